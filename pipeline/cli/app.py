@@ -1,0 +1,37 @@
+"""The Typer application and the list of its command modules.
+
+Command modules import Typer and the standard library at the top and everything else inside the
+command, so that ``callqa --help`` imports no engine.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import pipeline
+
+app = typer.Typer(
+    name="callqa",
+    help="Recorded calls in, answered QA rubrics with evidence out. Everything stays on this machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"callqa {pipeline.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Recorded calls in, answered QA rubrics with evidence out. Everything stays on this machine."""

@@ -1,0 +1,31 @@
+"""How the command line speaks to people: on stderr, coloured where the terminal can."""
+
+from __future__ import annotations
+
+import sys
+
+from pipeline.errors import CallQAError
+
+
+def complain(error: CallQAError) -> None:
+    """Print one error and its hint; plain text, so that it survives logs and pipes."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), error.message))
+    if error.hint:
+        console.print(Text.assemble(("hint:  ", "bold cyan"), error.hint))
+
+
+def note(text: str) -> None:
+    """Tell people something that is not data."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text(text))
+
+
+def say_interrupted() -> None:
+    """Say that Ctrl-C lost nothing."""
+    sys.stderr.write("\ninterrupted: what was finished is kept; run the same command again to go on\n")

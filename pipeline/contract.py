@@ -1,0 +1,94 @@
+"""The public JSON contract: dicts out of the nouns, and checked nouns out of strangers' JSON.
+
+Every document carries ``"schema": "callqa.<noun>/1"``. Writing never drops a field; reading
+accepts a document without the schema key, without ``words``, ``confidence`` or ``channel``,
+and ignores keys it does not know (other recognisers write their own), but never guesses a
+missing ``turns``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.conversation import CallMetadata, CallRecord, Conversation, Scorecard, Transcript
+from pipeline.errors import RecordingError
+
+T = TypeVar("T")
+NOUNS: dict[type, str] = {
+    Transcript: "transcript",
+    Conversation: "conversation",
+    Scorecard: "scorecard",
+    CallMetadata: "metadata",
+    CallRecord: "record",
+}
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """The adapter of a noun, built once: building one costs milliseconds."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def to_dict(noun: object) -> dict[str, Any]:
+    """A JSON-ready dict of one noun, ``schema`` first."""
+    body = _adapter(type(noun)).dump_python(noun, mode="json")
+    return {"schema": f"callqa.{NOUNS[type(noun)]}/1", **body}
+
+
+def to_json(noun: object) -> str:
+    """One line of JSON, non-ASCII kept readable."""
+    return json.dumps(to_dict(noun), ensure_ascii=False, separators=(",", ":"))
+
+
+def from_dict(kind: type[T], document: object, *, source: str) -> T:
+    """Check a document and build the noun.
+
+    Args:
+        kind: The noun expected.
+        document: Parsed JSON.
+        source: File name or other place, for the message.
+
+    Raises:
+        RecordingError: With every problem named by its place in the document.
+    """
+    if not isinstance(document, dict):
+        raise RecordingError(
+            f"{source}: expected a JSON object, got {type(document).__name__}", reason="not_transcript"
+        )
+    expected = f"callqa.{NOUNS[kind]}/1"
+    stated = document.get("schema", expected)
+    if stated != expected:
+        raise RecordingError(
+            f"{source}: schema is {stated!r}, expected {expected!r}",
+            hint="write it with the matching callqa command, or convert it",
+            reason="wrong_schema",
+        )
+    try:
+        noun: T = _adapter(kind).validate_python({k: v for k, v in document.items() if k != "schema"})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'document'}: {e['msg']}" for e in error.errors()[:8]
+        )
+        raise RecordingError(f"{source}: not a valid {NOUNS[kind]}: {problems}", reason="invalid") from error
+    return noun
+
+
+def read(kind: type[T], path: Path) -> T:
+    """Read one noun from a JSON file.
+
+    Raises:
+        RecordingError: The file is not readable JSON of that noun.
+    """
+    try:
+        document = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise RecordingError(f"{path}: not readable as JSON: {error}", reason="not_json") from error
+    return from_dict(kind, document, source=str(path))

@@ -1,0 +1,301 @@
+"""The nouns every stage speaks: words, turns, transcripts, conversations, scorecards.
+
+Frozen dataclasses with tuples inside. Times are seconds from the start of the recording, as
+float, and ``None`` where a source (chat, e-mail) has none. ``to_dict``/``from_dict`` at the end
+are the public JSON contract: every file carries ``"schema": "callqa.<noun>/1"``.
+This module imports the standard library and ``errors`` only, so any stage may import it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["agent", "customer", "system", "unknown"]
+Direction = Literal["inbound", "outbound", "internal", "unknown"]
+Medium = Literal["voice", "chat", "email"]
+SentimentLabel = Literal["negative", "neutral", "positive"]
+Answer = Literal["yes", "no", "na", "undetermined"]
+Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
+LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word; ``text`` has no surrounding space, ``confidence`` is 0..1."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """``score`` in -1 (negative) .. 1 (positive) and its three-way label."""
+
+    score: float
+    label: SentimentLabel
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One speaker's uninterrupted stretch of speech (or one chat message).
+
+    Attributes:
+        turn: Position in the conversation, from 0.
+        role: Who speaks.
+        text: What was said, as recognised or written.
+        start_s: Start in seconds from the start of the recording; None for text without times.
+        end_s: End in seconds; never before ``start_s``.
+        channel: Audio channel index it was heard on; None when unknown or mono.
+        confidence: Mean word probability 0..1; None when the source gives none.
+        words: Word times, empty when the source gives none.
+        language: ISO 639-1 code when known.
+        sentiment: Filled by ``annotate``.
+    """
+
+    turn: int
+    role: Role
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    channel: int | None = None
+    confidence: float | None = None
+    words: tuple[Word, ...] = ()
+    language: str | None = None
+    sentiment: Sentiment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What produced a transcript; ``fingerprint`` changes when its output could."""
+
+    name: str
+    model: str
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Who said what when, from any recogniser, chat or e-mail.
+
+    ``channels`` is the number of audio channels that were told apart (1 = mono, speakers
+    guessed; 2 = one speaker a channel; 0 = no audio). ``warnings`` are sentences for people.
+    """
+
+    call_id: str
+    turns: tuple[Turn, ...]
+    language: str | None = None
+    duration_s: float | None = None
+    engine: Engine = Engine(name="unknown", model="unknown")
+    channels: int = 0
+    medium: Medium = "voice"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallMetadata:
+    """What the telephone system knows about a call.
+
+    Attributes:
+        call_id: Identity in the store. From the source, else from the audio's SHA-256.
+        started_at: Aware datetime; None when the source does not say (never guessed).
+        timezone: IANA name of the site's zone, for day and shift boundaries.
+        agent_channel: Audio channel of the agent; None to use the default or the evidence.
+        hold_spans: Seconds (start, end) the telephone system reports as hold.
+        extra: Any other columns of the source, kept for conditions and SQL.
+    """
+
+    call_id: str
+    client: str | None = None
+    site: str | None = None
+    queue: str | None = None
+    team: str | None = None
+    agent_id: str | None = None
+    agent_name: str | None = None
+    customer_ref: str | None = None
+    direction: Direction = "unknown"
+    medium: Medium = "voice"
+    started_at: dt.datetime | None = None
+    timezone: str | None = None
+    language: str | None = None
+    agent_channel: int | None = None
+    hold_spans: tuple[tuple[float, float], ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fact heard in the call, with where it was heard.
+
+    Attributes:
+        kind: Family, e.g. ``topic``, ``risk``, ``promise``, ``empathy``, ``hold``, ``silence``, ``pii``.
+        label: Which one of the family, e.g. ``churn``.
+        turn: Turn it was heard in; None for facts of the whole call.
+        text: The words themselves (typed placeholders for private data).
+        value: Number or normalised value where one applies, e.g. seconds of silence.
+        source: Versioned name of the component that found it, e.g. ``callqa.risk.v1``.
+    """
+
+    kind: str
+    label: str
+    turn: int | None
+    start_s: float | None
+    end_s: float | None
+    text: str
+    value: float | str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSentiment:
+    """Sentiment of one role over the call; ``quarters`` has None where the role was silent."""
+
+    score: float
+    quarters: tuple[float | None, float | None, float | None, float | None]
+    change: float | None
+    lowest_score: float
+    lowest_turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A transcript with everything ``annotate`` heard in it.
+
+    ``metrics`` maps the names listed in ``pipeline.metrics`` to a number, or to None where the
+    recording cannot tell (mono, no times): None is "unknown", never zero.
+    """
+
+    transcript: Transcript
+    findings: tuple[Finding, ...] = ()
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    sentiment: Mapping[str, RoleSentiment] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answer rests on: the quote, who said it, when, and the rule that fired."""
+
+    turn: int | None
+    role: Role
+    start_s: float | None
+    end_s: float | None
+    quote: str
+    rule: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Where a rule looked, so that a miss can be checked by a person."""
+
+    what: str
+    role: str = "any"
+    start_s: float | None = None
+    end_s: float | None = None
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionAnswer:
+    """The answer to one criterion with the points it earned."""
+
+    id: str
+    answer: Answer
+    points: float | None
+    max_points: float
+    weight: float
+    critical: bool = False
+    scored: bool = True
+    evidence: tuple[Evidence, ...] = ()
+    searched: Searched | None = None
+    nearest: Evidence | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionScore:
+    """One section's score 0..100, or None when nothing in it applied."""
+
+    id: str
+    score: float | None
+    criteria: tuple[CriterionAnswer, ...]
+    weight: float = 1.0
+    auto_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RubricRef:
+    """Which rubric, and exactly which text of it: ``hash`` is of its content."""
+
+    id: str
+    version: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """One call answered against one rubric.
+
+    ``raw_score`` ignores auto-fails, ``final_score`` applies the rubric's policy; both are
+    0..100, or None when nothing could be scored.
+    """
+
+    call_id: str
+    rubric: RubricRef
+    raw_score: float | None
+    final_score: float | None
+    outcome: Outcome
+    sections: tuple[SectionScore, ...]
+    autofail_reasons: tuple[str, ...] = ()
+    review_reasons: tuple[str, ...] = ()
+    critical_score: float | None = None
+    pass_mark: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """One stage's work on one call: how long it took and under which fingerprint."""
+
+    stage: str
+    fingerprint: str
+    engine: str
+    model: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What became of one file received. The ledger adds up: every file has exactly one row."""
+
+    path: str
+    audio_sha256: str | None
+    call_id: str | None
+    status: LedgerStatus
+    reason: str = ""
+    stage: str = ""
+    error: str = ""
+    hint: str = ""
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """Everything the store keeps of one processed file, loaded in one transaction.
+
+    ``metadata``, ``conversation`` and ``scorecards`` are absent when the file never became a call.
+    """
+
+    ledger: LedgerEntry
+    metadata: CallMetadata | None = None
+    conversation: Conversation | None = None
+    scorecards: tuple[Scorecard, ...] = ()
+    stages: tuple[StageRun, ...] = ()

@@ -1,0 +1,150 @@
+"""Settings, resolved once: flags > ``CALLQA_*`` environment > ``callqa.toml`` > defaults.
+
+Each stage is handed its own slice and never sees the rest. Unknown keys are errors. Nested
+environment variables use a double underscore: ``CALLQA_TRANSCRIBE__MODEL=tiny.en``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import UsageError
+
+
+class Slice(BaseModel):
+    """Base of the slices: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IntakeSettings(Slice):
+    """Which files are calls, and what is known about them."""
+
+    timezone: str = Field("UTC", description="IANA zone of the site, for times that carry none")
+    filename_template: str | None = Field(
+        None, description="file-name template or preset that carries metadata"
+    )
+    min_audio_s: float = Field(3.0, ge=0, description="recordings shorter than this are skipped as too_short")
+
+
+class AudioSettings(Slice):
+    """How recordings are decoded and which channel is whose."""
+
+    agent_channel: int = Field(0, ge=0, description="channel of the agent when metadata does not say")
+
+
+class TranscribeSettings(Slice):
+    """The speech engine."""
+
+    engine: Literal["callqa", "faster-whisper"] = "callqa"
+    model: str = Field("base", description="Whisper model name or path of weights")
+    language: str | None = Field("en", description="ISO 639-1 code, or none to detect per call")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(0, ge=0, description="torch threads; 0 = all cores")
+
+
+class AnnotateSettings(Slice):
+    """What is looked for in the words."""
+
+
+class ScoreSettings(Slice):
+    """Which rubrics answer which calls."""
+
+    rubrics: tuple[str, ...] = Field(
+        (), description="rubric files or shipped names; empty = shipped, by what they apply to"
+    )
+    min_confidence: float = Field(
+        0.4, ge=0, le=1, description="below this word confidence an answer is undetermined"
+    )
+
+
+class StoreSettings(Slice):
+    """Where the answers are kept."""
+
+    db: str = Field("callqa.duckdb", description="DuckDB file")
+    lock_timeout_s: float = Field(30.0, ge=0, description="how long to wait for another writer")
+
+
+class PrivacySettings(Slice):
+    """What private data may be kept."""
+
+
+class FlowSettings(Slice):
+    """How a batch is orchestrated."""
+
+    state_dir: Path | None = Field(
+        None, description="stage results and Prefect's home; default: <db>.state beside the database"
+    )
+    window: int = Field(16, ge=1, description="calls loaded per transaction")
+    processes: int = Field(0, ge=0, description="worker processes; 0 = chosen from cores and memory")
+
+
+class Settings(BaseSettings):
+    """All slices together."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CALLQA_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file="callqa.toml"
+    )
+
+    intake: IntakeSettings = IntakeSettings()
+    audio: AudioSettings = AudioSettings()
+    transcribe: TranscribeSettings = TranscribeSettings()
+    annotate: AnnotateSettings = AnnotateSettings()
+    score: ScoreSettings = ScoreSettings()
+    store: StoreSettings = StoreSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    flow: FlowSettings = FlowSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags (init), then environment, then the TOML file; no dotenv, no secrets folder."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(config: Path | None = None, **flags: dict[str, Any]) -> Settings:
+    """Resolve settings once.
+
+    Args:
+        config: A TOML file; default ``callqa.toml`` in the current folder where present.
+        **flags: Per slice, the values given on the command line (None values are dropped).
+
+    Raises:
+        UsageError: Unknown key, wrong type or unreadable file, all problems named at once.
+    """
+    given = {name: {k: v for k, v in values.items() if v is not None} for name, values in flags.items()}
+    if config is not None and not config.is_file():
+        raise UsageError(f"settings file {config} does not exist", hint="check --config, or leave it out")
+    file = config or Path("callqa.toml")
+
+    class _Located(Settings):
+        model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": file})
+
+    try:
+        return Settings.model_validate(
+            _Located(**cast(Any, {k: v for k, v in given.items() if v})).model_dump()
+        )
+    except ValidationError as error:
+        lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(
+            f"settings: {lines}", hint=f"settings come from flags, CALLQA_* variables and {file}"
+        ) from error
+    except ValueError as error:  # broken TOML
+        raise UsageError(
+            f"{file}: {error}", hint='it must be TOML, e.g. [transcribe] model = "base"'
+        ) from error

@@ -1,0 +1,80 @@
+"""The import direction of docs/architecture.md, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matchers", "score"}
+LEVELS = [
+    {"errors"},
+    {"conversation"},
+    {"contract"},
+    {"settings", "rubric", "metrics"},
+    {"models", "encoder"},
+    STAGES,
+    {"store"},
+    {"review", "calibrate"},
+    {"export"},
+    {"process"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {name: depth for depth, names in enumerate(LEVELS) for name in names}
+ENGINES = {
+    "torch": {"transcribe", "speakers", "models", "encoder"},
+    "whisper": {"transcribe", "models"},
+    "silero_vad": {"transcribe"},
+    "spacy": {"annotate", "matchers"},
+    "duckdb": {"store"},
+    "prefect": set(),
+    "typer": {"cli"},
+    "click": {"cli"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names imported anywhere in a file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def top(path: Path) -> str:
+    """The pipeline module a file belongs to."""
+    part = path.relative_to(ROOT / "pipeline").parts[0]
+    return part.removesuffix(".py")
+
+
+FILES = sorted((ROOT / "pipeline").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_left_and_stages_never_meet(path: Path) -> None:
+    """A module imports only what stands before it in the flow, and stages never one another."""
+    me = top(path)
+    if me == "__init__":
+        assert not {n for n in imports(path) if n.startswith("pipeline.")}
+        return
+    assert me in LEVEL, f"{me} has no place in the flow: add it to docs/architecture.md and LEVELS"
+    for name in imports(path):
+        assert not name.startswith("flows") or me == "cli", f"{path} imports {name}"
+        if not name.startswith("pipeline.") or name.split(".")[1] not in LEVEL:
+            continue
+        other = name.split(".")[1]
+        assert other == me or LEVEL[other] < LEVEL[me], f"{path} ({me}) imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_each_engine_is_imported_in_one_place(path: Path) -> None:
+    """Torch, spaCy, DuckDB, Prefect and Typer each stay inside their own module."""
+    me = top(path)
+    for name in imports(path):
+        engine = name.split(".")[0]
+        if engine in ENGINES:
+            assert me in ENGINES[engine], f"{path} imports {name}"
