@@ -15,7 +15,7 @@ from pipeline.errors import CallQAError
 
 def main() -> None:
     """Run ``callqa``; every fault leaves as one message and an exit code."""
-    from pipeline.cli.app import app
+    from pipeline.cli.commands import app
 
     try:
         code = app(standalone_mode=False)
