@@ -1,0 +1,75 @@
+"""The public JSON contract reads what it writes, and refuses the rest with reasons."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import contract
+from pipeline.conversation import Sentiment, Transcript, Turn, Word
+from pipeline.errors import RecordingError
+
+times = st.floats(0, 1e5, allow_nan=False)
+words = st.builds(Word, st.text(max_size=8), times, times, st.none() | st.floats(0, 1))
+turns = st.builds(
+    Turn,
+    turn=st.integers(0, 99),
+    role=st.sampled_from(["agent", "customer", "system", "unknown"]),
+    text=st.text(max_size=30),
+    start_s=st.none() | times,
+    end_s=st.none() | times,
+    words=st.lists(words, max_size=3).map(tuple),
+    sentiment=st.none() | st.builds(Sentiment, st.floats(-1, 1), st.sampled_from(["negative", "neutral"])),
+)
+transcripts = st.builds(
+    Transcript, call_id=st.text(max_size=9), turns=st.lists(turns, max_size=3).map(tuple), language=st.none()
+)
+
+
+@given(transcripts)
+def test_a_transcript_survives_the_trip_through_json(transcript: Transcript) -> None:
+    """Nothing is lost or changed between to_json and from_dict."""
+    document = json.loads(contract.to_json(transcript))
+
+    assert document["schema"] == "callqa.transcript/1"
+    assert contract.from_dict(Transcript, document, source="t") == transcript
+
+
+def test_only_turns_with_role_and_text_are_required() -> None:
+    """Another recogniser's plain transcript is accepted, unknown keys ignored."""
+    document = {"call_id": "a", "turns": [{"turn": 0, "role": "agent", "text": "hello", "speaker_id": 7}]}
+
+    transcript = contract.from_dict(Transcript, document, source="t")
+
+    assert transcript.turns[0].words == ()
+    assert transcript.turns[0].start_s is None
+
+
+@pytest.mark.parametrize(
+    ("document", "reason", "names"),
+    [
+        ([], "not_transcript", "JSON object"),
+        ({"schema": "callqa.scorecard/1"}, "wrong_schema", "callqa.transcript/1"),
+        ({"call_id": "x"}, "invalid", "turns"),
+        ({"call_id": "x", "turns": [{"turn": 0, "role": "boss", "text": ""}]}, "invalid", "turns.0.role"),
+    ],
+)
+def test_wrong_documents_say_where_and_why(document: object, reason: str, names: str) -> None:
+    """Each refusal names the place and keeps a machine-readable reason."""
+    with pytest.raises(RecordingError) as caught:
+        contract.from_dict(Transcript, document, source="calls/a.json")
+
+    assert caught.value.reason == reason
+    assert names in caught.value.message
+    assert "calls/a.json" in caught.value.message
+
+
+def test_a_file_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    """Binary junk named .json is a recording error, not a crash."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"\xff\xfe\x00junk")
+
+    with pytest.raises(RecordingError, match="not readable as JSON"):
+        contract.read(Transcript, path)

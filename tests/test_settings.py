@@ -1,0 +1,55 @@
+"""Settings: precedence, unknown keys, and messages."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_flags_beat_environment_beats_file_beats_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value comes from the nearest place that gives it."""
+    (tmp_path / "callqa.toml").write_text('[transcribe]\nmodel = "small"\nlanguage = "ur"\nthreads = 3\n')
+    monkeypatch.setenv("CALLQA_TRANSCRIBE__LANGUAGE", "de")
+    monkeypatch.setenv("CALLQA_TRANSCRIBE__THREADS", "2")
+
+    settings = load_settings(transcribe={"threads": 1, "language": None})
+
+    assert settings.transcribe.threads == 1
+    assert settings.transcribe.language == "de"
+    assert settings.transcribe.model == "small"
+    assert settings.store.db == "callqa.duckdb"
+
+
+def test_unknown_keys_are_errors_and_all_are_named(tmp_path: Path) -> None:
+    """A misspelt key never passes silently."""
+    (tmp_path / "callqa.toml").write_text("[transcribe]\nmodle = 'x'\n[nonsense]\na = 1\n")
+
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+
+    assert "transcribe.modle" in caught.value.message
+    assert "nonsense" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["[transcribe\n", "a = \x00"])
+def test_broken_toml_names_the_file(tmp_path: Path, text: str) -> None:
+    """Unreadable TOML is a usage error with the file's name."""
+    (tmp_path / "callqa.toml").write_text(text)
+
+    with pytest.raises(UsageError, match=r"callqa\.toml"):
+        load_settings()
+
+
+def test_a_settings_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """--config must exist; only the default file may be absent."""
+    with pytest.raises(UsageError, match="does not exist"):
+        load_settings(tmp_path / "other.toml")
