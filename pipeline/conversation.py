@@ -3,7 +3,8 @@
 Frozen dataclasses with tuples inside. Times are seconds from the start of the recording, as
 float, and ``None`` where a source (chat, e-mail) has none. ``to_dict``/``from_dict`` at the end
 are the public JSON contract: every file carries ``"schema": "callqa.<noun>/1"``.
-This module imports the standard library and ``errors`` only, so any stage may import it.
+This module imports the standard library and ``errors`` only, so any stage may import it
+(numpy by name only, for the type of a clip's samples).
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SAMPLE_RATE_HZ = 16_000
+"""Every clip is resampled to this rate once, on decoding: it is what the recogniser hears."""
 
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
@@ -21,6 +29,29 @@ Answer = Literal["yes", "no", "na", "undetermined"]
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
 Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioClip:
+    """Decoded audio of one recording.
+
+    Attributes:
+        samples: float32, shape (n_channels, n_samples), nominally -1..1, at ``SAMPLE_RATE_HZ``.
+        warnings: Sentences for people about what was wrong with the file or mended in it.
+    """
+
+    samples: npt.NDArray[np.float32]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def n_channels(self) -> int:
+        """How many channels the recording has."""
+        return int(self.samples.shape[0])
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording in seconds."""
+        return float(self.samples.shape[1]) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
