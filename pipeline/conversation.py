@@ -303,7 +303,11 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What became of one file received. The ledger adds up: every file has exactly one row."""
+    """What became of one file received. The ledger adds up: every file has exactly one row.
+
+    ``fingerprint`` is of everything the result depends on (audio, metadata, engine, annotator,
+    rubrics, options): a file whose stored row has the same one needs no work.
+    """
 
     path: str
     audio_sha256: str | None
@@ -316,6 +320,7 @@ class LedgerEntry:
     size_bytes: int | None = None
     mtime_ns: int | None = None
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
