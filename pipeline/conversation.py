@@ -36,12 +36,19 @@ class AudioClip:
     """Decoded audio of one recording.
 
     Attributes:
-        samples: float32, shape (n_channels, n_samples), nominally -1..1, at ``SAMPLE_RATE_HZ``.
+        samples: float32, shape (n_channels, n_samples), nominally -1..1, at ``SAMPLE_RATE_HZ``. A long
+            recording is a ``numpy.memmap`` of an unlinked temporary file: read it by slices.
         warnings: Sentences for people about what was wrong with the file or mended in it.
+        sha256: Hex digest of the file's bytes as received; "" for audio made in memory.
+        codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
+        source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
     """
 
     samples: npt.NDArray[np.float32]
     warnings: tuple[str, ...] = ()
+    sha256: str = ""
+    codec: str = ""
+    source_sample_rate_hz: int = SAMPLE_RATE_HZ
 
     @property
     def n_channels(self) -> int:

@@ -1,0 +1,197 @@
+"""``load``: a recording's samples at 16 kHz, with what was wrong with them mended or said."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from pipeline.audio.decode import AudioInfo, Block, open_source
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip
+from pipeline.errors import RecordingError
+
+MAX_SAMPLES_IN_MEMORY = 2**24
+"""64 MiB, nearly nine minutes of two channels; longer clips live in an unlinked temporary file."""
+MAX_DURATION_S = 24 * 3600.0
+"""A day: beyond it the file is a bomb or a line left open, and would fill the disk."""
+SILENT_PEAK = 10 ** (-60 / 20)
+"""-60 dBFS: below it not even a whisper on a bad line is left."""
+CLIPPED_SHARE = 0.005
+DC_OFFSET = 0.01
+_FULL_SCALE = 0.999
+_CHUNK_SAMPLES = 2**20
+
+
+def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
+    """Decode a recording to float32 at 16 kHz, in bounded memory.
+
+    Args:
+        path: The file; what it is is told by its content.
+        min_duration_s: Shorter recordings are refused as ``too_short``.
+
+    Returns:
+        The clip; its warnings tell of NaN, clipping, DC offset, over-scaled samples and lost packets.
+
+    Raises:
+        RecordingError: ``missing``, ``unreadable``, ``empty``, ``not_audio``, ``truncated``, ``corrupt``,
+            ``unsupported``, ``too_short``, ``too_long``, ``silent``.
+    """
+    with open_source(path) as source:
+        info = source.info
+        health, spool = _Health(info.n_channels), _Spool(info.n_channels)
+        to_16k = soxr.ResampleStream(info.sample_rate_hz, SAMPLE_RATE_HZ, info.n_channels, dtype="float32")
+        n_frames = 0
+        for block in source.blocks:
+            n_frames += len(block)
+            if n_frames > MAX_DURATION_S * info.sample_rate_hz:
+                raise _refused(path, "lasts more than a day", "too_long")
+            spool.write(to_16k.resample_chunk(health.examine(block)))
+        spool.write(to_16k.resample_chunk(np.zeros((0, info.n_channels), np.float32), last=True))
+    _check_content(path, info, health, n_frames, min_duration_s)
+    samples = spool.samples()
+    health.mend(samples)
+    return AudioClip(
+        samples=samples,
+        warnings=(*source.warnings, *health.warnings()),
+        sha256=_sha256(path),
+        codec=info.codec,
+        source_sample_rate_hz=info.sample_rate_hz,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refused(path: Path, what: str, reason: str, hint: str = "") -> RecordingError:
+    return RecordingError(f"{path.name} {what}", hint=hint, reason=reason)
+
+
+def _check_content(
+    path: Path, info: AudioInfo, health: _Health, n_frames: int, min_duration_s: float
+) -> None:
+    duration_s = n_frames / info.sample_rate_hz
+    if n_frames == 0:
+        raise _refused(path, "holds no sound at all", "empty", "ask for it again")
+    if info.duration_s and info.container == "flac" and duration_s < info.duration_s - 0.1:
+        raise _refused(
+            path, f"is cut off: {duration_s:.1f} of {info.duration_s:.1f} s are there", "truncated"
+        )
+    if health.n_not_finite > health.n_samples / 2:
+        raise _refused(path, "holds mostly values that are not numbers", "corrupt", "its header may be wrong")
+    if duration_s < min_duration_s:
+        raise _refused(path, f"lasts {duration_s:.2f} s, less than {min_duration_s:g} s", "too_short")
+    if health.peak() < SILENT_PEAK:
+        raise _refused(path, "is silent on every channel", "silent", "check the recorder's line")
+
+
+@dataclass(slots=True)
+class _Health:
+    """What is wrong with the samples, gathered block by block on the way through."""
+
+    n_channels: int
+    n_samples: int = 0
+    n_not_finite: int = 0
+    n_clipped: int = 0
+    total: npt.NDArray[np.float64] = field(init=False)
+    low: npt.NDArray[np.float32] = field(init=False)
+    high: npt.NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.total = np.zeros(self.n_channels)
+        self.low = np.full(self.n_channels, np.inf, np.float32)
+        self.high = np.full(self.n_channels, -np.inf, np.float32)
+
+    def examine(self, block: Block) -> Block:
+        """Count the faults of a block, shape (n_frames, n_channels); NaN and infinity become silence."""
+        finite = np.isfinite(block)
+        if not finite.all():
+            self.n_not_finite += int(block.size - finite.sum())
+            block = np.where(finite, block, np.float32(0))
+        if len(block):
+            self.n_samples += block.size
+            self.n_clipped += int((np.abs(block) >= _FULL_SCALE).sum())
+            self.total += block.sum(axis=0, dtype=np.float64)
+            self.low = np.minimum(self.low, block.min(axis=0))
+            self.high = np.maximum(self.high, block.max(axis=0))
+        return np.ascontiguousarray(block, dtype=np.float32)
+
+    def offset(self) -> npt.NDArray[np.float64]:
+        """DC offset per channel, 0 where it is too small to matter."""
+        mean = self.total / max(1, self.n_samples / self.n_channels)
+        return np.where(np.abs(mean) > DC_OFFSET, mean, 0.0)
+
+    def peak(self) -> float:
+        """Largest excursion from the mean on any channel."""
+        mean = self.total / max(1, self.n_samples / self.n_channels)
+        return float(np.maximum(self.high - mean, mean - self.low).max())
+
+    def scale(self) -> float:
+        """What over-scaled float samples (16-bit numbers in a float file) must be divided by, else 1."""
+        peak = self.peak()
+        return peak if peak > 2.0 else 1.0
+
+    def mend(self, samples: npt.NDArray[np.float32]) -> None:
+        """Remove the offset and the over-scaling in place; ``samples`` is (n_channels, n_samples)."""
+        offset, scale = self.offset(), self.scale()
+        if scale == 1.0 and not offset.any():
+            return
+        for start in range(0, samples.shape[1], _CHUNK_SAMPLES):
+            part = samples[:, start : start + _CHUNK_SAMPLES]
+            part -= offset[:, None].astype(np.float32)
+            part /= np.float32(scale)
+
+    def warnings(self) -> Iterator[str]:
+        """One sentence a fault."""
+        if self.n_not_finite:
+            yield f"{self.n_not_finite} samples were not numbers and were made silent"
+        if self.scale() != 1.0:
+            yield f"samples reach {self.scale():.0f} times full scale and were scaled down"
+        elif self.n_clipped > CLIPPED_SHARE * self.n_samples:
+            share = 100 * self.n_clipped / self.n_samples
+            yield f"clipped: {share:.1f} % of samples are at full scale; expect more wrong words"
+        if self.offset().any():
+            yield "a constant offset (DC) was removed; the recorder's line may be faulty"
+
+
+class _Spool:
+    """Resampled blocks, in memory while short and in an unlinked temporary file when long."""
+
+    def __init__(self, n_channels: int) -> None:
+        self.n_channels = n_channels
+        self.n_frames = 0
+        self._blocks: list[Block] = []
+        self._file: IO[bytes] | None = None
+
+    def write(self, block: Block) -> None:
+        """Append a block of shape (n_frames, n_channels)."""
+        self.n_frames += len(block)
+        if self._file is None and self.n_frames * self.n_channels > MAX_SAMPLES_IN_MEMORY:
+            # Not closed here: the clip's memory map keeps it, and it is gone when the clip is.
+            self._file = tempfile.TemporaryFile(prefix="callqa-clip-")  # noqa: SIM115
+            for earlier in self._blocks:
+                earlier.tofile(self._file)
+            self._blocks = []
+        if self._file is None:
+            self._blocks.append(block)
+        else:
+            block.tofile(self._file)
+
+    def samples(self) -> npt.NDArray[np.float32]:
+        """All of it, shape (n_channels, n_samples); the temporary file goes when the array does."""
+        if self._file is None:
+            frames = (
+                np.concatenate(self._blocks) if self._blocks else np.zeros((0, self.n_channels), np.float32)
+            )
+            self._blocks = []
+            return np.ascontiguousarray(frames.T)
+        self._file.flush()
+        return np.memmap(self._file, np.float32, "r+", shape=(self.n_frames, self.n_channels)).T

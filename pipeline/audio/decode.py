@@ -1,0 +1,252 @@
+"""Opening a recording by content and reading it block by block as float32.
+
+libsndfile reads the plain formats (WAV, FLAC, AIFF, AU...), FFmpeg through PyAV the compressed
+ones and the WAVs libsndfile does not know (MP3, G.726 or TrueSpeech inside). Both get an open file,
+never a name: names are guessed at, or taken for protocols.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.audio.signature import MISSING_BYTES_TOLERATED, Signature, identify, missing_bytes
+from pipeline.errors import RecordingError
+
+Block = npt.NDArray[np.float32]
+BLOCK_FRAMES = 262_144
+MAX_CHANNELS = 16
+"""More is a studio or conference recording, not a call; ask for a mix-down instead of guessing."""
+SAMPLE_RATES_HZ = range(4_000, 384_001)
+"""Below 4 kHz no speech is left; a header that says more than 384 kHz is damaged."""
+MAX_BAD_PACKETS = 0.05
+"""Share of undecodable packets above which the recording is refused: about one word in twenty."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a recording is, by its content.
+
+    Attributes:
+        container: ``wav``, ``mp3``, ``ogg``, ``mp4``...
+        codec: Container and coding, e.g. ``wav/ulaw``; the coding alone where they are one.
+        n_channels: Channels in the file.
+        sample_rate_hz: Of the file.
+        duration_s: As the header states it; None when it does not.
+    """
+
+    container: str
+    codec: str
+    n_channels: int
+    sample_rate_hz: int
+    duration_s: float | None
+
+
+@dataclass(slots=True)
+class Source:
+    """An open recording: ``blocks`` yields float32 of shape (n_frames, n_channels) once."""
+
+    info: AudioInfo
+    blocks: Iterator[Block]
+    warnings: list[str] = field(default_factory=list)
+
+
+def probe(path: Path) -> AudioInfo:
+    """Say what a recording is without decoding it.
+
+    Raises:
+        RecordingError: The same reasons as ``load``, as far as headers tell.
+    """
+    with open_source(path) as source:
+        return source.info
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """Open a recording by content.
+
+    Raises:
+        RecordingError: ``missing``, ``unreadable``, ``empty``, ``not_audio``, ``truncated``, ``corrupt``,
+            ``unsupported``.
+    """
+    with _open_file(path) as file:
+        file.seek(0, 2)
+        size_bytes = file.tell()
+        if size_bytes == 0:
+            raise RecordingError(f"{path.name} is empty (0 bytes)", hint="ask for it again", reason="empty")
+        file.seek(0)
+        signature = identify(path, file.read(4096), size_bytes)
+        missing = missing_bytes(file, signature, size_bytes)
+        if missing > MISSING_BYTES_TOLERATED:
+            raise RecordingError(
+                f"{path.name} is cut off: its header promises {missing} bytes more than the "
+                f"{size_bytes} that are there",
+                hint="copy it again; was it still being written?",
+                reason="truncated",
+            )
+        with _open_decoder(path, file, signature) as source:
+            _check_layout(path, source.info)
+            yield source
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[BinaryIO]:
+    if not path.is_file():
+        what = "does not exist" if not path.exists() else "is not a file"
+        raise RecordingError(f"{path} {what}", reason="missing")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise RecordingError(
+            f"{path} cannot be read: {error.strerror}", hint="check its permissions", reason="unreadable"
+        ) from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _open_decoder(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
+    import soundfile
+
+    said = ""
+    if signature.soundfile:
+        os.lseek(file.fileno(), 0, os.SEEK_SET)  # a buffered seek(0) need not move the descriptor
+        try:
+            sound = soundfile.SoundFile(file.fileno(), closefd=False)
+        except (soundfile.SoundFileError, TypeError, ValueError) as error:
+            said = str(error)
+        else:
+            with sound:
+                yield _soundfile_source(path, sound, signature)
+            return
+    if not signature.av_format:
+        raise _corrupt(path, signature, said)
+    with _open_av(path, file, signature) as source:
+        yield source
+
+
+def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
+    import soundfile
+
+    def blocks() -> Iterator[Block]:
+        try:
+            while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                yield block
+        except soundfile.SoundFileError as error:
+            raise _corrupt(path, signature, str(error)) from error
+
+    stated = sound.frames if 0 < sound.frames < 2**62 else 0
+    coding = sound.subtype.lower()
+    info = AudioInfo(
+        container=signature.container,
+        codec=signature.container
+        if coding.startswith(signature.container)
+        else f"{signature.container}/{coding}",
+        n_channels=sound.channels,
+        sample_rate_hz=sound.samplerate,
+        duration_s=stated / sound.samplerate if stated and sound.samplerate else None,
+    )
+    return Source(info, blocks())
+
+
+@contextmanager
+def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
+    import av
+
+    file.seek(0)
+    try:
+        # format: the demuxer that the bytes call for, so none that follows links can be picked.
+        container = av.open(file, mode="r", format=signature.av_format, metadata_errors="ignore")
+    except (av.FFmpegError, ValueError, OSError, EOFError) as error:
+        raise _corrupt(path, signature, str(error)) from error
+    with container:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None:
+            raise RecordingError(f"{path.name} holds no sound track", reason="not_audio")
+        context = stream.codec_context
+        if context is None:
+            raise RecordingError(
+                f"{path.name}: its sound coding has no decoder here",
+                hint="convert it to WAV, FLAC or MP3",
+                reason="unsupported",
+            )
+        duration_s = (
+            float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+        )
+        name = context.codec.canonical_name
+        info = AudioInfo(
+            container=signature.container,
+            codec=signature.container if name == signature.container else f"{signature.container}/{name}",
+            n_channels=context.channels,
+            sample_rate_hz=context.sample_rate,
+            duration_s=duration_s,
+        )
+        source = Source(info, iter(()))
+        source.blocks = _av_blocks(path, container, stream, source, signature)
+        yield source
+
+
+def _av_blocks(
+    path: Path, container: Any, stream: Any, source: Source, signature: Signature
+) -> Iterator[Block]:
+    """Decoded frames; an undecodable packet becomes silence of its length, so that times stay true."""
+    import av
+
+    rate_hz, n_channels = source.info.sample_rate_hz, source.info.n_channels
+    layout = stream.codec_context.layout.name
+    to_float = av.AudioResampler(format="flt", layout=layout, rate=rate_hz)
+    n_packets = n_bad = 0
+
+    def interleaved(frame: Any) -> Iterator[Block]:
+        for out in to_float.resample(frame):
+            yield out.to_ndarray().reshape(-1, n_channels).astype(np.float32, copy=False)
+
+    try:
+        for packet in container.demux(stream):
+            n_packets += packet.size > 0
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                n_bad += 1
+                lost_s = float(packet.duration * packet.time_base) if packet.duration else 0.0
+                yield np.zeros((min(int(lost_s * rate_hz), rate_hz), n_channels), np.float32)
+                continue
+            for frame in frames:
+                yield from interleaved(frame)
+        yield from interleaved(None)
+    except (av.FFmpegError, ValueError, EOFError) as error:
+        raise _corrupt(path, signature, str(error)) from error
+    if n_bad > MAX_BAD_PACKETS * n_packets:
+        raise _corrupt(path, signature, f"{n_bad} of {n_packets} packets cannot be decoded")
+    if n_bad:
+        source.warnings.append(f"{n_bad} of {n_packets} packets could not be decoded and were left silent")
+
+
+def _check_layout(path: Path, info: AudioInfo) -> None:
+    if info.n_channels < 1 or info.sample_rate_hz not in SAMPLE_RATES_HZ:
+        raise RecordingError(
+            f"{path.name}: its header says {info.n_channels} channels at {info.sample_rate_hz} Hz",
+            hint="the header is damaged, or this is no call",
+            reason="corrupt" if info.n_channels < 1 or info.sample_rate_hz < 1 else "unsupported",
+        )
+    if info.n_channels > MAX_CHANNELS:
+        raise RecordingError(
+            f"{path.name} has {info.n_channels} channels; a call has one or two, {MAX_CHANNELS} at most",
+            hint="mix it down to one channel a party",
+            reason="unsupported",
+        )
+
+
+def _corrupt(path: Path, signature: Signature, said: str) -> RecordingError:
+    return RecordingError(
+        f"{path.name} looks like {signature.container} but cannot be decoded: {said or 'unknown layout'}",
+        hint="play it in another player; if that works, convert it to WAV or FLAC",
+        reason="corrupt",
+    )

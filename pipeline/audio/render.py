@@ -1,0 +1,111 @@
+"""A clip as people meet it: peaks for the strip above a transcript, and a small file to play."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip
+from pipeline.errors import MachineError
+
+Spans = Sequence[tuple[float, float]]
+BEEP_HZ = 1000.0
+BEEP_LEVEL = 0.1
+"""-20 dBFS: plainly heard, does not hurt in headphones after quiet speech."""
+BIT_RATE_PER_CHANNEL = {"opus": 20_000, "mp3": 32_000}
+"""Speech stays fully intelligible and an hour of two channels stays below 30 MB."""
+_ENCODERS = {"opus": ("ogg", "libopus"), "mp3": ("mp3", "libmp3lame")}
+
+
+def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
+    """Largest absolute sample in each of ``n`` equal stretches of the recording.
+
+    Returns:
+        float32, shape (n_channels, n), 0..1; a clip shorter than ``n`` samples repeats its samples.
+
+    Raises:
+        ValueError: ``n`` is not positive.
+    """
+    if n < 1:
+        raise ValueError(f"n must be positive, got {n}")
+    n_samples = clip.samples.shape[1]
+    edges = np.linspace(0, n_samples, n + 1).astype(int)
+    strip = np.zeros((clip.n_channels, n), np.float32)
+    for i in range(n if n_samples else 0):
+        start = min(edges[i], n_samples - 1)
+        stretch = clip.samples[:, start : max(edges[i + 1], start + 1)]
+        strip[:, i] = np.abs(stretch).max(axis=1)
+    return np.minimum(strip, np.float32(1))
+
+
+def encode(
+    clip: AudioClip,
+    path: Path,
+    codec: Literal["opus", "mp3"] = "opus",
+    *,
+    mute_spans: Spans = (),
+    beep_spans: Spans = (),
+) -> None:
+    """Write a clip as Ogg Opus or MP3; nothing of the covered stretches is left in the file.
+
+    Args:
+        clip: More than two channels are mixed to one.
+        path: Where to write; replaced when it exists.
+        codec: ``opus`` or ``mp3``.
+        mute_spans: Seconds (start, end) made silent on every channel.
+        beep_spans: Seconds (start, end) replaced by a tone on every channel.
+
+    Raises:
+        MachineError: The file cannot be written.
+    """
+    import av
+
+    container_name, encoder = _ENCODERS[codec]
+    n_channels = clip.n_channels if clip.n_channels <= 2 else 1
+    try:
+        with av.open(str(path), "w", format=container_name) as container:
+            stream = cast(av.AudioStream, container.add_stream(encoder, rate=SAMPLE_RATE_HZ))
+            layout = "mono" if n_channels == 1 else "stereo"
+            stream.codec_context.layout = layout
+            stream.bit_rate = BIT_RATE_PER_CHANNEL[codec] * n_channels
+            start = 0
+            for block in _covered_blocks(clip, n_channels, mute_spans, beep_spans):
+                pcm = (np.clip(block, -1, 1) * 32767).astype(np.int16)
+                frame = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(pcm.T).reshape(1, -1), format="s16", layout=layout
+                )
+                frame.sample_rate = SAMPLE_RATE_HZ
+                frame.pts, frame.time_base = start, Fraction(1, SAMPLE_RATE_HZ)
+                start += pcm.shape[1]
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    except (av.FFmpegError, OSError) as error:
+        path.unlink(missing_ok=True)
+        raise MachineError(
+            f"{path} cannot be written: {error}", hint="check the folder and free space"
+        ) from error
+
+
+def _covered_blocks(
+    clip: AudioClip, n_channels: int, mute_spans: Spans, beep_spans: Spans
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Blocks of ten seconds, shape (n_channels, n), private stretches already replaced."""
+    step = 10 * SAMPLE_RATE_HZ
+    for start in range(0, clip.samples.shape[1], step):
+        block = np.array(clip.samples[:, start : start + step], dtype=np.float32)
+        if n_channels != clip.n_channels:
+            block = block.mean(axis=0, keepdims=True)
+        for spans, is_beep in ((mute_spans, False), (beep_spans, True)):
+            for begin_s, end_s in spans:
+                first = max(0, int(begin_s * SAMPLE_RATE_HZ) - start)
+                last = min(block.shape[1], int(np.ceil(end_s * SAMPLE_RATE_HZ)) - start)
+                if first < last:
+                    times_s = (start + np.arange(first, last)) / SAMPLE_RATE_HZ
+                    tone = BEEP_LEVEL * np.sin(2 * np.pi * BEEP_HZ * times_s)
+                    block[:, first:last] = tone if is_beep else 0.0
+        yield block
