@@ -12,7 +12,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from pipeline.errors import RecordingError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,6 +167,29 @@ class CallMetadata:
     agent_channel: int | None = None
     hold_spans: tuple[tuple[float, float], ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file that came in, before anyone has listened to it.
+
+    Attributes:
+        path: Where it lies.
+        kind: ``recording`` goes to the ears, ``transcript`` straight to ``annotate``.
+        sha256: Hex digest of the bytes; None when they could not be read.
+        metadata: What is known of the call; None when the file cannot become one.
+        fault: Why it cannot become a call; its ``reason`` goes to the ledger.
+        warnings: Sentences for people, e.g. two sources that disagree about the start time.
+    """
+
+    path: Path
+    kind: Literal["recording", "transcript"]
+    sha256: str | None
+    metadata: CallMetadata | None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+    fault: RecordingError | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
