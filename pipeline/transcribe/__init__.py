@@ -1,0 +1,39 @@
+"""Clips in, transcripts out: the speech engine behind one seam.
+
+``load_engine`` picks the engine; ``Engine.transcribe`` takes any number of calls at once and
+answers each with a ``Transcript`` or the ``RecordingError`` that stands in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pipeline.conversation import Transcript
+from pipeline.errors import RecordingError
+from pipeline.settings import TranscribeSettings
+from pipeline.transcribe.job import Job
+
+__all__ = ["Engine", "Job", "load_engine"]
+
+
+class Engine(Protocol):
+    """What every speech engine offers."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same audio could give another transcript."""
+
+    def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+        """Transcribe calls; one that cannot be is an error in its place."""
+
+
+def load_engine(settings: TranscribeSettings) -> Engine:
+    """Load the engine the settings name, with its weights.
+
+    Raises:
+        ModelError: Its weights or its package are missing or damaged.
+    """
+    from pipeline.transcribe.engine import WhisperEngine
+
+    return WhisperEngine(settings)

@@ -1,0 +1,24 @@
+"""What a transcriber is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.conversation import AudioClip
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call to transcribe.
+
+    Attributes:
+        call_id: Whose transcript it becomes.
+        clip: Its audio.
+        language: ISO 639-1 code from metadata; None for what the settings say.
+        channels: Channels to transcribe; None for all.
+    """
+
+    call_id: str
+    clip: AudioClip
+    language: str | None = None
+    channels: tuple[int, ...] | None = None

@@ -1,0 +1,75 @@
+"""Speech packed into windows the recogniser hears at once.
+
+Between voice activity and decoding. A window holds one or more spans of one channel, cut only
+at pauses and joined without the silence between them, so that silence, hold and the other
+party's talk cost nothing; ``to_recording`` leads a time inside it back to the recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.conversation import SAMPLE_RATE_HZ
+from pipeline.transcribe.vad import Samples, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Consecutive spans of one channel of one call.
+
+    Attributes:
+        call: Index of the call in the batch.
+        channel: Channel it was heard on.
+        spans: Its spans, in order, in samples of the channel.
+    """
+
+    call: int
+    channel: int
+    spans: tuple[Span, ...]
+
+    @property
+    def n_samples(self) -> int:
+        """Length of the joined audio."""
+        return sum(span.end - span.start for span in self.spans)
+
+    def audio(self, samples: Samples) -> Samples:
+        """The joined audio: float32 (n_samples,) out of the channel's samples."""
+        return np.concatenate([samples[span.start : span.end] for span in self.spans])
+
+    def to_recording(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Map a word's times in the window to the recording.
+
+        A word belongs to the span that holds its middle, and is kept inside that span.
+        """
+        middle, offset = (start_s + end_s) / 2 * SAMPLE_RATE_HZ, 0
+        for span in self.spans:
+            length = span.end - span.start
+            if middle < offset + length or span is self.spans[-1]:
+                break
+            offset += length
+        shift = (span.start - offset) / SAMPLE_RATE_HZ
+        low, high = span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ
+        return min(max(start_s + shift, low), high), min(max(end_s + shift, low), high)
+
+
+def pack(call: int, channel: int, spans: Sequence[Span], longest: int, pause: int) -> list[Window]:
+    """Fill windows with spans, in order.
+
+    Args:
+        call: Index of the call in the batch.
+        channel: Channel the spans are of.
+        spans: In order; none longer than ``longest``.
+        longest: Samples a window may hold.
+        pause: A new window starts at a pause of at least this many samples.
+    """
+    windows: list[list[Span]] = []
+    for span in spans:
+        filled = sum(s.end - s.start for s in windows[-1]) if windows else longest
+        gap = span.start - windows[-1][-1].end if windows else pause
+        if filled + span.end - span.start > longest or gap >= pause:
+            windows.append([])
+        windows[-1].append(span)
+    return [Window(call, channel, tuple(w)) for w in windows]
