@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import pickle
 import shutil
 import socket
 import struct
@@ -156,9 +157,18 @@ def load(name: str, device: str = "cpu") -> Whisper:
         if weights.files[0].suffix == ".pt":
             return _load_checkpoint(weights, device)
         return _build(read_ctranslate2(weights.files), name, device)
-    except (OSError, KeyError, ValueError, RuntimeError, struct.error) as error:
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        struct.error,
+        pickle.UnpicklingError,
+    ) as error:
         raise ModelError(
-            f"weights of {name} in {weights.files[0]} cannot be read: {error}",
+            f"weights of {name} in {weights.files[0]} cannot be read: {str(error).splitlines()[0]}",
             hint="it must be a checkpoint of openai-whisper (.pt) or a float CTranslate2 model.bin",
         ) from error
 
