@@ -40,7 +40,30 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 def to_dict(noun: object) -> dict[str, Any]:
     """A JSON-ready dict of one noun, ``schema`` first."""
     body = _adapter(type(noun)).dump_python(noun, mode="json")
+    if isinstance(noun, Conversation):
+        body = _flat(body)
     return {"schema": f"callqa.{NOUNS[type(noun)]}/1", **body}
+
+
+def _flat(body: dict[str, Any]) -> dict[str, Any]:
+    """A conversation on paper is its transcript plus what was heard in it, not a transcript in a box."""
+    transcript = body.pop("transcript")
+    heard = body.pop("warnings")
+    return {**transcript, **body, "annotation_warnings": heard}
+
+
+def _complete(kind: type, body: dict[str, Any], source: str) -> dict[str, Any]:
+    """Supply what a document may leave out because its place says it: turn numbers, the call's name."""
+    if kind is Conversation and "transcript" not in body:
+        heard: dict[str, Any] = {k: body[k] for k in ("findings", "metrics", "sentiment") if k in body}
+        transcript = _complete(Transcript, body, source)
+        return {"transcript": transcript, "warnings": body.get("annotation_warnings", ()), **heard}
+    if kind is Transcript:
+        body.setdefault("call_id", Path(source).name.split(".")[0])
+        turns = body.get("turns")
+        if isinstance(turns, list):
+            body["turns"] = [{"turn": i, **t} if isinstance(t, dict) else t for i, t in enumerate(turns)]
+    return body
 
 
 def to_json(noun: object) -> str:
@@ -72,7 +95,8 @@ def from_dict(kind: type[T], document: object, *, source: str) -> T:
             reason="wrong_schema",
         )
     try:
-        noun: T = _adapter(kind).validate_python({k: v for k, v in document.items() if k != "schema"})
+        body = _complete(kind, {k: v for k, v in document.items() if k != "schema"}, source)
+        noun: T = _adapter(kind).validate_python(body)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'document'}: {e['msg']}" for e in error.errors()[:8]

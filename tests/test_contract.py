@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import contract
-from pipeline.conversation import Sentiment, Transcript, Turn, Word
+from pipeline.conversation import Conversation, Finding, Sentiment, Transcript, Turn, Word
 from pipeline.errors import RecordingError
 
 times = st.floats(0, 1e5, allow_nan=False)
@@ -35,6 +35,29 @@ def test_a_transcript_survives_the_trip_through_json(transcript: Transcript) -> 
 
     assert document["schema"] == "callqa.transcript/1"
     assert contract.from_dict(Transcript, document, source="t") == transcript
+
+
+@given(transcripts)
+def test_a_conversation_is_written_flat_and_read_back(transcript: Transcript) -> None:
+    """On paper the turns stand at the top level, beside findings and metrics."""
+    found = Finding("risk", "churn", 0, 1.0, 2.0, "cancel", None, "callqa.risk.v1")
+    conversation = Conversation(transcript, (found,), {"talk_ratio": None}, warnings=("late",))
+
+    document = json.loads(contract.to_json(conversation))
+
+    assert [t["text"] for t in document["turns"]] == [t.text for t in transcript.turns]
+    assert document["findings"][0]["label"] == "churn"
+    assert contract.from_dict(Conversation, document, source="c") == conversation
+
+
+def test_turn_numbers_and_the_call_id_may_be_left_out() -> None:
+    """Their place says them: the position in the list and the file's name."""
+    document = {"turns": [{"role": "agent", "text": "hello"}, {"role": "customer", "text": "hi"}]}
+
+    transcript = contract.from_dict(Transcript, document, source="calls/a17.chat.json")
+
+    assert transcript.call_id == "a17"
+    assert [t.turn for t in transcript.turns] == [0, 1]
 
 
 def test_only_turns_with_role_and_text_are_required() -> None:

@@ -1,6 +1,12 @@
-"""Every command module, imported for its commands; one line a module."""
+"""Every module of this package is imported for its commands: a new module needs no registration."""
 
-from pipeline.cli import models as _models  # noqa: F401
+import importlib
+import pkgutil
+
+import pipeline.cli
 from pipeline.cli.app import app
+
+for _module in sorted(m.name for m in pkgutil.iter_modules(pipeline.cli.__path__)):
+    importlib.import_module(f"pipeline.cli.{_module}")
 
 __all__ = ["app"]

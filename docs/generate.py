@@ -1,0 +1,94 @@
+"""Write the documents that are made from code: ``make docs``; a test fails when they drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import typer
+from pydantic import BaseModel
+
+from pipeline.cli.commands import app
+from pipeline.settings import Settings
+
+HERE = Path(__file__).parent
+MADE = "<!-- made by `make docs`; do not edit -->\n\n"
+
+
+def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for child in sorted(command.commands):
+            yield from _commands(command.commands[child], f"{name} {child}")
+    else:
+        yield name, command
+
+
+def _option(parameter: click.Parameter) -> str:
+    names = ", ".join(f"`{o}`" for o in (*parameter.opts, *parameter.secondary_opts))
+    if isinstance(parameter, click.Argument):
+        names = f"`{parameter.make_metavar(click.Context(click.Command('x')))}`"
+    text = (getattr(parameter, "help", None) or "").replace("|", "\\|").replace("\n", " ")
+    return f"| {names} | {text} |"
+
+
+def cli_reference() -> str:
+    """Every command with its help, arguments and options."""
+    parts = ["# Command reference\n", MADE.strip() + "\n"]
+    parts.append(
+        "Exit codes: 0 all scored or knowingly skipped · 2 usage, settings or rubric error · "
+        "3 finished, but some calls failed or were quarantined · 1 a bug. "
+        "Data goes to stdout, people read stderr.\n"
+    )
+    for name, command in _commands(typer.main.get_command(app), "callqa"):
+        rows = "\n".join(_option(p) for p in command.params if p.name != "help")
+        parts.append(f"## `{name}`\n\n{(command.help or '').strip()}\n")
+        if rows:
+            parts.append(f"| option | meaning |\n|---|---|\n{rows}\n")
+    return "\n".join(parts)
+
+
+def _type(annotation: object) -> str:
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    return text.replace("|", "\\|")
+
+
+def settings_reference() -> str:
+    """Every settings key with type, default and meaning."""
+    parts = [
+        "# Settings\n",
+        MADE.strip() + "\n",
+        "Flags beat `CALLQA_*` environment variables, which beat `callqa.toml`, which beats the defaults.",
+        "In the environment two underscores join slice and key: `CALLQA_TRANSCRIBE__MODEL=tiny.en`.",
+        "Unknown keys are errors.\n",
+    ]
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        assert isinstance(kind, type)
+        assert issubclass(kind, BaseModel)
+        parts.append(f"## `[{name}]`\n\n{(kind.__doc__ or '').strip()}\n")
+        rows = [
+            f"| `{key}` | `{_type(f.annotation)}` | `{f.get_default(call_default_factory=True)!r}` "
+            f"| {f.description or ''} |"
+            for key, f in kind.model_fields.items()
+        ]
+        if rows:
+            parts.append("| key | type | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "cli.md": cli_reference,
+    "settings.md": settings_reference,
+}
+
+
+def main() -> None:
+    """Write every generated document."""
+    for name, make in DOCUMENTS.items():
+        (HERE / name).write_text(make(), "utf-8")
+        print(f"docs/{name}")
+
+
+if __name__ == "__main__":
+    main()
