@@ -1,0 +1,181 @@
+"""Stand-ins of the same shape as the stages: quick, deterministic, scripted to misbehave.
+
+``FakeEngine`` reads what a call says from the samples themselves, so its transcripts depend on
+the audio as real ones do. ``fake_tools`` is everything ``process`` needs without a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.conversation import (
+    AudioClip,
+    CallMetadata,
+    Conversation,
+    CriterionAnswer,
+    Engine,
+    Evidence,
+    Received,
+    RubricRef,
+    Scorecard,
+    SectionScore,
+    Transcript,
+    Turn,
+)
+from pipeline.errors import RecordingError
+from pipeline.process.tools import Tools, digest
+from pipeline.transcribe import Job
+
+LINES = (
+    ("agent", "thank you for calling this is Alex how may I help you"),
+    ("customer", "hi I have a question about my bill"),
+    ("agent", "of course let me look at that for you"),
+    ("customer", "it is twice what I paid before"),
+    ("agent", "I am sorry about that I will put it right today"),
+    ("customer", "thank you"),
+)
+
+
+class FakeEngine:
+    """Writes a made-up conversation for each clip; ``faults`` maps a call id to what to raise, once each."""
+
+    def __init__(self, faults: dict[str, list[Exception]] | None = None) -> None:
+        self.faults = faults or {}
+        self.calls: list[str] = []
+        self.windows: list[int] = []
+        self.fingerprint = "fake-engine-1"
+
+    def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+        """One transcript a job, of two to six turns chosen by the audio."""
+        self.windows.append(len(jobs))
+        results: list[Transcript | RecordingError] = []
+        for job in jobs:
+            if self.faults.get(job.call_id):
+                fault = self.faults[job.call_id].pop(0)
+                if not isinstance(fault, RecordingError):
+                    raise fault
+                results.append(fault)
+                continue
+            self.calls.append(job.call_id)
+            results.append(self._transcript(job.call_id, job.clip))
+        return results
+
+    def _transcript(self, call_id: str, clip: AudioClip) -> Transcript:
+        seed = hashlib.sha256(np.ascontiguousarray(clip.samples).tobytes()).digest()[0]
+        n_turns = 2 + seed % (len(LINES) - 1)
+        step_s = clip.duration_s / n_turns
+        turns = tuple(
+            Turn(i, "unknown", text, round(i * step_s, 3), round((i + 0.9) * step_s, 3), channel=i % 2)
+            for i, (_, text) in enumerate(LINES[:n_turns])
+        )
+        return Transcript(
+            call_id,
+            turns,
+            language="en",
+            duration_s=clip.duration_s,
+            engine=Engine("fake", "none", self.fingerprint),
+            channels=2,
+        )
+
+
+class FakeAnnotator:
+    """Hears nothing but the number of turns."""
+
+    fingerprint = "fake-annotator-1"
+
+    def annotate(
+        self, transcripts: Sequence[Transcript], metadata: Sequence[CallMetadata]
+    ) -> Iterator[Conversation]:
+        """One conversation a transcript."""
+        for transcript in transcripts:
+            yield Conversation(transcript, metrics={"turns": float(len(transcript.turns))})
+
+
+def fake_clip(path: Path) -> AudioClip:
+    """Four seconds of noise seeded by the file's bytes; a file that says ``bad`` is refused."""
+    content = path.read_bytes()
+    if b"bad" in content:
+        raise RecordingError(f"{path.name} is not a recording", hint="ask for it again", reason="not_audio")
+    if b"short" in content:
+        raise RecordingError(f"{path.name} is too short", reason="too_short")
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(content).digest()[:8], "big"))
+    return AudioClip(rng.normal(0, 0.1, (2, 64_000)).astype(np.float32), codec="wav/ulaw")
+
+
+def fake_roles(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Transcript:
+    """Channel 0 is the agent."""
+    from dataclasses import replace
+
+    turns = tuple(replace(t, role="agent" if t.channel == 0 else "customer") for t in transcript.turns)
+    return replace(transcript, turns=turns)
+
+
+def fake_score(conversation: Conversation, metadata: CallMetadata) -> tuple[Scorecard, ...]:
+    """Passes a call that ends in thanks."""
+    last = conversation.transcript.turns[-1]
+    thanked = "thank you" in last.text and last.turn > 0
+    answer = CriterionAnswer(
+        "thanked",
+        "yes" if thanked else "no",
+        10.0 if thanked else 0.0,
+        10.0,
+        1.0,
+        evidence=(Evidence(last.turn, last.role, last.start_s, last.end_s, last.text, "fake"),)
+        if thanked
+        else (),
+    )
+    points = 100.0 if thanked else 0.0
+    return (
+        Scorecard(
+            conversation.transcript.call_id,
+            RubricRef("fake", "1", "f" * 16),
+            points,
+            points,
+            "pass" if thanked else "fail",
+            (SectionScore("only", points, (answer,)),),
+        ),
+    )
+
+
+def fake_tools(
+    engine: FakeEngine | None = None,
+    load_audio: Callable[[Path], AudioClip] = fake_clip,
+    hearing: str = "hearing-1",
+    judging: str = "judging-1",
+) -> Tools:
+    """Tools without a model."""
+    return Tools(
+        engine=engine or FakeEngine(),
+        annotator=FakeAnnotator(),
+        load_audio=load_audio,
+        job=lambda clip, metadata: Job(metadata.call_id, clip, metadata.language),
+        read_transcript=lambda path, call_id: Transcript(call_id, (Turn(0, "agent", path.read_text()),)),
+        assign_roles=fake_roles,
+        redact=lambda transcript: transcript,
+        score=fake_score,
+        rubrics=(),
+        hearing=digest(hearing),
+        judging=digest(judging),
+    )
+
+
+def fake_received(folder: Path, contents: dict[str, str]) -> list[Received]:
+    """Files with these contents, as intake would hand them on; call ids are the file stems."""
+    received = []
+    for name, content in contents.items():
+        path = folder / name
+        path.write_text(content)
+        received.append(
+            Received(
+                path,
+                "recording",
+                hashlib.sha256(content.encode()).hexdigest(),
+                CallMetadata(path.stem, agent_id="a1"),
+                size_bytes=len(content),
+            )
+        )
+    return received

@@ -1,0 +1,249 @@
+"""The composer: every file ends in exactly one row, and nothing is done twice."""
+
+import errno
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline.conversation import CallMetadata, CallRecord, LedgerEntry, Received
+from pipeline.errors import MachineError, ModelError, RecordingError
+from pipeline.process import batch
+from pipeline.process.batch import Observer, Tally, plan, run_batch
+from pipeline.process.cache import StageCache, folder_name
+from pipeline.process.calls import process_window
+from tests.fakes import FakeEngine, fake_received, fake_tools
+
+
+class Shelf:
+    """A store that remembers records by path."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, CallRecord] = {}
+        self.loads: list[int] = []
+
+    def load(self, records: Sequence[CallRecord]) -> None:
+        """One transaction."""
+        self.loads.append(len(records))
+        self.records |= {r.ledger.path: r for r in records}
+
+    @property
+    def ledger(self) -> dict[str, LedgerEntry]:
+        """What a re-run may skip."""
+        return {path: record.ledger for path, record in self.records.items()}
+
+    def content(self) -> dict[str, object]:
+        """Everything but times of work."""
+        return {p: (r.ledger, r.metadata, r.conversation, r.scorecards) for p, r in self.records.items()}
+
+
+MIXED = {"a.wav": "one", "b.wav": "bad", "c.wav": "three", "d.wav": "short", "e.wav": "five"}
+
+
+def run(
+    received: Sequence[Received], shelf: Shelf, tmp_path: Path, engine: FakeEngine | None = None
+) -> Tally:
+    """A batch in windows of two."""
+    tools = fake_tools(engine)
+    job = plan(received, shelf.ledger, tools)
+    return run_batch(job, tools, StageCache(tmp_path / "state"), shelf.load, 2)
+
+
+def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
+    """Good files are scored, bad ones quarantined or skipped with a reason, and the tally adds up."""
+    shelf = Shelf()
+    tally = run(fake_received(tmp_path, MIXED), shelf, tmp_path)
+
+    assert [r.ledger.status for r in shelf.records.values()] == [
+        "scored",
+        "quarantined",
+        "scored",
+        "skipped",
+        "scored",
+    ]
+    assert tally.files == 5
+    assert tally.exit_code == 3
+    assert tally.reasons == {("quarantined", "not_audio"): 1, ("skipped", "too_short"): 1}
+    assert shelf.records[str(tmp_path / "b.wav")].ledger.hint == "ask for it again"
+    assert shelf.loads == [2, 2, 1]
+
+
+def test_a_second_run_does_nothing_and_exits_the_same(tmp_path: Path) -> None:
+    """Known files are not touched again, and the exit code still tells of the quarantined one."""
+    shelf, engine = Shelf(), FakeEngine()
+    received = fake_received(tmp_path, MIXED)
+    run(received, shelf, tmp_path, engine)
+    again = run(received, shelf, tmp_path, engine)
+
+    assert again.processed == 0
+    assert again.exit_code == 3
+    assert engine.calls == ["a", "c", "e"]
+
+
+def test_new_answers_do_not_need_new_ears(tmp_path: Path) -> None:
+    """With another rubric the kept transcript is judged again and the engine is left alone."""
+    shelf, engine = Shelf(), FakeEngine()
+    received = fake_received(tmp_path, {"a.wav": "one"})
+    run(received, shelf, tmp_path, engine)
+    tools = fake_tools(engine, judging="another rubric")
+    tally = run_batch(
+        plan(received, shelf.ledger, tools), tools, StageCache(tmp_path / "state"), shelf.load, 2
+    )
+
+    assert tally.statuses == {"scored": 1}
+    assert engine.calls == ["a"]
+
+
+def test_new_metadata_is_loaded_without_listening_again(tmp_path: Path) -> None:
+    """A corrected agent name re-judges the call from the kept transcript."""
+    from dataclasses import replace
+
+    shelf, engine = Shelf(), FakeEngine()
+    received = fake_received(tmp_path, {"a.wav": "one"})
+    run(received, shelf, tmp_path, engine)
+    corrected = [replace(received[0], metadata=CallMetadata("a", agent_id="a2"))]
+    tally = run(corrected, shelf, tmp_path, engine)
+
+    assert tally.processed == 1
+    assert engine.calls == ["a"]
+    record = shelf.records[str(received[0].path)]
+    assert record.metadata is not None
+    assert record.metadata.agent_id == "a2"
+
+
+def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
+    """After a death in the second load, the next run gives the same content as an undisturbed one."""
+    received = fake_received(tmp_path, {f"{n}.wav": f"call {n}" for n in range(7)})
+    undisturbed, killed = Shelf(), Shelf()
+    run(received, undisturbed, tmp_path / "one")
+
+    class Killed(BaseException):
+        """Stands for SIGKILL."""
+
+    def dying_load(records: Sequence[CallRecord]) -> None:
+        if killed.loads:
+            raise Killed
+        killed.load(records)
+
+    tools = fake_tools()
+    with pytest.raises(Killed):
+        run_batch(plan(received, {}, tools), tools, StageCache(tmp_path / "two" / "state"), dying_load, 2)
+    engine = FakeEngine()
+    run(received, killed, tmp_path / "two", engine)
+
+    assert killed.content() == undisturbed.content()
+    assert len(engine.calls) < 5  # transcripts finished before the kill were kept
+
+
+def test_one_call_that_breaks_the_engine_does_not_take_its_window_along(tmp_path: Path) -> None:
+    """A bug on one call becomes a failed row that names type and place, and the next run tries again."""
+    shelf = Shelf()
+    engine = FakeEngine({"b": [ValueError("customer text"), ValueError("customer text")]})
+    received = fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"})
+    tally = run(received, shelf, tmp_path, engine)
+
+    row = shelf.records[str(tmp_path / "b.wav")].ledger
+    assert tally.statuses == {"scored": 1, "failed": 1}
+    assert (row.stage, row.reason, row.fingerprint) == ("transcribe", "internal", "")
+    assert row.error.startswith("ValueError at fakes.py:")
+    assert "customer" not in row.error
+    assert run(received, shelf, tmp_path, engine).statuses == {"scored": 2}
+
+
+def test_transient_faults_are_tried_again_and_bad_input_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An I/O error passes on the second try; a refused recording is asked for once."""
+    monkeypatch.setattr(batch, "RETRY_DELAYS_S", (0.0, 0.0))
+    shelf = Shelf()
+    engine = FakeEngine(
+        {"a": [OSError(errno.EIO, "stumble")], "b": [RecordingError("no speech", reason="no_speech")]}
+    )
+    tally = run(fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"}), shelf, tmp_path, engine)
+
+    assert tally.statuses == {"scored": 1, "skipped": 1}
+    assert tally.exit_code == 0
+
+
+def test_a_window_that_never_works_does_not_sink_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After every retry its files are failed rows, and the other windows are scored."""
+    monkeypatch.setattr(batch, "RETRY_DELAYS_S", (0.0, 0.0))
+    shelf = Shelf()
+    engine = FakeEngine({"a": [OSError(errno.EIO, "stumble")] * 3})
+    received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
+    tally = run(received, shelf, tmp_path, engine)
+
+    assert tally.statuses == {"failed": 2, "scored": 2}
+    assert run(received, shelf, tmp_path, engine).statuses == {"scored": 4}
+
+
+@pytest.mark.parametrize("fault", [ModelError("weights are gone"), MachineError("disk full")])
+def test_what_a_person_must_mend_first_ends_the_batch(tmp_path: Path, fault: Exception) -> None:
+    """Missing weights or a full disk are not the fault of any call."""
+    with pytest.raises(type(fault)):
+        run(fake_received(tmp_path, {"a.wav": "1"}), Shelf(), tmp_path, FakeEngine({"a": [fault]}))
+
+
+def test_erased_calls_stay_erased(tmp_path: Path) -> None:
+    """A purged recording that still lies in the folder is not processed again."""
+    received = fake_received(tmp_path, {"a.wav": "1"})
+    row = LedgerEntry(str(received[0].path), received[0].sha256, "a", "purged")
+
+    assert plan(received, {row.path: row}, fake_tools()).pending == ()
+
+
+def test_changed_audio_under_the_same_name_is_new_work(tmp_path: Path) -> None:
+    """The content counts, not the name."""
+    shelf = Shelf()
+    run(fake_received(tmp_path, {"a.wav": "one"}), shelf, tmp_path)
+    again = run(fake_received(tmp_path, {"a.wav": "two"}), shelf, tmp_path)
+
+    assert again.processed == 1
+
+
+def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
+    """Folder 0700, file 0600, no partial files; a damaged one is made again."""
+    cache = StageCache(tmp_path / "state")
+    received = fake_received(tmp_path, {"a.wav": "one"})
+    process_window(received, fake_tools(), cache)
+    (kept,) = cache.calls_dir.rglob("*.json")
+
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    assert [p.name for p in kept.parent.iterdir()] == [kept.name]
+    kept.write_text("{")
+    engine = FakeEngine()
+    process_window(received, fake_tools(engine), cache)
+    assert engine.calls == ["a"]
+    assert cache.erase("a")
+    assert not kept.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "hostile", ["../../etc/passwd", "/abs", "a/b", ".hidden", "", "x" * 500, "naïve", "a\0b"]
+)
+def test_a_hostile_call_id_stays_inside_the_state_folder(tmp_path: Path, hostile: str) -> None:
+    """No call id leads out of its folder or past what a file system takes."""
+    name = folder_name(hostile)
+
+    assert "/" not in name
+    assert not name.startswith(".")
+    assert 0 < len(name) <= 80
+    assert (tmp_path / name).resolve().parent == tmp_path.resolve()
+
+
+def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
+    """Progress is told after the load, in order."""
+    told: list[str] = []
+
+    class Listening(Observer):
+        def finished(self, record: CallRecord) -> None:
+            told.append(Path(record.ledger.path).name)
+
+    tools = fake_tools()
+    received = fake_received(tmp_path, MIXED)
+    run_batch(plan(received, {}, tools), tools, StageCache(tmp_path / "s"), Shelf().load, 2, Listening())
+    assert told == list(MIXED)
