@@ -125,7 +125,9 @@ class Transcript:
     """Who said what when, from any recogniser, chat or e-mail.
 
     ``channels`` is the number of audio channels that were told apart (1 = mono, speakers
-    guessed; 2 = one speaker a channel; 0 = no audio). ``warnings`` are sentences for people.
+    guessed; 2 = one speaker a channel; 0 = no audio). ``role_confidence`` (0..1) is how sure it is
+    who is agent and who customer, None when the source states the roles itself. ``warnings`` are
+    sentences for people.
     """
 
     call_id: str
@@ -136,6 +138,7 @@ class Transcript:
     channels: int = 0
     medium: Medium = "voice"
     warnings: tuple[str, ...] = ()
+    role_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

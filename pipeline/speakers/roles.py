@@ -1,0 +1,134 @@
+"""Agent or customer: roles for the parties a transcript tells apart.
+
+In order of trust: the channel that metadata names, the evidence of wording and of who speaks first,
+the configured default channel. What decided, and how sure it is, is said in the transcript's
+``role_confidence`` and warnings; evidence that contradicts metadata is reported, never acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pipeline.conversation import AudioClip, CallMetadata, Role, Transcript, Turn
+from pipeline.settings import AudioSettings
+from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
+
+ENOUGH_EVIDENCE = 0.75
+"""Below this probability the configured default channel is the better guess."""
+CONTRADICTION = 0.05
+"""Below this probability of the named channel being the agent's, its name is doubted aloud."""
+
+
+def assign_roles(
+    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, audio_settings: AudioSettings
+) -> Transcript:
+    """Say who speaks in every turn.
+
+    Args:
+        transcript: As recognised, channel by channel; turns that already have roles are left alone.
+        clip: The audio it was recognised from; None for transcripts from elsewhere.
+        metadata: ``agent_channel`` and ``direction`` are used.
+        audio_settings: ``agent_channel`` is the default where nothing else tells.
+
+    Returns:
+        The transcript with roles, ``channels`` (2 or more parties told apart by channel, 1 by voice),
+        ``role_confidence`` and warnings. Mono turns are split where the speaker changes.
+    """
+    if transcript.medium != "voice" or all(turn.role != "unknown" for turn in transcript.turns):
+        return transcript
+    spoken_on = sorted({turn.channel for turn in transcript.turns if turn.channel is not None})
+    if len(spoken_on) >= 2:
+        return _by_channel(transcript, spoken_on, metadata, audio_settings)
+    return _one_channel(transcript, clip, metadata, audio_settings)
+
+
+def _by_channel(
+    transcript: Transcript, spoken_on: Sequence[int], metadata: CallMetadata, audio_settings: AudioSettings
+) -> Transcript:
+    """Roles when each party has a channel of its own."""
+    turns_of = {channel: [t for t in transcript.turns if t.channel == channel] for channel in spoken_on}
+    agent, confidence, warnings = _agent_channel(turns_of, metadata, audio_settings)
+    others = sorted((c for c in spoken_on if c != agent), key=lambda c: -_n_words(turns_of[c]))
+    roles: dict[int, Role] = {agent: "agent", others[0]: "customer"}
+    if len(others) > 1:
+        warnings.append(
+            f"{len(spoken_on)} channels hold speech: channel {others[0]}, which speaks most beside the "
+            "agent's, was taken as the customer's"
+        )
+    return _with_roles(transcript, roles, len(spoken_on), confidence, warnings)
+
+
+def _agent_channel(
+    turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata, audio_settings: AudioSettings
+) -> tuple[int, float, list[str]]:
+    """The agent's channel, how sure that is (0..1), and what people should know about it."""
+    likeliest, evidence = _by_evidence(turns_of, metadata)
+    warnings = []
+    named = metadata.agent_channel
+    if named is not None and named in turns_of:
+        against = evidence if likeliest != named else 0.0
+        if against > 1 - CONTRADICTION:
+            warnings.append(
+                f"metadata names channel {named} as the agent's, but the wording says channel {likeliest} "
+                f"({100 * against:.0f} % sure): are the channels swapped?"
+            )
+        return named, 1.0 - against if warnings else 1.0, warnings
+    if named is not None:
+        warnings.append(f"metadata names channel {named} as the agent's, but nobody speaks there")
+    if evidence >= ENOUGH_EVIDENCE:
+        return likeliest, evidence, warnings
+    default = audio_settings.agent_channel
+    if default not in turns_of:
+        default = likeliest
+    sure = evidence if default == likeliest else 1 - evidence
+    warnings.append(
+        f"channel {default} was taken as the agent's by default; the wording gives it {100 * sure:.0f} %"
+    )
+    return default, sure, warnings
+
+
+def _by_evidence(turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata) -> tuple[int, float]:
+    """The channel that sounds most like an agent's and the probability that it is."""
+    best = max(turns_of, key=lambda c: agent_log_odds(_text(turns_of[c])))
+    rest = [turn for channel, turns in turns_of.items() if channel != best for turn in turns]
+    probability = first_of_two_is_agent(turns_of[best], rest, metadata.direction)
+    if probability < 0.5 and len(turns_of) == 2:
+        return next(c for c in turns_of if c != best), 1 - probability
+    return best, probability
+
+
+def _one_channel(
+    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, audio_settings: AudioSettings
+) -> Transcript:
+    """Roles when all that was said came over one channel: voices must tell the parties apart."""
+    said = "one channel only and voices were not told apart: roles are unknown"
+    return replace(transcript, channels=1, role_confidence=0.0, warnings=(*transcript.warnings, said))
+
+
+def _with_roles(
+    transcript: Transcript,
+    roles: Mapping[int, Role],
+    channels: int,
+    confidence: float,
+    warnings: Sequence[str],
+) -> Transcript:
+    turns = tuple(
+        replace(turn, role="unknown" if turn.channel is None else roles.get(turn.channel, "unknown"))
+        for turn in transcript.turns
+    )
+    return replace(
+        transcript,
+        turns=turns,
+        channels=channels,
+        role_confidence=round(confidence, 3),
+        warnings=(*transcript.warnings, *warnings),
+    )
+
+
+def _text(turns: Sequence[Turn]) -> str:
+    return " . ".join(turn.text for turn in turns)
+
+
+def _n_words(turns: Sequence[Turn]) -> int:
+    return sum(len(turn.text.split()) for turn in turns)

@@ -1,0 +1,126 @@
+"""Who talks like an agent: script wording as evidence for roles.
+
+Weights are rough log-odds that a phrase comes from the agent rather than the customer. They need no
+training data to be argued about: a greeting formula is nearly proof, "my account" is a hint.
+English only; where no phrase matches, the evidence is simply zero and who spoke first decides.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from pipeline.conversation import Direction, Turn
+
+_AGENT: dict[float, tuple[str, ...]] = {
+    4.0: (
+        r"thank(s| you) for (calling|choosing|contacting|holding|waiting)",
+        r"how (can|may|could) (i|we) (help|assist|direct)",
+    ),
+    3.0: (
+        r"(is|was|are) there (anything|something) else",
+        r"anything else (i|we) can",
+        r"(is|be|being|now|also be) (being )?recorded",
+        r"on a recorded line",
+        r"for (quality|training) (and|or|purposes|assurance)",
+        r"(calling|call) (you )?(from|on behalf of)",
+        r"my name is \w+ (from|with|calling from)",
+    ),
+    2.5: (r"for (security|verification)", r"(verify|confirm) (your|the last|that you)", r"last four digits"),
+    2.0: (
+        r"(may|can|could) i (have|get|take|ask for) your",
+        r"(account|policy|order|reference) number (please|for me)",
+        r"(put|place) you (on|through)",
+        r"one moment|bear with me|stay on the line|please hold",
+        r"(i|we|you)('ve| have)? (ordered|transferred|scheduled|processed|issued|refunded|set up)",
+        r"your (\w+ ){0,2}(balance|appointment|order|policy) (is|has|will)",
+        r"(happy|glad|able) to (help|assist)",
+        r"i('ll| will| can) (help|assist) you",
+        r"let me (check|pull|look|see if i)",
+        r"(have|enjoy) (a|the rest of your) (great|good|nice|wonderful|lovely|pleasant|day|evening)",
+    ),
+    1.5: (
+        r"please (enter|press|say|try|call|leave|provide|confirm|spell)",
+        r"press \w+|after the tone",
+        r"(which|what) (\w+ ){0,3}(would|do) you (like|want|need)",
+        r"would you like (me )?to",
+        r"(sorry|apologi[sz]e) (to hear|for (the|any|your|that))",
+    ),
+    1.0: (
+        r"i understand",
+        r"our (\w+ )?(records|system|policy|team|representatives)",
+        r"you('re| are) (very )?welcome",
+        r"what (is|was) (the|your)",
+        r"(ma'?am|sir)\b",
+        r"my name is",
+    ),
+}
+_CUSTOMER: dict[float, tuple[str, ...]] = {
+    3.0: (
+        r"(i'm|i am|i was) (just )?(calling|phoning|ringing) (about|because|to|regarding|in regards)",
+        r"i (lost|can't find|broke|forgot|misplaced|never received|haven't received|didn't get) my",
+        r"(speak|talk) (to|with) (a|your|the) (manager|supervisor|representative|person|human)",
+    ),
+    2.0: (
+        r"(i|we)('d like| would like| need| want| wanted| have) to (\w+ ){1,4}my\b",
+        r"cancel my",
+        r"can you (send|tell) me",
+        r"no (thank you|thanks)",
+        r"(that's|that is|that was|that will be|that'll be|was going to be|was gonna be) (it|all|everything)",
+    ),
+    1.5: (
+        r"i (have|had|got) a (question|problem|bill|letter|charge|call)",
+        r"you (guys|people)\b",
+        r"charged me",
+        r"i('d| would) like to\b",
+        r"i need to\b",
+        r"not interested",
+    ),
+    1.0: (
+        r"my (\w+ )?(account|card|bill|order|internet|phone|payment|service|balance|savings|policy)\b",
+        r"my (husband|wife|daughter|son|mother|father)\b",
+        r"you too\b",
+        r"how (long|much) (will|does|is|do)",
+        r"why (is|was|did|am|are)",
+    ),
+}
+_RULES = tuple(
+    (sign * weight, re.compile(rf"\b(?:{pattern})"))
+    for sign, table in ((1.0, _AGENT), (-1.0, _CUSTOMER))
+    for weight, patterns in table.items()
+    for pattern in patterns
+)
+_YOUR, _MY = re.compile(r"\byour\b"), re.compile(r"\bmy\b(?! name)")
+PRONOUN_WEIGHT = 0.3
+"""Agents speak of "your account", customers of "my account"."""
+MAX_REPEATS = 2
+"""A phrase said often is not new evidence."""
+FIRST_SPEAKER = {"inbound": 1.5, "outbound": -1.5, "unknown": 0.8, "internal": 0.0}
+"""Who answers speaks first: the agent on inbound calls, the customer on outbound ones."""
+
+
+def agent_log_odds(text: str) -> float:
+    """Log-odds that these words are the agent's: positive for the agent, 0 where nothing tells."""
+    said = " ".join(re.findall(r"[\w']+", text.lower().replace("’", "'")))
+    odds = PRONOUN_WEIGHT * (min(len(_YOUR.findall(said)), 6) - min(len(_MY.findall(said)), 6))
+    return odds + sum(
+        weight * min(sum(1 for _ in rule.finditer(said)), MAX_REPEATS) for weight, rule in _RULES
+    )
+
+
+def first_of_two_is_agent(first: Sequence[Turn], second: Sequence[Turn], direction: Direction) -> float:
+    """Probability 0..1 that the first party is the agent and the second the customer.
+
+    Args:
+        first: The turns of one party.
+        second: The turns of the other.
+        direction: Of the call, to judge who answers it.
+    """
+    odds = agent_log_odds(" ".join(t.text for t in first)) - agent_log_odds(" ".join(t.text for t in second))
+    starts = [
+        min((t.start_s for t in turns if t.start_s is not None), default=None) for turns in (first, second)
+    ]
+    if starts[0] is not None and starts[1] is not None and abs(starts[0] - starts[1]) > 0.3:
+        odds += FIRST_SPEAKER[direction] * (1.0 if starts[0] < starts[1] else -1.0)
+    return 1 / (1 + math.exp(-max(-6.0, min(6.0, odds))))
