@@ -1,0 +1,135 @@
+"""Answers of queries on stdout: a table for people, CSV, JSON or Parquet for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from pipeline.store.search import Hit
+
+MAX_TABLE_ROWS = 1000
+
+
+def _rows(answer: pa.Table) -> list[tuple[Any, ...]]:
+    """Rows as tuples; columns may share a name."""
+    return list(zip(*(column.to_pylist() for column in answer.columns), strict=True))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    return str(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
+    value = _plain(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def print_table(answer: pa.Table, *, plain: bool = False) -> None:
+    """A table of at most ``MAX_TABLE_ROWS`` rows, as wide as the terminal (or as needed when piped)."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    piped = plain or not sys.stdout.isatty()
+    console = Console(width=10_000 if piped else None)
+    table = Table(show_header=True, header_style="bold", box=None if piped else _box(), pad_edge=False)
+    for field in answer.schema:
+        numeric = str(field.type).startswith(("int", "uint", "double", "float", "decimal"))
+        table.add_column(field.name, justify="right" if numeric else "left", overflow="fold")
+    for row in _rows(answer.slice(0, MAX_TABLE_ROWS)):
+        table.add_row(*(Text(_cell(v)) for v in row))
+    console.print(table)
+    if answer.num_rows > MAX_TABLE_ROWS:
+        from pipeline.cli.console import note
+
+        note(f"{answer.num_rows} rows, the first {MAX_TABLE_ROWS} shown; all of them with --csv or --json")
+
+
+def _box() -> Any:
+    from rich import box
+
+    return box.SIMPLE_HEAD
+
+
+def write_csv(answer: pa.Table) -> None:
+    """CSV with a header on stdout; nested values as JSON."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(answer.column_names)
+    for row in _rows(answer):
+        writer.writerow(
+            json.dumps(_plain(v), ensure_ascii=False) if isinstance(v, list | dict) else _plain(v) for v in row
+        )
+
+
+def write_json(answer: pa.Table) -> None:
+    """One JSON object a row on stdout."""
+    for row in _rows(answer):
+        line = dict(zip(answer.column_names, map(_plain, row), strict=True))
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def write_parquet(answer: pa.Table, path: Path) -> None:
+    """One Parquet file, in place only when complete.
+
+    Raises:
+        UsageError: The file cannot be written there.
+    """
+    import pyarrow.parquet as pq
+
+    partial = path.with_name(path.name + ".partial")
+    try:
+        pq.write_table(answer, partial, compression="zstd")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {path}: {error.strerror or error}", hint="check the folder") from error
+
+
+def print_hits(hits: Sequence[Hit], text: str, *, as_json: bool) -> None:
+    """Turns that were found, the words highlighted."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from pipeline.cli.scorecard import clock
+
+    if as_json:
+        for hit in hits:
+            sys.stdout.write(json.dumps(asdict(hit), ensure_ascii=False) + "\n")
+        return
+    console = Console(soft_wrap=True)
+    pattern = re.compile("|".join(re.escape(w) for w in text.split()) or r"$^", re.IGNORECASE)
+    for hit in hits:
+        line = Text(hit.text)
+        line.highlight_regex(pattern, "bold yellow")
+        console.print(Text.assemble((f"{hit.call_id} ", "bold"), (f"{clock(hit.start_s)} {hit.role}: ", "cyan"), line))
+    if not hits:
+        from pipeline.cli.console import note
+
+        note("nothing found")

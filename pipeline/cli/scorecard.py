@@ -1,0 +1,104 @@
+"""A scorecard as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from pipeline.conversation import CallMetadata, CriterionAnswer, Evidence, Scorecard
+
+COLOURS = {
+    "pass": "bold green", "fail": "bold red", "needs_review": "bold yellow", "not_scored": "dim",
+    "yes": "green", "no": "red", "na": "dim", "undetermined": "yellow",
+}  # fmt: skip
+MARKS = {"yes": "✓", "no": "✗", "na": "–", "undetermined": "?"}
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as m:ss, or a dash."""
+    return "–" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def render(card: Scorecard, metadata: CallMetadata | None = None) -> RenderableType:
+    """The whole scorecard: heading, reasons, then each criterion with its quote or nearest miss."""
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for title, reasons, style in (
+        ("auto-fail", card.autofail_reasons, "bold red"),
+        ("to review", card.review_reasons, "yellow"),
+        ("note", card.warnings, "dim"),
+    ):
+        parts += [Text.assemble((f"{title}: ", style), reason) for reason in reasons]
+    for section in card.sections:
+        heading = f"{section.id}  {_score(section.score)}" + ("  auto-failed" if section.auto_failed else "")
+        parts.append(Text("\n" + heading, style="bold"))
+        parts += [line for answer in section.criteria for line in _answer(answer)]
+    return Panel(Group(*parts), title=_title(card), subtitle=_about(metadata), title_align="left")
+
+
+def _title(card: Scorecard) -> Text:
+    from rich.text import Text
+
+    raw = "" if card.raw_score == card.final_score else f" (before auto-fail {_score(card.raw_score)})"
+    mark = "" if card.pass_mark is None else f", pass mark {card.pass_mark:g}"
+    return Text.assemble(
+        (card.call_id, "bold"),
+        f"  {card.rubric.id} {card.rubric.version}  ",
+        (card.outcome.replace("_", " "), COLOURS[card.outcome]),
+        f"  {_score(card.final_score)}{raw}{mark}",
+    )
+
+
+def _about(metadata: CallMetadata | None) -> Text | None:
+    from rich.text import Text
+
+    if metadata is None:
+        return None
+    started = metadata.started_at.isoformat(timespec="minutes") if metadata.started_at else None
+    known = (metadata.client, metadata.team, metadata.agent_name or metadata.agent_id, metadata.direction, started)
+    return Text("  ·  ".join(v for v in known if v and v != "unknown"))
+
+
+def _score(score: float | None) -> str:
+    return "not scored" if score is None else f"{score:.1f}"
+
+
+def _answer(answer: CriterionAnswer) -> list[Text]:
+    from rich.text import Text
+
+    points = "" if answer.points is None else f"  {answer.points:g}/{answer.max_points:g}"
+    critical = "  critical" if answer.critical else ""
+    colour = COLOURS[answer.answer]
+    lines = [
+        Text.assemble((f" {MARKS[answer.answer]} ", colour), answer.id, (f"  {answer.answer}", colour), points, (critical, "bold"))
+    ]
+    if answer.reason:
+        lines.append(Text(f"     {answer.reason}", style="dim"))
+    lines += [_quote(e, "") for e in answer.evidence]
+    if answer.searched is not None and answer.answer in {"no", "undetermined"} and not answer.evidence:
+        place = answer.searched
+        span = "" if place.end_s is None else f" between {clock(place.start_s)} and {clock(place.end_s)}"
+        lines.append(
+            Text(f"     looked for {place.what} in {place.turns} turns of {place.role}{span}", style="dim")
+        )
+    if answer.nearest is not None:
+        lines.append(_quote(answer.nearest, "nearest: "))
+    return lines
+
+
+def _quote(evidence: Evidence, prefix: str) -> Text:
+    from rich.text import Text
+
+    sure = "" if evidence.strength >= 1 else f"  {evidence.strength:.0%}"
+    return Text.assemble(
+        (f"     {clock(evidence.start_s):>5} {evidence.role:<8} ", "cyan"),
+        (prefix, "dim"),
+        (f"“{evidence.quote}”", "italic"),
+        (f"  {evidence.rule}{sure}", "dim"),
+    )

@@ -1,0 +1,128 @@
+"""Questions to the database: sql, search, show, status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.app import app
+from pipeline.cli.console import note
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.store import Store
+
+Db = Annotated[str | None, typer.Option("--db", help="Database; default from settings.", metavar="FILE")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
+
+
+def open_store(db: str | None, *, read_only: bool = True) -> Store:
+    """The store the settings name, telling people when it must be waited for."""
+    from pipeline.settings import load_settings
+    from pipeline.store import Store
+
+    settings = load_settings(store={"db": db}).store
+    return Store(settings.db, read_only=read_only, lock_timeout_s=settings.lock_timeout_s, on_wait=note)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="A SELECT.", metavar="SQL")],
+    db: Db = None,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
+    json: Json = False,
+    table: Annotated[bool, typer.Option("--table", help="A table, also when piped.")] = False,
+    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", metavar="FILE")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a query may take.")] = 60.0,
+) -> None:
+    """Ask the database anything; it cannot be changed from here.
+
+    Example: callqa sql "SELECT outcome, count(*) FROM v_scorecards GROUP BY ALL"
+    """
+    from pipeline.cli.answers import print_table, write_csv, write_json, write_parquet
+    from pipeline.store.sandbox import Sandbox
+
+    with open_store(db) as store:
+        answer = Sandbox(store, timeout_s=timeout).ask(query)
+    if parquet is not None:
+        write_parquet(answer, parquet)
+    elif csv:
+        write_csv(answer)
+    elif json:
+        write_json(answer)
+    else:
+        print_table(answer, plain=table)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="Words that were said.")],
+    db: Db = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many turns at most.")] = 20,
+    json: Json = False,
+) -> None:
+    """Find the turns in which something was said."""
+    from pipeline.cli.answers import print_hits
+    from pipeline.store import CallFilter
+    from pipeline.store.search import search as find
+
+    with open_store(db) as store:
+        hits = find(store, text, CallFilter(), limit=limit)
+    print_hits(hits, text, as_json=json)
+
+
+@app.command()
+def show(
+    call: Annotated[str, typer.Argument(help="Call id.", metavar="CALL")],
+    db: Db = None,
+    rubric: Annotated[str | None, typer.Option(help="Rubric id, or the hash of an older one.")] = None,
+    json: Json = False,
+) -> None:
+    """Show a call's scorecard with the words each answer rests on."""
+    from rich.console import Console
+
+    from pipeline.cli.scorecard import render
+    from pipeline.contract import to_json
+    from pipeline.errors import UsageError
+    from pipeline.store import CallFilter
+
+    with open_store(db) as store:
+        cards = list(store.scorecards(CallFilter(call_ids=(call,), rubric=rubric)))
+        found = next(store.conversations(CallFilter(call_ids=(call,))), None)
+    if not cards:
+        what = "has no scorecard under that rubric" if found else "is not in the database"
+        raise UsageError(f"call {call} {what}", hint='list the calls with: callqa sql "SELECT call_id FROM v_calls"')
+    for card in cards:
+        if json:
+            typer.echo(to_json(card))
+        else:
+            Console().print(render(card, found[0] if found else None))
+
+
+@app.command()
+def status(db: Db = None, json: Json = False) -> None:
+    """Say what became of every file received."""
+    from pipeline.cli.answers import print_table, write_json
+    from pipeline.store.sandbox import Sandbox
+
+    with open_store(db) as store:
+        answer = Sandbox(store).ask(
+            "SELECT status, reason, files, recordings, last_at FROM v_coverage ORDER BY files DESC, status, reason"
+        )
+    if json:
+        write_json(answer)
+        return
+    print_table(answer)
+    _add_up(answer)
+
+
+def _add_up(answer: pa.Table) -> None:
+    """One sentence: files received = what became of them."""
+    totals: dict[str, int] = {}
+    for row in answer.to_pylist():
+        totals[row["status"]] = totals.get(row["status"], 0) + row["files"]
+    parts = " + ".join(f"{count} {name}" for name, count in totals.items())
+    note(f"{sum(totals.values())} files received = {parts or 'none'}")

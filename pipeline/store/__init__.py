@@ -1,0 +1,10 @@
+"""The store: calls, answers and the ledger in one DuckDB file, and the way back to nouns.
+
+``Store`` is the whole interface; ``CallFilter`` says which calls. Nothing else in callqa
+imports DuckDB.
+"""
+
+from pipeline.store.selection import CallFilter
+from pipeline.store.store import Known, Store
+
+__all__ = ["CallFilter", "Known", "Store"]

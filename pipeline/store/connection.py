@@ -1,0 +1,98 @@
+"""Opening the database: one writer or many readers, and plain words when it cannot be opened."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import MachineError, StoreError, StoreLockedError
+
+Connection = duckdb.DuckDBPyConnection
+OnWait = Callable[[str], None]
+RETRY_S = 0.1
+CONFIG: dict[str, str | bool] = {
+    "autoinstall_known_extensions": False,  # nothing is ever fetched
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,  # a table name in SQL never means a Python variable
+}
+
+
+def connect(
+    db: Path,
+    *,
+    read_only: bool,
+    lock_timeout_s: float,
+    on_wait: OnWait | None = None,
+    config: dict[str, str | bool] | None = None,
+) -> Connection:
+    """Open a DuckDB file, waiting for another process to let go of it.
+
+    Args:
+        db: The file; made when absent, unless ``read_only``.
+        read_only: Open for reading only, beside any number of other readers.
+        lock_timeout_s: How long to wait for another process.
+        on_wait: Told once who holds the file, when a wait begins.
+        config: DuckDB options beyond ours.
+
+    Raises:
+        StoreLockedError: Another process still holds it after the wait.
+        StoreError: Not a DuckDB file, not there, or not readable.
+    """
+    if read_only and not db.exists():
+        raise StoreError(f"no database at {db}", hint="make one with: callqa run PATH --db " + str(db))
+    deadline = time.monotonic() + lock_timeout_s
+    told = False
+    while True:
+        try:
+            connection = duckdb.connect(str(db), read_only=read_only, config={**CONFIG, **(config or {})})
+        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            holder = _holder(str(error))
+            if holder is None:
+                raise refused(error, db) from error
+            if time.monotonic() >= deadline:
+                raise StoreLockedError(
+                    f"{db} is in use by {holder} (waited {lock_timeout_s:g} s)",
+                    hint="wait for it to finish, or read a copy made with: callqa snapshot COPY.duckdb",
+                ) from error
+            if on_wait is not None and not told:
+                on_wait(f"{db} is in use by {holder}; waiting up to {lock_timeout_s:g} s")
+                told = True
+            time.sleep(RETRY_S)
+        except duckdb.Error as error:
+            raise refused(error, db) from error
+        else:
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection
+
+
+def _holder(message: str) -> str | None:
+    """Who holds the lock, from DuckDB's message; None when the fault is no lock."""
+    if held := re.search(r"held in (.+?) \(PID (\d+)\)", message):
+        return f"process {held[2]} ({Path(held[1]).name})"
+    if "different configuration than existing connections" in message:
+        return "this same process"
+    return "another process" if "Could not set lock" in message else None
+
+
+def refused(error: duckdb.Error, db: Path) -> StoreError | MachineError:
+    """DuckDB's refusal as one of our errors."""
+    text = str(error)
+    if "not a valid DuckDB database" in text:
+        return StoreError(
+            f"{db} is not a DuckDB database, or is damaged",
+            hint="check --db; restore the file from a copy if it was one",
+        )
+    if "newer version" in text or "storage version" in text.lower():
+        return StoreError(f"{db} was written by a newer DuckDB", hint="upgrade duckdb: pip install -U callqa")
+    if re.search(r"no space left|disk is full|could not write|out of disk", text, re.IGNORECASE):
+        return MachineError(
+            f"{db}: the disk is full; what was committed before is kept",
+            hint="free some space, then run the same command again",
+        )
+    if "No such file" in text:
+        return StoreError(f"cannot make {db}: its folder does not exist", hint="make the folder first")
+    return StoreError(f"{db}: {text.splitlines()[0]}", hint="check the path and its permissions")

@@ -1,0 +1,241 @@
+"""Records to rows: one transaction a window of calls, in bulk through Arrow.
+
+Nothing here is updated row by row: a call that is already there has its rows deleted and
+inserted again in the same transaction, so a load may be repeated and a kill loses all of a
+window or nothing. Reviews, samples and scorecards under other rubrics stay.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from pipeline.conversation import CallMetadata, CallRecord, Scorecard
+from pipeline.store import columns
+from pipeline.store.connection import Connection
+from pipeline.store.erase import path_hash
+
+CALL_TABLES = ("calls", "turns", "findings", "call_metrics", "role_sentiment", "stage_runs")
+SCORE_TABLES = ("scorecards", "sections", "answers", "evidence")
+
+
+class RubricText(Protocol):
+    """What the store keeps of a rubric."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> str: ...  # noqa: D102
+    @property
+    def hash(self) -> str: ...  # noqa: D102
+
+
+def load(connection: Connection, records: Sequence[CallRecord], rubrics: Iterable[RubricText]) -> None:
+    """Write records in the connection's current transaction; the caller commits."""
+    now = dt.datetime.now(dt.UTC)
+    records = _settle(connection, records, now)
+    calls = [r for r in records if r.conversation is not None]
+    _insert(connection, "incoming", {"call_id": [columns.call_id(r) for r in calls]})
+    known = _known_span(connection)
+    if known is not None:
+        for table in CALL_TABLES:
+            connection.execute(
+                f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+                "AND call_id IN (SELECT call_id FROM incoming)",
+                known,
+            )
+    for table, make in columns.CALL_TABLES.items():
+        _append(connection, table, make(calls), now)
+    _drop(connection, "incoming")
+    save_scorecards(connection, [s for r in records for s in r.scorecards], rubrics, now, fresh=known is None)
+    _save_ledger(connection, records, now)
+
+
+def save_scorecards(
+    connection: Connection,
+    scorecards: Sequence[Scorecard],
+    rubrics: Iterable[RubricText],
+    now: dt.datetime,
+    *,
+    fresh: bool = False,
+) -> None:
+    """Add scorecards; a call's earlier one under the same rubric text is replaced, others are kept.
+
+    Args:
+        connection: Inside a transaction.
+        scorecards: At most one a call and rubric.
+        rubrics: The rubrics they were scored with.
+        now: The transaction's ``loaded_at``.
+        fresh: No call of theirs was in the database, so there is nothing to replace.
+    """
+    _save_rubrics(connection, rubrics, now)
+    if not scorecards:
+        return
+    if not fresh:
+        _insert(
+            connection,
+            "incoming",
+            {
+                "call_id": [s.call_id for s in scorecards],
+                "rubric_id": [s.rubric.id for s in scorecards],
+                "rubric_hash": [s.rubric.hash for s in scorecards],
+            },
+        )
+        for table in SCORE_TABLES:
+            connection.execute(
+                f"DELETE FROM {table} WHERE (call_id, rubric_hash) IN "  # noqa: S608
+                "(SELECT (call_id, rubric_hash) FROM incoming)"
+            )
+        for table in ("sections", "answers", "scorecards"):  # scorecards last: the others look it up
+            connection.execute(
+                f"UPDATE {table} SET is_latest = false WHERE is_latest AND (call_id, rubric_hash) IN ("  # noqa: S608
+                "SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s JOIN incoming AS i "
+                "ON s.call_id = i.call_id AND s.rubric_id = i.rubric_id WHERE s.is_latest)"
+            )
+        _drop(connection, "incoming")
+    for table, make in columns.SCORE_TABLES.items():
+        _append(connection, table, make(scorecards), now)
+
+
+def _save_rubrics(connection: Connection, rubrics: Iterable[RubricText], now: dt.datetime) -> None:
+    kept = {h for (h,) in connection.execute("SELECT rubric_hash FROM rubrics").fetchall()}
+    new = list({r.hash: r for r in rubrics if r.hash not in kept}.values())
+    if new:
+        _append(connection, "rubrics", columns.rubrics(new), now)
+
+
+def _save_ledger(connection: Connection, records: Sequence[CallRecord], now: dt.datetime) -> None:
+    entries = list({r.ledger.path: r.ledger for r in records}.values())
+    if not entries:
+        return
+    rows = columns.ledger(entries)
+    _insert(connection, "incoming", {"path": rows["path"]})
+    connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
+    _drop(connection, "incoming")
+    _append(connection, "ledger", rows, now, stamp="recorded_at")
+
+
+def _known_span(connection: Connection) -> list[Any] | None:
+    """When the incoming calls were first loaded, as [first, last]; None when all are new."""
+    row = connection.execute(
+        "SELECT min(loaded_at), max(loaded_at) FROM calls WHERE call_id IN (SELECT call_id FROM incoming)"
+    ).fetchone()
+    return list(row) if row and row[0] is not None else None
+
+
+def _settle(connection: Connection, records: Sequence[CallRecord], now: dt.datetime) -> list[CallRecord]:
+    """Give every record a call of its own: refuse the erased, rename what clashes, warn of odd times."""
+    erased = _erased(connection, records)
+    held = _holders(connection, records)
+    settled = []
+    for record in records:
+        sha = record.ledger.audio_sha256
+        call_id = columns.call_id(record)
+        if erased and erased & {f"sha:{sha}", f"call:{call_id}", f"path:{path_hash(record.ledger.path)}"}:
+            settled.append(_refuse(record))
+            continue
+        if call_id is not None and record.conversation is not None:
+            holder = held.setdefault(call_id, (sha, record.ledger.path))
+            if sha and holder[0] and holder[0] != sha and holder[1] != record.ledger.path:
+                record = _rename(record, call_id, f"{call_id}~{sha[:8]}", holder[1])
+            record = _time(record, now)
+        settled.append(record)
+    return settled
+
+
+def _holders(connection: Connection, records: Sequence[CallRecord]) -> dict[str, tuple[str | None, str]]:
+    """The audio and the path the store already holds for these call ids."""
+    _insert(
+        connection, "incoming", {"call_id": [columns.call_id(r) for r in records if r.conversation is not None]}
+    )
+    rows = connection.execute(
+        "SELECT call_id, audio_sha256, path FROM calls WHERE call_id IN (SELECT call_id FROM incoming)"
+    ).fetchall()
+    _drop(connection, "incoming")
+    return {call_id: (sha, path) for call_id, sha, path in rows}
+
+
+def _erased(connection: Connection, records: Sequence[CallRecord]) -> set[str]:
+    """Tombstones, as keys; purged calls are few, so all of them are read."""
+    rows = connection.execute(
+        "SELECT audio_sha256, call_id, path FROM ledger WHERE status = 'purged'"
+    ).fetchall()
+    keys = {f"sha:{sha}" for sha, _, _ in rows if sha} | {f"call:{call}" for _, call, _ in rows if call}
+    return keys | {f"path:{path}" for _, _, path in rows}
+
+
+def _refuse(record: CallRecord) -> CallRecord:
+    """The ledger row of a recording that was erased and came again."""
+    ledger = replace(
+        record.ledger,
+        path=path_hash(record.ledger.path),
+        status="purged",
+        reason="erased",
+        error="",
+        hint="",
+        warnings=(),
+    )
+    return CallRecord(ledger=ledger)
+
+
+def _rename(record: CallRecord, call_id: str, new_id: str, holder: str) -> CallRecord:
+    """Keep a second recording that claims a call id already taken, under an id of its own."""
+    warning = f"call id {call_id} is already that of {holder} with other audio; kept as {new_id}"
+    conversation = record.conversation
+    assert conversation is not None
+    return replace(
+        record,
+        ledger=replace(record.ledger, call_id=new_id, warnings=(*record.ledger.warnings, warning)),
+        metadata=replace(record.metadata or CallMetadata(call_id=call_id), call_id=new_id),
+        conversation=replace(conversation, transcript=replace(conversation.transcript, call_id=new_id)),
+        scorecards=tuple(replace(s, call_id=new_id) for s in record.scorecards),
+    )
+
+
+def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
+    """Give a time without a zone the site's, and warn of a start in the future."""
+    metadata = record.metadata
+    if metadata is None or metadata.started_at is None:
+        return record
+    warnings = record.ledger.warnings
+    started = metadata.started_at
+    if started.tzinfo is None:
+        zone = columns.zone(metadata.timezone)
+        started = started.replace(tzinfo=zone)
+        warnings = (*warnings, f"start time had no zone; taken as {zone.key}")
+    if started > now + dt.timedelta(days=1):
+        warnings = (*warnings, f"start time {started.isoformat()} lies in the future")
+    return replace(
+        record,
+        metadata=replace(metadata, started_at=started),
+        ledger=replace(record.ledger, warnings=warnings),
+    )
+
+
+def _append(
+    connection: Connection, table: str, rows: Mapping[str, list[Any]], now: dt.datetime, *, stamp: str = "loaded_at"
+) -> None:
+    """Append columns to a table in one INSERT."""
+    if not next(iter(rows.values())):
+        return
+    schema = connection.table(table).limit(0).to_arrow_table().schema
+    connection.register("incoming_rows", columns.arrow(rows, schema))
+    connection.execute(
+        f"INSERT INTO {table} BY NAME SELECT *, CAST(? AS TIMESTAMPTZ) AS {stamp} FROM incoming_rows",  # noqa: S608
+        [now],
+    )
+    connection.unregister("incoming_rows")
+
+
+def _insert(connection: Connection, name: str, rows: Mapping[str, list[Any]]) -> None:
+    """Make a small table of strings visible to SQL under ``name``."""
+    schema = pa.schema([(column, pa.string()) for column in rows])
+    connection.register(name, columns.arrow(rows, schema))
+
+
+def _drop(connection: Connection, name: str) -> None:
+    connection.unregister(name)

@@ -1,0 +1,127 @@
+"""Bringing a database to the schema of this version: numbered SQL, each in one transaction.
+
+A database newer than the code is refused, and a copy of an older one is kept before it is
+changed. Views are no migrations: they are made anew whenever ``views.sql`` changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+import pipeline
+from pipeline.errors import StoreError
+from pipeline.store.connection import Connection
+
+_RECORD = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version INTEGER NOT NULL, name VARCHAR, checksum VARCHAR, applied_at TIMESTAMPTZ, package_version VARCHAR
+);
+COMMENT ON TABLE schema_migrations IS 'Which schema changes this database has seen';
+COMMENT ON COLUMN schema_migrations.version IS 'Number of the migration; 0 is the set of views';
+COMMENT ON COLUMN schema_migrations.name IS 'Name of the migration';
+COMMENT ON COLUMN schema_migrations.checksum IS 'SHA-256 of its SQL';
+COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied';
+COMMENT ON COLUMN schema_migrations.package_version IS 'Version of callqa that applied it';
+"""
+
+
+def sql_files() -> dict[int, tuple[str, str]]:
+    """Every migration shipped: number to (name, SQL)."""
+    found = {}
+    for file in sorted(resources.files("pipeline.store").joinpath("sql").iterdir(), key=lambda f: f.name):
+        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name):
+            found[int(match[1])] = (match[2], file.read_text("utf-8"))
+    return found
+
+
+def views_sql() -> str:
+    """The views, as shipped."""
+    return resources.files("pipeline.store").joinpath("sql", "views.sql").read_text("utf-8")
+
+
+def version(connection: Connection) -> int:
+    """The newest migration the database has seen; 0 for an empty one.
+
+    Raises:
+        StoreError: The database holds tables that are not ours.
+    """
+    try:
+        row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+    except duckdb.CatalogException:
+        foreign = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() LIMIT 3"
+        ).fetchall()
+        if foreign:
+            names = ", ".join(name for (name,) in foreign)
+            raise StoreError(
+                f"the database was not made by callqa: it holds {names}", hint="check --db, or name a new file"
+            ) from None
+        return 0
+    return int(row[0]) if row else 0
+
+
+def behind(connection: Connection, db: str) -> bool:
+    """Whether the schema or the views of a database are older than this code.
+
+    Raises:
+        StoreError: They are newer, or the database is not ours.
+    """
+    seen, newest = version(connection), max(sql_files())
+    if seen > newest:
+        raise StoreError(
+            f"{db} has schema version {seen}; this callqa {pipeline.__version__} knows up to {newest}",
+            hint="upgrade callqa: pip install -U callqa",
+        )
+    if seen < newest:
+        return True
+    stored = connection.execute("SELECT checksum FROM schema_migrations WHERE version = 0").fetchone()
+    return stored != (_checksum(views_sql()),)
+
+
+def migrate(connection: Connection, file: Path | None) -> None:
+    """Apply what is missing, after keeping a copy of a file that already holds calls.
+
+    Args:
+        connection: Open for writing.
+        file: The database file to copy first; None where the storage keeps its own history.
+    """
+    seen = version(connection)
+    files = sql_files()
+    if file is not None and 0 < seen < max(files):
+        connection.execute("CHECKPOINT")
+        shutil.copy2(file, backup_path(file, seen))
+    connection.execute(_RECORD)
+    for number, (name, sql) in files.items():
+        if number > seen:
+            _apply(connection, number, name, sql)
+    _apply(connection, 0, "views", views_sql())
+
+
+def backup_path(file: Path, seen: int) -> Path:
+    """Where the copy made before leaving schema version ``seen`` is kept."""
+    return file.with_name(f"{file.name}.v{seen}.bak")
+
+
+def _apply(connection: Connection, number: int, name: str, sql: str) -> None:
+    connection.execute("BEGIN")
+    try:
+        connection.execute(sql)
+        connection.execute("DELETE FROM schema_migrations WHERE version = ?", [number])
+        connection.execute(
+            "INSERT INTO schema_migrations VALUES (?, ?, ?, now(), ?)",
+            [number, name, _checksum(sql), pipeline.__version__],
+        )
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _checksum(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()

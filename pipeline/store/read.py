@@ -1,0 +1,242 @@
+"""Rows back to nouns, exactly as they were loaded.
+
+Calls come in the order they were loaded, a window at a time: a window's rows lie together, so
+reading all of history costs one pass however large it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.conversation import (
+    CallMetadata,
+    Conversation,
+    CriterionAnswer,
+    Engine,
+    Evidence,
+    Finding,
+    LedgerEntry,
+    RoleSentiment,
+    RubricRef,
+    Scorecard,
+    Searched,
+    SectionScore,
+    Sentiment,
+    Transcript,
+    Turn,
+    Word,
+)
+from pipeline.store.columns import clean
+from pipeline.store.connection import Connection
+from pipeline.store.erase import path_hash
+from pipeline.store.selection import CallFilter
+
+WINDOW = 200
+Row = dict[str, Any]
+
+
+def rows(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    """The answer of a query, a dict a row."""
+    cursor = connection.execute(sql, list(values))
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def conversations(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Conversation]]:
+    """Every matching call, a window at a time."""
+    where, values = calls.where()
+    picked = connection.execute(
+        f"SELECT call_id, loaded_at FROM calls WHERE {where} ORDER BY loaded_at, call_id",  # noqa: S608
+        values,
+    ).fetchall()
+    for start in range(0, len(picked), WINDOW):
+        window = picked[start : start + WINDOW]
+        yield from _window(connection, [c for c, _ in window], window[0][1], window[-1][1])
+
+
+def _window(
+    connection: Connection, ids: list[str], first: Any, last: Any
+) -> Iterator[tuple[CallMetadata, Conversation]]:
+    def children(table: str, order: str) -> dict[str, list[Row]]:
+        grouped: dict[str, list[Row]] = defaultdict(list)
+        for row in rows(
+            connection,
+            f"SELECT * FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+            f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}",
+            [first, last, ids],
+        ):
+            grouped[row["call_id"]].append(row)
+        return grouped
+
+    calls = children("calls", "loaded_at, call_id")
+    turns = children("turns", "turn")
+    findings = children("findings", "finding")
+    metrics = children("call_metrics", "call_id")
+    sentiment = children("role_sentiment", "role")
+    for call_id in ids:
+        call = calls[call_id][0]
+        yield (
+            _metadata(call),
+            Conversation(
+                transcript=_transcript(call, turns[call_id]),
+                findings=tuple(_finding(f) for f in findings[call_id]),
+                metrics=_metrics(metrics[call_id]),
+                sentiment={s["role"]: _role_sentiment(s) for s in sentiment[call_id]},
+                warnings=tuple(call["warnings"]),
+            ),
+        )
+
+
+def _metadata(call: Row) -> CallMetadata:
+    same = (
+        "call_id", "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction",
+        "medium", "started_at", "timezone", "language", "agent_channel",
+    )  # fmt: skip
+    return CallMetadata(
+        **{name: call[name] for name in same},
+        hold_spans=tuple((span["start_s"], span["end_s"]) for span in call["hold_spans"] or ()),
+        extra=dict(call["extra"] or {}),
+    )
+
+
+def _transcript(call: Row, turns: list[Row]) -> Transcript:
+    return Transcript(
+        call_id=call["call_id"],
+        turns=tuple(_turn(t) for t in turns),
+        language=call["spoken_language"],
+        duration_s=call["duration_s"],
+        engine=Engine(call["engine"], call["model"], call["engine_fingerprint"]),
+        channels=call["channels"],
+        medium=call["transcript_medium"],
+        warnings=tuple(call["transcript_warnings"]),
+    )
+
+
+def _turn(row: Row) -> Turn:
+    label = row["sentiment"]
+    same = ("turn", "role", "text", "start_s", "end_s", "channel", "confidence", "language")
+    return Turn(
+        **{name: row[name] for name in same},
+        words=tuple(Word(**w) for w in row["words"] or ()),
+        sentiment=Sentiment(row["sentiment_score"], label) if label is not None else None,
+    )
+
+
+def _finding(row: Row) -> Finding:
+    same = ("kind", "label", "turn", "start_s", "end_s", "text", "source")
+    value = row["value"] if row["value_text"] is None else row["value_text"]
+    return Finding(**{name: row[name] for name in same}, value=value)
+
+
+def _metrics(found: list[Row]) -> Mapping[str, float | None]:
+    if not found:
+        return {}
+    row = found[0]
+    own = {k: v for k, v in row.items() if k not in {"call_id", "loaded_at", "other", "unknown"} and v is not None}
+    return own | dict(row["other"] or {}) | dict.fromkeys(row["unknown"] or ())
+
+
+def _role_sentiment(row: Row) -> RoleSentiment:
+    return RoleSentiment(
+        score=row["score"],
+        quarters=(row["q1"], row["q2"], row["q3"], row["q4"]),
+        change=row["change"],
+        lowest_score=row["lowest_score"],
+        lowest_turn=row["lowest_turn"],
+    )
+
+
+def scorecards(connection: Connection, calls: CallFilter) -> Iterator[Scorecard]:
+    """Every matching scorecard (the newest of each rubric id, or of exactly one rubric hash)."""
+    where, values = calls.where()
+    condition, more = calls.scorecards()
+    picked = rows(
+        connection,
+        f"SELECT * FROM scorecards WHERE {condition} AND call_id IN "  # noqa: S608
+        f"(SELECT call_id FROM calls WHERE {where}) ORDER BY loaded_at, call_id, rubric_id",
+        [*more, *values],
+    )
+    for start in range(0, len(picked), WINDOW):
+        yield from _scorecard_window(connection, picked[start : start + WINDOW])
+
+
+def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scorecard]:
+    ids = list({c["call_id"] for c in cards})
+
+    def children(table: str, order: str) -> dict[tuple[str, ...], list[Row]]:
+        grouped: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+        for row in rows(
+            connection,
+            f"SELECT * FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+            f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}",
+            [cards[0]["loaded_at"], cards[-1]["loaded_at"], ids],
+        ):
+            grouped[row["call_id"], row["rubric_hash"]].append(row)
+        return grouped
+
+    sections = children("sections", "section")
+    answers = children("answers", "criterion")
+    evidence = children("evidence", "criterion_id, kind, evidence")
+    for card in cards:
+        key = (card["call_id"], card["rubric_hash"])
+        yield _scorecard(card, sections[key], answers[key], evidence[key])
+
+
+def _scorecard(card: Row, sections: list[Row], answers: list[Row], evidence: list[Row]) -> Scorecard:
+    quotes: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
+    for row in evidence:
+        quotes[row["criterion_id"], row["kind"]].append(_evidence(row))
+    same = ("raw_score", "final_score", "outcome", "critical_score", "pass_mark")
+    return Scorecard(
+        call_id=card["call_id"],
+        rubric=RubricRef(card["rubric_id"], card["rubric_version"], card["rubric_hash"]),
+        **{name: card[name] for name in same},
+        sections=tuple(
+            SectionScore(
+                id=s["section_id"],
+                score=s["score"],
+                weight=s["weight"],
+                auto_failed=s["auto_failed"],
+                criteria=tuple(_answer(a, quotes) for a in answers if a["section_id"] == s["section_id"]),
+            )
+            for s in sections
+        ),
+        autofail_reasons=tuple(card["autofail_reasons"]),
+        review_reasons=tuple(card["review_reasons"]),
+        warnings=tuple(card["warnings"]),
+    )
+
+
+def _evidence(row: Row) -> Evidence:
+    same = ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")
+    return Evidence(**{name: row[name] for name in same})
+
+
+def _answer(row: Row, quotes: Mapping[tuple[str, str], list[Evidence]]) -> CriterionAnswer:
+    same = ("answer", "points", "max_points", "weight", "critical", "scored", "reason")
+    nearest = quotes.get((row["criterion_id"], "nearest"))
+    return CriterionAnswer(
+        id=row["criterion_id"],
+        **{name: row[name] for name in same},
+        evidence=tuple(quotes.get((row["criterion_id"], "evidence"), ())),
+        searched=Searched(**row["searched"]) if row["searched"] else None,
+        nearest=nearest[0] if nearest else None,
+    )
+
+
+def ledger(connection: Connection, paths: Sequence[str]) -> dict[str, LedgerEntry]:
+    """Ledger rows by the path they were asked for, the erased among them."""
+    asked = {str(clean(p)): p for p in paths} | {path_hash(p): p for p in paths}
+    found = rows(
+        connection,
+        "SELECT * EXCLUDE (recorded_at) FROM ledger WHERE path IN (SELECT unnest(?::VARCHAR[]))",
+        [list(asked)],
+    )
+    return {asked[row["path"]]: ledger_entry(row) for row in found}
+
+
+def ledger_entry(row: Row) -> LedgerEntry:
+    """One ledger row as the noun."""
+    return LedgerEntry(**{**row, "warnings": tuple(row["warnings"] or ())})

@@ -1,0 +1,76 @@
+"""Which calls a question is about: one filter for exports, samples, rescoring and erasure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Calls that satisfy everything that is given; nothing given means every call.
+
+    Attributes:
+        since: First start time, aware; a call without a start time never matches a time.
+        until: First start time no longer included, aware.
+        outcome: Outcome of the newest scorecard (of ``rubric`` where given).
+        rubric: Rubric id, version-independent, or a rubric's exact hash.
+        call_ids: Only these calls.
+    """
+
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    client: str | None = None
+    site: str | None = None
+    team: str | None = None
+    queue: str | None = None
+    agent_id: str | None = None
+    customer_ref: str | None = None
+    direction: str | None = None
+    medium: str | None = None
+    outcome: str | None = None
+    rubric: str | None = None
+    call_ids: tuple[str, ...] | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition on ``calls`` as SQL, every value a parameter."""
+        terms: list[str] = []
+        values: list[Any] = []
+        for name in ("client", "site", "team", "queue", "agent_id", "customer_ref", "direction", "medium"):
+            if (value := getattr(self, name)) is not None:
+                terms.append(f"calls.{name} = ?")
+                values.append(value)
+        if self.since is not None:
+            terms.append("calls.started_at >= ?")
+            values.append(self.since)
+        if self.until is not None:
+            terms.append("calls.started_at < ?")
+            values.append(self.until)
+        if self.call_ids is not None:
+            terms.append("calls.call_id IN (SELECT unnest(?::VARCHAR[]))")
+            values.append(list(self.call_ids))
+        if self.outcome is not None or self.rubric is not None:
+            condition, more = self.scorecards()
+            terms.append(f"calls.call_id IN (SELECT call_id FROM scorecards WHERE {condition})")
+            values += more
+        return " AND ".join(terms) or "true", values
+
+    def scorecards(self) -> tuple[str, list[Any]]:
+        """The condition on ``scorecards`` alone: rubric and outcome, the newest unless a hash is given."""
+        terms: list[str] = []
+        values: list[Any] = []
+        if self.rubric is None:
+            terms.append("is_latest")
+        else:
+            terms.append("(rubric_hash = ? OR (rubric_id = ? AND is_latest))")
+            values += [self.rubric, self.rubric]
+        if self.outcome is not None:
+            terms.append("outcome = ?")
+            values.append(self.outcome)
+        return " AND ".join(terms), values
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing was asked for."""
+        return all(getattr(self, f.name) is None for f in fields(self))

@@ -1,0 +1,95 @@
+-- Views analysts start from. Made anew whenever this file changes, so they are no part of the migrations.
+
+CREATE OR REPLACE VIEW v_calls AS
+SELECT calls.* EXCLUDE (hold_spans, transcript_medium, engine_fingerprint),
+       timezone(coalesce(timezone, 'UTC'), started_at) AS local_time,
+       hour(timezone(coalesce(timezone, 'UTC'), started_at)) AS local_hour,
+       CAST(date_trunc('week', timezone(coalesce(timezone, 'UTC'), started_at)) AS DATE) AS week
+FROM calls;
+COMMENT ON VIEW v_calls IS 'Calls with the site''s own time and its week (Monday)';
+
+CREATE OR REPLACE VIEW v_scorecards AS
+SELECT scorecards.* EXCLUDE (is_latest, loaded_at), scorecards.loaded_at AS scored_at,
+       v_calls.* EXCLUDE (call_id, loaded_at, warnings, transcript_warnings)
+FROM scorecards JOIN v_calls USING (call_id) WHERE is_latest;
+COMMENT ON VIEW v_scorecards IS 'The newest scorecard of each call and rubric, with the call';
+
+CREATE OR REPLACE VIEW v_answers AS
+SELECT answers.* EXCLUDE (is_latest, loaded_at), client, team, agent_id, queue, direction, started_at, week
+FROM answers JOIN v_calls USING (call_id) WHERE is_latest;
+COMMENT ON VIEW v_answers IS 'Answers of the newest scorecards, with the call';
+
+CREATE OR REPLACE VIEW v_agent_week AS
+SELECT client, team, agent_id, any_value(agent_name) AS agent_name, week, rubric_id, count(*) AS calls,
+       avg(final_score) AS final_score, stddev_samp(final_score) / sqrt(count(final_score)) AS standard_error,
+       count(*) FILTER (outcome = 'pass') AS passed, count(*) FILTER (outcome = 'fail') AS failed,
+       count(*) FILTER (outcome = 'needs_review') AS to_review,
+       count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed
+FROM v_scorecards GROUP BY client, team, agent_id, week, rubric_id;
+COMMENT ON VIEW v_agent_week IS 'Scores of each agent by the week of the site''s own time';
+
+CREATE OR REPLACE VIEW v_team_week AS
+SELECT client, team, week, rubric_id, count(*) AS calls, count(DISTINCT agent_id) AS agents,
+       avg(final_score) AS final_score, stddev_samp(final_score) / sqrt(count(final_score)) AS standard_error,
+       count(*) FILTER (outcome = 'pass') AS passed, count(*) FILTER (outcome = 'fail') AS failed,
+       count(*) FILTER (outcome = 'needs_review') AS to_review,
+       count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed
+FROM v_scorecards GROUP BY client, team, week, rubric_id;
+COMMENT ON VIEW v_team_week IS 'Scores of each team by the week of the site''s own time';
+
+CREATE OR REPLACE VIEW v_criterion_rates AS
+SELECT rubric_hash, section_id, criterion_id, client, week, count(*) AS answers,
+       count(*) FILTER (answer = 'yes') AS yes, count(*) FILTER (answer = 'no') AS no,
+       count(*) FILTER (answer = 'na') AS na, count(*) FILTER (answer = 'undetermined') AS undetermined,
+       count(*) FILTER (answer = 'yes') / nullif(count(*) FILTER (answer IN ('yes', 'no')), 0) AS pass_rate
+FROM v_answers GROUP BY rubric_hash, section_id, criterion_id, client, week;
+COMMENT ON VIEW v_criterion_rates IS 'How often each criterion was met, by client and week';
+
+CREATE OR REPLACE VIEW v_coverage AS
+SELECT status, reason, count(*) AS files, count(DISTINCT audio_sha256) AS recordings,
+       sum(size_bytes) AS size_bytes, min(recorded_at) AS first_at, max(recorded_at) AS last_at
+FROM ledger GROUP BY status, reason;
+COMMENT ON VIEW v_coverage IS 'Every file received by what became of it';
+
+CREATE OR REPLACE VIEW v_flips AS
+SELECT old.call_id, old.rubric_id, old.rubric_version AS old_version, new.rubric_version AS new_version,
+       old.rubric_hash AS old_hash, new.rubric_hash AS new_hash,
+       old.outcome AS old_outcome, new.outcome AS new_outcome,
+       old.final_score AS old_score, new.final_score AS new_score,
+       new.final_score - old.final_score AS change, old.loaded_at AS old_at, new.loaded_at AS new_at
+FROM scorecards AS old JOIN scorecards AS new
+  ON old.call_id = new.call_id AND old.rubric_id = new.rubric_id AND new.is_latest AND NOT old.is_latest
+WHERE old.outcome <> new.outcome;
+COMMENT ON VIEW v_flips IS 'Calls whose outcome differs between an older rubric and the newest';
+
+CREATE OR REPLACE VIEW v_agreement AS
+WITH pairs AS (
+    SELECT rubric_hash, criterion_id, machine_answer, human_answer FROM reviews
+    WHERE criterion_id IS NOT NULL AND machine_answer IS NOT NULL AND human_answer IS NOT NULL
+), margins AS (
+    SELECT rubric_hash, criterion_id, answer,
+           count(*) FILTER (who = 'machine') AS by_machine, count(*) FILTER (who = 'human') AS by_human
+    FROM (SELECT rubric_hash, criterion_id, machine_answer AS answer, 'machine' AS who FROM pairs
+          UNION ALL SELECT rubric_hash, criterion_id, human_answer, 'human' FROM pairs)
+    GROUP BY rubric_hash, criterion_id, answer
+), chance AS (
+    SELECT rubric_hash, criterion_id, sum(by_machine * by_human) AS products
+    FROM margins GROUP BY rubric_hash, criterion_id
+), agreed AS (
+    SELECT rubric_hash, criterion_id, count(*) AS reviews, avg(CAST(machine_answer = human_answer AS INTEGER)) AS agreement,
+           count(*) FILTER (machine_answer = 'yes' AND human_answer = 'no') AS false_yes,
+           count(*) FILTER (machine_answer = 'no' AND human_answer = 'yes') AS false_no
+    FROM pairs GROUP BY rubric_hash, criterion_id
+)
+SELECT agreed.rubric_hash, agreed.criterion_id, reviews, agreement, false_yes, false_no,
+       CASE WHEN products < reviews * reviews
+            THEN (agreement - products / (reviews * reviews)) / (1 - products / (reviews * reviews)) END AS kappa
+FROM agreed JOIN chance ON agreed.rubric_hash IS NOT DISTINCT FROM chance.rubric_hash
+  AND agreed.criterion_id = chance.criterion_id;
+COMMENT ON VIEW v_agreement IS 'Machine against people by criterion: agreement and Cohen''s kappa';
+
+CREATE OR REPLACE VIEW v_sentiment_path AS
+SELECT call_id, role, q1, q2, q3, q4, score, change, lowest_score, lowest_turn,
+       client, team, agent_id, started_at, week
+FROM role_sentiment JOIN v_calls USING (call_id);
+COMMENT ON VIEW v_sentiment_path IS 'Sentiment of each role through the quarters of the call';

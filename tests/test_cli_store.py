@@ -1,0 +1,139 @@
+"""The questions people ask the database from a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli.commands import app
+from pipeline.errors import StoreError, UsageError
+from pipeline.store import Store
+from tests.store_factory import RUBRIC, record
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> str:
+    """A database with two calls."""
+    path = tmp_path / "qa.duckdb"
+    with Store(path) as store:
+        store.load([record("c1"), record("c2", team="red")], [RUBRIC])
+    return str(path)
+
+
+def run(*args: str) -> str:
+    """Standard output of a command that succeeds."""
+    result = RUN.invoke(app, list(args), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_sql_answers_in_each_format(db: str, tmp_path: Path) -> None:
+    """Table, CSV, JSON and Parquet hold the same answer."""
+    query = "SELECT outcome, count(*) AS n, list(call_id ORDER BY call_id) AS ids FROM v_scorecards GROUP BY 1"
+    assert json.loads(run("sql", query, "--db", db, "--json")) == {"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}
+    assert run("sql", query, "--db", db, "--csv").splitlines() == ["outcome,n,ids", 'fail,2,"[""c1"", ""c2""]"']
+    assert "fail" in run("sql", query, "--db", db)
+    file = tmp_path / "answer.parquet"
+    run("sql", query, "--db", db, "--parquet", str(file))
+    import pyarrow.parquet as pq
+
+    assert pq.read_table(file).to_pylist() == [{"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM calls",
+        "INSERT INTO ledger (path, status) VALUES ('x', 'y')",
+        "DROP TABLE calls",
+        "CREATE TABLE x (a INT)",
+        "CREATE TEMP TABLE x AS SELECT 1",
+        "COPY calls TO '{out}'",
+        "COPY (SELECT 1) TO '{out}'",
+        "EXPORT DATABASE '{out}'",
+        "ATTACH '{out}' AS o",
+        "ATTACH ':memory:' AS o",
+        "SELECT * FROM read_csv('{secret}')",
+        "SELECT * FROM read_text('{secret}')",
+        "SELECT * FROM '{secret}'",
+        "SELECT * FROM glob('/etc/*')",
+        "SET enable_external_access = true",
+        "SET memory_limit = '1TB'",
+        "PRAGMA enable_external_access",
+        "INSTALL httpfs",
+        "LOAD '{secret}'",
+        "CALL enable_logging(storage = 'file', storage_config = {{'path': '{out}'}})",
+        "SELECT * FROM enable_logging(storage = 'file', storage_config = {{'path': '{out}'}})",
+        "SELECT 1; DELETE FROM calls",
+        "CHECKPOINT",
+        "UPDATE calls SET client = 'x'",
+        "EXPLAIN ANALYZE DELETE FROM calls",
+    ],
+)
+def test_sql_cannot_write_attach_or_reach_files(db: str, tmp_path: Path, statement: str) -> None:
+    """Whatever is tried, the database and the disk stay as they were."""
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    out = tmp_path / "out"
+    result = RUN.invoke(app, ["sql", statement.format(out=out, secret=secret), "--db", db])
+    assert isinstance(result.exception, StoreError), result.output
+    assert result.exception.hint
+    assert not out.exists()
+    assert json.loads(run("sql", "SELECT count(*) AS n FROM calls", "--db", db, "--json")) == {"n": 2}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SHOW TABLES", "DESCRIBE v_scorecards", "SUMMARIZE calls", "FROM calls", "EXPLAIN FROM calls", "VALUES (1)",
+     "PIVOT (SELECT call_id, answer, criterion_id FROM answers) ON answer USING count(*)"],
+)  # fmt: skip
+def test_sql_understands_friendly_forms(db: str, query: str) -> None:
+    """Everything that only reads is welcome."""
+    assert run("sql", query, "--db", db, "--csv")
+
+
+def test_sql_stops_after_its_time(db: str) -> None:
+    """A runaway query ends with one message."""
+    query = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3"
+    result = RUN.invoke(app, ["sql", query, "--db", db, "--timeout", "0.3"])
+    assert isinstance(result.exception, StoreError)
+    assert "stopped after 0.3 s" in result.exception.message
+
+
+def test_show_gives_quotes_and_the_nearest_miss(db: str) -> None:
+    """A scorecard says what was heard, when, and what a miss came close to."""
+    out = run("show", "c1", "--db", db)
+    for part in ("fail", "hello this is acme", "nearest", "this is acme", "41%", "looked for", "disclosure missing"):
+        assert part in out
+    assert json.loads(run("show", "c1", "--db", db, "--json"))["schema"] == "callqa.scorecard/1"
+
+
+def test_show_of_an_unknown_call_says_how_to_list(db: str) -> None:
+    """A mistyped call id is a usage error."""
+    result = RUN.invoke(app, ["show", "nobody", "--db", db])
+    assert isinstance(result.exception, UsageError)
+
+
+def test_search_finds_turns_whatever_the_case(db: str) -> None:
+    """Every word must be there; percent signs are not wild."""
+    hits = [json.loads(line) for line in run("search", "BILL wrong", "--db", db, "--json").splitlines()]
+    assert [h["call_id"] for h in hits] == ["c1", "c2"]
+    assert hits[0]["role"] == "customer"
+    assert run("search", "b%l", "--db", db, "--json") == ""
+
+
+def test_status_adds_up(db: str) -> None:
+    """Files received are what became of them."""
+    result = RUN.invoke(app, ["status", "--db", db])
+    assert "2 files received = 2 scored" in result.output
+
+
+def test_a_missing_database_is_named(tmp_path: Path) -> None:
+    """No file is made by asking."""
+    result = RUN.invoke(app, ["sql", "SELECT 1", "--db", str(tmp_path / "no.duckdb")])
+    assert isinstance(result.exception, StoreError)
+    assert "no database at" in result.exception.message
+    assert list(tmp_path.iterdir()) == []

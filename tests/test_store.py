@@ -1,0 +1,202 @@
+"""The store keeps what it is given, once, and gives it back exactly."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.conversation import CallRecord, LedgerEntry, RubricRef
+from pipeline.errors import StoreError
+from pipeline.store import CallFilter, Store
+from tests.store_factory import RUBRIC, START, metadata, record, scorecard
+
+TABLES = (
+    "calls", "turns", "findings", "call_metrics", "role_sentiment", "stage_runs", "scorecards", "sections",
+    "answers", "evidence", "rubrics", "ledger",
+)  # fmt: skip
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """A database that does not exist yet."""
+    return tmp_path / "qa.duckdb"
+
+
+@pytest.fixture
+def store(db: Path) -> Iterator[Store]:
+    """An open store with two calls."""
+    with Store(db) as store:
+        store.load([record("c1"), record("c2", team="red", agent_id="a2")], [RUBRIC])
+        yield store
+
+
+def counts(store: Store) -> dict[str, int]:
+    """Rows of every table."""
+    return {t: store.query(f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in TABLES}
+
+
+def test_a_call_comes_back_exactly_as_it_was_loaded(store: Store) -> None:
+    """Words, findings, unknown metrics, awkward text and the start's instant survive the trip."""
+    wanted = record("c1")
+    ((meta, conversation),) = store.conversations(CallFilter(call_ids=("c1",)))
+    assert meta == wanted.metadata
+    assert conversation == wanted.conversation
+    assert list(store.scorecards(CallFilter(call_ids=("c1",)))) == list(wanted.scorecards)
+
+
+def test_a_call_without_metadata_keeps_its_turns(db: Path) -> None:
+    """Nothing but a transcript is enough."""
+    bare = replace(record("c9"), metadata=None, scorecards=(), stages=())
+    with Store(db) as store:
+        store.load([bare])
+        ((meta, conversation),) = store.conversations()
+    assert conversation == bare.conversation
+    assert meta.call_id == "c9"
+    assert meta.started_at is None
+
+
+def test_loading_twice_changes_nothing(store: Store) -> None:
+    """The same window again leaves the same number of rows everywhere."""
+    before = counts(store)
+    store.load([record("c1"), record("c2", team="red", agent_id="a2")], [RUBRIC])
+    assert counts(store) == before
+
+
+def test_a_call_processed_again_replaces_itself(store: Store) -> None:
+    """New results of the same file take the place of the old ones."""
+    store.load([record("c1", team="green")], [RUBRIC])
+    assert [m.team for m, _ in store.conversations(CallFilter(call_ids=("c1",)))] == ["green"]
+    assert store.query("SELECT count(*) AS n FROM turns WHERE call_id = 'c1'")[0]["n"] == 2
+
+
+def test_two_recordings_that_claim_one_call_id_are_both_kept(store: Store) -> None:
+    """The second keeps an id of its own, and its ledger row says so; loading it again adds nothing."""
+    other = record("c1", sha="beefcafe99", path="/other/c1.wav")
+    store.load([other], [RUBRIC])
+    store.load([other], [RUBRIC])
+    assert {m.call_id for m, _ in store.conversations()} == {"c1", "c2", "c1~beefcafe"}
+    entry = store.ledger(["/other/c1.wav"])["/other/c1.wav"]
+    assert entry.call_id == "c1~beefcafe"
+    assert "already that of /calls/c1.wav" in entry.warnings[-1]
+    assert store.query("SELECT count(*) AS n FROM v_scorecards WHERE call_id = 'c1~beefcafe'")[0]["n"] == 1
+
+
+def test_two_recordings_of_one_call_id_in_one_window_are_both_kept(db: Path) -> None:
+    """A clash inside a window is no different."""
+    with Store(db) as store:
+        store.load([record("c1"), record("c1", sha="beefcafe99", path="/other/c1.wav")], [RUBRIC])
+        assert counts(store)["calls"] == 2
+
+
+def test_a_file_that_became_no_call_has_its_ledger_row(store: Store) -> None:
+    """Quarantined and failed files are counted, and a later success replaces the row."""
+    path = "/calls/bad\udcff.wav"
+    entry = LedgerEntry(path, None, None, "quarantined", "truncated", "audio", "ends early", "copy it again")
+    store.load([CallRecord(entry)])
+    assert store.ledger([path])[path].reason == "truncated"
+    store.load([record("c3", path=path)], [RUBRIC])
+    assert store.ledger([path])[path].status == "scored"
+    assert counts(store)["ledger"] == 3
+
+
+def test_a_time_without_zone_is_taken_in_the_sites_zone_and_said(db: Path) -> None:
+    """Half past nine in Karachi is half past four UTC."""
+    naive = record("c1")
+    naive = replace(naive, metadata=metadata("c1", started_at=dt.datetime(2026, 3, 2, 9, 30)))  # noqa: DTZ001
+    with Store(db) as store:
+        store.load([naive], [RUBRIC])
+        ((meta, _),) = store.conversations()
+        warnings = store.ledger(["/calls/c1.wav"])["/calls/c1.wav"].warnings
+    assert meta.started_at == dt.datetime(2026, 3, 2, 4, 30, tzinfo=dt.UTC)
+    assert "start time had no zone; taken as Asia/Karachi" in warnings
+
+
+def test_a_start_in_the_future_is_kept_and_warned_of(db: Path) -> None:
+    """A recorder's wrong clock is visible in the ledger."""
+    with Store(db) as store:
+        store.load([record("c1", started_at=dt.datetime(2199, 1, 1, tzinfo=dt.UTC))], [RUBRIC])
+        assert "lies in the future" in store.ledger(["/calls/c1.wav"])["/calls/c1.wav"].warnings[-1]
+
+
+def test_old_scores_stay_when_a_rubric_changes_and_flips_are_listed(store: Store) -> None:
+    """A new version of a rubric is the newest; the old outcome is still there to compare."""
+    second = RubricRef("support", "2", "hash-support-2")
+    store.save_scorecards([scorecard("c1", rubric=second, outcome="pass", final=90.0)], [second])
+    flips = store.query("SELECT call_id, old_outcome, new_outcome, change FROM v_flips")
+    assert flips == [{"call_id": "c1", "old_outcome": "fail", "new_outcome": "pass", "change": 90.0}]
+    newest = {c.call_id: c.rubric.version for c in store.scorecards()}
+    assert newest == {"c1": "2", "c2": "1"}
+    old = list(store.scorecards(CallFilter(rubric=RUBRIC.hash)))
+    assert {c.call_id for c in old} == {"c1", "c2"}
+    assert store.query("SELECT count(*) AS n FROM v_answers WHERE call_id = 'c1'")[0]["n"] == 3
+
+
+def test_another_rubric_does_not_supersede(store: Store) -> None:
+    """Two rubrics on one call are both newest."""
+    sales = RubricRef("sales", "1", "hash-sales")
+    store.save_scorecards([scorecard("c1", rubric=sales, outcome="pass")], [sales])
+    assert store.query("SELECT count(*) AS n FROM v_scorecards WHERE call_id = 'c1'")[0]["n"] == 2
+
+
+def test_known_work_is_found_by_any_name(store: Store) -> None:
+    """Stages and rubric hashes of a recording are found by content, call id or path."""
+    by_sha = store.known(audio_sha256=["sha-c1"])
+    assert by_sha == store.known(call_ids=["c1"]) == store.known(paths=["/calls/c1.wav"])
+    assert by_sha[0].stages == {"transcribe": "fp-t", "score": "fp-s"}
+    assert by_sha[0].rubric_hashes == {RUBRIC.hash}
+    assert store.known(call_ids=["nobody"]) == []
+
+
+@pytest.mark.parametrize(
+    ("calls", "found"),
+    [
+        (CallFilter(), {"c1", "c2"}),
+        (CallFilter(team="red"), {"c2"}),
+        (CallFilter(client="acme", agent_id="a1"), {"c1"}),
+        (CallFilter(outcome="fail"), {"c1", "c2"}),
+        (CallFilter(outcome="pass"), set()),
+        (CallFilter(rubric="support"), {"c1", "c2"}),
+        (CallFilter(rubric="other"), set()),
+        (CallFilter(since=START), {"c1", "c2"}),
+        (CallFilter(until=START), set()),
+        (CallFilter(call_ids=()), set()),
+        (CallFilter(team="x' OR '1'='1"), set()),
+    ],
+)
+def test_filters_choose_calls(store: Store, calls: CallFilter, found: set[str]) -> None:
+    """Every part of a filter narrows, and none of it is SQL."""
+    assert {m.call_id for m, _ in store.conversations(calls)} == found
+    assert {s.call_id for s in store.scorecards(calls)} == found
+
+
+def test_a_window_that_fails_leaves_nothing(store: Store) -> None:
+    """One impossible value, and no row of its window is kept."""
+    before = counts(store)
+    bad = replace(record("c4"), ledger=replace(record("c4").ledger, size_bytes=2**80))
+    with pytest.raises(StoreError, match="does not fit"):
+        store.load([record("c3"), bad], [RUBRIC])
+    assert counts(store) == before
+    store.load([record("c3")], [RUBRIC])
+    assert counts(store)["calls"] == 3
+
+
+def test_every_view_answers(store: Store) -> None:
+    """No view is broken."""
+    views = [r["view_name"] for r in store.query("SELECT view_name FROM duckdb_views() WHERE NOT internal")]
+    assert {"v_calls", "v_scorecards", "v_agent_week", "v_team_week", "v_criterion_rates", "v_coverage"} <= set(views)
+    assert {"v_flips", "v_agreement", "v_sentiment_path"} <= set(views)
+    for view in views:
+        store.query(f"SELECT * FROM {view}")
+
+
+def test_every_table_and_column_is_explained(store: Store) -> None:
+    """Comments are the schema's documentation."""
+    silent = store.query(
+        "SELECT table_name AS name FROM duckdb_tables() WHERE comment IS NULL "
+        "UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL "
+        "UNION ALL SELECT table_name || '.' || column_name FROM duckdb_columns() "
+        "WHERE NOT internal AND comment IS NULL AND table_name NOT LIKE 'v\\_%' ESCAPE '\\'"
+    )
+    assert silent == []
