@@ -25,17 +25,20 @@ from pipeline.conversation import (
 
 RUBRIC = RubricRef("support", "1", "hash-support-1")
 START = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=5)))
-NASTY = 'O\'Brien "); DROP TABLE calls; -- \0 😀 \n;'
+NASTY = "O'Brien \"); DROP TABLE calls; -- \0 😀 \n;"
 
 
 def words(text: str, start_s: float) -> tuple[Word, ...]:
     """The words of a text, half a second each."""
     return tuple(
-        Word(w, start_s + i / 2, start_s + i / 2 + 0.4, 0.9 if i % 2 else None) for i, w in enumerate(text.split())
+        Word(w, start_s + i / 2, start_s + i / 2 + 0.4, 0.9 if i % 2 else None)
+        for i, w in enumerate(text.split())
     )
 
 
-def conversation(call_id: str, lines: tuple[str, ...] = ("hello this is acme", "my bill is wrong")) -> Conversation:
+def conversation(
+    call_id: str, lines: tuple[str, ...] = ("hello this is acme", "my bill is wrong")
+) -> Conversation:
     """A conversation in which agent and customer take turns."""
     turns = tuple(
         Turn(
@@ -98,9 +101,10 @@ def scorecard(
 def metadata(call_id: str, **changes: object) -> CallMetadata:
     """Metadata with awkward text."""
     values: dict[str, object] = {
-        "client": "acme", "site": "lhr", "queue": "care", "team": "blue", "agent_id": "a1", "agent_name": NASTY,
-        "customer_ref": "cust-1", "direction": "inbound", "started_at": START, "timezone": "Asia/Karachi",
-        "language": "en", "agent_channel": 0, "hold_spans": ((1.0, 2.5),), "extra": {"wrap code": NASTY},
+        "client": "acme", "site": "lhr", "queue": "care", "team": "blue", "agent_id": "a1",
+        "agent_name": NASTY, "language": "en", "agent_channel": 0, "direction": "inbound",
+        "customer_ref": "cust-1", "started_at": START, "timezone": "Asia/Karachi",
+        "hold_spans": ((1.0, 2.5),), "extra": {"wrap code": NASTY},
     }  # fmt: skip
     return CallMetadata(call_id, **{**values, **changes})  # type: ignore[arg-type]
 

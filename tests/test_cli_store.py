@@ -14,10 +14,10 @@ from tests.store_factory import RUBRIC, record
 RUN = CliRunner()
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> str:
-    """A database with two calls."""
-    path = tmp_path / "qa.duckdb"
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with two calls, which no command here may change."""
+    path = tmp_path_factory.mktemp("store") / "qa.duckdb"
     with Store(path) as store:
         store.load([record("c1"), record("c2", team="red")], [RUBRIC])
     return str(path)
@@ -32,9 +32,18 @@ def run(*args: str) -> str:
 
 def test_sql_answers_in_each_format(db: str, tmp_path: Path) -> None:
     """Table, CSV, JSON and Parquet hold the same answer."""
-    query = "SELECT outcome, count(*) AS n, list(call_id ORDER BY call_id) AS ids FROM v_scorecards GROUP BY 1"
-    assert json.loads(run("sql", query, "--db", db, "--json")) == {"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}
-    assert run("sql", query, "--db", db, "--csv").splitlines() == ["outcome,n,ids", 'fail,2,"[""c1"", ""c2""]"']
+    query = (
+        "SELECT outcome, count(*) AS n, list(call_id ORDER BY call_id) AS ids FROM v_scorecards GROUP BY 1"
+    )
+    assert json.loads(run("sql", query, "--db", db, "--json")) == {
+        "outcome": "fail",
+        "n": 2,
+        "ids": ["c1", "c2"],
+    }
+    assert run("sql", query, "--db", db, "--csv").splitlines() == [
+        "outcome,n,ids",
+        'fail,2,"[""c1"", ""c2""]"',
+    ]
     assert "fail" in run("sql", query, "--db", db)
     file = tmp_path / "answer.parquet"
     run("sql", query, "--db", db, "--parquet", str(file))
@@ -87,8 +96,8 @@ def test_sql_cannot_write_attach_or_reach_files(db: str, tmp_path: Path, stateme
 
 @pytest.mark.parametrize(
     "query",
-    ["SHOW TABLES", "DESCRIBE v_scorecards", "SUMMARIZE calls", "FROM calls", "EXPLAIN FROM calls", "VALUES (1)",
-     "PIVOT (SELECT call_id, answer, criterion_id FROM answers) ON answer USING count(*)"],
+    ["SHOW TABLES", "DESCRIBE v_scorecards", "SUMMARIZE calls", "FROM calls", "EXPLAIN FROM calls",
+     "VALUES (1)", "PIVOT (SELECT call_id, answer, criterion_id FROM answers) ON answer USING count(*)"],
 )  # fmt: skip
 def test_sql_understands_friendly_forms(db: str, query: str) -> None:
     """Everything that only reads is welcome."""
@@ -106,7 +115,15 @@ def test_sql_stops_after_its_time(db: str) -> None:
 def test_show_gives_quotes_and_the_nearest_miss(db: str) -> None:
     """A scorecard says what was heard, when, and what a miss came close to."""
     out = run("show", "c1", "--db", db)
-    for part in ("fail", "hello this is acme", "nearest", "this is acme", "41%", "looked for", "disclosure missing"):
+    for part in (
+        "fail",
+        "hello this is acme",
+        "nearest",
+        "this is acme",
+        "41%",
+        "looked for",
+        "disclosure missing",
+    ):
         assert part in out
     assert json.loads(run("show", "c1", "--db", db, "--json"))["schema"] == "callqa.scorecard/1"
 

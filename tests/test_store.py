@@ -185,7 +185,14 @@ def test_a_window_that_fails_leaves_nothing(store: Store) -> None:
 def test_every_view_answers(store: Store) -> None:
     """No view is broken."""
     views = [r["view_name"] for r in store.query("SELECT view_name FROM duckdb_views() WHERE NOT internal")]
-    assert {"v_calls", "v_scorecards", "v_agent_week", "v_team_week", "v_criterion_rates", "v_coverage"} <= set(views)
+    assert {
+        "v_calls",
+        "v_scorecards",
+        "v_agent_week",
+        "v_team_week",
+        "v_criterion_rates",
+        "v_coverage",
+    } <= set(views)
     assert {"v_flips", "v_agreement", "v_sentiment_path"} <= set(views)
     for view in views:
         store.query(f"SELECT * FROM {view}")

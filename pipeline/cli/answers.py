@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -82,7 +81,8 @@ def write_csv(answer: pa.Table) -> None:
     writer.writerow(answer.column_names)
     for row in _rows(answer):
         writer.writerow(
-            json.dumps(_plain(v), ensure_ascii=False) if isinstance(v, list | dict) else _plain(v) for v in row
+            json.dumps(_plain(v), ensure_ascii=False) if isinstance(v, list | dict) else _plain(v)
+            for v in row
         )
 
 
@@ -104,10 +104,12 @@ def write_parquet(answer: pa.Table, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         pq.write_table(answer, partial, compression="zstd")
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {path}: {error.strerror or error}", hint="check the folder") from error
+        raise UsageError(
+            f"cannot write {path}: {error.strerror or error}", hint="check the folder"
+        ) from error
 
 
 def print_hits(hits: Sequence[Hit], text: str, *, as_json: bool) -> None:
@@ -128,7 +130,9 @@ def print_hits(hits: Sequence[Hit], text: str, *, as_json: bool) -> None:
     for hit in hits:
         line = Text(hit.text)
         line.highlight_regex(pattern, "bold yellow")
-        console.print(Text.assemble((f"{hit.call_id} ", "bold"), (f"{clock(hit.start_s)} {hit.role}: ", "cyan"), line))
+        console.print(
+            Text.assemble((f"{hit.call_id} ", "bold"), (f"{clock(hit.start_s)} {hit.role}: ", "cyan"), line)
+        )
     if not hits:
         from pipeline.cli.console import note
 

@@ -61,7 +61,13 @@ def _about(metadata: CallMetadata | None) -> Text | None:
     if metadata is None:
         return None
     started = metadata.started_at.isoformat(timespec="minutes") if metadata.started_at else None
-    known = (metadata.client, metadata.team, metadata.agent_name or metadata.agent_id, metadata.direction, started)
+    known = (
+        metadata.client,
+        metadata.team,
+        metadata.agent_name or metadata.agent_id,
+        metadata.direction,
+        started,
+    )
     return Text("  ·  ".join(v for v in known if v and v != "unknown"))
 
 
@@ -76,7 +82,13 @@ def _answer(answer: CriterionAnswer) -> list[Text]:
     critical = "  critical" if answer.critical else ""
     colour = COLOURS[answer.answer]
     lines = [
-        Text.assemble((f" {MARKS[answer.answer]} ", colour), answer.id, (f"  {answer.answer}", colour), points, (critical, "bold"))
+        Text.assemble(
+            (f" {MARKS[answer.answer]} ", colour),
+            answer.id,
+            (f"  {answer.answer}", colour),
+            points,
+            (critical, "bold"),
+        )
     ]
     if answer.reason:
         lines.append(Text(f"     {answer.reason}", style="dim"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -94,7 +94,9 @@ def show(
         found = next(store.conversations(CallFilter(call_ids=(call,))), None)
     if not cards:
         what = "has no scorecard under that rubric" if found else "is not in the database"
-        raise UsageError(f"call {call} {what}", hint='list the calls with: callqa sql "SELECT call_id FROM v_calls"')
+        raise UsageError(
+            f"call {call} {what}", hint='list the calls with: callqa sql "SELECT call_id FROM v_calls"'
+        )
     for card in cards:
         if json:
             typer.echo(to_json(card))
@@ -110,7 +112,8 @@ def status(db: Db = None, json: Json = False) -> None:
 
     with open_store(db) as store:
         answer = Sandbox(store).ask(
-            "SELECT status, reason, files, recordings, last_at FROM v_coverage ORDER BY files DESC, status, reason"
+            "SELECT status, reason, files, recordings, last_at FROM v_coverage "
+            "ORDER BY files DESC, status, reason"
         )
     if json:
         write_json(answer)

@@ -43,7 +43,9 @@ def calls(records: Sequence[CallRecord]) -> Columns:
         "started_at", "timezone", "language", "agent_channel",
     ):  # fmt: skip
         rows[name] = [getattr(m, name) if m else None for m in metadata]
-    rows["hold_spans"] = [[{"start_s": a, "end_s": b} for a, b in m.hold_spans] if m else [] for m in metadata]
+    rows["hold_spans"] = [
+        [{"start_s": a, "end_s": b} for a, b in m.hold_spans] if m else [] for m in metadata
+    ]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
     rows["path"] = [r.ledger.path for r in records]
     rows["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
@@ -62,7 +64,12 @@ def calls(records: Sequence[CallRecord]) -> Columns:
 
 def turns(records: Sequence[CallRecord]) -> Columns:
     """The turns table."""
-    pairs = [(r.conversation.transcript.call_id, t) for r in records if r.conversation for t in r.conversation.transcript.turns]
+    pairs = [
+        (r.conversation.transcript.call_id, t)
+        for r in records
+        if r.conversation
+        for t in r.conversation.transcript.turns
+    ]
     all_turns = [t for _, t in pairs]
     rows: Columns = {"call_id": [c for c, _ in pairs]}
     for name in ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language"):
@@ -170,7 +177,9 @@ def answers(cards: Sequence[Scorecard]) -> Columns:
     for name in ("answer", "points", "max_points", "weight", "critical", "scored", "reason"):
         out[name] = [getattr(a, name) for _, _, _, a in rows]
     out["searched"] = [
-        {"what": s.what, "role": s.role, "start_s": s.start_s, "end_s": s.end_s, "turns": s.turns} if s else None
+        {"what": s.what, "role": s.role, "start_s": s.start_s, "end_s": s.end_s, "turns": s.turns}
+        if s
+        else None
         for s in (a.searched for _, _, _, a in rows)
     ]
     return out
@@ -284,7 +293,7 @@ def _structs(values: list[Any], kind: pa.DataType) -> pa.Array:
 
 
 def clean(value: Any) -> Any:
-    """Text that UTF-8 can hold; undecodable bytes of a file name become ``\\udcNN``."""
+    r"""Text that UTF-8 can hold; undecodable bytes of a file name become ``\udcNN``."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, list | tuple):

@@ -150,7 +150,9 @@ def _settle(connection: Connection, records: Sequence[CallRecord], now: dt.datet
 def _holders(connection: Connection, records: Sequence[CallRecord]) -> dict[str, tuple[str | None, str]]:
     """The audio and the path the store already holds for these call ids."""
     _insert(
-        connection, "incoming", {"call_id": [columns.call_id(r) for r in records if r.conversation is not None]}
+        connection,
+        "incoming",
+        {"call_id": [columns.call_id(r) for r in records if r.conversation is not None]},
     )
     rows = connection.execute(
         "SELECT call_id, audio_sha256, path FROM calls WHERE call_id IN (SELECT call_id FROM incoming)"
@@ -217,7 +219,12 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
 
 
 def _append(
-    connection: Connection, table: str, rows: Mapping[str, list[Any]], now: dt.datetime, *, stamp: str = "loaded_at"
+    connection: Connection,
+    table: str,
+    rows: Mapping[str, list[Any]],
+    now: dt.datetime,
+    *,
+    stamp: str = "loaded_at",
 ) -> None:
     """Append columns to a table in one INSERT."""
     if not next(iter(rows.values())):

@@ -60,7 +60,8 @@ def version(connection: Connection) -> int:
         if foreign:
             names = ", ".join(name for (name,) in foreign)
             raise StoreError(
-                f"the database was not made by callqa: it holds {names}", hint="check --db, or name a new file"
+                f"the database was not made by callqa: it holds {names}",
+                hint="check --db, or name a new file",
             ) from None
         return 0
     return int(row[0]) if row else 0

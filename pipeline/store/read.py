@@ -134,7 +134,11 @@ def _metrics(found: list[Row]) -> Mapping[str, float | None]:
     if not found:
         return {}
     row = found[0]
-    own = {k: v for k, v in row.items() if k not in {"call_id", "loaded_at", "other", "unknown"} and v is not None}
+    own = {
+        k: v
+        for k, v in row.items()
+        if k not in {"call_id", "loaded_at", "other", "unknown"} and v is not None
+    }
     return own | dict(row["other"] or {}) | dict.fromkeys(row["unknown"] or ())
 
 

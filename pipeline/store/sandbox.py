@@ -7,6 +7,7 @@ read are let through.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,12 @@ import pyarrow as pa
 
 from pipeline.errors import StoreError
 from pipeline.store.store import Store
+
+# Functions that can stand in a SELECT and yet do something.
+ACTING_FUNCTIONS = re.compile(
+    r"\b((?:en|dis)able_\w+|set_log\w*|truncate_duckdb_logs|\w*checkpoint|json_execute_\w+|ducklake_\w+|arrow_scan\w*|pandas_scan|python_map_function)\s*\(",
+    re.IGNORECASE,
+)
 
 
 class Sandbox:
@@ -55,7 +62,10 @@ class Sandbox:
     def _check(statement: duckdb.Statement) -> None:
         kind = statement.type.name
         made_by_pivot = kind == "CREATE" and not statement.query.strip()
-        if kind not in {"SELECT", "EXPLAIN"} and not made_by_pivot:
+        acts = ACTING_FUNCTIONS.search(statement.query)
+        if acts:
+            kind = acts[1]
+        if acts or (kind not in {"SELECT", "EXPLAIN"} and not made_by_pivot):
             raise StoreError(
                 f"{kind.replace('_', ' ')} is refused: callqa sql only reads",
                 hint="use SELECT; for files, say --csv, --json or --parquet FILE",
@@ -83,7 +93,7 @@ class Sandbox:
 
 def wrong(error: duckdb.Error) -> StoreError:
     """DuckDB's complaint about SQL, with its own pointer to the place."""
-    hint = "tables and columns: callqa sql \"SHOW TABLES\", callqa sql \"DESCRIBE v_scorecards\""
+    hint = 'tables and columns: callqa sql "SHOW TABLES", callqa sql "DESCRIBE v_scorecards"'
     if "disabled by configuration" in str(error) or "read-only" in str(error):
         hint = "callqa sql reads the database and no other file"
     return StoreError(f"SQL: {error}", hint=hint)

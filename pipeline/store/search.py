@@ -29,7 +29,7 @@ def search(store: Store, text: str, calls: CallFilter, *, limit: int = 20) -> li
     condition = " AND ".join("turns.text ILIKE ? ESCAPE '\\'" for _ in words) or "false"
     found: list[dict[str, Any]] = read.rows(
         store.connection,
-        "SELECT call_id, turn, role, start_s, turns.text AS text, 1.0 AS score "  # noqa: S608
+        "SELECT call_id, turn, role, start_s, turns.text AS text, 1::DOUBLE AS score "  # noqa: S608
         f"FROM turns JOIN calls USING (call_id) WHERE {condition} AND {where} "
         "ORDER BY calls.started_at DESC NULLS LAST, call_id, turn LIMIT ?",
         [*words, *values, limit],

@@ -21,6 +21,7 @@ from pipeline.errors import StoreError
 from pipeline.store import load as loading
 from pipeline.store import migrations, read
 from pipeline.store.connection import Connection, OnWait, connect, refused
+from pipeline.store.erase import path_hash
 from pipeline.store.selection import CallFilter
 
 EVERYTHING = CallFilter()
@@ -170,11 +171,12 @@ class Store:
 
         Erased recordings are among them, with status ``purged``.
         """
-        keys = [list(audio_sha256), list(call_ids), [*paths, *map(read.path_hash, paths)]]
+        keys = [list(audio_sha256), list(call_ids), [*paths, *map(path_hash, paths)]]
         found = read.rows(
             self.connection,
             "SELECT ledger.* EXCLUDE (recorded_at), "
-            "(SELECT map_from_entries(list((stage, fingerprint))) FROM stage_runs AS s WHERE s.call_id = ledger.call_id) AS stages, "
+            "(SELECT map_from_entries(list((stage, fingerprint))) FROM stage_runs AS s "
+            "WHERE s.call_id = ledger.call_id) AS stages, "
             "(SELECT list(rubric_hash) FROM scorecards AS c WHERE c.call_id = ledger.call_id) AS hashes "
             "FROM ledger WHERE audio_sha256 IN (SELECT unnest(?::VARCHAR[])) "
             "OR call_id IN (SELECT unnest(?::VARCHAR[])) OR path IN (SELECT unnest(?::VARCHAR[]))",
