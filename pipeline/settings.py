@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from pipeline.conversation import Direction
 from pipeline.errors import UsageError
 
 
@@ -26,14 +27,39 @@ class Slice(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class IntakeSource(Slice):
+    """One place recordings come from: a site, a telephone system, a client's folder."""
+
+    path: str = Field("*", description="pattern of the files' whole paths, e.g. */lahore/*; first match wins")
+    timezone: str | None = Field(None, description="IANA zone of times that carry none")
+    filename_template: str | None = Field(None, description="file-name template or preset")
+    agent_channel: int | dict[Direction, int] | None = Field(
+        None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
+    )
+    metadata: dict[str, str] = Field({}, description="what holds for all its calls, e.g. client, site, queue")
+
+
 class IntakeSettings(Slice):
     """Which files are calls, and what is known about them."""
 
     timezone: str = Field("UTC", description="IANA zone of the site, for times that carry none")
+    site_timezones: dict[str, str] = Field({}, description="IANA zone by site, where metadata names the site")
     filename_template: str | None = Field(
         None, description="file-name template or preset that carries metadata"
     )
+    agent_channel: int | dict[Direction, int] | None = Field(
+        None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
+    )
+    sources: tuple[IntakeSource, ...] = Field((), description="settings by where files lie")
     min_audio_s: float = Field(3.0, ge=0, description="recordings shorter than this are skipped as too_short")
+
+    def default_source(self) -> IntakeSource:
+        """What holds for files no source matches."""
+        return IntakeSource(
+            timezone=self.timezone,
+            filename_template=self.filename_template,
+            agent_channel=self.agent_channel,
+        )
 
 
 class AudioSettings(Slice):

@@ -1,0 +1,193 @@
+"""From paths to received files: each with its hash and metadata, or the fault that ends its way.
+
+    find (files, manifests, CDR) ─▶ recognise by content ─▶ hash ─▶ gather facts ─▶ merge ─▶ unique?
+
+Every file found comes out exactly once, so that the ledger adds up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pipeline.conversation import CallMetadata, Received
+from pipeline.errors import RecordingError, UsageError
+from pipeline.intake import metadata, sidecar, sniff, times, transcripts
+from pipeline.intake.files import Candidate, Finder, unreadable
+from pipeline.intake.metadata import Facts
+from pipeline.settings import IntakeSettings, IntakeSource
+
+CALL_ID_CHARS = 16
+KnownHash = Callable[[str, int, int], str | None]
+"""Path, size in bytes and modification time in ns → the SHA-256 computed before, or None."""
+
+
+def discover(
+    paths: Sequence[Path], settings: IntakeSettings, *, known_sha256: KnownHash | None = None
+) -> Iterator[Received]:
+    """Every file under the paths, ready to be processed or with the fault that ends its way.
+
+    Args:
+        paths: Recordings, transcripts, folders (walked whole, in sorted order), manifests and call
+            detail records.
+        settings: Where metadata comes from.
+        known_sha256: Spares reading files that have not changed since they were last hashed.
+
+    Yields:
+        One item a call. Nothing but small headers, metadata and (for the hash) one file at a time
+        is read; memory grows only by the identities already seen.
+
+    Raises:
+        UsageError: A path, a manifest, a time zone or a template is wrong; before the first item.
+    """
+    intake = _Intake(settings, known_sha256 or (lambda path, size, mtime: None))
+    zones = {**settings.site_timezones}
+    for candidate in Finder(settings.timezone, zones).find(paths):
+        yield from map(intake.unique, intake.receive(candidate))
+
+
+class _Intake:
+    """What is known while files come in: settings, and the identities already given out."""
+
+    def __init__(self, settings: IntakeSettings, known_sha256: KnownHash) -> None:
+        self._settings = settings
+        self._known_sha256 = known_sha256
+        self._call_id_by_sha256: dict[str, str] = {}
+        self._path_by_call_id: dict[str, Path] = {}
+        for name in (settings.timezone, *settings.site_timezones.values()):
+            _check_zone(name)
+        for source in settings.sources:
+            _check_zone(source.timezone or settings.timezone)
+
+    def receive(self, candidate: Candidate) -> list[Received]:
+        """Recognise, hash and describe one file; a vCon may hold several calls."""
+        if not str(candidate.path).isprintable():
+            return [_unnameable(candidate.path)]
+        if candidate.fault is not None:
+            return [_refused(candidate.path, candidate.fault)]
+        try:
+            return self._read(candidate)
+        except RecordingError as fault:
+            return [_refused(candidate.path, fault)]
+        except OSError as error:
+            return [_refused(candidate.path, unreadable(candidate.path, error))]
+
+    def unique(self, received: Received) -> Received:
+        """Refuse what came in already: the same content, or another content under the same call id."""
+        if received.fault is not None or received.metadata is None or received.sha256 is None:
+            return received
+        call_id = received.metadata.call_id
+        twin = self._call_id_by_sha256.get(received.sha256)
+        if twin is not None:
+            fault = RecordingError(
+                f"{received.path.name} has the same content as call {twin}",
+                hint="nothing to do; the call is scored once",
+                reason="duplicate",
+            )
+            return replace(received, fault=fault)
+        other = self._path_by_call_id.get(call_id)
+        if other is not None:
+            fault = RecordingError(
+                f"{received.path.name} has the call id {call_id} of {other.name}, but another content",
+                hint="give each call its own call_id in the manifest, sidecar or file name",
+                reason="duplicate_call_id",
+            )
+            return replace(received, fault=fault)
+        self._call_id_by_sha256[received.sha256] = call_id
+        self._path_by_call_id[call_id] = received.path
+        return received
+
+    def _read(self, candidate: Candidate) -> list[Received]:
+        path = candidate.path
+        stat = path.stat()
+        received = Received(path, "recording", None, None, stat.st_size, stat.st_mtime_ns)
+        kind = sniff.content(path)
+        if kind == "empty":
+            raise RecordingError(f"{path.name} is empty", hint="ask for it again", reason="empty")
+        sha256 = self._known_sha256(str(path), stat.st_size, stat.st_mtime_ns) or _sha256(path)
+        received = replace(received, sha256=sha256)
+        if kind == "recording":
+            return [self._describe(received, candidate, ())]
+        if kind == "json":
+            calls = transcripts.recognise(received, self._zone_name(path), self._settings.site_timezones)
+            return [item if item.fault else self._describe(item, candidate, facts) for item, facts in calls]
+        if path.suffix.lower() in sniff.AUDIO_SUFFIXES:
+            return [self._describe(received, candidate, ())]
+        return [replace(received, fault=_no_call(path, candidate.named))]
+
+    def _describe(self, received: Received, candidate: Candidate, inside: tuple[Facts, ...]) -> Received:
+        """Put together what manifest, sidecar, the file itself, CDR, its name and its source say."""
+        assert received.sha256 is not None
+        path = candidate.path
+        source = self._source(path)
+        zone_name = self._zone_name(path)
+        zones = self._settings.site_timezones
+        facts: list[Facts] = [candidate.row.facts] if candidate.row else []
+        beside = sidecar.find(path) if received.kind == "recording" else None
+        if beside is not None:
+            facts.append(sidecar.read(beside, zone_name, zones))
+        facts += inside
+        facts += [found for records in candidate.records if (found := records.find(path))][:1]
+        facts.append(metadata.read(source.metadata, source="settings", zone_name=zone_name, site_zones=zones))
+        call, warnings = metadata.merge(
+            facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zone_name
+        )
+        call = _with_agent_channel(call, source)
+        return replace(received, metadata=call, warnings=(*received.warnings, *warnings))
+
+    def _zone_name(self, path: Path) -> str:
+        return self._source(path).timezone or self._settings.timezone
+
+    def _source(self, path: Path) -> IntakeSource:
+        """The settings of the place a file comes from: the first whose pattern matches its path."""
+        text = path.as_posix()
+        for source in self._settings.sources:
+            if fnmatchcase(text, source.path):
+                return source
+        return self._settings.default_source()
+
+
+def _with_agent_channel(call: CallMetadata, source: IntakeSource) -> CallMetadata:
+    """The channel map of the source, where nobody said it for this call."""
+    chosen = source.agent_channel
+    if call.agent_channel is not None or chosen is None:
+        return call
+    return replace(call, agent_channel=chosen if isinstance(chosen, int) else chosen.get(call.direction))
+
+
+def _check_zone(name: str) -> None:
+    try:
+        times.zone_name(name)
+    except times.BadTime as error:
+        raise UsageError(f"settings: timezone: {error}", hint="set [intake] timezone") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _no_call(path: Path, named: bool) -> RecordingError:
+    what = f"{path.name} is neither a recording nor a transcript"
+    if named:
+        return RecordingError(what, hint="see the formats callqa reads", reason="unsupported")
+    return RecordingError(what, hint="nothing to do", reason="not_a_call")
+
+
+def _unnameable(path: Path) -> Received:
+    """A name that is no text (wrong encoding, control characters) cannot be kept in the ledger as it is."""
+    shown = str(path).encode("utf-8", "backslashreplace").decode()
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
+    fault = RecordingError(f"{shown}: the name is not printable text", hint="rename it", reason="bad_name")
+    return Received(Path(shown), "recording", None, None, fault=fault)
+
+
+def _refused(path: Path, fault: RecordingError) -> Received:
+    try:
+        stat = path.stat()
+    except (OSError, ValueError):
+        return Received(path, "recording", None, None, fault=fault)
+    return Received(path, "recording", None, None, stat.st_size, stat.st_mtime_ns, fault=fault)

@@ -1,0 +1,194 @@
+"""Which files there are: folders walked in order, with the manifest and sidecar of each file.
+
+Links are not followed out of a folder, hidden files are left alone, and nothing here reads a
+recording: that comes when a file's turn comes, so a million files cost no memory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import RecordingError, UsageError
+from pipeline.intake import cdr, manifest, sidecar, sniff
+from pipeline.intake.cdr import CallRecords
+from pipeline.intake.manifest import Manifest, Row
+
+_UNWANTED = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be a call, with whatever describes it.
+
+    Attributes:
+        path: The file.
+        named: Whether a person or a manifest named it; a file merely found may be no call at all.
+        row: Its manifest row.
+        records: Call detail records that may know it, nearest folder first.
+        fault: Why it cannot be looked at.
+    """
+
+    path: Path
+    named: bool
+    row: Row | None = None
+    records: tuple[CallRecords, ...] = ()
+    fault: RecordingError | None = None
+
+
+class Finder:
+    """Finds candidates under the paths a person gave."""
+
+    def __init__(self, zone_name: str, site_zones: Mapping[str, str]) -> None:
+        self._zone_name = zone_name
+        self._site_zones = site_zones
+
+    def find(self, paths: Sequence[Path]) -> Iterator[Candidate]:
+        """Every file under the paths, each once, in the order given and sorted within folders.
+
+        Raises:
+            UsageError: A path that does not exist or cannot be read, or a broken manifest; checked
+                before the first file is yielded.
+        """
+        if not paths:
+            raise UsageError("no recordings given", hint="name files, folders or a manifest CSV")
+        starts = [_absolute(path) for path in paths]
+        for path in starts:
+            _check_start(path)
+        tables = {
+            path: self._table(path, named=True)
+            for path in starts
+            if path.is_file() and path.suffix.lower() in {".csv", ".tsv"}
+        }
+        records = tuple(table for table in tables.values() if isinstance(table, CallRecords))
+        for path in starts:
+            table = tables.get(path)
+            if isinstance(table, Manifest):
+                for row in table.rows:
+                    yield Candidate(row.path, True, row, records, row.fault)
+            elif path.is_dir():
+                yield from self._walk(path, path.resolve(), (), records)
+            elif table is None:
+                yield Candidate(path, True, self._row_of(path), records)
+
+    def _walk(
+        self, folder: Path, root: Path, outer: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
+    ) -> Iterator[Candidate]:
+        try:
+            found = sorted(folder.iterdir())
+        except OSError as error:
+            yield Candidate(folder, True, fault=unreadable(folder, error))
+            return
+        entries = [e for e in found if not e.name.startswith((".", "~$")) and e.name.lower() not in _UNWANTED]
+        companions = sidecar.companions([e.name for e in entries])
+        tables = self._tables(entries)
+        own: dict[Path, Row] = {}
+        failed: list[Row] = []
+        for table in tables.values():
+            if isinstance(table, CallRecords):
+                records = (table, *records)
+            else:
+                own = table.by_file()
+                failed = [row for row in table.rows if row.fault is not None]
+        rows = (own, *outer)
+        resolved_folder = _resolve(folder)
+        for entry in entries:
+            if entry in tables:
+                continue
+            if entry.is_dir():
+                yield from self._folder(entry, root, rows, records)
+                continue
+            target = _resolve(entry) if entry.is_symlink() else resolved_folder / entry.name
+            row = next((r.pop(target) for r in rows if target in r), None)
+            if row is not None or entry.name not in companions:
+                yield Candidate(entry, row is not None, row, records, _check_file(entry, target, root))
+        for row in (*failed, *own.values()):  # not there, or passed over above
+            yield Candidate(row.path, True, row, records, row.fault)
+
+    def _folder(
+        self, entry: Path, root: Path, rows: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
+    ) -> Iterator[Candidate]:
+        if not entry.is_symlink():
+            yield from self._walk(entry, root, rows, records)
+        elif not _resolve(entry).is_relative_to(root):  # a folder inside the root is walked by itself
+            yield Candidate(entry, True, fault=_outside(entry))
+
+    def _tables(self, entries: Sequence[Path]) -> dict[Path, CallRecords | Manifest]:
+        """The CSV files of a folder that describe its calls."""
+        tables = {}
+        for entry in entries:
+            if entry.suffix.lower() == ".csv" and entry.is_file():
+                table = self._table(entry, named=entry.name.lower() == manifest.FILE_NAME)
+                if table is not None:
+                    tables[entry] = table
+        return tables
+
+    def _table(self, path: Path, *, named: bool) -> CallRecords | Manifest | None:
+        """A CSV file as what it is; one named as a table must be readable, one merely found need not."""
+        try:
+            lines = sniff.csv_rows(path)
+        except (OSError, ValueError) as error:
+            if named:
+                raise UsageError(f"{path}: {error}", hint="save it as CSV UTF-8 with a header") from error
+            return None
+        if cdr.is_cdr(lines):
+            return cdr.read(path, lines, self._zone_name, self._site_zones)
+        if named:
+            return manifest.read(path, lines, self._zone_name, self._site_zones)
+        return None
+
+    def _row_of(self, path: Path) -> Row | None:
+        """The row of a file named by itself, from the manifest of its own folder."""
+        table = path.with_name(manifest.FILE_NAME)
+        if not table.is_file():
+            return None
+        found = self._table(table, named=True)
+        return found.by_file().get(_resolve(path)) if isinstance(found, Manifest) else None
+
+
+def _absolute(path: Path) -> Path:
+    """Without ``.`` and ``..``, links kept: the ledger knows a file by this path."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps the dots
+
+
+def _resolve(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return path
+
+
+def _check_start(path: Path) -> None:
+    if not path.exists():
+        raise UsageError(f"{path} does not exist", hint="check the path; nothing was processed")
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise UsageError(f"{path} cannot be read", hint="check its permissions; nothing was processed")
+
+
+def _check_file(path: Path, target: Path, root: Path) -> RecordingError | None:
+    """Why a file found in a folder must not be opened: a link out of it, a pipe, a device."""
+    if path.is_symlink() and not target.is_relative_to(root):
+        return _outside(path)
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        return unreadable(path, error)
+    return None if regular else RecordingError(f"{path.name} is not a regular file", reason="not_a_file")
+
+
+def _outside(path: Path) -> RecordingError:
+    return RecordingError(
+        f"{path.name} is a link to outside the folder given",
+        hint="name what it points to on the command line as well",
+        reason="outside_folder",
+    )
+
+
+def unreadable(path: Path, error: OSError) -> RecordingError:
+    """The fault of a file the system would not hand over."""
+    return RecordingError(
+        f"{path.name} cannot be read: {error.strerror}", hint="check its permissions", reason="unreadable"
+    )

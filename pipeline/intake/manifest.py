@@ -1,0 +1,132 @@
+"""The manifest: a CSV with a row of metadata for each recording.
+
+``manifest.csv`` in a folder describes the files below it; a manifest given on the command line
+is itself the list of calls. A row that names no file, a file outside the manifest's folder, or
+a file that is not there becomes a row of the ledger: rows are never dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import RecordingError, UsageError
+from pipeline.intake import metadata
+from pipeline.intake.metadata import Facts
+
+FILE_NAME = "manifest.csv"
+FILE_COLUMNS = ("file", "path", "filename", "file_name", "recording", "audio", "recordingfile")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the file it names with what it says of it, or why it cannot be used."""
+
+    path: Path
+    facts: Facts
+    fault: RecordingError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A checked manifest; ``rows`` keeps the order of the file."""
+
+    path: Path
+    rows: tuple[Row, ...]
+
+    def by_file(self) -> dict[Path, Row]:
+        """The usable rows by resolved path of their file."""
+        return {row.path: row for row in self.rows if row.fault is None}
+
+
+def read(path: Path, lines: list[list[str]], zone_name: str, site_zones: Mapping[str, str]) -> Manifest:
+    """Check a manifest.
+
+    Args:
+        path: Where it lies; its rows name files relative to this folder.
+        lines: Its cells, header first.
+        zone_name: Zone of times that carry none, where neither row nor site has one.
+        site_zones: Zone by site.
+
+    Raises:
+        UsageError: It cannot be read as a manifest at all: without it every call would go without
+            its metadata, so the person who wrote it must mend it first.
+    """
+    header = [metadata.field_name(name) for name in lines[0]] if lines else []
+    file_column = next((header.index(name) for name in FILE_COLUMNS if name in header), None)
+    if file_column is None:
+        raise UsageError(
+            f"manifest {path}: no column names the files; its header is: {', '.join(header) or '(empty)'}",
+            hint=f"add a column called {FILE_COLUMNS[0]} with paths relative to the manifest",
+        )
+    doubled = {name for name in header if name and header.count(name) > 1}
+    if doubled:
+        raise UsageError(
+            f"manifest {path}: two columns called {', '.join(sorted(doubled))}", hint="rename or drop one"
+        )
+    return Manifest(path, tuple(_rows(path, header, file_column, lines[1:], zone_name, site_zones)))
+
+
+def _rows(
+    path: Path,
+    header: list[str],
+    file_column: int,
+    lines: list[list[str]],
+    zone_name: str,
+    site_zones: Mapping[str, str],
+) -> Iterator[Row]:
+    folder = path.parent.resolve()
+    seen: dict[Path, int] = {}
+    for number, cells in enumerate(lines, start=2):
+        if not any(cells):
+            continue
+        source = f"{path.name} row {number}"
+        row_path = path.with_name(source)  # what the ledger calls a row that names no usable file
+        empty = Facts(source)
+        if len(cells) > len(header):
+            yield Row(
+                row_path,
+                empty,
+                _fault(source, f"has {len(cells)} cells for {len(header)} columns", "bad_row"),
+            )
+            continue
+        record = dict(zip(header, cells, strict=False))
+        file = record.pop(header[file_column], "")
+        if not file:
+            yield Row(row_path, empty, _fault(source, "names no file", "bad_row"))
+            continue
+        facts = metadata.read(record, source=source, zone_name=zone_name, site_zones=site_zones)
+        target = _locate(folder, file)
+        if target is None:
+            fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
+            yield Row(row_path, facts, fault)
+        elif target in seen:
+            fault = _fault(source, f"names the same file as row {seen[target]}", "duplicate_row")
+            yield Row(row_path, facts, fault)
+        else:
+            seen[target] = number
+            yield Row(target, facts, None if target.is_file() else _missing(source, target))
+
+
+def _locate(folder: Path, file: str) -> Path | None:
+    """The file a row names, resolved; None where that is not below ``folder``."""
+    try:
+        target = (folder / file).resolve()
+        if "\\" in file and not target.exists():  # written on Windows
+            target = (folder / file.replace("\\", "/")).resolve()
+        return target if target.is_relative_to(folder) else None
+    except (OSError, ValueError, RuntimeError):  # NUL, too long, a loop of links
+        return None
+
+
+def _missing(source: str, target: Path) -> RecordingError:
+    return RecordingError(
+        f"{source} names {target.name}, which is not there",
+        hint="copy the file there, or take the row out",
+        reason="missing",
+    )
+
+
+def _fault(source: str, what: str, reason: str) -> RecordingError:
+    return RecordingError(f"{source} {what}", hint="mend the row and run again", reason=reason)

@@ -1,0 +1,256 @@
+"""Facts about one call from several sources, merged into its ``CallMetadata``.
+
+A ``Facts`` is what one source (manifest row, sidecar, CDR row, file name, settings) says.
+Sources are merged in order of trust; where two disagree the more trusted one wins and the
+disagreement becomes a warning in the ledger.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from pipeline.conversation import CallMetadata, Direction, Medium
+from pipeline.intake import times
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "call_id": ("call_id", "callid", "contact_id", "interaction_id", "recording_id", "conversation_id"),
+    "client": ("client", "client_id", "tenant"),
+    "site": ("site", "location"),
+    "queue": ("queue", "queue_name", "campaign"),
+    "team": ("team", "agent_team"),
+    "agent_id": ("agent_id", "agent", "agent_username", "user_id"),
+    "agent_name": ("agent_name",),
+    "customer_ref": ("customer_ref", "customer_id", "customer", "customer_number", "caller"),
+    "direction": ("direction", "call_direction", "initial_direction"),
+    "medium": ("medium", "media_type"),
+    "started_at": (
+        "started_at",
+        "start_time",
+        "start_timestamp",
+        "start",
+        "call_start",
+        "datetime",
+        "timestamp",
+        "recorded_at",
+    ),
+    "timezone": ("timezone", "time_zone", "tz"),
+    "language": ("language", "language_code", "lang"),
+    "agent_channel": ("agent_channel",),
+    "hold_spans": ("hold_spans",),
+}
+"""Names other systems give our fields, best first; a column that is none of them goes to ``extra``."""
+
+_DIRECTIONS = {"in": "inbound", "incoming": "inbound", "out": "outbound", "outgoing": "outbound"}
+_DIRECTIONS |= {"outbound-api": "outbound", "outbound-dial": "outbound", "int": "internal"}
+_MEDIA = {"call": "voice", "phone": "voice", "audio": "voice", "message": "chat", "e-mail": "email"}
+_CHANNELS = {"left": 0, "right": 1, "l": 0, "r": 1}
+_PRIVATE_FIELDS = frozenset({"customer_ref", "agent_name"})
+_MAX_EXTRA, _MAX_CHARS, _MAX_ID_CHARS = 64, 500, 128
+_SAME_START_S = 120.0
+"""Clocks of a telephone system and its recorder may differ by this much before it is a conflict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one source says about a call.
+
+    Attributes:
+        source: Its name in warnings, e.g. ``manifest.csv row 3``.
+        values: Checked values by field of ``CallMetadata``; absent where the source says nothing.
+        extra: Anything else it says.
+        warnings: What it says that could not be understood.
+    """
+
+    source: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def read(
+    record: Mapping[str, object], *, source: str, zone_name: str, site_zones: Mapping[str, str]
+) -> Facts:
+    """Understand one flat record of strings or JSON scalars.
+
+    Args:
+        record: Column or key → value; names are matched without case, spaces or camel case.
+        source: Name of the source, for warnings.
+        zone_name: Zone of times that carry none, where neither the record nor its site has one.
+        site_zones: Zone by site.
+    """
+    given = {field_name(name): _plain(value) for name, value in record.items()}
+    given = {name: value for name, value in given.items() if name and value}
+    values: dict[str, Any] = {}
+    warnings: list[str] = []
+    used: set[str] = set()
+    if not any(name in given for name in ALIASES["timezone"]):
+        site = next((given[name] for name in ALIASES["site"] if name in given), "")
+        given |= {"timezone": site_zones[site]} if site in site_zones else {}
+    own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zone_name)
+    if "date" in given and "time" in given and "started_at" not in given:
+        given["started_at"] = f"{given.pop('date')} {given.pop('time')}"
+    for name, aliases in ALIASES.items():
+        alias = next((a for a in aliases if a in given), None)
+        if alias is None:
+            continue
+        used.add(alias)
+        try:
+            values[name] = _check(name, given[alias], own_zone)
+        except ValueError as error:
+            shown = "" if name in _PRIVATE_FIELDS else f" {_clip(given[alias], 40)!r}"
+            warnings.append(f"{source}: {alias}{shown} left out: {error}")
+    extra = {name: _clip(value) for name, value in given.items() if name not in used}
+    if len(extra) > _MAX_EXTRA:
+        warnings.append(f"{source}: {len(extra) - _MAX_EXTRA} of {len(extra)} extra columns left out")
+        extra = dict(list(extra.items())[:_MAX_EXTRA])
+    return Facts(source, values, extra, tuple(warnings))
+
+
+def merge(
+    sources: Sequence[Facts], *, default_call_id: str, zone_name: str
+) -> tuple[CallMetadata, tuple[str, ...]]:
+    """One call's metadata from all its sources, most trusted first.
+
+    Args:
+        sources: What each source says.
+        default_call_id: Identity where no source gives one, from the content's SHA-256.
+        zone_name: The site's zone where no source names one.
+
+    Returns:
+        The metadata, and warnings: what was not understood, and where sources disagree.
+    """
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    extra: dict[str, str] = {}
+    warnings: list[str] = []
+    for facts in sources:
+        warnings += facts.warnings
+        for name, value in facts.values.items():
+            if name not in values:
+                values[name], origin[name] = value, facts.source
+            elif conflict := _conflict(name, values[name], value):
+                warnings.append(
+                    f"{name}: {origin[name]} and {facts.source} disagree{conflict}; the first is used"
+                )
+        for name, text in facts.extra.items():
+            extra.setdefault(name, text)
+    values.setdefault("call_id", default_call_id)
+    values.setdefault("timezone", zone_name)
+    return CallMetadata(**values, extra=extra), tuple(dict.fromkeys(warnings))
+
+
+def field_name(name: str) -> str:
+    """A column or key in our spelling: ``conversationId`` and ``Conversation ID`` → ``conversation_id``."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[^0-9a-z]+", "_", spaced.lower()).strip("_")[:_MAX_ID_CHARS]
+
+
+def hold_spans(text: str) -> tuple[tuple[float, float], ...]:
+    """Spans written as ``49.8-60.8; 70-75`` (seconds).
+
+    Raises:
+        ValueError: Not written so, or a span that ends before it starts.
+    """
+    spans = []
+    for part in filter(None, (p.strip() for p in re.split(r"[;,]", text))):
+        match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) *- *(\d{1,6}(?:\.\d{1,6})?)", part, re.A)
+        if match is None or float(match[1]) >= float(match[2]):
+            raise ValueError("hold spans are written as 49.8-60.8; 70-75, in seconds")
+        spans.append((float(match[1]), float(match[2])))
+    return tuple(sorted(spans))
+
+
+def call_id(text: str) -> str:
+    """An identity that a store, a log line and a spreadsheet can carry.
+
+    Raises:
+        ValueError: Too long, or with characters that do not print.
+    """
+    if len(text) > _MAX_ID_CHARS or not text.isprintable():
+        raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
+    return text
+
+
+def direction(text: str) -> Direction:
+    """Raises ValueError for a direction nobody knows."""
+    return _one_of(_DIRECTIONS.get(text.lower(), text.lower()), get_args(Direction), "direction")  # type: ignore[return-value]
+
+
+def language(text: str) -> str:
+    """The ISO 639 code of a language tag: ``en-US`` → ``en``.
+
+    Raises:
+        ValueError: Not a language tag.
+    """
+    match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*", text)
+    if match is None:
+        raise ValueError("a language is an ISO 639 code such as en or ur")
+    return match[1].lower()
+
+
+def _check(name: str, text: str, zone_name: str) -> Any:
+    match name:
+        case "started_at":
+            return times.parse(text, zone_name)
+        case "timezone":
+            return times.zone_name(text)
+        case "direction":
+            return direction(text)
+        case "medium":
+            return _one_of(_MEDIA.get(text.lower(), text.lower()), get_args(Medium), "medium")
+        case "language":
+            return language(text)
+        case "agent_channel":
+            number = _CHANNELS.get(text.lower(), text)
+            if not re.fullmatch(r"\d{1,2}", str(number), re.A):
+                raise ValueError("a channel is 0, 1, left or right")
+            return int(number)
+        case "hold_spans":
+            return hold_spans(text)
+        case "call_id":
+            return call_id(text)
+    return _clip(text)
+
+
+def _conflict(name: str, used: Any, other: Any) -> str:
+    """How two values of a field disagree, or "" when they do not; private fields are not quoted."""
+    if name == "started_at":
+        apart_s = abs((used - other).total_seconds())
+        if apart_s <= _SAME_START_S:
+            return ""
+        hint = ", which looks like a wrong time zone" if _is_zone_shift(apart_s) else ""
+        return f" by {dt.timedelta(seconds=round(apart_s))}{hint}"
+    if name == "call_id" or used == other or str(used).casefold() == str(other).casefold():
+        return ""  # each source may have its own idea of identity; the first is the call's
+    return "" if name == "hold_spans" else " " if name in _PRIVATE_FIELDS else f" ({used} / {other})"
+
+
+def _is_zone_shift(apart_s: float) -> bool:
+    quarter_s = 900
+    return apart_s <= 26 * 3600 and abs(apart_s - round(apart_s / quarter_s) * quarter_s) <= _SAME_START_S
+
+
+def _one_of(text: str, allowed: Iterable[str], what: str) -> str:
+    if text not in allowed:
+        raise ValueError(f"{what} is one of {', '.join(allowed)}")
+    return text
+
+
+def _plain(value: object) -> str:
+    """A JSON scalar or a list of them as clean text; objects are not facts."""
+    if isinstance(value, list):
+        return ";".join(filter(None, map(_plain, value[:20])))
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        return ""
+    text = str(value).encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be stored
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def _clip(text: str, chars: int = _MAX_CHARS) -> str:
+    return text if len(text) <= chars else text[: chars - 1] + "…"

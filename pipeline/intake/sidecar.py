@@ -1,0 +1,55 @@
+"""Sidecars: a JSON file beside a recording with what is known of the call.
+
+``call.wav.json``, ``call.json`` and Genesys' ``call_metadata.json`` describe ``call.wav``. Any other
+JSON named after a recording (``call.expected.json``) belongs to it and is not a call of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.errors import RecordingError
+from pipeline.intake import metadata, sniff
+from pipeline.intake.metadata import Facts
+from pipeline.intake.sniff import AUDIO_SUFFIXES
+
+_METADATA_SUFFIX = "_metadata.json"
+
+
+def find(recording: Path) -> Path | None:
+    """The sidecar of a recording, where there is one."""
+    names = (f"{recording.name}.json", f"{recording.stem}.json", f"{recording.stem}{_METADATA_SUFFIX}")
+    return next((p for name in names if (p := recording.with_name(name)).is_file() and p != recording), None)
+
+
+def companions(names: list[str]) -> set[str]:
+    """Which files of one folder belong to a recording beside them and are no calls of their own."""
+    stems = {Path(n).stem for n in names if Path(n).suffix.lower() in AUDIO_SUFFIXES}
+    return {name for name in names if name.lower().endswith(".json") and _belongs(name, stems)}
+
+
+def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+    """What a sidecar says; a transcript beside its recording says nothing.
+
+    Raises:
+        RecordingError: It is not a JSON object, so that the call's metadata is unknown.
+    """
+    try:
+        document = sniff.json_document(path)
+    except (OSError, ValueError) as error:
+        raise RecordingError(
+            f"the sidecar {path.name} is not readable JSON",
+            hint="mend or remove it, and run again",
+            reason="bad_sidecar",
+        ) from error
+    if not isinstance(document, dict) or isinstance(document.get("turns"), list):
+        return Facts(path.name)
+    return metadata.read(document, source=path.name, zone_name=zone_name, site_zones=site_zones)
+
+
+def _belongs(name: str, stems: set[str]) -> bool:
+    if name.endswith(_METADATA_SUFFIX) and name.removesuffix(_METADATA_SUFFIX) in stems:
+        return True
+    dots = [at for at, char in enumerate(name) if char == "."]
+    return any(name[:at] in stems for at in dots)

@@ -1,0 +1,125 @@
+"""What a file is, by its first bytes: names and extensions are only claims.
+
+Intake must know text formats (transcripts, vCon, Contact Lens, CSV) from would-be recordings.
+Whether a recording can be decoded is for ``audio`` to say.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+Content = Literal["recording", "json", "csv", "other", "empty"]
+
+# fmt: off
+AUDIO_SUFFIXES = frozenset({
+    ".wav", ".wave", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".mp4", ".aac",
+    ".wma", ".amr", ".gsm", ".au", ".aif", ".aiff", ".webm", ".raw", ".ulaw", ".alaw",
+    ".g729", ".g722", ".sln", ".spx", ".caf", ".mka", ".wv", ".vox",
+})
+# fmt: on
+"""Names that claim to be recordings: such a file is never ignored, whatever it holds."""
+
+_MAGIC: tuple[tuple[int, bytes], ...] = (
+    (0, b"RIFF"),
+    (0, b"RIFX"),
+    (0, b"RF64"),
+    (0, b"riff"),  # Sony Wave64
+    (0, b"FORM"),
+    (0, b"fLaC"),
+    (0, b"OggS"),
+    (0, b"ID3"),
+    (0, b".snd"),
+    (0, b"caff"),
+    (0, b"#!AMR"),
+    (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
+    (0, b"0&\xb2u"),  # ASF, WMA
+    (0, b"NIST_1A"),
+    (0, b"wvpk"),
+    (4, b"ftyp"),  # MP4, M4A
+)
+_HEAD_BYTES = 65536
+MAX_JSON_BYTES = 256 * 2**20
+"""Largest JSON read into memory: a vCon with an hour of base64 stereo telephone audio is about 80 MB."""
+
+
+def content(path: Path) -> Content:
+    """Recognise a file by its head; an extension only decides where the bytes say nothing.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        return "empty"
+    if any(head[at : at + len(magic)] == magic for at, magic in _MAGIC):
+        return "recording"
+    text = _text(head)
+    if text is not None and text.lstrip().startswith(("{", "[")):
+        return "json"
+    if path.suffix.lower() in AUDIO_SUFFIXES or _is_mpeg(head):
+        return "recording"
+    if text is not None and path.suffix.lower() in {".csv", ".tsv"}:
+        return "csv"
+    return "other"
+
+
+def json_document(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        ValueError: Not JSON, too deep, or larger than ``MAX_JSON_BYTES``.
+        OSError: The file cannot be read.
+    """
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise ValueError(f"larger than {MAX_JSON_BYTES >> 20} MB")
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def csv_rows(path: Path) -> list[list[str]]:
+    """All rows of a CSV file, cells stripped; the delimiter is whichever of ``, ; tab |`` the head uses most.
+
+    Raises:
+        ValueError: Not UTF-8 text, or not CSV.
+        OSError: The file cannot be read.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 text at byte {error.start}; save it as CSV UTF-8") from error
+    if "\0" in text:
+        raise ValueError("holds NUL bytes; save it as CSV UTF-8")
+    first = text.splitlines()[0] if text.strip() else ""
+    delimiter = max(",;\t|", key=first.count)
+    try:
+        return [
+            [cell.strip() for cell in row] for row in csv.reader(text.splitlines(True), delimiter=delimiter)
+        ]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def _text(head: bytes) -> str | None:
+    """The head as text, or None for binary data; a character cut at the end does not count against it."""
+    if b"\0" in head:
+        return None
+    for cut in range(4):
+        try:
+            return head[: len(head) - cut].decode("utf-8-sig")
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _is_mpeg(head: bytes) -> bool:
+    """An MPEG audio frame header: sync, a valid version, layer, bit rate and sample rate."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return False
+    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+    return version != 1 and layer != 0 and head[2] >> 4 != 15 and head[2] >> 2 & 3 != 3

@@ -1,0 +1,156 @@
+"""Dates and times from strangers: exact, or refused with the reason; never guessed.
+
+A wrong date corrupts every trend report without anyone noticing, so a time is taken only where
+it can be read one way: ISO 8601, RFC 2822, ``YYYYMMDD[-HHMMSS]``, or an epoch number. A local
+time that the zone's clock change repeats or skips is refused as well.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
+"""Recordings from outside these years are faults of a clock or of a format."""
+
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})[-_ T]?(\d{2})(\d{2})(\d{2})?(Z|[+-]\d{2}:?\d{2})?", re.A)
+_ISO = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[T ]+(\d{1,2}):(\d{2})(:\d{2}(?:[.,]\d{1,9})?)?"
+    r"( ?(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2}))?",
+    re.A,
+)
+_MAIL = re.compile(  # RFC 2822, as Twilio writes it; zone names other than these are not standard
+    r"(?:[A-Za-z]{3}, )?\d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}(?::\d{2})? (?:[+-]\d{4}|GMT|UTC)", re.A
+)
+_EPOCH = re.compile(r"(\d{10})(?:\.\d{1,9})?|(\d{13})", re.A)
+_DATE_AND_HOUR = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])", re.A)
+_SLASHED = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
+_MAX_CHARS = 64
+
+
+class BadTime(ValueError):  # noqa: N818 - it names the fact, not an error of ours
+    """A time that cannot be read one way only; the text says why."""
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> dt.tzinfo:
+    """The zone of an IANA name, ``UTC``, or a fixed offset such as ``+05:00``.
+
+    Raises:
+        BadTime: No such zone.
+    """
+    offset = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", name.strip())
+    if offset:
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+        if minutes <= 14 * 60:
+            return dt.timezone(dt.timedelta(minutes=minutes if offset[1] == "+" else -minutes))
+    try:
+        return ZoneInfo(name.strip())
+    except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise BadTime(f"{name!r} is not an IANA time zone such as Asia/Karachi") from error
+
+
+def zone_name(text: str) -> str:
+    """The IANA name of a zone, also where it was written as an offset: ``+05:00`` → ``Etc/GMT-5``.
+
+    Raises:
+        BadTime: No such zone, or an offset that has no name (``+05:30``: name the place instead).
+    """
+    found = zone(text)
+    if isinstance(found, ZoneInfo):
+        return text.strip()
+    offset = found.utcoffset(None)
+    assert offset is not None
+    hours, rest = divmod(round(offset.total_seconds()), 3600)
+    if rest or not -12 <= hours <= 14:
+        raise BadTime(f"the offset {text.strip()} is no zone; name the place, e.g. Asia/Kolkata")
+    return "UTC" if hours == 0 else f"Etc/GMT{-hours:+d}"
+
+
+def parse(text: str, zone_name: str) -> dt.datetime:
+    """Read a time that someone else wrote.
+
+    Args:
+        text: The time; where it carries no zone it is local time of ``zone_name``.
+        zone_name: IANA name of the site's zone.
+
+    Returns:
+        An aware datetime in the zone it was written in.
+
+    Raises:
+        BadTime: It cannot be read one way only.
+    """
+    text = text.strip()
+    if not text or len(text) > _MAX_CHARS:
+        raise BadTime("no time" if not text else "too long for a time")
+    epoch = _EPOCH.fullmatch(text)
+    if epoch:
+        if _DATE_AND_HOUR.fullmatch(text):
+            raise BadTime("a date with an hour and an epoch number cannot be told apart")
+        return from_epoch(int(epoch[1]) if epoch[1] else int(epoch[2]) / 1000)
+    return attach(_read(text), zone_name)
+
+
+def from_epoch(seconds: float) -> dt.datetime:
+    """The UTC time of a Unix epoch number.
+
+    Raises:
+        BadTime: Outside the years recordings come from.
+    """
+    return plausible(dt.datetime.fromtimestamp(seconds, tz=dt.UTC))
+
+
+def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
+    """Give a local time its zone, refusing the hours a clock change repeats or skips.
+
+    Raises:
+        BadTime: The local time happened twice, or never, or in an implausible year.
+    """
+    plausible(moment)
+    if moment.tzinfo is not None:
+        return moment
+    local = zone(zone_name)
+    first, second = moment.replace(tzinfo=local, fold=0), moment.replace(tzinfo=local, fold=1)
+    if first.utcoffset() != second.utcoffset():
+        back = first.astimezone(dt.UTC).astimezone(local).replace(tzinfo=None)
+        how = "twice" if back == moment else "never"
+        raise BadTime(f"{moment:%Y-%m-%d %H:%M} happened {how} in {zone_name} because the clocks changed")
+    return first
+
+
+def plausible(moment: dt.datetime) -> dt.datetime:
+    """The moment itself, when recordings can come from its year.
+
+    Raises:
+        BadTime: They cannot.
+    """
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise BadTime(f"the year {moment.year} is implausible")
+    return moment
+
+
+def _read(text: str) -> dt.datetime:
+    compact = _COMPACT.fullmatch(text)
+    if compact and compact[4]:
+        text = "{}-{}-{}T{}:{}:{}{}".format(*compact.groups("")[:5], compact[6] or "00", compact[7] or "")
+    iso = _ISO.fullmatch(text)
+    try:
+        if iso:
+            hour = iso[2].zfill(2)
+            return dt.datetime.fromisoformat(f"{iso[1]}T{hour}:{iso[3]}{iso[4] or ''}{_offset(iso[5])}")
+        if _MAIL.fullmatch(text):
+            return parsedate_to_datetime(text)
+    except (ValueError, OverflowError) as error:
+        raise BadTime(f"no such time: {error}") from error
+    if _SLASHED.match(text):
+        raise BadTime("day and month cannot be told apart; write it as YYYY-MM-DD HH:MM:SS")
+    if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
+        raise BadTime("a date without a time of day")
+    raise BadTime("not a time; write it as YYYY-MM-DD HH:MM:SS, with an offset where you can")
+
+
+def _offset(text: str | None) -> str:
+    return "" if not text else "+00:00" if text.strip() in {"Z", "z", "UTC", "GMT"} else text.strip()

@@ -1,0 +1,271 @@
+"""Paths in, received files out: nothing lost, nothing guessed, nothing read from outside."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.conversation import Received
+from pipeline.errors import UsageError
+from pipeline.intake import discover, read_transcript
+from pipeline.settings import IntakeSettings, IntakeSource
+
+SETTINGS = IntakeSettings()
+
+
+def wav(path: Path, content: str = "") -> Path:
+    """A file that begins like a WAV; only ``audio`` looks further."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt " + (content or path.name).encode())
+    return path
+
+
+def transcript(path: Path, **more: object) -> Path:
+    """A minimal transcript file."""
+    body = {
+        "schema": "callqa.transcript/1",
+        "call_id": "t-1",
+        "turns": [{"turn": 0, "role": "agent", "text": "hi"}],
+    }
+    path.write_text(json.dumps({**body, **more}))
+    return path
+
+
+def run(*paths: Path, settings: IntakeSettings = SETTINGS) -> list[Received]:
+    """Everything that came in."""
+    return list(discover(paths, settings))
+
+
+def faults(items: list[Received]) -> dict[str, str]:
+    """Reason by file name of what was refused."""
+    return {item.path.name: item.fault.reason for item in items if item.fault}
+
+
+def test_a_folder_is_walked_whole_and_in_order(tmp_path: Path) -> None:
+    """Files of all depths come sorted, hidden ones stay out, each with hash, size and an id from content."""
+    for name in ("b.wav", "a.wav", "deep/er/c.mp3", ".hidden.wav", ".git/d.wav"):
+        wav(tmp_path / name)
+
+    items = run(tmp_path)
+
+    assert [i.path.name for i in items] == ["a.wav", "b.wav", "c.mp3"]
+    for item in items:
+        assert item.fault is None
+        assert item.metadata is not None
+        assert item.sha256 is not None
+        assert item.metadata.call_id == item.sha256[:16]
+        assert item.size_bytes == item.path.stat().st_size
+
+
+def test_content_decides_not_the_name(tmp_path: Path) -> None:
+    """A transcript called .wav is one; text called .wav is left to audio to refuse; notes are no call."""
+    transcript(tmp_path / "a.wav")
+    (tmp_path / "b.wav").write_text("this is not sound")
+    wav(tmp_path / "c.bin")
+    (tmp_path / "notes.md").write_text("# notes")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "broken.json").write_text('{"turns": [')
+
+    items = run(tmp_path)
+
+    assert {i.path.name: i.kind for i in items if not i.fault} == {
+        "a.wav": "transcript",
+        "b.wav": "recording",
+        "c.bin": "recording",
+    }
+    assert faults(items) == {"notes.md": "not_a_call", "empty.wav": "empty", "broken.json": "not_json"}
+
+
+def test_a_missing_path_stops_before_anything_is_read(tmp_path: Path) -> None:
+    """The person who typed the path hears of it, and nothing was processed."""
+    wav(tmp_path / "a.wav")
+    with pytest.raises(UsageError, match="does not exist"):
+        next(discover([tmp_path, tmp_path / "nowhere"], SETTINGS))
+
+
+def test_a_manifest_describes_the_files_of_its_folder(tmp_path: Path) -> None:
+    """Columns under any usual name become metadata, unknown ones are kept, zones are honoured."""
+    wav(tmp_path / "in" / "a.wav")
+    wav(tmp_path / "b.wav")
+    (tmp_path / "manifest.csv").write_text(
+        "file,Call ID,Agent,team,direction,start time,tz,agent_channel,language,Disposition Code,hold_spans\n"
+        "in/a.wav,c-1,u7,Blue,Incoming,2025-03-27 09:25:17,Asia/Karachi,right,en-GB,SALE,1.5-2.5; 4-9\n"
+    )
+
+    items = run(tmp_path)
+
+    call = {i.path.name: i.metadata for i in items}
+    assert faults(items) == {}
+    a = call["a.wav"]
+    assert a is not None
+    assert (a.call_id, a.agent_id, a.team, a.direction, a.agent_channel, a.language) == (
+        "c-1", "u7", "Blue", "inbound", 1, "en",
+    )  # fmt: skip
+    assert a.started_at is not None
+    assert a.started_at.isoformat() == "2025-03-27T09:25:17+05:00"
+    assert a.timezone == "Asia/Karachi"
+    assert a.hold_spans == ((1.5, 2.5), (4.0, 9.0))
+    assert a.extra == {"disposition_code": "SALE"}
+    assert call["b.wav"] is not None
+    assert call["b.wav"].agent_id is None
+
+
+def test_every_bad_row_of_a_manifest_is_accounted_for(tmp_path: Path) -> None:
+    """Missing files, paths out of the folder, doubled and empty rows end in the ledger, good rows go on."""
+    wav(tmp_path / "m" / "a.wav")
+    wav(tmp_path / "secret.wav")
+    manifest = tmp_path / "m" / "manifest.csv"
+    manifest.write_text(
+        "file,agent\na.wav,u1\ngone.wav,u2\n../secret.wav,u3\n/etc/passwd,u4\na.wav,u5\n,u6\nx.wav,u7,more\n"
+    )
+
+    for items in (run(manifest), run(tmp_path / "m")):
+        assert [i.path.name for i in items if not i.fault] == ["a.wav"]
+        assert faults(items) == {
+            "gone.wav": "missing",
+            "manifest.csv row 4": "outside_folder",
+            "manifest.csv row 5": "outside_folder",
+            "manifest.csv row 6": "duplicate_row",
+            "manifest.csv row 7": "bad_row",
+            "manifest.csv row 8": "bad_row",
+        }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("agent,team\nu1,A\n", "no column names the files"),
+        ("", "no column"),
+        ("file,team,Team\na,b,c\n", "two columns"),
+    ],
+)
+def test_a_manifest_that_is_none_is_a_usage_error(tmp_path: Path, text: str, says: str) -> None:
+    """Without its manifest every call would go unlabelled, so nothing runs."""
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(UsageError, match=says):
+        run(tmp_path)
+
+
+def test_a_sidecar_describes_its_recording_and_is_no_call(tmp_path: Path) -> None:
+    """All three names of sidecars work; other JSON named after a recording is passed over."""
+    for name, sidecar in (("a.wav", "a.wav.json"), ("b.wav", "b.json"), ("c.wav", "c_metadata.json")):
+        wav(tmp_path / name)
+        (tmp_path / sidecar).write_text(
+            json.dumps({"conversationId": f"conv-{name[0]}", "initialDirection": "outbound"})
+        )
+    transcript(tmp_path / "a.expected.json")
+    wav(tmp_path / "d.wav")
+    (tmp_path / "d.json").write_text("not json")
+
+    items = run(tmp_path)
+
+    assert [i.metadata.call_id for i in items if i.metadata] == ["conv-a", "conv-b", "conv-c"]
+    assert {i.metadata.direction for i in items if i.metadata} == {"outbound"}
+    assert faults(items) == {"d.wav": "bad_sidecar"}
+
+
+def test_sources_that_disagree_are_a_warning_and_the_manifest_wins(tmp_path: Path) -> None:
+    """Conflicts are kept with the call; what identifies a customer is not quoted."""
+    wav(tmp_path / "a.wav")
+    (tmp_path / "a.json").write_text(
+        json.dumps({"direction": "outbound", "customer": "555-1234", "start": "2025-03-27T04:25:17Z"})
+    )
+    (tmp_path / "manifest.csv").write_text(
+        "file,direction,customer,start\na.wav,inbound,555-9999,2025-03-27 09:25:17\n"
+    )
+
+    (item,) = run(tmp_path, settings=IntakeSettings(timezone="Asia/Dubai"))
+
+    assert item.metadata is not None
+    assert item.metadata.direction == "inbound"
+    text = "\n".join(item.warnings)
+    assert "direction: manifest.csv row 2 and a.json disagree (inbound / outbound)" in text
+    assert "started_at" in text
+    assert "looks like a wrong time zone" in text
+    assert "customer_ref" in text
+    assert "555" not in text
+
+
+def test_the_same_content_is_one_call(tmp_path: Path) -> None:
+    """A copy is skipped with the id of the call it repeats; another content under a taken id is refused."""
+    wav(tmp_path / "a.wav", "same")
+    wav(tmp_path / "b.wav", "same")
+    wav(tmp_path / "c.wav", "other")
+    (tmp_path / "manifest.csv").write_text("file,call_id\na.wav,c-1\nc.wav,c-1\n")
+
+    items = run(tmp_path)
+
+    assert faults(items) == {"b.wav": "duplicate", "c.wav": "duplicate_call_id"}
+    assert "c-1" in next(i.fault.message for i in items if i.fault and i.fault.reason == "duplicate")
+
+
+def test_links_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    """A link to a file or folder elsewhere is refused, a loop ends, a pipe is never opened."""
+    wav(tmp_path / "in" / "a.wav")
+    outside = wav(tmp_path / "out" / "b.wav")
+    (tmp_path / "in" / "b.wav").symlink_to(outside)
+    (tmp_path / "in" / "more").symlink_to(outside.parent)
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "self.wav").symlink_to("self.wav")
+    os.mkfifo(tmp_path / "in" / "pipe.wav")
+
+    items = run(tmp_path / "in")
+
+    assert [i.path.name for i in items if not i.fault] == ["a.wav"]
+    assert faults(items) == {
+        "b.wav": "outside_folder",
+        "more": "outside_folder",
+        "pipe.wav": "not_a_file",
+        "self.wav": "unreadable",
+    }
+
+
+def test_names_that_are_no_text_are_refused_by_a_printable_name(tmp_path: Path) -> None:
+    """A ledger cannot hold such a name, so it shows it escaped."""
+    wav(tmp_path / "a.wav")
+    for name in (b"bad-\xff.wav", b"line\nbreak.wav"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"RIFF")
+
+    items = run(tmp_path)
+
+    assert sorted(faults(items).values()) == ["bad_name", "bad_name"]
+    assert all(str(i.path).isprintable() for i in items)
+
+
+def test_transcripts_come_in_with_their_own_metadata(tmp_path: Path) -> None:
+    """A chat transcript is a call; its own id, language and metadata are used."""
+    transcript(
+        tmp_path / "chat.json", medium="chat", language="en", metadata={"queue": "web", "agent_id": "u1"}
+    )
+
+    (item,) = run(tmp_path)
+
+    assert item.kind == "transcript"
+    assert item.metadata is not None
+    assert (item.metadata.call_id, item.metadata.medium, item.metadata.queue) == ("t-1", "chat", "web")
+    assert read_transcript(item).turns[0].text == "hi"
+
+
+def test_settings_of_a_source_hold_for_its_files(tmp_path: Path) -> None:
+    """Zone, channel map by direction and fixed facts follow from where a file lies."""
+    wav(tmp_path / "lahore" / "a.wav")
+    wav(tmp_path / "b.wav")
+    (tmp_path / "manifest.csv").write_text(
+        "file,direction,start\nlahore/a.wav,outbound,2025-03-27 09:00\nb.wav,outbound,2025-03-27 09:00\n"
+    )
+    lahore = IntakeSource(
+        path="*/lahore/*",
+        timezone="Asia/Karachi",
+        agent_channel={"inbound": 0, "outbound": 1},
+        metadata={"client": "acme"},
+    )
+
+    items = run(tmp_path, settings=IntakeSettings(sources=(lahore,)))
+
+    calls = {i.path.name: i.metadata for i in items}
+    a, b = calls["a.wav"], calls["b.wav"]
+    assert a is not None
+    assert b is not None
+    assert (a.client, a.agent_channel) == ("acme", 1)
+    assert (b.client, b.agent_channel) == (None, None)
