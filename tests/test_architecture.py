@@ -11,7 +11,7 @@ LEVELS = [
     {"errors"},
     {"conversation"},
     {"contract"},
-    {"settings", "rubric", "metrics"},
+    {"settings", "rubric", "metrics", "intervals"},
     {"models", "encoder"},
     STAGES,
     {"store"},

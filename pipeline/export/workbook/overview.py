@@ -1,0 +1,118 @@
+"""The Summary sheet: what a supervisor reads in the first ten seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.export.summary import Totals
+from pipeline.export.workbook.sheet import for_print, put
+from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
+from pipeline.intervals import Interval
+
+
+def between(interval: Interval, *, scale: float = 1.0, unit: str = "") -> str:
+    """An interval in words: ``61 to 84 %``; empty when there is none."""
+    if interval.low is None or interval.high is None:
+        return ""
+    return f"{max(0.0, interval.low * scale):.0f} to {min(100.0, interval.high * scale):.0f}{unit}"
+
+
+def write_summary(sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
+    """Headline figures with intervals, outcomes, rubrics, auto-fail reasons, weakest criteria."""
+    for col, width in enumerate((34, 14, 14, 14, 18, 14)):
+        sheet.set_column(col, col, width)
+    sheet.hide_gridlines(2)
+    sheet.set_row(0, 28)
+    put(sheet, 0, 0, title, formats.title)
+    put(sheet, 1, 0, _period(totals), formats.subtitle)
+    row = _headline(sheet, formats, totals, 3)
+    row = _outcomes(sheet, formats, totals, row + 1)
+    row = _rubrics(sheet, formats, totals, row + 1)
+    row = _reasons(sheet, formats, totals, row + 1)
+    _weakest(sheet, formats, totals, row + 1)
+    for_print(sheet)
+
+
+def _period(totals: Totals) -> str:
+    hours = totals.seconds / 3600
+    if totals.first is None or totals.last is None:
+        return f"{totals.calls:,} calls, {hours:.1f} hours; start times unknown"
+    return f"{totals.calls:,} calls, {hours:.1f} hours, {totals.first:%d %b %Y} to {totals.last:%d %b %Y}"
+
+
+def _headline(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+    overall = totals.overall
+    score, rate = overall.mean(), overall.pass_rate()
+    figures = (
+        ("Scorecards", overall.scorecards, formats.big, ""),
+        ("Mean score", score.estimate, formats.big_score, between(score)),
+        ("Pass rate", rate.estimate, formats.big_percent, between(rate, scale=100, unit=" %")),
+        ("Auto-fails", overall.autofails, formats.big, ""),
+        ("Need a person", overall.outcomes["needs_review"], formats.big, ""),
+    )
+    for col, (label, _, _, _) in enumerate(figures):  # row by row: rows go straight to disk
+        put(sheet, row, col, label, formats.label)
+    for col, (_, value, form, _) in enumerate(figures):
+        put(sheet, row + 1, col, value, form)
+    for col, (_, _, _, note) in enumerate(figures):
+        put(sheet, row + 2, col, note, formats.subtitle)
+    return row + 3
+
+
+def _heading(sheet: Any, formats: Formats, row: int, title: str, heads: tuple[str, ...]) -> int:
+    for col in range(max(len(heads), 5)):
+        put(sheet, row, col, title if col == 0 else "", formats.section)
+    for col, head in enumerate(heads):
+        put(sheet, row + 1, col, head, formats.head)
+    return row + 2
+
+
+def _outcomes(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+    row = _heading(sheet, formats, row, "Outcomes", ("Outcome", "Scorecards", "Share"))
+    whole = max(totals.overall.scorecards, 1)
+    for outcome in OUTCOME_COLOURS:
+        count = totals.overall.outcomes[outcome]
+        put(sheet, row, 0, outcome, formats.colours[outcome])
+        put(sheet, row, 1, count, formats.of("count"))
+        put(sheet, row, 2, count / whole, formats.of("percent"))
+        row += 1
+    return row
+
+
+def _rubrics(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+    heads = ("Rubric", "Scorecards", "Mean score", "Pass rate", "95 % interval", "Auto-fails")
+    row = _heading(sheet, formats, row, "Rubrics", heads)
+    for name, group in sorted(totals.rubrics.items()):
+        rate = group.pass_rate()
+        put(sheet, row, 0, name, formats.of("text"))
+        put(sheet, row, 1, group.scorecards, formats.of("count"))
+        put(sheet, row, 2, group.mean().estimate, formats.of("score"))
+        put(sheet, row, 3, rate.estimate, formats.of("percent"))
+        put(sheet, row, 4, between(rate, scale=100, unit=" %"), formats.of("text"))
+        put(sheet, row, 5, group.autofails, formats.of("count"))
+        row += 1
+    return row
+
+
+def _reasons(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+    row = _heading(sheet, formats, row, "Why calls failed outright", ("Auto-fail reason", "Scorecards"))
+    for reason, count in totals.autofail_reasons.most_common(10) or [("none", 0)]:
+        put(sheet, row, 0, reason, formats.of("text", wrap=True))
+        put(sheet, row, 1, count, formats.of("count"))
+        row += 1
+    return row
+
+
+def _weakest(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+    heads = ("Criterion", "Rubric", "Met", "Asked", "95 % interval")
+    row = _heading(sheet, formats, row, "Criteria met least often", heads)
+    asked = [c for c in totals.criteria.values() if c.met().n]
+    for criterion in sorted(asked, key=lambda c: (c.met().estimate, -c.met().n))[:10]:
+        met = criterion.met()
+        put(sheet, row, 0, criterion.title, formats.of("text", wrap=True))
+        put(sheet, row, 1, criterion.rubric, formats.of("text"))
+        put(sheet, row, 2, met.estimate, formats.of("percent"))
+        put(sheet, row, 3, met.n, formats.of("count"))
+        put(sheet, row, 4, between(met, scale=100, unit=" %"), formats.of("text"))
+        row += 1
+    return row

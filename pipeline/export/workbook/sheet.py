@@ -1,0 +1,100 @@
+"""Writing one sheet: a header, typed cells that can never become formulas, filters and print setup."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.errors import UsageError
+from pipeline.export.names import clean
+from pipeline.export.tables import Cell, Column
+from pipeline.export.workbook.style import Formats
+
+LAST_ROW = 1_048_575
+LONGEST_CELL = 32_767
+MOST_LINKS = 65_000  # Excel's limit is 65,530 a sheet
+
+
+def put(sheet: Any, row: int, col: int, value: Cell, form: Any) -> None:
+    """Write one cell by its Python type; text is always text, never a formula, a link or a number."""
+    if value is None or value == "":
+        sheet.write_blank(row, col, None, form)
+    elif isinstance(value, bool):
+        sheet.write_boolean(row, col, value, form)
+    elif isinstance(value, dt.datetime):
+        sheet.write_datetime(row, col, value, form)
+    elif isinstance(value, (int, float)):
+        sheet.write_number(row, col, value, form) if abs(value) < 1e300 else sheet.write_blank(row, col, None, form)
+    else:
+        sheet.write_string(row, col, clean(value)[:LONGEST_CELL], form)
+
+
+class TableSheet:
+    """A sheet that is one table: header in row 1, a row a call of ``add``, finished by ``close``."""
+
+    def __init__(
+        self, book: Any, formats: Formats, name: str, columns: Sequence[Column], *, wide: Sequence[str] = ()
+    ) -> None:
+        self.sheet = book.add_worksheet(name)
+        self.columns = columns
+        self.rows = 0
+        self._name = name
+        self._formats = formats
+        self._cells = [formats.of(column.kind, wrap=column.name in wide) for column in columns]
+        self.sheet.set_row(0, 30)
+        for col, column in enumerate(columns):
+            self.sheet.set_column(col, col, column.width, self._cells[col])
+            self.sheet.write_string(0, col, column.title, formats.head)
+        self.sheet.freeze_panes(1, 1)
+
+    def add(self, cells: Sequence[Cell]) -> int:
+        """Append a row; returns its row number from 0."""
+        if self.rows >= LAST_ROW:
+            raise UsageError(
+                f"sheet {self._name} would exceed the {LAST_ROW:,} rows a workbook can hold",
+                hint="narrow the export (--since, --client, --agent), or use --format parquet or csv",
+            )
+        self.rows += 1
+        for col, value in enumerate(cells):
+            put(self.sheet, self.rows, col, value, self._cells[col])
+        return self.rows
+
+    def column(self, name: str) -> int:
+        """Position of a column by its machine name."""
+        return [column.name for column in self.columns].index(name)
+
+    def colour_words(self, name: str, words: Sequence[str]) -> None:
+        """Colour the cells of one column by the word they hold."""
+        col = self.column(name)
+        for word in words:
+            self.sheet.conditional_format(
+                1, col, max(self.rows, 1), col,
+                {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": self._formats.colours[word]},
+            )  # fmt: skip
+
+    def bars(self, name: str, colour: str = "#9DC3E6") -> None:
+        """Draw a bar behind each score of a column, 0 to 100."""
+        col = self.column(name)
+        self.sheet.conditional_format(
+            1, col, max(self.rows, 1), col,
+            {"type": "data_bar", "bar_color": colour, "bar_solid": True, "min_type": "num", "min_value": 0,
+             "max_type": "num", "max_value": 100},
+        )  # fmt: skip
+
+    def close(self, *, last_col: int | None = None) -> None:
+        """Add filters and print setup once every row is there."""
+        last = last_col if last_col is not None else len(self.columns) - 1
+        self.sheet.autofilter(0, 0, max(self.rows, 1), last)
+        for_print(self.sheet, repeat_header=True)
+
+
+def for_print(sheet: Any, *, repeat_header: bool = False) -> None:
+    """Landscape A4, all columns on one page wide, page numbers."""
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&L&8&A&R&8Page &P of &N")
+    if repeat_header:
+        sheet.repeat_rows(0)

@@ -1,0 +1,92 @@
+"""Rates and means with the interval they deserve, so that a small sample never looks like a fact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean, stdev
+
+# Two-sided 95 % quantiles of Student's t for 1..30 degrees of freedom; 1.96 beyond is within 4 %.
+T_975 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its lower and upper limit, in the unit of the estimate; None where unknown."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def z_of(confidence: float) -> float:
+    """The two-sided normal quantile: 1.96 for 0.95."""
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+def wilson(hits: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """Wilson score interval of a proportion, 0..1 (Wilson 1927; Brown, Cai and DasGupta 2001).
+
+    Args:
+        hits: Successes, 0..n.
+        n: Trials; 0 gives an empty interval.
+        confidence: Two-sided confidence level.
+    """
+    if n == 0:
+        return Interval(None, None, None, 0)
+    z = z_of(confidence)
+    p = hits / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low = 0.0 if hits == 0 else max(0.0, centre - half)
+    return Interval(p, low, 1.0 if hits == n else min(1.0, centre + half), n)
+
+
+def mean(values: Sequence[float]) -> Interval:
+    """Mean with its 95 % Student t interval; one value has no interval."""
+    n = len(values)
+    if n == 0:
+        return Interval(None, None, None, 0)
+    centre = fmean(values)
+    if n == 1:
+        return Interval(centre, None, None, 1)
+    half = (T_975[n - 2] if n - 2 < len(T_975) else 1.96) * stdev(values) / math.sqrt(n)
+    return Interval(centre, centre - half, centre + half, n)
+
+
+def sample_size(
+    margin: float, *, population: int | None = None, share: float = 0.5, confidence: float = 0.95
+) -> int:
+    """Calls to review so that a rate is known to within ``margin`` (Cochran, with finite correction).
+
+    Args:
+        margin: Half width wanted, 0..1, e.g. 0.1 for plus or minus ten points.
+        population: Calls there are; None for many.
+        share: The rate expected; 0.5 is the cautious choice.
+        confidence: Two-sided confidence level.
+    """
+    needed = z_of(confidence) ** 2 * share * (1 - share) / margin**2
+    if population is not None:
+        if population <= 0:
+            return 0
+        needed = needed / (1 + (needed - 1) / population)
+    return math.ceil(needed - 1e-9)
+
+
+def margin_of(n: int, *, population: int | None = None, share: float = 0.5) -> float | None:
+    """Half width of the 95 % Wilson interval that ``n`` reviewed calls buy, with finite correction."""
+    if n <= 0:
+        return None
+    if population is not None and n >= population:
+        return 0.0
+    interval = wilson(round(share * n), n)
+    assert interval.low is not None and interval.high is not None
+    half = (interval.high - interval.low) / 2
+    if population is not None and population > 1:
+        half *= math.sqrt((population - n) / (population - 1))
+    return half
