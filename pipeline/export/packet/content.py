@@ -1,0 +1,225 @@
+"""What the packet's page is given: one small row per call, and one document per call opened on demand.
+
+Keys are short where they repeat thousands of times; ``packet.js`` is the only reader.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pipeline.conversation import CriterionAnswer, Evidence, Finding, Scorecard, Turn
+from pipeline.export.selection import Call, CriterionText, Texts
+from pipeline.export.tables import local_time
+
+Json = dict[str, Any]
+
+
+def index_row(call: Call) -> Json:
+    """The overview's row of one call: what it is filtered, sorted and coloured by."""
+    meta = call.metadata
+    card = worst_card(call.scorecards)
+    started = local_time(meta.started_at, meta.timezone)
+    return {
+        "id": meta.call_id,
+        "client": meta.client or "",
+        "queue": meta.queue or "",
+        "team": meta.team or "",
+        "agent": meta.agent_name or meta.agent_id or "",
+        "started": started.strftime("%Y-%m-%d %H:%M") if started else "",
+        "s": call.duration_s,
+        "rubric": card.rubric.id if card else "",
+        "score": rounded(card.final_score, 1) if card else None,
+        "outcome": card.outcome if card else "not_scored",
+        "why": _why(card) if card else "",
+        "mood": _mood(call),
+    }
+
+
+OUTCOMES_WORST_FIRST = ("fail", "needs_review", "pass", "not_scored")
+
+
+def worst_card(cards: Sequence[Scorecard]) -> Scorecard | None:
+    """The scorecard a supervisor should see first."""
+    return min(cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0), default=None)
+
+
+def _why(card: Scorecard) -> str:
+    reasons = (*card.autofail_reasons, *card.review_reasons)
+    if not reasons and card.outcome == "fail" and card.pass_mark is not None:
+        return f"below the pass mark of {card.pass_mark:g}"
+    return "; ".join(reasons)
+
+
+def _mood(call: Call) -> list[float | None] | None:
+    """The customer's sentiment per quarter, for the small curve in the overview."""
+    customer = call.conversation.sentiment.get("customer") if call.conversation else None
+    return [rounded(q, 2) for q in customer.quarters] if customer else None
+
+
+def call_document(
+    call: Call,
+    texts: Texts,
+    *,
+    peaks: Sequence[Sequence[int]] | None = None,
+    audio: str | None = None,
+    redacted: Sequence[tuple[float, float]] = (),
+    reviews: Sequence[Mapping[str, Any]] = (),
+) -> Json:
+    """Everything the page shows of one call.
+
+    Args:
+        call: With its conversation.
+        texts: Words of the criteria.
+        peaks: Per channel, loudness 0..255 in equal steps over the recording.
+        audio: Relative or ``data:`` URL of the recording.
+        redacted: Seconds silenced in the recording.
+        reviews: Corrections already stored.
+    """
+    meta, conversation = call.metadata, call.conversation
+    turns = conversation.transcript.turns if conversation else ()
+    return {
+        "id": meta.call_id,
+        "duration": call.duration_s,
+        "channels": conversation.transcript.channels if conversation else 0,
+        "medium": meta.medium,
+        "facts": _facts(call),
+        "turns": [_turn(turn) for turn in turns],
+        "findings": [_finding(f) for f in (conversation.findings if conversation else ())],
+        "cards": [_card(card, texts) for card in call.scorecards],
+        "metrics": {name: rounded(value, 3) for name, value in call.metrics.items()},
+        "sentiment": _sentiment(call),
+        "warnings": [*conversation.transcript.warnings, *conversation.warnings] if conversation else [],
+        "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in peaks or ()],
+        "agentChannel": meta.agent_channel or 0,
+        "audio": audio,
+        "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in redacted],
+        "holds": [[rounded(a, 2), rounded(b, 2)] for a, b in meta.hold_spans],
+        "reviews": list(reviews),
+    }
+
+
+def _facts(call: Call) -> list[tuple[str, str]]:
+    meta = call.metadata
+    started = local_time(meta.started_at, meta.timezone)
+    facts = (
+        ("Agent", " ".join(filter(None, (meta.agent_name, f"({meta.agent_id})" if meta.agent_id else None)))),
+        ("Team", meta.team or ""),
+        ("Client", meta.client or ""),
+        ("Queue", meta.queue or ""),
+        ("Direction", meta.direction if meta.direction != "unknown" else ""),
+        ("Started", f"{started:%d %b %Y, %H:%M} ({meta.timezone or 'UTC'})" if started else ""),
+        ("Language", (call.conversation.transcript.language or "") if call.conversation else ""),
+    )
+    return [(name, value) for name, value in facts if value]
+
+
+def _turn(turn: Turn) -> Json:
+    row: Json = {"r": turn.role, "a": rounded(turn.start_s, 2), "b": rounded(turn.end_s, 2), "t": turn.text, "n": turn.turn}
+    if turn.sentiment:
+        row["m"] = rounded(turn.sentiment.score, 2)
+        row["l"] = turn.sentiment.label
+    if turn.confidence is not None and turn.confidence < 0.5:
+        row["c"] = rounded(turn.confidence, 2)
+    return row
+
+
+def _finding(finding: Finding) -> Json:
+    return {
+        "kind": finding.kind,
+        "label": finding.label,
+        "turn": finding.turn,
+        "a": rounded(finding.start_s, 2),
+        "b": rounded(finding.end_s, 2),
+        "text": finding.text,
+        "value": rounded(finding.value, 2) if isinstance(finding.value, float) else finding.value,
+    }
+
+
+def _card(card: Scorecard, texts: Texts) -> Json:
+    return {
+        "rubric": card.rubric.id,
+        "version": card.rubric.version,
+        "hash": card.rubric.hash,
+        "outcome": card.outcome,
+        "score": rounded(card.final_score, 1),
+        "raw": rounded(card.raw_score, 1),
+        "critical": rounded(card.critical_score, 1),
+        "mark": card.pass_mark,
+        "autofail": list(card.autofail_reasons),
+        "doubts": list(card.review_reasons),
+        "warnings": list(card.warnings),
+        "sections": [
+            {
+                "id": section.id,
+                "title": _section_title(card, section.id, section.criteria, texts),
+                "score": rounded(section.score, 1),
+                "criteria": [_answer(card, answer, texts) for answer in section.criteria],
+            }
+            for section in card.sections
+        ],
+    }
+
+
+def _section_title(card: Scorecard, section_id: str, answers: Iterable[CriterionAnswer], texts: Texts) -> str:
+    for answer in answers:
+        text = texts.get((card.rubric.hash, answer.id))
+        if text and text.section:
+            return text.section
+    return section_id
+
+
+def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
+    text = texts.get((card.rubric.hash, answer.id)) or CriterionText(answer.id)
+    searched = answer.searched
+    return {
+        "id": answer.id,
+        "title": text.title,
+        "about": text.description,
+        "answer": answer.answer,
+        "points": rounded(answer.points, 2),
+        "of": answer.max_points,
+        "weight": answer.weight,
+        "critical": answer.critical,
+        "scored": answer.scored,
+        "reason": answer.reason,
+        "evidence": [_evidence(e) for e in answer.evidence],
+        "nearest": _evidence(answer.nearest) if answer.nearest else None,
+        "searched": {
+            "what": searched.what, "role": searched.role, "a": searched.start_s, "b": searched.end_s, "turns": searched.turns,
+        } if searched else None,
+    }  # fmt: skip
+
+
+def _evidence(evidence: Evidence) -> Json:
+    return {
+        "turn": evidence.turn,
+        "role": evidence.role,
+        "a": rounded(evidence.start_s, 2),
+        "b": rounded(evidence.end_s, 2),
+        "quote": evidence.quote,
+        "rule": evidence.rule,
+        "strength": rounded(evidence.strength, 2),
+    }
+
+
+def _sentiment(call: Call) -> Json:
+    if not call.conversation:
+        return {}
+    return {
+        role: {
+            "score": rounded(mood.score, 2),
+            "quarters": [rounded(q, 2) for q in mood.quarters],
+            "change": rounded(mood.change, 2),
+            "lowest": mood.lowest_turn,
+        }
+        for role, mood in call.conversation.sentiment.items()
+    }
+
+
+def rounded(value: float | None, digits: int) -> float | None:
+    """A number with the digits a page needs; None and non-finite numbers are None."""
+    if value is None or value != value or abs(value) == float("inf"):
+        return None
+    return round(float(value), digits)

@@ -1,0 +1,75 @@
+// What the reviewer writes: corrections, confirmations, acknowledgements and disputes, kept in this
+// browser until they are downloaded as one JSON file for `callqa review import`.
+
+const STORE = `callqa-review-${packet.id}`;
+const notes = (() => {
+  const empty = { reviewer: "", answers: {}, calls: {} };
+  try { return Object.assign(empty, JSON.parse(remember(STORE) || "{}")); } catch { return empty; }
+})();
+
+function keep() {
+  remember(STORE, JSON.stringify(notes));
+  showPending();
+}
+
+function pending() {
+  return Object.keys(notes.answers).length + Object.keys(notes.calls).length;
+}
+
+function showPending() {
+  const button = $("#download");
+  if (button) { button.textContent = `Download review (${pending()})`; button.disabled = !pending(); }
+}
+
+function noteAnswer(call, card, criterion, change) {
+  const key = JSON.stringify([call.id, card.hash, criterion.id]);
+  const note = Object.assign(notes.answers[key] || { call_id: call.id, rubric_hash: card.hash, criterion_id: criterion.id, machine_answer: criterion.answer, answer: "", reason: "" }, change, { at: new Date().toISOString() });
+  if (note.answer) notes.answers[key] = note; else delete notes.answers[key];
+  keep();
+  return note;
+}
+
+function noteCall(call, card, change) {
+  const key = JSON.stringify([call.id, card.hash]);
+  const note = Object.assign(notes.calls[key] || { call_id: call.id, rubric_hash: card.hash, confirmed: false, state: "", comment: "" }, change, { at: new Date().toISOString() });
+  if (note.confirmed || note.state || note.comment) notes.calls[key] = note; else delete notes.calls[key];
+  keep();
+}
+
+function correction(call, card, criterion, box) {
+  const key = JSON.stringify([call.id, card.hash, criterion.id]), before = notes.answers[key] || {};
+  const reason = h("input", { className: "field long", type: "text", value: before.reason || "", maxLength: 2000, placeholder: "why (quote or time)", "aria-label": `Reason, ${criterion.title}`,
+    hidden: !before.answer, oninput: (event) => noteAnswer(call, card, criterion, { reason: event.target.value }) });
+  const choose = h("select", { className: "field", "aria-label": `Your answer, ${criterion.title}`, onchange: (event) => {
+    const note = noteAnswer(call, card, criterion, { answer: event.target.value });
+    reason.hidden = !note.answer; box.classList.toggle("changed", Boolean(note.answer) && note.answer !== criterion.answer); } },
+  [["", "your answer…"], ["yes", "yes"], ["no", "no"], ["na", "does not apply"]].map(([value, label]) => h("option", { value, selected: (before.answer || "") === value }, value === criterion.answer ? `${label} (agree)` : label)));
+  box.classList.toggle("changed", Boolean(before.answer) && before.answer !== criterion.answer);
+  return h("div", { className: "correct" }, choose, reason);
+}
+
+function reviewForm(call, card) {
+  const before = notes.calls[JSON.stringify([call.id, card.hash])] || {};
+  return h("section", { className: "card form noprint", "aria-label": "Review of this call" }, h("h2", null, "Your review"),
+    h("label", null, "Reviewer", h("input", { className: "field", id: "reviewer", type: "text", value: notes.reviewer, maxLength: 100, autocomplete: "name", oninput: (event) => { notes.reviewer = event.target.value; keep(); } })),
+    h("label", { className: "check" }, h("input", { type: "checkbox", checked: Boolean(before.confirmed), onchange: (event) => noteCall(call, card, { confirmed: event.target.checked }) }), "I checked the whole call: every answer I left alone is right"),
+    h("label", null, "For the agent", h("select", { className: "field", onchange: (event) => noteCall(call, card, { state: event.target.value }) },
+      [["", "no decision"], ["acknowledged", "I acknowledge this result"], ["disputed", "I dispute this result"]].map(([value, label]) => h("option", { value, selected: (before.state || "") === value }, label)))),
+    h("label", null, "Comment", h("textarea", { className: "field", rows: 2, maxLength: 2000, value: before.comment || "", oninput: (event) => noteCall(call, card, { comment: event.target.value }) })),
+    call.reviews.length ? h("div", null, h("h3", null, "Already on record"), h("ul", { className: "small" }, call.reviews.map((r) => h("li", null, `${r.reviewer}, ${r.at}: ${[r.criterion, r.answer, r.state].filter(Boolean).join(" ")}${r.reason ? ` (${r.reason})` : ""}`)))) : null);
+}
+
+function download() {
+  if (!notes.reviewer.trim()) {
+    const field = $("#reviewer");
+    say("Enter your name as reviewer first.");
+    if (field) field.focus(); else notes.reviewer = (prompt("Your name, as reviewer") || "").trim();
+    if (!notes.reviewer.trim()) return;
+  }
+  const file = { schema: "callqa.review/1", packet: packet.id, reviewer: notes.reviewer.trim(), written_at: new Date().toISOString(), answers: Object.values(notes.answers), calls: Object.values(notes.calls) };
+  const url = URL.createObjectURL(new Blob([JSON.stringify(file, null, 2)], { type: "application/json" }));
+  const name = notes.reviewer.trim().replace(/[^A-Za-z0-9]+/g, "-").toLowerCase() || "reviewer";
+  h("a", { href: url, download: `review-${name}-${file.written_at.slice(0, 10)}.json` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+  say(`Downloaded ${pending()} entries. Give the file to callqa review import.`);
+}
