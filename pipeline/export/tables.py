@@ -63,7 +63,9 @@ def answer_rows(calls: Iterable[Call], texts: Texts) -> Iterator[AnswerRow]:
     for call in calls:
         for card in call.scorecards:
             for section_id, answer in answers_of(card):
-                text = texts.get((card.rubric.hash, answer.id)) or CriterionText(answer.id, section=section_id)
+                text = texts.get((card.rubric.hash, answer.id)) or CriterionText(
+                    answer.id, section=section_id
+                )
                 yield AnswerRow(call, card, section_id, answer, text)
 
 
@@ -115,52 +117,129 @@ def _searched(row: AnswerRow) -> str:
 
 
 CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
-    (Column("call_id", "Call", "text", 22, "Identity of the call in the store"), lambda r: r.call.metadata.call_id),
+    (
+        Column("call_id", "Call", "text", 22, "Identity of the call in the store"),
+        lambda r: r.call.metadata.call_id,
+    ),
     (Column("client", "Client", "text", 14, "Whose customers called"), lambda r: r.call.metadata.client),
     (Column("queue", "Queue", "text", 14, "Queue or campaign"), lambda r: r.call.metadata.queue),
     (Column("team", "Team", "text", 12, "The agent's team"), lambda r: r.call.metadata.team),
     (Column("agent_id", "Agent id", "text", 12, "The agent's number"), lambda r: r.call.metadata.agent_id),
     (Column("agent_name", "Agent", "text", 18, "The agent's name"), lambda r: r.call.metadata.agent_name),
-    (Column("direction", "Direction", "text", 10, "inbound, outbound or internal"), lambda r: r.call.metadata.direction),
+    (
+        Column("direction", "Direction", "text", 10, "inbound, outbound or internal"),
+        lambda r: r.call.metadata.direction,
+    ),
     (
         Column("started_at", "Started", "time", 17, "Start of the call on the site's own clock"),
         lambda r: local_time(r.call.metadata.started_at, r.call.metadata.timezone),
     ),
-    (Column("timezone", "Time zone", "text", 14, "Zone of the site's clock"), lambda r: r.call.metadata.timezone or "UTC"),
-    (Column("duration_s", "Length (s)", "number", 10, "Length of the recording in seconds"), lambda r: r.call.duration_s),
+    (
+        Column("timezone", "Time zone", "text", 14, "Zone of the site's clock"),
+        lambda r: r.call.metadata.timezone or "UTC",
+    ),
+    (
+        Column("duration_s", "Length (s)", "number", 10, "Length of the recording in seconds"),
+        lambda r: r.call.duration_s,
+    ),
     (Column("rubric", "Rubric", "text", 16, "Which rubric answered"), _card(lambda c: c.rubric.id)),
-    (Column("rubric_version", "Version", "text", 8, "Which version of it"), _card(lambda c: c.rubric.version)),
-    (Column("outcome", "Outcome", "text", 13, "pass, fail, needs_review or not_scored"), _card(lambda c: c.outcome)),
-    (Column("final_score", "Score", "score", 8, "0 to 100 after the rubric's auto-fail policy"), _card(lambda c: c.final_score)),
-    (Column("raw_score", "Raw score", "score", 10, "0 to 100 before auto-fails"), _card(lambda c: c.raw_score)),
+    (
+        Column("rubric_version", "Version", "text", 8, "Which version of it"),
+        _card(lambda c: c.rubric.version),
+    ),
+    (
+        Column("outcome", "Outcome", "text", 13, "pass, fail, needs_review or not_scored"),
+        _card(lambda c: c.outcome),
+    ),
+    (
+        Column("final_score", "Score", "score", 8, "0 to 100 after the rubric's auto-fail policy"),
+        _card(lambda c: c.final_score),
+    ),
+    (
+        Column("raw_score", "Raw score", "score", 10, "0 to 100 before auto-fails"),
+        _card(lambda c: c.raw_score),
+    ),
     (Column("pass_mark", "Pass mark", "score", 10, "The score a pass needs"), _card(lambda c: c.pass_mark)),
-    (Column("critical_score", "Critical score", "score", 12, "0 to 100 over the critical criteria only"), _card(lambda c: c.critical_score)),
-    (Column("autofail_reasons", "Auto-fail", "text", 34, "Why the call failed whatever its points"), _card(lambda c: "; ".join(c.autofail_reasons))),
-    (Column("review_reasons", "Needs a person because", "text", 34, "Why the machine would not decide alone"), _card(lambda c: "; ".join(c.review_reasons))),
+    (
+        Column("critical_score", "Critical score", "score", 12, "0 to 100 over the critical criteria only"),
+        _card(lambda c: c.critical_score),
+    ),
+    (
+        Column("autofail_reasons", "Auto-fail", "text", 34, "Why the call failed whatever its points"),
+        _card(lambda c: "; ".join(c.autofail_reasons)),
+    ),
+    (
+        Column(
+            "review_reasons", "Needs a person because", "text", 34, "Why the machine would not decide alone"
+        ),
+        _card(lambda c: "; ".join(c.review_reasons)),
+    ),
 )
 
 ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
-    (Column("call_id", "Call", "text", 22, "Identity of the call in the store"), lambda r: r.call.metadata.call_id),
-    (Column("agent_name", "Agent", "text", 16, "The agent's name, or number"), lambda r: r.call.metadata.agent_name or r.call.metadata.agent_id),
+    (
+        Column("call_id", "Call", "text", 22, "Identity of the call in the store"),
+        lambda r: r.call.metadata.call_id,
+    ),
+    (
+        Column("agent_name", "Agent", "text", 16, "The agent's name, or number"),
+        lambda r: r.call.metadata.agent_name or r.call.metadata.agent_id,
+    ),
     (Column("rubric", "Rubric", "text", 14, "Which rubric asked"), lambda r: r.card.rubric.id),
-    (Column("section", "Section", "text", 16, "Section of the rubric"), lambda r: r.text.section or r.section_id),
-    (Column("criterion_id", "Criterion id", "text", 20, "Name of the criterion in the rubric"), lambda r: r.answer.id),
+    (
+        Column("section", "Section", "text", 16, "Section of the rubric"),
+        lambda r: r.text.section or r.section_id,
+    ),
+    (
+        Column("criterion_id", "Criterion id", "text", 20, "Name of the criterion in the rubric"),
+        lambda r: r.answer.id,
+    ),
     (Column("criterion", "Criterion", "text", 30, "What was asked"), lambda r: r.text.title),
-    (Column("answer", "Answer", "text", 13, "yes, no, na (did not apply) or undetermined (the machine is not sure)"), lambda r: r.answer.answer),
+    (
+        Column(
+            "answer",
+            "Answer",
+            "text",
+            13,
+            "yes, no, na (did not apply) or undetermined (the machine is not sure)",
+        ),
+        lambda r: r.answer.answer,
+    ),
     (Column("points", "Points", "number", 8, "Points earned"), lambda r: r.answer.points),
     (Column("max_points", "Of", "number", 6, "Points that could be earned"), lambda r: r.answer.max_points),
-    (Column("critical", "Critical", "text", 9, "Whether a no fails the call"), lambda r: "critical" if r.answer.critical else ""),
+    (
+        Column("critical", "Critical", "text", 9, "Whether a no fails the call"),
+        lambda r: "critical" if r.answer.critical else "",
+    ),
     (Column("quote", "Evidence", "text", 60, "The words the answer rests on"), _first(lambda e: e.quote)),
     (Column("speaker", "Speaker", "text", 10, "Who said them"), _first(lambda e: e.role)),
-    (Column("time", "Time", "clock", 8, "When, from the start of the recording"), _first(lambda e: clock(e.start_s))),
+    (
+        Column("time", "Time", "clock", 8, "When, from the start of the recording"),
+        _first(lambda e: clock(e.start_s)),
+    ),
     (Column("start_s", "Start (s)", "number", 9, "The same in seconds"), _first(lambda e: e.start_s)),
     (Column("end_s", "End (s)", "number", 9, "End of the quote in seconds"), _first(lambda e: e.end_s)),
     (Column("rule", "Rule", "text", 24, "The rule that fired"), _first(lambda e: e.rule)),
     (Column("reason", "Reason", "text", 40, "The answer explained in a sentence"), lambda r: r.answer.reason),
-    (Column("nearest", "Nearest miss", "text", 40, "For a miss: the closest words that were said"), _nearest(lambda e: e.quote)),
-    (Column("nearest_time", "Miss at", "clock", 8, "When those were said"), _nearest(lambda e: clock(e.start_s))),
+    (
+        Column("nearest", "Nearest miss", "text", 40, "For a miss: the closest words that were said"),
+        _nearest(lambda e: e.quote),
+    ),
+    (
+        Column("nearest_time", "Miss at", "clock", 8, "When those were said"),
+        _nearest(lambda e: clock(e.start_s)),
+    ),
     (Column("searched", "Searched", "text", 40, "For a miss: where the machine looked"), _searched),
-    (Column("rubric_hash", "Rubric text", "text", 12, "Digest of the rubric's exact text; needed to import corrections"), lambda r: r.card.rubric.hash),
+    (
+        Column(
+            "rubric_hash",
+            "Rubric text",
+            "text",
+            12,
+            "Digest of the rubric's exact text; needed to import corrections",
+        ),
+        lambda r: r.card.rubric.hash,
+    ),
 )
 
 

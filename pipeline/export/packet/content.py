@@ -42,7 +42,9 @@ OUTCOMES_WORST_FIRST = ("fail", "needs_review", "pass", "not_scored")
 
 def worst_card(cards: Sequence[Scorecard]) -> Scorecard | None:
     """The scorecard a supervisor should see first."""
-    return min(cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0), default=None)
+    return min(
+        cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0), default=None
+    )
 
 
 def _why(card: Scorecard) -> str:
@@ -116,7 +118,13 @@ def _facts(call: Call) -> list[tuple[str, str]]:
 
 
 def _turn(turn: Turn) -> Json:
-    row: Json = {"r": turn.role, "a": rounded(turn.start_s, 2), "b": rounded(turn.end_s, 2), "t": turn.text, "n": turn.turn}
+    row: Json = {
+        "r": turn.role,
+        "a": rounded(turn.start_s, 2),
+        "b": rounded(turn.end_s, 2),
+        "t": turn.text,
+        "n": turn.turn,
+    }
     if turn.sentiment:
         row["m"] = rounded(turn.sentiment.score, 2)
         row["l"] = turn.sentiment.label
@@ -187,9 +195,15 @@ def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
         "evidence": [_evidence(e) for e in answer.evidence],
         "nearest": _evidence(answer.nearest) if answer.nearest else None,
         "searched": {
-            "what": searched.what, "role": searched.role, "a": searched.start_s, "b": searched.end_s, "turns": searched.turns,
-        } if searched else None,
-    }  # fmt: skip
+            "what": searched.what,
+            "role": searched.role,
+            "a": searched.start_s,
+            "b": searched.end_s,
+            "turns": searched.turns,
+        }
+        if searched
+        else None,
+    }
 
 
 def _evidence(evidence: Evidence) -> Json:

@@ -35,7 +35,12 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, *, title: str) -> Non
 
     book = xlsxwriter.Workbook(
         str(dest),
-        {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
+        {
+            "constant_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        },
     )
     book.set_properties({"title": title, "comments": "Written by callqa"})
     formats = Formats(book)
@@ -83,5 +88,12 @@ def _close_answers(answers: TableSheet) -> None:
     )  # fmt: skip
     answers.close(last_col=first + len(ENTRY_COLUMNS) - 1)
     answers.sheet.protect(
-        "", {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "select_locked_cells": True}
+        "",
+        {
+            "autofilter": True,
+            "sort": True,
+            "format_columns": True,
+            "format_rows": True,
+            "select_locked_cells": True,
+        },
     )

@@ -25,7 +25,7 @@ def put(sheet: Any, row: int, col: int, value: Cell, form: Any) -> None:
     elif isinstance(value, dt.datetime):
         sheet.write_datetime(row, col, value, form)
     elif isinstance(value, (int, float)):
-        sheet.write_number(row, col, value, form) if abs(value) < 1e300 else sheet.write_blank(row, col, None, form)
+        sheet.write_number(row, col, value, form)
     else:
         sheet.write_string(row, col, clean(value)[:LONGEST_CELL], form)
 

@@ -30,20 +30,35 @@ class Formats:
         base = {"font_name": FONT, "font_size": 10, "valign": "top", "font_color": INK}
         self.title = book.add_format(base | {"bold": True, "font_size": 18, "font_color": HEAD})
         self.subtitle = book.add_format(base | {"font_color": MUTED, "italic": True})
-        self.section = book.add_format(base | {"bold": True, "font_size": 12, "font_color": HEAD, "bottom": 1})
+        self.section = book.add_format(
+            base | {"bold": True, "font_size": 12, "font_color": HEAD, "bottom": 1}
+        )
         self.head = book.add_format(
             base
-            | {"bold": True, "font_color": "#FFFFFF", "bg_color": HEAD, "text_wrap": True, "valign": "vcenter"}
+            | {
+                "bold": True,
+                "font_color": "#FFFFFF",
+                "bg_color": HEAD,
+                "text_wrap": True,
+                "valign": "vcenter",
+            }
         )
         self.entry_head = book.add_format(
             base
             | {"bold": True, "font_color": INK, "bg_color": "#F2D98B", "text_wrap": True, "valign": "vcenter"}
         )
-        self.entry = book.add_format(base | {"bg_color": ENTRY, "locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"})
+        self.entry = book.add_format(
+            base
+            | {"bg_color": ENTRY, "locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
+        )
         self.label = book.add_format(base | {"font_color": MUTED})
         self.big = book.add_format(base | {"bold": True, "font_size": 16, "align": "left"})
-        self.big_percent = book.add_format(base | {"bold": True, "font_size": 16, "align": "left", "num_format": "0%"})
-        self.big_score = book.add_format(base | {"bold": True, "font_size": 16, "align": "left", "num_format": "0.0"})
+        self.big_percent = book.add_format(
+            base | {"bold": True, "font_size": 16, "align": "left", "num_format": "0%"}
+        )
+        self.big_score = book.add_format(
+            base | {"bold": True, "font_size": 16, "align": "left", "num_format": "0.0"}
+        )
         self.link = book.add_format(base | {"font_color": "#0B57D0", "underline": 1})
         self._kinds = {
             "text": book.add_format(base),

@@ -102,7 +102,7 @@ function callPage(id, at) {
   const row = packet.calls[place.get(id)], list = selected().map((c) => c.id), here = list.indexOf(id);
   const step = (delta, label) => here >= 0 && list[here + delta] ? h("a", { className: "button", href: link(list[here + delta]), id: delta < 0 ? "previous" : "next" }, label) : null;
   const page = [
-    h("div", { className: "callhead" }, h("a", { className: "button noprint", href: "#", id: "back" }, "← All calls"), h("h1", null, `Call ${id}`),
+    h("div", { className: "callhead" }, h("a", { className: "button noprint", href: "#", id: "back" }, "← All calls"), h("h1", null, h("span", { className: "visually-hidden" }, "Call "), id),
       row.score === null ? null : h("span", { className: "score number" }, shown(row.score)), badge(row.outcome), h("span", { className: "noprint" }, step(-1, "← Previous"), " ", step(1, "Next →"))),
     h("dl", { className: "facts" }, call.facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
     call.cards.flatMap((card) => [...card.autofail.map((why) => h("p", { className: "notice fail" }, `Auto-fail: ${why}`)), ...card.doubts.map((why) => h("p", { className: "notice" }, `Needs a person: ${why}`))]),

@@ -1,0 +1,129 @@
+"""Puts the page, its data and the recordings together.
+
+The page is one HTML file: style and script inline, allowed by their digests in a strict content
+security policy, every call a JSON block that is parsed when the call is opened. Nothing that callers
+said is ever markup: data is escaped here and written by the page as text only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pipeline.export.names import clean
+from pipeline.export.packet.content import Json, call_document, index_row
+from pipeline.export.packet.pages import overall_pages
+from pipeline.export.selection import Call, Texts
+from pipeline.export.summary import Totals, counted
+
+SCRIPTS = ("base.js", "overview.js", "player.js", "review.js", "call.js", "people.js", "main.js")
+
+
+def write(
+    dest: Path,
+    calls: Iterable[Call],
+    texts: Texts,
+    *,
+    title: str,
+    sounds: Any = None,
+    reviews: Mapping[str, list[Json]] | None = None,
+    reviewable: bool = True,
+) -> list[Path]:
+    """Write the packet.
+
+    Args:
+        dest: The HTML file, replaced when it exists.
+        calls: With their conversations.
+        texts: Words of the criteria.
+        title: Heading of the packet.
+        sounds: Turns a call into peaks and something to play; None for a packet without recordings.
+        reviews: Corrections already stored, by call.
+        reviewable: Whether the page takes corrections.
+
+    Returns:
+        Every file written.
+    """
+    totals = Totals()
+    rows: list[Json] = []
+    written = [dest]
+    data = dest.with_name(f".{dest.name}.calls")
+    try:
+        with data.open("w", encoding="utf-8") as blocks:
+            for position, call in enumerate(counted(calls, texts, totals)):
+                sound = sounds.of(call) if sounds else None
+                if sound and sound.path:
+                    written.append(sound.path)
+                document = call_document(
+                    call,
+                    texts,
+                    peaks=sound.peaks if sound else None,
+                    audio=sound.url if sound else None,
+                    redacted=sound.redacted if sound else (),
+                    reviews=(reviews or {}).get(call.metadata.call_id, ()),
+                )
+                blocks.write(data_block(f"call-{position}", document))
+                rows.append(index_row(call))
+        packet = {"title": title, "reviewable": reviewable, "calls": rows} | overall_pages(totals)
+        packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
+        _assemble(dest, title, data_block("packet", packet), data)
+    finally:
+        data.unlink(missing_ok=True)
+    return written
+
+
+def data_block(name: str, document: object) -> str:
+    """A JSON data block no content can break out of: ``<``, ``>`` and ``&`` are escaped."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character, escape in (
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
+        text = text.replace(character, escape)
+    return (
+        f'<script type="application/json" id="{name}">{text.encode("utf-8", "replace").decode()}</script>\n'
+    )
+
+
+def _assemble(dest: Path, title: str, packet: str, calls: Path) -> None:
+    """Stream the page into a sibling and move it into place, so that no half page is ever seen."""
+    page = resources.files("pipeline.export.packet") / "page"
+    css = (page / "packet.css").read_text("utf-8")
+    script = "(() => {\n" + "\n".join((page / name).read_text("utf-8") for name in SCRIPTS) + "\n})();"
+    filled = (page / "page.html").read_text("utf-8")
+    for name, value in (
+        ("csp", content_policy(css, script)),
+        ("title", html.escape(clean(title))),
+        ("css", css),
+        ("script", script),
+    ):
+        filled = filled.replace("{{" + name + "}}", value, 1)
+    before, after = filled.split("{{data}}", 1)
+    partial = dest.with_name(f".{dest.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="\n") as out, calls.open(encoding="utf-8") as blocks:
+        out.write(before)
+        out.write(packet)
+        while chunk := blocks.read(1 << 20):
+            out.write(chunk)
+        out.write(after)
+    partial.replace(dest)
+
+
+def content_policy(css: str, script: str) -> str:
+    """Nothing but this page's own style and script runs; only recordings beside the page are read."""
+
+    def digest(text: str) -> str:
+        return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+    return (
+        f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(css)}'; "
+        "media-src 'self' file: data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )
