@@ -40,6 +40,7 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, *, title: str) -> Non
             "strings_to_formulas": False,
             "strings_to_urls": False,
             "strings_to_numbers": False,
+            "nan_inf_to_errors": True,
         },
     )
     book.set_properties({"title": title, "comments": "Written by callqa"})

@@ -68,19 +68,16 @@ class TableSheet:
         """Colour the cells of one column by the word they hold."""
         col = self.column(name)
         for word in words:
-            self.sheet.conditional_format(
-                1, col, max(self.rows, 1), col,
-                {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": self._formats.colours[word]},
-            )  # fmt: skip
+            rule = {"type": "cell", "criteria": "==", "value": f'"{word}"'}
+            rule["format"] = self._formats.colours[word]
+            self.sheet.conditional_format(1, col, max(self.rows, 1), col, rule)
 
     def bars(self, name: str, colour: str = "#9DC3E6") -> None:
         """Draw a bar behind each score of a column, 0 to 100."""
         col = self.column(name)
-        self.sheet.conditional_format(
-            1, col, max(self.rows, 1), col,
-            {"type": "data_bar", "bar_color": colour, "bar_solid": True, "min_type": "num", "min_value": 0,
-             "max_type": "num", "max_value": 100},
-        )  # fmt: skip
+        bar = {"type": "data_bar", "bar_color": colour, "bar_solid": True}
+        scale = {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": 100}
+        self.sheet.conditional_format(1, col, max(self.rows, 1), col, bar | scale)
 
     def close(self, *, last_col: int | None = None) -> None:
         """Add filters and print setup once every row is there."""

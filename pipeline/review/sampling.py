@@ -1,0 +1,183 @@
+"""Which calls a person should hear: a random sample for rates, a risk-ranked queue for rare failures.
+
+The two answer different questions and are never mixed: only the random sample says how often
+something happens, because only there every call had a known chance of being drawn.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipeline.conversation import CallMetadata, Conversation, Scorecard
+from pipeline.intervals import margin_of
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A call that could be reviewed.
+
+    ``conversation`` is needed for the risk queue only.
+    """
+
+    metadata: CallMetadata
+    scorecards: tuple[Scorecard, ...] = ()
+    conversation: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One chosen call and how it came to be chosen.
+
+    Attributes:
+        call_id: The call.
+        method: ``random`` or ``risk``.
+        stratum: Agent and week it was drawn from; "" for the risk queue.
+        probability: Chance the call had of being drawn, 0..1; None for the risk queue.
+        reason: Why it was chosen, for people.
+        risk: Rank weight in the risk queue; 0 for random picks.
+    """
+
+    call_id: str
+    method: str
+    stratum: str
+    probability: float | None
+    reason: str
+    risk: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What a sample buys: the half width of a 95 % interval for a rate near one half."""
+
+    group: str
+    sampled: int
+    population: int
+    margin: float | None
+
+
+def stratum_of(metadata: CallMetadata) -> str:
+    """Agent and ISO week on the site's clock, e.g. ``a-101 2026-W47``."""
+    agent = metadata.agent_id or metadata.agent_name or "unknown agent"
+    if metadata.started_at is None:
+        return f"{agent} undated"
+    try:
+        local = metadata.started_at.astimezone(ZoneInfo(metadata.timezone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        local = metadata.started_at.astimezone(dt.UTC)
+    year, week, _ = local.isocalendar()
+    return f"{agent} {year}-W{week:02d}"
+
+
+def random_sample(calls: Iterable[CallMetadata], *, per_stratum: int, seed: int) -> list[Pick]:
+    """Draw ``per_stratum`` calls of every agent and week, each call of a stratum equally likely.
+
+    The draw of a stratum depends on the seed and on its own calls alone, so adding next week's calls
+    changes nothing already drawn.
+
+    Args:
+        calls: Every call that could be drawn.
+        per_stratum: Calls per agent and week.
+        seed: Recorded with each pick; the same seed and calls draw the same sample.
+    """
+    strata: dict[str, list[str]] = defaultdict(list)
+    for metadata in calls:
+        strata[stratum_of(metadata)].append(metadata.call_id)
+    picks = []
+    for stratum, ids in sorted(strata.items()):
+        count = min(per_stratum, len(ids))
+        own_seed = hashlib.sha256(f"{seed} {stratum}".encode("utf-8", "replace")).digest()
+        drawn = random.Random(own_seed).sample(sorted(ids), count)  # noqa: S311
+        reason = f"random: {count} of {len(ids)} calls of {stratum}"
+        picks += [Pick(call_id, "random", stratum, count / len(ids), reason) for call_id in sorted(drawn)]
+    return picks
+
+
+def precision(picks: Sequence[Pick], population: int) -> list[Precision]:
+    """The interval the whole sample and each agent's part of it buy."""
+    agents: dict[str, list[Pick]] = defaultdict(list)
+    for pick in picks:
+        agents[pick.stratum.rsplit(" ", 1)[0]].append(pick)
+    rows = [Precision("all calls", len(picks), population, margin_of(len(picks), population=population))]
+    for agent, own in sorted(agents.items()):
+        there = round(sum(1 / pick.probability for pick in own if pick.probability))
+        rows.append(Precision(agent, len(own), there, margin_of(len(own), population=there)))
+    return rows
+
+
+# What each sign adds to the rank. Ordered by what missing it costs: a wrongly failed call or a missed
+# disclosure first, moods last. Points only rank; they are no probability and are never shown as one.
+RISK = {
+    "autofail": 50,
+    "undetermined": 12,
+    "low_confidence": 15,
+    "legal": 30,
+    "churn": 20,
+    "collapse": 15,
+    "near_mark": 18,
+}
+LEGAL = {"legal", "legal_threat", "regulator", "complaint", "vulnerable", "vulnerability"}
+WEAK_CONFIDENCE = 0.55
+COLLAPSE = -0.6
+NEAR_POINTS = 5.0
+
+
+def risk_queue(calls: Iterable[Candidate], *, limit: int) -> list[Pick]:
+    """Calls most worth a person's time, worst first, each with its reasons."""
+    picks = []
+    for call in calls:
+        signs = [*_card_signs(call.scorecards), *_conversation_signs(call.conversation)]
+        if signs:
+            risk = float(sum(points for points, _ in signs))
+            reason = "; ".join(why for _, why in sorted(signs, key=lambda s: -s[0]))
+            picks.append(Pick(call.metadata.call_id, "risk", "", None, reason, risk))
+    return sorted(picks, key=lambda pick: (-pick.risk, pick.call_id))[:limit]
+
+
+def _card_signs(cards: Sequence[Scorecard]) -> list[tuple[int, str]]:
+    signs = []
+    for card in cards:
+        if card.autofail_reasons:
+            signs.append((RISK["autofail"], f"auto-fail: {', '.join(card.autofail_reasons)}"))
+        unsure = [a.id for section in card.sections for a in section.criteria if a.answer == "undetermined"]
+        if unsure:
+            signs.append(
+                (RISK["undetermined"] * min(len(unsure), 3), f"undetermined: {', '.join(unsure[:5])}")
+            )
+        score, mark = card.final_score, card.pass_mark
+        if (
+            score is not None
+            and mark is not None
+            and not card.autofail_reasons
+            and abs(score - mark) <= NEAR_POINTS
+        ):
+            signs.append(
+                (RISK["near_mark"], f"score {score:.1f} is within {NEAR_POINTS:g} of the pass mark {mark:g}")
+            )
+    return signs
+
+
+def _conversation_signs(conversation: Conversation | None) -> list[tuple[int, str]]:
+    if conversation is None:
+        return []
+    signs = []
+    known = [t.confidence for t in conversation.transcript.turns if t.confidence is not None]
+    if known and (typical := sum(known) / len(known)) < WEAK_CONFIDENCE:
+        signs.append((RISK["low_confidence"], f"speech was recognised weakly ({typical:.2f})"))
+    for kind in ("legal", "churn"):
+        labels = {
+            f.label
+            for f in conversation.findings
+            if f.kind == "risk" and (f.label in LEGAL if kind == "legal" else f.label.startswith("churn"))
+        }
+        if labels:
+            signs.append((RISK[kind], f"heard: {', '.join(sorted(labels)).replace('_', ' ')}"))
+    customer = conversation.sentiment.get("customer")
+    if customer and customer.change is not None and customer.change <= COLLAPSE:
+        signs.append((RISK["collapse"], f"the customer's mood fell by {-customer.change:.1f}"))
+    return signs

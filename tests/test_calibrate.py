@@ -1,0 +1,132 @@
+"""Agreement statistics against published examples and other implementations."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.calibrate.agreement import (
+    cohen_kappa,
+    confusion,
+    gwet_ac1,
+    krippendorff_alpha,
+    observed_agreement,
+    pabak,
+)
+from pipeline.intervals import margin_of, mean, sample_size, wilson
+
+TABLES = st.lists(st.lists(st.integers(0, 30), min_size=3, max_size=3), min_size=3, max_size=3)
+
+
+def test_kappa_of_a_published_table() -> None:
+    """Fleiss, Cohen and Everitt's psychiatric example: κ = 0.429, standard error 0.054."""
+    table = 2 * np.array([[53, 5, 2], [11, 14, 5], [1, 6, 3]], dtype=float)
+    kappa = cohen_kappa(table)
+    assert kappa.value == pytest.approx(0.429, abs=0.001)
+    assert (kappa.high - kappa.low) / 2 / 1.96 == pytest.approx(0.054, abs=0.002)
+
+
+@settings(deadline=None)
+@given(TABLES)
+def test_kappa_equals_scikit_learn(cells: list[list[int]]) -> None:
+    """All three weightings, on any table that has a κ."""
+    table = np.array(cells, dtype=float)
+    cohen_kappa_score = pytest.importorskip("sklearn.metrics").cohen_kappa_score
+    first = np.repeat([0, 0, 0, 1, 1, 1, 2, 2, 2], table.astype(int).ravel())
+    second = np.repeat([0, 1, 2] * 3, table.astype(int).ravel())
+    for ours, theirs in (("none", None), ("linear", "linear"), ("quadratic", "quadratic")):
+        mine = cohen_kappa(table, weights=ours).value
+        if mine is not None:
+            expected = cohen_kappa_score(first, second, weights=theirs, labels=[0, 1, 2])
+            assert mine == pytest.approx(expected, abs=1e-9)
+
+
+def test_prevalence_breaks_kappa_but_not_ac1() -> None:
+    """Feinstein and Cicchetti's paradox: 85 % agreement, κ 0.32, AC1 0.81 (Gwet's own figures)."""
+    table = np.array([[80, 10], [5, 5]], dtype=float)
+    assert observed_agreement(table) == 0.85
+    assert cohen_kappa(table).value == pytest.approx(0.32, abs=0.01)
+    assert gwet_ac1(table).value == pytest.approx(0.81, abs=0.01)
+    assert pabak(table) == pytest.approx(0.70)
+
+
+@pytest.mark.parametrize("measure", [cohen_kappa, gwet_ac1])
+def test_intervals_cover_the_truth_as_often_as_they_say(measure: object) -> None:
+    """Over 300 simulated samples of 80, the 95 % interval holds the population's value 90 to 99 % of the time."""
+    rng = np.random.default_rng(7)
+    shares = np.array([[0.55, 0.08], [0.07, 0.30]])
+    truth = measure(shares * 1e9).value  # type: ignore[operator]
+    inside = 0
+    for _ in range(300):
+        found = measure(rng.multinomial(80, shares.ravel()).reshape(2, 2).astype(float))  # type: ignore[operator]
+        inside += found.low <= truth <= found.high
+    assert 0.90 <= inside / 300 <= 0.99
+
+
+def test_one_constant_answer_has_no_kappa() -> None:
+    """Where everyone always says yes, κ is unknown, not zero and not one; agreement is perfect."""
+    table = confusion([("yes", "yes")] * 20, ("yes", "no"))
+    assert cohen_kappa(table).value is None
+    assert observed_agreement(table) == 1.0
+    assert gwet_ac1(table).value == 1.0
+
+
+def test_alpha_of_krippendorffs_own_example() -> None:
+    """Krippendorff's four-observer example with missing values: nominal α = 0.743."""
+    published = [
+        "1 2 3 3 2 1 4 1 2 * * *".split(),
+        "1 2 3 3 2 2 4 1 2 5 * 3".split(),
+        "* 3 3 3 2 3 4 2 2 5 1 *".split(),
+        "1 2 3 3 2 4 4 1 2 5 1 *".split(),
+    ]
+    ratings = [[None if r == "*" else r for r in row] for row in published]
+    assert krippendorff_alpha(ratings, "12345").value == pytest.approx(0.743, abs=0.001)
+
+
+def test_alpha_ignores_units_only_one_rater_saw() -> None:
+    """Adding answers that a single reviewer gave changes nothing."""
+    rng = random.Random(3)
+    first = [rng.choice(("yes", "no")) for _ in range(40)]
+    second = [r if rng.random() < 0.8 else rng.choice(("yes", "no")) for r in first]
+    both = krippendorff_alpha([first, second], ("yes", "no"))
+    more = krippendorff_alpha([[*first, "yes"], [*second, None]], ("yes", "no"))
+    assert both.value == more.value
+
+
+@given(st.integers(1, 500), st.data())
+def test_wilson_contains_the_estimate(n: int, data: st.DataObject) -> None:
+    """The interval lies within 0..1 and around the rate."""
+    hits = data.draw(st.integers(0, n))
+    interval = wilson(hits, n)
+    assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
+
+
+def test_wilson_of_a_known_case() -> None:
+    """8 of 10: 0.490 to 0.943 (Newcombe 1998's method 3)."""
+    interval = wilson(8, 10)
+    assert (round(interval.low, 3), round(interval.high, 3)) == (0.490, 0.943)
+
+
+def test_sample_sizes_practitioners_quote() -> None:
+    """66 of an agent's 200 calls for ±10 % (65 would just miss it); 1,789 of 60,000 for ±3 % at 99 %."""
+    assert sample_size(0.10, population=200) == 66
+    assert sample_size(0.03, population=60_000, confidence=0.99) == 1_789
+    assert sample_size(0.10) == 97
+
+
+def test_reviewing_everything_leaves_no_doubt() -> None:
+    """A census has no margin, an empty sample has no figure."""
+    assert margin_of(200, population=200) == 0.0
+    assert margin_of(0) is None
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=50))
+def test_mean_interval_contains_the_mean(scores: list[float]) -> None:
+    """The t interval is centred on the mean."""
+    interval = mean(scores)
+    assert interval.low <= interval.estimate + 1e-9
+    assert interval.estimate <= interval.high + 1e-9
