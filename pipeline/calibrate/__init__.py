@@ -1,0 +1,1 @@
+"""How far machine and people agree, where they do not, and what to do about it."""

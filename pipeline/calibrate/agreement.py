@@ -131,7 +131,7 @@ def krippendorff_alpha(
         data = data[:, (~np.isnan(data)).sum(axis=0) >= 2]  # units one rater saw say nothing
     if not data.size or len(np.unique(data[~np.isnan(data)])) < 2:
         return UNKNOWN
-    level = "ordinal" if ordered else "nominal"
+    level: Literal["ordinal", "nominal"] = "ordinal" if ordered else "nominal"
 
     def alpha(sample: Table) -> float | None:
         if len(np.unique(sample[~np.isnan(sample)])) < 2:

@@ -1,0 +1,1 @@
+"""The human loop: which calls to hear, and what people answered where the machine had answered."""
