@@ -63,6 +63,7 @@ class OwnServer:
         """
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.home.chmod(0o700)
             log = (self.home / "server.log").open("wb")
         except OSError as error:
             raise MachineError(
@@ -145,6 +146,7 @@ def serve_until_orphaned() -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    os.umask(0o077)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     app: Any = create_app(ephemeral=True, final=True)

@@ -27,7 +27,7 @@ from pipeline.conversation import (
     Turn,
 )
 from pipeline.errors import RecordingError
-from pipeline.process.tools import Tools, digest
+from pipeline.process.tools import Fingerprints, Tools
 from pipeline.transcribe import Job
 
 LINES = (
@@ -153,13 +153,12 @@ def fake_tools(
         annotator=FakeAnnotator(),
         load_audio=load_audio,
         job=lambda clip, metadata: Job(metadata.call_id, clip, metadata.language),
-        read_transcript=lambda path, call_id: Transcript(call_id, (Turn(0, "agent", path.read_text()),)),
+        read_transcript=lambda item: Transcript(item.path.stem, (Turn(0, "agent", item.path.read_text()),)),
         assign_roles=fake_roles,
         redact=lambda transcript: transcript,
         score=fake_score,
         rubrics=(),
-        hearing=digest(hearing),
-        judging=digest(judging),
+        fingerprints=Fingerprints(hearing, judging),
     )
 
 

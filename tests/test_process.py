@@ -10,7 +10,7 @@ import pytest
 from pipeline.conversation import CallMetadata, CallRecord, LedgerEntry, Received
 from pipeline.errors import MachineError, ModelError, RecordingError
 from pipeline.process import batch
-from pipeline.process.batch import Observer, Tally, plan, run_batch
+from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan, run_batch
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import process_window
 from tests.fakes import FakeEngine, fake_received, fake_tools
@@ -46,8 +46,8 @@ def run(
 ) -> Tally:
     """A batch in windows of two."""
     tools = fake_tools(engine)
-    job = plan(received, shelf.ledger, tools)
-    return run_batch(job, tools, StageCache(tmp_path / "state"), shelf.load, 2)
+    job = plan(received, shelf.ledger, tools.fingerprints)
+    return run_batch(Batch(job, tools, StageCache(tmp_path / "state"), shelf.load, 2))
 
 
 def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
@@ -87,9 +87,8 @@ def test_new_answers_do_not_need_new_ears(tmp_path: Path) -> None:
     received = fake_received(tmp_path, {"a.wav": "one"})
     run(received, shelf, tmp_path, engine)
     tools = fake_tools(engine, judging="another rubric")
-    tally = run_batch(
-        plan(received, shelf.ledger, tools), tools, StageCache(tmp_path / "state"), shelf.load, 2
-    )
+    job = plan(received, shelf.ledger, tools.fingerprints)
+    tally = run_batch(Batch(job, tools, StageCache(tmp_path / "state"), shelf.load, 2))
 
     assert tally.statuses == {"scored": 1}
     assert engine.calls == ["a"]
@@ -128,7 +127,7 @@ def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
 
     tools = fake_tools()
     with pytest.raises(Killed):
-        run_batch(plan(received, {}, tools), tools, StageCache(tmp_path / "two" / "state"), dying_load, 2)
+        run_batch(Batch(Plan(tuple(received)), tools, StageCache(tmp_path / "two" / "state"), dying_load, 2))
     engine = FakeEngine()
     run(received, killed, tmp_path / "two", engine)
 
@@ -192,7 +191,7 @@ def test_erased_calls_stay_erased(tmp_path: Path) -> None:
     received = fake_received(tmp_path, {"a.wav": "1"})
     row = LedgerEntry(str(received[0].path), received[0].sha256, "a", "purged")
 
-    assert plan(received, {row.path: row}, fake_tools()).pending == ()
+    assert plan(received, {row.path: row}, fake_tools().fingerprints).pending == ()
 
 
 def test_changed_audio_under_the_same_name_is_new_work(tmp_path: Path) -> None:
@@ -239,11 +238,11 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
     """Progress is told after the load, in order."""
     told: list[str] = []
 
-    class Listening(Observer):
+    class Listening(Nobody):
         def finished(self, record: CallRecord) -> None:
             told.append(Path(record.ledger.path).name)
 
     tools = fake_tools()
     received = fake_received(tmp_path, MIXED)
-    run_batch(plan(received, {}, tools), tools, StageCache(tmp_path / "s"), Shelf().load, 2, Listening())
+    run_batch(Batch(Plan(tuple(received)), tools, StageCache(tmp_path / "s"), Shelf().load, 2, Listening()))
     assert told == list(MIXED)

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from pipeline.conversation import CallRecord, LedgerEntry, Received
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import Heard, give_up, hear, is_transient, judge, work_fingerprint
-from pipeline.process.tools import Tools
+from pipeline.process.tools import Fingerprints, Tools
 
 RETRY_DELAYS_S = (1.0, 5.0)
 Load = Callable[[Sequence[CallRecord]], None]
@@ -30,23 +31,23 @@ class Plan:
     known: tuple[LedgerEntry, ...] = ()
 
 
-def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], tools: Tools) -> Plan:
+def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], under: Fingerprints) -> Plan:
     """Leave out what is in the store under the same fingerprint, and what was erased on purpose."""
     pending: list[Received] = []
     known: list[LedgerEntry] = []
     for item in received:
         row = ledger.get(str(item.path))
-        if row is not None and _stands(row, item, tools):
+        if row is not None and _stands(row, item, under):
             known.append(row)
         else:
             pending.append(item)
     return Plan(tuple(pending), tuple(known))
 
 
-def _stands(row: LedgerEntry, item: Received, tools: Tools) -> bool:
-    if item.sha256 is None or row.audio_sha256 != item.sha256:
-        return False
-    return row.status == "purged" or row.fingerprint == work_fingerprint(item, tools)
+def _stands(row: LedgerEntry, item: Received, under: Fingerprints) -> bool:
+    if row.status == "purged":
+        return True
+    return item.sha256 is not None and row.fingerprint == work_fingerprint(item, under)
 
 
 @dataclass(slots=True)
@@ -114,14 +115,34 @@ class Tally:
             if card.final_score is not None:
                 self.lowest = sorted([*self.lowest, (card.final_score, card.call_id, card.rubric.id)])[:10]
 
+    def summary(self) -> dict[str, Any]:
+        """The run in JSON: counts, seconds, ids; no word of any call."""
+        return {
+            "schema": "callqa.run/1",
+            "files": self.files,
+            "known": self.known,
+            "statuses": dict(sorted(self.statuses.items())),
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "autofails": self.autofails,
+            "reasons": [
+                {"status": status, "reason": reason, "files": n}
+                for (status, reason), n in sorted(self.reasons.items())
+            ],
+            "lowest": [{"score": s, "call_id": c, "rubric": r} for s, c, r in self.lowest],
+            "audio_s": round(self.audio_s, 3),
+            "wall_s": round(self.wall_s, 3),
+            "stage_s": {name: round(seconds, 3) for name, seconds in self.stage_s.items()},
+            "exit_code": self.exit_code,
+        }
+
     def _count(self, row: LedgerEntry) -> None:
         self.statuses[row.status] += 1
         if row.status not in {"scored", "purged"}:
             self.reasons[row.status, row.reason] += 1
 
 
-class Observer:
-    """What a batch tells while it runs; the command line and the flow override what they show."""
+class Observer(Protocol):
+    """Who is told while a batch runs."""
 
     def started(self, pending: int, known: int) -> None:
         """The batch begins."""
@@ -130,42 +151,80 @@ class Observer:
         """One file has reached its end and is in the store."""
 
 
-def windows(pending: Sequence[Received], size: int) -> Iterator[tuple[Received, ...]]:
-    """The files in windows of ``size``, in order."""
-    for start in range(0, len(pending), size):
-        yield tuple(pending[start : start + size])
+class Nobody:
+    """The observer of a batch that runs unseen."""
+
+    def started(self, pending: int, known: int) -> None:
+        """Tell nobody."""
+
+    def finished(self, record: CallRecord) -> None:
+        """Tell nobody."""
 
 
-def run_batch(
-    job: Plan, tools: Tools, cache: StageCache, load: Load, window: int, observer: Observer | None = None
-) -> Tally:
-    """Process every pending file, window by window, without Prefect.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A plan with everything to carry it out.
 
-    Args:
-        job: What to do.
-        tools: The stages.
+    Attributes:
+        plan: What to do.
+        tools: The stages, models loaded.
         cache: Transcripts kept between runs.
         load: Puts a window's records into the store, in one transaction.
         window: Files a window.
         observer: Told of progress.
+        tally: What has become of the files so far; complete when the batch is.
+    """
+
+    plan: Plan
+    tools: Tools
+    cache: StageCache
+    load: Load
+    window: int
+    observer: Observer = field(default_factory=Nobody)
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def left(self) -> tuple[Received, ...]:
+        """Files not yet counted; windows are settled in order."""
+        return self.plan.pending[self.tally.processed :]
+
+    def windows(self) -> Iterator[tuple[Received, ...]]:
+        """The files left, in windows, in order."""
+        pending = self.left
+        for start in range(0, len(pending), self.window):
+            yield pending[start : start + self.window]
+
+    def start(self) -> None:
+        """Count the rows that stand, and tell the observer how much there is to do; once."""
+        if self.tally.files:
+            return
+        self.tally.stand(self.plan.known)
+        self.observer.started(len(self.plan.pending), len(self.plan.known))
+
+    def settle(self, records: Sequence[CallRecord]) -> None:
+        """Count records that are in the store, and tell the observer."""
+        for record in records:
+            self.tally.add(record)
+            self.observer.finished(record)
+
+
+def run_batch(batch: Batch) -> Tally:
+    """Process every pending file, window by window, without Prefect.
 
     Raises:
         CallQAError: Something a person must mend before the batch can go on.
     """
-    observer = observer or Observer()
-    tally = Tally()
-    tally.stand(job.known)
-    observer.started(len(job.pending), len(job.known))
     started = time.monotonic()
+    batch.start()
     with ThreadPoolExecutor(1, thread_name_prefix="judge") as behind:
         before: Future[list[CallRecord]] | None = None
-        for received in windows(job.pending, window):
-            heard = hear_patiently(received, tools, cache)
-            _settle(before, tally, observer)
-            before = behind.submit(_judge_and_load, heard, tools, load)
-        _settle(before, tally, observer)
-    tally.wall_s = time.monotonic() - started
-    return tally
+        for received in batch.windows():
+            heard = hear_patiently(received, batch.tools, batch.cache)
+            batch.settle(before.result() if before else [])
+            before = behind.submit(_judge_and_load, heard, batch)
+        batch.settle(before.result() if before else [])
+    batch.tally.wall_s += time.monotonic() - started
+    return batch.tally
 
 
 def hear_patiently(
@@ -184,13 +243,7 @@ def hear_patiently(
     raise AssertionError("unreachable")
 
 
-def _judge_and_load(heard: Sequence[Heard | CallRecord], tools: Tools, load: Load) -> list[CallRecord]:
-    records = [judge(item, tools) if isinstance(item, Heard) else item for item in heard]
-    load(records)
+def _judge_and_load(heard: Sequence[Heard | CallRecord], batch: Batch) -> list[CallRecord]:
+    records = [judge(item, batch.tools) if isinstance(item, Heard) else item for item in heard]
+    batch.load(records)
     return records
-
-
-def _settle(window: Future[list[CallRecord]] | None, tally: Tally, observer: Observer) -> None:
-    for record in window.result() if window else []:
-        tally.add(record)
-        observer.finished(record)

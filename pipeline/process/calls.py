@@ -30,7 +30,7 @@ from pipeline.conversation import (
 )
 from pipeline.errors import CallQAError, RecordingError
 from pipeline.process.cache import StageCache
-from pipeline.process.tools import Tools, digest
+from pipeline.process.tools import Fingerprints, Tools, digest
 
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate"})
 """Recordings that are sound but hold nothing to score."""
@@ -52,12 +52,12 @@ class Heard:
     stages: tuple[StageRun, ...] = ()
 
 
-def work_fingerprint(received: Received, tools: Tools) -> str:
+def work_fingerprint(received: Received, under: Fingerprints) -> str:
     """What a file's result depends on, in one digest; "" for a file that could not even be read."""
     if received.sha256 is None:
         return ""
     metadata = None if received.metadata is None else contract.to_dict(received.metadata)
-    return digest(received.sha256, metadata, tools.hearing, tools.judging)[:32]
+    return digest(received.sha256, metadata, under.hearing, under.judging)[:32]
 
 
 def process_window(received: Sequence[Received], tools: Tools, cache: StageCache) -> list[CallRecord]:
@@ -183,10 +183,10 @@ def _without_engine(item: Received, tools: Tools, cache: StageCache) -> Heard | 
     """What needs no ears: files intake refused, transcripts, recordings heard before."""
     if item.fault is not None or item.metadata is None:
         return _end(item, tools, "intake", item.fault or RecordingError(f"{item.path}: no metadata"))
-    fingerprint = work_fingerprint(item, tools)
+    fingerprint = work_fingerprint(item, tools.fingerprints)
     if item.kind == "transcript":
         try:
-            transcript = tools.read_transcript(item.path, item.metadata.call_id)
+            transcript = tools.read_transcript(item)
             transcript = tools.redact(tools.assign_roles(transcript, None, item.metadata))
         except Exception as error:
             return _end(item, tools, "intake", error)
@@ -241,7 +241,7 @@ def _after_engine(
     transcript = replace(transcript, warnings=(*clip.warnings, *transcript.warnings))
     cache.write_transcript(transcript, _transcript_fingerprint(item, tools))
     speakers = _stage("speakers", "", time.perf_counter() - started)
-    return Heard(item, work_fingerprint(item, tools), transcript, stages=(*before, speakers))
+    return Heard(item, work_fingerprint(item, tools.fingerprints), transcript, stages=(*before, speakers))
 
 
 def _end(item: Received, tools: Tools, stage: str, error: Exception) -> Heard:
@@ -253,7 +253,7 @@ def _end(item: Received, tools: Tools, stage: str, error: Exception) -> Heard:
     """
     if isinstance(error, RecordingError):
         status = _status(error)
-        fingerprint = "" if status == "failed" else work_fingerprint(item, tools)
+        fingerprint = "" if status == "failed" else work_fingerprint(item, tools.fingerprints)
         entry = _entry(item, fingerprint, status)
         entry = replace(entry, reason=error.reason, stage=stage, error=error.message, hint=error.hint)
     elif isinstance(error, CallQAError) or is_transient(error):
@@ -295,7 +295,9 @@ def _known(item: Received) -> CallMetadata:
 def _transcript_fingerprint(item: Received, tools: Tools) -> str:
     """A transcript depends on less than the answers do: a new agent name is no reason to listen again."""
     metadata = _known(item)
-    return digest(item.sha256, metadata.language, metadata.agent_channel, metadata.direction, tools.hearing)
+    return digest(
+        item.sha256, metadata.language, metadata.agent_channel, metadata.direction, tools.fingerprints.hearing
+    )
 
 
 def _stage(stage: str, engine: str, seconds: float) -> StageRun:

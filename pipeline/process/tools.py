@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.conversation import AudioClip, CallMetadata, Conversation, Scorecard, Transcript
+from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Scorecard, Transcript
 from pipeline.errors import RecordingError
-from pipeline.settings import Settings
 
 
 class Engine(Protocol):
@@ -39,6 +38,19 @@ class Annotator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What results depend on besides the file and its metadata; known without loading a model.
+
+    Attributes:
+        hearing: Of all that shapes a transcript: engine, audio, speaker and privacy options.
+        judging: Of all that shapes the answers, given a transcript: annotator, rubrics, options.
+    """
+
+    hearing: str
+    judging: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """Every stage of one call, ready to use.
 
@@ -52,31 +64,22 @@ class Tools:
         redact: Removes private data from a transcript before anything of it is written.
         score: Scorecards of every rubric that applies; empty when none does.
         rubrics: Those rubrics, for the store.
-        hearing: Fingerprint of all that shapes a transcript, beyond the recording and its metadata.
-        judging: Fingerprint of all that shapes the answers, given a transcript.
+        fingerprints: Of all of these and their options.
     """
 
     engine: Engine
     annotator: Annotator
     load_audio: Callable[[Path], AudioClip]
     job: Callable[[AudioClip, CallMetadata], Any]
-    read_transcript: Callable[[Path, str], Transcript]
+    read_transcript: Callable[[Received], Transcript]
     assign_roles: Callable[[Transcript, AudioClip | None, CallMetadata], Transcript]
     redact: Callable[[Transcript], Transcript]
     score: Callable[[Conversation, CallMetadata], tuple[Scorecard, ...]]
     rubrics: tuple[Any, ...]
-    hearing: str
-    judging: str
+    fingerprints: Fingerprints
 
 
 def digest(*parts: object) -> str:
     """Hex SHA-256 of the canonical JSON of the parts."""
     body = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def fingerprints(engine: str, annotator: str, rubrics: Sequence[str], settings: Settings) -> tuple[str, str]:
-    """The ``hearing`` and ``judging`` fingerprints, from those of the parts and the options."""
-    hearing = digest(engine, settings.audio.model_dump(mode="json"), settings.privacy.model_dump(mode="json"))
-    judging = digest(annotator, sorted(rubrics), settings.score.min_confidence, settings.intake.min_audio_s)
-    return hearing, judging

@@ -1,0 +1,205 @@
+"""How a batch looks while it runs: a bar on a terminal, plain or JSON lines elsewhere.
+
+Results go to stdout, one line a call; progress, warnings and the ledger's sum to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.conversation import CallRecord, Scorecard
+    from pipeline.process.batch import Tally
+
+PLAIN_EVERY_S = 30.0
+STYLES = {
+    "pass": "green",
+    "fail": "bold red",
+    "needs_review": "yellow",
+    "not_scored": "dim",
+    "skipped": "dim",
+    "failed": "bold red",
+    "quarantined": "magenta",
+}
+
+
+class BatchView:
+    """Told by the batch as it goes, shows it to a person or a log.
+
+    Args:
+        log_format: ``text``, or ``json`` for one JSON object a line on stderr.
+    """
+
+    def __init__(self, log_format: str = "text") -> None:
+        self._json = log_format == "json"
+        self._live = sys.stderr.isatty() and not self._json
+        self._bar: Any = None
+        self._task: Any = None
+        self._total = self._done = 0
+        self._audio_s = 0.0
+        self._started = self._said = time.monotonic()
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show progress for the length of a batch."""
+        if not self._live:
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+        )
+        self._bar = Progress(
+            *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+        )
+        with self._bar:
+            self._task = self._bar.add_task("starting", total=None, detail="")
+            yield
+        self._bar = None
+
+    def say(self, stage: str) -> None:
+        """What is being done before the first call."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=stage)
+
+    def warn(self, sentence: str) -> None:
+        """Something people should know; never a word of a call."""
+        if self._json:
+            self._log("warning", message=sentence)
+        elif self._bar is not None:
+            self._bar.console.print(f"[yellow]warning:[/] {sentence}")
+        else:
+            sys.stderr.write(f"warning: {sentence}\n")
+
+    def started(self, pending: int, known: int) -> None:
+        """The batch begins."""
+        self._total = pending
+        self._started = self._said = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._task, description="calls", total=pending)
+        elif self._json:
+            self._log("started", pending=pending, known=known)
+        else:
+            sys.stderr.write(f"{pending} new files, {known} known\n")
+
+    def finished(self, record: CallRecord) -> None:
+        """One file is in the store: its line, and the bar moves on."""
+        self._done += 1
+        if record.conversation is not None:
+            self._audio_s += record.conversation.transcript.duration_s or 0.0
+        self._line(record)
+        if self._json:
+            self._log("call", **_facts(record))
+        elif self._bar is not None:
+            self._bar.update(self._task, completed=self._done, detail=self._pace())
+        elif time.monotonic() - self._said > PLAIN_EVERY_S:
+            self._said = time.monotonic()
+            sys.stderr.write(f"{self._done} of {self._total} files, {self._pace()}\n")
+
+    def ended(self, tally: Tally) -> None:
+        """The ledger's sum and where the time went."""
+        if self._json:
+            self._log("ended", **tally.summary())
+            return
+        from rich.console import Console
+
+        Console(stderr=True, soft_wrap=True, highlight=False).print(_sum(tally))
+
+    def _line(self, record: CallRecord) -> None:
+        from rich.console import Console
+        from rich.text import Text
+
+        facts = _facts(record)
+        outcome = str(facts["outcome"])
+        score = "" if facts["score"] is None else f"{facts['score']:.0f}"
+        Console(soft_wrap=True, highlight=False).print(
+            Text.assemble(
+                f"{facts['call_id'] or record.ledger.path}  ",
+                (f"{outcome.replace('_', ' '):<12}", STYLES.get(outcome, "")),
+                f" {score:>4}  {facts['rubric'] or '':<12} {facts['reason']}".rstrip(),
+            )
+        )
+
+    def _pace(self) -> str:
+        """Audio done, speed against real time, time left."""
+        elapsed_s = max(time.monotonic() - self._started, 1e-6)
+        left_s = elapsed_s / self._done * (self._total - self._done)
+        speed = self._audio_s / elapsed_s
+        return f"{clock(self._audio_s)} of audio, {speed:.1f}× real time, {clock(left_s)} left"
+
+    def _log(self, event: str, **fields: Any) -> None:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        sys.stderr.write(json.dumps({"at": now, "event": event, **fields}, ensure_ascii=False) + "\n")
+        sys.stderr.flush()
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss, or m:ss below an hour."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _facts(record: CallRecord) -> dict[str, Any]:
+    """A call in one line: ids, outcome, score, and why, without a word of the customer's."""
+    row = record.ledger
+    facts = {"call_id": row.call_id, "file": row.path.rsplit("/", 1)[-1], "status": row.status}
+    worst = min(record.scorecards, key=_badness, default=None)
+    if worst is None:
+        why = ": ".join(part for part in (row.reason, row.error) if part)
+        return {**facts, "outcome": row.status, "score": None, "rubric": None, "reason": why}
+    return {
+        **facts,
+        "outcome": worst.outcome,
+        "score": worst.final_score,
+        "rubric": worst.rubric.id,
+        "reason": _why(worst),
+    }
+
+
+def _badness(card: Scorecard) -> tuple[int, float]:
+    order = {"fail": 0, "needs_review": 1, "pass": 2, "not_scored": 3}
+    return order[card.outcome], card.final_score if card.final_score is not None else 101.0
+
+
+def _why(card: Scorecard) -> str:
+    """Reasons of an outcome that is not a pass: the auto-fail, the doubt, or the dearest misses."""
+    if card.outcome == "pass":
+        return ""
+    if card.autofail_reasons:
+        return "auto-fail: " + "; ".join(card.autofail_reasons)
+    if card.outcome == "needs_review" and card.review_reasons:
+        return "; ".join(card.review_reasons)
+    missed = [a for section in card.sections for a in section.criteria if a.scored and a.answer == "no"]
+    missed.sort(key=lambda a: -(a.max_points - (a.points or 0.0)) * a.weight)
+    return "missed " + ", ".join(a.id for a in missed[:3]) if missed else ""
+
+
+def _sum(tally: Tally) -> Any:
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    outcomes = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(tally.outcomes.items()))
+    table.add_row("files", str(tally.files), f"{tally.known} known from before" if tally.known else "")
+    table.add_row("scored", str(tally.statuses["scored"]), outcomes)
+    for status in ("skipped", "failed", "quarantined", "purged"):
+        if tally.statuses[status]:
+            reasons = ", ".join(f"{n} {why}" for (s, why), n in sorted(tally.reasons.items()) if s == status)
+            table.add_row(status, str(tally.statuses[status]), reasons)
+    if tally.processed:
+        speed = tally.audio_s / tally.wall_s if tally.wall_s else 0.0
+        stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in tally.stage_s.items())
+        table.add_row("audio", clock(tally.audio_s), f"{speed:.1f}× real time, {tally.wall_s:.1f} s in all")
+        table.add_row("time", "", stages)
+    return table

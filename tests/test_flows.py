@@ -1,0 +1,142 @@
+"""The batch as a real Prefect flow against callqa's own server."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.server import quiet_prefect
+from pipeline.conversation import CallRecord
+from pipeline.errors import ModelError, RecordingError
+from pipeline.process.batch import Batch, Plan
+from pipeline.process.cache import StageCache
+from tests.fakes import FakeEngine, fake_received, fake_tools
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture(scope="module")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One real server for all flow tests, callqa's own; yields its ``PREFECT_HOME``."""
+    home = tmp_path_factory.mktemp("prefect")
+    with quiet_prefect(home) as server:
+        assert server is not None
+        server.ready()
+        yield home
+
+
+def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | None = None) -> Batch:
+    """A batch in windows of two that forgets what it loads."""
+
+    def load(records: Sequence[CallRecord]) -> None:
+        assert len(records) <= 2
+
+    received = tuple(fake_received(tmp_path, contents))
+    return Batch(Plan(received), fake_tools(engine), StageCache(tmp_path / "state"), load, 2)
+
+
+def run_flow(batch: Batch) -> Any:
+    """The flow run's final state."""
+    from flows import batch as flow_module
+
+    token = flow_module._handed_over.set(batch)
+    try:
+        return flow_module.batch(["somewhere"], return_state=True)
+    finally:
+        flow_module._handed_over.reset(token)
+
+
+def task_runs(flow_run_id: Any) -> dict[str, Any]:
+    """Task runs of a flow run by name, as Prefect's API shows them once it has recorded them."""
+    import time
+
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    with get_client(sync_client=True) as client:
+        mine = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+        for _ in range(100):
+            runs = client.read_task_runs(flow_run_filter=mine)
+            if runs and all(run.state and run.state.is_final() for run in runs):
+                break
+            time.sleep(0.1)
+    return {run.name: run for run in runs}
+
+
+def test_tasks_are_named_by_call_and_the_state_is_honest(prefect_home: Path, tmp_path: Path) -> None:
+    """One task a call, named by its id; a quarantined file makes the run PartiallyCompleted."""
+    batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "bad", "c.wav": "3"})
+    state = run_flow(batch)
+    names = task_runs(state.state_details.flow_run_id)
+
+    assert state.name == "PartiallyCompleted"
+    assert state.message == "2 of 3 files scored or knowingly skipped"
+    assert {"judge a", "judge b", "judge c"} <= set(names)
+    assert sum(name.startswith("hear ") for name in names) == 2
+    assert sum(name.startswith("load ") for name in names) == 2
+    assert batch.tally.statuses == {"scored": 2, "quarantined": 1}
+
+
+def test_only_transient_faults_are_tried_again(
+    prefect_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two stumbles of the machine are retried by Prefect; a refused recording is asked for once."""
+    from flows import batch as flow_module
+
+    monkeypatch.setattr(flow_module.hear_window, "retry_delay_seconds", [0, 0])
+    stumble = OSError(errno.EIO, "stumble")
+    engine = FakeEngine({"a": [stumble, stumble], "b": [RecordingError("nothing said", reason="no_speech")]})
+    batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "2"}, engine)
+    state = run_flow(batch)
+    (hear,) = [run for name, run in task_runs(state.state_details.flow_run_id).items() if "hear" in name]
+
+    assert state.name == "Completed"
+    assert batch.tally.statuses == {"scored": 1, "skipped": 1}
+    assert hear.run_count == 3
+
+
+def test_a_window_that_never_works_becomes_failed_rows(
+    prefect_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other windows are scored all the same."""
+    from flows import batch as flow_module
+
+    monkeypatch.setattr(flow_module.hear_window, "retry_delay_seconds", [0, 0])
+    engine = FakeEngine({"a": [OSError(errno.EIO, "stumble")] * 3})
+    batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "2", "c.wav": "3"}, engine)
+
+    assert run_flow(batch).name == "PartiallyCompleted"
+    assert batch.tally.statuses == {"failed": 2, "scored": 1}
+
+
+def test_nothing_usable_is_a_failed_run(prefect_home: Path, tmp_path: Path) -> None:
+    """A folder of broken files does not look like success."""
+    assert run_flow(make_batch(tmp_path, {"a.wav": "bad"})).type.value == "FAILED"
+
+
+def test_what_a_person_must_mend_leaves_the_flow_as_our_error(prefect_home: Path, tmp_path: Path) -> None:
+    """The message and hint reach the command line, not a Prefect traceback."""
+    from flows.batch import run_handed_over
+
+    fault = ModelError("weights are gone", hint="callqa models pull base")
+    batch = make_batch(tmp_path, {"a.wav": "1"}, FakeEngine({"a": [fault]}))
+    with pytest.raises(ModelError, match="weights are gone"):
+        run_handed_over(batch, ["somewhere"])
+
+
+def test_no_word_of_a_call_reaches_prefect(prefect_home: Path, tmp_path: Path) -> None:
+    """Neither results nor parameters nor logs hold what was said."""
+    run_flow(make_batch(tmp_path, {"a.wav": "1", "b.wav": "2"}))
+
+    for file in prefect_home.rglob("*"):
+        if file.is_file():
+            assert b"how may I help" not in file.read_bytes(), file
+
+
+def test_the_home_is_private(prefect_home: Path) -> None:
+    """Other users of the machine cannot read what was run."""
+    import stat
+
+    assert stat.S_IMODE((prefect_home / "prefect.db").stat().st_mode) & 0o077 == 0
