@@ -371,3 +371,50 @@ class CallRecord:
     conversation: Conversation | None = None
     scorecards: tuple[Scorecard, ...] = ()
     stages: tuple[StageRun, ...] = ()
+
+
+ReviewState = Literal["submitted", "acknowledged", "disputed", "upheld", "overturned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person said about one answer, or about a whole scorecard. Never replaces the machine's.
+
+    Attributes:
+        review_id: Digest of the rest; saving the same review again changes nothing.
+        rubric_hash: The exact rubric text the person answered.
+        criterion_id: None for a review of the whole scorecard (acknowledged, disputed, a comment).
+        machine_answer: What the machine had answered then.
+        human_answer: None when the person gave no answer of their own.
+        reviewed_at: Aware datetime.
+        state: ``submitted`` for answers; agents acknowledge or dispute, supervisors uphold or overturn.
+        source: File it came in.
+    """
+
+    review_id: str
+    call_id: str
+    rubric_hash: str
+    criterion_id: str | None
+    machine_answer: str | None
+    human_answer: str | None
+    reviewer: str
+    reviewed_at: dt.datetime
+    reason: str = ""
+    state: ReviewState = "submitted"
+    source: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SampledCall:
+    """One call chosen for review, and how: only draws with a known probability say anything about rates."""
+
+    sample_id: str
+    call_id: str
+    method: Literal["random", "risk"]
+    stratum: str
+    seed: int | None
+    probability: float | None
+    reason: str
+    created_at: dt.datetime
+    extra: Mapping[str, str] = field(default_factory=dict)

@@ -7,11 +7,13 @@ import random
 
 from pipeline.conversation import (
     CallMetadata,
+    CallRecord,
     Conversation,
     CriterionAnswer,
     Engine,
     Evidence,
     Finding,
+    LedgerEntry,
     RoleSentiment,
     RubricRef,
     Scorecard,
@@ -197,3 +199,15 @@ def example_metadata(call_id: str, index: int = 0) -> CallMetadata:
         agent_channel=0,
         started_at=dt.datetime(2026, 10, 5, 4, 0, tzinfo=dt.UTC) + dt.timedelta(hours=11 * index),
     )
+
+
+def example_records(count: int) -> list[CallRecord]:
+    """Records to load into a store; the fourth carries a formula, markup and a script in its words."""
+    made = []
+    for index in range(count):
+        call_id = f"call-{index:03d}"
+        conversation = example_conversation(call_id, index, note=HOSTILE if index == 3 else "")
+        card = example_scorecard(call_id, conversation, index)
+        ledger = LedgerEntry(f"{call_id}.wav", f"{index:064x}", call_id, "scored")
+        made.append(CallRecord(ledger, example_metadata(call_id, index), conversation, (card,)))
+    return made

@@ -12,29 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import contract, export
-from pipeline.conversation import CallRecord, Conversation, LedgerEntry, Scorecard
+from pipeline.conversation import Conversation, Scorecard
 from pipeline.errors import UsageError
 from pipeline.export.names import FileNames, inert
 from pipeline.export.packet.build import data_block
 from pipeline.store import CallFilter, Store
-from tests.example_calls import HOSTILE, example_conversation, example_metadata, example_scorecard
-
-
-def records(count: int) -> list[CallRecord]:
-    """Stored calls; the third carries a formula, markup and a script in its words."""
-    made = []
-    for index in range(count):
-        call_id = f"call-{index:03d}"
-        conversation = example_conversation(call_id, index, note=HOSTILE if index == 3 else "")
-        made.append(
-            CallRecord(
-                LedgerEntry(f"{call_id}.wav", "ab" * 32, call_id, "scored"),
-                example_metadata(call_id, index),
-                conversation,
-                (example_scorecard(call_id, conversation, index),),
-            )
-        )
-    return made
+from tests.example_calls import example_records
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +25,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of thirty calls of three agents and two clients."""
     path = tmp_path_factory.mktemp("store") / "qa.duckdb"
     with Store(path) as store:
-        store.load(records(30))
+        store.load(example_records(30))
     return path
 
 
@@ -89,7 +72,7 @@ def test_jsonl_lines_are_the_public_contract(db: Path, tmp_path: Path) -> None:
     with Store(db, read_only=True) as store:
         (path,) = export.write(store, tmp_path / "calls.jsonl", "jsonl", CallFilter(call_ids=("call-003",)))
     document = json.loads(path.read_text("utf-8"))
-    stored = records(4)[3]
+    stored = example_records(4)[3]
     assert contract.from_dict(Conversation, document["conversation"], source="line") == stored.conversation
     assert contract.from_dict(Scorecard, document["scorecards"][0], source="line") == stored.scorecards[0]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.conversation import CallRecord, Evidence, LedgerEntry, Scorecard
+from pipeline.conversation import CallRecord, Evidence, LedgerEntry, Review, SampledCall, Scorecard
 from pipeline.errors import StoreError
 
 Columns = dict[str, list[Any]]
@@ -224,8 +224,27 @@ def rubrics(kept: Sequence[Any]) -> Columns:
         "rubric_id": [r.id for r in kept],
         "version": [r.version for r in kept],
         "title": [getattr(r, "title", None) or r.id for r in kept],
-        "source": [getattr(r, "source", None) for r in kept],
+        "source": [getattr(r, "text", None) or getattr(r, "source", None) for r in kept],
     }
+
+
+def reviews(given: Sequence[Review]) -> Columns:
+    """The reviews table."""
+    same = (
+        "review_id", "call_id", "rubric_hash", "criterion_id", "machine_answer", "human_answer", "reviewer",
+        "reviewed_at", "reason", "state", "source",
+    )  # fmt: skip
+    rows: Columns = {name: [getattr(r, name) for r in given] for name in same}
+    rows["extra"] = [list(r.extra.items()) for r in given]
+    return rows
+
+
+def samples(drawn: Sequence[SampledCall]) -> Columns:
+    """The samples table."""
+    same = ("sample_id", "call_id", "method", "stratum", "seed", "probability", "reason", "created_at")
+    rows: Columns = {name: [getattr(s, name) for s in drawn] for name in same}
+    rows["extra"] = [list(s.extra.items()) for s in drawn]
+    return rows
 
 
 CALL_TABLES: dict[str, Callable[[Sequence[CallRecord]], Columns]] = {

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from pipeline.conversation import CallMetadata, CallRecord, Scorecard
+from pipeline.conversation import CallMetadata, CallRecord, Review, SampledCall, Scorecard
 from pipeline.store import columns
 from pipeline.store.connection import Connection
 from pipeline.store.erase import path_hash
@@ -106,6 +106,23 @@ def _save_rubrics(connection: Connection, rubrics: Iterable[RubricText], now: dt
     new = list({r.hash: r for r in rubrics if r.hash not in kept}.values())
     if new:
         _append(connection, "rubrics", columns.rubrics(new), now)
+
+
+def save_reviews(connection: Connection, reviews: Sequence[Review], now: dt.datetime) -> int:
+    """Append reviews that are not there yet; returns how many were new."""
+    kept = {r for (r,) in connection.execute("SELECT review_id FROM reviews").fetchall()}
+    new = list({r.review_id: r for r in reviews if r.review_id not in kept}.values())
+    _append(connection, "reviews", columns.reviews(new), now)
+    return len(new)
+
+
+def save_sample(connection: Connection, sample: Sequence[SampledCall], now: dt.datetime) -> None:
+    """Record a draw of calls; drawing the same again replaces it."""
+    connection.execute(
+        "DELETE FROM samples WHERE sample_id IN (SELECT unnest(?::VARCHAR[]))",
+        [list({s.sample_id for s in sample})],
+    )
+    _append(connection, "samples", columns.samples(sample), now)
 
 
 def _save_ledger(connection: Connection, records: Sequence[CallRecord], now: dt.datetime) -> None:

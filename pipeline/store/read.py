@@ -18,6 +18,7 @@ from pipeline.conversation import (
     Evidence,
     Finding,
     LedgerEntry,
+    Review,
     RoleSentiment,
     RubricRef,
     Scorecard,
@@ -228,6 +229,18 @@ def _answer(row: Row, quotes: Mapping[tuple[str, str], list[Evidence]]) -> Crite
         searched=Searched(**row["searched"]) if row["searched"] else None,
         nearest=nearest[0] if nearest else None,
     )
+
+
+def reviews(connection: Connection, calls: CallFilter) -> list[Review]:
+    """Reviews of matching calls, oldest first."""
+    where, values = calls.where()
+    found = rows(
+        connection,
+        "SELECT * EXCLUDE (loaded_at, sample_id) FROM reviews "  # noqa: S608
+        f"WHERE call_id IN (SELECT call_id FROM calls WHERE {where}) ORDER BY reviewed_at, review_id",
+        values,
+    )
+    return [Review(**{**row, "extra": dict(row["extra"] or {})}) for row in found]
 
 
 def ledger(connection: Connection, paths: Sequence[str]) -> dict[str, LedgerEntry]:

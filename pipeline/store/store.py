@@ -16,7 +16,15 @@ from typing import Any
 
 import duckdb
 
-from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Scorecard
+from pipeline.conversation import (
+    CallMetadata,
+    CallRecord,
+    Conversation,
+    LedgerEntry,
+    Review,
+    SampledCall,
+    Scorecard,
+)
 from pipeline.errors import StoreError
 from pipeline.store import load as loading
 from pipeline.store import migrations, read
@@ -159,6 +167,28 @@ class Store:
         """
         with self.transaction() as connection:
             loading.save_scorecards(connection, scorecards, rubrics, dt.datetime.now(dt.UTC))
+
+    def save_reviews(self, reviews: Sequence[Review]) -> int:
+        """Append what people answered; those already there are left alone. Returns how many were new.
+
+        Raises:
+            StoreError: The database refuses; nothing is kept.
+        """
+        with self.transaction() as connection:
+            return loading.save_reviews(connection, reviews, dt.datetime.now(dt.UTC))
+
+    def save_sample(self, sample: Sequence[SampledCall]) -> None:
+        """Record which calls were drawn for review, and how.
+
+        Raises:
+            StoreError: The database refuses; nothing is kept.
+        """
+        with self.transaction() as connection:
+            loading.save_sample(connection, sample, dt.datetime.now(dt.UTC))
+
+    def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
+        """Everything people said about these calls, oldest first."""
+        return read.reviews(self.connection, calls)
 
     def ledger(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
         """The ledger rows of these paths, by path; what a re-run may skip."""

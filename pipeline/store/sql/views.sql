@@ -65,7 +65,9 @@ COMMENT ON VIEW v_flips IS 'Calls whose outcome differs between an older rubric 
 CREATE OR REPLACE VIEW v_agreement AS
 WITH pairs AS (
     SELECT rubric_hash, criterion_id, machine_answer, human_answer FROM reviews
-    WHERE criterion_id IS NOT NULL AND machine_answer IS NOT NULL AND human_answer IS NOT NULL
+    WHERE criterion_id IS NOT NULL AND machine_answer IN ('yes', 'no', 'na') AND human_answer IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY call_id, rubric_hash, criterion_id, reviewer
+                               ORDER BY reviewed_at DESC, review_id) = 1  -- each reviewer's last word
 ), margins AS (
     SELECT rubric_hash, criterion_id, answer,
            count(*) FILTER (who = 'machine') AS by_machine, count(*) FILTER (who = 'human') AS by_human
