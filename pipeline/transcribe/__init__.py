@@ -12,9 +12,10 @@ from typing import Protocol
 from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
 from pipeline.settings import TranscribeSettings
+from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
 
-__all__ = ["Engine", "Job", "load_engine"]
+__all__ = ["Engine", "Job", "fingerprint", "load_engine"]
 
 
 class Engine(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,12 +15,12 @@ from pipeline import models
 from pipeline.conversation import SAMPLE_RATE_HZ, Engine, Transcript
 from pipeline.errors import RecordingError
 from pipeline.settings import TranscribeSettings
+from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
 from pipeline.transcribe.turns import HeardWord, build_turns
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
 
-REVISION = "1"  # raise when the same audio could give other words
 LONGEST_S = 28.0
 
 
@@ -36,8 +35,7 @@ class WhisperEngine:
         self.vad = VoiceActivity()
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        options = f"{REVISION}|{self.weights.sha256}|{self.device}|{settings.language}"
-        self.fingerprint = hashlib.sha256(options.encode()).hexdigest()[:16]
+        self.fingerprint = fingerprint(settings)
         self.identity = Engine("callqa", settings.model, self.fingerprint)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
