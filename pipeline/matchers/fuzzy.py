@@ -1,0 +1,149 @@
+"""Words as said, or as a recogniser may have misheard them: exact, inflected, fuzzy and phonetic.
+
+Needs no model. ``fuzzy`` compares stretches of about the phrase's length, letter by letter and
+sound by sound, so "harper belly national bank" is still "Harper Valley National Bank".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jellyfish import metaphone
+from rapidfuzz import fuzz, process
+
+from pipeline.matchers.text import Words, words
+from pipeline.rubric.queries import Found, Query
+
+CERTAIN, NOTHING = 100.0, 64.0
+"""Similarity (rapidfuzz ratio, 0..100) that gives strength 1 and 0; the middle, 82, gives 0.5."""
+FAINT, FAINT_WORTH = 45.0, 0.2
+"""Below this nothing is worth showing as nearest; faint candidates stay far below any threshold."""
+SOUND_WORTH = 0.97
+"""Sounding alike counts a little less than being spelt alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The stretch of a text nearest to a phrase; character offsets, similarity 0..100."""
+
+    similarity: float
+    start: int
+    end: int
+
+
+def strength(similarity: float) -> float:
+    """Similarity as strength 0..1."""
+    return min(1.0, max(0.0, (similarity - NOTHING) / (CERTAIN - NOTHING)))
+
+
+def find_exact(query: Query, texts: Sequence[str]) -> list[Found]:
+    """Every place where the words of a phrase stand in order."""
+    found = []
+    for phrase in query.phrases:
+        wanted = words(phrase).words
+        if not wanted:
+            continue
+        for at, text in enumerate(texts):
+            have = words(text)
+            for i in _places(wanted, have.words):
+                end = have.ends[i + len(wanted) - 1]
+                found.append(Found(at, have.starts[i], end, 1.0, f"exact: {phrase}"))
+    return _disjoint(found)
+
+
+def find_fuzzy(query: Query, texts: Sequence[str]) -> list[Found]:
+    """The best place in each text, and what came nearest where none counts."""
+    found = []
+    for at, text in enumerate(texts):
+        best = best_of(query.phrases, text)
+        if best is not None:
+            near, phrase = best
+            found.append(Found(at, near.start, near.end, strength(near.similarity), f"fuzzy: {phrase}"))
+    return found or faintest(query.phrases, texts)
+
+
+def faintest(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
+    """What came nearest where nothing came near: for people who ask why it was not heard."""
+    best: Found | None = None
+    joined = [words(text).joined for text in texts]
+    for phrase in phrases:
+        near = process.extractOne(words(phrase).joined, joined, scorer=fuzz.partial_ratio, score_cutoff=FAINT)
+        if near is not None:
+            faint = FAINT_WORTH * near[1] / CERTAIN
+            if best is None or faint > best.strength:
+                best = Found(near[2], 0, len(texts[near[2]]), faint, f"nearest to: {phrase}")
+    return [best] if best is not None else []
+
+
+def best_of(phrases: Sequence[str], text: str) -> tuple[Near, str] | None:
+    """The phrase nearest to anything in a text, or None when nothing is near at all."""
+    best: tuple[Near, str] | None = None
+    for phrase in phrases:
+        near = nearest(phrase, text)
+        if near is not None and (best is None or near.similarity > best[0].similarity):
+            best = near, phrase
+    return best
+
+
+@lru_cache(maxsize=262_144)
+def nearest(phrase: str, text: str) -> Near | None:
+    """The stretch of a text most like a phrase; None below ``NOTHING``."""
+    wanted, have = words(phrase), words(text)
+    if not wanted.words or not have.words:
+        return None
+    target, whole = wanted.joined, have.joined
+    sound = sounds(wanted)
+    if max(
+        fuzz.partial_ratio(target, whole, score_cutoff=NOTHING - 8),
+        fuzz.partial_ratio(sound, sounds(have), score_cutoff=NOTHING - 8) if sound else 0.0,
+    ) == 0.0:  # fmt: skip
+        return None
+    return _slide(target, sound, len(wanted.words), have)
+
+
+def _slide(target: str, sound: str, size: int, have: Words) -> Near | None:
+    """Compare every stretch of about ``size`` words; ±2 words, as recognisers split and join."""
+    best: Near | None = None
+    floor = NOTHING
+    count = len(have.words)
+    for length in range(max(1, size - 2), min(count, size + 2) + 1):
+        for i in range(count - length + 1):
+            piece = have.words[i : i + length]
+            score = fuzz.ratio(target, " ".join(piece), score_cutoff=floor)
+            if sound:
+                score = max(score, SOUND_WORTH * fuzz.ratio(sound, sound_of(piece), score_cutoff=floor))
+            if score > floor:
+                floor = score
+                best = Near(score, have.starts[i], have.ends[i + length - 1])
+    return best
+
+
+def sounds(text: Words) -> str:
+    """How words sound (Metaphone of each), or "" where the script is not Latin."""
+    return sound_of(text.words)
+
+
+def sound_of(pieces: Sequence[str]) -> str:
+    """How some words sound, run together: recognisers put word boundaries where they like."""
+    return "".join(map(_sound, pieces))
+
+
+@lru_cache(maxsize=65_536)
+def _sound(word: str) -> str:
+    return metaphone(word).replace(" ", "") if word.isascii() else ""
+
+
+def _places(wanted: Sequence[str], have: Sequence[str]) -> list[int]:
+    n = len(wanted)
+    return [i for i in range(len(have) - n + 1) if have[i] == wanted[0] and have[i : i + n] == wanted]
+
+
+def _disjoint(found: list[Found]) -> list[Found]:
+    """One match a place, the longest where they overlap."""
+    kept: list[Found] = []
+    for item in sorted(found, key=lambda f: (f.at, f.start, -f.end)):
+        if not kept or kept[-1].at != item.at or item.start >= kept[-1].end:
+            kept.append(item)
+    return kept

@@ -1,0 +1,57 @@
+"""Text as matchers compare it: words in lower case with the place each came from."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+WORD = re.compile(r"[^\W_]+(?:['’`-][^\W_]+)*", re.UNICODE)
+FILLERS = frozenset(["uh", "um", "uhm", "er", "erm", "ah", "hmm", "mm", "mhm", "eh"])
+SPOKEN = {
+    "cannot": "can not", "can't": "can not", "won't": "will not", "shan't": "shall not", "gonna": "going to",
+    "wanna": "want to", "gotta": "got to", "i'm": "i am", "let's": "let us", "ain't": "is not",
+}  # fmt: skip
+ENDINGS = {"n't": "not", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Normalised words of a text; ``starts`` and ``ends`` are their character offsets in it."""
+
+    words: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    @property
+    def joined(self) -> str:
+        """The words with single spaces between."""
+        return " ".join(self.words)
+
+
+@lru_cache(maxsize=65_536)
+def words(text: str) -> Words:
+    """Lower case, compatibility forms unified, punctuation and fillers gone, contractions written out."""
+    kept: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for found in WORD.finditer(text):
+        for word in spelled(found.group()).split():
+            if word not in FILLERS:
+                kept.append(word)
+                starts.append(found.start())
+                ends.append(found.end())
+    return Words(tuple(kept), tuple(starts), tuple(ends))
+
+
+@lru_cache(maxsize=65_536)
+def spelled(word: str) -> str:
+    """One word normalised; a contraction becomes two."""
+    word = unicodedata.normalize("NFKC", word).casefold().replace("’", "'").replace("`", "'")
+    if word in SPOKEN:
+        return SPOKEN[word]
+    for ending, full in ENDINGS.items():
+        if word.endswith(ending) and len(word) > len(ending):
+            return f"{word.removesuffix(ending)} {full}"
+    return word.removesuffix("'s").replace("'", "").replace("-", " ") if "'" in word or "-" in word else word

@@ -1,0 +1,73 @@
+"""The tests written inside a rubric: short dialogues with the answers expected of them.
+
+``run_cases`` scores each with the scorer handed in and returns what differs. Used by
+``callqa rubric test`` and the project's own tests of the shipped rubrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pipeline.conversation import CallMetadata, Conversation, Scorecard, Transcript, Turn
+from pipeline.rubric.model import Case, Rubric
+
+SECONDS_A_WORD = 0.4  # 150 words a minute
+PAUSE_S = 0.5
+SCORE_TOLERANCE = 0.5
+Score = Callable[[Conversation, Rubric, CallMetadata], Scorecard]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One test of a rubric; ``faults`` is empty when it passed."""
+
+    name: str
+    faults: tuple[str, ...]
+    scorecard: Scorecard
+
+
+def run_cases(rubric: Rubric, score: Score) -> Iterator[CaseResult]:
+    """Score every test dialogue of a rubric and compare."""
+    for case in rubric.tests:
+        conversation, metadata = staged(case)
+        card = score(conversation, rubric, metadata)
+        yield CaseResult(case.name, tuple(_differences(case, card)), card)
+
+
+def staged(case: Case) -> tuple[Conversation, CallMetadata]:
+    """A test dialogue as a conversation with times, and its metadata."""
+    turns, clock = [], 0.0
+    for at, line in enumerate(case.turns):
+        ((role, text),) = line.items()
+        length = SECONDS_A_WORD * max(1, len(text.split()))
+        turns.append(Turn(at, role, text, round(clock, 2), round(clock + length, 2), channel=None))
+        clock += length + PAUSE_S
+    stated: dict[str, Any] = dict(case.metadata)
+    duration = float(stated.pop("duration_s", clock))
+    known = {f.name for f in fields(CallMetadata)}
+    own = {k: v for k, v in stated.items() if k in known}
+    extra = {k.removeprefix("extra."): str(v) for k, v in stated.items() if k not in known}
+    metadata = CallMetadata(**{"call_id": case.name, **own}, extra=extra)
+    transcript = Transcript(
+        case.name, tuple(turns), metadata.language or "en", duration, channels=2, medium=metadata.medium
+    )
+    return Conversation(transcript, metrics=dict(case.metrics)), metadata
+
+
+def _differences(case: Case, card: Scorecard) -> Iterator[str]:
+    answers = {a.id: a for s in card.sections for a in s.criteria}
+    for name, wanted in case.expect.items():
+        given = answers[name]
+        if given.answer != wanted:
+            why = f" ({given.reason})" if given.reason else ""
+            heard = f"; heard “{given.evidence[0].quote}”" if given.evidence else ""
+            near = f"; nearest “{given.nearest.quote}”" if given.nearest else ""
+            yield f"{name}: expected {wanted}, got {given.answer}{why}{heard}{near}"
+    if case.outcome is not None and card.outcome != case.outcome:
+        yield f"outcome: expected {case.outcome}, got {card.outcome}"
+    if case.score is not None and (
+        card.final_score is None or abs(card.final_score - case.score) > SCORE_TOLERANCE
+    ):
+        yield f"score: expected {case.score:g}, got {card.final_score}"

@@ -1,0 +1,308 @@
+"""What a criterion can ask of a call: one pydantic model for each kind of check.
+
+Part of the rubric's language (``model``); ``score`` evaluates them. Extra keys are refused
+everywhere, so that a misspelt key is an error and never a check that silently does nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SearchedRole = Literal["agent", "customer", "system", "any"]
+Phrase = Annotated[str, Field(min_length=1, max_length=500)]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Base of every part of a rubric: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Anchor(Strict):
+    """A moment of the call: where another criterion was met, or where a finding was heard."""
+
+    criterion: str | None = Field(None, description="id of another criterion: the place of its evidence")
+    finding: str | None = Field(None, description="kind of a finding, or kind/label, e.g. risk/churn")
+
+    @model_validator(mode="after")
+    def _one(self) -> Anchor:
+        if (self.criterion is None) == (self.finding is None):
+            raise ValueError("give either criterion or finding")
+        return self
+
+
+class Window(Strict):
+    """The part of the call that is searched; every limit given must hold."""
+
+    first_s: Seconds | None = Field(None, description="seconds from the first agent speech")
+    last_s: Seconds | None = Field(None, description="seconds back from the end of the last speech")
+    from_pct: Annotated[float, Field(ge=0, le=100)] | None = Field(None, description="percent of the call")
+    to_pct: Annotated[float, Field(ge=0, le=100)] | None = Field(None, description="percent of the call")
+    first_turns: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="turns from the first of the agent"
+    )
+    last_turns: Annotated[int, Field(ge=1)] | None = Field(None, description="turns back from the last")
+    after: Anchor | None = None
+    before: Anchor | None = None
+    within_s: Seconds | None = Field(None, description="how far from `after` or `before`, in seconds")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Window:
+        if self.within_s is not None and self.after is None and self.before is None:
+            raise ValueError("within_s needs after or before")
+        if self.from_pct is not None and self.to_pct is not None and self.from_pct >= self.to_pct:
+            raise ValueError("from_pct must be below to_pct")
+        return self
+
+
+class Heard(Strict):
+    """What every check of words shares: who, where, how often, and whether it must be absent."""
+
+    role: SearchedRole = Field("agent", description="whose words are searched")
+    window: Window | None = Field(None, description="where; the whole call when left out")
+    negate: bool = Field(False, description="true: met when it is NOT heard")
+    at_least: Annotated[int, Field(ge=1)] = Field(1, description="how many times it must be heard")
+    at_most: Annotated[int, Field(ge=0)] | None = Field(None, description="more often than this is a miss")
+    min_confidence: Fraction | None = Field(
+        None, description="word confidence below which nothing is decided; default from the settings"
+    )
+
+    @model_validator(mode="after")
+    def _counts(self) -> Heard:
+        if (
+            self.at_most is not None
+            and self.at_most < self.at_least
+            and not (self.at_most == 0 and self.at_least == 1)
+        ):
+            raise ValueError("at_most is below at_least")
+        if self.negate and self.at_most is not None:
+            raise ValueError("negate and at_most say the same thing twice; use one")
+        return self
+
+
+class PhraseCheck(Heard):
+    """Something is said, in these words or in others.
+
+    ``match`` says how freely: ``exact`` words in order; ``lemma`` ignores inflection; ``fuzzy``
+    tolerates recognition errors; ``meaning`` also tolerates other wording, and refuses the same
+    words in another act (denied, asked, reported, wished) where the language models are installed.
+    """
+
+    kind: Literal["phrases"]
+    any: tuple[Phrase, ...] = Field((), max_length=200, description="one of these is enough")
+    all: tuple[Phrase, ...] = Field((), max_length=50, description="each of these is needed")
+    unless: tuple[Phrase, ...] = Field(
+        (), max_length=50, description="counter-examples: speech nearer to one of these does not count"
+    )
+    match: Literal["exact", "lemma", "fuzzy", "meaning"] = "meaning"
+    meaning: str | None = Field(
+        None, max_length=1000, description="the act in a sentence, to help `match: meaning`"
+    )
+    threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="strength from which a match counts; one default for all criteria"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> PhraseCheck:
+        if not self.any and not self.all:
+            raise ValueError("give phrases under any or all")
+        return self
+
+
+class RegexCheck(Heard):
+    """A regular expression is found in one turn. Time-bounded; letter case ignored by default."""
+
+    kind: Literal["regex"]
+    any: tuple[Phrase, ...] = Field(min_length=1, max_length=50)
+    case_sensitive: bool = False
+
+
+class TokenCheck(Heard):
+    """A spaCy token pattern is found, e.g. ``[{LEMMA: refund}, {POS: NOUN, OP: "?"}]``."""
+
+    kind: Literal["tokens"]
+    any: tuple[tuple[dict[str, Any], ...], ...] = Field(min_length=1, max_length=50)
+
+
+class FindingCheck(Heard):
+    """Something the annotator heard: a topic, a promise, an entity, private data, …."""
+
+    kind: Literal["finding"]
+    role: SearchedRole = "any"
+    finding: str = Field(description="kind of finding, e.g. topic, risk, promise, empathy, entity, pii")
+    labels: tuple[str, ...] = Field((), description="which of that kind; all when left out")
+
+
+TextCheck = Annotated[PhraseCheck | RegexCheck | TokenCheck | FindingCheck, Field(discriminator="kind")]
+
+
+class MetricCheck(Strict):
+    """A number of the whole conversation lies within limits, or on a graded curve."""
+
+    kind: Literal["metric"]
+    metric: str = Field(description="name of a conversation metric, e.g. talk_ratio")
+    min: float | None = Field(None, allow_inf_nan=False)
+    max: float | None = Field(None, allow_inf_nan=False)
+    curve: tuple[tuple[float, Fraction], ...] = Field(
+        (), description="points (value, share of the points earned), values ascending, straight lines between"
+    )
+
+    @model_validator(mode="after")
+    def _limits(self) -> MetricCheck:
+        if bool(self.curve) == (self.min is not None or self.max is not None):
+            raise ValueError("give min and/or max, or a curve")
+        if self.curve and (
+            len(self.curve) < 2 or any(a[0] >= b[0] for a, b in zip(self.curve, self.curve[1:], strict=False))
+        ):
+            raise ValueError("a curve needs two points or more, values ascending")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+
+class SentimentCheck(Strict):
+    """How one role feels, in the whole call or a part of it; scores run from -1 to 1."""
+
+    kind: Literal["sentiment"]
+    role: Literal["agent", "customer"] = "customer"
+    part: Literal["whole", "first_quarter", "second_quarter", "third_quarter", "last_quarter"] = "whole"
+    measure: Literal["mean", "lowest", "change"] = Field(
+        "mean", description="change: from the first quarter with speech to the last"
+    )
+    min: Annotated[float, Field(ge=-2, le=2)] | None = None
+    max: Annotated[float, Field(ge=-2, le=2)] | None = None
+
+    @model_validator(mode="after")
+    def _limits(self) -> SentimentCheck:
+        if self.min is None and self.max is None:
+            raise ValueError("give min and/or max")
+        if self.part != "whole" and self.measure == "change":
+            raise ValueError("change is of the whole call")
+        return self
+
+
+class EventCheck(Strict):
+    """Silences, holds or overtalk, counted."""
+
+    kind: Literal["event"]
+    event: Literal["silence", "hold", "overtalk"]
+    longer_than_s: Seconds = Field(0.0, description="only events longer than this count")
+    at_least: Annotated[int, Field(ge=0)] | None = None
+    at_most: Annotated[int, Field(ge=0)] | None = None
+    total_at_most_s: Seconds | None = Field(None, description="sum of their durations")
+
+    @model_validator(mode="after")
+    def _limits(self) -> EventCheck:
+        if self.at_least is None and self.at_most is None and self.total_at_most_s is None:
+            raise ValueError("give at_least, at_most or total_at_most_s")
+        return self
+
+
+class LanguageCheck(Strict):
+    """Every turn of a role whose language is known is in one of these languages."""
+
+    kind: Literal["language"]
+    role: SearchedRole = "agent"
+    allowed: tuple[str, ...] = Field(min_length=1, description="ISO 639-1 codes")
+
+
+class ManualCheck(Strict):
+    """Left to a person; shown as such and not scored until answered."""
+
+    kind: Literal["manual"]
+    required: bool = Field(False, description="true: the call needs review until a person has answered")
+    scale: Annotated[int, Field(ge=2, le=10)] | None = Field(
+        None, description="size of the rating scale the person uses; yes/no when left out"
+    )
+
+
+class PluginCheck(Strict):
+    """A check from another package, found by its entry point in the group ``callqa.checks``."""
+
+    kind: Literal["plugin"]
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class SequenceCheck(Strict):
+    """Things are heard in this order."""
+
+    kind: Literal["sequence"]
+    steps: tuple[TextCheck, ...] = Field(min_length=2, max_length=20)
+    within_s: Seconds | None = Field(None, description="longest time from one step to the next")
+    within_turns: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="most turns from one step to the next"
+    )
+
+
+class ObligationCheck(Strict):
+    """Whenever the trigger is heard, the answer must follow (or must not). Not applicable without trigger."""
+
+    kind: Literal["obligation"]
+    trigger: TextCheck
+    then: TextCheck
+    must: bool = Field(True, description="false: it must NOT follow")
+    within_s: Seconds | None = None
+    within_turns: Annotated[int, Field(ge=1)] | None = None
+
+
+class AllCheck(Strict):
+    """Every one of several checks holds."""
+
+    kind: Literal["all_of"]
+    checks: tuple[Check, ...] = Field(min_length=1, max_length=50)
+
+
+class AnyCheck(Strict):
+    """At least one of several checks holds."""
+
+    kind: Literal["any_of"]
+    checks: tuple[Check, ...] = Field(min_length=1, max_length=50)
+
+
+class NotCheck(Strict):
+    """The check inside does not hold."""
+
+    kind: Literal["not"]
+    check: Check
+
+
+Check = Annotated[
+    PhraseCheck
+    | RegexCheck
+    | TokenCheck
+    | FindingCheck
+    | MetricCheck
+    | SentimentCheck
+    | EventCheck
+    | LanguageCheck
+    | ManualCheck
+    | PluginCheck
+    | SequenceCheck
+    | ObligationCheck
+    | AllCheck
+    | AnyCheck
+    | NotCheck,
+    Field(discriminator="kind"),
+]
+
+for _model in (AllCheck, AnyCheck, NotCheck):
+    _model.model_rebuild()
+
+
+def parts(check: Any) -> list[Any]:
+    """A check and every check inside it, outermost first."""
+    inside: list[Any] = []
+    if isinstance(check, AllCheck | AnyCheck):
+        inside = list(check.checks)
+    elif isinstance(check, NotCheck):
+        inside = [check.check]
+    elif isinstance(check, SequenceCheck):
+        inside = list(check.steps)
+    elif isinstance(check, ObligationCheck):
+        inside = [check.trigger, check.then]
+    return [check, *(part for item in inside for part in parts(item))]

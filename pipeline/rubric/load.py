@@ -1,0 +1,270 @@
+"""YAML text to a checked ``Rubric``: every error at once, each with its line and what was expected.
+
+The reader is safe against hostile files: plain data only, bounded in size, depth and aliases, and
+with YAML 1.2's idea of booleans, so that ``yes``, ``no`` and ``on`` stay words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import RubricError
+from pipeline.rubric import checks, model
+from pipeline.rubric.model import Rubric
+from pipeline.rubric.references import reference_faults
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 100_000
+MAX_DEPTH = 40
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a rubric, where it is, and how to mend it."""
+
+    line: int
+    message: str
+    hint: str = ""
+
+    def text(self, source: str) -> str:
+        """As people read it: ``file:line: message (hint)``."""
+        return f"{source}:{self.line}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2 scalars: only true/false are booleans; dates and 12:30 are text."""
+
+    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012 (PyYAML's own way of declaring them)
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("merge", r"^(?:<<)$", "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+
+
+def shipped() -> list[str]:
+    """Names of the rubrics that come with callqa."""
+    folder = resources.files("pipeline") / "rubrics"
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def read_source(path_or_name: str) -> tuple[str, str]:
+    """The YAML text of a file or a shipped rubric, and the place to name in messages.
+
+    Raises:
+        RubricError: No such file or shipped rubric, too large, or not UTF-8.
+    """
+    path = Path(path_or_name)
+    bundled = resources.files("pipeline") / "rubrics"
+    name = path_or_name.removesuffix(".yaml")
+    if path.is_file():
+        if path.stat().st_size > MAX_BYTES:
+            raise RubricError(f"{path}: larger than {MAX_BYTES:,} bytes, which no rubric is")
+        raw, source = path.read_bytes(), str(path)
+    elif re.fullmatch(r"(examples/)?[a-z0-9_]+", name) and (bundled / f"{name}.yaml").is_file():
+        raw, source = (bundled / f"{name}.yaml").read_bytes(), f"shipped:{name}"
+    else:
+        raise RubricError(
+            f"no rubric {path_or_name!r}: neither a file nor a shipped rubric",
+            hint=f"shipped rubrics: {', '.join(shipped())}",
+        )
+    try:
+        return raw.decode("utf-8-sig"), source
+    except UnicodeDecodeError as error:
+        raise RubricError(f"{source}: not UTF-8 text: {error}", hint="save the file as UTF-8") from error
+
+
+def load(path_or_name: str) -> Rubric:
+    """Read and check a rubric.
+
+    Args:
+        path_or_name: A YAML file, or the name of a shipped rubric (``support``).
+
+    Raises:
+        RubricError: With every fault, each with file and line, what was expected and a hint.
+    """
+    text, source = read_source(path_or_name)
+    return parse(text, source)
+
+
+def parse(text: str, source: str = "rubric") -> Rubric:
+    """Check the YAML text of a rubric; see ``load``."""
+    data, lines = _read(text, source)
+    if not isinstance(data, dict):
+        raise RubricError(
+            f"{source}:1: expected a mapping with rubric, mode and sections",
+            hint="callqa rubric new writes a template",
+        )
+    try:
+        rubric = Rubric.model_validate(data)
+    except ValidationError as error:
+        faults = [
+            _fault(item, data, lines) for item in error.errors(include_url=False) if not _echo(item, data)
+        ]
+        raise _refusal(faults, source) from error
+    found = [Fault(_line(path, lines), message, hint) for path, message, hint in reference_faults(rubric)]
+    if found:
+        raise _refusal(found, source)
+    return rubric.with_origin(text, source)
+
+
+def _refusal(faults: list[Fault], source: str) -> RubricError:
+    unique = sorted(set(faults), key=lambda f: (f.line, f.message))
+    listed = "\n".join(f.text(source) for f in unique)
+    count = "1 error" if len(unique) == 1 else f"{len(unique)} errors"
+    return RubricError(f"{source}: {count}\n{listed}", hint="docs/rubrics.md describes every key")
+
+
+def _read(text: str, source: str) -> tuple[Any, dict[Path_, int]]:
+    """Plain data of the YAML and the line each part begins on."""
+    loader = _Loader(text[: MAX_BYTES + 1])
+    try:
+        if len(text) > MAX_BYTES:
+            raise RubricError(f"{source}: larger than {MAX_BYTES:,} characters, which no rubric is")
+        node = loader.get_single_node()
+        lines: dict[Path_, int] = {}
+        if node is not None:
+            for count, (path, line) in enumerate(_walk(node, ())):
+                if count > MAX_NODES:
+                    raise RubricError(f"{source}: aliases expand to more than {MAX_NODES:,} values")
+                lines[path] = line
+        return (loader.construct_document(node) if node is not None else None), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise RubricError(
+            f"{source}:{line}: not valid YAML: {error.problem or error.context}",
+            hint="check indentation, colons and quotes on that line",
+        ) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise RubricError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
+    finally:
+        loader.dispose()
+
+
+def _walk(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, int]]:
+    """Every node with its place, aliases expanded; refuses repeated keys and bottomless nesting."""
+    if len(path) > MAX_DEPTH:
+        raise yaml.MarkedYAMLError(
+            problem="nested too deeply, or an alias that contains itself", problem_mark=node.start_mark
+        )
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        for at, item in enumerate(node.value):
+            yield from _walk(item, (*path, at))
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {name!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(name)
+            for where, line in _walk(value, (*path, name)):
+                yield where, key.start_mark.line + 1 if where == (*path, name) else line
+
+
+def _line(path: Path_, lines: dict[Path_, int]) -> int:
+    """Line of the innermost part of ``path`` that is in the file."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def _place(loc: tuple[str | int, ...], data: Any) -> tuple[Path_, list[str]]:
+    """The part of a pydantic location that is in the file; names of union members are not."""
+    path: list[str | int] = []
+    here = data
+    for step in loc:
+        listed = isinstance(here, list) and isinstance(step, int) and step < len(here)
+        if listed or (isinstance(here, dict) and step in here):
+            path.append(step)
+            here = here[step]
+    return tuple(path), [str(step) for step in path]
+
+
+def _echo(item: Any, data: Any) -> bool:
+    """A list that is "too short" only because what it holds was refused."""
+    here = data
+    for step in _place(item["loc"], data)[0]:
+        here = here[step]
+    return item["type"] == "too_short" and isinstance(here, list) and bool(here)
+
+
+def _fault(item: Any, data: Any, lines: dict[Path_, int]) -> Fault:
+    """One pydantic error as a sentence with a line."""
+    path, steps = _place(item["loc"], data)
+    where = ".".join(steps) or "rubric"
+    line = _line(path, lines)
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        known = _known_keys(path[:-1], data)
+        near = difflib.get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return Fault(line, f"{where}: unknown key {path[-1]!r}", hint)
+    if kind == "missing":
+        return Fault(line, f"{where}: the key {item['loc'][-1]!r} is missing")
+    if kind == "union_tag_not_found":
+        return Fault(line, f"{where}: the key 'kind' is missing", f"one of {_kinds(item)}")
+    if kind == "union_tag_invalid":
+        tag = item["ctx"]["tag"]
+        near = difflib.get_close_matches(tag, re.findall(r"'([^']+)'", item["ctx"]["expected_tags"]), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"one of {_kinds(item)}"
+        return Fault(line, f"{where}: unknown kind of check {tag!r}", hint)
+    message = item["msg"].removeprefix("Value error, ")
+    given = item["input"]
+    shown = f", got {given!r}" if isinstance(given, str | int | float | bool) and len(str(given)) < 60 else ""
+    return Fault(line, f"{where}: {message[0].lower()}{message[1:]}{shown}")
+
+
+def _kinds(item: Any) -> str:
+    return str(item.get("ctx", {}).get("expected_tags") or "phrases, regex, metric, … (docs/rubrics.md)")
+
+
+CONTAINERS: dict[str, type[BaseModel]] = {
+    "sections": model.Section,
+    "criteria": model.Criterion,
+    "levels": model.Level,
+    "tests": model.Case,
+    "applies_to": model.AppliesTo,
+    "auto_fail": model.AutoFail,
+    "when": model.Condition,
+    "unless": model.Condition,
+    "window": checks.Window,
+    "after": checks.Anchor,
+    "before": checks.Anchor,
+    "finding": model.HeardFinding,
+}
+KINDS: dict[str, type[BaseModel]] = {
+    kind.model_fields["kind"].annotation.__args__[0]: kind  # type: ignore[union-attr]
+    for kind in vars(checks).values()
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and "kind" in kind.model_fields
+}
+
+
+def _known_keys(path: Path_, data: Any) -> list[str]:
+    """The keys that may stand at a place, for the hint after an unknown one."""
+    here = data
+    for step in path:
+        here = here[step]
+    if isinstance(here, dict) and here.get("kind") in KINDS:
+        return sorted(KINDS[here["kind"]].model_fields)
+    names = [step for step in path if isinstance(step, str)]
+    owner = CONTAINERS.get(names[-1], Rubric) if names else Rubric
+    return list(owner.model_fields)

@@ -1,0 +1,265 @@
+"""The rubric itself: sections of weighted criteria, conditions, auto-fail policy, tests.
+
+Built by ``load`` from YAML, used by ``score``. The semantics follow the scorecards of the
+contact-centre suites (docs/rubrics.md names which rule is whose).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+
+from pipeline.conversation import Answer, Direction, Medium, Outcome, RubricRef
+from pipeline.rubric.checks import Check, Fraction, Seconds, Strict, TextCheck, parts
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+def _listed(value: Any) -> Any:
+    """A single value where a list is expected."""
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class HeardFinding(Strict):
+    """A finding a condition asks for."""
+
+    kind: str
+    label: str | None = None
+
+
+class Condition(Strict):
+    """When something applies: everything given here must hold."""
+
+    metadata: dict[str, Names] = Field(
+        default_factory=dict, description="field of the call's metadata: value or list of values"
+    )
+    answers: dict[str, Names] = Field(
+        default_factory=dict, description="id of another criterion: answer or list of answers"
+    )
+    finding: HeardFinding | None = None
+    said: TextCheck | None = Field(None, description="a check of words that must be met")
+    any: tuple[Condition, ...] = Field((), description="one of these conditions holds")
+    unless: Condition | None = Field(None, description="this condition does not hold")
+
+    @model_validator(mode="after")
+    def _something(self) -> Condition:
+        if not (self.metadata or self.answers or self.finding or self.said or self.any or self.unless):
+            raise ValueError("an empty condition always holds; leave it out")
+        return self
+
+    def all(self) -> Iterator[Condition]:
+        """This condition and those inside it."""
+        yield self
+        for inner in (*self.any, *((self.unless,) if self.unless else ())):
+            yield from inner.all()
+
+
+class AutoFail(Strict):
+    """What one failed criterion does to the score."""
+
+    policy: Literal["zero", "cap", "flag"] = Field(
+        "zero", description="zero: score 0; cap: at most `cap`; flag: score kept, outcome fail"
+    )
+    cap: Percent | None = None
+    scope: Literal["form", "section"] = Field("form", description="what fails")
+    below: Fraction = Field(0.5, description="for graded criteria: fails below this share of its points")
+
+    @model_validator(mode="after")
+    def _cap(self) -> AutoFail:
+        if (self.policy == "cap") != (self.cap is not None):
+            raise ValueError("policy cap needs a cap, and only it has one")
+        return self
+
+
+class Level(Strict):
+    """One step of a graded scale: the first whose check holds is the answer."""
+
+    label: str
+    check: Check
+    share: Fraction | None = Field(
+        None, description="share of the points; when left out, evenly spaced, the best = 1 and none met = 0"
+    )
+
+
+class Criterion(Strict):
+    """One question of the scorecard."""
+
+    id: Id
+    question: str = Field(min_length=1, max_length=500)
+    guidance: str = Field("", description="for people: what yes, no and not applicable mean")
+    points: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] = 1.0
+    weight: Weight = Field(1.0, description="used by the modes question and section")
+    counts: Literal["score", "bonus", "penalty", "info"] = Field(
+        "score",
+        description="bonus: only adds; penalty: only takes away, when the answer is no; info: not scored",
+    )
+    critical: bool = Field(False, description="counts towards the separate critical score")
+    auto_fail: AutoFail | bool = Field(False, description="true: the rubric's own policy")
+    floor: Percent = Field(0.0, description="an answered criterion earns at least this percent")
+    when: Condition | None = Field(None, description="not applicable unless this holds")
+    check: Check | None = None
+    levels: tuple[Level, ...] = Field((), max_length=10, description="a graded scale, best first")
+
+    @field_validator("auto_fail", mode="before")
+    @classmethod
+    def _no_is_none(cls, value: Any) -> Any:
+        return {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Criterion:
+        if (self.check is None) == (not self.levels):
+            raise ValueError("give either check or levels")
+        if self.auto_fail and self.counts in {"bonus", "info"}:
+            raise ValueError(f"a criterion that counts as {self.counts} cannot auto-fail")
+        shares = [share for _, share in self.steps()]
+        if shares != sorted(shares, reverse=True):
+            raise ValueError("levels go from the best to the worst")
+        return self
+
+    def steps(self) -> list[tuple[Level, float]]:
+        """The levels with the share of points each earns (Zendesk's (x-min)/(max-min))."""
+        n = len(self.levels)
+        return [
+            (level, (n - at) / n if level.share is None else level.share)
+            for at, level in enumerate(self.levels)
+        ]
+
+    def checks(self) -> list[Any]:
+        """Every check in this criterion, nested ones and its condition's included."""
+        own = [self.check] if self.check is not None else [level.check for level in self.levels]
+        said = [c.said for c in self.when.all() if c.said is not None] if self.when else []
+        return [part for check in (*own, *said) for part in parts(check)]
+
+    def depends_on(self) -> set[str]:
+        """Ids of criteria that must be answered before this one."""
+        needed = {name for c in (self.when.all() if self.when else ()) for name in c.answers}
+        for check in self.checks():
+            window = getattr(check, "window", None)
+            for anchor in (window.after, window.before) if window is not None else ():
+                if anchor is not None and anchor.criterion is not None:
+                    needed.add(anchor.criterion)
+        return needed
+
+
+class Section(Strict):
+    """A group of criteria."""
+
+    id: Id
+    title: str = ""
+    weight: Weight = Field(1.0, description="used by the modes points and section")
+    floor: Percent = Field(0.0, description="an answered section scores at least this")
+    when: Condition | None = Field(None, description="the whole section drops out unless this holds")
+    criteria: tuple[Criterion, ...] = Field(min_length=1, max_length=200)
+
+
+class AppliesTo(Strict):
+    """Which calls a rubric is for; an empty field accepts every call."""
+
+    client: Names = ()
+    site: Names = ()
+    queue: Names = ()
+    team: Names = ()
+    direction: Annotated[tuple[Direction, ...], BeforeValidator(_listed)] = ()
+    medium: Annotated[tuple[Medium, ...], BeforeValidator(_listed)] = ()
+    language: Names = ()
+    min_duration_s: Seconds | None = None
+    max_duration_s: Seconds | None = None
+    extra: dict[str, Names] = Field(default_factory=dict, description="any other column of the metadata")
+
+
+class Case(Strict):
+    """A short dialogue inside the rubric with the answers expected of it."""
+
+    name: str
+    metadata: dict[str, Any] = Field(default_factory=dict, description="e.g. queue, direction, duration_s")
+    turns: tuple[dict[Literal["agent", "customer", "system", "unknown"], str], ...] = Field(
+        min_length=1, max_length=500, description="one `role: words` each; a turn takes 0.4 s a word"
+    )
+    metrics: dict[str, float] = Field(default_factory=dict, description="stated, not measured")
+    expect: dict[str, Answer] = Field(default_factory=dict, description="criterion id: answer")
+    outcome: Outcome | None = None
+    score: Percent | None = Field(None, description="final score, to half a point")
+
+    @field_validator("turns")
+    @classmethod
+    def _one_speaker(cls, turns: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:
+        if any(len(turn) != 1 for turn in turns):
+            raise ValueError("each turn is one `role: words`")
+        return turns
+
+
+class Rubric(Strict):
+    """A whole scorecard definition; ``hash`` is its identity, ``text`` the YAML it came from."""
+
+    rubric: Id
+    version: str = "1"
+    title: str = ""
+    description: str = ""
+    language: str = Field("en", description="main language of the phrases, ISO 639-1")
+    mode: Literal["points", "question", "section"] = Field(
+        description="points: Σ points x section weight; question: normalised question weights; "
+        "section: question weights within normalised section weights"
+    )
+    pass_mark: Percent | None = Field(None, description="final score from which the call passes")
+    floor: Percent = Field(0.0, description="an answered form scores at least this before auto-fails")
+    not_applicable: Literal["exclude", "as_pass"] = "exclude"
+    auto_fail: AutoFail = AutoFail(policy="zero")
+    priority: int = Field(0, description="order among rubrics that apply to a call, highest first")
+    applies_to: AppliesTo = AppliesTo()
+    sections: tuple[Section, ...] = Field(min_length=1, max_length=100)
+    tests: tuple[Case, ...] = Field((), max_length=500)
+
+    _text: str = PrivateAttr("")
+    _source: str = PrivateAttr("")
+
+    @property
+    def id(self) -> str:
+        """The rubric's name, stable over versions."""
+        return self.rubric
+
+    @property
+    def text(self) -> str:
+        """The exact YAML this rubric was read from."""
+        return self._text
+
+    @property
+    def source(self) -> str:
+        """The file or shipped name it was read from."""
+        return self._source
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of everything that can change an answer; tests and comments are not part of it."""
+        body = self.model_dump(mode="json", exclude={"tests"})
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def ref(self) -> RubricRef:
+        """Name, version and hash, as kept on every scorecard."""
+        return RubricRef(self.rubric, self.version, self.hash)
+
+    def criteria(self) -> Iterator[Criterion]:
+        """Every criterion in the order of the form."""
+        for section in self.sections:
+            yield from section.criteria
+
+    def auto_fail_of(self, criterion: Criterion) -> AutoFail | None:
+        """The policy that applies to a criterion, or None."""
+        if isinstance(criterion.auto_fail, AutoFail):
+            return criterion.auto_fail
+        return self.auto_fail if criterion.auto_fail else None
+
+    def with_origin(self, text: str, source: str) -> Rubric:
+        """Remember the text and the place this rubric came from."""
+        self._text, self._source = text, source
+        return self

@@ -1,0 +1,107 @@
+"""What a check of words asks of a matcher, and what a matcher answers.
+
+The seam between ``score`` (which knows windows, roles and confidence, and no language) and
+``matchers`` (which know language, and no call).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from pipeline.rubric.checks import PhraseCheck, RegexCheck, TokenCheck
+
+Method = Literal["exact", "lemma", "fuzzy", "meaning", "regex", "tokens"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """One thing to be heard: any of its phrases is enough.
+
+    Attributes:
+        method: How freely the words are matched.
+        phrases: Phrases, or regular expressions.
+        unless: Counter-examples; speech nearer to one of these does not count.
+        meaning: The act in a sentence, or "".
+        patterns: spaCy token patterns (method ``tokens``).
+        case_sensitive: For regular expressions.
+        threshold: Strength from which a match counts.
+        key: Hash of all that can change a match; caches use it.
+        what: The query in words, for ``Searched``.
+    """
+
+    method: Method
+    phrases: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    meaning: str = ""
+    patterns: tuple[tuple[dict[str, Any], ...], ...] = ()
+    case_sensitive: bool = False
+    threshold: float = 0.5
+    key: str = field(default="", kw_only=True)
+    what: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One place in one text, whether strong enough to count or not.
+
+    ``start`` and ``end`` are character offsets in text number ``at``; ``strength`` runs from 0 to 1
+    and counts from the query's threshold; ``rule`` says which phrase and how.
+    """
+
+    at: int
+    start: int
+    end: int
+    strength: float
+    rule: str
+
+
+class Matcher(Protocol):
+    """Finds queries in texts; ``pipeline.matchers`` has the real one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when an answer could."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What it cannot do here, in sentences for people (a missing model)."""
+
+    def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
+        """Matches and, where nothing counts, the nearest candidates, in any order."""
+
+
+def queries(check: PhraseCheck | RegexCheck | TokenCheck) -> tuple[Query, ...]:
+    """The queries of a check; each of them must be heard."""
+    if isinstance(check, RegexCheck):
+        return (_query("regex", check.any, case_sensitive=check.case_sensitive),)
+    if isinstance(check, TokenCheck):
+        return (_query("tokens", (), patterns=check.any),)
+    more = {"unless": check.unless, "meaning": check.meaning or "", "threshold": check.threshold}
+    anyone = (_query(check.match, check.any, **more),) if check.any else ()
+    return (*anyone, *(_query(check.match, (phrase,), **more) for phrase in check.all))
+
+
+def _query(method: Method, phrases: tuple[str, ...], **more: Any) -> Query:
+    body = json.dumps([method, phrases, more], sort_keys=True, default=list)
+    key = hashlib.sha256(body.encode()).hexdigest()[:16]
+    how = {"meaning": "by meaning", "fuzzy": "allowing recognition errors", "lemma": "in any inflection"}
+    listed = ", ".join(f"“{p}”" for p in phrases[:3]) + (
+        f" and {len(phrases) - 3} more" if phrases[3:] else ""
+    )
+    what = {
+        "regex": f"regular expression {listed}",
+        "tokens": "spaCy token patterns",
+    }.get(method, f"{listed} {how.get(method, 'in exactly these words')}")
+    return Query(method, phrases, key=key, what=what, **more)
+
+
+class TooSlowError(Exception):
+    """A regular expression exceeded its time; what it asks cannot be told."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(pattern)
+        self.pattern = pattern

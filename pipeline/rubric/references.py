@@ -1,0 +1,138 @@
+"""What one part of a rubric says about another: ids that exist once, no circles, usable patterns.
+
+Part of checking a rubric (``load``); pydantic has already checked each part on its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from pipeline.conversation import CallMetadata
+from pipeline.rubric.checks import RegexCheck
+from pipeline.rubric.model import Criterion, Rubric
+
+Found = tuple[tuple[str | int, ...], str, str]
+METADATA_FIELDS = sorted(
+    set(CallMetadata.__dataclass_fields__) - {"extra", "hold_spans", "started_at", "agent_channel"}
+)
+ANSWERS = ("yes", "no", "na", "undetermined")
+
+
+def reference_faults(rubric: Rubric) -> Iterator[Found]:
+    """Every fault that needs the whole rubric to see: its place, what is wrong, a hint."""
+    yield from _repeated(rubric)
+    known = [criterion.id for criterion in rubric.criteria()]
+    for at, section in enumerate(rubric.sections):
+        if section.when is not None:
+            yield from _condition(section.when, ("sections", at, "when"), known)
+        for which, criterion in enumerate(section.criteria):
+            yield from _criterion(criterion, ("sections", at, "criteria", which), known)
+    yield from _circles(rubric)
+    for at, case in enumerate(rubric.tests):
+        for name in case.expect:
+            if name not in known:
+                yield ("tests", at, "expect", name), f"no criterion {name!r}", _near(name, known)
+    if not any(c.counts == "score" for c in rubric.criteria()):
+        yield ("sections",), "no criterion counts towards the score", "give one `counts: score`"
+    elif not _weighs(rubric):
+        yield ("sections",), "all weights that count in this mode are 0", "give one a weight above 0"
+
+
+def _weighs(rubric: Rubric) -> bool:
+    scored = [(s, c) for s in rubric.sections for c in s.criteria if c.counts == "score"]
+    if rubric.mode == "points":
+        return any(s.weight > 0 for s, _ in scored)
+    if rubric.mode == "question":
+        return any(c.weight > 0 for _, c in scored)
+    return any(s.weight > 0 and c.weight > 0 for s, c in scored)
+
+
+def _repeated(rubric: Rubric) -> Iterator[Found]:
+    sections = Counter(s.id for s in rubric.sections)
+    criteria = Counter(c.id for c in rubric.criteria())
+    for at, section in enumerate(rubric.sections):
+        if sections[section.id] > 1:
+            yield ("sections", at, "id"), f"section id {section.id!r} is used twice", "ids are unique"
+        for which, criterion in enumerate(section.criteria):
+            if criteria[criterion.id] > 1:
+                place = ("sections", at, "criteria", which, "id")
+                yield place, f"criterion id {criterion.id!r} is used twice", "ids are unique in the rubric"
+
+
+def _criterion(criterion: Criterion, place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
+    if criterion.when is not None:
+        yield from _condition(criterion.when, (*place, "when"), known)
+    for check in criterion.checks():
+        if isinstance(check, RegexCheck):
+            yield from _regexes(check, place)
+        window = getattr(check, "window", None)
+        for anchor in (window.after, window.before) if window is not None else ():
+            if anchor is not None and anchor.criterion is not None and anchor.criterion not in known:
+                yield (*place, "check"), f"no criterion {anchor.criterion!r}", _near(anchor.criterion, known)
+
+
+def _regexes(check: RegexCheck, place: tuple[str | int, ...]) -> Iterator[Found]:
+    import regex
+
+    for pattern in check.any:
+        try:
+            regex.compile(pattern)
+        except (regex.error, RecursionError, OverflowError) as error:
+            yield (*place, "check", "any"), f"{pattern!r} is not a regular expression: {error}", ""
+
+
+def _condition(condition: Any, place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
+    for part in condition.all():
+        for name, answers in part.answers.items():
+            if name not in known:
+                yield (*place, "answers", name), f"no criterion {name!r}", _near(name, known)
+            for answer in answers:
+                if answer not in ANSWERS:
+                    yield (*place, "answers", name), f"no answer {answer!r}", f"one of {', '.join(ANSWERS)}"
+        for name in part.metadata:
+            if not name.startswith("extra.") and name not in METADATA_FIELDS:
+                hint = _near(name, METADATA_FIELDS) + "; other columns are extra.<column>"
+                yield (*place, "metadata", name), f"no metadata field {name!r}", hint
+
+
+def _circles(rubric: Rubric) -> Iterator[Found]:
+    """Criteria that wait for one another would never be answered."""
+    try:
+        evaluation_order(rubric)
+    except CycleError as error:
+        circle = error.args[1]
+        for at, section in enumerate(rubric.sections):
+            for which, criterion in enumerate(section.criteria):
+                if criterion.id == circle[0]:
+                    yield (
+                        ("sections", at, "criteria", which),
+                        f"criteria depend on each other in a circle: {' -> '.join(circle)}",
+                        "remove one of the conditions or windows",
+                    )
+
+
+def evaluation_order(rubric: Rubric) -> tuple[str, ...]:
+    """Ids of criteria, each after those it depends on, otherwise in the order of the form.
+
+    Raises:
+        CycleError: Criteria depend on each other in a circle.
+    """
+    known = {criterion.id for criterion in rubric.criteria()}
+    section_needs = {
+        s.id: {name for c in (s.when.all() if s.when else ()) for name in c.answers} for s in rubric.sections
+    }
+    graph = {
+        c.id: [n for n in sorted(c.depends_on() | section_needs[s.id]) if n in known]
+        for s in rubric.sections
+        for c in s.criteria
+    }
+    return tuple(TopologicalSorter(graph).static_order())
+
+
+def _near(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known[:12])}"

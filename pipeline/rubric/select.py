@@ -1,0 +1,64 @@
+"""Which rubrics answer a call, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.conversation import CallMetadata
+from pipeline.rubric.model import Rubric
+
+FIELDS = ("client", "site", "queue", "team", "direction", "medium", "language")
+
+
+def select(
+    rubrics: Sequence[Rubric],
+    metadata: CallMetadata,
+    *,
+    duration_s: float | None = None,
+    language: str | None = None,
+) -> list[Rubric]:
+    """The rubrics that apply to a call, highest priority first, then by id.
+
+    A rubric that asks for something the call does not say (queue, duration) does not apply, unless
+    its list holds ``unknown``.
+
+    Args:
+        rubrics: Those to choose from.
+        metadata: Of the call.
+        duration_s: Length of the call, for rubrics that ask for one.
+        language: As recognised; used where the metadata has none.
+    """
+    chosen = [r for r in rubrics if not why_not(r, metadata, duration_s=duration_s, language=language)]
+    return sorted(chosen, key=lambda r: (-r.priority, r.id, r.version))
+
+
+def why_not(
+    rubric: Rubric, metadata: CallMetadata, *, duration_s: float | None = None, language: str | None = None
+) -> str:
+    """Why a rubric does not apply to a call, or "" when it does."""
+    asks = rubric.applies_to
+    for name in FIELDS:
+        wanted = getattr(asks, name)
+        value = getattr(metadata, name)
+        if name == "language":
+            value = (value or language or "").split("-")[0] or None
+        if wanted and not _accepts(wanted, value):
+            return f"{name} is {value or 'not known'}, the rubric is for {', '.join(wanted)}"
+    for name, wanted in asks.extra.items():
+        if not _accepts(wanted, metadata.extra.get(name)):
+            return (
+                f"{name} is {metadata.extra.get(name) or 'not known'}, the rubric is for {', '.join(wanted)}"
+            )
+    shortest, longest = asks.min_duration_s, asks.max_duration_s
+    if (shortest is not None or longest is not None) and duration_s is None:
+        return "the duration is not known"
+    if shortest is not None and duration_s is not None and duration_s < shortest:
+        return f"shorter than {shortest:g} s"
+    if longest is not None and duration_s is not None and duration_s > longest:
+        return f"longer than {longest:g} s"
+    return ""
+
+
+def _accepts(wanted: Sequence[str], value: object) -> bool:
+    """Whether a value is among those wanted; ``unknown`` accepts a call that does not say."""
+    return str("unknown" if value is None else value).casefold() in {str(w).casefold() for w in wanted}

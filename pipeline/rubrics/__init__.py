@@ -1,0 +1,1 @@
+"""Rubrics that come with callqa, as package data; ``pipeline.rubric.load`` reads them by name."""

@@ -1,0 +1,73 @@
+"""A conversation and a rubric to a scorecard: pure, the matcher is handed in.
+
+``score`` answers every criterion with evidence; ``scorecard`` turns a set of answers (a person's
+too) into scores. Reads ``conversation``, ``rubric``; imports no engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+from pipeline.conversation import CallMetadata, Conversation, Scorecard
+from pipeline.rubric.model import Rubric
+from pipeline.rubric.queries import Matcher
+from pipeline.score.arithmetic import form_score, scale_share, scorecard, team_mean
+from pipeline.score.call import Call, Plan
+from pipeline.score.criteria import answer, recorded
+from pipeline.score.verdict import Verdict
+
+__all__ = ["Verdict", "form_score", "recorded", "scale_share", "score", "scorecard", "team_mean"]
+
+
+def score(
+    conversation: Conversation,
+    rubric: Rubric,
+    metadata: CallMetadata,
+    *,
+    min_confidence: float,
+    matcher: Matcher,
+) -> Scorecard:
+    """Answer every criterion of a rubric for one call.
+
+    Args:
+        conversation: As annotated; any part may be missing.
+        rubric: Checked.
+        metadata: Of the call, for conditions.
+        min_confidence: Word confidence 0..1 below which a miss is undetermined.
+        matcher: Finds phrases in turns (``pipeline.matchers.load_matcher``).
+
+    Returns:
+        The scorecard, the same for the same input.
+
+    Raises:
+        RubricError: A check plugin is missing.
+    """
+    plan = _plan(_Held(rubric))
+    call = Call(conversation, metadata, matcher, min_confidence, plan)
+    for name in plan.order:
+        call.answers[name] = answer(call, plan.criteria[name])
+    warnings = [*call.timeline.warnings, *matcher.notes]
+    if not any(t.text.strip() for t in conversation.transcript.turns):
+        warnings.append("no words in this transcript")
+        card = scorecard(conversation.transcript.call_id, rubric, call.answers, warnings)
+        return replace(card, outcome="not_scored")
+    return scorecard(conversation.transcript.call_id, rubric, call.answers, warnings)
+
+
+class _Held:
+    """A rubric as a cache key: by content hash, so that a thousand calls share one plan."""
+
+    def __init__(self, rubric: Rubric) -> None:
+        self.rubric = rubric
+
+    def __hash__(self) -> int:
+        return hash(self.rubric.hash)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and self.rubric.hash == other.rubric.hash
+
+
+@lru_cache(maxsize=32)
+def _plan(held: _Held) -> Plan:
+    return Plan(held.rubric)

@@ -1,0 +1,100 @@
+"""One call on its way through a rubric: everything a check may look at, and nothing it may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role
+from pipeline.rubric.checks import FindingCheck, Heard, PhraseCheck, RegexCheck, TokenCheck
+from pipeline.rubric.model import Rubric
+from pipeline.rubric.queries import Matcher, Query, queries
+from pipeline.rubric.references import evaluation_order
+from pipeline.score.timeline import Timeline
+
+
+class Plan:
+    """What is the same for every call under one rubric: order, queries, descriptions."""
+
+    def __init__(self, rubric: Rubric) -> None:
+        self.rubric = rubric
+        self.order = evaluation_order(rubric)
+        self.criteria = {c.id: c for c in rubric.criteria()}
+        self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
+        self._queries: dict[int, tuple[Query, ...]] = {}
+        self._what: dict[int, str] = {}
+
+    def queries(self, check: PhraseCheck | RegexCheck | TokenCheck | Any) -> tuple[Query, ...]:
+        """The queries of a check, built once."""
+        found = self._queries.get(id(check))  # checks live as long as the rubric this plan holds
+        if found is None:
+            found = self._queries[id(check)] = queries(check)
+        return found
+
+    def what(self, check: Heard) -> str:
+        """A check of words in words, built once."""
+        told = self._what.get(id(check))
+        if told is None:
+            told = self._what[id(check)] = self._describe(check)
+        return told
+
+    def _describe(self, check: Heard) -> str:
+        if isinstance(check, FindingCheck):
+            return f"finding {check.finding}" + (f" ({', '.join(check.labels)})" if check.labels else "")
+        return " and ".join(query.what for query in self.queries(check))
+
+
+class Call:
+    """What the checks see of one call.
+
+    Attributes:
+        conversation: Turns, findings, metrics, sentiment.
+        metadata: What the telephone system knows.
+        matcher: Finds phrases; handed in.
+        min_confidence: Word confidence below which nothing is decided.
+        plan: The rubric, prepared.
+        timeline: The turns with ways of looking them up.
+        answers: Criteria answered so far, for conditions and windows.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        metadata: CallMetadata,
+        matcher: Matcher,
+        min_confidence: float,
+        plan: Plan,
+    ) -> None:
+        self.conversation = conversation
+        self.metadata = metadata
+        self.matcher = matcher
+        self.min_confidence = min_confidence
+        self.plan = plan
+        self.timeline = Timeline(conversation.transcript)
+        self.answers: dict[str, CriterionAnswer] = {}
+        self._by_turn = {t.turn: t for t in conversation.transcript.turns}
+
+    def whereabouts(self, finding: Finding) -> tuple[Role, float]:
+        """Whose a finding is, and its place on the timeline."""
+        turn = self._by_turn.get(finding.turn) if finding.turn is not None else None
+        role: Role = turn.role if turn is not None else "unknown"
+        if self.timeline.timed:
+            start = finding.start_s if finding.start_s is not None else turn.start_s if turn else None
+            return role, float(start) if start is not None else self.timeline.first
+        return role, float(finding.turn or 0)
+
+    def place_of(self, evidence: Evidence) -> float:
+        """Where a piece of evidence lies on the timeline."""
+        if self.timeline.timed:
+            return float(evidence.start_s if evidence.start_s is not None else self.timeline.first)
+        return float(evidence.turn or 0)
+
+    def field(self, name: str) -> object:
+        """A metadata field of a condition; ``extra.`` reaches the other columns."""
+        if name.startswith("extra."):
+            extra: Mapping[str, str] = self.metadata.extra
+            return extra.get(name.removeprefix("extra."))
+        value = getattr(self.metadata, name)
+        if name == "language":
+            return value or self.conversation.transcript.language
+        return None if value == "unknown" else value

@@ -1,0 +1,210 @@
+"""Answering one criterion: its condition, its check, its points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pipeline.conversation import CriterionAnswer, Evidence
+from pipeline.rubric import checks as kinds
+from pipeline.rubric.model import Condition, Criterion, Rubric
+from pipeline.score import measures
+from pipeline.score.call import Call
+from pipeline.score.hearing import Hit, judge, listen
+from pipeline.score.verdict import Verdict, every, opposite, some
+
+
+def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
+    """The answer to one criterion; those it depends on are in ``call.answers`` already."""
+    verdict = _applicable(call, criterion)
+    if verdict is None:
+        verdict = _graded(call, criterion) if criterion.levels else evaluate(call, criterion.check)
+        if verdict.answer == "undetermined" and verdict.reason != measures.MANUAL and not verdict.reason:
+            verdict = replace(verdict, reason="cannot be told from this call")
+    return recorded(criterion, verdict, call.plan.rubric)
+
+
+def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> CriterionAnswer:
+    """A verdict with the points it earns."""
+    points: float | None = None
+    if verdict.answer in ("yes", "no"):
+        points = criterion.points * max(verdict.earned, criterion.floor / 100)
+    elif verdict.answer == "na" and rubric.not_applicable == "as_pass":
+        points = criterion.points
+    return CriterionAnswer(
+        id=criterion.id,
+        answer=verdict.answer,
+        points=None if criterion.counts == "info" or points is None else round(points, 6),
+        max_points=criterion.points,
+        weight=criterion.weight,
+        critical=criterion.critical,
+        scored=criterion.counts != "info",
+        evidence=verdict.evidence[:10],
+        searched=verdict.searched,
+        nearest=verdict.nearest if verdict.answer != "yes" else None,
+        reason=verdict.reason,
+    )
+
+
+def _applicable(call: Call, criterion: Criterion) -> Verdict | None:
+    """None when the criterion applies, else why it does not (or cannot be told to)."""
+    for condition in (call.plan.section_of[criterion.id].when, criterion.when):
+        if condition is None:
+            continue
+        holds, why = met(call, condition)
+        if holds is None:
+            return Verdict("undetermined", reason=f"cannot tell whether it applies: {why}")
+        if not holds:
+            return Verdict("na", reason=f"does not apply: {why}")
+    return None
+
+
+def met(call: Call, condition: Condition) -> tuple[bool | None, str]:
+    """Whether a condition holds (None: cannot be told), and why not."""
+    unknown = ""
+    for holds, why in _clauses(call, condition):
+        if holds is False:
+            return False, why
+        if holds is None:
+            unknown = unknown or why
+    return (None, unknown) if unknown else (True, "")
+
+
+def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
+    clauses: list[tuple[bool | None, str]] = []
+    for name, wanted in condition.metadata.items():
+        value = call.field(name)
+        holds = None if value is None else str(value).casefold() in {w.casefold() for w in wanted}
+        clauses.append((holds, f"{name} is {'not known' if value is None else value}"))
+    for name, wanted in condition.answers.items():
+        given = call.answers[name].answer
+        unsure = given == "undetermined" and given not in wanted
+        clauses.append((None if unsure else given in wanted, f"{name} is {given}"))
+    if condition.finding is not None:
+        kind, label = condition.finding.kind, condition.finding.label
+        heard = any(
+            f.kind == kind and (label is None or f.label == label) for f in call.conversation.findings
+        )
+        clauses.append((heard, f"no {kind}{'/' + label if label else ''} was heard"))
+    if condition.said is not None:
+        verdict = judge(call, condition.said)
+        sure = {"yes": True, "no": False, "na": False}
+        clauses.append((sure.get(verdict.answer), verdict.reason or "it was said"))
+    if condition.any:
+        inner = [met(call, c) for c in condition.any]
+        told = {holds for holds, _ in inner}
+        clauses.append((True if True in told else None if None in told else False, inner[0][1]))
+    if condition.unless is not None:
+        holds, why = met(call, condition.unless)
+        clauses.append((None if holds is None else not holds, why or "its exception holds"))
+    return clauses
+
+
+def _graded(call: Call, criterion: Criterion) -> Verdict:
+    """The first level whose check holds; not decided when a better level cannot be told."""
+    last = Verdict("no", 0.0)
+    for level, share in criterion.steps():
+        verdict = evaluate(call, level.check)
+        if verdict.answer == "undetermined":
+            return verdict
+        if verdict.answer == "yes":
+            reason = f"{level.label}: {verdict.reason}" if verdict.reason else level.label
+            return replace(verdict, answer="yes" if share >= 0.5 else "no", share=share, reason=reason)
+        last = verdict
+    return replace(last, answer="no", share=0.0, reason=last.reason or "no level was reached")
+
+
+def evaluate(call: Call, check: Any) -> Verdict:
+    """The verdict of any check."""
+    return EVALUATORS[type(check)](call, check)
+
+
+def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
+    """Each step after the one before, the earliest that will do."""
+    evidence: list[Evidence] = []
+    before: Hit | None = None
+    for number, step in enumerate(check.steps, 1):
+        heard = listen(call, step)
+        follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
+        if not follows:
+            told = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
+            answer = "undetermined" if heard.unsure and not heard.hits else "no"
+            reason = heard.unsure if answer == "undetermined" else told
+            return Verdict(
+                answer,  # type: ignore[arg-type]
+                evidence=tuple(evidence),
+                searched=heard.searched,
+                nearest=heard.nearest or (heard.hits[0].evidence if heard.hits else None),
+                reason=reason,
+            )
+        before = follows[0]
+        evidence.append(before.evidence)
+    return Verdict("yes", evidence=tuple(evidence))
+
+
+def _follows(call: Call, check: Any, before: Hit, after: Hit) -> bool:
+    if (after.place, after.turn) <= (before.place, before.turn):
+        return False
+    if check.within_s is not None:
+        start = before.place if call.timeline.timed else before.turn
+        if after.place - start > call.timeline.length(check.within_s):
+            return False
+    return check.within_turns is None or after.turn - before.turn <= check.within_turns
+
+
+def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
+    """After every trigger its answer, within the limits; or, for ``must: false``, never."""
+    triggers = listen(call, check.trigger)
+    if not triggers.hits:
+        if triggers.unsure:
+            return Verdict("undetermined", searched=triggers.searched, reason=triggers.unsure)
+        return Verdict("na", searched=triggers.searched, reason="its trigger was not heard")
+    replies = listen(call, check.then)
+    kept, open_ = [], []
+    for trigger in triggers.hits:
+        reply = next((h for h in replies.hits if _follows(call, check, trigger, h)), None)
+        if reply is None:
+            open_.append(trigger.evidence)
+        else:
+            kept += [trigger.evidence, reply.evidence]
+    if check.must:
+        if not open_:
+            return Verdict("yes", evidence=tuple(kept), searched=replies.searched)
+        answer = "undetermined" if replies.unsure and not replies.hits else "no"
+        reason = replies.unsure if answer == "undetermined" else f"nothing followed “{open_[0].quote}”"
+        return Verdict(
+            answer,  # type: ignore[arg-type]
+            evidence=tuple(open_),
+            searched=replies.searched,
+            nearest=replies.nearest,
+            reason=reason,
+        )
+    if kept:
+        return Verdict(
+            "no", evidence=tuple(kept), searched=replies.searched, reason="heard, and should not be"
+        )
+    if replies.unsure:
+        return Verdict(
+            "undetermined", evidence=tuple(open_), searched=replies.searched, reason=replies.unsure
+        )
+    return Verdict("yes", evidence=tuple(open_), searched=replies.searched)
+
+
+EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
+    kinds.PhraseCheck: judge,
+    kinds.RegexCheck: judge,
+    kinds.TokenCheck: judge,
+    kinds.FindingCheck: judge,
+    kinds.MetricCheck: measures.metric,
+    kinds.SentimentCheck: measures.sentiment,
+    kinds.EventCheck: measures.event,
+    kinds.LanguageCheck: measures.language,
+    kinds.ManualCheck: measures.manual,
+    kinds.PluginCheck: measures.plugin,
+    kinds.SequenceCheck: _sequence,
+    kinds.ObligationCheck: _obligation,
+    kinds.AllCheck: lambda call, check: every([evaluate(call, c) for c in check.checks]),
+    kinds.AnyCheck: lambda call, check: some([evaluate(call, c) for c in check.checks]),
+    kinds.NotCheck: lambda call, check: opposite(evaluate(call, check.check)),
+}

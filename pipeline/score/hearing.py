@@ -1,0 +1,238 @@
+"""Checks of words: what was heard where, and what that says about a criterion.
+
+A miss in a weak transcript, or for a role nobody is known to have, is ``undetermined``, never a
+fail. The matcher is handed in (``rubric.queries.Matcher``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline.conversation import Evidence, Finding, Role, Searched
+from pipeline.rubric.checks import Anchor, FindingCheck, Heard, Window
+from pipeline.rubric.queries import Query, TooSlowError
+from pipeline.score.timeline import Span, Stretch
+from pipeline.score.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pipeline.score.call import Call
+
+QUOTE_CHARACTERS = 240
+NEAR = 0.5
+"""A candidate at this share of the threshold or above, in weakly recognised speech, may be a hit misheard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something heard: its place on the timeline, the evidence, and whether recognition was weak there."""
+
+    place: float
+    turn: int
+    evidence: Evidence
+    weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """All that a check of words heard.
+
+    Attributes:
+        hits: In order of time.
+        nearest: Best candidate that did not count.
+        searched: Where was looked.
+        unsure: Why a miss means nothing here, or "".
+        absent: Why there was nothing to search (the anchor of the window never came), or "".
+    """
+
+    hits: tuple[Hit, ...]
+    nearest: Evidence | None
+    searched: Searched
+    unsure: str = ""
+    absent: str = ""
+
+
+def judge(call: Call, check: Heard) -> Verdict:
+    """The verdict of one check of words."""
+    return verdict(check, listen(call, check))
+
+
+def verdict(check: Heard, heard: Hearing) -> Verdict:
+    """What a hearing says, given how often the check wants it."""
+    evidence = tuple(sorted((h.evidence for h in heard.hits), key=lambda e: -e.strength))
+    base = Verdict("no", evidence=evidence, searched=heard.searched, nearest=heard.nearest)
+    if heard.absent:
+        return replace(base, answer="undetermined" if heard.unsure else "na", reason=heard.absent)
+    firm = sum(not hit.weak for hit in heard.hits)
+    count = len(heard.hits)
+    most = 0 if check.at_most == 0 else check.at_most
+    if check.negate or most is not None:
+        limit = check.at_least - 1 if check.negate else (most or 0)
+        if firm > limit:
+            return replace(base, reason=f"heard {count} times" if limit else "heard, and should not be")
+        if count > limit:
+            return replace(base, answer="undetermined", reason="heard only where recognition is weak")
+    wanted = 0 if check.negate or most == 0 else check.at_least
+    if count < wanted:
+        if heard.unsure:
+            return replace(base, answer="undetermined", reason=heard.unsure)
+        told = "not heard" if not count else f"heard {count} of {wanted} times"
+        return replace(base, reason=told)
+    if not wanted and heard.unsure:
+        return replace(base, answer="undetermined", reason=heard.unsure)
+    return replace(base, answer="yes", nearest=None, reason="" if wanted else "not heard")
+
+
+def listen(call: Call, check: Heard) -> Hearing:
+    """Search a call for what a check wants heard."""
+    span, absent, unsure = bounds(call, check.window)
+    searched = _searched(call, check, span)
+    if absent:
+        return Hearing((), None, searched, unsure, absent)
+    missing = _role_missing(call, check.role)
+    if isinstance(check, FindingCheck):
+        return Hearing(_findings(call, check, span), None, searched, missing)
+    if missing:
+        return Hearing((), None, searched, missing)
+    floor = call.min_confidence if check.min_confidence is None else check.min_confidence
+    stretches = call.timeline.stretches(check.role, span)
+    texts = [s.text for s in stretches]
+    searched = replace(searched, turns=sum(len(s.pieces) for s in stretches))
+    wanted = call.plan.queries(check)
+    hits: list[Hit] = []
+    near: list[Hit] = []
+    complete = True
+    for query in wanted:
+        try:
+            found, almost = _search(call, query, stretches, texts, span, floor)
+        except TooSlowError as error:
+            return Hearing((), None, searched, f"the regular expression {error.pattern!r} takes too long")
+        hits += found
+        near += almost
+        complete = complete and bool(found)
+    if not complete:
+        near, hits = near + hits, []
+    best = max(near, key=lambda h: h.evidence.strength, default=None)
+    unsure = _weak(stretches, floor, best, wanted)
+    ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
+    return Hearing(ordered, best.evidence if best and not hits else None, searched, unsure)
+
+
+def _search(
+    call: Call, query: Query, stretches: Sequence[Stretch], texts: Sequence[str], span: Span, floor: float
+) -> tuple[list[Hit], list[Hit]]:
+    """Matches that count and those that nearly do, placed and inside the window."""
+    hits: list[Hit] = []
+    near: list[Hit] = []
+    for found in call.matcher.find(query, texts):
+        offset, turn = stretches[found.at].turn_at(found.start)
+        place = call.timeline.moment(turn, offset)
+        if not span.low <= place <= span.high:
+            continue
+        quote = texts[found.at][found.start : found.end] if found.end > found.start else texts[found.at]
+        evidence = Evidence(
+            turn.turn,
+            turn.role,
+            turn.start_s,
+            turn.end_s,
+            quote[:QUOTE_CHARACTERS],
+            found.rule,
+            found.strength,
+        )
+        weak = turn.confidence is not None and turn.confidence < floor
+        (hits if found.strength >= query.threshold else near).append(Hit(place, turn.turn, evidence, weak))
+    return hits, near
+
+
+def _findings(call: Call, check: FindingCheck, span: Span) -> tuple[Hit, ...]:
+    hits = []
+    for finding in call.conversation.findings:
+        if finding.kind != check.finding or (check.labels and finding.label not in check.labels):
+            continue
+        role, place = call.whereabouts(finding)
+        if (check.role in ("any", role)) and span.low <= place <= span.high:
+            hits.append(Hit(place, finding.turn or 0, evidence_of(finding, role), weak=False))
+    return tuple(sorted(hits, key=lambda h: h.place))
+
+
+def evidence_of(finding: Finding, role: Role) -> Evidence:
+    """A finding as evidence."""
+    quote = finding.text or str(finding.value or finding.label)
+    rule = f"{finding.kind}/{finding.label} ({finding.source})"
+    return Evidence(finding.turn, role, finding.start_s, finding.end_s, quote[:QUOTE_CHARACTERS], rule)
+
+
+def bounds(call: Call, window: Window | None) -> tuple[Span, str, str]:
+    """The span of a window, why there is none (its anchor never came), and whether that is uncertain."""
+    span = call.timeline.span(window)
+    if window is None:
+        return span, "", ""
+    reach = math.inf if window.within_s is None else call.timeline.length(window.within_s)
+    for anchor, later in ((window.after, True), (window.before, False)):
+        if anchor is None:
+            continue
+        places, unsure = _anchored(call, anchor)
+        if not places:
+            name = anchor.criterion or anchor.finding
+            return (
+                span,
+                f"{name} was not heard, so there is nothing {'after' if later else 'before'} it",
+                unsure,
+            )
+        span = (
+            span.cut(low=places[0], high=places[0] + reach)
+            if later
+            else span.cut(low=places[-1] - reach, high=places[-1])
+        )
+    return span, "", ""
+
+
+def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
+    if anchor.criterion is not None:
+        answer = call.answers[anchor.criterion]
+        unsure = "undetermined" if answer.answer == "undetermined" else ""
+        if answer.answer != "yes":
+            return [], unsure
+        return sorted(call.place_of(e) for e in answer.evidence), unsure
+    kind, _, label = (anchor.finding or "").partition("/")
+    found = [f for f in call.conversation.findings if f.kind == kind and (not label or f.label == label)]
+    return sorted(call.whereabouts(f)[1] for f in found), ""
+
+
+def _role_missing(call: Call, role: str) -> str:
+    if role == "any" or role in call.timeline.roles:
+        return ""
+    if "unknown" in call.timeline.roles:
+        return f"nobody in this transcript is known to be the {role}"
+    return f"no {role} speaks in this transcript"
+
+
+def _weak(stretches: Sequence[Stretch], floor: float, best: Hit | None, wanted: Sequence[Query]) -> str:
+    """Why a miss means nothing: the speech searched was recognised too poorly."""
+    total = weighted = 0.0
+    for stretch in stretches:
+        for _, turn in stretch.pieces:
+            if turn.confidence is not None:
+                length = len(turn.text)
+                total += length
+                weighted += turn.confidence * length
+    if total and weighted / total < floor:
+        return f"recognition is too weak to tell (confidence {weighted / total:.2f}, needs {floor:.2f})"
+    threshold = min(query.threshold for query in wanted)
+    if best is not None and best.weak and best.evidence.strength >= NEAR * threshold:
+        return "what comes nearest was recognised too weakly to tell"
+    return ""
+
+
+def _searched(call: Call, check: Heard, span: Span) -> Searched:
+    timed = call.timeline.timed
+    low = max(span.low, call.timeline.first if call.timeline.first < span.high else span.low)
+    high = min(span.high, call.timeline.last)
+    return Searched(
+        what=call.plan.what(check),
+        role=check.role,
+        start_s=round(low, 2) if timed and math.isfinite(low) else None,
+        end_s=round(high, 2) if timed and math.isfinite(high) else None,
+    )

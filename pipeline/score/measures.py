@@ -1,0 +1,189 @@
+"""Checks of numbers and facts: metrics, sentiment, events, language, people, plugins."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol, cast
+
+from pipeline.conversation import Evidence, Finding, Searched
+from pipeline.errors import RubricError
+from pipeline.rubric.checks import (
+    EventCheck,
+    LanguageCheck,
+    ManualCheck,
+    MetricCheck,
+    PluginCheck,
+    SentimentCheck,
+)
+from pipeline.score.call import Call
+from pipeline.score.hearing import evidence_of
+from pipeline.score.verdict import Verdict
+
+MANUAL = "left to a person"
+PARTS = ("first_quarter", "second_quarter", "third_quarter", "last_quarter")
+
+
+class CheckPlugin(Protocol):
+    """What an entry point in the group ``callqa.checks`` must be: a function of call and options."""
+
+    def __call__(self, conversation: object, metadata: object, options: dict[str, Any]) -> Verdict:
+        """Answer one criterion; return a ``Verdict``."""
+
+
+def metric(call: Call, check: MetricCheck) -> Verdict:
+    """A metric within limits, or its place on a curve."""
+    searched = Searched(what=f"metric {check.metric}")
+    value = call.conversation.metrics.get(check.metric)
+    if value is None:
+        return Verdict(
+            "undetermined", searched=searched, reason=f"{check.metric} cannot be told from this recording"
+        )
+    said = f"{check.metric} is {value:.4g}"
+    if check.curve:
+        share = _on_curve(value, check.curve)
+        answer = _measured(call, said, f"curve {list(check.curve)}", share >= 0.5, searched)
+        return Verdict(answer.answer, share, answer.evidence, searched, reason=answer.reason)
+    holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
+    return _measured(call, said, _limits(check.min, check.max), holds, searched)
+
+
+def sentiment(call: Call, check: SentimentCheck) -> Verdict:
+    """How a role feels."""
+    searched = Searched(what=f"{check.measure} sentiment, {check.part.replace('_', ' ')}", role=check.role)
+    felt = call.conversation.sentiment.get(check.role)
+    value = None
+    if felt is not None:
+        if check.part != "whole":
+            value = felt.quarters[PARTS.index(check.part)]
+        else:
+            value = {"mean": felt.score, "lowest": felt.lowest_score, "change": felt.change}[check.measure]
+        if check.part != "whole" and check.measure == "lowest":
+            value = _lowest(call, check.role, PARTS.index(check.part))
+    if value is None:
+        return Verdict("undetermined", searched=searched, reason=f"no sentiment of the {check.role} there")
+    holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
+    said = f"{check.role} sentiment {value:+.2f}"
+    return _measured(call, said, _limits(check.min, check.max), holds, searched)
+
+
+def _lowest(call: Call, role: str, quarter: int) -> float | None:
+    line = call.timeline
+    width = (line.last - line.first) / 4 or 1.0
+    low, high = line.first + quarter * width, line.first + (quarter + 1) * width
+    scores = [
+        t.sentiment.score
+        for t in line.turns
+        if t.role == role and t.sentiment is not None and low <= line.moment(t, 0) <= high
+    ]
+    return min(scores, default=None)
+
+
+def event(call: Call, check: EventCheck) -> Verdict:
+    """Silences, holds, overtalk: how many, how long."""
+    searched = Searched(what=f"{check.event} longer than {check.longer_than_s:g} s")
+    found = [
+        f for f in call.conversation.findings if f.kind == check.event and _length(f) > check.longer_than_s
+    ]
+    if not found and not _told_apart(call, check.event):
+        return Verdict(
+            "undetermined", searched=searched, reason=f"{check.event} cannot be told from this recording"
+        )
+    total = sum(map(_length, found))
+    faults = []
+    if check.at_least is not None and len(found) < check.at_least:
+        faults.append(f"{len(found)} of at least {check.at_least}")
+    if check.at_most is not None and len(found) > check.at_most:
+        faults.append(f"{len(found)}, at most {check.at_most}")
+    if check.total_at_most_s is not None and total > check.total_at_most_s:
+        faults.append(f"{total:.0f} s in all, at most {check.total_at_most_s:g} s")
+    evidence = [evidence_of(f, call.whereabouts(f)[0]) for f in sorted(found, key=_length, reverse=True)]
+    reason = f"{check.event}: {'; '.join(faults)}" if faults else ""
+    return Verdict("no" if faults else "yes", evidence=tuple(evidence[:5]), searched=searched, reason=reason)
+
+
+def _length(finding: Finding) -> float:
+    if isinstance(finding.value, int | float):
+        return float(finding.value)
+    return float((finding.end_s or 0) - (finding.start_s or 0))
+
+
+def _told_apart(call: Call, kind: str) -> bool:
+    """Whether none found means there was none: mono recordings and chats cannot tell."""
+    if not call.timeline.timed:
+        return False
+    return kind != "overtalk" or call.conversation.transcript.channels != 1
+
+
+def language(call: Call, check: LanguageCheck) -> Verdict:
+    """Everyone concerned speaks an allowed language."""
+    allowed = {code.casefold() for code in check.allowed}
+    searched = Searched(what=f"language one of {', '.join(check.allowed)}", role=check.role)
+    turns = [t for t in call.timeline.turns if check.role in ("any", t.role)]
+    known = [(t, t.language or call.conversation.transcript.language) for t in turns]
+    heard = [(t, code) for t, code in known if code]
+    if not heard:
+        return Verdict("undetermined", searched=searched, reason="the language is not known")
+    other = [(t, code) for t, code in heard if code.split("-")[0].casefold() not in allowed]
+    evidence = tuple(
+        Evidence(t.turn, t.role, t.start_s, t.end_s, t.text[:240], f"language {code}")
+        for t, code in other[:5]
+    )
+    reason = f"{len(other)} turns in {', '.join(sorted({c for _, c in other}))}" if other else ""
+    return Verdict("no" if other else "yes", evidence=evidence, searched=searched, reason=reason)
+
+
+def manual(call: Call, check: ManualCheck) -> Verdict:
+    """Nothing is decided here: a person does."""
+    return Verdict("undetermined", reason=MANUAL, searched=Searched(what="a person's judgement"))
+
+
+def plugin(call: Call, check: PluginCheck) -> Verdict:
+    """A check of another package.
+
+    Raises:
+        RubricError: It is not installed.
+    """
+    verdict = _plugin(check.name)(call.conversation, call.metadata, dict(check.options))
+    if not isinstance(verdict, Verdict):
+        raise RubricError(f"check plugin {check.name!r} returned {type(verdict).__name__}, not a Verdict")
+    return verdict
+
+
+@cache
+def _plugin(name: str) -> CheckPlugin:
+    installed = entry_points(group="callqa.checks")
+    for point in installed:
+        if point.name == name:
+            return cast(CheckPlugin, point.load())
+    names = ", ".join(sorted(p.name for p in installed)) or "none"
+    raise RubricError(
+        f"no check plugin {name!r} is installed", hint=f"installed in the group callqa.checks: {names}"
+    )
+
+
+def _measured(call: Call, said: str, limits: str, holds: bool, searched: Searched) -> Verdict:
+    evidence = Evidence(None, "unknown", None, None, said, limits)
+    return Verdict(
+        "yes" if holds else "no",
+        evidence=(evidence,),
+        searched=searched,
+        reason="" if holds else f"{said}, wanted {limits}",
+    )
+
+
+def _limits(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}"
+
+
+def _on_curve(value: float, curve: tuple[tuple[float, float], ...]) -> float:
+    """Straight lines between the points, flat beyond the first and the last."""
+    if value <= curve[0][0]:
+        return curve[0][1]
+    for (x0, y0), (x1, y1) in itertools.pairwise(curve):
+        if value <= x1:
+            return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
+    return curve[-1][1]

@@ -1,0 +1,171 @@
+"""When things are said: stretches of one speaker's speech, windows over them, places of a match.
+
+Used by ``hearing``. Windows are in seconds where every turn has a time, and fall back to counts
+of turns where not (chat, e-mail, transcripts without times), which is said in the scorecard.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.conversation import Transcript, Turn
+from pipeline.rubric.checks import Window
+
+JOIN_GAP_S = 1.0
+"""Turns of one speaker closer than this are searched as one: recognisers cut sentences in two."""
+STRETCH_WORDS = 80
+SECONDS_PER_TURN = 5.0
+"""What a turn without times is taken to last (about 12 words at 150 words a minute)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Speech searched as one text: ``pieces`` are (offset of its first character, turn)."""
+
+    text: str
+    pieces: tuple[tuple[int, Turn], ...]
+
+    def turn_at(self, offset: int) -> tuple[int, Turn]:
+        """The turn a character belongs to, and the character's offset within that turn."""
+        if len(self.pieces) == 1:
+            return offset, self.pieces[0][1]
+        which = bisect.bisect_right([start for start, _ in self.pieces], offset) - 1
+        start, turn = self.pieces[which]
+        return offset - start, turn
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where to search: seconds, or positions of turns where there are no times."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def cut(self, low: float = -math.inf, high: float = math.inf) -> Span:
+        """The part of this span inside other limits."""
+        return Span(max(self.low, low), min(self.high, high))
+
+
+class Timeline:
+    """The turns of one call with the ways of looking them up.
+
+    Attributes:
+        turns: In the order of the transcript.
+        timed: Every turn has a start and an end.
+        warnings: Degradations, in sentences.
+    """
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.turns = transcript.turns
+        self.timed = all(t.start_s is not None and t.end_s is not None for t in self.turns)
+        self.warnings: list[str] = []
+        if not self.timed:
+            self.warnings.append("turns without times: windows in seconds were taken as counts of turns")
+        elif any(
+            (b.start_s or 0) < (a.start_s or 0) for a, b in zip(self.turns, self.turns[1:], strict=False)
+        ):
+            self.warnings.append("turns are not in the order of their times: each was placed by its own time")
+        self.roles = {t.role for t in self.turns}
+        agents = [t for t in self.turns if t.role == "agent"] or list(self.turns)
+        self.first = min((self._start(t) for t in agents), default=0.0)
+        self.last = max((self._end(t) for t in self.turns), default=0.0)
+        self._stretches: dict[tuple[str, Span], list[Stretch]] = {}
+
+    def _start(self, turn: Turn) -> float:
+        return float(turn.start_s) if self.timed and turn.start_s is not None else float(turn.turn)
+
+    def _end(self, turn: Turn) -> float:
+        if self.timed and turn.start_s is not None and turn.end_s is not None:
+            return max(float(turn.end_s), float(turn.start_s))
+        return float(turn.turn)
+
+    def length(self, seconds: float) -> float:
+        """A length in seconds in the timeline's own unit (seconds, or turns)."""
+        return seconds if self.timed else max(1, math.ceil(seconds / SECONDS_PER_TURN))
+
+    def span(self, window: Window | None) -> Span:
+        """The part of the call a window means, its anchors aside."""
+        span = Span()
+        if window is None or not self.turns:
+            return span
+        inclusive = 0.0 if self.timed else 1.0  # n turns from turn 0 end at turn n - 1
+        if window.first_s is not None:
+            span = span.cut(high=self.first + self.length(window.first_s) - inclusive)
+        if window.last_s is not None:
+            span = span.cut(low=self.last - self.length(window.last_s) + inclusive)
+        whole = self.last - self.first
+        if window.from_pct is not None:
+            span = span.cut(low=self.first + whole * window.from_pct / 100)
+        if window.to_pct is not None:
+            span = span.cut(high=self.first + whole * window.to_pct / 100)
+        if window.first_turns is not None or window.last_turns is not None:
+            span = self._by_turns(span, window)
+        return span
+
+    def _by_turns(self, span: Span, window: Window) -> Span:
+        opening = next((i for i, t in enumerate(self.turns) if t.role == "agent"), 0)
+        if window.first_turns is not None:
+            last = self.turns[min(opening + window.first_turns, len(self.turns)) - 1]
+            span = span.cut(high=self._end(last))
+        if window.last_turns is not None:
+            span = span.cut(low=self._start(self.turns[max(0, len(self.turns) - window.last_turns)]))
+        return span
+
+    def stretches(self, role: str, span: Span) -> list[Stretch]:
+        """What a role says in a part of the call, joined where one sentence was cut in two."""
+        key = (role, span)
+        if key not in self._stretches:
+            heard = [
+                t
+                for t in self.turns
+                if (role == "any" or t.role == role)
+                and t.text
+                and self._end(t) >= span.low
+                and self._start(t) <= span.high
+            ]
+            self._stretches[key] = [_stretch(group) for group in self._grouped(heard)]
+        return self._stretches[key]
+
+    def _grouped(self, turns: Sequence[Turn]) -> list[list[Turn]]:
+        groups: list[list[Turn]] = []
+        words = 0
+        for turn in turns:
+            length = turn.text.count(" ") + 1
+            if groups and self._continues(groups[-1][-1], turn) and words + length <= STRETCH_WORDS:
+                groups[-1].append(turn)
+                words += length
+            else:
+                groups.append([turn])
+                words = length
+        return groups
+
+    def _continues(self, before: Turn, turn: Turn) -> bool:
+        return (
+            self.timed
+            and turn.turn == before.turn + 1
+            and turn.role == before.role
+            and 0 <= self._start(turn) - self._end(before) <= JOIN_GAP_S
+        )
+
+    def moment(self, turn: Turn, offset: int) -> float:
+        """When the word at a character of a turn begins: its word time, else its share of the turn."""
+        start = self._start(turn)
+        if not self.timed or offset <= 0:
+            return start
+        before = turn.text[:offset].count(" ")
+        if turn.words and before < len(turn.words):
+            return float(turn.words[before].start_s)
+        return start + (self._end(turn) - start) * min(1.0, offset / max(1, len(turn.text)))
+
+
+def _stretch(turns: list[Turn]) -> Stretch:
+    if len(turns) == 1:
+        return Stretch(turns[0].text, ((0, turns[0]),))
+    pieces, offset = [], 0
+    for turn in turns:
+        pieces.append((offset, turn))
+        offset += len(turn.text) + 1
+    return Stretch(" ".join(t.text for t in turns), tuple(pieces))

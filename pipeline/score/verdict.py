@@ -1,0 +1,69 @@
+"""An answer on its way to a scorecard, and three-valued logic over answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.conversation import Answer, Evidence, Searched
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says of a call.
+
+    Attributes:
+        answer: yes, no, not applicable, or undetermined.
+        share: Share of the points earned, for graded checks; None: 1 for yes, 0 for no.
+        evidence: Strongest first.
+        searched: Where was looked.
+        nearest: The best candidate that did not count.
+        reason: Why, in a sentence.
+    """
+
+    answer: Answer
+    share: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+    searched: Searched | None = None
+    nearest: Evidence | None = None
+    reason: str = ""
+
+    @property
+    def earned(self) -> float:
+        """Share of the points earned, 0..1."""
+        return (1.0 if self.answer == "yes" else 0.0) if self.share is None else self.share
+
+
+def opposite(verdict: Verdict) -> Verdict:
+    """Yes for no; what cannot be told stays so."""
+    swapped: dict[Answer, Answer] = {"yes": "no", "no": "yes"}
+    share = None if verdict.share is None else 1.0 - verdict.share
+    return replace(verdict, answer=swapped.get(verdict.answer, verdict.answer), share=share)
+
+
+def every(verdicts: Sequence[Verdict]) -> Verdict:
+    """All must hold; one no decides, else one undetermined; parts that do not apply are left out."""
+    return _joined([v for v in verdicts if v.answer != "na"], decides="no", otherwise="yes")
+
+
+def some(verdicts: Sequence[Verdict]) -> Verdict:
+    """One must hold; one yes decides, else one undetermined; parts that do not apply are left out."""
+    return _joined([v for v in verdicts if v.answer != "na"], decides="yes", otherwise="no")
+
+
+def _joined(verdicts: Sequence[Verdict], *, decides: Answer, otherwise: Answer) -> Verdict:
+    if not verdicts:
+        return Verdict("na", reason="no part of it applies")
+    deciding = [v for v in verdicts if v.answer == decides]
+    unsure = [v for v in verdicts if v.answer == "undetermined"]
+    answer = decides if deciding else "undetermined" if unsure else otherwise
+    told = deciding or unsure or list(verdicts)
+    # Parts that fail say where they looked; parts that hold bring their quotes.
+    evidence = sorted((e for v in told for e in v.evidence), key=lambda e: -e.strength)
+    return Verdict(
+        answer,
+        evidence=tuple(evidence),
+        searched=told[0].searched,
+        nearest=max((v.nearest for v in told if v.nearest), key=lambda e: e.strength, default=None),
+        reason="; ".join(dict.fromkeys(v.reason for v in told if v.reason)),
+    )

@@ -1,0 +1,161 @@
+"""Scoring semantics: the vendors' published examples, auto-fails, not applicable, evidence."""
+
+import pytest
+
+from pipeline import rubric, score
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Transcript, Turn
+from pipeline.matchers import load_matcher
+from pipeline.rubric.cases import run_cases
+
+MATCHER = load_matcher()
+
+
+def manual(mode: str, **extra: str) -> rubric.Rubric:
+    """Genesys' example: two one-point questions of weight 40, one of weight 20."""
+    return rubric.parse(f"""
+rubric: form
+mode: {mode}
+pass_mark: 65
+{extra.get("top", "")}
+sections:
+  - id: g1
+    weight: 40
+    criteria:
+      - {{id: a, question: "A?", check: {{kind: manual}}}}
+      - {{id: b, question: "B?", check: {{kind: manual}} {extra.get("b", "")}}}
+  - id: g2
+    weight: 20
+    criteria:
+      - {{id: c, question: "C?", check: {{kind: manual}}}}
+""")
+
+
+def given(form: rubric.Rubric, **answers: str) -> dict[str, CriterionAnswer]:
+    """Answers of a person."""
+    return {
+        c.id: score.recorded(c, score.Verdict(answers[c.id]), form)  # type: ignore[arg-type]
+        for c in form.criteria()
+    }
+
+
+def say(*lines: tuple[str, str], confidence: float | None = None) -> Conversation:
+    """A dialogue, one turn a line, five seconds each."""
+    turns = [
+        Turn(i, role, text, 5.0 * i, 5.0 * i + 4, confidence=confidence)  # type: ignore[arg-type]
+        for i, (role, text) in enumerate(lines)
+    ]
+    return Conversation(Transcript("call", tuple(turns), duration_s=5.0 * len(turns), channels=2))
+
+
+def answer_of(check: str, conversation: Conversation, more: str = "") -> CriterionAnswer:
+    """The answer to one criterion."""
+    form = rubric.parse(f"""
+rubric: one
+mode: question
+sections:
+  - id: s
+    criteria:
+      - id: a
+        question: A?
+        {more}
+        check: {check}
+""")
+    card = score.score(conversation, form, CallMetadata("call"), min_confidence=0.4, matcher=MATCHER)
+    return card.sections[0].criteria[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("points", 60.0), ("section", 66.6667), ("question", 66.6667)]
+)
+def test_genesys_example_and_its_normalised_twin(mode: str, expected: float) -> None:
+    """The same answers score 60 % by points and 66.7 % by normalised weights."""
+    form = manual(mode)
+    assert score.scorecard("x", form, given(form, a="yes", b="no", c="yes")).raw_score == expected
+
+
+def test_zendesk_scales_and_team_score() -> None:
+    """Ratings map by (x - min) / (max - min); the team score is the plain mean of reviews."""
+    assert [round(100 * score.scale_share(x, 1, 5)) for x in range(1, 6)] == [0, 25, 50, 75, 100]
+    assert [round(100 * score.scale_share(x, 1, 4), 1) for x in range(1, 5)] == [0, 33.3, 66.7, 100]
+    assert round(score.team_mean([100, 9.91, 63.96, 90.99, 0, None]) or 0, 2) == 52.97
+
+
+@pytest.mark.parametrize(
+    ("top", "final", "outcome"),
+    [
+        ("auto_fail: {policy: zero}", 0.0, "fail"),
+        ("auto_fail: {policy: cap, cap: 30}", 30.0, "fail"),
+        ("auto_fail: {policy: flag}", 66.6667, "fail"),
+        ("auto_fail: {policy: zero, scope: section}", 33.3333, "fail"),
+    ],
+)
+def test_auto_fail_policies_keep_the_raw_score(top: str, final: float, outcome: str) -> None:
+    """zero, cap, flag and section scope change the final score only, and say why."""
+    form = manual("section", top=top, b=", auto_fail: true")
+    card = score.scorecard("x", form, given(form, a="yes", b="no", c="yes"))
+    assert (card.raw_score, card.final_score, card.outcome) == (66.6667, final, outcome)
+    assert card.autofail_reasons == ("b: B?",)
+    assert card.sections[0].auto_failed
+
+
+@pytest.mark.parametrize("unsure", ["undetermined", "na"])
+def test_an_auto_fail_never_fires_on_doubt(unsure: str) -> None:
+    """Not applicable and undetermined answers fire no auto-fail."""
+    form = manual("section", b=", auto_fail: true")
+    card = score.scorecard("x", form, given(form, a="yes", b=unsure, c="yes"))
+    assert card.autofail_reasons == ()
+    assert card.final_score == 100
+    assert card.outcome == ("needs_review" if unsure == "undetermined" else "pass")
+
+
+def test_not_applicable_leaves_the_sum_or_passes() -> None:
+    """N/A is excluded by default, passes where the rubric says so, and a form of it has no score."""
+    form = manual("section")
+    assert score.scorecard("x", form, given(form, a="no", b="na", c="na")).raw_score == 0
+    nothing = score.scorecard("x", form, given(form, a="na", b="na", c="na"))
+    assert (nothing.raw_score, nothing.outcome) == (None, "not_scored")
+    passing = manual("section", top="not_applicable: as_pass")
+    assert score.scorecard("x", passing, given(passing, a="no", b="na", c="na")).raw_score == 66.6667
+
+
+def test_a_miss_says_where_it_looked_and_what_came_nearest() -> None:
+    """A no carries role, window, the number of turns searched and the nearest candidate."""
+    call = say(("agent", "hello"), ("customer", "hi"), ("agent", "can I help you with anything"))
+    got = answer_of(
+        "{kind: phrases, any: [anything else I can help with], match: fuzzy, window: {first_s: 30}}", call
+    )
+    assert got.answer == "no"
+    assert got.searched is not None
+    assert (got.searched.role, got.searched.turns, got.searched.start_s) == ("agent", 2, 0.0)
+    assert got.nearest is not None
+    assert got.nearest.turn == 2
+
+
+def test_weak_recognition_abstains() -> None:
+    """A miss in speech recognised below the confidence asked for is undetermined."""
+    check = "{kind: phrases, any: [this call is recorded]}"
+    assert answer_of(check, say(("agent", "blah"), confidence=0.9)).answer == "no"
+    weak = answer_of(check, say(("agent", "blah"), confidence=0.2))
+    assert weak.answer == "undetermined"
+    assert "0.20" in weak.reason
+
+
+def test_a_missing_speaker_is_undetermined_and_needs_review() -> None:
+    """When nobody is known to be the agent, nothing the agent must say is failed."""
+    got = answer_of("{kind: phrases, any: [hello]}", say(("unknown", "hello")))
+    assert (got.answer, got.reason) == ("undetermined", "nobody in this transcript is known to be the agent")
+
+
+@pytest.mark.parametrize("name", rubric.shipped())
+def test_shipped_rubrics_pass_their_own_tests(name: str) -> None:
+    """Every example inside every shipped rubric is answered as its author expects."""
+    form = rubric.load(name)
+    assert form.tests
+    faults = {
+        result.name: result.faults
+        for result in run_cases(
+            form, lambda c, r, m: score.score(c, r, m, min_confidence=0.4, matcher=MATCHER)
+        )
+        if result.faults
+    }
+    assert faults == {}
