@@ -1,1 +1,0 @@
-"""Rubrics that come with callqa, as package data; ``pipeline.rubric.load`` reads them by name."""
