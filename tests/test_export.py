@@ -142,5 +142,5 @@ def test_inert_cells_never_start_a_formula(text: str) -> None:
 def test_unknown_format_is_a_usage_error(db: Path, tmp_path: Path) -> None:
     """A wrong format names the right ones."""
     with Store(db, read_only=True) as store, pytest.raises(UsageError, match="docx") as caught:
-        export.write(store, tmp_path / "x", "docx")  # type: ignore[arg-type]
+        export.write(store, tmp_path / "x", "docx")
     assert "xlsx" in caught.value.hint

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from pipeline import export
 from pipeline.conversation import Review, SampledCall
+from pipeline.errors import UsageError
+from pipeline.review.queue import draw
+from pipeline.review.record import import_reviews
+from pipeline.review.sampling import random_sample
 from pipeline.store import CallFilter, Store
 from tests.example_calls import RUBRIC, example_records
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of thirty calls of three agents and two clients."""
-    path = tmp_path / "qa.duckdb"
+    path = tmp_path_factory.mktemp("store") / "qa.duckdb"
     with Store(path) as store:
         store.load(example_records(30))
     return path
+
+
+@pytest.fixture
+def db(loaded: Path, tmp_path: Path) -> Path:
+    """A copy of it to write into."""
+    return Path(shutil.copy(loaded, tmp_path / "qa.duckdb"))
 
 
 def a_review(call_id: str, answer: str, reviewer: str = "Amira", minute: int = 0) -> Review:
@@ -65,3 +78,194 @@ def test_a_draw_is_recorded_with_its_probabilities(db: Path) -> None:
         store.save_sample(drawn)
         rows = store.query("SELECT call_id, probability, seed FROM samples")
     assert rows == [{"call_id": "call-004", "probability": 0.5, "seed": 7}]
+
+
+def returned(tmp_path: Path, **changes: object) -> Path:
+    """A packet's download, as a reviewer sends it back."""
+    answer = {
+        "call_id": "call-001",
+        "rubric_hash": RUBRIC.hash,
+        "criterion_id": "empathy",
+        "answer": "no",
+        "reason": "never said sorry",
+        "at": "2026-11-02T10:00:00Z",
+    }
+    document = {"schema": "callqa.review/1", "reviewer": "Amira", "answers": [answer], "calls": []} | changes
+    path = tmp_path / "review.json"
+    path.write_text(json.dumps(document), "utf-8")
+    return path
+
+
+def test_a_packets_download_is_kept_once(db: Path, tmp_path: Path) -> None:
+    """The correction is stored with reviewer, time and reason; the same file again changes nothing."""
+    path = returned(tmp_path)
+    with Store(db) as store:
+        assert import_reviews(store, [path]).stored == 1
+        again = import_reviews(store, [path])
+        (review,) = store.reviews()
+    assert (again.stored, again.unchanged) == (0, 1)
+    assert (review.reviewer, review.human_answer, review.reason) == ("Amira", "no", "never said sorry")
+    assert review.reviewed_at == dt.datetime(2026, 11, 2, 10, tzinfo=dt.UTC)
+    assert review.source == "review.json"
+
+
+def test_a_confirmed_call_counts_as_agreement_on_every_answer(db: Path, tmp_path: Path) -> None:
+    """Agreement needs the answers people left alone too; a correction beats the confirmation."""
+    whole = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "confirmed": True, "state": "", "comment": ""}
+    path = returned(tmp_path, calls=[whole])
+    with Store(db) as store:
+        answers = {
+            row["criterion_id"]: row["answer"]
+            for row in store.query("SELECT criterion_id, answer FROM answers WHERE call_id = 'call-001'")
+        }
+        import_reviews(store, [path])
+        said = {r.criterion_id: r.human_answer for r in store.reviews()}
+    decided = {k: v for k, v in answers.items() if v != "undetermined"}
+    assert said == decided | {"empathy": "no"}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"call_id": "call-999"}, "no call"),
+        ({"criterion_id": "astrology"}, "no criterion"),
+        ({"answer": "perhaps"}, "not an answer"),
+    ],
+)
+def test_wrong_entries_are_named_and_the_rest_is_kept(
+    db: Path, tmp_path: Path, change: dict[str, str], complaint: str
+) -> None:
+    """One bad entry costs one entry."""
+    good = {"call_id": "call-002", "rubric_hash": RUBRIC.hash, "criterion_id": "empathy", "answer": "yes"}
+    with Store(db) as store:
+        report = import_reviews(store, [returned(tmp_path, answers=[good, good | change])])
+    assert report.stored == 1
+    assert complaint in report.rejected[0].what
+    assert "answers[1]" in report.rejected[0].where
+
+
+def test_two_people_who_differ_are_reported_and_both_kept(db: Path, tmp_path: Path) -> None:
+    """A double review is a conflict to settle, not something to overwrite."""
+    with Store(db) as store:
+        import_reviews(store, [returned(tmp_path)])
+        other = {
+            "call_id": "call-001",
+            "rubric_hash": RUBRIC.hash,
+            "criterion_id": "empathy",
+            "answer": "yes",
+        }
+        report = import_reviews(store, [returned(tmp_path, reviewer="Tom", answers=[other])])
+        assert len(store.reviews()) == 2
+    assert "Amira no" in report.conflicts[0].what
+    assert "Tom yes" in report.conflicts[0].what
+
+
+def test_disputes_are_states_and_only_a_disputed_call_is_overturned(db: Path, tmp_path: Path) -> None:
+    """Agent disputes, supervisor overturns; without a dispute there is nothing to overturn."""
+
+    def decision(reviewer: str, state: str) -> Path:
+        call = {"call_id": "call-005", "rubric_hash": RUBRIC.hash, "state": state, "comment": "line was bad"}
+        return returned(tmp_path, reviewer=reviewer, answers=[], calls=[call])
+
+    with Store(db) as store:
+        early = import_reviews(store, [decision("Boss", "overturned")])
+        assert (early.stored, len(early.rejected)) == (0, 1)
+        import_reviews(store, [decision("Agent", "disputed")])
+        import_reviews(store, [decision("Boss", "overturned")])
+        trail = [(r.reviewer, r.state, r.reason) for r in store.reviews()]
+    assert sorted(trail) == [("Agent", "disputed", "line was bad"), ("Boss", "overturned", "line was bad")]
+
+
+def messy_workbook(exported: Path, dest: Path) -> None:
+    """What a supervisor does to a workbook: a title above, columns moved, ids retyped, own columns added."""
+    import openpyxl
+
+    source = openpyxl.load_workbook(exported)["Answers"]
+    rows = [[cell.value for cell in row] for row in source.iter_rows()]
+    order = list(reversed(range(len(rows[0]))))
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["Reviewed in the Tuesday meeting"])
+    sheet.append([])
+    sheet.append(["mine", *[rows[0][i] for i in order]])
+    head = [cell.value for cell in sheet[3]]
+    for row in rows[1:]:
+        sheet.append(["x", *[row[i] for i in order]])
+    sheet.append([None, *[rows[0][i] for i in order]])  # a header repeated for printing
+    chosen = 0
+    for row in sheet.iter_rows(min_row=4):
+        cells = dict(zip(head, row, strict=False))
+        if cells["Criterion id"].value == "empathy" and chosen < 3:
+            chosen += 1
+            cells["Call"].value = f"  {str(cells['Call'].value).upper()} "
+            cells["Correct answer"].value = "Not applicable"
+            cells["Reviewer"].value = "Amira"
+            cells["Comment"].value = "wrong queue"
+    book.save(dest)
+
+
+def test_a_messy_workbook_is_understood(db: Path, tmp_path: Path) -> None:
+    """Columns are found by heading, ids by their letters whatever the case, extra rows are passed over."""
+    with Store(db) as store:
+        export.write(store, tmp_path / "review.xlsx", "xlsx")
+        messy_workbook(tmp_path / "review.xlsx", tmp_path / "messy.xlsx")
+        report = import_reviews(store, [tmp_path / "messy.xlsx"])
+        reviews = store.reviews()
+    assert (report.stored, report.rejected) == (3, [])
+    assert len(report.mended) == 3
+    assert {(r.human_answer, r.reviewer, r.criterion_id) for r in reviews} == {("na", "Amira", "empathy")}
+
+
+def test_an_untouched_workbook_says_nothing(db: Path, tmp_path: Path) -> None:
+    """Empty entry columns are not agreement."""
+    with Store(db) as store:
+        export.write(store, tmp_path / "review.xlsx", "xlsx")
+        report = import_reviews(store, [tmp_path / "review.xlsx"])
+    assert (report.stored, report.unchanged, report.rejected) == (0, 0, [])
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xlsx", "x.csv", "x.docx"])
+def test_files_that_are_no_review_are_refused(db: Path, tmp_path: Path, name: str) -> None:
+    """Whatever the ending claims, nonsense is a usage error with a hint and nothing is kept."""
+    (tmp_path / name).write_bytes(b"\x00nonsense, more\n1,2\n")
+    with Store(db) as store:
+        with pytest.raises(UsageError) as caught:
+            import_reviews(store, [tmp_path / name])
+        assert store.reviews() == []
+    assert caught.value.hint
+
+
+def test_random_sample_is_seeded_and_stratified(db: Path) -> None:
+    """The same seed draws the same calls; every agent and week has its own; chances are recorded."""
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    with Store(db) as store:
+        first = draw(store, CallFilter(), per_week=1, risky=0, seed=5, now=now)
+        again = draw(store, CallFilter(), per_week=1, risky=0, seed=5, now=now)
+        other = draw(store, CallFilter(), per_week=1, risky=0, seed=6, now=now)
+        rows = store.query("SELECT count(*) AS n, min(probability) AS least FROM samples WHERE seed = 5")
+    assert [p.call_id for p in first.picks] == [p.call_id for p in again.picks]
+    assert [p.call_id for p in first.picks] != [p.call_id for p in other.picks]
+    assert len({p.stratum for p in first.picks}) == len(first.picks) == rows[0]["n"]
+    assert 0 < rows[0]["least"] <= 1
+
+
+def test_weighting_by_chance_gives_the_population_back(db: Path) -> None:
+    """Horvitz–Thompson: the sample's weights add up to all calls, so its rates are unbiased."""
+    with Store(db) as store:
+        metadata = [m for m, _ in store.conversations()]
+    picks = random_sample(metadata, per_stratum=2, seed=1)
+    assert sum(1 / p.probability for p in picks if p.probability) == pytest.approx(len(metadata))
+
+
+def test_risk_queue_gives_its_reasons_worst_first(db: Path) -> None:
+    """Auto-fails come first and every row says why."""
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    with Store(db) as store:
+        queue = draw(store, CallFilter(), per_week=0, risky=10, seed=1, now=now)
+        autofailed = store.query("SELECT count(*) AS n FROM scorecards WHERE len(autofail_reasons) > 0")[0][
+            "n"
+        ]
+    risks = [p.risk for p in queue.picks]
+    assert risks == sorted(risks, reverse=True)
+    assert all("auto-fail" in p.reason for p in queue.picks[: min(autofailed, 10)])
+    assert all(p.probability is None for p in queue.picks)

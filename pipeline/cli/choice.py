@@ -1,0 +1,48 @@
+"""Options that say which calls a command is about; shared by export, review and calibrate."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.store import CallFilter
+
+DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+Since = Annotated[
+    dt.datetime | None, typer.Option(formats=DAY, help="First day or time, UTC.", metavar="DAY")
+]
+Until = Annotated[
+    dt.datetime | None, typer.Option(formats=DAY, help="First day or time left out, UTC.", metavar="DAY")
+]
+Client = Annotated[str | None, typer.Option(help="Only this client.")]
+Site = Annotated[str | None, typer.Option(help="Only this site.")]
+Team = Annotated[str | None, typer.Option(help="Only this team.")]
+Queue = Annotated[str | None, typer.Option(help="Only this queue.")]
+Agent = Annotated[str | None, typer.Option(help="Only this agent id.")]
+Direction = Annotated[str | None, typer.Option(help="inbound, outbound or internal.")]
+Outcome = Annotated[str | None, typer.Option(help="pass, fail, needs_review or not_scored.")]
+Rubric = Annotated[str | None, typer.Option(help="Only scorecards of this rubric.")]
+Call = Annotated[list[str] | None, typer.Option(help="Only this call; repeat for more.")]
+
+
+def chosen(
+    *,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    call: list[str] | None = None,
+    agent: str | None = None,
+    **fields: str | None,
+) -> CallFilter:
+    """The filter the options amount to."""
+    from pipeline.store import CallFilter
+
+    return CallFilter(
+        since=since.replace(tzinfo=dt.UTC) if since else None,
+        until=until.replace(tzinfo=dt.UTC) if until else None,
+        call_ids=tuple(call) if call else None,
+        agent_id=agent,
+        **fields,
+    )

@@ -1,0 +1,139 @@
+"""The human loop: ``callqa review sample | packet | import``, ``callqa calibrate``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import choice
+from pipeline.cli.app import app
+from pipeline.cli.console import note
+from pipeline.cli.store import Db, open_store
+
+if TYPE_CHECKING:
+    from pipeline.review.queue import Queue
+    from pipeline.review.record import Report
+
+review = typer.Typer(
+    help="What to listen to, the packet to do it with, and the corrections that come back.",
+    no_args_is_help=True,
+)
+app.add_typer(review, name="review")
+
+
+@review.command()
+def sample(
+    db: Db = None,
+    per_week: Annotated[int, typer.Option(min=0, help="Random calls per agent and week.")] = 2,
+    risky: Annotated[int, typer.Option(min=0, help="Length of the risk-ranked queue.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the random draw; recorded with it.")] = 1,
+    since: choice.Since = None,
+    until: choice.Until = None,
+    client: choice.Client = None,
+    team: choice.Team = None,
+    agent: choice.Agent = None,
+    rubric: choice.Rubric = None,
+) -> None:
+    """Choose calls for people to check: a random sample for rates, the riskiest calls for rare failures.
+
+    Example: callqa review sample --per-week 3 --since 2026-11-01
+    """
+    from pipeline.review.queue import draw
+
+    filters = choice.chosen(since=since, until=until, client=client, team=team, agent=agent, rubric=rubric)
+    with open_store(db, read_only=False) as store:
+        queue = draw(store, filters, per_week=per_week, risky=risky, seed=seed, now=dt.datetime.now(dt.UTC))
+    _print_queue(queue)
+
+
+def _print_queue(queue: Queue) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("call", "chosen", "chance", "why")
+    for pick in queue.picks:
+        chance = f"{pick.probability:.2f}" if pick.probability is not None else ""
+        table.add_row(pick.call_id, pick.method, chance, pick.reason)
+    Console().print(table, markup=False)
+    for row in queue.precision:
+        if row.margin is not None:
+            share = f"{row.sampled} of {row.population} calls"
+            note(f"{row.group}: {share} know a rate to within ±{100 * row.margin:.0f} points (95 %)")
+    note(f"drawn as sample {queue.sample_id}: callqa review packet DEST --sample {queue.sample_id}")
+
+
+@review.command()
+def packet(
+    dest: Annotated[Path, typer.Argument(help="Folder for the packet: index.html and its recordings.")],
+    db: Db = None,
+    sample_id: Annotated[str | None, typer.Option("--sample", help="Only the calls of this draw.")] = None,
+    since: choice.Since = None,
+    until: choice.Until = None,
+    client: choice.Client = None,
+    team: choice.Team = None,
+    agent: choice.Agent = None,
+    outcome: choice.Outcome = None,
+    rubric: choice.Rubric = None,
+    call: choice.Call = None,
+) -> None:
+    """Write a packet that opens offline in any browser: hear the moment, correct the answer.
+
+    Example: callqa review packet packet/ --outcome needs_review
+    """
+    from pipeline import export
+    from pipeline.errors import UsageError
+    from pipeline.review.queue import sampled_calls
+
+    with open_store(db) as store:
+        if sample_id is not None:
+            call = [*sampled_calls(store, sample_id), *(call or [])]
+            if not call:
+                raise UsageError(
+                    f"no sample {sample_id!r} in {store.db}", hint="callqa review sample draws one"
+                )
+        filters = choice.chosen(
+            since=since,
+            until=until,
+            client=client,
+            team=team,
+            agent=agent,
+            outcome=outcome,
+            rubric=rubric,
+            call=call,
+        )
+        written = export.write(store, dest, "html", filters)
+    typer.echo(written[0])
+    note(f"open {written[0]} in a browser; hand its download to: callqa review import FILE")
+
+
+@review.command(name="import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Files that came back: packet JSON, workbooks, CSV.")],
+    db: Db = None,
+    reviewer: Annotated[str, typer.Option(help="Who reviewed, where a file does not say.")] = "",
+) -> None:
+    """Keep what reviewers said, beside the machine's answers and never over them.
+
+    Example: callqa review import review-amira-2026-11-22.json
+    """
+    from pipeline.review.record import import_reviews
+
+    with open_store(db, read_only=False) as store:
+        report = import_reviews(store, files, reviewer=reviewer)
+    _print_report(report)
+    if report.rejected:
+        raise typer.Exit(3)
+
+
+def _print_report(report: Report) -> None:
+    for title, problems in (
+        ("corrected id", report.mended),
+        ("differs", report.conflicts),
+        ("not kept", report.rejected),
+    ):
+        for problem in problems:
+            note(f"{title}: {problem.where}: {problem.what}")
+    typer.echo(f"{report.stored} stored, {report.unchanged} already known, {len(report.rejected)} not kept")

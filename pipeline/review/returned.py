@@ -1,0 +1,235 @@
+"""Files that come back from people, read into entries: the packet's JSON, workbooks, CSV.
+
+Returned files are messy: columns moved or renamed, title rows above the header, ids that a
+spreadsheet turned into numbers. Columns are therefore found by their headings, wherever they are;
+what an entry means is checked later, against the store.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UsageError
+
+LARGEST_FILE = 256 * 1024 * 1024
+LARGEST_UNPACKED = 2 * 1024**3
+HEADER_ROWS = 30
+
+# Normalised headings people and callqa use, by what the column holds.
+HEADINGS: dict[str, tuple[str, ...]] = {
+    "call_id": ("call", "call id", "callid", "interaction", "interaction id"),
+    "rubric_hash": ("rubric text", "rubric hash"),
+    "rubric_id": ("rubric",),
+    "criterion_id": ("criterion id", "question id", "item id"),
+    "criterion": ("criterion", "question", "item"),
+    "answer": ("correct answer", "override", "corrected answer", "human answer", "reviewer answer"),
+    "reviewer": ("reviewer", "reviewed by", "evaluator", "checked by"),
+    "reason": ("comment", "comments", "reason", "note", "notes"),
+    "state": ("decision", "agent decision", "state", "agent says"),
+    "confirmed": ("whole call checked", "all other answers right", "confirmed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing one person said, as written; nothing checked yet.
+
+    Attributes:
+        where: Place in the file, for messages.
+        criterion_id: Empty for a statement about the whole call.
+        confirmed: The person checked the whole call and let the other answers stand.
+    """
+
+    where: str
+    call_id: str
+    rubric_hash: str = ""
+    rubric_id: str = ""
+    criterion_id: str = ""
+    criterion: str = ""
+    answer: str = ""
+    reviewer: str = ""
+    reason: str = ""
+    state: str = ""
+    confirmed: bool = False
+    at: dt.datetime | None = None
+
+
+def read(path: Path) -> list[Entry]:
+    """Every entry of a returned file.
+
+    Raises:
+        UsageError: Not a file a review comes back in, or nothing in it looks like one.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", hint="give the file a reviewer sent back") from error
+    if size > LARGEST_FILE:
+        raise UsageError(f"{path} is too large for a review ({size:,} bytes)")
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return _read_json(path)
+    if suffix in {".xlsx", ".xlsm"}:
+        return _read_workbook(path)
+    if suffix == ".csv":
+        return _read_csv(path)
+    raise UsageError(
+        f"{path}: cannot read reviews from {suffix or 'a file without ending'}",
+        hint="give the packet's .json, a workbook saved as .xlsx, or a .csv",
+    )
+
+
+def _read_json(path: Path) -> list[Entry]:
+    try:
+        document = json.loads(path.read_text("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise UsageError(
+            f"{path}: not readable as JSON: {error}", hint="download it from the packet again"
+        ) from error
+    if not isinstance(document, dict) or document.get("schema") != "callqa.review/1":
+        raise UsageError(
+            f"{path}: not a review (schema callqa.review/1)", hint="use the packet's download button"
+        )
+    reviewer = _text(document.get("reviewer"))
+    answers = [
+        _json_entry(item, f"{path.name}: answers[{i}]", reviewer) for i, item in _objects(document, "answers")
+    ]
+    calls = [
+        _json_entry(item, f"{path.name}: calls[{i}]", reviewer) for i, item in _objects(document, "calls")
+    ]
+    return answers + calls
+
+
+def _objects(document: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    items = document.get(key)
+    if isinstance(items, list):
+        yield from ((i, item) for i, item in enumerate(items) if isinstance(item, dict))
+
+
+def _json_entry(item: dict[str, Any], where: str, reviewer: str) -> Entry:
+    return Entry(
+        where=where,
+        call_id=_text(item.get("call_id")),
+        rubric_hash=_text(item.get("rubric_hash")),
+        criterion_id=_text(item.get("criterion_id")),
+        answer=_text(item.get("answer")),
+        reviewer=reviewer,
+        reason=_text(item.get("reason")) or _text(item.get("comment")),
+        state=_text(item.get("state")),
+        confirmed=item.get("confirmed") is True,
+        at=_moment(item.get("at")),
+    )
+
+
+def _read_workbook(path: Path) -> list[Entry]:
+    import openpyxl
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST_UNPACKED:
+                raise UsageError(f"{path}: unpacks to more than a workbook should")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl warns of charts and sparklines, which are not read
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+        raise UsageError(
+            f"{path}: not a readable workbook: {error}", hint="save it as .xlsx and send it again"
+        ) from error
+    at = book.properties.modified
+    when = at.replace(tzinfo=dt.UTC) if at else dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    entries: list[Entry] = []
+    understood = False
+    try:
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # other programs write wrong ones
+            rows = ([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
+            found = _read_table(rows, f"{path.name}: {sheet.title}", when)
+            understood = understood or found is not None
+            entries += found or []
+    finally:
+        book.close()
+    if not understood:
+        raise _not_understood(path)
+    return entries
+
+
+def _read_csv(path: Path) -> list[Entry]:
+    when = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            sample = file.read(8192)
+            file.seek(0)
+            delimiter = max(",;\t", key=sample.count)
+            rows = ([_text(cell) for cell in row] for row in csv.reader(file, delimiter=delimiter))
+            found = _read_table(rows, path.name, when)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: not readable as CSV: {error}", hint="save it as UTF-8 CSV") from error
+    if found is None:
+        raise _not_understood(path)
+    return found
+
+
+def _not_understood(path: Path) -> UsageError:
+    return UsageError(
+        f"{path}: no table with the columns Call, Reviewer and Correct answer was found",
+        hint="keep the headings of the exported workbook; their order and the rows above them do not matter",
+    )
+
+
+def _read_table(rows: Iterable[Sequence[str]], place: str, at: dt.datetime) -> list[Entry] | None:
+    """Entries below the first row that looks like our header; None when there is none."""
+    columns: dict[str, int] = {}
+    entries = []
+    for number, row in enumerate(rows, start=1):
+        if not columns:
+            columns = _header(row)
+            if not columns and number >= HEADER_ROWS:
+                return None
+            continue
+        values = {name: row[col] for name, col in columns.items() if col < len(row)}
+        confirmed = values.pop("confirmed", "").lower() in {"yes", "y", "x", "true", "1", "✓"}
+        said = any(values.get(name) for name in ("answer", "state")) or confirmed
+        if said and _header(row) == {}:  # a header repeated for printing says nothing
+            entries.append(Entry(where=f"{place} row {number}", confirmed=confirmed, at=at, **values))
+    return entries if columns else None
+
+
+def _header(row: Sequence[str]) -> dict[str, int]:
+    """Which column holds what, when this row is a header of ours."""
+    names = {heading: name for name, headings in HEADINGS.items() for heading in headings}
+    columns: dict[str, int] = {}
+    for col, cell in enumerate(row):
+        name = names.get(re.sub(r"[^a-z]+", " ", cell.lower()).strip())
+        if name and name not in columns:
+            columns[name] = col
+    says = "answer" in columns or "state" in columns or "confirmed" in columns
+    return columns if "call_id" in columns and says else {}
+
+
+def _text(value: object) -> str:
+    """A cell as text: whole numbers without ``.0``, no surrounding space, no escaping apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip().strip("\u200b\ufeff\xa0")
+    return text[1:] if text.startswith("'") and len(text) > 1 else text
+
+
+def _moment(value: object) -> dt.datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
