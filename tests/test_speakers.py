@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline import speakers
-from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Transcript, Turn
+from pipeline import audio, speakers
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Transcript, Turn, Word
 from pipeline.settings import AudioSettings
 
 Samples = npt.NDArray[np.float32]
 
+CALLS = Path(__file__).parents[1].parent / "shared" / "data" / "calls"
 AGENT = "Thank you for calling Harper Valley, my name is Ana, how can I help you today?"
 CUSTOMER = "Hi, I lost my debit card, can you send me a new one to my address?"
 
@@ -173,3 +176,149 @@ def test_roles_that_are_given_are_kept() -> None:
     said = replace(said, turns=tuple(replace(t, role="customer") for t in said.turns))
 
     assert speakers.assign_roles(said, None, CallMetadata("c1", agent_channel=0), AudioSettings()) is said
+
+
+def vowels(pitch_hz: float, stretch: float, seconds: float, seed: int) -> Samples:
+    """A synthetic voice: harmonics under the formants of six vowels that come round every 1.2 s."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * SAMPLE_RATE_HZ)
+    t = np.arange(n) / SAMPLE_RATE_HZ
+    steps = np.arange(0, seconds + 0.2, 0.2)
+    formants = np.array(
+        [(730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410)]
+    )
+    path = formants[np.resize(rng.integers(0, len(formants), 6), len(steps))] * stretch
+    pitch = pitch_hz * (1 + 0.08 * np.interp(t, steps, np.resize(rng.normal(size=6), len(steps))))
+    phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE_HZ
+    voice = np.zeros(n)
+    for k in range(1, int(3800 / pitch_hz)):
+        level = sum(
+            np.exp(-np.square((k * pitch - np.interp(t, steps, path[:, f])) / 120)) / (f + 1)
+            for f in range(3)
+        )
+        voice += level * np.sin(k * phase)
+    return (0.1 * voice * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * t))).astype(np.float32)
+
+
+def spoken(
+    lines: list[tuple[str, float, float, str]], voices: dict[str, Samples]
+) -> tuple[AudioClip, Transcript]:
+    """A mono recording of two voices and one turn per line with evenly spread words."""
+    track = (
+        np.random.default_rng(5).normal(0, 3e-4, int((lines[-1][2] + 1) * SAMPLE_RATE_HZ)).astype(np.float32)
+    )
+    turns = []
+    for i, (who, start_s, end_s, text) in enumerate(lines):
+        at, n = int(start_s * SAMPLE_RATE_HZ), int((end_s - start_s) * SAMPLE_RATE_HZ)
+        track[at : at + n] += voices[who][at : at + n]
+        step_s = (end_s - start_s) / len(text.split())
+        words = tuple(
+            Word(w, start_s + k * step_s, start_s + (k + 0.9) * step_s, 0.9)
+            for k, w in enumerate(text.split())
+        )
+        turns.append(Turn(i, "unknown", text, start_s, end_s, channel=0, words=words))
+    return AudioClip(track[None]), Transcript("m1", tuple(turns), channels=1)
+
+
+LINES = [
+    ("a", 0.5, 5.0, AGENT),
+    ("c", 5.4, 9.5, CUSTOMER),
+    ("a", 9.9, 13.5, "Certainly, may I have your full name and your date of birth please?"),
+    ("c", 13.8, 17.0, "My name is Jo Bloggs and I was born on the first of May."),
+    ("a", 17.3, 21.0, "Thank you, I have ordered your new card. Is there anything else?"),
+    ("c", 21.2, 23.5, "No thank you, that was all, bye."),
+]
+
+
+def two_voices() -> tuple[AudioClip, Transcript]:
+    """The lines above in a low and a high voice, on one channel, as one long turn."""
+    voices = {"a": vowels(110, 0.95, 24.0, 1), "c": vowels(210, 1.15, 24.0, 2)}
+    clip, said = spoken(LINES, voices)
+    words = tuple(word for turn in said.turns for word in turn.words)
+    text = " ".join(turn.text for turn in said.turns)
+    return clip, replace(said, turns=(Turn(0, "unknown", text, 0.5, 23.5, channel=0, words=words),))
+
+
+def test_voices_on_one_channel_are_told_apart_and_turns_cut_between_them() -> None:
+    """Mono: turns follow the voices, roles the wording, and the confidence is stated."""
+    clip, said = two_voices()
+
+    result = speakers.assign_roles(said, clip, CallMetadata("m1", direction="inbound"), AudioSettings())
+
+    assert [(t.role, t.text) for t in result.turns] == [
+        ("agent" if who == "a" else "customer", text) for who, _, _, text in LINES
+    ]
+    assert [t.turn for t in result.turns] == list(range(6))
+    assert result.channels == 1
+    assert all(t.channel is None for t in result.turns)
+    assert result.role_confidence is not None
+    assert result.role_confidence > 0.5
+    assert "told apart by voice" in result.warnings[-1]
+
+
+def test_a_voicemail_has_one_voice() -> None:
+    """One voice is not torn in two; its wording says whose it is."""
+    voice = vowels(110, 0.95, 24.0, 1)
+    clip, said = spoken([("a", s, e, AGENT) for _, s, e, _ in LINES], {"a": voice})
+
+    result = speakers.assign_roles(said, clip, CallMetadata("m1"), AudioSettings())
+
+    assert set(roles(result)) == {"agent"}
+    assert "only one voice" in result.warnings[-1]
+
+
+def test_one_channel_without_audio_leaves_roles_unknown() -> None:
+    """A mono transcript from elsewhere is not guessed at."""
+    said = transcript((None, AGENT), (None, CUSTOMER))
+
+    result = speakers.assign_roles(said, None, CallMetadata("c1"), AudioSettings())
+
+    assert roles(result) == ["unknown", "unknown"]
+    assert result.role_confidence == 0.0
+
+
+def test_a_silent_side_leaves_the_other_to_its_channel() -> None:
+    """When only the agent's channel of two speaks, metadata says that it is the agent."""
+    clip, said = spoken(
+        [("a", s, e, "Hello there, hello, are you with me?") for _, s, e, _ in LINES],
+        {"a": vowels(110, 0.95, 24.0, 1)},
+    )
+    clip = AudioClip(np.concatenate([clip.samples, np.zeros_like(clip.samples)]))
+
+    result = speakers.assign_roles(said, clip, CallMetadata("m1", agent_channel=0), AudioSettings())
+
+    assert set(roles(result)) == {"agent"}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["dev-001", "dev-002", "dev-003"])
+def test_real_mono_calls_keep_95_percent_of_words_with_their_speaker(name: str) -> None:
+    """Real voices on one telephone channel, words timed evenly within the true turns."""
+    if not CALLS.is_dir():
+        pytest.skip("development data is not beside the project")
+    truth = json.loads((CALLS / f"{name}.truth.json").read_text("utf-8"))
+    clip = audio.load(CALLS / f"{name}.wav")
+    clip = AudioClip(clip.samples.sum(axis=0, keepdims=True).astype(np.float32))
+    words = []
+    for turn in truth["turns"]:
+        text = turn["text"].split()
+        step_s = (turn["end_s"] - turn["start_s"]) / len(text)
+        for k, word in enumerate(text):
+            start_s = turn["start_s"] + k * step_s
+            words.append((Word(word, start_s, start_s + step_s), turn["role"]))
+    words.sort(key=lambda pair: pair[0].start_s)
+    whole = Turn(
+        0,
+        "unknown",
+        " ".join(w.text for w, _ in words),
+        0.0,
+        clip.duration_s,
+        words=tuple(w for w, _ in words),
+    )
+
+    result = speakers.assign_roles(
+        Transcript(name, (whole,), channels=1), clip, CallMetadata(name, direction="inbound"), AudioSettings()
+    )
+
+    heard = [turn.role for turn in result.turns for _ in turn.words]
+    assert np.mean([ours == role for ours, (_, role) in zip(heard, words, strict=True)]) >= 0.95

@@ -7,11 +7,13 @@ the configured default channel. What decided, and how sure it is, is said in the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.conversation import AudioClip, CallMetadata, Role, Transcript, Turn
 from pipeline.settings import AudioSettings
+from pipeline.speakers.diarise import diarise
 from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
 
 ENOUGH_EVIDENCE = 0.75
@@ -40,7 +42,7 @@ def assign_roles(
     spoken_on = sorted({turn.channel for turn in transcript.turns if turn.channel is not None})
     if len(spoken_on) >= 2:
         return _by_channel(transcript, spoken_on, metadata, audio_settings)
-    return _one_channel(transcript, clip, metadata, audio_settings)
+    return _one_channel(transcript, clip, metadata)
 
 
 def _by_channel(
@@ -98,12 +100,56 @@ def _by_evidence(turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata)
     return best, probability
 
 
-def _one_channel(
-    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, audio_settings: AudioSettings
-) -> Transcript:
+def _one_channel(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Transcript:
     """Roles when all that was said came over one channel: voices must tell the parties apart."""
-    said = "one channel only and voices were not told apart: roles are unknown"
-    return replace(transcript, channels=1, role_confidence=0.0, warnings=(*transcript.warnings, said))
+    transcript = replace(transcript, channels=1)
+    if not transcript.turns:
+        return transcript
+    if clip is None:
+        said = "one channel and no audio to tell voices apart: roles are unknown"
+        return replace(transcript, role_confidence=0.0, warnings=(*transcript.warnings, said))
+    channel = min(transcript.turns[0].channel or 0, clip.n_channels - 1)
+    heard = diarise(transcript.turns, clip, channel)
+    if heard.n_voices == 1:
+        named = metadata.agent_channel if clip.n_channels > 1 else None
+        return _one_voice(transcript, channel, named, heard.confidence)
+    parties: tuple[list[Turn], list[Turn]] = ([], [])
+    for turn, is_second in zip(heard.turns, heard.is_second, strict=True):
+        parties[is_second].append(turn)
+    first_is_agent = first_of_two_is_agent(parties[0], parties[1], metadata.direction)
+    evidence = max(first_is_agent, 1 - first_is_agent)
+    turns = tuple(
+        replace(turn, channel=None, role="agent" if is_second != (first_is_agent >= 0.5) else "customer")
+        for turn, is_second in zip(heard.turns, heard.is_second, strict=True)
+    )
+    said = (
+        f"mono: speakers were told apart by voice ({100 * heard.confidence:.0f} % sure), "
+        f"agent and customer by wording ({100 * evidence:.0f} % sure)"
+    )
+    return replace(
+        transcript,
+        turns=turns,
+        role_confidence=round(heard.confidence * evidence, 3),
+        warnings=(*transcript.warnings, said),
+    )
+
+
+def _one_voice(transcript: Transcript, channel: int, named: int | None, sure: float) -> Transcript:
+    """The role of the only voice heard, as on a voicemail: by its channel's name, else by its wording."""
+    role: Role
+    if named is not None:
+        role, confidence, by = ("agent" if named == channel else "customer"), 1.0, "metadata"
+    else:
+        odds = agent_log_odds(_text(transcript.turns))
+        confidence = 1 / (1 + math.exp(-min(abs(odds), 6.0))) * sure
+        role, by = ("unknown" if odds == 0 else "agent" if odds > 0 else "customer"), "wording"
+    said = f"only one voice was heard: {role} by {by} ({100 * confidence:.0f} % sure)"
+    return replace(
+        transcript,
+        turns=tuple(replace(turn, role=role) for turn in transcript.turns),
+        role_confidence=round(confidence, 3),
+        warnings=(*transcript.warnings, said),
+    )
 
 
 def _with_roles(
