@@ -81,6 +81,23 @@ class TranscribeSettings(Slice):
 class AnnotateSettings(Slice):
     """What is looked for in the words."""
 
+    phrases: Path | None = Field(
+        None, description="YAML of phrase lists added to the shipped ones (same kind and label extend a list)"
+    )
+    topics: Path | None = Field(
+        None, description="YAML taxonomy of contact reasons, in place of the shipped one"
+    )
+    competitors: tuple[str, ...] = Field((), description="names whose mention by anyone is reported")
+    lexicon: dict[str, float] = Field(
+        {}, description="sentiment of words or phrases of yours, -1 (bad) to 1 (good), on top of the model"
+    )
+    unannounced_hold_s: float = Field(
+        10.0, gt=0, description="mutual silence this long is hold even when nobody announced it"
+    )
+    ner: bool = Field(
+        False, description="find names with spaCy's English model as well, where installed (slower)"
+    )
+
 
 class ScoreSettings(Slice):
     """Which rubrics answer which calls."""
@@ -100,8 +117,31 @@ class StoreSettings(Slice):
     lock_timeout_s: float = Field(30.0, ge=0, description="how long to wait for another writer")
 
 
+PrivateKind = Literal[
+    "card",
+    "cvv",
+    "expiry",
+    "pin",
+    "account",
+    "iban",
+    "ssn",
+    "national_id",
+    "phone",
+    "email",
+    "dob",
+    "address",
+    "name",
+]
+
+
 class PrivacySettings(Slice):
     """What private data may be kept."""
+
+    redact: tuple[PrivateKind, ...] = Field(
+        ("card", "cvv", "expiry", "pin"),
+        description="kinds of private data never kept: taken out of every transcript before it is written",
+    )
+    audio: Literal["silence", "beep"] = Field("silence", description="what covers them in redacted audio")
 
 
 class FlowSettings(Slice):

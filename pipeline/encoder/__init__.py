@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights" / "all-minilm-l6-v2-int8.npz"
 DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained to read; the rest of a longer text is not seen
-BATCH_TOKENS = 2048  # padded tokens a batch: large enough to fill the matrix units, small enough for cache
+BATCH_TOKENS = 512  # padded tokens a batch: measured fastest on one core (states stay in the cache)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ class Encoder:
         tokens = [self.tokenizer.encode(text, MAX_TOKENS) for text in texts]
         with torch.inference_mode():
             for rows, ids, mask in batches(tokens):
-                hidden = self.network.hidden(torch.from_numpy(ids), torch.from_numpy(mask))
-                kept = torch.from_numpy(mask)[:, :, None]
-                mean = (hidden * kept).sum(1) / kept.sum(1)
+                mean = self.network.pooled(torch.from_numpy(ids), torch.from_numpy(mask))
                 vectors[rows] = torch.nn.functional.normalize(mean).numpy()
         return vectors
 

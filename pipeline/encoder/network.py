@@ -77,10 +77,23 @@ class Network:
             state = self._layer(f"encoder.layer.{layer}.", state, attended)
         return state
 
+    def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Mean of the last hidden states over the tokens: float32, shape (n_rows, 384)."""
+        kept = mask[:, :, None]
+        return (self.hidden(ids, mask).float() * kept).sum(1) / kept.sum(1)
+
+    def quick(self) -> Network:
+        """The same network in bfloat16 where the processor multiplies it natively, else itself."""
+        if not torch.cpu._is_avx512_bf16_supported():
+            return self
+        tensors = {name: tensor.bfloat16() for name, tensor in self.tensors.items()}
+        return Network(self.words, self.word_scale, tensors)
+
     def _embed(self, ids: Tensor) -> Tensor:
         weights = self.tensors
-        state = self.words[ids].float() * self.word_scale[ids][..., None]
-        state = state + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        position = weights["embeddings.position_embeddings.weight"]
+        state = (self.words[ids].float() * self.word_scale[ids][..., None]).to(position.dtype)
+        state = state + position[: ids.shape[1]]
         state = state + weights["embeddings.token_type_embeddings.weight"][0]
         return self._norm(state, "embeddings.LayerNorm")
 

@@ -1,0 +1,174 @@
+"""Understanding the conversation: feeling, findings and figures of every call, with spaCy.
+
+    transcript ─▶ redact ─▶ [written to disk] ─▶ annotate ─▶ Conversation
+
+``load_annotator`` compiles everything once; one annotator serves any number of calls. ``redact``
+needs no model and runs before a transcript is first written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import metrics, privacy
+from pipeline.annotate import findings
+from pipeline.annotate.holds import detect
+from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
+from pipeline.privacy import PrivateSpan, redact
+from pipeline.settings import AnnotateSettings, PrivacySettings
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+__all__ = ["Annotator", "PrivateSpan", "fingerprint", "load_annotator", "redact"]
+
+FULL_LANGUAGES = ("en", "ur")
+CALLS_AT_ONCE = 16  # turns of so many calls are scored together: full batches, bounded memory
+
+
+@dataclass
+class Annotator:
+    """Transcripts to conversations.
+
+    Attributes:
+        settings: What to look for.
+        privacy: What may be quoted.
+        fingerprint: Changes when its output could.
+    """
+
+    settings: AnnotateSettings
+    privacy: PrivacySettings
+    fingerprint: str
+    _pipelines: dict[str, Language] = field(default_factory=dict)
+
+    def annotate(
+        self, transcripts: Iterable[Transcript], metadata: Iterable[CallMetadata | None]
+    ) -> Iterator[Conversation]:
+        """Conversations in the order of the transcripts.
+
+        Args:
+            transcripts: With roles assigned.
+            metadata: One a transcript, None where nothing is known.
+        """
+        window: list[tuple[Transcript, CallMetadata | None]] = []
+        for pair in zip(transcripts, metadata, strict=True):
+            window.append(pair)
+            if len(window) == CALLS_AT_ONCE:
+                yield from self._window(window)
+                window = []
+        yield from self._window(window)
+
+    def pipeline(self, language: str) -> Language:
+        """The spaCy pipeline of a language, built at first use; ``.config`` describes it."""
+        from pipeline.annotate import components
+
+        if language not in self._pipelines:
+            self._pipelines[language] = components.build(language, _config(self.settings))
+        return self._pipelines[language]
+
+    def _window(self, calls: Sequence[tuple[Transcript, CallMetadata | None]]) -> Iterator[Conversation]:
+        docs = self._docs([transcript for transcript, _ in calls])
+        for number, (transcript, metadata) in enumerate(calls):
+            own = [docs[number, position] for position in range(len(transcript.turns))]
+            yield _conversation(transcript, metadata, own, self.settings)
+
+    def _docs(self, transcripts: Sequence[Transcript]) -> dict[tuple[int, int], Doc]:
+        """Every turn through the pipeline of its language, all calls of a language together."""
+        by_language: dict[str, list[tuple[int, int]]] = {}
+        for number, transcript in enumerate(transcripts):
+            for position, turn in enumerate(transcript.turns):
+                language = (turn.language or transcript.language or "en").lower()[:2]
+                by_language.setdefault(language, []).append((number, position))
+        docs: dict[tuple[int, int], Doc] = {}
+        for language, keys in by_language.items():
+            nlp = self.pipeline(language)
+            made = [_doc(nlp, transcripts[number].turns[position]) for number, position in keys]
+            docs.update(zip(keys, nlp.pipe(made), strict=True))
+        return docs
+
+
+def load_annotator(settings: AnnotateSettings, privacy: PrivacySettings) -> Annotator:
+    """Compile matchers and load the sentiment model for English.
+
+    Raises:
+        UsageError: A phrase list or taxonomy named in the settings is wrong.
+        ModelError: The shipped weights are missing or damaged.
+    """
+    annotator = Annotator(settings, privacy, fingerprint(settings, privacy))
+    annotator.pipeline("en")
+    return annotator
+
+
+def _config(settings: AnnotateSettings) -> dict[str, dict[str, Any]]:
+    return {
+        "callqa_phrases_v1": {
+            "extra_lists": str(settings.phrases) if settings.phrases else None,
+            "topics": str(settings.topics) if settings.topics else None,
+            "competitors": list(settings.competitors),
+        },
+        "callqa_sentiment_v1": {"lexicon": dict(settings.lexicon)},
+    }
+
+
+def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
+    """Of everything that shapes the output: code, lists, weights, settings and the user's files."""
+    digest = hashlib.sha256(settings.model_dump_json().encode() + privacy.model_dump_json().encode())
+    here = Path(__file__).parent
+    own = [*here.glob("*.py"), *(here / "data").iterdir(), *(here.parent / "privacy").glob("*.py")]
+    users = [path for path in (settings.phrases, settings.topics) if path and path.is_file()]
+    for path in [*sorted(own), here.parent / "metrics.py", *users]:
+        digest.update(path.read_bytes())
+    return f"annotate:{digest.hexdigest()[:16]}"
+
+
+def _doc(nlp: Language, turn: Turn) -> Doc:
+    doc = nlp.make_doc(turn.text[: nlp.max_length])
+    doc._.role = turn.role
+    return doc
+
+
+def _conversation(
+    transcript: Transcript, metadata: CallMetadata | None, docs: Sequence[Doc], settings: AnnotateSettings
+) -> Conversation:
+    """One call's turns, facts, private data, holds and figures put together."""
+    from pipeline.annotate.path import sentiment_path
+
+    turns = tuple(
+        replace(turn, sentiment=doc._.sentiment) for turn, doc in zip(transcript.turns, docs, strict=True)
+    )
+    transcript = replace(transcript, turns=turns)
+    private = privacy.find(transcript)
+    found = findings.of_text(turns, [doc._.facts for doc in docs], private)
+    redacted = [(s.start_s, s.end_s) for s in private if s.start_s is not None and s.end_s is not None]
+    holds = detect(transcript, metadata, found, settings.unannounced_hold_s, redacted)
+    hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
+    found += findings.of_time(transcript, holds, redacted)
+    found.sort(key=lambda f: (f.start_s is None, f.start_s or 0.0, f.turn is None, f.turn or 0))
+    return Conversation(
+        transcript=transcript,
+        findings=(*found, *findings.contact_reason(found, turns)),
+        metrics=metrics.measure(
+            transcript,
+            hold_spans=hold_spans,
+            redacted_spans=redacted,
+            greeting_turns=[f.turn for f in found if f.kind == "greeting" and f.turn is not None],
+            closing_turns=[f.turn for f in found if f.kind == "closing" and f.turn is not None],
+        ),
+        sentiment=sentiment_path(turns),
+        warnings=tuple(_warnings(transcript)),
+    )
+
+
+def _warnings(transcript: Transcript) -> Iterator[str]:
+    """What could not be done, in sentences for people."""
+    languages = {(turn.language or transcript.language or "en").lower()[:2] for turn in transcript.turns}
+    for language in sorted(languages - set(FULL_LANGUAGES)):
+        yield (
+            f"language {language!r}: no sentiment and no phrase lists of this language; "
+            "times, private numbers and English phrases only"
+        )

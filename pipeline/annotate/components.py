@@ -1,0 +1,156 @@
+"""The spaCy components of the annotator, registered under versioned names.
+
+One ``Doc`` is one turn. ``callqa_fluent_v1`` keeps the words without what speech adds to them;
+``callqa_phrases_v1`` and ``callqa_promises_v1`` find facts in those; ``callqa_sentiment_v1``
+scores feeling. ``nlp.config`` therefore names every version that made an annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from pipeline.annotate import promises
+from pipeline.annotate.findings import Fact
+from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists, read_topics
+from pipeline.annotate.sentiment import Scorer, load_scorer
+
+FILLERS = frozenset(["uh", "um", "er", "erm", "hmm", "mm", "mhm", "ah", "eh", "uhm", "hm"])
+
+
+Doc.set_extension("role", default="unknown")
+Doc.set_extension("fluent", default=None)
+Doc.set_extension("facts", default=None)
+Doc.set_extension("sentiment", default=None)
+
+
+@Language.factory("callqa_fluent_v1")
+def make_fluent(nlp: Language, name: str) -> Callable[[Doc], Doc]:
+    """Words without fillers, punctuation and immediate repeats, contractions in full."""
+    return fluent
+
+
+def fluent(doc: Doc) -> Doc:
+    """Set ``doc._.fluent``: a Doc of normal forms whose ``user_data["places"]`` are characters."""
+    words: list[str] = []
+    places: list[tuple[int, int]] = []
+    for token in doc:
+        if token.is_punct or token.is_space:
+            continue
+        word = token.norm_
+        if word in FILLERS:
+            continue
+        place = (token.idx, token.idx + len(token.text))
+        if words and word == words[-1]:  # "I I want to": the second is meant
+            places[-1] = (places[-1][0], place[1])
+            continue
+        words.append(word)
+        places.append(place)
+    doc._.fluent = Doc(doc.vocab, words)
+    doc._.fluent.user_data["places"] = places
+    return doc
+
+
+class Phrases:
+    """Facts of all phrase lists, into ``doc._.facts``."""
+
+    def __init__(self, nlp: Language, lists: Iterable[PhraseList]) -> None:
+        self.finder = PhraseFinder(nlp, tuple(lists))
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Find."""
+        places = doc._.fluent.user_data["places"]
+        doc._.facts = [
+            Fact(
+                hit.list.kind,
+                hit.list.label,
+                places[hit.start][0],
+                places[hit.end - 1][1],
+                None,
+                f"callqa.{hit.list.kind}.v1",
+            )
+            for hit in self.finder.find(doc._.fluent, doc._.role)
+        ]
+        return doc
+
+
+@Language.factory(
+    "callqa_phrases_v1", default_config={"extra_lists": None, "topics": None, "competitors": []}
+)
+def make_phrases(
+    nlp: Language, name: str, extra_lists: str | None, topics: str | None, competitors: list[str]
+) -> Phrases:
+    """The shipped lists of the pipeline's language, the user's lists, topics and competitors."""
+    lists = [*read_lists(DATA / "phrases_en.yaml")]
+    if nlp.lang == "ur":  # callers mix English in, so its lists stay
+        lists += read_lists(DATA / "phrases_ur.yaml")
+    if extra_lists:
+        lists += read_lists(Path(extra_lists))
+    lists += read_topics(Path(topics) if topics else DATA / "topics.yaml")
+    lists += [PhraseList(kind="competitor", label=c, negation="ignore", phrases=(c,)) for c in competitors]
+    return Phrases(nlp, lists)
+
+
+@Language.factory("callqa_promises_v1")
+def make_promises(nlp: Language, name: str) -> Callable[[Doc], Doc]:
+    """What the agent commits to do later: who, what, when."""
+    return add_promises
+
+
+def add_promises(doc: Doc) -> Doc:
+    """Append promises of agents to ``doc._.facts``."""
+    if doc._.role in ("agent", "unknown"):
+        words = [token.text for token in doc._.fluent]
+        places = doc._.fluent.user_data["places"]
+        for promise in promises.find(words):
+            start, end = places[promise.start][0], places[promise.end - 1][1]
+            doc._.facts.append(
+                Fact("promise", promise.what, start, end, promise.described(), "callqa.promise.v1")
+            )
+    return doc
+
+
+class SentimentComponent:
+    """Feeling of whole batches of turns, into ``doc._.sentiment``."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+
+    def __call__(self, doc: Doc) -> Doc:
+        """One turn."""
+        return next(self.pipe([doc]))
+
+    def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:
+        """All turns together: the scorer batches by length."""
+        docs = list(stream)
+        for doc, sentiment in zip(docs, self.scorer.score([doc.text for doc in docs]), strict=True):
+            doc._.sentiment = sentiment
+            yield doc
+
+
+@Language.factory("callqa_sentiment_v1", default_config={"lexicon": {}})
+def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> SentimentComponent:
+    """The scorer of the pipeline's language with the user's lexicon on top."""
+    return SentimentComponent(load_scorer(nlp.lang or "xx", lexicon))
+
+
+def build(language: str, config: dict[str, dict[str, Any]]) -> Language:
+    """A blank pipeline of a language with all components.
+
+    Args:
+        language: ISO 639-1; spaCy's tokenizer of it, else the multi-language one.
+        config: Options by component name.
+    """
+    import spacy
+
+    try:
+        nlp = spacy.blank(language)
+    except ImportError:  # spaCy knows no such language
+        nlp = spacy.blank("xx")
+    for name in ("callqa_fluent_v1", "callqa_phrases_v1", "callqa_promises_v1", "callqa_sentiment_v1"):
+        nlp.add_pipe(name, config=config.get(name, {}))
+    return nlp

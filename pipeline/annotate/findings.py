@@ -1,0 +1,123 @@
+"""Facts of turns and of the clock, as the ``Finding``s of a conversation.
+
+Kinds: greeting, closing, empathy, apology, offer_help, disclosure, hold (announced, returned; and
+the holds themselves), topic, contact_reason, risk, promise, competitor, profanity, pii, silence,
+overtalk, interruption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline import metrics
+from pipeline.annotate.holds import Hold
+from pipeline.conversation import Finding, Transcript, Turn
+from pipeline.privacy import PrivateSpan
+from pipeline.timing import TurnClock
+
+CUSTOMER_WEIGHT = 2.0  # the reason for a call is what the customer says it is
+EARLY_WEIGHT = 3.0  # and what they say first
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something found in a turn's text, by characters."""
+
+    kind: str
+    label: str
+    start: int
+    end: int
+    value: float | str | None
+    source: str
+
+
+def of_text(
+    turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private: Sequence[PrivateSpan]
+) -> list[Finding]:
+    """Facts and private data with their quotes and times; quotes never show private data."""
+    hidden: dict[int, list[PrivateSpan]] = {}
+    for span in private:
+        hidden.setdefault(span.turn, []).append(span)
+    found: list[Finding] = []
+    for position, turn in enumerate(turns):
+        spans = hidden.get(position, [])
+        if not (facts[position] or spans):
+            continue
+        clock = TurnClock(turn)
+        for fact in facts[position]:
+            start_s, end_s = clock.when(fact.start, fact.end)
+            quote, value = _masked(turn.text, fact.start, fact.end, spans), fact.value
+            if fact.kind == "promise" and quote != turn.text[fact.start : fact.end]:
+                value = quote  # its description would repeat what the quote hides
+            label = fact.label if fact.kind != "promise" or value is fact.value else "promise"
+            found.append(Finding(fact.kind, label, turn.turn, start_s, end_s, quote, value, fact.source))
+        for span in spans:
+            start_s, end_s = clock.when(span.start, span.end)
+            placeholder = f"[{span.kind.upper()}]"
+            found.append(
+                Finding("pii", span.kind, turn.turn, start_s, end_s, placeholder, None, "callqa.pii.v1")
+            )
+    return found
+
+
+def _masked(text: str, start: int, end: int, spans: Sequence[PrivateSpan]) -> str:
+    """The quote with placeholders over anything private in it."""
+    quote, at = "", start
+    for span in spans:
+        if span.end > at and span.start < end:
+            quote += f"{text[at : max(at, span.start)]}[{span.kind.upper()}]"
+            at = span.end
+    return quote + text[at:end]
+
+
+def of_time(
+    transcript: Transcript, holds: Sequence[Hold], redacted: Sequence[metrics.Span]
+) -> Iterator[Finding]:
+    """Holds, dead air, overtalk and interruptions, each with its length in seconds."""
+    speech = metrics.intervals(transcript)
+    for hold in holds:
+        yield _event("hold", hold.label, hold.start_s, hold.end_s)
+    for start_s, end_s in metrics.dead_air(speech, [(h.start_s, h.end_s) for h in holds], redacted):
+        yield _event("silence", "dead_air", start_s, end_s)
+    if transcript.channels == 1:
+        return
+    for overlap in metrics.overlaps(speech):
+        role, turn = overlap.second.role, overlap.second.turn
+        if overlap.is_overtalk:
+            yield _event("overtalk", role, overlap.start_s, overlap.end_s, turn)
+        if overlap.is_interruption:
+            yield _event("interruption", role, overlap.start_s, overlap.end_s, turn)
+
+
+def _event(kind: str, label: str, start_s: float, end_s: float, turn: int | None = None) -> Finding:
+    return Finding(kind, label, turn, start_s, end_s, "", round(end_s - start_s, 2), f"callqa.{kind}.v1")
+
+
+def contact_reason(found: Sequence[Finding], turns: Sequence[Turn]) -> Iterator[Finding]:
+    """The topic the call is about: mentions weighted by who raises it, first raised most."""
+    roles = {turn.turn: turn.role for turn in turns}
+    weights: dict[str, float] = {}
+    first: dict[str, Finding] = {}
+    for finding in found:
+        if finding.kind != "topic":
+            continue
+        weight = CUSTOMER_WEIGHT if finding.turn is not None and roles[finding.turn] == "customer" else 1.0
+        if finding.label not in weights:
+            weight *= EARLY_WEIGHT / (1 + len(weights))
+        weights[finding.label] = weights.get(finding.label, 0.0) + weight
+        first.setdefault(finding.label, finding)
+    if weights:
+        label = max(weights, key=weights.__getitem__)
+        top = first[label]
+        share = round(weights[label] / sum(weights.values()), 3)
+        yield Finding(
+            "contact_reason",
+            label,
+            top.turn,
+            top.start_s,
+            top.end_s,
+            top.text,
+            share,
+            "callqa.contact_reason.v1",
+        )

@@ -1,0 +1,216 @@
+"""Phrase lists compiled once into spaCy matchers: what was said, in whichever way people say it.
+
+The syntax: ``(a|b)`` alternatives, ``(a|)`` optional, ``...`` up to four words between; beside
+phrases a list may hold spaCy token patterns over the same words (``ORTH`` in lower case). Matching
+runs over a turn's *fluent* words (see ``components``), so fillers, punctuation, case and
+contractions never stand in the way.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from spacy.language import Language
+from spacy.matcher import Matcher
+from spacy.tokens import Doc
+
+from pipeline.errors import UsageError
+
+DATA = Path(__file__).parent / "data"
+MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
+NEGATORS = frozenset({"not", "never", "without", "nahi", "nahin", "mat", "نہیں", "نہ"})
+NEGATION_REACH = 3  # "do not want to cancel": the negator stands within three words before
+SHORT_IS = frozenset({"it", "that", "this", "what", "who", "where", "there", "here", "how", "he", "she"})
+
+
+class PhraseList(BaseModel):
+    """One list of a YAML file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: str
+    label: str
+    role: Literal["agent", "customer", "any"] = "any"
+    negation: Literal["clears", "ignore"] = "clears"
+    phrases: tuple[str, ...] = ()
+    patterns: tuple[tuple[dict[str, Any], ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A list found in fluent words ``start`` to ``end`` (exclusive)."""
+
+    list: PhraseList
+    start: int
+    end: int
+
+
+def read_lists(path: Path) -> tuple[PhraseList, ...]:
+    """The phrase lists of a YAML file.
+
+    Raises:
+        UsageError: Unreadable, or not such lists, with every problem named.
+    """
+    lists: tuple[PhraseList, ...] = _checked(path, TypeAdapter(tuple[PhraseList, ...]), _yaml(path))
+    return lists
+
+
+def read_topics(path: Path) -> tuple[PhraseList, ...]:
+    """A taxonomy (label: phrases) as lists of kind ``topic``.
+
+    Raises:
+        UsageError: Unreadable, or not such a taxonomy.
+    """
+    topics = _checked(path, TypeAdapter(dict[str, tuple[str, ...]]), _yaml(path))
+    return tuple(PhraseList(kind="topic", label=label, phrases=p) for label, p in topics.items())
+
+
+def _yaml(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}", hint="it must be YAML in UTF-8") from error
+
+
+def _checked(path: Path, adapter: TypeAdapter[Any], body: object) -> Any:
+    try:
+        return adapter.validate_python(body)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:8])
+        raise UsageError(f"{path}: {problems}", hint=f"compare with the shipped lists in {DATA}") from error
+
+
+def readings(phrase: str) -> list[str]:
+    """Every plain reading of a phrase, alternatives multiplied out.
+
+    Raises:
+        UsageError: Unbalanced brackets or too many readings.
+    """
+    parts = re.split(r"\(([^()]*)\)", phrase)
+    if any(bracket in "".join(parts[0::2]) for bracket in "()"):
+        raise UsageError(f"phrase {phrase!r}: brackets do not balance or are nested", hint="write (a|b)")
+    choices = [part.split("|") if index % 2 else [part] for index, part in enumerate(parts)]
+    total = 1
+    for options in choices:
+        total *= len(options)
+    if total > MAX_EXPANSIONS:
+        raise UsageError(f"phrase {phrase!r} has {total} readings", hint="split it into several phrases")
+    return [" ".join("".join(pick).split()) for pick in itertools.product(*choices)]
+
+
+class PhraseFinder:
+    """All lists compiled together.
+
+    Plain readings are looked up in one dictionary: spaCy's PhraseMatcher finds the same, but takes
+    seconds to build for the seventy thousand readings of the shipped lists. Gaps and token
+    patterns go to spaCy's Matcher.
+
+    Args:
+        nlp: Whose tokenizer and vocabulary to use.
+        lists: What to look for.
+
+    Raises:
+        UsageError: A token pattern spaCy does not accept.
+    """
+
+    def __init__(self, nlp: Language, lists: Sequence[PhraseList]) -> None:
+        self._lists = tuple(lists)
+        self._readings: dict[str, list[int]] = {}
+        self._matcher = Matcher(nlp.vocab)
+        for number, entry in enumerate(self._lists):
+            for reading in {r for phrase in entry.phrases for r in readings(phrase)}:
+                if "..." in reading:
+                    self._matcher.add(str(number), [_gap_pattern(nlp, reading)])
+                    continue
+                for words in _forms(nlp, reading):
+                    self._readings.setdefault(" ".join(words), []).append(number)
+            if entry.patterns:
+                self._add_patterns(str(number), entry)
+        self._first_words = {reading.split(" ", 1)[0] for reading in self._readings}
+        self._most_words = max((reading.count(" ") + 1 for reading in self._readings), default=0)
+
+    def find(self, fluent: Doc, role: str) -> Iterator[Hit]:
+        """Lists of the role found in fluent words; overlapping hits of one list are one."""
+        words = [token.text for token in fluent]
+        found: dict[int, list[tuple[int, int]]] = {}
+        for number, start, end in self._hits(fluent, words):
+            if self._lists[number].role in ("any", role) or role == "unknown":
+                found.setdefault(number, []).append((start, end))
+        for number, spans in found.items():
+            entry = self._lists[number]
+            for start, end in _merged(spans):
+                before = words[max(0, start - NEGATION_REACH) : start]
+                if entry.negation == "ignore" or not NEGATORS.intersection(before):
+                    yield Hit(entry, start, end)
+
+    def _hits(self, fluent: Doc, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+        for start, word in enumerate(words):
+            if word not in self._first_words:
+                continue
+            said = ""
+            for end in range(start, min(len(words), start + self._most_words)):
+                said = f"{said} {words[end]}" if said else word
+                for number in self._readings.get(said, ()):
+                    yield number, start, end + 1
+        if len(self._matcher):
+            for key, start, end in self._matcher(fluent):
+                yield int(fluent.vocab.strings[key]), start, end
+
+    def _add_patterns(self, key: str, entry: PhraseList) -> None:
+        try:
+            self._matcher.add(key, [list(pattern) for pattern in entry.patterns])
+        except (ValueError, TypeError) as error:  # spaCy's MatchPatternError is a ValueError
+            raise UsageError(
+                f"pattern of {entry.kind} {entry.label!r} is no spaCy token pattern: {error}",
+                hint="see https://spacy.io/usage/rule-based-matching",
+            ) from error
+
+
+def fluent_words(nlp: Language, text: str) -> list[str]:
+    """Words of a phrase in the form matching uses: normalised, contractions in full."""
+    return [word for chunk in text.lower().split() for word in _chunk_words(nlp, chunk)]
+
+
+@lru_cache(maxsize=20_000)
+def _chunk_words(nlp: Language, chunk: str) -> tuple[str, ...]:
+    return tuple(token.norm_ for token in nlp.make_doc(chunk) if not (token.is_punct or token.is_space))
+
+
+def _forms(nlp: Language, reading: str) -> Iterator[list[str]]:
+    """The words of a reading, and the same with "it is" as "it's"."""
+    words = fluent_words(nlp, reading)
+    if words:
+        yield words
+        short = [
+            "'s" if word == "is" and index and words[index - 1] in SHORT_IS else word
+            for index, word in enumerate(words)
+        ]
+        if short != words:
+            yield short
+
+
+def _gap_pattern(nlp: Language, reading: str) -> list[dict[str, Any]]:
+    pattern: list[dict[str, Any]] = []
+    for index, part in enumerate(reading.split("...")):
+        if index:
+            pattern += [{"OP": "?"}] * 4
+        pattern += [{"ORTH": word} for word in fluent_words(nlp, part)]
+    return pattern
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Overlapping spans as one: the quote shows all that was said."""
+    kept: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if kept and start < kept[-1][1]:
+            kept[-1] = (kept[-1][0], max(end, kept[-1][1]))
+        else:
+            kept.append((start, end))
+    return kept

@@ -1,0 +1,96 @@
+"""Promises: what an agent says will be done after this moment, by whom and when.
+
+A promise is a future form ("I will", "we are going to", "someone will"), a verb of doing something
+later, and the words to the end of the clause; a time is named when one is said. What the agent
+does at once ("I will check that now") is no promise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+WHO = (
+    r"(?P<who>i|we|they|he|she|it|you|someone|somebody|(?:a|the|my|our|your|one of our) (?:\w+ )?"
+    r"(?:manager|supervisor|technician|engineer|team|department|colleague|specialist|representative|agent|"
+    r"driver|"
+    r"courier|adviser|advisor|office|bank|branch|refund|replacement|card|letter|email|cheque|check|package))"
+)
+WILL = (
+    r"(?:will(?: definitely| certainly| also| personally| then| be)?|(?:am|are|is) going to|shall|"
+    r"can have \w+|"
+    r"promise (?:to|you|that) ?\w*)"
+)
+DOING = (
+    r"(?P<what>(?:have (?:someone|somebody|them|a \w+|my \w+|our \w+) )?(?:be )?(?:call(?:ing)?|phone|ring|"
+    r"text|email|"
+    r"e mail|mail(?:ing)?|send(?:ing)?|post|ship(?:ping)?|refund(?:ing|ed)?|credit(?:ing|ed)?|reimburse|"
+    r"waive|"
+    r"replace|follow(?:ing)? up|get(?:ting)? back|reach(?:ing)? out|contact(?:ing|ed)?|arrange|schedule|book|"
+    r"escalate|submit|raise|file|open a|issue|update you|notify|let you know|come out|visit|deliver(?:ed)?|"
+    r"arrive|"
+    r"receive|make sure|ensure|process(?:ed)?|fix(?:ed)?|resolve(?:d)?|look into|investigate|activate|"
+    r"transfer(?:red)?)"
+    r"\b(?: \w+){0,9}?)"
+)
+DAY = r"(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
+COUNT = (
+    r"(?:\d+|a|an|one|two|three|four|five|six|seven|eight|nine|ten|fourteen|fifteen|twenty|thirty|forty|"
+    r"forty eight|"
+    r"twenty four|seventy two|the next)"
+)
+UNIT = r"(?:business |working |calendar )?(?:minutes?|hours?|days?|weeks?|months?)"
+WHEN = (
+    rf"(?:(?:by|on|before|this|next|until|first thing)? ?(?:tomorrow|today|tonight|{DAY}|this (?:afternoon|"
+    rf"evening|week)|"
+    rf"next (?:week|month)|the end of (?:the |this )?(?:day|week|month|business))(?: (?:morning|afternoon|"
+    rf"evening|night))?|"
+    rf"(?:within|in|after|for)(?: about| the next)? {COUNT}(?: (?:to|or|and|-) {COUNT})? {UNIT}|"
+    rf"{COUNT} to {COUNT} {UNIT}|as soon as (?:possible|i can|we can)|shortly|later(?: today)?|soon|"
+    rf"right after|"
+    r"once (?:it|this|that|the) \w+|when (?:it|the|they) \w+)"
+)
+STOP = r"(?= (?:and|but|so|because|if|okay|ok|is|are|alright|right|or|in order)\b|$)"
+PROMISE = re.compile(rf"\b{WHO} {WILL} {DOING}(?: (?P<when>{WHEN})|{STOP})")
+BEFORE = re.compile(rf"(?P<when>{WHEN})$")
+NOT_LATER = re.compile(r"\b(?:you to (?:a|the|my|our)|now|for you now|on hold|a (?:quick )?look|if you)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Words ``start`` to ``end`` (exclusive) of a turn, and what they promise."""
+
+    start: int
+    end: int
+    who: str
+    what: str
+    when: str | None
+
+    def described(self) -> str:
+        """One line: who, what, when."""
+        return f"{self.who}: {self.what}" + (f" ({self.when})" if self.when else "")
+
+
+def find(words: Sequence[str]) -> Iterator[Promise]:
+    """Promises in a turn's fluent words."""
+    if "will" not in words and "going" not in words and "promise" not in words and "shall" not in words:
+        return
+    text = " ".join(words)
+    starts = {0: 0}
+    at = 0
+    for index, word in enumerate(words):
+        starts[at] = index
+        at += len(word) + 1
+    for match in PROMISE.finditer(text):
+        if match["who"] == "you" and not re.match(r"(?:be |)(?:receive|get)", match["what"]):
+            continue
+        if NOT_LATER.search(match["what"]):
+            continue
+        when = match["when"]
+        if when is None:
+            earlier = BEFORE.search(text[: match.start()].rstrip())
+            when = earlier["when"] if earlier else None
+        first = starts[match.start()]
+        last = first + len(match.group().split())
+        yield Promise(first, last, match["who"], match["what"].strip(), when.strip() if when else None)

@@ -1,0 +1,226 @@
+"""Train the sentiment adapters; not used at run time.
+
+    python -m pipeline.encoder.train_sentiment DATA/goemotions --out sentiment.npz
+
+``DATA/goemotions`` holds train.tsv and dev.tsv (text, comma-separated label ids: 0 ambiguous,
+1 negative, 2 neutral, 3 positive). ``dialogue_en.tsv`` beside this file adds spoken and service
+dialogue written for this project (label, text). Comments on the web are not speech, so each
+epoch half of the texts lose capitals and punctuation and some gain fillers and repetitions.
+Ambiguous rows (surprise, curiosity) are mostly questions: in conversation they are nearly
+always neutral, and they train as soft targets.
+
+A run saves ``--state`` after each ``--steps`` and goes on from it, so that long training can be
+split into short jobs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from pipeline import encoder
+from pipeline.encoder.classifier import CLASSES, MAX_TOKENS, linear_names
+from pipeline.encoder.network import Network
+
+RANK = 16
+FILLERS = ("uh", "um", "you know", "i mean", "like", "well", "so", "okay so", "yeah", "oh", "look", "right")
+NAMES = ("john", "sarah", "ahmed", "maria", "him", "her", "them", "david", "fatima", "that guy")
+DIALOGUE = Path(__file__).parent / "dialogue_en.tsv"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text and the probability of each class."""
+
+    text: str
+    target: tuple[float, float, float]
+    is_dialogue: bool = False
+
+
+def target_of(labels: str) -> tuple[float, float, float]:
+    """Soft target of goemotions' label ids; ambiguous counts as mostly neutral."""
+    shares = {"0": (0.15, 0.7, 0.15), "1": (1.0, 0.0, 0.0), "2": (0.0, 1.0, 0.0), "3": (0.0, 0.0, 1.0)}
+    rows = [shares[label] for label in labels.split(",")]
+    negative, neutral, positive = (sum(row[c] for row in rows) / len(rows) for c in range(3))
+    return negative, neutral, positive
+
+
+def read_goemotions(path: Path) -> list[Example]:
+    """Every row of one TSV."""
+    rows = (line.split("\t") for line in path.read_text("utf-8").splitlines())
+    return [Example(row[0], target_of(row[1])) for row in rows if len(row) >= 2]
+
+
+def read_dialogue(path: Path) -> list[Example]:
+    """Hand-written lines: label, tab, text; ``#`` starts a comment."""
+    examples = []
+    for line in path.read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            label, text = line.split("\t")
+            hot = [float(name.startswith(label)) for name in ("neg", "neu", "pos")]
+            examples.append(Example(text, (hot[0], hot[1], hot[2]), is_dialogue=True))
+    return examples
+
+
+def as_spoken(text: str, dice: random.Random) -> str:
+    """The text as a recogniser might write it: names for masks, no case, no marks, fillers."""
+    text = re.sub(r"\[(NAME|RELIGION)\]", lambda _: dice.choice(NAMES), text)
+    if dice.random() < 0.5:
+        return text
+    text = re.sub(r"[^\w\s']", " " if dice.random() < 0.8 else "", text.lower())
+    words = text.split()
+    if words and dice.random() < 0.25:
+        words.insert(dice.choice([0, 0, dice.randrange(len(words))]), dice.choice(FILLERS))
+    if len(words) > 2 and dice.random() < 0.1:
+        at = dice.randrange(len(words) - 1)
+        words[at:at] = words[at : at + dice.choice([1, 2])]
+    return " ".join(words) or text
+
+
+class Adapted(nn.Module):
+    """The frozen encoder with trainable low-rank changes and a head."""
+
+    def __init__(self, base: Network) -> None:
+        super().__init__()
+        self.base = base
+        self.names = linear_names()
+        torch.manual_seed(0)
+        self.down, self.up = nn.ParameterList(), nn.ParameterList()
+        for name in self.names:
+            rows, columns = base.tensors[f"{name}.weight"].shape
+            self.down.append(nn.Parameter(torch.randn(RANK, columns) / columns**0.5))
+            self.up.append(nn.Parameter(torch.zeros(rows, RANK)))
+        self.head = nn.Linear(encoder.DIMENSIONS, len(CLASSES))
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Logits, float32, shape (n_rows, 3)."""
+        tensors = dict(self.base.tensors)
+        for name, down, up in zip(self.names, self.down, self.up, strict=True):
+            tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
+        network = Network(self.base.words, self.base.word_scale, tensors)
+        with torch.autocast("cpu", torch.bfloat16):
+            pooled = network.pooled(ids, mask)
+        logits: Tensor = self.head(fn.dropout(pooled.float(), 0.1, self.training))
+        return logits
+
+
+def batches_of(
+    examples: list[Example], size: int, dice: random.Random
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Endless shuffled batches of like length: ids, mask, targets."""
+    tokenizer = encoder.load().tokenizer
+    while True:
+        pool = dice.sample(examples, min(len(examples), size * 50))
+        tokens = [tokenizer.encode(as_spoken(e.text, dice), MAX_TOKENS) for e in pool]
+        order = sorted(range(len(pool)), key=lambda row: len(tokens[row]))
+        chunks = [order[start : start + size] for start in range(0, len(order), size)]
+        dice.shuffle(chunks)
+        for rows in chunks:
+            width = max(len(tokens[row]) for row in rows)
+            ids = torch.tensor([tokens[row] + [0] * (width - len(tokens[row])) for row in rows])
+            mask = torch.tensor([[i < len(tokens[row]) for i in range(width)] for row in rows])
+            yield ids, mask, torch.tensor([pool[row].target for row in rows])
+
+
+@torch.inference_mode()
+def predict(model: Adapted, texts: list[str]) -> Tensor:
+    """Logits of texts as they stand."""
+    model.eval()
+    tokens = [encoder.load().tokenizer.encode(text, MAX_TOKENS) for text in texts]
+    logits = torch.zeros(len(texts), len(CLASSES))
+    for rows, ids, mask in encoder.batches(tokens):
+        logits[rows] = model(torch.from_numpy(ids), torch.from_numpy(mask))
+    model.train()
+    return logits
+
+
+def macro_f1(truth: Tensor, guess: Tensor) -> float:
+    """Mean F1 of the three classes."""
+    scores = []
+    for label in range(len(CLASSES)):
+        hit = int(((truth == label) & (guess == label)).sum())
+        scores.append(2 * hit / max(1, int((truth == label).sum()) + int((guess == label).sum())))
+    return sum(scores) / len(scores)
+
+
+def train(model: Adapted, examples: list[Example], arguments: argparse.Namespace) -> None:
+    """Run ``--steps`` of ``--total`` steps from where the state file stands."""
+    groups = [
+        {"params": [*model.down, *model.up], "lr": arguments.rate},
+        {"params": model.head.parameters(), "lr": arguments.rate},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
+    done = 0
+    if arguments.state.exists():
+        state = torch.load(arguments.state, weights_only=True)
+        model.load_state_dict(state["model"], strict=False)
+        optimiser.load_state_dict(state["optimiser"])
+        done = state["done"]
+    dice = random.Random(done)  # noqa: S311  (not cryptography)
+    feed = batches_of(examples, arguments.batch, dice)
+    for step in range(done, min(done + arguments.steps, arguments.total)):
+        warm = min(1.0, (step + 1) / (0.06 * arguments.total))
+        for group in optimiser.param_groups:
+            group["lr"] = arguments.rate * warm * max(0.02, 1 - step / arguments.total)
+        ids, mask, target = next(feed)
+        loss = fn.cross_entropy(model(ids, mask), target)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        if step % 50 == 0:
+            print(f"step {step} loss {float(loss):.3f}", flush=True)
+        done = step + 1
+    torch.save(
+        {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "done": done}, arguments.state
+    )
+
+
+def save(model: Adapted, path: Path) -> None:
+    """Write the adapters (float16) and head."""
+    import hashlib
+
+    arrays = {"head": model.head.weight.detach().numpy(), "bias": model.head.bias.detach().numpy()}
+    for name, down, up in zip(model.names, model.down, model.up, strict=True):
+        arrays[f"{name}.down"] = down.detach().numpy().astype(np.float16)
+        arrays[f"{name}.up"] = up.detach().numpy().astype(np.float16)
+    digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()[:12]
+    arrays["fingerprint"] = np.frombuffer(f"sentiment:{digest}".encode(), np.uint8)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def main() -> None:
+    """Train, report macro-F1 on goemotions' dev set, save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("goemotions", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--state", type=Path, default=Path("sentiment.state"))
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--total", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--dialogue-copies", type=int, default=8)
+    arguments = parser.parse_args()
+    model = Adapted(encoder.load().network)
+    examples = read_goemotions(arguments.goemotions / "train.tsv")
+    if DIALOGUE.exists():
+        examples += read_dialogue(DIALOGUE) * arguments.dialogue_copies
+    train(model, examples, arguments)
+    dev = [e for e in read_goemotions(arguments.goemotions / "dev.tsv") if max(e.target) == 1.0]
+    logits = predict(model, [e.text for e in dev])
+    truth = torch.tensor([e.target for e in dev]).argmax(1)
+    print(f"goemotions dev macro-F1 {macro_f1(truth, logits.argmax(1)):.3f}")
+    save(model, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,347 @@
+"""Conversation metrics from who spoke when. Definitions and their sources are in ``METRICS``.
+
+A speaker's *intervals* are stretches of their words with no gap over ``JOIN_GAP_S``; all times
+follow from them. What a recording cannot tell is None, never zero: overlap and interruptions need
+one channel per speaker, everything in seconds needs times.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.conversation import Role, Transcript, Turn
+
+JOIN_GAP_S = 1.0  # a breath inside one utterance; below both event thresholds
+DEAD_AIR_S = 3.0  # neither side speaks for longer than this (MiiTel)
+OVERTALK_S = 1.0  # both speak for longer than this (MiiTel)
+OVERLAP_S = 0.3  # recognisers place word edges within about this
+BACKCHANNEL_S = 1.0  # "uh huh" over the other side's words takes no floor: no interruption
+RESPONSE_LIMIT_S = 10.0  # a reply that comes later answers something else
+MIN_WPM_S = 5.0  # words per minute of less speech than this says nothing (TMA warns on short calls)
+
+METRICS: Mapping[str, str] = {
+    "duration_s": "length of the recording in seconds",
+    "turn_count": "turns with words in them",
+    "turns_per_minute": "turns with words / minutes of recording",
+    "agent_words": "words said by the agent",
+    "customer_words": "words said by the customer",
+    "agent_talk_s": "talk time: sum of the agent's intervals in seconds (AWS: intervals, not words)",
+    "customer_talk_s": "talk time of the customer; the agent's listen time",
+    "agent_talk_ratio": "agent talk time / (agent + customer talk time), 0..1",
+    "agent_talk_share": "agent talk time / recording, 0..1 (AWS talk %; both shares may sum past 1)",
+    "customer_talk_share": "customer talk time / recording, 0..1",
+    "silence_s": "seconds in which nobody speaks, hold and redacted spans not counted",
+    "silence_ratio": "silence_s / recording, 0..1",
+    "dead_air_count": "silences longer than 3 s between the first and the last word (MiiTel)",
+    "dead_air_s": "total of those silences in seconds",
+    "dead_air_longest_s": "longest of them in seconds, 0 when there is none",
+    "hold_count": "holds: told by the telephone system, announced, or mutual silence too long to be else",
+    "hold_s": "total hold in seconds",
+    "hold_longest_s": "longest hold in seconds, 0 when there is none",
+    "overtalk_count": "stretches longer than 1 s in which both speak (MiiTel)",
+    "overtalk_s": "total of those stretches in seconds",
+    "overtalk_ratio": "overtalk_s / recording, 0..1",
+    "overlap_count": "stretches longer than 0.3 s in which both speak, backchannels too",
+    "agent_interruptions": "times the agent started over the customer for over 0.3 s and kept on for over "
+    "1 s "
+    "(TMA: charged to who started second)",
+    "customer_interruptions": "times the customer started over the agent likewise",
+    "agent_wpm": "agent words / minutes of the agent's own talk time (TMA: utterance time)",
+    "customer_wpm": "customer words / minutes of the customer's own talk time",
+    "agent_longest_monologue_s": "longest the agent spoke with no word by the customer, in seconds",
+    "customer_longest_monologue_s": "longest the customer spoke with no word by the agent, in seconds",
+    "agent_response_s": "median silence between the customer's end and the agent's reply, in seconds",
+    "customer_response_s": "median silence between the agent's end and the customer's reply, in seconds",
+    "agent_questions": "agent turns that ask something",
+    "customer_questions": "customer turns that ask something",
+    "first_word_s": "seconds to the first word of anyone",
+    "greeting_s": "seconds to the agent's first greeting",
+    "has_greeting": "1 when the agent greets in the first minute or first three turns, else 0",
+    "has_closing": "1 when the agent closes (thanks, wishes well, says goodbye) near the end, else 0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of one speaker's speech, seconds, and the turn it began in."""
+
+    start_s: float
+    end_s: float
+    turn: int
+    role: Role
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return self.end_s - self.start_s
+
+
+Span = tuple[float, float]
+
+
+def measure(
+    transcript: Transcript,
+    *,
+    hold_spans: Sequence[Span] = (),
+    redacted_spans: Sequence[Span] = (),
+    greeting_turns: Sequence[int] = (),
+    closing_turns: Sequence[int] = (),
+) -> dict[str, float | None]:
+    """Every metric of ``METRICS``.
+
+    Args:
+        transcript: With roles; word times make it exact, turn times will do.
+        hold_spans: Seconds (start, end) of hold; not dead air.
+        redacted_spans: Seconds taken out for privacy; someone spoke there, so not dead air.
+        greeting_turns: Turns in which the agent greets.
+        closing_turns: Turns in which the agent closes.
+    """
+    spoken = [turn for turn in transcript.turns if turn.text.strip()]
+    values: dict[str, float | None] = dict.fromkeys(METRICS)
+    values["turn_count"] = float(len(spoken))
+    knows_roles = any(turn.role in ("agent", "customer") for turn in spoken)
+    for role in ("agent", "customer"):
+        own = [turn for turn in spoken if turn.role == role]
+        if knows_roles:
+            values[f"{role}_words"] = float(sum(len(turn.text.split()) for turn in own))
+            values[f"{role}_questions"] = float(sum(is_question(turn.text) for turn in own))
+    values.update(_presence(transcript, spoken, greeting_turns, closing_turns))
+    speech = intervals(transcript)
+    duration_s = transcript.duration_s or max((i.end_s for i in speech), default=0.0)
+    if transcript.medium != "voice" or not (speech or transcript.duration_s) or duration_s <= 0:
+        return values
+    values["duration_s"] = duration_s
+    values["turns_per_minute"] = 60 * len(spoken) / duration_s
+    values.update(_silences(speech, duration_s, hold_spans, redacted_spans))
+    if knows_roles:
+        values.update(_talk(transcript, speech, duration_s))
+        values.update(_responses(speech))
+    if knows_roles and transcript.channels != 1:
+        values.update(_overlap_values(speech, duration_s))
+    return values
+
+
+def intervals(transcript: Transcript) -> list[Interval]:
+    """Everybody's speech in order of time; turns without times are left out.
+
+    Words of one role closer than ``JOIN_GAP_S`` are one interval, over turn bounds too.
+    """
+    found: list[Interval] = []
+    for role in sorted({turn.role for turn in transcript.turns}):
+        pieces = sorted(_pieces(t for t in transcript.turns if t.role == role and t.text.strip()))
+        joined: list[Interval] = []
+        for start_s, end_s, turn in pieces:
+            if joined and start_s - joined[-1].end_s <= JOIN_GAP_S:
+                last = joined[-1]
+                joined[-1] = Interval(last.start_s, max(last.end_s, end_s), last.turn, role)
+            else:
+                joined.append(Interval(start_s, end_s, turn, role))
+        found += joined
+    return sorted(found, key=lambda i: (i.start_s, i.end_s, i.turn))
+
+
+def _pieces(turns: Iterable[Turn]) -> Iterable[tuple[float, float, int]]:
+    """Word times where there are any, else turn times; a piece that ends before it starts is a point."""
+    for turn in turns:
+        if turn.words:
+            for word in turn.words:
+                yield word.start_s, max(word.start_s, word.end_s), turn.turn
+        elif turn.start_s is not None:
+            yield turn.start_s, max(turn.start_s, turn.end_s or turn.start_s), turn.turn
+
+
+def gaps(speech: Sequence[Interval], duration_s: float) -> list[Span]:
+    """Stretches of the recording in which nobody speaks, from 0 to its end."""
+    found, at = [], 0.0
+    for interval in speech:
+        if interval.start_s > at:
+            found.append((at, interval.start_s))
+        at = max(at, interval.end_s)
+    return [*found, (at, duration_s)] if duration_s > at else found
+
+
+def without(span: Span, taken: Iterable[Span]) -> list[Span]:
+    """What is left of a span when others are taken out of it."""
+    left = [span]
+    for start_s, end_s in taken:
+        left = [
+            piece
+            for a, b in left
+            for piece in ((a, min(b, start_s)), (max(a, end_s), b))
+            if piece[1] > piece[0]
+        ]
+    return left
+
+
+def dead_air(
+    speech: Sequence[Interval], hold_spans: Sequence[Span] = (), redacted_spans: Sequence[Span] = ()
+) -> list[Span]:
+    """Silences over ``DEAD_AIR_S`` between the first and the last word, hold and redactions taken out."""
+    if not speech:
+        return []
+    end_s = max(interval.end_s for interval in speech)
+    inner = [gap for gap in gaps(speech, end_s) if gap[0] >= speech[0].start_s]
+    quiet = [piece for gap in inner for piece in without(gap, [*hold_spans, *redacted_spans])]
+    return [(a, b) for a, b in quiet if b - a > DEAD_AIR_S]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A stretch in which agent and customer both speak; ``second`` is who started later."""
+
+    start_s: float
+    end_s: float
+    second: Interval
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return self.end_s - self.start_s
+
+    @property
+    def is_overtalk(self) -> bool:
+        """Long enough to disturb."""
+        return self.length_s > OVERTALK_S
+
+    @property
+    def is_interruption(self) -> bool:
+        """Whether who started second took the floor, rather than saying "uh huh"."""
+        return self.second.length_s > BACKCHANNEL_S
+
+
+def overlaps(speech: Sequence[Interval]) -> list[Overlap]:
+    """Every stretch over ``OVERLAP_S`` in which agent and customer both speak, in order."""
+    found = []
+    customer = [i for i in speech if i.role == "customer"]
+    low = 0
+    for mine in (i for i in speech if i.role == "agent"):
+        while low < len(customer) and customer[low].end_s <= mine.start_s:
+            low += 1
+        for theirs in customer[low:]:
+            if theirs.start_s >= mine.end_s:
+                break
+            start_s, end_s = max(mine.start_s, theirs.start_s), min(mine.end_s, theirs.end_s)
+            if end_s - start_s > OVERLAP_S:
+                found.append(Overlap(start_s, end_s, max(mine, theirs, key=lambda i: i.start_s)))
+    return found
+
+
+ASKS = re.compile(
+    r"^(?:(?:and|so|but|okay|ok|well|um|uh|yeah|yes|hi|hello|sorry|now|then|oh|right|alright|sure|"
+    r"great)[,\s]+)*"
+    r"(?:what|what's|when|where|where's|who|who's|whom|whose|why|how|how's|which|"
+    r"(?:is|are|am|was|were|do|does|did|can|could|would|will|should|shall|may|might|have|has|had|isn't|"
+    r"aren't|"
+    r"don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+(?:i|you|he|she|it|we|they|there|this|"
+    r"that|the|"
+    r"my|your|any|anyone|someone)|any (?:other|chance|idea)|anything else|kya|kab|kahan|kaun|kyun|kaise|"
+    r"kitna|"
+    r"کیا|کب|کہاں|کون|کیوں|کیسے|کتنا)\b",
+    re.I,
+)
+
+
+def is_question(text: str) -> bool:
+    """Whether a turn asks: a question mark, or a sentence that begins as questions do."""
+    if "?" in text or "؟" in text:
+        return True
+    return any(ASKS.match(part.strip()) for part in re.split(r"[.!;]", text))
+
+
+def _presence(
+    transcript: Transcript, spoken: Sequence[Turn], greeting: Sequence[int], closing: Sequence[int]
+) -> dict[str, float | None]:
+    """Greeting early and closing late, by the agent's phrases."""
+    if not any(turn.role == "agent" for turn in spoken):
+        return {}
+    by_number = {turn.turn: turn for turn in spoken}
+    early = [turn.turn for turn in spoken[:3]]
+    late = {turn.turn for turn in spoken[-6:]}
+    first = next(
+        (
+            by_number[number]
+            for number in sorted(greeting)
+            if number in by_number and (number in early or (by_number[number].start_s or 1e9) <= 60.0)
+        ),
+        None,
+    )
+    return {
+        "greeting_s": first.start_s if first is not None else None,
+        "has_greeting": float(first is not None),
+        "has_closing": float(any(number in late for number in closing)),
+    }
+
+
+def _talk(transcript: Transcript, speech: Sequence[Interval], duration_s: float) -> dict[str, float | None]:
+    values: dict[str, float | None] = {}
+    talk = {role: sum(i.length_s for i in speech if i.role == role) for role in ("agent", "customer")}
+    for role, seconds in talk.items():
+        values[f"{role}_talk_s"] = seconds
+        values[f"{role}_talk_share"] = seconds / duration_s
+        words = sum(len(t.text.split()) for t in transcript.turns if t.role == role)
+        values[f"{role}_wpm"] = 60 * words / seconds if seconds >= MIN_WPM_S else None
+        values[f"{role}_longest_monologue_s"] = _longest_monologue(speech, role)
+    total = talk["agent"] + talk["customer"]
+    values["agent_talk_ratio"] = talk["agent"] / total if total else None
+    return values
+
+
+def _longest_monologue(speech: Sequence[Interval], role: str) -> float:
+    """From the first to the last word of the longest run of one speaker's intervals."""
+    longest, start_s, end_s = 0.0, None, 0.0
+    for interval in speech:
+        if interval.role != role:
+            start_s = None
+            continue
+        if start_s is None or interval.start_s - end_s > DEAD_AIR_S:
+            start_s = interval.start_s
+        end_s = max(end_s, interval.end_s)
+        longest = max(longest, end_s - start_s)
+    return longest
+
+
+def _responses(speech: Sequence[Interval]) -> dict[str, float | None]:
+    """Median gap at the changes of speaker; replies that overlap count as zero."""
+    waits: dict[str, list[float]] = {"agent": [], "customer": []}
+    for before, after in itertools.pairwise(speech):
+        gap_s = max(0.0, after.start_s - before.end_s)
+        if after.role != before.role and after.role in waits and gap_s <= RESPONSE_LIMIT_S:
+            waits[after.role].append(gap_s)
+    return {f"{role}_response_s": statistics.median(w) if w else None for role, w in waits.items()}
+
+
+def _silences(
+    speech: Sequence[Interval], duration_s: float, hold: Sequence[Span], redacted: Sequence[Span]
+) -> dict[str, float | None]:
+    quiet = [p for gap in gaps(speech, duration_s) for p in without(gap, [*hold, *redacted])]
+    dead = dead_air(speech, hold, redacted)
+    silence_s = sum(b - a for a, b in quiet)
+    return {
+        "first_word_s": speech[0].start_s if speech else None,
+        "silence_s": silence_s,
+        "silence_ratio": silence_s / duration_s,
+        "dead_air_count": float(len(dead)),
+        "dead_air_s": sum(b - a for a, b in dead),
+        "dead_air_longest_s": max((b - a for a, b in dead), default=0.0),
+        "hold_count": float(len(hold)),
+        "hold_s": sum(b - a for a, b in hold),
+        "hold_longest_s": max((b - a for a, b in hold), default=0.0),
+    }
+
+
+def _overlap_values(speech: Sequence[Interval], duration_s: float) -> dict[str, float | None]:
+    both = overlaps(speech)
+    overtalk_s = [o.length_s for o in both if o.is_overtalk]
+    cut_in = [o.second.role for o in both if o.is_interruption]
+    return {
+        "overlap_count": float(len(both)),
+        "overtalk_count": float(len(overtalk_s)),
+        "overtalk_s": sum(overtalk_s),
+        "overtalk_ratio": sum(overtalk_s) / duration_s,
+        "agent_interruptions": float(cut_in.count("agent")),
+        "customer_interruptions": float(cut_in.count("customer")),
+    }

@@ -1,0 +1,166 @@
+"""Private data in a transcript: found, named, and taken out of text, word times and audio.
+
+``process`` redacts right after transcription, before anything is written, so that what policy
+forbids is never at rest; the placeholder ("[CARD]") stays in the text with its times. ``annotate``
+reports what else was said. Patterns and check digits only: no model, tens of thousands of words a
+second, and the same answer on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from pipeline.conversation import Transcript, Turn, Word
+from pipeline.privacy import numbers, phrases, rules
+from pipeline.settings import PrivacySettings, PrivateKind
+from pipeline.timing import TurnClock
+
+KINDS = get_args(PrivateKind)  # strictest first
+PLACEHOLDER = re.compile(r"\[(" + "|".join(kind.upper() for kind in KINDS) + r")\]")
+MIN_ECHO_DIGITS = 3  # two digits of a number betray nothing, and are in many harmless ones
+ECHO_TURNS = 4  # how many turns later a number may be read back
+MARGIN_S = 0.15  # recognisers put word edges late or early by about this much
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateSpan:
+    """Something private, where it stands and when it was said.
+
+    Attributes:
+        kind: One of ``KINDS`` (``settings.PrivateKind``).
+        turn: Position of the turn in the transcript.
+        start, end: Characters in the turn's text.
+        start_s, end_s: Seconds with a margin for audio; None where the turn has no times.
+        channel: Audio channel it was heard on, None when unknown.
+    """
+
+    kind: str
+    turn: int
+    start: int
+    end: int
+    start_s: float | None
+    end_s: float | None
+    channel: int | None = None
+
+
+def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
+    """All private data of a transcript in order, without overlaps; placeholders count too."""
+    turns = transcript.turns
+    found: list[tuple[int, int, int, str]] = []
+    for position, turn in enumerate(turns):
+        found += [(position, m.start(), m.end(), m[1].lower()) for m in PLACEHOLDER.finditer(turn.text)]
+        found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text)]
+    runs = [(run, rules.kind_of(run)) for run in numbers.runs(turns, transcript.language)]
+    for run, kind in runs:
+        kind = kind or _echoed(run, runs)
+        if kind is not None:
+            found += [(turn, start, end, kind) for turn, start, end in _pieces(run)]
+    spans = _without_overlaps(found)
+    clocks = {turn: TurnClock(turns[turn]) for turn in {span[0] for span in spans}}
+    return tuple(
+        PrivateSpan(kind, turn, start, end, *_times(clocks[turn], start, end), turns[turn].channel)
+        for turn, start, end, kind in spans
+    )
+
+
+def _echoed(run: numbers.Run, runs: Sequence[tuple[numbers.Run, str | None]]) -> str | None:
+    """The kind of a private number of which this run repeats a part, as agents do to confirm."""
+    if len(run.digits) < MIN_ECHO_DIGITS:
+        return None
+    first, last = run.tokens[0].turn, run.tokens[-1].turn
+    for other, kind in runs:
+        near = other.tokens[0].turn <= last and first <= other.tokens[-1].turn + ECHO_TURNS
+        if kind is not None and near and run.digits in other.digits:
+            return kind
+    return None
+
+
+def _pieces(run: numbers.Run) -> Iterator[tuple[int, int, int]]:
+    """The part of a run in each turn, from its first to its last digit there."""
+    for turn in sorted({token.turn for token in run.tokens}):
+        said = [token for token in run.tokens if token.turn == turn and token.digits]
+        if said:
+            yield turn, said[0].start, said[-1].end
+
+
+def _without_overlaps(found: Sequence[tuple[int, int, int, str]]) -> list[tuple[int, int, int, str]]:
+    """Touching finds joined under the strictest kind (the first of ``KINDS``)."""
+    merged: list[tuple[int, int, int, str]] = []
+    for turn, start, end, kind in sorted(found):
+        if merged and merged[-1][0] == turn and start < merged[-1][2]:
+            _, first, last, other = merged[-1]
+            merged[-1] = (turn, first, max(last, end), min(kind, other, key=KINDS.index))
+        else:
+            merged.append((turn, start, end, kind))
+    return merged
+
+
+def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript, tuple[PrivateSpan, ...]]:
+    """Take out what policy forbids to keep.
+
+    Args:
+        transcript: As recognised.
+        privacy: ``redact`` lists the kinds.
+
+    Returns:
+        The transcript with ``[KIND]`` in place of each find, in text and in words (one word from
+        the first to the last moment of it), and the finds with the offsets of the text given.
+    """
+    spans = tuple(span for span in find(transcript) if span.kind in privacy.redact)
+    by_turn: dict[int, list[PrivateSpan]] = {}
+    for span in spans:
+        by_turn.setdefault(span.turn, []).append(span)
+    turns = tuple(
+        _redact_turn(turn, by_turn[position]) if position in by_turn else turn
+        for position, turn in enumerate(transcript.turns)
+    )
+    return replace(transcript, turns=turns), spans
+
+
+def _redact_turn(turn: Turn, spans: Sequence[PrivateSpan]) -> Turn:
+    places = TurnClock(turn).places
+    words: tuple[Word, ...] = ()
+    if places is not None:
+        words = tuple(_redact_words(turn.words, places, spans))
+    text = turn.text
+    for span in reversed(spans):
+        text = f"{text[: span.start]}[{span.kind.upper()}]{text[span.end :]}"
+    return replace(turn, text=text, words=words)
+
+
+def _redact_words(
+    words: Sequence[Word], places: Sequence[tuple[int, int]], spans: Sequence[PrivateSpan]
+) -> Iterator[Word]:
+    """The words with each span's words melted into its placeholder."""
+    last: PrivateSpan | None = None
+    pending: Word | None = None
+    for word, (start, end) in zip(words, places, strict=True):
+        span = next((s for s in spans if start < s.end and s.start < end), None)
+        if span is None:
+            if pending is not None:
+                yield pending
+            last, pending = None, None
+            yield word
+        elif span is last and pending is not None:
+            pending = replace(pending, end_s=max(pending.end_s, word.end_s))
+        else:
+            if pending is not None:
+                yield pending
+            last, pending = span, replace(word, text=f"[{span.kind.upper()}]")
+    if pending is not None:
+        yield pending
+
+
+def _times(clock: TurnClock, start: int, end: int) -> tuple[float | None, float | None]:
+    """When characters were said, with a margin: narrow by word times, wide by share of the turn."""
+    start_s, end_s = clock.when(start, end)
+    if start_s is None or end_s is None:
+        return None, None
+    if clock.places:
+        return max(0.0, start_s - MARGIN_S), end_s + MARGIN_S
+    first_s, last_s = clock.turn.start_s or 0.0, clock.turn.end_s or end_s
+    slack_s = max(MARGIN_S, 0.1 * (last_s - first_s))
+    return max(first_s, start_s - slack_s), min(last_s, end_s + slack_s)

@@ -1,0 +1,233 @@
+"""Numbers as people say them: digits, number words, groups, "double four", over several turns.
+
+A call is read as one stream of tokens per speaker. A *run* is a stretch of digit tokens with
+nothing but fillers, separators, corrections or a turn change between them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.conversation import Turn
+
+# Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
+TOKEN = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
+UNITS = {
+    word: str(value)
+    for value, words in enumerate(
+        ["zero oh o nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    )
+    for word in words.split()
+}
+TEENS = {
+    word: str(value)
+    for value, word in enumerate(
+        [
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ],
+        10,
+    )
+}
+TENS = {
+    word: str(value)
+    for value, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
+    )
+}
+TENS["fourty"] = "4"
+REPEATS = {"double": 2, "triple": 3, "treble": 3}
+URDU = {
+    word: str(value)
+    for value, words in enumerate(
+        [
+            "sifr sifar صفر",
+            "aik ek ایک",
+            "do دو",
+            "teen tin تین",
+            "char chaar چار",
+            "panch paanch پانچ",
+            "chay chhay che چھ چھے",
+            "saat sat سات",
+            "aath ath آٹھ",
+            "nau no نو",
+        ]
+    )
+    for word in words.split()
+}
+FILLERS = frozenset(
+    [
+        "uh",
+        "um",
+        "er",
+        "erm",
+        "hmm",
+        "mm",
+        "ah",
+        "and",
+        "then",
+        "it's",
+        "its",
+        "that's",
+        "is",
+        "okay",
+        "ok",
+        "yeah",
+        "yes",
+        "right",
+        "so",
+        "next",
+        "followed",
+        "by",
+        "dash",
+        "hyphen",
+        "space",
+        "minus",
+        "slash",
+        "the",
+        "digits",
+        "aur",
+        "phir",
+        "ji",
+        "haan",
+    ]
+)
+CORRECTIONS = frozenset(["no", "sorry", "wait", "actually", "correction", "oops", "mean", "scratch", "i"])
+MARKS = frozenset("-–—.,/ ()")
+MAX_GAP_TOKENS = 4  # "no sorry i mean" between two groups still belongs to one number
+SHORT_REPLY_WORDS = 6  # "okay go ahead" by the other side does not end a number being read out
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a turn: its text in lower case and its place, ``digits`` when it says some."""
+
+    turn: int
+    start: int
+    end: int
+    text: str
+    digits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A number read out: its tokens (fillers included), digits, and the words around it."""
+
+    tokens: tuple[Token, ...]
+    digits: str
+    before: str
+    after: str
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether the speaker corrected themselves in the middle."""
+        return any(token.text in CORRECTIONS for token in self.tokens)
+
+    @property
+    def written(self) -> str:
+        """The run's tokens joined, digits as digits, to recognise written formats."""
+        return "".join(t.digits or (t.text if t.text in MARKS else "") for t in self.tokens)
+
+
+def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[Token]:
+    """Tokens of one turn with number words read as digits."""
+    raw = [(m.start(), m.end(), m.group().lower().replace("’", "'")) for m in TOKEN.finditer(text)]
+    tokens: list[Token] = []
+    at = 0
+    while at < len(raw):
+        used, digits = _number(raw, at, is_urdu)
+        start, end = raw[at][0], raw[at + max(used, 1) - 1][1]
+        tokens.append(Token(turn, start, end, raw[at][2], digits))
+        at += max(used, 1)
+    return tokens
+
+
+def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tuple[int, str]:
+    """How many tokens from ``at`` say digits, and which; (0, "") when none do."""
+    word = raw[at][2]
+    if word[0].isdigit():
+        return 1, "".join(str(unicodedata.digit(c, 0)) for c in word)
+    if is_urdu and word in URDU:
+        return 1, URDU[word]
+    if word in UNITS:
+        following = raw[at + 1][2] if at + 1 < len(raw) else ""
+        if following == "hundred":
+            return 2, UNITS[word] + "00"
+        if following == "thousand":
+            return 2, UNITS[word] + "000"
+        return 1, UNITS[word]
+    if word in TEENS:
+        return 1, TEENS[word]
+    if word in TENS:
+        skip = 1 if at + 2 < len(raw) and raw[at + 1][2] == "-" else 0
+        unit = raw[at + 1 + skip][2] if at + 1 + skip < len(raw) else ""
+        if unit in UNITS and UNITS[unit] != "0":
+            return 2 + skip, TENS[word] + UNITS[unit]
+        return 1, TENS[word] + "0"
+    if word in REPEATS and at + 1 < len(raw):
+        digit = UNITS.get(raw[at + 1][2], raw[at + 1][2])
+        if len(digit) == 1 and digit.isdigit():
+            return 2, digit * REPEATS[word]
+    return 0, ""
+
+
+def runs(turns: Sequence[Turn], language: str | None) -> Iterator[Run]:
+    """Every number read out in the call, each speaker read for themselves."""
+    for role in sorted({turn.role for turn in turns}):
+        yield from _runs_of(_stream(turns, role, language), turns)
+
+
+def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Token]:
+    """The speaker's tokens; a stopper (empty text) where the other side spoke at length."""
+    stream: list[Token] = []
+    for position, turn in enumerate(turns):
+        if turn.role == role:
+            is_urdu = (turn.language or language) == "ur"
+            stream.extend(tokenise(position, turn.text, is_urdu=is_urdu))
+        elif len(turn.text.split()) > SHORT_REPLY_WORDS and not _is_number_talk(turn.text):
+            stream.append(Token(position, 0, 0, ""))
+    return stream
+
+
+def _is_number_talk(text: str) -> bool:
+    """Whether a reply mostly repeats digits back, which does not end the number."""
+    tokens = tokenise(0, text)
+    return sum(bool(t.digits) for t in tokens) > len(tokens) / 2
+
+
+def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
+    start: int | None = None
+    last = 0
+    for at, token in enumerate(stream):
+        if token.digits:
+            if start is None:
+                start = at
+            last = at
+        elif start is not None and (
+            at - last > MAX_GAP_TOKENS
+            or not (token.text in FILLERS or token.text in CORRECTIONS or token.text in MARKS)
+        ):
+            yield _run(stream, start, last, turns)
+            start = None
+    if start is not None:
+        yield _run(stream, start, last, turns)
+
+
+def _run(stream: Sequence[Token], start: int, last: int, turns: Sequence[Turn]) -> Run:
+    tokens = tuple(stream[start : last + 1])
+    first, end = tokens[0], tokens[-1]
+    earlier = " ".join(turn.text for turn in turns[max(0, first.turn - 2) : first.turn])
+    before = f"{earlier} {turns[first.turn].text[: first.start]}".lower()[-160:]
+    after = turns[end.turn].text[end.end : end.end + 60].lower()
+    return Run(tokens, "".join(token.digits for token in tokens), before, after)

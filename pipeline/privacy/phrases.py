@@ -1,0 +1,192 @@
+"""Private data that is words: e-mail addresses, names, streets, dates of birth, spelled-out IBANs.
+
+All patterns work on one turn's text, in any case, with or without punctuation. Each yields
+(kind, start, end) with character offsets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipeline.privacy.rules import iban
+
+NUMBER_WORD = (
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
+    r"sixteen|"
+    r"seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
+    r"double|"
+    r"triple|\d+)"
+)
+NUMBER = rf"(?:{NUMBER_WORD}(?:[\s-]+(?:and\s+)?{NUMBER_WORD}){{0,8}})"
+MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|march|mar|april|apr|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)"
+)
+ORDINAL = (
+    r"(?:\d{1,2}(?:st|nd|rd|th)?|(?:twenty|thirty)?[\s-]?(?:first|second|third|fourth|fifth|sixth|seventh|"
+    r"eighth|"
+    r"ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|"
+    r"nineteenth|"
+    rf"twentieth|thirtieth)|{NUMBER_WORD}(?:[\s-]{NUMBER_WORD})?)"
+)
+DATE = (
+    rf"(?:(?:the\s+)?{ORDINAL}\s+(?:of\s+)?{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})?"
+    rf"|{MONTH}\b(?:\s+the)?(?:\s+{ORDINAL})?(?:,?\s+(?:of\s+)?{NUMBER})?"
+    r"|\d{1,4}[/.-]\d{1,2}[/.-]\d{2,4})"
+)
+BIRTH = re.compile(
+    rf"(?:birth(?:day|date)?|born|\bd\.?o\.?b\.?\b|paidaish)\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I
+)
+EXPIRY = re.compile(
+    rf"(?:expir\w*|\bexp\b|valid (?:thru|through|until|till))\W+(?:\w+\W+){{0,4}}?"
+    rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}\s?[/-]\s?\d{{2,4}})",
+    re.I,
+)
+MAIL_WRITTEN = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+DOMAIN_END = r"(?:com|org|net|edu|gov|co|io|pk|uk|us|in|info|biz|ca|de|au)"
+JOINER = r"(?:\s+(?:dot|underscore|under\s+score|dash|hyphen|minus|plus|period)\s+|\s*[._+-]\s*)"
+# What cannot be the local part, so that "write to me at gmail dot com" keeps its verb.
+NOT_LOCAL = (
+    r"(?!(?:is|it's|its|me|us|you|email|e-mail|mail|address|at|that|my|to|be|would|on|that's|the|a|"
+    r"by|and)\b)"
+)
+LOCAL_WORD = rf"{NOT_LOCAL}[\w']+"
+MAIL_SPOKEN = re.compile(
+    rf"(?P<it>{LOCAL_WORD}(?:{JOINER}[\w']+|"
+    rf"\s+{LOCAL_WORD}){{0,24}}?\s+at\s+[\w']+(?:\s+(?!dot\b)[\w']+){{0,5}}?"
+    rf"(?:\s+dot\s+|\s*\.\s*){DOMAIN_END}\b(?:\s*(?:dot|\.)\s*{DOMAIN_END}\b)?)",
+    re.I,
+)
+MAIL_LEAD = re.compile(
+    r".*\b(?:e-?mail|address|it'?s|is|that'?s|to|at|on|was|so|yeah|yes|okay|sure)\b[\s,:]+", re.I
+)
+STREET_TYPE = (
+    r"(?:street|st|road|rd|avenue|ave|lane|drive|dr|close|court|ct|boulevard|blvd|way|place|square|terrace|"
+    r"crescent|"
+    r"gardens?|grove|hill|parade|highway|parkway|circle|mohalla|colony|gali)"
+)
+STREET = re.compile(
+    rf"\b(?:(?:flat|apartment|apt|unit|suite|house|plot|number|no)\s+(?:number\s+|"
+    rf"no\s+)?{NUMBER}(?:\s?[a-d]\b)?,?\s+)?"
+    rf"{NUMBER}(?:\s?[a-d]\b)?,?\s+(?!(?:minutes|hours|days|dollars|of|more|people|different|times)\b)"
+    rf"(?:[a-z']+\s+){{1,3}}?{STREET_TYPE}\b(?:,?\s+(?:apartment|apt|unit|suite|"
+    rf"flat)\s+{NUMBER}(?:\s?[a-d]\b)?)?",
+    re.I,
+)
+HOUSE = re.compile(
+    rf"\b(?:(?:house|flat|plot|apartment|apt|unit)\s+(?:number|no\.?|"
+    rf"#)?\s*{NUMBER}(?:[\s-]?[a-d]\b)?,?\s+)?"
+    rf"(?:(?:street|block|sector|phase|gali|lane)\s+(?:number\s+|no\.?\s+)?(?:{NUMBER}|"
+    rf"[a-z]\b(?:[\s-]?{NUMBER})?)"
+    rf"[,\s]*){{1,4}}",
+    re.I,
+)
+HOUSE_CUE = re.compile(r"house|flat|plot|apartment|live|address|deliver|ghar|pata", re.I)
+PO_BOX = re.compile(rf"\bp\.?\s?o\.?\s?box\s+{NUMBER}", re.I)
+UK_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.I)
+ALNUM_RUN = re.compile(
+    rf"\b[a-z]\s?[a-z]\s?{NUMBER_WORD}(?:[\s-]*(?:[a-z]\b|{NUMBER_WORD}|[a-z]{{4}}(?=\s?\d))){{6,}}", re.I
+)
+IBAN_WRITTEN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]){11,30}\b", re.I)
+IBAN_CUE = re.compile(r"\bi\s?ban\b|آئی بین", re.I)
+PASSPORT = re.compile(r"passport\W+(?:\w+\W+){0,3}?(?P<it>[a-z]{1,2}\s?\d{6,8})\b", re.I)
+
+NAME_STOP = (
+    r"(?!(?:and|i|i'm|my|from|calling|speaking|here|with|on|the|a|an|at|in|is|it|it's|so|but|to|for|"
+    r"because|not|your|"
+    r"you|we|this|that|am|was|just|about|how|what|can|could|would|may|are|please|thank|thanks|again|who|uh|"
+    r"um|of|"
+    r"your|today|sir|ma'am|okay|yes|no|well|first|last|middle|name|spelled|spelt|going|trying|looking|"
+    r"sorry|having|"
+    r"back|good|fine|still|really|very|number|account|or|if|as|correct|right|do|need|want|have|help|"
+    r"hello|hi|hey|date|phone|email|there|they|he|she|listed|wrong|then|by|under|now)\b)"
+)
+NAME_WORD = rf"{NAME_STOP}[^\W\d_][^\W\d_'’-]+(?:['’-][^\W\d_]+)?"
+NAME = rf"(?P<it>{NAME_WORD}(?:\s+{NAME_WORD}){{0,2}})"
+SPELLED = r"(?P<it>[a-z](?:[\s.-]+(?:as in \w+\s+)?[a-z]\b){2,})"
+NAMES = tuple(
+    re.compile(pattern, re.I)
+    for pattern in (
+        (
+            rf"\b(?:my|her|his|their|your|the|account holder'?s?|mother'?s maiden|maiden|full|"
+            rf"cardholder'?s?)"
+            rf"(?: (?:full|first|last|middle|maiden|given|family))? name(?:'s| is| was|s)?(?: (?:is|"
+            rf"uh|um|it's|"
+            rf"on the account is))*\s+{NAME}"
+        ),
+        rf"\b(?:first|last|maiden|family|middle) name(?:'s)?(?: is)? (?:it's )?{NAME}",
+        rf"\bname (?:is|of|on (?:it|the (?:card|account)) (?:is|says))\s+{NAME}",
+        (
+            rf"\b(?:speaking (?:with|to)|(?:am i|are you) (?:speaking|talking) (?:with|to)|this is|it's)\s+"
+            rf"(?:mr\.?|mrs\.?|ms\.?|miss|mister|missus|doctor|dr\.?)\s+{NAME}"
+        ),
+        rf"\b(?:mr|mrs|ms|miss|mister|missus)\.?\s+{NAME}",
+        rf"\bthis is\s+{NAME}\s+(?:calling|speaking|from|here|on|at|with)\b",
+        rf"\b{NAME}\s+speaking\b",
+        rf"\b(?:i am|i'm)\s+(?P<it>{NAME_WORD}\s+{NAME_WORD})\s+(?:calling|and i(?:'m| am) calling|from)\b",
+        (
+            rf"\b(?:it's|that's|is)?\s*(?:spelled|spelt|spell(?:ing)?)(?: it| that)?(?: (?:as|it's|"
+            rf"is))?\s+{SPELLED}"
+        ),
+        rf"\b(?:mera naam|mera nam)\s+{NAME}\s+(?:hai|he|hy)\b",
+        r"\bمیرا نام\s+(?P<it>[^\W\d_]+(?:\s+[^\W\d_]+)?)\s+ہے",
+    )
+)
+
+
+def find(text: str) -> Iterator[tuple[str, int, int]]:
+    """Everything private in one turn that is not a plain number."""
+    lowered = text.lower()
+    if "@" in text:
+        for match in MAIL_WRITTEN.finditer(text):
+            yield "email", match.start(), match.end()
+    if " at " in lowered and ("dot" in lowered or "." in lowered):
+        yield from _spoken_mail(text)
+    if any(cue in lowered for cue in ("birth", "born", "dob", "d.o.b", "d o b", "paidaish")):
+        yield from _named(BIRTH, "dob", text)
+    if "exp" in lowered or "valid" in lowered:
+        yield from _named(EXPIRY, "expiry", text)
+    yield from _places(text, lowered)
+    yield from _ibans(text)
+    if "passport" in lowered:
+        yield from _named(PASSPORT, "national_id", text)
+    for pattern in NAMES:
+        yield from _named(pattern, "name", text)
+
+
+def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str, int, int]]:
+    for match in pattern.finditer(text):
+        yield kind, match.start("it"), match.end("it")
+
+
+def _spoken_mail(text: str) -> Iterator[tuple[str, int, int]]:
+    """Spoken addresses, without the words that lead up to them."""
+    for match in MAIL_SPOKEN.finditer(text):
+        local = re.split(r"\s+at\s+", match["it"], maxsplit=1)[0]
+        lead = MAIL_LEAD.match(local)
+        yield "email", match.start("it") + (lead.end() if lead else 0), match.end("it")
+
+
+def _places(text: str, lowered: str) -> Iterator[tuple[str, int, int]]:
+    for match in STREET.finditer(text):
+        yield "address", match.start(), match.end()
+    if HOUSE_CUE.search(lowered):
+        for match in HOUSE.finditer(text):
+            yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
+    for match in PO_BOX.finditer(text):
+        yield "address", match.start(), match.end()
+    if "post" in lowered:
+        for match in UK_POSTCODE.finditer(text):
+            yield "address", match.start(), match.end()
+
+
+def _ibans(text: str) -> Iterator[tuple[str, int, int]]:
+    for match in IBAN_WRITTEN.finditer(text):
+        if iban(match.group()) or IBAN_CUE.search(text[: match.start()]):
+            yield "iban", match.start(), match.end()
+    cue = IBAN_CUE.search(text)
+    if cue:
+        for match in ALNUM_RUN.finditer(text, cue.end()):
+            yield "iban", match.start(), match.end()

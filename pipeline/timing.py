@@ -1,0 +1,53 @@
+"""From characters of a turn's text to the seconds in which they were said."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+from pipeline.conversation import Turn
+
+
+class TurnClock:
+    """When each part of one turn was said.
+
+    Attributes:
+        places: Characters (start, end) of each word in the text; None when the words are not
+            those of the text, so that their times cannot be trusted.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.places = _places(turn)
+        self._starts = [start for start, _ in self.places or ()]
+        self._ends = [end for _, end in self.places or ()]
+
+    def when(self, start: int, end: int) -> tuple[float | None, float | None]:
+        """Seconds in which characters ``start`` to ``end`` were said.
+
+        By word times where the turn has them, else by the share of the text, else None.
+        """
+        if self.places:
+            first = bisect_right(self._ends, start)
+            last = bisect_left(self._starts, end)
+            said = self.turn.words[first : max(last, first + 1)]
+            if said:
+                return said[0].start_s, max(word.end_s for word in said)
+        start_s, end_s = self.turn.start_s, self.turn.end_s
+        if start_s is None:
+            return None, None
+        if end_s is None or end_s < start_s:
+            return start_s, start_s
+        length = max(1, len(self.turn.text))
+        return start_s + (end_s - start_s) * start / length, start_s + (end_s - start_s) * end / length
+
+
+def _places(turn: Turn) -> list[tuple[int, int]] | None:
+    places, at = [], 0
+    for word in turn.words:
+        text = word.text.strip()
+        start = turn.text.find(text, at)
+        if start < 0 or turn.text[at:start].strip():
+            return None
+        at = start + len(text)
+        places.append((start, at))
+    return places if not turn.text[at:].strip() else None

@@ -1,0 +1,174 @@
+"""Private data leaves text, word times and audio, whichever way it was said."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import privacy
+from pipeline.conversation import Transcript, Turn, Word
+from pipeline.privacy import rules
+from pipeline.privacy.audio import blank
+from pipeline.settings import PrivacySettings
+
+ALL = PrivacySettings(redact=privacy.KINDS)
+CARD = "4111 1111 1111 1111"
+CARD_WORDS = "four one one one one one one one one one one one one one one one"
+
+
+def spoken(*turns: tuple[str, str], language: str = "en") -> Transcript:
+    """A transcript of (role, text), each word half a second long."""
+    made, at = [], 0.0
+    for number, (role, text) in enumerate(turns):
+        words = tuple(Word(w, at + i * 0.5, at + i * 0.5 + 0.5) for i, w in enumerate(text.split()))
+        end_s = at + 0.5 * len(words)
+        made.append(Turn(number, role, text, at, end_s, words=words))  # type: ignore[arg-type]
+        at = end_s + 0.2
+    return Transcript("c", tuple(made), language=language)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"my card number is {CARD} thank you", "my card number is [CARD] thank you"),
+        (f"it's {CARD_WORDS} okay", "it's [CARD] okay"),
+        ("the visa is 4111-1111-1111-1111", "the visa is [CARD]"),
+        ("forty one eleven eleven eleven eleven eleven eleven eleven is my card", "[CARD] is my card"),
+        ("it is four triple one double one double one double one double one quadruple", None),
+        ("the security code is seven three nine", "the security code is [CVV]"),
+        ("expiry date oh four twenty seven", "expiry date [EXPIRY]"),
+        ("it expires in march twenty twenty seven", "it expires in [EXPIRY]"),
+        ("my order number is 4829 1120 9931", "my order number is 4829 1120 9931"),
+        ("that will be forty nine dollars and ninety nine cents", None),
+    ],
+)
+def test_card_data_is_redacted_by_default(text: str, expected: str | None) -> None:
+    """Digits, words and groups all become typed placeholders; prices and order numbers stay."""
+    redacted, _ = privacy.redact(spoken(("customer", text)), PrivacySettings())
+
+    if expected is not None:
+        assert redacted.turns[0].text == expected
+
+
+def test_a_card_read_out_over_several_turns_is_one_card() -> None:
+    """Groups in turns of their own, with the agent's echoes between, all go."""
+    call = spoken(
+        ("agent", "can i have the long number on your card please"),
+        ("customer", "yes it's four one one one"),
+        ("agent", "four one one one"),
+        ("customer", "one one one one"),
+        ("agent", "uh huh"),
+        ("customer", "one one one one and then one one one one"),
+        ("agent", "great and the expiry"),
+    )
+
+    redacted, _ = privacy.redact(call, PrivacySettings())
+
+    assert [turn.text for turn in redacted.turns[1:6:2]] == ["yes it's [CARD]", "[CARD]", "[CARD]"]
+    assert "one" not in " ".join(turn.text for turn in redacted.turns)
+    assert redacted.turns[6].text == "great and the expiry"
+
+
+def test_words_melt_into_one_placeholder_with_its_times() -> None:
+    """The words keep the text's story: one word from the first digit to the last."""
+    redacted, spans = privacy.redact(spoken(("customer", f"it is {CARD} thanks")), PrivacySettings())
+
+    assert [word.text for word in redacted.turns[0].words] == ["it", "is", "[CARD]", "thanks"]
+    card = redacted.turns[0].words[2]
+    assert (card.start_s, card.end_s) == (1.0, 3.0)
+    assert spans[0].start_s == pytest.approx(0.85)
+
+
+def test_redacting_twice_changes_nothing_and_still_finds() -> None:
+    """Placeholders are found again, so findings and metrics work on redacted transcripts."""
+    once, _ = privacy.redact(spoken(("customer", f"card {CARD}")), ALL)
+    twice, spans = privacy.redact(once, ALL)
+
+    assert once == twice
+    assert [span.kind for span in spans] == ["card"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("you can reach me at five five five two one two nine eight seven six", "phone"),
+        ("my number is 0300 1234567", "phone"),
+        ("my email is john dot smith at gmail dot com", "email"),
+        ("it's j smith underscore 99 at hotmail dot co dot uk", "email"),
+        ("write to anna.lee@example.org please", "email"),
+        ("my date of birth is the twelfth of march nineteen eighty four", "dob"),
+        ("date of birth oh three twelve eighty four", "dob"),
+        ("i live at forty two baker street", "address"),
+        ("house number 12 street 5 sector f seven", "address"),
+        ("my social is one two three four five six seven eight nine", "ssn"),
+        ("my cnic is 42101-1234567-1", "national_id"),
+        ("the account number is double oh four five six seven eight", "account"),
+        ("my iban is GB29 NWBK 6016 1331 9268 19", "iban"),
+        ("my name is Patricia Brown and i lost my card", "name"),
+        ("this is mister Henderson", "name"),
+        ("میرا نام احمد خان ہے", "name"),
+    ],
+)
+def test_other_private_data_is_named(text: str, kind: str) -> None:
+    """Each kind is found as itself."""
+    found = privacy.find(spoken(("customer", text)))
+
+    assert kind in {span.kind for span in found}, found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "your order number is one two three four five six seven eight nine",
+        "the ticket is 55512345",
+        "it costs nineteen ninety nine a month",
+        "i have been waiting since nine thirty for forty five minutes",
+        "there are twenty four hours in a day and seven days in a week",
+        "flight two forty one leaves at six",
+        "at the moment we are fully booked",
+        "my name is on the account",
+        "the last four digits of the card are 1234",
+    ],
+)
+def test_harmless_numbers_stay(text: str) -> None:
+    """Orders, prices, times and counts are nobody's secret."""
+    assert privacy.find(spoken(("customer", text))) == ()
+
+
+@given(st.lists(st.text(max_size=80), max_size=4), st.sampled_from(["en", "ur", "xx"]))
+def test_any_text_survives_redaction(texts: list[str], language: str) -> None:
+    """Hostile text never breaks it, and spans lie inside their turns."""
+    call = spoken(*[("customer", text) for text in texts], language=language)
+    for span in privacy.find(call):
+        assert 0 <= span.start < span.end <= len(call.turns[span.turn].text)
+    privacy.redact(call, ALL)
+
+
+@given(st.integers(0, 10**15 - 1).map(lambda n: f"{n:015d}"))
+def test_luhn_accepts_exactly_one_check_digit(body: str) -> None:
+    """For any body one last digit of ten passes."""
+    assert sum(rules.luhn(body + str(digit)) for digit in range(10)) == 1
+
+
+def test_words_that_do_not_match_the_text_leave_no_digits_behind() -> None:
+    """Word times of other words cannot be trusted: they go with the number."""
+    words = tuple(Word(w, i * 1.0, i + 1.0) for i, w in enumerate(["card", "4111111111111111"]))
+    call = Transcript("c", (Turn(0, "customer", f"my card is {CARD}", 0, 5, words=words),))
+
+    redacted, _ = privacy.redact(call, PrivacySettings())
+
+    assert redacted.turns[0].words == ()
+
+
+@pytest.mark.parametrize("how", ["silence", "beep"])
+def test_redacted_audio_says_nothing_in_the_span(how: str) -> None:
+    """Inside the span no sample of the original is left on any channel; outside all are."""
+    samples = np.random.default_rng(0).normal(0, 0.1, (2, 16000)).astype(np.float32)
+    span = privacy.PrivateSpan("card", 0, 0, 1, 0.25, 0.5)
+
+    out = blank(samples, 16000, [span], how)  # type: ignore[arg-type]
+
+    assert not np.any(out[:, 4000:8000] == samples[:, 4000:8000])
+    np.testing.assert_array_equal(out[:, :4000], samples[:, :4000])
+    np.testing.assert_array_equal(out[:, 8000:], samples[:, 8000:])
+    assert np.all(out[:, 4000:8000] == 0) == (how == "silence")
