@@ -156,6 +156,19 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
     return Source(info, blocks())
 
 
+class _SeekableFile:
+    """An open file for FFmpeg: a seek that its damaged headers send nowhere fails quietly, as in C."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.tell, self._file = file.read, file.tell, file
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
 @contextmanager
 def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
     import av
@@ -163,7 +176,9 @@ def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Sourc
     file.seek(0)
     try:
         # format: the demuxer that the bytes call for, so none that follows links can be picked.
-        container = av.open(file, mode="r", format=signature.av_format, metadata_errors="ignore")
+        container = av.open(
+            _SeekableFile(file), mode="r", format=signature.av_format, metadata_errors="ignore"
+        )
     except (av.FFmpegError, ValueError, OSError, EOFError) as error:
         raise _corrupt(path, signature, str(error)) from error
     with container:
