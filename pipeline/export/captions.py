@@ -96,7 +96,9 @@ def rttm(transcript: Transcript) -> str:
             continue
         channel = 1 if turn.channel is None else turn.channel + 1
         length = max(turn.end_s - turn.start_s, 0.0)
-        lines.append(f"SPEAKER {name} {channel} {turn.start_s:.3f} {length:.3f} <NA> <NA> {turn.role} <NA> <NA>\n")
+        lines.append(
+            f"SPEAKER {name} {channel} {turn.start_s:.3f} {length:.3f} <NA> <NA> {turn.role} <NA> <NA>\n"
+        )
     return "".join(lines)
 
 

@@ -65,7 +65,9 @@ def _categories(conversation: Conversation) -> Json:
     for finding in conversation.findings:
         if finding.kind == "pii":
             continue
-        points = details.setdefault(f"{finding.kind}.{finding.label}", {"PointsOfInterest": []})["PointsOfInterest"]
+        points = details.setdefault(f"{finding.kind}.{finding.label}", {"PointsOfInterest": []})[
+            "PointsOfInterest"
+        ]
         if finding.start_s is not None and finding.end_s is not None:
             points.append({"BeginOffsetMillis": _ms(finding.start_s), "EndOffsetMillis": _ms(finding.end_s)})
     return {"MatchedCategories": sorted(details), "MatchedDetails": details}
@@ -78,10 +80,18 @@ def _characteristics(call: Call, conversation: Conversation) -> Json:
         facts["TotalConversationDurationMillis"] = _ms(call.duration_s)
     if conversation.sentiment:
         facts["Sentiment"] = _sentiment(call, conversation)
-    speed = {ROLES[r]: {"AverageWordsPerMinute": round(v)} for r in ("agent", "customer") if (v := metrics.get(f"{r}_wpm"))}
+    speed = {
+        ROLES[r]: {"AverageWordsPerMinute": round(v)}
+        for r in ("agent", "customer")
+        if (v := metrics.get(f"{r}_wpm"))
+    }
     if speed:
         facts["TalkSpeed"] = {"DetailsByParticipant": speed}
-    talk = {ROLES[r]: {"TotalTimeMillis": _ms(v)} for r in ("agent", "customer") if (v := metrics.get(f"{r}_talk_s")) is not None}
+    talk = {
+        ROLES[r]: {"TotalTimeMillis": _ms(v)}
+        for r in ("agent", "customer")
+        if (v := metrics.get(f"{r}_talk_s")) is not None
+    }
     if talk:
         total = sum(entry["TotalTimeMillis"] for entry in talk.values())
         facts["TalkTime"] = {"TotalTimeMillis": total, "DetailsByParticipant": talk}
@@ -115,7 +125,11 @@ def _sentiment(call: Call, conversation: Conversation) -> Json:
 def _quarters(mood: RoleSentiment, duration_s: float) -> list[Json]:
     step = duration_s / 4
     return [
-        {"BeginOffsetMillis": _ms(i * step), "EndOffsetMillis": _ms((i + 1) * step), "Score": round(5 * score, 2)}
+        {
+            "BeginOffsetMillis": _ms(i * step),
+            "EndOffsetMillis": _ms((i + 1) * step),
+            "Score": round(5 * score, 2),
+        }
         for i, score in enumerate(mood.quarters)
         if score is not None
     ]

@@ -67,7 +67,10 @@ def write_parquet(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Pat
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "calls.parquet", folder / "answers.parquet"]
     schemas = [_schema(column for column, _ in columns) for columns in (CALL_COLUMNS, ANSWER_COLUMNS)]
-    with pq.ParquetWriter(paths[0], schemas[0]) as call_out, pq.ParquetWriter(paths[1], schemas[1]) as answer_out:
+    with (
+        pq.ParquetWriter(paths[0], schemas[0]) as call_out,
+        pq.ParquetWriter(paths[1], schemas[1]) as answer_out,
+    ):
         call_rows_held: list[list[Cell]] = []
         answer_rows_held: list[list[Cell]] = []
         for call in calls:
@@ -94,6 +97,9 @@ def _flush(out: Any, schema: Any, rows: list[list[Cell]]) -> None:
     import pyarrow as pa
 
     if rows:
-        arrays = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]
+        arrays = [
+            pa.array(column, field.type)
+            for column, field in zip(zip(*rows, strict=True), schema, strict=True)
+        ]
         out.write_table(pa.Table.from_arrays(arrays, schema=schema))
         rows.clear()

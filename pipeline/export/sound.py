@@ -69,7 +69,9 @@ class Sounds:
         strip = audio.peaks(clip, PEAKS)[:2]
         peaks = [[int(255 * level) for level in lane] for lane in strip.tolist()]
         url, path = self._written(call.metadata.call_id, clip, spans)
-        note = "" if url else "left out to keep the page small; callqa review packet writes it beside the page"
+        note = (
+            "" if url else "left out to keep the page small; callqa review packet writes it beside the page"
+        )
         return Sound(peaks, url, path, spans, note)
 
     def _written(

@@ -74,7 +74,9 @@ def _dialogs(call: Call) -> list[Json]:
         return []
     if meta.medium != "voice" and call.conversation:
         return [_message(turn, meta.started_at) for turn in call.conversation.transcript.turns]
-    by_channel: list[int | list[int]] = [AGENT, CUSTOMER] if (meta.agent_channel or 0) == 0 else [CUSTOMER, AGENT]
+    by_channel: list[int | list[int]] = (
+        [AGENT, CUSTOMER] if (meta.agent_channel or 0) == 0 else [CUSTOMER, AGENT]
+    )
     dialog: Json = {
         "type": "recording",
         "start": _rfc3339(meta.started_at),
@@ -132,7 +134,11 @@ def _analyses(call: Call, dialogs: list[Json]) -> list[Json]:
     assert call.conversation is not None
     about = {"dialog": list(range(len(dialogs)))} if dialogs else {}
     engine = call.conversation.transcript.engine
-    found = [_analysis("transcript", _transcript(call.conversation.transcript), f"{engine.name} {engine.model}", about)]
+    found = [
+        _analysis(
+            "transcript", _transcript(call.conversation.transcript), f"{engine.name} {engine.model}", about
+        )
+    ]
     if call.conversation.sentiment:
         found.append(_analysis("sentiment", _sentiment(call.conversation), "callqa annotate", about))
     found += [_analysis("report", contract.to_dict(card), "callqa score", about) for card in call.scorecards]
@@ -157,7 +163,10 @@ def _transcript(transcript: Transcript) -> Json:
 
 
 def _sentiment(conversation: Conversation) -> Json:
-    roles = {role: {"score": s.score, "quarters": s.quarters, "change": s.change} for role, s in conversation.sentiment.items()}
+    roles = {
+        role: {"score": s.score, "quarters": s.quarters, "change": s.change}
+        for role, s in conversation.sentiment.items()
+    }
     return {"schema": "callqa.sentiment/1", "roles": roles}
 
 
