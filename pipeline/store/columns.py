@@ -225,8 +225,8 @@ def rubrics(kept: Sequence[Any]) -> Columns:
         "version": [r.version for r in kept],
         "title": [getattr(r, "title", "") or r.id for r in kept],
         "pass_mark": [getattr(r, "pass_mark", None) for r in kept],
-        "source": [getattr(r, "source", None) for r in kept],
-        "text": [getattr(r, "text", None) for r in kept],
+        "source": [getattr(r, "text", None) for r in kept],
+        "file": [getattr(r, "source", None) for r in kept],
     }
 
 

@@ -189,7 +189,7 @@ COMMENT ON COLUMN role_sentiment.loaded_at IS 'When the transaction that wrote t
 
 CREATE TABLE rubrics (
     rubric_hash VARCHAR NOT NULL, rubric_id VARCHAR, version VARCHAR, title VARCHAR, pass_mark DOUBLE,
-    source VARCHAR, text VARCHAR, loaded_at TIMESTAMPTZ
+    source VARCHAR, file VARCHAR, loaded_at TIMESTAMPTZ
 );
 COMMENT ON TABLE rubrics IS 'Every rubric that ever scored a call, with its text';
 COMMENT ON COLUMN rubrics.rubric_hash IS 'Of the rubric''s content; scorecards refer to it';
@@ -197,8 +197,8 @@ COMMENT ON COLUMN rubrics.rubric_id IS 'Name of the rubric across its versions';
 COMMENT ON COLUMN rubrics.version IS 'Version its author gave';
 COMMENT ON COLUMN rubrics.title IS 'Title for people';
 COMMENT ON COLUMN rubrics.pass_mark IS 'Final score from which a call passes';
-COMMENT ON COLUMN rubrics.source IS 'File or shipped name it was read from';
-COMMENT ON COLUMN rubrics.text IS 'The rubric as text, enough to score again';
+COMMENT ON COLUMN rubrics.source IS 'The rubric as text (YAML), enough to score again';
+COMMENT ON COLUMN rubrics.file IS 'File or shipped name it was read from';
 COMMENT ON COLUMN rubrics.loaded_at IS 'When it was first used';
 
 CREATE TABLE criteria (
