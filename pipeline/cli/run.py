@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @app.command()
 def run(
     paths: Annotated[
-        list[Path], typer.Argument(help="Recordings, transcript files, folders or manifests.", show_default=False)
+        list[Path],
+        typer.Argument(help="Recordings, transcript files, folders or manifests.", show_default=False),
     ],
     db: Annotated[Path | None, typer.Option(help="DuckDB file that keeps the answers.")] = None,
     rubric: Annotated[

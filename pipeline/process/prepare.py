@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, Conversation, Scorecard, Transcript
+from pipeline.errors import RecordingError
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.tools import Fingerprints, Tools, digest
@@ -44,9 +45,12 @@ class Prepared:
         Raises:
             ModelError: Weights are missing or damaged.
         """
+        tools = load_tools(self.settings, self.rubrics, self.fingerprints)
+        if any(item.kind == "recording" and item.fault is None for item in self.plan.pending):
+            tools.engine.transcribe([])  # loads the weights: faults show now, and our server starts meanwhile
         return Batch(
             plan=self.plan,
-            tools=load_tools(self.settings, self.rubrics, self.fingerprints),
+            tools=tools,
             cache=StageCache(state_dir(self.settings)),
             load=_Loader(self.settings, self.rubrics),
             window=self.settings.flow.window,
@@ -78,9 +82,12 @@ def prepare(paths: Sequence[Path], settings: Settings) -> Prepared:
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
+    if not Path(settings.store.db).exists():  # made by the first load: a run that fails here leaves nothing
+        received = tuple(intake.discover(paths, settings.intake))
+        return Prepared(Plan(received), settings, rubrics, under)
     with open_store(settings) as store:
         known = _KnownHashes(store)
-        received = list(intake.discover(paths, settings.intake, known_sha256=known))
+        received = tuple(intake.discover(paths, settings.intake, known_sha256=known))
         ledger = store.ledger([str(item.path) for item in received])
     return Prepared(plan(received, ledger, under), settings, rubrics, under)
 
@@ -135,9 +142,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     def job(clip: AudioClip, metadata: CallMetadata) -> transcribe.Job:
         return transcribe.Job(metadata.call_id, clip, metadata.language)
 
-    def assign_roles(
-        transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata
-    ) -> Transcript:
+    def assign_roles(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Transcript:
         return speakers.assign_roles(transcript, clip, metadata, settings.audio)
 
     def redact(transcript: Transcript) -> Transcript:
@@ -154,7 +159,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         )
 
     return Tools(
-        engine=transcribe.load_engine(settings.transcribe),
+        engine=_LazyEngine(settings),
         annotator=annotate.load_annotator(settings.annotate, settings.privacy),
         load_audio=load_audio,
         job=job,
@@ -165,6 +170,20 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         rubrics=rubrics,
         fingerprints=under,
     )
+
+
+class _LazyEngine:
+    """The speech engine, loaded when first asked: transcript files need none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.transcribe
+        self._engine: transcribe.Engine | None = None
+        self.fingerprint = transcribe.fingerprint(settings.transcribe)
+
+    def transcribe(self, jobs: Sequence[transcribe.Job]) -> list[Transcript | RecordingError]:
+        """As the engine does."""
+        self._engine = self._engine or transcribe.load_engine(self._settings)
+        return self._engine.transcribe(jobs)
 
 
 class _KnownHashes:
