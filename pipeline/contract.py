@@ -37,12 +37,17 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     return _ADAPTERS[kind]
 
 
+def schema_of(kind: type) -> str:
+    """The value of ``schema`` in documents of a noun."""
+    return f"callqa.{NOUNS[kind]}/1"
+
+
 def to_dict(noun: object) -> dict[str, Any]:
     """A JSON-ready dict of one noun, ``schema`` first."""
     body = _adapter(type(noun)).dump_python(noun, mode="json")
     if isinstance(noun, Conversation):
         body = _flat(body)
-    return {"schema": f"callqa.{NOUNS[type(noun)]}/1", **body}
+    return {"schema": schema_of(type(noun)), **body}
 
 
 def _flat(body: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +91,7 @@ def from_dict(kind: type[T], document: object, *, source: str) -> T:
         raise RecordingError(
             f"{source}: expected a JSON object, got {type(document).__name__}", reason="not_transcript"
         )
-    expected = f"callqa.{NOUNS[kind]}/1"
+    expected = schema_of(kind)
     stated = document.get("schema", expected)
     if stated != expected:
         raise RecordingError(

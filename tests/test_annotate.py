@@ -375,3 +375,13 @@ def test_any_text_is_annotated(turns: list[tuple[str, str]]) -> None:
 
 
 PLAIN = load_annotator(AnnotateSettings(), PrivacySettings())
+
+
+def test_a_pause_after_an_ordinary_sentence_is_dead_air_not_hold(annotator: Annotator) -> None:
+    """Only words that announce a hold make the silence after them one."""
+    transcript = call(("agent", "hello how can i help you today"), ("customer", "hi there"), gap_s=4.0)
+
+    conversation = heard(annotator, transcript)
+
+    assert conversation.metrics["hold_count"] == 0
+    assert conversation.metrics["dead_air_count"] == 1

@@ -28,7 +28,7 @@ class Hold:
 def detect(
     transcript: Transcript,
     metadata: CallMetadata | None,
-    announcements: Sequence[Finding],
+    found: Sequence[Finding],
     unannounced_hold_s: float,
     redacted_spans: Sequence[metrics.Span] = (),
 ) -> list[Hold]:
@@ -38,7 +38,8 @@ def detect(
     speech = metrics.intervals(transcript)
     if not speech:
         return holds
-    ends_s = [f.end_s for f in announcements if f.end_s is not None]
+    announced = [f for f in found if (f.kind, f.label) == ("hold", "announced")]
+    ends_s = [f.end_s for f in announced if f.end_s is not None]
     for start_s, end_s in metrics.dead_air(speech, reported, redacted_spans):
         if any(start_s - ANNOUNCED_WITHIN_S <= said_s <= start_s + 1.0 for said_s in ends_s):
             holds.append(Hold(start_s, end_s, "announced"))
