@@ -65,6 +65,7 @@ class OwnServer:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.home.chmod(0o700)
             log = (self.home / "server.log").open("wb")
+            (self.home / "server.log").chmod(0o600)
         except OSError as error:
             raise MachineError(
                 f"cannot write {self.home}: {error.strerror}",

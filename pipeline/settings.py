@@ -152,6 +152,9 @@ class FlowSettings(Slice):
     )
     window: int = Field(16, ge=1, description="calls loaded per transaction")
     processes: int = Field(0, ge=0, description="worker processes; 0 = chosen from cores and memory")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="text for people, json for log collectors: one object a line on stderr"
+    )
 
 
 class Settings(BaseSettings):

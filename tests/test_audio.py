@@ -140,15 +140,19 @@ def test_a_cut_off_wav_is_refused_not_half_read(tmp_path: Path) -> None:
     assert reason(cut) == "truncated"
 
 
-@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "aiff", "au", "m4a"])
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "aiff", "au", "caf", "w64", "m4a", "webm", "wma"])
 def test_other_cut_off_files_are_refused(tmp_path: Path, suffix: str) -> None:
     """A file cut in its middle is truncated or corrupt, never a shorter call."""
     noise = np.random.default_rng(1).normal(0, 0.1, 64_000).astype(np.float32)
     whole = tmp_path / f"whole.{suffix}"
-    if suffix == "m4a":
-        write_av(whole, "ipod", "aac")
-    elif suffix == "mp3":
-        write_av(whole, "mp3", "libmp3lame")
+    by_ffmpeg = {
+        "m4a": ("ipod", "aac"),
+        "mp3": ("mp3", "libmp3lame"),
+        "webm": ("webm", "libopus"),
+        "wma": ("asf", "wmav2"),
+    }
+    if suffix in by_ffmpeg:
+        write_av(whole, *by_ffmpeg[suffix])
     else:
         soundfile.write(whole, noise, 16_000)
     cut = tmp_path / f"cut.{suffix}"

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audio.signature import MISSING_BYTES_TOLERATED, Signature, identify, missing_bytes
+from pipeline.audio.extent import MISSING_BYTES_TOLERATED, missing_bytes
+from pipeline.audio.signature import Signature, identify
 from pipeline.errors import RecordingError
 
 Block = npt.NDArray[np.float32]
@@ -113,23 +114,24 @@ def _open_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _open_decoder(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
+    sound = _try_soundfile(file) if signature.soundfile else None
+    if sound is not None:
+        with sound:
+            yield _soundfile_source(path, sound, signature)
+    else:
+        with _open_av(path, file, signature) as source:
+            yield source
+
+
+def _try_soundfile(file: BinaryIO) -> Any | None:
+    """The file opened by libsndfile; None where it does not know what is inside."""
     import soundfile
 
-    said = ""
-    if signature.soundfile:
-        os.lseek(file.fileno(), 0, os.SEEK_SET)  # a buffered seek(0) need not move the descriptor
-        try:
-            sound = soundfile.SoundFile(file.fileno(), closefd=False)
-        except (soundfile.SoundFileError, TypeError, ValueError) as error:
-            said = str(error)
-        else:
-            with sound:
-                yield _soundfile_source(path, sound, signature)
-            return
-    if not signature.av_format:
-        raise _corrupt(path, signature, said)
-    with _open_av(path, file, signature) as source:
-        yield source
+    os.lseek(file.fileno(), 0, os.SEEK_SET)  # a buffered seek(0) need not move the descriptor
+    try:
+        return soundfile.SoundFile(file.fileno(), closefd=False)
+    except (soundfile.SoundFileError, TypeError, ValueError):
+        return None
 
 
 def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
@@ -156,6 +158,19 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
     return Source(info, blocks())
 
 
+class _SeekableFile:
+    """An open file for FFmpeg: a seek that its damaged headers send nowhere fails quietly, as in C."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.tell, self._file = file.read, file.tell, file
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
 @contextmanager
 def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
     import av
@@ -163,7 +178,9 @@ def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Sourc
     file.seek(0)
     try:
         # format: the demuxer that the bytes call for, so none that follows links can be picked.
-        container = av.open(file, mode="r", format=signature.av_format, metadata_errors="ignore")
+        container = av.open(
+            _SeekableFile(file), mode="r", format=signature.av_format, metadata_errors="ignore"
+        )
     except (av.FFmpegError, ValueError, OSError, EOFError) as error:
         raise _corrupt(path, signature, str(error)) from error
     with container:

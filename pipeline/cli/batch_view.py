@@ -114,7 +114,10 @@ class BatchView:
             return
         from rich.console import Console
 
-        Console(stderr=True, soft_wrap=True, highlight=False).print(_sum(tally))
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        console.print(_sum(tally))
+        if not tally.processed:
+            console.print("nothing to do: every file is in the ledger already")
 
     def _line(self, record: CallRecord) -> None:
         from rich.console import Console
@@ -125,7 +128,7 @@ class BatchView:
         score = "" if facts["score"] is None else f"{facts['score']:.0f}"
         Console(soft_wrap=True, highlight=False).print(
             Text.assemble(
-                f"{facts['call_id'] or record.ledger.path}  ",
+                f"{_label(record)}  ",
                 (f"{outcome.replace('_', ' '):<12}", STYLES.get(outcome, "")),
                 f" {score:>4}  {facts['rubric'] or '':<12} {facts['reason']}".rstrip(),
             )
@@ -149,6 +152,15 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _label(record: CallRecord) -> str:
+    """The call id, with the file's name where that says something else."""
+    row = record.ledger
+    name = row.path.rsplit("/", 1)[-1]
+    if row.call_id is None:
+        return name
+    return row.call_id if name.startswith(row.call_id) else f"{row.call_id}  {name}"
 
 
 def _facts(record: CallRecord) -> dict[str, Any]:
@@ -180,7 +192,8 @@ def _why(card: Scorecard) -> str:
     if card.autofail_reasons:
         return "auto-fail: " + "; ".join(card.autofail_reasons)
     if card.outcome == "needs_review" and card.review_reasons:
-        return "; ".join(card.review_reasons)
+        more = len(card.review_reasons) - 1
+        return card.review_reasons[0] + (f", and {more} more" if more else "")
     missed = [a for section in card.sections for a in section.criteria if a.scored and a.answer == "no"]
     missed.sort(key=lambda a: -(a.max_points - (a.points or 0.0)) * a.weight)
     return "missed " + ", ".join(a.id for a in missed[:3]) if missed else ""

@@ -16,7 +16,12 @@ from pipeline.cli.store import Db, open_store
 @app.command()
 def export(
     dest: Annotated[Path, typer.Argument(help="File or folder to write.")],
-    format: Annotated[str, typer.Option("--format", "-f", help="xlsx, html, csv or jsonl.")] = "xlsx",  # noqa: A002
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", help="xlsx, html, csv, jsonl, parquet, vcon, srt, vtt, rttm or contact-lens."
+        ),
+    ] = "xlsx",
     db: Db = None,
     since: choice.Since = None,
     until: choice.Until = None,
@@ -29,19 +34,27 @@ def export(
     outcome: choice.Outcome = None,
     rubric: choice.Rubric = None,
     call: choice.Call = None,
+    client_safe: Annotated[
+        bool, typer.Option("--client-safe", help="Hide agents' names; with --client and --rubric.")
+    ] = False,
+    audio: Annotated[bool, typer.Option(help="Put recordings, private data silenced, into packets.")] = True,
 ) -> None:
     """Write a workbook, a review packet, or files for other systems.
 
     Example: callqa export review.xlsx --client acme --since 2026-11-01
     """
     from pipeline import export as exports
+    from pipeline.settings import load_settings
 
     filters = choice.chosen(
         since=since, until=until, client=client, site=site, team=team, queue=queue, agent=agent,
         direction=direction, outcome=outcome, rubric=rubric, call=call,
     )  # fmt: skip
     with open_store(db) as store:
-        written = exports.write(store, dest, format, filters)
+        written = exports.write(
+            store, dest, format_, filters,
+            privacy=load_settings().privacy, client_safe=client_safe, audio=audio,
+        )  # fmt: skip
     for path in written:
         typer.echo(path)
     note(f"{len(written)} file{'s' if len(written) != 1 else ''} written")

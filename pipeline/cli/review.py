@@ -86,6 +86,7 @@ def packet(
     from pipeline import export
     from pipeline.errors import UsageError
     from pipeline.review.queue import sampled_calls
+    from pipeline.settings import load_settings
 
     with open_store(db) as store:
         if sample_id is not None:
@@ -104,7 +105,7 @@ def packet(
             rubric=rubric,
             call=call,
         )
-        written = export.write(store, dest, "html", filters)
+        written = export.write(store, dest, "html", filters, privacy=load_settings().privacy)
     typer.echo(written[0])
     note(f"open {written[0]} in a browser; hand its download to: callqa review import FILE")
 

@@ -1,52 +1,91 @@
 """Exports: what leaves the store for supervisors and for other systems.
 
-``write`` is the whole interface. Everything that leaves here has safe file names, cells that never
-become formulas, and pages that never run what a caller said.
+``write`` is the whole interface. Everything that leaves here is redacted, has safe file names, cells
+that never become formulas, and pages that never run what a caller said.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import MachineError, UsageError
-from pipeline.export import flat, packet, workbook
-from pipeline.export.selection import read_calls, read_texts
+from pipeline.export import captions, flat, packet, workbook
+from pipeline.export.client_view import ClientView
+from pipeline.export.contact_lens import contact_lens
+from pipeline.export.names import FileNames
+from pipeline.export.private import Redactor
+from pipeline.export.selection import Call, read_calls, read_texts
+from pipeline.export.sound import Sounds
+from pipeline.export.vcon import vcon
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 
-FORMATS = ("xlsx", "html", "csv", "jsonl")
+TITLE = "Call review"
 EVERYTHING = CallFilter()
+POLICY = PrivacySettings()
 
 
-def write(store: Store, dest: Path, format: str, filters: CallFilter = EVERYTHING) -> list[Path]:  # noqa: A002
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One export, as its writer sees it."""
+
+    store: Store
+    dest: Path
+    filters: CallFilter
+    redactor: Redactor
+    client_safe: bool
+    audio: bool
+
+    def calls(self) -> Iterator[Call]:
+        """The calls as they may leave."""
+        view = ClientView() if self.client_safe else None
+        for call in read_calls(self.store, self.filters):
+            redacted = self.redactor.call(call)
+            yield view.of(redacted) if view else redacted
+
+
+def write(
+    store: Store,
+    dest: Path,
+    format: str,  # noqa: A002
+    filters: CallFilter = EVERYTHING,
+    *,
+    privacy: PrivacySettings = POLICY,
+    client_safe: bool = False,
+    audio: bool = True,
+) -> list[Path]:
     """Export calls.
 
     Args:
         store: Open for reading.
-        dest: File for ``xlsx``, ``html`` and ``jsonl``; folder for ``csv``.
+        dest: A file for ``xlsx`` and ``jsonl``; a folder for the others. ``html`` takes either: a file
+            ending in .html carries its recordings inside, a folder has them beside its index.html.
         format: One of ``FORMATS``.
         filters: Which calls.
+        privacy: Which private data must not leave.
+        client_safe: Hide agents' names; needs one client and one rubric in ``filters``.
+        audio: Whether packets carry recordings.
 
     Returns:
         Every file written.
 
     Raises:
-        UsageError: Unknown format, no matching call, or a destination that cannot be written.
+        UsageError: Unknown format, nothing to export, or a destination that cannot be written.
         MachineError: The disk is full.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown export format {format!r}", hint=f"one of: {', '.join(FORMATS)}")
-    calls = read_calls(store, filters)
-    texts = read_texts(store)
+    if client_safe and not (filters.client and filters.rubric):
+        raise UsageError(
+            "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"
+        )
+    job = _Job(store, dest, filters, Redactor(privacy), client_safe, audio)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
-        if format == "csv":
-            return flat.write_csv(dest, calls, texts)
-        if format == "jsonl":
-            flat.write_jsonl(dest, calls)
-        elif format == "xlsx":
-            workbook.write(dest, calls, texts, title="Call review")
-        else:
-            return packet.write(dest, calls, texts, title="Call review")
+        return FORMATS[format](job)
     except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise UsageError(
             f"cannot write {dest}: {error.strerror}", hint="choose another destination, or close the file"
@@ -55,4 +94,68 @@ def write(store: Store, dest: Path, format: str, filters: CallFilter = EVERYTHIN
         raise MachineError(
             f"cannot write {dest}: {error.strerror or error}", hint="check free space"
         ) from error
-    return [dest]
+
+
+def _xlsx(job: _Job) -> list[Path]:
+    workbook.write(job.dest, job.calls(), read_texts(job.store), title=TITLE)
+    return [job.dest]
+
+
+def _html(job: _Job) -> list[Path]:
+    is_file = job.dest.suffix.lower() in {".html", ".htm"}
+    page = job.dest if is_file else job.dest / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    sounds = Sounds(None if is_file else job.dest / "audio", job.redactor) if job.audio else None
+    return packet.write(
+        page, job.calls(), read_texts(job.store), title=TITLE, sounds=sounds, reviewable=not job.client_safe
+    )
+
+
+def _csv(job: _Job) -> list[Path]:
+    return flat.write_csv(job.dest, job.calls(), read_texts(job.store))
+
+
+def _parquet(job: _Job) -> list[Path]:
+    return flat.write_parquet(job.dest, job.calls(), read_texts(job.store))
+
+
+def _jsonl(job: _Job) -> list[Path]:
+    flat.write_jsonl(job.dest, job.calls())
+    return [job.dest]
+
+
+def _per_call(suffix: str, render: Callable[[Call], str]) -> Callable[[_Job], list[Path]]:
+    """A writer of one file a call, named after the call."""
+
+    def written(job: _Job) -> list[Path]:
+        job.dest.mkdir(parents=True, exist_ok=True)
+        names = FileNames()
+        paths = []
+        for call in job.calls():
+            paths.append(job.dest / names.of(call.metadata.call_id, suffix))
+            paths[-1].write_text(render(call), encoding="utf-8", newline="\n")
+        return paths
+
+    return written
+
+
+def _caption(render: Callable[..., str]) -> Callable[[Call], str]:
+    return lambda call: render(call.conversation.transcript) if call.conversation else ""
+
+
+def _json(render: Callable[[Call], object]) -> Callable[[Call], str]:
+    return lambda call: json.dumps(render(call), ensure_ascii=False, indent=1) + "\n"
+
+
+FORMATS: dict[str, Callable[[_Job], list[Path]]] = {
+    "xlsx": _xlsx,
+    "html": _html,
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+    "vcon": _per_call(".vcon.json", _json(vcon)),
+    "srt": _per_call(".srt", _caption(captions.srt)),
+    "vtt": _per_call(".vtt", _caption(captions.vtt)),
+    "rttm": _per_call(".rttm", _caption(captions.rttm)),
+    "contact-lens": _per_call(".contact-lens.json", _json(contact_lens)),
+}

@@ -1,4 +1,4 @@
-"""CSV and JSON Lines: the same tables for programs."""
+"""CSV, Parquet and JSON Lines: the same tables for programs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline import contract
 from pipeline.export.names import inert
 from pipeline.export.selection import Call, Texts
-from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, answer_rows, call_rows, values
+from pipeline.export.tables import (
+    ANSWER_COLUMNS,
+    CALL_COLUMNS,
+    Cell,
+    Column,
+    answer_rows,
+    call_rows,
+    values,
+)
 
 
 def write_csv(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
@@ -46,3 +55,51 @@ def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
                 "scorecards": [contract.to_dict(card) for card in call.scorecards],
             }
             out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+ROWS_PER_GROUP = 50_000
+
+
+def write_parquet(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
+    """``calls.parquet`` and ``answers.parquet``; column meanings are in the schema's metadata."""
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "calls.parquet", folder / "answers.parquet"]
+    schemas = [_schema(column for column, _ in columns) for columns in (CALL_COLUMNS, ANSWER_COLUMNS)]
+    with (
+        pq.ParquetWriter(paths[0], schemas[0]) as call_out,
+        pq.ParquetWriter(paths[1], schemas[1]) as answer_out,
+    ):
+        call_rows_held: list[list[Cell]] = []
+        answer_rows_held: list[list[Cell]] = []
+        for call in calls:
+            call_rows_held += [values(CALL_COLUMNS, row) for row in call_rows([call])]
+            answer_rows_held += [values(ANSWER_COLUMNS, row) for row in answer_rows([call], texts)]
+            if len(answer_rows_held) >= ROWS_PER_GROUP:
+                _flush(call_out, schemas[0], call_rows_held)
+                _flush(answer_out, schemas[1], answer_rows_held)
+        _flush(call_out, schemas[0], call_rows_held)
+        _flush(answer_out, schemas[1], answer_rows_held)
+    return paths
+
+
+def _schema(columns: Iterable[Column]) -> Any:
+    import pyarrow as pa
+
+    types = {"text": pa.string(), "clock": pa.string(), "count": pa.int64(), "time": pa.timestamp("us")}
+    return pa.schema(
+        [pa.field(c.name, types.get(c.kind, pa.float64()), metadata={"comment": c.meaning}) for c in columns]
+    )
+
+
+def _flush(out: Any, schema: Any, rows: list[list[Cell]]) -> None:
+    import pyarrow as pa
+
+    if rows:
+        arrays = [
+            pa.array(column, field.type)
+            for column, field in zip(zip(*rows, strict=True), schema, strict=True)
+        ]
+        out.write_table(pa.Table.from_arrays(arrays, schema=schema))
+        rows.clear()

@@ -141,6 +141,13 @@ class Tally:
             self.reasons[row.status, row.reason] += 1
 
 
+def nothing_new(job: Plan) -> Tally:
+    """The tally of a batch with nothing to do."""
+    tally = Tally()
+    tally.stand(job.known)
+    return tally
+
+
 class Observer(Protocol):
     """Who is told while a batch runs."""
 

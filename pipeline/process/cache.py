@@ -62,7 +62,9 @@ class StageCache:
         """
         path = self.path(transcript.call_id, "transcribe", fingerprint)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.calls_dir.parent.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self.calls_dir.parent, self.calls_dir, path.parent):
+                folder.mkdir(exist_ok=True, mode=0o700)
             write_private(path, contract.to_json(transcript) + "\n")
         except OSError as error:
             raise disk_fault(path, error) from error

@@ -32,8 +32,8 @@ from pipeline.errors import CallQAError, RecordingError
 from pipeline.process.cache import StageCache
 from pipeline.process.tools import Fingerprints, Tools, digest
 
-SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate"})
-"""Recordings that are sound but hold nothing to score."""
+SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
+"""Files that are sound but hold nothing to score."""
 RETRIED_REASONS = frozenset({"unreadable", "missing"})
 """Faults of the place, not of the recording: the next run tries again."""
 _TRANSIENT_ERRNOS = frozenset(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -33,6 +34,30 @@ def zone(name: str | None) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo("UTC")
 
 
+def _pick(items: Sequence[Any], names: Sequence[str]) -> Columns:
+    """One list a field."""
+    return {name: list(map(attrgetter(name), items)) for name in names}
+
+
+def _children(groups: Iterable[tuple[CallRecord, Iterable[Any]]]) -> tuple[list[str | None], list[Any]]:
+    """The items of every call in one list, beside the call id of each."""
+    ids: list[str | None] = []
+    items: list[Any] = []
+    for record, group in groups:
+        items += group
+        ids += [call_id(record)] * (len(items) - len(ids))
+    return ids, items
+
+
+def _card_keys(cards: Sequence[Scorecard], counts: Sequence[int]) -> Columns:
+    """Call id and rubric hash, repeated for each child of a scorecard."""
+    pairs = list(zip(cards, counts, strict=True))
+    return {
+        "call_id": [i for c, n in pairs for i in [c.call_id] * n],
+        "rubric_hash": [h for c, n in pairs for h in [c.rubric.hash] * n],
+    }
+
+
 def calls(records: Sequence[CallRecord]) -> Columns:
     """The calls table."""
     metadata = [r.metadata for r in records]
@@ -43,9 +68,7 @@ def calls(records: Sequence[CallRecord]) -> Columns:
         "started_at", "timezone", "language", "agent_channel",
     ):  # fmt: skip
         rows[name] = [getattr(m, name) if m else None for m in metadata]
-    rows["hold_spans"] = [
-        [{"start_s": a, "end_s": b} for a, b in m.hold_spans] if m else [] for m in metadata
-    ]
+    rows["hold_spans"] = [[_Span(*span) for span in m.hold_spans] if m else [] for m in metadata]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
     rows["path"] = [r.ledger.path for r in records]
     rows["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
@@ -64,36 +87,27 @@ def calls(records: Sequence[CallRecord]) -> Columns:
 
 def turns(records: Sequence[CallRecord]) -> Columns:
     """The turns table."""
-    pairs = [
-        (r.conversation.transcript.call_id, t)
-        for r in records
-        if r.conversation
-        for t in r.conversation.transcript.turns
-    ]
-    all_turns = [t for _, t in pairs]
-    rows: Columns = {"call_id": [c for c, _ in pairs]}
-    for name in ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language"):
-        rows[name] = [getattr(t, name) for t in all_turns]
-    rows["sentiment_score"] = [t.sentiment.score if t.sentiment else None for t in all_turns]
-    rows["sentiment"] = [t.sentiment.label if t.sentiment else None for t in all_turns]
-    rows["words"] = [t.words for t in all_turns]
-    return rows
+    ids, spoken = _children((r, r.conversation.transcript.turns) for r in records if r.conversation)
+    names = ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language", "words")
+    heard = [t.sentiment for t in spoken]
+    return {
+        "call_id": ids,
+        **_pick(spoken, names),
+        "sentiment_score": [s and s.score for s in heard],
+        "sentiment": [s and s.label for s in heard],
+    }
 
 
 def findings(records: Sequence[CallRecord]) -> Columns:
     """The findings table."""
-    rows = [
-        (r.conversation.transcript.call_id, i, f)
-        for r in records
-        if r.conversation
-        for i, f in enumerate(r.conversation.findings)
-    ]
-    out: Columns = {"call_id": [c for c, _, _ in rows], "finding": [i for _, i, _ in rows]}
-    for name in ("kind", "label", "turn", "start_s", "end_s", "text", "source"):
-        out[name] = [getattr(f, name) for _, _, f in rows]
-    out["value"] = [None if isinstance(f.value, str) else f.value for _, _, f in rows]
-    out["value_text"] = [f.value if isinstance(f.value, str) else None for _, _, f in rows]
-    return out
+    ids, found = _children((r, r.conversation.findings) for r in records if r.conversation)
+    return {
+        "call_id": ids,
+        "finding": [i for r in records if r.conversation for i in range(len(r.conversation.findings))],
+        **_pick(found, ("kind", "label", "turn", "start_s", "end_s", "text", "source")),
+        "value": [None if isinstance(f.value, str) else f.value for f in found],
+        "value_text": [f.value if isinstance(f.value, str) else None for f in found],
+    }
 
 
 def call_metrics(records: Sequence[CallRecord]) -> Columns:
@@ -104,106 +118,92 @@ def call_metrics(records: Sequence[CallRecord]) -> Columns:
 
 def role_sentiment(records: Sequence[CallRecord]) -> Columns:
     """The role_sentiment table."""
-    rows = [
-        (r.conversation.transcript.call_id, role, s)
-        for r in records
-        if r.conversation
-        for role, s in r.conversation.sentiment.items()
-    ]
-    out: Columns = {"call_id": [c for c, _, _ in rows], "role": [role for _, role, _ in rows]}
-    for name in ("score", "change", "lowest_score", "lowest_turn"):
-        out[name] = [getattr(s, name) for _, _, s in rows]
-    for quarter in range(4):
-        out[f"q{quarter + 1}"] = [s.quarters[quarter] for _, _, s in rows]
-    return out
+    ids, pairs = _children((r, r.conversation.sentiment.items()) for r in records if r.conversation)
+    felt = [s for _, s in pairs]
+    return {
+        "call_id": ids,
+        "role": [role for role, _ in pairs],
+        **_pick(felt, ("score", "change", "lowest_score", "lowest_turn")),
+        **{f"q{i + 1}": [s.quarters[i] for s in felt] for i in range(4)},
+    }
 
 
 def stage_runs(records: Sequence[CallRecord]) -> Columns:
     """The stage_runs table."""
-    rows = [(call_id(r), s) for r in records for s in r.stages]
-    out: Columns = {"call_id": [c for c, _ in rows]}
-    for name in ("stage", "fingerprint", "engine", "model", "seconds"):
-        out[name] = [getattr(s, name) for _, s in rows]
-    return out
+    ids, runs = _children((r, r.stages) for r in records)
+    return {"call_id": ids, **_pick(runs, ("stage", "fingerprint", "engine", "model", "seconds"))}
 
 
 def scorecards(cards: Sequence[Scorecard]) -> Columns:
     """The scorecards table."""
-    out: Columns = {
-        "call_id": [c.call_id for c in cards],
+    names = (
+        "call_id", "raw_score", "final_score", "critical_score", "pass_mark", "outcome", "autofail_reasons",
+        "review_reasons", "warnings",
+    )  # fmt: skip
+    return {
+        **_pick(cards, names),
         "rubric_hash": [c.rubric.hash for c in cards],
         "rubric_id": [c.rubric.id for c in cards],
         "rubric_version": [c.rubric.version for c in cards],
         "is_latest": [True] * len(cards),
     }
-    for name in (
-        "raw_score", "final_score", "critical_score", "pass_mark", "outcome", "autofail_reasons",
-        "review_reasons", "warnings",
-    ):  # fmt: skip
-        out[name] = [getattr(c, name) for c in cards]
-    return out
 
 
 def sections(cards: Sequence[Scorecard]) -> Columns:
     """The sections table."""
-    rows = [(c, i, s) for c in cards for i, s in enumerate(c.sections)]
+    parts = [s for c in cards for s in c.sections]
     return {
-        "call_id": [c.call_id for c, _, _ in rows],
-        "rubric_hash": [c.rubric.hash for c, _, _ in rows],
-        "section_id": [s.id for _, _, s in rows],
-        "section": [i for _, i, _ in rows],
-        "score": [s.score for _, _, s in rows],
-        "weight": [s.weight for _, _, s in rows],
-        "auto_failed": [s.auto_failed for _, _, s in rows],
-        "is_latest": [True] * len(rows),
+        **_card_keys(cards, [len(c.sections) for c in cards]),
+        "section": [i for c in cards for i in range(len(c.sections))],
+        "section_id": [s.id for s in parts],
+        **_pick(parts, ("score", "weight", "auto_failed")),
+        "is_latest": [True] * len(parts),
     }
 
 
 def answers(cards: Sequence[Scorecard]) -> Columns:
     """The answers table."""
-    rows = [
-        (c, section.id, i, a)
-        for c in cards
-        for i, (section, a) in enumerate((s, a) for s in c.sections for a in s.criteria)
-    ]
-    out: Columns = {
-        "call_id": [c.call_id for c, _, _, _ in rows],
-        "rubric_hash": [c.rubric.hash for c, _, _, _ in rows],
-        "section_id": [s for _, s, _, _ in rows],
-        "criterion_id": [a.id for _, _, _, a in rows],
-        "criterion": [i for _, _, i, _ in rows],
-        "is_latest": [True] * len(rows),
+    given = [a for c in cards for s in c.sections for a in s.criteria]
+    counts = [sum(len(s.criteria) for s in c.sections) for c in cards]
+    return {
+        **_card_keys(cards, counts),
+        "section_id": [s.id for c in cards for s in c.sections for _ in s.criteria],
+        "criterion_id": [a.id for a in given],
+        "criterion": [i for n in counts for i in range(n)],
+        **_pick(given, ("answer", "points", "max_points", "weight", "critical", "scored", "reason")),
+        "searched": [a.searched for a in given],
+        "is_latest": [True] * len(given),
     }
-    for name in ("answer", "points", "max_points", "weight", "critical", "scored", "reason"):
-        out[name] = [getattr(a, name) for _, _, _, a in rows]
-    out["searched"] = [
-        {"what": s.what, "role": s.role, "start_s": s.start_s, "end_s": s.end_s, "turns": s.turns}
-        if s
-        else None
-        for s in (a.searched for _, _, _, a in rows)
-    ]
-    return out
 
 
 def evidence(cards: Sequence[Scorecard]) -> Columns:
     """The evidence table: what an answer rests on, and the nearest miss."""
-    rows: list[tuple[Scorecard, str, str, int, Evidence]] = []
+    quotes: list[Evidence] = []
+    criteria: list[str] = []
+    kinds: list[str] = []
+    positions: list[int] = []
+    counts: list[int] = []
     for card in cards:
-        for section in card.sections:
-            for answer in section.criteria:
-                rows += [(card, answer.id, "evidence", i, e) for i, e in enumerate(answer.evidence)]
-                if answer.nearest is not None:
-                    rows.append((card, answer.id, "nearest", 0, answer.nearest))
-    out: Columns = {
-        "call_id": [c.call_id for c, *_ in rows],
-        "rubric_hash": [c.rubric.hash for c, *_ in rows],
-        "criterion_id": [r[1] for r in rows],
-        "kind": [r[2] for r in rows],
-        "evidence": [r[3] for r in rows],
+        before = len(quotes)
+        for answer in (a for s in card.sections for a in s.criteria):
+            n = len(answer.evidence)
+            quotes += answer.evidence
+            criteria += [answer.id] * n
+            kinds += ["evidence"] * n
+            positions += range(n)
+            if answer.nearest is not None:
+                quotes.append(answer.nearest)
+                criteria.append(answer.id)
+                kinds.append("nearest")
+                positions.append(0)
+        counts.append(len(quotes) - before)
+    return {
+        **_card_keys(cards, counts),
+        "criterion_id": criteria,
+        "kind": kinds,
+        "evidence": positions,
+        **_pick(quotes, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
     }
-    for name in ("turn", "role", "start_s", "end_s", "quote", "rule", "strength"):
-        out[name] = [getattr(r[4], name) for r in rows]
-    return out
 
 
 def ledger(entries: Sequence[LedgerEntry]) -> Columns:
@@ -218,14 +218,35 @@ def ledger(entries: Sequence[LedgerEntry]) -> Columns:
 
 
 def rubrics(kept: Sequence[Any]) -> Columns:
-    """The rubrics table."""
+    """The rubrics table; what is only a reference to a rubric has no text."""
     return {
         "rubric_hash": [r.hash for r in kept],
         "rubric_id": [r.id for r in kept],
         "version": [r.version for r in kept],
-        "title": [getattr(r, "title", None) or r.id for r in kept],
-        "source": [getattr(r, "text", None) or getattr(r, "source", None) for r in kept],
+        "title": [getattr(r, "title", "") or r.id for r in kept],
+        "pass_mark": [getattr(r, "pass_mark", None) for r in kept],
+        "source": [getattr(r, "text", None) for r in kept],
+        "file": [getattr(r, "source", None) for r in kept],
     }
+
+
+def criteria(kept: Sequence[Any]) -> Columns:
+    """The criteria table."""
+    rows = [
+        (r.hash, i, section, c)
+        for r in kept
+        for i, (section, c) in enumerate((s, c) for s in getattr(r, "sections", ()) for c in s.criteria)
+    ]
+    out: Columns = {
+        "rubric_hash": [rubric_hash for rubric_hash, _, _, _ in rows],
+        "criterion": [i for _, i, _, _ in rows],
+        "criterion_id": [c.id for _, _, _, c in rows],
+        "section_id": [s.id for _, _, s, _ in rows],
+        "section_title": [s.title or s.id for _, _, s, _ in rows],
+    }
+    for name in ("question", "guidance", "points", "weight", "counts", "critical"):
+        out[name] = [getattr(c, name) for _, _, _, c in rows]
+    return out
 
 
 def reviews(given: Sequence[Review]) -> Columns:
@@ -234,17 +255,13 @@ def reviews(given: Sequence[Review]) -> Columns:
         "review_id", "call_id", "rubric_hash", "criterion_id", "machine_answer", "human_answer", "reviewer",
         "reviewed_at", "reason", "state", "source",
     )  # fmt: skip
-    rows: Columns = {name: [getattr(r, name) for r in given] for name in same}
-    rows["extra"] = [list(r.extra.items()) for r in given]
-    return rows
+    return {**_pick(given, same), "extra": [list(r.extra.items()) for r in given]}
 
 
 def samples(drawn: Sequence[SampledCall]) -> Columns:
     """The samples table."""
     same = ("sample_id", "call_id", "method", "stratum", "seed", "probability", "reason", "created_at")
-    rows: Columns = {name: [getattr(s, name) for s in drawn] for name in same}
-    rows["extra"] = [list(s.extra.items()) for s in drawn]
-    return rows
+    return {**_pick(drawn, same), "extra": [list(s.extra.items()) for s in drawn]}
 
 
 CALL_TABLES: dict[str, Callable[[Sequence[CallRecord]], Columns]] = {
@@ -290,25 +307,42 @@ def _split_metrics(metrics: Iterable[Mapping[str, float | None]], schema: pa.Sch
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+    if pa.types.is_struct(kind):
         return _structs(values, kind)
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        offsets, flat = [0], []
+        for value in values:
+            flat += value
+            offsets.append(len(flat))
+        items = _structs(flat, kind.value_type)
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, type=kind)
     try:
         return pa.array(values, type=kind)
     except UnicodeEncodeError:  # names of files need not be valid text
         return pa.array([clean(v) for v in values], type=kind)
 
 
-def _structs(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """A list of structs a row, built flat: ten times faster than from dicts."""
-    offsets, flat = [0], []
-    for value in values:
-        flat += value
-        offsets.append(len(flat))
-    get: Callable[[Any, str], Any] = dict.get if flat and isinstance(flat[0], dict) else getattr
-    fields = [kind.value_type.field(i) for i in range(kind.value_type.num_fields)]
-    children = [_array([get(item, f.name) for item in flat], f.type) for f in fields]
-    structs = pa.StructArray.from_arrays(children, fields=fields)
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=kind)
+def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:
+    """Dataclasses (or None) as structs, built a field at a time: far faster than from dicts."""
+    fields = [kind.field(i) for i in range(kind.num_fields)]
+    missing = [item is None for item in items]
+    if any(missing):
+        items = [_Blank if item is None else item for item in items]
+    children = [_array(list(map(attrgetter(f.name), items)), f.type) for f in fields]
+    return pa.StructArray.from_arrays(children, fields=fields, mask=pa.array(missing, pa.bool_()))
+
+
+class _Span(NamedTuple):
+    """Seconds, with the names of the column's fields."""
+
+    start_s: float
+    end_s: float
+
+
+class _Blank:
+    """Stands in a struct's place where there is none."""
+
+    what = role = start_s = end_s = turns = text = confidence = None
 
 
 def clean(value: Any) -> Any:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
@@ -37,21 +38,22 @@ class RubricText(Protocol):
 def load(connection: Connection, records: Sequence[CallRecord], rubrics: Iterable[RubricText]) -> None:
     """Write records in the connection's current transaction; the caller commits."""
     now = dt.datetime.now(dt.UTC)
-    records = _settle(connection, records, now)
+    held = _held(connection, records)
+    records = _settle(connection, records, held, now)
     calls = [r for r in records if r.conversation is not None]
-    _insert(connection, "incoming", {"call_id": [columns.call_id(r) for r in calls]})
-    known = _known_span(connection)
-    if known is not None:
+    known = sorted({held[i].loaded_at for i in map(columns.call_id, calls) if i in held})
+    if known:
+        _show(connection, "incoming", {"call_id": [columns.call_id(r) for r in calls]})
         for table in CALL_TABLES:
             connection.execute(
                 f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
                 "AND call_id IN (SELECT call_id FROM incoming)",
-                known,
+                [known[0], known[-1]],
             )
+        connection.unregister("incoming")
     for table, make in columns.CALL_TABLES.items():
         _append(connection, table, make(calls), now)
-    _drop(connection, "incoming")
-    save_scorecards(connection, [s for r in records for s in r.scorecards], rubrics, now, fresh=known is None)
+    save_scorecards(connection, [s for r in records for s in r.scorecards], rubrics, now, fresh=not known)
     _save_ledger(connection, records, now)
 
 
@@ -76,7 +78,7 @@ def save_scorecards(
     if not scorecards:
         return
     if not fresh:
-        _insert(
+        _show(
             connection,
             "incoming",
             {
@@ -96,7 +98,7 @@ def save_scorecards(
                 "SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s JOIN incoming AS i "
                 "ON s.call_id = i.call_id AND s.rubric_id = i.rubric_id WHERE s.is_latest)"
             )
-        _drop(connection, "incoming")
+        connection.unregister("incoming")
     for table, make in columns.SCORE_TABLES.items():
         _append(connection, table, make(scorecards), now)
 
@@ -106,6 +108,7 @@ def _save_rubrics(connection: Connection, rubrics: Iterable[RubricText], now: dt
     new = list({r.hash: r for r in rubrics if r.hash not in kept}.values())
     if new:
         _append(connection, "rubrics", columns.rubrics(new), now)
+        _append(connection, "criteria", columns.criteria(new), now)
 
 
 def save_reviews(connection: Connection, reviews: Sequence[Review], now: dt.datetime) -> int:
@@ -130,55 +133,61 @@ def _save_ledger(connection: Connection, records: Sequence[CallRecord], now: dt.
     if not entries:
         return
     rows = columns.ledger(entries)
-    _insert(connection, "incoming", {"path": rows["path"]})
+    _show(connection, "incoming", {"path": rows["path"]})
     connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
-    _drop(connection, "incoming")
+    connection.unregister("incoming")
     _append(connection, "ledger", rows, now, stamp="recorded_at")
 
 
-def _known_span(connection: Connection) -> list[Any] | None:
-    """When the incoming calls were first loaded, as [first, last]; None when all are new."""
-    row = connection.execute(
-        "SELECT min(loaded_at), max(loaded_at) FROM calls WHERE call_id IN (SELECT call_id FROM incoming)"
-    ).fetchone()
-    return list(row) if row and row[0] is not None else None
+class _Held(NamedTuple):
+    """What the store holds under a call id."""
+
+    audio_sha256: str | None
+    path: str
+    loaded_at: dt.datetime
 
 
-def _settle(connection: Connection, records: Sequence[CallRecord], now: dt.datetime) -> list[CallRecord]:
+def _held(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _Held]:
+    """The calls already stored under the ids of these records, renamed ones included."""
+    calls = [r for r in records if r.conversation is not None]
+    ids = [columns.call_id(r) for r in calls]
+    ids += [_own_id(i, r.ledger.audio_sha256) for i, r in zip(ids, calls, strict=True)]
+    _show(connection, "incoming", {"call_id": ids})
+    rows = connection.execute(
+        "SELECT call_id, audio_sha256, path, loaded_at FROM calls "
+        "WHERE call_id IN (SELECT call_id FROM incoming)"
+    ).fetchall()
+    connection.unregister("incoming")
+    return {call_id: _Held(*rest) for call_id, *rest in rows}
+
+
+def _own_id(call_id: str | None, sha: str | None) -> str:
+    """The id of a recording whose call id is that of another recording."""
+    return f"{call_id}~{(sha or '')[:8]}"
+
+
+def _settle(
+    connection: Connection, records: Sequence[CallRecord], held: Mapping[str, _Held], now: dt.datetime
+) -> list[CallRecord]:
     """Give every record a call of its own: refuse the erased, rename what clashes, warn of odd times."""
-    erased = _erased(connection, records)
-    held = _holders(connection, records)
+    erased = _erased(connection)
+    taken = {call_id: (h.audio_sha256, h.path) for call_id, h in held.items()}
     settled = []
     for record in records:
-        sha = record.ledger.audio_sha256
-        call_id = columns.call_id(record)
-        if erased and erased & {f"sha:{sha}", f"call:{call_id}", f"path:{path_hash(record.ledger.path)}"}:
+        sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
+        if erased and erased & {f"sha:{sha}", f"call:{call_id}", f"path:{path_hash(path)}"}:
             settled.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:
-            holder = held.setdefault(call_id, (sha, record.ledger.path))
-            if sha and holder[0] and holder[0] != sha and holder[1] != record.ledger.path:
-                record = _rename(record, call_id, f"{call_id}~{sha[:8]}", holder[1])
+            holder_sha, holder_path = taken.setdefault(call_id, (sha, path))
+            if sha and holder_sha and holder_sha != sha and holder_path != columns.clean(path):
+                record = _rename(record, call_id, _own_id(call_id, sha), holder_path)
             record = _time(record, now)
         settled.append(record)
     return settled
 
 
-def _holders(connection: Connection, records: Sequence[CallRecord]) -> dict[str, tuple[str | None, str]]:
-    """The audio and the path the store already holds for these call ids."""
-    _insert(
-        connection,
-        "incoming",
-        {"call_id": [columns.call_id(r) for r in records if r.conversation is not None]},
-    )
-    rows = connection.execute(
-        "SELECT call_id, audio_sha256, path FROM calls WHERE call_id IN (SELECT call_id FROM incoming)"
-    ).fetchall()
-    _drop(connection, "incoming")
-    return {call_id: (sha, path) for call_id, sha, path in rows}
-
-
-def _erased(connection: Connection, records: Sequence[CallRecord]) -> set[str]:
+def _erased(connection: Connection) -> set[str]:
     """Tombstones, as keys; purged calls are few, so all of them are read."""
     rows = connection.execute(
         "SELECT audio_sha256, call_id, path FROM ledger WHERE status = 'purged'"
@@ -228,6 +237,8 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
         warnings = (*warnings, f"start time had no zone; taken as {zone.key}")
     if started > now + dt.timedelta(days=1):
         warnings = (*warnings, f"start time {started.isoformat()} lies in the future")
+    if warnings is record.ledger.warnings:
+        return record
     return replace(
         record,
         metadata=replace(metadata, started_at=started),
@@ -246,8 +257,7 @@ def _append(
     """Append columns to a table in one INSERT."""
     if not next(iter(rows.values())):
         return
-    schema = connection.table(table).limit(0).to_arrow_table().schema
-    connection.register("incoming_rows", columns.arrow(rows, schema))
+    connection.register("incoming_rows", columns.arrow(rows, _schema(connection, table)))
     connection.execute(
         f"INSERT INTO {table} BY NAME SELECT *, CAST(? AS TIMESTAMPTZ) AS {stamp} FROM incoming_rows",  # noqa: S608
         [now],
@@ -255,11 +265,18 @@ def _append(
     connection.unregister("incoming_rows")
 
 
-def _insert(connection: Connection, name: str, rows: Mapping[str, list[Any]]) -> None:
-    """Make a small table of strings visible to SQL under ``name``."""
+_SCHEMAS: WeakKeyDictionary[Connection, dict[str, pa.Schema]] = WeakKeyDictionary()
+
+
+def _schema(connection: Connection, table: str) -> pa.Schema:
+    """A table's columns as Arrow types, asked once a connection."""
+    schemas = _SCHEMAS.setdefault(connection, {})
+    if table not in schemas:
+        schemas[table] = connection.table(table).limit(0).to_arrow_table().schema
+    return schemas[table]
+
+
+def _show(connection: Connection, name: str, rows: Mapping[str, list[Any]]) -> None:
+    """Make columns of strings visible to SQL under ``name``."""
     schema = pa.schema([(column, pa.string()) for column in rows])
     connection.register(name, columns.arrow(rows, schema))
-
-
-def _drop(connection: Connection, name: str) -> None:
-    connection.unregister(name)

@@ -155,7 +155,9 @@ class Store:
             MachineError: The disk is full; nothing of the window is kept.
         """
         with self.transaction() as connection:
+            connection.execute("SET threads = 1")  # small inserts: handing them to threads costs more
             loading.load(connection, records, rubrics)
+            connection.execute("RESET threads")
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()

@@ -14,12 +14,12 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from pipeline.export.names import clean
 from pipeline.export.packet.content import Json, call_document, index_row
 from pipeline.export.packet.pages import overall_pages
 from pipeline.export.selection import Call, Texts
+from pipeline.export.sound import Sounds
 from pipeline.export.summary import Totals, counted
 
 SCRIPTS = ("base.js", "overview.js", "player.js", "review.js", "call.js", "people.js", "main.js")
@@ -31,7 +31,7 @@ def write(
     texts: Texts,
     *,
     title: str,
-    sounds: Any = None,
+    sounds: Sounds | None = None,
     reviews: Mapping[str, list[Json]] | None = None,
     reviewable: bool = True,
 ) -> list[Path]:
@@ -65,6 +65,7 @@ def write(
                     peaks=sound.peaks if sound else None,
                     audio=sound.url if sound else None,
                     redacted=sound.redacted if sound else (),
+                    audio_note=sound.note if sound else "no recording in this packet",
                     reviews=(reviews or {}).get(call.metadata.call_id, ()),
                 )
                 blocks.write(data_block(f"call-{position}", document))

@@ -67,6 +67,7 @@ def call_document(
     peaks: Sequence[Sequence[int]] | None = None,
     audio: str | None = None,
     redacted: Sequence[tuple[float, float]] = (),
+    audio_note: str = "",
     reviews: Sequence[Mapping[str, Any]] = (),
 ) -> Json:
     """Everything the page shows of one call.
@@ -77,6 +78,7 @@ def call_document(
         peaks: Per channel, loudness 0..255 in equal steps over the recording.
         audio: Relative or ``data:`` URL of the recording.
         redacted: Seconds silenced in the recording.
+        audio_note: Why there is nothing to play.
         reviews: Corrections already stored.
     """
     meta, conversation = call.metadata, call.conversation
@@ -94,12 +96,20 @@ def call_document(
         "sentiment": _sentiment(call),
         "warnings": [*conversation.transcript.warnings, *conversation.warnings] if conversation else [],
         "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in peaks or ()],
-        "agentChannel": meta.agent_channel or 0,
+        "agentChannel": _agent_channel(call),
         "audio": audio,
+        "audioNote": audio_note,
         "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in redacted],
         "holds": [[rounded(a, 2), rounded(b, 2)] for a, b in meta.hold_spans],
         "reviews": list(reviews),
     }
+
+
+def _agent_channel(call: Call) -> int:
+    """The channel the agent was heard on."""
+    turns = call.conversation.transcript.turns if call.conversation else ()
+    heard = [turn.channel for turn in turns if turn.role == "agent" and turn.channel is not None]
+    return max(set(heard), key=heard.count) if heard else call.metadata.agent_channel or 0
 
 
 def _facts(call: Call) -> list[tuple[str, str]]:

@@ -116,10 +116,56 @@ COMMENT ON COLUMN findings.source IS 'Versioned name of the component that found
 COMMENT ON COLUMN findings.loaded_at IS 'When the transaction that wrote this row began';
 
 CREATE TABLE call_metrics (
-    call_id VARCHAR NOT NULL, other MAP(VARCHAR, DOUBLE), unknown VARCHAR[], loaded_at TIMESTAMPTZ
+    call_id VARCHAR NOT NULL,
+    duration_s DOUBLE, turn_count DOUBLE, turns_per_minute DOUBLE, agent_words DOUBLE, customer_words DOUBLE,
+    agent_talk_s DOUBLE, customer_talk_s DOUBLE, agent_talk_ratio DOUBLE, agent_talk_share DOUBLE,
+    customer_talk_share DOUBLE, silence_s DOUBLE, silence_ratio DOUBLE, dead_air_count DOUBLE,
+    dead_air_s DOUBLE, dead_air_longest_s DOUBLE, hold_count DOUBLE, hold_s DOUBLE, hold_longest_s DOUBLE,
+    overtalk_count DOUBLE, overtalk_s DOUBLE, overtalk_ratio DOUBLE, overlap_count DOUBLE,
+    agent_interruptions DOUBLE, customer_interruptions DOUBLE, agent_wpm DOUBLE, customer_wpm DOUBLE,
+    agent_longest_monologue_s DOUBLE, customer_longest_monologue_s DOUBLE, agent_response_s DOUBLE,
+    customer_response_s DOUBLE, agent_questions DOUBLE, customer_questions DOUBLE, first_word_s DOUBLE,
+    greeting_s DOUBLE, has_greeting DOUBLE, has_closing DOUBLE,
+    other MAP(VARCHAR, DOUBLE), unknown VARCHAR[], loaded_at TIMESTAMPTZ
 );
 COMMENT ON TABLE call_metrics IS 'Conversation metrics, one row a call; NULL means the recording cannot tell, never zero';
 COMMENT ON COLUMN call_metrics.call_id IS 'Call';
+COMMENT ON COLUMN call_metrics.duration_s IS 'length of the recording in seconds';
+COMMENT ON COLUMN call_metrics.turn_count IS 'turns with words in them';
+COMMENT ON COLUMN call_metrics.turns_per_minute IS 'turns with words / minutes of recording';
+COMMENT ON COLUMN call_metrics.agent_words IS 'words said by the agent';
+COMMENT ON COLUMN call_metrics.customer_words IS 'words said by the customer';
+COMMENT ON COLUMN call_metrics.agent_talk_s IS 'talk time: sum of the agent''s intervals in seconds (AWS: intervals, not words)';
+COMMENT ON COLUMN call_metrics.customer_talk_s IS 'talk time of the customer; the agent''s listen time';
+COMMENT ON COLUMN call_metrics.agent_talk_ratio IS 'agent talk time / (agent + customer talk time), 0..1';
+COMMENT ON COLUMN call_metrics.agent_talk_share IS 'agent talk time / recording, 0..1 (AWS talk %; both shares may sum past 1)';
+COMMENT ON COLUMN call_metrics.customer_talk_share IS 'customer talk time / recording, 0..1';
+COMMENT ON COLUMN call_metrics.silence_s IS 'seconds in which nobody speaks, hold and redacted spans not counted';
+COMMENT ON COLUMN call_metrics.silence_ratio IS 'silence_s / recording, 0..1';
+COMMENT ON COLUMN call_metrics.dead_air_count IS 'silences longer than 3 s between the first and the last word (MiiTel)';
+COMMENT ON COLUMN call_metrics.dead_air_s IS 'total of those silences in seconds';
+COMMENT ON COLUMN call_metrics.dead_air_longest_s IS 'longest of them in seconds, 0 when there is none';
+COMMENT ON COLUMN call_metrics.hold_count IS 'holds: told by the telephone system, announced, or mutual silence too long to be else';
+COMMENT ON COLUMN call_metrics.hold_s IS 'total hold in seconds';
+COMMENT ON COLUMN call_metrics.hold_longest_s IS 'longest hold in seconds, 0 when there is none';
+COMMENT ON COLUMN call_metrics.overtalk_count IS 'stretches longer than 1 s in which both speak (MiiTel)';
+COMMENT ON COLUMN call_metrics.overtalk_s IS 'total of those stretches in seconds';
+COMMENT ON COLUMN call_metrics.overtalk_ratio IS 'overtalk_s / recording, 0..1';
+COMMENT ON COLUMN call_metrics.overlap_count IS 'stretches longer than 0.3 s in which both speak, backchannels too';
+COMMENT ON COLUMN call_metrics.agent_interruptions IS 'times the agent started over the customer for over 0.3 s and kept on for over 1 s (TMA: charged to who started second)';
+COMMENT ON COLUMN call_metrics.customer_interruptions IS 'times the customer started over the agent likewise';
+COMMENT ON COLUMN call_metrics.agent_wpm IS 'agent words / minutes of the agent''s own talk time (TMA: utterance time)';
+COMMENT ON COLUMN call_metrics.customer_wpm IS 'customer words / minutes of the customer''s own talk time';
+COMMENT ON COLUMN call_metrics.agent_longest_monologue_s IS 'longest the agent spoke with no word by the customer, in seconds';
+COMMENT ON COLUMN call_metrics.customer_longest_monologue_s IS 'longest the customer spoke with no word by the agent, in seconds';
+COMMENT ON COLUMN call_metrics.agent_response_s IS 'median silence between the customer''s end and the agent''s reply, in seconds';
+COMMENT ON COLUMN call_metrics.customer_response_s IS 'median silence between the agent''s end and the customer''s reply, in seconds';
+COMMENT ON COLUMN call_metrics.agent_questions IS 'agent turns that ask something';
+COMMENT ON COLUMN call_metrics.customer_questions IS 'customer turns that ask something';
+COMMENT ON COLUMN call_metrics.first_word_s IS 'seconds to the first word of anyone';
+COMMENT ON COLUMN call_metrics.greeting_s IS 'seconds to the agent''s first greeting';
+COMMENT ON COLUMN call_metrics.has_greeting IS '1 when the agent greets in the first minute or first three turns, else 0';
+COMMENT ON COLUMN call_metrics.has_closing IS '1 when the agent closes (thanks, wishes well, says goodbye) near the end, else 0';
 COMMENT ON COLUMN call_metrics.other IS 'Metrics that have no column of their own: other[''name'']';
 COMMENT ON COLUMN call_metrics.unknown IS 'Names of the metrics this recording could not tell';
 COMMENT ON COLUMN call_metrics.loaded_at IS 'When the transaction that wrote this row began';
@@ -142,16 +188,37 @@ COMMENT ON COLUMN role_sentiment.lowest_turn IS 'The worst turn';
 COMMENT ON COLUMN role_sentiment.loaded_at IS 'When the transaction that wrote this row began';
 
 CREATE TABLE rubrics (
-    rubric_hash VARCHAR NOT NULL, rubric_id VARCHAR, version VARCHAR, title VARCHAR, source VARCHAR,
-    loaded_at TIMESTAMPTZ
+    rubric_hash VARCHAR NOT NULL, rubric_id VARCHAR, version VARCHAR, title VARCHAR, pass_mark DOUBLE,
+    source VARCHAR, file VARCHAR, loaded_at TIMESTAMPTZ
 );
 COMMENT ON TABLE rubrics IS 'Every rubric that ever scored a call, with its text';
 COMMENT ON COLUMN rubrics.rubric_hash IS 'Of the rubric''s content; scorecards refer to it';
 COMMENT ON COLUMN rubrics.rubric_id IS 'Name of the rubric across its versions';
 COMMENT ON COLUMN rubrics.version IS 'Version its author gave';
 COMMENT ON COLUMN rubrics.title IS 'Title for people';
-COMMENT ON COLUMN rubrics.source IS 'The rubric as text, enough to score again';
+COMMENT ON COLUMN rubrics.pass_mark IS 'Final score from which a call passes';
+COMMENT ON COLUMN rubrics.source IS 'The rubric as text (YAML), enough to score again';
+COMMENT ON COLUMN rubrics.file IS 'File or shipped name it was read from';
 COMMENT ON COLUMN rubrics.loaded_at IS 'When it was first used';
+
+CREATE TABLE criteria (
+    rubric_hash VARCHAR NOT NULL, criterion_id VARCHAR NOT NULL, criterion INTEGER, section_id VARCHAR,
+    section_title VARCHAR, question VARCHAR, guidance VARCHAR, points DOUBLE, weight DOUBLE, counts VARCHAR,
+    critical BOOLEAN, loaded_at TIMESTAMPTZ
+);
+COMMENT ON TABLE criteria IS 'The questions of every rubric, as people read them';
+COMMENT ON COLUMN criteria.rubric_hash IS 'Rubric';
+COMMENT ON COLUMN criteria.criterion_id IS 'Criterion of the rubric';
+COMMENT ON COLUMN criteria.criterion IS 'Position in the rubric, from 0';
+COMMENT ON COLUMN criteria.section_id IS 'Section of the rubric';
+COMMENT ON COLUMN criteria.section_title IS 'Title of the section';
+COMMENT ON COLUMN criteria.question IS 'The question put to the call';
+COMMENT ON COLUMN criteria.guidance IS 'For people: what yes, no and not applicable mean';
+COMMENT ON COLUMN criteria.points IS 'Points possible';
+COMMENT ON COLUMN criteria.weight IS 'Weight of the criterion';
+COMMENT ON COLUMN criteria.counts IS 'score, bonus, penalty or info';
+COMMENT ON COLUMN criteria.critical IS 'Belongs to the critical score';
+COMMENT ON COLUMN criteria.loaded_at IS 'When the transaction that wrote this row began';
 
 CREATE TABLE scorecards (
     call_id VARCHAR NOT NULL, rubric_hash VARCHAR NOT NULL, rubric_id VARCHAR, rubric_version VARCHAR,

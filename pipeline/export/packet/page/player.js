@@ -115,7 +115,7 @@ function playerCard(call) {
     h("div", { className: "controls" },
       h("button", { type: "button", id: "play", className: "button main", disabled: !call.audio, onclick: toggle }, "▶ Play"),
       h("span", { className: "clock number" }), call.audio ? speed : null,
-      h("span", { className: "quiet small", id: "noaudio" }, call.audio ? "" : "no recording in this packet"),
+      h("span", { className: "quiet small", id: "noaudio" }, call.audioNote),
       h("div", { className: "legend" }, swatch("agent", "agent", call.peaks.length !== 1), swatch("customer", "customer", call.peaks.length !== 1), swatch("hold", "hold or silence", true), swatch("redacted", "silenced private data", call.redacted.length > 0))),
     h("div", { className: "timeline" }, wave, h("div", { className: "marks", role: "group", "aria-label": "Answers and findings on the time line" })));
 }

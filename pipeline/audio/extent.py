@@ -1,0 +1,156 @@
+"""Whether all the bytes that a recording's headers promise are there.
+
+Decoders pass over a cut-off end in silence, and half a call must not be scored as a whole one.
+Raw streams (AAC in ADTS, AMR, GSM) promise nothing; of those only a broken last frame tells.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pipeline.audio.signature import Signature
+
+MISSING_BYTES_TOLERATED = 512
+"""Sloppy headers are off by a chunk or a block; real truncation loses more (32 ms of 8 kHz PCM)."""
+_UNSTATED = {0, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFF000, 0xFFFFF000}
+"""Lengths that stream writers leave in the header when they could not go back to fill it in."""
+_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+def missing_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
+    """How many bytes the headers promise beyond the end of the file; 0 when they promise none."""
+    file.seek(0)
+    try:
+        ends = [end for end in _promised_ends(file, signature, size_bytes) if end > size_bytes]
+    except (struct.error, OverflowError):
+        return 0
+    return max(ends, default=size_bytes) - size_bytes
+
+
+def _promised_ends(file: BinaryIO, signature: Signature, size_bytes: int) -> Iterator[int]:
+    """Offsets at which the parts of the file must end, by its own headers."""
+    match signature.container:
+        case "wav" | "aiff":
+            yield from _chunk_ends(file, size_bytes, big_endian=signature.container == "aiff")
+        case "w64" | "caf":
+            yield from _long_chunk_ends(file, size_bytes, signature.container)
+        case "au":
+            offset, length = struct.unpack(">4xII", file.read(12))
+            if length not in _UNSTATED:
+                yield offset + length
+        case "mp4":
+            yield from _box_ends(file, size_bytes)
+        case "ogg":
+            yield from _last_ogg_page_end(file, size_bytes)
+        case "mp3":
+            yield from _xing_end(file)
+        case "matroska":
+            yield from _element_ends(file)
+        case "asf":
+            yield from _asf_end(file)
+
+
+def _chunk_ends(file: BinaryIO, size_bytes: int, *, big_endian: bool) -> Iterator[int]:
+    """Ends of RIFF/RF64 ``data`` or AIFF ``SSND`` chunks."""
+    magic = file.read(12)[:4]
+    order = ">" if big_endian or magic == b"RIFX" else "<"
+    position, data_bytes_64 = 12, 0
+    while position + 8 <= size_bytes:
+        file.seek(position)
+        name, length = struct.unpack(f"{order}4sI", file.read(8))
+        if name == b"ds64":
+            data_bytes_64 = struct.unpack("<QQ", file.read(16))[1]
+        if name in (b"data", b"SSND"):
+            if length == 0xFFFFFFFF and data_bytes_64:
+                length = data_bytes_64
+            if length not in _UNSTATED:
+                yield position + 8 + length
+            return
+        position += 8 + length + length % 2
+
+
+def _box_ends(file: BinaryIO, size_bytes: int) -> Iterator[int]:
+    """Ends of the top-level boxes of an MP4 file."""
+    position = 0
+    while position + 8 <= size_bytes:
+        file.seek(position)
+        length, _name = struct.unpack(">I4s", file.read(8))
+        if length == 1:
+            (length,) = struct.unpack(">Q", file.read(8))
+        if length < 8:  # 0 means "to the end of the file"
+            return
+        position += length
+        yield position
+
+
+def _last_ogg_page_end(file: BinaryIO, size_bytes: int) -> Iterator[int]:
+    """End of the last page, which a cut lands inside of unless it is very lucky."""
+    start = max(0, size_bytes - 65_536)
+    file.seek(start)
+    tail = file.read()
+    at = tail.rfind(b"OggS")
+    if at < 0 or at + 27 > len(tail):
+        return
+    lacing = tail[at + 27 : at + 27 + tail[at + 26]]
+    yield start + at + 27 + tail[at + 26] + sum(lacing)
+
+
+def _xing_end(file: BinaryIO) -> Iterator[int]:
+    """End of an MP3 whose encoder wrote a Xing/Info header with the byte count."""
+    head = file.read(4096)
+    start = 0
+    if head[:3] == b"ID3" and len(head) >= 10:
+        start = 10 + sum(
+            (byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)
+        )
+        file.seek(start)
+        head = file.read(4096)
+    at = max(head[:256].find(b"Xing"), head[:256].find(b"Info"))
+    if at < 0:
+        return
+    (flags,) = struct.unpack(">I", head[at + 4 : at + 8])
+    if flags & 0b11 == 0b11:
+        (stream_bytes,) = struct.unpack(">I", head[at + 12 : at + 16])
+        yield start + stream_bytes
+
+
+def _long_chunk_ends(file: BinaryIO, size_bytes: int, container: str) -> Iterator[int]:
+    """Ends of the chunks of the 64-bit cousins of WAV and AIFF."""
+    position, layout, padding = (40, "<16sQ", 8) if container == "w64" else (8, ">4sq", 1)
+    header_bytes = struct.calcsize(layout)
+    while position + header_bytes <= size_bytes:
+        file.seek(position)
+        name, length = struct.unpack(layout, file.read(header_bytes))
+        length += 0 if container == "w64" else header_bytes  # Sony counts the header in
+        if length < header_bytes:  # -1 in CAF: to the end of the file
+            return
+        if name[:4] == b"data":
+            yield position + length
+        position += -(-length // padding) * padding
+
+
+def _element_ends(file: BinaryIO) -> Iterator[int]:
+    """End of Matroska's one segment."""
+    position = 0
+    for expected in (_EBML, _SEGMENT):
+        file.seek(position)
+        head = file.read(12)
+        length_bytes = 9 - head[4].bit_length() if len(head) == 12 else 9
+        if int.from_bytes(head[:4]) != expected or length_bytes > 8:
+            return
+        length = int.from_bytes(head[4 : 4 + length_bytes]) & ((1 << 7 * length_bytes) - 1)
+        if length == (1 << 7 * length_bytes) - 1:  # all ones: live stream, length unknown
+            return
+        position += 4 + length_bytes + length
+    yield position
+
+
+def _asf_end(file: BinaryIO) -> Iterator[int]:
+    """File size by ASF's file properties object."""
+    head = file.read(8192)
+    at = head.find(_ASF_FILE_PROPERTIES)
+    if at >= 0:
+        yield struct.unpack("<Q", head[at + 40 : at + 48])[0]

@@ -1,0 +1,69 @@
+"""``callqa run``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.app import app
+
+if TYPE_CHECKING:
+    from pipeline.cli.batch_view import BatchView
+    from pipeline.process.batch import Tally
+    from pipeline.process.prepare import Prepared
+
+
+@app.command()
+def run(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Recordings, transcript files, folders or manifests.", show_default=False),
+    ],
+    db: Annotated[Path | None, typer.Option(help="DuckDB file that keeps the answers.")] = None,
+    rubric: Annotated[
+        list[str] | None, typer.Option(help="Rubric file or shipped name; again for several.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Whisper model name or path of weights.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language spoken, as ISO 639-1 code.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    local: Annotated[bool, typer.Option("--local", help="Run without Prefect.")] = False,
+    log_format: Annotated[str | None, typer.Option(help="text, or json for log collectors.")] = None,
+) -> int:
+    """Score recorded calls: transcribe, annotate, answer the rubrics, load the answers.
+
+    Files already in the database under the same audio, models and rubrics are left alone, so the
+    same command finishes what an interrupted one began.
+
+    Example: callqa run recordings/ --db qa.duckdb --rubric support
+    """
+    from pipeline.cli.batch_view import BatchView
+    from pipeline.process.batch import nothing_new, run_batch
+    from pipeline.process.prepare import prepare
+    from pipeline.settings import load_settings
+
+    settings = load_settings(
+        config,
+        store={"db": str(db) if db else None},
+        score={"rubrics": tuple(rubric) if rubric else None},
+        transcribe={"model": model, "language": language},
+        flow={"log_format": log_format},
+    )
+    view = BatchView(settings.flow.log_format)
+    with view.shown():
+        view.say("looking at files")
+        prepared = prepare(paths, settings)
+        if not prepared.plan.pending:
+            tally = nothing_new(prepared.plan)
+        else:
+            view.say("loading models")
+            tally = run_batch(prepared.open(view)) if local else _as_flow(prepared, paths, view)
+    view.ended(tally)
+    return tally.exit_code
+
+
+def _as_flow(prepared: Prepared, paths: list[Path], view: BatchView) -> Tally:
+    from flows.launch import run_as_flow
+
+    return run_as_flow(lambda: prepared.open(view), paths, prepared.state_dir / "prefect", view.warn)

@@ -1,0 +1,107 @@
+"""Transcripts for players and diarisation tools: SubRip, WebVTT with voices, RTTM."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.conversation import Transcript, Turn
+from pipeline.export.names import FileNames, clean
+
+LONGEST_CUE_S = 7.0
+LONGEST_CUE_CHARS = 84
+"""Two lines of 42 characters for seven seconds: the usual limits of subtitling guides (BBC, Netflix)."""
+VOICES = {"agent": "Agent", "customer": "Customer", "system": "System", "unknown": "Speaker"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A stretch of one turn short enough to read; seconds."""
+
+    role: str
+    start_s: float
+    end_s: float
+    text: str
+
+
+def cues(transcript: Transcript) -> Iterator[Cue]:
+    """Every timed turn as cues, in order of time; turns without times cannot be captions."""
+    timed = [t for t in transcript.turns if t.start_s is not None and t.end_s is not None and t.text.strip()]
+    for turn in sorted(timed, key=lambda t: (t.start_s, t.turn)):
+        yield from _split(turn)
+
+
+def _split(turn: Turn) -> Iterator[Cue]:
+    """Cut a turn at words, by their own times where known, else by their share of the letters."""
+    assert turn.start_s is not None
+    assert turn.end_s is not None
+    words = _timed_words(turn, turn.start_s, turn.end_s)
+    held: list[tuple[str, float, float]] = []
+    for word in words:
+        too_long = held and sum(len(w[0]) + 1 for w in held) + len(word[0]) > LONGEST_CUE_CHARS
+        if held and (too_long or word[2] - held[0][1] > LONGEST_CUE_S):
+            yield _cue(turn.role, held)
+            held = []
+        held.append(word)
+    if held:
+        yield _cue(turn.role, held)
+
+
+def _timed_words(turn: Turn, start_s: float, end_s: float) -> list[tuple[str, float, float]]:
+    if turn.words:
+        return [(w.text, w.start_s, max(w.end_s, w.start_s)) for w in turn.words]
+    pieces = turn.text.split()
+    per_letter = (end_s - start_s) / max(sum(map(len, pieces)), 1)
+    timed, at = [], start_s
+    for piece in pieces:
+        timed.append((piece, at, at + len(piece) * per_letter))
+        at += len(piece) * per_letter
+    return timed
+
+
+def _cue(role: str, words: list[tuple[str, float, float]]) -> Cue:
+    start_s, end_s = words[0][1], max(end for _, _, end in words)
+    text = re.sub(r"\s+", " ", clean(" ".join(word for word, _, _ in words))).strip()
+    return Cue(role, start_s, max(end_s, start_s + 0.001), text)
+
+
+def srt(transcript: Transcript) -> str:
+    """SubRip; the speaker is named at each change of speaker."""
+    blocks, last = [], ""
+    for number, cue in enumerate(cues(transcript), start=1):
+        speaker = f"{VOICES[cue.role]}: " if cue.role != last else ""
+        last = cue.role
+        text = cue.text.replace("-->", "->").replace("<", "‹").replace(">", "›")  # SubRip has no escapes
+        blocks.append(f"{number}\n{_stamp(cue.start_s, ',')} --> {_stamp(cue.end_s, ',')}\n{speaker}{text}\n")
+    return "\n".join(blocks)
+
+
+def vtt(transcript: Transcript) -> str:
+    """WebVTT with a voice tag a cue (W3C WebVTT, section 3.3)."""
+    blocks = ["WEBVTT\n"]
+    for cue in cues(transcript):
+        text = cue.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        voice = VOICES[cue.role]
+        blocks.append(f"{_stamp(cue.start_s, '.')} --> {_stamp(cue.end_s, '.')}\n<v {voice}>{text}\n")
+    return "\n".join(blocks)
+
+
+def rttm(transcript: Transcript) -> str:
+    """NIST Rich Transcription Time Marked: ten columns, a SPEAKER line a turn; the channel counts from 1."""
+    name = FileNames().of(transcript.call_id)
+    lines = []
+    for turn in transcript.turns:
+        if turn.start_s is None or turn.end_s is None:
+            continue
+        channel = 1 if turn.channel is None else turn.channel + 1
+        length = max(turn.end_s - turn.start_s, 0.0)
+        lines.append(
+            f"SPEAKER {name} {channel} {turn.start_s:.3f} {length:.3f} <NA> <NA> {turn.role} <NA> <NA>\n"
+        )
+    return "".join(lines)
+
+
+def _stamp(seconds: float, decimal: str) -> str:
+    ms = max(0, round(seconds * 1000))
+    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}{decimal}{ms % 1000:03d}"

@@ -1,0 +1,174 @@
+"""vCon 0.4.0 (IETF draft-ietf-vcon-vcon-core): one call as a conversation container.
+
+The transcript, the sentiment and each scorecard are analyses that name their vendor and schema. The
+recording is described, not enclosed: audio leaves callqa only through packets, redacted. Where the
+start of a call is unknown there is no dialog, because a dialog must say when it began.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from typing import Any
+
+from pipeline import contract
+from pipeline.conversation import Conversation, Transcript, Turn
+from pipeline.export.selection import Call
+
+Json = dict[str, Any]
+VENDOR = "callqa"
+AGENT, CUSTOMER = 0, 1
+
+
+def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
+    """A call as a vCon document.
+
+    Args:
+        call: With its conversation.
+        now: Creation time of the container; default the current time.
+    """
+    meta, conversation = call.metadata, call.conversation
+    dialogs = _dialogs(call)
+    document: Json = {
+        "vcon": "0.4.0",
+        "uuid": stable_uuid(meta.call_id),
+        "created_at": _rfc3339(now or dt.datetime.now(dt.UTC)),
+        "subject": f"call {meta.call_id}",
+        "parties": _parties(call),
+        "dialog": dialogs,
+        "analysis": _analyses(call, dialogs) if conversation else [],
+        "attachments": [],
+    }
+    if conversation and any("[" in turn.text and "]" in turn.text for turn in conversation.transcript.turns):
+        document["redacted"] = {"type": "private-data"}
+    return document
+
+
+def stable_uuid(call_id: str) -> str:
+    """A version 8 UUID (RFC 9562, custom) of the call id, so that every export of a call has the same one."""
+    digest = bytearray(hashlib.sha256(b"callqa.vcon\0" + call_id.encode("utf-8", "replace")).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(digest)))
+
+
+def _parties(call: Call) -> list[Json]:
+    """Agent, then customer. ``role`` is no word of the core schema, but the one other tools read."""
+    meta = call.metadata
+    agent: Json = {"role": "agent"}
+    if meta.agent_name:
+        agent["name"] = meta.agent_name
+    if meta.agent_id:
+        agent["uuid"] = stable_uuid(f"agent {meta.agent_id}")
+    if meta.client:
+        agent["org"] = meta.client
+    if meta.team:
+        agent["dept"] = meta.team
+    return [agent, {"role": "customer"}]
+
+
+def _dialogs(call: Call) -> list[Json]:
+    meta = call.metadata
+    if meta.started_at is None:
+        return []
+    if meta.medium != "voice" and call.conversation:
+        return [_message(turn, meta.started_at) for turn in call.conversation.transcript.turns]
+    by_channel: list[int | list[int]] = (
+        [AGENT, CUSTOMER] if (meta.agent_channel or 0) == 0 else [CUSTOMER, AGENT]
+    )
+    dialog: Json = {
+        "type": "recording",
+        "start": _rfc3339(meta.started_at),
+        "parties": by_channel,
+        "mediatype": "audio/x-wav",
+    }
+    if call.duration_s is not None:
+        dialog["duration"] = round(call.duration_s, 3)  # seconds, not milliseconds
+    if meta.direction != "unknown":
+        caller = AGENT if meta.direction == "outbound" else CUSTOMER
+        if by_channel[0] != caller:
+            dialog["originator"] = caller
+    if call.recording:
+        dialog["filename"] = call.recording.name
+        dialog["mediatype"] = MEDIATYPES.get(call.recording.suffix.lower(), "application/octet-stream")
+    if meta.hold_spans:
+        dialog["party_history"] = _holds(call, meta.started_at)
+    return [dialog]
+
+
+MEDIATYPES = {
+    ".wav": "audio/x-wav",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".flac": "audio/flac",
+}
+
+
+def _holds(call: Call, started_at: dt.datetime) -> list[Json]:
+    events = []
+    for start_s, end_s in call.metadata.hold_spans:
+        for event, at_s in (("hold", start_s), ("unhold", end_s)):
+            moment = started_at + dt.timedelta(seconds=at_s)
+            events.append({"party": CUSTOMER, "time": _rfc3339(moment), "event": event})
+    return events
+
+
+def _message(turn: Turn, started_at: dt.datetime) -> Json:
+    at = started_at + dt.timedelta(seconds=turn.start_s or 0.0)
+    party = AGENT if turn.role == "agent" else CUSTOMER
+    return {
+        "type": "text",
+        "start": _rfc3339(at),
+        "parties": [party],
+        "mediatype": "text/plain",
+        "encoding": "none",
+        "body": turn.text,
+    }
+
+
+def _analyses(call: Call, dialogs: list[Json]) -> list[Json]:
+    assert call.conversation is not None
+    about = {"dialog": list(range(len(dialogs)))} if dialogs else {}
+    engine = call.conversation.transcript.engine
+    found = [
+        _analysis(
+            "transcript", _transcript(call.conversation.transcript), f"{engine.name} {engine.model}", about
+        )
+    ]
+    if call.conversation.sentiment:
+        found.append(_analysis("sentiment", _sentiment(call.conversation), "callqa annotate", about))
+    found += [_analysis("report", contract.to_dict(card), "callqa score", about) for card in call.scorecards]
+    return found
+
+
+def _analysis(kind: str, body: Json, product: str, about: Json) -> Json:
+    return {
+        "type": kind,
+        **about,
+        "vendor": VENDOR,
+        "product": product,
+        "schema": body["schema"],
+        "mediatype": "application/json",
+        "encoding": "json",
+        "body": body,
+    }
+
+
+def _transcript(transcript: Transcript) -> Json:
+    return contract.to_dict(transcript)
+
+
+def _sentiment(conversation: Conversation) -> Json:
+    roles = {
+        role: {"score": s.score, "quarters": s.quarters, "change": s.change}
+        for role, s in conversation.sentiment.items()
+    }
+    return {"schema": "callqa.sentiment/1", "roles": roles}
+
+
+def _rfc3339(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

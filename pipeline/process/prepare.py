@@ -1,0 +1,199 @@
+"""Before the work: check everything a person may have got wrong, and find out what is new.
+
+Settings, rubrics, paths and database are checked before any model is loaded; a run that has
+nothing to do never loads one. ``open`` then loads the models and wires the stages together: this
+is the one place that names them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
+from pipeline.conversation import AudioClip, CallMetadata, CallRecord, Conversation, Scorecard, Transcript
+from pipeline.errors import RecordingError
+from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
+from pipeline.process.cache import StageCache
+from pipeline.process.tools import Fingerprints, Tools, digest
+from pipeline.rubric import Rubric
+from pipeline.settings import Settings
+from pipeline.store import Store
+
+HEARING_REVISION = 1
+"""Raised when decoding, speakers or redaction change what a transcript says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch whose inputs are sound; ``open`` loads the models."""
+
+    plan: Plan
+    settings: Settings
+    rubrics: tuple[Rubric, ...]
+    fingerprints: Fingerprints
+
+    @property
+    def state_dir(self) -> Path:
+        """Where stage results and Prefect's home are kept."""
+        return state_dir(self.settings)
+
+    def open(self, observer: Observer | None = None) -> Batch:
+        """Load the models.
+
+        Raises:
+            ModelError: Weights are missing or damaged.
+        """
+        tools = load_tools(self.settings, self.rubrics, self.fingerprints)
+        if any(item.kind == "recording" and item.fault is None for item in self.plan.pending):
+            tools.engine.transcribe([])  # loads the weights: faults show now, and our server starts meanwhile
+        return Batch(
+            plan=self.plan,
+            tools=tools,
+            cache=StageCache(state_dir(self.settings)),
+            load=_Loader(self.settings, self.rubrics),
+            window=self.settings.flow.window,
+            observer=observer or Nobody(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Puts a window into the store, which is held open for that long only."""
+
+    settings: Settings
+    rubrics: tuple[Rubric, ...]
+
+    def __call__(self, records: Sequence[CallRecord]) -> None:
+        """Load in one transaction."""
+        with open_store(self.settings) as store:
+            store.load(records, self.rubrics)
+
+
+def prepare(paths: Sequence[Path], settings: Settings) -> Prepared:
+    """Check the inputs and find out what is new.
+
+    Raises:
+        UsageError: A path, setting or manifest is wrong.
+        RubricError: A rubric does not say something answerable.
+        ModelError: The model is not known or its weights are not to be found.
+        StoreError: The database cannot be used.
+    """
+    rubrics = load_rubrics(settings)
+    under = fingerprints(settings, rubrics)
+    if not Path(settings.store.db).exists():  # made by the first load: a run that fails here leaves nothing
+        received = tuple(intake.discover(paths, settings.intake))
+        return Prepared(Plan(received), settings, rubrics, under)
+    with open_store(settings) as store:
+        known = _KnownHashes(store)
+        received = tuple(intake.discover(paths, settings.intake, known_sha256=known))
+        ledger = store.ledger([str(item.path) for item in received])
+    return Prepared(plan(received, ledger, under), settings, rubrics, under)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of the settings, for writing; a context manager."""
+    return Store(settings.store.db, lock_timeout_s=settings.store.lock_timeout_s)
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where stage results and Prefect's home are kept: ``<db>.state`` unless the settings say."""
+    return settings.flow.state_dir or Path(f"{settings.store.db}.state")
+
+
+def load_rubrics(settings: Settings) -> tuple[Rubric, ...]:
+    """The rubrics of the settings, or all that ship.
+
+    Raises:
+        RubricError: One of them is wrong.
+    """
+    return tuple(rubric.load(name) for name in settings.score.rubrics or rubric.shipped())
+
+
+def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
+    """What results depend on, without loading a model."""
+    hearing = digest(
+        HEARING_REVISION,
+        transcribe.fingerprint(settings.transcribe),
+        settings.audio.model_dump(mode="json"),
+        settings.privacy.redact,
+    )
+    judging = digest(
+        annotate.fingerprint(settings.annotate, settings.privacy),
+        sorted(r.hash for r in rubrics),
+        settings.score.min_confidence,
+        settings.intake.min_audio_s,
+    )
+    return Fingerprints(hearing, judging)
+
+
+def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints) -> Tools:
+    """Every stage, models loaded.
+
+    Raises:
+        ModelError: Weights are missing or damaged.
+    """
+    matcher = matchers.load_matcher()
+
+    def load_audio(path: Path) -> AudioClip:
+        return speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
+
+    def job(clip: AudioClip, metadata: CallMetadata) -> transcribe.Job:
+        return transcribe.Job(metadata.call_id, clip, metadata.language)
+
+    def assign_roles(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Transcript:
+        return speakers.assign_roles(transcript, clip, metadata, settings.audio)
+
+    def redact(transcript: Transcript) -> Transcript:
+        return annotate.redact(transcript, settings.privacy)[0]
+
+    def score_call(conversation: Conversation, metadata: CallMetadata) -> tuple[Scorecard, ...]:
+        heard = conversation.transcript
+        chosen = rubric.select(rubrics, metadata, duration_s=heard.duration_s, language=heard.language)
+        return tuple(
+            score.score(
+                conversation, one, metadata, min_confidence=settings.score.min_confidence, matcher=matcher
+            )
+            for one in chosen
+        )
+
+    return Tools(
+        engine=_LazyEngine(settings),
+        annotator=annotate.load_annotator(settings.annotate, settings.privacy),
+        load_audio=load_audio,
+        job=job,
+        read_transcript=intake.read_transcript,
+        assign_roles=assign_roles,
+        redact=redact,
+        score=score_call,
+        rubrics=rubrics,
+        fingerprints=under,
+    )
+
+
+class _LazyEngine:
+    """The speech engine, loaded when first asked: transcript files need none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.transcribe
+        self._engine: transcribe.Engine | None = None
+        self.fingerprint = transcribe.fingerprint(settings.transcribe)
+
+    def transcribe(self, jobs: Sequence[transcribe.Job]) -> list[Transcript | RecordingError]:
+        """As the engine does."""
+        self._engine = self._engine or transcribe.load_engine(self._settings)
+        return self._engine.transcribe(jobs)
+
+
+class _KnownHashes:
+    """The hash of a file that has not changed since it was last read, so that it is not read again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __call__(self, path: str, size_bytes: int, mtime_ns: int) -> str | None:
+        row = self._store.ledger([path]).get(path)
+        if row is None or (row.size_bytes, row.mtime_ns) != (size_bytes, mtime_ns):
+            return None
+        return row.audio_sha256

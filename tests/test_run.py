@@ -1,0 +1,176 @@
+"""``callqa run`` as a user meets it: one message a fault, honest exit codes, nothing done twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import contract
+from pipeline.conversation import Transcript, Turn
+from pipeline.store import Store
+
+ROOT = Path(__file__).parents[1]
+
+
+def callqa(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command in its own process, as a user runs it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
+        timeout=120,
+    )
+
+
+def write_calls(folder: Path, n: int) -> Path:
+    """Transcript files of short support calls: no Whisper needed, so the test is quick."""
+    folder.mkdir(exist_ok=True)
+    for i in range(n):
+        turns = (
+            Turn(0, "agent", f"thank you for calling this is agent {i} how can I help", 0.0, 4.0),
+            Turn(1, "customer", "my card does not work", 5.0, 7.0),
+            Turn(2, "agent", "I am sorry to hear that let me look into it", 8.0, 11.0),
+        )
+        transcript = Transcript(f"call-{i:03}", turns, language="en", duration_s=12.0, channels=2)
+        (folder / f"call-{i:03}.json").write_text(contract.to_json(transcript))
+    return folder
+
+
+def tables(db: Path) -> dict[str, list[dict[str, object]]]:
+    """What analysts read, without the times of work."""
+    with Store(db, read_only=True) as store:
+        return {
+            "calls": store.query("SELECT call_id, duration_s FROM calls ORDER BY ALL"),
+            "turns": store.query("SELECT call_id, turn, role, text FROM turns ORDER BY ALL"),
+            "answers": store.query(
+                "SELECT call_id, rubric_hash, criterion_id, answer, points FROM answers ORDER BY ALL"
+            ),
+            "ledger": store.query("SELECT path, call_id, status, fingerprint FROM ledger ORDER BY ALL"),
+        }
+
+
+def test_a_folder_is_scored_and_the_second_run_has_nothing_to_do(tmp_path: Path) -> None:
+    """A broken file is quarantined with exit code 3, both times; no work is done twice."""
+    calls = write_calls(tmp_path / "calls", 3)
+    (calls / "broken.wav").write_text("this is not audio")
+    first = callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path)
+    before = tables(tmp_path / "qa.duckdb")
+    second = callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path)
+
+    assert (first.returncode, second.returncode) == (3, 3)
+    assert first.stdout.count("\n") == 4
+    assert "quarantined" in first.stdout
+    assert second.stdout == ""
+    assert "nothing to do" in second.stderr
+    assert tables(tmp_path / "qa.duckdb") == before
+    assert {row["status"] for row in before["ledger"]} == {"scored", "quarantined"}
+
+
+@pytest.mark.prefect
+def test_prefect_is_neither_seen_nor_heard(tmp_path: Path) -> None:
+    """The flow gives the same tables as --local; no banner, no traceback, no process left behind."""
+    write_calls(tmp_path / "calls", 3)
+    local = callqa("run", "calls", "--db", "local.duckdb", "--local", cwd=tmp_path)
+    flow = callqa("run", "calls", "--db", "flow.duckdb", cwd=tmp_path)
+
+    assert (local.returncode, flow.returncode) == (0, 0)
+    assert flow.stdout == local.stdout
+    assert "Traceback" not in flow.stderr
+    assert "refect" not in flow.stderr
+    assert tables(tmp_path / "flow.duckdb") == tables(tmp_path / "local.duckdb")
+    assert (tmp_path / "flow.duckdb.state" / "prefect" / "prefect.db").is_file()
+
+
+@pytest.mark.prefect
+def test_without_a_server_the_work_is_done_all_the_same(tmp_path: Path) -> None:
+    """A Prefect server that is not there is said in one line, and the calls are scored."""
+    write_calls(tmp_path / "calls", 2)
+    done = callqa(
+        "run", "calls", "--db", "qa.duckdb", cwd=tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api",
+        PREFECT_CLIENT_MAX_RETRIES="0",
+    )  # fmt: skip
+
+    assert done.returncode == 0
+    assert "going on without Prefect" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(tables(tmp_path / "qa.duckdb")["calls"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing-folder"], "missing-folder"),
+        (["calls", "--rubric", "no-such-rubric"], "no-such-rubric"),
+        (["calls", "--rubric", "wrong.yaml"], "wrong.yaml"),
+        (["calls", "--config", "wrong.toml"], "frobnicate"),
+        (["calls", "--model", "no-such-model"], "no-such-model"),
+        (["calls", "--db", "not-a-database.duckdb"], "not-a-database"),
+    ],
+)
+def test_what_was_typed_wrong_is_one_message_with_exit_2(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    """Before any work, with a hint, without a traceback, and without a database half-written."""
+    write_calls(tmp_path / "calls", 1)
+    (tmp_path / "wrong.yaml").write_text("rubric: wrong\nsections: 3\n")
+    (tmp_path / "wrong.toml").write_text("[flow]\nfrobnicate = true\n")
+    (tmp_path / "not-a-database.duckdb").write_text("no database" * 1000)
+    done = callqa("run", *arguments, "--local", cwd=tmp_path)
+
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "error:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "callqa.duckdb").exists()
+
+
+def test_a_locked_database_is_said_with_its_holder(tmp_path: Path) -> None:
+    """Another writer is named, and nothing is processed in vain."""
+    write_calls(tmp_path / "calls", 1)
+    with Store(tmp_path / "qa.duckdb"):
+        done = callqa(
+            "run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path, CALLQA_STORE__LOCK_TIMEOUT_S="0.2"
+        )
+
+    assert done.returncode == 2
+    assert str(os.getpid()) in done.stderr
+
+
+def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -> None:
+    """For log collectors: start, each call, end; ids and numbers only."""
+    write_calls(tmp_path / "calls", 2)
+    done = callqa("run", "calls", "--local", "--log-format", "json", cwd=tmp_path)
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert [event["event"] for event in events] == ["started", "call", "call", "ended"]
+    assert events[-1]["statuses"] == {"scored": 2}
+    assert "card does not work" not in done.stderr
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_ended_half_way_is_finished_by_the_next(tmp_path: Path, sign: signal.Signals) -> None:
+    """Whatever ends it, the next run gives the tables of an undisturbed one."""
+    write_calls(tmp_path / "calls", 40)
+    assert callqa("run", "calls", "--db", "whole.duckdb", "--local", cwd=tmp_path).returncode == 0
+    command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "cut.duckdb", "--local"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # the first call is in the store
+    process.send_signal(sign)
+    _, said = process.communicate(timeout=60)
+    time.sleep(0.1)
+    with Store(tmp_path / "cut.duckdb", read_only=True) as store:
+        half = len(store.query("SELECT call_id FROM calls"))
+
+    assert 0 < half < 40
+    assert b"Traceback" not in said
+    assert callqa("run", "calls", "--db", "cut.duckdb", "--local", cwd=tmp_path).returncode == 0
+    assert tables(tmp_path / "cut.duckdb") == tables(tmp_path / "whole.duckdb")
