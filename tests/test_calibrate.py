@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.calibrate import calibrate
 from pipeline.calibrate.agreement import (
     cohen_kappa,
     confusion,
@@ -17,7 +22,12 @@ from pipeline.calibrate.agreement import (
     observed_agreement,
     pabak,
 )
+from pipeline.conversation import CriterionAnswer, Review
 from pipeline.intervals import margin_of, mean, sample_size, wilson
+from pipeline.rubric import load as load_rubric
+from pipeline.score import scorecard
+from pipeline.store import Store
+from tests.example_calls import RUBRIC, example_records
 
 TABLES = st.lists(st.lists(st.integers(0, 30), min_size=3, max_size=3), min_size=3, max_size=3)
 
@@ -127,3 +137,123 @@ def test_mean_interval_contains_the_mean(scores: list[float]) -> None:
     interval = mean(scores)
     assert interval.low <= interval.estimate + 1e-9
     assert interval.estimate <= interval.high + 1e-9
+
+
+def review(
+    call: int, machine: str, human: str, *, by: str = "Amira", week: int = 45, criterion: str = "empathy"
+) -> Review:
+    """One answer of one person in one ISO week of 2026."""
+    at = dt.datetime.fromisocalendar(2026, week, 2).replace(tzinfo=dt.UTC)
+    return Review(
+        review_id=f"{call} {by} {criterion}",
+        call_id=f"call-{call:03d}",
+        rubric_hash=RUBRIC.hash,
+        criterion_id=criterion,
+        machine_answer=machine,
+        human_answer=human,
+        reviewer=by,
+        reviewed_at=at,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Sixty stored calls, nobody's reviews yet."""
+    with Store(tmp_path / "qa.duckdb") as opened:
+        opened.load(example_records(60))
+        yield opened
+
+
+def test_nothing_reviewed_says_what_to_do(store: Store) -> None:
+    """An empty calibration is no error; it names the next command."""
+    found = calibrate(store)
+    assert found.criteria == []
+    assert "callqa review" in found.cautions[0]
+
+
+def test_machine_that_misses_is_told_to_widen(store: Store) -> None:
+    """Mostly machine-no, person-yes: the advice says what to mend and quotes what was said."""
+    missed = store.query(
+        "SELECT call_id FROM evidence WHERE criterion_id = 'empathy' AND kind = 'nearest' LIMIT 12"
+    )
+    numbers = [int(row["call_id"][-3:]) for row in missed]
+    store.save_reviews([review(n, "no", "yes") for n in numbers])
+    store.save_reviews([review(n, "yes", "yes") for n in range(60) if n not in numbers][:20])
+    (row,) = calibrate(store).criteria
+    assert (row.n, row.false_no, row.false_yes) == (20 + len(numbers), len(numbers), 0)
+    assert "add phrasings" in row.advice
+    assert "“" in row.advice
+
+
+def test_figures_equal_those_of_the_sql_view(store: Store) -> None:
+    """Analysts who ask v_agreement see the same numbers."""
+    rng = random.Random(2)
+    said = [rng.choice(("yes", "no")) for _ in range(60)]
+    store.save_reviews([review(n, rng.choice((word, word, "no")), word) for n, word in enumerate(said)])
+    (row,) = calibrate(store).criteria
+    (view,) = store.query("SELECT reviews, agreement, kappa, false_yes, false_no FROM v_agreement")
+    assert row.kappa.value == pytest.approx(view["kappa"])
+    assert row.agreement.estimate == pytest.approx(view["agreement"])
+    assert (row.n, row.false_yes, row.false_no) == (view["reviews"], view["false_yes"], view["false_no"])
+
+
+def test_undetermined_answers_are_counted_apart(store: Store) -> None:
+    """Abstaining is neither agreement nor disagreement."""
+    store.save_reviews([review(1, "undetermined", "yes"), review(2, "yes", "yes")])
+    (row,) = calibrate(store).criteria
+    assert (row.n, row.abstained, row.agreement.estimate) == (1, 1, 1.0)
+
+
+def test_people_who_differ_are_told_to_settle_the_wording(store: Store) -> None:
+    """With two blind reviewers there is an α, and a low one blames the question, not the phrases."""
+    rng = random.Random(4)
+    for by in ("Amira", "Tom"):
+        store.save_reviews([review(n, "yes", rng.choice(("yes", "no")), by=by) for n in range(40)])
+    found = calibrate(store)
+    assert found.people[0].answers == 40
+    assert found.people[0].alpha.value is not None
+    assert found.people[0].alpha.value < 0.5
+    assert "among themselves" in found.criteria[0].advice
+    assert {row.name for row in found.reviewers} == {"Amira", "Tom"}
+
+
+def test_drift_is_told_from_chance(store: Store) -> None:
+    """A week in which agreement falls from 95 to 50 % is marked; steady weeks are not."""
+    store.save_reviews([review(n, "yes", "no" if n == 0 else "yes", week=44) for n in range(20)])
+    store.save_reviews([review(n, "yes", "yes", week=45) for n in range(20, 40)])
+    store.save_reviews([review(n, "yes", "yes" if n % 2 else "no", week=46) for n in range(40, 60)])
+    assert [(d.week, d.left) for d in calibrate(store).drift] == [
+        ("2026-W44", False),
+        ("2026-W45", False),
+        ("2026-W46", True),
+    ]
+
+
+def test_corrections_alone_are_called_biased(store: Store) -> None:
+    """Agreement cannot be measured from complaints."""
+    store.save_reviews([review(n, "yes", "no") for n in range(5)])
+    assert any("no confirmed answers" in caution for caution in calibrate(store).cautions)
+    assert any("random sample" in caution for caution in calibrate(store).cautions)
+
+
+def test_scores_move_with_peoples_answers(tmp_path: Path) -> None:
+    """A corrected answer scores the call again with the rubric's own arithmetic."""
+    rubric = load_rubric("support")
+    answers = {
+        c.id: CriterionAnswer(c.id, "yes", c.points, c.points, c.weight, critical=c.critical)
+        for c in rubric.criteria()
+    }
+    record = example_records(1)[0]
+    card = scorecard("call-000", rubric, answers)
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, scorecards=(card,))], [rubric])
+        wrong = replace(review(0, "yes", "no", criterion="greeting"), rubric_hash=rubric.hash)
+        store.save_reviews([wrong])
+        (moved,) = calibrate(store).scores
+    expected = scorecard(
+        "call-000", rubric, answers | {"greeting": replace(answers["greeting"], answer="no", points=0.0)}
+    )
+    assert moved.machine_score == 100
+    assert moved.human_score == expected.final_score
+    assert moved.deviation is not None
+    assert moved.deviation < 0

@@ -14,6 +14,8 @@ from pipeline.cli.console import note
 from pipeline.cli.store import Db, open_store
 
 if TYPE_CHECKING:
+    from pipeline.calibrate import Agreement, Calibration
+    from pipeline.calibrate.agreement import Coefficient
     from pipeline.review.queue import Queue
     from pipeline.review.record import Report
 
@@ -138,3 +140,100 @@ def _print_report(report: Report) -> None:
         for problem in problems:
             note(f"{title}: {problem.where}: {problem.what}")
     typer.echo(f"{report.stored} stored, {report.unchanged} already known, {len(report.rejected)} not kept")
+
+
+@app.command()
+def calibrate(
+    db: Db = None,
+    since: choice.Since = None,
+    until: choice.Until = None,
+    client: choice.Client = None,
+    team: choice.Team = None,
+    rubric: choice.Rubric = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON, one object a criterion or reviewer.")] = False,
+) -> None:
+    """How far machine and people agree, criterion by criterion, and what to mend.
+
+    Example: callqa calibrate --rubric support
+    """
+    from pipeline.calibrate import calibrate as compare_all
+
+    filters = choice.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
+    with open_store(db) as store:
+        found = compare_all(store, filters)
+    if json:
+        for row in (*found.criteria, *found.reviewers):
+            typer.echo(_agreement_json(row))
+    else:
+        _print_calibration(found)
+    for caution in found.cautions:
+        note(f"caution: {caution}")
+
+
+def _agreement_json(row: Agreement) -> str:
+    import json
+
+    def spread(value: Coefficient) -> dict[str, float | None]:
+        return {"value": value.value, "low": value.low, "high": value.high}
+
+    return json.dumps(
+        {
+            "rubric": row.rubric or None,
+            "criterion": row.name if row.rubric else None,
+            "reviewer": None if row.rubric else row.name,
+            "reviewed": row.n,
+            "undetermined": row.abstained,
+            "agreement": row.agreement.estimate,
+            "kappa": spread(row.kappa),
+            "ac1": spread(row.ac1),
+            "pabak": row.pabak,
+            "confusion": [{"machine": m, "person": p, "n": n} for (m, p), n in sorted(row.counts.items())],
+            "warnings": list(row.warnings),
+            "advice": row.advice,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _print_calibration(found: Calibration) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for title, rows in (("criterion", found.criteria), ("reviewer", found.reviewers)):
+        table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "yes→no", "no→yes", "what it means")
+        for row in rows:
+            words = " ".join((row.advice, *(f"({w})" for w in row.warnings)))
+            table.add_row(
+                f"{row.rubric} {row.name}".strip(),
+                str(row.n),
+                _percent(row.agreement.estimate),
+                _spread(row.kappa),
+                _spread(row.ac1),
+                str(row.false_yes),
+                str(row.false_no),
+                words,
+            )
+        if rows:
+            console.print(table, markup=False)
+    for people in found.people:
+        shared = f"{people.reviewers} people on {people.answers} answers to {people.criterion}"
+        note(f"{shared}: α {_spread(people.alpha)}")
+    for week in found.drift:
+        if week.left:
+            share = _percent(week.agreement.estimate)
+            note(f"drift: agreement in {week.week} was {share}, unlike the weeks before")
+    gaps = [d.deviation for d in found.scores if d.deviation is not None]
+    if gaps:
+        typical, most = sum(gaps) / len(gaps), max(gaps, key=abs)
+        note(f"people's answers move a score by {typical:+.1f} points on average, at most {most:+.1f}")
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
+
+
+def _spread(value: Coefficient) -> str:
+    if value.value is None:
+        return "–"
+    return f"{value.value:.2f}" + ("" if value.low is None else f" ({value.low:.2f} to {value.high:.2f})")

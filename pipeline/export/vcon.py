@@ -132,7 +132,7 @@ def _message(turn: Turn, started_at: dt.datetime) -> Json:
 
 def _analyses(call: Call, dialogs: list[Json]) -> list[Json]:
     assert call.conversation is not None
-    about = {"dialog": list(range(len(dialogs)))} if dialogs else {}
+    about = {"dialog": list(range(len(dialogs)))}  # the vcon library wants the key even when empty
     engine = call.conversation.transcript.engine
     found = [
         _analysis(
