@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.conversation import CallMetadata, Received
 from pipeline.errors import RecordingError, UsageError
-from pipeline.intake import metadata, sidecar, sniff, times, transcripts
+from pipeline.intake import metadata, names, sidecar, sniff, times, transcripts
 from pipeline.intake.files import Candidate, Finder, unreadable
 from pipeline.intake.metadata import Facts
 from pipeline.settings import IntakeSettings, IntakeSource
@@ -57,10 +57,10 @@ class _Intake:
         self._known_sha256 = known_sha256
         self._call_id_by_sha256: dict[str, str] = {}
         self._path_by_call_id: dict[str, Path] = {}
-        for name in (settings.timezone, *settings.site_timezones.values()):
+        sources = (*settings.sources, settings.default_source())
+        for name in (*settings.site_timezones.values(), *(s.timezone for s in sources if s.timezone)):
             _check_zone(name)
-        for source in settings.sources:
-            _check_zone(source.timezone or settings.timezone)
+        self._names = {t: names.load(t) for t in (s.filename_template for s in sources) if t}
 
     def receive(self, candidate: Candidate) -> list[Received]:
         """Recognise, hash and describe one file; a vCon may hold several calls."""
@@ -131,12 +131,27 @@ class _Intake:
             facts.append(sidecar.read(beside, zone_name, zones))
         facts += inside
         facts += [found for records in candidate.records if (found := records.find(path))][:1]
+        misnamed = self._read_name(received.path, source, zone_name, facts)
         facts.append(metadata.read(source.metadata, source="settings", zone_name=zone_name, site_zones=zones))
         call, warnings = metadata.merge(
             facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zone_name
         )
         call = _with_agent_channel(call, source)
-        return replace(received, metadata=call, warnings=(*received.warnings, *warnings))
+        return replace(received, metadata=call, warnings=(*received.warnings, *warnings, *misnamed))
+
+    def _read_name(
+        self, path: Path, source: IntakeSource, zone_name: str, facts: list[Facts]
+    ) -> tuple[str, ...]:
+        """Add what the name says; a name that does not fit is a fault unless the call is dated otherwise."""
+        if not source.filename_template:
+            return ()
+        try:
+            facts.append(self._names[source.filename_template].read(path, zone_name))
+        except RecordingError as fault:
+            if not any("started_at" in known.values for known in facts):
+                raise
+            return (fault.message,)
+        return ()
 
     def _zone_name(self, path: Path) -> str:
         return self._source(path).timezone or self._settings.timezone
@@ -160,7 +175,7 @@ def _with_agent_channel(call: CallMetadata, source: IntakeSource) -> CallMetadat
 
 def _check_zone(name: str) -> None:
     try:
-        times.zone_name(name)
+        times.zone_name_of(name)
     except times.BadTime as error:
         raise UsageError(f"settings: timezone: {error}", hint="set [intake] timezone") from error
 

@@ -99,7 +99,7 @@ def read(
             continue
         used.add(alias)
         try:
-            values[name] = _check(name, given[alias], own_zone)
+            values[name] = check(name, given[alias], own_zone)
         except ValueError as error:
             shown = "" if name in _PRIVATE_FIELDS else f" {_clip(given[alias], 40)!r}"
             warnings.append(f"{source}: {alias}{shown} left out: {error}")
@@ -192,12 +192,17 @@ def language(text: str) -> str:
     return match[1].lower()
 
 
-def _check(name: str, text: str, zone_name: str) -> Any:
+def check(name: str, text: str, zone_name: str) -> Any:
+    """The value of one field of ``CallMetadata`` from its text.
+
+    Raises:
+        ValueError: The text is no such value.
+    """
     match name:
         case "started_at":
             return times.parse(text, zone_name)
         case "timezone":
-            return times.zone_name(text)
+            return times.zone_name_of(text)
         case "direction":
             return direction(text)
         case "medium":

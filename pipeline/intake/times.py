@@ -29,10 +29,18 @@ _EPOCH = re.compile(r"(\d{10})(?:\.\d{1,9})?|(\d{13})", re.A)
 _DATE_AND_HOUR = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])", re.A)
 _SLASHED = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
 _MAX_CHARS = 64
+_CLOCK_S = 120
+"""Two clocks of one telephone system may differ by this much."""
+_QUEUE_S = 450
+"""A recording may begin this long after its channel was made: the caller waited."""
 
 
 class BadTime(ValueError):  # noqa: N818 - it names the fact, not an error of ours
     """A time that cannot be read one way only; the text says why."""
+
+
+class AmbiguousTime(BadTime):
+    """A local time that the clock change repeats or skips."""
 
 
 @lru_cache(maxsize=256)
@@ -53,20 +61,27 @@ def zone(name: str) -> dt.tzinfo:
         raise BadTime(f"{name!r} is not an IANA time zone such as Asia/Karachi") from error
 
 
-def zone_name(text: str) -> str:
+def zone_name_of(text: str) -> str:
     """The IANA name of a zone, also where it was written as an offset: ``+05:00`` → ``Etc/GMT-5``.
 
     Raises:
         BadTime: No such zone, or an offset that has no name (``+05:30``: name the place instead).
     """
     found = zone(text)
-    if isinstance(found, ZoneInfo):
-        return text.strip()
-    offset = found.utcoffset(None)
+    return text.strip() if isinstance(found, ZoneInfo) else name_offset(found)
+
+
+def name_offset(fixed: dt.tzinfo) -> str:
+    """The IANA name of a fixed offset of whole hours.
+
+    Raises:
+        BadTime: It has none.
+    """
+    offset = fixed.utcoffset(None)
     assert offset is not None
     hours, rest = divmod(round(offset.total_seconds()), 3600)
     if rest or not -12 <= hours <= 14:
-        raise BadTime(f"the offset {text.strip()} is no zone; name the place, e.g. Asia/Kolkata")
+        raise BadTime(f"the offset {fixed} is no zone; name the place, e.g. Asia/Kolkata")
     return "UTC" if hours == 0 else f"Etc/GMT{-hours:+d}"
 
 
@@ -107,7 +122,8 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
     """Give a local time its zone, refusing the hours a clock change repeats or skips.
 
     Raises:
-        BadTime: The local time happened twice, or never, or in an implausible year.
+        AmbiguousTime: The local time happened twice, or never.
+        BadTime: The year is implausible.
     """
     plausible(moment)
     if moment.tzinfo is not None:
@@ -117,8 +133,49 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
     if first.utcoffset() != second.utcoffset():
         back = first.astimezone(dt.UTC).astimezone(local).replace(tzinfo=None)
         how = "twice" if back == moment else "never"
-        raise BadTime(f"{moment:%Y-%m-%d %H:%M} happened {how} in {zone_name} because the clocks changed")
+        raise AmbiguousTime(
+            f"{moment:%Y-%m-%d %H:%M} happened {how} in {zone_name} because the clocks changed"
+        )
     return first
+
+
+def settle(
+    local: dt.datetime | None, epoch: dt.datetime, zone_name: str
+) -> tuple[dt.datetime, str | None, str]:
+    """The start of a call whose name carries both local time and an epoch number.
+
+    The epoch number is when the channel was made, in UTC; the local time is when recording began.
+    Together they tell the offset of the telephone system, which the configured zone must have had.
+
+    Args:
+        local: Naive local time; None when there is only the epoch number.
+        epoch: The epoch number as an aware time.
+        zone_name: The configured zone.
+
+    Returns:
+        The start, aware; the zone derived where it is not the configured one; the doubt in words, or "".
+    """
+    configured = epoch.astimezone(zone(zone_name))
+    if local is None:
+        return configured, None, ""
+    apart_s = (local - epoch.replace(tzinfo=None)).total_seconds()
+    offset = configured.utcoffset() or dt.timedelta()
+    if -_CLOCK_S <= apart_s - offset.total_seconds() <= _QUEUE_S:
+        return local.replace(tzinfo=dt.timezone(offset)), None, ""
+    half_hours = round((apart_s - (_QUEUE_S - _CLOCK_S) / 2) / 1800)
+    if not -24 <= half_hours <= 28 or not -_CLOCK_S <= apart_s - half_hours * 1800 <= _QUEUE_S:
+        return (
+            epoch,
+            None,
+            "its local time contradicts its epoch number; the epoch number is used",
+        )
+    own = dt.timezone(dt.timedelta(minutes=30 * half_hours))
+    doubt = f"its epoch number says the clock was {own}, but {zone_name} was {dt.timezone(offset)} then"
+    try:
+        own_name: str | None = name_offset(own)
+    except BadTime:
+        own_name = None
+    return local.replace(tzinfo=own), own_name, f"{doubt}; the epoch number is believed"
 
 
 def plausible(moment: dt.datetime) -> dt.datetime:

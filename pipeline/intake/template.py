@@ -1,0 +1,199 @@
+"""File-name templates: ``{date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav``.
+
+A template reads a name in exactly one way or not at all. A token's value never contains the
+separator that stands beside it, and two values of open length never touch, so ``a_b_c`` cannot be
+split in the wrong place; a name that does not fit is a fault of its own, never a call without a date.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import RecordingError, UsageError
+from pipeline.intake import metadata, times
+from pipeline.intake.metadata import Facts
+from pipeline.intake.sniff import AUDIO_SUFFIXES
+
+FIELDS = {
+    "agent": "agent_id",
+    "agent_name": "agent_name",
+    "call_id": "call_id",
+    "client": "client",
+    "customer": "customer_ref",
+    "direction": "direction",
+    "language": "language",
+    "queue": "queue",
+    "site": "site",
+    "team": "team",
+}
+"""Token → field of ``CallMetadata``; ``{extra.NAME}`` keeps anything else, ``{_}`` passes over it."""
+_TIME_FORMATS = {"date": "%Y%m%d", "time": "%H%M%S", "datetime": "%Y%m%d%H%M%S"}
+_DIRECTIVES = {
+    "Y": r"\d{4}",
+    "y": r"\d{2}",
+    "m": r"\d{2}",
+    "d": r"\d{2}",
+    "j": r"\d{3}",
+    "H": r"\d{2}",
+    "I": r"\d{2}",
+    "M": r"\d{2}",
+    "S": r"\d{2}",
+    "p": r"[AaPp][Mm]",
+    "b": r"[A-Za-z]{3}",
+    "z": r"[+-]\d{4}",
+    "%": "%",
+}
+_EPOCH = r"\d{10}(?:\.\d{1,9})?|\d{13}"
+_TOKEN = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)(?::([^{}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A compiled template.
+
+    Attributes:
+        text: As written.
+        pattern: What the end of a path must look like, a group a token.
+        tokens: Token names in the order of the groups.
+        time_format: strptime format of the date and time tokens joined by a blank; "" when it has none.
+        depth: How many parts of the path it covers.
+    """
+
+    text: str
+    pattern: re.Pattern[str]
+    tokens: tuple[str, ...]
+    time_format: str
+    depth: int
+
+    def match(self, path: Path) -> dict[str, str] | None:
+        """Value by token, or None where the name does not fit."""
+        name = path.name[: -len(path.suffix)] if _is_suffix(path.suffix) else path.name
+        found = self.pattern.fullmatch("/".join((*path.parts[-self.depth : -1], name)))
+        return None if found is None else dict(zip(self.tokens, found.groups(), strict=True))
+
+    def facts(self, given: Mapping[str, str], zone_name: str) -> Facts:
+        """What a matched name says.
+
+        Args:
+            given: Value by token.
+            zone_name: Zone of the local time in the name.
+
+        Raises:
+            ValueError: A value that cannot be what its token says: it is another kind of name.
+        """
+        values: dict[str, object] = {
+            field: metadata.check(field, given[token], zone_name)
+            for token, field in FIELDS.items()
+            if token in given
+        }
+        extra = {t.removeprefix("extra."): v for t, v in given.items() if t.startswith("extra.")}
+        stated = [given[token] for token in ("datetime", "date", "time") if token in given]
+        local = dt.datetime.strptime(" ".join(stated), self.time_format) if stated else None  # noqa: DTZ007 - zone next
+        warnings: list[str] = []
+        if local is not None and "date" in given and "time" not in given:
+            extra["date"] = local.date().isoformat()  # a day is not a time; midnight would be a guess
+            local = None
+        try:
+            if "epoch" in given:
+                epoch = float(given["epoch"]) / (1000 if len(given["epoch"]) == 13 else 1)
+                moment, own_zone, doubt = times.settle(local, times.from_epoch(epoch), zone_name)
+                values |= {"started_at": moment} | ({"timezone": own_zone} if own_zone else {})
+                warnings += [f"file name: {doubt}"] if doubt else []
+            elif local is not None:
+                times.plausible(local)
+                values["started_at"] = times.attach(local, zone_name)
+        except times.AmbiguousTime as error:
+            warnings.append(f"file name: started_at left out: {error}")
+        return Facts("file name", values, extra, tuple(warnings))
+
+
+def compile_template(text: str) -> Template:
+    """Check and compile a template.
+
+    Raises:
+        UsageError: It could not be read one way only, or has a token nobody knows.
+    """
+    body = text.removesuffix(suffix) if _is_suffix(suffix := Path(text).suffix) else text
+    pieces = _TOKEN.split(body)  # literal, token, spec, literal, token, spec, …, literal
+    literals, tokens, specs = pieces[::3], pieces[1::3], pieces[2::3]
+    if any(set("{}") & set(literal) for literal in literals):
+        raise _bad(text, "has a brace that belongs to no token")
+    if not tokens:
+        raise _bad(text, "has no token")
+    if len({t for t in tokens if t != "_"}) < len([t for t in tokens if t != "_"]):
+        raise _bad(text, "names a token twice")
+    pattern, formats = "", {}
+    for at, token in enumerate(tokens):
+        before, after = literals[at], literals[at + 1]
+        fixed = _fixed(text, token, specs[at])
+        if not after and at + 1 < len(tokens) and token not in _TIME_FORMATS:
+            raise _bad(text, f"has nothing between {{{token}}} and the token after it")
+        pattern += re.escape(before) + f"({fixed or _open(before, after)})"
+        if token in _TIME_FORMATS:
+            formats[token] = specs[at] or _TIME_FORMATS[token]
+    pattern += re.escape(literals[-1])
+    if "datetime" in formats and len(formats) > 1:
+        raise _bad(text, "has {datetime} beside {date} or {time}")
+    joined = " ".join(formats[t] for t in ("datetime", "date", "time") if t in formats)
+    if formats and not {"Y", "y"} & set(re.findall("%(.)", joined)):
+        raise _bad(text, "has a time without a year")
+    return Template(text, re.compile(pattern, re.ASCII), tuple(tokens), joined, body.count("/") + 1)
+
+
+def mismatch(path: Path, template: str, why: str) -> RecordingError:
+    """The fault of a name that is not what its template says."""
+    return RecordingError(
+        f"{path.name} does not fit the file-name template {template}{': ' if why else ''}{why}",
+        hint="rename the file, mend the template, or describe the call in a manifest",
+        reason="name_mismatch",
+    )
+
+
+def _fixed(text: str, token: str, spec: str | None) -> str | None:
+    """The pattern of a token whose form is known; None for one of open length."""
+    if token == "epoch":  # noqa: S105 - a token of a template
+        return _EPOCH
+    if token in _TIME_FORMATS:
+        return _time_pattern(text, spec or _TIME_FORMATS[token])
+    if spec is not None:
+        raise _bad(text, f"{{{token}}} takes no format; only {', '.join(_TIME_FORMATS)} do")
+    if token not in FIELDS and token != "_" and not token.startswith("extra."):  # noqa: S105
+        known = ", ".join(sorted([*FIELDS, *_TIME_FORMATS, "epoch"]))
+        raise _bad(text, f"has the unknown token {{{token}}}; known are {known}, extra.NAME and _")
+    return None
+
+
+def _time_pattern(text: str, time_format: str) -> str:
+    pattern = ""
+    pieces = re.split(r"%(.)", time_format)
+    for at, piece in enumerate(pieces):
+        if at % 2 == 0:
+            pattern += re.escape(piece)
+        elif piece in _DIRECTIVES:
+            pattern += _DIRECTIVES[piece]
+        else:
+            raise _bad(
+                text, f"has the time directive %{piece}; known are {', '.join('%' + d for d in _DIRECTIVES)}"
+            )
+    return pattern
+
+
+def _open(before: str, after: str) -> str:
+    """The pattern of a value between two literals: it holds neither, so it ends at the first."""
+    stops = "|".join(re.escape(literal) for literal in (before, after) if literal)
+    return f"(?:(?!{stops})[^/])+" if stops else "[^/]+"
+
+
+def _is_suffix(suffix: str) -> bool:
+    return suffix.lower() in AUDIO_SUFFIXES or suffix.lower() == ".json"
+
+
+def _bad(text: str, what: str) -> UsageError:
+    return UsageError(
+        f"the file-name template {text!r} {what}",
+        hint="e.g. {date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav",
+    )
