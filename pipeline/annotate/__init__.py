@@ -68,7 +68,9 @@ class Annotator:
         from pipeline.annotate import components
 
         if language not in self._pipelines:
-            self._pipelines[language] = components.build(language, _config(self.settings))
+            self._pipelines[language] = components.build(
+                language, _config(self.settings), ner=self.settings.ner
+            )
         return self._pipelines[language]
 
     def _window(self, calls: Sequence[tuple[Transcript, CallMetadata | None]]) -> Iterator[Conversation]:
@@ -142,8 +144,9 @@ def _conversation(
         replace(turn, sentiment=doc._.sentiment) for turn, doc in zip(transcript.turns, docs, strict=True)
     )
     transcript = replace(transcript, turns=turns)
-    private = privacy.find(transcript)
-    found = findings.of_text(turns, [doc._.facts for doc in docs], private)
+    facts = [doc._.facts for doc in docs]
+    private = findings.with_names(privacy.find(transcript), turns, facts)
+    found = findings.of_text(turns, facts, private)
     redacted = [(s.start_s, s.end_s) for s in private if s.start_s is not None and s.end_s is not None]
     holds = detect(transcript, metadata, found, settings.unannounced_hold_s, redacted)
     hold_spans = [(hold.start_s, hold.end_s) for hold in holds]

@@ -18,8 +18,9 @@ from pipeline.annotate import promises
 from pipeline.annotate.findings import Fact
 from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists, read_topics
 from pipeline.annotate.sentiment import Scorer, load_scorer
+from pipeline.privacy.numbers import word_set
 
-FILLERS = frozenset(["uh", "um", "er", "erm", "hmm", "mm", "mhm", "ah", "eh", "uhm", "hm"])
+FILLERS = word_set("uh um er erm hmm mm mhm ah eh uhm hm")
 
 
 Doc.set_extension("role", default="unknown")
@@ -138,12 +139,13 @@ def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> Senti
     return SentimentComponent(load_scorer(nlp.lang or "xx", lexicon))
 
 
-def build(language: str, config: dict[str, dict[str, Any]]) -> Language:
+def build(language: str, config: dict[str, dict[str, Any]], *, ner: bool = False) -> Language:
     """A blank pipeline of a language with all components.
 
     Args:
         language: ISO 639-1; spaCy's tokenizer of it, else the multi-language one.
         config: Options by component name.
+        ner: Add the entity recogniser, for English.
     """
     import spacy
 
@@ -153,4 +155,6 @@ def build(language: str, config: dict[str, dict[str, Any]]) -> Language:
         nlp = spacy.blank("xx")
     for name in ("callqa_fluent_v1", "callqa_phrases_v1", "callqa_promises_v1", "callqa_sentiment_v1"):
         nlp.add_pipe(name, config=config.get(name, {}))
+    if ner and language == "en":
+        nlp.add_pipe("callqa_names_v1")
     return nlp

@@ -46,6 +46,8 @@ def of_text(
             continue
         clock = TurnClock(turn)
         for fact in facts[position]:
+            if fact.kind == "pii":
+                continue
             start_s, end_s = clock.when(fact.start, fact.end)
             quote, value = _masked(turn.text, fact.start, fact.end, spans), fact.value
             if fact.kind == "promise" and quote != turn.text[fact.start : fact.end]:
@@ -59,6 +61,22 @@ def of_text(
                 Finding("pii", span.kind, turn.turn, start_s, end_s, placeholder, None, "callqa.pii.v1")
             )
     return found
+
+
+def with_names(
+    private: Sequence[PrivateSpan], turns: Sequence[Turn], facts: Sequence[Sequence[Fact]]
+) -> tuple[PrivateSpan, ...]:
+    """Private spans and, where none of them lies already, what the entity recogniser found."""
+    taken: dict[int, list[PrivateSpan]] = {}
+    for span in private:
+        taken.setdefault(span.turn, []).append(span)
+    for position, turn in enumerate(turns):
+        for fact in facts[position]:
+            own = taken.setdefault(position, [])
+            if fact.kind == "pii" and all(fact.end <= s.start or s.end <= fact.start for s in own):
+                when = TurnClock(turn).when(fact.start, fact.end)
+                own.append(PrivateSpan(fact.label, position, fact.start, fact.end, *when, turn.channel))
+    return tuple(s for position in sorted(taken) for s in sorted(taken[position], key=lambda s: s.start))
 
 
 def _masked(text: str, start: int, end: int, spans: Sequence[PrivateSpan]) -> str:

@@ -23,12 +23,13 @@ from spacy.matcher import Matcher
 from spacy.tokens import Doc
 
 from pipeline.errors import UsageError
+from pipeline.privacy.numbers import word_set
 
 DATA = Path(__file__).parent / "data"
 MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
-NEGATORS = frozenset({"not", "never", "without", "nahi", "nahin", "mat", "نہیں", "نہ"})
+NEGATORS = word_set("not never without nahi nahin mat نہیں نہ")
 NEGATION_REACH = 3  # "do not want to cancel": the negator stands within three words before
-SHORT_IS = frozenset({"it", "that", "this", "what", "who", "where", "there", "here", "how", "he", "she"})
+SHORT_IS = word_set("it that this what who where there here how he she")
 
 
 class PhraseList(BaseModel):

@@ -3,14 +3,14 @@
     python -m pipeline.encoder.train_sentiment DATA/goemotions --out sentiment.npz
 
 ``DATA/goemotions`` holds train.tsv and dev.tsv (text, comma-separated label ids: 0 ambiguous,
-1 negative, 2 neutral, 3 positive). ``dialogue_en.tsv`` beside this file adds spoken and service
-dialogue written for this project (label, text). Comments on the web are not speech, so each
-epoch half of the texts lose capitals and punctuation and some gain fillers and repetitions.
+1 negative, 2 neutral, 3 positive). ``dialogue_en.txt`` beside this file adds lines of everyday and
+service dialogue written for this project. Comments on the web are not speech, so each epoch half
+of the texts lose capitals and punctuation and some gain fillers and repetitions.
 Ambiguous rows (surprise, curiosity) are mostly questions: in conversation they are nearly
 always neutral, and they train as soft targets.
 
-A run saves ``--state`` after each ``--steps`` and goes on from it, so that long training can be
-split into short jobs.
+A run saves ``--state`` after ``--steps`` and goes on from it, so that long training can be split.
+The shipped weights: ``--total 4000 --dialogue-share 0``, then ``--total 4800 --dialogue-share 0.35``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ from pipeline.encoder.network import Network
 RANK = 16
 FILLERS = ("uh", "um", "you know", "i mean", "like", "well", "so", "okay so", "yeah", "oh", "look", "right")
 NAMES = ("john", "sarah", "ahmed", "maria", "him", "her", "them", "david", "fatima", "that guy")
-DIALOGUE = Path(__file__).parent / "dialogue_en.tsv"
+DIALOGUE = Path(__file__).parent / "dialogue_en.txt"
+# How often lines of a section are drawn: as turns of conversations are, mostly neutral.
+SHARES = {"neutral": 45, "neutral?": 6, "positive?": 6, "positive": 17, "negative?": 8, "negative": 18}
+
+
+Target = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,10 @@ class Example:
     """A text and the probability of each class."""
 
     text: str
-    target: tuple[float, float, float]
-    is_dialogue: bool = False
+    target: Target
 
 
-def target_of(labels: str) -> tuple[float, float, float]:
+def target_of(labels: str) -> Target:
     """Soft target of goemotions' label ids; ambiguous counts as mostly neutral."""
     shares = {"0": (0.15, 0.7, 0.15), "1": (1.0, 0.0, 0.0), "2": (0.0, 1.0, 0.0), "3": (0.0, 0.0, 1.0)}
     rows = [shares[label] for label in labels.split(",")]
@@ -60,15 +64,35 @@ def read_goemotions(path: Path) -> list[Example]:
     return [Example(row[0], target_of(row[1])) for row in rows if len(row) >= 2]
 
 
-def read_dialogue(path: Path) -> list[Example]:
-    """Hand-written lines: label, tab, text; ``#`` starts a comment."""
-    examples = []
-    for line in path.read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            label, text = line.split("\t")
-            hot = [float(name.startswith(label)) for name in ("neg", "neu", "pos")]
-            examples.append(Example(text, (hot[0], hot[1], hot[2]), is_dialogue=True))
-    return examples
+@dataclass(frozen=True)
+class Dialogue:
+    """The hand-written lines by section."""
+
+    sections: dict[str, list[str]]
+
+    @classmethod
+    def read(cls, path: Path) -> Dialogue:
+        """Section headers in square brackets, a line a template, ``#`` for comments."""
+        sections: dict[str, list[str]] = {}
+        lines: list[str] = []
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("["):
+                lines = sections.setdefault(line.strip("[]"), [])
+            elif line and not line.startswith("#"):
+                lines.append(line)
+        return cls(sections)
+
+    def draw(self, dice: random.Random) -> Example:
+        """One reading of one line; a section with a question mark splits its share with neutral."""
+        section = dice.choices(list(SHARES), list(SHARES.values()))[0]
+        text = dice.choice(self.sections[section])
+        while found := re.search(r"\{([^{}]*)\}", text):
+            text = text[: found.start()] + dice.choice(found[1].split("|")) + text[found.end() :]
+        sure = 0.6 if section.endswith("?") else 0.97
+        target = [(1 - sure) / 2 if section == "neutral?" else 0.0 for _ in CLASSES]
+        target[1] = 1 - sure
+        target[CLASSES.index(section.rstrip("?"))] = sure
+        return Example(text, (target[0], target[1], target[2]))
 
 
 def as_spoken(text: str, dice: random.Random) -> str:
@@ -114,12 +138,14 @@ class Adapted(nn.Module):
 
 
 def batches_of(
-    examples: list[Example], size: int, dice: random.Random
+    examples: list[Example], dialogue_share: float, size: int, dice: random.Random
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Endless shuffled batches of like length: ids, mask, targets."""
     tokenizer = encoder.load().tokenizer
+    dialogue = Dialogue.read(DIALOGUE)
     while True:
-        pool = dice.sample(examples, min(len(examples), size * 50))
+        written = int(size * 50 * dialogue_share)
+        pool = dice.sample(examples, size * 50 - written) + [dialogue.draw(dice) for _ in range(written)]
         tokens = [tokenizer.encode(as_spoken(e.text, dice), MAX_TOKENS) for e in pool]
         order = sorted(range(len(pool)), key=lambda row: len(tokens[row]))
         chunks = [order[start : start + size] for start in range(0, len(order), size)]
@@ -166,7 +192,7 @@ def train(model: Adapted, examples: list[Example], arguments: argparse.Namespace
         optimiser.load_state_dict(state["optimiser"])
         done = state["done"]
     dice = random.Random(done)  # noqa: S311  (not cryptography)
-    feed = batches_of(examples, arguments.batch, dice)
+    feed = batches_of(examples, arguments.dialogue_share, arguments.batch, dice)
     for step in range(done, min(done + arguments.steps, arguments.total)):
         warm = min(1.0, (step + 1) / (0.06 * arguments.total))
         for group in optimiser.param_groups:
@@ -208,12 +234,10 @@ def main() -> None:
     parser.add_argument("--total", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument("--dialogue-copies", type=int, default=8)
+    parser.add_argument("--dialogue-share", type=float, default=0.35)
     arguments = parser.parse_args()
     model = Adapted(encoder.load().network)
     examples = read_goemotions(arguments.goemotions / "train.tsv")
-    if DIALOGUE.exists():
-        examples += read_dialogue(DIALOGUE) * arguments.dialogue_copies
     train(model, examples, arguments)
     dev = [e for e in read_goemotions(arguments.goemotions / "dev.tsv") if max(e.target) == 1.0]
     logits = predict(model, [e.text for e in dev])

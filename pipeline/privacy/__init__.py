@@ -52,12 +52,14 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
     found: list[tuple[int, int, int, str]] = []
     for position, turn in enumerate(turns):
         found += [(position, m.start(), m.end(), m[1].lower()) for m in PLACEHOLDER.finditer(turn.text)]
-        found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text)]
+        before = turns[position - 1] if position else None
+        asked = before.text if before is not None and before.role != turn.role else ""
+        found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text, asked)]
     runs = [(run, rules.kind_of(run)) for run in numbers.runs(turns, transcript.language)]
     for run, kind in runs:
         kind = kind or _echoed(run, runs)
         if kind is not None:
-            found += [(turn, start, end, kind) for turn, start, end in _pieces(run)]
+            found += [(turn, start, end, kind) for turn, start, end in _pieces(run, turns)]
     spans = _without_overlaps(found)
     clocks = {turn: TurnClock(turns[turn]) for turn in {span[0] for span in spans}}
     return tuple(
@@ -78,12 +80,15 @@ def _echoed(run: numbers.Run, runs: Sequence[tuple[numbers.Run, str | None]]) ->
     return None
 
 
-def _pieces(run: numbers.Run) -> Iterator[tuple[int, int, int]]:
+def _pieces(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:
     """The part of a run in each turn, from its first to its last digit there."""
     for turn in sorted({token.turn for token in run.tokens}):
         said = [token for token in run.tokens if token.turn == turn and token.digits]
         if said:
-            yield turn, said[0].start, said[-1].end
+            start = said[0].start
+            while start and turns[turn].text[start - 1] in "(+":  # "(415) 555" goes with its bracket
+                start -= 1
+            yield turn, start, said[-1].end
 
 
 def _without_overlaps(found: Sequence[tuple[int, int, int, str]]) -> list[tuple[int, int, int, str]]:

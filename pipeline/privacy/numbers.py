@@ -15,95 +15,31 @@ from pipeline.conversation import Turn
 
 # Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
 TOKEN = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
-UNITS = {
-    word: str(value)
-    for value, words in enumerate(
-        ["zero oh o nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-    )
-    for word in words.split()
-}
-TEENS = {
-    word: str(value)
-    for value, word in enumerate(
-        [
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ],
-        10,
-    )
-}
-TENS = {
-    word: str(value)
-    for value, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
-}
-TENS["fourty"] = "4"
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a line, as a set."""
+    return frozenset(text.split())
+
+
+def _valued(line: str, first: int = 0) -> dict[str, str]:
+    """Groups of words that mean first, first + 1, ...; ``/`` between words of one value."""
+    return {word: str(value) for value, group in enumerate(line.split(), first) for word in group.split("/")}
+
+
+UNITS = _valued("zero/oh/o/nought one two three four five six seven eight nine")
+TEENS = _valued("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", 10)
+TENS = _valued("twenty thirty forty/fourty fifty sixty seventy eighty ninety", 2)
 REPEATS = {"double": 2, "triple": 3, "treble": 3}
-URDU = {
-    word: str(value)
-    for value, words in enumerate(
-        [
-            "sifr sifar صفر",
-            "aik ek ایک",
-            "do دو",
-            "teen tin تین",
-            "char chaar چار",
-            "panch paanch پانچ",
-            "chay chhay che چھ چھے",
-            "saat sat سات",
-            "aath ath آٹھ",
-            "nau no نو",
-        ]
-    )
-    for word in words.split()
-}
-FILLERS = frozenset(
-    [
-        "uh",
-        "um",
-        "er",
-        "erm",
-        "hmm",
-        "mm",
-        "ah",
-        "and",
-        "then",
-        "it's",
-        "its",
-        "that's",
-        "is",
-        "okay",
-        "ok",
-        "yeah",
-        "yes",
-        "right",
-        "so",
-        "next",
-        "followed",
-        "by",
-        "dash",
-        "hyphen",
-        "space",
-        "minus",
-        "slash",
-        "the",
-        "digits",
-        "aur",
-        "phir",
-        "ji",
-        "haan",
-    ]
+URDU = _valued(
+    "sifr/sifar/صفر aik/ek/ایک do/دو teen/tin/تین char/chaar/چار panch/paanch/پانچ "
+    "chay/chhay/che/چھ/چھے saat/sat/سات aath/ath/آٹھ nau/no/نو"
 )
-CORRECTIONS = frozenset(["no", "sorry", "wait", "actually", "correction", "oops", "mean", "scratch", "i"])
+FILLERS = word_set(
+    "uh um er erm hmm mm ah and then it's its that's is okay ok yeah yes right so next followed by dash "
+    "hyphen space minus slash the digits aur phir ji haan"
+)
+CORRECTIONS = word_set("no sorry wait actually correction oops mean scratch i")
 MARKS = frozenset("-–—.,/ ()")
 MAX_GAP_TOKENS = 4  # "no sorry i mean" between two groups still belongs to one number
 SHORT_REPLY_WORDS = 6  # "okay go ahead" by the other side does not end a number being read out

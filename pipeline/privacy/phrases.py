@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pipeline.privacy.rules import iban
 
 NUMBER_WORD = (
-    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
+    r"(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
     r"sixteen|"
     r"seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
     r"double|"
-    r"triple|\d+)"
+    r"triple)\b|\d+)"
 )
 NUMBER = rf"(?:{NUMBER_WORD}(?:[\s-]+(?:and\s+)?{NUMBER_WORD}){{0,8}})"
 MONTH = (
@@ -33,12 +33,13 @@ ORDINAL = (
 )
 DATE = (
     rf"(?:(?:the\s+)?{ORDINAL}\s+(?:of\s+)?{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})?"
+    rf"|(?:the\s+)?{ORDINAL}\s+of\s+(?:the\s+)?{ORDINAL}\s+{NUMBER}"
     rf"|{MONTH}\b(?:\s+the)?(?:\s+{ORDINAL})?(?:,?\s+(?:of\s+)?{NUMBER})?"
     r"|\d{1,4}[/.-]\d{1,2}[/.-]\d{2,4})"
 )
-BIRTH = re.compile(
-    rf"(?:birth(?:day|date)?|born|\bd\.?o\.?b\.?\b|paidaish)\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I
-)
+BIRTH_CUE = re.compile(r"birth ?(?:day|date)?\b|\bborn\b|\bd\.? ?o\.? ?b\b|paidaish|پیدائش", re.I)
+BIRTH = re.compile(rf"(?:{BIRTH_CUE.pattern})\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I)
+EXPIRY_CUE = re.compile(r"expir|valid (?:until|thru|till)", re.I)
 EXPIRY = re.compile(
     rf"(?:expir\w*|\bexp\b|valid (?:thru|through|until|till))\W+(?:\w+\W+){{0,4}}?"
     rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}\s?[/-]\s?\d{{2,4}})",
@@ -49,12 +50,13 @@ DOMAIN_END = r"(?:com|org|net|edu|gov|co|io|pk|uk|us|in|info|biz|ca|de|au)"
 JOINER = r"(?:\s+(?:dot|underscore|under\s+score|dash|hyphen|minus|plus|period)\s+|\s*[._+-]\s*)"
 # What cannot be the local part, so that "write to me at gmail dot com" keeps its verb.
 NOT_LOCAL = (
-    r"(?!(?:is|it's|its|me|us|you|email|e-mail|mail|address|at|that|my|to|be|would|on|that's|the|a|"
+    r"(?!(?:look|looking|go|going|online|available|visit|shop|buy|find|is|it's|its|me|us|you|email|"
+    r"e-mail|mail|address|at|that|my|to|be|would|on|that's|the|a|"
     r"by|and)\b)"
 )
-LOCAL_WORD = rf"{NOT_LOCAL}[\w']+"
+LOCAL_WORD = rf"\b{NOT_LOCAL}[\w']+"
 MAIL_SPOKEN = re.compile(
-    rf"(?P<it>{LOCAL_WORD}(?:{JOINER}[\w']+|"
+    rf"(?P<it>(?:\b(?:[a-z]\s+){{2,20}}[a-z]|{LOCAL_WORD})(?:{JOINER}[\w']+|"
     rf"\s+{LOCAL_WORD}){{0,24}}?\s+at\s+[\w']+(?:\s+(?!dot\b)[\w']+){{0,5}}?"
     rf"(?:\s+dot\s+|\s*\.\s*){DOMAIN_END}\b(?:\s*(?:dot|\.)\s*{DOMAIN_END}\b)?)",
     re.I,
@@ -101,9 +103,10 @@ NAME_STOP = (
     r"your|today|sir|ma'am|okay|yes|no|well|first|last|middle|name|spelled|spelt|going|trying|looking|"
     r"sorry|having|"
     r"back|good|fine|still|really|very|number|account|or|if|as|correct|right|do|need|want|have|help|"
+    r"great|wonderful|nice|ridiculous|unacceptable|urgent|terrible|crazy|important|awful|perfect|unbelievable|frustrating|"
     r"hello|hi|hey|date|phone|email|there|they|he|she|listed|wrong|then|by|under|now)\b)"
 )
-NAME_WORD = rf"{NAME_STOP}[^\W\d_][^\W\d_'’-]+(?:['’-][^\W\d_]+)?"
+NAME_WORD = rf"{NAME_STOP}[^\W\d_](?:['’-]?[^\W\d_])+"
 NAME = rf"(?P<it>{NAME_WORD}(?:\s+{NAME_WORD}){{0,2}})"
 SPELLED = r"(?P<it>[a-z](?:[\s.-]+(?:as in \w+\s+)?[a-z]\b){2,})"
 NAMES = tuple(
@@ -122,7 +125,7 @@ NAMES = tuple(
             rf"\b(?:speaking (?:with|to)|(?:am i|are you) (?:speaking|talking) (?:with|to)|this is|it's)\s+"
             rf"(?:mr\.?|mrs\.?|ms\.?|miss|mister|missus|doctor|dr\.?)\s+{NAME}"
         ),
-        rf"\b(?:mr|mrs|ms|miss|mister|missus)\.?\s+{NAME}",
+        rf"\b(?:mr|mrs|ms|mister|missus)\.?\s+{NAME}",
         rf"\bthis is\s+{NAME}\s+(?:calling|speaking|from|here|on|at|with)\b",
         rf"\b{NAME}\s+speaking\b",
         rf"\b(?:i am|i'm)\s+(?P<it>{NAME_WORD}\s+{NAME_WORD})\s+(?:calling|and i(?:'m| am) calling|from)\b",
@@ -136,24 +139,58 @@ NAMES = tuple(
 )
 
 
-def find(text: str) -> Iterator[tuple[str, int, int]]:
-    """Everything private in one turn that is not a plain number."""
+NAME_ASKED = re.compile(
+    r"(?:(?:your|the) (?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
+    r"(?:speaking|talking) (?:with|to))\b(?!.*\b(?:address|email|number|on file)\b)",
+    re.I,
+)
+ANSWERED_NAME = re.compile(
+    rf"^\W*(?:(?:yes|yeah|sure|okay|it's|it is|that's|this is|uh|um|hi|of course|"
+    rf"my name is)[\s,]+)*{NAME}\W*$",
+    re.I,
+)
+MAX_ANSWER_WORDS = 7
+
+
+def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
+    """Everything private in one turn that is not a plain number.
+
+    Args:
+        text: The turn.
+        asked: The other side's turn before, which may name what this one only says.
+    """
     lowered = text.lower()
+    yield from _answers(text, asked)
     if "@" in text:
         for match in MAIL_WRITTEN.finditer(text):
             yield "email", match.start(), match.end()
     if " at " in lowered and ("dot" in lowered or "." in lowered):
         yield from _spoken_mail(text)
-    if any(cue in lowered for cue in ("birth", "born", "dob", "d.o.b", "d o b", "paidaish")):
-        yield from _named(BIRTH, "dob", text)
+    yield from _named(BIRTH, "dob", text)
     if "exp" in lowered or "valid" in lowered:
         yield from _named(EXPIRY, "expiry", text)
-    yield from _places(text, lowered)
+    yield from _places(text, lowered, asked)
     yield from _ibans(text)
     if "passport" in lowered:
         yield from _named(PASSPORT, "national_id", text)
     for pattern in NAMES:
         yield from _named(pattern, "name", text)
+
+
+def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
+    """What an answer holds because the question asked for it."""
+    if not asked:
+        return
+    if BIRTH_CUE.search(asked):
+        for match in re.finditer(DATE, text, re.I):
+            yield "dob", match.start(), match.end()
+    if EXPIRY_CUE.search(asked):
+        for match in re.finditer(
+            rf"{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}\s?[/-]\s?\d{{2,4}}", text, re.I
+        ):
+            yield "expiry", match.start(), match.end()
+    if NAME_ASKED.search(asked) and len(text.split()) <= MAX_ANSWER_WORDS:
+        yield from _named(ANSWERED_NAME, "name", text)
 
 
 def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str, int, int]]:
@@ -169,7 +206,7 @@ def _spoken_mail(text: str) -> Iterator[tuple[str, int, int]]:
         yield "email", match.start("it") + (lead.end() if lead else 0), match.end("it")
 
 
-def _places(text: str, lowered: str) -> Iterator[tuple[str, int, int]]:
+def _places(text: str, lowered: str, asked: str) -> Iterator[tuple[str, int, int]]:
     for match in STREET.finditer(text):
         yield "address", match.start(), match.end()
     if HOUSE_CUE.search(lowered):
@@ -177,7 +214,7 @@ def _places(text: str, lowered: str) -> Iterator[tuple[str, int, int]]:
             yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
     for match in PO_BOX.finditer(text):
         yield "address", match.start(), match.end()
-    if "post" in lowered:
+    if "post" in lowered or "post" in asked.lower():
         for match in UK_POSTCODE.finditer(text):
             yield "address", match.start(), match.end()
 

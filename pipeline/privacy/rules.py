@@ -21,7 +21,7 @@ CUES: tuple[tuple[str, str], ...] = (
         "national_id",
         (
             r"\bcnic\b|c n i c|national id\w*|identity (?:card|number)|\bid (?:card|number)|"
-            r"shanakhti|passport|"
+            r"shanakhti(?: card)?|passport|"
             r"driver'?s? licen[cs]e|national insurance|aadha+r|شناختی"
         ),
     ),
@@ -38,7 +38,7 @@ CUES: tuple[tuple[str, str], ...] = (
         "phone",
         (
             r"(?:phone|mobile|cell|contact|telephone|callback|whatsapp|home|work|best)(?: phone)? ?number|"
-            r"\bphone\b|"
+            r"\bphone\b|\bwhatsapp\b|"
             r"\bmobile\b|\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try) (?:me|us|you|"
             r"him|her|them)|"
             r"call ?back|\bfax\b|number (?:is|here is)|my number|فون|نمبر"
