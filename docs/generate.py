@@ -10,6 +10,7 @@ import typer
 from pydantic import BaseModel
 
 from pipeline.cli.commands import app
+from pipeline.metrics import METRICS
 from pipeline.settings import Settings
 
 HERE = Path(__file__).parent
@@ -77,7 +78,29 @@ def settings_reference() -> str:
     return "\n".join(parts)
 
 
+METRICS_HEAD = """\
+Times come from words where the transcript has word times, else from turns. A speaker's interval joins
+words with gaps up to one second. None (NULL in SQL) means the recording cannot tell: overlap needs a
+channel per speaker, seconds need times. Rubrics refer to these names.
+
+Hold is what the telephone system reports, a silence over 3 s after the agent announced it, or a mutual
+silence of at least `annotate.unannounced_hold_s` (10 s); the last is a finding `hold`/`unannounced`,
+because nobody told the customer. Hold and redacted spans are never dead air.
+
+Sources: MiiTel (silence over 3 s, overtalk over 1 s), AWS Contact Lens (talk time as intervals, talk
+share of the call), TMA (words per minute of utterance time, overtalk charged to who started second).
+"""
+
+
+def metrics_reference() -> str:
+    """Every conversation metric with its definition."""
+    rows = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in METRICS.items())
+    table = f"| metric | meaning |\n|---|---|\n{rows}\n"
+    return f"# Conversation metrics\n\n{MADE.strip()}\n\n{METRICS_HEAD}\n{table}"
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
+    "metrics.md": metrics_reference,
     "cli.md": cli_reference,
     "settings.md": settings_reference,
 }
