@@ -182,6 +182,8 @@ class Received:
         sha256: Hex digest of the bytes; None when they could not be read.
         metadata: What is known of the call; None when the file cannot become one.
         fault: Why it cannot become a call; its ``reason`` goes to the ledger.
+        part: Number of the dialog inside a vCon that this is; None for a file of its own.
+        container: The vCon, where ``path`` is not it (its second and later dialogs).
         warnings: Sentences for people, e.g. two sources that disagree about the start time.
     """
 
@@ -193,6 +195,8 @@ class Received:
     mtime_ns: int | None = None
     fault: RecordingError | None = None
     warnings: tuple[str, ...] = ()
+    part: int | None = None
+    container: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,9 @@ class FakeAnnotator:
             yield Conversation(transcript, metrics={"turns": float(len(transcript.turns))})
 
 
-def fake_clip(path: Path) -> AudioClip:
+def fake_clip(received: Received) -> AudioClip:
     """Four seconds of noise seeded by the file's bytes; a file that says ``bad`` is refused."""
+    path = received.path
     content = path.read_bytes()
     if b"bad" in content:
         raise RecordingError(f"{path.name} is not a recording", hint="ask for it again", reason="not_audio")
@@ -143,7 +144,7 @@ def fake_score(conversation: Conversation, metadata: CallMetadata) -> tuple[Scor
 
 def fake_tools(
     engine: FakeEngine | None = None,
-    load_audio: Callable[[Path], AudioClip] = fake_clip,
+    load_audio: Callable[[Received], AudioClip] = fake_clip,
     hearing: str = "hearing-1",
     judging: str = "judging-1",
 ) -> Tools:

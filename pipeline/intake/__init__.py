@@ -7,6 +7,6 @@ decoded is for ``audio`` to say.
 """
 
 from pipeline.intake.discover import discover
-from pipeline.intake.transcripts import read_transcript
+from pipeline.intake.transcripts import media, read_transcript
 
-__all__ = ["discover", "read_transcript"]
+__all__ = ["discover", "media", "read_transcript"]

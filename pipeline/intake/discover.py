@@ -107,8 +107,10 @@ class _Intake:
         kind = sniff.content(path)
         if kind == "empty":
             raise RecordingError(f"{path.name} is empty", hint="ask for it again", reason="empty")
-        sha256 = self._known_sha256(str(path), stat.st_size, stat.st_mtime_ns) or _sha256(path)
-        received = replace(received, sha256=sha256)
+        known = None  # of a JSON file the ledger may know the sound inside, not the file
+        if kind != "json":
+            known = self._known_sha256(str(path), stat.st_size, stat.st_mtime_ns)
+        received = replace(received, sha256=known or _sha256(path))
         if kind == "recording":
             return [self._describe(received, candidate, ())]
         if kind == "json":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -17,15 +17,23 @@ from pipeline.conversation import CallMetadata, Direction, Medium
 from pipeline.intake import times
 
 ALIASES: dict[str, tuple[str, ...]] = {
-    "call_id": ("call_id", "callid", "contact_id", "interaction_id", "recording_id", "conversation_id"),
+    "call_id": (
+        "call_id",
+        "callid",
+        "contact_id",
+        "interaction_id",
+        "recording_id",
+        "conversation_id",
+        "sid",
+    ),
     "client": ("client", "client_id", "tenant"),
     "site": ("site", "location"),
     "queue": ("queue", "queue_name", "campaign"),
     "team": ("team", "agent_team"),
-    "agent_id": ("agent_id", "agent", "agent_username", "user_id"),
+    "agent_id": ("agent_id", "agent", "agent_username", "user_id", "user_ids"),
     "agent_name": ("agent_name",),
     "customer_ref": ("customer_ref", "customer_id", "customer", "customer_number", "caller"),
-    "direction": ("direction", "call_direction", "initial_direction"),
+    "direction": ("direction", "call_direction", "initial_direction", "initiation_method"),
     "medium": ("medium", "media_type"),
     "started_at": (
         "started_at",
@@ -36,6 +44,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "datetime",
         "timestamp",
         "recorded_at",
+        "initiation_timestamp",
     ),
     "timezone": ("timezone", "time_zone", "tz"),
     "language": ("language", "language_code", "lang"),
@@ -82,7 +91,7 @@ def read(
         zone_name: Zone of times that carry none, where neither the record nor its site has one.
         site_zones: Zone by site.
     """
-    given = {field_name(name): _plain(value) for name, value in record.items()}
+    given = {field_name(name): _plain(value) for name, value in _flat(record)}
     given = {name: value for name, value in given.items() if name and value}
     values: dict[str, Any] = {}
     warnings: list[str] = []
@@ -243,6 +252,15 @@ def _one_of(text: str, allowed: Iterable[str], what: str) -> str:
     if text not in allowed:
         raise ValueError(f"{what} is one of {', '.join(allowed)}")
     return text
+
+
+def _flat(record: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Objects inside objects, one level deep: ``{"Agent": {"Username": …}}`` → ``Agent_Username``."""
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}_{key}", inner) for key, inner in value.items())
+        else:
+            yield name, value
 
 
 def _plain(value: object) -> str:

@@ -1,6 +1,6 @@
 """Sidecars: a JSON file beside a recording with what is known of the call.
 
-``call.wav.json``, ``call.json`` and Genesys' ``call_metadata.json`` describe ``call.wav``. Any other
+``call.wav.json``, ``call.json`` and Genesys' ``call_metadata.json`` describe ``call.wav``; it may be a vCon. Any other
 JSON named after a recording (``call.expected.json``) belongs to it and is not a call of its own.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import RecordingError
-from pipeline.intake import metadata, sniff
+from pipeline.intake import metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import AUDIO_SUFFIXES
 
@@ -45,6 +45,10 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
         ) from error
     if not isinstance(document, dict) or isinstance(document.get("turns"), list):
         return Facts(path.name)
+    if vcon.is_vcon(document):
+        container = vcon.unwrap(document, path.name)
+        first = next((p.dialog for p in vcon.parts(container, path.name)), None)
+        return vcon.facts(container, first, path.name, zone_name, site_zones)
     return metadata.read(document, source=path.name, zone_name=zone_name, site_zones=site_zones)
 
 

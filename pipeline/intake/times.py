@@ -199,7 +199,8 @@ def _read(text: str) -> dt.datetime:
             hour = iso[2].zfill(2)
             return dt.datetime.fromisoformat(f"{iso[1]}T{hour}:{iso[3]}{iso[4] or ''}{_offset(iso[5])}")
         if _MAIL.fullmatch(text):
-            return parsedate_to_datetime(text)
+            moment = parsedate_to_datetime(text)
+            return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)  # -0000 is UTC (RFC 5322)
     except (ValueError, OverflowError) as error:
         raise BadTime(f"no such time: {error}") from error
     if _SLASHED.match(text):

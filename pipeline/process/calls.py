@@ -93,7 +93,7 @@ def hear(received: Sequence[Received], tools: Tools, cache: StageCache) -> list[
         early = _without_engine(item, tools, cache)
         if early is None:
             try:
-                clips[place] = tools.load_audio(item.path)
+                clips[place] = tools.load_audio(item)
             except Exception as error:
                 early = _end(item, tools, "audio", error)
         load_s[place] = time.perf_counter() - started

@@ -24,7 +24,8 @@ def transcribe_file(path: Path, settings: Settings) -> Transcript:
 
     received = _receive([path], settings)[0]
     metadata = _metadata(received)
-    clip = speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
+    with intake.media(received) as sound:
+        clip = speakers.clean_channels(audio.load(sound, min_duration_s=settings.intake.min_audio_s))
     engine = transcribe.load_engine(settings.transcribe)
     heard = engine.transcribe([transcribe.Job(metadata.call_id, clip, metadata.language)])[0]
     if isinstance(heard, RecordingError):

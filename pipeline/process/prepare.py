@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
-from pipeline.conversation import AudioClip, CallMetadata, CallRecord, Conversation, Scorecard, Transcript
+from pipeline.conversation import (
+    AudioClip,
+    CallMetadata,
+    CallRecord,
+    Conversation,
+    Received,
+    Scorecard,
+    Transcript,
+)
 from pipeline.errors import RecordingError
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
@@ -136,8 +144,9 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     """
     matcher = matchers.load_matcher()
 
-    def load_audio(path: Path) -> AudioClip:
-        return speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
+    def load_audio(received: Received) -> AudioClip:
+        with intake.media(received) as path:
+            return speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
 
     def job(clip: AudioClip, metadata: CallMetadata) -> transcribe.Job:
         return transcribe.Job(metadata.call_id, clip, metadata.language)

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Scorecard, Transcript
@@ -69,7 +68,7 @@ class Tools:
 
     engine: Engine
     annotator: Annotator
-    load_audio: Callable[[Path], AudioClip]
+    load_audio: Callable[[Received], AudioClip]
     job: Callable[[AudioClip, CallMetadata], Any]
     read_transcript: Callable[[Received], Transcript]
     assign_roles: Callable[[Transcript, AudioClip | None, CallMetadata], Transcript]
