@@ -1,7 +1,7 @@
 """Sidecars: a JSON file beside a recording with what is known of the call.
 
-``call.wav.json``, ``call.json`` and Genesys' ``call_metadata.json`` describe ``call.wav``; it may be a vCon. Any other
-JSON named after a recording (``call.expected.json``) belongs to it and is not a call of its own.
+``call.wav.json``, ``call.json`` and Genesys' ``call_metadata.json`` describe ``call.wav``; a vCon may be
+one. Any other JSON named after a recording (``call.expected.json``) belongs to it and is not a call.
 """
 
 from __future__ import annotations
