@@ -37,6 +37,9 @@ def export(
     client_safe: Annotated[
         bool, typer.Option("--client-safe", help="Hide agents' names; with --client and --rubric.")
     ] = False,
+    packet: Annotated[
+        str, typer.Option(help="For xlsx: packet page, relative to the workbook, that times link into.")
+    ] = "",
     audio: Annotated[bool, typer.Option(help="Put recordings, private data silenced, into packets.")] = True,
 ) -> None:
     """Write a workbook, a review packet, or files for other systems.
@@ -53,7 +56,7 @@ def export(
     with open_store(db) as store:
         written = exports.write(
             store, dest, format_, filters,
-            privacy=load_settings().privacy, client_safe=client_safe, audio=audio,
+            privacy=load_settings().privacy, client_safe=client_safe, audio=audio, packet_link=packet,
         )  # fmt: skip
     for path in written:
         typer.echo(path)

@@ -7,10 +7,14 @@ that never become formulas, and pages that never run what a caller said.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pipeline.calibrate import Calibration, calibrate
+from pipeline.conversation import Review
 from pipeline.errors import MachineError, UsageError
 from pipeline.export import captions, flat, packet, workbook
 from pipeline.export.client_view import ClientView
@@ -38,6 +42,7 @@ class _Job:
     redactor: Redactor
     client_safe: bool
     audio: bool
+    packet: str
 
     def calls(self) -> Iterator[Call]:
         """The calls as they may leave."""
@@ -45,6 +50,19 @@ class _Job:
         for call in read_calls(self.store, self.filters):
             redacted = self.redactor.call(call)
             yield view.of(redacted) if view else redacted
+
+    def calibration(self) -> Calibration | None:
+        """How far people agree with the machine; no client's business."""
+        return None if self.client_safe else calibrate(self.store, self.filters)
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """What became of every file: counts of the scored, and each that needs attention."""
+        return self.store.query(
+            "SELECT status, reason, count(*) AS files, '' AS path, '' AS error, '' AS hint FROM ledger "
+            "WHERE status IN ('scored', 'purged') GROUP BY ALL "
+            "UNION ALL SELECT status, reason, 1, path, error, hint FROM ledger "
+            "WHERE status NOT IN ('scored', 'purged') ORDER BY status, reason, path LIMIT 20000"
+        )
 
 
 def write(
@@ -56,6 +74,7 @@ def write(
     privacy: PrivacySettings = POLICY,
     client_safe: bool = False,
     audio: bool = True,
+    packet_link: str = "",
 ) -> list[Path]:
     """Export calls.
 
@@ -68,6 +87,7 @@ def write(
         privacy: Which private data must not leave.
         client_safe: Hide agents' names; needs one client and one rubric in ``filters``.
         audio: Whether packets carry recordings.
+        packet_link: Relative path of a packet page that a workbook's times link into.
 
     Returns:
         Every file written.
@@ -82,7 +102,7 @@ def write(
         raise UsageError(
             "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"
         )
-    job = _Job(store, dest, filters, Redactor(privacy), client_safe, audio)
+    job = _Job(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
         return FORMATS[format](job)
@@ -97,7 +117,13 @@ def write(
 
 
 def _xlsx(job: _Job) -> list[Path]:
-    workbook.write(job.dest, job.calls(), read_texts(job.store), title=TITLE)
+    background = workbook.Background(
+        ledger=[] if job.client_safe else job.ledger(),
+        calibration=job.calibration(),
+        packet=job.packet,
+        reviewable=not job.client_safe,
+    )
+    workbook.write(job.dest, job.calls(), read_texts(job.store), background, title=TITLE)
     return [job.dest]
 
 
@@ -106,8 +132,18 @@ def _html(job: _Job) -> list[Path]:
     page = job.dest if is_file else job.dest / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     sounds = Sounds(None if is_file else job.dest / "audio", job.redactor) if job.audio else None
+    reviews: dict[str, list[Review]] = defaultdict(list)
+    for review in [] if job.client_safe else job.store.reviews(job.filters):
+        reviews[review.call_id].append(review)
     return packet.write(
-        page, job.calls(), read_texts(job.store), title=TITLE, sounds=sounds, reviewable=not job.client_safe
+        page,
+        job.calls(),
+        read_texts(job.store),
+        title=TITLE,
+        sounds=sounds,
+        reviews=reviews,
+        calibration=job.calibration(),
+        reviewable=not job.client_safe,
     )
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
-from pipeline.errors import RubricError
-from pipeline.rubric import parse
 from pipeline.store import CallFilter, Store
 
 
@@ -85,19 +83,10 @@ def read_calls(store: Store, filters: CallFilter) -> Iterator[Call]:
 
 
 def read_texts(store: Store) -> Texts:
-    """The words of every criterion that ever scored a call, from the rubrics the store keeps.
-
-    A rubric whose text is no longer readable (written by another version) leaves its ids as titles.
-    """
-    texts: dict[tuple[str, str], CriterionText] = {}
-    for row in store.query("SELECT rubric_hash, source FROM rubrics WHERE source IS NOT NULL"):
-        try:
-            rubric = parse(row["source"])
-        except RubricError:
-            continue
-        for section in rubric.sections:
-            for criterion in section.criteria:
-                texts[row["rubric_hash"], criterion.id] = CriterionText(
-                    criterion.question, criterion.guidance, section.title or section.id.replace("_", " ")
-                )
-    return texts
+    """The words of every criterion of every rubric the store keeps."""
+    return {
+        (row["rubric_hash"], row["criterion_id"]): CriterionText(
+            row["question"] or row["criterion_id"], row["guidance"] or "", row["section_title"] or ""
+        )
+        for row in store.query("SELECT * FROM criteria")
+    }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.conversation import Scorecard
@@ -62,16 +62,28 @@ class CriterionTotals:
         return wilson(self.answers["yes"], self.answers["yes"] + self.answers["no"])
 
 
-@dataclass(slots=True)
-class AgentTotals:
-    """One agent over the period, by ISO week (site clock), with the criteria they miss."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A quote worth hearing; ``weight`` ranks it among its kind."""
 
-    agent_id: str
+    call_id: str
+    at_s: float
+    quote: str
+    why: str
+    weight: float
+
+
+@dataclass(slots=True)
+class Unit:
+    """One agent or team over the period: scores by ISO week (site clock), answers, moments."""
+
     name: str
-    team: str
+    team: str = ""
     total: Group = field(default_factory=Group)
     weeks: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
     criteria: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    best: list[Moment] = field(default_factory=list)
+    worst: list[Moment] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -83,10 +95,11 @@ class Totals:
     unscored: int = 0
     overall: Group = field(default_factory=Group)
     rubrics: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
-    teams: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
     weeks: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
-    agents: dict[str, AgentTotals] = field(default_factory=dict)
+    agents: dict[str, Unit] = field(default_factory=dict)
+    teams: dict[str, Unit] = field(default_factory=dict)
     criteria: dict[tuple[str, str], CriterionTotals] = field(default_factory=dict)
+    metrics: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     autofail_reasons: Counter[str] = field(default_factory=Counter)
     first: dt.datetime | None = None
     last: dt.datetime | None = None
@@ -116,29 +129,35 @@ def _add(totals: Totals, call: Call, texts: Texts) -> None:
     if started is not None:
         totals.first = min(totals.first or started, started)
         totals.last = max(totals.last or started, started)
+    for name, value in call.metrics.items():
+        if value is not None:
+            totals.metrics[name].append(value)
     week = iso_week(call)
-    agent = _agent(totals, call)
+    units = _units(totals, call)
     for card in call.scorecards:
-        groups = [totals.overall, totals.rubrics[card.rubric.id], agent.total]
-        if call.metadata.team:
-            groups.append(totals.teams[call.metadata.team])
+        groups = [totals.overall, totals.rubrics[card.rubric.id], *(unit.total for unit in units)]
         if week:
-            groups += [totals.weeks[week], agent.weeks[week]]
+            groups += [totals.weeks[week], *(unit.weeks[week] for unit in units)]
         for group in groups:
             group.add(card)
         totals.autofail_reasons.update(card.autofail_reasons)
-        _add_answers(totals, agent, card, texts)
+        _add_answers(totals, units, card, texts)
+    _add_moments(units, call, texts)
 
 
-def _agent(totals: Totals, call: Call) -> AgentTotals:
+def _units(totals: Totals, call: Call) -> list[Unit]:
+    """The agent and the team a call counts for."""
     meta = call.metadata
     key = meta.agent_id or meta.agent_name or UNKNOWN_AGENT
     if key not in totals.agents:
-        totals.agents[key] = AgentTotals(meta.agent_id or "", meta.agent_name or key, meta.team or "")
-    return totals.agents[key]
+        totals.agents[key] = Unit(meta.agent_name or key, meta.team or "")
+    units = [totals.agents[key]]
+    if meta.team:
+        units.append(totals.teams.setdefault(meta.team, Unit(meta.team)))
+    return units
 
 
-def _add_answers(totals: Totals, agent: AgentTotals, card: Scorecard, texts: Texts) -> None:
+def _add_answers(totals: Totals, units: Sequence[Unit], card: Scorecard, texts: Texts) -> None:
     for section_id, answer in answers_of(card):
         key = (card.rubric.id, answer.id)
         if key not in totals.criteria:
@@ -150,4 +169,42 @@ def _add_answers(totals: Totals, agent: AgentTotals, card: Scorecard, texts: Tex
                 critical=answer.critical,
             )
         totals.criteria[key].answers[answer.answer] += 1
-        agent.criteria[key][answer.answer] += 1
+        for unit in units:
+            unit.criteria[key][answer.answer] += 1
+
+
+MOMENTS = 3
+
+
+def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
+    """Keep each unit's strongest quotes: what the best calls did, and where customers felt worst."""
+    for card in call.scorecards:
+        for _, answer in answers_of(card):
+            if answer.answer == "yes" and answer.evidence and answer.evidence[0].start_s is not None:
+                said = answer.evidence[0]
+                text = texts.get((card.rubric.hash, answer.id))
+                title = text.title if text else answer.id
+                weight = (card.final_score or 0.0) + said.strength + min(len(said.quote), 200) / 1000
+                moment = Moment(call.metadata.call_id, said.start_s or 0.0, said.quote, title, weight)
+                for unit in units:
+                    _keep(unit.best, moment)
+    mood = call.conversation.sentiment.get("customer") if call.conversation else None
+    if call.conversation and mood and mood.lowest_score <= -0.3:
+        turn = next((t for t in call.conversation.transcript.turns if t.turn == mood.lowest_turn), None)
+        if turn is not None and turn.start_s is not None:
+            why = f"customer at {mood.lowest_score:+.1f}"
+            moment = Moment(call.metadata.call_id, turn.start_s, turn.text, why, -mood.lowest_score)
+            for unit in units:
+                _keep(unit.worst, moment)
+
+
+def _keep(moments: list[Moment], moment: Moment) -> None:
+    """Add a moment when it is among the strongest, one a call."""
+    rival = next((m for m in moments if m.call_id == moment.call_id), None)
+    if rival is not None:
+        if rival.weight >= moment.weight:
+            return
+        moments.remove(rival)
+    moments.append(moment)
+    moments.sort(key=lambda m: -m.weight)
+    del moments[MOMENTS:]

@@ -21,13 +21,18 @@ Cell = str | float | int | bool | dt.datetime | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: machine name, title for people, how to show it, what it means."""
+    """One column: machine name, title for people, how to show it, what it means.
+
+    ``detail`` columns start hidden in the workbook: machines and the curious need them, a printed
+    page does not.
+    """
 
     name: str
     title: str
     kind: Kind
     width: int
     meaning: str
+    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,7 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
         lambda r: local_time(r.call.metadata.started_at, r.call.metadata.timezone),
     ),
     (
-        Column("timezone", "Time zone", "text", 14, "Zone of the site's clock"),
+        Column("timezone", "Time zone", "text", 14, "Zone of the site's clock", detail=True),
         lambda r: r.call.metadata.timezone or "UTC",
     ),
     (
@@ -144,7 +149,7 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
     ),
     (Column("rubric", "Rubric", "text", 16, "Which rubric answered"), _card(lambda c: c.rubric.id)),
     (
-        Column("rubric_version", "Version", "text", 8, "Which version of it"),
+        Column("rubric_version", "Version", "text", 8, "Which version of it", detail=True),
         _card(lambda c: c.rubric.version),
     ),
     (
@@ -161,7 +166,14 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
     ),
     (Column("pass_mark", "Pass mark", "score", 10, "The score a pass needs"), _card(lambda c: c.pass_mark)),
     (
-        Column("critical_score", "Critical score", "score", 12, "0 to 100 over the critical criteria only"),
+        Column(
+            "critical_score",
+            "Critical score",
+            "score",
+            12,
+            "0 to 100 over the critical criteria only",
+            detail=True,
+        ),
         _card(lambda c: c.critical_score),
     ),
     (
@@ -173,6 +185,17 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
             "review_reasons", "Needs a person because", "text", 34, "Why the machine would not decide alone"
         ),
         _card(lambda c: "; ".join(c.review_reasons)),
+    ),
+    (
+        Column(
+            "rubric_hash",
+            "Rubric text",
+            "text",
+            12,
+            "Digest of the rubric's exact text; imports need it",
+            detail=True,
+        ),
+        _card(lambda c: c.rubric.hash),
     ),
 )
 
@@ -191,7 +214,9 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
         lambda r: r.text.section or r.section_id,
     ),
     (
-        Column("criterion_id", "Criterion id", "text", 20, "Name of the criterion in the rubric"),
+        Column(
+            "criterion_id", "Criterion id", "text", 20, "Name of the criterion in the rubric", detail=True
+        ),
         lambda r: r.answer.id,
     ),
     (Column("criterion", "Criterion", "text", 30, "What was asked"), lambda r: r.text.title),
@@ -217,9 +242,15 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
         Column("time", "Time", "clock", 8, "When, from the start of the recording"),
         _first(lambda e: clock(e.start_s)),
     ),
-    (Column("start_s", "Start (s)", "number", 9, "The same in seconds"), _first(lambda e: e.start_s)),
-    (Column("end_s", "End (s)", "number", 9, "End of the quote in seconds"), _first(lambda e: e.end_s)),
-    (Column("rule", "Rule", "text", 24, "The rule that fired"), _first(lambda e: e.rule)),
+    (
+        Column("start_s", "Start (s)", "number", 9, "The same in seconds", detail=True),
+        _first(lambda e: e.start_s),
+    ),
+    (
+        Column("end_s", "End (s)", "number", 9, "End of the quote in seconds", detail=True),
+        _first(lambda e: e.end_s),
+    ),
+    (Column("rule", "Rule", "text", 24, "The rule that fired", detail=True), _first(lambda e: e.rule)),
     (Column("reason", "Reason", "text", 40, "The answer explained in a sentence"), lambda r: r.answer.reason),
     (
         Column("nearest", "Nearest miss", "text", 40, "For a miss: the closest words that were said"),
@@ -229,7 +260,10 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
         Column("nearest_time", "Miss at", "clock", 8, "When those were said"),
         _nearest(lambda e: clock(e.start_s)),
     ),
-    (Column("searched", "Searched", "text", 40, "For a miss: where the machine looked"), _searched),
+    (
+        Column("searched", "Searched", "text", 40, "For a miss: where the machine looked", detail=True),
+        _searched,
+    ),
     (
         Column(
             "rubric_hash",
@@ -237,6 +271,7 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
             "text",
             12,
             "Digest of the rubric's exact text; needed to import corrections",
+            detail=True,
         ),
         lambda r: r.card.rubric.hash,
     ),

@@ -11,10 +11,12 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+from pipeline.calibrate import Calibration
+from pipeline.conversation import Review
 from pipeline.export.names import clean
 from pipeline.export.packet.content import Json, call_document, index_row
 from pipeline.export.packet.pages import overall_pages
@@ -32,7 +34,8 @@ def write(
     *,
     title: str,
     sounds: Sounds | None = None,
-    reviews: Mapping[str, list[Json]] | None = None,
+    reviews: Mapping[str, Sequence[Review]] | None = None,
+    calibration: Calibration | None = None,
     reviewable: bool = True,
 ) -> list[Path]:
     """Write the packet.
@@ -43,7 +46,8 @@ def write(
         texts: Words of the criteria.
         title: Heading of the packet.
         sounds: Turns a call into peaks and something to play; None for a packet without recordings.
-        reviews: Corrections already stored, by call.
+        reviews: What people already said, by call.
+        calibration: How far they agree with the machine.
         reviewable: Whether the page takes corrections.
 
     Returns:
@@ -70,7 +74,9 @@ def write(
                 )
                 blocks.write(data_block(f"call-{position}", document))
                 rows.append(index_row(call))
-        packet = {"title": title, "reviewable": reviewable, "calls": rows} | overall_pages(totals)
+        packet = {"title": title, "reviewable": reviewable, "calls": rows} | overall_pages(
+            totals, texts, calibration
+        )
         packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
         _assemble(dest, title, data_block("packet", packet), data)
     finally:

@@ -6,10 +6,10 @@ Keys are short where they repeat thousands of times; ``packet.js`` is the only r
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipeline.conversation import CriterionAnswer, Evidence, Finding, Scorecard, Turn
+from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, Turn
 from pipeline.export.selection import Call, CriterionText, Texts
 from pipeline.export.tables import local_time
 
@@ -68,7 +68,7 @@ def call_document(
     audio: str | None = None,
     redacted: Sequence[tuple[float, float]] = (),
     audio_note: str = "",
-    reviews: Sequence[Mapping[str, Any]] = (),
+    reviews: Sequence[Review] = (),
 ) -> Json:
     """Everything the page shows of one call.
 
@@ -79,7 +79,7 @@ def call_document(
         audio: Relative or ``data:`` URL of the recording.
         redacted: Seconds silenced in the recording.
         audio_note: Why there is nothing to play.
-        reviews: Corrections already stored.
+        reviews: What people already said about it.
     """
     meta, conversation = call.metadata, call.conversation
     turns = conversation.transcript.turns if conversation else ()
@@ -101,7 +101,18 @@ def call_document(
         "audioNote": audio_note,
         "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in redacted],
         "holds": [[rounded(a, 2), rounded(b, 2)] for a, b in meta.hold_spans],
-        "reviews": list(reviews),
+        "reviews": [_review(review) for review in reviews],
+    }
+
+
+def _review(review: Review) -> Json:
+    return {
+        "reviewer": review.reviewer,
+        "at": f"{review.reviewed_at:%d %b %Y}",
+        "criterion": review.criterion_id,
+        "answer": review.human_answer,
+        "state": review.state if review.state != "submitted" else "",
+        "reason": review.reason,
     }
 
 

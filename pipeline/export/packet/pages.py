@@ -1,15 +1,39 @@
-"""The packet's pages about many calls: totals, agents, teams, criteria, metrics of the middle call."""
+"""The packet's pages about many calls: totals, agents, teams, criteria, agreement, metrics."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median, quantiles
 from typing import Any
 
+from pipeline.calibrate import Agreement, Calibration
+from pipeline.calibrate.figures import Drift
+from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
 from pipeline.export.packet.content import Json, rounded
-from pipeline.export.summary import CriterionTotals, Totals
+from pipeline.export.selection import Texts
+from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit
 from pipeline.intervals import Interval
 
+# The metrics a supervisor compares, with the words of the page; the rest are in the store.
+SHOWN_METRICS = {
+    "agent_talk_ratio": "agent's share of talk",
+    "silence_ratio": "share of silence",
+    "dead_air_count": "dead air over 3 s",
+    "dead_air_longest_s": "longest dead air (s)",
+    "hold_s": "hold (s)",
+    "overtalk_s": "both talking (s)",
+    "agent_interruptions": "agent interrupts",
+    "customer_interruptions": "customer interrupts",
+    "agent_wpm": "agent's words a minute",
+    "customer_wpm": "customer's words a minute",
+    "agent_longest_monologue_s": "agent's longest monologue (s)",
+    "agent_response_s": "agent's response time (s)",
+    "greeting_s": "first greeting (s)",
+    "agent_questions": "agent's questions",
+}
 
-def overall_pages(totals: Totals) -> Json:
+
+def overall_pages(totals: Totals, texts: Texts, calibration: Calibration | None = None) -> Json:
     """Everything of the packet that is not one call."""
     return {
         "subtitle": period(totals),
@@ -22,10 +46,10 @@ def overall_pages(totals: Totals) -> Json:
             "needsReview": totals.overall.outcomes["needs_review"],
         },
         "criteria": [_criterion(c) for c in totals.criteria.values()],
-        "people": [],
-        "teams": [],
-        "metrics": {},
-        "agreement": None,
+        "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=_lowest_first)],
+        "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=_lowest_first)],
+        "metrics": _metrics(totals),
+        "agreement": _agreement(calibration, texts) if calibration and calibration.criteria else None,
     }
 
 
@@ -49,6 +73,61 @@ def spoken(interval: Interval, scale: float) -> str:
     return f"{low:.0f} to {high:.0f}{' %' if scale == 100 else ''}"
 
 
+def _lowest_first(unit: Unit) -> float:
+    estimate = unit.total.mean().estimate
+    return 101.0 if estimate is None else estimate
+
+
+def _unit(unit: Unit, totals: Totals) -> Json:
+    weeks, limits = weekly(unit)
+    strengths, focus = strengths_and_focus(unit, totals)
+    mean, rate = unit.total.mean(), unit.total.pass_rate()
+    return {
+        "name": unit.name,
+        "team": unit.team,
+        "n": unit.total.scorecards,
+        "mean": rounded(mean.estimate, 1),
+        "range": spoken(mean, 1),
+        "passRate": rounded(rate.estimate, 4),
+        "passRange": spoken(rate, 100),
+        "autofails": unit.total.autofails,
+        "weeks": [
+            {
+                "week": week.week,
+                "n": week.mean.n,
+                "mean": rounded(week.mean.estimate, 1),
+                "low": rounded(week.mean.low, 1),
+                "high": rounded(week.mean.high, 1),
+                "out": week.out,
+            }
+            for week in weeks
+        ],
+        "limits": {name: rounded(getattr(limits, name), 1) for name in ("centre", "low", "high")},
+        "strengths": [_comparison(c) for c in strengths],
+        "focus": [_comparison(c) for c in focus],
+        "best": [_moment(m) for m in unit.best],
+        "worst": [_moment(m) for m in unit.worst],
+    }
+
+
+def _comparison(found: Comparison) -> Json:
+    return {
+        "title": found.criterion.title,
+        "rate": rounded(found.rate, 3),
+        "others": rounded(found.others, 3),
+        "n": found.n,
+    }
+
+
+def _moment(moment: Moment) -> Json:
+    return {
+        "call": moment.call_id,
+        "at": rounded(moment.at_s, 2),
+        "quote": moment.quote[:240],
+        "why": moment.why,
+    }
+
+
 def _criterion(criterion: CriterionTotals) -> Json:
     met = criterion.met()
     return {
@@ -58,4 +137,66 @@ def _criterion(criterion: CriterionTotals) -> Json:
         "rate": rounded(met.estimate, 4),
         "range": spoken(met, 100),
         **{answer: criterion.answers[answer] for answer in ("yes", "no", "na", "undetermined")},
+    }
+
+
+def _metrics(totals: Totals) -> Json:
+    found = {}
+    for name, label in SHOWN_METRICS.items():
+        values = totals.metrics.get(name, [])
+        if len(values) >= 2:
+            p90 = quantiles(values, n=10, method="inclusive")[-1]
+            found[name] = {"label": label, "median": rounded(median(values), 3), "p90": rounded(p90, 3)}
+    return found
+
+
+def _agreement(calibration: Calibration, texts: Texts) -> Json:
+    titles = {criterion: text.title for (_, criterion), text in texts.items()}
+    return {
+        "note": " ".join(f"{caution[:1].upper()}{caution[1:]}." for caution in calibration.cautions)
+        or "Machine against people, with 95 % intervals.",
+        "rows": [_agreement_row(row, titles.get(row.name, row.name)) for row in calibration.criteria],
+        "reviewers": [_agreement_row(row, row.name) for row in calibration.reviewers],
+        "people": [
+            {
+                "title": titles.get(p.criterion, p.criterion),
+                "reviewers": p.reviewers,
+                "n": p.answers,
+                "alpha": rounded(p.alpha.value, 3),
+                "low": rounded(p.alpha.low, 2),
+                "high": rounded(p.alpha.high, 2),
+            }
+            for p in calibration.people
+        ],
+        "drift": [_drift(week) for week in calibration.drift],
+    }
+
+
+def _drift(week: Drift) -> Json:
+    percent = [None if share is None else round(100 * share, 1) for share in (
+        week.agreement.estimate, week.agreement.low, week.agreement.high
+    )]  # fmt: skip
+    return {
+        "week": week.week,
+        "n": week.agreement.n,
+        "mean": percent[0],
+        "low": percent[1],
+        "high": percent[2],
+        "out": week.left,
+    }
+
+
+def _agreement_row(row: Agreement, title: str) -> Json:
+    advice: Sequence[str] = (row.advice, *(f"{w[:1].upper()}{w[1:]}." for w in row.warnings))
+    return {
+        "title": title,
+        "n": row.n,
+        "agreement": rounded(row.agreement.estimate, 4),
+        "kappa": rounded(row.kappa.value, 3),
+        "low": rounded(row.kappa.low, 3),
+        "high": rounded(row.kappa.high, 3),
+        "ac1": rounded(row.ac1.value, 3),
+        "falseYes": row.false_yes,
+        "falseNo": row.false_no,
+        "advice": " ".join(advice),
     }

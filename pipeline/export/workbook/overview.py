@@ -17,7 +17,7 @@ def between(interval: Interval, *, scale: float = 1.0, unit: str = "") -> str:
     return f"{max(0.0, interval.low * scale):.0f} to {min(100.0, interval.high * scale):.0f}{unit}"
 
 
-def write_summary(sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
+def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
     """Headline figures with intervals, outcomes, rubrics, auto-fail reasons, weakest criteria."""
     for col, width in enumerate((34, 14, 14, 14, 18, 14)):
         sheet.set_column(col, col, width)
@@ -26,11 +26,71 @@ def write_summary(sheet: Any, formats: Formats, totals: Totals, title: str) -> N
     put(sheet, 0, 0, title, formats.title)
     put(sheet, 1, 0, _period(totals), formats.subtitle)
     row = _headline(sheet, formats, totals, 3)
+    outcomes_row = row + 3
     row = _outcomes(sheet, formats, totals, row + 1)
     row = _rubrics(sheet, formats, totals, row + 1)
     row = _reasons(sheet, formats, totals, row + 1)
-    _weakest(sheet, formats, totals, row + 1)
+    row = _weakest(sheet, formats, totals, row + 1)
+    _weeks(book, sheet, formats, totals, row + 1)
+    sheet.insert_chart("H4", _outcome_chart(book, outcomes_row))
     for_print(sheet)
+
+
+def _outcome_chart(book: Any, first_row: int) -> Any:
+    """Outcomes as bars: readable in grey, and by those who see colours differently."""
+    chart = book.add_chart({"type": "bar"})
+    last = first_row + len(OUTCOME_COLOURS) - 1
+    points = [{"fill": {"color": ink}} for ink, _ in OUTCOME_COLOURS.values()]
+    chart.add_series(
+        {
+            "name": "Scorecards",
+            "categories": ["Summary", first_row, 0, last, 0],
+            "values": ["Summary", first_row, 1, last, 1],
+            "points": points,
+            "data_labels": {"value": True},
+            "gap": 40,
+        }
+    )
+    chart.set_title({"name": "Outcomes", "name_font": {"size": 11}})
+    chart.set_y_axis({"reverse": True})
+    chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 420, "height": 220})
+    return chart
+
+
+def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+    """Mean score by week, with a line chart."""
+    weeks = sorted(totals.weeks.items())
+    if len(weeks) < 2:
+        return row
+    heads = ("Week", "Scorecards", "Mean score", "Pass rate", "95 % interval")
+    row = _heading(sheet, formats, row, "Week by week", heads)
+    first = row
+    for week, group in weeks:
+        mean = group.mean()
+        put(sheet, row, 0, week, formats.of("text"))
+        put(sheet, row, 1, group.scorecards, formats.of("count"))
+        put(sheet, row, 2, mean.estimate, formats.of("score"))
+        put(sheet, row, 3, group.pass_rate().estimate, formats.of("percent"))
+        put(sheet, row, 4, between(mean), formats.aside)
+        row += 1
+    chart = book.add_chart({"type": "line"})
+    chart.add_series(
+        {
+            "name": "Mean score",
+            "categories": ["Summary", first, 0, row - 1, 0],
+            "values": ["Summary", first, 2, row - 1, 2],
+            "line": {"color": "#23364D", "width": 2},
+            "marker": {"type": "circle"},
+        }
+    )
+    chart.set_title({"name": "Mean score by week", "name_font": {"size": 11}})
+    chart.set_y_axis({"min": 0, "max": 100})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 420, "height": 220})
+    sheet.insert_chart("H16", chart)
+    return row
 
 
 def _period(totals: Totals) -> str:
@@ -60,7 +120,7 @@ def _headline(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
 
 
 def _heading(sheet: Any, formats: Formats, row: int, title: str, heads: tuple[str, ...]) -> int:
-    for col in range(max(len(heads), 5)):
+    for col in range(6):
         put(sheet, row, col, title if col == 0 else "", formats.section)
     for col, head in enumerate(heads):
         put(sheet, row + 1, col, head, formats.head)
@@ -88,7 +148,7 @@ def _rubrics(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
         put(sheet, row, 1, group.scorecards, formats.of("count"))
         put(sheet, row, 2, group.mean().estimate, formats.of("score"))
         put(sheet, row, 3, rate.estimate, formats.of("percent"))
-        put(sheet, row, 4, between(rate, scale=100, unit=" %"), formats.of("text"))
+        put(sheet, row, 4, between(rate, scale=100, unit=" %"), formats.aside)
         put(sheet, row, 5, group.autofails, formats.of("count"))
         row += 1
     return row
@@ -113,6 +173,6 @@ def _weakest(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
         put(sheet, row, 1, criterion.rubric, formats.of("text"))
         put(sheet, row, 2, met.estimate, formats.of("percent"))
         put(sheet, row, 3, met.n, formats.of("count"))
-        put(sheet, row, 4, between(met, scale=100, unit=" %"), formats.of("text"))
+        put(sheet, row, 4, between(met, scale=100, unit=" %"), formats.aside)
         row += 1
     return row

@@ -36,6 +36,7 @@ class Formats:
         self.head = book.add_format(
             base
             | {
+                "indent": 1,
                 "bold": True,
                 "font_color": "#FFFFFF",
                 "bg_color": HEAD,
@@ -51,6 +52,7 @@ class Formats:
             base
             | {"bg_color": ENTRY, "locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
         )
+        self.aside = book.add_format(base | {"indent": 1, "font_color": MUTED})
         self.label = book.add_format(base | {"font_color": MUTED})
         self.big = book.add_format(base | {"bold": True, "font_size": 16, "align": "left"})
         self.big_percent = book.add_format(
@@ -61,8 +63,8 @@ class Formats:
         )
         self.link = book.add_format(base | {"font_color": "#0B57D0", "underline": 1})
         self._kinds = {
-            "text": book.add_format(base),
-            "wrap": book.add_format(base | {"text_wrap": True}),
+            "text": book.add_format(base | {"indent": 1}),
+            "wrap": book.add_format(base | {"indent": 1, "text_wrap": True}),
             "number": book.add_format(base | {"num_format": "0.0#"}),
             "score": book.add_format(base | {"num_format": "0.0"}),
             "percent": book.add_format(base | {"num_format": "0%"}),

@@ -7,7 +7,7 @@ function trend(weeks, team) {
   const line = weeks.map((w, i) => w.mean === null ? null : `${x(i)},${y(w.mean)}`).filter(Boolean).join(" ");
   const text = weeks.map((w) => `${w.week}: ${shown(w.mean)} over ${w.n}`).join("; ");
   const limits = team ? [["centre", team.centre], ["low", team.low], ["high", team.high]].filter(([, v]) => v !== null) : [];
-  return s("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `Mean score by week. ${text}` },
+  return s("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `By week: ${text}` },
     [0, 50, 100].map((v) => [s("line", { class: "axis", x1: left, x2: W, y1: y(v), y2: y(v) }), s("text", { x: left - 5, y: y(v) + 4, "text-anchor": "end" }, String(v))]),
     limits.map(([name, v]) => s("line", { class: "limit", x1: left, x2: W, y1: y(v), y2: y(v) }, s("title", null, `${name} ${shown(v)}`))),
     s("polyline", { class: "path", points: line }),
@@ -46,8 +46,21 @@ function criteriaPage() {
     packet.criteria.map((c) => [h("span", null, c.title, c.critical ? [" ", h("span", { className: "badge fail" }, "critical")] : null), c.rubric, percent(c.rate), c.range, c.yes, c.no, c.na, c.undetermined]))];
 }
 
+function spread(rows) {
+  const known = rows.filter((r) => r.kappa !== null);
+  if (!known.length) return null;
+  const W = 640, left = 220, line = 24, H = known.length * line + 28, x = (v) => left + (W - left - 14) * (Math.max(-0.2, Math.min(1, v)) + 0.2) / 1.2;
+  return h("div", { className: "card" }, h("h2", null, "κ with its 95 % interval"), s("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": known.map((r) => `${r.title}: ${shown(r.kappa, 2)}`).join("; ") },
+    [0, 0.2, 0.4, 0.6, 0.8, 1].map((v) => [s("line", { class: v === 0 ? "limit" : "axis", x1: x(v), x2: x(v), y1: 4, y2: H - 20 }), s("text", { x: x(v), y: H - 6, "text-anchor": "middle" }, String(v))]),
+    known.map((r, i) => [s("text", { x: left - 8, y: i * line + 20, "text-anchor": "end" }, r.title.length > 34 ? `${r.title.slice(0, 33)}…` : r.title),
+      r.low === null ? null : s("line", { class: "spread", x1: x(r.low), x2: x(r.high), y1: i * line + 16, y2: i * line + 16 }), s("circle", { cx: x(r.kappa), cy: i * line + 16, r: 5 })])));
+}
+
 function agreementPage() {
-  const a = packet.agreement;
-  return [h("h1", null, "Agreement with people"), h("p", { className: "quiet" }, a.note), a.rows.length ? table("Agreement by criterion", ["Criterion", "Reviewed", "Agreement", "κ (95 % interval)", "AC1", "Machine yes, person no", "Machine no, person yes", "Advice"],
-    a.rows.map((r) => [r.title, r.n, percent(r.agreement), r.kappa === null ? "–" : `${shown(r.kappa, 2)} (${r.range})`, shown(r.ac1, 2), r.falseYes, r.falseNo, r.advice])) : null];
+  const a = packet.agreement, kappa = (r) => r.kappa === null ? "–" : `${shown(r.kappa, 2)}${r.low === null ? "" : ` (${shown(r.low, 2)} to ${shown(r.high, 2)})`}`;
+  const rows = (list, what) => table(`Agreement by ${what.toLowerCase()}`, [what, "Reviewed", "Agreement", "κ (95 % interval)", "AC1", "Machine yes, person no", "Machine no, person yes", "What it means"],
+    list.map((r) => [r.title, r.n, percent(r.agreement), kappa(r), shown(r.ac1, 2), r.falseYes, r.falseNo, r.advice]));
+  return [h("h1", null, "Agreement with people"), h("p", { className: "quiet" }, a.note), rows(a.rows, "Criterion"), h("br"), spread(a.rows), h("br"), rows(a.reviewers, "Reviewer"), h("br"),
+    a.people.length ? table("People against each other", ["People against each other", "Reviewers", "Answers", "Krippendorff's α"], a.people.map((p) => [p.title, p.reviewers, p.n, p.alpha === null ? "–" : `${shown(p.alpha, 2)}${p.low === null ? "" : ` (${shown(p.low, 2)} to ${shown(p.high, 2)})`}`])) : null, h("br"),
+    a.drift.length > 1 ? h("div", { className: "card" }, h("h2", null, "Agreement by week of review"), trend(a.drift, null), h("p", { className: "quiet small" }, "A red dot differs from all weeks before it by more than chance.")) : null];
 }

@@ -1,0 +1,90 @@
+"""What the totals say about one agent or team: trend with control limits, strengths, what to work on.
+
+The limits are those of an individuals (XmR) chart, mean ± 2.66 times the mean moving range
+(Wheeler and Chambers); they need five weeks. A criterion is a strength or a focus when it is met at
+least ten points more or less often than by everybody else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from pipeline.export.summary import CriterionTotals, Totals, Unit
+from pipeline.intervals import Interval
+
+FEWEST_WEEKS = 5
+FEWEST_ANSWERS = 3
+NOTABLE = 0.10
+LISTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Control limits of weekly means, in points; None with too few weeks."""
+
+    centre: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One week's mean score; ``out`` when it lies outside the control limits."""
+
+    week: str
+    mean: Interval
+    out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How often a unit meets a criterion, and how often everybody else does; shares 0..1."""
+
+    criterion: CriterionTotals
+    rate: float
+    others: float
+    n: int
+
+
+def weekly(unit: Unit) -> tuple[list[Week], Limits]:
+    """A unit's weeks in order, with the limits that tell signal from noise."""
+    means = [(week, group.mean()) for week, group in sorted(unit.weeks.items())]
+    values = [m.estimate for _, m in means if m.estimate is not None]
+    limits = control_limits(values)
+    return [Week(week, m, _is_out(m.estimate, limits)) for week, m in means], limits
+
+
+def control_limits(values: Sequence[float]) -> Limits:
+    """Limits of an individuals chart over weekly means, kept within 0..100."""
+    if len(values) < FEWEST_WEEKS:
+        return Limits()
+    centre = fmean(values)
+    reach = 2.66 * fmean(abs(b - a) for a, b in pairwise(values))
+    return Limits(centre, max(0.0, centre - reach), min(100.0, centre + reach))
+
+
+def _is_out(value: float | None, limits: Limits) -> bool:
+    if value is None or limits.low is None or limits.high is None:
+        return False
+    return not limits.low <= value <= limits.high
+
+
+def strengths_and_focus(unit: Unit, totals: Totals) -> tuple[list[Comparison], list[Comparison]]:
+    """Criteria this unit meets notably more, and notably less, often than everybody else."""
+    found = sorted(_comparisons(unit, totals.criteria), key=lambda c: c.rate - c.others)
+    focus = [c for c in found if c.rate - c.others <= -NOTABLE]
+    strengths = [c for c in reversed(found) if c.rate - c.others >= NOTABLE]
+    return strengths[:LISTED], focus[:LISTED]
+
+
+def _comparisons(unit: Unit, criteria: Mapping[tuple[str, str], CriterionTotals]) -> Iterator[Comparison]:
+    for key, own in unit.criteria.items():
+        everybody = criteria[key].answers
+        rest = Counter({answer: everybody[answer] - own[answer] for answer in ("yes", "no")})
+        asked, others = own["yes"] + own["no"], rest["yes"] + rest["no"]
+        if asked >= FEWEST_ANSWERS and others >= FEWEST_ANSWERS:
+            yield Comparison(criteria[key], own["yes"] / asked, rest["yes"] / others, asked)
