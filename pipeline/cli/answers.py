@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
 
-    from pipeline.store.search import Hit
+    from pipeline.store.search import Found
 
 MAX_TABLE_ROWS = 1000
 
@@ -112,28 +110,27 @@ def write_parquet(answer: pa.Table, path: Path) -> None:
         ) from error
 
 
-def print_hits(hits: Sequence[Hit], text: str, *, as_json: bool) -> None:
+def print_hits(found: Found, *, as_json: bool) -> None:
     """Turns that were found, the words highlighted."""
     from dataclasses import asdict
 
     from rich.console import Console
     from rich.text import Text
 
+    from pipeline.cli.console import note
     from pipeline.cli.scorecard import clock
 
     if as_json:
-        for hit in hits:
+        for hit in found.hits:
             sys.stdout.write(json.dumps(asdict(hit), ensure_ascii=False) + "\n")
         return
     console = Console(soft_wrap=True)
-    pattern = re.compile("|".join(re.escape(w) for w in text.split()) or r"$^", re.IGNORECASE)
-    for hit in hits:
+    words = re.compile(r"\b(?:" + "|".join(map(re.escape, found.stems)) + r")\w*", re.IGNORECASE)
+    for hit in found.hits:
         line = Text(hit.text)
-        line.highlight_regex(pattern, "bold yellow")
-        console.print(
-            Text.assemble((f"{hit.call_id} ", "bold"), (f"{clock(hit.start_s)} {hit.role}: ", "cyan"), line)
-        )
-    if not hits:
-        from pipeline.cli.console import note
-
+        if found.stems:
+            line.highlight_regex(words, "bold yellow")
+        where = (f"{clock(hit.start_s):>6} {hit.role}: ", "cyan")
+        console.print(Text.assemble((hit.call_id, "bold"), where, line))
+    if not found.hits:
         note("nothing found")

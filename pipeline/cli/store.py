@@ -62,16 +62,23 @@ def search(
     text: Annotated[str, typer.Argument(help="Words that were said.")],
     db: Db = None,
     limit: Annotated[int, typer.Option(min=1, help="How many turns at most.")] = 20,
+    client: Annotated[str | None, typer.Option(help="Only this client's calls.")] = None,
+    team: Annotated[str | None, typer.Option(help="Only this team's calls.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only this agent's calls.")] = None,
     json: Json = False,
 ) -> None:
-    """Find the turns in which something was said."""
+    """Find the turns in which something was said, in any form of its words.
+
+    Example: callqa search 'cancel "right now"' --team blue
+    """
     from pipeline.cli.answers import print_hits
     from pipeline.store import CallFilter
     from pipeline.store.search import search as find
 
     with open_store(db) as store:
-        hits = find(store, text, CallFilter(), limit=limit)
-    print_hits(hits, text, as_json=json)
+        calls = CallFilter(client=client, team=team, agent_id=agent)
+        found = find(store, text, calls, limit=limit, on_note=note)
+    print_hits(found, as_json=json)
 
 
 @app.command()
@@ -129,3 +136,64 @@ def _add_up(answer: pa.Table) -> None:
         totals[row["status"]] = totals.get(row["status"], 0) + row["files"]
     parts = " + ".join(f"{count} {name}" for name, count in totals.items())
     note(f"{sum(totals.values())} files received = {parts or 'none'}")
+
+
+@app.command()
+def snapshot(
+    dest: Annotated[Path, typer.Argument(help="The copy, e.g. on a share.", metavar="COPY.duckdb")],
+    db: Db = None,
+) -> None:
+    """Hand analysts a copy of their own; it appears complete or not at all."""
+    with open_store(db) as store:
+        size = store.snapshot(dest)
+    note(f"{dest}: {size / 1e6:.1f} MB")
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.")],
+    db: Db = None,
+) -> None:
+    """Write the whole store as Parquet, for other tools and for the long term."""
+    with open_store(db) as store:
+        rows = store.export_parquet(folder)
+    note(f"{folder}: " + ", ".join(f"{n} {table}" for table, n in rows.items() if n))
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder written by callqa backup.")],
+    db: Db = None,
+) -> None:
+    """Take a backup in; calls that are already there are replaced by the backup's."""
+    with open_store(db, read_only=False) as store:
+        rows = store.import_parquet(folder)
+    note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
+
+
+@app.command()
+def purge(
+    older_than: Annotated[str | None, typer.Option(help="Age, e.g. 365d, 12w, 24m.", metavar="AGE")] = None,
+    customer: Annotated[str | None, typer.Option(help="Calls of this customer.", metavar="REF")] = None,
+    call: Annotated[list[str] | None, typer.Option(help="This call; may be repeated.", metavar="ID")] = None,
+    keep_figures: Annotated[
+        bool, typer.Option("--keep-figures", help="Keep scores and metrics, without words or references.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """Erase calls for good: words, findings, quotes, stage results; a tombstone remains.
+
+    The recordings themselves are not callqa's to delete.
+    """
+    from pipeline.cli.erasure import agree, erase_stage_results, parse_age, prove
+    from pipeline.store import CallFilter
+
+    before = parse_age(older_than) if older_than else None
+    calls = CallFilter(customer_ref=customer, call_ids=tuple(call) if call else None)
+    with open_store(db, read_only=False) as store:
+        if not yes:
+            agree(store.count_erasable(calls, older_than=before))
+        done = store.purge(calls, older_than=before, keep_figures=keep_figures)
+    prove(done, erase_stage_results(store.db, done.erasure.call_ids), as_json=json)

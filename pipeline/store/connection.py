@@ -14,7 +14,7 @@ from pipeline.errors import MachineError, StoreError, StoreLockedError
 Connection = duckdb.DuckDBPyConnection
 OnWait = Callable[[str], None]
 RETRY_S = 0.1
-CONFIG: dict[str, str | bool] = {
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # nothing is ever fetched
     "autoload_known_extensions": False,
     "checkpoint_threshold": "256MB",  # a checkpoint a window would rewrite every table's last block
@@ -22,14 +22,7 @@ CONFIG: dict[str, str | bool] = {
 }
 
 
-def connect(
-    db: Path,
-    *,
-    read_only: bool,
-    lock_timeout_s: float,
-    on_wait: OnWait | None = None,
-    config: dict[str, str | bool] | None = None,
-) -> Connection:
+def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait | None = None) -> Connection:
     """Open a DuckDB file, waiting for another process to let go of it.
 
     Args:
@@ -37,20 +30,32 @@ def connect(
         read_only: Open for reading only, beside any number of other readers.
         lock_timeout_s: How long to wait for another process.
         on_wait: Told once who holds the file, when a wait begins.
-        config: DuckDB options beyond ours.
 
     Raises:
         StoreLockedError: Another process still holds it after the wait.
         StoreError: Not a DuckDB file, not there, or not readable.
     """
     if read_only and not db.exists():
-        raise StoreError(f"no database at {db}", hint="make one with: callqa run PATH --db " + str(db))
+        raise StoreError(f"no database at {db}", hint=f"make one with: callqa run PATH --db {db}")
+
+    def attempt() -> Connection:
+        connection = duckdb.connect(str(db), read_only=read_only, config=CONFIG)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    return wait_for(attempt, str(db), lock_timeout_s, on_wait)
+
+
+def wait_for(
+    attempt: Callable[[], Connection], db: str, lock_timeout_s: float, on_wait: OnWait | None
+) -> Connection:
+    """Try until it opens or the time is up; every other fault ends it at once."""
     deadline = time.monotonic() + lock_timeout_s
     told = False
     while True:
         try:
-            connection = duckdb.connect(str(db), read_only=read_only, config={**CONFIG, **(config or {})})
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            return attempt()
+        except duckdb.Error as error:
             holder = _holder(str(error))
             if holder is None:
                 raise refused(error, db) from error
@@ -63,11 +68,6 @@ def connect(
                 on_wait(f"{db} is in use by {holder}; waiting up to {lock_timeout_s:g} s")
                 told = True
             time.sleep(RETRY_S)
-        except duckdb.Error as error:
-            raise refused(error, db) from error
-        else:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection
 
 
 def _holder(message: str) -> str | None:
@@ -76,10 +76,13 @@ def _holder(message: str) -> str | None:
         return f"process {held[2]} ({Path(held[1]).name})"
     if "different configuration than existing connections" in message:
         return "this same process"
-    return "another process" if "Could not set lock" in message else None
+    locked = re.search(
+        r"could not set lock|database is locked|unique file handle conflict", message, re.IGNORECASE
+    )
+    return "another process" if locked else None
 
 
-def refused(error: duckdb.Error, db: Path) -> StoreError | MachineError:
+def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:
     """DuckDB's refusal as one of our errors."""
     text = str(error)
     if "not a valid DuckDB database" in text:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline.conversation import CallMetadata, CallRecord, Review, SampledCall, Scorecard
 from pipeline.store import columns
 from pipeline.store.connection import Connection
-from pipeline.store.erase import path_hash
+from pipeline.store.erase import digest
 
 CALL_TABLES = ("calls", "turns", "findings", "call_metrics", "role_sentiment", "stage_runs")
 SCORE_TABLES = ("scorecards", "sections", "answers", "evidence")
@@ -35,9 +35,10 @@ class RubricText(Protocol):
     def hash(self) -> str: ...  # noqa: D102
 
 
-def load(connection: Connection, records: Sequence[CallRecord], rubrics: Iterable[RubricText]) -> None:
+def load(
+    connection: Connection, records: Sequence[CallRecord], rubrics: Iterable[RubricText], now: dt.datetime
+) -> None:
     """Write records in the connection's current transaction; the caller commits."""
-    now = dt.datetime.now(dt.UTC)
     held = _held(connection, records)
     records = _settle(connection, records, held, now)
     calls = [r for r in records if r.conversation is not None]
@@ -175,7 +176,7 @@ def _settle(
     settled = []
     for record in records:
         sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
-        if erased and erased & {f"sha:{sha}", f"call:{call_id}", f"path:{path_hash(path)}"}:
+        if erased and erased & {f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}"}:
             settled.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:
@@ -200,7 +201,7 @@ def _refuse(record: CallRecord) -> CallRecord:
     """The ledger row of a recording that was erased and came again."""
     ledger = replace(
         record.ledger,
-        path=path_hash(record.ledger.path),
+        path=digest(record.ledger.path),
         status="purged",
         reason="erased",
         error="",

@@ -31,7 +31,7 @@ from pipeline.conversation import (
 )
 from pipeline.store.columns import clean
 from pipeline.store.connection import Connection
-from pipeline.store.erase import path_hash
+from pipeline.store.erase import digest
 from pipeline.store.selection import CallFilter
 
 WINDOW = 200
@@ -245,7 +245,7 @@ def reviews(connection: Connection, calls: CallFilter) -> list[Review]:
 
 def ledger(connection: Connection, paths: Sequence[str]) -> dict[str, LedgerEntry]:
     """Ledger rows by the path they were asked for, the erased among them."""
-    asked = {str(clean(p)): p for p in paths} | {path_hash(p): p for p in paths}
+    asked = {str(clean(p)): p for p in paths} | {digest(p): p for p in paths}
     found = rows(
         connection,
         "SELECT * EXCLUDE (recorded_at) FROM ledger WHERE path IN (SELECT unnest(?::VARCHAR[]))",

@@ -1,18 +1,39 @@
-"""Finding what was said: every turn that holds the words."""
+"""Finding what was said: full text through DuckDB's FTS extension, plain matching where it is missing.
+
+The index is a file of its own beside the database (``<db>.search``): it never makes a batch wait,
+and may be deleted at any time. It is built again only when the turns loaded since are a good part
+of all, so its cost per turn stays the same however large the store grows; those turns are matched
+plainly until then. A turn that was replaced or erased since is not found: hits are looked up in the
+live table by call, turn and load.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from pipeline.store import read
+import duckdb
+import pyarrow as pa
+
+from pipeline.errors import StoreError
+from pipeline.store import extensions, read
+from pipeline.store.connection import CONFIG, Connection
 from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
+
+STEMMER = "english"
+TAIL_TURNS = 20_000  # matching so many turns plainly takes some ten milliseconds
+TAIL_SHARE = 0.25
+CANDIDATES = 10_000
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One turn that was found."""
+    """One turn that was found, best first; ``score`` is BM25, or 0 for a plain match."""
 
     call_id: str
     turn: int
@@ -22,19 +43,154 @@ class Hit:
     score: float
 
 
-def search(store: Store, text: str, calls: CallFilter, *, limit: int = 20) -> list[Hit]:
-    """Turns that hold every word of ``text``, whatever the case, newest calls first."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, and the stems that tell which of their words to highlight."""
+
+    hits: tuple[Hit, ...]
+    stems: tuple[str, ...]
+
+
+def search(
+    store: Store, text: str, calls: CallFilter, *, limit: int = 20, on_note: Note = lambda _: None
+) -> Found:
+    """Turns that hold every word of ``text`` in any of its forms, best first.
+
+    Args:
+        store: Open for reading.
+        text: Words; a part in double quotes must occur as it is.
+        calls: Which calls.
+        limit: How many turns at most.
+        on_note: Told when the index is built, or when plain matching has to do.
+    """
+    phrases = [p.lower() for p in re.findall(r'"([^"]+)"', text)]
+    words = re.findall(r"\w+", text.lower())
+    if not words:
+        return Found((), ())
+    index = None
+    try:
+        index = _index(store, on_note)
+        stems = _stems(index, words)
+        candidates = _candidates(index, words)
+        since = _watermark(index)
+    except StoreError as error:
+        on_note(f"{error.message}; matching plainly instead (install it with: {error.hint})")
+        stems, candidates, since = tuple(words), None, None
+    finally:
+        if index is not None:
+            index.close()
+    return Found(tuple(_hits(store, calls, stems, phrases, candidates, since, limit)), stems)
+
+
+def index_path(db: Path) -> Path:
+    """The index of a database."""
+    return db.with_name(f"{db.name}.search")
+
+
+def _index(store: Store, on_note: Note) -> Connection:
+    """The index open for reading, built anew when it is missing, damaged or too far behind."""
+    if store.is_lake:
+        raise StoreError("a lake has no search index", hint="search a snapshot file")
+    path = index_path(store.path)
+    turns = int(store.query("SELECT count(*) AS n FROM turns")[0]["n"])
+    try:
+        index = _open(path)
+        row = index.execute("SELECT (SELECT count(*) FROM entries)").fetchone()
+        fresh = row is not None and turns - row[0] <= max(TAIL_TURNS, TAIL_SHARE * row[0])
+    except duckdb.Error:
+        fresh = False
+    if fresh:
+        return index
+    on_note(f"indexing {turns} turns for search")
+    _build(store, path)
+    return _open(path)
+
+
+def _open(path: Path) -> Connection:
+    index = duckdb.connect(str(path), read_only=True, config=CONFIG)
+    extensions.load(index, "fts")
+    return index
+
+
+def _build(store: Store, path: Path) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    index = duckdb.connect(str(partial), config=CONFIG)
+    try:
+        extensions.load(index, "fts")
+        index.execute(
+            "CREATE TABLE entries "
+            "(id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
+        )
+        reader = store.connection.execute(
+            "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text FROM turns WHERE text <> ''"
+        ).to_arrow_reader(100_000)
+        for batch in reader:
+            index.register("batch", pa.Table.from_batches([batch]))
+            index.execute("INSERT INTO entries SELECT * FROM batch")
+            index.unregister("batch")
+        index.execute(
+            f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none')"
+        )
+        index.execute("ALTER TABLE entries DROP COLUMN text")
+    except BaseException:
+        index.close()
+        partial.unlink(missing_ok=True)
+        raise
+    index.close()
+    partial.replace(path)
+
+
+def _stems(index: Connection, words: list[str]) -> tuple[str, ...]:
+    row = index.execute(
+        f"SELECT list_transform(?::VARCHAR[], lambda w: stem(w, '{STEMMER}'))", [words]
+    ).fetchone()
+    return tuple(row[0]) if row else ()
+
+
+def _candidates(index: Connection, words: list[str]) -> pa.Table:
+    return index.execute(
+        "SELECT call_id, turn, loaded_at, score FROM (SELECT *, "
+        "fts_main_entries.match_bm25(id, ?, conjunctive := 1) AS score FROM entries) "
+        "WHERE score IS NOT NULL ORDER BY score DESC, id LIMIT ?",
+        [" ".join(words), CANDIDATES],
+    ).to_arrow_table()
+
+
+def _watermark(index: Connection) -> Any:
+    row = index.execute("SELECT max(loaded_at) FROM entries").fetchone()
+    return row[0] if row else None
+
+
+def _hits(
+    store: Store,
+    calls: CallFilter,
+    stems: tuple[str, ...],
+    phrases: list[str],
+    candidates: pa.Table | None,
+    since: Any,
+    limit: int,
+) -> list[Hit]:
+    """Candidates that still stand, and plain matches among the turns the index does not know."""
     where, values = calls.where()
-    words = [f"%{_escape(word)}%" for word in text.split()]
-    condition = " AND ".join("turns.text ILIKE ? ESCAPE '\\'" for _ in words) or "false"
-    found: list[dict[str, Any]] = read.rows(
+    plain = " AND ".join("t.text ILIKE ? ESCAPE '\\'" for _ in stems)
+    tail = f"{plain} AND (?::TIMESTAMPTZ IS NULL OR t.loaded_at > ?)"
+    columns = "SELECT t.call_id, t.turn, t.role, t.start_s, t.text"
+    queries = [f"{columns}, 0::DOUBLE AS score FROM turns AS t WHERE {tail}"]
+    bound: list[Any] = [*(f"%{_escape(s)}%" for s in stems), since, since]
+    if candidates is not None:
+        store.connection.register("candidates", candidates)
+        queries.append(f"{columns}, score FROM turns AS t JOIN candidates USING (call_id, turn, loaded_at)")
+    exact = "".join(" AND found.text ILIKE ? ESCAPE '\\'" for _ in phrases)
+    rows = read.rows(
         store.connection,
-        "SELECT call_id, turn, role, start_s, turns.text AS text, 1::DOUBLE AS score "  # noqa: S608
-        f"FROM turns JOIN calls USING (call_id) WHERE {condition} AND {where} "
-        "ORDER BY calls.started_at DESC NULLS LAST, call_id, turn LIMIT ?",
-        [*words, *values, limit],
+        f"SELECT found.* FROM ({' UNION ALL '.join(queries)}) AS found JOIN calls USING (call_id) "  # noqa: S608
+        f"WHERE {where}{exact} ORDER BY score DESC, calls.started_at DESC NULLS LAST, call_id, turn LIMIT ?",
+        [*bound, *values, *(f"%{_escape(p)}%" for p in phrases), limit],
     )
-    return [Hit(**row) for row in found]
+    if candidates is not None:
+        store.connection.unregister("candidates")
+    return [Hit(**row) for row in rows]
 
 
 def _escape(word: str) -> str:

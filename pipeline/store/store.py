@@ -7,12 +7,14 @@ Open it for writing only while loading, so that readers never wait long.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -26,13 +28,15 @@ from pipeline.conversation import (
     Scorecard,
 )
 from pipeline.errors import StoreError
+from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
 from pipeline.store import load as loading
-from pipeline.store import migrations, read
 from pipeline.store.connection import Connection, OnWait, connect, refused
-from pipeline.store.erase import path_hash
+from pipeline.store.erase import Erasure, digest
 from pipeline.store.selection import CallFilter
 
+T = TypeVar("T")
 EVERYTHING = CallFilter()
+LAKE_RETRIES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,21 @@ class Known:
     rubric_hashes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge did: the proof, the file's size before and after, and other files that were deleted."""
+
+    erasure: Erasure
+    bytes_before: int | None
+    bytes_after: int | None
+    files: tuple[str, ...]
+
+
 class Store:
     """A database of calls, as a context manager.
 
     Args:
-        db: Path of a DuckDB file; made when absent, unless ``read_only``.
+        db: Path of a DuckDB file, made when absent unless ``read_only``; or a lake, ``ducklake:…``.
         read_only: Read beside other readers; writing then raises.
         lock_timeout_s: How long to wait for another process that holds the file.
         on_wait: Told once, in a sentence, who holds the file when a wait begins.
@@ -69,7 +83,8 @@ class Store:
         lock_timeout_s: float = 30.0,
         on_wait: OnWait | None = None,
     ) -> None:
-        self.db = Path(db)
+        self.db = str(db)
+        self.is_lake = lake.is_lake(self.db)
         self.read_only = read_only
         self._lock_timeout_s = lock_timeout_s
         self._on_wait = on_wait
@@ -78,7 +93,7 @@ class Store:
     def __enter__(self) -> Store:
         connection = self._connect(read_only=self.read_only)
         try:
-            if migrations.behind(connection, str(self.db)):
+            if migrations.behind(connection, self.shown):
                 connection = self._migrated(connection)
         except BaseException:
             connection.close()
@@ -100,10 +115,27 @@ class Store:
             raise StoreError("the store is not open", hint="use it as: with Store(db) as store")
         return self._open
 
+    @property
+    def path(self) -> Path:
+        """The database file.
+
+        Raises:
+            StoreError: It is a lake, which is no file.
+        """
+        if self.is_lake:
+            raise StoreError("a lake is not a file", hint="use its catalogue's and its folder's own copies")
+        return Path(self.db)
+
+    @property
+    def shown(self) -> str:
+        """The database for messages, without passwords."""
+        return lake.shown(self.db) if self.is_lake else self.db
+
     def _connect(self, *, read_only: bool) -> Connection:
-        return connect(
-            self.db, read_only=read_only, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait
-        )
+        wait_s, on_wait = self._lock_timeout_s, self._on_wait
+        if self.is_lake:
+            return lake.connect(self.db, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
+        return connect(self.path, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
 
     def _migrated(self, connection: Connection) -> Connection:
         """Bring the schema up to date, for which even a reader must write once."""
@@ -111,7 +143,7 @@ class Store:
             connection.close()
             connection = self._connect(read_only=False)
         try:
-            migrations.migrate(connection, self.db)
+            migrations.migrate(connection, None if self.is_lake else self.path)
         except BaseException:
             connection.close()
             raise
@@ -131,7 +163,7 @@ class Store:
         except BaseException as error:
             self._rollback()
             if isinstance(error, duckdb.Error):
-                raise refused(error, self.db) from error
+                raise refused(error, self.shown) from error
             raise
 
     def _rollback(self) -> None:
@@ -139,6 +171,21 @@ class Store:
             self.connection.execute("ROLLBACK")
         except duckdb.Error:  # a failed COMMIT has already rolled back
             return
+
+    def _write(self, work: Callable[[Connection, dt.datetime], T]) -> T:
+        """Do one transaction; on a lake, again when another writer came first."""
+        for pause_s in (*LAKE_RETRIES_S, None) if self.is_lake else (None,):
+            try:
+                with self.transaction() as connection:
+                    connection.execute("SET threads = 1")  # small inserts: threads cost more than they give
+                    result = work(connection, dt.datetime.now(dt.UTC))
+                    connection.execute("RESET threads")
+                return result
+            except StoreError as error:
+                if pause_s is None or not lake.is_conflict(error):
+                    raise
+                time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311
+        raise AssertionError("the last attempt returns or raises")
 
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
         """Write a window of records in one transaction; loading the same again changes nothing.
@@ -154,10 +201,8 @@ class Store:
             StoreError: The database refuses; nothing of the window is kept.
             MachineError: The disk is full; nothing of the window is kept.
         """
-        with self.transaction() as connection:
-            connection.execute("SET threads = 1")  # small inserts: handing them to threads costs more
-            loading.load(connection, records, rubrics)
-            connection.execute("RESET threads")
+        rubrics = list(rubrics)
+        self._write(lambda connection, now: loading.load(connection, records, rubrics, now))
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
@@ -167,8 +212,8 @@ class Store:
         Raises:
             StoreError: The database refuses; nothing is kept.
         """
-        with self.transaction() as connection:
-            loading.save_scorecards(connection, scorecards, rubrics, dt.datetime.now(dt.UTC))
+        rubrics = list(rubrics)
+        self._write(lambda connection, now: loading.save_scorecards(connection, scorecards, rubrics, now))
 
     def save_reviews(self, reviews: Sequence[Review]) -> int:
         """Append what people answered; those already there are left alone. Returns how many were new.
@@ -176,8 +221,7 @@ class Store:
         Raises:
             StoreError: The database refuses; nothing is kept.
         """
-        with self.transaction() as connection:
-            return loading.save_reviews(connection, reviews, dt.datetime.now(dt.UTC))
+        return self._write(lambda connection, now: loading.save_reviews(connection, reviews, now))
 
     def save_sample(self, sample: Sequence[SampledCall]) -> None:
         """Record which calls were drawn for review, and how.
@@ -185,8 +229,7 @@ class Store:
         Raises:
             StoreError: The database refuses; nothing is kept.
         """
-        with self.transaction() as connection:
-            loading.save_sample(connection, sample, dt.datetime.now(dt.UTC))
+        self._write(lambda connection, now: loading.save_sample(connection, sample, now))
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
         """Everything people said about these calls, oldest first."""
@@ -203,7 +246,7 @@ class Store:
 
         Erased recordings are among them, with status ``purged``.
         """
-        keys = [list(audio_sha256), list(call_ids), [*paths, *map(path_hash, paths)]]
+        keys = [list(audio_sha256), [*call_ids, *map(digest, call_ids)], [*paths, *map(digest, paths)]]
         found = read.rows(
             self.connection,
             "SELECT ledger.* EXCLUDE (recorded_at), "
@@ -241,3 +284,66 @@ class Store:
             return read.rows(self.connection, sql, values)
         except duckdb.Error as error:
             raise StoreError(f"SQL: {error}") from error
+
+    def purge(
+        self, calls: CallFilter, *, older_than: dt.datetime | None = None, keep_figures: bool = False
+    ) -> Purged:
+        """Erase matching calls for good and reclaim their space; their recordings are never taken in again.
+
+        The search index and the copies kept by migrations are deleted too, since they hold words.
+
+        Args:
+            calls: Which calls; at least one condition, here or in ``older_than``.
+            older_than: Only calls that began before this; where the start is not known, loaded before it.
+            keep_figures: Keep scores, answers and metrics, without words or references to the customer.
+
+        Raises:
+            StoreError: No condition was given, or the database refuses.
+        """
+        with self.transaction() as connection:
+            erasure = erase.erase(connection, calls, older_than=older_than, keep_figures=keep_figures)
+        if self.is_lake:
+            lake.forget_deleted(self.connection)
+            return Purged(erasure, None, None, ())
+        removed = tuple(str(f) for f in files.derived(self.path))
+        for file in removed:
+            Path(file).unlink(missing_ok=True)
+        before, after = self.compact()
+        return Purged(erasure, before, after, removed)
+
+    def count_erasable(self, calls: CallFilter, *, older_than: dt.datetime | None = None) -> int:
+        """How many calls ``purge`` would erase."""
+        where, values = erase.condition(calls, older_than)
+        return int(self.query(f"SELECT count(*) AS n FROM calls WHERE {where}", values)[0]["n"])  # noqa: S608
+
+    def compact(self) -> tuple[int, int]:
+        """Write the file anew without what was deleted; returns its size before and after in bytes."""
+        sizes = files.rewrite(self.connection, self.path, _make_empty)
+        self._open = self._connect(read_only=False)
+        return sizes
+
+    def snapshot(self, dest: Path) -> int:
+        """Copy the database, open for reading, to a file that appears complete; returns its size in bytes.
+
+        Raises:
+            StoreError: It is a lake, or ``dest`` is the database itself.
+            MachineError: It cannot be written there.
+        """
+        return files.copy(self.path, dest)
+
+    def export_parquet(self, folder: Path) -> dict[str, int]:
+        """The whole store as Parquet files in a folder that appears complete; returns rows by table."""
+        return parquet.write(self.connection, folder)
+
+    def import_parquet(self, folder: Path) -> dict[str, int]:
+        """Take in a folder written by ``export_parquet``, in one transaction; returns rows by table."""
+        return self._write(lambda connection, _: parquet.read(connection, folder))
+
+    def check(self) -> list[integrity.Problem]:
+        """Every promise of the store that is broken; an empty list when all is well."""
+        return integrity.check(self.connection)
+
+
+def _make_empty(path: Path) -> None:
+    with Store(path):
+        pass

@@ -1,0 +1,82 @@
+"""Erasing calls from the command line: the question before, the proof after."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.store.store import Purged
+
+DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
+
+
+def parse_age(text: str) -> dt.datetime:
+    """The time before which something is older than an age such as ``365d``.
+
+    Raises:
+        UsageError: Not a number followed by d, w, m or y.
+    """
+    match = re.fullmatch(r"(\d{1,5})([dwmy])", text.strip())
+    if match is None:
+        raise UsageError(f"--older-than {text}: not an age", hint="a number and d, w, m or y, e.g. 365d")
+    return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
+
+
+def agree(count: int) -> None:
+    """Ask before calls are erased; without a terminal there must be ``--yes``.
+
+    Raises:
+        UsageError: Not agreed.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(f"{count} calls would be erased for good", hint="say --yes to do it")
+    sys.stderr.write(f"{count} calls will be erased for good. Type the number to go on: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != str(count):
+        raise UsageError("nothing was erased")
+
+
+def erase_stage_results(db: str, call_ids: Sequence[str]) -> int:
+    """Delete what stages kept of these calls on disk; returns of how many calls there was something."""
+    from pipeline.process.cache import StageCache
+    from pipeline.process.prepare import state_dir
+    from pipeline.settings import load_settings
+
+    cache = StageCache(state_dir(load_settings(store={"db": db})))
+    return sum(cache.erase(call_id) for call_id in call_ids)
+
+
+def prove(done: Purged, stage_results: int, *, as_json: bool) -> None:
+    """Print what was erased, what was kept, and what callqa cannot reach."""
+    erasure = done.erasure
+    facts = {
+        "calls": list(erasure.call_ids),
+        "rows_deleted": dict(erasure.deleted),
+        "rows_left": dict(erasure.left),
+        "tombstones": erasure.tombstones,
+        "stage_results_deleted": stage_results,
+        "files_deleted": list(done.files),
+        "bytes_before": done.bytes_before,
+        "bytes_after": done.bytes_after,
+    }
+    if as_json:
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+        return
+    lines = [f"{len(erasure.call_ids)} calls erased: {' '.join(erasure.call_ids[:20])}"]
+    lines += [f"  {table}: {n} rows deleted" for table, n in erasure.deleted.items()]
+    left = ", ".join(f"{n} {table}" for table, n in erasure.left.items())
+    lines.append(f"  rows of these calls left: {left or 'none'}")
+    lines.append(f"  tombstones in the ledger: {erasure.tombstones}")
+    lines.append(f"  stage results deleted: {stage_results} calls; other files deleted: {len(done.files)}")
+    if done.bytes_before is not None and done.bytes_after is not None:
+        lines.append(f"  database: {done.bytes_before:,} bytes before, {done.bytes_after:,} after")
+    lines.append("not reached: the recordings, and exports, packets, backups and snapshots made before")
+    sys.stdout.write("\n".join(lines) + "\n")

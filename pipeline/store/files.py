@@ -1,0 +1,114 @@
+"""The database as a file: leave out what was deleted, hand out copies; always by atomic rename."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pipeline.errors import MachineError, StoreError
+from pipeline.store.connection import Connection
+
+try:
+    import fcntl
+except ImportError:  # Windows refuses to replace an open file by itself
+    fcntl = None  # type: ignore[assignment]
+
+
+def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -> tuple[int, int]:
+    """Write the live rows to a fresh file and put it in the old one's place.
+
+    DuckDB marks deleted rows but keeps their bytes until it needs the space; after this they are gone.
+
+    Args:
+        connection: The only writer, outside any transaction; closed by this.
+        db: Its file.
+        prepare: Makes an empty database of the current schema at a path.
+
+    Returns:
+        Size before and after in bytes.
+    """
+    fresh = db.with_name(f"{db.name}.rewriting")
+    _remove(fresh)
+    try:
+        prepare(fresh)
+        connection.execute("CHECKPOINT")
+        _copy_rows(connection, fresh)
+        before = db.stat().st_size
+        connection.close()
+        with _claimed(db):
+            fresh.replace(db)
+    finally:
+        _remove(fresh)
+    return before, db.stat().st_size
+
+
+def _copy_rows(connection: Connection, fresh: Path) -> None:
+    connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+    tables = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() ORDER BY table_name"
+    ).fetchall()
+    for (table,) in tables:
+        connection.execute(f"DELETE FROM fresh.{table}")  # noqa: S608
+        connection.execute(f"INSERT INTO fresh.{table} BY NAME FROM {table}")
+    connection.execute("CHECKPOINT fresh")
+    connection.execute("DETACH fresh")
+
+
+@contextlib.contextmanager
+def _claimed(db: Path) -> Iterator[None]:
+    """Hold DuckDB's own lock on the file from outside, so that nobody opens it while it is replaced."""
+    if fcntl is None:
+        yield
+        return
+    with db.open("rb+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(
+                f"{db}: another process opened it before its space could be reclaimed",
+                hint="what was to be deleted is deleted; run the same command again to reclaim the space",
+            ) from error
+        yield
+
+
+def copy(db: Path, dest: Path) -> int:
+    """A copy of a database nobody writes, in place only when complete; returns its size in bytes.
+
+    Raises:
+        StoreError: ``dest`` is the database itself.
+        MachineError: It cannot be written there.
+    """
+    if dest.exists() and dest.samefile(db):
+        raise StoreError(f"{dest} is the database itself", hint="name another file for the copy")
+    partial = dest.with_name(f"{dest.name}.partial")
+    try:
+        shutil.copyfile(db, partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(dest)
+    except OSError as error:
+        _remove(partial)
+        raise MachineError(
+            f"cannot write {dest}: {error.strerror or error}", hint="check the folder and its space"
+        ) from error
+    return dest.stat().st_size
+
+
+def derived(db: Path) -> list[Path]:
+    """Files made from a database that hold its words: the search index, copies kept by migrations."""
+    kept = [f for f in db.parent.glob(f"{glob.escape(db.name)}.v*.bak") if f.is_file()]
+    index = db.with_name(f"{db.name}.search")
+    return [*kept, *([index] if index.exists() else [])]
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,88 @@
+"""Does the store add up? What must always be true of it, each as one query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.store.connection import Connection
+
+# The key of each table that has one: no two rows may share it.
+KEYS = {
+    "calls": "call_id",
+    "ledger": "path",
+    "turns": "call_id, turn",
+    "findings": "call_id, finding",
+    "call_metrics": "call_id",
+    "role_sentiment": "call_id, role",
+    "rubrics": "rubric_hash",
+    "criteria": "rubric_hash, criterion_id",
+    "scorecards": "call_id, rubric_hash",
+    "sections": "call_id, rubric_hash, section_id",
+    "answers": "call_id, rubric_hash, criterion_id",
+    "evidence": "call_id, rubric_hash, criterion_id, kind, evidence",
+    "reviews": "review_id",
+    "samples": "sample_id, call_id",
+}
+OF_CALLS = (
+    "turns", "findings", "call_metrics", "role_sentiment", "stage_runs", "scorecards", "sections", "answers",
+    "evidence",
+)  # fmt: skip
+SPAN_SLACK_S = 1.0  # recognisers place the last word's end within this of the end of the audio
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that must not be: what, how often, and one example."""
+
+    what: str
+    count: int
+    example: str
+
+
+def check(connection: Connection) -> list[Problem]:
+    """Every broken promise of the store; none when all is well."""
+    problems = []
+    for what, query in _queries().items():
+        row = connection.execute(f"SELECT count(*), any_value(example) FROM ({query})").fetchone()  # noqa: S608
+        if row and row[0]:
+            problems.append(Problem(what, int(row[0]), str(row[1])))
+    return problems
+
+
+def _queries() -> dict[str, str]:
+    """Promise to the query that finds what breaks it; each gives a column ``example``."""
+    queries = {
+        f"{table}: more than one row of the same {keys}": f"SELECT concat_ws(' ', {keys}) AS example "  # noqa: S608
+        f"FROM {table} GROUP BY {keys} HAVING count(*) > 1"
+        for table, keys in KEYS.items()
+    }
+    for table in OF_CALLS:
+        queries[f"{table}: rows of a call that is not there"] = (
+            f"SELECT call_id AS example FROM {table} ANTI JOIN calls USING (call_id)"  # noqa: S608
+        )
+    for table in ("sections", "answers", "evidence"):
+        queries[f"{table}: rows of a scorecard that is not there"] = (
+            f"SELECT call_id AS example FROM {table} ANTI JOIN scorecards USING (call_id, rubric_hash)"  # noqa: S608
+        )
+    return queries | {
+        "ledger: a scored file whose call is not there": "SELECT path AS example FROM ledger "
+        "ANTI JOIN calls USING (call_id) WHERE status = 'scored'",
+        "calls: a call without its row in the ledger": "SELECT c.call_id AS example FROM calls AS c "
+        "WHERE path IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger AS l WHERE l.call_id = c.call_id)",
+        "ledger: a status that does not exist": "SELECT path AS example FROM ledger "
+        "WHERE status NOT IN ('scored', 'skipped', 'failed', 'quarantined', 'purged')",
+        "scorecards: not one newest of a call and rubric": "SELECT call_id AS example FROM scorecards "
+        "GROUP BY call_id, rubric_id HAVING count(*) FILTER (is_latest) <> 1",
+        "answers: newest, but their scorecard is not": "SELECT a.call_id AS example FROM answers AS a "
+        "JOIN scorecards AS s USING (call_id, rubric_hash) WHERE a.is_latest <> s.is_latest",
+        "evidence: a span outside its call": "SELECT e.call_id AS example FROM evidence AS e "  # noqa: S608
+        "JOIN calls AS c USING (call_id) "
+        f"WHERE e.start_s < 0 OR e.end_s < e.start_s OR e.end_s > c.duration_s + {SPAN_SLACK_S}",
+        "evidence: a turn that is not there": "SELECT e.call_id AS example FROM evidence AS e "
+        "JOIN calls AS c USING (call_id) "
+        "JOIN scorecards AS s USING (call_id, rubric_hash) "
+        "WHERE s.is_latest AND (e.turn < 0 OR e.turn >= c.turn_count)",
+        "calls: turns missing": "SELECT c.call_id AS example FROM calls AS c LEFT JOIN "
+        "(SELECT call_id, count(*) AS n FROM turns GROUP BY call_id) AS t USING (call_id) "
+        "WHERE c.turn_count <> coalesce(t.n, 0)",
+    }

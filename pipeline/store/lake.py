@@ -1,0 +1,93 @@
+"""DuckLake as the storage, for several machines that write at once.
+
+``ducklake:CATALOGUE?data_path=FOLDER``: the catalogue is a DuckDB file (``meta.ducklake``: one
+process at a time), ``sqlite:FILE`` (several on one machine) or ``postgres:…`` with a libpq
+connection string (several machines); the rows are Parquet files under the folder, which may be an
+``s3://`` address. Everything above this module is the same SQL.
+"""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from pipeline.errors import StoreError
+from pipeline.store.connection import CONFIG, Connection, OnWait, wait_for
+from pipeline.store.extensions import load
+
+PREFIX = "ducklake:"
+NAME = "lake"
+SCANNERS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+
+
+def is_lake(db: str) -> bool:
+    """Whether a database setting names a lake rather than a file."""
+    return db.startswith(PREFIX)
+
+
+def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait | None = None) -> Connection:
+    """Attach a lake, making it when it is not there.
+
+    Raises:
+        StoreError: An extension is missing, or the catalogue cannot be reached.
+        StoreLockedError: The catalogue is a file that another process holds.
+    """
+    catalogue, _, data_path = db.partition("?data_path=")
+    kind = catalogue.removeprefix(PREFIX).partition(":")[0]
+    needed = ["ducklake", *([SCANNERS[kind]] if kind in SCANNERS else [])]
+    needed += ["httpfs"] if data_path.startswith(("s3://", "gs://", "r2://")) else []
+    options = ([f"DATA_PATH '{_quoted(data_path)}'"] if data_path else []) + (
+        ["READ_ONLY"] if read_only else []
+    )
+
+    def attempt() -> Connection:
+        connection = duckdb.connect(config=CONFIG)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            for extension in needed:
+                load(connection, extension)
+            given = f" ({', '.join(options)})" if options else ""
+            connection.execute(f"ATTACH '{_quoted(catalogue)}' AS {NAME}{given}")
+            connection.execute(f"USE {NAME}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    return wait_for(attempt, shown(db), lock_timeout_s, on_wait)
+
+
+def shown(db: str) -> str:
+    """The lake for messages, without the catalogue's password."""
+    return " ".join(part for part in db.split() if not part.lower().startswith("password="))
+
+
+def is_conflict(error: StoreError) -> bool:
+    """Whether a write failed only because another writer came first."""
+    return (
+        re.search(r"conflict|database is locked|could not serialize", error.message, re.IGNORECASE)
+        is not None
+    )
+
+
+def data_path(connection: Connection) -> str:
+    """Where the rows of the attached lake are kept."""
+    row = connection.execute(
+        f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
+    ).fetchone()
+    if row is None:
+        raise StoreError("the lake does not say where its data is", hint="add ?data_path=FOLDER to --db")
+    return str(row[0])
+
+
+def forget_deleted(connection: Connection) -> None:
+    """Rewrite files that hold deleted rows and drop every older snapshot, so that erased bytes are gone."""
+    connection.execute(f"CALL ducklake_flush_inlined_data('{NAME}')")
+    connection.execute(f"CALL ducklake_rewrite_data_files('{NAME}', delete_threshold => 0)")
+    connection.execute(f"CALL ducklake_expire_snapshots('{NAME}', older_than => now())")
+    connection.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

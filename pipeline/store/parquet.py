@@ -1,0 +1,161 @@
+"""The whole store as Parquet and back: for notebooks, BI tools, other stores, and the long term.
+
+    folder/manifest.json
+    folder/calls/month=2026-03/data_0.parquet      tables of calls, by the month the call began (UTC)
+    folder/ledger.parquet                          the others, one file each
+
+Rows and columns are in a stable order, so that two exports of one store are the same. The folder
+appears complete or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pipeline
+from pipeline.errors import MachineError, StoreError
+from pipeline.store import migrations
+from pipeline.store.connection import Connection
+
+SCHEMA = "callqa.parquet/1"
+NO_MONTH = "none"
+# Tables of calls with the order of their rows within a call.
+BY_MONTH = {
+    "calls": "call_id",
+    "turns": "turn",
+    "findings": "finding",
+    "call_metrics": "call_id",
+    "role_sentiment": "role",
+    "stage_runs": "stage",
+    "scorecards": "rubric_hash",
+    "sections": "rubric_hash, section",
+    "answers": "rubric_hash, criterion",
+    "evidence": "rubric_hash, criterion_id, kind, evidence",
+}
+WHOLE = {
+    "ledger": "path",
+    "rubrics": "rubric_hash",
+    "criteria": "rubric_hash, criterion",
+    "reviews": "review_id",
+    "samples": "sample_id, call_id",
+}
+
+
+def write(connection: Connection, folder: Path) -> dict[str, int]:
+    """Write every table; returns rows by table.
+
+    Raises:
+        StoreError: The folder holds something else.
+        MachineError: It cannot be written there.
+    """
+    if folder.exists() and not (folder / "manifest.json").is_file() and any(folder.iterdir()):
+        raise StoreError(
+            f"{folder} holds other files", hint="name a new folder, or one written by this before"
+        )
+    partial, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old"))
+    try:
+        for leftover in (partial, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir(parents=True)
+        rows = _write_tables(connection, partial)
+        manifest = {
+            "schema": SCHEMA,
+            "callqa": pipeline.__version__,
+            "schema_version": migrations.version(connection),
+            "rows": rows,
+        }
+        (partial / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {folder}: {error.strerror or error}", hint="check the folder"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    return rows
+
+
+def _write_tables(connection: Connection, folder: Path) -> dict[str, int]:
+    connection.execute("SET threads = 1")  # several threads would write several files in any order
+    rows = {}
+    try:
+        for table, order in BY_MONTH.items():
+            rows[table] = _copy(
+                connection,
+                f"SELECT t.*, coalesce(strftime(c.started_at, '%Y-%m'), '{NO_MONTH}') AS month "  # noqa: S608
+                f"FROM {table} AS t JOIN (SELECT call_id, started_at FROM calls) AS c USING (call_id) "
+                f"ORDER BY month, t.call_id, {order}",
+                folder / table,
+                ", PARTITION_BY (month)",
+            )
+        for table, order in WHOLE.items():
+            rows[table] = _copy(connection, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
+    finally:
+        connection.execute("RESET threads")
+    return rows
+
+
+def _copy(connection: Connection, query: str, path: Path, more: str = "") -> int:
+    row = connection.execute(
+        f"COPY ({query}) TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd{more})"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read(connection: Connection, folder: Path) -> dict[str, int]:
+    """Take in what ``write`` wrote, in the connection's transaction; returns rows by table.
+
+    Calls, ledger rows and the rest that are already there are replaced by those of the folder.
+
+    Raises:
+        StoreError: Not such a folder, or one of a newer version.
+    """
+    manifest = _manifest(folder)
+    rows = {}
+    for table in (*BY_MONTH, *WHOLE):
+        files = folder / table / "*" / "*.parquet" if table in BY_MONTH else folder / f"{table}.parquet"
+        if not manifest["rows"].get(table):
+            continue
+        source = f"read_parquet('{_quoted(files)}', union_by_name = true, hive_partitioning = false)"
+        keys = _keys(table)
+        connection.execute(
+            f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})"  # noqa: S608
+        )
+        row = connection.execute(f"INSERT INTO {table} BY NAME FROM {source}").fetchone()
+        rows[table] = int(row[0]) if row else 0
+    return rows
+
+
+def _keys(table: str) -> str:
+    """What of a table is replaced together."""
+    if table in {"scorecards", "sections", "answers", "evidence"}:
+        return "call_id, rubric_hash"
+    own = {"ledger": "path", "rubrics": "rubric_hash", "criteria": "rubric_hash", "reviews": "review_id"}
+    return own.get(table, "sample_id, call_id" if table == "samples" else "call_id")
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+        if manifest["schema"] != SCHEMA or not isinstance(manifest["rows"], dict):
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{folder} is not a store written as Parquet", hint="write one with: callqa backup FOLDER"
+        ) from error
+    if manifest["schema_version"] > max(migrations.sql_files()):
+        raise StoreError(
+            f"{folder} was written by a newer callqa", hint="upgrade callqa: pip install -U callqa"
+        )
+    checked: dict[str, Any] = manifest
+    return checked
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
