@@ -37,6 +37,7 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
     """
     if read_only and not db.exists():
         raise StoreError(f"no database at {db}", hint=f"make one with: callqa run PATH --db {db}")
+    _require_duckdb(db)
 
     def attempt() -> Connection:
         connection = duckdb.connect(str(db), read_only=read_only, config=CONFIG)
@@ -70,6 +71,23 @@ def wait_for(
             time.sleep(RETRY_S)
 
 
+def _require_duckdb(db: Path) -> None:
+    """Refuse other files at once: DuckDB itself would open some of them, such as SQLite's."""
+    try:
+        with db.open("rb") as file:
+            if file.read(12)[8:] != b"DUCK":
+                raise _foreign(db)
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        return  # DuckDB makes it, or says why not
+
+
+def _foreign(db: str | Path) -> StoreError:
+    return StoreError(
+        f"{db} is not a DuckDB database, or is damaged",
+        hint="check --db; restore the file from a copy if it was one",
+    )
+
+
 def _holder(message: str) -> str | None:
     """Who holds the lock, from DuckDB's message; None when the fault is no lock."""
     if held := re.search(r"held in (.+?) \(PID (\d+)\)", message):
@@ -86,10 +104,7 @@ def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:
     """DuckDB's refusal as one of our errors."""
     text = str(error)
     if "not a valid DuckDB database" in text:
-        return StoreError(
-            f"{db} is not a DuckDB database, or is damaged",
-            hint="check --db; restore the file from a copy if it was one",
-        )
+        return _foreign(db)
     if "newer version" in text or "storage version" in text.lower():
         return StoreError(f"{db} was written by a newer DuckDB", hint="upgrade duckdb: pip install -U callqa")
     if re.search(r"no space left|disk is full|could not write|out of disk", text, re.IGNORECASE):

@@ -18,7 +18,7 @@ except ImportError:  # Windows refuses to replace an open file by itself
     fcntl = None  # type: ignore[assignment]
 
 
-def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -> tuple[int, int]:
+def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -> int:
     """Write the live rows to a fresh file and put it in the old one's place.
 
     DuckDB marks deleted rows but keeps their bytes until it needs the space; after this they are gone.
@@ -29,7 +29,7 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
         prepare: Makes an empty database of the current schema at a path.
 
     Returns:
-        Size before and after in bytes.
+        Size of the new file in bytes.
     """
     fresh = db.with_name(f"{db.name}.rewriting")
     _remove(fresh)
@@ -37,13 +37,18 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
         prepare(fresh)
         connection.execute("CHECKPOINT")
         _copy_rows(connection, fresh)
-        before = db.stat().st_size
         connection.close()
         with _claimed(db):
             fresh.replace(db)
     finally:
         _remove(fresh)
-    return before, db.stat().st_size
+    return db.stat().st_size
+
+
+def size(db: Path) -> int:
+    """Bytes of a database, what is not yet in its main file included."""
+    wal = db.with_name(db.name + ".wal")
+    return db.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
 
 
 def _copy_rows(connection: Connection, fresh: Path) -> None:

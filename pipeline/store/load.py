@@ -202,6 +202,7 @@ def _refuse(record: CallRecord) -> CallRecord:
     ledger = replace(
         record.ledger,
         path=digest(record.ledger.path),
+        call_id=digest(record.ledger.call_id) if record.ledger.call_id else None,
         status="purged",
         reason="erased",
         error="",

@@ -300,6 +300,7 @@ class Store:
         Raises:
             StoreError: No condition was given, or the database refuses.
         """
+        before = None if self.is_lake else files.size(self.path)
         with self.transaction() as connection:
             erasure = erase.erase(connection, calls, older_than=older_than, keep_figures=keep_figures)
         if self.is_lake:
@@ -308,19 +309,18 @@ class Store:
         removed = tuple(str(f) for f in files.derived(self.path))
         for file in removed:
             Path(file).unlink(missing_ok=True)
-        before, after = self.compact()
-        return Purged(erasure, before, after, removed)
+        return Purged(erasure, before, self.compact(), removed)
 
     def count_erasable(self, calls: CallFilter, *, older_than: dt.datetime | None = None) -> int:
         """How many calls ``purge`` would erase."""
         where, values = erase.condition(calls, older_than)
         return int(self.query(f"SELECT count(*) AS n FROM calls WHERE {where}", values)[0]["n"])  # noqa: S608
 
-    def compact(self) -> tuple[int, int]:
-        """Write the file anew without what was deleted; returns its size before and after in bytes."""
-        sizes = files.rewrite(self.connection, self.path, _make_empty)
+    def compact(self) -> int:
+        """Write the file anew without what was deleted; returns its size in bytes."""
+        size = files.rewrite(self.connection, self.path, _make_empty)
         self._open = self._connect(read_only=False)
-        return sizes
+        return size
 
     def snapshot(self, dest: Path) -> int:
         """Copy the database, open for reading, to a file that appears complete; returns its size in bytes.

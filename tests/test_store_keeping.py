@@ -1,0 +1,343 @@
+"""Nothing is lost: kills, locks, full disks, old and foreign files; and nothing stays that was erased."""
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.conversation import CallRecord, LedgerEntry
+from pipeline.errors import MachineError, StoreError, StoreLockedError
+from pipeline.store import CallFilter, Store, migrations
+from tests.store_factory import RUBRIC, record
+
+WRITER = [sys.executable, str(Path(__file__).parent / "store_writer.py")]
+# More in the nightly run: CALLQA_KILLS=100
+KILLS = int(os.environ.get("CALLQA_KILLS", "6"))
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """A database with three calls of two customers."""
+    path = tmp_path / "qa.duckdb"
+    with Store(path) as store:
+        store.load(
+            [
+                record("c1"),
+                record("c2", customer_ref="cust-2"),
+                record("c3", started_at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)),
+            ],
+            [RUBRIC],
+        )
+    return path
+
+
+def test_a_kill_at_any_instant_loses_no_committed_call(tmp_path: Path) -> None:
+    """Writers killed at random: the store opens, adds up, and holds every window that was reported."""
+    run = subprocess.run([*WRITER, str(tmp_path / "qa.duckdb"), str(KILLS)], capture_output=True, check=True)
+    result = json.loads(run.stdout)
+    assert result["faults"] == []
+    assert result["committed"] > 0
+
+
+def test_a_second_writer_waits_and_says_for_whom(db: Path) -> None:
+    """It names the holder at once, and goes on when the holder is done."""
+    with subprocess.Popen([*WRITER, str(db), "hold", "1"], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        told: list[str] = []
+        with (
+            pytest.raises(StoreLockedError, match=f"in use by process {holder.pid}") as error,
+            Store(db, lock_timeout_s=0.1),
+        ):
+            pass
+        assert "callqa snapshot" in error.value.hint
+        with Store(db, lock_timeout_s=30, on_wait=told.append) as store:
+            assert store.query("SELECT count(*) AS n FROM calls") == [{"n": 3}]
+        assert len(told) == 1
+        assert str(holder.pid) in told[0]
+
+
+def test_readers_share(db: Path) -> None:
+    """Any number of readers at a time, and a reader cannot write."""
+    with Store(db, read_only=True) as one, Store(db, read_only=True) as two:
+        assert one.query("SELECT 1 AS a") == two.query("SELECT 1 AS a")
+        with pytest.raises(StoreError, match="read-only"):
+            one.load([record("c4")], [RUBRIC])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a database at all" * 1000, b"SQLite format 3\0" + b"\0" * 5000]
+)
+def test_a_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    """An empty, a text and an SQLite file are named as what they are: not ours."""
+    path = tmp_path / "foreign.duckdb"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="not a DuckDB database"), Store(path):
+        pass
+    assert path.read_bytes() == content
+
+
+def test_somebody_elses_duckdb_is_refused(tmp_path: Path) -> None:
+    """A DuckDB file with other tables is never migrated."""
+    path = tmp_path / "other.duckdb"
+    with duckdb.connect(str(path)) as other:
+        other.execute("CREATE TABLE invoices (a INT)")
+    with pytest.raises(StoreError, match="not made by callqa: it holds invoices"), Store(path):
+        pass
+
+
+def test_a_damaged_file_gives_one_clear_error(db: Path) -> None:
+    """Bytes overwritten in the middle are no traceback."""
+    body = bytearray(db.read_bytes())
+    body[4096 : len(body)] = os.urandom(len(body) - 4096)
+    db.write_bytes(bytes(body))
+    with pytest.raises(StoreError) as error, Store(db) as store:
+        list(store.conversations())
+    assert str(db) in error.value.message
+
+
+def test_a_newer_database_is_refused(db: Path) -> None:
+    """Its version and ours are said, and what to do."""
+    with Store(db) as store, store.transaction() as connection:
+        connection.execute("INSERT INTO schema_migrations VALUES (999, 'future', '', now(), '9.9')")
+    with pytest.raises(StoreError, match="schema version 999") as error, Store(db):
+        pass
+    assert "upgrade callqa" in error.value.hint
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_an_older_database_is_upgraded_and_a_copy_kept(
+    db: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    """From every version there ever was, the calls come through."""
+    files = migrations.sql_files()
+    newest = max(files) + 1
+    added = "ALTER TABLE calls ADD COLUMN added VARCHAR; COMMENT ON COLUMN calls.added IS 'new';"
+    monkeypatch.setattr(migrations, "sql_files", lambda: {**files, newest: ("added", added)})
+    with Store(db, read_only=read_only) as store:
+        assert store.query("SELECT count(*) AS n, any_value(added) AS a FROM calls") == [{"n": 3, "a": None}]
+        assert store.query("SELECT max(version) AS v FROM schema_migrations") == [{"v": newest}]
+    monkeypatch.undo()
+    with Store(migrations.backup_path(db, newest - 1), read_only=True) as kept:
+        assert kept.query("SELECT count(*) AS n FROM calls") == [{"n": 3}]
+
+
+def test_a_migration_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a migration is undone with its record."""
+    files = migrations.sql_files()
+    broken = "ALTER TABLE calls ADD COLUMN half VARCHAR; ALTER TABLE nowhere ADD COLUMN x INT;"
+    monkeypatch.setattr(migrations, "sql_files", lambda: {**files, max(files) + 1: ("broken", broken)})
+    with pytest.raises(duckdb.Error), Store(db):
+        pass
+    monkeypatch.undo()
+    with Store(db) as store:
+        assert "half" not in {r["column_name"] for r in store.query("DESCRIBE calls")}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file size")
+def test_a_full_disk_loses_nothing_that_was_committed(db: Path) -> None:
+    """A file-size limit stands for the full disk: one clear error, and the store goes on afterwards."""
+    script = (
+        "import resource, signal, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from pipeline.store import Store; from pipeline.errors import CallQAError\n"
+        "from tests.store_factory import record, RUBRIC\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "try:\n"
+        "    with Store(sys.argv[1]) as store:\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "        for n in range(200):\n"
+        "            store.load([record(f'big{n}-{i}') for i in range(50)], [RUBRIC])\n"
+        "except CallQAError as error:\n"
+        "    print(type(error).__name__, error.message)\n"
+    )
+    root = str(Path(__file__).parents[1])
+    run = subprocess.run([sys.executable, "-c", script, str(db), root], capture_output=True, text=True)
+    assert run.stdout.startswith("MachineError"), run.stdout + run.stderr
+    with Store(db) as store:
+        assert store.check() == []
+        assert {m.call_id for m, _ in store.conversations()} >= {"c1", "c2", "c3"}
+        store.load([record("c4")], [RUBRIC])
+
+
+def test_a_snapshot_is_a_whole_database_of_its_own(db: Path, tmp_path: Path) -> None:
+    """The copy answers while the original is being written, and replaces an older copy at once."""
+    dest = tmp_path / "copy.duckdb"
+    dest.write_bytes(b"older copy")
+    with Store(db, read_only=True) as store:
+        store.snapshot(dest)
+        with pytest.raises(StoreError, match="is the database itself"):
+            store.snapshot(db)
+    with Store(db) as _, Store(dest, read_only=True) as copy:
+        assert copy.check() == []
+        assert copy.query("SELECT count(*) AS n FROM calls") == [{"n": 3}]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.duckdb", "qa.duckdb"]
+
+
+def test_parquet_goes_out_and_comes_back_the_same(db: Path, tmp_path: Path) -> None:
+    """Another store made from the folder holds the same calls, scores and ledger."""
+    folder = tmp_path / "lake house's"
+    with Store(db) as store:
+        store.export_parquet(folder)
+        before = [*store.conversations()], [*store.scorecards()], store.query("FROM ledger ORDER BY path")
+        first = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.parquet")}
+        store.export_parquet(folder)
+        assert {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.parquet")} == first
+    with Store(tmp_path / "again.duckdb") as again:
+        for _ in range(2):  # taking it in twice changes nothing
+            again.import_parquet(folder)
+            after = [*again.conversations()], [*again.scorecards()], again.query("FROM ledger ORDER BY path")
+            assert after == before
+        assert again.check() == []
+    assert (folder / "calls" / "month=2020-01").is_dir()
+
+
+def test_parquet_is_readable_by_other_tools(db: Path, tmp_path: Path) -> None:
+    """Pandas and plain PyArrow read the hive folders; times carry their zone."""
+    pd = pytest.importorskip("pandas")
+    with Store(db) as store:
+        store.export_parquet(tmp_path / "out")
+    calls = pd.read_parquet(tmp_path / "out" / "calls")
+    assert sorted(calls.call_id) == ["c1", "c2", "c3"]
+    assert set(calls.month) == {"2020-01", "2026-03"}
+    assert calls.started_at.dt.tz is not None
+
+
+def test_parquet_never_overwrites_other_folders(db: Path, tmp_path: Path) -> None:
+    """A folder with somebody's files is refused, and so is taking in something else."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with Store(db) as store:
+        with pytest.raises(StoreError, match="holds other files"):
+            store.export_parquet(tmp_path / "mine")
+        with pytest.raises(StoreError, match="not a store written as Parquet"):
+            store.import_parquet(tmp_path / "mine")
+
+
+def test_an_erased_call_leaves_a_tombstone_and_nothing_else(db: Path) -> None:
+    """No row, no quote, no path, and not a byte of its words in the file."""
+    secret = record("c9", customer_ref="cust-9", path="/calls/+441632960001.wav")
+    assert secret.conversation is not None
+    turns = tuple(
+        replace(t, text="zanzibar marmalade", words=()) for t in secret.conversation.transcript.turns
+    )
+    transcript = replace(secret.conversation.transcript, turns=turns)
+    with Store(db) as store:
+        store.load(
+            [replace(secret, conversation=replace(secret.conversation, transcript=transcript))], [RUBRIC]
+        )
+        done = store.purge(CallFilter(customer_ref="cust-9"))
+        assert done.erasure.call_ids == ("c9",)
+        assert done.erasure.left == {}
+        assert done.erasure.deleted["turns"] == 2
+        assert done.erasure.tombstones == 1
+        assert {m.call_id for m, _ in store.conversations()} == {"c1", "c2", "c3"}
+        assert store.check() == []
+        assert store.known(paths=["/calls/+441632960001.wav"])[0].ledger.status == "purged"
+        assert store.ledger(["/calls/+441632960001.wav"])["/calls/+441632960001.wav"].reason == "erased"
+    body = db.read_bytes()
+    assert b"zanzibar" not in body
+    assert b"441632960001" not in body
+
+
+def test_an_erased_recording_is_never_taken_in_again(db: Path) -> None:
+    """Not by its path, not as a copy elsewhere, not under its call id."""
+    with Store(db) as store:
+        store.purge(CallFilter(call_ids=("c1",)))
+        store.load([record("c1")], [RUBRIC])
+        store.load([record("other", sha="sha-c1", path="/copy/of/c1.wav")], [RUBRIC])
+        store.load([record("c1", sha="sha-new", path="/new.wav")], [RUBRIC])
+        assert {m.call_id for m, _ in store.conversations()} == {"c2", "c3"}
+        assert store.query("SELECT count(*) AS n FROM answers WHERE call_id IN ('c1', 'other')") == [{"n": 0}]
+        assert store.query("SELECT count(*) AS n FROM ledger WHERE status = 'purged'") == [{"n": 3}]
+
+
+def test_duplicates_of_an_erased_recording_become_tombstones_too(db: Path) -> None:
+    """A ledger row of the same audio under another path names nobody any more."""
+    copy = LedgerEntry("/copies/c1-Jane-Doe.wav", "sha-c1", "c1", "skipped", "duplicate")
+    with Store(db) as store:
+        store.load([CallRecord(copy)])
+        store.purge(CallFilter(call_ids=("c1",)))
+        assert store.query("SELECT count(*) AS n FROM ledger WHERE path LIKE '%Jane%'") == [{"n": 0}]
+
+
+def test_figures_may_outlive_the_words(db: Path) -> None:
+    """Scores and metrics stay in the averages; customer, path, quotes and reasons are gone."""
+    with Store(db) as store:
+        done = store.purge(CallFilter(call_ids=("c1",)), keep_figures=True)
+        assert set(done.erasure.deleted) == {"turns", "findings", "evidence"}
+        assert store.query("SELECT count(*) AS n FROM v_scorecards WHERE call_id = 'c1'") == [{"n": 1}]
+        row = store.query("SELECT customer_ref, path, extra FROM calls WHERE call_id = 'c1'")[0]
+        assert set(row.values()) == {None}
+        assert store.check() == []
+
+
+def test_retention_by_age_and_no_purge_without_a_condition(db: Path) -> None:
+    """Only calls older than the limit go; an empty purge is refused."""
+    with Store(db) as store:
+        with pytest.raises(StoreError, match="no condition"):
+            store.purge(CallFilter())
+        done = store.purge(CallFilter(), older_than=dt.datetime(2021, 1, 1, tzinfo=dt.UTC))
+        assert done.erasure.call_ids == ("c3",)
+
+
+def test_purging_gives_space_back(db: Path) -> None:
+    """The file shrinks by what was erased."""
+    talkative = [record(f"long-{i}") for i in range(4)]
+    for i, call in enumerate(talkative):
+        assert call.conversation is not None
+        turns = tuple(replace(t, text=os.urandom(500_000).hex()) for t in call.conversation.transcript.turns)
+        transcript = replace(call.conversation.transcript, turns=turns)
+        talkative[i] = replace(call, conversation=replace(call.conversation, transcript=transcript))
+    with Store(db) as store:
+        store.load(talkative, [RUBRIC])
+        done = store.purge(CallFilter(call_ids=tuple(f"long-{i}" for i in range(4))))
+        assert done.bytes_before is not None
+        assert done.bytes_after is not None
+        assert done.bytes_before - done.bytes_after > 2_000_000
+        assert len(list(store.conversations())) == 3
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("INSERT INTO calls FROM calls WHERE call_id = 'c1'", "calls: more than one row"),
+        ("INSERT INTO answers FROM answers WHERE call_id = 'c1'", "answers: more than one row"),
+        ("DELETE FROM calls WHERE call_id = 'c1'", "turns: rows of a call that is not there"),
+        ("DELETE FROM scorecards WHERE call_id = 'c1'", "answers: rows of a scorecard that is not there"),
+        ("DELETE FROM ledger WHERE call_id = 'c1'", "a call without its row in the ledger"),
+        ("DELETE FROM turns WHERE call_id = 'c1' AND turn = 1", "turns missing"),
+        ("UPDATE evidence SET end_s = 9999", "a span outside its call"),
+        ("UPDATE evidence SET turn = 77", "a turn that is not there"),
+        ("UPDATE scorecards SET is_latest = false", "not one newest"),
+        ("UPDATE ledger SET status = 'lost'", "a status that does not exist"),
+    ],
+)
+def test_the_check_finds_what_is_wrong(db: Path, damage: str, found: str) -> None:
+    """Each promise, broken by hand, is named."""
+    with Store(db) as store:
+        assert store.check() == []
+        with store.transaction() as connection:
+            connection.execute(damage)
+        assert any(found in problem.what for problem in store.check())
+
+
+def test_opening_is_quick(db: Path) -> None:
+    """Opening for a window of calls costs little: nothing is made anew when nothing changed."""
+    began = time.perf_counter()
+    for _ in range(5):
+        with Store(db):
+            pass
+    assert (time.perf_counter() - began) / 5 < 0.5
+
+
+def test_a_disk_error_while_copying_leaves_no_half_copy(db: Path, tmp_path: Path) -> None:
+    """A snapshot into a folder that is not there says so."""
+    with Store(db, read_only=True) as store, pytest.raises(MachineError, match="cannot write"):
+        store.snapshot(tmp_path / "nowhere" / "copy.duckdb")
