@@ -10,8 +10,10 @@ parameter, a persisted result, a log line or an artifact.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextvars import ContextVar
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
@@ -22,15 +24,22 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import opaque
 
+from flows import handover
+from flows.pool import open_pool, process_there
+from flows.publish import Progress, publish
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import CallQAError
 from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally
+from pipeline.process.cache import StageCache
 from pipeline.process.calls import Heard, give_up, hear, is_transient, judge
-
-_handed_over: ContextVar[Batch | None] = ContextVar("batch", default=None)
-"""A batch prepared in this process, so that ``callqa run`` need not look at every file twice."""
+from pipeline.process.capacity import worker_count
+from pipeline.process.prepare import prepare
+from pipeline.process.report import conclude, reasons_to_tell
+from pipeline.process.tools import Tools
+from pipeline.settings import load_settings
 
 Rows = Sequence[Heard | CallRecord]
+DEATHS_OF_A_WINDOW = 2
 
 
 def _may_help(_task: Any, _run: Any, state: State[Any]) -> bool:
@@ -73,6 +82,14 @@ _threads: TaskRunner[Any] = ThreadPoolTaskRunner(
 )  # judging and loading; hearing has the flow's own
 
 
+@task(task_run_name="process {name}", **_careful)
+def process_chunk(
+    name: str, received: Sequence[Received], make_tools: Callable[[], Tools], cache: StageCache
+) -> list[CallRecord]:
+    """A whole window in a worker."""
+    return process_there(received, make_tools, cache)
+
+
 @flow(name="callqa-batch", persist_result=False, task_runner=_threads)
 def batch(
     paths: list[str], config: str | None = None, settings: dict[str, dict[str, Any]] | None = None
@@ -84,9 +101,16 @@ def batch(
         config: A ``callqa.toml``; default the one in the working folder, where present.
         settings: Settings that win over the file, by slice: ``{"store": {"db": "qa.duckdb"}}``.
     """
-    job = _handed_over.get()
-    assert job is not None
-    work(job)
+    job = handover.batch.get()
+    if job is not None:  # whoever handed it over concludes it
+        work(job)
+    else:
+        resolved = load_settings(Path(config) if config else None, **(settings or {}))
+        prepared = prepare([Path(path) for path in paths], resolved)
+        job = prepared.open()
+        work(job)
+        conclude(job.tally, resolved, prepared.state_dir)
+    publish(job.tally, list(reasons_to_tell(job.tally, job.flow.alerts)))
     return final_state(job.tally)
 
 
@@ -96,28 +120,82 @@ def run_handed_over(job: Batch, paths: list[str]) -> None:
     Raises:
         CallQAError: Something a person must mend before the batch can go on.
     """
-    token = _handed_over.set(job)
+    token = handover.batch.set(job)
     try:
         state = batch(paths, return_state=True)
     finally:
-        _handed_over.reset(token)
+        handover.batch.reset(token)
     error = state.result(raise_on_failure=False)
     if isinstance(error, CallQAError):
         raise error
 
 
 def work(job: Batch) -> None:
-    """Every window of a batch, as tasks of the flow run it is called in."""
+    """Every window of a batch, as tasks of the flow run it is called in.
+
+    Raises:
+        CallQAError: Something a person must mend before the batch can go on.
+    """
     started = time.monotonic()
     job.start()
-    before: PrefectFuture[Sequence[CallRecord]] | None = None
-    for number, received in enumerate(job.windows(), 1):
-        name = f"window {number}: {received[0].path.name} and {len(received) - 1} more"
-        heard = _hear(name, received, job)
-        job.settle(before.result() if before else ())
-        before = _judge_and_load(name, received, heard, job)
-    job.settle(before.result() if before else ())
+    progress = Progress(len(job.plan.pending))
+    if job.flow.runner == "thread":
+        _here(job, progress)
+    else:
+        _elsewhere(job, progress)
     job.tally.wall_s += time.monotonic() - started
+
+
+def _here(job: Batch, progress: Progress) -> None:
+    """Hear in this process; judge and load the window before meanwhile."""
+    before: PrefectFuture[Sequence[CallRecord]] | None = None
+    for received in job.windows():
+        name = _window_name(received)
+        heard = _hear(name, received, job)
+        _settle(job, before.result() if before else (), progress)
+        before = _judge_and_load(name, received, heard, job)
+    _settle(job, before.result() if before else (), progress)
+
+
+def _elsewhere(job: Batch, progress: Progress) -> None:
+    """Whole windows in workers; a worker that dies is replaced and its windows are tried again."""
+    deaths = 0
+    while job.left:
+        done = job.tally.processed
+        try:
+            with open_pool(job.flow) as runner:
+                _through(runner, job, progress)
+        except BrokenExecutor as error:
+            deaths = deaths + 1 if job.tally.processed == done else 1
+            if deaths >= DEATHS_OF_A_WINDOW:  # it is this window that kills its worker
+                received = next(job.windows())
+                _settle(
+                    job, load_window(_window_name(received), give_up(received, error), _sealed(job)), progress
+                )
+                deaths = 0
+
+
+def _through(runner: TaskRunner[Any], job: Batch, progress: Progress) -> None:
+    """Keep every worker busy, one window ahead, and load in order."""
+    waiting: deque[tuple[tuple[Received, ...], PrefectFuture[Any]]] = deque()
+
+    def load_first() -> None:
+        received, future = waiting.popleft()
+        records = future.result(raise_on_failure=False)
+        if isinstance(records, (CallQAError, BrokenExecutor)):
+            raise records
+        if isinstance(records, BaseException):
+            records = give_up(received, records)
+        _settle(job, load_window(_window_name(received), _sealed(records), _sealed(job)), progress)
+
+    for received in job.windows():
+        parameters = {"name": _window_name(received), "received": _sealed(received)}
+        parameters |= {"make_tools": _sealed(job.make_tools), "cache": _sealed(job.cache)}
+        waiting.append((received, runner.submit(process_chunk, parameters)))
+        if len(waiting) > worker_count(job.flow):
+            load_first()
+    while waiting:
+        load_first()
 
 
 def final_state(tally: Tally) -> State[None]:
@@ -157,3 +235,12 @@ def _sealed(value: Any) -> Any:
 
 def _name(item: Received) -> str:
     return item.metadata.call_id if item.metadata else item.path.name
+
+
+def _window_name(received: Sequence[Received]) -> str:
+    return f"{_name(received[0])} and {len(received) - 1} more" if len(received) > 1 else _name(received[0])
+
+
+def _settle(job: Batch, records: Sequence[CallRecord], progress: Progress) -> None:
+    job.settle(records)
+    progress.show(job.tally)

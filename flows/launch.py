@@ -30,6 +30,8 @@ def run_as_flow(
     """
     with quiet_prefect(home) as server:
         batch = open_batch()
+        if batch.flow.runner == "thread":
+            batch.warm_up()  # while the server starts; workers load their own
         trouble = _run(batch, [str(path) for path in paths], server)
     if batch.left:
         warn(f"{trouble or 'the Prefect run ended early'}; going on without Prefect")

@@ -144,17 +144,36 @@ class PrivacySettings(Slice):
     audio: Literal["silence", "beep"] = Field("silence", description="what covers them in redacted audio")
 
 
+class AlertSettings(Slice):
+    """When somebody should be told, and how; nothing is sent unless a way is given."""
+
+    webhook: str | None = Field(None, description="URL that is posted the run summary as JSON")
+    email_to: tuple[str, ...] = Field((), description="addresses that get the run summary")
+    email_from: str = Field("callqa@localhost", description="sender of those")
+    smtp: str = Field("localhost:25", description="mail server, host:port")
+    failed_share: float = Field(0.02, ge=0, le=1, description="alert when more of the files failed")
+    quarantined_share: float = Field(0.10, ge=0, le=1, description="alert when more were quarantined")
+    autofail_share: float = Field(1.0, ge=0, le=1, description="alert when more scorecards auto-failed")
+    min_speed: float = Field(0.0, ge=0, description="alert below this many audio seconds a second")
+
+
 class FlowSettings(Slice):
     """How a batch is orchestrated."""
 
     state_dir: Path | None = Field(
         None, description="stage results and Prefect's home; default: <db>.state beside the database"
     )
-    window: int = Field(16, ge=1, description="calls loaded per transaction")
+    window: int = Field(16, ge=1, description="calls decoded together and loaded per transaction")
+    runner: Literal["thread", "process", "dask", "ray"] = Field(
+        "thread", description="where windows are processed: here, in processes, or on a Dask or Ray cluster"
+    )
     processes: int = Field(0, ge=0, description="worker processes; 0 = chosen from cores and memory")
+    cluster: str | None = Field(None, description="address of a Dask or Ray cluster; default: one made here")
     log_format: Literal["text", "json"] = Field(
         "text", description="text for people, json for log collectors: one object a line on stderr"
     )
+    metrics_file: Path | None = Field(None, description="Prometheus text file written after each batch")
+    alerts: AlertSettings = AlertSettings()
 
 
 class Settings(BaseSettings):

@@ -1,20 +1,27 @@
 """The batch as a real Prefect flow against callqa's own server."""
 
 import errno
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.server import quiet_prefect
-from pipeline.conversation import CallRecord
+from pipeline.conversation import CallRecord, Transcript
 from pipeline.errors import ModelError, RecordingError
-from pipeline.process.batch import Batch, Plan
+from pipeline.process.batch import Batch, Plan, run_batch
 from pipeline.process.cache import StageCache
+from pipeline.process.tools import Tools
+from pipeline.settings import FlowSettings
+from pipeline.transcribe import Job
 from tests.fakes import FakeEngine, fake_received, fake_tools
 
 pytestmark = pytest.mark.prefect
+PAIRS = FlowSettings(window=2)
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +41,25 @@ def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | No
         assert len(records) <= 2
 
     received = tuple(fake_received(tmp_path, contents))
-    return Batch(Plan(received), fake_tools(engine), StageCache(tmp_path / "state"), load, 2)
+    return Batch(
+        Plan(received),
+        lambda: fake_tools(engine),
+        StageCache(tmp_path / "state"),
+        load,
+        PAIRS,
+    )
 
 
 def run_flow(batch: Batch) -> Any:
     """The flow run's final state."""
     from flows import batch as flow_module
+    from flows import handover
 
-    token = flow_module._handed_over.set(batch)
+    token = handover.batch.set(batch)
     try:
         return flow_module.batch(["somewhere"], return_state=True)
     finally:
-        flow_module._handed_over.reset(token)
+        handover.batch.reset(token)
 
 
 def task_runs(flow_run_id: Any) -> dict[str, Any]:
@@ -140,3 +154,62 @@ def test_the_home_is_private(prefect_home: Path) -> None:
     import stat
 
     assert stat.S_IMODE((prefect_home / "prefect.db").stat().st_mode) & 0o077 == 0
+
+
+class DeadlyEngine(FakeEngine):
+    """Kills its worker process on one call, the first time."""
+
+    def __init__(self, marker: Path, forever: bool) -> None:
+        super().__init__()
+        self.marker, self.forever = marker, forever
+
+    def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+        """As fake, or dead."""
+        if any(job.call_id == "c" for job in jobs) and (self.forever or not self.marker.exists()):
+            self.marker.touch()
+            os._exit(9)
+        return super().transcribe(jobs)
+
+
+def deadly_tools(marker: Path, forever: bool) -> Tools:
+    """Picklable, as workers need it."""
+    return fake_tools(DeadlyEngine(marker, forever))
+
+
+@pytest.mark.parametrize("runner", ["process"])
+def test_the_same_flow_runs_in_two_workers(prefect_home: Path, tmp_path: Path, runner: str) -> None:
+    """Processes, a Dask LocalCluster, Ray: the same rows in the same order as without any."""
+    if runner != "process":
+        pytest.importorskip(f"prefect_{runner}")
+    contents = {f"{n}.wav": f"call {n}" for n in "abcde"} | {"f.wav": "bad"}
+    loaded: list[CallRecord] = []
+    pairs = FlowSettings.model_validate({"window": 2, "runner": runner, "processes": 2})
+    received = tuple(fake_received(tmp_path, contents))
+    batch = Batch(Plan(received), fake_tools, StageCache(tmp_path / "state"), loaded.extend, pairs)
+    state = run_flow(batch)
+
+    alone: list[CallRecord] = []
+    run_batch(Batch(Plan(received), fake_tools, StageCache(tmp_path / "other"), alone.extend, PAIRS))
+    assert state.name == "PartiallyCompleted"
+    assert [timeless(record) for record in loaded] == [timeless(record) for record in alone]
+
+
+@pytest.mark.parametrize(
+    ("forever", "expected"), [(False, {"scored": 5}), (True, {"scored": 3, "failed": 2})]
+)
+def test_a_worker_that_dies_is_replaced(
+    prefect_home: Path, tmp_path: Path, forever: bool, expected: dict[str, int]
+) -> None:
+    """Its windows are tried again; a window that kills every worker becomes failed rows."""
+    received = tuple(fake_received(tmp_path, {f"{n}.wav": f"call {n}" for n in "abcde"}))
+    make_tools = partial(deadly_tools, tmp_path / "died", forever)
+    pairs = FlowSettings(window=2, runner="process", processes=1)
+    batch = Batch(Plan(received), make_tools, StageCache(tmp_path / "state"), lambda records: None, pairs)
+    run_flow(batch)
+
+    assert batch.tally.statuses == expected
+
+
+def timeless(record: CallRecord) -> CallRecord:
+    """A record without the seconds its stages took."""
+    return replace(record, stages=())

@@ -13,6 +13,7 @@ from pipeline.process import batch
 from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan, run_batch
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import process_window
+from pipeline.settings import FlowSettings
 from tests.fakes import FakeEngine, fake_received, fake_tools
 
 
@@ -38,6 +39,7 @@ class Shelf:
         return {p: (r.ledger, r.metadata, r.conversation, r.scorecards) for p, r in self.records.items()}
 
 
+PAIRS = FlowSettings(window=2)
 MIXED = {"a.wav": "one", "b.wav": "bad", "c.wav": "three", "d.wav": "short", "e.wav": "five"}
 
 
@@ -47,7 +49,7 @@ def run(
     """A batch in windows of two."""
     tools = fake_tools(engine)
     job = plan(received, shelf.ledger, tools.fingerprints)
-    return run_batch(Batch(job, tools, StageCache(tmp_path / "state"), shelf.load, 2))
+    return run_batch(Batch(job, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
 
 
 def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
@@ -88,7 +90,7 @@ def test_new_answers_do_not_need_new_ears(tmp_path: Path) -> None:
     run(received, shelf, tmp_path, engine)
     tools = fake_tools(engine, judging="another rubric")
     job = plan(received, shelf.ledger, tools.fingerprints)
-    tally = run_batch(Batch(job, tools, StageCache(tmp_path / "state"), shelf.load, 2))
+    tally = run_batch(Batch(job, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
 
     assert tally.statuses == {"scored": 1}
     assert engine.calls == ["a"]
@@ -127,7 +129,15 @@ def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
 
     tools = fake_tools()
     with pytest.raises(Killed):
-        run_batch(Batch(Plan(tuple(received)), tools, StageCache(tmp_path / "two" / "state"), dying_load, 2))
+        run_batch(
+            Batch(
+                Plan(tuple(received)),
+                lambda: tools,
+                StageCache(tmp_path / "two" / "state"),
+                dying_load,
+                PAIRS,
+            )
+        )
     engine = FakeEngine()
     run(received, killed, tmp_path / "two", engine)
 
@@ -244,5 +254,14 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
 
     tools = fake_tools()
     received = fake_received(tmp_path, MIXED)
-    run_batch(Batch(Plan(tuple(received)), tools, StageCache(tmp_path / "s"), Shelf().load, 2, Listening()))
+    run_batch(
+        Batch(
+            Plan(tuple(received)),
+            lambda: tools,
+            StageCache(tmp_path / "s"),
+            Shelf().load,
+            PAIRS,
+            Listening(),
+        )
+    )
     assert told == list(MIXED)

@@ -29,6 +29,9 @@ def run(
     language: Annotated[str | None, typer.Option(help="Language spoken, as ISO 639-1 code.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     local: Annotated[bool, typer.Option("--local", help="Run without Prefect.")] = False,
+    runner: Annotated[
+        str | None, typer.Option(help="thread, process, dask or ray: where windows are processed.")
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="text, or json for log collectors.")] = None,
 ) -> int:
     """Score recorded calls: transcribe, annotate, answer the rubrics, load the answers.
@@ -41,6 +44,7 @@ def run(
     from pipeline.cli.batch_view import BatchView
     from pipeline.process.batch import nothing_new, run_batch
     from pipeline.process.prepare import prepare
+    from pipeline.process.report import conclude
     from pipeline.settings import load_settings
 
     settings = load_settings(
@@ -48,7 +52,7 @@ def run(
         store={"db": str(db) if db else None},
         score={"rubrics": tuple(rubric) if rubric else None},
         transcribe={"model": model, "language": language},
-        flow={"log_format": log_format},
+        flow={"log_format": log_format, "runner": runner},
     )
     view = BatchView(settings.flow.log_format)
     with view.shown():
@@ -59,6 +63,8 @@ def run(
         else:
             view.say("loading models")
             tally = run_batch(prepared.open(view)) if local else _as_flow(prepared, paths, view)
+            for sentence in conclude(tally, settings, prepared.state_dir):
+                view.warn(sentence)
     view.ended(tally)
     return tally.exit_code
 

@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from pipeline.conversation import CallRecord, LedgerEntry, Received
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import Heard, give_up, hear, is_transient, judge, work_fingerprint
 from pipeline.process.tools import Fingerprints, Tools
+from pipeline.settings import FlowSettings
 
 RETRY_DELAYS_S = (1.0, 5.0)
 Load = Callable[[Sequence[CallRecord]], None]
@@ -168,27 +170,45 @@ class Nobody:
         """Tell nobody."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Batch:
     """A plan with everything to carry it out.
 
     Attributes:
         plan: What to do.
-        tools: The stages, models loaded.
+        make_tools: Loads the models; picklable, so that worker processes can load theirs.
         cache: Transcripts kept between runs.
         load: Puts a window's records into the store, in one transaction.
-        window: Files a window.
+        flow: Files a window, and where windows are processed.
         observer: Told of progress.
         tally: What has become of the files so far; complete when the batch is.
     """
 
     plan: Plan
-    tools: Tools
+    make_tools: Callable[[], Tools]
     cache: StageCache
     load: Load
-    window: int
+    flow: FlowSettings
     observer: Observer = field(default_factory=Nobody)
     tally: Tally = field(default_factory=Tally)
+
+    @cached_property
+    def tools(self) -> Tools:
+        """The stages, loaded when first asked for.
+
+        Raises:
+            ModelError: Weights are missing or damaged.
+        """
+        return self.make_tools()
+
+    def warm_up(self) -> None:
+        """Load the models now, the speech engine's only when a recording waits for it.
+
+        Raises:
+            ModelError: Weights are missing or damaged.
+        """
+        if any(item.kind == "recording" and item.fault is None for item in self.left):
+            self.tools.engine.transcribe([])
 
     @property
     def left(self) -> tuple[Received, ...]:
@@ -198,8 +218,8 @@ class Batch:
     def windows(self) -> Iterator[tuple[Received, ...]]:
         """The files left, in windows, in order."""
         pending = self.left
-        for start in range(0, len(pending), self.window):
-            yield pending[start : start + self.window]
+        for start in range(0, len(pending), self.flow.window):
+            yield pending[start : start + self.flow.window]
 
     def start(self) -> None:
         """Count the rows that stand, and tell the observer how much there is to do; once."""

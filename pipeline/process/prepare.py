@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
@@ -24,6 +25,7 @@ from pipeline.conversation import (
 from pipeline.errors import RecordingError
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
+from pipeline.process.capacity import threads_per_worker
 from pipeline.process.tools import Fingerprints, Tools, digest
 from pipeline.rubric import Rubric
 from pipeline.settings import Settings
@@ -48,20 +50,19 @@ class Prepared:
         return state_dir(self.settings)
 
     def open(self, observer: Observer | None = None) -> Batch:
-        """Load the models.
-
-        Raises:
-            ModelError: Weights are missing or damaged.
-        """
-        tools = load_tools(self.settings, self.rubrics, self.fingerprints)
-        if any(item.kind == "recording" and item.fault is None for item in self.plan.pending):
-            tools.engine.transcribe([])  # loads the weights: faults show now, and our server starts meanwhile
+        """Everything to carry the plan out; models are loaded when first used."""
+        settings = self.settings
+        if settings.flow.runner != "thread" and not settings.transcribe.threads:
+            shared = {"threads": threads_per_worker(settings.flow)}
+            settings = settings.model_copy(
+                update={"transcribe": settings.transcribe.model_copy(update=shared)}
+            )
         return Batch(
             plan=self.plan,
-            tools=tools,
-            cache=StageCache(state_dir(self.settings)),
-            load=_Loader(self.settings, self.rubrics),
-            window=self.settings.flow.window,
+            make_tools=partial(load_tools, settings, self.rubrics, self.fingerprints),
+            cache=StageCache(self.state_dir),
+            load=_Loader(settings, self.rubrics),
+            flow=settings.flow,
             observer=observer or Nobody(),
         )
 

@@ -1,0 +1,92 @@
+"""Where windows are processed when not in this process: local processes, Dask or Ray.
+
+A worker loads the models once and takes one window after another; only small records travel back,
+and only the parent writes to the store. The flow is the same for all three.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import cloudpickle  # Prefect's own way to workers
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+
+from pipeline.conversation import CallRecord, Received
+from pipeline.errors import UsageError
+from pipeline.process.cache import StageCache
+from pipeline.process.calls import process_window
+from pipeline.process.capacity import worker_count
+from pipeline.process.tools import Tools
+from pipeline.settings import FlowSettings
+
+_loaded: dict[bytes, Tools] = {}
+
+
+def process_there(
+    received: Sequence[Received], make_tools: Callable[[], Tools], cache: StageCache
+) -> list[CallRecord]:
+    """One window in a worker, whose models are loaded by its first window.
+
+    Raises:
+        CallQAError: Something a person must mend first.
+        OSError: A transient fault.
+    """
+    key = cloudpickle.dumps(make_tools)
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = make_tools()
+    return process_window(received, _loaded[key], cache)
+
+
+@contextlib.contextmanager
+def open_pool(settings: FlowSettings) -> Iterator[TaskRunner[Any]]:
+    """The task runner of the settings, started.
+
+    Raises:
+        UsageError: The extra for it is not installed.
+    """
+    with _runner(settings) as runner:
+        yield runner
+
+
+def _runner(settings: FlowSettings) -> Any:
+    n_workers = worker_count(settings)
+    if settings.runner == "process":
+        return ProcessPoolTaskRunner(max_workers=n_workers)
+    try:
+        if settings.runner == "dask":
+            return _dask(settings.cluster, n_workers)
+        return _ray(settings.cluster, n_workers)
+    except ImportError as error:
+        raise UsageError(
+            f"the {settings.runner} runner is not installed ({error.name})",
+            hint=f"pip install 'callqa[{settings.runner}]', or use --runner process",
+        ) from error
+
+
+def _dask(address: str | None, n_workers: int) -> Any:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    if address:
+        return DaskTaskRunner(address=address)
+    # One thread a worker: the engine's own threads use the cores. No dashboard: nothing listens.
+    local = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": None, "processes": True}
+    return DaskTaskRunner(cluster_kwargs=local)
+
+
+def _ray(address: str | None, n_workers: int) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+    from prefect_ray.task_runners import RayTaskRunner
+
+    if address:
+        return RayTaskRunner(address=address)
+    quiet = {
+        "num_cpus": n_workers,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": "ERROR",
+    }
+    return RayTaskRunner(init_kwargs=quiet)

@@ -1,0 +1,104 @@
+"""After the batch: the run summary, the Prometheus text file, and whether somebody should be told.
+
+All of it is counts, seconds and call ids; no word of any call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.process.alerts import send
+from pipeline.process.batch import Tally
+from pipeline.process.cache import disk_fault, write_private
+from pipeline.settings import AlertSettings, Settings
+
+KEPT_SUMMARIES = 400
+"""More than a year of nights."""
+
+
+def conclude(tally: Tally, settings: Settings, state_dir: Path) -> list[str]:
+    """Write what a batch leaves behind, and tell whom it concerns.
+
+    Args:
+        tally: Of the finished batch.
+        settings: Where to write and when to tell.
+        state_dir: Summaries go to ``<state_dir>/runs``.
+
+    Returns:
+        Alerts and undeliverable messages, a sentence each.
+
+    Raises:
+        MachineError: The summary cannot be written.
+    """
+    alerts = list(reasons_to_tell(tally, settings.flow.alerts))
+    now = dt.datetime.now(dt.UTC)
+    summary = {"ended_at": now.isoformat(timespec="seconds"), "db": settings.store.db, **tally.summary()}
+    summary["alerts"] = alerts
+    folder = state_dir / "runs"
+    path = folder / f"{now:%Y%m%dT%H%M%S%f}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, json.dumps(summary, indent=1) + "\n")
+        for old in sorted(folder.glob("*.json"))[:-KEPT_SUMMARIES]:
+            old.unlink(missing_ok=True)
+        if settings.flow.metrics_file:
+            write_metrics(tally, settings.flow.metrics_file, now)
+    except OSError as error:
+        raise disk_fault(path, error) from error
+    return alerts + send(alerts, summary, settings.flow.alerts) if alerts else []
+
+
+def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
+    """Each threshold that was crossed, as a sentence."""
+    files, cards = max(tally.files, 1), max(tally.outcomes.total(), 1)
+    shares = (
+        ("files failed", tally.statuses["failed"], files, limits.failed_share),
+        ("files were quarantined", tally.statuses["quarantined"], files, limits.quarantined_share),
+        ("scorecards auto-failed", tally.autofails, cards, limits.autofail_share),
+    )
+    for what, count, total, limit in shares:
+        if count / total > limit:
+            yield f"{count} of {total} {what}, more than {limit:.0%}"
+    if tally.audio_s and tally.wall_s and tally.audio_s / tally.wall_s < limits.min_speed:
+        yield f"{tally.audio_s / tally.wall_s:.1f} audio seconds a second, less than {limits.min_speed:g}"
+
+
+def write_metrics(tally: Tally, path: Path, now: dt.datetime) -> None:
+    """Write a text file for the Prometheus node exporter's textfile collector, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_private(path, metrics_text(tally, now))
+    path.chmod(0o644)  # the collector runs as another user; there is nothing of any call in it
+
+
+def metrics_text(tally: Tally, now: dt.datetime) -> str:
+    """The last batch in Prometheus's text format."""
+    lines: list[str] = []
+
+    def gauge(name: str, about: str, values: dict[str, float]) -> None:
+        lines.extend((f"# HELP callqa_batch_{name} {about}", f"# TYPE callqa_batch_{name} gauge"))
+        lines.extend(f"callqa_batch_{name}{labels} {value:g}" for labels, value in values.items())
+
+    statuses = ("scored", "skipped", "failed", "quarantined", "purged")
+    outcomes = ("pass", "fail", "needs_review", "not_scored")
+    gauge(
+        "files",
+        "Files of the last batch by ledger status.",
+        {f'{{status="{s}"}}': tally.statuses[s] for s in statuses},
+    )
+    gauge("known_files", "Files that needed no work.", {"": tally.known})
+    gauge("scorecards", "Scorecards by outcome.", {f'{{outcome="{o}"}}': tally.outcomes[o] for o in outcomes})
+    gauge("autofails", "Scorecards with an auto-fail.", {"": tally.autofails})
+    gauge("audio_seconds", "Length of the recordings heard.", {"": tally.audio_s})
+    gauge("duration_seconds", "Length of the batch.", {"": tally.wall_s})
+    gauge("stage_seconds", "Work by stage.", {f'{{stage="{s}"}}': v for s, v in tally.stage_s.items()})
+    lines.append("# HELP callqa_batch_ended_timestamp_seconds When the last batch ended.")
+    lines.append("# TYPE callqa_batch_ended_timestamp_seconds gauge")
+    lines.append(f"callqa_batch_ended_timestamp_seconds {now.timestamp():.0f}")
+    return "\n".join(lines) + "\n"
