@@ -49,6 +49,7 @@ MANIFEST_COLUMNS = (
     "language",
     "agent_channel",
     "customer_ref",
+    "first_contact",
 )
 Samples = npt.NDArray[np.float32]
 
