@@ -74,6 +74,7 @@ def calls(records: Sequence[CallRecord]) -> Columns:
     rows["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
     rows["duration_s"] = [t.duration_s for t in transcripts]
     rows["channels"] = [t.channels for t in transcripts]
+    rows["role_confidence"] = [t.role_confidence for t in transcripts]
     rows["spoken_language"] = [t.language for t in transcripts]
     rows["transcript_medium"] = [t.medium for t in transcripts]
     rows["engine"] = [t.engine.name for t in transcripts]

@@ -110,6 +110,7 @@ def _transcript(call: Row, turns: list[Row]) -> Transcript:
         duration_s=call["duration_s"],
         engine=Engine(call["engine"], call["model"], call["engine_fingerprint"]),
         channels=call["channels"],
+        role_confidence=call["role_confidence"],
         medium=call["transcript_medium"],
         warnings=tuple(call["transcript_warnings"]),
     )

@@ -8,7 +8,8 @@ CREATE TABLE calls (
     agent_id VARCHAR, agent_name VARCHAR, customer_ref VARCHAR, direction VARCHAR, medium VARCHAR,
     started_at TIMESTAMPTZ, timezone VARCHAR, language VARCHAR, agent_channel INTEGER,
     hold_spans STRUCT(start_s DOUBLE, end_s DOUBLE)[], extra MAP(VARCHAR, VARCHAR),
-    path VARCHAR, audio_sha256 VARCHAR, duration_s DOUBLE, channels INTEGER, spoken_language VARCHAR,
+    path VARCHAR, audio_sha256 VARCHAR, duration_s DOUBLE, channels INTEGER, role_confidence DOUBLE,
+    spoken_language VARCHAR,
     transcript_medium VARCHAR, engine VARCHAR, model VARCHAR, engine_fingerprint VARCHAR,
     turn_count INTEGER, transcript_warnings VARCHAR[], warnings VARCHAR[], loaded_at TIMESTAMPTZ
 );
@@ -33,6 +34,7 @@ COMMENT ON COLUMN calls.path IS 'File the call came from';
 COMMENT ON COLUMN calls.audio_sha256 IS 'SHA-256 of the file''s bytes';
 COMMENT ON COLUMN calls.duration_s IS 'Length of the recording in seconds';
 COMMENT ON COLUMN calls.channels IS 'Audio channels told apart: 2 = one speaker a channel, 1 = mono, 0 = no audio';
+COMMENT ON COLUMN calls.role_confidence IS 'How sure it is who is agent and who customer, 0..1; NULL when the source states roles';
 COMMENT ON COLUMN calls.spoken_language IS 'Language of the transcript, ISO 639-1';
 COMMENT ON COLUMN calls.transcript_medium IS 'Medium of the transcript: voice, chat or email';
 COMMENT ON COLUMN calls.engine IS 'Speech engine that made the transcript';
