@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -269,3 +270,36 @@ def test_risk_queue_gives_its_reasons_worst_first(db: Path) -> None:
     assert risks == sorted(risks, reverse=True)
     assert all("auto-fail" in p.reason for p in queue.picks[: min(autofailed, 10)])
     assert all(p.probability is None for p in queue.picks)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_a_workbook_survives_libreoffice(db: Path, tmp_path: Path) -> None:
+    """Filled in, opened and saved by LibreOffice (through its own format and back), then imported."""
+    import openpyxl
+
+    with Store(db) as store:
+        export.write(store, tmp_path / "review.xlsx", "xlsx")
+    book = openpyxl.load_workbook(tmp_path / "review.xlsx")
+    heads = {cell.value: cell.column for cell in book["Answers"][1]}
+    for row, answer in ((2, "na"), (3, "yes")):
+        book["Answers"].cell(row, heads["Correct answer"]).value = answer
+        book["Answers"].cell(row, heads["Reviewer"]).value = "Zoë"
+    calls = {cell.value: cell.column for cell in book["Calls"][1]}
+    book["Calls"].cell(4, calls["Decision"]).value = "disputed"
+    book["Calls"].cell(4, calls["Reviewer"]).value = "Omar"
+    book.save(tmp_path / "filled.xlsx")
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    for target, source in (("ods", "filled.xlsx"), ("xlsx", "filled.ods")):
+        subprocess.run(
+            ["soffice", profile, "--headless", "--convert-to", target, source],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+    with Store(db) as store:
+        report = import_reviews(store, [tmp_path / "filled.xlsx"])
+        said = {(r.reviewer, r.human_answer, r.state) for r in store.reviews()}
+    assert (report.stored, report.rejected) == (3, [])
+    assert said == {("Zoë", "na", "submitted"), ("Zoë", "yes", "submitted"), ("Omar", None, "disputed")}

@@ -1,0 +1,273 @@
+"""The review packet in a real browser: filter, open, hear, correct, download, import, agree."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import export
+from pipeline.review.record import import_reviews
+from pipeline.store import CallFilter, Store
+from tests.example_calls import example_records
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="Debian's chromium and chromium-driver are not installed"
+    ),
+]
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def record_sound(path: Path, seconds: float) -> None:
+    """A two-channel recording: a tone for the agent, noise for the customer, 8 kHz."""
+    import soundfile
+
+    rng = np.random.default_rng(1)
+    at = np.arange(int(seconds * 8000)) / 8000
+    agent = 0.3 * np.sin(2 * np.pi * 220 * at) * (np.sin(at) > 0)
+    customer = 0.2 * rng.standard_normal(at.size) * (np.sin(at) < 0)
+    soundfile.write(path, np.stack([agent, customer], axis=1), 8000, subtype="ULAW", format="WAV")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of thirty calls, one with its recording, and their packet."""
+    root = tmp_path_factory.mktemp("packet")
+    records = example_records(30)
+    conversation = records[1].conversation
+    assert conversation is not None
+    record_sound(root / "call-001.wav", conversation.transcript.duration_s or 10)
+    records[1] = replace(records[1], ledger=replace(records[1].ledger, path=str(root / "call-001.wav")))
+    with Store(root / "qa.duckdb") as store:
+        store.load(records)
+        export.write(store, root / "packet", "html")
+        export.write(store, root / "report.html", "html", CallFilter(call_ids=("call-001",)))
+    return root
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium that may download into a folder of its own and reach no network."""
+    downloads = tmp_path_factory.mktemp("downloads")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--autoplay-policy=no-user-gesture-required",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--window-size=1400,1000",
+    ):
+        options.add_argument(argument)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.downloads = downloads
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(chromium: Any, folder: Path) -> Any:
+    """The packet, freshly opened."""
+    chromium.get((folder / "packet" / "index.html").as_uri())
+    chromium.execute_script("localStorage.clear()")
+    chromium.get((folder / "packet" / "index.html").as_uri() + "?")
+    chromium.get_log("browser")
+    return chromium
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
+    """The first truthy answer within some seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("the page did not get there in time")
+
+
+def find(page: Any, selector: str) -> Any:
+    """One element by its CSS selector."""
+    return page.find_element("css selector", selector)
+
+
+CANVAS_COLOURS = """
+const canvas = document.querySelector(".wave canvas"), seen = new Set();
+if (!canvas.width) return null;
+const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+for (let i = 0; i < data.length; i += 4)
+  if (data[i + 3] === 255) seen.add(data.slice(i, i + 3).join());
+return seen.size > 2 ? [...seen] : null;
+"""
+
+
+CHOOSE = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))"
+
+
+def choose(page: Any, select: Any, value: str) -> None:
+    """Pick one option of a drop-down."""
+    page.execute_script(CHOOSE, select, value)
+
+
+def open_call(page: Any, call_id: str) -> None:
+    """Open a call by choosing it in the list."""
+    find(page, f"a.call[href='#call={call_id}']").send_keys("\ue007")
+    wait_for(lambda: page.find_elements("css selector", ".player"))
+
+
+def test_the_list_filters_and_sorts(page: Any) -> None:
+    """Search and outcome narrow the list; a heading sorts it both ways and says so."""
+    rows = lambda: page.find_elements("css selector", "#rows tr")  # noqa: E731
+    assert len(rows()) == 30
+    find(page, "#search").send_keys("Siddiqui")
+    assert len(rows()) == 10
+    assert find(page, "#count").text == "10 of 30 calls"
+    find(page, "th[data-sort='score'] button").click()
+    scores = [float(r.find_elements("css selector", "td")[2].text) for r in rows()]
+    assert scores == sorted(scores)
+    assert find(page, "th[data-sort='score']").get_attribute("aria-sort") == "ascending"
+    choose(page, find(page, "#by-outcome"), "fail")
+    assert {r.find_element("css selector", ".badge").text for r in rows()} == {"fail"}
+
+
+def test_evidence_moves_the_player_to_its_time(page: Any) -> None:
+    """Choosing a quote seeks the recording to where it was said, from the folder and without network."""
+    open_call(page, "call-001")
+    quote = find(page, ".quote[data-at]")
+    at = float(quote.get_attribute("data-at"))
+    quote.click()
+    shown = wait_for(lambda: find(page, ".wave").get_attribute("aria-valuenow"))
+    wait_for(lambda: abs(float(find(page, ".wave").get_attribute("aria-valuenow")) - at) <= 2)
+    assert shown is not None
+    assert find(page, ".turn.now")
+    assert find(page, "#noaudio").text == ""
+
+
+def test_every_channel_is_drawn(page: Any) -> None:
+    """The waveform canvas holds the agent's and the customer's colour."""
+    open_call(page, "call-001")
+    colours = wait_for(lambda: page.execute_script(CANVAS_COLOURS))
+    assert {"31,95,174", "162,72,12"} <= set(colours)
+
+
+def test_a_correction_is_downloaded_imported_and_counted(page: Any, folder: Path) -> None:
+    """Override in the page, download, import: v_agreement has it."""
+    open_call(page, "call-002")
+    criterion = next(
+        c
+        for c in page.find_elements("css selector", ".criterion")
+        if c.find_element("css selector", ".badge").text in {"yes", "no"}
+    )
+    machine = criterion.find_element("css selector", ".badge").text
+    human = {"yes": "no", "no": "yes"}[machine]
+    choose(page, criterion.find_element("css selector", "select"), human)
+    criterion.find_element("css selector", "input").send_keys("heard at 0:12")
+    find(page, "#reviewer").send_keys("Amira")
+    assert find(page, "#download").text == "Download review (1)"
+    find(page, "#download").click()
+    path = wait_for(lambda: next(page.downloads.glob("review-amira-*.json"), None))
+    document = json.loads(path.read_text("utf-8"))
+    assert document["schema"] == "callqa.review/1"
+    with Store(folder / "qa.duckdb") as store:
+        assert import_reviews(store, [path]).stored == 1
+        (review,) = store.reviews()
+        (row,) = store.query("SELECT reviews, agreement FROM v_agreement")
+    assert (review.machine_answer, review.human_answer) == (machine, human)
+    assert review.reason == "heard at 0:12"
+    assert row == {"reviews": 1, "agreement": 0.0}
+
+
+def test_corrections_survive_closing_the_page(page: Any) -> None:
+    """What was entered is still there after a reload."""
+    open_call(page, "call-004")
+    choose(page, find(page, ".criterion select"), "na")
+    page.refresh()
+    wait_for(lambda: page.find_elements("css selector", ".criterion select"))
+    assert find(page, ".criterion select").get_attribute("value") == "na"
+    assert find(page, "#download").text == "Download review (1)"
+
+
+def test_the_keyboard_is_enough(page: Any) -> None:
+    """Search, open, next evidence, back: without a pointer."""
+    body = find(page, "body")
+    body.send_keys("/")
+    assert page.switch_to.active_element.get_attribute("id") == "search"
+    page.switch_to.active_element.send_keys("call-001\t")
+    find(page, "a.call").send_keys("\ue007")
+    wait_for(lambda: page.find_elements("css selector", ".player"))
+    find(page, "body").send_keys("e")
+    wait_for(lambda: float(find(page, ".wave").get_attribute("aria-valuenow")) > 0)
+    find(page, "body").send_keys("\ue00c")
+    wait_for(lambda: page.find_elements("css selector", "#rows tr"))
+
+
+def test_nothing_a_caller_says_runs_and_nothing_is_fetched(page: Any) -> None:
+    """Hostile words are shown as words; the console is clean and every request stays in the folder."""
+    for target in (
+        "#call=call-003",
+        "#agents",
+        "#criteria",
+        "#call=%3Cimg%20src%3Dx%20onerror%3Dpwned%3D1%3E",
+    ):
+        page.execute_script("location.hash = arguments[0]", target)
+        time.sleep(0.2)
+    assert page.execute_script("return window.pwned") is None
+    assert not page.find_elements("css selector", "main img")
+    assert not [entry for entry in page.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+    requests = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    urls = {r["params"]["request"]["url"] for r in requests if r["method"] == "Network.requestWillBeSent"}
+    assert urls
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in urls)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("target", ["#", "#call=call-001", "#agents", "#criteria"])
+def test_accessibility_by_axe(page: Any, target: str, theme: str) -> None:
+    """axe-core finds no violation of WCAG 2.2 A or AA."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: npm install --no-save axe-core")
+    page.execute_script("localStorage.setItem('callqa-theme', arguments[0])", theme)
+    page.refresh()
+    page.execute_script("location.hash = arguments[0]", target)
+    time.sleep(0.3)
+    page.execute_script(AXE.read_text("utf-8"))
+    found = page.execute_async_script(
+        "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })"
+        ".then((r) => arguments[0](r.violations.map((v) => [v.id, v.nodes.length, v.nodes[0].html])))"
+    )
+    assert found == []
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(page: Any) -> None:
+    """At the width of a telephone the page fits."""
+    page.set_window_size(500, 900)
+    try:
+        for target in ("#", "#call=call-001", "#agents"):
+            page.execute_script("location.hash = arguments[0]", target)
+            time.sleep(0.2)
+            wide, seen = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= seen
+    finally:
+        page.set_window_size(1400, 1000)
+
+
+def test_a_single_file_carries_its_recordings(chromium: Any, folder: Path) -> None:
+    """report.html alone plays: the recording is inside it."""
+    chromium.get((folder / "report.html").as_uri() + "#call=call-001")
+    wait_for(lambda: chromium.find_elements("css selector", "#play:not([disabled])"))
+    find(chromium, ".quote[data-at]").click()
+    wait_for(lambda: "Pause" in find(chromium, "#play").text)
+    assert find(chromium, "#noaudio").text == ""
