@@ -13,6 +13,7 @@ from typing import Any
 
 import cloudpickle  # Prefect's own way to workers
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+from prefect.utilities.annotations import opaque
 
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
@@ -34,11 +35,17 @@ def process_there(
         CallQAError: Something a person must mend first.
         OSError: A transient fault.
     """
+    received, make_tools, cache = _opened(received), _opened(make_tools), _opened(cache)
     key = cloudpickle.dumps(make_tools)
     if key not in _loaded:
         _loaded.clear()
         _loaded[key] = make_tools()
     return process_window(received, _loaded[key], cache)
+
+
+def _opened(value: Any) -> Any:
+    """A parameter as it was given: Dask and Ray hand on Prefect's wrapper as it is."""
+    return value.unwrap() if isinstance(value, opaque) else value
 
 
 @contextlib.contextmanager
@@ -68,12 +75,16 @@ def _runner(settings: FlowSettings) -> Any:
 
 
 def _dask(address: str | None, n_workers: int) -> Any:
+    import logging
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     from prefect_dask.task_runners import DaskTaskRunner
 
     if address:
         return DaskTaskRunner(address=address)
-    # One thread a worker: the engine's own threads use the cores. No dashboard: nothing listens.
-    local = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": None, "processes": True}
+    # One thread a worker: the engine's own threads use the cores. No dashboard, no chatter.
+    local = {"n_workers": n_workers, "threads_per_worker": 1, "processes": True, "silence_logs": "CRITICAL"}
+    local |= {"scheduler_kwargs": {"dashboard": False}, "worker_dashboard_address": None}
     return DaskTaskRunner(cluster_kwargs=local)
 
 

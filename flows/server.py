@@ -51,8 +51,9 @@ STOP_TIMEOUT_S = 15.0
 class OwnServer:
     """A Prefect server child; ``start`` returns at once, ``ready`` waits until it answers."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, schedules: bool = False) -> None:
         self.home = home.resolve()
+        self._mode = "with-schedules" if schedules else "one-run"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -74,8 +75,8 @@ class OwnServer:
         password = f"callqa:{secrets.token_urlsafe(24)}"
         os.environ.update({"PREFECT_HOME": str(self.home), "PREFECT_API_AUTH_STRING": password})
         with log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "flows.server"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "flows.server", self._mode],
                 cwd=Path(__file__).parents[1],  # found by -m; and no prefect.toml of the user's folder
                 env={**os.environ, **LEAN, "PREFECT_SERVER_API_AUTH_STRING": password},
                 stdin=subprocess.PIPE,
@@ -118,11 +119,12 @@ class OwnServer:
 
 
 @contextlib.contextmanager
-def quiet_prefect(home: Path) -> Iterator[OwnServer | None]:
+def quiet_prefect(home: Path, *, schedules: bool = False) -> Iterator[OwnServer | None]:
     """Prefect's environment for the length of a batch: the user's server, or our own.
 
     Args:
         home: ``PREFECT_HOME`` of our own server; made when missing, readable by its owner only.
+        schedules: Whether our own server starts runs when they are due.
 
     Yields:
         The server being started, or None when ``PREFECT_API_URL`` names the user's.
@@ -130,7 +132,7 @@ def quiet_prefect(home: Path) -> Iterator[OwnServer | None]:
     before = dict(os.environ)
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    server = None if os.environ.get("PREFECT_API_URL") else OwnServer(home)
+    server = None if os.environ.get("PREFECT_API_URL") else OwnServer(home, schedules=schedules)
     try:
         if server is not None:
             server.start()
@@ -150,7 +152,7 @@ def serve_until_orphaned() -> None:
     os.umask(0o077)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    app: Any = create_app(ephemeral=True, final=True)
+    app: Any = create_app(ephemeral=sys.argv[1:] != ["with-schedules"], final=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
     threading.Thread(target=_announce, args=(server, listener.getsockname()[1]), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()

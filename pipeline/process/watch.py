@@ -1,0 +1,79 @@
+"""A drop folder: new recordings are processed once they have stopped growing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.process.batch import Batch, Observer, Plan, Tally, run_batch
+from pipeline.process.prepare import prepare
+from pipeline.process.tools import Tools
+from pipeline.settings import Settings
+
+Seen = dict[Path, tuple[int, int]]
+
+
+def watch(
+    folders: Sequence[Path],
+    settings: Settings,
+    observer: Observer,
+    *,
+    settle_s: float,
+    every_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Tally]:
+    """Process what settles in the folders, for ever; models stay loaded.
+
+    Args:
+        folders: Looked through again and again.
+        settings: As for a batch.
+        observer: Told of each file.
+        settle_s: A file is taken once it has kept size and time this long: it may still be copied.
+        every_s: How often to look.
+        sleep: Waits; a test hands in its own.
+
+    Yields:
+        The tally of each round that had something to do.
+
+    Raises:
+        CallQAError: As a batch does.
+    """
+    tried: Seen = {}
+    tools: Tools | None = None
+    while True:
+        still = {path: mark for path, mark in _files(folders).items() if _age_s(mark) >= settle_s}
+        if any(tried.get(path) != mark for path, mark in still.items()):
+            tried = still
+            batch = _settled_only(prepare(list(folders), settings).open(observer), still)
+            if batch.plan.pending:
+                if tools is not None:
+                    batch.tools = tools
+                yield run_batch(batch)
+                tools = batch.tools
+        sleep(every_s)
+
+
+def _settled_only(batch: Batch, still: Seen) -> Batch:
+    """Leave files that are still being written for a later round."""
+    ready = tuple(item for item in batch.plan.pending if item.path in still)
+    return replace(batch, plan=Plan(ready, ()))
+
+
+def _files(folders: Sequence[Path]) -> Seen:
+    """Every file with its size and time; one that vanishes meanwhile is left out."""
+    found: Seen = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            if path.is_file():
+                found[path] = (stat.st_size, stat.st_mtime_ns)
+    return found
+
+
+def _age_s(mark: tuple[int, int]) -> float:
+    return time.time() - mark[1] / 1e9
