@@ -385,3 +385,57 @@ def test_a_pause_after_an_ordinary_sentence_is_dead_air_not_hold(annotator: Anno
 
     assert conversation.metrics["hold_count"] == 0
     assert conversation.metrics["dead_air_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("not happy", "negative"),
+        ("i am not happy with this at all", "negative"),
+        ("no that's great", "positive"),
+        ("this is the third time i call about this and nobody helps", "negative"),
+        ("thank you so much you have been so helpful", "positive"),
+        ("okay", "neutral"),
+        ("what is your account number please", "neutral"),
+        ("i need to change my address", "neutral"),
+        ("um i i'm really uh disappointed", "negative"),
+    ],
+)
+def test_feeling_is_read_in_spoken_words(annotator: Annotator, text: str, label: str) -> None:
+    """Negation, service idiom, disfluency and plain business, without capitals or marks."""
+    sentiment = heard(annotator, call(("customer", text))).transcript.turns[0].sentiment
+
+    assert sentiment is not None
+    assert sentiment.label == label
+    assert -1 <= sentiment.score <= 1
+
+
+def test_feeling_lasts_from_turn_to_turn(annotator: Annotator) -> None:
+    """The same words weigh more after anger of the same speaker than alone."""
+    words = ("customer", "i want to know what happens now")
+    alone = heard(annotator, call(words)).transcript.turns[0].sentiment
+    after = (
+        heard(annotator, call(("customer", "this is ridiculous i am so angry"), ("agent", "okay"), words))
+        .transcript.turns[2]
+        .sentiment
+    )
+
+    assert alone is not None
+    assert after is not None
+    assert after.score < alone.score
+
+
+def test_hand_written_dialogue_is_mostly_read_right(annotator: Annotator) -> None:
+    """Over a hundred lines of everyday and service dialogue, each by itself."""
+    lines = [line.split("\t") for line in DIALOGUE.read_text("utf-8").splitlines()]
+    calls = [
+        dataclasses.replace(call(("customer", text)), call_id=str(i)) for i, (_, text) in enumerate(lines)
+    ]
+
+    found = [c.transcript.turns[0].sentiment for c in annotator.annotate(calls, [None] * len(calls))]
+
+    right = sum(s is not None and s.label == label for s, (label, _) in zip(found, lines, strict=True))
+    assert right / len(lines) >= 0.8
+
+
+DIALOGUE = Path(__file__).parents[1] / "bench" / "data" / "dialogue_lines.tsv"

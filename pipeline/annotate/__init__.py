@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import metrics, privacy
 from pipeline.annotate import findings
 from pipeline.annotate.holds import detect
-from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
+from pipeline.conversation import CallMetadata, Conversation, Transcript
 from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
 
@@ -89,8 +89,15 @@ class Annotator:
         docs: dict[tuple[int, int], Doc] = {}
         for language, keys in by_language.items():
             nlp = self.pipeline(language)
-            made = [_doc(nlp, transcripts[number].turns[position]) for number, position in keys]
-            docs.update(zip(keys, nlp.pipe(made), strict=True))
+            made: list[Doc] = []
+            last: dict[tuple[int, str], Doc] = {}
+            for number, position in keys:
+                turn = transcripts[number].turns[position]
+                doc = nlp.make_doc(turn.text[: nlp.max_length])
+                doc._.role, doc._.before = turn.role, last.get((number, turn.role))
+                last[number, turn.role] = doc
+                made.append(doc)
+            docs.update(zip(keys, nlp.pipe(made, batch_size=len(made)), strict=True))
         return docs
 
 
@@ -126,12 +133,6 @@ def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
     for path in [*sorted(own), here.parent / "metrics.py", *users]:
         digest.update(path.read_bytes())
     return f"annotate:{digest.hexdigest()[:16]}"
-
-
-def _doc(nlp: Language, turn: Turn) -> Doc:
-    doc = nlp.make_doc(turn.text[: nlp.max_length])
-    doc._.role = turn.role
-    return doc
 
 
 def _conversation(

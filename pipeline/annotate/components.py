@@ -17,7 +17,7 @@ from spacy.tokens import Doc
 from pipeline.annotate import promises
 from pipeline.annotate.findings import Fact
 from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists, read_topics
-from pipeline.annotate.sentiment import Scorer, load_scorer
+from pipeline.annotate.sentiment import NEUTRAL, WORD, Scorer, feeling, load_scorer, sentiment_of
 from pipeline.privacy.numbers import word_set
 
 FILLERS = word_set("uh um er erm hmm mm mhm ah eh uhm hm")
@@ -27,6 +27,8 @@ Doc.set_extension("role", default="unknown")
 Doc.set_extension("fluent", default=None)
 Doc.set_extension("facts", default=None)
 Doc.set_extension("sentiment", default=None)
+Doc.set_extension("feeling", default=None)  # chances of negative, neutral, positive
+Doc.set_extension("before", default=None)  # the same speaker's turn before
 
 
 @Language.factory("callqa_fluent_v1")
@@ -116,7 +118,7 @@ def add_promises(doc: Doc) -> Doc:
 
 
 class SentimentComponent:
-    """Feeling of whole batches of turns, into ``doc._.sentiment``."""
+    """Feeling of whole batches of turns, into ``doc._.sentiment``; ``doc._.before`` comes earlier."""
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
@@ -126,10 +128,16 @@ class SentimentComponent:
         return next(self.pipe([doc]))
 
     def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:
-        """All turns together: the scorer batches by length."""
+        """All turns together: the model batches by length."""
         docs = list(stream)
-        for doc, sentiment in zip(docs, self.scorer.score([doc.text for doc in docs]), strict=True):
-            doc._.sentiment = sentiment
+        for doc, odds in zip(docs, self.scorer.odds([doc.text for doc in docs]), strict=True):
+            before = doc._.before._.feeling if doc._.before is not None else None
+            if odds is None:  # "okay": what was felt before is still felt
+                doc._.feeling = before
+                doc._.sentiment = NEUTRAL if WORD.search(doc.text) else None
+            else:
+                doc._.feeling = feeling(odds, before)
+                doc._.sentiment = sentiment_of(doc._.feeling)
             yield doc
 
 
