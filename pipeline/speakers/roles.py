@@ -8,7 +8,7 @@ the configured default channel. What decided, and how sure it is, is said in the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.conversation import AudioClip, CallMetadata, Role, Transcript, Turn
@@ -109,6 +109,9 @@ def _one_channel(transcript: Transcript, clip: AudioClip | None, metadata: CallM
         said = "one channel and no audio to tell voices apart: roles are unknown"
         return replace(transcript, role_confidence=0.0, warnings=(*transcript.warnings, said))
     channel = min(transcript.turns[0].channel or 0, clip.n_channels - 1)
+    transcript = replace(
+        transcript, warnings=(*transcript.warnings, *_about_channels(clip, channel, metadata))
+    )
     heard = diarise(transcript.turns, clip, channel)
     if heard.n_voices == 1:
         named = metadata.agent_channel if clip.n_channels > 1 else None
@@ -132,6 +135,15 @@ def _one_channel(transcript: Transcript, clip: AudioClip | None, metadata: CallM
         role_confidence=round(heard.confidence * evidence, 3),
         warnings=(*transcript.warnings, said),
     )
+
+
+def _about_channels(clip: AudioClip, channel: int, metadata: CallMetadata) -> Iterator[str]:
+    """What people should know when parties that might have had channels of their own share one."""
+    if clip.n_channels > 1:
+        yield f"only channel {channel} of {clip.n_channels} holds speech"
+    named = metadata.agent_channel
+    if named is not None and named >= clip.n_channels:
+        yield f"metadata names channel {named} as the agent's, but the recording has {clip.n_channels}"
 
 
 def _one_voice(transcript: Transcript, channel: int, named: int | None, sure: float) -> Transcript:
