@@ -200,6 +200,21 @@ def test_the_same_content_is_one_call(tmp_path: Path) -> None:
     assert "c-1" in next(i.fault.message for i in items if i.fault and i.fault.reason == "duplicate")
 
 
+def test_a_file_named_twice_comes_in_once(tmp_path: Path) -> None:
+    """A folder, a file in it and its manifest, whichever is named first, through a link or not."""
+    wav(tmp_path / "real" / "a.wav")
+    (tmp_path / "real" / "manifest.csv").write_text("file,agent\na.wav,u1\n")
+    folder = tmp_path / "link"
+    folder.symlink_to(tmp_path / "real")
+    named = [folder, folder / "a.wav", folder / "manifest.csv"]
+
+    for order in (named, named[::-1]):
+        (item,) = run(*order)
+        assert item.path == folder / "a.wav"
+        assert item.metadata is not None
+        assert item.metadata.agent_id == "u1"
+
+
 def test_links_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     """A link to a file or folder elsewhere is refused, a loop ends, a pipe is never opened."""
     wav(tmp_path / "in" / "a.wav")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bench.metadata
 from pipeline.conversation import Received
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import discover, metadata, names, template, times
@@ -304,6 +305,14 @@ def test_a_wrong_zone_never_moves_a_call_that_carries_its_epoch(
     assert abs((facts.values["started_at"] - began).total_seconds()) <= 300
     if began.utcoffset() != began.astimezone(ZoneInfo(configured)).utcoffset():
         assert facts.warnings
+
+
+def test_no_described_recording_is_dated_wrongly_in_silence() -> None:
+    """Names, manifests and sidecars as systems write them, right and wrong: exact, told or refused."""
+    counts = bench.metadata.run(250, seed=7)
+    assert sum(counts.values()) == 250
+    assert set(counts) <= {"exact", "absent, told", "wrong, told", "refused"}
+    assert counts["exact"] > 125
 
 
 TEXT = st.text(max_size=40)

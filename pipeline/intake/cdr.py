@@ -44,18 +44,34 @@ _PRIVATE_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", "
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """One row of a file, cells by column."""
+
+    row: int
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecords:
     """The records of one file, by recording name (without folder and suffix) and by unique id."""
 
     path: Path
-    by_name: Mapping[str, Facts]
-    by_unique_id: Mapping[str, Facts]
+    by_name: Mapping[str, Record]
+    by_unique_id: Mapping[str, Record]
 
-    def find(self, recording: Path) -> Facts | None:
-        """The record of a recording, when exactly one call matches."""
+    def find(self, recording: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts | None:
+        """What the record of a recording says, where one matches.
+
+        Args:
+            recording: The recording.
+            zone_name: Zone of the telephone system's clock.
+            site_zones: Zone by site.
+        """
         found = self.by_name.get(recording.stem)
         unique_id = UNIQUE_ID.search(recording.stem)
-        return found or (self.by_unique_id.get(unique_id[0]) if unique_id else None)
+        if found is None and unique_id:
+            found = self.by_unique_id.get(unique_id[0])
+        return None if found is None else _facts(found, self.path.name, zone_name, site_zones)
 
 
 def is_cdr(lines: Sequence[Sequence[str]]) -> bool:
@@ -68,38 +84,35 @@ def is_cdr(lines: Sequence[Sequence[str]]) -> bool:
     return 16 <= len(lines[0]) <= 18 and lines[0][14] in _DISPOSITIONS
 
 
-def read(
-    path: Path, lines: Sequence[Sequence[str]], zone_name: str, site_zones: Mapping[str, str]
-) -> CallRecords:
+def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
     """Index call detail records; a call of several legs is described by its longest answered one."""
     header = [metadata.field_name(name) for name in lines[0]]
     first = 1
     if "uniqueid" not in header:
         header, first = [*_MASTER_COLUMNS], 0
-    by_name: dict[str, Facts] = {}
-    by_unique_id: dict[str, Facts] = {}
+    by_name: dict[str, Record] = {}
+    by_unique_id: dict[str, Record] = {}
     records = [
-        (number, dict(zip(header, cells, strict=False)))
+        Record(number, dict(zip(header, cells, strict=False)))
         for number, cells in enumerate(lines[first:], start=first + 1)
         if any(cells)
     ]
-    records.sort(key=lambda item: _weight(item[1]), reverse=True)
-    for number, record in records:
-        facts = _facts(record, f"{path.name} row {number}", zone_name, site_zones)
-        name = PurePosixPath(record.get("recordingfile", "")).stem
-        for index, key in ((by_name, name), (by_unique_id, record.get("uniqueid", ""))):
+    for record in sorted(records, key=_weight, reverse=True):
+        name = PurePosixPath(record.cells.get("recordingfile", "")).stem
+        for index, key in ((by_name, name), (by_unique_id, record.cells.get("uniqueid", ""))):
             if key:
-                index.setdefault(key, facts)
+                index.setdefault(key, record)
     return CallRecords(path, by_name, by_unique_id)
 
 
-def _weight(record: Mapping[str, str]) -> tuple[bool, int]:
-    seconds = record.get("billsec", "")
-    return record.get("disposition") == "ANSWERED", int(seconds) if seconds.isdecimal() else 0
+def _weight(record: Record) -> tuple[bool, int]:
+    seconds = record.cells.get("billsec", "")
+    return record.cells.get("disposition") == "ANSWERED", int(seconds) if seconds.isdecimal() else 0
 
 
-def _facts(record: Mapping[str, str], source: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+def _facts(found: Record, file: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
     """A record in our words: who is inside, who outside, and the way the call went."""
+    record = found.cells
     src, dst = record.get("src", ""), record.get("dst", "")
     near = _CHANNEL_EXTENSION.match(record.get("channel", ""))
     far = _CHANNEL_EXTENSION.match(record.get("dstchannel", ""))
@@ -118,4 +131,4 @@ def _facts(record: Mapping[str, str], source: str, zone_name: str, site_zones: M
         given |= {"direction": "outbound", "agent_id": near[1], "customer_ref": dst}
     if record.get("lastapp") == "Queue":
         given["queue"] = record.get("lastdata", "").split(",")[0]
-    return metadata.read(given, source=source, zone_name=zone_name, site_zones=site_zones)
+    return metadata.read(given, source=f"{file} row {found.row}", zone_name=zone_name, site_zones=site_zones)

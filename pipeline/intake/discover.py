@@ -41,12 +41,15 @@ def discover(
         is read; memory grows only by the identities already seen.
 
     Raises:
-        UsageError: A path, a manifest, a time zone or a template is wrong; before the first item.
+        UsageError: A path, a manifest, a time zone or a template is wrong; before the first item,
+            except for the manifest of a subfolder.
     """
     intake = _Intake(settings, known_sha256 or (lambda path, size, mtime: None))
-    zones = {**settings.site_timezones}
-    for candidate in Finder(settings.timezone, zones).find(paths):
-        yield from map(intake.unique, intake.receive(candidate))
+    seen: set[Path] = set()
+    for candidate in Finder(intake.zone_name, settings.site_timezones).find(paths):
+        if candidate.path not in seen:  # a folder and a file in it may both have been named
+            seen.add(candidate.path)
+            yield from map(intake.unique, intake.receive(candidate))
 
 
 class _Intake:
@@ -114,7 +117,7 @@ class _Intake:
         if kind == "recording":
             return [self._describe(received, candidate, ())]
         if kind == "json":
-            calls = transcripts.recognise(received, self._zone_name(path), self._settings.site_timezones)
+            calls = transcripts.recognise(received, self.zone_name(path), self._settings.site_timezones)
             return [item if item.fault else self._describe(item, candidate, facts) for item, facts in calls]
         if path.suffix.lower() in sniff.AUDIO_SUFFIXES:
             return [self._describe(received, candidate, ())]
@@ -125,14 +128,16 @@ class _Intake:
         assert received.sha256 is not None
         path = candidate.path
         source = self._source(path)
-        zone_name = self._zone_name(path)
+        zone_name = self.zone_name(path)
         zones = self._settings.site_timezones
         facts: list[Facts] = [candidate.row.facts] if candidate.row else []
         beside = sidecar.find(path) if received.kind == "recording" else None
         if beside is not None:
             facts.append(sidecar.read(beside, zone_name, zones))
         facts += inside
-        facts += [found for records in candidate.records if (found := records.find(path))][:1]
+        facts += [found for records in candidate.records if (found := records.find(path, zone_name, zones))][
+            :1
+        ]
         misnamed = self._read_name(received.path, source, zone_name, facts)
         facts.append(metadata.read(source.metadata, source="settings", zone_name=zone_name, site_zones=zones))
         call, warnings = metadata.merge(
@@ -155,7 +160,8 @@ class _Intake:
             return (fault.message,)
         return ()
 
-    def _zone_name(self, path: Path) -> str:
+    def zone_name(self, path: Path) -> str:
+        """The zone of the place a file comes from."""
         return self._source(path).timezone or self._settings.timezone
 
     def _source(self, path: Path) -> IntakeSource:

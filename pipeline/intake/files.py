@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import cdr, manifest, sidecar, sniff
 from pipeline.intake.cdr import CallRecords
-from pipeline.intake.manifest import Manifest, Row
+from pipeline.intake.manifest import Manifest, Row, ZoneOf
 
 _UNWANTED = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -42,8 +42,8 @@ class Candidate:
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zone_name: str, site_zones: Mapping[str, str]) -> None:
-        self._zone_name = zone_name
+    def __init__(self, zone_of: ZoneOf, site_zones: Mapping[str, str]) -> None:
+        self._zone_of = zone_of
         self._site_zones = site_zones
 
     def find(self, paths: Sequence[Path]) -> Iterator[Candidate]:
@@ -135,9 +135,9 @@ class Finder:
                 raise UsageError(f"{path}: {error}", hint="save it as CSV UTF-8 with a header") from error
             return None
         if cdr.is_cdr(lines):
-            return cdr.read(path, lines, self._zone_name, self._site_zones)
+            return cdr.read(path, lines)
         if named:
-            return manifest.read(path, lines, self._zone_name, self._site_zones)
+            return manifest.read(path, lines, self._zone_of, self._site_zones)
         return None
 
     def _row_of(self, path: Path) -> Row | None:

@@ -7,7 +7,7 @@ a file that is not there becomes a row of the ledger: rows are never dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +15,26 @@ from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata
 from pipeline.intake.metadata import Facts
 
+ZoneOf = Callable[[Path], str]
+"""The zone of the place a file comes from."""
 FILE_NAME = "manifest.csv"
 FILE_COLUMNS = ("file", "path", "filename", "file_name", "recording", "audio", "recordingfile")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the file it names with what it says of it, or why it cannot be used."""
+    """One row: the file it names with what it says of it, or why it cannot be used.
+
+    Attributes:
+        path: The file, as the ledger knows it; for a row that names none, the manifest and the row.
+        facts: What the row says.
+        target: The file with links resolved, which is how a file found in a folder is matched.
+        fault: Why the row cannot be used.
+    """
 
     path: Path
     facts: Facts
+    target: Path | None = None
     fault: RecordingError | None = None
 
 
@@ -37,16 +47,16 @@ class Manifest:
 
     def by_file(self) -> dict[Path, Row]:
         """The usable rows by resolved path of their file."""
-        return {row.path: row for row in self.rows if row.fault is None}
+        return {row.target: row for row in self.rows if row.target and row.fault is None}
 
 
-def read(path: Path, lines: list[list[str]], zone_name: str, site_zones: Mapping[str, str]) -> Manifest:
+def read(path: Path, lines: list[list[str]], zone_of: ZoneOf, site_zones: Mapping[str, str]) -> Manifest:
     """Check a manifest.
 
     Args:
         path: Where it lies; its rows name files relative to this folder.
         lines: Its cells, header first.
-        zone_name: Zone of times that carry none, where neither row nor site has one.
+        zone_of: Zone of the times in a file's row that carry none, where neither row nor site has one.
         site_zones: Zone by site.
 
     Raises:
@@ -65,7 +75,7 @@ def read(path: Path, lines: list[list[str]], zone_name: str, site_zones: Mapping
         raise UsageError(
             f"manifest {path}: two columns called {', '.join(sorted(doubled))}", hint="rename or drop one"
         )
-    return Manifest(path, tuple(_rows(path, header, file_column, lines[1:], zone_name, site_zones)))
+    return Manifest(path, tuple(_rows(path, header, file_column, lines[1:], zone_of, site_zones)))
 
 
 def _rows(
@@ -73,7 +83,7 @@ def _rows(
     header: list[str],
     file_column: int,
     lines: list[list[str]],
-    zone_name: str,
+    zone_of: ZoneOf,
     site_zones: Mapping[str, str],
 ) -> Iterator[Row]:
     folder = path.parent.resolve()
@@ -88,25 +98,27 @@ def _rows(
             yield Row(
                 row_path,
                 empty,
-                _fault(source, f"has {len(cells)} cells for {len(header)} columns", "bad_row"),
+                fault=_fault(source, f"has {len(cells)} cells for {len(header)} columns", "bad_row"),
             )
             continue
         record = dict(zip(header, cells, strict=False))
         file = record.pop(header[file_column], "")
         if not file:
-            yield Row(row_path, empty, _fault(source, "names no file", "bad_row"))
+            yield Row(row_path, empty, fault=_fault(source, "names no file", "bad_row"))
             continue
-        facts = metadata.read(record, source=source, zone_name=zone_name, site_zones=site_zones)
         target = _locate(folder, file)
+        shown = path.parent / target.relative_to(folder) if target else row_path
+        zone_name = zone_of(shown)
+        facts = metadata.read(record, source=source, zone_name=zone_name, site_zones=site_zones)
         if target is None:
             fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
-            yield Row(row_path, facts, fault)
+            yield Row(row_path, facts, fault=fault)
         elif target in seen:
             fault = _fault(source, f"names the same file as row {seen[target]}", "duplicate_row")
-            yield Row(row_path, facts, fault)
+            yield Row(row_path, facts, fault=fault)
         else:
             seen[target] = number
-            yield Row(target, facts, None if target.is_file() else _missing(source, target))
+            yield Row(shown, facts, target, None if target.is_file() else _missing(source, target))
 
 
 def _locate(folder: Path, file: str) -> Path | None:
