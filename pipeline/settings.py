@@ -75,7 +75,10 @@ class TranscribeSettings(Slice):
     model: str = Field("base", description="Whisper model name or path of weights")
     language: str | None = Field("en", description="ISO 639-1 code, or none to detect per call")
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int = Field(0, ge=0, description="torch threads; 0 = all cores")
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
+        "auto", description="number format of the network; auto = the fastest this processor has"
+    )
+    threads: int = Field(0, ge=0, description="windows decoded at once, a core each; 0 = all cores")
 
 
 class AnnotateSettings(Slice):

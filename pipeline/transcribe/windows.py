@@ -2,7 +2,7 @@
 
 Between voice activity and decoding. A window holds one or more spans of one channel, cut only
 at pauses and joined without the silence between them, so that silence, hold and the other
-party's talk cost nothing; ``to_recording`` leads a time inside it back to the recording.
+party's talk cost nothing; ``heard`` leads a word of it back to the recording.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.conversation import SAMPLE_RATE_HZ
+from pipeline.transcribe.alignment import AlignedWord
+from pipeline.transcribe.turns import HeardWord
 from pipeline.transcribe.vad import Samples, Span
 
 
@@ -39,20 +41,17 @@ class Window:
         """The joined audio: float32 (n_samples,) out of the channel's samples."""
         return np.concatenate([samples[span.start : span.end] for span in self.spans])
 
-    def to_recording(self, start_s: float, end_s: float) -> tuple[float, float]:
-        """Map a word's times in the window to the recording.
-
-        A word belongs to the span that holds its middle, and is kept inside that span.
-        """
-        middle, offset = (start_s + end_s) / 2 * SAMPLE_RATE_HZ, 0
+    def heard(self, word: AlignedWord, language: str | None) -> HeardWord:
+        """Place a word in the recording: in the span it was heard in, and inside it."""
+        offset = 0
         for span in self.spans:
-            length = span.end - span.start
-            if middle < offset + length or span is self.spans[-1]:
+            if word.heard_s * SAMPLE_RATE_HZ < offset + span.end - span.start or span is self.spans[-1]:
                 break
-            offset += length
+            offset += span.end - span.start
         shift = (span.start - offset) / SAMPLE_RATE_HZ
         low, high = span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ
-        return min(max(start_s + shift, low), high), min(max(end_s + shift, low), high)
+        start_s, end_s = (min(max(t + shift, low), high) for t in (word.start_s, word.end_s))
+        return HeardWord(word.text, start_s, end_s, word.confidence, self.channel, language)
 
 
 def pack(call: int, channel: int, spans: Sequence[Span], longest: int, pause: int) -> list[Window]:

@@ -1,0 +1,154 @@
+"""Word times from the attention that was kept while decoding.
+
+Part of ``transcribe``: openai-whisper's method (attention of the alignment heads, normalised,
+median-filtered, dynamic time warping), with the warping done on anti-diagonals of a whole batch
+in numpy, so that no compiler is started for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from whisper.timing import median_filter
+from whisper.tokenizer import Tokenizer
+
+FRAME_S = 0.02
+MEDIAN_FRAMES = 7  # as openai-whisper has it
+APPENDED = "\"'.。,，!！?？:：”)]}、"
+PREPENDED = "\"'“¿([{-"
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedWord:
+    """A word of a window: text with its leading space, times in the window, where it was heard."""
+
+    text: str
+    start_s: float
+    end_s: float
+    heard_s: float
+    confidence: float
+
+
+def align(
+    tokens: Sequence[Sequence[int]],
+    log_probabilities: Sequence[Sequence[float]],
+    attention: Sequence[torch.Tensor],
+    frames: Sequence[int],
+    tokenizers: Sequence[Tokenizer],
+) -> list[list[AlignedWord]]:
+    """Time the words of a batch of windows.
+
+    Args:
+        tokens: Text tokens per window.
+        log_probabilities: Of each token.
+        attention: Per window (n_heads, n_tokens + 1, T), T at least the window's frames.
+        frames: Encoder frames of real audio per window.
+        tokenizers: Per window, of its language.
+    """
+    matrices = [_matrix(a[:, : len(t) + 1, :f]) for a, t, f in zip(attention, tokens, frames, strict=True)]
+    starts = warp([-m for m in matrices])
+    return [
+        _words(t, p, m, s, tokenizer)
+        for t, p, m, s, tokenizer in zip(
+            tokens, log_probabilities, matrices, starts, tokenizers, strict=True
+        )
+    ]
+
+
+def _matrix(attention: torch.Tensor) -> Matrix:
+    """How well each token fits each frame: (n_tokens + 1, frames), higher is better."""
+    weights = attention.float()
+    weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-9)
+    if weights.shape[1] > 1:
+        std, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
+        weights = (weights - mean) / std.clamp(min=1e-9)
+    matrix: Matrix = median_filter(weights, MEDIAN_FRAMES).mean(0).cpu().numpy()
+    return matrix
+
+
+def warp(costs: Sequence[Matrix]) -> list[npt.NDArray[np.int64]]:
+    """Dynamic time warping of several matrices at once.
+
+    Args:
+        costs: Per window (rows, frames), lower is a better fit.
+
+    Returns:
+        Per window, the first frame of each row on the cheapest monotonous path.
+    """
+    if not costs:
+        return []
+    n_rows = max(c.shape[0] for c in costs)
+    n_frames = max(c.shape[1] for c in costs)
+    count, length = len(costs), n_rows + n_frames - 1
+    skewed = np.full((count, length, n_rows), np.inf, np.float32)  # [d, i] is the cost of (i, d - i)
+    for n, cost in enumerate(costs):
+        i = np.arange(cost.shape[0])[:, None]
+        skewed[n, i + np.arange(cost.shape[1])[None], i] = cost
+    steps = np.zeros((length, count, n_rows), np.int8)
+    edge = np.full((count, 1), np.inf, np.float32)
+    before = np.full((count, n_rows), np.inf, np.float32)  # diagonal d - 2
+    last = before.copy()  # diagonal d - 1
+    for d in range(length):
+        diagonal = np.concatenate([edge, before[:, :-1]], 1)
+        down = np.concatenate([edge, last[:, :-1]], 1)
+        if d == 0:
+            diagonal[:, 0] = 0
+        # openai-whisper's tie rule: a step is diagonal or down only where strictly cheaper
+        best = np.where((diagonal < down) & (diagonal < last), diagonal, np.where(down < last, down, last))
+        steps[d] = np.where((diagonal < down) & (diagonal < last), 0, np.where(down < last, 1, 2))
+        before, last = last, best + skewed[:, d]
+    return [_backtrace(steps[:, n], cost.shape) for n, cost in enumerate(costs)]
+
+
+def _backtrace(steps: npt.NDArray[np.int8], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Walk back from the last cell; the first frame of each row is where the path enters it."""
+    i, j = shape[0] - 1, shape[1] - 1
+    first = np.zeros(shape[0], np.int64)
+    while True:
+        first[i] = j
+        if i == 0 and j == 0:
+            break
+        step = 2 if i == 0 else 1 if j == 0 else steps[i + j, i]
+        i -= int(step != 2)
+        j -= int(step != 1)
+    first[0] = 0
+    return first
+
+
+def _words(
+    tokens: Sequence[int],
+    log_probabilities: Sequence[float],
+    matrix: Matrix,
+    starts: npt.NDArray[np.int64],
+    tokenizer: Tokenizer,
+) -> list[AlignedWord]:
+    """Group tokens into words with times; punctuation belongs to the word it touches."""
+    texts, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
+    words: list[AlignedWord] = []
+    at, prepended = 0, ""
+    for text, group in zip(texts[:-1], groups[:-1], strict=True):
+        begin, at = at, at + len(group)
+        start, end = int(starts[begin]), int(starts[at])
+        if text.startswith(" ") and text.strip() in PREPENDED:
+            prepended += text
+            continue
+        if words and text.strip() in APPENDED and not prepended:
+            words[-1] = _extended(words[-1], text)
+            continue
+        # the row before a token chose it, so that row shows where it was heard
+        fit = matrix[begin:at, start : max(end, start + 1)].max(0)
+        confidence = float(np.exp(log_probabilities[begin:at]).mean())
+        heard = (start + int(fit.argmax())) * FRAME_S
+        words.append(AlignedWord(prepended + text, start * FRAME_S, end * FRAME_S, heard, confidence))
+        prepended = ""
+    return words
+
+
+def _extended(word: AlignedWord, mark: str) -> AlignedWord:
+    """The word with a punctuation mark, whose pause is not part of it."""
+    return AlignedWord(word.text + mark, word.start_s, word.end_s, word.heard_s, word.confidence)

@@ -1,0 +1,226 @@
+"""Greedy decoding of a batch of windows, with the quality gates of openai-whisper.
+
+Part of ``transcribe``. Rows run together and leave the batch when done; the logits filters are
+tensor operations on the whole batch; a row that starts to repeat itself is cut at once.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from whisper.tokenizer import Tokenizer
+
+from pipeline.transcribe.network import Cache, Decoder
+
+TOKENS_PER_S, SPARE_TOKENS = 10, 24  # fast speech has about 6 tokens a second
+COMPACT_BELOW = 0.75  # finished rows are dropped once this share of the batch is left
+LOOP_REPEATS, LOOP_TOKENS, LOOP_CHECK = 4, 12, 8  # this often and this long in a row is a loop
+
+# Gates of whisper.transcribe: too repetitive, or not sure of itself.
+MAX_COMPRESSION_RATIO, MIN_LOG_PROBABILITY, MAX_NO_SPEECH = 2.4, -1.0, 0.6
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What was heard in one window.
+
+    Attributes:
+        tokens: Text tokens.
+        log_probabilities: Of each token, and of the end of text where it was reached.
+        attention: The alignment heads' attention, (n_heads, n_tokens + 1, T): the row before a
+            token is the one that chose it.
+        language: ISO 639-1 code it was decoded as; None for an English-only model.
+        no_speech: Probability that the window holds no speech.
+        text: The tokens as text.
+        looped: Whether it was cut for repeating itself.
+    """
+
+    tokens: list[int]
+    log_probabilities: list[float]
+    attention: torch.Tensor
+    language: str | None
+    no_speech: float
+    text: str
+    looped: bool
+
+    @property
+    def mean_log_probability(self) -> float:
+        """Average over the tokens, as openai-whisper's gate has it."""
+        return sum(self.log_probabilities) / max(len(self.log_probabilities), 1)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the quality gates let it through."""
+        data = self.text.encode("utf-8")
+        ratio = len(data) / len(zlib.compress(data)) if data else 0.0
+        sure = self.mean_log_probability >= MIN_LOG_PROBABILITY
+        return sure and ratio <= MAX_COMPRESSION_RATIO and not self.looped
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is sound the model itself does not believe to be speech."""
+        return self.no_speech > MAX_NO_SPEECH and self.mean_log_probability < MIN_LOG_PROBABILITY
+
+
+class GreedyDecoder:
+    """Decodes batches of encoded windows."""
+
+    def __init__(self, decoder: Decoder, tokenizer: Tokenizer, device: str) -> None:
+        self._decoder, self._tokenizer, self._device = decoder, tokenizer, device
+        self._multilingual = bool(tokenizer.language)
+        n_vocab = tokenizer.encoding.n_vocab
+        self._filter = torch.zeros(n_vocab, device=device)
+        self._filter[list(tokenizer.non_speech_tokens)] = float("-inf")
+        self._filter[tokenizer.eot + 1 :] = float("-inf")  # no timestamps, languages, tasks
+        self._first_filter = self._filter.clone()
+        self._first_filter[[*tokenizer.encode(" "), tokenizer.eot]] = float("-inf")
+
+    def languages(self, features: Sequence[torch.Tensor], allowed: Sequence[str]) -> torch.Tensor:
+        """Probability of each language per window.
+
+        Args:
+            features: One (T, D) per window.
+            allowed: ISO 639-1 codes to choose among; empty for all the model knows.
+
+        Returns:
+            float32 (n_windows, n_languages), columns as ``tokenizer.all_language_codes``.
+        """
+        sot = torch.tensor([[self._tokenizer.sot]], device=self._device).expand(len(features), 1)
+        logits, _ = self._decoder.step(sot, self._decoder.start(list(features), 1))
+        codes = self._tokenizer.all_language_codes
+        logits = logits[:, list(self._tokenizer.all_language_tokens)]
+        if allowed:
+            banned = [n for n, code in enumerate(codes) if code not in allowed]
+            logits[:, banned] = float("-inf")
+        return logits.softmax(-1).cpu()
+
+    def decode(
+        self,
+        features: Sequence[torch.Tensor],
+        seconds: Sequence[float],
+        languages: Sequence[str | None],
+        prompt: Sequence[int] = (),
+        temperature: float = 0.0,
+    ) -> list[Decoded]:
+        """Decode a batch.
+
+        Args:
+            features: One (T, D) per window.
+            seconds: Length of each window, which bounds its tokens.
+            languages: Code per window.
+            prompt: Text tokens set before each window, such as a vocabulary.
+            temperature: 0 takes the likeliest token; above, tokens are drawn, reproducibly.
+        """
+        prefix = [self._tokenizer.sot_prev, *prompt] if prompt else []
+        budget = min(
+            int(max(seconds) * TOKENS_PER_S) + SPARE_TOKENS,
+            self._decoder.n_text_ctx - len(prefix) - 4,
+            self._decoder.n_text_ctx // 2,
+        )
+        cache = self._decoder.start(list(features), len(prefix) + 4 + budget)
+        rows = _Rows(len(features), budget, self._device)
+        start = torch.tensor([[*prefix, self._tokenizer.sot]], device=self._device)
+        logits, attention = self._decoder.step(start.expand(len(features), -1), cache)
+        no_speech = self._no_speech(logits)
+        if self._multilingual:
+            task = [self._task(language) for language in languages]
+            logits, attention = self._decoder.step(torch.tensor(task, device=self._device), cache)
+        self._loop(logits, attention[:, :, -1:], cache, rows, budget, temperature)
+        return [self._decoded(rows, n, languages[n], no_speech[n]) for n in range(len(features))]
+
+    def _loop(
+        self,
+        logits: torch.Tensor,
+        attention: torch.Tensor,
+        cache: Cache,
+        rows: _Rows,
+        budget: int,
+        temperature: float,
+    ) -> None:
+        """Take a token per row and step, until every row has ended or the budget is spent."""
+        noise = np.random.default_rng(int(temperature * 1000))
+        for n in range(budget):
+            logits += self._first_filter if n == 0 else self._filter
+            chosen = logits
+            if temperature:  # the Gumbel trick: the largest of noisy logits is a fair draw
+                gumbel = torch.from_numpy(noise.gumbel(size=logits.shape[1])).to(logits)
+                chosen = logits / temperature + gumbel
+            tokens = chosen.argmax(-1)
+            log_probability = logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
+            done = rows.add(tokens, log_probability, attention, self._tokenizer.eot)
+            if done.all():
+                return
+            if done.float().mean() > 1 - COMPACT_BELOW:
+                keep = (~done).nonzero()[:, 0]
+                cache.keep(keep)
+                rows.keep(keep)
+                tokens = tokens[keep]
+            if n + 1 < budget:
+                logits, attention = self._decoder.step(tokens[:, None], cache)
+
+    def _no_speech(self, logits: torch.Tensor) -> list[float]:
+        token = self._tokenizer.special_tokens.get("<|nospeech|>", self._tokenizer.no_speech)
+        return [float(p) for p in logits.softmax(-1)[:, token]]
+
+    def _task(self, language: str | None) -> list[int]:
+        tokenizer = self._tokenizer
+        spoken = tokenizer.to_language_token(language or "en")
+        return [spoken, tokenizer.transcribe, tokenizer.no_timestamps]
+
+    def _decoded(self, rows: _Rows, n: int, language: str | None, no_speech: float) -> Decoded:
+        tokens, looped = _without_loop(rows.tokens[n])
+        # a row that never ended lacks the step after its last token, which times that token
+        tokens = tokens[: len(rows.attention[n]) - 1]
+        scores = rows.scores[n][: len(tokens) + 1]
+        attention = torch.stack(rows.attention[n][: len(tokens) + 1], 1)
+        text = self._tokenizer.decode(tokens).strip()
+        return Decoded(tokens, scores, attention, language, no_speech, text, looped)
+
+
+class _Rows:
+    """What each row has said so far, by its place in the original batch."""
+
+    def __init__(self, count: int, budget: int, device: str) -> None:
+        self.tokens: list[list[int]] = [[] for _ in range(count)]
+        self.scores: list[list[float]] = [[] for _ in range(count)]
+        self.attention: list[list[torch.Tensor]] = [[] for _ in range(count)]
+        self._place = list(range(count))
+        self._done = [False] * count
+
+    def add(
+        self, tokens: torch.Tensor, scores: torch.Tensor, attention: torch.Tensor, eot: int
+    ) -> torch.Tensor:
+        """Note one step of the rows still in the batch; tell which of them are done."""
+        for n, (token, score) in enumerate(zip(tokens.tolist(), scores.tolist(), strict=True)):
+            place = self._place[n]
+            if self._done[n]:
+                continue
+            self.scores[place].append(score)
+            self.attention[place].append(attention[n, :, 0])
+            if token == eot:
+                self._done[n] = True
+                continue
+            self.tokens[place].append(token)
+            if len(self.tokens[place]) % LOOP_CHECK == 0:
+                self._done[n] = _without_loop(self.tokens[place])[1]
+        return torch.tensor(self._done)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Forget finished rows."""
+        self._place = [self._place[n] for n in rows.tolist()]
+        self._done = [False] * len(self._place)
+
+
+def _without_loop(tokens: list[int]) -> tuple[list[int], bool]:
+    """Cut a phrase repeated to the end down to its first saying; tell whether there was one."""
+    for period in range(1, len(tokens) // LOOP_REPEATS + 1):
+        repeats = 1
+        while tokens[-period:] == tokens[len(tokens) - (repeats + 1) * period : len(tokens) - repeats * period]:
+            repeats += 1
+        if repeats >= LOOP_REPEATS and repeats * period >= LOOP_TOKENS:
+            return tokens[: len(tokens) - (repeats - 1) * period], True
+    return tokens, False

@@ -1,0 +1,235 @@
+"""Whisper's network laid out for batched inference on few cores.
+
+Part of ``transcribe``: the weights of openai-whisper's module, in the format the hardware likes,
+with (1) an encoder that sees only the frames a window has, (2) a decoder with preallocated
+self-attention caches and cross-attention keys cut to the longest window of its batch, and
+(3) the attention of the alignment heads kept while decoding, so that word times cost no second
+pass. Shapes: B windows, T encoder frames (20 ms each), S tokens, D model width, H heads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+
+from pipeline.transcribe.precision import Hardware, Linear, linear
+
+if TYPE_CHECKING:
+    from whisper.model import MultiHeadAttention, Whisper
+    from whisper.model import ResidualAttentionBlock as Block
+
+HEAD = 64  # width of a head in every Whisper
+
+
+class Norm:
+    """A layer norm in float32."""
+
+    def __init__(self, module: torch.nn.LayerNorm, device: str) -> None:
+        self._weight = module.weight.detach().to(device)
+        self._bias = module.bias.detach().to(device)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return F.layer_norm(x, self._weight.shape, self._weight, self._bias)
+
+
+class Mlp:
+    """The feed-forward half of a block."""
+
+    def __init__(self, block: Block, hardware: Hardware) -> None:
+        self._norm = Norm(block.mlp_ln, hardware.device)
+        self._up, self._down = _linear(block.mlp[0], hardware), _linear(block.mlp[2], hardware)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return self._down(F.gelu(self._up(self._norm(x))))
+
+
+class SelfAttention:
+    """Norm, stacked query-key-value projection and output projection of one block."""
+
+    def __init__(self, block: Block, hardware: Hardware) -> None:
+        self._norm = Norm(block.attn_ln, hardware.device)
+        self._qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware)
+        self._out = _linear(block.attn.out, hardware)
+
+    def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(B, S, D) to query, key and value, each (B, H, S, 64)."""
+        q, k, v = self._qkv(self._norm(x)).unflatten(-1, (3, -1, HEAD)).permute(2, 0, 3, 1, 4)
+        return q * HEAD**-0.5, k, v
+
+    def output(self, heads: torch.Tensor) -> torch.Tensor:
+        """(B, H, S, 64) to (B, S, D)."""
+        return self._out(heads.transpose(1, 2).flatten(2))
+
+
+class Encoder:
+    """Mel frames to features, one window at a time: nothing is padded, rows stay in cache."""
+
+    def __init__(self, model: Whisper, hardware: Hardware) -> None:
+        encoder, device, dtype = model.encoder, hardware.device, hardware.compute
+        self._convs = [
+            (c.weight.detach().to(device, dtype), c.bias.detach().to(device, dtype))  # type: ignore[union-attr]
+            for c in (encoder.conv1, encoder.conv2)
+        ]
+        self._positions = encoder.positional_embedding.detach().to(device)
+        self._layers = [(SelfAttention(b, hardware), Mlp(b, hardware)) for b in encoder.blocks]
+        self._norm = Norm(encoder.ln_post, device)
+        self._dtype = dtype
+
+    def __call__(self, mel: torch.Tensor) -> torch.Tensor:
+        """Encode one window: mel (n_mels, 2T) to features (T, D), float32."""
+        x = mel[None].to(self._dtype)
+        x = F.gelu(F.conv1d(x, *self._convs[0], padding=1))
+        x = F.gelu(F.conv1d(x, *self._convs[1], padding=1, stride=2))
+        x = x.transpose(1, 2).float()
+        x = x + self._positions[: x.shape[1]]
+        for attention, mlp in self._layers:
+            q, k, v = attention.project(x)
+            x = x + attention.output((q @ k.transpose(-1, -2)).softmax(-1) @ v)
+            x = x + mlp(x)
+        features: torch.Tensor = self._norm(x)[0]
+        return features
+
+
+@dataclass
+class Cache:
+    """What a batch remembers between steps.
+
+    Attributes:
+        keys: Self-attention keys per layer, each (B, H, S_max, 64), filled up to ``length``.
+        values: Likewise.
+        audio: Cross-attention keys and values per layer, each (B, H, T, 64).
+        mask: 0 where a row has audio and -inf past its end, (B, 1, 1, T); None if all are equal.
+        length: Tokens seen.
+    """
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+    audio: list[tuple[torch.Tensor, torch.Tensor]]
+    mask: torch.Tensor | None
+    length: int = 0
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop the rows not listed, with the memory traffic they cost."""
+        self.keys = [k[rows] for k in self.keys]
+        self.values = [v[rows] for v in self.values]
+        self.audio = [(k[rows], v[rows]) for k, v in self.audio]
+        self.mask = None if self.mask is None else self.mask[rows]
+
+
+class CrossAttention:
+    """Norm, query and output projection of one block's attention to the audio."""
+
+    def __init__(self, block: Block, heads: list[int], hardware: Hardware) -> None:
+        attention: MultiHeadAttention = block.cross_attn
+        self._norm = Norm(block.cross_attn_ln, hardware.device)
+        self._query = _linear(attention.query, hardware)
+        self._out = _linear(attention.out, hardware)
+        self.alignment_heads = heads
+
+    def __call__(
+        self, x: torch.Tensor, audio: tuple[torch.Tensor, torch.Tensor], mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attend to the audio: (B, S, D) to (B, S, D) and the alignment heads' weights."""
+        keys, values = audio
+        q = self._query(self._norm(x)).unflatten(-1, (-1, HEAD)).transpose(1, 2) * HEAD**-0.5
+        scores = q @ keys.transpose(-1, -2)
+        if mask is not None:
+            scores = scores + mask
+        weights = scores.softmax(-1)
+        return self._out((weights @ values).transpose(1, 2).flatten(2)), weights[:, self.alignment_heads]
+
+
+class Decoder:
+    """Tokens to the next token's logits, any number of windows at a time."""
+
+    def __init__(self, model: Whisper, hardware: Hardware) -> None:
+        decoder = model.decoder
+        self._hardware = hardware
+        heads = model.alignment_heads.to_dense()
+        self._embedding = decoder.token_embedding.weight.detach().to(hardware.device)
+        self._positions = decoder.positional_embedding.detach().to(hardware.device)
+        self._layers = [
+            (
+                SelfAttention(block, hardware),
+                CrossAttention(block, heads[n].nonzero()[:, 0].tolist(), hardware),
+                Mlp(block, hardware),
+            )
+            for n, block in enumerate(decoder.blocks)
+        ]
+        self._norm = Norm(decoder.ln, hardware.device)
+        self._logits = linear(self._embedding, None, hardware)
+        self._audio = _stacked(
+            [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)], hardware
+        )
+        self.n_text_ctx = self._positions.shape[0]
+
+    def start(self, features: list[torch.Tensor], max_tokens: int) -> Cache:
+        """Prepare a batch.
+
+        Args:
+            features: One (T, D) per window; lengths may differ.
+            max_tokens: Tokens a row may reach, prefix included.
+        """
+        lengths = [f.shape[0] for f in features]
+        rows, longest, depth = len(features), max(lengths), len(self._layers)
+        device, dtype = self._hardware.device, self._hardware.compute
+        n_head = self._embedding.shape[1] // HEAD
+        audio = torch.zeros(depth, 2, rows, n_head, longest, HEAD, device=device, dtype=dtype)
+        for row, feature in enumerate(features):
+            projected = self._audio(feature).view(-1, depth, 2, n_head, HEAD)
+            audio[:, :, row, :, : lengths[row]] = projected.permute(1, 2, 3, 0, 4)
+        mask = None
+        if min(lengths) < longest:
+            past = torch.arange(longest, device=device) >= torch.tensor(lengths, device=device)[:, None]
+            mask = torch.zeros(rows, longest, device=device, dtype=dtype).masked_fill_(past, float("-inf"))
+            mask = mask[:, None, None]
+        text = torch.empty(2, depth, rows, n_head, max_tokens, HEAD, device=device, dtype=dtype)
+        return Cache(list(text[0]), list(text[1]), [(a[0], a[1]) for a in audio], mask)
+
+    def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
+        """Feed tokens and look one further.
+
+        Args:
+            tokens: (B, S) next tokens of every row.
+            cache: Of the batch; grows by S.
+
+        Returns:
+            Logits float32 (B, vocabulary) after the last token, and the alignment heads'
+            attention (B, n_heads, S, T).
+        """
+        begin, end = cache.length, cache.length + tokens.shape[1]
+        x = self._embedding[tokens] + self._positions[begin:end]
+        causal = None
+        if tokens.shape[1] > 1:
+            full = torch.full((tokens.shape[1], end), float("-inf"), device=x.device)
+            causal = full.triu_(begin + 1).to(self._hardware.compute)
+        attention = []
+        for n, (self_attention, cross_attention, mlp) in enumerate(self._layers):
+            q, k, v = self_attention.project(x)
+            cache.keys[n][:, :, begin:end] = k
+            cache.values[n][:, :, begin:end] = v
+            scores = q @ cache.keys[n][:, :, :end].transpose(-1, -2)
+            weights = (scores if causal is None else scores + causal).softmax(-1)
+            x = x + self_attention.output(weights @ cache.values[n][:, :, :end])
+            heard, aligned = cross_attention(x, cache.audio[n], cache.mask)
+            attention.append(aligned)
+            x = x + heard
+            x = x + mlp(x)
+        cache.length = end
+        return self._logits(self._norm(x[:, -1])).float(), torch.cat(attention, 1)
+
+
+def _linear(module: torch.nn.Linear, hardware: Hardware) -> Linear:
+    return _stacked([module], hardware)
+
+
+def _stacked(modules: list[torch.nn.Linear], hardware: Hardware) -> Linear:
+    """Several layers of the same input as one, so that the input is read and scaled once."""
+    weight = torch.cat([m.weight.detach() for m in modules])
+    bias = torch.cat(
+        [torch.zeros(m.out_features) if m.bias is None else m.bias.detach().cpu() for m in modules]
+    )
+    return linear(weight, bias, hardware)
