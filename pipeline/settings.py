@@ -74,6 +74,12 @@ class TranscribeSettings(Slice):
     engine: Literal["callqa", "faster-whisper"] = "callqa"
     model: str = Field("base", description="Whisper model name or path of weights")
     language: str | None = Field("en", description="ISO 639-1 code, or none to detect per call")
+    languages: tuple[str, ...] = Field(
+        (), description="allow-list of ISO 639-1 codes, told apart within a call; empty = use language"
+    )
+    vocabulary: tuple[str, ...] = Field(
+        (), description="brand, product and people's names the recogniser should expect"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         "auto", description="number format of the network; auto = the fastest this processor has"

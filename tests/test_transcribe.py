@@ -7,6 +7,7 @@ from pipeline import models
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Job, load_engine
+from pipeline.transcribe.alignment import AlignedWord
 from pipeline.transcribe.turns import HeardWord, build_turns
 from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
@@ -30,16 +31,25 @@ def test_a_long_pause_ends_a_turn() -> None:
     assert len(build_turns([heard("one", 0, 0.5), heard("two", 3.0, 3.5)])) == 2
 
 
-def test_times_in_a_window_lead_back_to_the_recording() -> None:
+def test_words_of_a_window_lead_back_to_the_recording() -> None:
     """Joined spans keep their own place in the recording, and words stay inside them."""
     second = SAMPLE_RATE_HZ
-    (window,) = pack(
-        0, 0, [Span(10 * second, 12 * second), Span(50 * second, 51 * second)], 30 * second, 99 * second
-    )
+    (window,) = pack(0, 0, [Span(10 * second, 12 * second), Span(50 * second, 51 * second)], 30 * second)
     assert window.n_samples == 3 * second
-    assert window.to_recording(0.5, 1.0) == (10.5, 11.0)
-    assert window.to_recording(2.1, 2.5) == pytest.approx((50.1, 50.5))
-    assert window.to_recording(1.9, 2.6) == pytest.approx((50.0, 50.6))
+
+    def times(start_s: float, end_s: float, heard_s: float) -> tuple[float, float]:
+        word = window.heard(AlignedWord(" hi", start_s, end_s, heard_s, 0.9), "en")
+        return word.start_s, word.end_s
+
+    assert times(0.5, 1.0, 0.7) == pytest.approx((10.5, 11.0))
+    assert times(2.1, 2.5, 2.3) == pytest.approx((50.1, 50.5))
+    assert times(1.9, 2.6, 2.4) == pytest.approx((50.0, 50.6))
+
+
+def test_windows_are_filled_and_never_overfilled() -> None:
+    """Spans share a window until the next one would not fit."""
+    windows = pack(0, 1, [Span(0, 10), Span(20, 30), Span(40, 55)], 30)
+    assert [w.spans for w in windows] == [(Span(0, 10), Span(20, 30)), (Span(40, 55),)]
 
 
 def test_voice_activity_hears_nothing_in_noise_and_tones() -> None:

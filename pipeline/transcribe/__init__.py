@@ -15,7 +15,7 @@ from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
 
-__all__ = ["Engine", "Job", "fingerprint", "load_engine"]
+__all__ = ["Engine", "Job", "describe", "fingerprint", "load_engine"]
 
 
 class Engine(Protocol):
@@ -35,6 +35,20 @@ def load_engine(settings: TranscribeSettings) -> Engine:
     Raises:
         ModelError: Its weights or its package are missing or damaged.
     """
+    if settings.engine == "faster-whisper":
+        from pipeline.transcribe.faster import FasterWhisperEngine
+
+        return FasterWhisperEngine(settings)
     from pipeline.transcribe.engine import WhisperEngine
 
     return WhisperEngine(settings)
+
+
+def describe(settings: TranscribeSettings) -> str:
+    """How these settings run on this machine, for people; loads no weights."""
+    if settings.engine == "faster-whisper":
+        return f"faster-whisper, model {settings.model}"
+    from pipeline.transcribe.precision import choose
+
+    hardware = choose(settings.device, settings.precision, settings.threads)
+    return f"callqa engine, model {settings.model}, {hardware}"

@@ -54,9 +54,7 @@ def align(
     starts = warp([-m for m in matrices])
     return [
         _words(t, p, m, s, tokenizer)
-        for t, p, m, s, tokenizer in zip(
-            tokens, log_probabilities, matrices, starts, tokenizers, strict=True
-        )
+        for t, p, m, s, tokenizer in zip(tokens, log_probabilities, matrices, starts, tokenizers, strict=True)
     ]
 
 
@@ -141,9 +139,9 @@ def _words(
             words[-1] = _extended(words[-1], text)
             continue
         # the row before a token chose it, so that row shows where it was heard
-        fit = matrix[begin:at, start : max(end, start + 1)].max(0)
+        fit = matrix[begin:at, start : max(end, start + 1)].clip(0).sum(0).cumsum()
         confidence = float(np.exp(log_probabilities[begin:at]).mean())
-        heard = (start + int(fit.argmax())) * FRAME_S
+        heard = (start + int(np.searchsorted(fit, fit[-1] / 2))) * FRAME_S
         words.append(AlignedWord(prepended + text, start * FRAME_S, end * FRAME_S, heard, confidence))
         prepended = ""
     return words

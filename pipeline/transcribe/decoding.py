@@ -219,7 +219,9 @@ def _without_loop(tokens: list[int]) -> tuple[list[int], bool]:
     """Cut a phrase repeated to the end down to its first saying; tell whether there was one."""
     for period in range(1, len(tokens) // LOOP_REPEATS + 1):
         repeats = 1
-        while tokens[-period:] == tokens[len(tokens) - (repeats + 1) * period : len(tokens) - repeats * period]:
+        while (
+            tokens[-period:] == tokens[len(tokens) - (repeats + 1) * period : len(tokens) - repeats * period]
+        ):
             repeats += 1
         if repeats >= LOOP_REPEATS and repeats * period >= LOOP_TOKENS:
             return tokens[: len(tokens) - (repeats - 1) * period], True

@@ -2,119 +2,109 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from whisper.audio import log_mel_spectrogram
-from whisper.tokenizer import Tokenizer, get_tokenizer
+from whisper.tokenizer import LANGUAGES
 
 from pipeline import models
 from pipeline.conversation import SAMPLE_RATE_HZ, Engine, Transcript
-from pipeline.errors import RecordingError
+from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import alignment
-from pipeline.transcribe.decoding import Decoded, GreedyDecoder
+from pipeline.transcribe.decoding import Decoded
+from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
-from pipeline.transcribe.network import Decoder, Encoder
 from pipeline.transcribe.precision import choose
+from pipeline.transcribe.recognition import BATCH_FRAMES, FRAME_SAMPLES, Recogniser
 from pipeline.transcribe.turns import HeardWord, build_turns
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
 
-REVISION = "2"  # raise when the same audio could give other words
 LONGEST_S = 28.0  # the model was trained on 30
-JOIN_PAUSE_S = 2.0  # spans further apart are decoded apart
-MARGIN_S = 0.5  # silence after a window, by which the model sees that it ends
-FRAME_SAMPLES = 320  # audio samples of one encoder frame
-BATCH_ROWS, BATCH_FRAMES = 32, 12_000  # of a decoding batch: 150 MB of keys and values with base
-GROUP_BATCHES = 4  # batches per thread whose features are held at once
-TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # openai-whisper's, after 0
-
-In = TypeVar("In")
-Out = TypeVar("Out")
+GROUP_FRAMES = 4 * BATCH_FRAMES  # features held at once: 100 MB with base
 
 
 class WhisperEngine:
     """Whisper and voice activity, loaded once, used for any number of calls."""
 
     def __init__(self, settings: TranscribeSettings) -> None:
-        self.settings = settings
+        self._settings = settings
+        for code in (*settings.languages, *((settings.language,) if settings.language else ())):
+            if code not in LANGUAGES:
+                raise UsageError(
+                    f"settings: transcribe.language {code!r} is not a language of Whisper",
+                    hint="give an ISO 639-1 code such as en or ur, or leave it empty to detect it",
+                )
         self.hardware = choose(settings.device, settings.precision, settings.threads)
-        weights = models.locate(settings.model)
-        model = models.load(settings.model)
-        self._dims = model.dims
-        self._multilingual, self._num_languages = model.is_multilingual, model.num_languages
-        self._tokenizers: dict[str | None, Tokenizer] = {}
+        self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings.vocabulary)
         self._vad = VoiceActivity()
-        self._encoder = Encoder(model, self.hardware)
-        self._decoder = GreedyDecoder(
-            Decoder(model, self.hardware), self._tokenizer("en"), self.hardware.device
-        )
-        self._pool = ThreadPoolExecutor(
-            self.hardware.threads, "transcribe", initializer=lambda: torch.set_num_threads(1)
-        )
-        options = (REVISION, weights.sha256, self.hardware.device, self.hardware.precision, settings.language)
-        self.fingerprint = hashlib.sha256(repr(options).encode()).hexdigest()[:16]
+        self.fingerprint = fingerprint(settings)
         self.identity = Engine("callqa", settings.model, self.fingerprint)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
         """Transcribe calls together; one that cannot be is an error in its place."""
         faults = {n: fault for n, job in enumerate(jobs) if (fault := _fault(job))}
         windows = self._windows([(n, job) for n, job in enumerate(jobs) if n not in faults])
-        windows.sort(key=lambda w: (-w.n_samples, w.call, w.channel, w.spans))
         heard: dict[int, list[HeardWord]] = defaultdict(list)
-        for group in _groups(windows, self.hardware.threads * GROUP_BATCHES):
+        for group in _groups(windows):
             for window, words in zip(group, self._recognise(group, jobs), strict=True):
                 heard[window.call] += words
-        return [
-            faults[n] if n in faults else self._transcript(job, heard[n]) for n, job in enumerate(jobs)
-        ]
+        return [faults[n] if n in faults else self._transcript(job, heard[n]) for n, job in enumerate(jobs)]
 
     def _windows(self, jobs: Sequence[tuple[int, Job]]) -> list[Window]:
         """Speech of every channel, packed; channels are spread over the threads."""
         channels = [(n, c, job.clip.samples[c]) for n, job in jobs for c in _channels(job)]
         channels.sort(key=lambda entry: -len(entry[2]))
         shares = [channels[k :: self.hardware.threads] for k in range(self.hardware.threads)]
-        longest, pause = int(LONGEST_S * SAMPLE_RATE_HZ), int(JOIN_PAUSE_S * SAMPLE_RATE_HZ)
-        found = self._map(lambda share: self._vad.spans([s for _, _, s in share], longest), shares)
-        return [
+        longest = int(LONGEST_S * SAMPLE_RATE_HZ)
+        found = self._recogniser.map(lambda share: self._vad.spans([s for _, _, s in share], longest), shares)
+        windows = [
             window
             for share, spans in zip(shares, found, strict=True)
             for (call, channel, _), spoken in zip(share, spans, strict=True)
-            for window in pack(call, channel, spoken, longest, pause)
+            for window in pack(call, channel, spoken, longest)
         ]
+        return sorted(windows, key=lambda w: (w.call, w.channel, w.spans))
 
-    @torch.inference_mode()
     def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[list[HeardWord]]:
-        audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in windows]
-        features = self._map(self._encode, audio)
-        languages = [jobs[w.call].language or self.settings.language for w in windows]
+        """Words of a group of windows, decoded longest first."""
+        order = sorted(range(len(windows)), key=lambda n: -windows[n].n_samples)
+        ordered = [windows[n] for n in order]
+        audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in ordered]
+        seconds = [len(a) / SAMPLE_RATE_HZ for a in audio]
+        features = self._recogniser.map(self._recogniser.encode, audio)
+        languages = self._languages(ordered, jobs, features, seconds)
+        decoded = self._recogniser.decode(features, seconds, languages)
+        found: list[list[HeardWord]] = [[] for _ in windows]
+        for n, words in zip(order, self._words(ordered, audio, decoded), strict=True):
+            found[n] = words
+        return found
 
-        def work(rows: range) -> list[list[HeardWord]]:
-            seconds = [len(audio[n]) / SAMPLE_RATE_HZ for n in rows]
-            decoded = self._decoder.decode(
-                [features[n] for n in rows], seconds, [languages[n] for n in rows]
+    def _languages(
+        self,
+        windows: Sequence[Window],
+        jobs: Sequence[Job],
+        features: Sequence[torch.Tensor],
+        seconds: Sequence[float],
+    ) -> list[str]:
+        """The language of each window: the call's own, the settings', or told from the sound."""
+        allowed = self._settings.languages
+        fixed = [_own_language(jobs[w.call]) or ("" if allowed else self._settings.language) for w in windows]
+        open_ = [n for n, language in enumerate(fixed) if not language]
+        if open_:
+            told = self._recogniser.languages(
+                [features[n] for n in open_],
+                [seconds[n] for n in open_],
+                [windows[n].call for n in open_],
+                allowed,
             )
-            return self._words([windows[n] for n in rows], [audio[n] for n in rows], decoded)
+            for n, language in zip(open_, told, strict=True):
+                fixed[n] = language
+        return [language or "en" for language in fixed]
 
-        batches = _batches([len(f) for f in features], self.hardware.threads)
-        return [words for batch in self._map(work, batches) for words in batch]
-
-    @torch.inference_mode()
-    def _encode(self, audio: Samples) -> torch.Tensor:
-        """Audio of a window to features (T, D) of no more than its own length and the margin."""
-        frames = min(-(-(len(audio) + int(MARGIN_S * SAMPLE_RATE_HZ)) // FRAME_SAMPLES), self._dims.n_audio_ctx)
-        padded = np.zeros(frames * FRAME_SAMPLES, np.float32)
-        padded[: len(audio)] = audio[: len(padded)]
-        mel = log_mel_spectrogram(torch.from_numpy(padded), self._dims.n_mels)
-        return self._encoder(mel.to(self.hardware.device)).to(self.hardware.compute)
-
-    @torch.inference_mode()
     def _words(
         self, windows: Sequence[Window], audio: Sequence[Samples], decoded: Sequence[Decoded]
     ) -> list[list[HeardWord]]:
@@ -123,7 +113,7 @@ class WhisperEngine:
             [d.log_probabilities for d in decoded],
             [d.attention for d in decoded],
             [max(len(a) // FRAME_SAMPLES, 1) for a in audio],
-            [self._tokenizer(d.language) for d in decoded],
+            [self._recogniser.tokenizer(d.language) for d in decoded],
         )
         return [
             [window.heard(word, result.language) for word in words]
@@ -143,20 +133,6 @@ class WhisperEngine:
             warnings=() if turns else ("no speech was found in the recording",),
         )
 
-    def _tokenizer(self, language: str | None) -> Tokenizer:
-        if language not in self._tokenizers:
-            self._tokenizers[language] = get_tokenizer(
-                self._multilingual, num_languages=self._num_languages, language=language, task="transcribe"
-            )
-        return self._tokenizers[language]
-
-    def _map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
-        def run(item: In) -> Out:
-            with torch.inference_mode():
-                return function(item)
-
-        return list(self._pool.map(run, items))
-
 
 def _fault(job: Job) -> RecordingError | None:
     """What makes a clip impossible to transcribe."""
@@ -166,6 +142,13 @@ def _fault(job: Job) -> RecordingError | None:
             hint="decode it again from the original recording",
             reason="not_finite",
         )
+    missing = [c for c in _channels(job) if not 0 <= c < job.clip.n_channels]
+    if missing:
+        return RecordingError(
+            f"{job.call_id}: channel {missing[0]} was asked for, the recording has {job.clip.n_channels}",
+            hint="correct the channel in the call's metadata",
+            reason="no_such_channel",
+        )
     return None
 
 
@@ -173,25 +156,19 @@ def _channels(job: Job) -> tuple[int, ...]:
     return tuple(range(job.clip.n_channels)) if job.channels is None else job.channels
 
 
-def _groups(windows: Sequence[Window], batches: int) -> list[Sequence[Window]]:
+def _own_language(job: Job) -> str | None:
+    """The language the metadata states, where Whisper knows it ("en-GB" is "en")."""
+    code = (job.language or "").lower().replace("_", "-").split("-")[0]
+    return code if code in LANGUAGES else None
+
+
+def _groups(windows: Sequence[Window]) -> list[Sequence[Window]]:
     """Windows whose features are held at once, so that memory does not grow with the calls."""
     groups: list[Sequence[Window]] = []
     begin, frames = 0, 0
     for n, window in enumerate(windows):
         frames += window.n_samples // FRAME_SAMPLES
-        if frames >= batches * BATCH_FRAMES:
+        if frames >= GROUP_FRAMES:
             groups.append(windows[begin : n + 1])
             begin, frames = n + 1, 0
     return [*groups, windows[begin:]] if begin < len(windows) else groups
-
-
-def _batches(frames: Sequence[int], threads: int) -> list[range]:
-    """Neighbouring windows (longest first) cut into batches of at most the two limits."""
-    share = -(-len(frames) // threads)  # work for every thread where there is enough
-    rows = min(BATCH_ROWS, max(share, 1))
-    batches, begin = [], 0
-    while begin < len(frames):
-        end = min(begin + max(min(rows, BATCH_FRAMES // frames[begin]), 1), len(frames))
-        batches.append(range(begin, end))
-        begin = end
-    return batches

@@ -32,6 +32,7 @@ class Norm:
         self._bias = module.bias.detach().to(device)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise the last dimension."""
         return F.layer_norm(x, self._weight.shape, self._weight, self._bias)
 
 
@@ -43,6 +44,7 @@ class Mlp:
         self._up, self._down = _linear(block.mlp[0], hardware), _linear(block.mlp[2], hardware)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """(…, D) to what is added to it."""
         return self._down(F.gelu(self._up(self._norm(x))))
 
 
@@ -56,7 +58,7 @@ class SelfAttention:
 
     def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(B, S, D) to query, key and value, each (B, H, S, 64)."""
-        q, k, v = self._qkv(self._norm(x)).unflatten(-1, (3, -1, HEAD)).permute(2, 0, 3, 1, 4)
+        q, k, v = self._qkv(self._norm(x)).view(*x.shape[:2], 3, -1, HEAD).permute(2, 0, 3, 1, 4)
         return q * HEAD**-0.5, k, v
 
     def output(self, heads: torch.Tensor) -> torch.Tensor:
@@ -70,7 +72,7 @@ class Encoder:
     def __init__(self, model: Whisper, hardware: Hardware) -> None:
         encoder, device, dtype = model.encoder, hardware.device, hardware.compute
         self._convs = [
-            (c.weight.detach().to(device, dtype), c.bias.detach().to(device, dtype))  # type: ignore[union-attr]
+            (c.weight.detach().to(device, dtype), c.bias.detach().to(device, dtype))
             for c in (encoder.conv1, encoder.conv2)
         ]
         self._positions = encoder.positional_embedding.detach().to(device)
@@ -134,7 +136,7 @@ class CrossAttention:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Attend to the audio: (B, S, D) to (B, S, D) and the alignment heads' weights."""
         keys, values = audio
-        q = self._query(self._norm(x)).unflatten(-1, (-1, HEAD)).transpose(1, 2) * HEAD**-0.5
+        q = self._query(self._norm(x)).view(*x.shape[:2], -1, HEAD).transpose(1, 2) * HEAD**-0.5
         scores = q @ keys.transpose(-1, -2)
         if mask is not None:
             scores = scores + mask

@@ -43,15 +43,15 @@ def choose(device: str, precision: Precision | Literal["auto"], threads: int) ->
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu":
-        chosen: Precision = "float16" if precision in {"auto", "int8"} else precision
-        return Hardware(device, chosen, _dtype(chosen), 1)
+        on_gpu: Precision = "float16" if precision == "auto" or precision == "int8" else precision
+        return Hardware(device, on_gpu, _dtype(on_gpu), 1)
     native_bfloat16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    if precision == "auto":
-        precision = "int8" if _has_int8() else "bfloat16" if native_bfloat16 else "float32"
-    compute = _dtype(precision)
-    if precision == "int8":
-        compute = torch.bfloat16 if native_bfloat16 else torch.float32
-    return Hardware(device, precision, compute, threads or available_cores())
+    fastest: Precision = "int8" if _has_int8() else "bfloat16" if native_bfloat16 else "float32"
+    chosen: Precision = fastest if precision == "auto" else precision
+    compute = _dtype(chosen)
+    if chosen == "int8" and native_bfloat16:
+        compute = torch.bfloat16
+    return Hardware(device, chosen, compute, threads or available_cores())
 
 
 def available_cores() -> int:
@@ -100,7 +100,19 @@ class Int8Linear:
         # oneDNN's fast path wants unsigned activations; +0.5 makes the truncation a rounding
         shifted = (rows / scale).add_(128.5).to(torch.uint8)
         product = torch.ops.onednn.qlinear_pointwise(
-            shifted, 1.0, 128, self._weight, self._scale, self._zero, None, 1.0, 0, self._compute, "none", [], ""
+            shifted,
+            1.0,
+            128,
+            self._weight,
+            self._scale,
+            self._zero,
+            None,
+            1.0,
+            0,
+            self._compute,
+            "none",
+            [],
+            "",
         )
         return torch.addcmul(self._bias, product, scale.to(self._compute)).view(*x.shape[:-1], -1)
 

@@ -54,21 +54,25 @@ class Window:
         return HeardWord(word.text, start_s, end_s, word.confidence, self.channel, language)
 
 
-def pack(call: int, channel: int, spans: Sequence[Span], longest: int, pause: int) -> list[Window]:
+def pack(call: int, channel: int, spans: Sequence[Span], longest: int) -> list[Window]:
     """Fill windows with spans, in order.
+
+    Full windows are both cheaper and more accurate than many short ones: the encoder always
+    works on 30 s, and the model hears a phrase in its context.
 
     Args:
         call: Index of the call in the batch.
         channel: Channel the spans are of.
         spans: In order; none longer than ``longest``.
         longest: Samples a window may hold.
-        pause: A new window starts at a pause of at least this many samples.
     """
     windows: list[list[Span]] = []
+    filled = longest
     for span in spans:
-        filled = sum(s.end - s.start for s in windows[-1]) if windows else longest
-        gap = span.start - windows[-1][-1].end if windows else pause
-        if filled + span.end - span.start > longest or gap >= pause:
+        length = span.end - span.start
+        if filled + length > longest:
             windows.append([])
+            filled = 0
         windows[-1].append(span)
+        filled += length
     return [Window(call, channel, tuple(w)) for w in windows]

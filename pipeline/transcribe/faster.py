@@ -1,0 +1,66 @@
+"""faster-whisper behind the same seam, for those who prefer it (extra ``faster-whisper``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline import models
+from pipeline.conversation import Engine, Transcript
+from pipeline.errors import ModelError, RecordingError
+from pipeline.settings import TranscribeSettings
+from pipeline.transcribe.identity import fingerprint
+from pipeline.transcribe.job import Job
+from pipeline.transcribe.turns import HeardWord, build_turns
+
+
+class FasterWhisperEngine:
+    """faster-whisper's batched pipeline with its own voice activity, a channel at a time."""
+
+    def __init__(self, settings: TranscribeSettings) -> None:
+        try:
+            import faster_whisper
+        except ImportError as error:
+            raise ModelError(
+                "the faster-whisper engine is not installed", hint="pip install 'callqa[faster-whisper]'"
+            ) from error
+        self._settings = settings
+        model = faster_whisper.WhisperModel(
+            str(models.ctranslate2_folder(settings.model)),
+            device=settings.device,
+            compute_type="default" if settings.precision == "auto" else settings.precision,
+            cpu_threads=settings.threads,
+        )
+        self._pipeline = faster_whisper.BatchedInferencePipeline(model)
+        self.fingerprint = fingerprint(settings)
+        self._identity = Engine("faster-whisper", settings.model, self.fingerprint)
+
+    def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+        """Transcribe calls; one that cannot be is an error in its place."""
+        return [self._one(job) for job in jobs]
+
+    def _one(self, job: Job) -> Transcript | RecordingError:
+        heard: list[HeardWord] = []
+        for channel in range(job.clip.n_channels) if job.channels is None else job.channels:
+            segments, info = self._pipeline.transcribe(
+                job.clip.samples[channel],
+                language=job.language or self._settings.language,
+                multilingual=len(self._settings.languages) > 1,
+                hotwords=" ".join(self._settings.vocabulary) or None,
+                beam_size=1,
+                word_timestamps=True,
+            )
+            heard += [
+                HeardWord(w.word, w.start, w.end, w.probability, channel, info.language)
+                for segment in segments
+                for w in segment.words or ()
+            ]
+        turns = build_turns(heard)
+        return Transcript(
+            call_id=job.call_id,
+            turns=turns,
+            language=turns[0].language if turns else job.language,
+            duration_s=round(job.clip.duration_s, 3),
+            engine=self._identity,
+            channels=job.clip.n_channels,
+            warnings=() if turns else ("no speech was found in the recording",),
+        )

@@ -1,0 +1,189 @@
+"""Audio of windows to tokens: encoding, language, batched decoding, and second tries.
+
+Part of ``transcribe``. Windows are worked on longest first, a window or a batch per thread. A
+window that fails the quality gates is decoded again at rising temperatures, as openai-whisper
+does; what still is not speech by the model's own account is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import torch
+from whisper.audio import log_mel_spectrogram
+from whisper.model import Whisper
+from whisper.tokenizer import Tokenizer, get_tokenizer
+
+from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, GreedyDecoder
+from pipeline.transcribe.network import Decoder, Encoder
+from pipeline.transcribe.precision import Hardware
+from pipeline.transcribe.vad import Samples
+
+FRAME_SAMPLES = 320  # audio samples of one encoder frame
+BATCH_ROWS, BATCH_FRAMES = 32, 24_000  # of a decoding batch: 300 MB of keys and values with base
+TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # openai-whisper's, after 0
+MAX_PROMPT_TOKENS = 200
+SURE_LANGUAGE_S = 3.0  # shorter windows are too little to tell a language by
+# What Whisper writes for noise; real only where the model also believes there is speech.
+PHANTOMS = frozenset(
+    {"you", "thank you", "thanks for watching", "thank you for watching", "bye", "the end", "so", ""}
+)
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Recogniser:
+    """The network with everything around it that turns audio into tokens."""
+
+    def __init__(self, model: Whisper, hardware: Hardware, vocabulary: Sequence[str]) -> None:
+        self.hardware = hardware
+        self._dims = model.dims
+        self._multilingual, self._num_languages = model.is_multilingual, model.num_languages
+        self._tokenizers: dict[str | None, Tokenizer] = {}
+        self._encoder = Encoder(model, hardware)
+        self._decoder = GreedyDecoder(Decoder(model, hardware), self.tokenizer("en"), hardware.device)
+        self._vocabulary = tuple(vocabulary)
+        prompt = f" {', '.join(vocabulary)}." if vocabulary else ""
+        self._prompt = self.tokenizer("en").encode(prompt)[:MAX_PROMPT_TOKENS]
+        self._pool = ThreadPoolExecutor(
+            hardware.threads, "transcribe", initializer=lambda: torch.set_num_threads(1)
+        )
+
+    def tokenizer(self, language: str | None) -> Tokenizer:
+        """The tokenizer of a language."""
+        if language not in self._tokenizers:
+            self._tokenizers[language] = get_tokenizer(
+                self._multilingual, num_languages=self._num_languages, language=language, task="transcribe"
+            )
+        return self._tokenizers[language]
+
+    def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
+        """Apply a function on the threads, in order."""
+
+        def run(item: In) -> Out:
+            with torch.inference_mode():
+                return function(item)
+
+        return list(self._pool.map(run, items))
+
+    def encode(self, audio: Samples) -> torch.Tensor:
+        """Audio of a window to features (T, D).
+
+        Both halves are given the full 30 s they were trained on: with only as many frames as
+        there is audio, words are dropped and repeated (word errors went from 1.6 % to 3 %).
+        """
+        padded = np.zeros(self._dims.n_audio_ctx * FRAME_SAMPLES, np.float32)
+        padded[: len(audio)] = audio
+        mel = log_mel_spectrogram(torch.from_numpy(padded), self._dims.n_mels)
+        return self._encoder(mel.to(self.hardware.device)).to(self.hardware.compute)
+
+    def languages(
+        self,
+        features: Sequence[torch.Tensor],
+        seconds: Sequence[float],
+        calls: Sequence[int],
+        allowed: Sequence[str],
+    ) -> list[str]:
+        """Tell the language of windows.
+
+        With an allow-list each window is told apart (people switch in mid-call) unless it is too
+        short to; without one, a call has the language most of its speech sounds like.
+        """
+        if not self._multilingual:
+            return ["en"] * len(features)
+        batches = _batches([len(f) for f in features], self.hardware.threads)
+        found = self.map(lambda b: self._decoder.languages([features[n] for n in b], allowed), batches)
+        probability = torch.cat(found)
+        codes = self.tokenizer("en").all_language_codes
+        told = []
+        for n, call in enumerate(calls):
+            if not allowed or seconds[n] < SURE_LANGUAGE_S:
+                same = [k for k, other in enumerate(calls) if other == call]
+                weight = torch.tensor([seconds[k] for k in same])
+                told.append(codes[int((probability[same] * weight[:, None]).sum(0).argmax())])
+            else:
+                told.append(codes[int(probability[n].argmax())])
+        return told
+
+    def decode(
+        self, features: Sequence[torch.Tensor], seconds: Sequence[float], languages: Sequence[str]
+    ) -> list[Decoded]:
+        """Decode windows (longest first), with second tries for those that need them."""
+
+        def first(rows: range) -> list[Decoded]:
+            return self._run(list(rows), features, seconds, languages, self._prompt, 0.0)
+
+        batches = _batches([len(f) for f in features], self.hardware.threads)
+        results = [d for batch in self.map(first, batches) for d in batch]
+        if self._prompt:
+            echoed = [n for n, d in enumerate(results) if not d.passes or self._echoes(d.text)]
+            for n, again in zip(
+                echoed, self._run(echoed, features, seconds, languages, [], 0.0), strict=True
+            ):
+                results[n] = again
+        for temperature in TEMPERATURES:
+            failed = [n for n, d in enumerate(results) if not d.passes and not d.silent]
+            retried = self._run(failed, features, seconds, languages, [], temperature)
+            for n, again in zip(failed, retried, strict=True):
+                if again.passes or again.mean_log_probability > results[n].mean_log_probability:
+                    results[n] = again
+        return [_emptied(d) if _is_phantom(d) else d for d in results]
+
+    def _run(
+        self,
+        rows: Sequence[int],
+        features: Sequence[torch.Tensor],
+        seconds: Sequence[float],
+        languages: Sequence[str],
+        prompt: Sequence[int],
+        temperature: float,
+    ) -> list[Decoded]:
+        decoded: list[Decoded] = []
+        for begin in range(0, len(rows), BATCH_ROWS):
+            part = rows[begin : begin + BATCH_ROWS]
+            with torch.inference_mode():
+                decoded += self._decoder.decode(
+                    [features[n] for n in part],
+                    [seconds[n] for n in part],
+                    [languages[n] for n in part],
+                    prompt,
+                    temperature,
+                )
+        return decoded
+
+    def _echoes(self, text: str) -> bool:
+        """Whether the text is the vocabulary itself: nothing but its terms, or two in list order."""
+        said = _plain(text)
+        terms = [_plain(term) for term in self._vocabulary]
+        listed = any(f"{one} {two}" in said for one, two in pairwise(terms))
+        return listed or said in terms
+
+
+def _is_phantom(decoded: Decoded) -> bool:
+    return decoded.silent or (decoded.no_speech > MAX_NO_SPEECH and _plain(decoded.text) in PHANTOMS)
+
+
+def _emptied(decoded: Decoded) -> Decoded:
+    return Decoded([], [], decoded.attention[:, :1], decoded.language, decoded.no_speech, "", False)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w]+", " ", text.lower()).strip()
+
+
+def _batches(frames: Sequence[int], threads: int) -> list[range]:
+    """Neighbouring windows cut into batches of at most the two limits, a share for each thread."""
+    rows = max(min(BATCH_ROWS, -(-len(frames) // threads)), 1)
+    batches, begin = [], 0
+    while begin < len(frames):
+        longest = max(frames[begin : begin + rows])
+        end = min(begin + max(min(rows, BATCH_FRAMES // longest), 1), len(frames))
+        batches.append(range(begin, end))
+        begin = end
+    return batches
