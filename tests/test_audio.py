@@ -122,6 +122,18 @@ def test_compressed_formats_decode_to_16_khz(
         assert pitch_hz(clip.samples[channel]) == pytest.approx(400 + 100 * channel, abs=8)
 
 
+def test_headerless_gsm_of_asterisk_is_known_by_its_frames(tmp_path: Path) -> None:
+    """Nothing but the first half-byte of each frame says what a .gsm file is."""
+    path = tmp_path / "call"
+    soundfile.write(path, tone(1.0), 8000, format="RAW", subtype="GSM610")
+
+    clip = audio.load(path)
+
+    assert clip.codec == "gsm"
+    assert clip.duration_s == pytest.approx(1.0, abs=0.05)
+    assert pitch_hz(clip.samples[0]) == pytest.approx(400, abs=5)
+
+
 def test_a_probe_reads_the_header_alone(tmp_path: Path) -> None:
     """Container, coding, channels, rate and length are known before decoding."""
     path = tmp_path / "x.bin"
