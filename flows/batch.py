@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,15 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import opaque
 
 from flows import handover
-from flows.pool import open_pool, process_there
+from flows.pool import Parcel, open_pool, process_there
 from flows.publish import Progress, publish
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import CallQAError
 from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally
-from pipeline.process.cache import StageCache
 from pipeline.process.calls import Heard, give_up, hear, is_transient, judge
 from pipeline.process.capacity import worker_count
 from pipeline.process.prepare import prepare
 from pipeline.process.report import conclude, reasons_to_tell
-from pipeline.process.tools import Tools
 from pipeline.settings import load_settings
 
 Rows = Sequence[Heard | CallRecord]
@@ -83,11 +81,9 @@ _threads: TaskRunner[Any] = ThreadPoolTaskRunner(
 
 
 @task(task_run_name="process {name}", **_careful)
-def process_chunk(
-    name: str, received: Sequence[Received], make_tools: Callable[[], Tools], cache: StageCache
-) -> list[CallRecord]:
+def process_chunk(name: str, parcel: Parcel) -> list[CallRecord]:
     """A whole window in a worker."""
-    return process_there(received, make_tools, cache)
+    return process_there(parcel)
 
 
 @flow(name="callqa-batch", persist_result=False, task_runner=_threads)
@@ -189,8 +185,8 @@ def _through(runner: TaskRunner[Any], job: Batch, progress: Progress) -> None:
         _settle(job, load_window(_window_name(received), _sealed(records), _sealed(job)), progress)
 
     for received in job.windows():
-        parameters = {"name": _window_name(received), "received": _sealed(received)}
-        parameters |= {"make_tools": _sealed(job.make_tools), "cache": _sealed(job.cache)}
+        parcel = Parcel(received, job.make_tools, job.cache)
+        parameters = {"name": _window_name(received), "parcel": parcel}
         waiting.append((received, runner.submit(process_chunk, parameters)))
         if len(waiting) > worker_count(job.flow):
             load_first()

@@ -13,7 +13,6 @@ from typing import Any
 
 import cloudpickle  # Prefect's own way to workers
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
-from prefect.utilities.annotations import opaque
 
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
@@ -26,26 +25,30 @@ from pipeline.settings import FlowSettings
 _loaded: dict[bytes, Tools] = {}
 
 
-def process_there(
-    received: Sequence[Received], make_tools: Callable[[], Tools], cache: StageCache
-) -> list[CallRecord]:
+class Parcel:
+    """What a worker gets: the window, how to load the models, where transcripts are kept.
+
+    A plain class on purpose: Prefect and Dask walk through tuples, lists and dataclasses.
+    """
+
+    def __init__(
+        self, received: Sequence[Received], make_tools: Callable[[], Tools], cache: StageCache
+    ) -> None:
+        self.received, self.make_tools, self.cache = received, make_tools, cache
+
+
+def process_there(parcel: Parcel) -> list[CallRecord]:
     """One window in a worker, whose models are loaded by its first window.
 
     Raises:
         CallQAError: Something a person must mend first.
         OSError: A transient fault.
     """
-    received, make_tools, cache = _opened(received), _opened(make_tools), _opened(cache)
-    key = cloudpickle.dumps(make_tools)
+    key = cloudpickle.dumps(parcel.make_tools)
     if key not in _loaded:
         _loaded.clear()
-        _loaded[key] = make_tools()
-    return process_window(received, _loaded[key], cache)
-
-
-def _opened(value: Any) -> Any:
-    """A parameter as it was given: Dask and Ray hand on Prefect's wrapper as it is."""
-    return value.unwrap() if isinstance(value, opaque) else value
+        _loaded[key] = parcel.make_tools()
+    return process_window(parcel.received, _loaded[key], parcel.cache)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,9 @@ QUIET = {
     "PREFECT_CLI_PROMPT": "false",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "DASK_LOGGING__DISTRIBUTED": "critical",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
 }
 # The server of one run needs no schedules, block types or automations.

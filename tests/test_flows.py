@@ -176,7 +176,7 @@ def deadly_tools(marker: Path, forever: bool) -> Tools:
     return fake_tools(DeadlyEngine(marker, forever))
 
 
-@pytest.mark.parametrize("runner", ["process"])
+@pytest.mark.parametrize("runner", ["process", "dask"])
 def test_the_same_flow_runs_in_two_workers(prefect_home: Path, tmp_path: Path, runner: str) -> None:
     """Processes, a Dask LocalCluster, Ray: the same rows in the same order as without any."""
     if runner != "process":

@@ -76,7 +76,10 @@ def watch(
 
 @app.command()
 def doctor(db: Db = None, config: Config = None) -> int:
-    """Check disk, memory, models, database, rubrics, codecs, time zones and Prefect; print the fixes."""
+    """Check disk, memory, models, database, rubrics, codecs, time zones and Prefect; print the fixes.
+
+    Example: callqa doctor --db qa.duckdb
+    """
     from rich.console import Console
     from rich.text import Text
 

@@ -1,0 +1,285 @@
+"""What running it every night costs, beside the targets: start-up, overhead, memory, kills.
+
+    python bench/operations.py                    # help, start-up, overhead, memory: a minute
+    python bench/operations.py --whisper 60       # share of wall time that is not transcription, real Whisper
+    python bench/operations.py --chaos 50         # rounds of random kills, then byte-for-byte comparison
+
+Figures go to out/bench/operations.json; parts that are not run keep their last figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+OUT = ROOT / "out" / "bench" / "operations.json"
+ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
+TARGETS = {
+    "help_s": 0.4,
+    "start_cold_s": 8.0,
+    "start_warm_s": 2.0,
+    "overhead_ms_a_call": 15.0,
+    "memory_growth_mb": 20.0,
+    "not_transcription_share": 0.08,
+    "chaos_differences": 0.0,
+}
+
+
+def main() -> None:
+    """Measure what was asked for and print it beside the targets."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--whisper", type=int, default=0, metavar="CALLS")
+    parser.add_argument("--chaos", type=int, default=0, metavar="ROUNDS")
+    parser.add_argument("--child", default="", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        CHILDREN[asked.child](asked.calls)
+        return
+    found = json.loads(OUT.read_text()) if OUT.is_file() else {}
+    if asked.whisper:
+        found |= whisper_share(asked.whisper)
+    elif asked.chaos:
+        found |= chaos(asked.chaos)
+    else:
+        found |= help_time() | start_up() | overhead(asked.calls)
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(found, indent=1) + "\n")
+    show(found)
+
+
+def show(found: dict[str, float]) -> None:
+    """A row a figure: measured, target, ratio."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("figure", "measured", "target", "measured / target", "")
+    for name, value in found.items():
+        target = TARGETS.get(name)
+        ratio = f"{value / target:.2f}" if target else ""
+        verdict = "" if target is None else "[green]met[/]" if value <= target else "[red]missed[/]"
+        table.add_row(name, f"{value:.3f}", "" if target is None else f"{target:g}", ratio, verdict)
+    Console().print(table)
+
+
+def help_time() -> dict[str, float]:
+    """Wall time of ``callqa --help``, median of seven."""
+    command = [sys.executable, "-m", "pipeline", "--help"]
+    return {"help_s": statistics.median(timed(command) for _ in range(7))}
+
+
+def timed(command: list[str]) -> float:
+    """Seconds a command takes."""
+    started = time.perf_counter()
+    subprocess.run(command, env=ENV, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def start_up() -> dict[str, float]:
+    """From process start to the first call done under Prefect, its home empty and then known."""
+    with tempfile.TemporaryDirectory() as home:
+        command = [sys.executable, __file__, "--child", "one", "--calls", "1"]
+        env = {**ENV, "CALLQA_BENCH_HOME": home}
+
+        def once() -> float:
+            return float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+
+        cold = once()
+        return {"start_cold_s": cold, "start_warm_s": statistics.median(once() for _ in range(3))}
+
+
+def overhead(calls: int) -> dict[str, float]:
+    """Prefect's cost a call with a fake engine, and whether memory grows with the number of calls."""
+    found: dict[str, Any] = {}
+    for n in (200, calls):
+        with tempfile.TemporaryDirectory() as home:
+            command = [sys.executable, __file__, "--child", "many", "--calls", str(n)]
+            env = {**ENV, "CALLQA_BENCH_HOME": home}
+            run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+            found[str(n)] = json.loads(run.stdout)
+    small, large = found["200"], found[str(calls)]
+    return {
+        "overhead_ms_a_call": (large["flow_s"] - large["plain_s"]) / calls * 1000,
+        "memory_mb_at_200": small["peak_mb"],
+        f"memory_mb_at_{calls}": large["peak_mb"],
+        "memory_growth_mb": large["peak_mb"] - small["peak_mb"],
+    }
+
+
+def fake_batch(folder: Path, calls: int) -> Any:
+    """A batch of made-up calls that is loaded into a real store."""
+    from pipeline.process.batch import Batch, Plan
+    from pipeline.process.cache import StageCache
+    from pipeline.settings import FlowSettings
+    from pipeline.store import Store
+    from tests.fakes import fake_received, fake_tools
+
+    folder.mkdir()
+    received = fake_received(folder, {f"{i:05}.wav": f"call {i}" for i in range(calls)})
+
+    def load(records: Any) -> None:
+        with Store(folder / "qa.duckdb") as store:
+            store.load(records)
+
+    tools = fake_tools()
+    return Batch(Plan(tuple(received)), lambda: tools, StageCache(folder / "state"), load, FlowSettings())
+
+
+@contextlib.contextmanager
+def server() -> Iterator[None]:
+    """Our own server, up."""
+    from flows.server import quiet_prefect
+
+    with quiet_prefect(Path(os.environ["CALLQA_BENCH_HOME"])) as own:
+        assert own is not None
+        own.ready()
+        yield
+
+
+def child_one(_calls: int) -> None:
+    """Print the seconds from the start of this process to the end of one call."""
+    with tempfile.TemporaryDirectory() as folder, server():
+        from flows.batch import run_handed_over
+
+        batch = fake_batch(Path(folder) / "calls", 1)
+        run_handed_over(batch, [folder])
+        print(time.time() - process_start())
+
+
+def process_start() -> float:
+    """When this process was started, as Linux counts it."""
+    ticks = float(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK"))
+
+
+def child_many(calls: int) -> None:
+    """Print seconds with and without Prefect, and this process's peak memory."""
+    from pipeline.process.batch import run_batch
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain_s = run_batch(fake_batch(Path(folder) / "plain", calls)).wall_s
+        with server():
+            from flows.batch import run_handed_over
+
+            batch = fake_batch(Path(folder) / "flow", calls)
+            started = time.perf_counter()
+            run_handed_over(batch, [folder])
+            flow_s = time.perf_counter() - started
+        assert batch.tally.statuses == {"scored": calls}
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"plain_s": plain_s, "flow_s": flow_s, "peak_mb": peak_mb}))
+
+
+def whisper_share(calls: int) -> dict[str, float]:
+    """Share of wall time that is not transcription, on cuts of the sample calls, with real Whisper."""
+    import soundfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "calls"
+        place.mkdir()
+        sources = [p for p in sorted((ROOT / "sample_audio").glob("*.wav")) if p.stat().st_size > 100_000]
+        for number in range(calls):
+            samples, rate = soundfile.read(sources[number % len(sources)], dtype="float32", always_2d=True)
+            start = number // len(sources) * 3 * rate
+            soundfile.write(
+                place / f"{number:03}.wav", samples[start : start + 20 * rate], rate, subtype="ULAW"
+            )
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "pipeline", "run", str(place), "--db", f"{folder}/qa.duckdb"]
+        done = subprocess.run(
+            [*command, "--log-format", "json"], env=ENV, capture_output=True, text=True, check=True
+        )
+        wall_s = time.perf_counter() - started
+        ended = json.loads(done.stderr.splitlines()[-1])
+    heard_s = ended["stage_s"]["transcribe"]
+    stages = {f"stage_{name}_s": seconds for name, seconds in ended["stage_s"].items()}
+    return {
+        "whisper_calls": calls,
+        "whisper_wall_s": wall_s,
+        "batch_wall_s": ended["wall_s"],
+        "not_transcription_share": 1 - heard_s / ended["wall_s"],
+        "not_transcription_share_with_start_up": 1 - heard_s / wall_s,
+        **stages,
+    }
+
+
+def chaos(rounds: int) -> dict[str, float]:
+    """Random kills of the parent or one of its children; differences after the final run."""
+    from tests.test_run import write_calls
+
+    rng = random.Random(7)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_calls(folder / "calls", 60)
+        whole = exported(folder, "whole.duckdb")
+        kills = finished = 0
+        for number in range(rounds):
+            db = f"cut{number // 10}.duckdb"  # ten kills in a row on the same database
+            done = run_and_kill(folder, db, rng)
+            kills += not done
+            finished += done
+        differences = sum(exported(folder, f"cut{n}.duckdb") != whole for n in range((rounds + 9) // 10))
+    return {
+        "chaos_rounds": rounds,
+        "chaos_kills": kills,
+        "chaos_finished_first": finished,
+        "chaos_differences": differences,
+    }
+
+
+def command(db: str) -> list[str]:
+    """The batch in small windows, with Prefect."""
+    return [sys.executable, "-m", "pipeline", "run", "calls", "--db", db]
+
+
+def run_and_kill(folder: Path, db: str, rng: random.Random) -> bool:
+    """Kill a run, or one of its children, at a random moment; True when it was quicker."""
+    env = {**ENV, "CALLQA_FLOW__WINDOW": "4"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    run = subprocess.Popen(command(db), cwd=folder, env=env, **quiet)
+    try:
+        run.wait(rng.uniform(1.0, 9.0))
+    except subprocess.TimeoutExpired:
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        victim = int(rng.choice([str(run.pid), *children]))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+        if victim == run.pid:
+            run.wait()
+            return False
+        run.wait(120)  # a dead server must not stop the batch
+        return False
+    return True
+
+
+def exported(folder: Path, db: str) -> bytes:
+    """The whole store in one export, after a run to the end."""
+    env = {**ENV, "CALLQA_FLOW__WINDOW": "4"}
+    subprocess.run(command(db), cwd=folder, env=env, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "pipeline", "export", f"{db}.jsonl", "--format", "jsonl", "--db", db],
+        cwd=folder, env=env, check=True, capture_output=True,
+    )  # fmt: skip
+    return (folder / f"{db}.jsonl").read_bytes()
+
+
+CHILDREN: dict[str, Callable[[int], None]] = {"one": child_one, "many": child_many}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Flows beside the batch: exports and retention.
+
+Deployed by ``prefect.yaml``; each is the library call that its command makes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from pipeline import export
+from pipeline.process.cache import StageCache
+from pipeline.process.prepare import open_store, state_dir
+from pipeline.settings import Settings, load_settings
+from pipeline.store import CallFilter, Store
+
+Slices = dict[str, dict[str, Any]]
+
+
+def _settings(config: str | None, settings: Slices | None) -> Settings:
+    return load_settings(Path(config) if config else None, **(settings or {}))
+
+
+@flow(name="callqa-export", persist_result=False)
+def export_answers(
+    dest: str, file_format: str = "xlsx", config: str | None = None, settings: Slices | None = None
+) -> int:
+    """Export every call; returns how many files were written.
+
+    Args:
+        dest: File or folder; ``{date}`` becomes today's.
+        file_format: As of ``callqa export``.
+        config: A settings file, as the worker sees it.
+        settings: Settings that win over the file, by slice.
+    """
+    resolved = _settings(config, settings)
+    path = Path(dest.replace("{date}", f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"))
+    with Store(resolved.store.db, read_only=True, lock_timeout_s=resolved.store.lock_timeout_s) as store:
+        return len(export.write(store, path, file_format, privacy=resolved.privacy))
+
+
+@flow(name="callqa-retention", persist_result=False)
+def retain(days: int, config: str | None = None, settings: Slices | None = None) -> int:
+    """Erase calls older than ``days`` with everything kept of them; returns how many."""
+    resolved = _settings(config, settings)
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
+    with open_store(resolved) as store:
+        erased = store.purge(CallFilter(), older_than=before).erasure.call_ids
+    cache = StageCache(state_dir(resolved))
+    for call_id in erased:
+        cache.erase(call_id)
+    return len(erased)

@@ -1,0 +1,226 @@
+"""Running it every night: summaries, metrics, alerts, the drop folder, schedules, the doctor."""
+
+import datetime as dt
+import http.server
+import json
+import os
+import socketserver
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from flows.serve import check_schedule
+from pipeline.conversation import CallRecord, LedgerEntry
+from pipeline.errors import UsageError
+from pipeline.process.batch import Nobody, Tally
+from pipeline.process.capacity import threads_per_worker, worker_count
+from pipeline.process.doctor import examine
+from pipeline.process.report import conclude, metrics_text, reasons_to_tell
+from pipeline.process.watch import watch
+from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
+from tests.test_run import write_calls
+
+ROOT = Path(__file__).parents[1]
+
+
+def tally_of(**statuses: int) -> Tally:
+    """A tally with so many files of each status."""
+    tally = Tally()
+    for status, count in statuses.items():
+        for i in range(count):
+            tally.add(CallRecord(LedgerEntry(f"{status}{i}", None, None, status, reason="why")))  # type: ignore[arg-type]
+    return tally
+
+
+def test_the_ledger_adds_up() -> None:
+    """Statuses sum to the files received, and every unscored file has its reason."""
+    tally = tally_of(scored=5, skipped=2, failed=1, quarantined=3)
+
+    assert tally.files == 11
+    assert sum(tally.reasons.values()) == 6
+    assert tally.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("statuses", "limits", "alerts"),
+    [
+        ({"scored": 98, "failed": 2}, {}, 0),
+        ({"scored": 97, "failed": 3}, {}, 1),
+        ({"scored": 85, "quarantined": 12, "failed": 3}, {}, 2),
+        ({"scored": 85, "quarantined": 12, "failed": 3}, {"quarantined_share": 0.2, "failed_share": 0.1}, 0),
+        ({}, {}, 0),
+    ],
+)
+def test_somebody_is_told_when_a_threshold_is_crossed(
+    statuses: dict[str, int], limits: dict[str, float], alerts: int
+) -> None:
+    """Not at the threshold, only beyond it."""
+    assert len(list(reasons_to_tell(tally_of(**statuses), AlertSettings(**limits)))) == alerts
+
+
+def test_slow_batches_are_told() -> None:
+    """Throughput below the minimum is an alert with both figures."""
+    tally = tally_of(scored=1)
+    tally.audio_s, tally.wall_s = 100.0, 50.0
+
+    assert list(reasons_to_tell(tally, AlertSettings(min_speed=5))) == [
+        "2.0 audio seconds a second, less than 5"
+    ]
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, list[Any]]]:
+    """A listener and what it was posted."""
+    posted: list[Any] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook", posted
+        server.shutdown()
+
+
+def test_a_batch_leaves_a_summary_metrics_and_an_alert(
+    tmp_path: Path, webhook: tuple[str, list[Any]]
+) -> None:
+    """The summary is private, the metrics are for the collector, the webhook gets counts and ids."""
+    url, posted = webhook
+    flow = FlowSettings(metrics_file=tmp_path / "m" / "callqa.prom", alerts=AlertSettings(webhook=url))
+    told = conclude(tally_of(scored=1, failed=1), Settings(flow=flow), tmp_path / "state")
+    (summary,) = (tmp_path / "state" / "runs").glob("*.json")
+
+    assert told == ["1 of 2 files failed, more than 2%"]
+    assert posted[0]["text"] == "callqa: 1 of 2 files failed, more than 2%"
+    assert posted[0]["statuses"] == {"failed": 1, "scored": 1}
+    assert json.loads(summary.read_text())["schema"] == "callqa.run/1"
+    assert stat.S_IMODE(summary.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "m" / "callqa.prom").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd", "nonsense"])
+def test_an_alert_that_cannot_be_delivered_does_not_fail_the_batch(tmp_path: Path, url: str) -> None:
+    """It is said beside the alert itself."""
+    flow = FlowSettings(alerts=AlertSettings(webhook=url))
+    told = conclude(tally_of(failed=1), Settings(flow=flow), tmp_path)
+
+    assert len(told) == 2
+    assert "did not reach" in told[1]
+
+
+def test_metrics_are_read_by_prometheus() -> None:
+    """Its own parser takes the file."""
+    text = metrics_text(tally_of(scored=3, failed=1), dt.datetime.now(dt.UTC))
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    files = {sample.labels["status"]: sample.value for sample in families["callqa_batch_files"].samples}
+
+    assert files == {"scored": 3, "skipped": 0, "failed": 1, "quarantined": 0, "purged": 0}
+
+
+def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path) -> None:
+    """A file that has just been touched waits for a later round; nothing is processed twice."""
+    folder = write_calls(tmp_path / "in", 2)
+    old = time.time() - 60
+    os.utime(folder / "call-000.json", (old, old))
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    naps = 0
+
+    def nap(_seconds: float) -> None:
+        nonlocal naps
+        naps += 1
+        if naps == 1:
+            os.utime(folder / "call-001.json", (old, old))
+        if naps == 3:
+            raise KeyboardInterrupt
+
+    rounds = watch([folder], settings, Nobody(), settle_s=30, every_s=0, sleep=nap)
+
+    assert [next(rounds).processed, next(rounds).processed] == [1, 1]
+    with pytest.raises(KeyboardInterrupt):
+        next(rounds)
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone"), [("0 25 * * *", "UTC"), ("often", "UTC"), ("0 2 * * *", "Mars/Olympus"), ("", "UTC")]
+)
+def test_a_wrong_schedule_is_refused_before_anything_starts(cron: str, zone: str) -> None:
+    """With a line to copy."""
+    with pytest.raises(UsageError) as refused:
+        check_schedule(cron, zone)
+    assert refused.value.hint
+
+
+def test_a_right_schedule_passes() -> None:
+    """The example of the documentation."""
+    check_schedule("0 2 * * *", "Asia/Karachi")
+
+
+def test_workers_share_the_machine() -> None:
+    """At least one worker, never more threads than cores."""
+    chosen = FlowSettings(runner="process")
+
+    assert worker_count(chosen) >= 1
+    assert worker_count(chosen) * threads_per_worker(chosen) <= max(1, os.cpu_count() or 1)
+    assert worker_count(FlowSettings(processes=7)) == 7
+
+
+def test_the_doctor_names_every_fault_with_its_fix(tmp_path: Path) -> None:
+    """A wrong zone, a missing model and a damaged database are found in one go."""
+    (tmp_path / "bad.duckdb").write_text("no database" * 1000)
+    settings = load_settings(
+        store={"db": str(tmp_path / "bad.duckdb")},
+        intake={"timezone": "Mars/Olympus"},
+        transcribe={"model": "no-such-model"},
+    )
+    found = {finding.name: finding for finding in examine(settings)}
+
+    assert {name for name, finding in found.items() if finding.state == "fault"} == {
+        "model",
+        "database",
+        "zones",
+    }
+    assert all(finding.fix for finding in found.values() if finding.state != "ok")
+
+
+def test_a_sound_machine_is_told_so(tmp_path: Path) -> None:
+    """Nothing is written by looking."""
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    states = {finding.name: finding.state for finding in examine(settings)}
+
+    assert "fault" not in {state for name, state in states.items() if name != "model"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_deployments_point_at_flows_that_exist() -> None:
+    """Every entrypoint of prefect.yaml is a flow, and its parameters are the flow's."""
+    import importlib
+
+    document = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    for deployment in document["deployments"]:
+        file, name = deployment["entrypoint"].split(":")
+        flow = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name)
+        assert set(deployment["parameters"]) <= set(flow.parameters.properties), deployment["name"]
+        for schedule in deployment.get("schedules", []):
+            check_schedule(schedule["cron"], schedule["timezone"])
+
+
+def test_container_and_unit_files_parse() -> None:
+    """Compose is YAML with the command it starts; the unit tolerates exit code 3."""
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+
+    assert compose["services"]["callqa"]["command"][0] == "serve"
+    assert "SuccessExitStatus=3" in (ROOT / "deploy" / "callqa.service").read_text()
