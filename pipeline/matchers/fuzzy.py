@@ -20,6 +20,7 @@ CERTAIN, NOTHING = 100.0, 64.0
 """Similarity (rapidfuzz ratio, 0..100) that gives strength 1 and 0; the middle, 82, gives 0.5."""
 FAINT, FAINT_WORTH = 45.0, 0.2
 """Below this nothing is worth showing as nearest; faint candidates stay far below any threshold."""
+SHORT = 12
 SOUND_WORTH = 0.97
 """Sounding alike counts a little less than being spelt alike."""
 
@@ -104,11 +105,12 @@ def nearest(phrase: str, text: str) -> Near | None:
 
 
 def _slide(target: str, sound: str, size: int, have: Words) -> Near | None:
-    """Compare every stretch of about ``size`` words; ±2 words, as recognisers split and join."""
+    """Compare every stretch of about ``size`` words; up to ±2 words, as recognisers split and join."""
     best: Near | None = None
     floor = NOTHING
     count = len(have.words)
-    for length in range(max(1, size - 2), min(count, size + 2) + 1):
+    slack = min(2, size // 2)
+    for length in range(max(1, size - slack), min(count, size + slack) + 1):
         for i in range(count - length + 1):
             piece = have.words[i : i + length]
             score = fuzz.ratio(target, " ".join(piece), score_cutoff=floor)
@@ -117,7 +119,11 @@ def _slide(target: str, sound: str, size: int, have: Words) -> Near | None:
             if score > floor:
                 floor = score
                 best = Near(score, have.starts[i], have.ends[i + length - 1])
-    return best
+    if best is None or len(target) >= SHORT:
+        return best
+    # One wrong letter weighs more in a short phrase: "think" is not "thank you".
+    weighed = CERTAIN - (CERTAIN - best.similarity) * (2 - len(target) / SHORT)
+    return Near(weighed, best.start, best.end) if weighed > NOTHING else None
 
 
 def sounds(text: Words) -> str:

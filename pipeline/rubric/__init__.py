@@ -1,11 +1,27 @@
 """The rubric: YAML in, a checked ``Rubric`` out, and which rubric answers which call.
 
 ``load`` reads one (a file or a shipped name), ``select`` chooses for a call, ``lint`` warns,
-``explain`` says it in plain words, ``json_schema`` helps editors. Scoring is ``pipeline.score``.
+``explain`` says it in plain words. Scoring is ``pipeline.score``.
 """
 
+from pipeline.rubric.explain import explain, explain_order
+from pipeline.rubric.lint import NEVER_MET_SQL, lint, never_met
 from pipeline.rubric.load import load, parse, shipped
 from pipeline.rubric.model import Criterion, Rubric, Section
 from pipeline.rubric.select import select, why_not
 
-__all__ = ["Criterion", "Rubric", "Section", "load", "parse", "select", "shipped", "why_not"]
+__all__ = [
+    "NEVER_MET_SQL",
+    "Criterion",
+    "Rubric",
+    "Section",
+    "explain",
+    "explain_order",
+    "lint",
+    "load",
+    "never_met",
+    "parse",
+    "select",
+    "shipped",
+    "why_not",
+]

@@ -12,7 +12,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pipeline.conversation import CallMetadata
-from pipeline.rubric.checks import RegexCheck
+from pipeline.metrics import METRICS
+from pipeline.rubric.checks import MetricCheck, RegexCheck
 from pipeline.rubric.model import Criterion, Rubric
 
 Found = tuple[tuple[str | int, ...], str, str]
@@ -67,6 +68,12 @@ def _criterion(criterion: Criterion, place: tuple[str | int, ...], known: list[s
     if criterion.when is not None:
         yield from _condition(criterion.when, (*place, "when"), known)
     for check in criterion.checks():
+        if isinstance(check, MetricCheck) and check.metric not in METRICS:
+            yield (
+                (*place, "check", "metric"),
+                f"no metric {check.metric!r}",
+                _near(check.metric, sorted(METRICS)),
+            )
         if isinstance(check, RegexCheck):
             yield from _regexes(check, place)
         window = getattr(check, "window", None)

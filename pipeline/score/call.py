@@ -21,6 +21,12 @@ class Plan:
         self.order = evaluation_order(rubric)
         self.criteria = {c.id: c for c in rubric.criteria()}
         self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
+        self.spoken = [
+            part
+            for criterion in self.criteria.values()
+            for part in criterion.checks()
+            if isinstance(part, PhraseCheck | RegexCheck | TokenCheck)
+        ]
         self._queries: dict[int, tuple[Query, ...]] = {}
         self._what: dict[int, str] = {}
 

@@ -1,0 +1,1 @@
+"""Measurements of callqa beside its targets and its rivals."""

@@ -1,0 +1,1 @@
+"""Training of the meaning matcher, with its written criteria."""

@@ -1,0 +1,219 @@
+"""Rubrics: lint, explain, schema, test, new; and rescore, which applies one to stored calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli import choice
+from pipeline.cli.app import app
+from pipeline.cli.console import note
+from pipeline.cli.store import Db, Json, open_store
+
+if TYPE_CHECKING:
+    from pipeline.rescore import Rescored
+    from pipeline.rubric.cases import CaseResult
+
+group = typer.Typer(no_args_is_help=True, help="Write and check rubrics.")
+app.add_typer(group, name="rubric")
+
+Which = Annotated[str, typer.Argument(help="A YAML file or a shipped name.", metavar="RUBRIC")]
+
+
+@group.command("lint")
+def lint(
+    which: Annotated[list[str], typer.Argument(help="YAML files or shipped names.", metavar="RUBRIC...")],
+    db: Annotated[str | None, typer.Option("--db", help="Also ask stored calls.", metavar="FILE")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+) -> None:
+    """Check rubrics: every error with its line, then warnings about what would do nothing.
+
+    Example: callqa rubric lint my_rubric.yaml
+    """
+    from pipeline import rubric
+    from pipeline.errors import RubricError
+
+    faults: list[str] = []
+    warned = 0
+    for name in which:
+        try:
+            form = rubric.load(name)
+        except RubricError as error:
+            faults.append(error.message)
+            continue
+        warnings = rubric.lint(form)
+        if db is not None:
+            with open_store(db) as store:
+                rates = store.query(rubric.NEVER_MET_SQL, [form.id])
+            warnings += rubric.never_met(form, {row["criterion_id"]: row["met"] for row in rates})
+        for warning in warnings:
+            typer.echo(f"{form.source}: warning: {warning}")
+        warned += len(warnings)
+        if not warnings:
+            note(f"{form.source}: no errors, no warnings")
+    if faults:
+        raise RubricError("\n".join(faults), hint="docs/rubrics.md describes every key")
+    if strict and warned:
+        raise RubricError(f"{warned} warnings, and --strict was given")
+
+
+@group.command("explain")
+def explain(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
+    ] = None,
+) -> None:
+    """Say a rubric in plain words; of several, also in which order they are tried on a call.
+
+    Example: callqa rubric explain support
+    """
+    from pipeline import rubric
+
+    forms = [rubric.load(name) for name in which or rubric.shipped()]
+    if len(forms) > 1:
+        typer.echo(rubric.explain_order(forms))
+    if which:
+        for form in forms:
+            typer.echo(rubric.explain(form))
+
+
+@group.command("schema")
+def schema() -> None:
+    """Write the JSON Schema of rubrics, for completion in editors.
+
+    Example: callqa rubric schema > rubric.schema.json
+    """
+    import json
+
+    from pipeline.rubric import Rubric
+
+    typer.echo(json.dumps({"title": "callqa rubric", **Rubric.model_json_schema()}, indent=2))
+
+
+@group.command("test")
+def run_tests(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
+    ] = None,
+) -> None:
+    """Run the tests written inside rubrics.
+
+    Example: callqa rubric test my_rubric.yaml
+    """
+    from pipeline import matchers, rubric, score
+    from pipeline.errors import RubricError
+    from pipeline.rubric.cases import run_cases
+
+    matcher = matchers.load_matcher()
+    failed = count = 0
+    for name in which or rubric.shipped():
+        form = rubric.load(name)
+        for result in run_cases(
+            form, lambda c, r, m: score.score(c, r, m, min_confidence=0.4, matcher=matcher)
+        ):
+            count += 1
+            failed += bool(result.faults)
+            _print_case(form.id, result)
+    for told in matcher.notes:
+        note(told)
+    if failed:
+        raise RubricError(f"{failed} of {count} rubric tests failed")
+    note(f"{count} rubric tests passed")
+
+
+def _print_case(name: str, result: CaseResult) -> None:
+    typer.echo(f"{'FAIL' if result.faults else 'ok  '} {name}: {result.name}")
+    for fault in result.faults:
+        typer.echo(f"       {fault}")
+
+
+@group.command("new")
+def new(
+    path: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE")],
+    start: Annotated[str, typer.Option("--from", help="Shipped rubric to start from.")] = "support",
+) -> None:
+    """Start a rubric from a shipped one; never overwrites a file.
+
+    Example: callqa rubric new acme_support.yaml --from support
+    """
+    from pipeline.errors import UsageError
+    from pipeline.rubric.load import read_source
+
+    text, _ = read_source(start)
+    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in path.stem) or "rubric"
+    text = text.replace(f"rubric: {start.split('/')[-1]}\n", f"rubric: {name}\n", 1)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already", hint="choose another name") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    note(f"wrote {path}; next: edit it, then callqa rubric test {path}")
+
+
+@app.command()
+def rescore(
+    which: Annotated[str, typer.Option("--rubric", help="A YAML file or a shipped name.", metavar="RUBRIC")],
+    db: Db = None,
+    since: choice.Since = None,
+    until: choice.Until = None,
+    client: choice.Client = None,
+    queue: choice.Queue = None,
+    agent: choice.Agent = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also calls it does not apply to.")] = False,
+    json: Json = False,
+) -> None:
+    """Score stored calls under another rubric; old scores are kept, and who flips is told.
+
+    Example: callqa rescore --rubric support_v2.yaml
+    """
+    from collections import Counter
+
+    from pipeline import matchers, rubric
+    from pipeline.rescore import rescore as run
+    from pipeline.settings import load_settings
+
+    form = rubric.load(which)
+    matcher = matchers.load_matcher()
+    calls = choice.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
+    floor = load_settings().score.min_confidence
+    moved: Counter[tuple[str, str]] = Counter()
+    count = 0
+    with open_store(db, read_only=False) as store:
+        for done in run(store, form, matcher, min_confidence=floor, calls=calls, everything=everything):
+            count += 1
+            if done.flipped and done.before is not None:
+                moved[done.before.outcome, done.after.outcome] += 1
+                _print_flip(done, json=json)
+    for told in matcher.notes:
+        note(told)
+    listed = ", ".join(f"{n} {a} → {b}" for (a, b), n in sorted(moved.items())) or "nobody flips"
+    note(f"{count} calls scored under {form.id} {form.version} ({form.hash[:12]}): {listed}")
+
+
+def _print_flip(done: Rescored, *, json: bool) -> None:
+    before, after = done.before, done.after
+    assert before is not None
+    if json:
+        from json import dumps
+
+        row = {
+            "call_id": done.call_id,
+            "outcome_before": before.outcome,
+            "outcome_after": after.outcome,
+            "score_before": before.final_score,
+            "score_after": after.final_score,
+            "changes": list(done.changes),
+        }
+        typer.echo(dumps(row, ensure_ascii=False))
+        return
+    scores = f"{_score(before.final_score)} → {_score(after.final_score)}"
+    why = "; ".join(done.changes[:3]) + ("; …" if len(done.changes) > 3 else "")
+    typer.echo(f"{done.call_id}  {before.outcome} → {after.outcome}  {scores}  {why}")
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"

@@ -1,0 +1,203 @@
+"""A rubric in plain words, for the people who are scored by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipeline.rubric import checks as kinds
+from pipeline.rubric.model import AppliesTo, AutoFail, Condition, Criterion, Rubric
+
+MODES = {
+    "points": "Points earned over points possible, each multiplied by its section's weight.",
+    "question": "The weighted share of criteria met; section weights play no part.",
+    "section": "Each section is the weighted share of its criteria met; sections weigh by their own weights.",
+}
+
+
+def explain(rubric: Rubric) -> str:
+    """The whole rubric, a few lines a criterion."""
+    return "\n".join(_lines(rubric))
+
+
+def explain_order(rubrics: Sequence[Rubric]) -> str:
+    """In which order rubrics are tried on a call, and on which calls."""
+    ordered = sorted(rubrics, key=lambda r: (-r.priority, r.id, r.version))
+    listed = "\n".join(
+        f"  {n}. {r.id} {r.version}: {_applies(r.applies_to)}" for n, r in enumerate(ordered, 1)
+    )
+    return f"Every rubric that applies scores the call, in this order:\n{listed}\n"
+
+
+def _lines(rubric: Rubric) -> Iterator[str]:
+    yield f"{rubric.title or rubric.id} ({rubric.id} {rubric.version}, {rubric.hash[:12]})"
+    if rubric.description:
+        yield rubric.description
+    yield f"For: {_applies(rubric.applies_to)}; priority {rubric.priority}."
+    yield f"Score: {MODES[rubric.mode]}"
+    na = "count as met" if rubric.not_applicable == "as_pass" else "leave the sum"
+    yield f"Criteria that do not apply {na}. What cannot be told leaves the sum, and the call needs review."
+    if rubric.pass_mark is not None:
+        yield f"Passes from {rubric.pass_mark:g}."
+    total = sum(s.weight for s in rubric.sections) or 1
+    for section in rubric.sections:
+        share = (
+            "" if rubric.mode == "question" else f", weight {section.weight:g} ({section.weight / total:.0%})"
+        )
+        yield f"\n{section.title or section.id}{share}"
+        if section.when is not None:
+            yield f"  only when {_condition(section.when)}"
+        for criterion in section.criteria:
+            yield from (f"  {line}" for line in _criterion(rubric, criterion))
+
+
+def _criterion(rubric: Rubric, criterion: Criterion) -> Iterator[str]:
+    worth = f"{criterion.points:g} points" if rubric.mode == "points" else f"weight {criterion.weight:g}"
+    worth = {
+        "info": "not scored",
+        "bonus": f"bonus {criterion.points:g}",
+        "penalty": f"penalty {criterion.points:g}",
+    }.get(criterion.counts, worth)
+    yield f"{criterion.question} [{criterion.id}, {worth}{', critical' if criterion.critical else ''}]"
+    if criterion.when is not None:
+        yield f"  applies when {_condition(criterion.when)}"
+    policy = rubric.auto_fail_of(criterion)
+    if policy is not None:
+        yield f"  a no {_auto_fail(policy)}"
+    if criterion.check is not None:
+        yield f"  met when {describe(criterion.check)}"
+    for level, share in criterion.steps():
+        yield f"  {level.label} ({share:.0%}) when {describe(level.check)}"
+    if criterion.guidance:
+        yield f"  {criterion.guidance}"
+
+
+def _auto_fail(policy: AutoFail) -> str:
+    what = "the call" if policy.scope == "form" else "its section"
+    done = {
+        "zero": "and its score is 0",
+        "cap": f"and its score is at most {policy.cap:g}" if policy.cap else "",
+        "flag": "and its score stays",
+    }
+    return f"fails {what}, {done[policy.policy]}"
+
+
+def describe(check: Any) -> str:
+    """One check in words."""
+    if isinstance(check, kinds.Heard):
+        return _heard(check)
+    if isinstance(check, kinds.MetricCheck):
+        return f"{check.metric} is " + (
+            f"on the curve {list(check.curve)}" if check.curve else _limits(check.min, check.max)
+        )
+    if isinstance(check, kinds.SentimentCheck):
+        part = "" if check.part == "whole" else f" in the {check.part.replace('_', ' ')}"
+        return f"the {check.role}'s {check.measure} sentiment{part} is {_limits(check.min, check.max)}"
+    if isinstance(check, kinds.EventCheck):
+        limits = [
+            f"at least {check.at_least} times" if check.at_least is not None else "",
+            f"at most {check.at_most} times" if check.at_most is not None else "",
+            f"{check.total_at_most_s:g} s in all at most" if check.total_at_most_s is not None else "",
+        ]
+        return f"{check.event} over {check.longer_than_s:g} s occurs {', '.join(filter(None, limits))}"
+    if isinstance(check, kinds.LanguageCheck):
+        return f"the {check.role} speaks {' or '.join(check.allowed)}"
+    if isinstance(check, kinds.ManualCheck):
+        return "a person says so"
+    if isinstance(check, kinds.PluginCheck):
+        return f"the plugin {check.name} says so"
+    if isinstance(check, kinds.SequenceCheck):
+        return ", then ".join(describe(step) for step in check.steps) + _within(check)
+    if isinstance(check, kinds.ObligationCheck):
+        must = "follows" if check.must else "does not follow"
+        return f"each time {describe(check.trigger)}, it {must} that {describe(check.then)}{_within(check)}"
+    if isinstance(check, kinds.NotCheck):
+        return f"it is not so that {describe(check.check)}"
+    joint = " and " if isinstance(check, kinds.AllCheck) else " or "
+    return joint.join(describe(c) for c in check.checks)
+
+
+def _heard(check: kinds.Heard) -> str:
+    who = "anyone" if check.role == "any" else f"the {check.role}"
+    if isinstance(check, kinds.FindingCheck):
+        what = f"{check.finding}{'/' + ', '.join(check.labels) if check.labels else ''} is found"
+        return f"{what} ({who}){_when(check.window)}{_often(check)}"
+    if isinstance(check, kinds.PhraseCheck):
+        how = {
+            "exact": "in these words",
+            "lemma": "in any inflection",
+            "fuzzy": "even misheard",
+            "meaning": "in any words",
+        }
+        listed = [f"“{p}”" for p in check.any]
+        said = " or ".join(listed[:3]) + (f" or {len(listed) - 3} more" if listed[3:] else "")
+        said = " and ".join(filter(None, [said, *(f"“{p}”" for p in check.all)]))
+        what = f"{said} ({how[check.match]})"
+    elif isinstance(check, kinds.RegexCheck):
+        what = f"something that fits {' or '.join(check.any[:3])}"
+    else:
+        what = "a token pattern"
+    verb = "does not say" if check.negate else "says"
+    return f"{who} {verb} {what}{_when(check.window)}{_often(check)}"
+
+
+def _often(check: kinds.Heard) -> str:
+    told = f", at least {check.at_least} times" if check.at_least > 1 else ""
+    return told + (f", at most {check.at_most} times" if check.at_most is not None else "")
+
+
+def _when(window: kinds.Window | None) -> str:
+    if window is None:
+        return ""
+    told = [
+        f"in the first {window.first_s:g} s of agent speech" if window.first_s is not None else "",
+        f"in the last {window.last_s:g} s" if window.last_s is not None else "",
+        f"from {window.from_pct:g} % of the call" if window.from_pct is not None else "",
+        f"up to {window.to_pct:g} % of the call" if window.to_pct is not None else "",
+        f"in the first {window.first_turns} turns" if window.first_turns is not None else "",
+        f"in the last {window.last_turns} turns" if window.last_turns is not None else "",
+        f"after {window.after.criterion or window.after.finding}" if window.after is not None else "",
+        f"before {window.before.criterion or window.before.finding}" if window.before is not None else "",
+        f"within {window.within_s:g} s" if window.within_s is not None else "",
+    ]
+    return " " + " ".join(filter(None, told))
+
+
+def _within(check: Any) -> str:
+    seconds = f" within {check.within_s:g} s" if check.within_s is not None else ""
+    return seconds + (f" within {check.within_turns} turns" if check.within_turns is not None else "")
+
+
+def _limits(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}"
+
+
+def _condition(condition: Condition) -> str:
+    told = [f"{name} is {' or '.join(values)}" for name, values in condition.metadata.items()]
+    told += [f"{name} is answered {' or '.join(values)}" for name, values in condition.answers.items()]
+    if condition.finding is not None:
+        label = f"/{condition.finding.label}" if condition.finding.label else ""
+        told.append(f"{condition.finding.kind}{label} is found")
+    if condition.said is not None:
+        told.append(_heard(condition.said))
+    if condition.any:
+        told.append("(" + " or ".join(_condition(c) for c in condition.any) + ")")
+    if condition.unless is not None:
+        told.append(f"unless {_condition(condition.unless)}")
+    return " and ".join(told)
+
+
+def _applies(asks: AppliesTo) -> str:
+    told = [
+        f"{name} {' or '.join(getattr(asks, name))}"
+        for name in ("client", "site", "queue", "team", "direction", "medium", "language")
+        if getattr(asks, name)
+    ]
+    told += [f"{name} {' or '.join(values)}" for name, values in asks.extra.items()]
+    if asks.min_duration_s is not None:
+        told.append(f"from {asks.min_duration_s:g} s")
+    if asks.max_duration_s is not None:
+        told.append(f"up to {asks.max_duration_s:g} s")
+    return ", ".join(told) or "every call"

@@ -1,0 +1,120 @@
+"""Warnings about a rubric that is valid and yet does not do what its author meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.rubric.checks import (
+    AllCheck,
+    ManualCheck,
+    PhraseCheck,
+    PluginCheck,
+    SentimentCheck,
+    Window,
+)
+from pipeline.rubric.model import Criterion, Rubric
+
+LONG_CALL_S = 360.0
+"""Six minutes: a long call by Calabrio's default; a window beyond it rarely excludes anything."""
+BRIEF_S = 5.0
+NEVER_MET_SQL = (
+    "SELECT criterion_id, count(*) FILTER (answer = 'yes') AS met FROM answers AS a "
+    "JOIN scorecards AS s USING (call_id, rubric_hash) WHERE s.rubric_id = ? AND s.is_latest "
+    "GROUP BY criterion_id HAVING count(*) FILTER (answer IN ('yes', 'no')) >= 20"
+)
+"""Per criterion answered yes or no in at least 20 stored calls: how often yes."""
+
+
+def lint(rubric: Rubric) -> list[str]:
+    """Warnings, in the order of the form."""
+    return [*_weights(rubric), *(w for c in rubric.criteria() for w in _criterion(rubric, c)), *_form(rubric)]
+
+
+def never_met(rubric: Rubric, met: Mapping[str, int]) -> list[str]:
+    """Criteria that no stored call has met (``met``: by criterion, from ``NEVER_MET_SQL``)."""
+    return [
+        f"{c.id}: none of the stored calls has ever met it; are its phrases what agents say?"
+        for c in rubric.criteria()
+        if met.get(c.id) == 0
+    ]
+
+
+def _weights(rubric: Rubric) -> Iterator[str]:
+    for section in rubric.sections:
+        if rubric.mode == "question" and section.weight != 1:
+            yield f"section {section.id}: its weight does nothing in mode question"
+        if rubric.mode != "question" and section.weight == 0:
+            yield f"section {section.id}: with weight 0 nothing in it changes the score"
+        for criterion in section.criteria:
+            if rubric.mode == "points" and criterion.weight != 1:
+                yield f"{criterion.id}: its weight does nothing in mode points; give it points"
+            if rubric.mode != "points" and criterion.counts == "score" and criterion.points != 1:
+                yield f"{criterion.id}: its points do nothing in mode {rubric.mode}; give it a weight"
+            if rubric.mode != "points" and criterion.counts == "score" and criterion.weight == 0:
+                yield f"{criterion.id}: with weight 0 it never changes the score; say counts: info"
+
+
+def _criterion(rubric: Rubric, criterion: Criterion) -> Iterator[str]:
+    if rubric.auto_fail_of(criterion) is not None:
+        yield from (f"{criterion.id}: {w}" for w in _unreliable(criterion))
+    for check in criterion.checks():
+        if isinstance(check, PhraseCheck):
+            yield from (f"{criterion.id}: {w}" for w in _phrases(check))
+        window = getattr(check, "window", None)
+        if window is not None:
+            yield from (f"{criterion.id}: {w}" for w in _window(window))
+        if isinstance(check, AllCheck) and any(isinstance(c, ManualCheck) for c in check.checks):
+            yield f"{criterion.id}: with a manual part no call can ever meet it"
+
+
+def _unreliable(criterion: Criterion) -> Iterator[str]:
+    for check in [criterion.check, *(level.check for level in criterion.levels)]:
+        if isinstance(check, SentimentCheck):
+            yield "auto-fail on sentiment, which is an estimate; use it as evidence, or counts: info"
+        if isinstance(check, PhraseCheck) and check.match == "meaning":
+            yield "auto-fail on phrases by meaning, which errs now and then; prefer match: fuzzy"
+        if isinstance(check, PluginCheck):
+            yield f"auto-fail on the plugin {check.name!r}; make sure it abstains when unsure"
+        if isinstance(check, ManualCheck):
+            yield "auto-fail on a manual check fires only after a person has answered"
+
+
+def _phrases(check: PhraseCheck) -> Iterator[str]:
+    spoken = {p: f" {' '.join(p.casefold().split())} " for p in check.any}
+    for phrase, words in spoken.items():
+        for other, longer in spoken.items():
+            if phrase != other and words in longer and check.match == "exact":
+                yield f"“{other}” is never needed: “{phrase}” already matches it"
+        if check.match in ("fuzzy", "meaning") and len(words.strip()) < 5 and not check.negate:
+            yield f"“{phrase}” is too short to be matched loosely; use match: exact"
+    if len({w.strip() for w in spoken.values()}) < len(spoken):
+        yield "a phrase is given twice"
+
+
+def _window(window: Window) -> Iterator[str]:
+    for name in ("first_s", "last_s"):
+        value = getattr(window, name)
+        if value is not None and value > LONG_CALL_S:
+            yield f"{name}: {value:g} is longer than most calls, so it excludes little"
+        if value is not None and value < BRIEF_S:
+            yield f"{name}: {value:g} is shorter than a sentence takes"
+    if window.first_s is not None and window.last_s is not None:
+        yield "first_s and last_s together leave nothing in calls longer than both"
+
+
+def _form(rubric: Rubric) -> Iterator[str]:
+    if not rubric.tests:
+        yield "no tests: add a dialogue that passes and one that fails under `tests:`"
+    tested = {name for case in rubric.tests for name in case.expect}
+    missing = [c.id for c in rubric.criteria() if c.id not in tested and not _needs_sound(c)]
+    if rubric.tests and missing:
+        yield f"no test expects an answer to {', '.join(missing)}"
+    if rubric.pass_mark is None:
+        yield "no pass_mark: every scored call without an auto-fail passes"
+
+
+def _needs_sound(criterion: Criterion) -> bool:
+    """Checks a written dialogue cannot show."""
+    kinds: set[Any] = {getattr(c, "kind", "") for c in criterion.checks()}
+    return bool(kinds & {"sentiment", "event", "metric", "manual", "plugin", "language", "finding"})
