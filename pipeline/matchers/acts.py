@@ -79,7 +79,8 @@ FUNCTION_WORDS = frozenset(
     re.findall(
         r"\w+",
         "a an the to of for on in at is are be am was were i you we it that this my your our me us do does "
-        "did can could will would may might has have had and or so um uh please with as if not what how there",
+        "did can could will would may might has have had and or so um uh please with as if not what how "
+        "there",
     )
 )
 
