@@ -107,6 +107,15 @@ def test_the_same_sound_on_both_channels_is_mono() -> None:
     assert "mono" in cleaned.warnings[0]
 
 
+def test_hold_music_on_both_channels_does_not_make_them_one() -> None:
+    """Two parties stay apart though most of the call is the same music on both sides."""
+    first, second = call()
+    music = babble(2, [(0.0, 200.0)], 200.0)
+    clip = AudioClip(np.stack([np.concatenate([party, music]) for party in (first, second)]))
+
+    assert speakers.clean_channels(clip).n_channels == 2
+
+
 def test_metadata_names_the_agent() -> None:
     """A named channel decides, and nothing is doubted when the wording agrees."""
     said = transcript((1, AGENT), (0, CUSTOMER))

@@ -34,6 +34,7 @@ PEAK_RATIO = 10.0
 LAG_TOLERANCE = 16
 MIN_AGREEING = 6
 SAME_SHARE = 0.8
+STEADY_SHARE = 0.95
 LEVEL_MARGIN_DB = 6.0
 FRAME = SAMPLE_RATE_HZ // 50
 ACTIVE_ABOVE_FLOOR_DB = 10.0
@@ -150,8 +151,13 @@ def _is_copy(samples: Floats, levels: Floats, i: int, j: int) -> bool:
     starts, louder_db = _windows(levels, i, j)
     if len(starts) < 2:
         return False
+    # One party a channel makes the difference swing by tens of dB, however much hold music both share.
+    usual_db = float(np.median(louder_db))
+    steady = np.mean(np.abs(louder_db - usual_db) < LEVEL_MARGIN_DB) > STEADY_SHARE
+    if abs(usual_db) > LEVEL_MARGIN_DB or not steady:
+        return False
     _, agree = _agreeing(list(_lags(samples, starts, i, j)))
-    return bool(agree.mean() >= SAME_SHARE and abs(float(np.median(louder_db))) < LEVEL_MARGIN_DB)
+    return bool(agree.mean() >= SAME_SHARE)
 
 
 def _echo_paths(samples: Floats, levels: Floats, skip: set[int]) -> Iterator[EchoPath]:
