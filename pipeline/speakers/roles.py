@@ -172,7 +172,9 @@ def _with_roles(
     warnings: Sequence[str],
 ) -> Transcript:
     turns = tuple(
-        replace(turn, role=roles.get(turn.channel, "unknown")) if _is_open(turn) else turn
+        replace(turn, role=roles.get(turn.channel, "unknown"))
+        if turn.role == "unknown" and turn.channel is not None
+        else turn
         for turn in transcript.turns
     )
     return replace(
@@ -182,11 +184,6 @@ def _with_roles(
         role_confidence=round(confidence, 3),
         warnings=(*transcript.warnings, *warnings),
     )
-
-
-def _is_open(turn: Turn) -> bool:
-    """Whether nobody has said yet who speaks."""
-    return turn.role == "unknown" and turn.channel is not None
 
 
 def _text(turns: Sequence[Turn]) -> str:
