@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pipeline.cli.commands import app
 from pipeline.metrics import METRICS
 from pipeline.settings import Settings
+from pipeline.store import schema
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; do not edit -->\n\n"
@@ -99,10 +100,33 @@ def metrics_reference() -> str:
     return f"# Conversation metrics\n\n{MADE.strip()}\n\n{METRICS_HEAD}\n{table}"
 
 
+COOKBOOK_HEAD = """\
+Questions supervisors, analysts and compliance officers ask, ready to run. Each is a file in `docs/cookbook/`:
+
+    callqa sql "$(cat docs/cookbook/agent-league.sql)" --db qa.duckdb
+
+What the tables and columns mean is in [schema.md](schema.md).
+"""
+
+
+def cookbook() -> str:
+    """Every question of ``cookbook/`` with its SQL."""
+    parts = [f"# Cookbook\n\n{MADE.strip()}\n\n{COOKBOOK_HEAD}"]
+    for path in sorted((HERE / "cookbook").glob("*.sql")):
+        lines = path.read_text("utf-8").splitlines()
+        said = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+        query = "\n".join(line for line in lines if not line.startswith("-- "))
+        why = "".join(f"{line}\n\n" for line in said[1:])
+        parts.append(f"## {said[0]}\n\n{why}[{path.name}](cookbook/{path.name})\n\n```sql\n{query}\n```\n")
+    return "\n".join(parts)
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_reference,
     "cli.md": cli_reference,
     "settings.md": settings_reference,
+    "schema.md": lambda: schema.markdown(MADE),
+    "cookbook.md": cookbook,
 }
 
 

@@ -25,7 +25,7 @@ from pipeline.conversation import (
 
 RUBRIC = RubricRef("support", "1", "hash-support-1")
 START = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=5)))
-NASTY = "O'Brien \"); DROP TABLE calls; -- \0 😀 \n;"
+NASTY = "O'Brien \"); DROP TABLE calls; -- 😀 \n;"
 
 
 def words(text: str, start_s: float) -> tuple[Word, ...]:

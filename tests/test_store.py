@@ -57,6 +57,14 @@ def test_a_call_without_metadata_keeps_its_turns(db: Path) -> None:
     assert meta.started_at is None
 
 
+def test_a_nul_in_a_text_becomes_a_visible_mark(db: Path) -> None:
+    """No catalogue, CSV or spreadsheet can hold NUL, so none gets in."""
+    with Store(db) as store:
+        store.load([record("c1", agent_name="a\0b", extra={"k\0": "v\0"})], [RUBRIC])
+        ((meta, _),) = store.conversations()
+    assert (meta.agent_name, meta.extra) == ("a\ufffdb", {"k\ufffd": "v\ufffd"})
+
+
 def test_loading_twice_changes_nothing(store: Store) -> None:
     """The same window again leaves the same number of rows everywhere."""
     before = counts(store)

@@ -88,7 +88,10 @@ def show(
     rubric: Annotated[str | None, typer.Option(help="Rubric id, or the hash of an older one.")] = None,
     json: Json = False,
 ) -> None:
-    """Show a call's scorecard with the words each answer rests on."""
+    """Show a call's scorecard with the words each answer rests on.
+
+    Example: callqa show call-0042 --db out/qa.duckdb
+    """
     from rich.console import Console
 
     from pipeline.cli.scorecard import render
@@ -113,7 +116,10 @@ def show(
 
 @app.command()
 def status(db: Db = None, json: Json = False) -> None:
-    """Say what became of every file received."""
+    """Say what became of every file received.
+
+    Example: callqa status --db out/qa.duckdb
+    """
     from pipeline.cli.answers import print_table, write_json
     from pipeline.store.sandbox import Sandbox
 
@@ -143,7 +149,10 @@ def snapshot(
     dest: Annotated[Path, typer.Argument(help="The copy, e.g. on a share.", metavar="COPY.duckdb")],
     db: Db = None,
 ) -> None:
-    """Hand analysts a copy of their own; it appears complete or not at all."""
+    """Hand analysts a copy of their own; it appears complete or not at all.
+
+    Example: callqa snapshot /srv/analysts/qa.duckdb
+    """
     with open_store(db) as store:
         size = store.snapshot(dest)
     note(f"{dest}: {size / 1e6:.1f} MB")
@@ -154,7 +163,10 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.")],
     db: Db = None,
 ) -> None:
-    """Write the whole store as Parquet, for other tools and for the long term."""
+    """Write the whole store as Parquet, for other tools and for the long term.
+
+    Example: callqa backup /srv/backup/qa
+    """
     with open_store(db) as store:
         rows = store.export_parquet(folder)
     note(f"{folder}: " + ", ".join(f"{n} {table}" for table, n in rows.items() if n))
@@ -165,7 +177,10 @@ def restore(
     folder: Annotated[Path, typer.Argument(help="Folder written by callqa backup.")],
     db: Db = None,
 ) -> None:
-    """Take a backup in; calls that are already there are replaced by the backup's."""
+    """Take a backup in; calls that are already there are replaced by the backup's.
+
+    Example: callqa restore /srv/backup/qa --db again.duckdb
+    """
     with open_store(db, read_only=False) as store:
         rows = store.import_parquet(folder)
     note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
@@ -186,6 +201,8 @@ def purge(
     """Erase calls for good: words, findings, quotes, stage results; a tombstone remains.
 
     The recordings themselves are not callqa's to delete.
+
+    Example: callqa purge --older-than 365d --keep-figures --yes
     """
     from pipeline.cli.erasure import agree, erase_stage_results, parse_age, prove
     from pipeline.store import CallFilter

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.conversation import CallRecord, Evidence, LedgerEntry, Review, SampledCall, Scorecard
 from pipeline.errors import StoreError
@@ -318,9 +319,19 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
         items = _structs(flat, kind.value_type)
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, type=kind)
     try:
-        return pa.array(values, type=kind)
+        array = pa.array(values, type=kind)
     except UnicodeEncodeError:  # names of files need not be valid text
         return pa.array([clean(v) for v in values], type=kind)
+    return pa.array([clean(v) for v in values], type=kind) if _has_nul(array) else array
+
+
+def _has_nul(array: pa.Array) -> bool:
+    """Whether a text holds a NUL, which catalogues, CSV and spreadsheets cannot."""
+    if pa.types.is_map(array.type):
+        return _has_nul(array.keys) or _has_nul(array.items)
+    if pa.types.is_list(array.type):
+        return _has_nul(array.flatten())
+    return pa.types.is_string(array.type) and bool(pc.any(pc.match_substring(array, "\0")).as_py())
 
 
 def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:
@@ -347,11 +358,11 @@ class _Blank:
 
 
 def clean(value: Any) -> Any:
-    r"""Text that UTF-8 can hold; undecodable bytes of a file name become ``\udcNN``."""
+    r"""Text every tool can hold: undecodable bytes of a file name become ``\udcNN``, NUL becomes U+FFFD."""
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        return value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\ufffd")
     if isinstance(value, list | tuple):
-        return [clean(v) for v in value]
+        return type(value)(clean(v) for v in value)
     if isinstance(value, dict):
         return {clean(k): clean(v) for k, v in value.items()}
     return value

@@ -41,7 +41,7 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
 
     def attempt() -> Connection:
         connection = duckdb.connect(str(db), read_only=read_only, config=CONFIG)
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         return connection
 
     return wait_for(attempt, str(db), lock_timeout_s, on_wait)
@@ -94,10 +94,11 @@ def _holder(message: str) -> str | None:
         return f"process {held[2]} ({Path(held[1]).name})"
     if "different configuration than existing connections" in message:
         return "this same process"
-    locked = re.search(
-        r"could not set lock|database is locked|unique file handle conflict", message, re.IGNORECASE
+    locked = (
+        r"could not set lock|database is locked|unique file handle conflict"
+        r"|failed to initialize ducklake.*already exists"  # two processes make a lake at once
     )
-    return "another process" if locked else None
+    return "another process" if re.search(locked, message, re.IGNORECASE | re.DOTALL) else None
 
 
 def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:

@@ -37,18 +37,17 @@ def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait 
     kind = catalogue.removeprefix(PREFIX).partition(":")[0]
     needed = ["ducklake", *([SCANNERS[kind]] if kind in SCANNERS else [])]
     needed += ["httpfs"] if data_path.startswith(("s3://", "gs://", "r2://")) else []
-    options = ([f"DATA_PATH '{_quoted(data_path)}'"] if data_path else []) + (
-        ["READ_ONLY"] if read_only else []
-    )
+    options = ["DATA_INLINING_ROW_LIMIT 0"]  # no call's words in the catalogue
+    options += [f"DATA_PATH '{_quoted(data_path)}'"] if data_path else []
+    options += ["READ_ONLY"] if read_only else []
 
     def attempt() -> Connection:
         connection = duckdb.connect(config=CONFIG)
         try:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             for extension in needed:
                 load(connection, extension)
-            given = f" ({', '.join(options)})" if options else ""
-            connection.execute(f"ATTACH '{_quoted(catalogue)}' AS {NAME}{given}")
+            connection.execute(f"ATTACH '{_quoted(catalogue)}' AS {NAME} ({', '.join(options)})")
             connection.execute(f"USE {NAME}")
         except BaseException:
             connection.close()
@@ -83,7 +82,6 @@ def data_path(connection: Connection) -> str:
 
 def forget_deleted(connection: Connection) -> None:
     """Rewrite files that hold deleted rows and drop every older snapshot, so that erased bytes are gone."""
-    connection.execute(f"CALL ducklake_flush_inlined_data('{NAME}')")
     connection.execute(f"CALL ducklake_rewrite_data_files('{NAME}', delete_threshold => 0)")
     connection.execute(f"CALL ducklake_expire_snapshots('{NAME}', older_than => now())")
     connection.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")

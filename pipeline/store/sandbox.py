@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import StoreError
+from pipeline.store import lake
 from pipeline.store.store import Store
 
 # Functions that can stand in a SELECT and yet do something.
@@ -36,6 +37,8 @@ class Sandbox:
     def __init__(self, store: Store, *, timeout_s: float = 60.0) -> None:
         self._connection = store.connection
         self._timeout_s = timeout_s
+        if store.is_lake:  # its rows are files of their own
+            self._connection.execute("SET allowed_directories = ?", [[lake.data_path(self._connection)]])
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 

@@ -91,14 +91,22 @@ class Store:
         self._open: Connection | None = None
 
     def __enter__(self) -> Store:
-        connection = self._connect(read_only=self.read_only)
-        try:
-            if migrations.behind(connection, self.shown):
-                connection = self._migrated(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._open = connection
+        for pause_s in (*LAKE_RETRIES_S, None) if self.is_lake else (None,):
+            connection = self._connect(read_only=self.read_only)
+            try:
+                if migrations.behind(connection, self.shown):
+                    connection = self._migrated(connection)
+            except duckdb.Error:  # another process makes the same lake: look again
+                connection.close()
+                if pause_s is None:
+                    raise
+                time.sleep(pause_s)
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                self._open = connection
+                break
         return self
 
     def __exit__(

@@ -1,0 +1,9 @@
+-- Where is the proof that it was said?
+-- The quote and the second of every critical yes.
+SELECT a.call_id, a.agent_id, a.criterion_id, e.role, e.start_s, e.end_s, e.quote
+FROM v_answers AS a
+JOIN evidence AS e
+  ON e.call_id = a.call_id AND e.rubric_hash = a.rubric_hash AND e.criterion_id = a.criterion_id AND e.kind = 'evidence'
+WHERE a.critical AND a.answer = 'yes'
+ORDER BY a.started_at DESC NULLS LAST, a.call_id, e.start_s
+LIMIT 200;

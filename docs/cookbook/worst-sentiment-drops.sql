@@ -1,0 +1,7 @@
+-- Which customers left angrier than they came?
+-- Last quarter against first; the turn to listen to.
+SELECT call_id, agent_id, round(change, 2) AS change, round(q1, 2) AS start, round(q4, 2) AS finish, lowest_turn
+FROM v_sentiment_path
+WHERE role = 'customer' AND change IS NOT NULL
+ORDER BY change
+LIMIT 20;

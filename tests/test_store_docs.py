@@ -1,0 +1,58 @@
+"""What the documents say about the database is what the database says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.metrics import METRICS
+from pipeline.store import Store
+from pipeline.store.sandbox import Sandbox
+from tests.store_factory import RUBRIC, record
+
+ROOT = Path(__file__).parents[1]
+COOKBOOK = sorted((ROOT / "docs" / "cookbook").glob("*.sql"))
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """What an analyst has: read-only questions to a store with some calls."""
+    path = tmp_path_factory.mktemp("cookbook") / "qa.duckdb"
+    with Store(path) as store:
+        store.load([record(f"c{i}", agent_id=f"a{i % 2}") for i in range(12)], [RUBRIC])
+    with Store(path, read_only=True) as store:
+        yield Sandbox(store)
+
+
+def test_every_metric_has_a_column_with_its_definition(tmp_path: Path) -> None:
+    """A new metric needs a migration that gives it a column."""
+    with Store(tmp_path / "qa.duckdb") as store:
+        rows = store.query(
+            "SELECT column_name AS n, comment AS c FROM duckdb_columns() WHERE table_name = 'call_metrics'"
+        )
+    columns = {r["n"]: r["c"] for r in rows}
+    assert {name: columns.get(name) for name in METRICS} == dict(METRICS)
+
+
+@pytest.mark.parametrize("path", COOKBOOK, ids=lambda p: p.stem)
+def test_every_question_of_the_cookbook_runs(path: Path, sandbox: Sandbox) -> None:
+    """As it is printed, through the read-only door, and it is in the document."""
+    sql = path.read_text("utf-8")
+    assert sandbox.ask(sql).num_columns > 0
+    question = sql.splitlines()[0].removeprefix("-- ")
+    query = "\n".join(line for line in sql.splitlines() if not line.startswith("-- "))
+    document = (ROOT / "docs" / "cookbook.md").read_text("utf-8")
+    assert question in document
+    assert query in document
+
+
+def test_the_cookbook_answers_at_least_twenty_questions() -> None:
+    """And each one answers for a league table with its interval."""
+    assert len(COOKBOOK) >= 20
+
+
+def test_the_league_table_has_its_interval(sandbox: Sandbox) -> None:
+    """Two agents of six calls each, all failed with 0."""
+    answer = sandbox.ask((ROOT / "docs" / "cookbook" / "agent-league.sql").read_text("utf-8")).to_pylist()
+    rows = {r["agent_id"]: (r["calls"], r["score"], r["low"], r["high"]) for r in answer}
+    assert rows == {"a0": (6, 0.0, 0.0, 0.0), "a1": (6, 0.0, 0.0, 0.0)}

@@ -1,0 +1,147 @@
+"""The same store on a lake: one catalogue, Parquet files, several machines that write at once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli.commands import app
+from pipeline.errors import StoreError
+from pipeline.store import CallFilter, Store
+from tests.store_factory import RUBRIC, record
+
+pytest.importorskip("duckdb_extension_ducklake", reason="DuckLake's wheel is not installed (callqa[lake])")
+WRITER = """
+import sys; sys.path.insert(0, sys.argv[3])
+from pipeline.store import Store
+from tests.store_factory import RUBRIC, record
+with Store(sys.argv[1], lock_timeout_s=60) as store:
+    for window in range(int(sys.argv[4])):
+        store.load([record(f"{sys.argv[2]}-{window}-{i}") for i in range(5)], [RUBRIC])
+"""
+
+
+def postgres_programs() -> Path | None:
+    """Where PostgreSQL's own programs are, from Debian's packages or the PATH."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return versions[-1].parent if versions else None
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[str]:
+    """A catalogue on a PostgreSQL started for this test, reached by its socket."""
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    pytest.importorskip(
+        "duckdb_extension_postgres_scanner", reason="its wheel is not installed (callqa[lake])"
+    )
+    home = Path(os.environ.get("TMPDIR", "/tmp")) / f"callqa-pg-{os.getpid()}"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    # PostgreSQL will not run as root
+    who = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if who:
+        shutil.chown(home, "postgres")
+    data = home / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run([*who, *command], check=True, capture_output=True, cwd=home, timeout=60)
+
+    try:
+        run(str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "callqa", "-N")
+        options = f"-k {home} -c listen_addresses='' -c fsync=off"
+        run(str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
+        yield f"ducklake:postgres:dbname=postgres user=callqa host={home}?data_path={tmp_path / 'data'}/"
+    finally:
+        stop = [str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"]
+        subprocess.run([*who, *stop], check=False, capture_output=True, cwd=home, timeout=60)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def write_at_once(db: str, windows: int) -> None:
+    """Two processes load their own calls at the same time."""
+    root = str(Path(__file__).parents[1])
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, db, name, root, str(windows)], stderr=subprocess.PIPE)
+        for name in "ab"
+    ]
+    for writer in writers:
+        _, complaint = writer.communicate(timeout=300)
+        assert writer.returncode == 0, complaint.decode()
+
+
+def assert_holds_both(db: str, calls: int) -> None:
+    """Everything of both writers is there, once, and comes back as it was."""
+    with Store(db, read_only=True) as store:
+        assert store.check() == []
+        assert store.query("SELECT count(*) AS n FROM v_scorecards") == [{"n": calls}]
+        ((meta, conversation),) = store.conversations(CallFilter(call_ids=("a-0-0",)))
+        wanted = record("a-0-0")
+        assert (meta, conversation) == (wanted.metadata, wanted.conversation)
+        assert list(store.scorecards(CallFilter(call_ids=("a-0-0",)))) == list(wanted.scorecards)
+
+
+def test_two_processes_write_at_once_through_postgresql(postgres: str) -> None:
+    """Neither waits for the other to finish, and nothing is lost or doubled."""
+    write_at_once(postgres, 2)
+    assert_holds_both(postgres, 20)
+
+
+def test_two_processes_of_one_machine_write_through_sqlite(tmp_path: Path) -> None:
+    """No server is needed on one machine."""
+    pytest.importorskip("duckdb_extension_sqlite_scanner", reason="callqa[lake] is not installed")
+    db = f"ducklake:sqlite:{tmp_path / 'cat.sqlite'}?data_path={tmp_path / 'data'}/"
+    write_at_once(db, 1)
+    assert_holds_both(db, 10)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    """A lake with two calls and a DuckDB catalogue."""
+    db = f"ducklake:{tmp_path / 'cat.ducklake'}?data_path={tmp_path / 'data'}/"
+    with Store(db) as store:
+        store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
+    return db
+
+
+def test_loading_again_and_erasing_work_on_a_lake(lake: str, tmp_path: Path) -> None:
+    """Idempotent there too; erased rows are gone from the catalogue's history and from the folder."""
+    with Store(lake) as store:
+        store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
+        assert store.check() == []
+        done = store.purge(CallFilter(customer_ref="cust-2"))
+        assert done.erasure.left == {}
+        assert [m.call_id for m, _ in store.conversations()] == ["c1"]
+    held = [p for p in (tmp_path / "data").rglob("*.parquet") if b"cust-2" in p.read_bytes()]
+    assert held == []
+
+
+def test_questions_to_a_lake_only_read(lake: str, tmp_path: Path) -> None:
+    """The sandbox reads the lake's own folder, writes nowhere, and sees no other file."""
+    run = CliRunner()
+    ask = ["--db", lake, "--json"]
+    result = run.invoke(app, ["sql", "SELECT count(*) AS n FROM v_answers", *ask], catch_exceptions=False)
+    assert json.loads(result.stdout) == {"n": 6}
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    for statement in (
+        f"FROM read_csv('{secret}')",
+        f"COPY (SELECT 1) TO '{tmp_path}/data/x.csv'",
+        "DELETE FROM calls",
+        "CALL ducklake_expire_snapshots('lake', older_than => now())",
+        "FROM ducklake_expire_snapshots('lake', older_than => now())",
+    ):
+        assert isinstance(run.invoke(app, ["sql", statement, *ask]).exception, StoreError), statement
+    assert run.invoke(app, ["status", "--db", lake]).exit_code == 0
+    assert run.invoke(app, ["search", "bill", "--db", lake]).exit_code == 0
+    assert run.invoke(app, ["show", "c1", "--db", lake]).exit_code == 0
