@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 from pydantic import BaseModel
 
@@ -18,18 +18,20 @@ HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; do not edit -->\n\n"
 
 
-def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        for child in sorted(command.commands):
-            yield from _commands(command.commands[child], f"{name} {child}")
-    else:
+def commands(command: Any, name: str = "callqa") -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with its full name (Typer carries a click of its own)."""
+    children = getattr(command, "commands", None)
+    if children is None:
         yield name, command
+        return
+    for child in sorted(children):
+        yield from commands(children[child], f"{name} {child}")
 
 
-def _option(parameter: click.Parameter) -> str:
+def _option(parameter: Any) -> str:
     names = ", ".join(f"`{o}`" for o in (*parameter.opts, *parameter.secondary_opts))
-    if isinstance(parameter, click.Argument):
-        names = f"`{parameter.make_metavar(click.Context(click.Command('x')))}`"
+    if parameter.param_type_name == "argument":
+        names = f"`{parameter.name.upper()}`"
     text = (getattr(parameter, "help", None) or "").replace("|", "\\|").replace("\n", " ")
     return f"| {names} | {text} |"
 
@@ -42,7 +44,7 @@ def cli_reference() -> str:
         "3 finished, but some calls failed or were quarantined · 1 a bug. "
         "Data goes to stdout, people read stderr.\n"
     )
-    for name, command in _commands(typer.main.get_command(app), "callqa"):
+    for name, command in commands(typer.main.get_command(app)):
         rows = "\n".join(_option(p) for p in command.params if p.name != "help")
         parts.append(f"## `{name}`\n\n{(command.help or '').strip()}\n")
         if rows:

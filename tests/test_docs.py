@@ -5,7 +5,6 @@ import re
 import sys
 from pathlib import Path
 
-import click
 import pytest
 import typer
 
@@ -22,18 +21,11 @@ def test_generated_documents_have_not_drifted(name: str) -> None:
     assert (ROOT / "docs" / name).read_text("utf-8") == generate.DOCUMENTS[name]()
 
 
-def leaves(command: click.Command) -> list[click.Command]:
-    """All commands that do something."""
-    if isinstance(command, click.Group):
-        return [leaf for child in command.commands.values() for leaf in leaves(child)]
-    return [command]
-
-
 def test_every_command_has_help_and_an_example() -> None:
     """A newcomer finds out what a command does, with a line to copy, from --help alone."""
-    for command in leaves(typer.main.get_command(app)):
-        assert command.help, command.name
-        assert "Example" in command.help, f"{command.name} shows no Example"
+    for name, command in generate.commands(typer.main.get_command(app)):
+        assert command.help, name
+        assert "Example" in command.help, f"{name} shows no Example"
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -12,6 +12,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+SOUND = """\
+rubric: mine
+version: "1"
+title: Mine
+mode: points
+sections:
+  - id: only
+    title: Only
+    criteria:
+      - id: talk
+        question: Did the customer get to speak?
+        check: {kind: metric, metric: agent_talk_ratio, max: 0.75}
+"""
+
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """``callqa run`` on whatever the test prepared."""
@@ -60,15 +74,9 @@ def test_an_unknown_settings_key(calls: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("id: [unclosed", "line"),
-        ("id: x\nversion: '1'\nsections: []\nsurprise: 1\n", "surprise"),
-        (
-            (
-                "id: x\nversion: '1'\ntitle: X\nsections:\n- id: s\n  criteria:\n  - id: c\n    check:\n"
-                "      metric: no_such_metric\n      at_most: 1\n"
-            ),
-            "no_such_metric",
-        ),
+        ("rubric: [unclosed", "mine.yaml:"),
+        (SOUND + "surprise: 1\n", "surprise"),
+        (SOUND.replace("agent_talk_ratio", "no_such_metric"), "no_such_metric"),
     ],
 )
 def test_a_rubric_that_is_wrong(calls: Path, tmp_path: Path, text: str, word: str) -> None:
@@ -93,7 +101,7 @@ def test_a_database_of_a_newer_version(calls: Path, tmp_path: Path) -> None:
         connection.execute("update schema_migrations set version = 999 where version = 1")
     before = (tmp_path / "x.duckdb").read_bytes()
 
-    refused(run(calls, "--db", "x.duckdb", cwd=tmp_path), "newer")
+    refused(run(calls, "--db", "x.duckdb", cwd=tmp_path), "schema version 999")
     assert (tmp_path / "x.duckdb").read_bytes() == before
 
 

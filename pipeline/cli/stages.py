@@ -1,0 +1,155 @@
+"""One stage at a time on single files: ``transcribe``, ``annotate``, ``score``. No database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.app import app
+from pipeline.cli.scorecard import clock
+
+if TYPE_CHECKING:
+    from pipeline.conversation import Conversation, Scorecard, Transcript
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: callqa.toml.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for other programs.")]
+
+
+@app.command()
+def transcribe(
+    file: Annotated[Path, typer.Argument(help="A recording in any common format.")],
+    as_json: JsonOption = False,
+    as_srt: Annotated[bool, typer.Option("--srt", help="SubRip subtitles.")] = False,
+    as_vtt: Annotated[bool, typer.Option("--vtt", help="WebVTT with speaker voices.")] = False,
+    model: Annotated[str | None, typer.Option(help="Whisper model name or path.")] = None,
+    language: Annotated[str | None, typer.Option(help="ISO 639-1 code, or 'auto'.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Transcribe one recording to stdout.
+
+    Example: callqa transcribe sample_audio/support-good.wav --vtt
+    """
+    if as_json + as_srt + as_vtt > 1:
+        from pipeline.errors import UsageError
+
+        raise UsageError("--json, --srt and --vtt exclude one another", hint="choose one")
+    from pipeline.process.files import transcribe_file
+    from pipeline.settings import load_settings
+
+    settings = load_settings(config, transcribe={"model": model, "language": language})
+    transcript = transcribe_file(file, settings)
+    if as_json:
+        _print_json(transcript)
+    elif as_srt or as_vtt:
+        from pipeline.export.captions import srt, vtt
+
+        sys.stdout.write((srt if as_srt else vtt)(transcript))
+    else:
+        _print_turns(transcript)
+
+
+@app.command()
+def annotate(
+    files: Annotated[
+        list[Path], typer.Argument(help="Transcripts: callqa's JSON, chat, vCon, Contact Lens.")
+    ],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Sentiment, findings and metrics of transcript files.
+
+    With --json one conversation a line is printed, in the order of the files.
+
+    Example: callqa annotate sample_audio/support-good.expected.json
+    """
+    from pipeline.process.files import annotate_files
+    from pipeline.settings import load_settings
+
+    for conversation in annotate_files(files, load_settings(config)):
+        if as_json:
+            _print_json(conversation)
+        else:
+            _print_conversation(conversation)
+
+
+@app.command()
+def score(
+    files: Annotated[list[Path], typer.Argument(help="Transcript files; annotated ones serve as they are.")],
+    rubric: Annotated[str, typer.Option("--rubric", help="A rubric file or a shipped rubric's name.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Answer a rubric on transcript files: no audio, no database.
+
+    With --json one scorecard a line is printed, in the order of the files.
+
+    Example: callqa score sample_audio/support-good.expected.json --rubric support
+    """
+    from pipeline.process.files import score_files
+    from pipeline.settings import load_settings
+
+    for scorecard in score_files(files, rubric, load_settings(config)):
+        if as_json:
+            _print_json(scorecard)
+        else:
+            _print_scorecard(scorecard)
+
+
+def _print_json(noun: object) -> None:
+    from pipeline.contract import to_json
+
+    sys.stdout.write(to_json(noun) + "\n")
+
+
+def _table(*columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    return Table(*columns, box=box.SIMPLE_HEAD)
+
+
+def _show(*renderables: object) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def _print_turns(transcript: Transcript) -> None:
+    from rich.text import Text
+
+    table = _table("time", "who", "said")
+    for turn in transcript.turns:
+        table.add_row(clock(turn.start_s), turn.role, Text(turn.text))
+    _show(table, *(Text(f"warning: {w}", style="yellow") for w in transcript.warnings))
+
+
+def _print_conversation(conversation: Conversation) -> None:
+    from rich.text import Text
+
+    moods = {"negative": "red", "neutral": "", "positive": "green"}
+    turns = _table("time", "who", "mood", "said")
+    for turn in conversation.transcript.turns:
+        mood = turn.sentiment
+        style = moods[mood.label] if mood else ""
+        score = f"{mood.score:+.2f}" if mood else ""
+        turns.add_row(clock(turn.start_s), turn.role, score, Text(turn.text, style=style))
+    findings = _table("finding", "time", "quote", "value")
+    for found in conversation.findings:
+        value = "" if found.value is None else str(found.value)
+        findings.add_row(f"{found.kind}: {found.label}", clock(found.start_s), Text(found.text), Text(value))
+    metrics = _table("metric", "value")
+    for name, number in conversation.metrics.items():
+        metrics.add_row(name, "unknown" if number is None else f"{number:.2f}")
+    warnings = (*conversation.transcript.warnings, *conversation.warnings)
+    _show(turns, findings, metrics, *(Text(f"warning: {w}", style="yellow") for w in warnings))
+
+
+def _print_scorecard(scorecard: Scorecard) -> None:
+    from pipeline.cli.scorecard import render
+
+    _show(render(scorecard))
