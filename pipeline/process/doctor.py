@@ -22,6 +22,12 @@ CODECS = ("pcm_mulaw", "pcm_alaw", "mp3", "opus", "aac", "gsm", "g729", "g726", 
 """What telephone systems write, by FFmpeg's names."""
 
 
+TOO_NEW_FOR_PREFECT = {
+    "fastapi": ("0.150", "Prefect's server does not start on it"),
+    "sqlalchemy": ("2.1", "Prefect's scheduler fails on it, so no deployment would ever run"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check: ``ok``, ``warning`` (works, but), or ``fault`` (will not work) with the fix."""
@@ -133,10 +139,14 @@ def _zones(settings: Settings) -> Finding:
 
 
 def _prefect(_settings: Settings) -> Finding:
-    installed = {name: importlib.metadata.version(name) for name in ("prefect", "fastapi")}
+    installed = {name: importlib.metadata.version(name) for name in ("prefect", *TOO_NEW_FOR_PREFECT)}
     found = ", ".join(f"{name} {version}" for name, version in installed.items())
-    major, minor = (int(part) for part in installed["fastapi"].split(".")[:2])
-    if (major, minor) >= (0, 150):
-        fix = "pip install 'fastapi<0.150', or run with --local"
-        return Finding("prefect", "fault", f"{found}: Prefect's server does not start on it", fix)
+    for name, (limit, what_fails) in TOO_NEW_FOR_PREFECT.items():
+        if _release(installed[name]) >= _release(limit):
+            fix = f"pip install '{name}<{limit}', or run with --local"
+            return Finding("prefect", "fault", f"{found}: {what_fails}", fix)
     return Finding("prefect", "ok", found)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
