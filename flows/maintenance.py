@@ -1,4 +1,4 @@
-"""Flows beside the batch: exports and retention.
+"""Flows beside the batch: exports, retention, new rubrics over old calls.
 
 Deployed by ``prefect.yaml``; each is the library call that its command makes.
 """
@@ -11,9 +11,9 @@ from typing import Any
 
 from prefect import flow
 
-from pipeline import export
+from pipeline import export, matchers, rescore
 from pipeline.process.cache import StageCache
-from pipeline.process.prepare import open_store, state_dir
+from pipeline.process.prepare import load_rubrics, open_store, state_dir
 from pipeline.settings import Settings, load_settings
 from pipeline.store import CallFilter, Store
 
@@ -53,3 +53,20 @@ def retain(days: int, config: str | None = None, settings: Slices | None = None)
     for call_id in erased:
         cache.erase(call_id)
     return len(erased)
+
+
+@flow(name="callqa-rescore", persist_result=False)
+def rescore_history(config: str | None = None, settings: Slices | None = None) -> int:
+    """Score stored calls under the settings' rubrics; old scores stay. Returns how many outcomes flipped.
+
+    Calls that already have a score under the same rubric text get the same one again.
+    """
+    resolved = _settings(config, settings)
+    matcher = matchers.load_matcher()
+    doubt = resolved.score.min_confidence
+    with open_store(resolved) as store:
+        return sum(
+            call.flipped
+            for rubric in load_rubrics(resolved)
+            for call in rescore.rescore(store, rubric, matcher, min_confidence=doubt)
+        )

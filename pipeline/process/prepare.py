@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pipeline
 from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
 from pipeline.conversation import (
     AudioClip,
@@ -133,6 +134,8 @@ def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
         settings.privacy.redact,
     )
     judging = digest(
+        pipeline.__version__,  # scoring is cheap to redo, so it is redone with every release
+        matchers.fingerprint(),
         annotate.fingerprint(settings.annotate, settings.privacy),
         sorted(r.hash for r in rubrics),
         settings.score.min_confidence,
@@ -165,6 +168,8 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     def score_call(conversation: Conversation, metadata: CallMetadata) -> tuple[Scorecard, ...]:
         heard = conversation.transcript
         chosen = rubric.select(rubrics, metadata, duration_s=heard.duration_s, language=heard.language)
+        for one in chosen:
+            score.prepare([conversation], one, matcher)
         return tuple(
             score.score(
                 conversation, one, metadata, min_confidence=settings.score.min_confidence, matcher=matcher
