@@ -1,5 +1,7 @@
 """Private data leaves text, word times and audio, whichever way it was said."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -193,3 +195,17 @@ def test_text_of_the_web_holds_hardly_anything_private() -> None:
     )  # fmt: skip
 
     assert [line for line in lines if privacy.find(spoken(("customer", line)))] == []
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["one ", "dot dot at dot ", "gb one two three ab ", "street one house two ", "my name is john ", "4 1 "],
+)
+def test_very_long_turns_take_time_in_proportion(unit: str) -> None:
+    """No wording makes a pattern explode: eight thousand words stay within a second or two."""
+    call = spoken(("customer", unit * (8000 // len(unit.split()))))
+    start = time.process_time()
+
+    privacy.find(call)
+
+    assert time.process_time() - start < 5

@@ -56,8 +56,9 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
         asked = before.text if before is not None and before.role != turn.role else ""
         found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text, asked)]
     runs = [(run, rules.kind_of(run)) for run in numbers.runs(turns, transcript.language)]
-    for run, kind in runs:
-        kind = kind or _echoed(run, runs)
+    private = [(run, kind) for run, kind in runs if kind is not None]
+    for run, named in runs:
+        kind = named or _echoed(run, private)
         if kind is not None:
             found += [(turn, start, end, kind) for turn, start, end in _pieces(run, turns)]
     spans = _without_overlaps(found)
@@ -68,14 +69,14 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
     )
 
 
-def _echoed(run: numbers.Run, runs: Sequence[tuple[numbers.Run, str | None]]) -> str | None:
+def _echoed(run: numbers.Run, private: Sequence[tuple[numbers.Run, str]]) -> str | None:
     """The kind of a private number of which this run repeats a part, as agents do to confirm."""
     if len(run.digits) < MIN_ECHO_DIGITS:
         return None
     first, last = run.tokens[0].turn, run.tokens[-1].turn
-    for other, kind in runs:
+    for other, kind in private:
         near = other.tokens[0].turn <= last and first <= other.tokens[-1].turn + ECHO_TURNS
-        if kind is not None and near and run.digits in other.digits:
+        if near and run.digits in other.digits:
             return kind
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pipeline.privacy import mail
 from pipeline.privacy.rules import iban
 
 NUMBER_WORD = (
@@ -45,25 +46,6 @@ EXPIRY = re.compile(
     rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}\s?[/-]\s?\d{{2,4}})",
     re.I,
 )
-MAIL_WRITTEN = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
-DOMAIN_END = r"(?:com|org|net|edu|gov|co|io|pk|uk|us|in|info|biz|ca|de|au)"
-JOINER = r"(?:\s+(?:dot|underscore|under\s+score|dash|hyphen|minus|plus|period)\s+|\s*[._+-]\s*)"
-# What cannot be the local part, so that "write to me at gmail dot com" keeps its verb.
-NOT_LOCAL = (
-    r"(?!(?:look|looking|go|going|online|available|visit|shop|buy|find|is|it's|its|me|us|you|email|"
-    r"e-mail|mail|address|at|that|my|to|be|would|on|that's|the|a|"
-    r"by|and)\b)"
-)
-LOCAL_WORD = rf"\b{NOT_LOCAL}[\w']+"
-MAIL_SPOKEN = re.compile(
-    rf"(?P<it>(?:\b(?:[a-z]\s+){{2,20}}[a-z]|{LOCAL_WORD})(?:{JOINER}[\w']+|"
-    rf"\s+{LOCAL_WORD}){{0,24}}?\s+at\s+[\w']+(?:\s+(?!dot\b)[\w']+){{0,5}}?"
-    rf"(?:\s+dot\s+|\s*\.\s*){DOMAIN_END}\b(?:\s*(?:dot|\.)\s*{DOMAIN_END}\b)?)",
-    re.I,
-)
-MAIL_LEAD = re.compile(
-    r".*\b(?:e-?mail|address|it'?s|is|that'?s|to|at|on|was|so|yeah|yes|okay|sure)\b[\s,:]+", re.I
-)
 STREET_TYPE = (
     r"(?:street|st|road|rd|avenue|ave|lane|drive|dr|close|court|ct|boulevard|blvd|way|place|square|terrace|"
     r"crescent|"
@@ -88,6 +70,7 @@ HOUSE = re.compile(
 HOUSE_CUE = re.compile(r"house|flat|plot|apartment|live|address|deliver|ghar|pata", re.I)
 PO_BOX = re.compile(rf"\bp\.?\s?o\.?\s?box\s+{NUMBER}", re.I)
 UK_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.I)
+IBAN_CHARS = 300  # thirty characters, each said as a word
 ALNUM_RUN = re.compile(
     rf"\b[a-z]\s?[a-z]\s?{NUMBER_WORD}(?:[\s-]*(?:[a-z]\b|{NUMBER_WORD}|[a-z]{{4}}(?=\s?\d))){{6,}}", re.I
 )
@@ -161,11 +144,8 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
     """
     lowered = text.lower()
     yield from _answers(text, asked)
-    if "@" in text:
-        for match in MAIL_WRITTEN.finditer(text):
-            yield "email", match.start(), match.end()
-    if " at " in lowered and ("dot" in lowered or "." in lowered):
-        yield from _spoken_mail(text)
+    for start, end in mail.find(text):
+        yield "email", start, end
     yield from _named(BIRTH, "dob", text)
     if "exp" in lowered or "valid" in lowered:
         yield from _named(EXPIRY, "expiry", text)
@@ -198,14 +178,6 @@ def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str
         yield kind, match.start("it"), match.end("it")
 
 
-def _spoken_mail(text: str) -> Iterator[tuple[str, int, int]]:
-    """Spoken addresses, without the words that lead up to them."""
-    for match in MAIL_SPOKEN.finditer(text):
-        local = re.split(r"\s+at\s+", match["it"], maxsplit=1)[0]
-        lead = MAIL_LEAD.match(local)
-        yield "email", match.start("it") + (lead.end() if lead else 0), match.end("it")
-
-
 def _places(text: str, lowered: str, asked: str) -> Iterator[tuple[str, int, int]]:
     for match in STREET.finditer(text):
         yield "address", match.start(), match.end()
@@ -225,5 +197,5 @@ def _ibans(text: str) -> Iterator[tuple[str, int, int]]:
             yield "iban", match.start(), match.end()
     cue = IBAN_CUE.search(text)
     if cue:
-        for match in ALNUM_RUN.finditer(text, cue.end()):
+        for match in ALNUM_RUN.finditer(text, cue.end(), cue.end() + IBAN_CHARS):
             yield "iban", match.start(), match.end()
