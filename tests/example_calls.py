@@ -201,12 +201,14 @@ def example_metadata(call_id: str, index: int = 0) -> CallMetadata:
     )
 
 
-def example_records(count: int) -> list[CallRecord]:
+def example_records(count: int, *, repeats: int = 1) -> list[CallRecord]:
     """Records to load into a store; the fourth carries a formula, markup and a script in its words."""
     made = []
     for index in range(count):
         call_id = f"call-{index:03d}"
-        conversation = example_conversation(call_id, index, note=HOSTILE if index == 3 else "")
+        conversation = example_conversation(
+            call_id, index, note=HOSTILE if index == 3 else "", repeats=repeats
+        )
         card = example_scorecard(call_id, conversation, index)
         ledger = LedgerEntry(f"{call_id}.wav", f"{index:064x}", call_id, "scored")
         made.append(CallRecord(ledger, example_metadata(call_id, index), conversation, (card,)))
