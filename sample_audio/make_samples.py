@@ -202,6 +202,8 @@ def write(path: Path, channels: Samples, wav_codec: str) -> None:
     container_format, codec = {".opus": ("ogg", "libopus"), ".mp3": ("mp3", "libmp3lame")}[path.suffix]
     with av.open(str(path), "w", format=container_format) as container:
         stream = container.add_stream(codec, rate=RATE_HZ, layout="stereo", bit_rate=24_000)
+        if codec == "libopus":
+            stream.options = {"mapping_family": "255"}  # channels apart: joint stereo lets speech leak over
         pcm = np.ascontiguousarray(channels.T.reshape(1, -1))
         frame = av.AudioFrame.from_ndarray((pcm * 32767).astype(np.int16), format="s16", layout="stereo")
         frame.sample_rate = RATE_HZ
