@@ -1,16 +1,35 @@
 """Speech becomes timed turns; silence becomes nothing."""
 
+import json
+from pathlib import Path
+
+import jiwer
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from whisper.normalizers import EnglishTextNormalizer
+from whisper.timing import dtw_cpu
 
-from pipeline import models
+from pipeline import audio, models
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import Job, load_engine
-from pipeline.transcribe.alignment import AlignedWord
+from pipeline.transcribe import Engine, Job, load_engine
+from pipeline.transcribe.alignment import AlignedWord, warp
+from pipeline.transcribe.decoding import _without_loop
+from pipeline.transcribe.precision import Int8Linear, _has_int8
 from pipeline.transcribe.turns import HeardWord, build_turns
-from pipeline.transcribe.vad import Span, VoiceActivity
+from pipeline.transcribe.vad import PAD_S, Span, VoiceActivity
 from pipeline.transcribe.windows import pack
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """One engine for all tests that listen."""
+    if models.locate("base").source == "download":
+        pytest.skip("the weights are not installed")
+    return load_engine(TranscribeSettings())
 
 
 def heard(text: str, start_s: float, end_s: float, channel: int = 0) -> HeardWord:
@@ -34,16 +53,31 @@ def test_a_long_pause_ends_a_turn() -> None:
 def test_words_of_a_window_lead_back_to_the_recording() -> None:
     """Joined spans keep their own place in the recording, and words stay inside them."""
     second = SAMPLE_RATE_HZ
-    (window,) = pack(0, 0, [Span(10 * second, 12 * second), Span(50 * second, 51 * second)], 30 * second)
-    assert window.n_samples == 3 * second
+    (window,) = pack(0, 0, [Span(10 * second, 12 * second), Span(50 * second, 53 * second)], 30 * second)
+    assert window.n_samples == 5 * second
 
     def times(start_s: float, end_s: float, heard_s: float) -> tuple[float, float]:
-        word = window.heard(AlignedWord(" hi", start_s, end_s, heard_s, 0.9), "en")
+        (word,) = window.place([AlignedWord(" hi", start_s, end_s, heard_s, 0.9)], "en")
         return word.start_s, word.end_s
 
     assert times(0.5, 1.0, 0.7) == pytest.approx((10.5, 11.0))
-    assert times(2.1, 2.5, 2.3) == pytest.approx((50.1, 50.5))
-    assert times(1.9, 2.6, 2.4) == pytest.approx((50.0, 50.6))
+    assert times(2.1, 2.2, 2.15) == pytest.approx((50.1, 50.2))
+    assert times(1.9, 2.19, 2.1) == pytest.approx((50.0, 50.19))
+
+
+def test_the_last_word_ends_where_the_voice_does() -> None:
+    """A full stop's pause is not taken from the word before it."""
+    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ)], 30 * SAMPLE_RATE_HZ)
+    (word,) = window.place([AlignedWord(" goodbye.", 2.0, 2.4, 2.2, 0.9)], "en")
+    assert word.end_s == pytest.approx(3.0 - PAD_S)
+
+
+def test_words_squeezed_into_no_time_are_dropped() -> None:
+    """A sentence said twice by the decoder but once by the speaker is kept once."""
+    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ)], 30 * SAMPLE_RATE_HZ)
+    real = [AlignedWord(" after", 0.5, 1.0, 0.7, 0.9), AlignedWord(" that.", 1.0, 2.0, 1.4, 0.9)]
+    made_up = [AlignedWord(f" {w}", 2.9, 2.9, 2.9, 0.8) for w in ("after", "that", "again")]
+    assert [w.text for w in window.place([*real, *made_up], "en")] == [" after", " that."]
 
 
 def test_windows_are_filled_and_never_overfilled() -> None:
@@ -62,13 +96,76 @@ def test_voice_activity_hears_nothing_in_noise_and_tones() -> None:
 
 
 @pytest.mark.whisper
-def test_a_silent_call_has_no_turns_and_says_so() -> None:
+def test_a_silent_call_has_no_turns_and_says_so(engine: Engine) -> None:
     """Nothing is made up for a recording without speech."""
-    if models.locate("base").source == "download":
-        pytest.skip("the weights are not installed")
-    engine = load_engine(TranscribeSettings())
     clip = AudioClip(np.zeros((2, 5 * SAMPLE_RATE_HZ), np.float32))
     (transcript,) = engine.transcribe([Job("quiet", clip)])
     assert isinstance(transcript, Transcript)
     assert transcript.turns == ()
     assert "no speech" in transcript.warnings[0]
+
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data" / "calls"
+
+
+@pytest.mark.whisper
+@pytest.mark.data
+def test_real_speech_is_heard_on_its_side_and_alike_in_any_company(engine: Engine) -> None:
+    """Few words are wrong, none on the other side, turn times fit, and batching changes nothing."""
+    if not DATA.is_dir():
+        pytest.skip("needs the development data beside the project")
+    truth = json.loads((DATA / "dev-002.truth.json").read_text("utf-8"))
+    clip = audio.load(DATA / "dev-002.wav")
+    noise = np.random.default_rng(0).normal(0, 0.004, (1, 20 * SAMPLE_RATE_HZ)).astype(np.float32)
+    together = engine.transcribe([Job("noise", AudioClip(noise)), Job("call", clip)])
+    (alone,) = engine.transcribe([Job("call", clip)])
+    assert together[1] == alone
+    assert isinstance(alone, Transcript)
+    assert isinstance(together[0], Transcript)
+    assert together[0].turns == ()
+    normal = EnglishTextNormalizer()
+    for channel in (0, 1):
+        said = " ".join(t["text"] for t in truth["turns"] if t["channel"] == channel)
+        heard = " ".join(t.text for t in alone.turns if t.channel == channel)
+        assert jiwer.wer(normal(said), normal(heard)) <= 0.05
+    ends = [
+        min(
+            abs(w.end_s - t["end_s"])
+            for turn in alone.turns
+            if turn.channel == t["channel"]
+            for w in turn.words
+        )
+        for t in truth["turns"]
+    ]
+    assert np.median(ends) <= 0.15
+
+
+def test_alignment_is_openai_whispers_own() -> None:
+    """The batched warping takes the same path as the compiled one, on matrices of several sizes."""
+    rng = np.random.default_rng(1)
+    costs = [rng.normal(size=shape).astype(np.float32) for shape in ((5, 40), (12, 31), (1, 7), (20, 20))]
+    for cost, starts in zip(costs, warp(costs), strict=True):
+        rows, frames = dtw_cpu.py_func(cost.astype(np.float64))
+        first = frames[np.pad(np.diff(rows), (1, 0), constant_values=1).astype(bool)]
+        assert starts.tolist() == first.tolist()
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.lists(st.integers(10, 19), min_size=1, max_size=6))
+def test_loops_are_cut_to_one_saying(before: list[int], phrase: list[int]) -> None:
+    """A phrase said over and over is kept once, whatever came before; other text is untouched."""
+    tokens, looped = _without_loop([*before, *phrase * 12])
+    assert looped
+    assert tokens[: len(before)] == before
+    assert len(tokens) <= len(before) + len(phrase)
+    assert _without_loop(list(range(40))) == (list(range(40)), False)
+
+
+def test_int8_rows_do_not_feel_their_neighbours() -> None:
+    """A row's product is the same bits alone and in a batch, and close to the exact one."""
+    if not _has_int8():
+        pytest.skip("this processor has no int8 dot products")
+    generator = torch.Generator().manual_seed(0)
+    weight, x = torch.randn(96, 64, generator=generator), torch.randn(40, 64, generator=generator)
+    layer = Int8Linear(weight, None, torch.float32)
+    assert torch.equal(layer(x)[3], layer(x[3:4])[0])
+    assert (layer(x) - x @ weight.T).abs().mean() < 0.1

@@ -116,7 +116,7 @@ class WhisperEngine:
             [self._recogniser.tokenizer(d.language) for d in decoded],
         )
         return [
-            [window.heard(word, result.language) for word in words]
+            window.place(words, result.language)
             for window, words, result in zip(windows, aligned, decoded, strict=True)
         ]
 

@@ -64,12 +64,14 @@ class Recogniser:
         return self._tokenizers[language]
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
-        """Apply a function on the threads, in order."""
+        """Apply a function on the threads, in order; with one thread, right here."""
 
         def run(item: In) -> Out:
             with torch.inference_mode():
                 return function(item)
 
+        if self.hardware.threads == 1:
+            return [run(item) for item in items]
         return list(self._pool.map(run, items))
 
     def encode(self, audio: Samples) -> torch.Tensor:

@@ -2,20 +2,24 @@
 
 Between voice activity and decoding. A window holds one or more spans of one channel, cut only
 at pauses and joined without the silence between them, so that silence, hold and the other
-party's talk cost nothing; ``heard`` leads a word of it back to the recording.
+party's talk cost nothing; ``place`` leads its words back to the recording.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
 from pipeline.conversation import SAMPLE_RATE_HZ
 from pipeline.transcribe.alignment import AlignedWord
 from pipeline.transcribe.turns import HeardWord
-from pipeline.transcribe.vad import Samples, Span
+from pipeline.transcribe.vad import PAD_S, Samples, Span
+
+CRUSHED = 3  # words
+END_REACH_S = 0.6  # further from the end of speech, the last word is not what was last heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,36 @@ class Window:
         """The joined audio: float32 (n_samples,) out of the channel's samples."""
         return np.concatenate([samples[span.start : span.end] for span in self.spans])
 
-    def heard(self, word: AlignedWord, language: str | None) -> HeardWord:
-        """Place a word in the recording: in the span it was heard in, and inside it."""
+    def place(self, words: Sequence[AlignedWord], language: str | None) -> list[HeardWord]:
+        """Lead aligned words back to the recording: each into the span it was heard in.
+
+        Attention puts the pause after a phrase into its full stop, so a span's last word is given
+        the end that voice activity heard. Words squeezed into no time at the end were made up.
+        """
+        crushed = list(takewhile(lambda w: w.end_s - w.start_s < 0.03, reversed(words)))
+        spoken = words[: len(words) - len(crushed)] if len(crushed) >= CRUSHED else words
+        placed, spans = [], []
+        for word in spoken:
+            span, shift_s = self._span_at(word.heard_s)
+            low, high = span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ
+            start_s, end_s = (min(max(t + shift_s, low), high) for t in (word.start_s, word.end_s))
+            placed.append(HeardWord(word.text, start_s, end_s, word.confidence, self.channel, language))
+            spans.append(span)
+        for n, (word_, span) in enumerate(zip(placed, spans, strict=True)):
+            speech_end_s = span.end / SAMPLE_RATE_HZ - PAD_S
+            last = n + 1 == len(placed) or spans[n + 1] is not span
+            if last and word_.start_s < speech_end_s and abs(speech_end_s - word_.end_s) < END_REACH_S:
+                placed[n] = replace(word_, end_s=speech_end_s)
+        return placed
+
+    def _span_at(self, time_s: float) -> tuple[Span, float]:
+        """The span a window time lies in, and what leads from window to recording, in seconds."""
         offset = 0
         for span in self.spans:
-            if word.heard_s * SAMPLE_RATE_HZ < offset + span.end - span.start or span is self.spans[-1]:
+            if time_s * SAMPLE_RATE_HZ < offset + span.end - span.start or span is self.spans[-1]:
                 break
             offset += span.end - span.start
-        shift = (span.start - offset) / SAMPLE_RATE_HZ
-        low, high = span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ
-        start_s, end_s = (min(max(t + shift, low), high) for t in (word.start_s, word.end_s))
-        return HeardWord(word.text, start_s, end_s, word.confidence, self.channel, language)
+        return span, (span.start - offset) / SAMPLE_RATE_HZ
 
 
 def pack(call: int, channel: int, spans: Sequence[Span], longest: int) -> list[Window]:
