@@ -7,8 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.commands import app
+from pipeline.cli.prompt import converse
 from pipeline.errors import StoreError, UsageError
 from pipeline.store import Store
+from pipeline.store.sandbox import Sandbox
 from tests.store_factory import RUBRIC, record
 
 RUN = CliRunner()
@@ -112,6 +114,33 @@ def test_sql_stops_after_its_time(db: str) -> None:
     assert "stopped after 0.3 s" in result.exception.message
 
 
+def test_sql_reads_a_query_from_a_pipe(db: str) -> None:
+    """A file of SQL needs no quoting."""
+    result = RUN.invoke(app, ["sql", "--db", db, "--json"], input="SELECT count(*) AS n\nFROM calls;\n")
+    assert json.loads(result.stdout) == {"n": 2}
+
+
+def test_the_prompt_answers_and_survives_mistakes(db: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A query may span lines; a wrong one, or one that would write, costs a message."""
+    lines = iter(
+        ["SELECT nothing;", "DROP TABLE calls;", "SELECT count(*) AS calls_there", "FROM calls;", ";"]
+    )
+
+    def read(_: str) -> str:
+        try:
+            return next(lines)
+        except StopIteration:
+            raise EOFError from None
+
+    with Store(db, read_only=True) as store:
+        converse(Sandbox(store), read)
+    out, err = capsys.readouterr()
+    assert "calls_there" in out
+    assert "2" in out
+    assert "nothing" in err
+    assert "DROP is refused" in err
+
+
 def test_show_gives_quotes_and_the_nearest_miss(db: str) -> None:
     """A scorecard says what was heard, when, and what a miss came close to."""
     out = run("show", "c1", "--db", db)
@@ -154,3 +183,34 @@ def test_a_missing_database_is_named(tmp_path: Path) -> None:
     assert isinstance(result.exception, StoreError)
     assert "no database at" in result.exception.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_backup_restore_and_snapshot_from_the_terminal(db: str, tmp_path: Path) -> None:
+    """What goes out comes back."""
+    run("backup", str(tmp_path / "folder"), "--db", db)
+    again = str(tmp_path / "again.duckdb")
+    run("restore", str(tmp_path / "folder"), "--db", again)
+    run("snapshot", str(tmp_path / "copy.duckdb"), "--db", again)
+    query = "SELECT count(*) AS n FROM v_answers"
+    assert json.loads(run("sql", query, "--db", str(tmp_path / "copy.duckdb"), "--json")) == {"n": 6}
+
+
+def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
+    """It refuses to guess, asks before it erases, and prints the proof; stage results go too."""
+    db = str(tmp_path / "qa.duckdb")
+    with Store(db) as store:
+        store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
+    kept = tmp_path / "qa.duckdb.state" / "calls" / "c2"
+    kept.mkdir(parents=True)
+    (kept / "transcribe-x.json").write_text("{}")
+    for wrong in (["purge"], ["purge", "--customer", "cust-2"], ["purge", "--older-than", "soon", "--yes"]):
+        result = RUN.invoke(app, [*wrong, "--db", db])
+        assert isinstance(result.exception, (StoreError, UsageError)), wrong
+    proof = json.loads(run("purge", "--customer", "cust-2", "--yes", "--db", db, "--json"))
+    assert proof["calls"] == ["c2"]
+    assert proof["rows_left"] == {}
+    assert proof["stage_results_deleted"] == 1
+    assert not kept.exists()
+    said = run("purge", "--call", "c1", "--yes", "--db", db)
+    assert "rows of these calls left: none" in said
+    assert "not reached" in said

@@ -121,6 +121,24 @@ def test_a_time_without_zone_is_taken_in_the_sites_zone_and_said(db: Path) -> No
     assert "start time had no zone; taken as Asia/Karachi" in warnings
 
 
+def test_the_week_and_hour_are_the_sites_own(db: Path) -> None:
+    """Sunday evening in London is Monday in Karachi; an unknown zone counts as UTC and breaks no view."""
+    sunday = dt.datetime(2026, 3, 1, 20, 30, tzinfo=dt.UTC)
+    with Store(db) as store:
+        store.load(
+            [
+                record("a", started_at=sunday, timezone="Asia/Karachi"),
+                record("b", started_at=sunday, timezone="Mars/Base"),
+            ],
+            [RUBRIC],
+        )
+        rows = store.query("SELECT call_id, local_hour, week FROM v_calls ORDER BY call_id")
+    assert [(r["call_id"], r["local_hour"], r["week"]) for r in rows] == [
+        ("a", 1, dt.date(2026, 3, 2)),
+        ("b", 20, dt.date(2026, 2, 23)),
+    ]
+
+
 def test_a_start_in_the_future_is_kept_and_warned_of(db: Path) -> None:
     """A recorder's wrong clock is visible in the ledger."""
     with Store(db) as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +31,9 @@ def open_store(db: str | None, *, read_only: bool = True) -> Store:
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="A SELECT.", metavar="SQL")],
+    query: Annotated[
+        str | None, typer.Argument(help="A SELECT; without one, a prompt opens.", metavar="SQL")
+    ] = None,
     db: Db = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
     json: Json = False,
@@ -43,9 +46,18 @@ def sql(
     Example: callqa sql "SELECT outcome, count(*) FROM v_scorecards GROUP BY ALL"
     """
     from pipeline.cli.answers import print_table, write_csv, write_json, write_parquet
+    from pipeline.cli.prompt import converse, hand_over
     from pipeline.store.sandbox import Sandbox
 
-    with open_store(db) as store:
+    if query is None and not sys.stdin.isatty():
+        query = sys.stdin.read()
+    store = open_store(db)
+    if query is None:
+        hand_over(store.db)
+    with store:
+        if query is None:
+            converse(Sandbox(store, timeout_s=timeout))
+            return
         answer = Sandbox(store, timeout_s=timeout).ask(query)
     if parquet is not None:
         write_parquet(answer, parquet)

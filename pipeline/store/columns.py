@@ -6,6 +6,7 @@ in one place.
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -14,7 +15,15 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.conversation import CallRecord, Evidence, LedgerEntry, Review, SampledCall, Scorecard
+from pipeline.conversation import (
+    CallMetadata,
+    CallRecord,
+    Evidence,
+    LedgerEntry,
+    Review,
+    SampledCall,
+    Scorecard,
+)
 from pipeline.errors import StoreError
 
 Columns = dict[str, list[Any]]
@@ -59,6 +68,13 @@ def _card_keys(cards: Sequence[Scorecard], counts: Sequence[int]) -> Columns:
     }
 
 
+def _local(metadata: CallMetadata | None) -> dt.datetime | None:
+    """The start by the site's own clock, without zone."""
+    if metadata is None or metadata.started_at is None:
+        return None
+    return metadata.started_at.astimezone(zone(metadata.timezone)).replace(tzinfo=None)
+
+
 def calls(records: Sequence[CallRecord]) -> Columns:
     """The calls table."""
     metadata = [r.metadata for r in records]
@@ -69,6 +85,7 @@ def calls(records: Sequence[CallRecord]) -> Columns:
         "started_at", "timezone", "language", "agent_channel",
     ):  # fmt: skip
         rows[name] = [getattr(m, name) if m else None for m in metadata]
+    rows["started_local"] = [_local(m) for m in metadata]
     rows["hold_spans"] = [[_Span(*span) for span in m.hold_spans] if m else [] for m in metadata]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
     rows["path"] = [r.ledger.path for r in records]

@@ -18,7 +18,7 @@ import pipeline
 from pipeline.errors import StoreError
 from pipeline.store.connection import Connection
 
-_RECORD = """
+RECORD = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version INTEGER NOT NULL, name VARCHAR, checksum VARCHAR, applied_at TIMESTAMPTZ, package_version VARCHAR
 );
@@ -97,7 +97,7 @@ def migrate(connection: Connection, file: Path | None) -> None:
     if file is not None and 0 < seen < max(files):
         connection.execute("CHECKPOINT")
         shutil.copy2(file, backup_path(file, seen))
-    connection.execute(_RECORD)
+    connection.execute(RECORD)
     for number, (name, sql) in files.items():
         if number > seen:
             _apply(connection, number, name, sql)

@@ -1,10 +1,9 @@
 -- Views analysts start from. Made anew whenever this file changes, so they are no part of the migrations.
 
 CREATE OR REPLACE VIEW v_calls AS
-SELECT calls.* EXCLUDE (hold_spans, transcript_medium, engine_fingerprint),
-       timezone(coalesce(timezone, 'UTC'), started_at) AS local_time,
-       hour(timezone(coalesce(timezone, 'UTC'), started_at)) AS local_hour,
-       CAST(date_trunc('week', timezone(coalesce(timezone, 'UTC'), started_at)) AS DATE) AS week
+SELECT calls.* EXCLUDE (hold_spans, transcript_medium, engine_fingerprint, started_local),
+       started_local AS local_time, hour(started_local) AS local_hour,
+       CAST(date_trunc('week', started_local) AS DATE) AS week
 FROM calls;
 COMMENT ON VIEW v_calls IS 'Calls with the site''s own time and its week (Monday)';
 

@@ -1,0 +1,81 @@
+"""``callqa sql`` without a query: a small prompt that remembers, or harlequin where it is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import StoreError
+
+if TYPE_CHECKING:
+    from pipeline.store.sandbox import Sandbox
+
+HELP = "end a query with ; — SHOW TABLES; and DESCRIBE v_scorecards; tell what there is — Ctrl-D leaves"
+
+
+def hand_over(db: str) -> None:
+    """Become harlequin on the database, read-only, where it is installed and the database is a file."""
+    program = shutil.which("harlequin")
+    if program is not None and not db.startswith("ducklake:"):
+        os.execv(program, [program, "--read-only", db])  # noqa: S606  (no shell: the path is one argument)
+
+
+def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
+    """Ask and answer until the end of input; a wrong query costs a message, not the session.
+
+    Args:
+        sandbox: Answers.
+        read: Gives one line for a prompt, or raises EOFError at the end.
+    """
+    from pipeline.cli.answers import print_table
+    from pipeline.cli.console import complain, note
+
+    note(HELP)
+    remember()
+    lines: list[str] = []
+    while True:
+        try:
+            lines.append(read("     > " if lines else "callqa> "))
+        except EOFError:
+            break
+        except KeyboardInterrupt:  # the query typed so far is dropped
+            note("")
+            lines = []
+            continue
+        query = "\n".join(lines).strip()
+        if not query.rstrip().endswith(";") and query:
+            continue
+        lines = []
+        if query.strip("; \n"):
+            try:
+                print_table(sandbox.ask(query))
+            except StoreError as error:
+                complain(error)
+            except KeyboardInterrupt:
+                note("stopped")
+
+
+def remember() -> None:
+    """Keep the history of a terminal's prompt in a file of its owner's; queries may name customers."""
+    try:
+        import readline
+    except ImportError:  # Windows
+        return
+    if not sys.stdin.isatty():
+        return
+    import atexit
+
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "callqa"
+    history = state / "sql_history"
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        history.touch(mode=0o600)
+        readline.read_history_file(history)
+    except OSError:  # no home to remember in
+        return
+    readline.set_history_length(1000)
+    atexit.register(readline.write_history_file, history)
