@@ -200,7 +200,8 @@ def write(path: Path, channels: Samples, wav_codec: str) -> None:
         soundfile.write(path, channels.T, RATE_HZ, subtype=wav_codec)
         return
     container_format, codec = {".opus": ("ogg", "libopus"), ".mp3": ("mp3", "libmp3lame")}[path.suffix]
-    with av.open(str(path), "w", format=container_format) as container:
+    same_every_time = {"fflags": "+bitexact"}  # no random stream number
+    with av.open(str(path), "w", format=container_format, options=same_every_time) as container:
         stream = container.add_stream(codec, rate=RATE_HZ, layout="stereo", bit_rate=24_000)
         if codec == "libopus":
             stream.options = {"mapping_family": "255"}  # channels apart: joint stereo lets speech leak over

@@ -147,8 +147,8 @@ def test_a_card_number_spoken_in_a_call_is_not_kept_anywhere(scored: tuple[Path,
 
     left = b"".join(p.read_bytes() for p in db.parent.rglob("*") if p.is_file())
 
-    assert b"4242" not in left
-    assert not rows(db, "select * from turns where regexp_replace(text, '[^0-9]', '', 'g') like '%4242%'")
+    assert b"90139424" not in left
+    assert not rows(db, "select * from turns where regexp_replace(text, '[^0-9]', '', 'g') like '%90139424%'")
 
 
 def test_running_again_does_nothing_and_says_so(scored: tuple[Path, Any], sample_audio: Path) -> None:
