@@ -14,18 +14,21 @@ from pathlib import Path
 import openpyxl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import contract, export
-from pipeline.conversation import CallRecord, Conversation, Evidence, Scorecard
+from pipeline.conversation import CallRecord, Conversation, Evidence, Scorecard, Transcript, Turn
 from pipeline.errors import UsageError
 from pipeline.export import captions
 from pipeline.export.contact_lens import contact_lens
 from pipeline.export.names import FileNames, inert
 from pipeline.export.packet.build import data_block
+from pipeline.export.private import Redactor
 from pipeline.export.selection import Call
 from pipeline.export.vcon import vcon
+from pipeline.privacy import redact
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 from tests.example_calls import HOSTILE, example_conversation, example_metadata, example_records
 
@@ -302,3 +305,38 @@ def test_parquet_columns_are_typed_and_described(db: Path, tmp_path: Path) -> No
     assert str(table.schema.field("final_score").type) == "double"
     assert b"0 to 100" in table.schema.field("final_score").metadata[b"comment"]
     assert pq.read_table(answers).num_rows == 180
+
+
+NUMBER_TALK = [
+    "four",
+    "one",
+    "five",
+    "two",
+    "zero",
+    "double",
+    "4111",
+    "42",
+    "11",
+    "12/27",
+    "twenty",
+    "seven",
+    "march",
+    "oh",
+    "and",
+    "is",
+    "um",
+    "my",
+    "card",
+    "number",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(NUMBER_TALK), min_size=1, max_size=30))
+def test_the_quick_look_misses_nothing(words: list[str]) -> None:
+    """Whatever the full search would take out, the quick look lets it search for."""
+    text = " ".join(words)
+    policy = PrivacySettings()
+    turn = Turn(turn=0, role="customer", text=text)
+    full, _ = redact(Transcript("c", (turn,)), policy)
+    assert Redactor(policy).text(text) == full.turns[0].text

@@ -44,11 +44,11 @@ class _Job:
     audio: bool
     packet: str
 
-    def calls(self) -> Iterator[Call]:
-        """The calls as they may leave."""
+    def calls(self, *, words: bool = True) -> Iterator[Call]:
+        """The calls as they may leave; without words, only quotes are fit to be shown."""
         view = ClientView() if self.client_safe else None
         for call in read_calls(self.store, self.filters):
-            redacted = self.redactor.call(call)
+            redacted = self.redactor.call(call, words=words)
             yield view.of(redacted) if view else redacted
 
     def calibration(self) -> Calibration | None:
@@ -123,7 +123,7 @@ def _xlsx(job: _Job) -> list[Path]:
         packet=job.packet,
         reviewable=not job.client_safe,
     )
-    workbook.write(job.dest, job.calls(), read_texts(job.store), background, title=TITLE)
+    workbook.write(job.dest, job.calls(words=False), read_texts(job.store), background, title=TITLE)
     return [job.dest]
 
 
@@ -148,11 +148,11 @@ def _html(job: _Job) -> list[Path]:
 
 
 def _csv(job: _Job) -> list[Path]:
-    return flat.write_csv(job.dest, job.calls(), read_texts(job.store))
+    return flat.write_csv(job.dest, job.calls(words=False), read_texts(job.store))
 
 
 def _parquet(job: _Job) -> list[Path]:
-    return flat.write_parquet(job.dest, job.calls(), read_texts(job.store))
+    return flat.write_parquet(job.dest, job.calls(words=False), read_texts(job.store))
 
 
 def _jsonl(job: _Job) -> list[Path]:

@@ -7,7 +7,7 @@ was known, must still not leak through an export.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline import privacy as private_data
@@ -23,9 +23,14 @@ from pipeline.conversation import (
 from pipeline.export.selection import Call
 from pipeline.settings import PrivacySettings
 
-DIGITS = re.compile(
-    r"\d|(?i:\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)\b)|[\u0660-\u06ff]"
+NUMERIC = frozenset({"card", "cvv", "expiry", "pin"})
+_NUMBER = (
+    r"(?:\d+|\b(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty"
+    r"|double|triple|treble|jan\w*|feb\w*|mar\w*|apr\w*|may|june?|july?|aug\w*|sep\w*|oct\w*|nov\w*|dec\w*"
+    r")\b|[\u0600-\u06ff]+)"
 )
+SUSPICIOUS = re.compile(rf"(?i)\d{{3}}|{_NUMBER}\W+(?:\w+\W+){{0,2}}?{_NUMBER}")
+"""Two number words near each other, or three digits: else nothing of the ``NUMERIC`` kinds is there."""
 
 
 class Redactor:
@@ -37,6 +42,7 @@ class Redactor:
 
     def __init__(self, policy: PrivacySettings) -> None:
         self._policy = policy
+        self._numeric_only = set(policy.redact) <= NUMERIC
         self.covers_with = policy.audio
 
     def spans(self, transcript: Transcript) -> list[tuple[float, float]] | None:
@@ -45,51 +51,70 @@ class Redactor:
         timed = [(s.start_s, s.end_s) for s in found if s.start_s is not None and s.end_s is not None]
         return timed if len(timed) == len(found) else None
 
-    def call(self, call: Call) -> Call:
-        """The call without what policy forbids: words, findings, quotes and reasons."""
-        if call.conversation is None:
-            return replace(call, scorecards=tuple(self._card(card) for card in call.scorecards))
+    def call(self, call: Call, *, words: bool = True) -> Call:
+        """The call without what policy forbids: words, findings, quotes and reasons.
+
+        Args:
+            call: As stored.
+            words: Whether the transcript itself leaves; tables show quotes only, and looking through
+                every word of ten thousand calls would take most of their time.
+        """
         conversation = call.conversation
-        transcript = conversation.transcript
-        if self._suspicious(transcript.turns):
-            transcript, _ = private_data.redact(transcript, self._policy)
-        conversation = replace(
-            conversation,
-            transcript=transcript,
-            findings=tuple(self._finding(f) for f in conversation.findings),
-        )
-        return replace(
-            call, conversation=conversation, scorecards=tuple(self._card(card) for card in call.scorecards)
-        )
+        safe: dict[int, str] = {}
+        if conversation is not None:
+            transcript = conversation.transcript
+            shown = [turn.text for turn in transcript.turns] if words else _quotes(call.scorecards)
+            if self._may_be_private("\n".join(shown)):
+                redacted, _ = private_data.redact(transcript, self._policy)
+                pairs = zip(transcript.turns, redacted.turns, strict=True)
+                safe = {new.turn: new.text for old, new in pairs if old.text != new.text}
+                transcript = redacted
+            findings = tuple(self._finding(f) for f in conversation.findings)
+            conversation = replace(conversation, transcript=transcript, findings=findings)
+        cards = tuple(self._card(card, safe) for card in call.scorecards)
+        return replace(call, conversation=conversation, scorecards=cards)
 
     def text(self, text: str) -> str:
         """One piece of text on its own."""
-        if len(DIGITS.findall(text)) < 3:
+        if not self._may_be_private(text):
             return text
         turn = Turn(turn=0, role="unknown", text=text)
         redacted, _ = private_data.redact(Transcript(call_id="", turns=(turn,)), self._policy)
         return redacted.turns[0].text
 
-    def _suspicious(self, turns: Sequence[Turn]) -> bool:
-        """Whether enough digits are said for a number worth hiding; looking properly costs far more."""
-        return sum(len(DIGITS.findall(turn.text)) for turn in turns) >= 3
+    def _may_be_private(self, text: str) -> bool:
+        """Whether it is worth looking properly, which costs a hundred times as much."""
+        return not self._numeric_only or SUSPICIOUS.search(text) is not None
 
     def _finding(self, finding: Finding) -> Finding:
         return replace(finding, text=self.text(finding.text))
 
-    def _card(self, card: Scorecard) -> Scorecard:
-        return replace(card, sections=tuple(self._section(section) for section in card.sections))
+    def _card(self, card: Scorecard, safe: Mapping[int, str]) -> Scorecard:
+        return replace(card, sections=tuple(self._section(section, safe) for section in card.sections))
 
-    def _section(self, section: SectionScore) -> SectionScore:
-        return replace(section, criteria=tuple(self._answer(answer) for answer in section.criteria))
+    def _section(self, section: SectionScore, safe: Mapping[int, str]) -> SectionScore:
+        return replace(section, criteria=tuple(self._answer(answer, safe) for answer in section.criteria))
 
-    def _answer(self, answer: CriterionAnswer) -> CriterionAnswer:
+    def _answer(self, answer: CriterionAnswer, safe: Mapping[int, str]) -> CriterionAnswer:
         return replace(
             answer,
-            evidence=tuple(self._evidence(e) for e in answer.evidence),
-            nearest=self._evidence(answer.nearest) if answer.nearest else None,
+            evidence=tuple(self._evidence(e, safe) for e in answer.evidence),
+            nearest=self._evidence(answer.nearest, safe) if answer.nearest else None,
             reason=self.text(answer.reason),
         )
 
-    def _evidence(self, evidence: Evidence) -> Evidence:
-        return replace(evidence, quote=self.text(evidence.quote), rule=self.text(evidence.rule))
+    def _evidence(self, evidence: Evidence, safe: Mapping[int, str]) -> Evidence:
+        """A quote on its own; where its turn held something private, the turn as it may be read.
+
+        Part of a number that runs over several turns is harmless-looking alone.
+        """
+        quote = self.text(evidence.quote)
+        if evidence.turn is not None and evidence.turn in safe and self._may_be_private(quote):
+            quote = safe[evidence.turn]
+        return replace(evidence, quote=quote, rule=self.text(evidence.rule))
+
+
+def _quotes(cards: Sequence[Scorecard]) -> list[str]:
+    answers = [answer for card in cards for section in card.sections for answer in section.criteria]
+    found = [evidence.quote for answer in answers for evidence in answer.evidence]
+    return found + [answer.nearest.quote for answer in answers if answer.nearest]
