@@ -171,6 +171,7 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(tmp_path: Path, si
         half = len(store.query("SELECT call_id FROM calls"))
 
     assert 0 < half < 40
+    assert (b"run the same command again" in said) == (sign == signal.SIGINT)
     assert b"Traceback" not in said
     assert callqa("run", "calls", "--db", "cut.duckdb", "--local", cwd=tmp_path).returncode == 0
     assert tables(tmp_path / "cut.duckdb") == tables(tmp_path / "whole.duckdb")

@@ -39,8 +39,11 @@ def _other(error: Exception) -> int:
     if show is not None:
         show()
         return int(getattr(error, "exit_code", 2))
-    if type(error).__name__ in {"Exit", "Abort"}:
-        return int(getattr(error, "exit_code", 130))
+    if type(error).__name__ == "Abort":  # what the option parser makes of Ctrl-C
+        say_interrupted()
+        return 130
+    if type(error).__name__ == "Exit":
+        return int(getattr(error, "exit_code", 0))
     if os.environ.get("CALLQA_DEBUG"):
         raise error
     complain(

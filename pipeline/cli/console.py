@@ -28,4 +28,4 @@ def note(text: str) -> None:
 
 def say_interrupted() -> None:
     """Say that Ctrl-C lost nothing."""
-    sys.stderr.write("\ninterrupted: what was finished is kept; run the same command again to go on\n")
+    sys.stderr.write("interrupted: what was finished is kept; run the same command again to go on\n")
