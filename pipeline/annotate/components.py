@@ -14,7 +14,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from pipeline.annotate import promises
+from pipeline.annotate import names, promises
 from pipeline.annotate.findings import Fact
 from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists, read_topics
 from pipeline.annotate.sentiment import NEUTRAL, WORD, Scorer, feeling, load_scorer, sentiment_of
@@ -145,6 +145,12 @@ class SentimentComponent:
 def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> SentimentComponent:
     """The scorer of the pipeline's language with the user's lexicon on top."""
     return SentimentComponent(load_scorer(nlp.lang or "xx", lexicon))
+
+
+@Language.factory("callqa_names_v1")
+def make_names(nlp: Language, name: str) -> names.Names:
+    """People named, by entity recognition."""
+    return names.load()
 
 
 def build(language: str, config: dict[str, dict[str, Any]], *, ner: bool = False) -> Language:

@@ -42,8 +42,7 @@ class Names:
             yield doc
 
 
-@Language.factory("callqa_names_v1")
-def make_names(nlp: Language, name: str) -> Names:
+def load() -> Names:
     """The first installed English model, entity recogniser only.
 
     Raises:

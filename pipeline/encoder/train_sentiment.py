@@ -33,7 +33,7 @@ from pipeline.encoder.network import Network
 
 RANK = 16
 # Log-odds of negative, neutral, positive: web comments praise more and complain less than callers do.
-CALL_SHIFT = (0.4, 0.0, -0.4)
+CALL_SHIFT = (0.3, 0.0, -0.3)
 FILLERS = ("uh", "um", "you know", "i mean", "like", "well", "so", "okay so", "yeah", "oh", "look", "right")
 NAMES = ("john", "sarah", "ahmed", "maria", "him", "her", "them", "david", "fatima", "that guy")
 DIALOGUE = Path(__file__).parent / "dialogue_en.txt"
