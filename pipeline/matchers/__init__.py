@@ -12,17 +12,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from pipeline.errors import ModelError
 from pipeline.matchers import fuzzy, parsed, regexes
+from pipeline.matchers.gate import letter_pairs, shared
 from pipeline.matchers.meaning import MeaningFinder, load_parser
 from pipeline.matchers.reading import KEPT, normal, pieces
+from pipeline.matchers.text import words
 from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher"]
 
 REVISION = "callqa.matchers/2"
+LETTERS = 0.45
+"""Share of a phrase's letter pairs below which a text is not compared; misheard ones keep over half."""
+FAINT, FAINT_WORTH = 0.3, 0.15
+"""From this share on a text is worth showing as nearest, far below any threshold."""
+ALMOST = 0.85
 LITERAL = 92.0
 """A sentence this like a phrase (rapidfuzz ratio), neither much longer, is that phrase: no model is asked."""
 
@@ -44,7 +53,8 @@ class TextMatcher:
     def __init__(self, *, models: bool = True) -> None:
         self.notes: tuple[str, ...] = ()
         self._models = models
-        self._kept: dict[tuple[str, str], tuple[Found, ...]] = {}
+        self._kept: dict[str, dict[str, tuple[Found, ...]]] = {}
+        self._size = 0
 
     @property
     def fingerprint(self) -> str:
@@ -52,7 +62,7 @@ class TextMatcher:
         return fingerprint() if self._finder_loaded() else f"{REVISION}+words"
 
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
-        """See ``rubric.queries.Matcher``.
+        """See ``rubric.queries.Matcher``: all that counts, or else the nearest candidate.
 
         Raises:
             TooSlowError: A regular expression exceeded its time.
@@ -60,27 +70,70 @@ class TextMatcher:
         if query.method == "regex":
             return regexes.find(query, texts)
         self.prepare([(query, texts)])
-        kept = self._kept
-        return [replace(f, at=at) for at, text in enumerate(texts) for f in kept[query.key, text]]
+        kept = self._kept.get(query.key, {})
+        hits: list[Found] = []
+        best: tuple[int, Found] | None = None
+        for at, text in enumerate(texts):
+            for found in kept[text]:
+                if found.strength >= query.threshold:
+                    hits.append(Found(at, found.start, found.end, found.strength, found.rule))
+                elif best is None or found.strength > best[1].strength:
+                    best = at, found
+        if hits or best is None:
+            return hits
+        return [replace(best[1], at=best[0])]
 
     def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
-        """Find many queries in many texts together, so that models work in batches."""
-        hard: list[tuple[Query, list[str]]] = []
+        """Find many queries in many texts together, so that models and matrix products work in batches."""
+        wanted: list[tuple[Query, list[str]]] = []
         for query, texts in asked:
-            if query.method == "regex":
-                continue
-            new = [t for t in dict.fromkeys(texts) if (query.key, t) not in self._kept]
-            if len(self._kept) > 20 * KEPT:
-                self._kept.clear()
-            if query.method == "meaning":
-                rest = [t for t in new if not self._literal(query, t)]
-                if rest:
-                    hard.append((query, rest))
+            kept = self._kept.setdefault(query.key, {})
+            new = [text for text in dict.fromkeys(texts) if text not in kept]
+            if new and query.method != "regex":
+                wanted.append((query, new))
+                self._size += len(new)
+        if not wanted:
+            return
+        if self._size > 20 * KEPT:  # forget rather than grow without end
+            self._kept = {query.key: {} for query, _ in wanted}
+            self._size = 0
+        texts = list(dict.fromkeys(text for _, new in wanted for text in new))
+        rows = dict(zip(texts, range(len(texts)), strict=True))
+        pairs = letter_pairs([words(text).joined for text in texts])
+        hard: list[tuple[Query, list[str], dict[str, float]]] = []
+        for query, new in wanted:
+            if query.method in ("fuzzy", "meaning"):
+                share = shared([words(p).joined for p in query.phrases], pairs[[rows[t] for t in new]])
+                hard += self._near_in_letters(query, new, share)
             else:
-                for text in new:
-                    self._kept[query.key, text] = tuple(self._by_words(query, text))
+                kept = self._kept[query.key]
+                kept.update((text, tuple(self._by_words(query, text))) for text in new)
         if hard:
             self._by_meaning(hard)
+
+    def _near_in_letters(
+        self, query: Query, texts: list[str], share: NDArray[np.float32]
+    ) -> list[tuple[Query, list[str], dict[str, float]]]:
+        """Settle what letters alone can; for ``meaning``, what is left for the models."""
+        kept = self._kept[query.key]
+        nearest = share.max(axis=1)
+        rest: dict[str, float] = {}
+        worded = query.method == "fuzzy" or self._finder is None or not _latin(query)
+        for at, (text, most) in enumerate(zip(texts, nearest.tolist(), strict=True)):
+            kept[text] = ()
+            if most >= FAINT:
+                phrase = query.phrases[int(share[at].argmax())]
+                kept[text] = (Found(0, 0, len(text), FAINT_WORTH * most, f"nearest to: {phrase}"),)
+            if worded and most >= LETTERS:
+                some = [p for p, s in zip(query.phrases, share[at].tolist(), strict=True) if s >= LETTERS]
+                best = fuzzy.best_of(some, text)
+                if best is not None:
+                    near, phrase = best
+                    strength = fuzzy.strength(near.similarity)
+                    kept[text] = (Found(0, near.start, near.end, strength, f"fuzzy: {phrase}"),)
+            if not worded and not (most >= ALMOST and self._literal(query, text)):
+                rest[text] = most
+        return [(query, list(rest), rest)] if rest else []
 
     def _literal(self, query: Query, text: str) -> bool:
         """Keep a sentence that is nearly one of the phrases, letter by letter."""
@@ -90,41 +143,34 @@ class TextMatcher:
                 if likeness:
                     strength = fuzzy.strength(likeness)
                     found = Found(0, piece.start, piece.end, strength, f"phrase: {phrase}")
-                    self._kept[query.key, text] = (found,)
+                    self._kept[query.key][text] = (found,)
                     return True
         return False
 
     def _by_words(self, query: Query, text: str) -> list[Found]:
         if query.method == "exact":
             return fuzzy.find_exact(query, [text])
-        if query.method in ("lemma", "tokens") and self._parser is not None:
+        if self._parser is not None:
             return parsed.find(query, text, self._parser)
-        if query.method == "tokens":
-            return []
-        return fuzzy.find_fuzzy(query, [text])
+        return fuzzy.find_exact(query, [text]) if query.method == "lemma" else []
 
-    def _by_meaning(self, asked: Sequence[tuple[Query, list[str]]]) -> None:
-        finder = self._finder if any(_latin(q) for q, _ in asked) else None
-        if finder is not None:
-            finder.prepare([(q, texts) for q, texts in asked if _latin(q)])
-        for query, texts in asked:
-            for text in texts:
-                if finder is not None and _latin(query):
-                    found = tuple(finder.find(query, [text]))
-                else:
-                    found = tuple(fuzzy.find_fuzzy(query, [text]))
-                self._kept[query.key, text] = self._excused(query, text, found)
+    def _by_meaning(self, asked: Sequence[tuple[Query, list[str], dict[str, float]]]) -> None:
+        finder = self._finder
+        assert finder is not None
+        judged = finder.judge([(query, texts, share) for query, texts, share in asked])
+        for query, text, found in judged:
+            self._kept[query.key][text] = self._excused(query, text, found)
 
-    def _excused(self, query: Query, text: str, found: tuple[Found, ...]) -> tuple[Found, ...]:
+    def _excused(self, query: Query, text: str, found: Found) -> tuple[Found, ...]:
         """Weaken what is nearer to a counter-example than to the phrases."""
-        if not query.unless or not found or found[0].strength < query.threshold:
-            return found
+        if not query.unless or found.strength < query.threshold:
+            return (found,)
         against = Query("meaning", query.unless, key=f"{query.key}/unless")
         counter = max((f.strength for f in self.find(against, [text])), default=0.0)
-        if counter < found[0].strength:
-            return found
-        rule = f"{found[0].rule} (nearer to a counter-example)"
-        return (replace(found[0], strength=min(0.99 * query.threshold, 1 - counter), rule=rule),)
+        if counter < found.strength:
+            return (found,)
+        rule = f"{found.rule} (nearer to a counter-example)"
+        return (replace(found, strength=min(0.99 * query.threshold, 1 - counter), rule=rule),)
 
     @cached_property
     def _finder(self) -> MeaningFinder | None:

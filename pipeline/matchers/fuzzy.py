@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from jellyfish import metaphone
-from rapidfuzz import fuzz, process
+from rapidfuzz import fuzz
 
 from pipeline.matchers.text import Words, words
 from pipeline.rubric.queries import Found, Query
 
 CERTAIN, NOTHING = 100.0, 64.0
 """Similarity (rapidfuzz ratio, 0..100) that gives strength 1 and 0; the middle, 82, gives 0.5."""
-FAINT, FAINT_WORTH = 45.0, 0.2
-"""Below this nothing is worth showing as nearest; faint candidates stay far below any threshold."""
 SHORT = 12
 SOUND_WORTH = 0.97
 """Sounding alike counts a little less than being spelt alike."""
@@ -52,30 +50,6 @@ def find_exact(query: Query, texts: Sequence[str]) -> list[Found]:
                 end = have.ends[i + len(wanted) - 1]
                 found.append(Found(at, have.starts[i], end, 1.0, f"exact: {phrase}"))
     return _disjoint(found)
-
-
-def find_fuzzy(query: Query, texts: Sequence[str]) -> list[Found]:
-    """The best place in each text, and what came nearest where none counts."""
-    found = []
-    for at, text in enumerate(texts):
-        best = best_of(query.phrases, text)
-        if best is not None:
-            near, phrase = best
-            found.append(Found(at, near.start, near.end, strength(near.similarity), f"fuzzy: {phrase}"))
-    return found or faintest(query.phrases, texts)
-
-
-def faintest(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
-    """What came nearest where nothing came near: for people who ask why it was not heard."""
-    best: Found | None = None
-    joined = [words(text).joined for text in texts]
-    for phrase in phrases:
-        near = process.extractOne(words(phrase).joined, joined, scorer=fuzz.partial_ratio, score_cutoff=FAINT)
-        if near is not None:
-            faint = FAINT_WORTH * near[1] / CERTAIN
-            if best is None or faint > best.strength:
-                best = Found(near[2], 0, len(texts[near[2]]), faint, f"nearest to: {phrase}")
-    return [best] if best is not None else []
 
 
 def best_of(phrases: Sequence[str], text: str) -> tuple[Near, str] | None:
