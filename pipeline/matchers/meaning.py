@@ -58,6 +58,8 @@ class MeaningFinder:
     ) -> list[tuple[Query, str, Found]]:
         """The judged candidates; texts nothing in which comes near are left out.
 
+        One word alone is never judged: said as a phrase says it, it has been found by its letters.
+
         Args:
             asked: Queries, each with its texts and the share of a phrase's letter pairs in each text.
         """
@@ -66,7 +68,7 @@ class MeaningFinder:
         near: list[tuple[Query, str, Target, Reading, int]] = []
         for query, texts, share in asked:
             aim = self._target(query)
-            read = [(text, readings[text]) for text in texts if readings[text].pieces]
+            read = [(text, readings[text]) for text in texts if " " in text and readings[text].pieces]
             if not read:
                 continue
             cosines = (np.concatenate([r.vectors for _, r in read]) @ aim.vectors.T).max(axis=1)
