@@ -341,6 +341,29 @@ def test_sample_calls_in_mono_keep_95_percent_of_words_with_their_speaker(name: 
     assert right >= 0.95
 
 
+def test_a_third_voice_is_said_and_lowers_the_confidence() -> None:
+    """A transferred mono call has more than two voices: people are told not to trust its sides."""
+    samples, turns, offset_s = [], [], 0.0
+    for name in ("billing-mono", "billing-unresolved"):
+        clip = audio.load(SAMPLES / f"{name}.wav")
+        truth = json.loads((SAMPLES / f"{name}.expected.json").read_text("utf-8"))["turns"]
+        turns += [
+            Turn(i, "unknown", t["text"], t["start_s"] + offset_s, t["end_s"] + offset_s)
+            for i, t in enumerate(truth, start=len(turns))
+        ]
+        samples.append(clip.samples)
+        offset_s += clip.duration_s
+    joined = AudioClip(np.concatenate(samples, axis=1))
+
+    result = speakers.assign_roles(
+        Transcript("j", tuple(turns), channels=1), joined, CallMetadata("j"), AudioSettings()
+    )
+
+    assert "third voice" in result.warnings[-1]
+    assert result.role_confidence is not None
+    assert result.role_confidence < 0.7
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["dev-001", "dev-002", "dev-003"])
 def test_real_mono_calls_keep_95_percent_of_words_with_their_speaker(name: str) -> None:

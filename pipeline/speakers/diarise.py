@@ -34,6 +34,8 @@ FEW_WINDOWS = 0.5
 """Few windows of one voice fall apart by chance: the limit is lowered by this over their number."""
 SURE_BELOW = 0.06
 """How far below (above) the limit the answer two (one) is all but certain."""
+THIRD_VOICE_WINDOWS = 8
+THIRD_VOICE_FACTOR = 0.6
 SWITCH_COST = 0.6
 PAUSE_S = 0.3
 SENTENCE_END_FACTOR = 0.3
@@ -46,7 +48,8 @@ class Diarisation:
     Attributes:
         turns: Split where the voice changes, renumbered; roles untouched.
         is_second: For each turn, whether the second voice speaks it; all False when there is one.
-        n_voices: 1 or 2.
+        n_voices: 1, 2, or 3 when one of the two sides falls into two voices itself (a transfer, a third
+            party): turns then still have two sides, and voices may be on the wrong one.
         confidence: 0..1 that voices were told apart (or found to be one) rightly.
     """
 
@@ -82,7 +85,20 @@ def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation
     leaning = (vectors @ clusters.second - vectors @ clusters.first) / (1 - clusters.cosine)
     is_second = _smooth(units, _word_scores(units, spans, leaning))
     split, labels = _split(turns, is_second)
+    sides = (vectors[leaning > 0], vectors[leaning <= 0])
+    if any(_falls_apart(side) for side in sides):
+        return Diarisation(split, labels, 3, sure * THIRD_VOICE_FACTOR)
     return Diarisation(split, labels, 2, sure)
+
+
+def _falls_apart(vectors: Floats) -> bool:
+    """Whether one side plainly holds two voices, each with more than a word or two."""
+    clusters = _two_clusters(vectors)
+    if clusters is None:
+        return False
+    n_second = int((vectors @ clusters.second > vectors @ clusters.first).sum())
+    smaller = min(n_second, len(vectors) - n_second)
+    return smaller >= THIRD_VOICE_WINDOWS and clusters.cosine < ONE_VOICE_COSINE - FEW_WINDOWS / smaller
 
 
 def _units(turn: Turn) -> tuple[Word, ...]:

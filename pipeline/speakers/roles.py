@@ -129,6 +129,8 @@ def _one_channel(transcript: Transcript, clip: AudioClip | None, metadata: CallM
         f"mono: speakers were told apart by voice ({100 * heard.confidence:.0f} % sure), "
         f"agent and customer by wording ({100 * evidence:.0f} % sure)"
     )
+    if heard.n_voices > 2:
+        said += "; a third voice was heard (a transfer?), which may be on the wrong side"
     return replace(
         transcript,
         turns=turns,
