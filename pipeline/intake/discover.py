@@ -60,7 +60,8 @@ class _Intake:
         self._known_sha256 = known_sha256
         self._call_id_by_sha256: dict[str, str] = {}
         self._path_by_call_id: dict[str, Path] = {}
-        sources = (*settings.sources, settings.default_source())
+        self._default = settings.default_source()
+        sources = (*settings.sources, self._default)
         for name in (*settings.site_timezones.values(), *(s.timezone for s in sources if s.timezone)):
             _check_zone(name)
         self._names = {t: names.load(t) for t in (s.filename_template for s in sources) if t}
@@ -170,7 +171,7 @@ class _Intake:
         for source in self._settings.sources:
             if fnmatchcase(text, source.path):
                 return source
-        return self._settings.default_source()
+        return self._default
 
 
 def _with_agent_channel(call: CallMetadata, source: IntakeSource) -> CallMetadata:
