@@ -18,7 +18,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/callqa export out/report.html --format html --db out/qa.duckdb
 	@$(BIN)/callqa status --calls --db out/qa.duckdb
 	@printf '\nNext:\n  %s\n  %s\n  %s\n' \
-		'$(BIN)/callqa show refund-good --db out/qa.duckdb' \
+		'$(BIN)/callqa show nw-1004 --db out/qa.duckdb' \
 		'$(BIN)/callqa sql "from v_scorecards" --db out/qa.duckdb' \
 		'$(BIN)/callqa search "anything else" --db out/qa.duckdb'
 

@@ -126,25 +126,44 @@ def show(
             Console().print(render(card, found[0] if found else None))
 
 
-@app.command()
-def status(db: Db = None, json: Json = False) -> None:
-    """Say what became of every file received.
+_FILES_SQL = (
+    "SELECT status, reason, files, recordings, last_at FROM v_coverage ORDER BY files DESC, status, reason"
+)
+_CALLS_SQL = """
+SELECT s.call_id, s.agent_name AS agent, s.rubric_id AS rubric, round(s.final_score) AS score, s.outcome,
+       CASE WHEN s.outcome = 'pass' THEN NULL
+            WHEN len(s.autofail_reasons) > 0 THEN 'auto-fail: ' || array_to_string(s.autofail_reasons, '; ')
+            WHEN len(s.review_reasons) > 0 THEN array_to_string(s.review_reasons, '; ')
+            ELSE 'missed ' || (SELECT string_agg(a.criterion_id, ', ' ORDER BY a.max_points * a.weight DESC)
+                               FROM v_answers a
+                               WHERE a.call_id = s.call_id AND a.rubric_hash = s.rubric_hash AND a.answer = 'no')
+       END AS why
+FROM v_scorecards s ORDER BY s.final_score, s.call_id"""
 
-    Example: callqa status --db out/qa.duckdb
+
+@app.command()
+def status(
+    db: Db = None,
+    calls: Annotated[
+        bool, typer.Option("--calls", help="Each scored call, worst first, with the reason of a fail.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say what became of every file received, or of every call.
+
+    Example: callqa status --calls --db out/qa.duckdb
     """
     from pipeline.cli.answers import print_table, write_json
     from pipeline.store.sandbox import Sandbox
 
     with open_store(db) as store:
-        answer = Sandbox(store).ask(
-            "SELECT status, reason, files, recordings, last_at FROM v_coverage "
-            "ORDER BY files DESC, status, reason"
-        )
+        answer = Sandbox(store).ask(_CALLS_SQL if calls else _FILES_SQL)
     if json:
         write_json(answer)
         return
     print_table(answer)
-    _add_up(answer)
+    if not calls:
+        _add_up(answer)
 
 
 def _add_up(answer: pa.Table) -> None:
