@@ -136,7 +136,8 @@ SELECT s.call_id, s.agent_name AS agent, s.rubric_id AS rubric, round(s.final_sc
             WHEN len(s.review_reasons) > 0 THEN array_to_string(s.review_reasons, '; ')
             ELSE 'missed ' || (SELECT string_agg(a.criterion_id, ', ' ORDER BY a.max_points * a.weight DESC)
                                FROM v_answers a
-                               WHERE a.call_id = s.call_id AND a.rubric_hash = s.rubric_hash AND a.answer = 'no')
+                               WHERE a.call_id = s.call_id AND a.rubric_hash = s.rubric_hash
+                               AND a.answer = 'no')
        END AS why
 FROM v_scorecards s ORDER BY s.final_score, s.call_id"""
 
