@@ -10,13 +10,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from whisper.normalizers import EnglishTextNormalizer
-from whisper.timing import dtw_cpu
+from whisper.timing import dtw_cpu, median_filter
 
 from pipeline import audio, models
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Engine, Job, load_engine
-from pipeline.transcribe.alignment import AlignedWord, warp
+from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.decoding import _without_loop
 from pipeline.transcribe.precision import Int8Linear, _has_int8
 from pipeline.transcribe.turns import HeardWord, build_turns
@@ -148,6 +148,12 @@ def test_alignment_is_openai_whispers_own() -> None:
         rows, frames = dtw_cpu.py_func(cost.astype(np.float64))
         first = frames[np.pad(np.diff(rows), (1, 0), constant_values=1).astype(bool)]
         assert starts.tolist() == first.tolist()
+
+
+def test_the_median_filter_is_openai_whispers_own() -> None:
+    """The sorting network gives the same medians, edges included."""
+    x = torch.randn(2, 5, 60, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(_median_filter(x), median_filter(x, 7))
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.lists(st.integers(10, 19), min_size=1, max_size=6))

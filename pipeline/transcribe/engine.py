@@ -79,8 +79,17 @@ class WhisperEngine:
         languages = self._languages(ordered, jobs, features, seconds)
         decoded = self._recogniser.decode(features, seconds, languages)
         found: list[list[HeardWord]] = [[] for _ in windows]
-        for n, words in zip(order, self._words(ordered, audio, decoded), strict=True):
-            found[n] = words
+        shares = [list(range(k, len(order), self.hardware.threads)) for k in range(self.hardware.threads)]
+
+        def work(rows: list[int]) -> list[list[HeardWord]]:
+            return self._words(
+                [ordered[n] for n in rows], [audio[n] for n in rows], [decoded[n] for n in rows]
+            )
+
+        placed = self._recogniser.map(work, shares)
+        for rows, share in zip(shares, placed, strict=True):
+            for n, words in zip(rows, share, strict=True):
+                found[order[n]] = words
         return found
 
     def _languages(
