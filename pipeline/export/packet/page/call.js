@@ -23,13 +23,17 @@ function said(text, quotes) {
   return parts.flatMap((part) => typeof part !== "string" ? [part] : part.split(PRIVATE).map((piece) => PRIVATE.test(piece) ? h("span", { className: "private", title: "private data removed" }, piece) : piece));
 }
 
+// A miss is shown where it nearly happened only if it came near; topics say what the call is about, not what a turn does.
+const NEAR = 0.5, UNTAGGED = ["topic", "contact_reason", "overtalk", "silence"];
+const short = (text) => text.length > 48 ? `${text.slice(0, 47).trimEnd()}…` : text;
+
 function tagsOf(call) {
   const tags = new Map(), add = (turn, tag) => { if (turn !== null && turn !== undefined) tags.set(turn, [...(tags.get(turn) || []), tag]); };
   for (const card of call.cards) for (const section of card.sections) for (const c of section.criteria) {
-    for (const e of c.evidence) add(e.turn, { word: c.answer, label: `${SIGN[c.answer]} ${c.title}`, quote: e.quote });
-    if (c.nearest && !c.evidence.length) add(c.nearest.turn, { word: c.answer, label: `${SIGN[c.answer]} nearest to: ${c.title}`, quote: "" });
+    for (const e of c.evidence) add(e.turn, { word: c.answer, label: `${SIGN[c.answer]} ${short(c.title)}`, quote: e.quote });
+    if (c.nearest && !c.evidence.length && c.nearest.strength >= NEAR) add(c.nearest.turn, { word: c.answer, label: `${SIGN[c.answer]} nearly: ${short(c.title)}`, quote: "" });
   }
-  for (const f of call.findings) add(f.turn, { word: "finding", label: `${words(f.kind)}: ${words(f.label)}`, quote: f.kind === "pii" ? "" : f.text });
+  for (const f of call.findings) if (!UNTAGGED.includes(f.kind)) add(f.turn, { word: "finding", label: `${words(f.kind)}: ${words(f.label)}`, quote: f.kind === "pii" ? "" : f.text });
   return tags;
 }
 

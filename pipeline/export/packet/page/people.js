@@ -38,7 +38,7 @@ function peoplePage() {
 
 function table(caption, heads, rows) {
   return h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": caption }, h("table", null, h("caption", { className: "visually-hidden" }, caption), h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col" }, head)))),
-    h("tbody", null, rows.map((cells) => h("tr", null, cells.map((cell) => h("td", { className: typeof cell === "number" ? "right number" : "" }, cell)))))));
+    h("tbody", null, rows.map((cells) => h("tr", null, cells.map((cell) => h("td", { className: typeof cell === "number" ? "right number" : typeof cell === "string" && cell.length < 22 ? "number short" : "" }, cell)))))));
 }
 
 function criteriaPage() {
@@ -50,7 +50,7 @@ function spread(rows) {
   const known = rows.filter((r) => r.kappa !== null);
   if (!known.length) return null;
   const W = 640, left = 220, line = 24, H = known.length * line + 28, x = (v) => left + (W - left - 14) * (Math.max(-0.2, Math.min(1, v)) + 0.2) / 1.2;
-  return h("div", { className: "card" }, h("h2", null, "κ with its 95 % interval"), s("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": known.map((r) => `${r.title}: ${shown(r.kappa, 2)}`).join("; ") },
+  return h("div", { className: "card plot" }, h("h2", null, "κ with its 95 % interval"), s("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": known.map((r) => `${r.title}: ${shown(r.kappa, 2)}`).join("; ") },
     [0, 0.2, 0.4, 0.6, 0.8, 1].map((v) => [s("line", { class: v === 0 ? "limit" : "axis", x1: x(v), x2: x(v), y1: 4, y2: H - 20 }), s("text", { x: x(v), y: H - 6, "text-anchor": "middle" }, String(v))]),
     known.map((r, i) => [s("text", { x: left - 8, y: i * line + 20, "text-anchor": "end" }, r.title.length > 34 ? `${r.title.slice(0, 33)}…` : r.title),
       r.low === null ? null : s("line", { class: "spread", x1: x(r.low), x2: x(r.high), y1: i * line + 16, y2: i * line + 16 }), s("circle", { cx: x(r.kappa), cy: i * line + 16, r: 5 })])));
@@ -62,5 +62,5 @@ function agreementPage() {
     list.map((r) => [r.title, r.n, percent(r.agreement), kappa(r), shown(r.ac1, 2), r.falseYes, r.falseNo, r.advice]));
   return [h("h1", null, "Agreement with people"), h("p", { className: "quiet" }, a.note), rows(a.rows, "Criterion"), h("br"), spread(a.rows), h("br"), rows(a.reviewers, "Reviewer"), h("br"),
     a.people.length ? table("People against each other", ["People against each other", "Reviewers", "Answers", "Krippendorff's α"], a.people.map((p) => [p.title, p.reviewers, p.n, p.alpha === null ? "–" : `${shown(p.alpha, 2)}${p.low === null ? "" : ` (${shown(p.low, 2)} to ${shown(p.high, 2)})`}`])) : null, h("br"),
-    a.drift.length > 1 ? h("div", { className: "card" }, h("h2", null, "Agreement by week of review"), trend(a.drift, null), h("p", { className: "quiet small" }, "A red dot differs from all weeks before it by more than chance.")) : null];
+    a.drift.length > 1 ? h("div", { className: "card plot" }, h("h2", null, "Agreement by week of review"), trend(a.drift, null), h("p", { className: "quiet small" }, "A red dot differs from all weeks before it by more than chance.")) : null];
 }

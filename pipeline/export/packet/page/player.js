@@ -65,7 +65,7 @@ const FINDING_SIGN = { risk: "!", promise: "P", pii: "▪", empathy: "♥", hold
 function marksOf(call) {
   const marks = [];
   for (const card of call.cards) for (const section of card.sections) for (const c of section.criteria) {
-    const found = c.evidence.find((e) => e.a !== null) || (c.nearest && c.nearest.a !== null ? c.nearest : null);
+    const found = c.evidence.find((e) => e.a !== null) || (c.nearest && c.nearest.a !== null && c.nearest.strength >= NEAR ? c.nearest : null);
     if (found) marks.push({ at: found.a, sign: SIGN[c.answer], kind: c.answer, label: `${c.title}: ${c.answer}, at ${clock(found.a)}` });
   }
   for (const f of call.findings) if (f.a !== null && ["risk", "promise", "empathy", "pii", "vulnerability", "complaint"].includes(f.kind))
