@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -154,24 +153,35 @@ def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -
     assert "card does not work" not in done.stderr
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with forty calls and ``whole.duckdb``, made by one run to the end."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_calls(folder / "calls", 40)
+    assert callqa("run", "calls", "--db", "whole.duckdb", "--local", cwd=folder).returncode == 0
+    return folder
+
+
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_ended_half_way_is_finished_by_the_next(tmp_path: Path, sign: signal.Signals) -> None:
+def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
+    undisturbed: Path, sign: signal.Signals
+) -> None:
     """Whatever ends it, the next run gives the tables of an undisturbed one."""
-    write_calls(tmp_path / "calls", 40)
-    assert callqa("run", "calls", "--db", "whole.duckdb", "--local", cwd=tmp_path).returncode == 0
-    command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "cut.duckdb", "--local"]
+    db = f"{sign.name}.duckdb"
+    command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", db, "--local"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert process.stdout is not None
     process.stdout.readline()  # the first call is in the store
     process.send_signal(sign)
     _, said = process.communicate(timeout=60)
-    time.sleep(0.1)
-    with Store(tmp_path / "cut.duckdb", read_only=True) as store:
+    with Store(undisturbed / db, read_only=True) as store:
         half = len(store.query("SELECT call_id FROM calls"))
 
     assert 0 < half < 40
-    assert (b"run the same command again" in said) == (sign == signal.SIGINT)
     assert b"Traceback" not in said
-    assert callqa("run", "calls", "--db", "cut.duckdb", "--local", cwd=tmp_path).returncode == 0
-    assert tables(tmp_path / "cut.duckdb") == tables(tmp_path / "whole.duckdb")
+    assert (b"run the same command again" in said) == (sign == signal.SIGINT)
+    assert callqa("run", "calls", "--db", db, "--local", cwd=undisturbed).returncode == 0
+    assert tables(undisturbed / db) == tables(undisturbed / "whole.duckdb")

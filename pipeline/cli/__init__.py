@@ -12,6 +12,8 @@ import sys
 from pipeline.cli.console import complain, say_interrupted
 from pipeline.errors import CallQAError
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run ``callqa``; every fault leaves as one message and an exit code."""
@@ -19,12 +21,14 @@ def main() -> None:
 
     try:
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # what Typer makes of Ctrl-C
+            say_interrupted()
     except CallQAError as error:
         complain(error)
         code = error.exit_code
     except (KeyboardInterrupt, EOFError):
         say_interrupted()
-        code = 130
+        code = INTERRUPTED
     except BrokenPipeError:  # `callqa sql … | head` is not a fault
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
@@ -39,11 +43,8 @@ def _other(error: Exception) -> int:
     if show is not None:
         show()
         return int(getattr(error, "exit_code", 2))
-    if type(error).__name__ == "Abort":  # what the option parser makes of Ctrl-C
-        say_interrupted()
-        return 130
-    if type(error).__name__ == "Exit":
-        return int(getattr(error, "exit_code", 0))
+    if type(error).__name__ in {"Exit", "Abort"}:
+        return int(getattr(error, "exit_code", INTERRUPTED))
     if os.environ.get("CALLQA_DEBUG"):
         raise error
     complain(
