@@ -8,9 +8,10 @@ window or nothing. Reviews, samples and scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from pipeline.store import columns
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
 
+T = TypeVar("T")
 CALL_TABLES = ("calls", "turns", "findings", "call_metrics", "role_sentiment", "stage_runs")
 SCORE_TABLES = ("scorecards", "sections", "answers", "evidence")
 
@@ -52,8 +54,7 @@ def load(
                 [known[0], known[-1]],
             )
         connection.unregister("incoming")
-    for table, make in columns.CALL_TABLES.items():
-        _append(connection, table, make(calls), now)
+    _append_all(connection, columns.CALL_TABLES, calls, now)
     save_scorecards(connection, [s for r in records for s in r.scorecards], rubrics, now, fresh=not known)
     _save_ledger(connection, records, now)
 
@@ -100,8 +101,7 @@ def save_scorecards(
                 "ON s.call_id = i.call_id AND s.rubric_id = i.rubric_id WHERE s.is_latest)"
             )
         connection.unregister("incoming")
-    for table, make in columns.SCORE_TABLES.items():
-        _append(connection, table, make(scorecards), now)
+    _append_all(connection, columns.SCORE_TABLES, scorecards, now)
 
 
 def _save_rubrics(connection: Connection, rubrics: Iterable[RubricText], now: dt.datetime) -> None:
@@ -248,18 +248,41 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
     )
 
 
+def _append_all(
+    connection: Connection,
+    tables: Mapping[str, Callable[[Sequence[T]], columns.Columns]],
+    items: Sequence[T],
+    now: dt.datetime,
+) -> None:
+    """Append the rows of several tables; while DuckDB stores one, the next is built in a thread."""
+    schemas = {table: _schema(connection, table) for table in tables}
+
+    def build(table: str) -> pa.Table:
+        return columns.arrow(tables[table](items), schemas[table])
+
+    with ThreadPoolExecutor(1, "columns") as ahead:
+        for table, rows in zip(tables, ahead.map(build, tables), strict=True):
+            _insert(connection, table, rows, now)
+
+
 def _append(
     connection: Connection,
     table: str,
-    rows: Mapping[str, list[Any]],
+    rows: columns.Columns,
     now: dt.datetime,
     *,
     stamp: str = "loaded_at",
 ) -> None:
-    """Append columns to a table in one INSERT."""
-    if not next(iter(rows.values())):
+    """Append columns to a table."""
+    _insert(connection, table, columns.arrow(rows, _schema(connection, table)), now, stamp)
+
+
+def _insert(
+    connection: Connection, table: str, rows: pa.Table, now: dt.datetime, stamp: str = "loaded_at"
+) -> None:
+    if not rows.num_rows:
         return
-    connection.register("incoming_rows", columns.arrow(rows, _schema(connection, table)))
+    connection.register("incoming_rows", rows)
     connection.execute(
         f"INSERT INTO {table} BY NAME SELECT *, CAST(? AS TIMESTAMPTZ) AS {stamp} FROM incoming_rows",  # noqa: S608
         [now],
