@@ -160,7 +160,7 @@ def test_a_migration_that_fails_changes_nothing(db: Path, monkeypatch: pytest.Mo
     files = migrations.sql_files()
     broken = "ALTER TABLE calls ADD COLUMN half VARCHAR; ALTER TABLE nowhere ADD COLUMN x INT;"
     monkeypatch.setattr(migrations, "sql_files", lambda: {**files, max(files) + 1: ("broken", broken)})
-    with pytest.raises(duckdb.Error), Store(db):
+    with pytest.raises(StoreError, match="nowhere"), Store(db):
         pass
     monkeypatch.undo()
     with Store(db) as store:
@@ -204,6 +204,24 @@ def test_a_snapshot_is_a_whole_database_of_its_own(db: Path, tmp_path: Path) -> 
         assert copy.check() == []
         assert copy.query("SELECT count(*) AS n FROM calls") == [{"n": 3}]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.duckdb", "qa.duckdb"]
+
+
+def test_a_snapshot_holds_what_a_killed_writer_committed(db: Path, tmp_path: Path) -> None:
+    """What is still in the write-ahead log is in the copy."""
+    killed = (
+        "import os, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from pipeline.store import Store\n"
+        "from tests.store_factory import record, RUBRIC\n"
+        "store = Store(sys.argv[1]).__enter__()\n"
+        "store.load([record('c4')], [RUBRIC])\n"
+        "os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(db), str(Path(__file__).parents[1])], check=False)
+    assert db.with_name("qa.duckdb.wal").exists()
+    with Store(db, read_only=True) as store:
+        store.snapshot(tmp_path / "copy.duckdb")
+    with Store(tmp_path / "copy.duckdb", read_only=True) as copy:
+        assert copy.query("SELECT count(*) AS n FROM calls") == [{"n": 4}]
 
 
 def test_parquet_goes_out_and_comes_back_the_same(db: Path, tmp_path: Path) -> None:

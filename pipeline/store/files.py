@@ -47,8 +47,13 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
 
 def size(db: Path) -> int:
     """Bytes of a database, what is not yet in its main file included."""
-    wal = db.with_name(db.name + ".wal")
-    return db.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    log = wal(db)
+    return db.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+
+def wal(db: Path) -> Path:
+    """DuckDB's write-ahead log: what is committed and not yet in the file."""
+    return db.with_name(db.name + ".wal")
 
 
 def _copy_rows(connection: Connection, fresh: Path) -> None:
@@ -112,7 +117,7 @@ def derived(db: Path) -> list[Path]:
 
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+    wal(path).unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:

@@ -96,10 +96,10 @@ class Store:
             try:
                 if migrations.behind(connection, self.shown):
                     connection = self._migrated(connection)
-            except duckdb.Error:  # another process makes the same lake: look again
+            except duckdb.Error as error:  # on a lake: another process makes the same one, look again
                 connection.close()
                 if pause_s is None:
-                    raise
+                    raise refused(error, self.shown) from error
                 time.sleep(pause_s)
             except BaseException:
                 connection.close()
@@ -337,6 +337,11 @@ class Store:
             StoreError: It is a lake, or ``dest`` is the database itself.
             MachineError: It cannot be written there.
         """
+        if self._open is not None and files.wal(self.path).exists():  # left by a writer that was killed
+            self._open.close()
+            with Store(self.db, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait):
+                pass  # closing writes it to the file
+            self._open = self._connect(read_only=self.read_only)
         return files.copy(self.path, dest)
 
     def export_parquet(self, folder: Path) -> dict[str, int]:

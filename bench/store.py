@@ -1,0 +1,341 @@
+"""How the store carries a large contact centre: loading, questions, size, growth.
+
+    python bench/store.py                      # 100,000 calls, then 1,000,000: 12 M answers, 40 M turns
+    python bench/store.py --calls 20000 --loaded 2000
+
+The first calls go through ``Store.load`` in windows of 500, as in a batch; turns carry times and sentiment,
+and text for a sample. They are then multiplied in SQL (new ids, later times) to each size, where more windows
+are loaded, every view and every question of the cookbook is asked through the sandbox, and single
+scorecards are read. Wall times depend on what else the machine does, so processor time is printed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.conversation import (
+    CallMetadata,
+    CallRecord,
+    Conversation,
+    CriterionAnswer,
+    Engine,
+    Evidence,
+    Finding,
+    LedgerEntry,
+    RoleSentiment,
+    RubricRef,
+    Scorecard,
+    Searched,
+    SectionScore,
+    Sentiment,
+    StageRun,
+    Transcript,
+    Turn,
+)
+from pipeline.metrics import METRICS
+from pipeline.store import CallFilter, Store
+from pipeline.store.sandbox import Sandbox
+
+WINDOW = 500
+TURNS = 40
+CRITERIA = 12
+TEXT_SHARE = 0.01
+TEMPLATES = 8  # distinct windows whose calls are dealt new ids, agents and times
+RUBRIC = RubricRef("support", "1", "b" * 64)
+SENTENCES = (
+    "thank you for calling how can I help you today",
+    "my bill is wrong again and I want to cancel",
+    "I am sorry to hear that let me look at the account",
+    "this call may be recorded for quality and training",
+    "is there anything else I can do for you",
+)
+START = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+OUT = Path("out/bench")
+RUNS = 3
+TARGETS = {
+    "load_calls_per_s": ("≥", 5000.0),
+    "bytes_per_call_without_text": ("≤", 3072.0),
+    "slowest_median_s": ("≤", 1.0),
+    "slowest_p95_s": ("≤", 3.0),
+    "scorecard_ms": ("≤", 50.0),
+    "growth_over_linear": ("≤", 1.0),
+}
+
+
+def turns(rng: random.Random, text: bool) -> tuple[Turn, ...]:
+    """Times, confidence and sentiment of a call's turns."""
+    out, at = [], 0.0
+    for i in range(TURNS):
+        length = round(rng.uniform(0.5, 9), 2)
+        score = round(rng.uniform(-1, 1), 3)
+        out.append(
+            Turn(
+                i,
+                "customer" if i % 2 else "agent",
+                rng.choice(SENTENCES) if text else "",
+                round(at, 2),
+                round(at + length, 2),
+                i % 2,
+                round(rng.uniform(0.5, 1), 3),
+                (),
+                "en",
+                Sentiment(score, "negative" if score < -0.3 else "positive" if score > 0.3 else "neutral"),
+            )
+        )
+        at += length + round(rng.uniform(-0.3, 1), 2)
+    return tuple(out)
+
+
+def card(rng: random.Random, call_id: str) -> Scorecard:
+    """Twelve answers in three sections, with a quote for each yes and the nearest for each no."""
+    answers = []
+    for i in range(CRITERIA):
+        yes = rng.random() < 0.8
+        quote = Evidence(i, "agent", i * 3.0, i * 3.0 + 2.5, "", f"phrase {i}")
+        answers.append(
+            CriterionAnswer(
+                f"criterion_{i}",
+                "yes" if yes else rng.choice(("no", "no", "na", "undetermined")),  # type: ignore[arg-type]
+                1.0 if yes else 0.0,
+                1.0,
+                1.0 + i % 3,
+                critical=i == 0,
+                evidence=(quote,) if yes else (),
+                searched=Searched(f"phrase {i}", "agent", 0.0, 30.0, 20),
+                nearest=None if yes else quote,
+                reason="" if yes else "not said where it should be",
+            )
+        )
+    sections = tuple(
+        SectionScore(f"section_{n}", 100 * rng.random(), tuple(answers[n * 4 : n * 4 + 4])) for n in range(3)
+    )
+    score = round(100 * sum(a.answer == "yes" for a in answers) / CRITERIA, 1)
+    return Scorecard(
+        call_id, RUBRIC, score, score, "pass" if score >= 80 else "fail", sections, (), (), score, 80.0
+    )
+
+
+def template(rng: random.Random) -> CallRecord:
+    """One call without its identity."""
+    spoken = turns(rng, rng.random() < TEXT_SHARE)
+    quarters = tuple(round(rng.uniform(-1, 1), 3) for _ in range(4))
+    return CallRecord(
+        LedgerEntry("", None, None, "scored", size_bytes=rng.randrange(10**6, 10**7), mtime_ns=10**18),
+        CallMetadata("", client=f"client {rng.randrange(5)}", site="lhr", queue=f"queue {rng.randrange(8)}"),
+        Conversation(
+            Transcript("", spoken, "en", spoken[-1].end_s, Engine("callqa", "base", "e" * 16), 2),
+            tuple(
+                Finding("silence", "dead_air", i, 9.0 * i, 9.0 * i + 4, "", 4.0, "callqa.metrics.v1")
+                for i in range(3)
+            ),
+            {name: round(rng.uniform(0, 100), 2) for name in METRICS},
+            {
+                role: RoleSentiment(quarters[0], quarters, 0.5, min(quarters), 3)  # type: ignore[arg-type]
+                for role in ("agent", "customer")
+            },
+        ),
+        (card(rng, ""),),
+        tuple(
+            StageRun(stage, "f" * 16, "callqa", "base", rng.random())
+            for stage in ("transcribe", "annotate", "score")
+        ),
+    )
+
+
+def windows(calls: int, rng: random.Random) -> Iterator[list[CallRecord]]:
+    """Windows of ``WINDOW`` distinct calls in order of time over half a year."""
+    made = [[template(rng) for _ in range(WINDOW)] for _ in range(TEMPLATES)]
+    zones = ("Europe/London", "Asia/Karachi", "America/New_York")
+    for start in range(0, calls, WINDOW):
+        window = made[start // WINDOW % TEMPLATES]
+        yield [
+            deal(r, start + i, zones[(start + i) % 3], START + dt.timedelta(seconds=15.7 * (start + i)), rng)
+            for i, r in enumerate(window)
+        ]
+
+
+def deal(
+    record: CallRecord, number: int, zone: str, started_at: dt.datetime, rng: random.Random
+) -> CallRecord:
+    """Give a template its identity."""
+    call_id = f"{rng.getrandbits(64):016x}"
+    agent = rng.randrange(500)
+    assert record.metadata is not None
+    assert record.conversation is not None
+    conversation = record.conversation
+    return replace(
+        record,
+        ledger=replace(
+            record.ledger,
+            path=f"/rec/{number // 1000}/{call_id}.wav",
+            audio_sha256=call_id * 4,
+            call_id=call_id,
+        ),
+        metadata=replace(
+            record.metadata,
+            call_id=call_id,
+            agent_id=f"agent {agent}",
+            team=f"team {agent // 20}",
+            timezone=zone,
+            customer_ref=f"c{rng.randrange(300_000)}",
+            direction="inbound" if agent % 3 else "outbound",
+            started_at=started_at,
+        ),
+        conversation=replace(conversation, transcript=replace(conversation.transcript, call_id=call_id)),
+        scorecards=(replace(record.scorecards[0], call_id=call_id),),
+    )
+
+
+def load(db: Path, calls: int, seed: int) -> dict[str, float]:
+    """Load calls in windows; median rate by the clock and by processor time, and the closing checkpoint."""
+    wall, cpu = [], []
+    with Store(db) as store:
+        for window in windows(calls, random.Random(seed)):
+            began, cpu_began = time.perf_counter(), time.process_time()
+            store.load(window, [RUBRIC])
+            wall.append(time.perf_counter() - began)
+            cpu.append(time.process_time() - cpu_began)
+        began = time.perf_counter()
+    return {
+        "load_calls_per_s": WINDOW / statistics.median(wall),
+        "load_calls_per_cpu_s": WINDOW / statistics.median(cpu),
+        "close_s": time.perf_counter() - began,
+    }
+
+
+def multiply(db: Path, calls: int) -> None:
+    """Grow the store to ``calls`` by copies with ids and times of their own."""
+    with Store(db) as store:
+        have = store.query("SELECT count(*) AS n FROM calls")[0]["n"]
+        tables = [r["table_name"] for r in store.query("SELECT table_name FROM duckdb_columns() WHERE "
+                  "column_name = 'call_id' AND NOT internal AND table_name NOT LIKE 'v\\_%' ESCAPE '\\' "
+                  "AND table_name NOT IN ('reviews', 'samples')")]  # fmt: skip
+        for copy in range(1, calls // have):
+            for table in tables:
+                changes = [f"substr(md5(call_id || {copy}), 1, 16) AS call_id"]
+                if table == "calls":
+                    changes.append(f"started_at + INTERVAL ({copy * 18}) DAY AS started_at")
+                if table == "ledger":
+                    changes += [f"path || {copy} AS path", f"md5(audio_sha256 || {copy}) AS audio_sha256"]
+                stamp = "recorded_at" if table == "ledger" else "loaded_at"
+                changes.append(f"{stamp} + INTERVAL ({copy}) HOUR AS {stamp}")
+                with store.transaction() as connection:
+                    connection.execute(
+                        f"INSERT INTO {table} BY NAME SELECT * REPLACE ({', '.join(changes)}) FROM {table} "
+                        f"WHERE {stamp} <= (SELECT max(loaded_at) FROM rubrics) + INTERVAL 30 MINUTE"
+                    )
+
+
+def questions(db: Path) -> dict[str, list[float]]:
+    """Seconds of every run of every view and cookbook question."""
+    cookbook = sorted((Path(__file__).parents[1] / "docs" / "cookbook").glob("*.sql"))
+    asked = {path.stem: path.read_text("utf-8") for path in cookbook}
+    with Store(db, read_only=True) as store:
+        views = [
+            r["view_name"] for r in store.query("SELECT view_name FROM duckdb_views() WHERE NOT internal")
+        ]
+        sandbox = Sandbox(store)
+        for view in sorted(views):
+            rows = (
+                "LIMIT 1000" if view in {"v_calls", "v_scorecards", "v_answers", "v_sentiment_path"} else ""
+            )
+            asked[view] = f"FROM {view} {rows}"
+        return {
+            name: [timed(lambda sql=sql: sandbox.ask(sql)) for _ in range(RUNS)]
+            for name, sql in asked.items()
+        }
+
+
+def timed(work: object) -> float:
+    """Seconds of one call."""
+    began = time.perf_counter()
+    work()  # type: ignore[operator]
+    return time.perf_counter() - began
+
+
+def scorecards(db: Path) -> float:
+    """Median milliseconds to read one call's scorecard, of twenty calls."""
+    with Store(db, read_only=True) as store:
+        ids = [r["call_id"] for r in store.query("SELECT call_id FROM calls USING SAMPLE 20")]
+        return 1000 * statistics.median(
+            timed(lambda i=i: list(store.scorecards(CallFilter(call_ids=(i,))))) for i in ids
+        )
+
+
+def measure(db: Path, calls: int, console: Console) -> dict[str, object]:
+    """Everything at one size."""
+    multiply(db, calls)
+    console.print(f"[bold]{calls:,} calls[/bold], {db.stat().st_size / calls:,.0f} bytes a call")
+    loaded = load(db, 5 * WINDOW, seed=calls)
+    asked = questions(db)
+    return {
+        "calls": calls,
+        **loaded,
+        "bytes_per_call_without_text": db.stat().st_size / (calls + 5 * WINDOW),
+        "scorecard_ms": scorecards(db),
+        "slowest_median_s": max(statistics.median(runs) for runs in asked.values()),
+        "slowest_p95_s": max(max(runs) for runs in asked.values()),
+        "questions": {name: statistics.median(runs) for name, runs in asked.items()},
+    }
+
+
+def main() -> None:
+    """Run and print; the figures also go to ``out/bench/store.json``."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("--loaded", type=int, default=20_000)
+    parser.add_argument("--db", type=Path, default=OUT / "store.duckdb")
+    given = parser.parse_args()
+    console = Console(width=110)
+    given.db.parent.mkdir(parents=True, exist_ok=True)
+    OUT.mkdir(parents=True, exist_ok=True)
+    for leftover in given.db.parent.glob(given.db.name + "*"):
+        leftover.unlink()
+    first = load(given.db, given.loaded, seed=7)
+    console.print(f"{given.loaded:,} calls: {first['load_calls_per_s']:,.0f} calls/s in windows of {WINDOW}, "
+                  f"{first['load_calls_per_cpu_s']:,.0f} by processor time")  # fmt: skip
+    small = measure(given.db, given.calls // 10, console)
+    large = measure(given.db, given.calls, console)
+    growth = large["slowest_median_s"] / small["slowest_median_s"] / 10  # type: ignore[operator]
+    large |= {"growth_over_linear": growth}
+    report(console, small, large)
+    (OUT / "store.json").write_text(json.dumps({"empty": first, "small": small, "large": large}, indent=2))
+    for leftover in given.db.parent.glob(given.db.name + "*"):
+        leftover.unlink()
+
+
+def report(console: Console, small: dict[str, object], large: dict[str, object]) -> None:
+    """Targets, then every question at both sizes."""
+    table = Table("target", "wanted", f"{small['calls']:,}", f"{large['calls']:,}", "ratio to target")
+    for name, (sign, wanted) in TARGETS.items():
+        have = large[name]
+        ratio = have / wanted  # type: ignore[operator]
+        good = ratio >= 1 if sign == "≥" else ratio <= 1
+        row = f"[{'green' if good else 'red'}]{have:,.2f}"
+        table.add_row(name, f"{sign} {wanted:g}", f"{small.get(name, 0):,.2f}", row, f"{ratio:.2f}")
+    console.print(table)
+    table = Table("question", "s (small)", "s (large)", "ratio")
+    a, b = small["questions"], large["questions"]
+    for name in sorted(b, key=b.get, reverse=True):  # type: ignore[arg-type, attr-defined]
+        table.add_row(name, f"{a[name]:.3f}", f"{b[name]:.3f}", f"{b[name] / a[name]:.1f}")  # type: ignore[index]
+    console.print(table)
+    for name in ("load_calls_per_cpu_s", "close_s"):
+        console.print(f"{name}: {small[name]:,.1f} → {large[name]:,.1f}")
+
+
+if __name__ == "__main__":
+    main()
