@@ -201,9 +201,8 @@ def _print_calibration(found: Calibration) -> None:
 
     console = Console()
     for title, rows in (("criterion", found.criteria), ("reviewer", found.reviewers)):
-        table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "yes→no", "no→yes", "what it means")
+        table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "yes→no", "no→yes")
         for row in rows:
-            words = " ".join((row.advice, *(f"({w})" for w in row.warnings)))
             table.add_row(
                 f"{row.rubric} {row.name}".strip(),
                 str(row.n),
@@ -212,10 +211,12 @@ def _print_calibration(found: Calibration) -> None:
                 _spread(row.ac1),
                 str(row.false_yes),
                 str(row.false_no),
-                words,
             )
         if rows:
             console.print(table, markup=False)
+        for row in rows:
+            words = " ".join((row.advice, *(f"({w})" for w in row.warnings)))
+            console.print(f"{row.rubric} {row.name}: {words}".strip(), markup=False, highlight=False)
     for people in found.people:
         shared = f"{people.reviewers} people on {people.answers} answers to {people.criterion}"
         note(f"{shared}: α {_spread(people.alpha)}")

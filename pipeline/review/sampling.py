@@ -118,6 +118,7 @@ RISK = {
     "low_confidence": 15,
     "legal": 30,
     "churn": 20,
+    "other_risk": 10,
     "collapse": 15,
     "near_mark": 18,
 }
@@ -169,12 +170,9 @@ def _conversation_signs(conversation: Conversation | None) -> list[tuple[int, st
     known = [t.confidence for t in conversation.transcript.turns if t.confidence is not None]
     if known and (typical := sum(known) / len(known)) < WEAK_CONFIDENCE:
         signs.append((RISK["low_confidence"], f"speech was recognised weakly ({typical:.2f})"))
-    for kind in ("legal", "churn"):
-        labels = {
-            f.label
-            for f in conversation.findings
-            if f.kind == "risk" and (f.label in LEGAL if kind == "legal" else f.label.startswith("churn"))
-        }
+    heard = {f.label for f in conversation.findings if f.kind == "risk"}
+    legal, churn = heard & LEGAL, {label for label in heard if label.startswith("churn")}
+    for kind, labels in (("legal", legal), ("churn", churn), ("other_risk", heard - legal - churn)):
         if labels:
             signs.append((RISK[kind], f"heard: {', '.join(sorted(labels)).replace('_', ' ')}"))
     customer = conversation.sentiment.get("customer")
