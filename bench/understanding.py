@@ -23,7 +23,7 @@ from rich.table import Table
 
 from bench import private_data
 from pipeline.annotate import load_annotator
-from pipeline.annotate.sentiment import LABELS, load_scorer
+from pipeline.annotate.sentiment import LABELS, feeling, load_scorer
 from pipeline.conversation import Transcript, Turn
 from pipeline.settings import AnnotateSettings, PrivacySettings, TranscribeSettings
 
@@ -68,11 +68,9 @@ def sentiment(data: Path) -> None:
     """Macro-F1 beside VADER, confusion, calibration."""
     texts, truth = goemotions(data)
     scorer = load_scorer("en", {})
-    assert scorer.model is not None
-    guess = [LABELS.index(s.label) if s else 1 for s in scorer.score(texts)]
-    logits = scorer.model.logits(texts)
-    chances = np.exp(logits - logits.max(1, keepdims=True))
-    chances /= chances.sum(1, keepdims=True)
+    odds = scorer.odds(texts)
+    chances = np.stack([feeling(o, None) if o is not None else np.array([0.0, 1.0, 0.0]) for o in odds])
+    guess = chances.argmax(1).tolist()
     f1 = macro_f1(truth, guess)
     rows: list[list[object]] = [["callqa", f1]]
     REPORT["sentiment"] = {"goemotions_macro_f1": f1, "ece": calibration_error(truth, chances)}
