@@ -66,3 +66,25 @@ def test_the_agent_speaks_on_the_channel_the_manifest_names() -> None:
     assert call is not None
     assert call.agent_channel == 1
     assert {t["channel"] for t in document["turns"] if t["role"] == "agent"} == {1}
+
+
+def test_a_bare_yes_answers_no_question_by_meaning() -> None:
+    """The hold of ``billing-unresolved`` was not asked for; the "Yes." after it is no permission."""
+    from pipeline import matchers, rubric, score
+    from pipeline.conversation import Conversation, Finding
+
+    call = read(Transcript, SAMPLES / "billing-unresolved.expected.json")
+    hold = Finding("hold", "unannounced", None, 17.7, 29.9, "", 12.2, "test")
+    item = RECEIVED["billing-unresolved.wav"]
+    assert item.metadata is not None
+
+    card = score.score(
+        Conversation(call, (hold,)),
+        rubric.load("support"),
+        item.metadata,
+        min_confidence=0.4,
+        matcher=matchers.load_matcher(),
+    )
+
+    answers = {answer.id: answer.answer for section in card.sections for answer in section.criteria}
+    assert answers["hold_permission"] == answers["further_assistance"] == "no"

@@ -26,7 +26,7 @@ from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher"]
 
-REVISION = "callqa.matchers/2"
+REVISION = "callqa.matchers/3"
 LETTERS = 0.45
 """Share of a phrase's letter pairs below which a text is not compared; misheard ones keep over half."""
 FAINT, FAINT_WORTH = 0.3, 0.15

@@ -58,7 +58,8 @@ class MeaningFinder:
     ) -> list[tuple[Query, str, Found]]:
         """The judged candidates; texts nothing in which comes near are left out.
 
-        One word alone is never judged: said as a phrase says it, it has been found by its letters.
+        One word alone, or as a sentence of its own ("Yes."), is never judged: said as a phrase says it,
+        it has been found by its letters.
 
         Args:
             asked: Queries, each with its texts and the share of a phrase's letter pairs in each text.
@@ -72,6 +73,7 @@ class MeaningFinder:
             if not read:
                 continue
             cosines = (np.concatenate([r.vectors for _, r in read]) @ aim.vectors.T).max(axis=1)
+            cosines[[" " not in piece.text.strip() for _, r in read for piece in r.pieces]] = -1.0
             starts = np.cumsum([0, *(len(r.pieces) for _, r in read)])
             best = np.maximum.reduceat(cosines, starts[:-1])
             for (text, reading), most, start in zip(read, best.tolist(), starts.tolist(), strict=False):
