@@ -218,25 +218,33 @@ def load(db: Path, calls: int, seed: int) -> dict[str, float]:
 
 
 def multiply(db: Path, calls: int) -> None:
-    """Grow the store to ``calls`` by copies with ids and times of their own."""
+    """Grow the store to about ``calls`` by copies of all it holds, with ids and later times of their own."""
     with Store(db) as store:
-        have = store.query("SELECT count(*) AS n FROM calls")[0]["n"]
-        tables = [r["table_name"] for r in store.query("SELECT table_name FROM duckdb_columns() WHERE "
-                  "column_name = 'call_id' AND NOT internal AND table_name NOT LIKE 'v\\_%' ESCAPE '\\' "
-                  "AND table_name NOT IN ('reviews', 'samples')")]  # fmt: skip
-        for copy in range(1, calls // have):
-            for table in tables:
-                changes = [f"substr(md5(call_id || {copy}), 1, 16) AS call_id"]
+        span = store.query(
+            "SELECT count(*) AS n, min(loaded_at) AS first, max(loaded_at) AS last FROM calls"
+        )[0]
+        tables = store.query(
+            "SELECT table_name AS name FROM duckdb_columns() JOIN duckdb_tables() USING (table_name) "
+            "WHERE column_name = 'call_id' AND table_name NOT IN ('reviews', 'samples')"
+        )
+        for copy in range(1, round(calls / span["n"])):
+            later = copy * (span["last"] - span["first"] + dt.timedelta(hours=1))
+            for table in (row["name"] for row in tables):
+                stamp = "recorded_at" if table == "ledger" else "loaded_at"
+                changes = [
+                    f"substr(md5(call_id || {copy}), 1, 16) AS call_id",
+                    f"{stamp} + $later AS {stamp}",
+                ]
                 if table == "calls":
-                    changes.append(f"started_at + INTERVAL ({copy * 18}) DAY AS started_at")
+                    weeks = f"INTERVAL ({copy % 20}) WEEK"
+                    changes += [f"{name} + {weeks} AS {name}" for name in ("started_at", "started_local")]
                 if table == "ledger":
                     changes += [f"path || {copy} AS path", f"md5(audio_sha256 || {copy}) AS audio_sha256"]
-                stamp = "recorded_at" if table == "ledger" else "loaded_at"
-                changes.append(f"{stamp} + INTERVAL ({copy}) HOUR AS {stamp}")
                 with store.transaction() as connection:
                     connection.execute(
                         f"INSERT INTO {table} BY NAME SELECT * REPLACE ({', '.join(changes)}) FROM {table} "
-                        f"WHERE {stamp} <= (SELECT max(loaded_at) FROM rubrics) + INTERVAL 30 MINUTE"
+                        f"WHERE {stamp} <= $last",
+                        {"later": later, "last": span["last"]},
                     )
 
 
@@ -260,6 +268,14 @@ def questions(db: Path) -> dict[str, list[float]]:
         }
 
 
+def count(db: Path) -> tuple[int, int, int]:
+    """Calls, turns and answers in the store."""
+    with Store(db, read_only=True) as store:
+        tables = ("calls", "turns", "answers")
+        calls, turns, answers = (store.query(f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables)
+    return calls, turns, answers
+
+
 def timed(work: object) -> float:
     """Seconds of one call."""
     began = time.perf_counter()
@@ -279,13 +295,14 @@ def scorecards(db: Path) -> float:
 def measure(db: Path, calls: int, console: Console) -> dict[str, object]:
     """Everything at one size."""
     multiply(db, calls)
-    console.print(f"[bold]{calls:,} calls[/bold], {db.stat().st_size / calls:,.0f} bytes a call")
     loaded = load(db, 5 * WINDOW, seed=calls)
+    calls, turns, answers = count(db)
+    console.print(f"[bold]{calls:,} calls[/bold], {answers:,} answers, {turns:,} turns")
     asked = questions(db)
     return {
         "calls": calls,
         **loaded,
-        "bytes_per_call_without_text": db.stat().st_size / (calls + 5 * WINDOW),
+        "bytes_per_call_without_text": db.stat().st_size / calls,
         "scorecard_ms": scorecards(db),
         "slowest_median_s": max(statistics.median(runs) for runs in asked.values()),
         "slowest_p95_s": max(max(runs) for runs in asked.values()),
@@ -310,7 +327,8 @@ def main() -> None:
                   f"{first['load_calls_per_cpu_s']:,.0f} by processor time")  # fmt: skip
     small = measure(given.db, given.calls // 10, console)
     large = measure(given.db, given.calls, console)
-    growth = large["slowest_median_s"] / small["slowest_median_s"] / 10  # type: ignore[operator]
+    times = large["slowest_median_s"] / small["slowest_median_s"]  # type: ignore[operator]
+    growth = times / (large["calls"] / small["calls"])  # type: ignore[operator]
     large |= {"growth_over_linear": growth}
     report(console, small, large)
     (OUT / "store.json").write_text(json.dumps({"empty": first, "small": small, "large": large}, indent=2))
