@@ -168,7 +168,7 @@ def load(name: str, device: str = "cpu") -> Whisper:
         pickle.UnpicklingError,
     ) as error:
         raise ModelError(
-            f"weights of {name} in {weights.files[0]} cannot be read: {str(error).splitlines()[0]}",
+            f"weights of {name} in {weights.files[0]} cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}",
             hint="it must be a checkpoint of openai-whisper (.pt) or a float CTranslate2 model.bin",
         ) from error
 
