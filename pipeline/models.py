@@ -167,8 +167,9 @@ def load(name: str, device: str = "cpu") -> Whisper:
         struct.error,
         pickle.UnpicklingError,
     ) as error:
+        cause = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(
-            f"weights of {name} in {weights.files[0]} cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}",
+            f"weights of {name} in {weights.files[0]} cannot be read: {cause}",
             hint="it must be a checkpoint of openai-whisper (.pt) or a float CTranslate2 model.bin",
         ) from error
 
