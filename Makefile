@@ -31,7 +31,8 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.bench
-	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+	for name in asr rubric_accuracy rescore understanding store operations export metadata; do \
+		$(BIN)/python -m bench.$$name || exit 1; done
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m docs.generate

@@ -16,7 +16,10 @@ _Name = Annotated[str, typer.Argument(metavar="MODEL", help="A Whisper model nam
 
 @group.command("list")
 def list_models() -> None:
-    """Models by name, and where this machine has them."""
+    """Models by name, and where this machine has them.
+
+    Example: callqa models list
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -37,7 +40,10 @@ def list_models() -> None:
 
 @group.command()
 def pull(model: _Name) -> None:
-    """Make sure a model is on this machine, downloading it where it is not."""
+    """Make sure a model is on this machine, downloading it where it is not.
+
+    Example: callqa models pull small
+    """
     from pipeline import models
 
     weights = models.pull(model)
@@ -46,7 +52,10 @@ def pull(model: _Name) -> None:
 
 @group.command()
 def verify(model: Annotated[str, typer.Argument(metavar="[MODEL]", help="A name or a path.")] = "") -> None:
-    """Check weights against their pinned SHA-256; without a name, all that are here."""
+    """Check weights against their pinned SHA-256; without a name, all that are here.
+
+    Example: callqa models verify base
+    """
     from pipeline import models
 
     for name in [model] if model else models.known_models():
