@@ -17,7 +17,6 @@ RETRY_S = 0.1
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # nothing is ever fetched
     "autoload_known_extensions": False,
-    "checkpoint_threshold": "256MB",  # a checkpoint a window would rewrite every table's last block
     "python_enable_replacements": False,  # a table name in SQL never means a Python variable
 }
 
