@@ -57,7 +57,7 @@ def run(
     view = BatchView(settings.flow.log_format)
     with view.shown():
         view.say("looking at files")
-        prepared = prepare(paths, settings)
+        prepared = prepare(paths, settings, view.warn)
         if not prepared.plan.pending:
             tally = nothing_new(prepared.plan)
         else:

@@ -7,7 +7,7 @@ is the one place that names them all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from pipeline.rubric import Rubric
 from pipeline.settings import Settings
 from pipeline.store import Store
 
+OnWait = Callable[[str], None]
 HEARING_REVISION = 1
 """Raised when decoding, speakers or redaction change what a transcript says."""
 
@@ -44,6 +45,7 @@ class Prepared:
     settings: Settings
     rubrics: tuple[Rubric, ...]
     fingerprints: Fingerprints
+    on_wait: OnWait | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -62,7 +64,7 @@ class Prepared:
             plan=self.plan,
             make_tools=partial(load_tools, settings, self.rubrics, self.fingerprints),
             cache=StageCache(self.state_dir),
-            load=_Loader(settings, self.rubrics),
+            load=_Loader(settings, self.rubrics, self.on_wait),
             flow=settings.flow,
             observer=observer or Nobody(),
         )
@@ -74,15 +76,21 @@ class _Loader:
 
     settings: Settings
     rubrics: tuple[Rubric, ...]
+    on_wait: OnWait | None
 
     def __call__(self, records: Sequence[CallRecord]) -> None:
         """Load in one transaction."""
-        with open_store(self.settings) as store:
+        with open_store(self.settings, self.on_wait) as store:
             store.load(records, self.rubrics)
 
 
-def prepare(paths: Sequence[Path], settings: Settings) -> Prepared:
+def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = None) -> Prepared:
     """Check the inputs and find out what is new.
+
+    Args:
+        paths: Files, folders and manifests.
+        settings: Resolved.
+        on_wait: Told in a sentence when another process holds the database, here and in every load.
 
     Raises:
         UsageError: A path, setting or manifest is wrong.
@@ -92,20 +100,20 @@ def prepare(paths: Sequence[Path], settings: Settings) -> Prepared:
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
-    store = open_store(settings)
+    store = open_store(settings, on_wait)
     if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
-        return Prepared(Plan(received), settings, rubrics, under)
+        return Prepared(Plan(received), settings, rubrics, under, on_wait)
     with store:
         known = _KnownHashes(store)
         received = tuple(intake.discover(paths, settings.intake, known_sha256=known))
         ledger = store.ledger([str(item.path) for item in received])
-    return Prepared(plan(received, ledger, under), settings, rubrics, under)
+    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait)
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, on_wait: OnWait | None = None) -> Store:
     """The store of the settings, for writing; a context manager."""
-    return Store(settings.store.db, lock_timeout_s=settings.store.lock_timeout_s)
+    return Store(settings.store.db, lock_timeout_s=settings.store.lock_timeout_s, on_wait=on_wait)
 
 
 def state_dir(settings: Settings) -> Path:
