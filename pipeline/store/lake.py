@@ -63,11 +63,9 @@ def shown(db: str) -> str:
 
 
 def is_conflict(error: StoreError) -> bool:
-    """Whether a write failed only because another writer came first."""
-    return (
-        re.search(r"conflict|database is locked|could not serialize", error.message, re.IGNORECASE)
-        is not None
-    )
+    """Whether a write failed only because another writer came first; DuckDB says so past the first line."""
+    said = f"{error.message}\n{error.__cause__}"
+    return re.search(r"conflict|database is locked|could not serialize", said, re.IGNORECASE) is not None
 
 
 def data_path(connection: Connection) -> str:
