@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 demo: $(VENV)/.demo
 	@mkdir -p out
 	@$(BIN)/callqa run sample_audio/ --db out/qa.duckdb || [ $$? -eq 3 ]  # 3: two of the files are broken on purpose
-	@$(BIN)/callqa export out/review.xlsx --format xlsx --db out/qa.duckdb
+	@$(BIN)/callqa export out/review.xlsx --format xlsx --packet report.html --db out/qa.duckdb
 	@$(BIN)/callqa export out/report.html --format html --db out/qa.duckdb
 	@$(BIN)/callqa status --calls --db out/qa.duckdb
 	@printf '\nNext:\n  %s\n  %s\n  %s\n' \

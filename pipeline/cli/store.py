@@ -130,7 +130,8 @@ _FILES_SQL = (
     "SELECT status, reason, files, recordings, last_at FROM v_coverage ORDER BY files DESC, status, reason"
 )
 _CALLS_SQL = """
-SELECT s.call_id, s.agent_name AS agent, s.rubric_id AS rubric, round(s.final_score) AS score, s.outcome,
+SELECT s.call_id, s.agent_name AS agent, s.rubric_id AS rubric, round_even(s.final_score, 0) AS score,
+       s.outcome,
        CASE WHEN s.outcome = 'pass' THEN NULL
             WHEN len(s.autofail_reasons) > 0 THEN 'auto-fail: ' || array_to_string(s.autofail_reasons, '; ')
             WHEN len(s.review_reasons) > 0 THEN array_to_string(s.review_reasons, '; ')

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pipeline.export.summary import Totals
 from pipeline.export.workbook.sheet import for_print, put
 from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
 from pipeline.intervals import Interval
+
+TEXT_CHARS = 40  # of wrapped text in the first column
+LINE_PT = 15.0
 
 
 def between(interval: Interval, *, scale: float = 1.0, unit: str = "") -> str:
@@ -17,9 +21,14 @@ def between(interval: Interval, *, scale: float = 1.0, unit: str = "") -> str:
     return f"{max(0.0, interval.low * scale):.0f} to {min(100.0, interval.high * scale):.0f}{unit}"
 
 
+def _row_height(text: str) -> float:
+    """Points that wrapped text of the first column needs; not every program measures it on opening."""
+    return LINE_PT * max(1, math.ceil(len(text) / TEXT_CHARS))
+
+
 def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
     """Headline figures with intervals, outcomes, rubrics, auto-fail reasons, weakest criteria."""
-    for col, width in enumerate((34, 14, 14, 14, 18, 14)):
+    for col, width in enumerate((TEXT_CHARS + 6, 14, 14, 14, 18, 14)):
         sheet.set_column(col, col, width)
     sheet.hide_gridlines(2)
     sheet.set_row(0, 28)
@@ -157,6 +166,7 @@ def _rubrics(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
 def _reasons(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
     row = _heading(sheet, formats, row, "Why calls failed outright", ("Auto-fail reason", "Scorecards"))
     for reason, count in totals.autofail_reasons.most_common(10) or [("none", 0)]:
+        sheet.set_row(row, _row_height(reason))
         put(sheet, row, 0, reason, formats.of("text", wrap=True))
         put(sheet, row, 1, count, formats.of("count"))
         row += 1
@@ -169,6 +179,7 @@ def _weakest(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
     asked = [c for c in totals.criteria.values() if c.met().n]
     for criterion in sorted(asked, key=lambda c: (c.met().estimate, -c.met().n))[:10]:
         met = criterion.met()
+        sheet.set_row(row, _row_height(criterion.title))
         put(sheet, row, 0, criterion.title, formats.of("text", wrap=True))
         put(sheet, row, 1, criterion.rubric, formats.of("text"))
         put(sheet, row, 2, met.estimate, formats.of("percent"))
