@@ -8,7 +8,6 @@ frozen before any rule had run on it: recognisers' punctuation and odd grouping 
 numbers. The first run's figures are in ``docs/privacy.md``. Everything is made up.
 """
 
-# ruff: noqa: E501  (made-up sentences read better whole)
 from __future__ import annotations
 
 import json
@@ -17,14 +16,50 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 OUT = Path(__file__).parent / "data" / "private_blind.jsonl"
-WORDS = "zero one two three four five six seven eight nine".split()
-TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
-MONTHS = "January February March April May June July August September October November December".split()
-PEOPLE = (
-    "Hannah Whitcombe|Deshawn Carter|Ngozi Okafor|Tomasz Zielinski|Rukhsana Begum|Lars Eriksen|Mei Ling Tan|"
-    "Gurpreet Dhillon|Esperanza Delgado|Callum MacLeod|Zainab Hussain|Viktor Horvath|Aaliyah Brooks|Imran Qureshi"
-).split("|")
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+TEENS = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS = ["-", "-", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+PEOPLE = [
+    "Hannah Whitcombe",
+    "Deshawn Carter",
+    "Ngozi Okafor",
+    "Tomasz Zielinski",
+    "Rukhsana Begum",
+    "Lars Eriksen",
+    "Mei Ling Tan",
+    "Gurpreet Dhillon",
+    "Esperanza Delgado",
+    "Callum MacLeod",
+    "Zainab Hussain",
+    "Viktor Horvath",
+    "Aaliyah Brooks",
+    "Imran Qureshi",
+]
 HESITATIONS = (", uh, ", ", um, ", "... ", ", let's see, ", ", and then ", ", then ", ", yeah, ", " - ")
 SLIPS = ("no wait, ", "sorry, ", "I mean ", "no, sorry, ", "hang on, no, ", "scratch that, ")
 ONWARD = ("Okay.", "Mm-hmm.", "Got it, go on.", "Right.", "Yep, and the rest?", "Okay, keep going.")
@@ -536,7 +571,7 @@ def names() -> Iterator[Item]:
             ),
         )
     for person in PEOPLE[:6]:
-        first, last = person.split(" ", 1)
+        last = person.split(" ", 1)[1]
         spelled = pick((" ", "-")).join(last.upper() if dice.random() < 0.5 else last)
         yield (
             [("agent", "How do you spell your last name?"), ("customer", f"{spelled}.")],
@@ -550,23 +585,75 @@ def names() -> Iterator[Item]:
         )
 
 
-HARMLESS = (
-    "My order number is {n10}.|Your reference is {w8}, write that down please.|The ticket you opened was {n7}.|It cost me {money} dollars, and then another {n2}.|"
-    "I've been waiting since {clock}.|The total comes to ${n3}.{n2}.|We have 24 months left at {n2}.99 a month.|Tracking says {n12}, left the depot.|"
-    "Flight {n4} leaves at {clock} from gate {n2}.|The model is XR-{n4}.|I called on March 3rd and again on the 5th.|There are about {n5} people on that list.|"
-    "Press 1 for sales, 2 for support.|The serial number on the back reads {n10}.|My meter reading is {n5}.|Confirmation code {w8}.|In 2019 I paid {money} and in 2020 I paid {money}.|"
-    "You can call us back at extension {n4}.|It's been {n2} days and {n2} hours.|My internet drops to {n3} megabits after {clock}.|Invoice {n8} dated last month.|"
-    "I rebooted it two, three, four, five times.|They charged me {money} {money} and {money}, three times.|The warranty is five years or sixty thousand miles.|"
-    "The policy number you're quoting, {n9}, isn't mine.|The job number is {w8}.|Room {n3}, fourth floor.|Version {n2}.{n2}.{n3} of the app.|The part is {n8}.|"
-    "We're open nine to five, Monday to Friday.|I bought two at {n2} and one at {n3}.|Case number {n8}, opened by your colleague.|My balance was {n4} dollars and {n2} cents.|"
-    "It says error {n4}.|I make {n5} a year.|You owe {money} dollars, due on the {n2}th.|Your claim, that's {n9}, is approved.|The booking reference is {w8}.|Temperature was {n2} degrees at {clock}.|"
-    "I'm at work from 8 until 4:30, at the office on Main.|Please hold the line, I'll be with you in a moment.|I may call again, mark my words.|The street was closed in May.|"
-    "I was at the gmail page, the dot com one, and it froze.|Is this a good time to talk?|This is ridiculous, I'm calling my lawyer.|I'm sorry, I'm not sure I follow.|My name is on the list already.|"
-    "This is about my bill.|I'm happy with that, thanks.|Speaking of the manager, is she in?|The drive was two hours.|It took twelve business days the last three times.|"
-    "One of the four lights is on, two are off, and one blinks.|The employee ID for the store is {n6}.|Out of {n3} calls we missed {n2}.|I'm Italian, this is normal for us.|"
-    "My zip file won't open.|The exam is in section {n3}.|Chapter {n2}, page {n3}.|It's a four digit code you get by text.|I'd say eighteen or nineteen, maybe twenty.|"
-    "Lot {n6}, best before {n2}.|The account was closed in 2016.|My card was declined twice.|I've lost my passport.|What's your phone number policy?"
-).split("|")
+HARMLESS = [
+    "My order number is {n10}.",
+    "Your reference is {w8}, write that down please.",
+    "The ticket you opened was {n7}.",
+    "It cost me {money} dollars, and then another {n2}.",
+    "I've been waiting since {clock}.",
+    "The total comes to ${n3}.{n2}.",
+    "We have 24 months left at {n2}.99 a month.",
+    "Tracking says {n12}, left the depot.",
+    "Flight {n4} leaves at {clock} from gate {n2}.",
+    "The model is XR-{n4}.",
+    "I called on March 3rd and again on the 5th.",
+    "There are about {n5} people on that list.",
+    "Press 1 for sales, 2 for support.",
+    "The serial number on the back reads {n10}.",
+    "My meter reading is {n5}.",
+    "Confirmation code {w8}.",
+    "In 2019 I paid {money} and in 2020 I paid {money}.",
+    "You can call us back at extension {n4}.",
+    "It's been {n2} days and {n2} hours.",
+    "My internet drops to {n3} megabits after {clock}.",
+    "Invoice {n8} dated last month.",
+    "I rebooted it two, three, four, five times.",
+    "They charged me {money} {money} and {money}, three times.",
+    "The warranty is five years or sixty thousand miles.",
+    "The policy number you're quoting, {n9}, isn't mine.",
+    "The job number is {w8}.",
+    "Room {n3}, fourth floor.",
+    "Version {n2}.{n2}.{n3} of the app.",
+    "The part is {n8}.",
+    "We're open nine to five, Monday to Friday.",
+    "I bought two at {n2} and one at {n3}.",
+    "Case number {n8}, opened by your colleague.",
+    "My balance was {n4} dollars and {n2} cents.",
+    "It says error {n4}.",
+    "I make {n5} a year.",
+    "You owe {money} dollars, due on the {n2}th.",
+    "Your claim, that's {n9}, is approved.",
+    "The booking reference is {w8}.",
+    "Temperature was {n2} degrees at {clock}.",
+    "I'm at work from 8 until 4:30, at the office on Main.",
+    "Please hold the line, I'll be with you in a moment.",
+    "I may call again, mark my words.",
+    "The street was closed in May.",
+    "I was at the gmail page, the dot com one, and it froze.",
+    "Is this a good time to talk?",
+    "This is ridiculous, I'm calling my lawyer.",
+    "I'm sorry, I'm not sure I follow.",
+    "My name is on the list already.",
+    "This is about my bill.",
+    "I'm happy with that, thanks.",
+    "Speaking of the manager, is she in?",
+    "The drive was two hours.",
+    "It took twelve business days the last three times.",
+    "One of the four lights is on, two are off, and one blinks.",
+    "The employee ID for the store is {n6}.",
+    "Out of {n3} calls we missed {n2}.",
+    "I'm Italian, this is normal for us.",
+    "My zip file won't open.",
+    "The exam is in section {n3}.",
+    "Chapter {n2}, page {n3}.",
+    "It's a four digit code you get by text.",
+    "I'd say eighteen or nineteen, maybe twenty.",
+    "Lot {n6}, best before {n2}.",
+    "The account was closed in 2016.",
+    "My card was declined twice.",
+    "I've lost my passport.",
+    "What's your phone number policy?",
+]
 
 
 def harmless() -> Iterator[Item]:

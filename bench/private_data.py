@@ -14,7 +14,9 @@ from pathlib import Path
 from pipeline import privacy
 from pipeline.conversation import Transcript, Turn
 
-SET = Path(__file__).parent / "data" / "private_spoken.jsonl"
+DATA = Path(__file__).parent / "data"
+SPOKEN = DATA / "private_spoken.jsonl"
+BLIND = DATA / "private_blind.jsonl"
 
 
 @dataclass
@@ -38,13 +40,13 @@ class Tally:
         return self.right.total() / max(1, self.claimed.total())
 
 
-def measure() -> Tally:
-    """Run detection over the whole set."""
+def measure(path: Path = SPOKEN) -> Tally:
+    """Run detection over a whole set."""
     tally = Tally()
-    for line in SET.read_text("utf-8").splitlines():
+    for line in path.read_text("utf-8").splitlines():
         item = json.loads(line)
         turns = tuple(Turn(i, role, text) for i, (role, text) in enumerate(item["turns"]))
-        spans = privacy.find(Transcript("bench", turns, language="en"))
+        spans = privacy.find(Transcript("bench", turns, language=item.get("language", "en")))
         truth = []
         for turn, kind, text in item["private"]:
             start = turns[turn].text.index(text)

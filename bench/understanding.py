@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import private_data
 from pipeline.annotate import load_annotator
@@ -92,19 +95,20 @@ def sentiment(data: Path) -> None:
 
 
 def private() -> None:
-    """Recall by kind and precision on the committed set."""
-    tally = private_data.measure()
-    rows = [[kind, tally.true[kind], tally.recall(kind)] for kind in sorted(tally.true)]
-    rows += [
-        ["all", tally.true.total(), tally.recall()],
-        ["precision", tally.claimed.total(), tally.precision()],
-    ]
-    table("Private data, bench/data/private_spoken.jsonl", ["kind", "n", "recall"], rows)
-    REPORT["private"] = {
-        "recall": tally.recall(),
-        "card": tally.recall("card"),
-        "precision": tally.precision(),
-    }
+    """Recall by kind and precision on the committed sets."""
+    for path in (private_data.SPOKEN, private_data.BLIND):
+        tally = private_data.measure(path)
+        rows = [[kind, tally.true[kind], tally.recall(kind)] for kind in sorted(tally.true)]
+        rows += [
+            ["all", tally.true.total(), tally.recall()],
+            ["precision", tally.claimed.total(), tally.precision()],
+        ]
+        table(f"Private data, {path.name}", ["kind", "n", "recall"], rows)
+        REPORT[path.stem] = {
+            "recall": tally.recall(),
+            "card": tally.recall("card"),
+            "precision": tally.precision(),
+        }
 
 
 def calls(data: Path) -> list[Transcript]:

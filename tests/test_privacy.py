@@ -1,6 +1,7 @@
 """Private data leaves text, word times and audio, whichever way it was said."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,14 +178,39 @@ def test_redacted_audio_says_nothing_in_the_span(how: str) -> None:
     assert np.all(out[:, 4000:8000] == 0) == (how == "silence")
 
 
-def test_the_committed_set_meets_its_targets() -> None:
-    """Over 600 spoken utterances: cards at least .98 recall, all at least .95, precision at least .95."""
-    tally = private_data.measure()
+@pytest.mark.parametrize("path", [private_data.SPOKEN, private_data.BLIND], ids=lambda path: path.stem)
+def test_the_committed_sets_meet_their_targets(path: Path) -> None:
+    """Over 1,100 spoken utterances: cards at least .98 recall, all at least .95, precision at least .95."""
+    tally = private_data.measure(path)
 
     assert tally.true.total() > 400
     assert tally.recall("card") >= 0.98, tally.mistakes
     assert tally.recall() >= 0.95, tally.mistakes
     assert tally.precision() >= 0.95, tally.mistakes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("card iktalis gyarah gyarah gyarah gyarah gyarah gyarah gyarah hai", "card [CARD] hai"),
+        ("کارڈ نمبر فور ون ون ون ڈبل ون ڈبل ون ڈبل ون ڈبل ون ون ون ون ون جی", "کارڈ نمبر [CARD] جی"),
+        ("mera number zero teen so pachpan chaubis satrah nau hai", "mera number [PHONE] hai"),
+        ("میرا موبائل نمبر صفر تین سو پینتالیس چھبیس اٹھارہ تہتر پانچ ہے", "میرا موبائل نمبر [PHONE] ہے"),
+        ("شناختی کارڈ پینتیس دو صفر دو ایک دو تین چار پانچ چھ سات تین", "شناختی کارڈ [NATIONAL_ID]"),
+        ("mera cnic 35202-1234567-1 hai", "mera cnic [NATIONAL_ID] hai"),
+        ("میری تاریخ پیدائش بارہ مارچ انیس سو پچاسی ہے", "میری تاریخ پیدائش [DOB] ہے"),
+        ("main Ayesha Khan bol rahi hoon", "main [NAME] bol rahi hoon"),
+        ("میرا ای میل احمد ڈاٹ علی ایٹ جی میل ڈاٹ کام ہے", "[EMAIL] ہے"),
+        ("آرڈر نمبر پینتالیس چھبیس اٹھارہ بتیس ہے", None),
+        ("کل قیمت پچیس سو روپے ہے", None),
+        ("mujhe do din mein teen baar call aayi", None),
+    ],
+)  # fmt: skip
+def test_urdu_numbers_are_read_in_script_and_in_latin_letters(text: str, expected: str | None) -> None:
+    """Tens and teens have words of their own; English digits in Urdu script count; orders and prices stay."""
+    redacted, _ = privacy.redact(spoken(("customer", text), language="ur"), ALL)
+
+    assert redacted.turns[0].text == (expected or text)
 
 
 def test_text_of_the_web_holds_hardly_anything_private() -> None:

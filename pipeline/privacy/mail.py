@@ -13,8 +13,13 @@ from pipeline.privacy.numbers import word_set
 
 WRITTEN = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
-DOMAINS = word_set("com org net edu gov co io pk uk us in info biz ca de au")
-DOTS = word_set("dot . period")
+DOMAINS = word_set(
+    "com org net edu gov co io pk uk us in info biz ca de au nz ie fr es it nl be ch dk no se fi pl pt eu ae "
+    "sa za ng ke br mx کام"
+)
+WORDS_TOO = word_set("us in it no be info")  # after a written full stop these start the next sentence
+AT = word_set("at ایٹ")
+DOTS = word_set("dot . period ڈاٹ")
 JOINERS = DOTS | word_set("underscore _ score under dash hyphen minus - plus +")
 # What leads up to an address and is no part of it.
 LEADS = word_set(
@@ -34,7 +39,7 @@ def find(text: str) -> Iterator[tuple[int, int]]:
     tokens = [(m.start(), m.end(), m.group().lower()) for m in TOKEN.finditer(text)]
     after = 0
     for at, (_, _, word) in enumerate(tokens):
-        if word != "at" or at < after:
+        if word not in AT or at < after:
             continue
         end = _domain_end(tokens, at + 1)
         start = _local_start(tokens, at, after)
@@ -47,11 +52,17 @@ def _domain_end(tokens: Sequence[Span], start: int) -> int | None:
     """The token after the top-level domain, None when none follows soon."""
     for place in range(start + 1, min(len(tokens), start + MAX_DOMAIN_WORDS)):
         end = place
-        while end + 1 < len(tokens) and tokens[end][2] in DOTS and tokens[end + 1][2] in DOMAINS:
+        while end + 1 < len(tokens) and _is_domain(tokens[end], tokens[end + 1]):
             end += 2
         if end > place:
             return end
     return None
+
+
+def _is_domain(dot: Span, word: Span) -> bool:
+    """Whether the two end a host name: "dot com", ".com", but not the "in" of "at home. In"."""
+    is_joined = dot[2] != "." or dot[1] == word[0] or word[2] not in WORDS_TOO
+    return dot[2] in DOTS and word[2] in DOMAINS and is_joined
 
 
 def _local_start(tokens: Sequence[Span], at: int, after: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Turn
+from pipeline.privacy import urdu
 
 # Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
 TOKEN = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
@@ -30,18 +31,19 @@ def _valued(line: str, first: int = 0) -> dict[str, str]:
 UNITS = _valued("zero/oh/o/nought one two three four five six seven eight nine")
 TEENS = _valued("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", 10)
 TENS = _valued("twenty thirty forty/fourty fifty sixty seventy eighty ninety", 2)
-REPEATS = {"double": 2, "triple": 3, "treble": 3}
-URDU = _valued(
-    "sifr/sifar/صفر aik/ek/ایک do/دو teen/tin/تین char/chaar/چار panch/paanch/پانچ "
-    "chay/chhay/che/چھ/چھے saat/sat/سات aath/ath/آٹھ nau/no/نو"
-)
+HUNDREDS = {"hundred": "00", "thousand": "000"}
+REPEATS = {"double": 2, "triple": 3, "treble": 3, **urdu.REPEATS}
+URDU = _valued(urdu.NUMBERS)
+URDU_HUNDREDS = dict.fromkeys(urdu.HUNDRED.split(), "00")
 FILLERS = word_set(
     "uh um er erm hmm mm ah and then it's its that's is okay ok yeah yes right so next followed by dash "
-    "hyphen space minus slash the digits aur phir ji haan"
+    "hyphen space minus slash the digits let let's see i that hang hold on aur phir ji haan jee "
+    "اور پھر جی ہاں"
 )
-CORRECTIONS = word_set("no sorry wait actually correction oops mean scratch i")
-MARKS = frozenset("-–—.,/ ()")
-MAX_GAP_TOKENS = 4  # "no sorry i mean" between two groups still belongs to one number
+CORRECTIONS = word_set("no sorry wait actually correction oops mean scratch nahi nahin maaf نہیں معاف")
+COUNTED = word_set("last final first aakhri akhri آخری")
+MARKS = frozenset("-–—.…,/ ()")
+MAX_GAP_WORDS = 4  # "no sorry i mean" between two groups still belongs to one number
 SHORT_REPLY_WORDS = 6  # "okay go ahead" by the other side does not end a number being read out
 
 
@@ -70,6 +72,15 @@ class Run:
         """Whether the speaker corrected themselves in the middle."""
         return any(token.text in CORRECTIONS for token in self.tokens)
 
+    def corrected(self) -> Iterator[str]:
+        """The digits less some of those said before each correction, which were said wrong."""
+        said = ""
+        for token in self.tokens:
+            said += token.digits
+            if token.text in CORRECTIONS:
+                for wrong in range(1, min(8, len(said)) + 1):
+                    yield said[:-wrong] + self.digits[len(said) :]
+
     @property
     def written(self) -> str:
         """The run's tokens joined, digits as digits, to recognise written formats."""
@@ -83,6 +94,8 @@ def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[Token]:
     at = 0
     while at < len(raw):
         used, digits = _number(raw, at, is_urdu)
+        if tokens and tokens[-1].text in COUNTED:  # "the last four": how many, not which
+            digits = ""
         start, end = raw[at][0], raw[at + max(used, 1) - 1][1]
         tokens.append(Token(turn, start, end, raw[at][2], digits))
         at += max(used, 1)
@@ -94,15 +107,13 @@ def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tupl
     word = raw[at][2]
     if word[0].isdigit():
         return 1, "".join(str(unicodedata.digit(c, 0)) for c in word)
-    if is_urdu and word in URDU:
-        return 1, URDU[word]
-    if word in UNITS:
+    unit = UNITS.get(word) or (URDU.get(word) if is_urdu else None)
+    if unit is not None:
+        hundreds = HUNDREDS if word in UNITS else URDU_HUNDREDS
         following = raw[at + 1][2] if at + 1 < len(raw) else ""
-        if following == "hundred":
-            return 2, UNITS[word] + "00"
-        if following == "thousand":
-            return 2, UNITS[word] + "000"
-        return 1, UNITS[word]
+        if following in hundreds:
+            return 2, unit + hundreds[following]
+        return 1, unit
     if word in TEENS:
         return 1, TEENS[word]
     if word in TENS:
@@ -112,7 +123,8 @@ def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tupl
             return 2 + skip, TENS[word] + UNITS[unit]
         return 1, TENS[word] + "0"
     if word in REPEATS and at + 1 < len(raw):
-        digit = UNITS.get(raw[at + 1][2], raw[at + 1][2])
+        following = raw[at + 1][2]
+        digit = UNITS.get(following) or (URDU.get(following) if is_urdu else None) or following
         if len(digit) == 1 and digit.isdigit():
             return 2, digit * REPEATS[word]
     return 0, ""
@@ -144,18 +156,17 @@ def _is_number_talk(text: str) -> bool:
 
 def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
     start: int | None = None
-    last = 0
+    last = gap = 0
     for at, token in enumerate(stream):
         if token.digits:
             if start is None:
                 start = at
-            last = at
-        elif start is not None and (
-            at - last > MAX_GAP_TOKENS
-            or not (token.text in FILLERS or token.text in CORRECTIONS or token.text in MARKS)
-        ):
-            yield _run(stream, start, last, turns)
-            start = None
+            last, gap = at, 0
+        elif start is not None and token.text not in MARKS:
+            gap += 1
+            if gap > MAX_GAP_WORDS or not (token.text in FILLERS or token.text in CORRECTIONS):
+                yield _run(stream, start, last, turns)
+                start = None
     if start is not None:
         yield _run(stream, start, last, turns)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.privacy import mail
+from pipeline.privacy import mail, urdu
 from pipeline.privacy.rules import iban
 
 NUMBER_WORD = (
@@ -22,8 +22,7 @@ NUMBER_WORD = (
 NUMBER = rf"(?:{NUMBER_WORD}(?:[\s-]+(?:and\s+)?{NUMBER_WORD}){{0,8}})"
 MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|march|mar|april|apr|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
-    r"oct(?:ober)?|"
-    r"nov(?:ember)?|dec(?:ember)?)"
+    rf"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|{urdu.MONTHS})"
 )
 ORDINAL = (
     r"(?:\d{1,2}(?:st|nd|rd|th)?|(?:twenty|thirty)?[\s-]?(?:first|second|third|fourth|fifth|sixth|seventh|"
@@ -32,43 +31,48 @@ ORDINAL = (
     r"nineteenth|"
     rf"twentieth|thirtieth)|{NUMBER_WORD}(?:[\s-]{NUMBER_WORD})?)"
 )
+URDU_NUMBER = r"(?:\d+|" + "|".join(re.split(r"[\s/]+", f"{urdu.NUMBERS} {urdu.HUNDRED}".strip())) + r")\b"
 DATE = (
-    rf"(?:(?:the\s+)?{ORDINAL}\s+(?:of\s+)?{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})?"
+    rf"(?:{URDU_NUMBER}\s+{MONTH}\b(?:\s+{URDU_NUMBER}){{0,4}}|(?:the\s+)?{ORDINAL}\s+(?:of\s+)?{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})?"
     rf"|(?:the\s+)?{ORDINAL}\s+of\s+(?:the\s+)?{ORDINAL}\s+{NUMBER}"
     rf"|{MONTH}\b(?:\s+the)?(?:\s+{ORDINAL})?(?:,?\s+(?:of\s+)?{NUMBER})?"
     r"|\d{1,4}[/.-]\d{1,2}[/.-]\d{2,4})"
 )
 BIRTH_CUE = re.compile(r"birth ?(?:day|date)?\b|\bborn\b|\bd\.? ?o\.? ?b\b|paidaish|پیدائش", re.I)
 BIRTH = re.compile(rf"(?:{BIRTH_CUE.pattern})\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I)
+ANSWERED_DATE = re.compile(rf"(?P<it>{DATE})", re.I)
 EXPIRY_CUE = re.compile(r"expir|valid (?:until|thru|till)", re.I)
+EXPIRY_DATE = rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}(?:\s?[/-]\s?|\s+of\s+)\d{{2,4}})"
 EXPIRY = re.compile(
-    rf"(?:expir\w*|\bexp\b|valid (?:thru|through|until|till))\W+(?:\w+\W+){{0,4}}?"
-    rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}\s?[/-]\s?\d{{2,4}})",
-    re.I,
+    rf"(?:expir\w*|\bexp\b|valid (?:thru|through|until|till))\W+(?:\w+\W+){{0,4}}?{EXPIRY_DATE}", re.I
 )
+ANSWERED_EXPIRY = re.compile(EXPIRY_DATE, re.I)
 STREET_TYPE = (
-    r"(?:street|st|road|rd|avenue|ave|lane|drive|dr|close|court|ct|boulevard|blvd|way|place|square|terrace|"
+    r"(?:street|st|st\.|road|rd|avenue|ave|lane|drive|dr|close|court|ct|boulevard|blvd|way|place|square|terrace|"
     r"crescent|"
     r"gardens?|grove|hill|parade|highway|parkway|circle|mohalla|colony|gali)"
 )
 STREET = re.compile(
     rf"\b(?:(?:flat|apartment|apt|unit|suite|house|plot|number|no)\s+(?:number\s+|"
-    rf"no\s+)?{NUMBER}(?:\s?[a-d]\b)?,?\s+)?"
-    rf"{NUMBER}(?:\s?[a-d]\b)?,?\s+(?!(?:minutes|hours|days|dollars|of|more|people|different|times)\b)"
-    rf"(?:[a-z']+\s+){{1,3}}?{STREET_TYPE}\b(?:,?\s+(?:apartment|apt|unit|suite|"
+    rf"no\s+)?{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+)?"
+    rf"{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+(?!(?:minutes|hours|days|dollars|of|more|people|different|times)\b)"
+    rf"(?:(?:[a-z']+|st\.|\d+(?:st|nd|rd|th))\s+){{1,3}}?{STREET_TYPE}\b(?:,?\s+(?:apartment|apt|unit|suite|"
     rf"flat)\s+{NUMBER}(?:\s?[a-d]\b)?)?",
     re.I,
 )
 HOUSE = re.compile(
-    rf"\b(?:(?:house|flat|plot|apartment|apt|unit)\s+(?:number|no\.?|"
+    rf"\b(?:(?:house|flat|plot|apartment|apt|unit|makan|ghar|مکان|گھر|فلیٹ)\s+(?:number|no\.?|نمبر|"
     rf"#)?\s*{NUMBER}(?:[\s-]?[a-d]\b)?,?\s+)?"
-    rf"(?:(?:street|block|sector|phase|gali|lane)\s+(?:number\s+|no\.?\s+)?(?:{NUMBER}|"
-    rf"[a-z]\b(?:[\s-]?{NUMBER})?)"
-    rf"[,\s]*){{1,4}}",
+    rf"(?:(?:street|block|sector|phase|gali|lane|گلی|بلاک|سیکٹر|فیز)\s+(?:number\s+|no\.?\s+|نمبر\s+)?(?:{NUMBER}|"
+    rf"[a-z]\b(?:[\s-]?{NUMBER})?)[,\s]*){{1,4}}"
+    r"(?:[a-z]-?\d{1,2}(?:/\d)?\b)?",  # Islamabad's sectors: F-8/3
     re.I,
 )
-HOUSE_CUE = re.compile(r"house|flat|plot|apartment|live|address|deliver|ghar|pata", re.I)
+HOUSE_CUE = re.compile(
+    r"house|flat|plot|apartment|live|address|deliver|ghar|pata|makan|مکان|گھر|پتہ|گلی", re.I
+)
 PO_BOX = re.compile(rf"\bp\.?\s?o\.?\s?box\s+{NUMBER}", re.I)
+POSTCODE_CUE = re.compile(r"post|\bzip\b")
 UK_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.I)
 IBAN_CHARS = 300  # thirty characters, each said as a word
 ALNUM_RUN = re.compile(
@@ -76,7 +80,13 @@ ALNUM_RUN = re.compile(
 )
 IBAN_WRITTEN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]){11,30}\b", re.I)
 IBAN_CUE = re.compile(r"\bi\s?ban\b|آئی بین", re.I)
+IBAN_SPELLED = re.compile(r"\b[a-z][\s.-]+[a-z][\s.-]+\d(?:[\s.-]+[a-z0-9]){11,30}\b", re.I)
 PASSPORT = re.compile(r"passport\W+(?:\w+\W+){0,3}?(?P<it>[a-z]{1,2}\s?\d{6,8})\b", re.I)
+NATIONAL_INSURANCE = re.compile(
+    rf"(?:national insurance|\bni number)\W+(?:\w+\W+){{0,3}}?"
+    rf"(?P<it>[a-z]\s?[a-z]\s?{NUMBER_WORD}(?:[\s-]*{NUMBER_WORD}){{0,5}}\s?[a-d])\b",
+    re.I,
+)
 
 NAME_STOP = (
     r"(?!(?:and|i|i'm|my|from|calling|speaking|here|with|on|the|a|an|at|in|is|it|it's|so|but|to|for|"
@@ -87,7 +97,7 @@ NAME_STOP = (
     r"sorry|having|"
     r"back|good|fine|still|really|very|number|account|or|if|as|correct|right|do|need|want|have|help|"
     r"great|wonderful|nice|ridiculous|unacceptable|urgent|terrible|crazy|important|awful|perfect|unbelievable|frustrating|"
-    r"hello|hi|hey|date|phone|email|there|they|he|she|listed|wrong|then|by|under|now)\b)"
+    r"someone|somebody|anyone|anybody|him|her|them|me|us|customer|hello|hi|hey|date|phone|email|there|they|he|she|listed|wrong|then|by|under|now)\b)"
 )
 NAME_WORD = rf"{NAME_STOP}[^\W\d_](?:['’-]?[^\W\d_])+"
 NAME = rf"(?P<it>{NAME_WORD}(?:\s+{NAME_WORD}){{0,2}})"
@@ -110,20 +120,26 @@ NAMES = tuple(
         ),
         rf"\b(?:mr|mrs|ms|mister|missus)\.?\s+{NAME}",
         rf"\bthis is\s+{NAME}\s+(?:calling|speaking|from|here|on|at|with)\b",
-        rf"\b{NAME}\s+speaking\b",
+        (
+            rf"\b(?:hi|hello|hey|morning|afternoon|evening)\W+this is\s+(?P<it>{NAME_WORD}\s+{NAME_WORD}"
+            rf"(?:\s+{NAME_WORD})?)[,.]?\s+(?:and )?i(?:['’](?:m|d|ve)| am| have| would)\b"
+        ),
+        rf"(?<!['’])\b{NAME}\s+speaking\b",
+        rf"\b(?:you(?:'re| are)|am i|are you) (?:speaking|talking) (?:with|to)\s+{NAME}",
         rf"\b(?:i am|i'm)\s+(?P<it>{NAME_WORD}\s+{NAME_WORD})\s+(?:calling|and i(?:'m| am) calling|from)\b",
         (
             rf"\b(?:it's|that's|is)?\s*(?:spelled|spelt|spell(?:ing)?)(?: it| that)?(?: (?:as|it's|"
             rf"is))?\s+{SPELLED}"
         ),
         rf"\b(?:mera naam|mera nam)\s+{NAME}\s+(?:hai|he|hy)\b",
+        rf"\b(?:main|mein|mai|میں)\s+{NAME}\s+(?:bol|baat kar|بول|بات کر)\s+(?:rah[aei]|رہ[اےی])\b",
         r"\bمیرا نام\s+(?P<it>[^\W\d_]+(?:\s+[^\W\d_]+)?)\s+ہے",
     )
 )
 
 
 NAME_ASKED = re.compile(
-    r"(?:(?:your|the) (?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
+    r"(?:(?:your|the|what) (?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
     r"(?:speaking|talking) (?:with|to))\b(?!.*\b(?:address|email|number|on file)\b)",
     re.I,
 )
@@ -132,6 +148,8 @@ ANSWERED_NAME = re.compile(
     rf"my name is)[\s,]+)*{NAME}\W*$",
     re.I,
 )
+SPELLING_ASKED = re.compile(r"\bspell\b.*\bname\b|\bname\b.*\bspell", re.I)
+SPELLED_ANSWER = re.compile(rf"\b{SPELLED}", re.I)
 MAX_ANSWER_WORDS = 7
 
 
@@ -153,6 +171,7 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
     yield from _ibans(text)
     if "passport" in lowered:
         yield from _named(PASSPORT, "national_id", text)
+    yield from _named(NATIONAL_INSURANCE, "national_id", text)
     for pattern in NAMES:
         yield from _named(pattern, "name", text)
 
@@ -162,13 +181,11 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
     if not asked:
         return
     if BIRTH_CUE.search(asked):
-        for match in re.finditer(DATE, text, re.I):
-            yield "dob", match.start(), match.end()
+        yield from _named(ANSWERED_DATE, "dob", text)
     if EXPIRY_CUE.search(asked):
-        for match in re.finditer(
-            rf"{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}\s?[/-]\s?\d{{2,4}}", text, re.I
-        ):
-            yield "expiry", match.start(), match.end()
+        yield from _named(ANSWERED_EXPIRY, "expiry", text)
+    if SPELLING_ASKED.search(asked):
+        yield from _named(SPELLED_ANSWER, "name", text)
     if NAME_ASKED.search(asked) and len(text.split()) <= MAX_ANSWER_WORDS:
         yield from _named(ANSWERED_NAME, "name", text)
 
@@ -186,7 +203,7 @@ def _places(text: str, lowered: str, asked: str) -> Iterator[tuple[str, int, int
             yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
     for match in PO_BOX.finditer(text):
         yield "address", match.start(), match.end()
-    if "post" in lowered or "post" in asked.lower():
+    if POSTCODE_CUE.search(lowered) or POSTCODE_CUE.search(asked.lower()):
         for match in UK_POSTCODE.finditer(text):
             yield "address", match.start(), match.end()
 
@@ -194,6 +211,9 @@ def _places(text: str, lowered: str, asked: str) -> Iterator[tuple[str, int, int
 def _ibans(text: str) -> Iterator[tuple[str, int, int]]:
     for match in IBAN_WRITTEN.finditer(text):
         if iban(match.group()) or IBAN_CUE.search(text[: match.start()]):
+            yield "iban", match.start(), match.end()
+    for match in IBAN_SPELLED.finditer(text):
+        if iban(match.group()):
             yield "iban", match.start(), match.end()
     cue = IBAN_CUE.search(text)
     if cue:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import re
 
+from pipeline.privacy import urdu
 from pipeline.privacy.numbers import Run
 
 CUES: tuple[tuple[str, str], ...] = (
     ("cvv", r"\bc ?v ?[vc]2?\b|security (?:code|number)|(?:on|at) the back|verification (?:value|number)"),
     ("expiry", r"expir\w*|\bexp\b|valid (?:thru|through|until|till|to)|good (?:thru|through)"),
     ("pin", r"\bpin\b|pass ?code|one[- ]time|\botp\b"),
-    ("account", r"account(?: number)?|routing|sort code|\baba\b|khata|اکاؤنٹ"),
+    ("account", r"account(?: number)?|routing|sort code|\baba\b|khata|کھاتہ|اکاؤنٹ"),
     ("iban", r"\biban\b|\bi ban\b"),
     (
         "national_id",
         (
-            r"\bcnic\b|c n i c|national id\w*|identity (?:card|number)|\bid (?:card|number)|"
-            r"shanakhti(?: card)?|passport|"
-            r"driver'?s? licen[cs]e|national insurance|aadha+r|شناختی"
+            r"\bcnic\b|c n i c|سی این آئی سی|national id\w*(?: card)?|\bid(?:entity)? (?:card|number)|"
+            r"shanakhti(?: card)?|شناختی(?: کارڈ)?|passport|پاسپورٹ|"
+            r"driver'?s? licen[cs]e|national insurance|\bni number|aadha+r"
         ),
     ),
     ("ssn", r"social(?: security)?|\bs ?s ?n\b"),
@@ -38,8 +39,8 @@ CUES: tuple[tuple[str, str], ...] = (
         "phone",
         (
             r"(?:phone|mobile|cell|contact|telephone|callback|whatsapp|home|work|best)(?: phone)? ?number|"
-            r"\bphone\b|\bwhatsapp\b|"
-            r"\bmobile\b|\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try) (?:me|us|you|"
+            r"\bphone\b|\bwhatsapp\b|\bmobile\b|موبائل|رابطہ|"
+            r"\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try) (?:me|us|you|"
             r"him|her|them)|"
             r"call ?back|\bfax\b|number (?:is|here is)|my number|فون|نمبر"
         ),
@@ -49,27 +50,28 @@ CUES: tuple[tuple[str, str], ...] = (
     (
         "harmless",
         (
-            r"order|reference|\bref\b|tracking|ticket|case|confirmation|invoice|policy|booking|"
+            r"order|reference|\bref\b|tracking|ticket|(?<!in )case|confirmation|invoice|policy|booking|"
             r"reservation|model|"
             r"serial|flight|extension|item|part number|product|receipt|claim|request|complaint number|"
             r"transaction|"
             r"\bid for\b|employee|badge|store|branch|version|\$|£|€|dollars?|pounds?|rupees?|price|"
             r"cost|total|"
             r"balance|"
-            r"amount|percent|about|around|last|past|every|within|for the|meter|reading|job number|"
+            r"amount|percent|about|around|last(?! (?:two|three|four|five|\d|digits))|"
+            r"past|every|within|for the|meter|reading|job number|"
             r"work order|"
-            r"awb|quote"
+            rf"awb|quote|{urdu.HARMLESS}"
         ),
     ),
 )
 # "order number is" must not end as the telephone's "number is": a cue takes its noun phrase along.
-REST = r"(?:\W+(?:number|numbers|no|code|id|is|was|are|it's|that's|here)\b)*"
+REST = r"(?:\W+(?:number|numbers|no|code|id|is|was|are|it's|that's|here|نمبر)\b)*"
 PATTERN = re.compile("(?:" + "|".join(f"(?P<{kind}>{cue})" for kind, cue in CUES) + f"){REST}")
 QUANTITY_AFTER = re.compile(
     r"^\W*(?:dollars?|pounds?|euros?|rupees?|cents?|bucks|percent|%|minutes?|hours?|days?|weeks?|months?|"
     r"years?|"
     r"times|o'?clock|[ap]\.? ?m\b|kilo\w*|miles?|gigs?|gb|mb|points?|people|items?|thousand|million|"
-    r"hundred)"
+    rf"hundred|{urdu.UNITS_AFTER})"
 )
 LAST_DIGITS = re.compile(
     r"(?:last|final|ending|ends)\W+(?:(?:in|with|of|four|three|two|4|digits?|the|my|your|card|is|are|"
@@ -89,7 +91,7 @@ def luhn(digits: str) -> bool:
 
 def iban(text: str) -> bool:
     """The check of ISO 13616: country and check digits moved to the end, mod 97 = 1."""
-    text = re.sub(r"\s", "", text).upper()
+    text = re.sub(r"\W", "", text).upper()
     if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", text):
         return False
     return int("".join(str(int(c, 36)) for c in text[4:] + text[:4])) % 97 == 1
@@ -102,6 +104,11 @@ def holds_card(digits: str) -> bool:
         for length in (16, 15, 14, 19)
         for start in range(len(digits) - length + 1)
     )
+
+
+def is_card(digits: str) -> bool:
+    """Whether the digits are one payment card's, of the two usual lengths."""
+    return len(digits) in (15, 16) and bool(ISSUERS.match(digits)) and luhn(digits)
 
 
 def nearest_cue(before: str) -> str | None:
@@ -139,9 +146,12 @@ def kind_of(run: Run) -> str | None:
 def _by_format(run: Run, cue: str | None) -> str | None:
     """Kinds recognised by check digits or written shape."""
     digits, count, written = run.digits, len(run.digits), run.written
-    if cue != "national_id" and 14 <= count <= 45 and holds_card(digits):
-        exact = count in (15, 16) and luhn(digits)
-        if exact or cue not in ("harmless", "account", "iban", "phone"):
+    if cue != "national_id" and 14 <= count <= 45:
+        if count in (15, 16) and is_card(digits):
+            return "card"
+        if cue not in ("harmless", "account", "iban", "phone") and (
+            holds_card(digits) or any(is_card(reading) for reading in run.corrected())
+        ):
             return "card"
     if re.fullmatch(r"\d{5}-\d{7}-\d", written):
         return "national_id"
