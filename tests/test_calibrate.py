@@ -25,9 +25,10 @@ from pipeline.calibrate.agreement import (
 from pipeline.conversation import CriterionAnswer, Review
 from pipeline.intervals import margin_of, mean, sample_size, wilson
 from pipeline.rubric import load as load_rubric
+from pipeline.rubric import parse
 from pipeline.score import scorecard
 from pipeline.store import Store
-from tests.example_calls import RUBRIC, example_records
+from tests.example_calls import GRADED, RUBRIC, example_records, graded_records
 
 TABLES = st.lists(st.lists(st.integers(0, 30), min_size=3, max_size=3), min_size=3, max_size=3)
 
@@ -180,7 +181,7 @@ def test_machine_that_misses_is_told_to_widen(store: Store) -> None:
     store.save_reviews([review(n, "no", "yes") for n in numbers])
     store.save_reviews([review(n, "yes", "yes") for n in range(60) if n not in numbers][:20])
     (row,) = calibrate(store).criteria
-    assert (row.n, row.false_no, row.false_yes) == (20 + len(numbers), len(numbers), 0)
+    assert (row.n, row.strict, row.lenient) == (20 + len(numbers), len(numbers), 0)
     assert "add phrasings" in row.advice
     assert "“" in row.advice
 
@@ -194,7 +195,7 @@ def test_figures_equal_those_of_the_sql_view(store: Store) -> None:
     (view,) = store.query("SELECT reviews, agreement, kappa, false_yes, false_no FROM v_agreement")
     assert row.kappa.value == pytest.approx(view["kappa"])
     assert row.agreement.estimate == pytest.approx(view["agreement"])
-    assert (row.n, row.false_yes, row.false_no) == (view["reviews"], view["false_yes"], view["false_no"])
+    assert (row.n, row.lenient, row.strict) == (view["reviews"], view["false_yes"], view["false_no"])
 
 
 def test_undetermined_answers_are_counted_apart(store: Store) -> None:
@@ -257,3 +258,82 @@ def test_scores_move_with_peoples_answers(tmp_path: Path) -> None:
     assert moved.human_score == expected.final_score
     assert moved.deviation is not None
     assert moved.deviation < 0
+
+
+GRADES = ("named the feeling, and why", "said sorry", "none of these")
+
+
+def graded_review(
+    call: int, human: int, *, by: str = "Amira", rubric: str = GRADED.hash, **extra: str
+) -> Review:
+    """One grade of one person, 0 the best, beside the machine's (which are 0, 1, 2 in turn)."""
+    words = {"grade": GRADES[human], "machine_grade": GRADES[call % 3], **extra}
+    plain = review(call, "no" if call % 3 == 2 else "yes", "no" if human == 2 else "yes", by=by)
+    return replace(plain, review_id=f"{plain.review_id} {rubric} {extra}", rubric_hash=rubric, extra=words)
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Iterator[Store]:
+    """Sixty stored calls with a graded criterion."""
+    with Store(tmp_path / "graded.duckdb") as opened:
+        opened.load(graded_records(60), [GRADED])
+        yield opened
+
+
+def test_grades_are_compared_as_grades(graded: Store) -> None:
+    """Being one grade off counts half against two off: weighted κ is scikit-learn's quadratic one."""
+    rng = random.Random(5)
+    said = [min(2, max(0, n % 3 + rng.choice((0, 0, 0, 1, -1)))) for n in range(60)]
+    graded.save_reviews([graded_review(n, human) for n, human in enumerate(said)])
+    (row,) = calibrate(graded).criteria
+    cohen_kappa_score = pytest.importorskip("sklearn.metrics").cohen_kappa_score
+    machine = [n % 3 for n in range(60)]
+    assert row.weighted_kappa.value == pytest.approx(cohen_kappa_score(machine, said, weights="quadratic"))
+    assert row.kappa.value == pytest.approx(cohen_kappa_score(machine, said))
+    assert row.weighted_kappa.value > row.kappa.value
+    assert row.lenient == sum(h > m for m, h in zip(machine, said, strict=True))
+    assert row.strict == sum(h < m for m, h in zip(machine, said, strict=True))
+
+
+def test_a_grade_moves_the_score_by_its_points(graded: Store) -> None:
+    """The machine's best grade becomes the middle one: two of five points are lost."""
+    graded.save_reviews([graded_review(0, 1)])
+    (moved,) = calibrate(graded).scores
+    assert (moved.machine_score, moved.human_score) == (100, pytest.approx(60))
+
+
+def test_blind_answers_alone_say_how_far_people_agree(graded: Store) -> None:
+    """After a session people talk it over and agree on everything; α stays that of the session."""
+    rng = random.Random(1)
+    for by in ("Amira", "Tom"):
+        graded.save_reviews([graded_review(n, rng.randrange(3), by=by, blind="s1") for n in range(30)])
+    blind = calibrate(graded).people[0]
+    for by in ("Amira", "Tom"):
+        talked = [graded_review(n, n % 3, by=by) for n in range(30)]
+        later = [replace(r, reviewed_at=r.reviewed_at + dt.timedelta(days=1)) for r in talked]
+        graded.save_reviews(later)
+    found = calibrate(graded)
+    assert found.people[0] == blind
+    assert blind.blind
+    assert blind.alpha.value < 0.5
+    assert found.criteria[0].agreement.estimate == 1.0
+    assert not [caution for caution in found.cautions if "--blind" in caution]
+
+
+def test_versions_are_pooled_only_where_they_ask_the_same(graded: Store) -> None:
+    """A new version that rewords one criterion: its old answers are left out and counted, the rest pooled."""
+    text = graded.query("SELECT source FROM rubrics")[0]["source"]
+    changed = parse(text.replace("How far did", "How well did").replace("'1'", "'2'").replace('"1"', '"2"'))
+    assert changed.hash != GRADED.hash
+    graded.save_scorecards([r.scorecards[0] for r in graded_records(30, changed)], [changed])
+    graded.save_reviews([graded_review(n, n % 3) for n in range(10)])
+    graded.save_reviews([graded_review(n, n % 3, rubric=changed.hash) for n in range(10, 16)])
+    for text_hash in (GRADED.hash, changed.hash):
+        greeted = [review(n, "yes", "yes", criterion="greeting") for n in range(20, 25)]
+        graded.save_reviews(
+            [replace(r, review_id=f"{r.review_id} {text_hash}", rubric_hash=text_hash) for r in greeted]
+        )
+    rows = {row.name: row for row in calibrate(graded).criteria}
+    assert (rows["empathy"].n, rows["greeting"].n) == (6, 10)
+    assert any("10 answers to an older wording" in w for w in rows["empathy"].warnings)
+    assert any("versions 1, 2" in w for w in rows["greeting"].warnings)

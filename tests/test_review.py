@@ -17,7 +17,7 @@ from pipeline.review.queue import draw
 from pipeline.review.record import import_reviews
 from pipeline.review.sampling import random_sample
 from pipeline.store import CallFilter, Store
-from tests.example_calls import RUBRIC, example_records
+from tests.example_calls import GRADED, RUBRIC, example_records, graded_records
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,78 @@ def test_wrong_entries_are_named_and_the_rest_is_kept(
     assert report.stored == 1
     assert complaint in report.rejected[0].what
     assert "answers[1]" in report.rejected[0].where
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Path:
+    """A database of six calls with a graded criterion: named the feeling, said sorry, neither, and again."""
+    path = tmp_path / "graded.duckdb"
+    with Store(path) as store:
+        store.load(graded_records(6), [GRADED])
+    return path
+
+
+def a_grade(call: int, answer: str, **more: str) -> dict[str, str]:
+    """One entry of a packet's download about the graded criterion."""
+    item = {"call_id": f"call-{call:03d}", "rubric_hash": GRADED.hash, "criterion_id": "empathy"}
+    return item | {"answer": answer} | more
+
+
+def test_grades_are_kept_beside_the_machines_grade(graded: Path, tmp_path: Path) -> None:
+    """A grade is understood by its label in any case; yes and no are refused with the grades on offer."""
+    answers = [a_grade(0, "Said  Sorry".replace("  ", " ")), a_grade(1, "none of these"), a_grade(2, "yes")]
+    with Store(graded) as store:
+        report = import_reviews(store, [returned(tmp_path, answers=answers)])
+        kept = {r.call_id: r for r in store.reviews()}
+    assert report.stored == 2
+    assert "named the feeling, and why, said sorry, none of these, na" in report.rejected[0].what
+    first, second = kept["call-000"], kept["call-001"]
+    assert (first.machine_said, first.said, first.human_answer) == (
+        "named the feeling, and why",
+        "said sorry",
+        "yes",
+    )
+    assert (second.machine_said, second.said, second.human_answer) == ("said sorry", "none of these", "no")
+
+
+def test_a_changed_grade_is_a_new_word_even_where_yes_stays_yes(graded: Path, tmp_path: Path) -> None:
+    """The same reviewer corrects a grade in the same minute: the later grade is on record."""
+    with Store(graded) as store:
+        import_reviews(
+            store, [returned(tmp_path, answers=[a_grade(0, "said sorry", at="2026-11-02T10:00:00Z")])]
+        )
+        later = a_grade(0, "named the feeling, and why", at="2026-11-02T10:00:00Z")
+        report = import_reviews(store, [returned(tmp_path, answers=[later])])
+        assert (report.stored, len(store.reviews())) == (1, 2)
+
+
+def test_a_criterion_is_found_by_its_question(graded: Path, tmp_path: Path) -> None:
+    """Who copies the visible columns into a sheet of their own has no criterion ids."""
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "Call;Criterion;Correct answer;Reviewer\n"
+        "call-001;How far did the agent show understanding?;na;Amira\n"
+        "call-002;;no;Amira\n"
+    )
+    with Store(graded) as store:
+        report = import_reviews(store, [path])
+        (kept,) = store.reviews()
+    assert (kept.criterion_id, kept.human_answer) == ("empathy", "na")
+    assert "names no criterion" in report.rejected[0].what
+
+
+def test_who_saw_the_machines_answers_is_not_blind(graded: Path, tmp_path: Path) -> None:
+    """A blind session's answers carry its name, except from people who had reviewed the call openly."""
+    with Store(graded) as store:
+        import_reviews(store, [returned(tmp_path, reviewer="Tom", answers=[a_grade(0, "said sorry")])])
+        for who in ("Tom", "Amira"):
+            both = [a_grade(0, "na"), a_grade(1, "na")]
+            report = import_reviews(store, [returned(tmp_path, reviewer=who, answers=both, blind="packet-7")])
+            assert [p for p in report.conflicts if "not as blind" in p.what] == (
+                report.conflicts[:1] if who == "Tom" else []
+            )
+        blind = {(r.reviewer, r.call_id) for r in store.reviews() if r.extra.get("blind") == "packet-7"}
+    assert blind == {("Tom", "call-001"), ("Amira", "call-000"), ("Amira", "call-001")}
 
 
 def test_two_people_who_differ_are_reported_and_both_kept(db: Path, tmp_path: Path) -> None:

@@ -7,10 +7,8 @@ tentative conclusions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pipeline.calibrate.agreement import Coefficient
-from pipeline.calibrate.figures import Agreement, Pair
+from pipeline.calibrate.figures import Agreement
 
 FEW = 30
 SKEWED = 0.9
@@ -46,19 +44,21 @@ def advise(figures: Agreement, people: Coefficient | None = None) -> str:
         )
     if _is_good(figures):
         return "Agrees well." if figures.n >= FEW else "Agrees so far; review more before relying on it."
-    if figures.false_no > 2 * figures.false_yes:
+    if figures.strict > 2 * figures.lenient:
         return (
-            f"The machine misses what people hear: add phrasings or widen the window.{_quoted(figures, 'no')}"
+            f"The machine misses what people hear: add phrasings or widen the window.{_quoted(figures, -1)}"
         )
-    if figures.false_yes > 2 * figures.false_no:
-        return f"The machine accepts what people do not: make the phrases stricter.{_quoted(figures, 'yes')}"
+    if figures.lenient > 2 * figures.strict:
+        return f"The machine accepts what people do not: make the phrases stricter.{_quoted(figures, 1)}"
     wrong_scope = sum(1 for pair in figures.disagreements if "na" in (pair.machine, pair.human))
     if 2 * wrong_scope > len(figures.disagreements):
         return "They disagree on when the question applies: mend its `when` condition."
-    return f"Disagreement goes both ways: reword the question, then its phrases.{_quoted(figures, '')}"
+    return f"Disagreement goes both ways: reword the question, then its phrases.{_quoted(figures)}"
 
 
 def _is_good(figures: Agreement) -> bool:
+    if figures.weighted_kappa.value is not None:  # a neighbouring grade is half agreed
+        return figures.weighted_kappa.value >= GOOD_KAPPA
     chance_corrected = (
         figures.ac1 if figures.commonest >= SKEWED or figures.kappa.value is None else figures.kappa
     )
@@ -68,8 +68,8 @@ def _is_good(figures: Agreement) -> bool:
     )
 
 
-def _quoted(figures: Agreement, machine: str) -> str:
-    """Up to three quotes the two disagree on."""
-    pairs: Sequence[Pair] = [p for p in figures.disagreements if p.quote and machine in ("", p.machine)]
+def _quoted(figures: Agreement, leniency: int = 0) -> str:
+    """Up to three quotes the two disagree on; only where the machine errs in one way, if asked."""
+    pairs = [p for p in figures.disagreements if p.quote and leniency in (0, p.leniency)]
     quotes = list(dict.fromkeys(p.quote for p in pairs))[:3]
     return " Look at: " + "; ".join(f"“{quote[:120]}”" for quote in quotes) + "." if quotes else ""

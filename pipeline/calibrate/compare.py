@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from pipeline.calibrate.advice import advise, warnings_for
 from pipeline.calibrate.agreement import (
+    UNKNOWN,
     Coefficient,
     cohen_kappa,
     confusion,
@@ -21,8 +23,8 @@ from pipeline.calibrate.agreement import (
     pabak,
 )
 from pipeline.calibrate.figures import LABELS, Agreement, Drift, Pair
+from pipeline.calibrate.pairs import Question, last_words, questions
 from pipeline.calibrate.scores import ScoreDeviation, deviations
-from pipeline.conversation import Review
 from pipeline.intervals import wilson
 from pipeline.store import CallFilter, Store
 
@@ -31,13 +33,17 @@ EVERYTHING = CallFilter()
 
 @dataclass(frozen=True, slots=True)
 class PeopleAgreement:
-    """Several reviewers on the same answers: Krippendorff's α of one criterion, or of all together."""
+    """Several reviewers on the same answers: Krippendorff's α of one criterion, or of all together.
+
+    ``blind`` when only answers of blind sessions are in it; else people had seen the machine's.
+    """
 
     rubric: str
     criterion: str
     reviewers: int
     answers: int
     alpha: Coefficient
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,18 @@ class Calibration:
     scores: Sequence[ScoreDeviation] = ()
     cautions: Sequence[str] = field(default_factory=list)
 
+    @property
+    def score_change(self) -> str | None:
+        """What people's answers do to the scores, in a line; None where no score is known."""
+        gaps = [d.deviation for d in self.scores if d.deviation is not None]
+        if not gaps:
+            return None
+        flips = sum(d.machine_outcome != d.human_outcome for d in self.scores)
+        return (
+            f"by {fmean(gaps):+.1f} points on average ({fmean(map(abs, gaps)):.1f} whichever way, at most "
+            f"{max(gaps, key=abs):+.1f}), and change {flips} of {len(self.scores)} outcomes"
+        )
+
 
 def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
     """Compare everything reviewed so far.
@@ -68,117 +86,116 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
         store: Open for reading.
         filters: Which calls' reviews count.
     """
-    reviews = last_words(store.reviews(filters))
-    pairs = _pairs(store, reviews)
-    if filters.rubric is not None:
-        pairs = [p for p in pairs if filters.rubric in {p.rubric, p.review.rubric_hash}]
-    by_criterion: dict[tuple[str, str], list[Pair]] = defaultdict(list)
+    reviews = store.reviews(filters)
+    last = last_words(reviews)
+    asked = questions(store, last, filters.rubric)
+    pairs = [pair for question in asked for pair in question.pairs]
     by_reviewer: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
-        by_criterion[pair.rubric, pair.criterion].append(pair)
         by_reviewer[pair.review.reviewer].append(pair)
-    people = _people(by_criterion)
+    people = _people(
+        asked, questions(store, last_words(r for r in reviews if "blind" in r.extra), filters.rubric)
+    )
     alphas = {(p.rubric, p.criterion): p.alpha for p in people}
     return Calibration(
         criteria=[
-            compare(rubric, criterion, found, alpha=alphas.get((rubric, criterion)))
-            for (rubric, criterion), found in sorted(by_criterion.items())
+            _criterion(question, alphas.get((question.rubric, question.criterion))) for question in asked
         ],
         reviewers=[compare("", reviewer, found) for reviewer, found in sorted(by_reviewer.items())],
         people=people,
         drift=_drift(pairs),
-        scores=deviations(store, reviews),
-        cautions=_cautions(store, pairs),
+        scores=deviations(store, [pair.review for pair in pairs]),
+        cautions=_cautions(store, pairs, people),
     )
 
 
-def last_words(reviews: Iterable[Review]) -> list[Review]:
-    """Each person's newest answer to each criterion of each call."""
-    last: dict[tuple[str, str, str, str], Review] = {}
-    for review in reviews:  # oldest first
-        if review.criterion_id and review.human_answer:
-            last[review.call_id, review.rubric_hash, review.criterion_id, review.reviewer.casefold()] = review
-    return list(last.values())
-
-
-def _pairs(store: Store, reviews: Sequence[Review]) -> list[Pair]:
-    names = {row["rubric_hash"]: row["rubric_id"] for row in store.query(
-        "SELECT DISTINCT rubric_hash, rubric_id FROM scorecards"
-    )}  # fmt: skip
-    quotes = _quotes(store, reviews)
-    return [
-        Pair(
-            review=review,
-            rubric=names.get(review.rubric_hash, review.rubric_hash[:12]),
-            criterion=review.criterion_id or "",
-            machine=review.machine_answer or "",
-            human=review.human_answer or "",
-            quote=quotes.get((review.call_id, review.rubric_hash, review.criterion_id or ""), ""),
-        )
-        for review in reviews
-    ]
-
-
-def _quotes(store: Store, reviews: Sequence[Review]) -> dict[tuple[str, str, str], str]:
-    """What the machine heard, or nearly heard, where a person disagrees."""
-    disputed = list({r.call_id for r in reviews if r.machine_answer != r.human_answer})
-    rows = store.query(
-        "SELECT call_id, rubric_hash, criterion_id, quote FROM evidence "
-        "WHERE call_id IN (SELECT unnest(?::VARCHAR[])) AND quote <> '' ORDER BY kind DESC, evidence DESC",
-        [disputed],
-    )
-    return {(row["call_id"], row["rubric_hash"], row["criterion_id"]): row["quote"] for row in rows}
+def _criterion(question: Question, alpha: Coefficient | None) -> Agreement:
+    figures = compare(question.rubric, question.criterion, question.pairs, alpha=alpha)
+    warnings = list(figures.warnings)
+    if len(question.versions) > 1:
+        warnings.append(f"versions {', '.join(question.versions)} ask it alike and are counted together")
+    if question.outdated:
+        warnings.append(f"{question.outdated} answers to an older wording of it are left out")
+    return figures.with_words(warnings, figures.advice)
 
 
 def compare(rubric: str, name: str, pairs: Sequence[Pair], *, alpha: Coefficient | None = None) -> Agreement:
     """The figures of one criterion or one reviewer, with warnings and advice."""
-    decided = [p for p in pairs if p.machine in LABELS]
-    used = [label for label in LABELS if any(label in (p.machine, p.human) for p in decided)]
-    labels = used if len(used) > 1 else list(LABELS[:2])
-    table = confusion([(p.machine, p.human) for p in decided], labels if decided else LABELS)
-    agreed = sum(p.machine == p.human for p in decided)
+    decided = [p for p in pairs if p.decided]
+    counts = Counter((p.machine, p.human) for p in decided)
+    possible = list(dict.fromkeys(label for p in decided for label in p.scale)) or list(LABELS)
+    used = [label for label in possible if any(label in said for said in counts)]
+    table = confusion(list(counts.elements()), used if len(used) > 1 else possible[:2])
     figures = Agreement(
         rubric=rubric,
         name=name,
         n=len(decided),
         abstained=len(pairs) - len(decided),
-        agreement=wilson(agreed, len(decided)),
+        agreement=wilson(sum(p.machine == p.human for p in decided), len(decided)),
         kappa=cohen_kappa(table),
+        weighted_kappa=_weighted(decided),
         ac1=gwet_ac1(table),
         pabak=pabak(table),
-        counts=Counter((p.machine, p.human) for p in decided),
+        lenient=sum(p.leniency > 0 for p in decided),
+        strict=sum(p.leniency < 0 for p in decided),
+        counts=counts,
         disagreements=tuple(p for p in decided if p.machine != p.human),
     )
     return figures.with_words(warnings_for(figures), advise(figures, alpha))
 
 
-def _people(by_criterion: Mapping[tuple[str, str], Sequence[Pair]]) -> list[PeopleAgreement]:
-    """α of each criterion several people answered, and of all of them together as its own row."""
-    found = [_alpha(rubric, criterion, pairs) for (rubric, criterion), pairs in sorted(by_criterion.items())]
-    shared = [p for p in found if p.reviewers >= 2 and p.answers]
-    if len(shared) > 1:
-        everything = [pair for pairs in by_criterion.values() for pair in pairs]
-        shared.append(_alpha("", "all criteria", everything))
-    return shared
+def _weighted(pairs: Sequence[Pair]) -> Coefficient:
+    """κ with quadratic weights where all pairs are on one graded scale; na has no place on it."""
+    scales = {p.scale for p in pairs}
+    if len(scales) != 1 or scales == {LABELS}:
+        return UNKNOWN
+    grades = [label for label in scales.pop() if label != "na"]
+    graded = [(p.machine, p.human) for p in pairs if "na" not in (p.machine, p.human)]
+    return cohen_kappa(confusion(graded, grades), weights="quadratic")
 
 
-def _alpha(rubric: str, criterion: str, pairs: Sequence[Pair]) -> PeopleAgreement:
+def _people(asked: Sequence[Question], blind: Sequence[Question]) -> list[PeopleAgreement]:
+    """α of each criterion several people answered, from blind sessions where there are any; then of all."""
+    sessions = {(q.rubric, q.criterion): q.pairs for q in blind}
+    found = []
+    for question in asked:
+        name = (question.rubric, question.criterion)
+        people = _alpha(*name, sessions.get(name, ()), blind=True) or _alpha(*name, question.pairs)
+        if people:
+            found.append(people)
+    everything = [pair for question in blind or asked for pair in question.pairs]
+    if len(found) > 1 and (people := _alpha("", "all criteria", everything, blind=bool(blind))):
+        found.append(people)
+    return found
+
+
+def _alpha(
+    rubric: str, criterion: str, pairs: Sequence[Pair], *, blind: bool = False
+) -> PeopleAgreement | None:
+    """None where no two people answered the same."""
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for pair in pairs:
         key = (pair.review.call_id, pair.review.rubric_hash, pair.criterion)
         units[key][pair.review.reviewer.casefold()] = pair.human
     shared = {key: said for key, said in units.items() if len(said) >= 2}
+    if not shared:
+        return None
     reviewers = sorted({reviewer for said in shared.values() for reviewer in said})
     ratings = [[said.get(reviewer) for said in shared.values()] for reviewer in reviewers]
-    alpha = krippendorff_alpha(ratings, LABELS) if shared else Coefficient(None)
-    return PeopleAgreement(rubric, criterion, len(reviewers), len(shared), alpha)
+    scales = {pair.scale for pair in pairs}
+    labels = list(dict.fromkeys(label for scale in scales for label in scale))
+    graded = len(scales) == 1 and scales != {LABELS}
+    if graded:  # grades have an order, in which "does not apply" has no place
+        ratings = [[None if said == "na" else said for said in row] for row in ratings]
+    alpha = krippendorff_alpha(ratings, labels, ordered=graded)
+    return PeopleAgreement(rubric, criterion, len(reviewers), len(shared), alpha, blind)
 
 
 def _drift(pairs: Sequence[Pair]) -> list[Drift]:
     """Agreement by week of the review, marked where it left what came before by more than chance."""
     weeks: dict[str, list[bool]] = defaultdict(list)
     for pair in pairs:
-        if pair.machine in LABELS:
+        if pair.decided:
             weeks[_week(pair.review.reviewed_at)].append(pair.machine == pair.human)
     rows, hits, seen = [], 0, 0
     for week, agreed in sorted(weeks.items()):
@@ -202,7 +219,7 @@ def _difference_z(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float | None:
     return (hits_a / n_a - hits_b / n_b) / error if error else 0.0
 
 
-def _cautions(store: Store, pairs: Sequence[Pair]) -> list[str]:
+def _cautions(store: Store, pairs: Sequence[Pair], people: Iterable[PeopleAgreement]) -> list[str]:
     if not pairs:
         return [
             "nobody has reviewed any of these calls yet: callqa review packet DEST, then callqa review import"
@@ -225,5 +242,10 @@ def _cautions(store: Store, pairs: Sequence[Pair]) -> list[str]:
         cautions.append(
             "only corrections came back, no confirmed answers: agreement looks worse than it is; ask "
             "reviewers to tick that they checked the whole call"
+        )
+    if any(not p.blind for p in people):
+        cautions.append(
+            "people who reviewed the same calls had the machine's answers in view, which makes them agree "
+            "more; callqa review packet --blind hides them"
         )
     return cautions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pipeline.calibrate.agreement import Coefficient
 from pipeline.conversation import Review
@@ -15,14 +15,41 @@ LABELS = ("yes", "no", "na")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One answer of the machine beside one person's; ``quote`` is what the machine rested on or missed by."""
+    """One answer of the machine beside one person's.
+
+    Attributes:
+        machine: The machine's grade on a graded scale, else its answer.
+        human: The person's.
+        scale: Everything that could be said, best first: the grades or yes and no, then na.
+        quote: What the machine rested on or missed by.
+        blind: The person had not seen the machine's answer.
+    """
 
     review: Review
     rubric: str
     criterion: str
     machine: str
     human: str
+    scale: tuple[str, ...] = LABELS
     quote: str = ""
+
+    @property
+    def blind(self) -> bool:
+        """Whether the person answered without the machine's answer in view."""
+        return "blind" in self.review.extra
+
+    @property
+    def decided(self) -> bool:
+        """Whether both sides gave an answer that can be compared."""
+        return self.machine in self.scale and self.human in self.scale
+
+    @property
+    def leniency(self) -> int:
+        """1 where the machine is more generous, -1 where it is stricter, 0 otherwise (scope, or agreed)."""
+        if "na" in (self.machine, self.human):
+            return 0
+        machine, human = self.scale.index(self.machine), self.scale.index(self.human)
+        return (machine < human) - (machine > human)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +61,9 @@ class Agreement:
         name: Criterion id, or the reviewer.
         n: Pairs with an answer on both sides.
         abstained: Answers the machine left undetermined; in none of the figures.
+        weighted_kappa: κ with quadratic weights over the grades; unknown where nothing is graded.
+        lenient: The machine says yes, the person no; or the machine's grade is the better one.
+        strict: The machine says no, the person yes; or the machine's grade is the worse one.
         counts: (machine, human) to how often.
         warnings: How far the figures can be trusted.
         advice: What to do, in plain words.
@@ -45,22 +75,15 @@ class Agreement:
     abstained: int
     agreement: Interval
     kappa: Coefficient
+    weighted_kappa: Coefficient
     ac1: Coefficient
     pabak: float | None
+    lenient: int
+    strict: int
     counts: Counter[tuple[str, str]]
     disagreements: Sequence[Pair] = ()
-    warnings: Sequence[str] = field(default_factory=tuple)
+    warnings: Sequence[str] = ()
     advice: str = ""
-
-    @property
-    def false_yes(self) -> int:
-        """The machine says yes, the person no."""
-        return self.counts["yes", "no"]
-
-    @property
-    def false_no(self) -> int:
-        """The machine says no, the person yes."""
-        return self.counts["no", "yes"]
 
     @property
     def commonest(self) -> float:

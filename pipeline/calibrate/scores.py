@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from pipeline.conversation import Answer, CriterionAnswer, Review, Scorecard
-from pipeline.errors import RubricError
-from pipeline.rubric import Rubric, parse
+from pipeline.rubric import Criterion, Rubric
 from pipeline.score import scorecard
 from pipeline.store import CallFilter, Store
 
@@ -40,14 +39,12 @@ def deviations(store: Store, reviews: Sequence[Review]) -> list[ScoreDeviation]:
     Answers a reviewer left alone stay the machine's, so this is what the call would have scored had
     the corrections been made; scorecards whose rubric text the store does not have are left out.
     """
-    said: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    said: dict[tuple[str, str], dict[str, dict[str, Review]]] = defaultdict(lambda: defaultdict(dict))
     for review in reviews:
         if review.criterion_id and review.human_answer:
-            said[review.rubric_hash, review.call_id][review.reviewer][review.criterion_id] = (
-                review.human_answer
-            )
+            said[review.rubric_hash, review.call_id][review.reviewer][review.criterion_id] = review
     found = []
-    for rubric_hash, rubric in _rubrics(store, {key for key, _ in said}).items():
+    for rubric_hash, rubric in store.rubrics({key for key, _ in said}).items():
         calls = tuple(call_id for key, call_id in said if key == rubric_hash)
         for card in store.scorecards(CallFilter(rubric=rubric_hash, call_ids=calls)):
             for reviewer, answers in said[rubric_hash, card.call_id].items():
@@ -55,24 +52,12 @@ def deviations(store: Store, reviews: Sequence[Review]) -> list[ScoreDeviation]:
     return sorted(found, key=lambda d: -abs(d.deviation or 0.0))
 
 
-def _rubrics(store: Store, hashes: set[str]) -> dict[str, Rubric]:
-    rows = store.query(
-        "SELECT rubric_hash, source FROM rubrics "
-        "WHERE source IS NOT NULL AND rubric_hash IN (SELECT unnest(?::VARCHAR[]))",
-        [list(hashes)],
-    )
-    rubrics = {}
-    for row in rows:
-        try:
-            rubrics[row["rubric_hash"]] = parse(row["source"])
-        except RubricError:  # written by another version
-            continue
-    return rubrics
-
-
-def _deviation(card: Scorecard, rubric: Rubric, reviewer: str, said: Mapping[str, str]) -> ScoreDeviation:
+def _deviation(card: Scorecard, rubric: Rubric, reviewer: str, said: Mapping[str, Review]) -> ScoreDeviation:
     machine = {answer.id: answer for section in card.sections for answer in section.criteria}
-    human = {name: _overridden(answer, said.get(name)) for name, answer in machine.items()}
+    human = {
+        asked.id: _overridden(machine[asked.id], asked, rubric, said.get(asked.id))
+        for asked in rubric.criteria()
+    }
     again = scorecard(card.call_id, rubric, human)
     return ScoreDeviation(
         card.call_id,
@@ -85,8 +70,17 @@ def _deviation(card: Scorecard, rubric: Rubric, reviewer: str, said: Mapping[str
     )
 
 
-def _overridden(answer: CriterionAnswer, said: str | None) -> CriterionAnswer:
-    if said is None or said == answer.answer:
+def _overridden(
+    answer: CriterionAnswer, asked: Criterion, rubric: Rubric, review: Review | None
+) -> CriterionAnswer:
+    """The person's answer with the points it earns, where it differs from the machine's."""
+    if review is None or review.said == review.machine_said:
         return answer
-    points = {"yes": answer.max_points, "no": 0.0}.get(said)
-    return replace(answer, answer=cast(Answer, said), points=points, evidence=(), nearest=None)
+    said = cast(Answer, review.human_answer)
+    points: float | None = None
+    if said in {"yes", "no"}:
+        points = asked.earned(asked.grades().get(review.said or "", 1.0 if said == "yes" else 0.0))
+    elif rubric.not_applicable == "as_pass":
+        points = asked.points
+    points = points if answer.scored else None
+    return replace(answer, answer=said, points=points, evidence=(), nearest=None)

@@ -185,8 +185,11 @@ def _agreement_json(row: Agreement) -> str:
             "undetermined": row.abstained,
             "agreement": row.agreement.estimate,
             "kappa": spread(row.kappa),
+            "weighted_kappa": spread(row.weighted_kappa),
             "ac1": spread(row.ac1),
             "pabak": row.pabak,
+            "machine_more_generous": row.lenient,
+            "machine_stricter": row.strict,
             "confusion": [{"machine": m, "person": p, "n": n} for (m, p), n in sorted(row.counts.items())],
             "warnings": list(row.warnings),
             "advice": row.advice,
@@ -201,33 +204,35 @@ def _print_calibration(found: Calibration) -> None:
 
     console = Console()
     for title, rows in (("criterion", found.criteria), ("reviewer", found.reviewers)):
-        table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "yes→no", "no→yes")
+        table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "generous", "strict")
         for row in rows:
             table.add_row(
                 f"{row.rubric} {row.name}".strip(),
                 str(row.n),
                 _percent(row.agreement.estimate),
-                _spread(row.kappa),
+                _spread(row.kappa)
+                if row.weighted_kappa.value is None
+                else f"weighted {_spread(row.weighted_kappa)}",
                 _spread(row.ac1),
-                str(row.false_yes),
-                str(row.false_no),
+                str(row.lenient),
+                str(row.strict),
             )
         if rows:
             console.print(table, markup=False)
         for row in rows:
             words = " ".join((row.advice, *(f"({w})" for w in row.warnings)))
             console.print(f"{row.rubric} {row.name}: {words}".strip(), markup=False, highlight=False)
+    if found.criteria:
+        note("generous, strict: answers on which the machine is kinder, or harder, than the person")
     for people in found.people:
         shared = f"{people.reviewers} people on {people.answers} answers to {people.criterion}"
-        note(f"{shared}: α {_spread(people.alpha)}")
+        note(f"{shared}{', blind' if people.blind else ''}: α {_spread(people.alpha)}")
     for week in found.drift:
         if week.left:
             share = _percent(week.agreement.estimate)
             note(f"drift: agreement in {week.week} was {share}, unlike the weeks before")
-    gaps = [d.deviation for d in found.scores if d.deviation is not None]
-    if gaps:
-        typical, most = sum(gaps) / len(gaps), max(gaps, key=abs)
-        note(f"people's answers move a score by {typical:+.1f} points on average, at most {most:+.1f}")
+    if found.score_change is not None:
+        note(f"people's answers move a score {found.score_change}")
 
 
 def _percent(share: float | None) -> str:

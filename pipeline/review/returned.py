@@ -47,6 +47,7 @@ class Entry:
         where: Place in the file, for messages.
         criterion_id: Empty for a statement about the whole call.
         confirmed: The person checked the whole call and let the other answers stand.
+        blind: Which blind packet it was said in; "" when the machine's answers were in view.
     """
 
     where: str
@@ -60,6 +61,7 @@ class Entry:
     reason: str = ""
     state: str = ""
     confirmed: bool = False
+    blind: str = ""
     at: dt.datetime | None = None
 
 
@@ -99,14 +101,12 @@ def _read_json(path: Path) -> list[Entry]:
         raise UsageError(
             f"{path}: not a review (schema callqa.review/1)", hint="use the packet's download button"
         )
-    reviewer = _text(document.get("reviewer"))
-    answers = [
-        _json_entry(item, f"{path.name}: answers[{i}]", reviewer) for i, item in _objects(document, "answers")
+    who = {"reviewer": _text(document.get("reviewer")), "blind": _text(document.get("blind"))}
+    return [
+        _json_entry(item, f"{path.name}: {kind}[{i}]", **who)
+        for kind in ("answers", "calls")
+        for i, item in _objects(document, kind)
     ]
-    calls = [
-        _json_entry(item, f"{path.name}: calls[{i}]", reviewer) for i, item in _objects(document, "calls")
-    ]
-    return answers + calls
 
 
 def _objects(document: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -115,7 +115,7 @@ def _objects(document: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str
         yield from ((i, item) for i, item in enumerate(items) if isinstance(item, dict))
 
 
-def _json_entry(item: dict[str, Any], where: str, reviewer: str) -> Entry:
+def _json_entry(item: dict[str, Any], where: str, *, reviewer: str, blind: str) -> Entry:
     return Entry(
         where=where,
         call_id=_text(item.get("call_id")),
@@ -125,7 +125,8 @@ def _json_entry(item: dict[str, Any], where: str, reviewer: str) -> Entry:
         reviewer=reviewer,
         reason=_text(item.get("reason")) or _text(item.get("comment")),
         state=_text(item.get("state")),
-        confirmed=item.get("confirmed") is True,
+        confirmed=item.get("confirmed") is True and not blind,
+        blind=blind,
         at=_moment(item.get("at")),
     )
 

@@ -81,6 +81,10 @@ class AutoFail(Strict):
         return self
 
 
+NO_LEVEL = "none of these"
+"""What people choose when a call reached no level of a graded scale."""
+
+
 class Level(Strict):
     """One step of a graded scale: the first whose check holds is the answer."""
 
@@ -133,6 +137,24 @@ class Criterion(Strict):
             (level, (n - at) / n if level.share is None else level.share)
             for at, level in enumerate(self.levels)
         ]
+
+    def grades(self) -> dict[str, float]:
+        """What can be answered on a graded scale, best first, with its share of the points; else empty."""
+        steps = [(level.label, share) for level, share in self.steps()]
+        if steps and steps[-1][1] > 0:
+            steps.append((NO_LEVEL, 0.0))
+        return dict(steps)
+
+    def grade(self, points: float | None) -> str:
+        """The grade that earned these points; "" when the criterion is not graded or not answered."""
+        grades = self.grades()
+        if points is None or not grades:
+            return ""
+        return min(grades, key=lambda label: abs(self.earned(grades[label]) - points))
+
+    def earned(self, share: float) -> float:
+        """Points of an answer that earns this share of them."""
+        return round(self.points * max(share, self.floor / 100), 6)
 
     def checks(self) -> list[Any]:
         """Every check in this criterion, nested ones and its condition's included."""

@@ -29,13 +29,13 @@ def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> Criterio
     """A verdict with the points it earns."""
     points: float | None = None
     if verdict.answer in ("yes", "no"):
-        points = criterion.points * max(verdict.earned, criterion.floor / 100)
+        points = criterion.earned(verdict.earned)
     elif verdict.answer == "na" and rubric.not_applicable == "as_pass":
         points = criterion.points
     return CriterionAnswer(
         id=criterion.id,
         answer=verdict.answer,
-        points=None if criterion.counts == "info" or points is None else round(points, 6),
+        points=None if criterion.counts == "info" else points,
         max_points=criterion.points,
         weight=criterion.weight,
         critical=criterion.critical,

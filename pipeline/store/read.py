@@ -6,9 +6,10 @@ reading all of history costs one pass however large it is.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pipeline.conversation import (
     CallMetadata,
@@ -29,10 +30,14 @@ from pipeline.conversation import (
     Turn,
     Word,
 )
+from pipeline.errors import RubricError
 from pipeline.store.columns import clean
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
 from pipeline.store.selection import CallFilter
+
+if TYPE_CHECKING:
+    from pipeline.rubric import Rubric
 
 WINDOW = 200
 Row = dict[str, Any]
@@ -242,6 +247,23 @@ def reviews(connection: Connection, calls: CallFilter) -> list[Review]:
         values,
     )
     return [Review(**{**row, "extra": dict(row["extra"] or {})}) for row in found]
+
+
+def rubrics(connection: Connection, hashes: Iterable[str]) -> dict[str, Rubric]:
+    """Rubrics by hash, oldest first; a text written by another version and unreadable now is left out."""
+    from pipeline.rubric import parse  # not at the top: whoever only asks SQL need not wait for it
+
+    found = rows(
+        connection,
+        "SELECT rubric_hash, source FROM rubrics WHERE source IS NOT NULL "
+        "AND rubric_hash IN (SELECT unnest(?::VARCHAR[])) ORDER BY loaded_at, version",
+        [list(hashes)],
+    )
+    kept = {}
+    for row in found:
+        with contextlib.suppress(RubricError):
+            kept[row["rubric_hash"]] = parse(row["source"])
+    return kept
 
 
 def ledger(connection: Connection, paths: Sequence[str]) -> dict[str, LedgerEntry]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -33,6 +33,9 @@ from pipeline.store import load as loading
 from pipeline.store.connection import Connection, OnWait, connect, refused
 from pipeline.store.erase import Erasure, digest
 from pipeline.store.selection import CallFilter
+
+if TYPE_CHECKING:
+    from pipeline.rubric import Rubric
 
 T = TypeVar("T")
 EVERYTHING = CallFilter()
@@ -242,6 +245,10 @@ class Store:
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
         """Everything people said about these calls, oldest first."""
         return read.reviews(self.connection, calls)
+
+    def rubrics(self, hashes: Iterable[str]) -> dict[str, Rubric]:
+        """Rubrics by hash, oldest first; those this version cannot read are left out."""
+        return read.rubrics(self.connection, hashes)
 
     def ledger(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
         """The ledger rows of these paths, by path; what a re-run may skip."""

@@ -196,7 +196,7 @@ def _agreement_row(row: Agreement, title: str) -> Json:
         "low": rounded(row.kappa.low, 3),
         "high": rounded(row.kappa.high, 3),
         "ac1": rounded(row.ac1.value, 3),
-        "falseYes": row.false_yes,
-        "falseNo": row.false_no,
+        "lenient": row.lenient,
+        "strict": row.strict,
         "advice": " ".join(advice),
     }

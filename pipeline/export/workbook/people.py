@@ -158,8 +158,8 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration, title
                 row.kappa.value,
                 _spread(row.kappa),
                 row.ac1.value,
-                row.false_yes,
-                row.false_no,
+                row.lenient,
+                row.strict,
                 row.abstained,
                 " ".join((row.advice, *(f"{w[:1].upper()}{w[1:]}." for w in row.warnings))),
             ]
