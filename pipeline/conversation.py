@@ -10,7 +10,7 @@ This module imports the standard library and ``errors`` only, so any stage may i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -314,7 +314,8 @@ class Scorecard:
     """One call answered against one rubric.
 
     ``raw_score`` ignores auto-fails, ``final_score`` applies the rubric's policy; both are
-    0..100, or None when nothing could be scored.
+    0..100, or None when nothing could be scored. ``scorer`` is the fingerprint of what gave the
+    answers: under the same one, the same criterion has the same answer.
     """
 
     call_id: str
@@ -328,6 +329,29 @@ class Scorecard:
     critical_score: float | None = None
     pass_mark: float | None = None
     warnings: tuple[str, ...] = ()
+    scorer: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why it did not pass: the auto-fails, the doubts, or the dearest misses; "" when it did."""
+        if self.outcome == "pass":
+            return ""
+        if self.autofail_reasons:
+            return "auto-fail: " + _first(self.autofail_reasons, 2, "; ")
+        if self.review_reasons:
+            return _first(self.review_reasons, 1, "; ")
+        missed = [a for s in self.sections for a in s.criteria if a.scored and a.answer == "no"]
+        missed.sort(key=lambda a: -(a.max_points - (a.points or 0.0)) * a.weight)
+        if missed:
+            return "missed " + _first([a.id for a in missed], 3, ", ")
+        below = self.outcome == "fail" and self.pass_mark is not None
+        return f"below the pass mark of {self.pass_mark:g}" if below else ""
+
+
+def _first(told: Sequence[str], count: int, between: str) -> str:
+    """The first of several, and how many more there are."""
+    more = len(told) - count
+    return between.join(told[:count]) + (f", and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,27 +176,13 @@ def _facts(record: CallRecord) -> dict[str, Any]:
         "outcome": worst.outcome,
         "score": worst.final_score,
         "rubric": worst.rubric.id,
-        "reason": _why(worst),
+        "reason": worst.why,
     }
 
 
 def _badness(card: Scorecard) -> tuple[int, float]:
     order = {"fail": 0, "needs_review": 1, "pass": 2, "not_scored": 3}
     return order[card.outcome], card.final_score if card.final_score is not None else 101.0
-
-
-def _why(card: Scorecard) -> str:
-    """Reasons of an outcome that is not a pass: the auto-fail, the doubt, or the dearest misses."""
-    if card.outcome == "pass":
-        return ""
-    if card.autofail_reasons:
-        return "auto-fail: " + "; ".join(card.autofail_reasons)
-    if card.outcome == "needs_review" and card.review_reasons:
-        more = len(card.review_reasons) - 1
-        return card.review_reasons[0] + (f", and {more} more" if more else "")
-    missed = [a for section in card.sections for a in section.criteria if a.scored and a.answer == "no"]
-    missed.sort(key=lambda a: -(a.max_points - (a.points or 0.0)) * a.weight)
-    return "missed " + ", ".join(a.id for a in missed[:3]) if missed else ""
 
 
 def _sum(tally: Tally) -> Any:

@@ -129,18 +129,10 @@ def show(
 _FILES_SQL = (
     "SELECT status, reason, files, recordings, last_at FROM v_coverage ORDER BY files DESC, status, reason"
 )
-_CALLS_SQL = """
-SELECT s.call_id, s.agent_name AS agent, s.rubric_id AS rubric, round_even(s.final_score, 0) AS score,
-       s.outcome,
-       CASE WHEN s.outcome = 'pass' THEN NULL
-            WHEN len(s.autofail_reasons) > 0 THEN 'auto-fail: ' || array_to_string(s.autofail_reasons, '; ')
-            WHEN len(s.review_reasons) > 0 THEN array_to_string(s.review_reasons, '; ')
-            ELSE 'missed ' || (SELECT string_agg(a.criterion_id, ', ' ORDER BY a.max_points * a.weight DESC)
-                               FROM v_answers a
-                               WHERE a.call_id = s.call_id AND a.rubric_hash = s.rubric_hash
-                               AND a.answer = 'no')
-       END AS why
-FROM v_scorecards s ORDER BY s.final_score, s.call_id"""
+_CALLS_SQL = (
+    "SELECT call_id, agent_name AS agent, rubric_id AS rubric, round_even(final_score, 0) AS score, "
+    "outcome, why FROM v_scorecards ORDER BY final_score, call_id"
+)
 
 
 @app.command()

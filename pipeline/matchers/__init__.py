@@ -8,9 +8,10 @@ once; ``prepare`` judges a batch of calls together.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +37,13 @@ LITERAL = 92.0
 """A sentence this like a phrase (rapidfuzz ratio), neither much longer, is that phrase: no model is asked."""
 
 
+@cache
 def fingerprint() -> str:
     """Changes when an answer could; loads no model."""
     from pipeline.matchers.judgement import WEIGHTS
 
-    return f"{REVISION}+{WEIGHTS.stat().st_size if WEIGHTS.is_file() else 'none'}"
+    weights = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:12] if WEIGHTS.is_file() else "none"
+    return f"{REVISION}+{weights}"
 
 
 class TextMatcher:
@@ -59,7 +62,7 @@ class TextMatcher:
     @property
     def fingerprint(self) -> str:
         """Changes when an answer could."""
-        return fingerprint() if self._finder_loaded() else f"{REVISION}+words"
+        return fingerprint() if self._models and not self.notes else f"{REVISION}+words"
 
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
         """See ``rubric.queries.Matcher``: all that counts, or else the nearest candidate.
@@ -193,9 +196,6 @@ class TextMatcher:
         except ModelError as error:
             self._note(f"lemma and token patterns need the spaCy model: {error}")
             return None
-
-    def _finder_loaded(self) -> bool:
-        return self.__dict__.get("_finder") is not None
 
     def _note(self, text: str) -> None:
         self.notes = tuple(dict.fromkeys((*self.notes, text)))

@@ -19,7 +19,17 @@ from pipeline.score.criteria import answer, recorded
 from pipeline.score.timeline import Timeline
 from pipeline.score.verdict import Verdict
 
-__all__ = ["Verdict", "form_score", "prepare", "recorded", "scale_share", "score", "scorecard", "team_mean"]
+__all__ = [
+    "Verdict",
+    "fingerprint",
+    "form_score",
+    "prepare",
+    "recorded",
+    "scale_share",
+    "score",
+    "scorecard",
+    "team_mean",
+]
 
 
 def score(
@@ -50,11 +60,17 @@ def score(
     for name in plan.order:
         call.answers[name] = answer(call, plan.criteria[name])
     warnings = [*call.timeline.warnings, *matcher.notes]
-    if not any(t.text.strip() for t in conversation.transcript.turns):
+    wordless = not any(t.text.strip() for t in conversation.transcript.turns)
+    if wordless:
         warnings.append("no words in this transcript")
-        card = scorecard(conversation.transcript.call_id, rubric, call.answers, warnings)
-        return replace(card, outcome="not_scored")
-    return scorecard(conversation.transcript.call_id, rubric, call.answers, warnings)
+    scorer = fingerprint(matcher, min_confidence)
+    card = scorecard(conversation.transcript.call_id, rubric, call.answers, warnings, scorer)
+    return replace(card, outcome="not_scored") if wordless else card
+
+
+def fingerprint(matcher: Matcher, min_confidence: float) -> str:
+    """Changes when the answer to a criterion could, given the call and the criterion."""
+    return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}"
 
 
 def prepare(conversations: Sequence[Conversation], rubric: Rubric, matcher: Matcher) -> None:

@@ -23,6 +23,7 @@ def scorecard(
     rubric: Rubric,
     answers: Mapping[str, CriterionAnswer],
     warnings: Iterable[str] = (),
+    scorer: str = "",
 ) -> Scorecard:
     """The scorecard of a full set of answers; also how a person's overrides are scored again.
 
@@ -31,6 +32,7 @@ def scorecard(
         rubric: They answer.
         answers: By criterion id, one for each criterion.
         warnings: Degradations to pass on.
+        scorer: Fingerprint of what gave the answers; "" for a person.
     """
     fired = _auto_fails(rubric, answers)
     raw = form_score(rubric, answers)
@@ -49,6 +51,7 @@ def scorecard(
         critical_score=critical,
         pass_mark=rubric.pass_mark,
         warnings=tuple(warnings),
+        scorer=scorer,
     )
 
 

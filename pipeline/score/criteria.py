@@ -172,7 +172,7 @@ def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
         if not open_:
             return Verdict("yes", evidence=tuple(kept), searched=replies.searched)
         answer = "undetermined" if replies.unsure and not replies.hits else "no"
-        reason = replies.unsure if answer == "undetermined" else f"nothing followed “{open_[0].quote}”"
+        reason = replies.unsure if answer == "undetermined" else f"nothing followed {_place(open_[0])}"
         return Verdict(
             answer,  # type: ignore[arg-type]
             evidence=tuple(open_),
@@ -189,6 +189,13 @@ def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
             "undetermined", evidence=tuple(open_), searched=replies.searched, reason=replies.unsure
         )
     return Verdict("yes", evidence=tuple(open_), searched=replies.searched)
+
+
+def _place(trigger: Evidence) -> str:
+    """Where a trigger was heard; its words stay in the evidence, reasons also go to logs."""
+    if trigger.start_s is None:
+        return f"its trigger in turn {trigger.turn}"
+    return f"its trigger at {int(trigger.start_s) // 60}:{int(trigger.start_s) % 60:02d}"
 
 
 EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {

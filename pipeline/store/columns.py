@@ -157,7 +157,7 @@ def scorecards(cards: Sequence[Scorecard]) -> Columns:
     """The scorecards table."""
     names = (
         "call_id", "raw_score", "final_score", "critical_score", "pass_mark", "outcome", "autofail_reasons",
-        "review_reasons", "warnings",
+        "review_reasons", "warnings", "scorer", "why",
     )  # fmt: skip
     return {
         **_pick(cards, names),

@@ -24,7 +24,7 @@ BLANKED = {
     "calls": "customer_ref = NULL, extra = NULL, path = NULL, audio_sha256 = NULL, hold_spans = NULL, "
     "turn_count = 0, transcript_warnings = [], warnings = []",
     "answers": "reason = '', searched = NULL",
-    "scorecards": "review_reasons = [], warnings = []",
+    "scorecards": "review_reasons = [], warnings = [], why = ''",
     "reviews": "reason = NULL, source = NULL, extra = NULL",
     "samples": "reason = NULL, extra = NULL",
 }

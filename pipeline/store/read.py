@@ -199,7 +199,7 @@ def _scorecard(card: Row, sections: list[Row], answers: list[Row], evidence: lis
     quotes: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
     for row in evidence:
         quotes[row["criterion_id"], row["kind"]].append(_evidence(row))
-    same = ("raw_score", "final_score", "outcome", "critical_score", "pass_mark")
+    same = ("raw_score", "final_score", "outcome", "critical_score", "pass_mark", "scorer")
     return Scorecard(
         call_id=card["call_id"],
         rubric=RubricRef(card["rubric_id"], card["rubric_version"], card["rubric_hash"]),

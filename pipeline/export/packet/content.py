@@ -32,7 +32,7 @@ def index_row(call: Call) -> Json:
         "rubric": card.rubric.id if card else "",
         "score": rounded(card.final_score, 1) if card else None,
         "outcome": card.outcome if card else "not_scored",
-        "why": _why(card) if card else "",
+        "why": card.why if card else "",
         "mood": _mood(call),
     }
 
@@ -45,13 +45,6 @@ def worst_card(cards: Sequence[Scorecard]) -> Scorecard | None:
     return min(
         cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0), default=None
     )
-
-
-def _why(card: Scorecard) -> str:
-    reasons = (*card.autofail_reasons, *card.review_reasons)
-    if not reasons and card.outcome == "fail" and card.pass_mark is not None:
-        return f"below the pass mark of {card.pass_mark:g}"
-    return "; ".join(reasons)
 
 
 def _mood(call: Call) -> list[float | None] | None:

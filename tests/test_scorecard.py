@@ -1,0 +1,66 @@
+"""The scorecard itself: why it is no pass, said once and read everywhere."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli.batch_view import BatchView
+from pipeline.cli.commands import app
+from pipeline.conversation import CriterionAnswer, Scorecard, SectionScore
+from pipeline.export.packet.content import index_row
+from pipeline.export.selection import Call
+from pipeline.store import CallFilter, Store
+from tests.store_factory import RUBRIC, record, scorecard
+
+MISSED = tuple(
+    CriterionAnswer(name, "no", points, 4.0, weight, scored=scored)
+    for name, points, weight, scored in (
+        ("cheap", 0.0, 1.0, True),
+        ("dear", 0.0, 5.0, True),
+        ("half", 2.0, 3.0, True),
+        ("mid", 0.0, 2.0, True),
+        ("info", 0.0, 9.0, False),
+    )
+)
+PLAIN = Scorecard("c1", RUBRIC, 20.0, 20.0, "fail", (SectionScore("s", 20.0, MISSED),), pass_mark=75.0)
+CASES = [
+    (replace(PLAIN, outcome="pass"), ""),
+    (PLAIN, "missed dear, mid, half, and 1 more"),
+    (replace(PLAIN, autofail_reasons=("a: x", "b: y", "c: z")), "auto-fail: a: x; b: y, and 1 more"),
+    (replace(PLAIN, outcome="needs_review", review_reasons=("a: weak", "b: weak")), "a: weak, and 1 more"),
+    (replace(PLAIN, sections=()), "below the pass mark of 75"),
+    (replace(PLAIN, sections=(), outcome="not_scored"), ""),
+]
+
+
+@pytest.mark.parametrize(("card", "why"), CASES)
+def test_why_a_call_did_not_pass(card: Scorecard, why: str) -> None:
+    """Auto-fails before doubts before the dearest misses; what does not count is never blamed."""
+    assert card.why == why
+
+
+@pytest.mark.parametrize("card", [card for card, _ in CASES])
+def test_the_reason_reads_the_same_while_running_afterwards_and_in_the_packet(
+    card: Scorecard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The batch's line, ``callqa status --calls``, the review packet's overview: one sentence."""
+    call = replace(record("c1"), scorecards=(card,))
+    BatchView().finished(call)
+    assert capsys.readouterr().out.rstrip().endswith(card.why or "support")
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([call], [RUBRIC])
+    told = CliRunner().invoke(app, ["status", "--calls", "--json", "--db", str(tmp_path / "qa.duckdb")])
+    assert json.loads(told.stdout)["why"] == card.why
+    assert call.metadata is not None
+    assert index_row(Call(call.metadata, (card,)))["why"] == card.why
+
+
+def test_a_purged_call_keeps_no_reason_in_words(tmp_path: Path) -> None:
+    """With its figures kept, the sentence goes with the other words."""
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record("c1"), scorecards=(scorecard("c1"),))], [RUBRIC])
+        store.purge(CallFilter(call_ids=("c1",)), keep_figures=True)
+        assert store.query("SELECT why FROM scorecards") == [{"why": ""}]
