@@ -31,6 +31,9 @@ __all__ = [
     "team_mean",
 ]
 
+REVISION = "callqa.score/1"
+"""Raised with every change that can give another answer to the same criterion."""
+
 
 def score(
     conversation: Conversation,
