@@ -80,6 +80,13 @@ def test_what_was_said_is_found(
         ("agent", "i want to cancel my subscription", ("risk", "churn")),
         ("customer", "i understand how frustrating that is for you", ("empathy", "empathy")),
         ("customer", "the manager of my shop asked me to call", ("risk", "escalation")),
+        ("customer", "my phone died and i can't wait for the new one", ("risk", "vulnerable")),
+        ("customer", "my phone died and i can't wait for the new one", ("risk", "urgent")),
+        ("customer", "my brother is a lawyer in lahore", ("risk", "legal")),
+        ("customer", "can you send me a new one", ("topic", "transfer_money")),
+        ("agent", "what is the destination account", ("topic", "order_or_sale")),
+        ("agent", "i understand your account is in credit", ("empathy", "empathy")),
+        ("agent", "we will take care of that", ("closing", "closing")),
     ],
 )
 def test_what_was_not_meant_is_not_found(
@@ -96,6 +103,17 @@ def test_a_finding_quotes_the_turn_and_its_moment(annotator: Annotator) -> None:
     found = next(f for f in conversation.findings if f.label == "churn")
     assert found.text == "I want to, uh, cancel my account"
     assert (found.start_s, found.end_s) == (pytest.approx(0.4), pytest.approx(3.2))
+
+
+def test_thanks_for_calling_opens_a_call_or_closes_it(annotator: Annotator) -> None:
+    """The same words are a greeting in the first half of a call and a closing in the second."""
+    words = "thank you for calling northwind"
+    conversation = heard(annotator, call(("agent", words), ("customer", "hi"), ("agent", words)))
+
+    assert [(f.kind, f.turn) for f in conversation.findings if f.text.lower().startswith("thank you")] == [
+        ("greeting", 0),
+        ("closing", 2),
+    ]
 
 
 def test_promises_say_who_what_and_when() -> None:
@@ -117,6 +135,8 @@ def test_promises_say_who_what_and_when() -> None:
         ("the technician will come out on friday", "the technician", "on friday"),
         ("by the end of the day i will email you the form", "i", "by the end of the day"),
         ("you will receive a refund within ten days", "you", "within ten days"),
+        ("i will call you back as soon as it ships", "i", "as soon as it ships"),
+        ("i will ring you no later than friday okay", "i", "no later than friday"),
     ],
 )
 def test_promises_in_many_words(text: str, who: str, when: str) -> None:
@@ -127,7 +147,8 @@ def test_promises_in_many_words(text: str, who: str, when: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["i will transfer you to a manager", "i will look at it now", "it will rain"]
+    "text",
+    ["i will transfer you to a manager", "i will look at it now", "it will rain", "i will make sure of that"],
 )
 def test_what_happens_at_once_is_no_promise(text: str) -> None:
     """Doing it now commits to nothing later."""

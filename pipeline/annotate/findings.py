@@ -46,7 +46,7 @@ def of_text(
             continue
         clock = TurnClock(turn)
         for fact in facts[position]:
-            if fact.kind == "pii":
+            if fact.kind == "pii" or not _in_place(fact.kind, position, len(turns)):
                 continue
             start_s, end_s = clock.when(fact.start, fact.end)
             quote, value = _masked(turn.text, fact.start, fact.end, spans), fact.value
@@ -61,6 +61,12 @@ def of_text(
                 Finding("pii", span.kind, turn.turn, start_s, end_s, placeholder, None, "callqa.pii.v1")
             )
     return found
+
+
+def _in_place(kind: str, position: int, count: int) -> bool:
+    """Whether a greeting is early and a closing late: "thank you for calling" is said at both ends."""
+    late = 2 * position - (count - 1)
+    return not (kind == "greeting" and late > 0) and not (kind == "closing" and late < 0)
 
 
 def with_names(

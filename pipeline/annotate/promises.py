@@ -47,13 +47,16 @@ WHEN = (
     rf"next (?:week|month)|the end of (?:the |this )?(?:day|week|month|business))(?: (?:morning|afternoon|"
     rf"evening|night))?|"
     rf"(?:within|in|after|for)(?: about| the next)? {COUNT}(?: (?:to|or|and|-) {COUNT})? {UNIT}|"
-    rf"{COUNT} to {COUNT} {UNIT}|as soon as (?:possible|i can|we can)|shortly|later(?: today)?|soon|"
+    rf"{COUNT} to {COUNT} {UNIT}|as soon as (?:possible|\w+ \w+)|no later than \w+|"
+    rf"shortly|later(?: today)?|soon|"
     rf"right after|"
     r"once (?:it|this|that|the) \w+|when (?:it|the|they) \w+)"
 )
-STOP = r"(?= (?:and|but|so|because|if|okay|ok|is|are|alright|right|or|in order)\b|$)"
+STOP = r"(?= (?:and|but|so|because|if|okay|ok|is|are|alright|right|or|in order|thank|thanks)\b|$)"
 PROMISE = re.compile(rf"\b{WHO} {WILL} {DOING}(?: (?P<when>{WHEN})|{STOP})")
 BEFORE = re.compile(rf"(?P<when>{WHEN})$")
+# Done at once unless a time is said, or no more than a manner of speaking.
+WEAK = re.compile(r"(?:look into|make sure|ensure|transfer|book|schedule)\b")
 NOT_LATER = re.compile(r"\b(?:you to (?:a|the|my|our)|now|for you now|on hold|a (?:quick )?look|if you)\b")
 
 
@@ -91,6 +94,8 @@ def find(words: Sequence[str]) -> Iterator[Promise]:
         if when is None:
             earlier = BEFORE.search(text[: match.start()].rstrip())
             when = earlier["when"] if earlier else None
+        if when is None and WEAK.match(match["what"]):
+            continue
         first = starts[match.start()]
         last = first + len(match.group().split())
         yield Promise(first, last, match["who"], match["what"].strip(), when.strip() if when else None)
