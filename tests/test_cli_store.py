@@ -214,3 +214,23 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     said = run("purge", "--call", "c1", "--yes", "--db", db)
     assert "rows of these calls left: none" in said
     assert "not reached" in said
+
+
+def test_an_original_is_heard_again_by_name_and_with_a_reason(tmp_path: Path) -> None:
+    """The store holds the placeholder; the command reads the file again and leaves a line of who and why."""
+    said = {"role": "customer", "text": "my card number is 4111 1111 1111 1111", "start_s": 0, "end_s": 5}
+    chat = tmp_path / "chat.json"
+    chat.write_text(
+        json.dumps({"schema": "callqa.transcript/1", "call_id": "c9", "turns": [{"turn": 0, **said}]})
+    )
+    store = str(tmp_path / "qa.duckdb")
+    run("run", str(chat), "--db", store, "--local")
+
+    assert "4111" not in run("sql", "SELECT text FROM turns", "--db", store)
+    assert "4111 1111 1111 1111" in run("original", "c9", "--reason", "dispute 118", "--db", store)
+    record = json.loads((tmp_path / "qa.duckdb.state" / "originals.jsonl").read_text())
+    assert (record["call_id"], record["reason"]) == ("c9", "dispute 118")
+
+    chat.write_text(chat.read_text().replace("4111", "4222"))
+    changed = RUN.invoke(app, ["original", "c9", "--reason", "again", "--db", store])
+    assert isinstance(changed.exception, UsageError)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import getpass
+import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline import annotate, audio, contract, intake, matchers, rubric, score, speakers
 from pipeline.conversation import CallMetadata, Conversation, Received, Scorecard, Transcript
-from pipeline.errors import RecordingError
+from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import Settings
 
 
@@ -20,10 +24,60 @@ def transcribe_file(path: Path, settings: Settings) -> Transcript:
         RecordingError: It holds no call that can be transcribed.
         ModelError: Weights are missing or damaged.
     """
+    received = _receive([path], settings)[0]
+    return _heard(received, _metadata(received), settings)
+
+
+def original_of(
+    path: str, sha256: str | None, metadata: CallMetadata, settings: Settings, state_dir: Path, reason: str
+) -> Transcript:
+    """What was said in a stored call, private data and all, heard again from its file.
+
+    Args:
+        path: Of the recording or transcript, as in the ledger.
+        sha256: Of its bytes when the call was scored; another file in its place is refused.
+        metadata: Of the stored call: which channel is whose.
+        settings: Of the engine; their redaction is left out.
+        state_dir: Its ``originals.jsonl`` gets a line before anything is read.
+        reason: Why the original is needed.
+
+    Raises:
+        UsageError: The file is gone or is another one now.
+        RecordingError: It cannot be heard any more.
+        ModelError: Weights are missing or damaged.
+    """
+    found = _receive([Path(path)], settings)
+    received = next((r for r in found if r.metadata and r.metadata.call_id == metadata.call_id), found[0])
+    if received.sha256 != sha256:
+        raise UsageError(
+            f"{path} is no longer the file that was scored as call {metadata.call_id}",
+            hint="put the original recording back in its place",
+        )
+    _put_on_record(state_dir, metadata.call_id, path, reason)
+    if received.kind == "transcript":
+        return speakers.assign_roles(intake.read_transcript(received), None, metadata, settings.audio)
+    nothing = settings.privacy.model_copy(update={"redact": ()})
+    return _heard(received, metadata, settings.model_copy(update={"privacy": nothing}))
+
+
+def _put_on_record(state_dir: Path, call_id: str, path: str, reason: str) -> None:
+    """A line of who, when, what and why; readable by the owner alone."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    line = {
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "user": getpass.getuser(),
+        "call_id": call_id,
+        "path": path,
+        "reason": reason,
+    }
+    record = os.open(state_dir / "originals.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(record, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _heard(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:
     from pipeline import transcribe
 
-    received = _receive([path], settings)[0]
-    metadata = _metadata(received)
     with intake.media(received) as sound:
         clip = speakers.clean_channels(audio.load(sound, min_duration_s=settings.intake.min_audio_s))
     engine = transcribe.load_engine(settings.transcribe)
