@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ TARGETS = {
     "help_s": 0.4,
     "start_cold_s": 8.0,
     "start_warm_s": 2.0,
+    "first_call_cold_s": 8.0,
+    "prefect_adds_warm_s": 2.0,
     "overhead_ms_a_call": 15.0,
     "memory_growth_mb": 20.0,
     "not_transcription_share": 0.08,
@@ -91,16 +93,41 @@ def timed(command: list[str]) -> float:
 
 
 def start_up() -> dict[str, float]:
-    """From process start to the first call done under Prefect, its home empty and then known."""
-    with tempfile.TemporaryDirectory() as home:
+    """From process start to the first call done, Prefect's home empty and then known.
+
+    ``start_*`` with a fake engine: Prefect's part alone. ``first_call_*`` is ``callqa run`` on one
+    transcript file until its line is printed, spaCy and torch included, with Prefect and without.
+    """
+    from tests.test_run import write_calls
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_calls(Path(folder) / "calls", 1)
         command = [sys.executable, __file__, "--child", "one", "--calls", "1"]
-        env = {**ENV, "CALLQA_BENCH_HOME": home}
+        env = {**ENV, "CALLQA_BENCH_HOME": f"{folder}/home"}
 
         def once() -> float:
             return float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
 
-        cold = once()
-        return {"start_cold_s": cold, "start_warm_s": statistics.median(once() for _ in range(3))}
+        def first_line(*flags: str) -> float:
+            Path(folder, "qa.duckdb").unlink(missing_ok=True)
+            run = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "qa.duckdb", *flags]
+            started = time.perf_counter()
+            with subprocess.Popen(
+                run, cwd=folder, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            ) as p:
+                assert p.stdout is not None
+                assert p.stdout.readline()
+                return time.perf_counter() - started
+
+        local_s = statistics.median(first_line("--local") for _ in range(3))
+        return {
+            "start_cold_s": once(),
+            "start_warm_s": statistics.median(once() for _ in range(3)),
+            "first_call_local_s": local_s,
+            "first_call_cold_s": first_line(),
+            "first_call_warm_s": (warm_s := statistics.median(first_line() for _ in range(3))),
+            "prefect_adds_warm_s": warm_s - local_s,
+        }
 
 
 def overhead(calls: int) -> dict[str, float]:
@@ -140,25 +167,33 @@ def fake_batch(folder: Path, calls: int) -> Any:
     return Batch(Plan(tuple(received)), lambda: tools, StageCache(folder / "state"), load, FlowSettings())
 
 
-@contextlib.contextmanager
-def server() -> Iterator[None]:
-    """Our own server, up."""
-    from flows.server import quiet_prefect
+def orchestrated(folder: str, make: Callable[[], Any]) -> Any:
+    """A batch run as a flow, on our own server, as ``callqa run`` does."""
+    from flows.launch import as_flow
 
-    with quiet_prefect(Path(os.environ["CALLQA_BENCH_HOME"])) as own:
-        assert own is not None
-        own.ready()
-        yield
+    with as_flow([folder], Path(os.environ["CALLQA_BENCH_HOME"]), sys.exit) as run:
+        batch = make()
+        run(batch)
+        return batch
 
 
 def child_one(_calls: int) -> None:
     """Print the seconds from the start of this process to the end of one call."""
-    with tempfile.TemporaryDirectory() as folder, server():
-        from flows.batch import run_handed_over
+    with tempfile.TemporaryDirectory() as folder:
 
-        batch = fake_batch(Path(folder) / "calls", 1)
-        run_handed_over(batch, [folder])
-        print(time.time() - process_start())
+        class Told:
+            def started(self, pending: int, known: int) -> None:
+                return
+
+            def finished(self, record: Any) -> None:
+                print(time.time() - process_start())
+
+        def make() -> Any:
+            batch = fake_batch(Path(folder) / "calls", 1)
+            batch.observer = Told()
+            return batch
+
+        orchestrated(folder, make)
 
 
 def process_start() -> float:
@@ -174,14 +209,9 @@ def child_many(calls: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         plain_s = run_batch(fake_batch(Path(folder) / "plain", calls)).wall_s
-        with server():
-            from flows.batch import run_handed_over
-
-            batch = fake_batch(Path(folder) / "flow", calls)
-            started = time.perf_counter()
-            run_handed_over(batch, [folder])
-            flow_s = time.perf_counter() - started
-        assert batch.tally.statuses == {"scored": calls}
+        tally = orchestrated(folder, lambda: fake_batch(Path(folder) / "flow", calls)).tally
+        assert tally.statuses == {"scored": calls}
+        flow_s = tally.wall_s
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"plain_s": plain_s, "flow_s": flow_s, "peak_mb": peak_mb}))
 

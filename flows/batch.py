@@ -1,8 +1,9 @@
 """The batch as a Prefect flow: the same functions as without Prefect, seen and retried by it.
 
-    batch (flow) ─▶ for each window: hear (task) ─▶ judge (task a call, named by its id) ─▶ load (task)
+    batch (flow) ─▶ for each window: hear (task) ─▶ judge (task) ─▶ load (task)
 
-The next window is heard while the one before is judged and loaded. Only transient faults are
+The next window is heard while the one before is judged and loaded. A task a window, not a call:
+a task costs Prefect tens of milliseconds, more than judging a call. Only transient faults are
 retried; bad input is a row in the ledger. Nothing that holds a customer's words becomes a flow
 parameter, a persisted result, a log line or an artifact.
 """
@@ -29,8 +30,8 @@ from flows.pool import Parcel, open_pool, process_there
 from flows.publish import Progress, publish
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import CallQAError
-from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally
-from pipeline.process.calls import Heard, give_up, hear, is_transient, judge
+from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally, judge_all
+from pipeline.process.calls import Heard, give_up, hear, is_transient
 from pipeline.process.capacity import worker_count
 from pipeline.process.prepare import prepare
 from pipeline.process.report import conclude, reasons_to_tell
@@ -62,10 +63,10 @@ def hear_window(name: str, received: Sequence[Received], batch: Batch) -> Rows:
     return hear(received, batch.tools, batch.cache)
 
 
-@task(task_run_name="judge {call}", **_careful)
-def judge_call(call: str, heard: Heard | CallRecord, batch: Batch) -> CallRecord:
-    """Annotate and score one call."""
-    return judge(heard, batch.tools) if isinstance(heard, Heard) else heard
+@task(task_run_name="judge {name}", **_careful)
+def judge_window(name: str, heard: Rows, batch: Batch) -> Sequence[CallRecord]:
+    """Annotate and score the calls of a window, one by one."""
+    return judge_all(heard, batch)
 
 
 @task(task_run_name="load {name}", **_careful)
@@ -105,7 +106,7 @@ def batch(
         prepared = prepare([Path(path) for path in paths], resolved)
         job = prepared.open()
         work(job)
-        conclude(job.tally, resolved, prepared.state_dir)
+        conclude(job.tally, resolved)
     publish(job.tally, list(reasons_to_tell(job.tally, job.flow.alerts)))
     return final_state(job.tally)
 
@@ -149,7 +150,7 @@ def _here(job: Batch, progress: Progress) -> None:
         name = _window_name(received)
         heard = _hear(name, received, job)
         _settle(job, before.result() if before else (), progress)
-        before = _judge_and_load(name, received, heard, job)
+        before = _judge_and_load(name, heard, job)
     _settle(job, before.result() if before else (), progress)
 
 
@@ -214,14 +215,9 @@ def _hear(name: str, received: Sequence[Received], job: Batch) -> Rows:
     return give_up(received, result) if isinstance(result, BaseException) else result
 
 
-def _judge_and_load(
-    name: str, received: Sequence[Received], heard: Rows, job: Batch
-) -> PrefectFuture[Sequence[CallRecord]]:
-    judged: list[Any] = [
-        judge_call.submit(_name(item), _sealed(row), _sealed(job))
-        for item, row in zip(received, heard, strict=True)
-    ]
-    return load_window.submit(name, [_sealed(call) for call in judged], _sealed(job))
+def _judge_and_load(name: str, heard: Rows, job: Batch) -> PrefectFuture[Sequence[CallRecord]]:
+    judged = judge_window.submit(name, _sealed(heard), _sealed(job))
+    return load_window.submit(name, judged, _sealed(job))  # type: ignore[arg-type]
 
 
 def _sealed(value: Any) -> Any:

@@ -1,12 +1,13 @@
 """A prepared batch as a flow run of this process: the way of ``callqa run``.
 
-Our own server starts while the models load. Should it not start, or die on the way, the batch
-goes on without it: orchestration is there to watch over the work, never to stop it.
+Our own server gets ready while files are looked at and models load. Should it not start, or die on
+the way, the batch goes on without it: orchestration is there to watch over the work, never to stop it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flows.server import OwnServer, quiet_prefect
@@ -14,42 +15,47 @@ from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Batch, Tally, run_batch
 
 
-def run_as_flow(
-    open_batch: Callable[[], Batch], paths: Sequence[Path], home: Path, warn: Callable[[str], None]
-) -> Tally:
-    """Run a batch as a Prefect flow, quietly.
+@contextlib.contextmanager
+def as_flow(paths: list[str], home: Path, warn: Callable[[str], None]) -> Iterator[Callable[[Batch], Tally]]:
+    """Have Prefect at hand for a batch that is yet to be prepared.
 
     Args:
-        open_batch: Loads the models and hands over the batch.
         paths: What was asked for, as the flow run's parameter.
         home: ``PREFECT_HOME`` of our own server, where no ``PREFECT_API_URL`` is set.
         warn: Told, in a sentence, when the batch has to go on without Prefect.
 
-    Raises:
-        CallQAError: Something a person must mend before the batch can go on.
+    Yields:
+        Runs a batch as a flow; raises ``CallQAError`` for what a person must mend first.
     """
     with quiet_prefect(home) as server:
-        batch = open_batch()
-        if batch.flow.runner == "thread":
-            batch.warm_up()  # while the server starts; workers load their own
-        trouble = _run(batch, [str(path) for path in paths], server)
-    if batch.left:
-        warn(f"{trouble or 'the Prefect run ended early'}; going on without Prefect")
-        return run_batch(batch)
-    return batch.tally
+
+        def run(batch: Batch) -> Tally:
+            if server is not None:
+                server.serve()
+            if batch.flow.runner == "thread":
+                batch.warm_up()  # while the server gets ready; workers load their own
+            trouble = _run(batch, paths, server)
+            if batch.left:
+                warn(f"{trouble or 'the Prefect run ended early'}; going on without Prefect")
+                return run_batch(batch)
+            return batch.tally
+
+        yield run
 
 
 def _run(batch: Batch, paths: list[str], server: OwnServer | None) -> str:
     """Run the flow; a sentence when it was Prefect that failed, "" when all went well."""
-    try:
-        if server is not None:
-            server.ready()
-    except MachineError as error:
-        return error.message
-    from flows.batch import run_handed_over  # prefect reads the environment when it is imported
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.batch import run_handed_over  # takes a second: the server gets ready meanwhile
 
     try:
-        run_handed_over(batch, paths)
+        address = {} if server is None else {PREFECT_API_URL: server.ready()}
+    except MachineError as error:
+        return error.message
+    try:
+        with temporary_settings(address):
+            run_handed_over(batch, paths)
     except CallQAError:
         raise
     except Exception as error:

@@ -13,7 +13,7 @@ from prefect import flow
 
 from pipeline import export, matchers, rescore
 from pipeline.process.cache import StageCache
-from pipeline.process.prepare import load_rubrics, open_store, state_dir
+from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.settings import Settings, load_settings
 from pipeline.store import CallFilter, Store
 
@@ -49,7 +49,7 @@ def retain(days: int, config: str | None = None, settings: Slices | None = None)
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     with open_store(resolved) as store:
         erased = store.purge(CallFilter(), older_than=before).erasure.call_ids
-    cache = StageCache(state_dir(resolved))
+    cache = StageCache(resolved.state_dir)
     for call_id in erased:
         cache.erase(call_id)
     return len(erased)

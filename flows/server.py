@@ -5,14 +5,18 @@ one is used untouched. Otherwise this module starts a server on a free loopback 
 ``PREFECT_HOME`` (so the history of runs stays beside the database), a password made for this run,
 no telemetry, and everything it prints in ``<home>/server.log``.
 
-The child watches its standard input: when the parent ends, by whatever means, the pipe closes and
-the server shuts down in order. The parent half imports only the standard library, because
-Prefect reads its settings from the environment when it is first imported.
+Importing Prefect's server takes seconds, so the child starts before the parent knows whether there
+is anything to do, and touches nothing until a line on its standard input tells it to serve. When the
+parent ends, by whatever means, that pipe closes and the server shuts down in order. The parent half
+imports only the standard library, because Prefect reads its settings from the environment when it is
+first imported.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import os
 import secrets
 import socket
@@ -48,51 +52,64 @@ LEAN = {
 }
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
+WITH_SCHEDULES = "with-schedules"
+LOG = "server.log"
 
 
 class OwnServer:
-    """A Prefect server child; ``start`` returns at once, ``ready`` waits until it answers."""
+    """A Prefect server child: ``start`` and ``serve`` return at once, ``ready`` waits until it answers."""
 
     def __init__(self, home: Path, *, schedules: bool = False) -> None:
         self.home = home.resolve()
-        self._mode = "with-schedules" if schedules else "one-run"
+        self._mode = WITH_SCHEDULES if schedules else "one-run"
         self._process: subprocess.Popen[bytes] | None = None
+        self._serving = False
 
     def start(self) -> None:
-        """Spawn the child, so that it gets ready while the caller loads models.
+        """Spawn the child, which imports Prefect and waits; nothing is written."""
+        password = f"callqa:{secrets.token_urlsafe(24)}"
+        os.environ.update({"PREFECT_HOME": str(self.home), "PREFECT_API_AUTH_STRING": password})
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "flows.server", self._mode, str(self.home / LOG)],
+            cwd=Path(__file__).parents[1],  # found by -m; and no prefect.toml of the user's folder
+            env={**os.environ, **LEAN, "PREFECT_SERVER_API_AUTH_STRING": password},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the parent; the child leaves when told to
+        )
+
+    def serve(self) -> None:
+        """Let the child serve, so that it gets ready while the caller loads models.
 
         Raises:
             MachineError: The home cannot be written.
         """
+        if self._serving:
+            return
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.home.chmod(0o700)
-            log = (self.home / "server.log").open("wb")
-            (self.home / "server.log").chmod(0o600)
+            (self.home / LOG).touch(0o600)
         except OSError as error:
             raise MachineError(
                 f"cannot write {self.home}: {error.strerror}",
                 hint="free some space or give another place with [flow] state_dir; --local needs none",
             ) from error
-        password = f"callqa:{secrets.token_urlsafe(24)}"
-        os.environ.update({"PREFECT_HOME": str(self.home), "PREFECT_API_AUTH_STRING": password})
-        with log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "flows.server", self._mode],
-                cwd=Path(__file__).parents[1],  # found by -m; and no prefect.toml of the user's folder
-                env={**os.environ, **LEAN, "PREFECT_SERVER_API_AUTH_STRING": password},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the parent; the child leaves when told to
-            )
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # dead already: ready() says so
+            self._process.stdin.write(b"serve\n")
+            self._process.stdin.flush()
+        self._serving = True
 
-    def ready(self) -> None:
-        """Wait for the server and point ``PREFECT_API_URL`` at it.
+    def ready(self) -> str:
+        """Wait for the server, point ``PREFECT_API_URL`` at it, and return it.
 
         Raises:
-            MachineError: It ended or did not answer in time.
+            MachineError: The home cannot be written; the server ended or did not answer in time.
         """
+        self.serve()
         assert self._process is not None
         assert self._process.stdout is not None
         late = threading.Timer(START_TIMEOUT_S, self._process.kill)
@@ -102,15 +119,18 @@ class OwnServer:
         if not port.isdigit():
             raise MachineError(
                 "Prefect's server did not start",
-                hint=f"see {self.home / 'server.log'}; the same batch runs without Prefect with --local",
+                hint=f"see {self.home / LOG}; the same batch runs without Prefect with --local",
             )
-        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{int(port)}/api"
+        os.environ["PREFECT_API_URL"] = url = f"http://127.0.0.1:{int(port)}/api"
+        return url
 
     def stop(self) -> None:
         """Let the child record what it has received, and end it."""
         if self._process is None:
             return
         assert self._process.stdin is not None
+        if not self._serving:
+            self._process.kill()
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
@@ -146,15 +166,22 @@ def quiet_prefect(home: Path, *, schedules: bool = False) -> Iterator[OwnServer 
         os.environ.update(before)
 
 
-def serve_until_orphaned() -> None:
-    """The child: serve on a free loopback port, say which, leave when standard input closes."""
+def serve_until_orphaned(mode: str, log: str) -> None:
+    """The child: import, wait to be told, serve on a free loopback port, leave when standard input closes."""
+    gc.disable()  # a fifth of the time of an import that makes thousands of classes
+    with contextlib.suppress(Exception):  # said below, when there is a log to say it in
+        importlib.import_module("prefect.server.api.server")
+    gc.enable()
+    if not sys.stdin.buffer.readline():
+        return
+    os.dup2(os.open(log, os.O_WRONLY | os.O_TRUNC), sys.stderr.fileno())
     import uvicorn
     from prefect.server.api.server import create_app
 
     os.umask(0o077)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    app: Any = create_app(ephemeral=sys.argv[1:] != ["with-schedules"], final=True)
+    app: Any = create_app(ephemeral=mode != WITH_SCHEDULES, final=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
     threading.Thread(target=_announce, args=(server, listener.getsockname()[1]), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()
@@ -176,4 +203,4 @@ def _watch_parent(server: Any) -> None:
 
 
 if __name__ == "__main__":
-    serve_until_orphaned()
+    serve_until_orphaned(*sys.argv[1:])

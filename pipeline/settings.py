@@ -201,6 +201,13 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = PrivacySettings()
     flow: FlowSettings = FlowSettings()
 
+    @property
+    def state_dir(self) -> Path:
+        """Where stage results and Prefect's home are kept: ``<db>.state`` unless the settings say."""
+        if self.flow.state_dir is not None:
+            return self.flow.state_dir
+        return Path("callqa.state" if self.store.db.startswith("ducklake:") else f"{self.store.db}.state")
+
     @classmethod
     def settings_customise_sources(
         cls,

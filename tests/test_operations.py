@@ -100,8 +100,12 @@ def test_a_batch_leaves_a_summary_metrics_and_an_alert(
 ) -> None:
     """The summary is private, the metrics are for the collector, the webhook gets counts and ids."""
     url, posted = webhook
-    flow = FlowSettings(metrics_file=tmp_path / "m" / "callqa.prom", alerts=AlertSettings(webhook=url))
-    told = conclude(tally_of(scored=1, failed=1), Settings(flow=flow), tmp_path / "state")
+    flow = FlowSettings(
+        state_dir=tmp_path / "state",
+        metrics_file=tmp_path / "m" / "callqa.prom",
+        alerts=AlertSettings(webhook=url),
+    )
+    told = conclude(tally_of(scored=1, failed=1), Settings(flow=flow))
     (summary,) = (tmp_path / "state" / "runs").glob("*.json")
 
     assert told == ["1 of 2 files failed, more than 2%"]
@@ -115,8 +119,8 @@ def test_a_batch_leaves_a_summary_metrics_and_an_alert(
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd", "nonsense"])
 def test_an_alert_that_cannot_be_delivered_does_not_fail_the_batch(tmp_path: Path, url: str) -> None:
     """It is said beside the alert itself."""
-    flow = FlowSettings(alerts=AlertSettings(webhook=url))
-    told = conclude(tally_of(failed=1), Settings(flow=flow), tmp_path)
+    flow = FlowSettings(state_dir=tmp_path, alerts=AlertSettings(webhook=url))
+    told = conclude(tally_of(failed=1), Settings(flow=flow))
 
     assert len(told) == 2
     assert "did not reach" in told[1]

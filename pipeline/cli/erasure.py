@@ -47,10 +47,9 @@ def agree(count: int) -> None:
 def erase_stage_results(db: str, call_ids: Sequence[str]) -> int:
     """Delete what stages kept of these calls on disk; returns of how many calls there was something."""
     from pipeline.process.cache import StageCache
-    from pipeline.process.prepare import state_dir
     from pipeline.settings import load_settings
 
-    cache = StageCache(state_dir(load_settings(store={"db": db})))
+    cache = StageCache(load_settings(store={"db": db}).state_dir)
     return sum(cache.erase(call_id) for call_id in call_ids)
 
 

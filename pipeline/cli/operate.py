@@ -31,7 +31,7 @@ def serve(
     """
     from flows.serve import serve_batch
     from pipeline.cli.console import note
-    from pipeline.process.prepare import load_rubrics, state_dir
+    from pipeline.process.prepare import load_rubrics
     from pipeline.settings import load_settings
 
     given: dict[str, dict[str, Any]] = {
@@ -43,7 +43,7 @@ def serve(
     zone = timezone or settings.intake.timezone
     note(f"serving: {cron} {zone}; stop with Ctrl-C")
     flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in given.items()}
-    serve_batch(paths, flags, config, cron, zone, state_dir(settings) / "prefect")
+    serve_batch(paths, flags, config, cron, zone, settings.state_dir / "prefect")
 
 
 @app.command()
@@ -61,7 +61,6 @@ def watch(
     """
     from pipeline.cli.batch_view import BatchView
     from pipeline.cli.console import note
-    from pipeline.process.prepare import state_dir
     from pipeline.process.report import conclude
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
@@ -70,7 +69,7 @@ def watch(
     view = BatchView(settings.flow.log_format)
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
     for tally in watch_folders(folders, settings, view, settle_s=settle, every_s=every):
-        for sentence in conclude(tally, settings, state_dir(settings)):
+        for sentence in conclude(tally, settings):
             view.warn(sentence)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,8 @@ from pipeline.cli.app import app
 
 if TYPE_CHECKING:
     from pipeline.cli.batch_view import BatchView
-    from pipeline.process.batch import Tally
-    from pipeline.process.prepare import Prepared
+    from pipeline.process.batch import Batch, Tally
+    from pipeline.settings import Settings
 
 
 @app.command()
@@ -43,8 +45,6 @@ def run(
     """
     from pipeline.cli.batch_view import BatchView
     from pipeline.process.batch import nothing_new, run_batch
-    from pipeline.process.prepare import prepare
-    from pipeline.process.report import conclude
     from pipeline.settings import load_settings
 
     settings = load_settings(
@@ -55,21 +55,27 @@ def run(
         flow={"log_format": log_format, "runner": runner},
     )
     view = BatchView(settings.flow.log_format)
-    with view.shown():
+    with view.shown(), nullcontext(run_batch) if local else _as_flow(paths, settings, view) as run_all:
         view.say("looking at files")
+        from pipeline.process.prepare import prepare  # brings spaCy and torch; Prefect's server gets ready
+
         prepared = prepare(paths, settings, view.warn)
         if not prepared.plan.pending:
             tally = nothing_new(prepared.plan)
         else:
+            from pipeline.process.report import conclude
+
             view.say("loading models")
-            tally = run_batch(prepared.open(view)) if local else _as_flow(prepared, paths, view)
-            for sentence in conclude(tally, settings, prepared.state_dir):
+            tally = run_all(prepared.open(view))
+            for sentence in conclude(tally, settings):
                 view.warn(sentence)
     view.ended(tally)
     return tally.exit_code
 
 
-def _as_flow(prepared: Prepared, paths: list[Path], view: BatchView) -> Tally:
-    from flows.launch import run_as_flow
+def _as_flow(
+    paths: list[Path], settings: Settings, view: BatchView
+) -> AbstractContextManager[Callable[[Batch], Tally]]:
+    from flows.launch import as_flow
 
-    return run_as_flow(lambda: prepared.open(view), paths, prepared.state_dir / "prefect", view.warn)
+    return as_flow([str(path) for path in paths], settings.state_dir / "prefect", view.warn)

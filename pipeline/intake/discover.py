@@ -8,12 +8,13 @@ Every file found comes out exactly once, so that the ledger adds up.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
-from pipeline.conversation import CallMetadata, Received
+from pipeline.conversation import CallMetadata, LedgerEntry, Received
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata, names, sidecar, sniff, times, transcripts
 from pipeline.intake.files import Candidate, Finder, unreadable
@@ -21,12 +22,13 @@ from pipeline.intake.metadata import Facts
 from pipeline.settings import IntakeSettings, IntakeSource
 
 CALL_ID_CHARS = 16
-KnownHash = Callable[[str, int, int], str | None]
-"""Path, size in bytes and modification time in ns → the SHA-256 computed before, or None."""
+LOOKED_UP_TOGETHER = 1000
+Ledger = Callable[[Sequence[str]], Mapping[str, LedgerEntry]]
+"""Paths → the ledger rows of those that were received before, by path."""
 
 
 def discover(
-    paths: Sequence[Path], settings: IntakeSettings, *, known_sha256: KnownHash | None = None
+    paths: Sequence[Path], settings: IntakeSettings, *, ledger: Ledger | None = None
 ) -> Iterator[Received]:
     """Every file under the paths, ready to be processed or with the fault that ends its way.
 
@@ -34,7 +36,7 @@ def discover(
         paths: Recordings, transcripts, folders (walked whole, in sorted order), manifests and call
             detail records.
         settings: Where metadata comes from.
-        known_sha256: Spares reading files that have not changed since they were last hashed.
+        ledger: Asked for many files at a time; spares reading those unchanged since they were hashed.
 
     Yields:
         One item a call. Nothing but small headers, metadata and (for the hash) one file at a time
@@ -44,20 +46,23 @@ def discover(
         UsageError: A path, a manifest, a time zone or a template is wrong; before the first item,
             except for the manifest of a subfolder.
     """
-    intake = _Intake(settings, known_sha256 or (lambda path, size, mtime: None))
+    intake = _Intake(settings)
+    found = Finder(intake.zone_name, settings.site_timezones).find(paths)
     seen: set[Path] = set()
-    for candidate in Finder(intake.zone_name, settings.site_timezones).find(paths):
-        if candidate.path not in seen:  # a folder and a file in it may both have been named
-            seen.add(candidate.path)
-            yield from map(intake.unique, intake.receive(candidate))
+    while together := list(islice(found, LOOKED_UP_TOGETHER)):
+        intake.before = ledger([str(candidate.path) for candidate in together]) if ledger else {}
+        for candidate in together:
+            if candidate.path not in seen:  # a folder and a file in it may both have been named
+                seen.add(candidate.path)
+                yield from map(intake.unique, intake.receive(candidate))
 
 
 class _Intake:
-    """What is known while files come in: settings, and the identities already given out."""
+    """What is known while files come in: settings, earlier rows, and the identities already given out."""
 
-    def __init__(self, settings: IntakeSettings, known_sha256: KnownHash) -> None:
+    def __init__(self, settings: IntakeSettings) -> None:
         self._settings = settings
-        self._known_sha256 = known_sha256
+        self.before: Mapping[str, LedgerEntry] = {}
         self._call_id_by_sha256: dict[str, str] = {}
         self._path_by_call_id: dict[str, Path] = {}
         self._default = settings.default_source()
@@ -113,7 +118,9 @@ class _Intake:
             raise RecordingError(f"{path.name} is empty", hint="ask for it again", reason="empty")
         known = None  # of a JSON file the ledger may know the sound inside, not the file
         if kind != "json":
-            known = self._known_sha256(str(path), stat.st_size, stat.st_mtime_ns)
+            row = self.before.get(str(path))
+            if row is not None and (row.size_bytes, row.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+                known = row.audio_sha256
         received = replace(received, sha256=known or _sha256(path))
         if kind == "recording":
             return [self._describe(received, candidate, ())]

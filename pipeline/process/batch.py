@@ -207,8 +207,9 @@ class Batch:
         Raises:
             ModelError: Weights are missing or damaged.
         """
+        tools = self.tools
         if any(item.kind == "recording" and item.fault is None for item in self.left):
-            self.tools.engine.transcribe([])
+            tools.engine.transcribe([])
 
     @property
     def left(self) -> tuple[Received, ...]:
@@ -270,7 +271,12 @@ def hear_patiently(
     raise AssertionError("unreachable")
 
 
+def judge_all(heard: Sequence[Heard | CallRecord], batch: Batch) -> list[CallRecord]:
+    """Annotate and score what was heard; what has a row already keeps it."""
+    return [judge(item, batch.tools) if isinstance(item, Heard) else item for item in heard]
+
+
 def _judge_and_load(heard: Sequence[Heard | CallRecord], batch: Batch) -> list[CallRecord]:
-    records = [judge(item, batch.tools) if isinstance(item, Heard) else item for item in heard]
+    records = judge_all(heard, batch)
     batch.load(records)
     return records

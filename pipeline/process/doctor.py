@@ -13,7 +13,7 @@ from typing import Literal
 from pipeline import models, rubric
 from pipeline.errors import CallQAError
 from pipeline.process.capacity import available_bytes, cores, threads_per_worker, worker_count
-from pipeline.process.prepare import open_store, state_dir
+from pipeline.process.prepare import open_store
 from pipeline.settings import Settings
 
 FREE_BYTES = 5 * 1024**3
@@ -75,7 +75,7 @@ def _products() -> str:
 
 
 def _disk(settings: Settings) -> Finding:
-    folder = state_dir(settings).absolute().parent
+    folder = settings.state_dir.absolute().parent
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

@@ -47,11 +47,6 @@ class Prepared:
     fingerprints: Fingerprints
     on_wait: OnWait | None = None
 
-    @property
-    def state_dir(self) -> Path:
-        """Where stage results and Prefect's home are kept."""
-        return state_dir(self.settings)
-
     def open(self, observer: Observer | None = None) -> Batch:
         """Everything to carry the plan out; models are loaded when first used."""
         settings = self.settings
@@ -63,7 +58,7 @@ class Prepared:
         return Batch(
             plan=self.plan,
             make_tools=partial(load_tools, settings, self.rubrics, self.fingerprints),
-            cache=StageCache(self.state_dir),
+            cache=StageCache(settings.state_dir),
             load=_Loader(settings, self.rubrics, self.on_wait),
             flow=settings.flow,
             observer=observer or Nobody(),
@@ -105,8 +100,7 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
         received = tuple(intake.discover(paths, settings.intake))
         return Prepared(Plan(received), settings, rubrics, under, on_wait)
     with store:
-        known = _KnownHashes(store)
-        received = tuple(intake.discover(paths, settings.intake, known_sha256=known))
+        received = tuple(intake.discover(paths, settings.intake, ledger=store.ledger))
         ledger = store.ledger([str(item.path) for item in received])
     return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait)
 
@@ -114,14 +108,6 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
 def open_store(settings: Settings, on_wait: OnWait | None = None) -> Store:
     """The store of the settings, for writing; a context manager."""
     return Store(settings.store.db, lock_timeout_s=settings.store.lock_timeout_s, on_wait=on_wait)
-
-
-def state_dir(settings: Settings) -> Path:
-    """Where stage results and Prefect's home are kept: ``<db>.state`` unless the settings say."""
-    if settings.flow.state_dir is not None:
-        return settings.flow.state_dir
-    db = settings.store.db
-    return Path("callqa.state") if db.startswith("ducklake:") else Path(f"{db}.state")
 
 
 def load_rubrics(settings: Settings) -> tuple[Rubric, ...]:
@@ -211,16 +197,3 @@ class _LazyEngine:
         """As the engine does."""
         self._engine = self._engine or transcribe.load_engine(self._settings)
         return self._engine.transcribe(jobs)
-
-
-class _KnownHashes:
-    """The hash of a file that has not changed since it was last read, so that it is not read again."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __call__(self, path: str, size_bytes: int, mtime_ns: int) -> str | None:
-        row = self._store.ledger([path]).get(path)
-        if row is None or (row.size_bytes, row.mtime_ns) != (size_bytes, mtime_ns):
-            return None
-        return row.audio_sha256

@@ -19,13 +19,12 @@ KEPT_SUMMARIES = 400
 """More than a year of nights."""
 
 
-def conclude(tally: Tally, settings: Settings, state_dir: Path) -> list[str]:
+def conclude(tally: Tally, settings: Settings) -> list[str]:
     """Write what a batch leaves behind, and tell whom it concerns.
 
     Args:
         tally: Of the finished batch.
-        settings: Where to write and when to tell.
-        state_dir: Summaries go to ``<state_dir>/runs``.
+        settings: Where to write and when to tell; summaries go to ``<state_dir>/runs``.
 
     Returns:
         Alerts and undeliverable messages, a sentence each.
@@ -37,7 +36,7 @@ def conclude(tally: Tally, settings: Settings, state_dir: Path) -> list[str]:
     now = dt.datetime.now(dt.UTC)
     summary = {"ended_at": now.isoformat(timespec="seconds"), "db": settings.store.db, **tally.summary()}
     summary["alerts"] = alerts
-    folder = state_dir / "runs"
+    folder = settings.state_dir / "runs"
     path = folder / f"{now:%Y%m%dT%H%M%S%f}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
