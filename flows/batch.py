@@ -216,8 +216,8 @@ def _hear(name: str, received: Sequence[Received], job: Batch) -> Rows:
 
 
 def _judge_and_load(name: str, heard: Rows, job: Batch) -> PrefectFuture[Sequence[CallRecord]]:
-    judged = judge_window.submit(name, _sealed(heard), _sealed(job))
-    return load_window.submit(name, judged, _sealed(job))  # type: ignore[arg-type]
+    judged: Any = judge_window.submit(name, _sealed(heard), _sealed(job))
+    return load_window.submit(name, judged, _sealed(job))
 
 
 def _sealed(value: Any) -> Any:
