@@ -27,7 +27,7 @@ from prefect.utilities.annotations import opaque
 
 from flows import handover
 from flows.pool import Parcel, open_pool, process_there
-from flows.publish import Progress, publish
+from flows.publish import Progress, announce, publish
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import CallQAError
 from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally, judge_all
@@ -108,6 +108,7 @@ def batch(
         work(job)
         conclude(job.tally, resolved)
     publish(job.tally, list(reasons_to_tell(job.tally, job.flow.alerts)))
+    announce(job.reworded)  # at the end: who re-scores then finds the database free
     return final_state(job.tally)
 
 
@@ -235,4 +236,4 @@ def _window_name(received: Sequence[Received]) -> str:
 
 def _settle(job: Batch, records: Sequence[CallRecord], progress: Progress) -> None:
     job.settle(records)
-    progress.show(job.tally)
+    progress.show(job.tally, records)

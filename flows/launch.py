@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from flows.server import OwnServer, quiet_prefect
 from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Batch, Tally, run_batch
+
+EVENTS_TIMEOUT_S = 5.0
 
 
 @contextlib.contextmanager
@@ -35,6 +38,7 @@ def as_flow(paths: list[str], home: Path, warn: Callable[[str], None]) -> Iterat
             if batch.flow.runner == "thread":
                 batch.warm_up()  # while the server gets ready; workers load their own
             trouble = _run(batch, paths, server)
+            _send_events()
             if batch.left:
                 warn(f"{trouble or 'the Prefect run ended early'}; going on without Prefect")
                 return run_batch(batch)
@@ -61,3 +65,19 @@ def _run(batch: Batch, paths: list[str], server: OwnServer | None) -> str:
     except Exception as error:
         return f"Prefect failed ({type(error).__name__})"
     return ""
+
+
+def _send_events() -> None:
+    """Have Prefect send what it still holds while its server is there; dropped when the server is not.
+
+    Left to itself it would do so when the interpreter ends: after our server, and, should that be gone,
+    ten seconds of trying an event. Prefect offers no way to give up, hence the private names.
+    """
+    from prefect.events.worker import EventsWorker
+
+    worker: Any = EventsWorker
+    sending = [(one._loop, one._task) for one in worker._instances.values()]
+    answer = worker.drain_all(timeout=EVENTS_TIMEOUT_S)
+    if answer[1]:
+        for loop, task in sending:
+            loop.call_soon_threadsafe(task.cancel)

@@ -1,4 +1,4 @@
-"""What a flow run shows in Prefect's UI: progress, the window's table, a summary.
+"""What a flow run shows in Prefect's UI: progress, the last window's table, a summary; and one event.
 
 Counts, seconds and call ids only: artifacts live in Prefect's database, where no word of a
 customer belongs. A server that cannot take an artifact never fails a batch.
@@ -17,25 +17,33 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.events import emit_event
 
+from pipeline.conversation import CallRecord
 from pipeline.process.batch import Tally
 
 
 class Progress:
-    """The progress bar of a flow run, made with its first window."""
+    """The progress bar of a flow run, made with its first window, and the table of the last window."""
 
     def __init__(self, pending: int) -> None:
         self._pending = pending
         self._artifact: UUID | None = None
+        self._silent = False
 
-    def show(self, tally: Tally) -> None:
-        """Move the bar to where the batch is."""
+    def show(self, tally: Tally, window: Sequence[CallRecord]) -> None:
+        """Move the bar to where the batch is, and list the calls that brought it there."""
+        if self._silent or not window:
+            return
         percent = 100.0 * tally.processed / max(self._pending, 1)
-        with contextlib.suppress(Exception):  # a picture of the work must never stop the work
+        try:
             if self._artifact is None:
                 self._artifact = create_progress_artifact(percent, description="files processed")  # type: ignore[assignment]
             else:
                 update_progress_artifact(self._artifact, percent)
+            create_table_artifact(window_rows(window), key="callqa-window", description="last window")
+        except Exception:  # a picture of the work must never stop the work, nor wait for a dead server again
+            self._silent = True
 
 
 def publish(tally: Tally, alerts: Sequence[str]) -> None:
@@ -45,6 +53,24 @@ def publish(tally: Tally, alerts: Sequence[str]) -> None:
             summary_markdown(tally, alerts), key="callqa-batch", description="last batch"
         )
         create_table_artifact(lowest_rows(tally), key="callqa-lowest", description="lowest scores by call id")
+
+
+def announce(reworded: Sequence[str]) -> None:
+    """Say that stored scores are of an older text of these rubrics; ``prefect.yaml`` re-scores on it."""
+    for rubric in reworded:
+        emit_event("callqa.rubric.changed", resource={"prefect.resource.id": f"callqa.rubric.{rubric}"})
+
+
+def window_rows(window: Sequence[CallRecord]) -> list[dict[str, Any]]:
+    """A row a scorecard, or a file without one: ids, status and score."""
+    rows: list[dict[str, Any]] = []
+    for record in window:
+        row = {"call_id": record.ledger.call_id, "status": record.ledger.status}
+        rows += [
+            {**row, "rubric": card.rubric.id, "outcome": card.outcome, "score": card.final_score}
+            for card in record.scorecards
+        ] or [{**row, "rubric": None, "outcome": record.ledger.reason, "score": None}]
+    return rows
 
 
 def lowest_rows(tally: Tally) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ first imported.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import importlib
@@ -42,13 +43,15 @@ QUIET = {
     "DASK_LOGGING__DISTRIBUTED": "critical",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
 }
-# The server of one run needs no schedules, block types or automations.
+# Our own server needs no block types and no automations, and forgets what ended a month ago.
 LEAN = {
     "PREFECT_UI_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "P30D",
 }
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
@@ -69,10 +72,11 @@ class OwnServer:
         """Spawn the child, which imports Prefect and waits; nothing is written."""
         password = f"callqa:{secrets.token_urlsafe(24)}"
         os.environ.update({"PREFECT_HOME": str(self.home), "PREFECT_API_AUTH_STRING": password})
+        os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "1")  # a child that is gone does not come back
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "flows.server", self._mode, str(self.home / LOG)],
             cwd=Path(__file__).parents[1],  # found by -m; and no prefect.toml of the user's folder
-            env={**os.environ, **LEAN, "PREFECT_SERVER_API_AUTH_STRING": password},
+            env={**LEAN, **os.environ, "PREFECT_SERVER_API_AUTH_STRING": password},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -186,6 +190,15 @@ def serve_until_orphaned(mode: str, log: str) -> None:
     threading.Thread(target=_announce, args=(server, listener.getsockname()[1]), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
+    if mode != WITH_SCHEDULES:  # a server that stays does it every hour
+        asyncio.run(_forget_old_runs())
+
+
+async def _forget_old_runs() -> None:
+    from prefect.server.database import provide_database_interface
+    from prefect.server.services.db_vacuum import vacuum_old_flow_runs
+
+    await vacuum_old_flow_runs(db=provide_database_interface())
 
 
 def _announce(server: Any, port: int) -> None:

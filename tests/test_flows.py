@@ -1,5 +1,6 @@
 """The batch as a real Prefect flow against callqa's own server."""
 
+import datetime as dt
 import errno
 import os
 from collections.abc import Iterator, Sequence
@@ -11,14 +12,17 @@ from typing import Any
 import pytest
 
 from flows.server import quiet_prefect
+from pipeline import rubrics
 from pipeline.conversation import CallRecord, Transcript
 from pipeline.errors import ModelError, RecordingError
 from pipeline.process.batch import Batch, Plan, run_batch
 from pipeline.process.cache import StageCache
 from pipeline.process.tools import Tools
 from pipeline.settings import FlowSettings
+from pipeline.store import Store
 from pipeline.transcribe import Job
 from tests.fakes import FakeEngine, fake_received, fake_tools
+from tests.test_run import write_calls
 
 pytestmark = pytest.mark.prefect
 PAIRS = FlowSettings(window=2)
@@ -213,3 +217,61 @@ def test_a_worker_that_dies_is_replaced(
 def timeless(record: CallRecord) -> CallRecord:
     """A record without the seconds its stages took."""
     return replace(record, stages=())
+
+
+def events(name: str) -> list[dict[str, Any]]:
+    """Events of a name, as Prefect's API shows them once it has recorded them."""
+    import time
+
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        for _ in range(100):
+            answer = client.request("POST", "/events/filter", json={"filter": {"event": {"name": [name]}}})
+            if found := answer.json()["events"]:
+                break
+            time.sleep(0.1)
+    return found
+
+
+def test_a_rubric_that_changed_is_announced_and_history_follows(prefect_home: Path, tmp_path: Path) -> None:
+    """As deployed: batch, event, re-score, export and retention, each as a flow run with its parameters."""
+    from flows import batch as flow_module
+    from flows.maintenance import export_answers, rescore_history, retain
+
+    shipped = Path(rubrics.__path__[0], "support.yaml").read_text()
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(shipped)
+    manifest = "call_id,file,started_at\n" + "".join(
+        f"call-{i:03},call-{i:03}.json,20{24 + i}-05-01T10:00:00Z\n" for i in range(2)
+    )
+    calls = write_calls(tmp_path / "calls", 2)
+    (calls / "manifest.csv").write_text(manifest)
+    settings = {
+        "store": {"db": str(tmp_path / "qa.duckdb")},
+        "score": {"rubrics": [str(mine)]},
+        "intake": {"timezone": "UTC"},
+    }
+
+    def scored_under() -> set[str]:
+        with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+            latest = "SELECT version FROM v_scorecards JOIN rubrics USING (rubric_hash)"
+            return {row["version"] for row in store.query(latest)}
+
+    first = flow_module.batch([str(calls)], settings=settings, return_state=True)
+    mine.write_text(shipped.replace('version: "1.0"', 'version: "1.1"'))
+    for file in calls.iterdir():
+        file.unlink()  # recordings are gone, as they are a month later
+    (calls / "notes.txt").write_text("nothing here")
+    second = flow_module.batch([str(calls)], settings=settings, return_state=True)
+    (event,) = events("callqa.rubric.changed")
+    under_old = scored_under()
+    rescore_history(settings=settings)
+
+    assert (first.name, second.name) == ("Completed", "Completed")
+    assert event["resource"]["prefect.resource.id"] == "callqa.rubric.support"
+    assert (under_old, scored_under()) == ({"1.0"}, {"1.1"})
+    assert export_answers(str(tmp_path / "out" / "qa-{date}.xlsx"), settings=settings) == 1
+    assert retain(int((dt.datetime.now(dt.UTC).date() - dt.date(2025, 1, 1)).days), settings=settings) == 1
+    assert retain(0, settings=settings) == 1
+    assert not list((tmp_path / "qa.duckdb.state").glob("calls/*"))

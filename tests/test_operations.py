@@ -1,6 +1,8 @@
 """Running it every night: summaries, metrics, alerts, the drop folder, schedules, the doctor."""
 
 import datetime as dt
+import email
+import email.policy
 import http.server
 import json
 import os
@@ -10,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -124,6 +126,39 @@ def test_an_alert_that_cannot_be_delivered_does_not_fail_the_batch(tmp_path: Pat
 
     assert len(told) == 2
     assert "did not reach" in told[1]
+
+
+class MailServer(socketserver.StreamRequestHandler):
+    """Takes one e-mail, as SMTP asks; ``letters`` are what arrived."""
+
+    letters: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        """One session."""
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            if line.upper().startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                self.letters.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
+            self.wfile.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 ok\r\n")
+
+
+def test_an_alert_is_mailed_to_everybody(tmp_path: Path) -> None:
+    """Subject, recipients and the counts arrive at the mail server of the settings."""
+    with socketserver.TCPServer(("127.0.0.1", 0), MailServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        alerts = AlertSettings(
+            email_to=("qa@example.com", "ops@example.com"), smtp=f"127.0.0.1:{server.server_address[1]}"
+        )
+        flow = FlowSettings(state_dir=tmp_path, alerts=alerts)
+        told = conclude(tally_of(scored=1, failed=1), Settings(flow=flow))
+        server.shutdown()
+    letter = email.message_from_string(MailServer.letters[0], policy=email.policy.default)
+
+    assert told == ["1 of 2 files failed, more than 2%"]
+    assert letter["Subject"] == "callqa: 1 of 2 files failed, more than 2%"
+    assert letter["To"] == "qa@example.com, ops@example.com"
+    assert '"failed": 1' in letter.get_content()
 
 
 def test_metrics_are_read_by_prometheus() -> None:

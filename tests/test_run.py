@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,7 +86,21 @@ def test_prefect_is_neither_seen_nor_heard(tmp_path: Path) -> None:
     assert "Traceback" not in flow.stderr
     assert "refect" not in flow.stderr
     assert tables(tmp_path / "flow.duckdb") == tables(tmp_path / "local.duckdb")
-    assert (tmp_path / "flow.duckdb.state" / "prefect" / "prefect.db").is_file()
+
+
+@pytest.mark.prefect
+def test_prefect_forgets_what_ended_a_month_ago(tmp_path: Path) -> None:
+    """The history beside the database does not grow for ever: old flow runs go, with their artifacts."""
+    kept = []
+    for n in (1, 2):
+        write_calls(tmp_path / "calls", n)
+        assert callqa("run", "calls", "--db", "qa.duckdb", cwd=tmp_path).returncode == 0
+        with closing(sqlite3.connect(tmp_path / "qa.duckdb.state/prefect/prefect.db")) as history, history:
+            sizes = "SELECT (SELECT count(*) FROM flow_run), (SELECT count(*) FROM artifact)"
+            kept.append(history.execute(sizes).fetchone())
+            history.execute("UPDATE flow_run SET end_time = '2020-01-01 00:00:00.000000'")
+
+    assert kept == [(1, 4), (1, 4)]
 
 
 @pytest.mark.prefect
@@ -160,6 +176,23 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_calls(folder / "calls", 40)
     assert callqa("run", "calls", "--db", "whole.duckdb", "--local", cwd=folder).returncode == 0
     return folder
+
+
+@pytest.mark.prefect
+def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) -> None:
+    """Prefect's server is killed after the first call: the batch ends as it would have, and promptly."""
+    command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "orphan.duckdb"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"}
+    run = subprocess.Popen(command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout is not None
+    run.stdout.readline()
+    (server,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    os.kill(int(server), signal.SIGKILL)
+    _, said = run.communicate(timeout=60)
+
+    assert run.returncode == 0, said
+    assert b"Traceback" not in said
+    assert tables(undisturbed / "orphan.duckdb") == tables(undisturbed / "whole.duckdb")
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])

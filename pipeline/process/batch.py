@@ -181,6 +181,7 @@ class Batch:
         load: Puts a window's records into the store, in one transaction.
         flow: Files a window, and where windows are processed.
         observer: Told of progress.
+        reworded: Ids of rubrics whose stored scores are of an older text.
         tally: What has become of the files so far; complete when the batch is.
     """
 
@@ -190,6 +191,7 @@ class Batch:
     load: Load
     flow: FlowSettings
     observer: Observer = field(default_factory=Nobody)
+    reworded: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
 
     @cached_property

@@ -46,6 +46,7 @@ class Prepared:
     rubrics: tuple[Rubric, ...]
     fingerprints: Fingerprints
     on_wait: OnWait | None = None
+    reworded: tuple[str, ...] = ()
 
     def open(self, observer: Observer | None = None) -> Batch:
         """Everything to carry the plan out; models are loaded when first used."""
@@ -62,6 +63,7 @@ class Prepared:
             load=_Loader(settings, self.rubrics, self.on_wait),
             flow=settings.flow,
             observer=observer or Nobody(),
+            reworded=self.reworded,
         )
 
 
@@ -102,7 +104,8 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     with store:
         received = tuple(intake.discover(paths, settings.intake, ledger=store.ledger))
         ledger = store.ledger([str(item.path) for item in received])
-    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait)
+        reworded = store.reworded(rubrics)
+    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded)
 
 
 def open_store(settings: Settings, on_wait: OnWait | None = None) -> Store:

@@ -254,6 +254,12 @@ class Store:
         """The ledger rows of these paths, by path; what a re-run may skip."""
         return read.ledger(self.connection, paths)
 
+    def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
+        """Ids of the rubrics that are kept under other texts, but not yet under this one."""
+        kept = self.query("SELECT rubric_id, rubric_hash FROM rubrics")
+        ids, hashes = {row["rubric_id"] for row in kept}, {row["rubric_hash"] for row in kept}
+        return tuple(r.id for r in rubrics if r.id in ids and r.hash not in hashes)
+
     def known(
         self, *, audio_sha256: Sequence[str] = (), call_ids: Sequence[str] = (), paths: Sequence[str] = ()
     ) -> list[Known]:
