@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--whisper", type=int, default=0, metavar="CALLS")
     parser.add_argument("--chaos", type=int, default=0, metavar="ROUNDS")
+    parser.add_argument("--seed", type=int, default=7, help="of the moments and victims of --chaos")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
@@ -57,7 +58,7 @@ def main() -> None:
     if asked.whisper:
         found |= whisper_share(asked.whisper)
     elif asked.chaos:
-        found |= chaos(asked.chaos)
+        found |= chaos(asked.chaos, asked.seed)
     else:
         found |= help_time() | start_up() | overhead(asked.calls)
     OUT.parent.mkdir(parents=True, exist_ok=True)
@@ -249,11 +250,14 @@ def whisper_share(calls: int) -> dict[str, float]:
     }
 
 
-def chaos(rounds: int) -> dict[str, float]:
-    """Random kills of the parent or one of its children; differences after the final run."""
+def chaos(rounds: int, seed: int) -> dict[str, float]:
+    """Random kills of the parent or one of its children; differences after the final run.
+
+    Ten kills in a row on the same database; every third database is filled by two worker processes.
+    """
     from tests.test_run import write_calls
 
-    rng = random.Random(7)
+    rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_calls(folder / "calls", 60)
@@ -263,12 +267,15 @@ def chaos(rounds: int) -> dict[str, float]:
         usual_s = time.perf_counter() - started
         kills = finished = 0
         for number in range(rounds):
-            db = f"cut{number // 10}.duckdb"  # ten kills in a row on the same database
-            done = run_and_kill(folder, db, rng.uniform(0.1, 1.0) * usual_s, rng)
+            runner = ("thread", "thread", "process")[number // 10 % 3]
+            done = run_and_kill(
+                folder, f"cut{number // 10}.duckdb", runner, rng.uniform(0.3, 1.0) * usual_s, rng
+            )
             kills += not done
             finished += done
         differences = sum(exported(folder, f"cut{n}.duckdb") != whole for n in range((rounds + 9) // 10))
     return {
+        "chaos_seed": seed,
         "chaos_rounds": rounds,
         "chaos_kills": kills,
         "chaos_finished_first": finished,
@@ -281,16 +288,16 @@ def command(db: str) -> list[str]:
     return [sys.executable, "-m", "pipeline", "run", "calls", "--db", db]
 
 
-def run_and_kill(folder: Path, db: str, after_s: float, rng: random.Random) -> bool:
+def run_and_kill(folder: Path, db: str, runner: str, after_s: float, rng: random.Random) -> bool:
     """Kill a run, or one of its children, at a random moment; True when it was quicker."""
-    env = {**ENV, "CALLQA_FLOW__WINDOW": "4"}
+    env = {**ENV, "CALLQA_FLOW__WINDOW": "4", "CALLQA_FLOW__RUNNER": runner, "CALLQA_FLOW__PROCESSES": "2"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     run = subprocess.Popen(command(db), cwd=folder, env=env, **quiet)
     try:
         run.wait(after_s)
     except subprocess.TimeoutExpired:
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        victim = int(rng.choice([str(run.pid), *children]))
+        victim = int(rng.choice([str(run.pid), str(run.pid), *children]))
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
         if victim == run.pid:
