@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 
+from docs.scaling_plan import scaling
 from pipeline.cli.commands import app
 from pipeline.metrics import METRICS
 from pipeline.settings import Settings
@@ -129,6 +130,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "settings.md": settings_reference,
     "schema.md": lambda: schema.markdown(MADE),
     "cookbook.md": cookbook,
+    "scaling.md": scaling,
 }
 
 
