@@ -32,7 +32,6 @@ def original(
     """
     from pipeline.errors import UsageError
     from pipeline.process.files import original_of
-    from pipeline.process.prepare import state_dir
     from pipeline.settings import load_settings
     from pipeline.store import CallFilter
 
@@ -50,7 +49,7 @@ def original(
             hint='list the calls with: callqa sql "SELECT call_id FROM v_calls"',
         )
     transcript = original_of(
-        where[0]["path"], where[0]["audio_sha256"], known[0], settings, state_dir(settings), reason.strip()
+        where[0]["path"], where[0]["audio_sha256"], known[0], settings, settings.state_dir, reason.strip()
     )
     if as_json:
         _print_json(transcript)
