@@ -1,22 +1,43 @@
 """Stored calls under another rubric: no audio, no recogniser; old scores stay, flips are told.
 
-Reads conversations from the store a window at a time, scores them, saves each window in one
-transaction. A call scored before under the same rubric id is compared with its newest scorecard.
+    a window of calls ─▶ answers that cannot have changed, kept ─▶ the rest asked of the words ─▶ saved
+
+A criterion that both texts of a rubric ask alike has the answer it had, as long as the call, the
+scoring and the matcher are the same: of a changed rubric only what changed is searched for, and
+where only weights and marks changed, no word is read. What must be asked is asked by worker
+processes where there are many calls; this one alone reads and writes the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 
-from pipeline import score
-from pipeline.conversation import CriterionAnswer, Scorecard
-from pipeline.rubric import Rubric, why_not
+from pipeline import matchers, score
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
+from pipeline.errors import RubricError
+from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store
 
 WINDOW = 200
+ALONE = 400
+"""Up to so many calls the answers are given in this process: starting others takes seconds."""
+
+Answers = Mapping[str, CriterionAnswer]
+Asked = tuple[CallMetadata, Conversation, Answers]
+
+_CURRENT_SQL = """
+SELECT s.call_id, s.rubric_hash FROM scorecards AS s JOIN calls AS c USING (call_id)
+WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND s.loaded_at >= c.loaded_at
+  AND s.outcome <> 'not_scored' AND s.call_id IN (SELECT unnest(?::VARCHAR[]))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,15 @@ class Rescored:
         return self.before is not None and self.before.outcome != self.after.outcome
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Some calls: the scorecards they had, those that need no words, and those that must be asked."""
+
+    before: Mapping[str, Scorecard]
+    settled: list[Scorecard]
+    asked: list[Asked]
+
+
 def rescore(
     store: Store,
     rubric: Rubric,
@@ -48,8 +78,11 @@ def rescore(
     min_confidence: float,
     calls: CallFilter | None = None,
     everything: bool = False,
+    processes: int | None = None,
 ) -> Iterator[Rescored]:
     """Score stored calls and keep the results; yields as windows are saved.
+
+    Calls whose words were erased keep the figures they have.
 
     Args:
         store: Open for writing.
@@ -58,46 +91,155 @@ def rescore(
         min_confidence: As in scoring.
         calls: Which calls; all by default.
         everything: Also calls the rubric does not apply to.
+        processes: How many answer; by default one for few calls, else one a core.
 
     Raises:
         StoreError: The database refuses; the windows before are kept.
     """
-    stored = store.conversations(calls or CallFilter())
-    while window := list(islice(stored, WINDOW)):
-        chosen = [
-            (metadata, conversation)
-            for metadata, conversation in window
-            if everything
-            or not why_not(
-                rubric,
-                metadata,
-                duration_s=conversation.transcript.duration_s,
-                language=conversation.transcript.language,
-            )
-        ]
-        if not chosen:
+    calls = calls or CallFilter()
+    if processes is None:
+        many = store.count(calls) > ALONE
+        processes = len(os.sched_getaffinity(0)) if many else 1
+    windows = _windows(store, rubric, calls, everything, score.fingerprint(matcher, min_confidence))
+    with _answering(rubric, matcher, min_confidence, processes) as answer:
+        for window, cards in _in_order(windows, answer, processes):
+            cards = [*window.settled, *cards]
+            store.save_scorecards(cards, [rubric])
+            for card in cards:
+                before = window.before.get(card.call_id)
+                yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
+
+
+def _windows(
+    store: Store, rubric: Rubric, calls: CallFilter, everything: bool, scorer: str
+) -> Iterator[_Window]:
+    same: dict[str, frozenset[str]] = {}
+    headings = store.headings(calls)
+    while some := list(islice(headings, WINDOW)):
+        ids = tuple(
+            call.call_id
+            for call, about in some
+            if everything or not why_not(rubric, call, duration_s=about.duration_s, language=about.language)
+        )
+        if not ids:
             continue
-        score.prepare([c for _, c in chosen], rubric, matcher)
-        cards = [
-            score.score(conversation, rubric, metadata, min_confidence=min_confidence, matcher=matcher)
-            for metadata, conversation in chosen
-        ]
-        ids = tuple(card.call_id for card in cards)
-        earlier = {c.call_id: c for c in store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))}
-        store.save_scorecards(cards, [rubric])
-        for card in cards:
-            before = earlier.get(card.call_id)
-            yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
+        before = {c.call_id: c for c in store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))}
+        kept: dict[str, Answers] = {}
+        for row in store.query(_CURRENT_SQL, [rubric.id, scorer, list(ids)]):
+            old_hash = row["rubric_hash"]
+            if old_hash not in same:
+                same[old_hash] = _same(store, old_hash, rubric)
+            kept[row["call_id"]] = _kept(before[row["call_id"]], same[old_hash], rubric)
+        count = sum(1 for _ in rubric.criteria())
+        settled = {i: answers for i, answers in kept.items() if len(answers) == count}
+        open_ = tuple(i for i in ids if i not in settled)
+        asked = store.conversations(CallFilter(call_ids=open_)) if open_ else ()
+        yield _Window(
+            before,
+            [score.scorecard(i, rubric, kept[i], before[i].warnings, scorer) for i in settled],
+            [(metadata, spoken, kept.get(metadata.call_id, {})) for metadata, spoken in asked],
+        )
+
+
+def _same(store: Store, old_hash: str, rubric: Rubric) -> frozenset[str]:
+    """Criteria that another stored text of the rubric asks in the same way."""
+    rows = store.query("SELECT source FROM rubrics WHERE rubric_hash = ?", [old_hash])
+    try:
+        old = parse(rows[0]["source"] or "", "stored rubric") if rows else None
+    except RubricError:  # written for another version of callqa
+        return frozenset()
+    return same_criteria(old, rubric) if old is not None and old.hash == old_hash else frozenset()
+
+
+def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
+    """The answers a call keeps, with the new weights."""
+    old = {a.id: a for s in before.sections for a in s.criteria}
+    return {
+        c.id: replace(old[c.id], weight=c.weight, critical=c.critical)
+        for c in rubric.criteria()
+        if c.id in same and c.id in old
+    }
+
+
+def _answer(
+    asked: Sequence[Asked], *, rubric: Rubric, matcher: Matcher, min_confidence: float
+) -> list[Scorecard]:
+    """Score a window of calls, asking only what is not known."""
+    if not asked:
+        return []
+    known = frozenset.intersection(*(frozenset(answers) for _, _, answers in asked))
+    score.prepare([spoken for _, spoken, _ in asked], rubric, matcher, known=known)
+    return [
+        score.score(spoken, rubric, call, min_confidence=min_confidence, matcher=matcher, known=answers)
+        for call, spoken, answers in asked
+    ]
+
+
+Answering = Callable[[list[Asked]], "Future[list[Scorecard]]"]
+
+
+@contextmanager
+def _answering(
+    rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int
+) -> Iterator[Answering]:
+    """What answers a window: this process at once, or others, each with a matcher of its own."""
+    if processes <= 1:
+        answer = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence)
+        yield lambda asked: _done(answer(asked))
+        return
+    start = (rubric.text, rubric.source, min_confidence)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, start)
+    try:
+        yield lambda asked: pool.submit(_answer_there, asked) if asked else _done([])
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _done(cards: list[Scorecard]) -> Future[list[Scorecard]]:
+    done: Future[list[Scorecard]] = Future()
+    done.set_result(cards)
+    return done
+
+
+_worker: Callable[[Sequence[Asked]], list[Scorecard]] | None = None
+
+
+def _start_worker(text: str, source: str, min_confidence: float) -> None:
+    global _worker
+    os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already
+    _worker = partial(
+        _answer, rubric=parse(text, source), matcher=matchers.load_matcher(), min_confidence=min_confidence
+    )
+
+
+def _answer_there(asked: list[Asked]) -> list[Scorecard]:
+    assert _worker is not None
+    return _worker(asked)
+
+
+def _in_order(
+    windows: Iterable[_Window], answer: Answering, ahead: int
+) -> Iterator[tuple[_Window, list[Scorecard]]]:
+    """Windows with their answers, in order; at most ``ahead`` + 1 are in memory."""
+    waiting: deque[tuple[_Window, Future[list[Scorecard]]]] = deque()
+    for window in windows:
+        waiting.append((window, answer(window.asked)))
+        if len(waiting) > ahead:
+            first, cards = waiting.popleft()
+            yield first, cards.result()
+    while waiting:
+        first, cards = waiting.popleft()
+        yield first, cards.result()
 
 
 def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:
     """Criteria whose answer is another, those that decide the outcome first."""
     old = {a.id: a for s in before.sections for a in s.criteria}
     changed = [
-        (a, old.get(a.id)) for s in after.sections for a in s.criteria if _answer(old.get(a.id)) != a.answer
+        (a, old.get(a.id)) for s in after.sections for a in s.criteria if _told(old.get(a.id)) != a.answer
     ]
     changed.sort(key=lambda pair: (not pair[0].critical, -pair[0].weight))
-    told = [f"{a.id}: {_answer(b)} → {a.answer}" + (f" ({a.reason})" if a.reason else "") for a, b in changed]
+    told = [f"{a.id}: {_told(b)} → {a.answer}" + (f" ({a.reason})" if a.reason else "") for a, b in changed]
     gone = sorted(set(old) - {a.id for s in after.sections for a in s.criteria})
     told += [f"{name}: no longer asked" for name in gone]
     if not told and before.final_score != after.final_score:
@@ -107,5 +249,5 @@ def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _answer(answer: CriterionAnswer | None) -> str:
+def _told(answer: CriterionAnswer | None) -> str:
     return "not asked" if answer is None else answer.answer

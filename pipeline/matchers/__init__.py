@@ -88,6 +88,9 @@ class TextMatcher:
 
     def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
         """Find many queries in many texts together, so that models and matrix products work in batches."""
+        if self._size > 20 * KEPT:  # forget rather than grow without end
+            self._kept.clear()
+            self._size = 0
         wanted: list[tuple[Query, list[str]]] = []
         for query, texts in asked:
             kept = self._kept.setdefault(query.key, {})
@@ -97,9 +100,6 @@ class TextMatcher:
                 self._size += len(new)
         if not wanted:
             return
-        if self._size > 20 * KEPT:  # forget rather than grow without end
-            self._kept = {query.key: {} for query, _ in wanted}
-            self._size = 0
         texts = list(dict.fromkeys(text for _, new in wanted for text in new))
         rows = dict(zip(texts, range(len(texts)), strict=True))
         pairs = letter_pairs([words(text).joined for text in texts])

@@ -23,7 +23,8 @@ ACT_WORDS = 18
 """Up to this length the acts are those of the clause, beyond it those of the window."""
 MAX_WINDOWS = 40
 """A turn of over about 160 words is read in windows further apart."""
-KEPT = 200_000
+KEPT = 20_000
+"""Texts, pieces and clauses remembered, about 2 kB each: what a window of 200 calls says, and what recurs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Reader:
         """Sentence vectors, each distinct text encoded once; float32, shape (n_texts, 384)."""
         new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         if new:
-            _make_room(self._vectors, len(new))
+            _make_room(self._vectors, texts, len(new))
             self._vectors.update(zip(new, self.encoder.embed(new), strict=True))
         return np.stack([self._vectors[text] for text in texts])
 
@@ -110,7 +111,7 @@ class Reader:
             cut = [pieces(text) for text in new]
             flat = [piece.text for found in cut for piece in found]
             vectors = self.vectors(flat) if flat else np.zeros((0, 384), np.float32)
-            _make_room(self._readings, len(new))
+            _make_room(self._readings, wanted, len(new))
             at = 0
             for text, found in zip(new, cut, strict=True):
                 self._readings[text] = Reading(found, vectors[at : at + len(found)])
@@ -122,12 +123,14 @@ class Reader:
         wanted = list(dict.fromkeys(clauses))
         new = [clause for clause in wanted if clause not in self._acts]
         if new:
-            _make_room(self._acts, len(new))
+            _make_room(self._acts, wanted, len(new))
             self._acts.update(zip(new, read_acts(self.parser, new), strict=True))
         return {clause: self._acts[clause] for clause in wanted}
 
 
-def _make_room(kept: dict[str, Any], coming: int) -> None:
-    """Forget everything rather than grow without end; a night's batch fits."""
+def _make_room(kept: dict[str, Any], wanted: Iterable[str], coming: int) -> None:
+    """Forget all but what is wanted now, rather than grow without end."""
     if len(kept) + coming > KEPT:
+        needed = {text: kept[text] for text in wanted if text in kept}
         kept.clear()
+        kept.update(needed)

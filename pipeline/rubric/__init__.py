@@ -8,6 +8,7 @@ from pipeline.rubric.explain import explain, explain_order
 from pipeline.rubric.lint import NEVER_MET_SQL, lint, never_met
 from pipeline.rubric.load import load, parse, shipped
 from pipeline.rubric.model import Criterion, Rubric, Section
+from pipeline.rubric.references import same_criteria
 from pipeline.rubric.select import select, why_not
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "load",
     "never_met",
     "parse",
+    "same_criteria",
     "select",
     "shipped",
     "why_not",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -62,6 +62,20 @@ class Condition(Strict):
         yield self
         for inner in (*self.any, *((self.unless,) if self.unless else ())):
             yield from inner.all()
+
+    def checks(self) -> list[Any]:
+        """Every check of words in this condition."""
+        return [c.said for c in self.all() if c.said is not None]
+
+    def depends_on(self) -> set[str]:
+        """Ids of criteria that must be answered before this can be told."""
+        return {name for c in self.all() for name in c.answers} | _anchors(self.checks())
+
+
+def _anchors(checks: Iterable[Any]) -> set[str]:
+    """Ids of the criteria whose evidence windows of checks hang on."""
+    windows = [w for check in checks if (w := getattr(check, "window", None)) is not None]
+    return {a.criterion for w in windows for a in (w.after, w.before) if a is not None and a.criterion}
 
 
 class AutoFail(Strict):
@@ -159,18 +173,12 @@ class Criterion(Strict):
     def checks(self) -> list[Any]:
         """Every check in this criterion, nested ones and its condition's included."""
         own = [self.check] if self.check is not None else [level.check for level in self.levels]
-        said = [c.said for c in self.when.all() if c.said is not None] if self.when else []
+        said = self.when.checks() if self.when else []
         return [part for check in (*own, *said) for part in parts(check)]
 
     def depends_on(self) -> set[str]:
         """Ids of criteria that must be answered before this one."""
-        needed = {name for c in (self.when.all() if self.when else ()) for name in c.answers}
-        for check in self.checks():
-            window = getattr(check, "window", None)
-            for anchor in (window.after, window.before) if window is not None else ():
-                if anchor is not None and anchor.criterion is not None:
-                    needed.add(anchor.criterion)
-        return needed
+        return (self.when.depends_on() if self.when else set()) | _anchors(self.checks())
 
 
 class Section(Strict):

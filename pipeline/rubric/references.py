@@ -13,8 +13,8 @@ from typing import Any
 
 from pipeline.conversation import CallMetadata
 from pipeline.metrics import METRICS
-from pipeline.rubric.checks import MetricCheck, RegexCheck
-from pipeline.rubric.model import Criterion, Rubric
+from pipeline.rubric.checks import MetricCheck, PluginCheck, RegexCheck
+from pipeline.rubric.model import Criterion, Rubric, Section
 
 Found = tuple[tuple[str | int, ...], str, str]
 METADATA_FIELDS = sorted(
@@ -30,6 +30,7 @@ def reference_faults(rubric: Rubric) -> Iterator[Found]:
     for at, section in enumerate(rubric.sections):
         if section.when is not None:
             yield from _condition(section.when, ("sections", at, "when"), known)
+            yield from _checks(section.when.checks(), ("sections", at, "when", "said"), known)
         for which, criterion in enumerate(section.criteria):
             yield from _criterion(criterion, ("sections", at, "criteria", which), known)
     yield from _circles(rubric)
@@ -67,19 +68,19 @@ def _repeated(rubric: Rubric) -> Iterator[Found]:
 def _criterion(criterion: Criterion, place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
     if criterion.when is not None:
         yield from _condition(criterion.when, (*place, "when"), known)
-    for check in criterion.checks():
+    yield from _checks(criterion.checks(), (*place, "check"), known)
+
+
+def _checks(checks: list[Any], place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
+    for check in checks:
         if isinstance(check, MetricCheck) and check.metric not in METRICS:
-            yield (
-                (*place, "check", "metric"),
-                f"no metric {check.metric!r}",
-                _near(check.metric, sorted(METRICS)),
-            )
+            yield (*place, "metric"), f"no metric {check.metric!r}", _near(check.metric, sorted(METRICS))
         if isinstance(check, RegexCheck):
             yield from _regexes(check, place)
         window = getattr(check, "window", None)
         for anchor in (window.after, window.before) if window is not None else ():
             if anchor is not None and anchor.criterion is not None and anchor.criterion not in known:
-                yield (*place, "check"), f"no criterion {anchor.criterion!r}", _near(anchor.criterion, known)
+                yield place, f"no criterion {anchor.criterion!r}", _near(anchor.criterion, known)
 
 
 def _regexes(check: RegexCheck, place: tuple[str | int, ...]) -> Iterator[Found]:
@@ -89,7 +90,7 @@ def _regexes(check: RegexCheck, place: tuple[str | int, ...]) -> Iterator[Found]
         try:
             regex.compile(pattern)
         except (regex.error, RecursionError, OverflowError) as error:
-            yield (*place, "check", "any"), f"{pattern!r} is not a regular expression: {error}", ""
+            yield (*place, "any"), f"{pattern!r} is not a regular expression: {error}", ""
 
 
 def _condition(condition: Any, place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
@@ -129,15 +130,38 @@ def evaluation_order(rubric: Rubric) -> tuple[str, ...]:
         CycleError: Criteria depend on each other in a circle.
     """
     known = {criterion.id for criterion in rubric.criteria()}
-    section_needs = {
-        s.id: {name for c in (s.when.all() if s.when else ()) for name in c.answers} for s in rubric.sections
-    }
     graph = {
-        c.id: [n for n in sorted(c.depends_on() | section_needs[s.id]) if n in known]
-        for s in rubric.sections
-        for c in s.criteria
+        c.id: [n for n in sorted(needs(s, c)) if n in known] for s in rubric.sections for c in s.criteria
     }
     return tuple(TopologicalSorter(graph).static_order())
+
+
+def same_criteria(old: Rubric, new: Rubric) -> frozenset[str]:
+    """Ids of criteria that two texts of a rubric ask in the same way: a call's answers are the same.
+
+    Weights, words for people and what a miss does to the score may differ; what it waits for may not.
+    A check of another package is never taken to be the same.
+    """
+    before = {c.id: _asks(old, s, c) for s in old.sections for c in s.criteria}
+    now = {c.id: (s, c) for s in new.sections for c in s.criteria}
+    same: set[str] = set()
+    for name in evaluation_order(new):  # after all it waits for
+        section, criterion = now[name]
+        plain = not any(isinstance(check, PluginCheck) for check in criterion.checks())
+        if plain and before.get(name) == _asks(new, section, criterion) and needs(section, criterion) <= same:
+            same.add(name)
+    return frozenset(same)
+
+
+def _asks(rubric: Rubric, section: Section, criterion: Criterion) -> object:
+    """Everything an answer and its points depend on, the call aside."""
+    aside = {"question", "guidance", "weight", "critical", "auto_fail"}
+    return criterion.model_dump(exclude=aside), section.when, rubric.not_applicable
+
+
+def needs(section: Section, criterion: Criterion) -> set[str]:
+    """Ids of criteria that must be answered before one of this section."""
+    return criterion.depends_on() | (section.when.depends_on() if section.when else set())
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -6,11 +6,11 @@ too) into scores. Reads ``conversation``, ``rubric``; imports no engine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from pipeline.conversation import CallMetadata, Conversation, Scorecard
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scale_share, scorecard, team_mean
@@ -42,6 +42,7 @@ def score(
     *,
     min_confidence: float,
     matcher: Matcher,
+    known: Mapping[str, CriterionAnswer] | None = None,
 ) -> Scorecard:
     """Answer every criterion of a rubric for one call.
 
@@ -51,6 +52,7 @@ def score(
         metadata: Of the call, for conditions.
         min_confidence: Word confidence 0..1 below which a miss is undetermined.
         matcher: Finds phrases in turns (``pipeline.matchers.load_matcher``).
+        known: Answers that need not be asked again, by criterion id.
 
     Returns:
         The scorecard, the same for the same input.
@@ -60,8 +62,10 @@ def score(
     """
     plan = _plan(_Held(rubric))
     call = Call(conversation, metadata, matcher, min_confidence, plan)
+    call.answers |= known or {}
     for name in plan.order:
-        call.answers[name] = answer(call, plan.criteria[name])
+        if name not in call.answers:
+            call.answers[name] = answer(call, plan.criteria[name])
     warnings = [*call.timeline.warnings, *matcher.notes]
     wordless = not any(t.text.strip() for t in conversation.transcript.turns)
     if wordless:
@@ -76,10 +80,16 @@ def fingerprint(matcher: Matcher, min_confidence: float) -> str:
     return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}"
 
 
-def prepare(conversations: Sequence[Conversation], rubric: Rubric, matcher: Matcher) -> None:
+def prepare(
+    conversations: Sequence[Conversation],
+    rubric: Rubric,
+    matcher: Matcher,
+    *,
+    known: Collection[str] = (),
+) -> None:
     """Let the matcher find every phrase of a rubric in a batch of calls at once; scoring then looks it up.
 
-    Only a matter of speed: ``score`` gives the same without it.
+    Only a matter of speed: ``score`` gives the same without it. Criteria in ``known`` are left out.
     """
     batch = getattr(matcher, "prepare", None)
     if batch is None:
@@ -88,7 +98,7 @@ def prepare(conversations: Sequence[Conversation], rubric: Rubric, matcher: Matc
     texts: dict[str, tuple[Query, dict[str, None]]] = {}
     for conversation in conversations:
         timeline = Timeline(conversation.transcript)
-        for check in plan.spoken:
+        for check in plan.spoken(known):
             said = dict.fromkeys(s.text for s in timeline.stretches(check.role, timeline.span(check.window)))
             for query in plan.queries(check):
                 texts.setdefault(query.key, (query, {}))[1].update(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role
@@ -21,14 +21,18 @@ class Plan:
         self.order = evaluation_order(rubric)
         self.criteria = {c.id: c for c in rubric.criteria()}
         self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
-        self.spoken = [
+        self._queries: dict[int, tuple[Query, ...]] = {}
+        self._what: dict[int, str] = {}
+
+    def spoken(self, known: Collection[str]) -> list[Any]:
+        """The checks that search words, of every criterion not known."""
+        return [
             part
             for criterion in self.criteria.values()
+            if criterion.id not in known
             for part in criterion.checks()
             if isinstance(part, PhraseCheck | RegexCheck | TokenCheck)
         ]
-        self._queries: dict[int, tuple[Query, ...]] = {}
-        self._what: dict[int, str] = {}
 
     def queries(self, check: PhraseCheck | RegexCheck | TokenCheck | Any) -> tuple[Query, ...]:
         """The queries of a check, built once."""

@@ -52,14 +52,31 @@ def rows(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[R
 
 def conversations(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Conversation]]:
     """Every matching call, a window at a time."""
+    for window in _picked(connection, calls, "true"):
+        yield from _window(connection, [c for c, _ in window], window[0][1], window[-1][1])
+
+
+def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Transcript]]:
+    """Every matching call that still has its words, without them."""
+    for window in _picked(connection, calls, "path IS NOT NULL"):
+        for row in rows(
+            connection,
+            "SELECT * FROM calls WHERE loaded_at BETWEEN ? AND ? "
+            "AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY loaded_at, call_id",
+            [window[0][1], window[-1][1], [c for c, _ in window]],
+        ):
+            yield _metadata(row), _transcript(row, [])
+
+
+def _picked(connection: Connection, calls: CallFilter, more: str) -> Iterator[list[tuple[str, Any]]]:
+    """Id and ``loaded_at`` of matching calls, a window at a time."""
     where, values = calls.where()
     picked = connection.execute(
-        f"SELECT call_id, loaded_at FROM calls WHERE {where} ORDER BY loaded_at, call_id",  # noqa: S608
+        f"SELECT call_id, loaded_at FROM calls WHERE {where} AND {more} ORDER BY loaded_at, call_id",  # noqa: S608
         values,
     ).fetchall()
     for start in range(0, len(picked), WINDOW):
-        window = picked[start : start + WINDOW]
-        yield from _window(connection, [c for c, _ in window], window[0][1], window[-1][1])
+        yield picked[start : start + WINDOW]
 
 
 def _window(

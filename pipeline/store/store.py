@@ -26,6 +26,7 @@ from pipeline.conversation import (
     Review,
     SampledCall,
     Scorecard,
+    Transcript,
 )
 from pipeline.errors import StoreError
 from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
@@ -290,6 +291,15 @@ class Store:
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Stored calls as nouns, exactly as they were loaded, in the order they were loaded."""
         return read.conversations(self.connection, calls)
+
+    def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
+        """Stored calls without their turns, in the order they were loaded; not those with erased words."""
+        return read.headings(self.connection, calls)
+
+    def count(self, calls: CallFilter = EVERYTHING) -> int:
+        """How many stored calls match."""
+        where, values = calls.where()
+        return int(self.query(f"SELECT count(*) AS n FROM calls WHERE {where}", values)[0]["n"])  # noqa: S608
 
     def scorecards(self, calls: CallFilter = EVERYTHING) -> Iterator[Scorecard]:
         """Stored scorecards: the newest of each rubric id, or those of one rubric hash."""
