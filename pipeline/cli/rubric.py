@@ -43,10 +43,13 @@ def lint(
         except RubricError as error:
             faults.append(error.message)
             continue
-        warnings = rubric.lint(form)
-        if db is not None:
+        if db is None:
+            warnings = rubric.lint(form)
+        else:
             with open_store(db) as store:
+                typical_s = store.query(rubric.TYPICAL_SQL)[0]["s"]
                 rates = store.query(rubric.NEVER_MET_SQL, [form.id])
+            warnings = rubric.lint(form, typical_s)
             warnings += rubric.never_met(form, {row["criterion_id"]: row["met"] for row in rates})
         for warning in warnings:
             typer.echo(f"{form.source}: warning: {warning}")

@@ -72,7 +72,11 @@ class TextMatcher:
         """
         if query.method == "regex":
             return regexes.find(query, texts)
-        self.prepare([(query, texts)])
+        self._make_room()
+        return self._find(query, texts)
+
+    def _find(self, query: Query, texts: Sequence[str]) -> list[Found]:
+        self._prepare([(query, texts)])
         kept = self._kept.get(query.key, {})
         hits: list[Found] = []
         best: tuple[int, Found] | None = None
@@ -88,9 +92,16 @@ class TextMatcher:
 
     def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
         """Find many queries in many texts together, so that models and matrix products work in batches."""
-        if self._size > 20 * KEPT:  # forget rather than grow without end
+        self._make_room()
+        self._prepare(asked)
+
+    def _make_room(self) -> None:
+        """Forget rather than grow without end; never half-way through a batch."""
+        if self._size > 20 * KEPT:
             self._kept.clear()
             self._size = 0
+
+    def _prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
         wanted: list[tuple[Query, list[str]]] = []
         for query, texts in asked:
             kept = self._kept.setdefault(query.key, {})
@@ -169,7 +180,7 @@ class TextMatcher:
         if not query.unless or found.strength < query.threshold:
             return (found,)
         against = Query("meaning", query.unless, key=f"{query.key}/unless")
-        counter = max((f.strength for f in self.find(against, [text])), default=0.0)
+        counter = max((f.strength for f in self._find(against, [text])), default=0.0)
         if counter < found.strength:
             return (found,)
         rule = f"{found.rule} (nearer to a counter-example)"

@@ -5,7 +5,7 @@
 """
 
 from pipeline.rubric.explain import explain, explain_order
-from pipeline.rubric.lint import NEVER_MET_SQL, lint, never_met
+from pipeline.rubric.lint import NEVER_MET_SQL, TYPICAL_SQL, lint, never_met
 from pipeline.rubric.load import load, parse, shipped
 from pipeline.rubric.model import Criterion, Rubric, Section
 from pipeline.rubric.references import same_criteria
@@ -13,6 +13,7 @@ from pipeline.rubric.select import select, why_not
 
 __all__ = [
     "NEVER_MET_SQL",
+    "TYPICAL_SQL",
     "Criterion",
     "Rubric",
     "Section",

@@ -26,9 +26,18 @@ NEVER_MET_SQL = (
 """Per criterion answered yes or no in at least 20 stored calls: how often yes."""
 
 
-def lint(rubric: Rubric) -> list[str]:
-    """Warnings, in the order of the form."""
-    return [*_weights(rubric), *(w for c in rubric.criteria() for w in _criterion(rubric, c)), *_form(rubric)]
+TYPICAL_SQL = "SELECT median(duration_s) AS s FROM calls WHERE duration_s IS NOT NULL"
+
+
+def lint(rubric: Rubric, typical_s: float | None = None) -> list[str]:
+    """Warnings, in the order of the form.
+
+    Args:
+        rubric: Checked.
+        typical_s: Length of a typical call, where stored calls tell (``TYPICAL_SQL``).
+    """
+    told = (w for c in rubric.criteria() for w in _criterion(rubric, c, typical_s))
+    return [*_weights(rubric), *told, *_form(rubric)]
 
 
 def never_met(rubric: Rubric, met: Mapping[str, int]) -> list[str]:
@@ -55,7 +64,7 @@ def _weights(rubric: Rubric) -> Iterator[str]:
                 yield f"{criterion.id}: with weight 0 it never changes the score; say counts: info"
 
 
-def _criterion(rubric: Rubric, criterion: Criterion) -> Iterator[str]:
+def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) -> Iterator[str]:
     if rubric.auto_fail_of(criterion) is not None:
         yield from (f"{criterion.id}: {w}" for w in _unreliable(criterion))
     for check in criterion.checks():
@@ -63,7 +72,7 @@ def _criterion(rubric: Rubric, criterion: Criterion) -> Iterator[str]:
             yield from (f"{criterion.id}: {w}" for w in _phrases(check))
         window = getattr(check, "window", None)
         if window is not None:
-            yield from (f"{criterion.id}: {w}" for w in _window(window))
+            yield from (f"{criterion.id}: {w}" for w in _window(window, typical_s))
         if isinstance(check, AllCheck) and any(isinstance(c, ManualCheck) for c in check.checks):
             yield f"{criterion.id}: with a manual part no call can ever meet it"
 
@@ -92,11 +101,12 @@ def _phrases(check: PhraseCheck) -> Iterator[str]:
         yield "a phrase is given twice"
 
 
-def _window(window: Window) -> Iterator[str]:
+def _window(window: Window, typical_s: float | None) -> Iterator[str]:
+    limit, whose = typical_s or LONG_CALL_S, "half of the stored calls" if typical_s else "most calls"
     for name in ("first_s", "last_s"):
         value = getattr(window, name)
-        if value is not None and value > LONG_CALL_S:
-            yield f"{name}: {value:g} is longer than most calls, so it excludes little"
+        if value is not None and value > limit:
+            yield f"{name}: {value:g} is longer than {whose} ({limit:.0f} s), so it excludes little"
         if value is not None and value < BRIEF_S:
             yield f"{name}: {value:g} is shorter than a sentence takes"
     if window.first_s is not None and window.last_s is not None:

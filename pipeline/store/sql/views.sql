@@ -54,12 +54,13 @@ CREATE OR REPLACE VIEW v_flips AS
 SELECT old.call_id, old.rubric_id, old.rubric_version AS old_version, new.rubric_version AS new_version,
        old.rubric_hash AS old_hash, new.rubric_hash AS new_hash,
        old.outcome AS old_outcome, new.outcome AS new_outcome,
+       old.why AS old_why, new.why AS new_why,
        old.final_score AS old_score, new.final_score AS new_score,
        new.final_score - old.final_score AS change, old.loaded_at AS old_at, new.loaded_at AS new_at
 FROM scorecards AS old JOIN scorecards AS new
   ON old.call_id = new.call_id AND old.rubric_id = new.rubric_id AND new.is_latest AND NOT old.is_latest
 WHERE old.outcome <> new.outcome;
-COMMENT ON VIEW v_flips IS 'Calls whose outcome differs between an older rubric and the newest';
+COMMENT ON VIEW v_flips IS 'Calls whose outcome differs between an older rubric and the newest, and why';
 
 CREATE OR REPLACE VIEW v_agreement AS
 WITH pairs AS (
