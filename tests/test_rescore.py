@@ -1,6 +1,8 @@
 """Stored calls under another rubric: what is asked again, what is kept, who flips and why."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +95,15 @@ def test_changed_weights_and_marks_read_no_words(store: Store) -> None:
         fresh = score.score(conversation, new, metadata, min_confidence=0.4, matcher=Asked())
         assert done[metadata.call_id].after == fresh
     assert done["good"].changes == ("same answers, other weights",)
+
+
+def test_new_weights_load_no_model() -> None:
+    """A re-score without new words to find needs neither torch nor spaCy, which take seconds to load."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys, pipeline.rescore; print({'torch', 'spacy'} & set(sys.modules))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout.strip() == "set()"
 
 
 def test_of_a_changed_rubric_only_what_changed_is_asked(store: Store) -> None:

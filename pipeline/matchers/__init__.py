@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from pipeline.errors import ModelError
-from pipeline.matchers import fuzzy, parsed, regexes
+from pipeline.matchers import fuzzy, regexes
 from pipeline.matchers.gate import letter_pairs, shared
 from pipeline.matchers.meaning import MeaningFinder, load_parser
 from pipeline.matchers.reading import KEPT, normal, pieces
@@ -131,13 +131,11 @@ class TextMatcher:
         """Settle what letters alone can; for ``meaning``, what is left for the models."""
         kept = self._kept[query.key]
         nearest = share.max(axis=1)
-        rest: dict[str, float] = {}
         worded = query.method == "fuzzy" or self._finder is None or not _latin(query)
-        for at, (text, most) in enumerate(zip(texts, nearest.tolist(), strict=True)):
-            kept[text] = ()
-            if most >= FAINT:
-                phrase = query.phrases[int(share[at].argmax())]
-                kept[text] = (Found(0, 0, len(text), FAINT_WORTH * most, f"nearest to: {phrase}"),)
+        for at in np.flatnonzero(nearest >= FAINT).tolist():
+            text, most = texts[at], float(nearest[at])
+            phrase = query.phrases[int(share[at].argmax())]
+            kept[text] = (Found(0, 0, len(text), FAINT_WORTH * most, f"nearest to: {phrase}"),)
             if worded and most >= LETTERS:
                 some = [p for p, s in zip(query.phrases, share[at].tolist(), strict=True) if s >= LETTERS]
                 best = fuzzy.best_of(some, text)
@@ -145,6 +143,9 @@ class TextMatcher:
                     near, phrase = best
                     strength = fuzzy.strength(near.similarity)
                     kept[text] = (Found(0, near.start, near.end, strength, f"fuzzy: {phrase}"),)
+        rest: dict[str, float] = {}
+        for text, most in zip(texts, nearest.tolist(), strict=True):
+            kept.setdefault(text, ())
             if not worded and not (most >= ALMOST and self._literal(query, text)):
                 rest[text] = most
         return [(query, list(rest), rest)] if rest else []
@@ -165,6 +166,8 @@ class TextMatcher:
         if query.method == "exact":
             return fuzzy.find_exact(query, [text])
         if self._parser is not None:
+            from pipeline.matchers import parsed  # imports spaCy, and that torch
+
             return parsed.find(query, text, self._parser)
         return fuzzy.find_exact(query, [text]) if query.method == "lemma" else []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from jellyfish import metaphone
 from rapidfuzz import fuzz
@@ -62,7 +63,7 @@ def best_of(phrases: Sequence[str], text: str) -> tuple[Near, str] | None:
     return best
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=16_384)
 def nearest(phrase: str, text: str) -> Near | None:
     """The stretch of a text most like a phrase; None below ``NOTHING``."""
     wanted, have = words(phrase), words(text)
@@ -75,21 +76,34 @@ def nearest(phrase: str, text: str) -> Near | None:
         fuzz.partial_ratio(sound, sounds(have), score_cutoff=NOTHING - 8) if sound else 0.0,
     ) == 0.0:  # fmt: skip
         return None
-    return _slide(target, sound, len(wanted.words), have)
+    return _slide(target, sound, len(wanted.words), text)
 
 
-def _slide(target: str, sound: str, size: int, have: Words) -> Near | None:
+@lru_cache(maxsize=16_384)
+def _marks(text: str) -> tuple[str, list[int], list[int], str, list[int]]:
+    """A text's words joined, where each begins and ends there; its sounds, where each word's begin there."""
+    have = words(text)
+    ends = list(accumulate((len(word) + 1 for word in have.words), initial=0))
+    heard = list(map(_sound, have.words))
+    return have.joined, ends[:-1], [e - 1 for e in ends[1:]], "".join(heard), [
+        0, *accumulate(map(len, heard))
+    ]  # fmt: skip
+
+
+def _slide(target: str, sound: str, size: int, text: str) -> Near | None:
     """Compare every stretch of about ``size`` words; up to ±2 words, as recognisers split and join."""
     best: Near | None = None
     floor = NOTHING
+    have = words(text)
+    joined, starts, ends, sounded, marks = _marks(text)
     count = len(have.words)
     slack = min(2, size // 2)
     for length in range(max(1, size - slack), min(count, size + slack) + 1):
         for i in range(count - length + 1):
-            piece = have.words[i : i + length]
-            score = fuzz.ratio(target, " ".join(piece), score_cutoff=floor)
+            score = fuzz.ratio(target, joined[starts[i] : ends[i + length - 1]], score_cutoff=floor)
             if sound:
-                score = max(score, SOUND_WORTH * fuzz.ratio(sound, sound_of(piece), score_cutoff=floor))
+                piece = sounded[marks[i] : marks[i + length]]
+                score = max(score, SOUND_WORTH * fuzz.ratio(sound, piece, score_cutoff=floor))
             if score > floor:
                 floor = score
                 best = Near(score, have.starts[i], have.ends[i + length - 1])

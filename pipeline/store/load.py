@@ -89,19 +89,33 @@ def save_scorecards(
                 "rubric_hash": [s.rubric.hash for s in scorecards],
             },
         )
-        for table in SCORE_TABLES:
-            connection.execute(
-                f"DELETE FROM {table} WHERE (call_id, rubric_hash) IN "  # noqa: S608
-                "(SELECT (call_id, rubric_hash) FROM incoming)"
-            )
-        for table in ("sections", "answers", "scorecards"):  # scorecards last: the others look it up
-            connection.execute(
-                f"UPDATE {table} SET is_latest = false WHERE is_latest AND (call_id, rubric_hash) IN ("  # noqa: S608
-                "SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s JOIN incoming AS i "
-                "ON s.call_id = i.call_id AND s.rubric_id = i.rubric_id WHERE s.is_latest)"
-            )
+        _make_way(connection)
         connection.unregister("incoming")
     _append_all(connection, columns.SCORE_TABLES, scorecards, now)
+
+
+def _make_way(connection: Connection) -> None:
+    """Delete ``incoming`` scorecards under the same rubric text; those under another are no longer newest.
+
+    Rows of a scorecard lie where its ``loaded_at`` says, so only those blocks are read.
+    """
+    held = connection.execute(
+        "SELECT s.rubric_hash = i.rubric_hash, min(s.loaded_at), max(s.loaded_at) "
+        "FROM scorecards AS s JOIN incoming AS i USING (call_id) "
+        "WHERE s.rubric_hash = i.rubric_hash OR (s.rubric_id = i.rubric_id AND s.is_latest) GROUP BY ALL"
+    ).fetchall()
+    for same_text, first, last in sorted(held, reverse=True):
+        for table in SCORE_TABLES if same_text else ("sections", "answers", "scorecards"):
+            # scorecards last: the others look it up
+            connection.execute(
+                f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? AND "  # noqa: S608
+                "(call_id, rubric_hash) IN (SELECT (call_id, rubric_hash) FROM incoming)"
+                if same_text
+                else f"UPDATE {table} SET is_latest = false WHERE loaded_at BETWEEN ? AND ? AND is_latest "  # noqa: S608
+                "AND (call_id, rubric_hash) IN (SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s "
+                "JOIN incoming AS i USING (call_id, rubric_id) WHERE s.is_latest)",
+                [first, last],
+            )
 
 
 def _save_rubrics(connection: Connection, rubrics: Iterable[RubricText], now: dt.datetime) -> None:

@@ -61,7 +61,7 @@ def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMe
     for window in _picked(connection, calls, "path IS NOT NULL"):
         for row in rows(
             connection,
-            "SELECT * FROM calls WHERE loaded_at BETWEEN ? AND ? "
+            "SELECT * EXCLUDE (loaded_at) FROM calls WHERE loaded_at BETWEEN ? AND ? "
             "AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY loaded_at, call_id",
             [window[0][1], window[-1][1], [c for c, _ in window]],
         ):
@@ -86,14 +86,14 @@ def _window(
         grouped: dict[str, list[Row]] = defaultdict(list)
         for row in rows(
             connection,
-            f"SELECT * FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+            f"SELECT * EXCLUDE (loaded_at) FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
             f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}",
             [first, last, ids],
         ):
             grouped[row["call_id"]].append(row)
         return grouped
 
-    calls = children("calls", "loaded_at, call_id")
+    calls = children("calls", "call_id")
     turns = children("turns", "turn")
     findings = children("findings", "finding")
     metrics = children("call_metrics", "call_id")
@@ -158,11 +158,7 @@ def _metrics(found: list[Row]) -> Mapping[str, float | None]:
     if not found:
         return {}
     row = found[0]
-    own = {
-        k: v
-        for k, v in row.items()
-        if k not in {"call_id", "loaded_at", "other", "unknown"} and v is not None
-    }
+    own = {k: v for k, v in row.items() if k not in {"call_id", "other", "unknown"} and v is not None}
     return own | dict(row["other"] or {}) | dict.fromkeys(row["unknown"] or ())
 
 
@@ -197,7 +193,7 @@ def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scor
         grouped: dict[tuple[str, ...], list[Row]] = defaultdict(list)
         for row in rows(
             connection,
-            f"SELECT * FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+            f"SELECT * EXCLUDE (loaded_at) FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
             f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}",
             [cards[0]["loaded_at"], cards[-1]["loaded_at"], ids],
         ):
