@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import matchers, rubric
-from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Transcript, Turn
+from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Transcript, Turn, Word
 from pipeline.rescore import rescore
 from pipeline.store import Store
 
@@ -81,7 +81,10 @@ def calls(count: int, words: int, fresh: float) -> Iterator[CallRecord]:
                 text += f" about number {chance.randrange(10**9)}"
             size = len(text.split())
             role = "agent" if len(turns) % 2 == 0 else "customer"
-            turns.append(Turn(len(turns), role, text, clock, clock + size * 0.4, confidence=0.9))
+            said = tuple(
+                Word(word, clock + i * 0.4, clock + i * 0.4 + 0.3, 0.9) for i, word in enumerate(text.split())
+            )
+            turns.append(Turn(len(turns), role, text, clock, clock + size * 0.4, None, 0.9, said))
             clock += size * 0.4 + 1.2
             left -= size
         name = f"call-{number:06d}"

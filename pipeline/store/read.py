@@ -94,7 +94,7 @@ def _window(
         return grouped
 
     calls = children("calls", "call_id")
-    turns = children("turns", "turn")
+    turns = _turns(connection, ids, first, last)
     findings = children("findings", "finding")
     metrics = children("call_metrics", "call_id")
     sentiment = children("role_sentiment", "role")
@@ -124,10 +124,10 @@ def _metadata(call: Row) -> CallMetadata:
     )
 
 
-def _transcript(call: Row, turns: list[Row]) -> Transcript:
+def _transcript(call: Row, turns: list[Turn]) -> Transcript:
     return Transcript(
         call_id=call["call_id"],
-        turns=tuple(_turn(t) for t in turns),
+        turns=tuple(turns),
         language=call["spoken_language"],
         duration_s=call["duration_s"],
         engine=Engine(call["engine"], call["model"], call["engine_fingerprint"]),
@@ -138,14 +138,24 @@ def _transcript(call: Row, turns: list[Row]) -> Transcript:
     )
 
 
-def _turn(row: Row) -> Turn:
-    label = row["sentiment"]
-    same = ("turn", "role", "text", "start_s", "end_s", "channel", "confidence", "language")
-    return Turn(
-        **{name: row[name] for name in same},
-        words=tuple(Word(**w) for w in row["words"] or ()),
-        sentiment=Sentiment(row["sentiment_score"], label) if label is not None else None,
-    )
+_TURNS_SQL = """
+SELECT call_id, turn, role, text, start_s, end_s, channel, confidence, language, sentiment_score, sentiment,
+       [w.text FOR w IN words], [w.start_s FOR w IN words], [w.end_s FOR w IN words],
+       [w.confidence FOR w IN words]
+FROM turns WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY turn"""
+
+
+def _turns(connection: Connection, ids: list[str], first: Any, last: Any) -> dict[str, list[Turn]]:
+    """Turns by call. There are thousands a window, and words ten times as many: no dicts are made of them."""
+    grouped: dict[str, list[Turn]] = defaultdict(list)
+    for row in connection.execute(_TURNS_SQL, [first, last, ids]).fetchall():
+        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label, *words = row
+        heard = tuple(map(Word, *words)) if words[0] else ()
+        felt = Sentiment(score, label) if label is not None else None
+        grouped[call_id].append(
+            Turn(turn, role, text, start_s, end_s, channel, confidence, heard, language, felt)
+        )
+    return grouped
 
 
 def _finding(row: Row) -> Finding:
