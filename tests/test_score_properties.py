@@ -1,0 +1,185 @@
+"""What holds for every rubric and every set of answers: range, order, scale, sameness."""
+
+import subprocess
+import sys
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pipeline import rubric, score
+from pipeline.contract import to_json
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript, Turn
+from pipeline.matchers import load_matcher
+from pipeline.rubric import Rubric
+
+MODES = st.sampled_from(["points", "question", "section"])
+COUNTS = st.sampled_from(["score", "score", "score", "bonus", "penalty", "info"])
+WEIGHTS = st.sampled_from([0.5, 1.0, 2.0, 7.0])
+GIVEN = st.sampled_from(["yes", "no", "na", "undetermined"])
+
+
+@st.composite
+def answered(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, tuple[str, float]]]:
+    """A rubric as plain data, and a person's answer to each criterion with its share of the points."""
+    sections, answers = [], {}
+    for s in range(draw(st.integers(1, 3))):
+        criteria = []
+        for c in range(draw(st.integers(1, 3))):
+            name = f"c{s}{c}"
+            counts = "score" if s == c == 0 else draw(COUNTS)
+            fails = counts in ("score", "penalty") and draw(st.booleans())
+            criteria.append(
+                {
+                    "id": name, "question": name, "points": draw(WEIGHTS), "weight": draw(WEIGHTS),
+                    "counts": counts, "critical": draw(st.booleans()),
+                    "floor": draw(st.sampled_from([0, 20])), "auto_fail": fails, "check": {"kind": "manual"},
+                }
+            )  # fmt: skip
+            answers[name] = (draw(GIVEN), draw(st.sampled_from([0.0, 0.25, 0.5, 1.0])))
+        sections.append(
+            {
+                "id": f"s{s}",
+                "weight": draw(WEIGHTS),
+                "floor": draw(st.sampled_from([0, 30])),
+                "criteria": criteria,
+            }
+        )
+    policy = draw(st.sampled_from([{"policy": "zero"}, {"policy": "cap", "cap": 40}, {"policy": "flag"}]))
+    scope = draw(st.sampled_from(["form", "section"]))
+    form = {
+        "rubric": "r", "mode": draw(MODES), "pass_mark": 60, "auto_fail": {**policy, "scope": scope},
+        "not_applicable": draw(st.sampled_from(["exclude", "as_pass"])), "sections": sections,
+    }  # fmt: skip
+    return form, answers
+
+
+def card(form: dict[str, Any], answers: dict[str, tuple[str, float]]) -> Scorecard:
+    """The scorecard of those answers."""
+    checked = Rubric.model_validate(form)
+    return score.scorecard("call", checked, verdicts(checked, answers))
+
+
+def verdicts(form: Rubric, answers: dict[str, tuple[str, float]]) -> dict[str, CriterionAnswer]:
+    """Answers with the points they earn."""
+    return {
+        c.id: score.recorded(c, score.Verdict(answers[c.id][0], answers[c.id][1]), form)  # type: ignore[arg-type]
+        for c in form.criteria()
+    }
+
+
+@given(answered())
+def test_scores_lie_in_their_range(case: tuple[Any, Any]) -> None:
+    """Raw, final, critical and section scores are 0 to 100 or nothing, and an auto-fail never raises one."""
+    done = card(*case)
+    scores = [done.raw_score, done.final_score, done.critical_score, *(s.score for s in done.sections)]
+    assert all(s is None or 0 <= s <= 100 for s in scores)
+    if done.raw_score is not None and done.final_score is not None:
+        assert done.final_score <= done.raw_score
+    assert (done.raw_score is None) == (done.final_score is None)
+
+
+@given(answered(), MODES)
+def test_what_does_not_apply_changes_nothing(case: tuple[Any, Any], mode: str) -> None:
+    """Excluded N/A: the same scores, outcome and other answers as if it had not been on the form."""
+    form, answers = case
+    form = {**form, "mode": mode, "not_applicable": "exclude"}
+    extra = {"id": "extra", "question": "?", "auto_fail": True, "check": {"kind": "manual"}}
+    sections = [dict(s) for s in form["sections"]]
+    sections[0] = {**sections[0], "criteria": [*sections[0]["criteria"], extra]}
+    without, having = (
+        card(form, answers),
+        card({**form, "sections": sections}, {**answers, "extra": ("na", 0.0)}),
+    )
+    assert (having.raw_score, having.final_score, having.outcome) == (
+        without.raw_score, without.final_score, without.outcome,
+    )  # fmt: skip
+    assert [a for s in having.sections for a in s.criteria if a.id != "extra"] == [
+        a for s in without.sections for a in s.criteria
+    ]
+
+
+@given(answered(), WEIGHTS)
+def test_one_more_criterion_met_never_lowers_a_score(case: tuple[Any, Any], weight: float) -> None:
+    """Whatever it weighs, in whichever section something was answered.
+
+    Without section floors: where sections count by what is in them, one lifted to its floor counts more
+    with every criterion, whatever its answer.
+    """
+    form, answers = case
+    form = {**form, "sections": [{**s, "floor": 0} for s in form["sections"]]}
+    extra = {"id": "extra", "question": "?", "weight": weight, "points": weight, "check": {"kind": "manual"}}
+    before = card(form, answers)
+    assume(before.raw_score is not None)
+    for at, section in enumerate(form["sections"]):
+        if before.sections[at].score is None and form["mode"] == "section":
+            continue  # a section that begins to count brings its weight with it
+        sections = [dict(s) for s in form["sections"]]
+        sections[at] = {**section, "criteria": [*section["criteria"], extra]}
+        after = card({**form, "sections": sections}, {**answers, "extra": ("yes", 1.0)})
+        assert after.raw_score is not None
+        assert before.raw_score is not None
+        assert after.raw_score >= before.raw_score - 1e-3
+
+
+@given(answered(), st.sampled_from([0.5, 3.0, 10.0]))
+def test_weights_are_relative(case: tuple[Any, Any], factor: float) -> None:
+    """All weights of one kind times a factor: the same scores."""
+    form, answers = case
+    scaled = [
+        {**s, "weight": s["weight"] * factor,
+         "criteria": [{**c, "weight": c["weight"] * factor} for c in s["criteria"]]}
+        for s in form["sections"]
+    ]  # fmt: skip
+    before, after = card(form, answers), card({**form, "sections": scaled}, answers)
+    for a, b in ((before.raw_score, after.raw_score), (before.final_score, after.final_score)):
+        assert (a is None) == (b is None)
+        assert a is None or b is None or abs(a - b) < 1e-3
+
+
+WORDS = ("thank you for calling", "my bill", "anything else I can help with", "goodbye", "", "no")
+ROLES = st.sampled_from(["agent", "customer", "unknown"])
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["agent", "customer", "unknown"]), st.sampled_from(WORDS)), max_size=8
+    ),
+    st.booleans(),
+)
+def test_any_transcript_scores_in_range_and_the_same_twice(said: list[tuple[Any, str]], timed: bool) -> None:
+    """No turns, no roles, no times, no words: a scorecard, byte for byte the same again."""
+    turns = tuple(
+        Turn(i, role, text, 4.0 * i if timed else None, 4.0 * i + 3 if timed else None)
+        for i, (role, text) in enumerate(said)
+    )
+    call = Conversation(Transcript("call", turns))
+    form = rubric.load("support")
+    first, second = (
+        score.score(call, form, CallMetadata("call"), min_confidence=0.4, matcher=load_matcher(models=False))
+        for _ in range(2)
+    )
+    assert to_json(first) == to_json(second)
+    assert first.final_score is None or 0 <= first.final_score <= 100
+
+
+def test_the_same_bytes_from_another_process() -> None:
+    """Nothing hangs on the order of sets or the seed of hashes."""
+    code = """
+from pipeline import contract, matchers, rubric, score
+from pipeline.conversation import *
+turns = tuple(Turn(i, "agent", said) for i, said in enumerate(["thank you for calling", "goodbye then"]))
+call, form = Conversation(Transcript("c", turns)), rubric.load("support")
+matcher = matchers.load_matcher(models=False)
+card = score.score(call, form, CallMetadata("c"), min_confidence=0.4, matcher=matcher)
+print(card.rubric.hash, contract.to_json(card))
+"""
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1
