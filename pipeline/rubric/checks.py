@@ -16,6 +16,10 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+PLUGINS = "callqa.checks"
+"""Entry point group of checks in other packages."""
+
+
 class Strict(BaseModel):
     """Base of every part of a rubric: frozen, unknown keys refused."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from pipeline.rubric.checks import (
+    PLUGINS,
     AllCheck,
     ManualCheck,
     PhraseCheck,
@@ -73,6 +75,8 @@ def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) ->
         window = getattr(check, "window", None)
         if window is not None:
             yield from (f"{criterion.id}: {w}" for w in _window(window, typical_s))
+        if isinstance(check, PluginCheck) and not entry_points(group=PLUGINS, name=check.name):
+            yield f"{criterion.id}: its plugin {check.name!r} is not installed here"
         if isinstance(check, AllCheck) and any(isinstance(c, ManualCheck) for c in check.checks):
             yield f"{criterion.id}: with a manual part no call can ever meet it"
 

@@ -151,7 +151,9 @@ def _read(text: str, source: str) -> tuple[Any, dict[Path_, int]]:
             f"{source}:{line}: not valid YAML: {error.problem or error.context}",
             hint="check indentation, colons and quotes on that line",
         ) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except RecursionError as error:
+        raise RubricError(f"{source}: nested too deeply: at most {MAX_DEPTH} levels") from error
+    except (yaml.YAMLError, ValueError) as error:
         raise RubricError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
     finally:
         loader.dispose()

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 from pipeline.conversation import Evidence, Finding, Searched
 from pipeline.errors import RubricError
 from pipeline.rubric.checks import (
+    PLUGINS,
     EventCheck,
     LanguageCheck,
     ManualCheck,
@@ -153,13 +154,13 @@ def plugin(call: Call, check: PluginCheck) -> Verdict:
 
 @cache
 def _plugin(name: str) -> CheckPlugin:
-    installed = entry_points(group="callqa.checks")
+    installed = entry_points(group=PLUGINS)
     for point in installed:
         if point.name == name:
             return cast(CheckPlugin, point.load())
     names = ", ".join(sorted(p.name for p in installed)) or "none"
     raise RubricError(
-        f"no check plugin {name!r} is installed", hint=f"installed in the group callqa.checks: {names}"
+        f"no check plugin {name!r} is installed", hint=f"installed in the group {PLUGINS}: {names}"
     )
 
 
