@@ -169,7 +169,7 @@ def test_the_same_bytes_from_another_process() -> None:
     code = """
 from pipeline import contract, matchers, rubric, score
 from pipeline.conversation import *
-turns = tuple(Turn(i, "agent", said) for i, said in enumerate(["thank you for calling", "goodbye then"]))
+turns = tuple(Turn(i, "agent", said) for i, said in enumerate(["thank you for calling"] * 6))
 call, form = Conversation(Transcript("c", turns)), rubric.load("support")
 matcher = matchers.load_matcher(models=False)
 card = score.score(call, form, CallMetadata("c"), min_confidence=0.4, matcher=matcher)
