@@ -40,6 +40,7 @@ class PeopleAgreement:
 
     rubric: str
     criterion: str
+    title: str
     reviewers: int
     answers: int
     alpha: Coefficient
@@ -110,7 +111,7 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
 
 
 def _criterion(question: Question, alpha: Coefficient | None) -> Agreement:
-    figures = compare(question.rubric, question.criterion, question.pairs, alpha=alpha)
+    figures = compare(question.rubric, question.criterion, question.pairs, title=question.title, alpha=alpha)
     warnings = list(figures.warnings)
     if len(question.versions) > 1:
         warnings.append(f"versions {', '.join(question.versions)} ask it alike and are counted together")
@@ -119,7 +120,9 @@ def _criterion(question: Question, alpha: Coefficient | None) -> Agreement:
     return figures.with_words(warnings, figures.advice)
 
 
-def compare(rubric: str, name: str, pairs: Sequence[Pair], *, alpha: Coefficient | None = None) -> Agreement:
+def compare(
+    rubric: str, name: str, pairs: Sequence[Pair], *, title: str = "", alpha: Coefficient | None = None
+) -> Agreement:
     """The figures of one criterion or one reviewer, with warnings and advice."""
     decided = [p for p in pairs if p.decided]
     counts = Counter((p.machine, p.human) for p in decided)
@@ -129,6 +132,7 @@ def compare(rubric: str, name: str, pairs: Sequence[Pair], *, alpha: Coefficient
     figures = Agreement(
         rubric=rubric,
         name=name,
+        title=title or name,
         n=len(decided),
         abstained=len(pairs) - len(decided),
         agreement=wilson(sum(p.machine == p.human for p in decided), len(decided)),
@@ -159,19 +163,18 @@ def _people(asked: Sequence[Question], blind: Sequence[Question]) -> list[People
     sessions = {(q.rubric, q.criterion): q.pairs for q in blind}
     found = []
     for question in asked:
-        name = (question.rubric, question.criterion)
-        people = _alpha(*name, sessions.get(name, ()), blind=True) or _alpha(*name, question.pairs)
+        there = sessions.get((question.rubric, question.criterion), ())
+        people = _alpha(question, there, blind=True) or _alpha(question, question.pairs)
         if people:
             found.append(people)
     everything = [pair for question in blind or asked for pair in question.pairs]
-    if len(found) > 1 and (people := _alpha("", "all criteria", everything, blind=bool(blind))):
+    together = Question("", "all criteria", title="all criteria")
+    if len(found) > 1 and (people := _alpha(together, everything, blind=bool(blind))):
         found.append(people)
     return found
 
 
-def _alpha(
-    rubric: str, criterion: str, pairs: Sequence[Pair], *, blind: bool = False
-) -> PeopleAgreement | None:
+def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) -> PeopleAgreement | None:
     """None where no two people answered the same."""
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for pair in pairs:
@@ -188,7 +191,9 @@ def _alpha(
     if graded:  # grades have an order, in which "does not apply" has no place
         ratings = [[None if said == "na" else said for said in row] for row in ratings]
     alpha = krippendorff_alpha(ratings, labels, ordered=graded)
-    return PeopleAgreement(rubric, criterion, len(reviewers), len(shared), alpha, blind)
+    return PeopleAgreement(
+        question.rubric, question.criterion, question.title, len(reviewers), len(shared), alpha, blind
+    )
 
 
 def _drift(pairs: Sequence[Pair]) -> list[Drift]:

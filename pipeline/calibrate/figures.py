@@ -59,6 +59,7 @@ class Agreement:
     Attributes:
         rubric: "" for a reviewer's row.
         name: Criterion id, or the reviewer.
+        title: The question in the rubric's words, or the reviewer.
         n: Pairs with an answer on both sides.
         abstained: Answers the machine left undetermined; in none of the figures.
         weighted_kappa: κ with quadratic weights over the grades; unknown where nothing is graded.
@@ -71,6 +72,7 @@ class Agreement:
 
     rubric: str
     name: str
+    title: str
     n: int
     abstained: int
     agreement: Interval

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.calibrate.figures import LABELS, Pair
 from pipeline.conversation import Review
-from pipeline.rubric import Rubric
+from pipeline.rubric import Criterion, Rubric
 from pipeline.store import Store
 
 Key = tuple[str, str]
@@ -25,6 +25,7 @@ class Question:
     Attributes:
         versions: Versions of the rubric whose answers are pooled, oldest first.
         outdated: Answers left out because the criterion read otherwise then.
+        title: The question in the rubric's words, or the criterion's id.
     """
 
     rubric: str
@@ -32,6 +33,7 @@ class Question:
     pairs: list[Pair] = field(default_factory=list)
     versions: tuple[str, ...] = ()
     outdated: int = 0
+    title: str = ""
 
 
 def last_words(reviews: Iterable[Review]) -> list[Review]:
@@ -85,8 +87,8 @@ def _pair(review: Review, rubric: str, scale: tuple[str, ...], quote: str) -> Pa
 
 
 def _scale(rubric: Rubric | None, criterion: str) -> tuple[str, ...]:
-    grades = next((c.grades() for c in rubric.criteria() if c.id == criterion), {}) if rubric else {}
-    return (*grades, "na") if grades else LABELS
+    asked = _criterion(rubric, criterion)
+    return (*asked.grades(), "na") if asked and asked.levels else LABELS
 
 
 def _current(
@@ -97,22 +99,22 @@ def _current(
 ) -> Question:
     """The question as the newest rubric text puts it, with the answers given to that very wording."""
     rubric, criterion = key
-    asked = {h: _wording(rubrics.get(h), criterion) or h for h in by_text}
+    asked = {h: _criterion(rubrics.get(h), criterion) for h in by_text}
     *_, newest = by_text
-    same = [h for h in by_text if asked[h] == asked[newest]]
+    same = [h for h in by_text if h == newest or (asked[h] is not None and asked[h] == asked[newest])]
+    now = asked[newest]
     return Question(
         rubric,
         criterion,
         pairs=[pair for h in same for pair in by_text[h]],
         versions=tuple(dict.fromkeys(names[h][1] for h in same if h in names)),
         outdated=sum(len(pairs) for h, pairs in by_text.items() if h not in same),
+        title=now.question if now else criterion,
     )
 
 
-def _wording(rubric: Rubric | None, criterion: str) -> str:
-    """Everything a rubric says of a criterion, as text."""
-    asked = next((c for c in rubric.criteria() if c.id == criterion), None) if rubric else None
-    return asked.model_dump_json() if asked else ""
+def _criterion(rubric: Rubric | None, criterion: str) -> Criterion | None:
+    return next((c for c in rubric.criteria() if c.id == criterion), None) if rubric else None
 
 
 def _quotes(store: Store, reviews: Sequence[Review]) -> dict[tuple[str, str, str], str]:

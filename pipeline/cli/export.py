@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli import choice
 from pipeline.cli.app import app
-from pipeline.cli.console import note
+from pipeline.cli.console import counted, note
 from pipeline.cli.store import Db, open_store
 
 
@@ -53,10 +53,10 @@ def export(
         since=since, until=until, client=client, site=site, team=team, queue=queue, agent=agent,
         direction=direction, outcome=outcome, rubric=rubric, call=call,
     )  # fmt: skip
-    with open_store(db) as store:
+    with open_store(db) as store, counted("calls") as progress:
         written = exports.write(
-            store, dest, format_, filters,
-            privacy=load_settings().privacy, client_safe=client_safe, audio=audio, packet_link=packet,
+            store, dest, format_, filters, privacy=load_settings().privacy, client_safe=client_safe,
+            audio=audio, packet_link=packet, progress=progress,
         )  # fmt: skip
     for path in written:
         typer.echo(path)

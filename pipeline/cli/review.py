@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli import choice
 from pipeline.cli.app import app
-from pipeline.cli.console import note
+from pipeline.cli.console import counted, note
 from pipeline.cli.store import Db, open_store
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def packet(
     outcome: choice.Outcome = None,
     rubric: choice.Rubric = None,
     call: choice.Call = None,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Hide what the machine and other people answered.")
+    ] = False,
 ) -> None:
     """Write a packet that opens offline in any browser: hear the moment, correct the answer.
 
@@ -107,7 +110,11 @@ def packet(
             rubric=rubric,
             call=call,
         )
-        written = export.write(store, dest, "html", filters, privacy=load_settings().privacy)
+        with counted("calls") as progress:
+            privacy = load_settings().privacy
+            written = export.write(
+                store, dest, "html", filters, privacy=privacy, blind=blind, progress=progress
+            )
     typer.echo(written[0])
     note(f"open {written[0]} in a browser; hand its download to: callqa review import FILE")
 

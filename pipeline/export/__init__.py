@@ -43,17 +43,27 @@ class _Job:
     client_safe: bool
     audio: bool
     packet: str
+    blind: bool
+    progress: Callable[[int, int], None] | None
 
     def calls(self, *, words: bool = True) -> Iterator[Call]:
         """The calls as they may leave; without words, only quotes are fit to be shown."""
         view = ClientView() if self.client_safe else None
-        for call in read_calls(self.store, self.filters):
+        for call in read_calls(self.store, self.filters, self.progress):
             redacted = self.redactor.call(call, words=words)
             yield view.of(redacted) if view else redacted
 
     def calibration(self) -> Calibration | None:
-        """How far people agree with the machine; no client's business."""
-        return None if self.client_safe else calibrate(self.store, self.filters)
+        """How far people agree with the machine; no business of a client or of a blind reviewer."""
+        if self.client_safe or self.blind:
+            return None
+        return self.redactor.calibration(calibrate(self.store, self.filters))
+
+    def reviews(self) -> list[Review]:
+        """What people said so far, oldest first; nor is this theirs."""
+        if self.client_safe or self.blind:
+            return []
+        return [self.redactor.review(review) for review in self.store.reviews(self.filters)]
 
     def ledger(self) -> list[dict[str, Any]]:
         """What became of every file: counts of the scored, and each that needs attention."""
@@ -75,6 +85,8 @@ def write(
     client_safe: bool = False,
     audio: bool = True,
     packet_link: str = "",
+    blind: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
     """Export calls.
 
@@ -88,6 +100,8 @@ def write(
         client_safe: Hide agents' names; needs one client and one rubric in ``filters``.
         audio: Whether packets carry recordings.
         packet_link: Relative path of a packet page that a workbook's times link into.
+        blind: For ``html``: show nothing the machine or other people answered.
+        progress: Told how many of how many calls are done.
 
     Returns:
         Every file written.
@@ -102,7 +116,7 @@ def write(
         raise UsageError(
             "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"
         )
-    job = _Job(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link)
+    job = _Job(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
         return FORMATS[format](job)
@@ -120,6 +134,7 @@ def _xlsx(job: _Job) -> list[Path]:
     background = workbook.Background(
         ledger=[] if job.client_safe else job.ledger(),
         calibration=job.calibration(),
+        reviews=job.reviews(),
         packet=job.packet,
         reviewable=not job.client_safe,
     )
@@ -133,7 +148,7 @@ def _html(job: _Job) -> list[Path]:
     page.parent.mkdir(parents=True, exist_ok=True)
     sounds = Sounds(None if is_file else job.dest / "audio", job.redactor) if job.audio else None
     reviews: dict[str, list[Review]] = defaultdict(list)
-    for review in [] if job.client_safe else job.store.reviews(job.filters):
+    for review in job.reviews():
         reviews[review.call_id].append(review)
     return packet.write(
         page,
@@ -144,6 +159,7 @@ def _html(job: _Job) -> list[Path]:
         reviews=reviews,
         calibration=job.calibration(),
         reviewable=not job.client_safe,
+        blind=job.blind,
     )
 
 

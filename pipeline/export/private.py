@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline import privacy as private_data
+from pipeline.calibrate import Calibration
 from pipeline.conversation import (
     CriterionAnswer,
     Evidence,
     Finding,
+    Review,
     Scorecard,
     SectionScore,
     Transcript,
@@ -72,7 +74,21 @@ class Redactor:
             findings = tuple(self._finding(f) for f in conversation.findings)
             conversation = replace(conversation, transcript=transcript, findings=findings)
         cards = tuple(self._card(card, safe) for card in call.scorecards)
-        return replace(call, conversation=conversation, scorecards=cards)
+        extra = {name: self.text(str(value)) for name, value in call.metadata.extra.items()}
+        metadata = replace(call.metadata, extra=extra)
+        return replace(call, metadata=metadata, conversation=conversation, scorecards=cards)
+
+    def review(self, review: Review) -> Review:
+        """What a person wrote, without what policy forbids."""
+        return replace(review, reason=self.text(review.reason))
+
+    def calibration(self, found: Calibration) -> Calibration:
+        """Figures whose advice quotes callers, without what policy forbids."""
+        return replace(
+            found,
+            criteria=[replace(row, advice=self.text(row.advice)) for row in found.criteria],
+            reviewers=[replace(row, advice=self.text(row.advice)) for row in found.reviewers],
+        )
 
     def text(self, text: str) -> str:
         """One piece of text on its own."""
@@ -90,7 +106,12 @@ class Redactor:
         return replace(finding, text=self.text(finding.text))
 
     def _card(self, card: Scorecard, safe: Mapping[int, str]) -> Scorecard:
-        return replace(card, sections=tuple(self._section(section, safe) for section in card.sections))
+        return replace(
+            card,
+            sections=tuple(self._section(section, safe) for section in card.sections),
+            autofail_reasons=tuple(map(self.text, card.autofail_reasons)),
+            review_reasons=tuple(map(self.text, card.review_reasons)),
+        )
 
     def _section(self, section: SectionScore, safe: Mapping[int, str]) -> SectionScore:
         return replace(section, criteria=tuple(self._answer(answer, safe) for answer in section.criteria))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
+from pipeline.rubric import Criterion
 from pipeline.store import CallFilter, Store
 
 
@@ -34,11 +35,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CriterionText:
-    """How a rubric puts one criterion to people."""
+    """How a rubric puts one criterion to people; ``asked`` is the criterion where its text is known."""
 
     title: str
     description: str = ""
     section: str = ""
+    asked: Criterion | None = None
+
+    @property
+    def grades(self) -> tuple[str, ...]:
+        """What can be answered on a graded scale, best first; empty for yes and no."""
+        return tuple(self.asked.grades()) if self.asked else ()
+
+    def grade(self, points: float | None) -> str:
+        """The grade that earned these points."""
+        return self.asked.grade(points) if self.asked else ""
 
 
 Texts = Mapping[tuple[str, str], CriterionText]
@@ -53,10 +64,17 @@ def answers_of(card: Scorecard) -> list[tuple[str, CriterionAnswer]]:
 WINDOW = 200
 
 
-def read_calls(store: Store, filters: CallFilter) -> Iterator[Call]:
+def read_calls(
+    store: Store, filters: CallFilter, progress: Callable[[int, int], None] | None = None
+) -> Iterator[Call]:
     """Matching calls in the order they happened, a window at a time.
 
     Scorecards are those the filter asks for: the newest of each rubric, or of one rubric.
+
+    Args:
+        store: Open for reading.
+        filters: Which calls.
+        progress: Told, before each call and at the end, how many of how many are done.
     """
     where, bound = filters.where()
     picked = store.query(
@@ -70,7 +88,9 @@ def read_calls(store: Store, filters: CallFilter) -> Iterator[Call]:
         for card in store.scorecards(window):
             cards[card.call_id].append(card)
         found = {meta.call_id: (meta, conversation) for meta, conversation in store.conversations(window)}
-        for call_id, path in paths.items():
+        for done, (call_id, path) in enumerate(paths.items(), start):
+            if progress:
+                progress(done, len(picked))
             meta, conversation = found[call_id]
             yield Call(
                 metadata=meta,
@@ -80,13 +100,25 @@ def read_calls(store: Store, filters: CallFilter) -> Iterator[Call]:
                 conversation=conversation,
                 recording=Path(path) if path else None,
             )
+    if progress:
+        progress(len(picked), len(picked))
 
 
 def read_texts(store: Store) -> Texts:
     """The words of every criterion of every rubric the store keeps."""
+    rows = store.query("SELECT * FROM criteria")
+    asked = {
+        (rubric_hash, criterion.id): criterion
+        for rubric_hash, rubric in store.rubrics({row["rubric_hash"] for row in rows}).items()
+        for criterion in rubric.criteria()
+    }
     return {
-        (row["rubric_hash"], row["criterion_id"]): CriterionText(
-            row["question"] or row["criterion_id"], row["guidance"] or "", row["section_title"] or ""
+        key: CriterionText(
+            row["question"] or row["criterion_id"],
+            row["guidance"] or "",
+            row["section_title"] or "",
+            asked.get(key),
         )
-        for row in store.query("SELECT * FROM criteria")
+        for row in rows
+        if (key := (row["rubric_hash"], row["criterion_id"]))
     }

@@ -123,20 +123,23 @@ def _searched(row: AnswerRow) -> str:
 
 CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
     (
-        Column("call_id", "Call", "text", 22, "Identity of the call in the store"),
+        Column("call_id", "Call", "text", 15, "Identity of the call in the store"),
         lambda r: r.call.metadata.call_id,
     ),
-    (Column("client", "Client", "text", 14, "Whose customers called"), lambda r: r.call.metadata.client),
-    (Column("queue", "Queue", "text", 14, "Queue or campaign"), lambda r: r.call.metadata.queue),
-    (Column("team", "Team", "text", 12, "The agent's team"), lambda r: r.call.metadata.team),
-    (Column("agent_id", "Agent id", "text", 12, "The agent's number"), lambda r: r.call.metadata.agent_id),
-    (Column("agent_name", "Agent", "text", 18, "The agent's name"), lambda r: r.call.metadata.agent_name),
+    (Column("client", "Client", "text", 13, "Whose customers called"), lambda r: r.call.metadata.client),
+    (Column("queue", "Queue", "text", 14, "Queue or campaign", detail=True), lambda r: r.call.metadata.queue),
+    (Column("team", "Team", "text", 12, "The agent's team", detail=True), lambda r: r.call.metadata.team),
     (
-        Column("direction", "Direction", "text", 10, "inbound, outbound or internal"),
+        Column("agent_id", "Agent id", "text", 12, "The agent's number", detail=True),
+        lambda r: r.call.metadata.agent_id,
+    ),
+    (Column("agent_name", "Agent", "text", 15, "The agent's name"), lambda r: r.call.metadata.agent_name),
+    (
+        Column("direction", "Direction", "text", 10, "inbound, outbound or internal", detail=True),
         lambda r: r.call.metadata.direction,
     ),
     (
-        Column("started_at", "Started", "time", 17, "Start of the call on the site's own clock"),
+        Column("started_at", "Started", "time", 16, "Start of the call on the site's own clock"),
         lambda r: local_time(r.call.metadata.started_at, r.call.metadata.timezone),
     ),
     (
@@ -144,7 +147,7 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
         lambda r: r.call.metadata.timezone or "UTC",
     ),
     (
-        Column("duration_s", "Length (s)", "number", 10, "Length of the recording in seconds"),
+        Column("duration_s", "Length (s)", "number", 9, "Length of the recording in seconds"),
         lambda r: r.call.duration_s,
     ),
     (Column("rubric", "Rubric", "text", 16, "Which rubric answered"), _card(lambda c: c.rubric.id)),
@@ -161,10 +164,13 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
         _card(lambda c: c.final_score),
     ),
     (
-        Column("raw_score", "Raw score", "score", 10, "0 to 100 before auto-fails"),
+        Column("raw_score", "Raw score", "score", 10, "0 to 100 before auto-fails", detail=True),
         _card(lambda c: c.raw_score),
     ),
-    (Column("pass_mark", "Pass mark", "score", 10, "The score a pass needs"), _card(lambda c: c.pass_mark)),
+    (
+        Column("pass_mark", "Pass mark", "score", 10, "The score a pass needs", detail=True),
+        _card(lambda c: c.pass_mark),
+    ),
     (
         Column(
             "critical_score",
@@ -177,12 +183,12 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
         _card(lambda c: c.critical_score),
     ),
     (
-        Column("autofail_reasons", "Auto-fail", "text", 34, "Why the call failed whatever its points"),
+        Column("autofail_reasons", "Auto-fail", "text", 32, "Why the call failed whatever its points"),
         _card(lambda c: "; ".join(c.autofail_reasons)),
     ),
     (
         Column(
-            "review_reasons", "Needs a person because", "text", 34, "Why the machine would not decide alone"
+            "review_reasons", "Needs a person because", "text", 26, "Why the machine would not decide alone"
         ),
         _card(lambda c: "; ".join(c.review_reasons)),
     ),
@@ -201,16 +207,16 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
 
 ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
     (
-        Column("call_id", "Call", "text", 22, "Identity of the call in the store"),
+        Column("call_id", "Call", "text", 14, "Identity of the call in the store"),
         lambda r: r.call.metadata.call_id,
     ),
     (
-        Column("agent_name", "Agent", "text", 16, "The agent's name, or number"),
+        Column("agent_name", "Agent", "text", 13, "The agent's name, or number"),
         lambda r: r.call.metadata.agent_name or r.call.metadata.agent_id,
     ),
-    (Column("rubric", "Rubric", "text", 14, "Which rubric asked"), lambda r: r.card.rubric.id),
+    (Column("rubric", "Rubric", "text", 12, "Which rubric asked"), lambda r: r.card.rubric.id),
     (
-        Column("section", "Section", "text", 16, "Section of the rubric"),
+        Column("section", "Section", "text", 16, "Section of the rubric", detail=True),
         lambda r: r.text.section or r.section_id,
     ),
     (
@@ -230,14 +236,14 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
         ),
         lambda r: r.answer.answer,
     ),
-    (Column("points", "Points", "number", 8, "Points earned"), lambda r: r.answer.points),
-    (Column("max_points", "Of", "number", 6, "Points that could be earned"), lambda r: r.answer.max_points),
+    (Column("points", "Points", "number", 7, "Points earned"), lambda r: r.answer.points),
+    (Column("max_points", "Of", "number", 5, "Points that could be earned"), lambda r: r.answer.max_points),
     (
         Column("critical", "Critical", "text", 9, "Whether a no fails the call"),
         lambda r: "critical" if r.answer.critical else "",
     ),
-    (Column("quote", "Evidence", "text", 60, "The words the answer rests on"), _first(lambda e: e.quote)),
-    (Column("speaker", "Speaker", "text", 10, "Who said them"), _first(lambda e: e.role)),
+    (Column("quote", "Evidence", "text", 38, "The words the answer rests on"), _first(lambda e: e.quote)),
+    (Column("speaker", "Speaker", "text", 10, "Who said them", detail=True), _first(lambda e: e.role)),
     (
         Column("time", "Time", "clock", 8, "When, from the start of the recording"),
         _first(lambda e: clock(e.start_s)),
@@ -251,9 +257,9 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
         _first(lambda e: e.end_s),
     ),
     (Column("rule", "Rule", "text", 24, "The rule that fired", detail=True), _first(lambda e: e.rule)),
-    (Column("reason", "Reason", "text", 40, "The answer explained in a sentence"), lambda r: r.answer.reason),
+    (Column("reason", "Reason", "text", 24, "The answer explained in a sentence"), lambda r: r.answer.reason),
     (
-        Column("nearest", "Nearest miss", "text", 40, "For a miss: the closest words that were said"),
+        Column("nearest", "Nearest miss", "text", 30, "For a miss: the closest words that were said"),
         _nearest(lambda e: e.quote),
     ),
     (

@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline.calibrate import Calibration
 from pipeline.conversation import Review
 from pipeline.export.names import clean
-from pipeline.export.packet.content import Json, call_document, index_row
+from pipeline.export.packet.content import BLIND_COLUMNS, Json, blinded, call_document, index_row
 from pipeline.export.packet.pages import overall_pages
 from pipeline.export.selection import Call, Texts
 from pipeline.export.sound import Sounds
@@ -37,6 +37,7 @@ def write(
     reviews: Mapping[str, Sequence[Review]] | None = None,
     calibration: Calibration | None = None,
     reviewable: bool = True,
+    blind: bool = False,
 ) -> list[Path]:
     """Write the packet.
 
@@ -49,6 +50,7 @@ def write(
         reviews: What people already said, by call.
         calibration: How far they agree with the machine.
         reviewable: Whether the page takes corrections.
+        blind: Whether everything the machine concluded is left out, for people to answer by themselves.
 
     Returns:
         Every file written.
@@ -72,11 +74,11 @@ def write(
                     audio_note=sound.note if sound else "no recording in this packet",
                     reviews=(reviews or {}).get(call.metadata.call_id, ()),
                 )
-                blocks.write(data_block(f"call-{position}", document))
-                rows.append(index_row(call))
-        packet = {"title": title, "reviewable": reviewable, "calls": rows} | overall_pages(
-            totals, texts, calibration
-        )
+                blocks.write(data_block(f"call-{position}", blinded(document) if blind else document))
+                row = index_row(call)
+                rows.append({name: row[name] for name in BLIND_COLUMNS} if blind else row)
+        packet = {"title": title, "reviewable": reviewable, "blind": blind, "calls": rows}
+        packet |= overall_pages(totals, calibration, blind=blind)
         packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
         _assemble(dest, title, data_block("packet", packet), data)
     finally:

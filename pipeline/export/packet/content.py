@@ -19,7 +19,7 @@ Json = dict[str, Any]
 def index_row(call: Call) -> Json:
     """The overview's row of one call: what it is filtered, sorted and coloured by."""
     meta = call.metadata
-    card = worst_card(call.scorecards)
+    card = next(iter(worst_first(call.scorecards)), None)
     started = local_time(meta.started_at, meta.timezone)
     return {
         "id": meta.call_id,
@@ -40,11 +40,9 @@ def index_row(call: Call) -> Json:
 OUTCOMES_WORST_FIRST = ("fail", "needs_review", "pass", "not_scored")
 
 
-def worst_card(cards: Sequence[Scorecard]) -> Scorecard | None:
-    """The scorecard a supervisor should see first."""
-    return min(
-        cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0), default=None
-    )
+def worst_first(cards: Sequence[Scorecard]) -> list[Scorecard]:
+    """Scorecards in the order a supervisor should see them."""
+    return sorted(cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0))
 
 
 def _mood(call: Call) -> list[float | None] | None:
@@ -84,7 +82,7 @@ def call_document(
         "facts": _facts(call),
         "turns": [_turn(turn) for turn in turns],
         "findings": [_finding(f) for f in (conversation.findings if conversation else ())],
-        "cards": [_card(card, texts) for card in call.scorecards],
+        "cards": [_card(card, texts) for card in worst_first(call.scorecards)],
         "metrics": {name: rounded(value, 3) for name, value in call.metrics.items()},
         "sentiment": _sentiment(call),
         "warnings": [*conversation.transcript.warnings, *conversation.warnings] if conversation else [],
@@ -98,12 +96,42 @@ def call_document(
     }
 
 
+BLIND_COLUMNS = ("id", "client", "queue", "team", "agent", "started", "s", "rubric")
+
+
+def blinded(document: Json) -> Json:
+    """A call's document without anything the machine or a person concluded: words, sound, questions."""
+    asked = ("id", "title", "about", "critical", "grades")
+    cards = [
+        {name: card[name] for name in ("rubric", "version", "hash")}
+        | {
+            "sections": [
+                {
+                    "title": section["title"],
+                    "criteria": [{k: c[k] for k in asked} for c in section["criteria"]],
+                }
+                for section in card["sections"]
+            ]
+        }
+        for card in document["cards"]
+    ]
+    return document | {
+        "cards": cards,
+        "turns": [{k: v for k, v in turn.items() if k not in {"m", "l"}} for turn in document["turns"]],
+        "findings": [f for f in document["findings"] if f["kind"] in {"hold", "silence", "pii"}],
+        "metrics": {},
+        "sentiment": {},
+        "reviews": [],
+    }
+
+
 def _review(review: Review) -> Json:
     return {
         "reviewer": review.reviewer,
         "at": f"{review.reviewed_at:%d %b %Y}",
+        "hash": review.rubric_hash,
         "criterion": review.criterion_id,
-        "answer": review.human_answer,
+        "answer": review.said,
         "state": review.state if review.state != "submitted" else "",
         "reason": review.reason,
     }
@@ -199,6 +227,8 @@ def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
         "id": answer.id,
         "title": text.title,
         "about": text.description,
+        "grades": text.grades,
+        "grade": text.grade(answer.points),
         "answer": answer.answer,
         "points": rounded(answer.points, 2),
         "of": answer.max_points,

@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.calibrate import Agreement, Calibration
 from pipeline.calibrate.figures import Drift
+from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
 from pipeline.export.packet.content import Json, rounded
-from pipeline.export.selection import Texts
 from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit
 from pipeline.intervals import Interval
 
@@ -33,13 +33,15 @@ SHOWN_METRICS = {
 }
 
 
-def overall_pages(totals: Totals, texts: Texts, calibration: Calibration | None = None) -> Json:
-    """Everything of the packet that is not one call."""
+def overall_pages(totals: Totals, calibration: Calibration | None = None, *, blind: bool = False) -> Json:
+    """Everything of the packet that is not one call; for blind reviewers, only how much there is."""
+    size = {"calls": totals.calls, "hours": round(totals.seconds / 3600, 1)}
+    if blind:
+        return {"subtitle": f"{period(totals)}, blind session", "totals": size, "metrics": {}}
     return {
         "subtitle": period(totals),
         "totals": {
-            "calls": totals.calls,
-            "hours": round(totals.seconds / 3600, 1),
+            **size,
             "score": figure(totals.overall.mean(), 1),
             "passRate": figure(totals.overall.pass_rate(), 100),
             "autofails": totals.overall.autofails,
@@ -49,7 +51,7 @@ def overall_pages(totals: Totals, texts: Texts, calibration: Calibration | None 
         "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=_lowest_first)],
         "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=_lowest_first)],
         "metrics": _metrics(totals),
-        "agreement": _agreement(calibration, texts) if calibration and calibration.criteria else None,
+        "agreement": _agreement(calibration) if calibration and calibration.criteria else None,
     }
 
 
@@ -150,18 +152,20 @@ def _metrics(totals: Totals) -> Json:
     return found
 
 
-def _agreement(calibration: Calibration, texts: Texts) -> Json:
-    titles = {criterion: text.title for (_, criterion), text in texts.items()}
+def _agreement(calibration: Calibration) -> Json:
     return {
+        "scores": [_deviation(d) for d in calibration.scores if d.deviation is not None],
+        "scoreChange": calibration.score_change,
         "note": " ".join(f"{caution[:1].upper()}{caution[1:]}." for caution in calibration.cautions)
         or "Machine against people, with 95 % intervals.",
-        "rows": [_agreement_row(row, titles.get(row.name, row.name)) for row in calibration.criteria],
-        "reviewers": [_agreement_row(row, row.name) for row in calibration.reviewers],
+        "rows": [_agreement_row(row) for row in calibration.criteria],
+        "reviewers": [_agreement_row(row) for row in calibration.reviewers],
         "people": [
             {
-                "title": titles.get(p.criterion, p.criterion),
+                "title": p.title,
                 "reviewers": p.reviewers,
                 "n": p.answers,
+                "blind": p.blind,
                 "alpha": rounded(p.alpha.value, 3),
                 "low": rounded(p.alpha.low, 2),
                 "high": rounded(p.alpha.high, 2),
@@ -169,6 +173,18 @@ def _agreement(calibration: Calibration, texts: Texts) -> Json:
             for p in calibration.people
         ],
         "drift": [_drift(week) for week in calibration.drift],
+    }
+
+
+def _deviation(found: ScoreDeviation) -> Json:
+    return {
+        "call": found.call_id,
+        "reviewer": found.reviewer,
+        "machine": rounded(found.machine_score, 1),
+        "person": rounded(found.human_score, 1),
+        "deviation": rounded(found.deviation, 1),
+        "was": found.machine_outcome,
+        "becomes": found.human_outcome,
     }
 
 
@@ -186,15 +202,19 @@ def _drift(week: Drift) -> Json:
     }
 
 
-def _agreement_row(row: Agreement, title: str) -> Json:
+def _agreement_row(row: Agreement) -> Json:
     advice: Sequence[str] = (row.advice, *(f"{w[:1].upper()}{w[1:]}." for w in row.warnings))
+    weighted = row.weighted_kappa.value is not None
+    kappa = row.weighted_kappa if weighted else row.kappa
     return {
-        "title": title,
+        "title": row.title,
+        "rubric": row.rubric,
         "n": row.n,
         "agreement": rounded(row.agreement.estimate, 4),
-        "kappa": rounded(row.kappa.value, 3),
-        "low": rounded(row.kappa.low, 3),
-        "high": rounded(row.kappa.high, 3),
+        "kappa": rounded(kappa.value, 3),
+        "low": rounded(kappa.low, 3),
+        "high": rounded(kappa.high, 3),
+        "weighted": weighted,
         "ac1": rounded(row.ac1.value, 3),
         "lenient": row.lenient,
         "strict": row.strict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.calibrate import Calibration
+from pipeline.conversation import Review
 from pipeline.export.selection import Call, Texts
 from pipeline.export.summary import Totals, counted
 from pipeline.export.tables import (
@@ -21,13 +23,14 @@ from pipeline.export.tables import (
     values,
 )
 from pipeline.export.workbook.overview import write_summary
-from pipeline.export.workbook.people import write_agents, write_agreement, write_criteria
+from pipeline.export.workbook.people import write_agents, write_criteria
 from pipeline.export.workbook.reference import write_coverage, write_definitions
-from pipeline.export.workbook.sheet import TableSheet
+from pipeline.export.workbook.reviewed import write_agreement, write_reviews, write_scores
+from pipeline.export.workbook.sheet import TableSheet, put
 from pipeline.export.workbook.style import ANSWER_COLOURS, OUTCOME_COLOURS, Formats
 
-ANSWER_ENTRIES = (("Correct answer", 12), ("Reviewer", 14), ("Comment", 40))
-CALL_ENTRIES = (("Whole call checked", 11), ("Decision", 14), ("Reviewer", 14), ("Comment", 40))
+ANSWER_ENTRIES = (("Correct answer", 12), ("Reviewer", 12), ("Comment", 26))
+CALL_ENTRIES = (("Whole call checked", 11), ("Decision", 13), ("Reviewer", 12), ("Comment", 26))
 BOOK_OPTIONS = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -44,12 +47,14 @@ class Background:
     Attributes:
         ledger: Rows of status, reason, files, and path, error, hint for files that need attention.
         calibration: Agreement with people; None leaves the sheet out.
+        reviews: Everything people said, oldest first.
         packet: Relative path of a packet the times link into; "" for no links.
         reviewable: Whether the workbook takes corrections.
     """
 
     ledger: Sequence[Mapping[str, Any]] = ()
     calibration: Calibration | None = None
+    reviews: Sequence[Review] = ()
     packet: str = ""
     reviewable: bool = True
 
@@ -64,7 +69,7 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
         background: Coverage, agreement, links.
         title: What was exported, for the first sheet.
     """
-    import xlsxwriter
+    import xlsxwriter  # not at the top: only workbooks need it
 
     partial = dest.with_name(f".{dest.name}.partial")
     book = xlsxwriter.Workbook(str(partial), BOOK_OPTIONS)
@@ -77,8 +82,10 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
         write_agents(book, formats, totals)
         write_criteria(book, formats, totals)
         if background.calibration and background.calibration.criteria:
-            titles = {criterion: text.title for (_, criterion), text in texts.items()}
-            write_agreement(book, formats, background.calibration, titles)
+            write_agreement(book, formats, background.calibration)
+            write_scores(book, formats, background.calibration.scores)
+        if background.reviews:
+            write_reviews(book, formats, background.reviews, texts)
         if background.ledger:
             write_coverage(book, formats, background.ledger)
         write_definitions(book, formats)
@@ -94,12 +101,16 @@ def _write_calls(
     book: Any, formats: Formats, calls: Iterable[Call], texts: Texts, background: Background
 ) -> None:
     """The Calls and Answers sheets, side by side, a call at a time."""
-    call_sheet = TableSheet(book, formats, "Calls", [c for c, _ in CALL_COLUMNS], wide=("autofail_reasons",))
-    wrapped = ("quote", "reason", "nearest", "criterion")
-    answers = TableSheet(book, formats, "Answers", [c for c, _ in ANSWER_COLUMNS], wide=wrapped)
-    if background.reviewable:
-        call_sheet.entry(CALL_ENTRIES)
-        answers.entry(ANSWER_ENTRIES)
+    call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if background.reviewable else ((), ())
+    call_sheet = TableSheet(
+        book, formats, "Calls", [c for c, _ in CALL_COLUMNS], entries=call_entries,
+        wide=("autofail_reasons", "review_reasons", "agent_name"),
+    )  # fmt: skip
+    answers = TableSheet(
+        book, formats, "Answers", [c for c, _ in ANSWER_COLUMNS], entries=answer_entries,
+        wide=("quote", "reason", "nearest", "criterion", "agent_name"),
+    )  # fmt: skip
+    asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for call in calls:
         for row in call_rows([call]):
             at = call_sheet.add(values(CALL_COLUMNS, row))
@@ -108,9 +119,17 @@ def _write_calls(
                 call_sheet.link(at, "call_id", target, call.metadata.call_id)
         for answer in answer_rows([call], texts):
             at = answers.add(values(ANSWER_COLUMNS, answer))
+            asked[answer.text.grades].append(at)
             if background.packet:
                 _link_times(answers, at, background.packet, answer)
-    _finish(call_sheet, answers, background.reviewable)
+    call_sheet.colour_words("outcome", tuple(OUTCOME_COLOURS))
+    call_sheet.bars("final_score")
+    answers.colour_words("answer", tuple(ANSWER_COLOURS))
+    if background.reviewable:
+        _offer_choices(book, call_sheet, answers, asked)
+    for sheet in (call_sheet, answers):
+        sheet.close()
+        sheet.protect()
 
 
 def _target(packet: str, call: Call, at_s: float | None = None) -> str:
@@ -128,19 +147,28 @@ def _link_times(sheet: TableSheet, at: int, packet: str, row: AnswerRow) -> None
         sheet.link(at, "nearest_time", _target(packet, row.call, start_s), clock(start_s))
 
 
-def _finish(call_sheet: TableSheet, answers: TableSheet, reviewable: bool) -> None:
-    call_sheet.colour_words("outcome", tuple(OUTCOME_COLOURS))
-    call_sheet.bars("final_score")
-    answers.colour_words("answer", tuple(ANSWER_COLOURS))
-    if reviewable:
-        checked = "yes: every answer you left alone is right."
-        call_sheet.choices(0, ("yes",), "Whole call checked", checked)
-        states = ("acknowledged", "disputed", "upheld", "overturned")
-        call_sheet.choices(
-            1, states, "Decision", "Agents acknowledge or dispute; supervisors uphold or overturn."
-        )
-        wrong = "Only where the machine is wrong, or to confirm it."
-        answers.choices(0, ("yes", "no", "na"), "Correct answer", wrong)
-    for sheet in (call_sheet, answers):
-        sheet.close()
-        sheet.protect()
+def _offer_choices(
+    book: Any, calls: TableSheet, answers: TableSheet, asked: Mapping[tuple[str, ...], Sequence[int]]
+) -> None:
+    """Drop-downs: what a person may answer differs from row to row where criteria are graded."""
+    from xlsxwriter.utility import xl_range_abs
+
+    every_call = range(1, max(calls.rows, 1) + 1)
+    checked = "yes: every answer you left alone is right."
+    calls.choices(0, ("yes",), every_call, "Whole call checked", checked)
+    decide = "Agents acknowledge or dispute; supervisors uphold or overturn."
+    calls.choices(1, ("acknowledged", "disputed", "upheld", "overturned"), every_call, "Decision", decide)
+    wrong = "Only where the machine is wrong, or to confirm it."
+    scales = [grades for grades in asked if grades]
+    if scales:  # grades may hold commas, which a list inside a rule cannot
+        lists = book.add_worksheet("Choices")
+        lists.hide()
+        for row, grades in enumerate(scales):
+            for col, word in enumerate((*grades, "na")):
+                put(lists, row, col, word, None)
+    for grades, rows in asked.items():
+        if grades:
+            source = "=Choices!" + xl_range_abs(scales.index(grades), 0, scales.index(grades), len(grades))
+            answers.choices(0, source, rows, "Correct grade", wrong)
+        else:
+            answers.choices(0, ("yes", "no", "na"), rows, "Correct answer", wrong)

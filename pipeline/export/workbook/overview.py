@@ -23,7 +23,7 @@ def between(interval: Interval, *, scale: float = 1.0, unit: str = "") -> str:
 
 def _row_height(text: str) -> float:
     """Points that wrapped text of the first column needs; not every program measures it on opening."""
-    return LINE_PT * max(1, math.ceil(len(text) / TEXT_CHARS))
+    return LINE_PT * max(1, math.ceil(len(text) / (TEXT_CHARS * 1.15)))
 
 
 def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
@@ -131,8 +131,10 @@ def _headline(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
 def _heading(sheet: Any, formats: Formats, row: int, title: str, heads: tuple[str, ...]) -> int:
     for col in range(6):
         put(sheet, row, col, title if col == 0 else "", formats.section)
-    for col, head in enumerate(heads):
-        put(sheet, row + 1, col, head, formats.head)
+    for col in range(6):
+        head = heads[col] if col < len(heads) else ""
+        is_text = not head or head in {"Rubric", "95 % interval"} or col == 0
+        put(sheet, row + 1, col, head, formats.head_of("text" if is_text else "count"))
     return row + 2
 
 

@@ -1,11 +1,9 @@
-"""The sheets about many calls: Agents with their trend, Criteria, Agreement with people."""
+"""The sheets about many calls: Agents with their trend, and Criteria."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline.calibrate import Calibration
-from pipeline.calibrate.agreement import Coefficient
 from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
 from pipeline.export.summary import Totals, Unit
 from pipeline.export.tables import Cell, Column
@@ -25,11 +23,11 @@ AGENT_COLUMNS = (
     Column("pass_range", "95 % interval of it", "text", 15, "Wilson interval of the pass rate"),
     Column("autofails", "Auto-fails", "count", 10, "Scorecards that failed whatever their points"),
     Column("trend", "Trend", "text", 22, "Weekly mean scores, oldest first; red marks the lowest"),
-    Column("signal", "Weeks off limits", "text", 18, "Weeks outside mean ± 2.66 mean moving ranges (XmR)"),
+    Column("signal", "Weeks off limits", "text", 13, "Weeks outside mean ± 2.66 mean moving ranges (XmR)"),
     Column(
-        "strengths", "Strengths", "text", 44, "Criteria met at least ten points more often than by others"
+        "strengths", "Strengths", "text", 36, "Criteria met at least ten points more often than by others"
     ),
-    Column("focus", "Focus on", "text", 44, "Criteria met at least ten points less often than by others"),
+    Column("focus", "Focus on", "text", 36, "Criteria met at least ten points less often than by others"),
 )
 CRITERION_COLUMNS = (
     Column("rubric", "Rubric", "text", 16, "Which rubric asks"),
@@ -42,23 +40,6 @@ CRITERION_COLUMNS = (
     Column("no", "No", "count", 8, "Answers no"),
     Column("na", "Not applicable", "count", 10, "Answers that did not apply; in no rate"),
     Column("undetermined", "Undetermined", "count", 13, "The machine was not sure; in no rate"),
-)
-AGREEMENT_COLUMNS = (
-    Column(
-        "what", "Criterion or reviewer", "text", 34, "Machine against people on it, or against this person"
-    ),
-    Column("n", "Reviewed", "count", 9, "Answers with a person's answer beside the machine's"),
-    Column("agreement", "Agreement", "percent", 10, "Share of equal answers"),
-    Column("range", "95 % interval", "text", 13, "Wilson interval of it"),
-    Column("kappa", "κ", "number", 8, "Cohen's κ: agreement beyond chance; 1 is perfect, 0 is chance"),
-    Column(
-        "kappa_range", "95 % interval of κ", "text", 15, "Fleiss, Cohen and Everitt's large-sample interval"
-    ),
-    Column("ac1", "AC1", "number", 8, "Gwet's AC1: steady where nearly all answers are the same"),
-    Column("false_yes", "Machine yes, person no", "count", 12, "The machine was too lenient"),
-    Column("false_no", "Machine no, person yes", "count", 12, "The machine missed it"),
-    Column("undetermined", "Undetermined", "count", 13, "The machine was not sure; not counted"),
-    Column("advice", "What it means", "text", 80, "What to do, and how far to trust the figures"),
 )
 
 
@@ -142,62 +123,3 @@ def write_criteria(book: Any, formats: Formats, totals: Totals) -> TableSheet:
     sheet.bars("met", most=1)
     sheet.close()
     return sheet
-
-
-def write_agreement(book: Any, formats: Formats, calibration: Calibration, titles: dict[str, str]) -> None:
-    """Machine against people: a row a criterion, then a row a reviewer, and the cautions above all."""
-    sheet = TableSheet(book, formats, "Agreement", AGREEMENT_COLUMNS, wide=("what", "advice"))
-    for row in (*calibration.criteria, *calibration.reviewers):
-        what = titles.get(row.name, row.name) if row.rubric else f"reviewer {row.name}"
-        sheet.add(
-            [
-                what,
-                row.n,
-                row.agreement.estimate,
-                between(row.agreement, scale=100, unit=" %"),
-                row.kappa.value,
-                _spread(row.kappa),
-                row.ac1.value,
-                row.lenient,
-                row.strict,
-                row.abstained,
-                " ".join((row.advice, *(f"{w[:1].upper()}{w[1:]}." for w in row.warnings))),
-            ]
-        )
-    for people in calibration.people:
-        name = titles.get(people.criterion, people.criterion)
-        alpha = f"α {people.alpha.value:.2f}" if people.alpha.value is not None else "α unknown"
-        words = (
-            f"{people.reviewers} people against each other: Krippendorff's {alpha} {_spread(people.alpha)}"
-        )
-        sheet.add([f"people on {name}", people.answers, *[None] * 8, words])
-    for caution in calibration.cautions:
-        sheet.add(["caution", *[None] * 9, caution])
-    if calibration.criteria:
-        _agreement_chart(book, sheet, len(calibration.criteria))
-    sheet.close()
-
-
-def _agreement_chart(book: Any, sheet: TableSheet, count: int) -> None:
-    chart = book.add_chart({"type": "bar"})
-    col = sheet.column("agreement")
-    chart.add_series(
-        {
-            "name": "Agreement",
-            "categories": ["Agreement", 1, 0, count, 0],
-            "values": ["Agreement", 1, col, count, col],
-            "fill": {"color": "#23364D"},
-        }
-    )
-    chart.set_title({"name": "Agreement by criterion", "name_font": {"size": 11}})
-    chart.set_x_axis({"min": 0, "max": 1, "num_format": "0%"})
-    chart.set_y_axis({"reverse": True})
-    chart.set_legend({"none": True})
-    chart.set_size({"width": 640, "height": 80 + 26 * count})
-    sheet.sheet.insert_chart(sheet.rows + 2, 0, chart)
-
-
-def _spread(value: Coefficient) -> str:
-    if value.low is None or value.high is None:
-        return ""
-    return f"{value.low:.2f} to {value.high:.2f}"

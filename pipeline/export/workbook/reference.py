@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, Cell, Column
-from pipeline.export.workbook.people import AGENT_COLUMNS, AGREEMENT_COLUMNS, CRITERION_COLUMNS
+from pipeline.export.workbook.people import AGENT_COLUMNS, CRITERION_COLUMNS
+from pipeline.export.workbook.reviewed import AGREEMENT_COLUMNS, REVIEW_COLUMNS, SCORE_COLUMNS
 from pipeline.export.workbook.sheet import TableSheet
 from pipeline.export.workbook.style import Formats
 from pipeline.metrics import METRICS
@@ -15,9 +16,9 @@ COVERAGE_COLUMNS = (
     Column("status", "Status", "text", 14, "scored, skipped, failed, quarantined or purged"),
     Column("reason", "Reason", "text", 18, "Why a file was not scored"),
     Column("files", "Files", "count", 9, "How many files"),
-    Column("path", "File", "text", 60, "Which file, for those that need attention"),
-    Column("error", "What happened", "text", 60, "The fault in a sentence"),
-    Column("hint", "What to do", "text", 50, "The next step"),
+    Column("path", "File", "text", 50, "Which file, for those that need attention"),
+    Column("error", "What happened", "text", 50, "The fault in a sentence"),
+    Column("hint", "What to do", "text", 40, "The next step"),
 )
 WORDS = (
     ("pass", "The final score reaches the pass mark and nothing auto-failed"),
@@ -70,6 +71,8 @@ def write_definitions(book: Any, formats: Formats) -> None:
         ("Agents", AGENT_COLUMNS),
         ("Criteria", CRITERION_COLUMNS),
         ("Agreement", AGREEMENT_COLUMNS),
+        ("Score deviation", SCORE_COLUMNS),
+        ("Reviews", REVIEW_COLUMNS),
     ):
         for column in declared:
             sheet.add([where, column.title, column.meaning])

@@ -16,6 +16,8 @@ LAST_ROW = 1_048_575
 LONGEST_CELL = 32_767
 LINE_POINTS = 13.0
 MOST_LINES = 8
+CHARS_PER_WIDTH = 1.05  # a column's width is in digits, and text is a little narrower
+RUNS_PER_RULE = 100
 MOST_LINKS = 65_000  # Excel's limit is 65,530 a sheet
 
 
@@ -33,8 +35,15 @@ def put(sheet: Any, row: int, col: int, value: Cell, form: Any) -> None:
         sheet.write_string(row, col, clean(value)[:LONGEST_CELL], form)
 
 
+Entry = tuple[str, int]
+"""Heading and width of a column that people fill in."""
+
+
 class TableSheet:
-    """A sheet that is one table: header in row 1, a row a call of ``add``, finished by ``close``."""
+    """A sheet that is one table: header in row 1, a row a call of ``add``, finished by ``close``.
+
+    From the left: what a page shows and prints, what people fill in, and hidden ``detail``.
+    """
 
     def __init__(
         self,
@@ -44,27 +53,37 @@ class TableSheet:
         columns: Sequence[Column],
         *,
         wide: Sequence[str] = (),
+        entries: Sequence[Entry] = (),
         least_height: float = 15.0,
     ) -> None:
         self.sheet = book.add_worksheet(name)
-        self.columns = columns
         self.rows = 0
-        self._entries = 0
+        self._columns = columns
         self._links = 0
-        self._wrapped = [col for col, column in enumerate(columns) if column.name in wide]
+        self._chart_rows = 0
+        self._wide = set(wide)
         self._least_height = least_height
         self._name = name
         self._formats = formats
-        self._cells = [formats.of(column.kind, wrap=column.name in wide) for column in columns]
+        shown = [column.name for column in columns if not column.detail]
+        details = [column.name for column in columns if column.detail]
+        self._entries = range(len(shown), len(shown) + len(entries))
+        place = {name: at for at, name in enumerate([*shown, *(heading for heading, _ in entries), *details])}
+        self._cells = [
+            (place[column.name], formats.of(column.kind, wrap=column.name in wide)) for column in columns
+        ]
         self.sheet.set_row(0, 30)
-        for col, column in enumerate(columns):
+        for column, (col, form) in zip(columns, self._cells, strict=True):
             options = {"hidden": True, "level": 1} if column.detail else {}
-            self.sheet.set_column(col, col, column.width, self._cells[col], options)
-            self.sheet.write_string(0, col, column.title, formats.head)
+            self.sheet.set_column(col, col, column.width, form, options)
+            self.sheet.write_string(0, col, column.title, formats.head_of(column.kind))
+        for col, (heading, width) in zip(self._entries, entries, strict=True):
+            self.sheet.set_column(col, col, width)
+            self.sheet.write_string(0, col, heading, formats.entry_head)
         self.sheet.freeze_panes(1, 1)
 
     def add(self, cells: Sequence[Cell]) -> int:
-        """Append a row; returns its row number from 0."""
+        """Append a row, its cells in the order of the columns; returns its row number from 0."""
         if self.rows >= LAST_ROW:
             raise UsageError(
                 f"sheet {self._name} would exceed the {LAST_ROW:,} rows a workbook can hold",
@@ -72,18 +91,18 @@ class TableSheet:
             )
         self.rows += 1
         self.sheet.set_row(self.rows, self._height(cells))
-        for col, value in enumerate(cells):
-            put(self.sheet, self.rows, col, value, self._cells[col])
-        for col in range(len(self.columns), len(self.columns) + self._entries):
+        for value, (col, form) in zip(cells, self._cells, strict=False):
+            put(self.sheet, self.rows, col, value, form)
+        for col in self._entries:
             self.sheet.write_blank(self.rows, col, None, self._formats.entry)
         return self.rows
 
     def _height(self, cells: Sequence[Cell]) -> float:
         """Room for the longest wrapped cell: not every program grows rows by itself."""
         lines = [
-            math.ceil(len(cell) / max(self.columns[col].width - 1, 1))
-            for col in self._wrapped
-            if col < len(cells) and isinstance(cell := cells[col], str)
+            math.ceil(len(cell) / (column.width * CHARS_PER_WIDTH))
+            for column, cell in zip(self._columns, cells, strict=False)
+            if column.name in self._wide and not column.detail and isinstance(cell, str)
         ]
         return max(self._least_height, LINE_POINTS * min(max(lines, default=1), MOST_LINES) + 2)
 
@@ -94,8 +113,10 @@ class TableSheet:
             self.sheet.write_url(row, self.column(name), f"external:{target}", self._formats.link, text)
 
     def column(self, name: str) -> int:
-        """Position of a column by its machine name."""
-        return [column.name for column in self.columns].index(name)
+        """Where on the sheet a column stands, by its machine name."""
+        return next(
+            col for column, (col, _) in zip(self._columns, self._cells, strict=True) if column.name == name
+        )
 
     def colour_words(self, name: str, words: Sequence[str]) -> None:
         """Colour the cells of one column by the word they hold."""
@@ -112,26 +133,36 @@ class TableSheet:
         scale = {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": most}
         self.sheet.conditional_format(1, col, max(self.rows, 1), col, bar | scale)
 
-    def entry(self, columns: Sequence[tuple[str, int]]) -> None:
-        """Add columns at the right edge that people fill in: heading and width each."""
-        self._entries = len(columns)
-        for offset, (heading, width) in enumerate(columns):
-            col = len(self.columns) + offset
-            self.sheet.set_column(col, col, width)
-            self.sheet.write_string(0, col, heading, self._formats.entry_head)
+    def choices(
+        self, offset: int, source: Sequence[str] | str, rows: Sequence[int], title: str, message: str
+    ) -> None:
+        """A drop-down in one entry column of some rows.
 
-    def choices(self, offset: int, words: Sequence[str], title: str, message: str) -> None:
-        """A drop-down in one entry column."""
-        col = len(self.columns) + offset
+        Args:
+            offset: Which entry column, from 0.
+            source: The words, or the range that holds them.
+            rows: Rows as returned by ``add``, ascending.
+            title: Heading of the tip shown on entering a cell.
+            message: The tip.
+        """
+        col = self._entries[offset]
         rule = {
             "validate": "list",
-            "source": list(words),
+            "source": source if isinstance(source, str) else list(source),
             "input_title": title,
             "input_message": message,
             "error_title": "Not one of the choices",
-            "error_message": f"Choose {', '.join(words)}, or leave it empty.",
+            "error_message": "Choose one of the list, or leave it empty.",
         }
-        self.sheet.data_validation(1, col, max(self.rows, 1), col, rule)
+        runs = [[first, col, last, col] for first, last in _runs(rows)]
+        for start in range(0, len(runs), RUNS_PER_RULE):
+            chunk = runs[start : start + RUNS_PER_RULE]
+            self.sheet.data_validation(*chunk[0], rule | {"other_cells": chunk[1:]})
+
+    def chart_below(self, chart: Any) -> None:
+        """Put a chart under the last row, on the page that is printed."""
+        self._chart_rows = math.ceil(chart.height / 20) + 2
+        self.sheet.insert_chart(self.rows + 2, 0, chart, {"object_position": 3})
 
     def protect(self) -> None:
         """Let people sort, filter and fill in the entry columns, and nothing else."""
@@ -139,10 +170,22 @@ class TableSheet:
         self.sheet.protect("", dict.fromkeys(allowed, True))
 
     def close(self) -> None:
-        """Add filters and print setup once every row is there."""
-        last = len(self.columns) + self._entries - 1
-        self.sheet.autofilter(0, 0, max(self.rows, 1), last)
+        """Add filters and print setup once every row is there; details are not printed."""
+        last = max(self.rows, 1)
+        self.sheet.autofilter(0, 0, last, len(self._columns) + len(self._entries) - 1)
+        self.sheet.print_area(0, 0, last + self._chart_rows, self._entries.stop - 1)
         for_print(self.sheet, repeat_header=True)
+
+
+def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as (first, last) of each unbroken run."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], row)
+        else:
+            runs.append((row, row))
+    return runs
 
 
 def for_print(sheet: Any, *, repeat_header: bool = False) -> None:

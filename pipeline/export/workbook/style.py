@@ -28,22 +28,21 @@ class Formats:
 
     def __init__(self, book: Any) -> None:
         base = {"font_name": FONT, "font_size": 10, "valign": "top", "font_color": INK}
+        left = base | {"align": "left", "indent": 1}  # without "left", an indent at the top is dropped
         self.title = book.add_format(base | {"bold": True, "font_size": 18, "font_color": HEAD})
         self.subtitle = book.add_format(base | {"font_color": MUTED, "italic": True})
         self.section = book.add_format(
             base | {"bold": True, "font_size": 12, "font_color": HEAD, "bottom": 1}
         )
-        self.head = book.add_format(
-            base
-            | {
-                "indent": 1,
-                "bold": True,
-                "font_color": "#FFFFFF",
-                "bg_color": HEAD,
-                "text_wrap": True,
-                "valign": "vcenter",
-            }
-        )
+        band = {
+            "bold": True,
+            "font_color": "#FFFFFF",
+            "bg_color": HEAD,
+            "text_wrap": True,
+            "valign": "vcenter",
+        }
+        self.head = book.add_format(left | band)
+        self._number_head = book.add_format(base | band | {"align": "right"})
         self.entry_head = book.add_format(
             base
             | {"bold": True, "font_color": INK, "bg_color": "#F2D98B", "text_wrap": True, "valign": "vcenter"}
@@ -52,7 +51,7 @@ class Formats:
             base
             | {"bg_color": ENTRY, "locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
         )
-        self.aside = book.add_format(base | {"indent": 1, "font_color": MUTED})
+        self.aside = book.add_format(left | {"font_color": MUTED})
         self.label = book.add_format(base | {"font_color": MUTED})
         self.big = book.add_format(base | {"bold": True, "font_size": 16, "align": "left"})
         self.big_percent = book.add_format(
@@ -63,20 +62,24 @@ class Formats:
         )
         self.link = book.add_format(base | {"font_color": "#0B57D0", "underline": 1})
         self._kinds = {
-            "text": book.add_format(base | {"indent": 1}),
-            "wrap": book.add_format(base | {"indent": 1, "text_wrap": True}),
+            "text": book.add_format(left),
+            "wrap": book.add_format(left | {"text_wrap": True}),
             "number": book.add_format(base | {"num_format": "0.0#"}),
             "score": book.add_format(base | {"num_format": "0.0"}),
             "percent": book.add_format(base | {"num_format": "0%"}),
             "count": book.add_format(base | {"num_format": "#,##0"}),
             "clock": book.add_format(base | {"align": "right"}),
-            "time": book.add_format(base | {"num_format": "yyyy-mm-dd hh:mm"}),
+            "time": book.add_format(base | {"align": "right", "num_format": "yyyy-mm-dd hh:mm"}),
         }
         self.colours = {
             word: book.add_format({"font_color": ink, "bg_color": fill, "bold": True})
             for table in (OUTCOME_COLOURS, ANSWER_COLOURS)
             for word, (ink, fill) in table.items()
         }
+
+    def head_of(self, kind: str) -> Any:
+        """The format of a heading, aligned as the column's cells are."""
+        return self.head if kind == "text" else self._number_head
 
     def of(self, kind: str, *, wrap: bool = False) -> Any:
         """The format of a column kind."""

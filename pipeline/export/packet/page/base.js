@@ -29,6 +29,7 @@ function clock(seconds) {
 const words = (text) => String(text).replaceAll("_", " ");
 const shown = (value, digits = 1) => value === null || value === undefined ? "–" : Number(value).toFixed(digits).replace(/\.0+$/, "");
 const percent = (share) => share === null || share === undefined ? "–" : `${Math.round(share * 100)} %`;
+const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 const badge = (word) => h("span", { className: `badge ${word}` }, words(word));
 const say = (text) => { $("#live").textContent = text; };
 const link = (call, at) => `#call=${encodeURIComponent(call)}${at === undefined || at === null ? "" : `&t=${at}`}`;

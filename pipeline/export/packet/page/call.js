@@ -29,7 +29,7 @@ const short = (text) => text.length > 48 ? `${text.slice(0, 47).trimEnd()}…` :
 
 function tagsOf(call) {
   const tags = new Map(), add = (turn, tag) => { if (turn !== null && turn !== undefined) tags.set(turn, [...(tags.get(turn) || []), tag]); };
-  for (const card of call.cards) for (const section of card.sections) for (const c of section.criteria) {
+  for (const card of packet.blind ? [] : call.cards) for (const section of card.sections) for (const c of section.criteria) {
     for (const e of c.evidence) add(e.turn, { word: c.answer, label: `${SIGN[c.answer]} ${short(c.title)}`, quote: e.quote });
     if (c.nearest && !c.evidence.length && c.nearest.strength >= NEAR) add(c.nearest.turn, { word: c.answer, label: `${SIGN[c.answer]} nearly: ${short(c.title)}`, quote: "" });
   }
@@ -52,7 +52,7 @@ function transcript(call) {
           mine.map((tag) => h("span", { className: `tag ${tag.word}` }, tag.label)))),
       h("p", { className: "said", dir: "auto" }, said(turn.t, mine.map((tag) => tag.quote)))));
   }
-  return h("section", { className: "card" }, h("h2", null, "What was said"), rows.length ? h("ol", null, rows) : h("p", { className: "quiet" }, "Nobody was heard to speak."));
+  return h("section", { className: "card said-card" }, h("h2", null, "What was said"), rows.length ? h("div", { className: "turns", tabIndex: 0, role: "region", "aria-label": "Transcript" }, h("ol", null, rows)) : h("p", { className: "quiet" }, "Nobody was heard to speak."));
 }
 
 function quoteButton(evidence, nearest) {
@@ -62,23 +62,45 @@ function quoteButton(evidence, nearest) {
     h("span", { dir: "auto" }, evidence.quote ? `“${evidence.quote}”` : evidence.rule));
 }
 
+function searchedIn(c) {
+  if (!c.searched) return "";
+  const { what, role, a, b, turns } = c.searched;
+  const within = a !== null || b !== null ? `, ${clock(a) || "start"} to ${clock(b) || "end"}` : "";
+  return `looked for ${what} (${role === "any" ? "anyone" : role}${within}) in ${plural(turns, "turn")}`;
+}
+
+const place_of = (card, c) => `${card.hash}-${c.id}`;
+
 function criterion(call, card, c) {
-  const box = h("li", { className: "criterion" });
-  const searched = c.searched ? `looked for ${c.searched.what} (${c.searched.role === "any" ? "anyone" : c.searched.role}${c.searched.a !== null || c.searched.b !== null ? `, ${clock(c.searched.a) || "start"} to ${clock(c.searched.b) || "end"}` : ""}) in ${c.searched.turns} turns` : "";
-  box.append(h("div", { className: "line" }, badge(c.answer), h("h4", null, c.title, c.critical ? h("span", { className: "badge fail" }, "critical") : null),
-    h("span", { className: "points" }, c.points === null ? (c.scored ? "" : "not scored") : `${shown(c.points)} of ${shown(c.of)}`)),
-  ...[c.about && c.about !== c.title ? h("p", { className: "reason" }, c.about) : null, c.reason ? h("p", { className: "reason" }, c.reason) : null].filter(Boolean),
-  ...c.evidence.slice(0, 4).map((e) => quoteButton(e, false)), ...(c.nearest ? [quoteButton(c.nearest, true)] : []),
-  ...(searched ? [h("p", { className: "reason" }, searched)] : []), correction(call, card, c, box));
+  const box = h("li", { className: "criterion", id: place_of(card, c), tabIndex: -1 });
+  const note = (text) => text ? h("p", { className: "reason" }, text) : null;
+  const before = call.reviews.filter((r) => r.criterion === c.id && r.hash === card.hash);
+  box.append(h("div", { className: "line" }, packet.blind ? null : badge(c.answer), h("h4", null, c.title, c.critical ? h("span", { className: "badge fail" }, "critical") : null),
+    packet.blind ? null : h("span", { className: "points" }, c.points === null ? (c.scored ? "" : "not scored") : `${shown(c.points)} of ${shown(c.of)}`)),
+  ...[c.about !== c.title && note(c.about), note(c.reason)].filter(Boolean),
+  ...(packet.blind ? [] : [...c.evidence.slice(0, 4).map((e) => quoteButton(e, false)), c.nearest && quoteButton(c.nearest, true), note(searchedIn(c))].filter(Boolean)),
+  ...before.map((r) => h("p", { className: "reason onrecord" }, said_by({ ...r, criterion: "" }))));
+  if (packet.reviewable) box.append(correction(call, card, c, box));
   return box;
 }
 
+// What cost points or could not be told, each a jump to its place in the scorecard.
+function missed(card) {
+  const lost = card.sections.flatMap((section) => section.criteria).filter((c) => c.scored && ["no", "undetermined"].includes(c.answer));
+  const jump = (c) => { const box = document.getElementById(place_of(card, c)); box.scrollIntoView({ block: "center" }); box.focus({ preventScroll: true }); };
+  return lost.length ? h("div", { className: "missed" }, h("span", { className: "quiet small" }, "Not met or not sure:"),
+    lost.map((c) => h("button", { type: "button", className: `chip ${c.answer}`, onclick: () => jump(c) }, `${SIGN[c.answer]} ${short(c.title)}`))) : null;
+}
+
 function scorecard(call, card) {
+  const section = (part) => h("div", { className: "section" },
+    h("h3", null, words(part.title), h("span", { className: "number" }, packet.blind || part.score === null ? "" : shown(part.score))),
+    h("ul", null, part.criteria.map((c) => criterion(call, card, c))));
+  if (packet.blind) return h("section", { className: "card", "aria-label": `Questions of ${card.rubric}` }, h("h2", null, `${words(card.rubric)}, version ${card.version}`), card.sections.map(section), reviewForm(call, card));
   return h("section", { className: "card", "aria-label": `Scorecard ${card.rubric}` },
     h("h2", null, `${words(card.rubric)}, version ${card.version} `, badge(card.outcome)),
     h("p", { className: "quiet" }, `Score ${shown(card.score)}${card.raw !== card.score ? ` (${shown(card.raw)} before auto-fail)` : ""}${card.mark === null ? "" : `, pass mark ${shown(card.mark)}`}${card.critical === null ? "" : `, critical criteria ${shown(card.critical)}`}`),
-    card.sections.map((section) => h("div", { className: "section" }, h("h3", null, words(section.title), h("span", { className: "number" }, section.score === null ? "" : shown(section.score))),
-      h("ul", null, section.criteria.map((c) => criterion(call, card, c))))));
+    missed(card), card.sections.map(section), packet.reviewable ? reviewForm(call, card) : null);
 }
 
 function metrics(call) {
@@ -96,7 +118,7 @@ function metrics(call) {
 function heard(call) {
   const list = call.findings.filter((f) => f.text || f.value !== null);
   if (!list.length) return null;
-  return h("section", { className: "card" }, h("h2", null, "What was noticed"), h("ul", { className: "small" }, list.slice(0, 60).map((f) =>
+  return h("section", { className: "card noprint" }, h("h2", null, "What was noticed"), h("ul", { className: "small" }, list.slice(0, 60).map((f) =>
     h("li", null, f.a === null ? null : [h("button", { type: "button", className: "button plain", onclick: () => seek(f.a, true) }, clock(f.a)), " "], h("strong", null, `${words(f.kind)}: ${words(f.label)} `), h("span", { dir: "auto" }, f.text), typeof f.value === "number" ? ` (${shown(f.value, 2)})` : ""))));
 }
 
@@ -107,13 +129,13 @@ function callPage(id, at) {
   const step = (delta, label) => here >= 0 && list[here + delta] ? h("a", { className: "button", href: link(list[here + delta]), id: delta < 0 ? "previous" : "next" }, label) : null;
   const page = [
     h("div", { className: "callhead" }, h("a", { className: "button noprint", href: "#", id: "back" }, "← All calls"), h("h1", null, h("span", { className: "visually-hidden" }, "Call "), id),
-      row.score === null ? null : h("span", { className: "score number" }, shown(row.score)), badge(row.outcome), h("span", { className: "noprint" }, step(-1, "← Previous"), " ", step(1, "Next →"))),
+      packet.blind ? null : [row.score === null ? null : h("span", { className: "score number" }, shown(row.score)), badge(row.outcome)], h("span", { className: "noprint" }, step(-1, "← Previous"), " ", step(1, "Next →"))),
     h("dl", { className: "facts" }, call.facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
-    call.cards.flatMap((card) => [...card.autofail.map((why) => h("p", { className: "notice fail" }, `Auto-fail: ${why}`)), ...card.doubts.map((why) => h("p", { className: "notice" }, `Needs a person: ${why}`))]),
+    packet.blind ? null : call.cards.flatMap((card) => [...card.autofail.map((why) => h("p", { className: "notice fail" }, `Auto-fail: ${why}`)), ...card.doubts.map((why) => h("p", { className: "notice" }, `Needs a person: ${why}`))]),
     call.warnings.map((warning) => h("p", { className: "notice" }, warning)),
     playerCard(call),
     h("div", { className: "columns" }, h("div", null, transcript(call)),
-      h("div", null, call.cards.map((card) => scorecard(call, card)), packet.reviewable && call.cards.length ? reviewForm(call, call.cards[0]) : null, metrics(call), heard(call))),
+      h("div", null, call.cards.map((card) => scorecard(call, card)), metrics(call), heard(call))),
   ];
   queueMicrotask(() => requestAnimationFrame(() => { player.redraw(); if (at !== null) seek(at); }));
   return page;

@@ -1,6 +1,7 @@
 // Which page is shown, the keyboard, and light or dark.
 
-const PAGES = [["", "Calls", overviewPage], ["agents", "Agents", peoplePage], ["criteria", "Criteria", criteriaPage], ["agreement", "Agreement", agreementPage]];
+const PAGES = [["", "Calls", overviewPage], ["agents", "Agents", peoplePage], ["criteria", "Criteria", criteriaPage], ["agreement", "Agreement", agreementPage]]
+  .filter(([name]) => name === "agreement" ? packet.agreement : name === "" || !packet.blind);
 
 function theme(name) {
   document.documentElement.dataset.theme = name;
@@ -10,18 +11,18 @@ function theme(name) {
 }
 
 function help() {
-  const keys = [["/", "search the calls"], ["Space", "play or pause"], ["← →", "back or forward 5 s"], ["j k", "next or previous turn"], ["e", "next evidence"], ["[ ]", "previous or next call"], ["Esc", "back to all calls"], ["?", "this list"]];
+  const keys = [["/", "search the calls"], ["Space", "play or pause"], ["← →", "back or forward 5 s"], ["j k", "next or previous turn"], ["e", packet.blind ? "next finding" : "next evidence"], ["[ ]", "previous or next call"], ["Esc", "back to all calls"], ["?", "this list"]];
   const box = h("dialog", { "aria-label": "Keyboard", onclose: () => box.remove() }, h("h2", null, "Keyboard"), h("dl", null, keys.map(([key, what]) => [h("dt", null, h("kbd", null, key)), h("dd", null, what)])),
     h("label", { className: "check" }, h("input", { type: "checkbox", checked: remember("callqa-keys") !== "off", onchange: (event) => remember("callqa-keys", event.target.checked ? "on" : "off") }), " use these keys"), h("p", null, h("button", { type: "button", className: "button", onclick: () => box.close() }, "Close")));
   document.body.append(box); box.showModal();
 }
 
 function header() {
-  $("#top").replaceChildren(h("div", { className: "brand" }, packet.title, h("small", null, packet.subtitle)),
-    h("nav", { "aria-label": "Pages" }, PAGES.filter(([name]) => name !== "agreement" || packet.agreement).map(([name, label]) => h("a", { href: `#${name}`, "data-page": name }, label))),
-    packet.reviewable ? h("button", { type: "button", className: "button", id: "download", onclick: download }) : null,
+  $("#top").replaceChildren(...[h("div", { className: "brand" }, packet.title, h("small", null, packet.subtitle)),
+    h("nav", { "aria-label": "Pages" }, PAGES.map(([name, label]) => h("a", { href: `#${name}`, "data-page": name }, label))),
+    packet.reviewable ? [reviewerField(), h("button", { type: "button", className: "button", id: "download", onclick: download })] : null,
     h("button", { type: "button", className: "button plain", id: "theme", onclick: () => { const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark"; remember("callqa-theme", next); theme(next); } }, "Dark"),
-    h("button", { type: "button", className: "button plain", onclick: help, "aria-label": "Keyboard help" }, "?"));
+    h("button", { type: "button", className: "button plain", onclick: help, "aria-label": "Keyboard help" }, "?")].flat().filter(Boolean));
   showPending();
 }
 
@@ -30,7 +31,7 @@ function show() {
   const name = id ? "call" : location.hash.slice(1), page = PAGES.find(([key]) => key === name) || PAGES[0];
   if (player.audio) player.audio.pause();
   const moment = target.get("t");
-  $("#main").replaceChildren(...(id ? callPage(id, moment === null ? null : Number(moment)) : page[2]()).flat(2).filter(Boolean));
+  $("#main").replaceChildren(...(id ? callPage(id, moment === null ? null : Number(moment)) : page[2]()).flat(3).filter(Boolean));
   for (const tab of document.querySelectorAll("nav a")) if (tab.dataset.page === (id ? "" : page[0])) tab.setAttribute("aria-current", "page"); else tab.removeAttribute("aria-current");
   document.title = `${id ? `Call ${id}` : page[1]} – ${packet.title}`;
   if (!id && page[0] === "") drawRows();

@@ -1,19 +1,34 @@
 // The list of calls: filters, sort, and one row a call, drawn a hundred at a time.
 
 const PAGE = 100;
-const view = { text: "", outcome: "", client: "", team: "", agent: "", rubric: "", sort: "outcome", down: false, limit: PAGE };
+const view = { text: "", outcome: "", client: "", team: "", agent: "", rubric: "", sort: packet.blind ? "started" : "outcome", down: false, limit: PAGE };
 const ORDER = { fail: 0, needs_review: 1, pass: 2, not_scored: 3 };
+
+function meter(score) {
+  if (score === null) return null;
+  const bar = h("span", { className: "meter", "aria-hidden": "true" }, h("i"));
+  bar.firstChild.style.width = `${score}%`;
+  return bar;
+}
+
+// Name, heading, what it is sorted by, style, what it shows.
 const COLUMNS = [
-  ["outcome", "Outcome", (c) => ORDER[c.outcome]], ["id", "Call", (c) => c.id], ["score", "Score", (c) => c.score],
-  ["agent", "Agent", (c) => c.agent], ["client", "Client", (c) => c.client], ["started", "Started", (c) => c.started],
-  ["s", "Length", (c) => c.s], ["mood", "Customer", (c) => c.mood && c.mood.filter((v) => v !== null).at(-1)], ["why", "Why", (c) => c.why],
-];
+  ["outcome", "Outcome", (c) => ORDER[c.outcome], "", (c) => badge(c.outcome)],
+  ["id", "Call", (c) => c.id, "id", (c) => h("a", { className: "call", href: link(c.id) }, c.id)],
+  ["score", "Score", (c) => c.score, "right number", (c) => [shown(c.score), meter(c.score)]],
+  ["agent", "Agent", (c) => c.agent, "extra", (c) => c.agent],
+  ["client", "Client", (c) => c.client, "extra optional", (c) => c.client],
+  ["started", "Started", (c) => c.started, "extra number", (c) => c.started],
+  ["s", "Length", (c) => c.s, "optional number right", (c) => clock(c.s)],
+  ["mood", "Customer", (c) => c.mood && c.mood.filter((v) => v !== null).at(-1), "optional", (c) => spark(c.mood)],
+  ["why", "Why", (c) => c.why, "why", (c) => c.why],
+].filter(([name]) => !packet.blind || !["outcome", "score", "mood", "why"].includes(name));
 
 function selected() {
   const text = view.text.toLowerCase();
   const rows = packet.calls.filter((call) =>
     ["outcome", "client", "team", "agent", "rubric"].every((name) => !view[name] || call[name] === view[name]) &&
-    (!text || `${call.id} ${call.agent} ${call.client} ${call.queue} ${call.team} ${call.why}`.toLowerCase().includes(text)));
+    (!text || `${call.id} ${call.agent} ${call.client} ${call.queue} ${call.team} ${call.why || ""}`.toLowerCase().includes(text)));
   const key = COLUMNS.find(([name]) => name === view.sort)[2], sign = view.down ? -1 : 1;
   return rows.sort((a, b) => {
     const x = key(a), y = key(b), empty = (v) => v === null || v === undefined || v === "";
@@ -23,21 +38,13 @@ function selected() {
 }
 
 function callRow(call) {
-  const meter = call.score === null ? null : h("span", { className: "meter", "aria-hidden": "true" }, h("i"));
-  if (meter) meter.firstChild.style.width = `${call.score}%`;
-  return h("tr", null,
-    h("td", null, badge(call.outcome)),
-    h("td", { className: "id" }, h("a", { className: "call", href: link(call.id) }, call.id)),
-    h("td", { className: "right number" }, shown(call.score), meter),
-    h("td", { className: "extra" }, call.agent), h("td", { className: "extra optional" }, call.client),
-    h("td", { className: "extra number" }, call.started), h("td", { className: "optional number right" }, clock(call.s)),
-    h("td", { className: "optional" }, spark(call.mood)), h("td", { className: "why" }, call.why));
+  return h("tr", null, COLUMNS.map(([, , , style, cell]) => h("td", { className: style }, cell(call))));
 }
 
 function drawRows() {
   const rows = selected(), body = $("#rows");
   body.replaceChildren(...rows.slice(0, view.limit).map(callRow));
-  $("#count").textContent = rows.length === packet.calls.length ? `${rows.length} calls` : `${rows.length} of ${packet.calls.length} calls`;
+  $("#count").textContent = rows.length === packet.calls.length ? plural(rows.length, "call") : `${rows.length} of ${packet.calls.length} calls`;
   $("#more").replaceChildren(...(rows.length > view.limit ? [h("button", { className: "button", type: "button", onclick: () => { view.limit += 5 * PAGE; drawRows(); } }, `Show more (${rows.length - view.limit} left)`)] : []));
   for (const head of document.querySelectorAll("th[data-sort]")) {
     if (head.dataset.sort === view.sort) head.setAttribute("aria-sort", view.down ? "descending" : "ascending");
@@ -60,19 +67,19 @@ function tile(label, value, note) {
 function overviewPage() {
   const t = packet.totals;
   const typed = (event) => { view.text = event.target.value; view.limit = PAGE; drawRows(); };
-  const sorter = ([name, label]) => h("th", { scope: "col", "data-sort": name }, h("button", { type: "button", onclick: () => {
-    view.down = view.sort === name ? !view.down : name === "score" ? false : false; view.sort = name; drawRows(); } }, label));
+  const sorter = ([name, label, , style]) => h("th", { scope: "col", "data-sort": name, className: style }, h("button", { type: "button", onclick: () => {
+    view.down = view.sort === name && !view.down; view.sort = name; drawRows(); } }, label));
   return [
     h("h1", { className: "visually-hidden" }, "Calls"),
     h("dl", { className: "tiles" },
-      tile("Calls", t.calls, t.hours ? `${shown(t.hours)} hours` : ""), tile("Mean score", shown(t.score.value), t.score.range),
-      tile("Pass rate", percent(t.passRate.value), t.passRate.range), tile("Auto-fails", t.autofails), tile("Need a person", t.needsReview)),
+      tile("Calls", t.calls, t.hours ? `${shown(t.hours)} hours` : ""), packet.blind ? null : [tile("Mean score", shown(t.score.value), t.score.range),
+      tile("Pass rate", percent(t.passRate.value), t.passRate.range), tile("Auto-fails", t.autofails), tile("Need a person", t.needsReview)]),
     h("div", { className: "filters", role: "search", "aria-label": "Filter calls" },
       h("label", { className: "grow" }, "Search", h("input", { className: "field", type: "search", id: "search", value: view.text, oninput: typed, placeholder: "call, agent, reason…" })),
-      chooser("outcome", "Outcome"), chooser("client", "Client"), chooser("team", "Team"), chooser("agent", "Agent"), chooser("rubric", "Rubric"),
+      packet.blind ? null : chooser("outcome", "Outcome"), chooser("client", "Client"), chooser("team", "Team"), chooser("agent", "Agent"), chooser("rubric", "Rubric"),
       h("output", { id: "count", "aria-live": "polite" })),
     h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Calls" }, h("table", { className: "calls" },
-      h("caption", { className: "visually-hidden" }, "Calls with outcome, score and reason; choose a call to open it"),
+      h("caption", { className: "visually-hidden" }, "Calls; choose one to open it"),
       h("thead", null, h("tr", null, COLUMNS.map(sorter))), h("tbody", { id: "rows" }))),
     h("div", { className: "more", id: "more" }),
   ];

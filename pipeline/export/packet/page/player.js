@@ -64,7 +64,7 @@ const FINDING_SIGN = { risk: "!", promise: "P", pii: "▪", empathy: "♥", hold
 
 function marksOf(call) {
   const marks = [];
-  for (const card of call.cards) for (const section of card.sections) for (const c of section.criteria) {
+  for (const card of packet.blind ? [] : call.cards) for (const section of card.sections) for (const c of section.criteria) {
     const found = c.evidence.find((e) => e.a !== null) || (c.nearest && c.nearest.a !== null && c.nearest.strength >= NEAR ? c.nearest : null);
     if (found) marks.push({ at: found.a, sign: SIGN[c.answer], kind: c.answer, label: `${c.title}: ${c.answer}, at ${clock(found.a)}` });
   }
@@ -110,7 +110,10 @@ function playerCard(call) {
   const speed = h("select", { className: "field", "aria-label": "Speed", onchange: (event) => { if (player.audio) player.audio.playbackRate = Number(event.target.value); } },
     ["0.75", "1", "1.25", "1.5", "2"].map((rate) => h("option", { value: rate, selected: rate === "1" }, `${rate}×`)));
   const swatch = (name, label, when) => when && h("span", { className: name }, h("i"), label);
-  player.redraw = () => { draw(canvas, call); drawMarks(call); showTime(); };
+  player.redraw = () => {
+    draw(canvas, call); drawMarks(call); showTime();
+    document.documentElement.style.setProperty("--player", `${$(".player").offsetHeight}px`);
+  };
   return h("section", { className: "player card", "aria-label": "Recording" },
     h("div", { className: "controls" },
       h("button", { type: "button", id: "play", className: "button main", disabled: !call.audio, onclick: toggle }, "▶ Play"),

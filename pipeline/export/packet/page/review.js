@@ -23,7 +23,7 @@ function showPending() {
 
 function noteAnswer(call, card, criterion, change) {
   const key = JSON.stringify([call.id, card.hash, criterion.id]);
-  const note = Object.assign(notes.answers[key] || { call_id: call.id, rubric_hash: card.hash, criterion_id: criterion.id, machine_answer: criterion.answer, answer: "", reason: "" }, change, { at: new Date().toISOString() });
+  const note = Object.assign(notes.answers[key] || { call_id: call.id, rubric_hash: card.hash, criterion_id: criterion.id, answer: "", reason: "" }, change, { at: new Date().toISOString() });
   if (note.answer) notes.answers[key] = note; else delete notes.answers[key];
   keep();
   return note;
@@ -40,33 +40,48 @@ function correction(call, card, criterion, box) {
   const key = JSON.stringify([call.id, card.hash, criterion.id]), before = notes.answers[key] || {};
   const reason = h("input", { className: "field long", type: "text", value: before.reason || "", maxLength: 2000, placeholder: "why (quote or time)", "aria-label": `Reason, ${criterion.title}`,
     hidden: !before.answer, oninput: (event) => noteAnswer(call, card, criterion, { reason: event.target.value }) });
+  const machine = criterion.answer && criterion.grades.length && criterion.answer !== "na" ? criterion.grade : criterion.answer;
+  const differs = (answer) => Boolean(answer) && !packet.blind && answer !== machine;
   const choose = h("select", { className: "field", "aria-label": `Your answer, ${criterion.title}`, onchange: (event) => {
     const note = noteAnswer(call, card, criterion, { answer: event.target.value });
-    reason.hidden = !note.answer; box.classList.toggle("changed", Boolean(note.answer) && note.answer !== criterion.answer); } },
-  [["", "your answer…"], ["yes", "yes"], ["no", "no"], ["na", "does not apply"]].map(([value, label]) => h("option", { value, selected: (before.answer || "") === value }, value === criterion.answer ? `${label} (agree)` : label)));
-  box.classList.toggle("changed", Boolean(before.answer) && before.answer !== criterion.answer);
+    reason.hidden = !note.answer; box.classList.toggle("changed", differs(note.answer)); } },
+  [["", "your answer…"], ...(criterion.grades.length ? criterion.grades : ["yes", "no"]).map((word) => [word, word]), ["na", "does not apply"]].map(([value, label]) =>
+    h("option", { value, selected: (before.answer || "") === value }, machine && value === machine ? `${label} (agree)` : label)));
+  box.classList.toggle("changed", differs(before.answer));
   return h("div", { className: "correct" }, choose, reason);
+}
+
+// One line of the audit trail.
+function said_by(r) {
+  const what = [r.criterion && words(r.criterion), r.answer, r.state].filter(Boolean).join(" ");
+  return `${r.reviewer}, ${r.at}: ${what}${r.reason ? `${what ? ", " : ""}“${r.reason}”` : ""}`;
+}
+
+// Corrections need a name; it stands in the bar, so that it is asked for once.
+function reviewerField() {
+  return h("label", { className: "reviewer" }, "Reviewer", h("input", { className: "field", id: "reviewer", type: "text", value: notes.reviewer, maxLength: 100, autocomplete: "name", placeholder: "your name", oninput: (event) => { notes.reviewer = event.target.value; keep(); } }));
 }
 
 function reviewForm(call, card) {
   const before = notes.calls[JSON.stringify([call.id, card.hash])] || {};
-  return h("section", { className: "card form noprint", "aria-label": "Review of this call" }, h("h2", null, "Your review"),
-    h("label", null, "Reviewer", h("input", { className: "field", id: "reviewer", type: "text", value: notes.reviewer, maxLength: 100, autocomplete: "name", oninput: (event) => { notes.reviewer = event.target.value; keep(); } })),
+  const record = call.reviews.filter((r) => r.hash === card.hash && !r.criterion), states = record.map((r) => r.state).filter(Boolean), open = states.lastIndexOf("disputed") > Math.max(states.lastIndexOf("upheld"), states.lastIndexOf("overturned"));
+  const decisions = [["", "no decision"], ["acknowledged", "I acknowledge this result (agent)"], ["disputed", "I dispute this result (agent)"],
+    ...(open ? [["upheld", "Disputed: I uphold the result (supervisor)"], ["overturned", "Disputed: I overturn the result (supervisor)"]] : [])];
+  return h("div", { className: "form section noprint", role: "group", "aria-label": `Your review, ${card.rubric}` }, h("h3", null, "The whole call"),
+    packet.blind ? h("p", { className: "small quiet" }, "Answer every question by yourself; what the machine and other people answered is not in this packet.") :
     h("label", { className: "check" }, h("input", { type: "checkbox", checked: Boolean(before.confirmed), onchange: (event) => noteCall(call, card, { confirmed: event.target.checked }) }), "I checked the whole call: every answer I left alone is right"),
-    h("label", null, "For the agent", h("select", { className: "field", onchange: (event) => noteCall(call, card, { state: event.target.value }) },
-      [["", "no decision"], ["acknowledged", "I acknowledge this result"], ["disputed", "I dispute this result"]].map(([value, label]) => h("option", { value, selected: (before.state || "") === value }, label)))),
+    packet.blind ? null : h("label", null, "Decision on the whole call", h("select", { className: "field", onchange: (event) => noteCall(call, card, { state: event.target.value }) },
+      decisions.map(([value, label]) => h("option", { value, selected: (before.state || "") === value }, label)))),
     h("label", null, "Comment", h("textarea", { className: "field", rows: 2, maxLength: 2000, value: before.comment || "", oninput: (event) => noteCall(call, card, { comment: event.target.value }) })),
-    call.reviews.length ? h("div", null, h("h3", null, "Already on record"), h("ul", { className: "small" }, call.reviews.map((r) => h("li", null, `${r.reviewer}, ${r.at}: ${[r.criterion, r.answer, r.state].filter(Boolean).join(" ")}${r.reason ? ` (${r.reason})` : ""}`)))) : null);
+    record.length ? h("div", null, h("h4", null, "Already on record"), h("ul", { className: "small" }, record.map((r) => h("li", null, said_by(r))))) : null);
 }
 
 function download() {
   if (!notes.reviewer.trim()) {
-    const field = $("#reviewer");
     say("Enter your name as reviewer first.");
-    if (field) field.focus(); else notes.reviewer = (prompt("Your name, as reviewer") || "").trim();
-    if (!notes.reviewer.trim()) return;
+    return $("#reviewer").focus();
   }
-  const file = { schema: "callqa.review/1", packet: packet.id, reviewer: notes.reviewer.trim(), written_at: new Date().toISOString(), answers: Object.values(notes.answers), calls: Object.values(notes.calls) };
+  const file = { schema: "callqa.review/1", packet: packet.id, blind: packet.blind ? packet.id : "", reviewer: notes.reviewer.trim(), written_at: new Date().toISOString(), answers: Object.values(notes.answers), calls: Object.values(notes.calls) };
   const url = URL.createObjectURL(new Blob([JSON.stringify(file, null, 2)], { type: "application/json" }));
   const name = notes.reviewer.trim().replace(/[^A-Za-z0-9]+/g, "-").toLowerCase() || "reviewer";
   h("a", { href: url, download: `review-${name}-${file.written_at.slice(0, 10)}.json` }).click();
