@@ -214,7 +214,7 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
         Column("agent_name", "Agent", "text", 13, "The agent's name, or number"),
         lambda r: r.call.metadata.agent_name or r.call.metadata.agent_id,
     ),
-    (Column("rubric", "Rubric", "text", 12, "Which rubric asked"), lambda r: r.card.rubric.id),
+    (Column("rubric", "Rubric", "text", 15, "Which rubric asked"), lambda r: r.card.rubric.id),
     (
         Column("section", "Section", "text", 16, "Section of the rubric", detail=True),
         lambda r: r.text.section or r.section_id,
@@ -263,7 +263,7 @@ ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
         _nearest(lambda e: e.quote),
     ),
     (
-        Column("nearest_time", "Miss at", "clock", 8, "When those were said"),
+        Column("nearest_time", "Miss at", "clock", 9, "When those were said"),
         _nearest(lambda e: clock(e.start_s)),
     ),
     (

@@ -42,7 +42,7 @@ AGREEMENT_COLUMNS = (
     Column(
         "strict", "Machine stricter", "count", 9, "It says no, or gives the worse grade; the person does not"
     ),
-    Column("undetermined", "Undeter- mined", "count", 9, "The machine was not sure; not counted"),
+    Column("undetermined", "Undetermined", "count", 13, "The machine was not sure; not counted"),
     Column("advice", "What it means", "text", 60, "What to do, and how far to trust the figures"),
 )
 SCORE_COLUMNS = (

@@ -60,7 +60,7 @@ class Formats:
         self.big_score = book.add_format(
             base | {"bold": True, "font_size": 16, "align": "left", "num_format": "0.0"}
         )
-        self.link = book.add_format(base | {"font_color": "#0B57D0", "underline": 1})
+        self.link = book.add_format(left | {"font_color": "#0B57D0", "underline": 1})
         self._kinds = {
             "text": book.add_format(left),
             "wrap": book.add_format(left | {"text_wrap": True}),

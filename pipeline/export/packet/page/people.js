@@ -38,7 +38,7 @@ function peoplePage() {
 
 function table(caption, heads, rows) {
   return h("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": caption }, h("table", null, h("caption", { className: "visually-hidden" }, caption), h("thead", null, h("tr", null, heads.map((head, i) => h("th", { scope: "col", className: rows.length && typeof rows[0][i] === "number" ? "right" : "" }, head)))),
-    h("tbody", null, rows.map((cells) => h("tr", null, cells.map((cell) => h("td", { className: typeof cell === "number" ? "right number" : typeof cell === "string" && cell.length < 22 ? "number short" : "" }, cell)))))));
+    h("tbody", null, rows.map((cells) => h("tr", null, cells.map((cell) => h("td", { className: typeof cell === "number" ? "right number" : typeof cell !== "string" ? "" : cell.length < 22 ? "number short" : cell.length > 60 ? "long" : "" }, cell)))))));
 }
 
 function criteriaPage() {
