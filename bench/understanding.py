@@ -24,15 +24,16 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import private_data
+from bench import dialogue, private_data
+from bench.dialogue import macro_f1
 from pipeline.annotate import load_annotator
-from pipeline.annotate.sentiment import LABELS, feeling, load_scorer
+from pipeline.annotate.sentiment import LABELS, chances_of, load_scorer
 from pipeline.conversation import Transcript, Turn
 from pipeline.settings import AnnotateSettings, PrivacySettings, TranscribeSettings
 
 ROOT = Path(__file__).parents[1]
 CONSOLE = Console()
-REPORT: dict[str, Any] = {}
+REPORT: dict[str, Any] = {"sentiment": {}}
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -45,13 +46,6 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
     CONSOLE.print(shown)
 
 
-def macro_f1(truth: Sequence[int], guess: Sequence[int]) -> float:
-    """Mean F1 of the three classes."""
-    confusion = np.zeros((3, 3))
-    np.add.at(confusion, (list(truth), list(guess)), 1)
-    return float(np.mean(2 * confusion.diagonal() / (confusion.sum(0) + confusion.sum(1)).clip(1)))
-
-
 def calibration_error(truth: Sequence[int], chances: np.ndarray[Any, Any]) -> float:
     """Expected calibration error over ten bins of the winning class (Guo et al. 2017)."""
     sure, right = chances.max(1), chances.argmax(1) == np.asarray(truth)
@@ -60,29 +54,27 @@ def calibration_error(truth: Sequence[int], chances: np.ndarray[Any, Any]) -> fl
     return float(sum(parts))
 
 
-def goemotions(data: Path) -> tuple[list[str], list[int]]:
-    """Test rows with one label that is not ambiguous."""
-    rows = [line.split("\t") for line in (data / "goemotions/test.tsv").read_text("utf-8").splitlines()]
+def goemotions(data: Path, split: str) -> tuple[list[str], list[int]]:
+    """Rows of a split with one label that is not ambiguous."""
+    lines = (data / f"goemotions/{split}.tsv").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
     kept = [(row[0], int(row[1]) - 1) for row in rows if row[1] in ("1", "2", "3")]
     return [text for text, _ in kept], [label for _, label in kept]
 
 
 def sentiment(data: Path) -> None:
     """Macro-F1 beside VADER, confusion, calibration."""
-    texts, truth = goemotions(data)
-    scorer = load_scorer("en", {})
-    odds = scorer.odds(texts)
-    chances = np.stack([feeling(o, None) if o is not None else np.array([0.0, 1.0, 0.0]) for o in odds])
-    guess = chances.argmax(1).tolist()
+    texts, truth = goemotions(data, "test")
+    odds = load_scorer("en", {}).odds(texts)
+    chances = np.stack([chances_of(o) if o is not None else np.array([0.0, 1.0, 0.0]) for o in odds])
+    guess = dialogue.guesses(
+        [Transcript(str(i), (Turn(0, "customer", text),), language="en") for i, text in enumerate(texts)]
+    )
     f1 = macro_f1(truth, guess)
     rows: list[list[object]] = [["callqa", f1]]
-    REPORT["sentiment"] = {"goemotions_macro_f1": f1, "ece": calibration_error(truth, chances)}
+    REPORT["sentiment"] |= {"goemotions_macro_f1": f1, "ece": calibration_error(truth, chances)}
     try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-        vader = SentimentIntensityAnalyzer()
-        scores = [vader.polarity_scores(text)["compound"] for text in texts]
-        rival = macro_f1(truth, [0 if s <= -0.05 else 2 if s >= 0.05 else 1 for s in scores])
+        rival = macro_f1(truth, dialogue.vader(texts))
         rows += [["VADER 3.3.2", rival], ["ahead by", f1 - rival]]
         REPORT["sentiment"]["vader_macro_f1"] = rival
     except ImportError:
@@ -92,6 +84,23 @@ def sentiment(data: Path) -> None:
     np.add.at(confusion, (truth, guess), 1)
     table("Confusion (rows truth)", ["", *LABELS], [[LABELS[i], *map(int, confusion[i])] for i in range(3)])
     CONSOLE.print(f"calibration error (ECE, 10 bins): {REPORT['sentiment']['ece']:.3f}\n")
+
+
+def conversations() -> None:
+    """Whole labelled conversations beside VADER."""
+    rows: list[list[object]] = []
+    for name in dialogue.SETS:
+        calls = list(dialogue.read(name))
+        truth = [label for call in calls for label in call.truth]
+        f1 = macro_f1(truth, dialogue.guesses([call.transcript for call in calls]))
+        texts = [turn.text for call in calls for turn in call.transcript.turns]
+        try:
+            rival: object = macro_f1(truth, dialogue.vader(texts))
+        except ImportError:
+            rival = "not installed"
+        rows.append([name, len(truth), f1, rival])
+        REPORT["sentiment"][name] = f1
+    table("Sentiment of whole conversations, macro-F1", ["", "turns", "callqa", "VADER"], rows)
 
 
 def private() -> None:
@@ -213,6 +222,7 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true")
     arguments = parser.parse_args()
     private()
+    conversations()
     parts: list[Callable[[Path], None]] = [sentiment, speed] + ([] if arguments.fast else [metrics])
     if arguments.data.is_dir():
         for part in parts:

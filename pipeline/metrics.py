@@ -145,11 +145,12 @@ def intervals(transcript: Transcript) -> list[Interval]:
 
 
 def _pieces(turns: Iterable[Turn]) -> Iterable[tuple[float, float, int]]:
-    """Word times where there are any, else turn times; a piece that ends before it starts is a point."""
+    """Word times where they are sound, else turn times; a turn that ends before it starts is a point."""
     for turn in turns:
-        if turn.words:
-            for word in turn.words:
-                yield word.start_s, max(word.start_s, word.end_s), turn.turn
+        sound = [word for word in turn.words if word.end_s >= word.start_s]
+        if sound:
+            for word in sound:
+                yield word.start_s, word.end_s, turn.turn
         elif turn.start_s is not None:
             yield turn.start_s, max(turn.start_s, turn.end_s or turn.start_s), turn.turn
 

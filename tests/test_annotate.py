@@ -356,6 +356,25 @@ def test_calls_keep_their_order_and_do_not_mix(annotator: Annotator) -> None:
     assert (alone.findings, alone.metrics) == (together[7].findings, together[7].metrics)
 
 
+def test_each_role_s_lowest_point_is_quoted_without_private_data(annotator: Annotator) -> None:
+    """The worst turn of a role that has a negative one, in its own words."""
+    conversation = heard(
+        annotator,
+        call(
+            ("agent", "how can i help you"),
+            ("customer", "this is ridiculous i am so angry my number is 415 555 2671"),
+            ("agent", "let me look"),
+            ("customer", "that's great thank you so much"),
+        ),
+    )
+
+    lowest = [f for f in conversation.findings if f.kind == "lowest_point"]
+    assert [(f.label, f.turn, f.text) for f in lowest] == [
+        ("customer", 1, "this is ridiculous i am so angry my number is [PHONE]")
+    ]
+    assert lowest[0].value == conversation.sentiment["customer"].lowest_score
+
+
 def test_every_metric_is_named_and_present(annotator: Annotator) -> None:
     """What rubrics may refer to is what calls carry."""
     assert heard(annotator, call(("agent", "hello"))).metrics.keys() == metrics.METRICS.keys()
@@ -420,6 +439,9 @@ def test_a_pause_after_an_ordinary_sentence_is_dead_air_not_hold(annotator: Anno
         ("what is your account number please", "neutral"),
         ("i need to change my address", "neutral"),
         ("um i i'm really uh disappointed", "negative"),
+        ("okay thank you", "neutral"),
+        ("no that's all thanks have a good day", "neutral"),
+        ("oh no", "negative"),
     ],
 )
 def test_feeling_is_read_in_spoken_words(annotator: Annotator, text: str, label: str) -> None:
@@ -431,19 +453,15 @@ def test_feeling_is_read_in_spoken_words(annotator: Annotator, text: str, label:
     assert -1 <= sentiment.score <= 1
 
 
-def test_feeling_lasts_from_turn_to_turn(annotator: Annotator) -> None:
-    """The same words weigh more after anger of the same speaker than alone."""
-    words = ("customer", "i want to know what happens now")
-    alone = heard(annotator, call(words)).transcript.turns[0].sentiment
-    after = (
-        heard(annotator, call(("customer", "this is ridiculous i am so angry"), ("agent", "okay"), words))
-        .transcript.turns[2]
-        .sentiment
-    )
+def test_courtesy_is_mildly_positive_at_most(annotator: Annotator) -> None:
+    """Bare thanks say little about a call, and what agents say by formula says nothing of their mood."""
+    said = call(("customer", "okay thank you"), ("agent", "i'm sorry about that, your card is on its way"))
+    thanks, formula = heard(annotator, said).transcript.turns
 
-    assert alone is not None
-    assert after is not None
-    assert after.score < alone.score
+    assert thanks.sentiment is not None
+    assert formula.sentiment is not None
+    assert 0 < thanks.sentiment.score <= 0.3
+    assert formula.sentiment.label == "neutral"
 
 
 def test_hand_written_dialogue_is_mostly_read_right(annotator: Annotator) -> None:

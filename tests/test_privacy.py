@@ -223,6 +223,13 @@ def test_text_of_the_web_holds_hardly_anything_private() -> None:
     assert [line for line in lines if privacy.find(spoken(("customer", line)))] == []
 
 
+def test_cards_in_a_row_are_all_found() -> None:
+    """However many digits follow each other, no card among them stays."""
+    redacted, _ = privacy.redact(spoken(("customer", f"{CARD} " * 200)), PrivacySettings())
+
+    assert "4111" not in redacted.turns[0].text
+
+
 @pytest.mark.parametrize(
     "unit",
     ["one ", "dot dot at dot ", "gb one two three ab ", "street one house two ", "my name is john ", "4 1 "],

@@ -90,12 +90,10 @@ class Annotator:
         for language, keys in by_language.items():
             nlp = self.pipeline(language)
             made: list[Doc] = []
-            last: dict[tuple[int, str], Doc] = {}
             for number, position in keys:
                 turn = transcripts[number].turns[position]
                 doc = nlp.make_doc(turn.text[: nlp.max_length])
-                doc._.role, doc._.before = turn.role, last.get((number, turn.role))
-                last[number, turn.role] = doc
+                doc._.role = turn.role
                 made.append(doc)
             docs.update(zip(keys, nlp.pipe(made, batch_size=len(made)), strict=True))
         return docs
@@ -152,6 +150,8 @@ def _conversation(
     holds = detect(transcript, metadata, found, settings.unannounced_hold_s, redacted)
     hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
     found += findings.of_time(transcript, holds, redacted)
+    path = sentiment_path(turns)
+    found += findings.lowest_points(path, turns, private)
     found.sort(key=lambda f: (f.start_s is None, f.start_s or 0.0, f.turn is None, f.turn or 0))
     return Conversation(
         transcript=transcript,
@@ -163,7 +163,7 @@ def _conversation(
             greeting_turns=[f.turn for f in found if f.kind == "greeting" and f.turn is not None],
             closing_turns=[f.turn for f in found if f.kind == "closing" and f.turn is not None],
         ),
-        sentiment=sentiment_path(turns),
+        sentiment=path,
         warnings=tuple(_warnings(transcript)),
     )
 

@@ -17,7 +17,16 @@ from spacy.tokens import Doc
 from pipeline.annotate import names, promises
 from pipeline.annotate.findings import Fact
 from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists, read_topics
-from pipeline.annotate.sentiment import NEUTRAL, WORD, Scorer, feeling, load_scorer, sentiment_of
+from pipeline.annotate.sentiment import (
+    NEUTRAL,
+    POLITE,
+    WORD,
+    Scorer,
+    is_telling,
+    load_scorer,
+    sentiment_of,
+    without_courtesy,
+)
 from pipeline.privacy.numbers import word_set
 
 FILLERS = word_set("uh um er erm hmm mm mhm ah eh uhm hm")
@@ -27,8 +36,6 @@ Doc.set_extension("role", default="unknown")
 Doc.set_extension("fluent", default=None)
 Doc.set_extension("facts", default=None)
 Doc.set_extension("sentiment", default=None)
-Doc.set_extension("feeling", default=None)  # chances of negative, neutral, positive
-Doc.set_extension("before", default=None)  # the same speaker's turn before
 
 
 @Language.factory("callqa_fluent_v1")
@@ -118,7 +125,7 @@ def add_promises(doc: Doc) -> Doc:
 
 
 class SentimentComponent:
-    """Feeling of whole batches of turns, into ``doc._.sentiment``; ``doc._.before`` comes earlier."""
+    """Feeling of whole batches of turns, into ``doc._.sentiment``."""
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
@@ -130,15 +137,19 @@ class SentimentComponent:
     def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:
         """All turns together: the model batches by length."""
         docs = list(stream)
-        for doc, odds in zip(docs, self.scorer.odds([doc.text for doc in docs]), strict=True):
-            before = doc._.before._.feeling if doc._.before is not None else None
-            if odds is None:  # "okay": what was felt before is still felt
-                doc._.feeling = before
-                doc._.sentiment = NEUTRAL if WORD.search(doc.text) else None
-            else:
-                doc._.feeling = feeling(odds, before)
-                doc._.sentiment = sentiment_of(doc._.feeling)
+        texts = [self._own_words(doc) for doc in docs]
+        for doc, text, odds in zip(docs, texts, self.scorer.odds(texts), strict=True):
+            if odds is not None:
+                doc._.sentiment = sentiment_of(odds)
+            elif WORD.search(doc.text):
+                doc._.sentiment = NEUTRAL if text == doc.text else POLITE
             yield doc
+
+    @staticmethod
+    def _own_words(doc: Doc) -> str:
+        """What is left of a turn to read feeling from: agents are polite by trade, callers if no more."""
+        rest = without_courtesy(doc.text)
+        return doc.text if doc._.role != "agent" and is_telling(rest) else rest
 
 
 @Language.factory("callqa_sentiment_v1", default_config={"lexicon": {}})

@@ -2,17 +2,17 @@
 
 Kinds: greeting, closing, empathy, apology, offer_help, disclosure, hold (announced, returned; and
 the holds themselves), topic, contact_reason, risk, promise, competitor, profanity, pii, silence,
-overtalk, interruption.
+overtalk, interruption, lowest_point (of each role's feeling).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline import metrics
 from pipeline.annotate.holds import Hold
-from pipeline.conversation import Finding, Transcript, Turn
+from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
 from pipeline.privacy import PrivateSpan
 from pipeline.timing import TurnClock
 
@@ -36,9 +36,7 @@ def of_text(
     turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private: Sequence[PrivateSpan]
 ) -> list[Finding]:
     """Facts and private data with their quotes and times; quotes never show private data."""
-    hidden: dict[int, list[PrivateSpan]] = {}
-    for span in private:
-        hidden.setdefault(span.turn, []).append(span)
+    hidden = _by_turn(private)
     found: list[Finding] = []
     for position, turn in enumerate(turns):
         spans = hidden.get(position, [])
@@ -63,6 +61,30 @@ def of_text(
     return found
 
 
+def lowest_points(
+    path: Mapping[str, RoleSentiment], turns: Sequence[Turn], private: Sequence[PrivateSpan]
+) -> Iterator[Finding]:
+    """Where each role felt worst, in its own words; none for a role without a negative turn."""
+    hidden = _by_turn(private)
+    places = {turn.turn: position for position, turn in enumerate(turns)}
+    for role, felt in path.items():
+        position = places[felt.lowest_turn]
+        turn = turns[position]
+        if turn.sentiment is not None and turn.sentiment.label == "negative":
+            quote = _masked(turn.text, 0, len(turn.text), hidden.get(position, []))
+            yield Finding(
+                "lowest_point", role, turn.turn, turn.start_s, turn.end_s, quote, felt.lowest_score,
+                "callqa.sentiment.v1",
+            )  # fmt: skip
+
+
+def _by_turn(private: Sequence[PrivateSpan]) -> dict[int, list[PrivateSpan]]:
+    spans: dict[int, list[PrivateSpan]] = {}
+    for span in private:
+        spans.setdefault(span.turn, []).append(span)
+    return spans
+
+
 def _in_place(kind: str, position: int, count: int) -> bool:
     """Whether a greeting is early and a closing late: "thank you for calling" is said at both ends."""
     late = 2 * position - (count - 1)
@@ -73,9 +95,7 @@ def with_names(
     private: Sequence[PrivateSpan], turns: Sequence[Turn], facts: Sequence[Sequence[Fact]]
 ) -> tuple[PrivateSpan, ...]:
     """Private spans and, where none of them lies already, what the entity recogniser found."""
-    taken: dict[int, list[PrivateSpan]] = {}
-    for span in private:
-        taken.setdefault(span.turn, []).append(span)
+    taken = _by_turn(private)
     for position, turn in enumerate(turns):
         for fact in facts[position]:
             own = taken.setdefault(position, [])

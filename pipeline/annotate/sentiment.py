@@ -1,8 +1,13 @@
 """The feeling of a turn, -1 to 1: a trained model where the language has one, a lexicon on top.
 
-Turns that only acknowledge ("okay", "uh huh") are neutral by rule and never reach the model; a
-long turn is scored in pieces of forty words and averaged. The lexicon moves the model's log-odds,
-so a word of the user's own outweighs doubt, not certainty.
+Turns that only acknowledge ("okay", "uh huh") are neutral by rule and never reach the model, nor do
+bare courtesies ("okay thank you"), which are mildly positive at most; what an agent says by formula
+("sorry about that") is left out of the rest. A long turn is scored in pieces of forty words and
+averaged. The lexicon moves the model's log-odds, so a word of the user's own outweighs doubt, not
+certainty.
+
+Each turn is read by itself: carrying the speaker's, or anybody's, feeling over from the turn before
+was measured on whole conversations (``bench/dialogue.py``) and gained nothing.
 """
 
 from __future__ import annotations
@@ -22,17 +27,30 @@ from pipeline.privacy.numbers import word_set
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = word_set("not no never n't cannot can't don't didn't won't isn't wasn't nahi nahin نہیں نہ")
-# What follows what (rows before, columns after), and what is usual. Set by hand to the mild persistence
-# reported for spoken dialogue, not fitted: we hold no labelled dialogue to fit it on.
-PERSISTENCE = np.array([[0.45, 0.37, 0.18], [0.24, 0.57, 0.19], [0.22, 0.40, 0.38]], dtype=np.float32)
-USUAL = np.array([0.298, 0.471, 0.231], dtype=np.float32)  # the stationary distribution of PERSISTENCE
 UNKNOWN_ODDS = np.array([0.0, 1.5, 0.0], dtype=np.float32)  # neutral, until a lexicon says otherwise
 LEXICON_ALONE_WEIGHT = 6.0  # where no model speaks, a weight of 0.25 earns its label
 LEXICON_WEIGHT = 4.0  # log-odds a weight of 1 is worth
 NEUTRAL = Sentiment(0.0, "neutral")
+POLITE = Sentiment(0.2, "neutral")
 ACKNOWLEDGEMENTS = word_set(
     "okay ok o k yeah yes yep yup uh huh um mm mhm hmm hm ah oh right alright sure no nope hello hi hey "
     "bye goodbye so and well i see the a correct exactly true really please"
+)
+COURTESY = re.compile(
+    r"\b(?:(?:thank you|thanks)(?: very much| kindly)?"
+    r"(?: for (?:calling|holding|waiting|choosing us|your (?:patience|time|call)))?"
+    r"|you(?:'re| are) (?:very |most )?welcome|(?:you|same to you) too|you as well|take care|my pleasure"
+    r"|no (?:problem|worries)|(?:please )?(?:have|enjoy) (?:a|your|the rest of your) "
+    r"(?:(?:very )?(?:good|great|nice|lovely|wonderful|pleasant) )?"
+    r"(?:day|evening|night|weekend|afternoon|one|stay|meal|visit)"
+    r"|good (?:morning|afternoon|evening|day|night)"
+    r"|(?:(?:i'm|i am|we're|we are) )?(?:so |very |really )?sorry "
+    r"(?:(?:about|for) (?:that|this|the \w+|any \w+)|to hear (?:about )?that)"
+    r"|(?:my apologies|(?:i |we )?(?:do |sincerely )?apologi[sz]e)(?: for (?:that|the \w+|any \w+))?"
+    r"|(?:i can|i(?:'d| would) be (?:happy|glad) to) help you with that"
+    r"|that(?:'s| is|'ll be| will be| would be| was(?: (?:going to|gonna) be)?) (?:all|it|everything)"
+    r"(?: (?:that )?i(?:'ll)? need(?:ed)?)?(?: for)?(?: today| now)?)\b",
+    re.I,
 )
 PIECE_WORDS = 40
 MAX_PIECES = 12  # of the longest turns, spread evenly: a monologue of an hour costs no more
@@ -104,28 +122,30 @@ class Scorer:
         return np.array([max(0.0, -score), 0.0, max(0.0, score)], dtype=np.float32)
 
 
-def feeling(odds: NDArray[np.float32], before: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Chances of the labels, given the same speaker's feeling a turn before.
-
-    Feelings last: the turn before moves the odds by what ``PERSISTENCE`` expects to follow it,
-    relative to what is usual.
-    """
-    if before is not None:
-        odds = odds + np.log(before @ PERSISTENCE / USUAL)
-    chances = np.exp(odds - odds.max())
-    share: NDArray[np.float32] = chances / chances.sum()
+def chances_of(odds: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Chances of negative, neutral, positive."""
+    weights = np.exp(odds - odds.max())
+    share: NDArray[np.float32] = weights / weights.sum()
     return share
 
 
-def sentiment_of(chances: NDArray[np.float32]) -> Sentiment:
+def sentiment_of(odds: NDArray[np.float32]) -> Sentiment:
     """The likeliest label, and the chance of positive less that of negative."""
+    chances = chances_of(odds)
     return Sentiment(round(float(chances[2] - chances[0]), 3), LABELS[int(np.argmax(chances))])
 
 
+def without_courtesy(text: str) -> str:
+    """The text without polite formulas."""
+    return COURTESY.sub(" ", text.replace("’", "'"))
+
+
 def is_telling(text: str) -> bool:
-    """Whether a text says more than that its speaker listens."""
+    """Whether a text says more than that its speaker listens; "no!" and "oh no" do."""
     words = [match.group().lower() for match in WORD.finditer(text)]
-    return any(word not in ACKNOWLEDGEMENTS for word in words)
+    if any(word not in ACKNOWLEDGEMENTS for word in words):
+        return True
+    return bool(words) and ("!" in text or " ".join(words[:2]) == "oh no")
 
 
 def pieces_of(text: str) -> list[str]:

@@ -43,6 +43,7 @@ FILLERS = word_set(
 CORRECTIONS = word_set("no sorry wait actually correction oops mean scratch nahi nahin maaf نہیں معاف")
 COUNTED = word_set("last final first aakhri akhri آخری")
 MARKS = frozenset("-–—.…,/ ()")
+MAX_CORRECTED_DIGITS = 60  # longer runs are no single number
 MAX_GAP_WORDS = 4  # "no sorry i mean" between two groups still belongs to one number
 SHORT_REPLY_WORDS = 6  # "okay go ahead" by the other side does not end a number being read out
 
@@ -75,7 +76,7 @@ class Run:
     def corrected(self) -> Iterator[str]:
         """The digits less some of those said before each correction, which were said wrong."""
         said = ""
-        for token in self.tokens:
+        for token in self.tokens if len(self.digits) <= MAX_CORRECTED_DIGITS else ():
             said += token.digits
             if token.text in CORRECTIONS:
                 for wrong in range(1, min(8, len(said)) + 1):

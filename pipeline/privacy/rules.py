@@ -146,8 +146,8 @@ def kind_of(run: Run) -> str | None:
 def _by_format(run: Run, cue: str | None) -> str | None:
     """Kinds recognised by check digits or written shape."""
     digits, count, written = run.digits, len(run.digits), run.written
-    if cue != "national_id" and 14 <= count <= 45:
-        if count in (15, 16) and is_card(digits):
+    if cue != "national_id" and count >= 14:
+        if any(is_card(token.digits) for token in run.tokens) or is_card(digits):
             return "card"
         if cue not in ("harmless", "account", "iban", "phone") and (
             holds_card(digits) or any(is_card(reading) for reading in run.corrected())
