@@ -178,6 +178,36 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+FULL_DISK = """
+mount -t tmpfs -o size=7m none disk && cd disk || exit 9
+head -c 7150k /dev/zero > fill; "$@"; echo "$? $(ls)"
+rm fill; "$@"; echo "$? $(ls)"
+mount -o remount,size=300m . ; "$@"; echo "$? $(ls)"; cp qa.duckdb ..
+"""
+
+
+def test_a_full_disk_ends_the_batch_and_nothing_is_lost(undisturbed: Path) -> None:
+    """With no room for a database, then for half the calls, then for all: exit codes 2, 2, 0."""
+    (undisturbed / "disk").mkdir()
+    run = [sys.executable, "-m", "pipeline", "run", "../calls", "--db", "qa.duckdb", "--local"]
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "bash", "-c", FULL_DISK, "bash", *run],
+        cwd=undisturbed,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if done.returncode == 9 or "unshare" in done.stderr:
+        pytest.skip("this machine lets nobody mount a small disk")
+    codes = [line for line in done.stdout.splitlines() if line[0].isdigit()]
+
+    assert codes == ["2 fill", "2 qa.duckdb", "0 qa.duckdb"], done.stderr
+    assert done.stderr.count("disk is full") == 2
+    assert "Traceback" not in done.stderr
+    assert tables(undisturbed / "qa.duckdb") == tables(undisturbed / "whole.duckdb")
+
+
 @pytest.mark.prefect
 def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) -> None:
     """Prefect's server is killed after the first call: the batch ends as it would have, and promptly."""

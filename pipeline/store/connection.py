@@ -33,6 +33,7 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
     Raises:
         StoreLockedError: Another process still holds it after the wait.
         StoreError: Not a DuckDB file, not there, or not readable.
+        MachineError: The disk is full; nothing is left of a file that was to be made.
     """
     if read_only and not db.exists():
         raise StoreError(f"no database at {db}", hint=f"make one with: callqa run PATH --db {db}")
@@ -43,7 +44,13 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         return connection
 
-    return wait_for(attempt, str(db), lock_timeout_s, on_wait)
+    fresh = not db.exists()
+    try:
+        return wait_for(attempt, str(db), lock_timeout_s, on_wait)
+    except MachineError:
+        if fresh:  # half a header, which nothing could open again
+            db.unlink(missing_ok=True)
+        raise
 
 
 def wait_for(
