@@ -184,15 +184,17 @@ def rescore(
     calls = choice.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
     floor = load_settings().score.min_confidence
     moved: Counter[tuple[str, str]] = Counter()
+    warned: Counter[str] = Counter()
     count = 0
     with open_store(db, read_only=False) as store:
         for done in run(store, form, matcher, min_confidence=floor, calls=calls, everything=everything):
             count += 1
+            warned.update(done.after.warnings)
             if done.flipped and done.before is not None:
                 moved[done.before.outcome, done.after.outcome] += 1
                 _print_flip(done, json=json)
-    for told in matcher.notes:
-        note(told)
+    for told, calls_warned in warned.most_common():
+        note(f"{calls_warned} calls: {told}")
     listed = ", ".join(f"{n} {a} → {b}" for (a, b), n in sorted(moved.items())) or "nobody flips"
     note(f"{count} calls scored under {form.id} {form.version} ({form.hash[:12]}): {listed}")
 
