@@ -98,8 +98,7 @@ def rescore(
     """
     calls = calls or CallFilter()
     if processes is None:
-        many = store.count(calls) > ALONE
-        processes = len(os.sched_getaffinity(0)) if many else 1
+        processes = _cores() if store.count(calls) > ALONE else 1
     windows = _windows(store, rubric, calls, everything, score.fingerprint(matcher, min_confidence))
     with _answering(rubric, matcher, min_confidence, processes) as answer:
         for window, cards in _in_order(windows, answer, processes):
@@ -108,6 +107,10 @@ def rescore(
             for card in cards:
                 before = window.before.get(card.call_id)
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _windows(
