@@ -4,8 +4,8 @@
 
 A criterion that both texts of a rubric ask alike has the answer it had, as long as the call, the
 scoring and the matcher are the same: of a changed rubric only what changed is searched for, and
-where only weights and marks changed, no word is read. What must be asked is asked by worker
-processes where there are many calls; this one alone reads and writes the database.
+where only weights and marks changed, no word is read. Where there are many calls and phrases go by
+meaning, worker processes answer; this one alone reads and writes the database.
 """
 
 from __future__ import annotations
@@ -91,14 +91,14 @@ def rescore(
         min_confidence: As in scoring.
         calls: Which calls; all by default.
         everything: Also calls the rubric does not apply to.
-        processes: How many answer; by default one for few calls, else one a core.
+        processes: How many answer; by default one a core for many calls searched by meaning, else one.
 
     Raises:
         StoreError: The database refuses; the windows before are kept.
     """
     calls = calls or CallFilter()
     if processes is None:
-        processes = _cores() if store.count(calls) > ALONE else 1
+        processes = _cores() if store.count(calls) > ALONE and _needs_models(rubric) else 1
     windows = _windows(store, rubric, calls, everything, score.fingerprint(matcher, min_confidence))
     with _answering(rubric, matcher, min_confidence, processes) as answer:
         for window, cards in _in_order(windows, answer, processes):
@@ -111,6 +111,12 @@ def rescore(
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _needs_models(rubric: Rubric) -> bool:
+    """Whether phrases go by meaning, which takes ten times what it costs to hand a call to another process."""
+    checks = (check for criterion in rubric.criteria() for check in criterion.checks())
+    return any(getattr(check, "match", "") == "meaning" for check in checks)
 
 
 def _windows(
