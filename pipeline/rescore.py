@@ -114,7 +114,7 @@ def _cores() -> int:
 
 
 def _needs_models(rubric: Rubric) -> bool:
-    """Whether phrases go by meaning, which takes ten times what it costs to hand a call to another process."""
+    """Whether phrases go by meaning, which takes ten times what handing a call over costs."""
     checks = (check for criterion in rubric.criteria() for check in criterion.checks())
     return any(getattr(check, "match", "") == "meaning" for check in checks)
 
