@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import datetime as dt
+import io
 import json
 import re
+import shutil
 import uuid
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import av
+import numpy as np
 import openpyxl
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
 from pipeline import contract, export
-from pipeline.conversation import CallRecord, Conversation, Evidence, Scorecard, Transcript, Turn
+from pipeline.conversation import CallRecord, Conversation, Evidence, Review, Scorecard, Transcript, Turn
 from pipeline.errors import UsageError
 from pipeline.export import captions
 from pipeline.export.contact_lens import contact_lens
@@ -27,10 +34,20 @@ from pipeline.export.packet.build import data_block
 from pipeline.export.private import Redactor
 from pipeline.export.selection import Call
 from pipeline.export.vcon import vcon
+from pipeline.intake import discover
+from pipeline.intake.transcripts import read_transcript
 from pipeline.privacy import redact
-from pipeline.settings import PrivacySettings
+from pipeline.settings import IntakeSettings, PrivacySettings
 from pipeline.store import CallFilter, Store
-from tests.example_calls import HOSTILE, example_conversation, example_metadata, example_records
+from tests.example_calls import (
+    GRADED,
+    HOSTILE,
+    RUBRIC,
+    example_conversation,
+    example_metadata,
+    example_records,
+    graded_records,
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +75,41 @@ def test_workbook_has_a_row_per_scorecard_and_per_answer(db: Path, tmp_path: Pat
     assert entry.protection.locked is False
     assert answers.cell(2, 1).protection.locked is True
     assert any(v.sqref and v.formula1 == '"yes,no,na"' for v in answers.data_validations.dataValidation)
+
+
+def test_each_row_of_the_workbook_offers_its_own_answers(tmp_path: Path) -> None:
+    """A graded row's drop-down holds its grades, commas and all; the others yes, no, na."""
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load(graded_records(3), [GRADED])
+        (path,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+    book = openpyxl.load_workbook(path)
+    answers = book["Answers"]
+    heads = {cell.value: cell.column for cell in answers[1]}
+    rules = {
+        cell.row: rule.formula1
+        for rule in answers.data_validations.dataValidation
+        for area in rule.sqref.ranges
+        for (cell,) in answers[area.coord if ":" in area.coord else f"{area.coord}:{area.coord}"]
+    }
+    asked = {row: answers.cell(row, heads["Criterion id"]).value for row in range(2, 8)}
+    assert {rules[row] for row, criterion in asked.items() if criterion == "greeting"} == {'"yes,no,na"'}
+    (graded,) = {rules[row] for row, criterion in asked.items() if criterion == "empathy"}
+    sheet, area = graded.lstrip("=").split("!")
+    offered = [cell.value for cell in book[sheet][area.replace("$", "")][0]]
+    assert offered == ["named the feeling, and why", "said sorry", "none of these", "na"]
+    assert book[sheet].sheet_state == "hidden"
+
+
+def test_what_people_said_is_in_the_workbook(db: Path, tmp_path: Path) -> None:
+    """The audit trail, newest first, and what their answers do to agreement."""
+    copy = Path(shutil.copy(db, tmp_path / "qa.duckdb"))
+    with Store(copy) as store:
+        store.save_reviews(planted_reviews())
+        (path,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+    book = openpyxl.load_workbook(path)
+    rows = [[cell.value for cell in row] for row in book["Reviews"].iter_rows(min_row=2)]
+    assert [(row[1], row[6]) for row in rows] == [("Tom", "disputed"), ("Amira", "submitted")]
+    assert book["Agreement"]["A2"].value == "greeting"
 
 
 def test_no_cell_of_the_workbook_is_a_formula(db: Path, tmp_path: Path) -> None:
@@ -178,7 +230,20 @@ def planted() -> CallRecord:
     card = replace(card, sections=(replace(first, criteria=answers), *card.sections[1:]))
     finding = replace(conversation.findings[0], text=f"number {CARD}")
     conversation = replace(conversation, transcript=transcript, findings=(finding,))
-    return replace(record, conversation=conversation, scorecards=(card,))
+    card = replace(card, autofail_reasons=(f"heard {CARD}",), review_reasons=(f"heard {CARD}",))
+    assert record.metadata is not None
+    metadata = replace(record.metadata, extra={"note": f"paid with {CARD}"})
+    return replace(record, metadata=metadata, conversation=conversation, scorecards=(card,))
+
+
+def planted_reviews() -> list[Review]:
+    """Two people who write the number down, one where it is the quote they disagree on."""
+    said = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    common = ("call-000", RUBRIC.hash)
+    return [
+        Review("r1", *common, "greeting", "no", "yes", "Amira", said, f"she said {CARD}", source="a.xlsx"),
+        Review("r2", *common, None, None, None, "Tom", said, f"he said {SPOKEN_CARD}", "disputed", "a.xlsx"),
+    ]
 
 
 @pytest.mark.parametrize("form", sorted(export.FORMATS))
@@ -186,6 +251,7 @@ def test_no_export_carries_a_planted_card_number(tmp_path: Path, form: str) -> N
     """Even when the database holds it: digits and words are searched for in every file, unzipped."""
     with Store(tmp_path / "qa.duckdb") as store:
         store.load([planted()])
+        store.save_reviews(planted_reviews())
         paths = export.write(store, tmp_path / "out" / "all", form)
     for path in paths:
         files = [path.read_bytes()]
@@ -198,6 +264,36 @@ def test_no_export_carries_a_planted_card_number(tmp_path: Path, form: str) -> N
             text = content.decode("utf-8", "ignore")
             assert "4111" not in text, path
             assert "one one one one" not in text, path
+
+
+def heard(mp3: bytes, start_s: float, end_s: float) -> float:
+    """Loudness (RMS) of what can be heard between two times of an encoded recording."""
+    with av.open(io.BytesIO(mp3)) as container:
+        frames = [frame.to_ndarray().astype(np.float64) for frame in container.decode(audio=0)]
+        rate = container.streams.audio[0].rate
+    part = np.concatenate(frames, axis=1)[:, int(start_s * rate) : int(end_s * rate)]
+    return float(np.sqrt((part**2).mean()))
+
+
+@pytest.mark.parametrize("dest", ["packet", "report.html"])
+def test_a_card_number_is_not_heard_in_a_packet(tmp_path: Path, dest: str) -> None:
+    """Beside the page or inside it: silence where the number is spoken, sound before and after."""
+    record = planted()
+    assert record.conversation is not None
+    turns = record.conversation.transcript.turns
+    tone = np.sin(2 * np.pi * 300 * np.arange(80 * 8000) / 8000) * 0.3
+    soundfile.write(tmp_path / "call-000.wav", np.stack([tone, tone], axis=1), 8000)
+    record = replace(record, ledger=replace(record.ledger, path=str(tmp_path / "call-000.wav")))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record])
+        page, *sounds = export.write(store, tmp_path / dest, "html")
+    embedded = re.search(r"data:audio/mpeg;base64,([^\"]+)", page.read_text("utf-8"))
+    mp3 = sounds[0].read_bytes() if sounds else base64.b64decode(embedded[1] if embedded else "")
+    loud = heard(mp3, turns[0].start_s, turns[0].end_s)
+    for turn in (turns[3], turns[5]):  # "My card number is 4111…", "I said it is four one one one…"
+        middle = (turn.start_s + turn.end_s) / 2
+        assert heard(mp3, middle, turn.end_s - 0.6) < loud / 100
+    assert heard(mp3, turns[7].start_s, turns[7].end_s) == pytest.approx(loud, rel=0.2)
 
 
 @pytest.mark.parametrize("form", sorted(export.FORMATS))
@@ -225,23 +321,70 @@ def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> No
         export.write(store, tmp_path / "x.html", "html", client_safe=True)
 
 
-def test_vcon_follows_the_core_schema(db: Path, tmp_path: Path) -> None:
-    """The rules of draft-ietf-vcon-vcon-core's JSON schema that apply to what is written."""
-    with Store(db, read_only=True) as store:
-        paths = export.write(store, tmp_path / "vcon", "vcon")
-    for path in paths:
-        document = json.loads(path.read_text("utf-8"))
-        assert document["vcon"] == "0.4.0"
+def vcon_calls() -> list[Call]:
+    """Calls of every kind a vCon is made of: held, without a start, without anything known, a chat."""
+    record = example_records(1)[0]
+    meta, conversation = record.metadata, record.conversation
+    assert meta is not None
+    assert conversation is not None
+
+    def call(**changes: object) -> Call:
+        known = replace(meta, **changes)  # type: ignore[arg-type]
+        seconds = None if known.medium != "voice" else 120.0
+        return Call(known, record.scorecards, conversation.metrics, seconds, conversation, Path("a b.opus"))
+
+    return [
+        call(),
+        call(hold_spans=((10.0, 20.5),), direction="outbound", agent_channel=1),
+        call(started_at=None),
+        call(agent_id=None, agent_name=None, client=None, team=None, direction="unknown"),
+        call(medium="chat"),
+    ]
+
+
+def test_vcon_follows_the_core_draft() -> None:
+    """Every kind of call is a document the draft's schema accepts; a broken one is refused."""
+    validator = Draft7Validator(
+        json.loads((Path(__file__).parent / "vcon_core.schema.json").read_text("utf-8"))
+    )
+    for call in vcon_calls():
+        document = json.loads(json.dumps(vcon(call)))
+        assert [error.message for error in validator.iter_errors(document)] == []
         assert uuid.UUID(document["uuid"]).version == 8
-        assert dt.datetime.fromisoformat(document["created_at"]).tzinfo
-        (dialog,) = document["dialog"]
-        assert dialog["type"] == "recording"
-        assert 10 < dialog["duration"] < 300
-        assert dialog["originator"] == 1  # the customer called
-        for analysis in document["analysis"]:
-            assert {"type", "vendor", "schema", "dialog", "encoding", "body"} <= set(analysis)
-        assert [a["type"] for a in document["analysis"]] == ["transcript", "sentiment", "report"]
-    assert len({json.loads(p.read_text("utf-8"))["uuid"] for p in paths}) == 30
+    held = vcon(vcon_calls()[1])
+    assert [event["event"] for event in held["dialog"][0]["party_history"]] == ["hold", "unhold"]
+    assert (held["dialog"][0]["parties"], held["dialog"][0]["originator"]) == ([1, 0], 0)  # the agent called
+    assert [a["type"] for a in held["analysis"]] == ["transcript", "sentiment", "report"]
+    assert not validator.is_valid(
+        held | {"analysis": [{"type": "transcript", "encoding": "none", "body": {}}]}
+    )
+    assert not validator.is_valid(held | {"created_at": "yesterday"})
+
+
+def test_vcon_is_read_by_the_vcon_library(tmp_path: Path) -> None:
+    """The library (for Python 3.12 and newer) finds the documents valid and gives the transcript back."""
+    library = pytest.importorskip("vcon", reason="the vcon library needs Python 3.12")
+    for call in vcon_calls():
+        path = tmp_path / "call.vcon.json"
+        path.write_text(json.dumps(vcon(call)), "utf-8")
+        assert library.Vcon.validate_file(str(path)) == (True, [])
+        read = library.Vcon.load_from_file(str(path))
+        assert read.analysis[0]["body"]["turns"][0]["text"].startswith("Thank you for calling")
+        assert len(read.parties) == 2
+
+
+def test_vcon_comes_back(db: Path, tmp_path: Path) -> None:
+    """What callqa writes it reads again, word for word, with who called and when."""
+    with Store(db, read_only=True) as store:
+        (path,) = export.write(store, tmp_path / "vcon", "vcon", CallFilter(call_ids=("call-001",)))
+    (received,) = discover([path], IntakeSettings())
+    transcript = read_transcript(received)
+    stored = example_records(2)[1]
+    assert stored.conversation is not None
+    assert [turn.text for turn in transcript.turns] == [
+        t.text.strip() for t in stored.conversation.transcript.turns
+    ]
+    assert [turn.role for turn in transcript.turns] == [t.role for t in stored.conversation.transcript.turns]
 
 
 def test_vcon_never_invents_a_start() -> None:

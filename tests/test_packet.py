@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from pipeline import export
+from pipeline.conversation import Review
 from pipeline.review.record import import_reviews
 from pipeline.store import CallFilter, Store
-from tests.example_calls import example_records
+from tests.example_calls import GRADED, example_records, graded_records
+from tests.test_calibrate import graded_review
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -233,15 +235,106 @@ def test_nothing_a_caller_says_runs_and_nothing_is_fetched(page: Any) -> None:
     assert all(url.startswith(("file:", "data:", "blob:")) for url in urls)
 
 
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine calls with a graded criterion: an open packet with reviews on record, and a blind one."""
+    root = tmp_path_factory.mktemp("graded")
+    with Store(root / "qa.duckdb") as store:
+        store.load(graded_records(9), [GRADED])
+        said = [
+            graded_review(n, min(2, n % 3 + n // 6), by=who) for n in range(9) for who in ("Amira", "Tom")
+        ]
+        at = said[0].reviewed_at
+        dispute = Review("d", "call-002", GRADED.hash, None, None, None, "Zoë", at, "bad line", "disputed")
+        store.save_reviews([*said, dispute])
+        export.write(store, root / "open", "html")
+        export.write(store, root / "blind", "html", blind=True)
+    return root
+
+
+def opened(chromium: Any, page: Path) -> Any:
+    """A packet with nothing entered yet."""
+    chromium.get(page.as_uri())
+    chromium.execute_script("localStorage.clear()")
+    chromium.get(page.as_uri() + "?")
+    return chromium
+
+
+def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, graded: Path) -> None:
+    """From what was missed to its place, its drop-down and the decision, without a pointer."""
+    page = opened(chromium, graded / "open" / "index.html")
+    open_call(page, "call-002")
+    find(page, ".missed .chip").send_keys("\ue007")
+    criterion = page.switch_to.active_element
+    assert "How far did the agent" in criterion.text
+    assert "Amira, 03 Nov 2026: none of these" in criterion.text
+    answer = criterion.find_element("css selector", "select")
+    offered = [option.text for option in answer.find_elements("css selector", "option")]
+    assert offered[1:] == [
+        "named the feeling, and why",
+        "said sorry",
+        "none of these (agree)",
+        "does not apply",
+    ]
+    answer.send_keys("said")
+    decision = find(page, ".form select")
+    assert "Disputed: I overturn the result (supervisor)" in decision.text
+    choose(page, decision, "overturned")
+    find(page, "#reviewer").send_keys("Boss")
+    find(page, "#download").send_keys("\ue007")
+    path = wait_for(lambda: next(page.downloads.glob("review-boss-*.json"), None))
+    with Store(graded / "qa.duckdb") as store:
+        assert import_reviews(store, [path]).stored == 2
+        by_boss = [(r.said, r.state) for r in store.reviews() if r.reviewer == "Boss"]
+    assert sorted(by_boss, key=str) == [("said sorry", "submitted"), (None, "overturned")]
+
+
+def test_a_blind_packet_shows_no_answer_and_says_so_when_it_returns(chromium: Any, graded: Path) -> None:
+    """Nothing of what the machine or people concluded is even in the file; the download names the session."""
+    text = (graded / "blind" / "index.html").read_text("utf-8")
+    data = text[text.index('id="packet"') : text.rindex("<script>")]
+    assert not [word for word in ('"answer"', '"outcome"', "Amira", '"evidence"', '"score"') if word in data]
+    page = opened(chromium, graded / "blind" / "index.html")
+    assert [tab.text for tab in page.find_elements("css selector", "nav a")] == ["Calls"]
+    open_call(page, "call-001")
+    assert not page.find_elements("css selector", ".criterion .line > .badge, .quote, .mark.yes")
+    choose(page, page.find_elements("css selector", ".criterion select")[1], "said sorry")
+    find(page, "#reviewer").send_keys("Blind Ben")
+    find(page, "#download").click()
+    path = wait_for(lambda: next(page.downloads.glob("review-blind-ben-*.json"), None))
+    with Store(graded / "qa.duckdb") as store:
+        assert import_reviews(store, [path]).stored == 1
+        (review,) = [r for r in store.reviews() if r.reviewer == "Blind Ben"]
+    assert review.extra["blind"] == json.loads(path.read_text("utf-8"))["packet"]
+
+
+def test_agreement_is_shown_with_its_intervals_and_what_it_does_to_scores(
+    chromium: Any, graded: Path
+) -> None:
+    """Weighted κ, people against each other, score deviations, and a plot."""
+    page = opened(chromium, graded / "open" / "index.html")
+    page.execute_script("location.hash = 'agreement'")
+    wait_for(lambda: page.find_elements("css selector", ".plot circle"))
+    text = find(page, "main").text
+    assert "weighted" in text
+    assert "not blind" in text
+    assert "people's answers move a score by" in text
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("target", ["#", "#call=call-001", "#agents", "#criteria"])
-def test_accessibility_by_axe(page: Any, target: str, theme: str) -> None:
+@pytest.mark.parametrize(
+    "target",
+    ["open#", "open#call=call-002", "open#agents", "open#criteria", "open#agreement", "blind#call=call-001"],
+)
+def test_accessibility_by_axe(chromium: Any, graded: Path, target: str, theme: str) -> None:
     """axe-core finds no violation of WCAG 2.2 A or AA."""
     if not AXE.is_file():
         pytest.skip("axe-core is not installed: npm install --no-save axe-core")
+    packet, place = target.split("#")
+    page = opened(chromium, graded / packet / "index.html")
     page.execute_script("localStorage.setItem('callqa-theme', arguments[0])", theme)
     page.refresh()
-    page.execute_script("location.hash = arguments[0]", target)
+    page.execute_script("location.hash = arguments[0]", place)
     time.sleep(0.3)
     page.execute_script(AXE.read_text("utf-8"))
     found = page.execute_async_script(
