@@ -291,8 +291,7 @@ def test_a_card_number_is_not_heard_in_a_packet(tmp_path: Path, dest: str) -> No
     mp3 = sounds[0].read_bytes() if sounds else base64.b64decode(embedded[1] if embedded else "")
     loud = heard(mp3, turns[0].start_s, turns[0].end_s)
     for turn in (turns[3], turns[5]):  # "My card number is 4111…", "I said it is four one one one…"
-        middle = (turn.start_s + turn.end_s) / 2
-        assert heard(mp3, middle, turn.end_s - 0.6) < loud / 100
+        assert heard(mp3, turn.start_s + 0.1, turn.end_s - 0.1) < loud / 100
     assert heard(mp3, turns[7].start_s, turns[7].end_s) == pytest.approx(loud, rel=0.2)
 
 

@@ -24,6 +24,7 @@ from pipeline.conversation import (
 )
 from pipeline.export.selection import Call
 from pipeline.settings import PrivacySettings
+from pipeline.timing import TurnClock
 
 NUMERIC = frozenset({"card", "cvv", "expiry", "pin"})
 _NUMBER = (
@@ -48,10 +49,21 @@ class Redactor:
         self.covers_with = policy.audio
 
     def spans(self, transcript: Transcript) -> list[tuple[float, float]] | None:
-        """Seconds that must not be heard; None when something private has no times."""
-        found = [s for s in private_data.find(transcript) if s.kind in self._policy.redact]
-        timed = [(s.start_s, s.end_s) for s in found if s.start_s is not None and s.end_s is not None]
-        return timed if len(timed) == len(found) else None
+        """Seconds that must not be heard; None when something private has no times.
+
+        Where a turn has no word times all of it is covered: its text is redacted, so that where in it
+        the private part was said can no longer be told from its letters.
+        """
+        timed = []
+        for span in private_data.find(transcript):
+            if span.kind in self._policy.redact:
+                turn = transcript.turns[span.turn]
+                exact = TurnClock(turn).places
+                start_s, end_s = (span.start_s, span.end_s) if exact else (turn.start_s, turn.end_s)
+                if start_s is None or end_s is None:
+                    return None
+                timed.append((start_s, end_s))
+        return timed
 
     def call(self, call: Call, *, words: bool = True) -> Call:
         """The call without what policy forbids: words, findings, quotes and reasons.
