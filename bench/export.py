@@ -125,13 +125,15 @@ def main() -> None:
         root = Path(scratch)
         fill(root / "qa.duckdb", calls)
         for form, name in (("xlsx", "all.xlsx"), ("parquet", "parquet"), ("csv", "csv")):
-            results[f"{calls:,} calls to {form}"] = measured(root / "qa.duckdb", root / name, form)
+            results[f"{calls:,} calls to {form}"] = row = measured(root / "qa.duckdb", root / name, form)
+            print(f"{calls:,} calls to {form}: {row}", file=sys.stderr, flush=True)
         for count in PACKETS:
             page = root / f"packet-{count}.html"
             row = measured(root / "qa.duckdb", page, "html", count)
             if shutil.which("chromium") and shutil.which("chromedriver"):
                 row |= opened(page, "call-00003")
             results[f"packet of {count} calls"] = row
+            print(f"packet of {count} calls: {row}", file=sys.stderr, flush=True)
     table = Table("export", "seconds", "peak MB", "size MB", "list shown ms", "call shown ms")
     for name, row in results.items():
         cells = [str(row.get(key, "")) for key in ("seconds", "peak_mb", "size_mb", "list_ms", "call_ms")]
