@@ -167,7 +167,7 @@ def test_grades_are_kept_beside_the_machines_grade(graded: Path, tmp_path: Path)
         report = import_reviews(store, [returned(tmp_path, answers=answers)])
         kept = {r.call_id: r for r in store.reviews()}
     assert report.stored == 2
-    assert "named the feeling, and why, said sorry, none of these, na" in report.rejected[0].what
+    assert "“named the feeling, and why”, “said sorry”, “none of these”, “na”" in report.rejected[0].what
     first, second = kept["call-000"], kept["call-001"]
     assert (first.machine_said, first.said, first.human_answer) == (
         "named the feeling, and why",

@@ -89,7 +89,7 @@ class _Card:
 
     def choices(self, criterion: str) -> str:
         """The answers a person may give, in words."""
-        return ", ".join((*(self.grades(criterion) or ("yes", "no")), "na"))
+        return ", ".join(f"“{word}”" for word in (*(self.grades(criterion) or ("yes", "no")), "na"))
 
     def grades(self, criterion: str) -> Mapping[str, float]:
         """The criterion's graded scale, best first; empty for yes and no."""

@@ -132,35 +132,37 @@ def _json_entry(item: dict[str, Any], where: str, *, reviewer: str, blind: str) 
 
 
 def _read_workbook(path: Path) -> list[Entry]:
-    import openpyxl
-
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_UNPACKED:
                 raise UsageError(f"{path}: unpacks to more than a workbook should")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of charts and sparklines, which are not read
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            return _read_sheets(path)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
         raise UsageError(
             f"{path}: not a readable workbook: {error}", hint="save it as .xlsx and send it again"
         ) from error
+
+
+def _read_sheets(path: Path) -> list[Entry]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     at = book.properties.modified
     when = at.replace(tzinfo=dt.UTC) if at else dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-    entries: list[Entry] = []
-    understood = False
+    found: list[list[Entry]] = []
     try:
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # other programs write wrong ones
             rows = ([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
-            found = _read_table(rows, f"{path.name}: {sheet.title}", when)
-            understood = understood or found is not None
-            entries += found or []
+            table = _read_table(rows, f"{path.name}: {sheet.title}", when)
+            found += [] if table is None else [table]
     finally:
         book.close()
-    if not understood:
+    if not found:
         raise _not_understood(path)
-    return entries
+    return [entry for table in found for entry in table]
 
 
 def _read_csv(path: Path) -> list[Entry]:
