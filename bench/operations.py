@@ -292,7 +292,7 @@ def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> bool
         command(db), cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert run.stdout is not None
-    lines = rng.randrange(0, 13)
+    lines = rng.randrange(0, 9)
     seen = [run.stdout.readline() for _ in range(lines)]
     time.sleep(rng.uniform(0, 0.4 if lines else 5.0))
     if run.poll() is not None or b"" in seen:

@@ -116,7 +116,9 @@ class BatchView:
 
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(_sum(tally))
-        if not tally.processed:
+        if not tally.files:
+            console.print("nothing to do: no file there")
+        elif not tally.processed:
             console.print("nothing to do: every file is in the ledger already")
 
     def _line(self, record: CallRecord) -> None:
