@@ -170,8 +170,9 @@ def test_metrics_are_read_by_prometheus() -> None:
     assert files == {"scored": 3, "skipped": 0, "failed": 1, "quarantined": 0, "purged": 0}
 
 
-def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path) -> None:
+def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that has just been touched waits for a later round; nothing is processed twice."""
+    monkeypatch.chdir(tmp_path)
     folder = write_calls(tmp_path / "in", 2)
     old = time.time() - 60
     os.utime(folder / "call-000.json", (old, old))
@@ -186,7 +187,7 @@ def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path) -> None:
         if naps == 3:
             raise KeyboardInterrupt
 
-    rounds = watch([folder], settings, Nobody(), settle_s=30, every_s=0, sleep=nap)
+    rounds = watch([Path("..", tmp_path.name, "in")], settings, Nobody(), settle_s=30, every_s=0, sleep=nap)
 
     assert [next(rounds).processed, next(rounds).processed] == [1, 1]
     with pytest.raises(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -64,7 +65,7 @@ def _settled_only(batch: Batch, still: Seen) -> Batch:
 def _files(folders: Sequence[Path]) -> Seen:
     """Every file with its size and time; one that vanishes meanwhile is left out."""
     found: Seen = {}
-    for folder in folders:
+    for folder in (Path(os.path.abspath(folder)) for folder in folders):  # noqa: PTH100 - as intake names them
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             try:
                 stat = path.stat()
