@@ -37,8 +37,10 @@ def as_flow(paths: list[str], home: Path, warn: Callable[[str], None]) -> Iterat
                 server.serve()
             if batch.flow.runner == "thread":
                 batch.warm_up()  # while the server gets ready; workers load their own
-            trouble = _run(batch, paths, server)
-            _send_events()
+            try:
+                trouble = _run(batch, paths, server)
+            finally:
+                _send_events()
             if batch.left:
                 warn(f"{trouble or 'the Prefect run ended early'}; going on without Prefect")
                 return run_batch(batch)

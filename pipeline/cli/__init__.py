@@ -20,9 +20,8 @@ def main() -> None:
     """Run ``callqa``; every fault leaves as one message and an exit code."""
     from pipeline.cli.commands import app
 
-    gc.set_threshold(
-        50_000, 20, 20
-    )  # by default a fifth of the start is spent looking for garbage in imports
+    # By default a fifth of the start goes into looking for garbage among what is being imported.
+    gc.set_threshold(50_000, 5, 5)
     try:
         code = app(standalone_mode=False)
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
