@@ -13,6 +13,7 @@ import errno
 import time
 import traceback
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from pipeline.conversation import (
 )
 from pipeline.errors import CallQAError, RecordingError
 from pipeline.process.cache import StageCache
+from pipeline.process.capacity import cores
 from pipeline.process.tools import Fingerprints, Tools, digest
 
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
@@ -89,16 +91,18 @@ def hear(received: Sequence[Received], tools: Tools, cache: StageCache) -> list[
     clips: dict[int, AudioClip] = {}
     load_s: dict[int, float] = {}
     for place, item in enumerate(received):
-        started = time.perf_counter()
         early = _without_engine(item, tools, cache)
-        if early is None:
-            try:
-                clips[place] = tools.load_audio(item)
-            except Exception as error:
-                early = _end(item, tools, "audio", error)
-        load_s[place] = time.perf_counter() - started
         if early is not None:
             heard[place] = early
+    recordings = [place for place in range(len(received)) if place not in heard]
+    with ThreadPoolExecutor(cores(), thread_name_prefix="audio") as pool:  # decoding lets go of Python's lock
+        loaded = pool.map(lambda place: _load(received[place], tools), recordings)
+        for place, (clip, seconds) in zip(recordings, loaded, strict=True):
+            load_s[place] = seconds
+            if isinstance(clip, AudioClip):
+                clips[place] = clip
+            else:
+                heard[place] = clip
     jobs = {place: tools.job(clip, _known(received[place])) for place, clip in clips.items()}
     started = time.perf_counter()
     results = _transcribe(jobs, tools)
@@ -200,6 +204,17 @@ def _without_engine(item: Received, tools: Tools, cache: StageCache) -> Heard | 
         kept,
         stages=(StageRun("transcribe", tools.engine.fingerprint, *_made_by(kept), 0.0),),
     )
+
+
+def _load(item: Received, tools: Tools) -> tuple[AudioClip | Heard, float]:
+    """A recording's clip, or the row that ends its way; and the seconds it took."""
+    started = time.perf_counter()
+    result: AudioClip | Heard
+    try:
+        result = tools.load_audio(item)
+    except Exception as error:
+        result = _end(item, tools, "audio", error)
+    return result, time.perf_counter() - started
 
 
 def _transcribe(jobs: dict[int, Any], tools: Tools) -> dict[int, Transcript | Exception]:
