@@ -1,9 +1,12 @@
 """How often the answers are right: the bank's calls by criterion, the paraphrase set by kind.
 
-    python -m bench.rubric_accuracy [--data ../shared/data] [--out out/bench]
+    python -m bench.rubric_accuracy [--data ../shared/data] [--paraphrases FOLDER] [--out out/bench]
 
-Both folders have the form of ``shared/data/transcripts`` and ``shared/data/paraphrase``; point
-``--data`` at another pair of the same form to score with what was never seen.
+All goes through the product's own seam (scorer, or a rubric's phrase check and its matcher). The
+shipped weights have seen the development paraphrases, so these are judged here by weights trained
+anew without the criterion asked about (scikit-learn, about a minute); ``bench/data/paraphrase_check.txt``
+was never trained on. ``--data`` at another folder of the same form scores other calls;
+``--paraphrases`` scores another set of that form with the shipped weights.
 """
 
 from __future__ import annotations
@@ -12,17 +15,32 @@ import argparse
 import csv
 import json
 from collections import Counter
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.matcher_training.train import Criterion, Lessons, development, read
 from pipeline import rubric, score
 from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
-from pipeline.matchers import TextMatcher, load_matcher
+from pipeline.matchers import TextMatcher, judgement, load_matcher
 from pipeline.rubric.queries import queries
 
 Pairs = list[tuple[bool, bool]]
+CHECK = Path(__file__).parent / "data" / "paraphrase_check.txt"
+THRESHOLD = rubric.checks.PhraseCheck(kind="phrases", any=["yes"]).threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The strength a criterion's check found in one utterance, and what it should have been."""
+
+    strength: float
+    label: int
+    kind: str
+    text: str
 
 
 def kappa(pairs: Pairs) -> float:
@@ -66,89 +84,111 @@ def bank(folder: Path, field: str, matcher: TextMatcher) -> tuple[dict[str, Pair
 
 
 def bank_table(folder: Path, matcher: TextMatcher, console: Console) -> dict[str, object]:
-    """Accuracy and κ by criterion, on both texts."""
-    table = Table("criterion", "asr accuracy", "asr κ", "text accuracy", "text κ", title="Bank calls")
+    """Accuracy and κ by criterion, on both texts, and what went wrong."""
     heard, wrong = bank(folder, "asr_text", matcher)
     written, wrong_written = bank(folder, "text", matcher)
+    table = Table("criterion", "asr accuracy", "asr κ", "text accuracy", "text κ", title="Bank calls")
     result: dict[str, object] = {}
     for name in heard:
         numbers = [x for pairs in (heard[name], written[name]) for x in (_accuracy(pairs), kappa(pairs))]
         result[name] = numbers
         table.add_row(name, *(f"{x:.3f}" for x in numbers))
-    for label, pairs in (("asr_text", heard), ("text", written)):
-        result[label] = _accuracy([p for group in pairs.values() for p in group])
-    table.add_row("all", f"{result['asr_text']:.4f}", "", f"{result['text']:.4f}", "")
     console.print(table)
+    figures = {
+        "accuracy, asr_text": (_accuracy([*chain(*heard.values())]), 0.98),
+        "lowest κ of a criterion, asr_text": (min(map(kappa, heard.values())), 0.93),
+        "accuracy, text": (_accuracy([*chain(*written.values())]), 0.99),
+    }
+    for what, (figure, least) in figures.items():
+        console.print(f"{what}: {figure:.4f}, {verdict(figure, least)}")
     for line in [*wrong, "on the human text:", *wrong_written]:
         console.print(line, markup=False)
-    return result
+    return result | {what: figure for what, (figure, _) in figures.items()}
 
 
 def _accuracy(pairs: Pairs) -> float:
     return sum(a == b for a, b in pairs) / len(pairs)
 
 
-def paraphrases(folder: Path, matcher: TextMatcher) -> list[tuple[float, int, str, str]]:
-    """(strength, label, kind, criterion) of every utterance, through a rubric's own phrase check."""
-    import yaml
-
-    listed = yaml.safe_load((folder / "criteria.yaml").read_text("utf-8"))["criteria"]
-    asked = {}
-    for one in listed:
-        check = rubric.checks.PhraseCheck(kind="phrases", any=one["phrases"], meaning=one["description"])
-        (asked[one["id"]],) = queries(check)
+def paraphrases(criteria: dict[str, Criterion], matchers: dict[str, TextMatcher]) -> list[Scored]:
+    """Every utterance through a rubric's own phrase check, with the matcher of its criterion."""
     scored = []
-    with (folder / "utterances.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            found = matcher.find(asked[row["criterion"]], [row["text"]])
-            strength = max((f.strength for f in found), default=0.0)
-            scored.append((strength, int(row["label"]), row["kind"], row["criterion"]))
+    for name, one in criteria.items():
+        check = rubric.checks.PhraseCheck(kind="phrases", any=one.phrases, meaning=one.meaning)
+        (query,) = queries(check)
+        matchers[name].prepare([(query, [text for text, _, _ in one.said])])
+        for text, label, kind in one.said:
+            found = matchers[name].find(query, [text])
+            scored.append(Scored(max((f.strength for f in found), default=0.0), label, kind, text))
     return scored
 
 
-def paraphrase_table(folder: Path, matcher: TextMatcher, console: Console) -> dict[str, object]:
-    """F1 at the shipped threshold and at the best single one, by kind of utterance."""
-    scored = paraphrases(folder, matcher)
+def paraphrase_table(title: str, scored: list[Scored], console: Console) -> dict[str, object]:
+    """What passes at the product's one threshold, by kind; F1, refusals and recall against their targets."""
+    at = THRESHOLD
 
     def f1(at: float) -> float:
-        passed = [label for s, label, *_ in scored if s >= at]
-        return 2 * sum(passed) / (len(passed) + sum(label for _, label, *_ in scored))
+        passed = [s.label for s in scored if s.strength >= at]
+        return 2 * sum(passed) / (len(passed) + sum(s.label for s in scored))
 
-    best = max({s for s, *_ in scored}, key=f1)
-    unrelated = sorted((s for s, _, kind, _ in scored if kind == "unrelated"), reverse=True)
-    strict = unrelated[int(0.02 * len(unrelated))]
-    positives = [s for s, label, *_ in scored if label]
-    recall = sum(s > strict for s in positives) / len(positives)
-    table = Table("kind", "utterances", "pass at 0.5", f"pass at {best:.2f}", title="Paraphrases")
-    kinds = Counter(kind for _, _, kind, _ in scored)
-    rates = {}
-    for kind, count in kinds.items():
-        at = [sum(s >= t for s, _, k, _ in scored if k == kind) / count for t in (0.5, best)]
-        rates[kind] = at
-        table.add_row(kind, str(count), *(f"{x:.2f}" for x in at))
+    table = Table("kind", "utterances", "should pass", "pass", title=title)
+    share: dict[str, float] = {}
+    for kind, count in Counter(s.kind for s in scored).items():
+        of_kind = [s for s in scored if s.kind == kind]
+        share[kind] = sum(s.strength >= at for s in of_kind) / count
+        table.add_row(kind, str(count), "yes" if of_kind[0].label else "no", f"{share[kind]:.2f}")
     console.print(table)
-    console.print(
-        f"F1 {f1(0.5):.3f} at the shipped threshold 0.5, {f1(best):.3f} at {best:.2f}; "
-        f"recall {recall:.3f} where at most 2 % of unrelated turns pass"
-    )
-    return {"f1": f1(0.5), "f1_best": f1(best), "best": best, "recall_2pct": recall, "pass_by_kind": rates}
+    unrelated = sorted((s.strength for s in scored if s.kind == "unrelated"), reverse=True)
+    strict = unrelated[int(0.02 * len(unrelated))]
+    positives = [s.strength for s in scored if s.label]
+    recall = sum(s > strict for s in positives) / len(positives)
+    best = max({s.strength for s in scored}, key=f1)
+    figures = {
+        f"F1 at {at}": (f1(at), 0.85),
+        "share of hard negatives refused": (1 - share["hard"], 0.5),
+        "recall where at most 2 % of unrelated turns pass": (recall, 0.6),
+    }
+    for what, (figure, least) in figures.items():
+        console.print(f"{what}: {figure:.3f}, {verdict(figure, least)}")
+    console.print(f"(the best threshold of this run would be {best:.2f}, F1 {f1(best):.3f})")
+    found = {"pass_by_kind": share, "best": best, "f1_best": f1(best)}
+    return found | {what: figure for what, (figure, _) in figures.items()}
+
+
+def verdict(figure: float, least: float) -> str:
+    """A figure against its target."""
+    return f"target {least}: {'met' if figure >= least else 'MISSED'}"
+
+
+def unseen(folder: Path) -> list[Scored]:
+    """The development set, each criterion judged by weights that never saw it."""
+    held = development(folder)
+    lessons = Lessons(held)
+    fresh = {name: judgement.judgement(lessons.learnt(without=name)) for name in held}
+    return paraphrases(held, {name: TextMatcher(weights=weights) for name, weights in fresh.items()})
 
 
 def main() -> None:
-    """Print both tables and write them as JSON."""
+    """Print the tables and write them as JSON."""
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--data", type=Path, default=Path("../shared/data"))
+    ask.add_argument("--paraphrases", type=Path, help="a set of that form, judged by the shipped weights")
     ask.add_argument("--out", type=Path, default=Path("out/bench"))
     given = ask.parse_args()
     console, matcher = Console(), load_matcher()
-    result = {
-        "bank": bank_table(given.data / "transcripts", matcher, console),
-        "paraphrase": paraphrase_table(given.data / "paraphrase", matcher, console),
-    }
-    console.print(
-        "The weights saw the development paraphrases; the honest figure for other criteria is the "
-        "leave-one-criterion-out one of bench.matcher_training.train."
-    )
+    result: dict[str, object] = {}
+
+    def shipped(title: str, criteria: dict[str, Criterion]) -> None:
+        scored = paraphrases(criteria, dict.fromkeys(criteria, matcher))
+        result[title] = paraphrase_table(title, scored, console)
+
+    if given.paraphrases:
+        shipped("Paraphrases by the shipped weights", development(given.paraphrases))
+    else:
+        result["bank"] = bank_table(given.data / "transcripts", matcher, console)
+        title = "Development paraphrases, weights that left the criterion out"
+        result[title] = paraphrase_table(title, unseen(given.data / "paraphrase"), console)
+        shipped("Self-written criteria that no weights ever saw", read(CHECK))
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "rubric_accuracy.json").write_text(json.dumps(result, indent=1), "utf-8")
 

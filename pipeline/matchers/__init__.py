@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from pipeline.errors import ModelError
-from pipeline.matchers import fuzzy, regexes
+from pipeline.matchers import fuzzy, judgement, regexes
 from pipeline.matchers.gate import letter_pairs, shared
 from pipeline.matchers.meaning import MeaningFinder, load_parser
 from pipeline.matchers.reading import KEPT, normal, pieces
@@ -27,7 +27,7 @@ from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher"]
 
-REVISION = "callqa.matchers/3"
+REVISION = "callqa.matchers/4"
 LETTERS = 0.45
 """Share of a phrase's letter pairs below which a text is not compared; misheard ones keep over half."""
 FAINT, FAINT_WORTH = 0.3, 0.15
@@ -40,9 +40,8 @@ LITERAL = 92.0
 @cache
 def fingerprint() -> str:
     """Changes when an answer could; loads no model."""
-    from pipeline.matchers.judgement import WEIGHTS
-
-    weights = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:12] if WEIGHTS.is_file() else "none"
+    kept = judgement.WEIGHTS
+    weights = hashlib.sha256(kept.read_bytes()).hexdigest()[:12] if kept.is_file() else "none"
     return f"{REVISION}+{weights}"
 
 
@@ -53,9 +52,10 @@ class TextMatcher:
         notes: What it cannot do here, filled when a query first needed it.
     """
 
-    def __init__(self, *, models: bool = True) -> None:
+    def __init__(self, *, models: bool = True, weights: judgement.Judgement | None = None) -> None:
         self.notes: tuple[str, ...] = ()
         self._models = models
+        self._weights = weights  # of a bench; the shipped ones are read when first needed
         self._kept: dict[str, dict[str, tuple[Found, ...]]] = {}
         self._size = 0
 
@@ -194,11 +194,10 @@ class TextMatcher:
         if not self._models:
             return None
         from pipeline import encoder
-        from pipeline.matchers import judgement
         from pipeline.matchers.reading import Reader
 
         try:
-            return MeaningFinder(Reader(encoder.load(), load_parser()), judgement.load())
+            return MeaningFinder(Reader(encoder.load(), load_parser()), self._weights or judgement.load())
         except (ModelError, ImportError) as error:
             self._note(f"phrases were matched by their words and sounds, not by meaning: {error}")
             return None

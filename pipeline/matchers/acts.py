@@ -73,8 +73,29 @@ CUES: dict[str, re.Pattern[str]] = {
     ),
     "please": re.compile(r"\b(?:please|kindly)\b"),
 }
+CUES |= {
+    "denied_first": re.compile(r"^(?:\w+ ){0,3}\w*(?:n't|not|no|never|nothing)\b"),
+    "asks_you": re.compile(r"\b(?:did|do|have|are|were|would|could|can|will) you\b"),
+    "if_past": re.compile(r"\bif (?:\w+ ){0,3}(?:had|was|were|\w+ed|'d)\b|'d \w+ed\b"),
+    "for_you": re.compile(r"\b(?:for|to) you\b"),
+}
+SAYING = frozenset(
+    re.findall(
+        r"\w+", "say tell ask think know want hear mention promise wonder mean see guess check let find"
+    )
+)
+ROLES = (
+    "to_me", "to_you", "to_others", "mine", "yours", "theirs", "i_to_you", "you_to_me", "i_deny", "you_deny",
+    "others_deny", "denies_what_follows", "denied_below", "nothing", "there_is", "saying", "clause_below",
+    "order", "question_below", "perfect", "passive",
+)  # fmt: skip
+"""Who does it to whom, and how far a negation reaches; see ``_roles``."""
+STRUCTURE = {
+    "nsubjpass": "passive", "auxpass": "passive", "ccomp": "clause_below", "advcl": "clause_below",
+    "expl": "there_is",
+}  # fmt: skip
 PARSED = 14
-SIZE = len(CUES) + PARSED
+SIZE = len(CUES) + PARSED + len(ROLES)
 FUNCTION_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -87,7 +108,7 @@ FUNCTION_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The acts in one clause: ``flags`` float32, shape (33,), 0..1; ``lemmas`` are its content words."""
+    """The acts in one clause: ``flags`` float32, shape (SIZE,), 0..1; ``lemmas`` are its content words."""
 
     flags: Array
     lemmas: frozenset[str]
@@ -103,7 +124,9 @@ def read_acts(parser: Any, texts: Sequence[str]) -> Iterable[Act]:
     for text, doc in zip(texts, parser.pipe(texts, batch_size=128), strict=True):
         cues = [float(cue.search(text) is not None) for cue in CUES.values()]
         lemmas = frozenset(token.lemma_ for token in doc if token.text not in FUNCTION_WORDS)
-        yield Act(np.asarray(cues + _parsed(doc), dtype=np.float32), lemmas)
+        roles = _roles(doc)
+        flags = cues + _parsed(doc) + [float(role in roles) for role in ROLES]
+        yield Act(np.asarray(flags, dtype=np.float32), lemmas)
 
 
 def _parsed(doc: Any) -> list[float]:
@@ -129,3 +152,62 @@ def _parsed(doc: Any) -> list[float]:
         float(any(t.dep_ == "neg" for t in root.children)),
         sum(t.tag_ in ("VBD", "VBN") for t in doc) / 3,
     ]
+
+
+def _roles(doc: Any) -> set[str]:
+    """Which of ``ROLES`` a clause holds."""
+    found: set[str] = set()
+    for token in doc:
+        found |= _role(token)
+        if token.dep_ == "neg" or token.text in ("never", "not", "n't"):
+            found |= _denial(token.head)
+        if token.dep_ == "ROOT":
+            found |= {"saying"} if token.lemma_ in SAYING else set()
+            bare = not any(child.dep_ in ("nsubj", "aux") for child in token.children)
+            found |= {"order"} if token.tag_ == "VB" and bare else set()
+        elif token.tag_ in ("WP", "WRB", "WDT") and token.i > token.sent.root.i:
+            found.add("question_below")
+    return found
+
+
+def _role(token: Any) -> set[str]:
+    """What one word says about who does what to whom."""
+    text, dep = token.text, token.dep_
+    found = {"nothing"} if text in ("nothing", "nobody", "none", "no") else set()
+    if dep in ("dobj", "dative", "pobj"):
+        return found | _whom(token)
+    if dep == "nsubj":
+        return found | _whose_act(token)
+    if dep == "poss":
+        found.add("mine" if text in ("my", "our") else "yours" if text == "your" else "theirs")
+    elif dep == "aux" and text in ("have", "has", "'ve"):
+        found.add("perfect")
+    elif dep in STRUCTURE:
+        found.add(STRUCTURE[dep])
+    return found
+
+
+def _whom(token: Any) -> set[str]:
+    if token.text in ("me", "us"):
+        return {"to_me"}
+    if token.text == "you":
+        return {"to_you"}
+    other = token.text in ("him", "her", "them", "it") or token.pos_ == "PROPN"
+    return {"to_others"} if other else set()
+
+
+def _whose_act(subject: Any) -> set[str]:
+    objects = {child.text for child in subject.head.children if child.dep_ in ("dobj", "dative")}
+    if subject.text in ("i", "we") and "you" in objects:
+        return {"i_to_you"}
+    return {"you_to_me"} if subject.text == "you" and objects & {"me", "us"} else set()
+
+
+def _denial(verb: Any) -> set[str]:
+    """Whose act a negated verb denies, and whether what hangs on it is denied too."""
+    subjects = {child.text for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")}
+    whose = "i_deny" if subjects & {"i", "we"} else "you_deny" if "you" in subjects else "others_deny"
+    if verb.dep_ != "ROOT":
+        return {whose, "denied_below"}
+    below = any(child.dep_ in ("ccomp", "xcomp", "advcl") for child in verb.children)
+    return {whose, "denies_what_follows"} if below else {whose}

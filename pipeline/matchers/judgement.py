@@ -6,9 +6,11 @@ measures it on criteria it has never seen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +35,6 @@ class Judgement:
         forest_inputs: How many of the features the forest sees (the first ones).
         midpoint: Averaged probability that becomes strength 0.5.
         background: Vectors of what is commonly said, float32 (n, 384).
-        fingerprint: Of the file.
     """
 
     linear: Array
@@ -49,7 +50,6 @@ class Judgement:
     forest_inputs: int
     midpoint: float
     background: Array
-    fingerprint: str
 
     def strengths(self, features: Array) -> Array:
         """Strength 0..1 of each row of features, float32 (n, n_features)."""
@@ -87,14 +87,17 @@ def load() -> Judgement:
             f"the meaning matcher's weights at {WEIGHTS} cannot be read: {error}",
             hint="reinstall callqa; the file is part of the package",
         ) from error
-    scale = arrays.pop("background_scale")
+    return judgement(arrays)
+
+
+def judgement(arrays: Mapping[str, Any]) -> Judgement:
+    """Weights as ``bench/matcher_training/train.py`` stores them, ready to judge."""
+    same = ("linear", "centre", "scale", "feature", "split", "left", "right", "roots")
     return Judgement(
-        **{name: arrays[name] for name in ("linear", "centre", "scale", "feature", "split", "left", "right")},
+        **{name: arrays[name] for name in same},
         value=arrays["value"].astype(np.float32),
-        roots=arrays["roots"],
         intercept=float(arrays["intercept"]),
         forest_inputs=int(arrays["forest_inputs"]),
         midpoint=float(arrays["midpoint"]),
-        background=arrays["background"].astype(np.float32) * scale[:, None],
-        fingerprint=bytes(arrays["fingerprint"]).decode("ascii"),
+        background=arrays["background"].astype(np.float32) * arrays["background_scale"][:, None],
     )
