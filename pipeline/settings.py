@@ -80,6 +80,10 @@ class TranscribeSettings(Slice):
     vocabulary: tuple[str, ...] = Field(
         (), description="brand, product and people's names the recogniser should expect"
     )
+    beam: Literal["off", "unsure", "all"] = Field(
+        "unsure",
+        description="beam search: for the windows plain decoding is unsure of, for all (half the speed)",
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         "auto", description="number format of the network; auto = the fastest this processor has"

@@ -1,6 +1,7 @@
 """Speech becomes timed turns; silence becomes nothing."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import jiwer
@@ -17,10 +18,12 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Engine, Job, load_engine
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
+from pipeline.transcribe.beam import search
 from pipeline.transcribe.decoding import _without_loop
+from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import Int8Linear, _has_int8
 from pipeline.transcribe.turns import HeardWord, build_turns
-from pipeline.transcribe.vad import PAD_S, Span, VoiceActivity
+from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
 
 
@@ -53,7 +56,12 @@ def test_a_long_pause_ends_a_turn() -> None:
 def test_words_of_a_window_lead_back_to_the_recording() -> None:
     """Joined spans keep their own place in the recording, and words stay inside them."""
     second = SAMPLE_RATE_HZ
-    (window,) = pack(0, 0, [Span(10 * second, 12 * second), Span(50 * second, 53 * second)], 30 * second)
+    (window,) = pack(
+        0,
+        0,
+        [Span(10 * second, 12 * second, 12 * second), Span(50 * second, 53 * second, 53 * second)],
+        30 * second,
+    )
     assert window.n_samples == 5 * second
 
     def times(start_s: float, end_s: float, heard_s: float) -> tuple[float, float]:
@@ -67,14 +75,14 @@ def test_words_of_a_window_lead_back_to_the_recording() -> None:
 
 def test_the_last_word_ends_where_the_voice_does() -> None:
     """A full stop's pause is not taken from the word before it."""
-    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ)], 30 * SAMPLE_RATE_HZ)
+    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ, int(2.8 * SAMPLE_RATE_HZ))], 30 * SAMPLE_RATE_HZ)
     (word,) = window.place([AlignedWord(" goodbye.", 2.0, 2.4, 2.2, 0.9)], "en")
-    assert word.end_s == pytest.approx(3.0 - PAD_S)
+    assert word.end_s == pytest.approx(2.8)
 
 
 def test_words_squeezed_into_no_time_are_dropped() -> None:
     """A sentence said twice by the decoder but once by the speaker is kept once."""
-    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ)], 30 * SAMPLE_RATE_HZ)
+    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ, int(2.8 * SAMPLE_RATE_HZ))], 30 * SAMPLE_RATE_HZ)
     real = [AlignedWord(" after", 0.5, 1.0, 0.7, 0.9), AlignedWord(" that.", 1.0, 2.0, 1.4, 0.9)]
     made_up = [AlignedWord(f" {w}", 2.9, 2.9, 2.9, 0.8) for w in ("after", "that", "again")]
     assert [w.text for w in window.place([*real, *made_up], "en")] == [" after", " that."]
@@ -82,8 +90,9 @@ def test_words_squeezed_into_no_time_are_dropped() -> None:
 
 def test_windows_are_filled_and_never_overfilled() -> None:
     """Spans share a window until the next one would not fit."""
-    windows = pack(0, 1, [Span(0, 10), Span(20, 30), Span(40, 55)], 30)
-    assert [w.spans for w in windows] == [(Span(0, 10), Span(20, 30)), (Span(40, 55),)]
+    first, second, third = Span(0, 10, 10), Span(20, 30, 30), Span(40, 55, 55)
+    windows = pack(0, 1, [first, second, third], 30)
+    assert [w.spans for w in windows] == [(first, second), (third,)]
 
 
 def test_voice_activity_hears_nothing_in_noise_and_tones() -> None:
@@ -175,3 +184,73 @@ def test_int8_rows_do_not_feel_their_neighbours() -> None:
     layer = Int8Linear(weight, None, torch.float32)
     assert torch.equal(layer(x)[3], layer(x[3:4])[0])
     assert (layer(x) - x @ weight.T).abs().mean() < 0.1
+
+
+class RememberingDecoder:
+    """Logits by what was said so far, kept in the cache as the network keeps its keys."""
+
+    n_words = 3  # two words and the end
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def start(self, windows: int) -> Cache:
+        """A cache with a row a window and room for four tokens."""
+        empty = torch.zeros(windows, 1, 4, 1)
+        audio = torch.arange(windows)[:, None, None, None].float()
+        return Cache([empty], [empty.clone()], [(audio, audio)], None)
+
+    def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
+        """Note the token of each row and answer for all it has noted."""
+        cache.keys[0][:, 0, cache.length, 0] = tokens[:, 0].float()
+        cache.length += 1
+        beams = len(tokens) // len(cache.audio[0][0])
+        said = cache.keys[0][:, 0, 1 : cache.length, 0].long().tolist()
+        rows = [
+            self.logits(int(cache.audio[0][0][n // beams, 0, 0, 0]), tuple(row)) for n, row in enumerate(said)
+        ]
+        return torch.stack(rows), torch.empty(0)
+
+    def logits(self, window: int, said: tuple[int, ...]) -> torch.Tensor:
+        """Chance values that depend on the window and all its words so far."""
+        rng = np.random.default_rng([self._seed, window, len(said), *said])
+        return torch.from_numpy(rng.normal(0, 2, self.n_words)).float()
+
+
+@given(seed=st.integers(0, 2**31), windows=st.integers(1, 4))
+def test_beam_search_finds_the_likeliest_of_all_short_texts(seed: int, windows: int) -> None:
+    """With fewer texts than beams can hold, the search answers what trying every text answers."""
+    decoder, eot, budget = RememberingDecoder(seed), 2, 3
+    cache = decoder.start(windows)
+    logits, _ = decoder.step(torch.zeros(windows, 1, dtype=torch.long), cache)
+    none = torch.zeros(decoder.n_words)
+    found = search(decoder, cache, logits, (none, none), eot, budget)  # type: ignore[arg-type]
+    for window, hypothesis in enumerate(found):
+        texts = [(*words, eot) for n in range(budget) for words in product(range(2), repeat=n)]
+        ranks = {
+            text: sum(
+                float(decoder.logits(window, text[:n]).log_softmax(-1)[token]) for n, token in enumerate(text)
+            )
+            / max(len(text) - 1, 1)
+            for text in texts
+        }
+        assert hypothesis is not None
+        assert hypothesis.tokens == max(texts, key=lambda text: ranks[text])
+        assert hypothesis.rank == pytest.approx(ranks[hypothesis.tokens], abs=1e-4)
+
+
+@pytest.mark.whisper
+def test_faster_whisper_stands_behind_the_same_seam() -> None:
+    """The optional engine hears the same call, says who it is, and times its words."""
+    pytest.importorskip("faster_whisper", reason="the extra faster-whisper is not installed")
+    sample = Path(__file__).parents[1] / "sample_audio" / "collections-no-disclosure.wav"
+    clip = audio.load(sample)
+    (transcript,) = load_engine(TranscribeSettings(engine="faster-whisper")).transcribe([Job("call", clip)])
+    assert isinstance(transcript, Transcript)
+    assert transcript.engine is not None
+    assert transcript.engine.name == "faster-whisper"
+    expected = json.loads(sample.with_suffix(".expected.json").read_text("utf-8"))
+    normal = EnglishTextNormalizer()
+    said = " ".join(turn["text"] for turn in expected["turns"])
+    assert jiwer.wer(normal(said), normal(" ".join(turn.text for turn in transcript.turns))) < 0.15
+    assert all(turn.start_s <= word.start_s <= turn.end_s for turn in transcript.turns for word in turn.words)

@@ -1,4 +1,4 @@
-"""Greedy decoding of a batch of windows, with the quality gates of openai-whisper.
+"""Decoding of a batch of windows, with the quality gates of openai-whisper.
 
 Part of ``transcribe``. Rows run together and leave the batch when done; the logits filters are
 tensor operations on the whole batch; a row that starts to repeat itself is cut at once.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from whisper.tokenizer import Tokenizer
 
+from pipeline.transcribe.beam import search
 from pipeline.transcribe.network import Cache, Decoder
 
 TOKENS_PER_S, SPARE_TOKENS = 10, 24  # fast speech has about 6 tokens a second
@@ -115,12 +116,8 @@ class GreedyDecoder:
             prompt: Text tokens set before each window, such as a vocabulary.
             temperature: 0 takes the likeliest token; above, tokens are drawn, reproducibly.
         """
-        prefix = [self._tokenizer.sot_prev, *prompt] if prompt else []
-        budget = min(
-            int(max(seconds) * TOKENS_PER_S) + SPARE_TOKENS,
-            self._decoder.n_text_ctx - len(prefix) - 4,
-            self._decoder.n_text_ctx // 2,
-        )
+        prefix = self._prompted(prompt)
+        budget = self._budget(seconds, len(prefix) + 4)
         cache = self._decoder.start(list(features), len(prefix) + 4 + budget)
         rows = _Rows(len(features), budget, self._device)
         start = torch.tensor([[*prefix, self._tokenizer.sot]], device=self._device)
@@ -131,6 +128,52 @@ class GreedyDecoder:
             logits, attention = self._decoder.step(torch.tensor(task, device=self._device), cache)
         self._loop(logits, attention[:, :, -1:], cache, rows, budget, temperature)
         return [self._decoded(rows, n, languages[n], no_speech[n]) for n in range(len(features))]
+
+    def search(
+        self,
+        features: Sequence[torch.Tensor],
+        seconds: Sequence[float],
+        before: Sequence[Decoded],
+        prompt: Sequence[int] = (),
+    ) -> list[Decoded]:
+        """Decode a batch again with beam search.
+
+        Args:
+            features: One (T, D) per window.
+            seconds: Length of each window.
+            before: What the greedy pass heard; kept where the search comes to no end or repeats itself.
+            prompt: Text tokens set before each window, such as a vocabulary.
+        """
+        prefix = self._prefix(prompt, [d.language for d in before])
+        budget = self._budget(seconds, prefix.shape[1])
+        cache = self._decoder.start(list(features), prefix.shape[1] + budget)
+        whole = cache.afresh()
+        logits, _ = self._decoder.step(prefix, cache)
+        found = search(
+            self._decoder, cache, logits, (self._first_filter, self._filter), self._tokenizer.eot, budget
+        )
+        tokens = [list(d.tokens if h is None else h.tokens[:-1]) for h, d in zip(found, before, strict=True)]
+        results = list(before)
+        for n, attention in enumerate(self._attention(whole, prefix, tokens)):
+            hypothesis = found[n]
+            if hypothesis is None or _without_loop(tokens[n])[1]:
+                continue
+            scores, text = list(hypothesis.log_probabilities), self._tokenizer.decode(tokens[n]).strip()
+            results[n] = replace(
+                before[n], tokens=tokens[n], log_probabilities=scores, attention=attention, text=text
+            )
+        return results
+
+    def _attention(
+        self, cache: Cache, prefix: torch.Tensor, tokens: Sequence[list[int]]
+    ) -> list[torch.Tensor]:
+        """The alignment heads' attention of texts that are known, all tokens at once."""
+        longest = max(map(len, tokens))
+        filled = [[*t, *[self._tokenizer.eot] * (longest - len(t))] for t in tokens]
+        text = torch.tensor(filled, dtype=torch.long, device=self._device)
+        _, attention = self._decoder.step(torch.cat([prefix, text], 1), cache)
+        first = prefix.shape[1] - 1
+        return [attention[n, :, first : first + len(t) + 1] for n, t in enumerate(tokens)]
 
     def _loop(
         self,
@@ -156,11 +199,25 @@ class GreedyDecoder:
                 return
             if done.float().mean() > 1 - COMPACT_BELOW:
                 keep = (~done).nonzero()[:, 0]
-                cache.keep(keep)
+                cache.keep(keep, keep)
                 rows.keep(keep)
                 tokens = tokens[keep]
             if n + 1 < budget:
                 logits, attention = self._decoder.step(tokens[:, None], cache)
+
+    def _budget(self, seconds: Sequence[float], n_prefix: int) -> int:
+        """Most tokens the windows of a batch may hold."""
+        n_text_ctx = self._decoder.n_text_ctx
+        return min(int(max(seconds) * TOKENS_PER_S) + SPARE_TOKENS, n_text_ctx - n_prefix, n_text_ctx // 2)
+
+    def _prefix(self, prompt: Sequence[int], languages: Sequence[str | None]) -> torch.Tensor:
+        """What precedes the text of each window: (B, n)."""
+        before = [*self._prompted(prompt), self._tokenizer.sot]
+        task = [self._task(language) if self._multilingual else [] for language in languages]
+        return torch.tensor([[*before, *t] for t in task], device=self._device)
+
+    def _prompted(self, prompt: Sequence[int]) -> list[int]:
+        return [self._tokenizer.sot_prev, *prompt] if prompt else []
 
     def _no_speech(self, logits: torch.Tensor) -> list[float]:
         token = self._tokenizer.special_tokens.get("<|nospeech|>", self._tokenizer.no_speech)

@@ -23,7 +23,7 @@ from pipeline.transcribe.turns import HeardWord, build_turns
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
 
-LONGEST_S = 28.0  # the model was trained on 30
+LONGEST_S = 30.0  # what the model was trained on
 GROUP_FRAMES = 4 * BATCH_FRAMES  # features held at once: 100 MB with base
 
 
@@ -39,7 +39,7 @@ class WhisperEngine:
                     hint="give an ISO 639-1 code such as en or ur, or leave it empty to detect it",
                 )
         self.hardware = choose(settings.device, settings.precision, settings.threads)
-        self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings.vocabulary)
+        self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings)
         self._vad = VoiceActivity()
         self.fingerprint = fingerprint(settings)
         self.identity = Engine("callqa", settings.model, self.fingerprint)

@@ -131,12 +131,27 @@ class Cache:
     mask: torch.Tensor | None
     length: int = 0
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Drop the rows not listed, with the memory traffic they cost."""
-        self.keys = [k[rows] for k in self.keys]
-        self.values = [v[rows] for v in self.values]
-        self.audio = [(k[rows], v[rows]) for k, v in self.audio]
-        self.mask = None if self.mask is None else self.mask[rows]
+    def keep(self, rows: torch.Tensor, windows: torch.Tensor | None) -> None:
+        """Go on with the rows listed only, and with the audio of the windows listed (None: of all)."""
+        for tensors in (self.keys, self.values):
+            for n, past in enumerate(tensors):
+                if len(rows) < len(past):
+                    tensors[n] = past[rows]
+                else:  # in place, and no further than it is filled
+                    past[:, :, : self.length] = past[rows, :, : self.length]
+        if windows is not None:
+            self.audio = [(k[windows], v[windows]) for k, v in self.audio]
+            self.mask = None if self.mask is None else self.mask[windows]
+
+    def afresh(self) -> Cache:
+        """The same audio, with nothing said yet."""
+        keys, values = ([torch.empty_like(t) for t in past] for past in (self.keys, self.values))
+        return Cache(keys, values, self.audio, self.mask)
+
+    def spread(self, beams: int) -> None:
+        """Give every window this many rows, alike so far."""
+        self.keys = [k.repeat_interleave(beams, 0) for k in self.keys]
+        self.values = [v.repeat_interleave(beams, 0) for v in self.values]
 
 
 class CrossAttention:
@@ -152,14 +167,22 @@ class CrossAttention:
     def __call__(
         self, x: torch.Tensor, audio: tuple[torch.Tensor, torch.Tensor], mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Attend to the audio: (B, S, D) to (B, S, D) and the alignment heads' weights."""
+        """Attend to the audio: (B, S, D) to (B, S, D) and the alignment heads' weights.
+
+        Rows that are beams of one window follow each other and share its keys, as if they were
+        tokens of one row: the keys are read once for all of them.
+        """
         keys, values = audio
-        q = self._query(self._norm(x)).view(*x.shape[:2], -1, HEAD).transpose(1, 2) * HEAD**-0.5
+        q = (
+            self._query(self._norm(x)).view(keys.shape[0], -1, keys.shape[1], HEAD).transpose(1, 2)
+            * HEAD**-0.5
+        )
         scores = q @ keys.transpose(-1, -2)
         if mask is not None:
             scores = scores + mask
         weights = scores.softmax(-1)
-        return self._out((weights @ values).transpose(1, 2).flatten(2)), weights[:, self.alignment_heads]
+        heard = self._out((weights @ values).transpose(1, 2).flatten(2))
+        return heard.view_as(x), weights[:, self.alignment_heads]
 
 
 class Decoder:
@@ -184,7 +207,7 @@ class Decoder:
         self._audio = _stacked(
             [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)], hardware
         )
-        self.n_text_ctx = self._positions.shape[0]
+        self.n_text_ctx: int = self._positions.shape[0]
 
     def start(self, features: list[torch.Tensor], max_tokens: int) -> Cache:
         """Prepare a batch.

@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TypeVar
 
-import numpy as np
 import torch
-from whisper.audio import log_mel_spectrogram
+import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+from whisper.audio import HOP_LENGTH, log_mel_spectrogram
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
+from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, GreedyDecoder
 from pipeline.transcribe.network import Decoder, Encoder
 from pipeline.transcribe.precision import Hardware
@@ -28,6 +29,10 @@ FRAME_SAMPLES = 320  # audio samples of one encoder frame
 BATCH_ROWS, BATCH_FRAMES = 32, 24_000  # of a decoding batch: 300 MB of keys and values with base
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # openai-whisper's, after 0
 MAX_PROMPT_TOKENS = 200
+SEARCH_ROWS = 8  # windows searched at once, each with its beams
+# Below this mean log-probability a window is searched. A fifth of clean telephone windows lie
+# below the middle one, and searching them takes off most of the errors that searching all does.
+SURE_LOG_PROBABILITY = {"off": float("-inf"), "unsure": -0.15, "all": 0.0}
 SURE_LANGUAGE_S = 3.0  # shorter windows are too little to tell a language by
 # What Whisper writes for noise; real only where the model also believes there is speech.
 PHANTOMS = frozenset(
@@ -41,8 +46,10 @@ Out = TypeVar("Out")
 class Recogniser:
     """The network with everything around it that turns audio into tokens."""
 
-    def __init__(self, model: Whisper, hardware: Hardware, vocabulary: Sequence[str]) -> None:
+    def __init__(self, model: Whisper, hardware: Hardware, settings: TranscribeSettings) -> None:
         self.hardware = hardware
+        self._sure = SURE_LOG_PROBABILITY[settings.beam]
+        vocabulary = settings.vocabulary
         self._dims = model.dims
         self._multilingual, self._num_languages = model.is_multilingual, model.num_languages
         self._tokenizers: dict[str | None, Tokenizer] = {}
@@ -79,11 +86,12 @@ class Recogniser:
 
         Both halves are given the full 30 s they were trained on: with only as many frames as
         there is audio, words are dropped and repeated (word errors went from 1.6 % to 3 %).
+        The rest is filled with zeros after the spectrogram, not before: the model then reads on
+        to the last word more surely than before digital silence (3 % fewer word errors).
         """
-        padded = np.zeros(self._dims.n_audio_ctx * FRAME_SAMPLES, np.float32)
-        padded[: len(audio)] = audio
-        mel = log_mel_spectrogram(torch.from_numpy(padded), self._dims.n_mels)
-        return self._encoder(mel.to(self.hardware.device)).to(self.hardware.compute)
+        mel = log_mel_spectrogram(torch.from_numpy(audio), self._dims.n_mels, padding=HOP_LENGTH)
+        padded = F.pad(mel, (0, 2 * self._dims.n_audio_ctx - mel.shape[1]))
+        return self._encoder(padded.to(self.hardware.device)).to(self.hardware.compute)
 
     def languages(
         self,
@@ -123,6 +131,7 @@ class Recogniser:
 
         batches = _batches([len(f) for f in features], self.hardware.threads)
         results = [d for batch in self.map(first, batches) for d in batch]
+        echoed: list[int] = []
         if self._prompt:
             echoed = [n for n, d in enumerate(results) if not d.passes or self._echoes(d.text)]
             for n, again in zip(
@@ -135,7 +144,36 @@ class Recogniser:
             for n, again in zip(failed, retried, strict=True):
                 if again.passes or again.mean_log_probability > results[n].mean_log_probability:
                     results[n] = again
+        self._search(results, features, seconds, set(echoed))
         return [_emptied(d) if _is_phantom(d) else d for d in results]
+
+    def _search(
+        self,
+        results: list[Decoded],
+        features: Sequence[torch.Tensor],
+        seconds: Sequence[float],
+        echoed: set[int],
+    ) -> None:
+        """Decode windows that passed but are not sure again, a share of them a thread."""
+        unsure = [
+            n
+            for n, d in enumerate(results)
+            if d.passes and d.mean_log_probability < self._sure and n not in echoed
+        ]
+        rows = min(SEARCH_ROWS, -(-len(unsure) // self.hardware.threads)) or 1
+        parts = [unsure[begin : begin + rows] for begin in range(0, len(unsure), rows)]
+
+        def search(part: list[int]) -> list[Decoded]:
+            return self._decoder.search(
+                [features[n] for n in part],
+                [seconds[n] for n in part],
+                [results[n] for n in part],
+                self._prompt,
+            )
+
+        for part, found in zip(parts, self.map(search, parts), strict=True):
+            for n, again in zip(part, found, strict=True):
+                results[n] = again
 
     def _run(
         self,

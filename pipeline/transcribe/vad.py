@@ -27,17 +27,26 @@ CONTEXT = 64  # samples of the frame before, prepended to each
 BLOCK = 1024  # frames a pass, so that memory does not grow with the recording
 STREAMS = 64  # channels a pass, likewise
 
-# Hysteresis of silero-vad's own get_speech_timestamps; the padding is wider because a first
-# consonant cut off costs a word while 0.2 s of room tone costs nothing.
+# Hysteresis of silero-vad's own get_speech_timestamps. The padding is wider because a first
+# consonant cut off costs a word, and because the model hears by pauses of natural length where
+# sentences end (0.2 s: 8 % more word errors). Short pauses count, so that windows can be filled
+# to the brim (0.3 s: 4 % more).
 ENTER, LEAVE = 0.5, 0.35
-MIN_SPEECH_S, MIN_PAUSE_S, PAD_S = 0.1, 0.3, 0.2
+MIN_SPEECH_S, MIN_PAUSE_S, PAD_S = 0.1, 0.16, 0.4
 
 
 class Span(NamedTuple):
-    """A stretch of speech, in samples from the start of its channel."""
+    """A stretch of speech, in samples from the start of its channel.
+
+    Attributes:
+        start: First sample, padding included.
+        end: One past its last, likewise.
+        voice_end: Where the voice itself falls silent.
+    """
 
     start: int
     end: int
+    voice_end: int
 
 
 class VoiceActivity:
@@ -126,7 +135,7 @@ def _segment(probability: Samples, n_samples: int, longest: int) -> list[Span]:
             start = max(start, (begin + runs[n - 1][1]) * FRAME // 2)
         if n + 1 < len(runs):
             stop = min(stop, (end + runs[n + 1][0]) * FRAME // 2)
-        spans.append(Span(max(start, 0), min(stop, n_samples)))
+        spans.append(Span(max(start, 0), min(stop, n_samples), min(end * FRAME, n_samples)))
     return spans
 
 

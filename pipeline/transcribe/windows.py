@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.conversation import SAMPLE_RATE_HZ
 from pipeline.transcribe.alignment import AlignedWord
 from pipeline.transcribe.turns import HeardWord
-from pipeline.transcribe.vad import PAD_S, Samples, Span
+from pipeline.transcribe.vad import Samples, Span
 
 CRUSHED = 3  # words
 END_REACH_S = 0.6  # further from the end of speech, the last word is not what was last heard
@@ -61,7 +61,7 @@ class Window:
             placed.append(HeardWord(word.text, start_s, end_s, word.confidence, self.channel, language))
             spans.append(span)
         for n, (word_, span) in enumerate(zip(placed, spans, strict=True)):
-            speech_end_s = span.end / SAMPLE_RATE_HZ - PAD_S
+            speech_end_s = span.voice_end / SAMPLE_RATE_HZ
             last = n + 1 == len(placed) or spans[n + 1] is not span
             if last and word_.start_s < speech_end_s and abs(speech_end_s - word_.end_s) < END_REACH_S:
                 placed[n] = replace(word_, end_s=speech_end_s)

@@ -1,0 +1,107 @@
+"""Beam search: a wider look at the windows the greedy pass was unsure of.
+
+Part of ``transcribe``. The beams of a window are rows that share its audio: the audio's keys,
+whose reading costs most of a step, are read once for all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from pipeline.transcribe.network import Cache, Decoder
+
+BEAMS = 5  # openai-whisper's default
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """Tokens of a text, the log-probability of each, and their sum."""
+
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    total: float
+
+    def then(self, token: int, total: float) -> Hypothesis:
+        """With one more token and the sum that brings."""
+        return Hypothesis((*self.tokens, token), (*self.log_probabilities, total - self.total), total)
+
+    @property
+    def rank(self) -> float:
+        """Sum over the length of the text, by which openai-whisper ranks; the last token ends it."""
+        return self.total / max(len(self.tokens) - 1, 1)
+
+
+@dataclass(slots=True)
+class _Window:
+    place: int
+    beams: list[Hypothesis] = field(
+        default_factory=lambda: [Hypothesis((), (), 0.0), *[Hypothesis((), (), float("-inf"))] * (BEAMS - 1)]
+    )
+    finished: list[Hypothesis] = field(default_factory=list)
+
+    def grow(self, candidates: list[tuple[int, int, float]], eot: int) -> list[int]:
+        """Take the best candidates (beam, token, sum), best first; tell which beams they grew from."""
+        grown: list[Hypothesis] = []
+        sources = []
+        for source, token, total in candidates:
+            hypothesis = self.beams[source].then(token, total)
+            if token == eot:
+                if total > float("-inf"):  # else it grew from a beam not in use yet
+                    self.finished.append(hypothesis)
+                continue
+            grown.append(hypothesis)
+            sources.append(source)
+            if len(grown) == BEAMS:
+                break
+        self.beams = grown
+        return sources
+
+
+def search(
+    decoder: Decoder,
+    cache: Cache,
+    logits: torch.Tensor,
+    filters: tuple[torch.Tensor, torch.Tensor],
+    eot: int,
+    budget: int,
+) -> list[Hypothesis | None]:
+    """Find the likeliest text of each window of a batch, as openai-whisper's beam search does.
+
+    Args:
+        decoder: The network.
+        cache: Of the batch, a row a window, after whatever is set before the text.
+        logits: (B, vocabulary) for the first token.
+        filters: What is added to the logits of the first token, and of the others.
+        eot: The token that ends a text.
+        budget: Most tokens of a text.
+
+    Returns:
+        Per window its best finished text, end included; None if none ended within the budget.
+    """
+    windows = [_Window(n) for n in range(len(logits))]
+    best: list[Hypothesis | None] = [None] * len(windows)
+    cache.spread(BEAMS)
+    logits = logits.repeat_interleave(BEAMS, 0)
+    for n in range(budget):
+        likely = (logits + filters[min(n, 1)]).log_softmax(-1)
+        before = torch.tensor([[h.total] for w in windows for h in w.beams], device=likely.device)
+        # at most BEAMS of them end a text, so as many are left to go on with
+        totals, places = (likely + before).view(len(windows), -1).topk(2 * BEAMS)
+        rows = []
+        for k, window in enumerate(windows):
+            found = zip(places[k].tolist(), totals[k].tolist(), strict=True)
+            sources = window.grow([(*divmod(at, likely.shape[1]), total) for at, total in found], eot)
+            rows += [k * BEAMS + source for source in sources]
+        going = [k for k, window in enumerate(windows) if len(window.finished) < BEAMS]
+        for window in windows:
+            best[window.place] = max(window.finished, key=lambda h: h.rank, default=None)
+        if not going or n + 1 == budget:
+            break
+        rows = [row for k in going for row in rows[k * BEAMS : (k + 1) * BEAMS]]
+        cache.keep(torch.tensor(rows), torch.tensor(going) if len(going) < len(windows) else None)
+        windows = [windows[k] for k in going]
+        tokens = torch.tensor([[h.tokens[-1]] for w in windows for h in w.beams], device=likely.device)
+        logits, _ = decoder.step(tokens, cache)
+    return best
