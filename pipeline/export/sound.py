@@ -59,13 +59,13 @@ class Sounds:
         """The recording of one call, as far as there is one and it may be heard."""
         if call.recording is None or call.metadata.medium != "voice" or call.conversation is None:
             return Sound(note="no recording")
-        spans = self._redactor.spans(call.conversation.transcript)
-        if spans is None:
-            return Sound(note="left out: private data in it has no times, so it cannot be silenced")
         try:
             clip = audio.load(call.recording)
         except RecordingError:
             return Sound(note="the recording is no longer where it was")
+        spans = self._redactor.spans(call.conversation.transcript)
+        if spans is None:
+            return Sound(note="left out: private data in it has no times, so it cannot be silenced")
         strip = audio.peaks(clip, PEAKS)[:2]
         peaks = [[int(255 * level) for level in lane] for lane in strip.tolist()]
         url, path = self._written(call.metadata.call_id, clip, spans)
