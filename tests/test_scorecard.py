@@ -64,3 +64,19 @@ def test_a_purged_call_keeps_no_reason_in_words(tmp_path: Path) -> None:
         store.load([replace(record("c1"), scorecards=(scorecard("c1"),))], [RUBRIC])
         store.purge(CallFilter(call_ids=("c1",)), keep_figures=True)
         assert store.query("SELECT why FROM scorecards") == [{"why": ""}]
+
+
+def test_a_database_from_before_gets_its_reasons(tmp_path: Path) -> None:
+    """Scorecards stored when the reason was not kept have one after the migration."""
+    cards = [replace(PLAIN, call_id="c1"), replace(scorecard("c2"), call_id="c2")]
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record(card.call_id), scorecards=(card,)) for card in cards], [RUBRIC])
+        for column in ("why", "scorer"):
+            store.connection.execute(f"ALTER TABLE scorecards DROP COLUMN {column}")
+        store.connection.execute("DELETE FROM schema_migrations WHERE version IN (0, 3)")
+    with Store(tmp_path / "qa.duckdb") as store:
+        told = store.query("SELECT call_id, why, scorer FROM v_scorecards ORDER BY call_id")
+    assert told == [
+        {"call_id": "c1", "why": "missed dear, mid, half, cheap", "scorer": ""},
+        {"call_id": "c2", "why": "auto-fail: disclosure missing", "scorer": ""},
+    ]

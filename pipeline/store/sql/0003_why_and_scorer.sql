@@ -9,6 +9,7 @@ UPDATE scorecards SET scorer = '', why = CASE
     WHEN len(autofail_reasons) > 0 THEN 'auto-fail: ' || array_to_string(autofail_reasons, '; ')
     WHEN len(review_reasons) > 0 THEN array_to_string(review_reasons, '; ')
     ELSE coalesce('missed ' || (
-        SELECT string_agg(a.criterion_id, ', ' ORDER BY a.max_points * a.weight DESC) FROM answers AS a
+        SELECT string_agg(a.criterion_id, ', ' ORDER BY (a.max_points - coalesce(a.points, 0)) * a.weight DESC)
+        FROM answers AS a
         WHERE a.call_id = scorecards.call_id AND a.rubric_hash = scorecards.rubric_hash
           AND a.answer = 'no' AND a.scored), '') END;
