@@ -74,12 +74,14 @@ def _box() -> Any:
 
 
 def write_csv(answer: pa.Table) -> None:
-    """CSV with a header on stdout; nested values as JSON."""
+    """CSV with a header on stdout; nested values as JSON; no cell is a formula, as in ``callqa export``."""
+    from pipeline.export.names import inert
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(answer.column_names)
     for row in _rows(answer):
         writer.writerow(
-            json.dumps(_plain(v), ensure_ascii=False) if isinstance(v, list | dict) else _plain(v)
+            json.dumps(_plain(v), ensure_ascii=False) if isinstance(v, list | dict) else inert(_plain(v))
             for v in row
         )
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import accumulate, chain, repeat
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.conversation import (
     CallMetadata,
     CallRecord,
-    Evidence,
     LedgerEntry,
     Review,
     SampledCall,
@@ -26,6 +25,7 @@ from pipeline.conversation import (
 )
 from pipeline.errors import StoreError
 
+T = TypeVar("T")
 Columns = dict[str, list[Any]]
 
 
@@ -49,22 +49,20 @@ def _pick(items: Sequence[Any], names: Sequence[str]) -> Columns:
     return {name: list(map(attrgetter(name), items)) for name in names}
 
 
-def _children(groups: Iterable[tuple[CallRecord, Iterable[Any]]]) -> tuple[list[str | None], list[Any]]:
+def _children(
+    records: Iterable[CallRecord], group: Callable[[CallRecord], Collection[T]]
+) -> tuple[list[str | None], list[T]]:
     """The items of every call in one list, beside the call id of each."""
-    ids: list[str | None] = []
-    items: list[Any] = []
-    for record, group in groups:
-        items += group
-        ids += [call_id(record)] * (len(items) - len(ids))
-    return ids, items
+    groups = [(call_id(record), group(record)) for record in records]
+    ids = chain.from_iterable(repeat(i, len(items)) for i, items in groups)
+    return list(ids), list(chain.from_iterable(items for _, items in groups))
 
 
 def _card_keys(cards: Sequence[Scorecard], counts: Sequence[int]) -> Columns:
     """Call id and rubric hash, repeated for each child of a scorecard."""
-    pairs = list(zip(cards, counts, strict=True))
     return {
-        "call_id": [i for c, n in pairs for i in [c.call_id] * n],
-        "rubric_hash": [h for c, n in pairs for h in [c.rubric.hash] * n],
+        "call_id": list(chain.from_iterable(map(repeat, [c.call_id for c in cards], counts))),
+        "rubric_hash": list(chain.from_iterable(map(repeat, [c.rubric.hash for c in cards], counts))),
     }
 
 
@@ -106,7 +104,7 @@ def calls(records: Sequence[CallRecord]) -> Columns:
 
 def turns(records: Sequence[CallRecord]) -> Columns:
     """The turns table."""
-    ids, spoken = _children((r, r.conversation.transcript.turns) for r in records if r.conversation)
+    ids, spoken = _children(records, lambda r: r.conversation.transcript.turns if r.conversation else ())
     names = ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language", "words")
     heard = [t.sentiment for t in spoken]
     return {
@@ -119,7 +117,7 @@ def turns(records: Sequence[CallRecord]) -> Columns:
 
 def findings(records: Sequence[CallRecord]) -> Columns:
     """The findings table."""
-    ids, found = _children((r, r.conversation.findings) for r in records if r.conversation)
+    ids, found = _children(records, lambda r: r.conversation.findings if r.conversation else ())
     return {
         "call_id": ids,
         "finding": [i for r in records if r.conversation for i in range(len(r.conversation.findings))],
@@ -137,7 +135,7 @@ def call_metrics(records: Sequence[CallRecord]) -> Columns:
 
 def role_sentiment(records: Sequence[CallRecord]) -> Columns:
     """The role_sentiment table."""
-    ids, pairs = _children((r, r.conversation.sentiment.items()) for r in records if r.conversation)
+    ids, pairs = _children(records, lambda r: r.conversation.sentiment.items() if r.conversation else ())
     felt = [s for _, s in pairs]
     return {
         "call_id": ids,
@@ -149,7 +147,7 @@ def role_sentiment(records: Sequence[CallRecord]) -> Columns:
 
 def stage_runs(records: Sequence[CallRecord]) -> Columns:
     """The stage_runs table."""
-    ids, runs = _children((r, r.stages) for r in records)
+    ids, runs = _children(records, lambda r: r.stages)
     return {"call_id": ids, **_pick(runs, ("stage", "fingerprint", "engine", "model", "seconds"))}
 
 
@@ -197,31 +195,21 @@ def answers(cards: Sequence[Scorecard]) -> Columns:
 
 def evidence(cards: Sequence[Scorecard]) -> Columns:
     """The evidence table: what an answer rests on, and the nearest miss."""
-    quotes: list[Evidence] = []
-    criteria: list[str] = []
-    kinds: list[str] = []
-    positions: list[int] = []
-    counts: list[int] = []
-    for card in cards:
-        before = len(quotes)
-        for answer in (a for s in card.sections for a in s.criteria):
-            n = len(answer.evidence)
-            quotes += answer.evidence
-            criteria += [answer.id] * n
-            kinds += ["evidence"] * n
-            positions += range(n)
-            if answer.nearest is not None:
-                quotes.append(answer.nearest)
-                criteria.append(answer.id)
-                kinds.append("nearest")
-                positions.append(0)
-        counts.append(len(quotes) - before)
+    given = [[a for s in c.sections for a in s.criteria] for c in cards]
+    quotes = [
+        [(a.id, "evidence", i, e) for a in answers for i, e in enumerate(a.evidence)]
+        + [(a.id, "nearest", 0, a.nearest) for a in answers if a.nearest is not None]
+        for answers in given
+    ]
+    rows = list(chain.from_iterable(quotes))
     return {
-        **_card_keys(cards, counts),
-        "criterion_id": criteria,
-        "kind": kinds,
-        "evidence": positions,
-        **_pick(quotes, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
+        **_card_keys(cards, [len(q) for q in quotes]),
+        "criterion_id": [row[0] for row in rows],
+        "kind": [row[1] for row in rows],
+        "evidence": [row[2] for row in rows],
+        **_pick(
+            [row[3] for row in rows], ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")
+        ),
     }
 
 
@@ -285,11 +273,11 @@ def samples(drawn: Sequence[SampledCall]) -> Columns:
 
 CALL_TABLES: dict[str, Callable[[Sequence[CallRecord]], Columns]] = {
     "calls": calls,
-    "turns": turns,
     "findings": findings,
     "call_metrics": call_metrics,
     "role_sentiment": role_sentiment,
     "stage_runs": stage_runs,
+    "turns": turns,  # many rows, so late: DuckDB has something to do while they are built
 }
 SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Columns]] = {
     "scorecards": scorecards,
@@ -320,8 +308,11 @@ def _split_metrics(metrics: Iterable[Mapping[str, float | None]], schema: pa.Sch
     metrics = list(metrics)
     out: Columns = {name: [m.get(name) for m in metrics] for name in own}
     known = set(own)
-    out["other"] = [[(k, v) for k, v in m.items() if k not in known and v is not None] for m in metrics]
-    out["unknown"] = [sorted(k for k, v in m.items() if v is None) for m in metrics]
+    out["other"] = [
+        [(k, m[k]) for k in m if k not in known and m[k] is not None] if m.keys() - known else []
+        for m in metrics
+    ]
+    out["unknown"] = [sorted(k for k, v in m.items() if v is None) if None in m.values() else [] for m in metrics]
     return out
 
 
@@ -329,12 +320,9 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_struct(kind):
         return _structs(values, kind)
     if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
-        offsets, flat = [0], []
-        for value in values:
-            flat += value
-            offsets.append(len(flat))
-        items = _structs(flat, kind.value_type)
-        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, type=kind)
+        offsets = pa.array(accumulate(map(len, values), initial=0), pa.int32())
+        items = _structs(list(chain.from_iterable(values)), kind.value_type)
+        return pa.ListArray.from_arrays(offsets, items, type=kind)
     try:
         array = pa.array(values, type=kind)
     except UnicodeEncodeError:  # names of files need not be valid text
@@ -348,7 +336,10 @@ def _has_nul(array: pa.Array) -> bool:
         return _has_nul(array.keys) or _has_nul(array.items)
     if pa.types.is_list(array.type):
         return _has_nul(array.flatten())
-    return pa.types.is_string(array.type) and bool(pc.any(pc.match_substring(array, "\0")).as_py())
+    if not pa.types.is_string(array.type):
+        return False
+    text = array.buffers()[2]  # all of the column's characters, one after the other
+    return text is not None and b"\0" in text.to_pybytes()
 
 
 def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:

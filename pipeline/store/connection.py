@@ -107,11 +107,21 @@ def _holder(message: str) -> str | None:
     return "another process" if re.search(locked, message, re.IGNORECASE | re.DOTALL) else None
 
 
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether DuckDB found bytes it did not write, which it may do only when it comes to read them."""
+    return re.search(r"corrupt|checksum|failed to deserialize|INTERNAL Error", str(error), re.I) is not None
+
+
 def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:
     """DuckDB's refusal as one of our errors."""
     text = str(error)
     if "not a valid DuckDB database" in text:
         return _foreign(db)
+    if is_damage(error):
+        return StoreError(
+            f"{db} is damaged: {text.splitlines()[0]}",
+            hint="go on with a copy: a snapshot, or callqa restore BACKUP --db NEW.duckdb; then run the batch again",
+        )
     if "newer version" in text or "storage version" in text.lower():
         return StoreError(f"{db} was written by a newer DuckDB", hint="upgrade duckdb: pip install -U callqa")
     if re.search(r"no space left|disk is full|could not write|out of disk", text, re.IGNORECASE):

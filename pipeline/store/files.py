@@ -45,6 +45,27 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
     return db.stat().st_size
 
 
+def gather(connection: Connection, dest: Path, prepare: Callable[[Path], None]) -> int:
+    """Copy what a connection reads to a database file, in place only when complete; returns its bytes.
+
+    Raises:
+        MachineError: It cannot be written there.
+    """
+    partial = dest.with_name(f"{dest.name}.partial")
+    try:
+        _remove(partial)
+        prepare(partial)
+        _copy_rows(connection, partial)
+        partial.replace(dest)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {dest}: {error.strerror or error}", hint="check the folder and its space"
+        ) from error
+    finally:
+        _remove(partial)
+    return dest.stat().st_size
+
+
 def size(db: Path) -> int:
     """Bytes of a database, what is not yet in its main file included."""
     log = wal(db)

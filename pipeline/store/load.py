@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -54,18 +55,16 @@ def load(
                 [known[0], known[-1]],
             )
         connection.unregister("incoming")
-    _append_all(connection, columns.CALL_TABLES, calls, now)
-    save_scorecards(connection, [s for r in records for s in r.scorecards], rubrics, now, fresh=not known)
+    scorecards = [s for r in records for s in r.scorecards]
+    if known:
+        _supersede(connection, scorecards)
+    _save_rubrics(connection, rubrics, now)
+    _append_all(connection, _tables(columns.CALL_TABLES, calls) | _tables(columns.SCORE_TABLES, scorecards), now)
     _save_ledger(connection, records, now)
 
 
 def save_scorecards(
-    connection: Connection,
-    scorecards: Sequence[Scorecard],
-    rubrics: Iterable[RubricText],
-    now: dt.datetime,
-    *,
-    fresh: bool = False,
+    connection: Connection, scorecards: Sequence[Scorecard], rubrics: Iterable[RubricText], now: dt.datetime
 ) -> None:
     """Add scorecards; a call's earlier one under the same rubric text is replaced, others are kept.
 
@@ -74,24 +73,25 @@ def save_scorecards(
         scorecards: At most one a call and rubric.
         rubrics: The rubrics they were scored with.
         now: The transaction's ``loaded_at``.
-        fresh: No call of theirs was in the database, so there is nothing to replace.
     """
+    _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
-    if not scorecards:
-        return
-    if not fresh:
-        _show(
-            connection,
-            "incoming",
-            {
-                "call_id": [s.call_id for s in scorecards],
-                "rubric_id": [s.rubric.id for s in scorecards],
-                "rubric_hash": [s.rubric.hash for s in scorecards],
-            },
-        )
-        _make_way(connection)
-        connection.unregister("incoming")
-    _append_all(connection, columns.SCORE_TABLES, scorecards, now)
+    _append_all(connection, _tables(columns.SCORE_TABLES, scorecards), now)
+
+
+def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
+    """Make room for scorecards: those of the same rubric text go, those of older texts are no longer newest."""
+    _show(
+        connection,
+        "incoming",
+        {
+            "call_id": [s.call_id for s in scorecards],
+            "rubric_id": [s.rubric.id for s in scorecards],
+            "rubric_hash": [s.rubric.hash for s in scorecards],
+        },
+    )
+    _make_way(connection)
+    connection.unregister("incoming")
 
 
 def _make_way(connection: Connection) -> None:
@@ -264,17 +264,21 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
     )
 
 
+def _tables(
+    build: Mapping[str, Callable[[Sequence[T]], columns.Columns]], items: Sequence[T]
+) -> dict[str, Callable[[], columns.Columns]]:
+    """What makes the columns of each table, not yet called."""
+    return {table: partial(make, items) for table, make in build.items()}
+
+
 def _append_all(
-    connection: Connection,
-    tables: Mapping[str, Callable[[Sequence[T]], columns.Columns]],
-    items: Sequence[T],
-    now: dt.datetime,
+    connection: Connection, tables: Mapping[str, Callable[[], columns.Columns]], now: dt.datetime
 ) -> None:
     """Append the rows of several tables; while DuckDB stores one, the next is built in a thread."""
     schemas = {table: _schema(connection, table) for table in tables}
 
     def build(table: str) -> pa.Table:
-        return columns.arrow(tables[table](items), schemas[table])
+        return columns.arrow(tables[table](), schemas[table])
 
     with ThreadPoolExecutor(1, "columns") as ahead:
         for table, rows in zip(tables, ahead.map(build, tables), strict=True):

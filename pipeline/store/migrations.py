@@ -102,6 +102,24 @@ def migrate(connection: Connection, file: Path | None) -> None:
         if number > seen:
             _apply(connection, number, name, sql)
     _apply(connection, 0, "views", views_sql())
+    _explain_views(connection)
+
+
+def _explain_views(connection: Connection) -> None:
+    """A view's columns are explained by the tables it reads, where it does not explain them itself."""
+    rows = connection.execute(
+        "SELECT table_name, column_name, comment FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND NOT internal ORDER BY table_name, column_index"
+    ).fetchall()
+    comments = {(table, column): comment for table, column, comment in rows}
+    for view, body in re.findall(r"CREATE OR REPLACE VIEW (\w+) AS(.*?);", views_sql(), re.DOTALL):
+        sources = re.findall(r"\b(?:FROM|JOIN) (\w+)", body)
+        for column in (c for v, c, comment in rows if v == view and comment is None):
+            found = next(filter(None, (comments.get((s, column)) for s in sources)), None)
+            if found is not None:
+                comments[view, column] = found
+                text = found.replace("'", "''")
+                connection.execute(f"COMMENT ON COLUMN {view}.{column} IS '{text}'")
 
 
 def backup_path(file: Path, seen: int) -> Path:

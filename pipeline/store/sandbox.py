@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from pipeline.errors import StoreError
 from pipeline.store import lake
+from pipeline.store.connection import is_damage, refused
 from pipeline.store.store import Store
 
 # Functions that can stand in a SELECT and yet do something.
@@ -36,6 +37,7 @@ class Sandbox:
 
     def __init__(self, store: Store, *, timeout_s: float = 60.0) -> None:
         self._connection = store.connection
+        self._db = store.shown
         self._timeout_s = timeout_s
         if store.is_lake:  # its rows are files of their own
             self._connection.execute("SET allowed_directories = ?", [[lake.data_path(self._connection)]])
@@ -89,7 +91,7 @@ class Sandbox:
                 hint="narrow it down, e.g. by week, or give it longer with --timeout",
             ) from error
         except duckdb.Error as error:
-            raise wrong(error) from error
+            raise refused(error, self._db) if is_damage(error) else wrong(error) from error
         finally:
             timer.cancel()
 

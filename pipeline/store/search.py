@@ -74,7 +74,7 @@ def search(
         candidates = _candidates(index, words)
         since = _watermark(index)
     except StoreError as error:
-        on_note(f"{error.message}; matching plainly instead (install it with: {error.hint})")
+        on_note(f"{error.message}; matching plainly instead ({error.hint})")
         stems, candidates, since = tuple(words), None, None
     finally:
         if index is not None:
@@ -90,7 +90,9 @@ def index_path(db: Path) -> Path:
 def _index(store: Store, on_note: Note) -> Connection:
     """The index open for reading, built anew when it is missing, damaged or too far behind."""
     if store.is_lake:
-        raise StoreError("a lake has no search index", hint="search a snapshot file")
+        raise StoreError(
+            "a lake has no search index", hint="a copy has one: callqa snapshot COPY.duckdb, then --db COPY.duckdb"
+        )
     path = index_path(store.path)
     turns = int(store.query("SELECT count(*) AS n FROM turns")[0]["n"])
     try:

@@ -31,7 +31,7 @@ from pipeline.conversation import (
 from pipeline.errors import StoreError
 from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
 from pipeline.store import load as loading
-from pipeline.store.connection import Connection, OnWait, connect, refused
+from pipeline.store.connection import Connection, OnWait, connect, is_damage, refused
 from pipeline.store.erase import Erasure, digest
 from pipeline.store.selection import CallFilter
 
@@ -178,6 +178,14 @@ class Store:
                 raise refused(error, self.shown) from error
             raise
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """DuckDB's refusals leave as errors of ours: damage may show only when it is read."""
+        try:
+            yield
+        except duckdb.Error as error:
+            raise refused(error, self.shown) from error
+
     def _rollback(self) -> None:
         try:
             self.connection.execute("ROLLBACK")
@@ -245,7 +253,8 @@ class Store:
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
         """Everything people said about these calls, oldest first."""
-        return read.reviews(self.connection, calls)
+        with self._reading():
+            return read.reviews(self.connection, calls)
 
     def rubrics(self, hashes: Iterable[str]) -> dict[str, Rubric]:
         """Rubrics by hash, oldest first; those this version cannot read are left out."""
@@ -253,7 +262,8 @@ class Store:
 
     def ledger(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
         """The ledger rows of these paths, by path; what a re-run may skip."""
-        return read.ledger(self.connection, paths)
+        with self._reading():
+            return read.ledger(self.connection, paths)
 
     def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
         """Ids of the rubrics that are kept under other texts, but not yet under this one."""
@@ -290,7 +300,8 @@ class Store:
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Stored calls as nouns, exactly as they were loaded, in the order they were loaded."""
-        return read.conversations(self.connection, calls)
+        with self._reading():
+            yield from read.conversations(self.connection, calls)
 
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
         """Stored calls without their turns, in the order they were loaded; not those with erased words."""
@@ -303,7 +314,8 @@ class Store:
 
     def scorecards(self, calls: CallFilter = EVERYTHING) -> Iterator[Scorecard]:
         """Stored scorecards: the newest of each rubric id, or those of one rubric hash."""
-        return read.scorecards(self.connection, calls)
+        with self._reading():
+            yield from read.scorecards(self.connection, calls)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The answer of a query, a dict a row; times are aware datetimes in UTC.
@@ -314,7 +326,7 @@ class Store:
         try:
             return read.rows(self.connection, sql, values)
         except duckdb.Error as error:
-            raise StoreError(f"SQL: {error}") from error
+            raise refused(error, self.shown) if is_damage(error) else StoreError(f"SQL: {error}") from error
 
     def purge(
         self, calls: CallFilter, *, older_than: dt.datetime | None = None, keep_figures: bool = False
@@ -356,10 +368,14 @@ class Store:
     def snapshot(self, dest: Path) -> int:
         """Copy the database, open for reading, to a file that appears complete; returns its size in bytes.
 
+        Of a lake it makes a database file of its own, with everything a file has, full text search included.
+
         Raises:
-            StoreError: It is a lake, or ``dest`` is the database itself.
+            StoreError: ``dest`` is the database itself.
             MachineError: It cannot be written there.
         """
+        if self.is_lake:
+            return files.gather(self.connection, dest, _make_empty)
         if self._open is not None and files.wal(self.path).exists():  # left by a writer that was killed
             self._open.close()
             with Store(self.db, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait):
@@ -369,7 +385,8 @@ class Store:
 
     def export_parquet(self, folder: Path) -> dict[str, int]:
         """The whole store as Parquet files in a folder that appears complete; returns rows by table."""
-        return parquet.write(self.connection, folder)
+        with self._reading():
+            return parquet.write(self.connection, folder)
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
         """Take in a folder written by ``export_parquet``, in one transaction; returns rows by table."""
@@ -377,7 +394,8 @@ class Store:
 
     def check(self) -> list[integrity.Problem]:
         """Every promise of the store that is broken; an empty list when all is well."""
-        return integrity.check(self.connection)
+        with self._reading():
+            return integrity.check(self.connection)
 
 
 def _make_empty(path: Path) -> None:

@@ -1,4 +1,5 @@
 -- Views analysts start from. Made anew whenever this file changes, so they are no part of the migrations.
+-- A column without a comment here has that of the first table or view it is read from.
 
 CREATE OR REPLACE VIEW v_calls AS
 SELECT calls.* EXCLUDE (hold_spans, transcript_medium, engine_fingerprint, started_local),
@@ -6,12 +7,16 @@ SELECT calls.* EXCLUDE (hold_spans, transcript_medium, engine_fingerprint, start
        CAST(date_trunc('week', started_local) AS DATE) AS week
 FROM calls;
 COMMENT ON VIEW v_calls IS 'Calls with the site''s own time and its week (Monday)';
+COMMENT ON COLUMN v_calls.local_time IS 'Start in the site''s own time (UTC where its zone is not known)';
+COMMENT ON COLUMN v_calls.local_hour IS 'Hour of the start in the site''s own time, 0 to 23';
+COMMENT ON COLUMN v_calls.week IS 'Monday of the week of the start, in the site''s own time';
 
 CREATE OR REPLACE VIEW v_scorecards AS
 SELECT scorecards.* EXCLUDE (is_latest, loaded_at), scorecards.loaded_at AS scored_at,
        v_calls.* EXCLUDE (call_id, loaded_at, warnings, transcript_warnings)
 FROM scorecards JOIN v_calls USING (call_id) WHERE is_latest;
 COMMENT ON VIEW v_scorecards IS 'The newest scorecard of each call and rubric, with the call';
+COMMENT ON COLUMN v_scorecards.scored_at IS 'When the scorecard was stored';
 
 CREATE OR REPLACE VIEW v_answers AS
 SELECT answers.* EXCLUDE (is_latest, loaded_at), client, team, agent_id, queue, direction, started_at, week
@@ -26,6 +31,13 @@ SELECT client, team, agent_id, any_value(agent_name) AS agent_name, week, rubric
        count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed
 FROM v_scorecards GROUP BY client, team, agent_id, week, rubric_id;
 COMMENT ON VIEW v_agent_week IS 'Scores of each agent by the week of the site''s own time';
+COMMENT ON COLUMN v_agent_week.calls IS 'Scorecards of this agent, week and rubric';
+COMMENT ON COLUMN v_agent_week.final_score IS 'Mean final score, 0 to 100';
+COMMENT ON COLUMN v_agent_week.standard_error IS 'Standard error of the mean; 1.96 of them each way make the 95 % interval';
+COMMENT ON COLUMN v_agent_week.passed IS 'Calls that passed';
+COMMENT ON COLUMN v_agent_week.failed IS 'Calls that failed';
+COMMENT ON COLUMN v_agent_week.to_review IS 'Calls a person should decide';
+COMMENT ON COLUMN v_agent_week.auto_failed IS 'Calls that failed whatever their points';
 
 CREATE OR REPLACE VIEW v_team_week AS
 SELECT client, team, week, rubric_id, count(*) AS calls, count(DISTINCT agent_id) AS agents,
@@ -35,6 +47,14 @@ SELECT client, team, week, rubric_id, count(*) AS calls, count(DISTINCT agent_id
        count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed
 FROM v_scorecards GROUP BY client, team, week, rubric_id;
 COMMENT ON VIEW v_team_week IS 'Scores of each team by the week of the site''s own time';
+COMMENT ON COLUMN v_team_week.calls IS 'Scorecards of this team, week and rubric';
+COMMENT ON COLUMN v_team_week.final_score IS 'Mean final score, 0 to 100';
+COMMENT ON COLUMN v_team_week.standard_error IS 'Standard error of the mean; 1.96 of them each way make the 95 % interval';
+COMMENT ON COLUMN v_team_week.passed IS 'Calls that passed';
+COMMENT ON COLUMN v_team_week.failed IS 'Calls that failed';
+COMMENT ON COLUMN v_team_week.to_review IS 'Calls a person should decide';
+COMMENT ON COLUMN v_team_week.auto_failed IS 'Calls that failed whatever their points';
+COMMENT ON COLUMN v_team_week.agents IS 'Agents among them';
 
 CREATE OR REPLACE VIEW v_criterion_rates AS
 SELECT rubric_hash, section_id, criterion_id, client, week, count(*) AS answers,
@@ -43,12 +63,23 @@ SELECT rubric_hash, section_id, criterion_id, client, week, count(*) AS answers,
        count(*) FILTER (answer = 'yes') / nullif(count(*) FILTER (answer IN ('yes', 'no')), 0) AS pass_rate
 FROM v_answers GROUP BY rubric_hash, section_id, criterion_id, client, week;
 COMMENT ON VIEW v_criterion_rates IS 'How often each criterion was met, by client and week';
+COMMENT ON COLUMN v_criterion_rates.answers IS 'Answers of newest scorecards';
+COMMENT ON COLUMN v_criterion_rates.yes IS 'Answered yes';
+COMMENT ON COLUMN v_criterion_rates.no IS 'Answered no';
+COMMENT ON COLUMN v_criterion_rates.na IS 'Not applicable';
+COMMENT ON COLUMN v_criterion_rates.undetermined IS 'The machine was not sure';
+COMMENT ON COLUMN v_criterion_rates.pass_rate IS 'yes / (yes + no), 0 to 1; NULL when nothing was decided';
 
 CREATE OR REPLACE VIEW v_coverage AS
 SELECT status, reason, count(*) AS files, count(DISTINCT audio_sha256) AS recordings,
        sum(size_bytes) AS size_bytes, min(recorded_at) AS first_at, max(recorded_at) AS last_at
 FROM ledger GROUP BY status, reason;
 COMMENT ON VIEW v_coverage IS 'Every file received by what became of it';
+COMMENT ON COLUMN v_coverage.files IS 'Files, by path';
+COMMENT ON COLUMN v_coverage.recordings IS 'Different recordings among them, by content';
+COMMENT ON COLUMN v_coverage.size_bytes IS 'Their size together';
+COMMENT ON COLUMN v_coverage.first_at IS 'When the first of them was recorded in the ledger';
+COMMENT ON COLUMN v_coverage.last_at IS 'When the last of them was';
 
 CREATE OR REPLACE VIEW v_flips AS
 SELECT old.call_id, old.rubric_id, old.rubric_version AS old_version, new.rubric_version AS new_version,
@@ -61,6 +92,17 @@ FROM scorecards AS old JOIN scorecards AS new
   ON old.call_id = new.call_id AND old.rubric_id = new.rubric_id AND new.is_latest AND NOT old.is_latest
 WHERE old.outcome <> new.outcome;
 COMMENT ON VIEW v_flips IS 'Calls whose outcome differs between an older rubric and the newest, and why';
+COMMENT ON COLUMN v_flips.old_version IS 'Version of the older rubric';
+COMMENT ON COLUMN v_flips.new_version IS 'Version of the newest rubric';
+COMMENT ON COLUMN v_flips.old_hash IS 'Text of the older rubric';
+COMMENT ON COLUMN v_flips.new_hash IS 'Text of the newest rubric';
+COMMENT ON COLUMN v_flips.old_outcome IS 'Outcome under the older rubric';
+COMMENT ON COLUMN v_flips.new_outcome IS 'Outcome under the newest rubric';
+COMMENT ON COLUMN v_flips.old_score IS 'Final score under the older rubric';
+COMMENT ON COLUMN v_flips.new_score IS 'Final score under the newest rubric';
+COMMENT ON COLUMN v_flips.change IS 'New score less old score';
+COMMENT ON COLUMN v_flips.old_at IS 'When the older scorecard was stored';
+COMMENT ON COLUMN v_flips.new_at IS 'When the newest scorecard was stored';
 
 CREATE OR REPLACE VIEW v_agreement AS
 WITH pairs AS (
@@ -89,6 +131,11 @@ SELECT agreed.rubric_hash, agreed.criterion_id, reviews, agreement, false_yes, f
 FROM agreed JOIN chance ON agreed.rubric_hash IS NOT DISTINCT FROM chance.rubric_hash
   AND agreed.criterion_id = chance.criterion_id;
 COMMENT ON VIEW v_agreement IS 'Machine against people by criterion: agreement and Cohen''s kappa';
+COMMENT ON COLUMN v_agreement.reviews IS 'Last words of reviewers, one a call and reviewer';
+COMMENT ON COLUMN v_agreement.agreement IS 'Share in which machine and person gave the same answer, 0 to 1';
+COMMENT ON COLUMN v_agreement.false_yes IS 'Machine yes, person no';
+COMMENT ON COLUMN v_agreement.false_no IS 'Machine no, person yes';
+COMMENT ON COLUMN v_agreement.kappa IS 'Cohen''s kappa: agreement beyond chance, 1 is perfect, 0 no better than chance';
 
 CREATE OR REPLACE VIEW v_sentiment_path AS
 SELECT call_id, role, q1, q2, q3, q4, score, change, lowest_score, lowest_turn,
