@@ -10,7 +10,9 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -18,24 +20,48 @@ import duckdb  # noqa: F401  (imported before the forks, so that a child starts 
 import pyarrow  # noqa: F401
 
 from pipeline.store import Store
+from pipeline.store import load as loading
+from pipeline.store import store as store_module
 from tests.store_factory import RUBRIC, record
 
 WINDOW = 5
+# Steps of a writer, and about how long each lasts: a kill falls somewhere within.
+LASTS_S = {
+    "committing": 0.01,
+    "loading": 0.05,
+    "committed": 0.01,
+    "closing": 0.03,
+    "opening": 0.05,
+    "starting": 0.3,
+}
 
 
 def write_for_ever(db: Path, report: int) -> None:
-    """Load one window after another, reporting each that is committed; every third is loaded again."""
+    """Load one window after another, reporting every step; every third is loaded again."""
+
+    def say(step: str) -> None:
+        os.write(report, f"{step}\n".encode())
+
+    def load_and_say(*given: object) -> None:
+        say("loading")
+        loading.load(*given)  # type: ignore[arg-type]
+        say("committing")  # all that is left of the transaction
+
+    store_module.loading = SimpleNamespace(**{**vars(loading), "load": load_and_say})  # type: ignore[assignment]
     with Store(db) as store:
         first = store.query("SELECT count(*) AS n FROM calls")[0]["n"] // WINDOW
     for number in range(first, first + 10_000):
+        say("opening")
         with Store(db) as store:
             for _ in range(2 if number % 3 == 0 else 1):
                 store.load([record(f"w{number}-{i}") for i in range(WINDOW)], [RUBRIC])
-        os.write(report, f"{number}\n".encode())
+                say(f"committed {number}")
+            say("closing")
+        say("closed")
 
 
-def killed_at_random(db: Path, rng: random.Random) -> list[int]:
-    """Numbers of the windows a writer reported before it was killed."""
+def killed_at_random(db: Path, rng: random.Random, step: str) -> tuple[list[int], str]:
+    """Kill a writer soon after it began a step; the windows it committed, and the step it died in."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -43,12 +69,18 @@ def killed_at_random(db: Path, rng: random.Random) -> list[int]:
         write_for_ever(db, write)
         os._exit(0)
     os.close(write)
+    said: list[str] = []
     with os.fdopen(read, buffering=1) as reports:
-        first = reports.readline() if rng.random() < 0.6 else ""  # some die while opening or migrating
-        time.sleep(rng.uniform(0.0, 0.25))
+        passes = rng.randrange(1, 4) if step != "starting" else 0
+        while passes and (line := reports.readline()):
+            said.append(line)
+            passes -= line.startswith(step)
+        time.sleep(rng.uniform(0.0, LASTS_S[step]))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return [int(line) for line in (first, *reports) if line.endswith("\n")]
+        said += [line for line in reports if line.endswith("\n")]
+    committed = [int(line.split()[1]) for line in said if line.startswith("committed")]
+    return committed, said[-1].split()[0] if said else "starting"
 
 
 def faults(db: Path, committed: list[int]) -> list[str]:
@@ -92,10 +124,13 @@ def main() -> None:
     rng = random.Random(3)
     committed: list[int] = []
     found: list[str] = []
-    for _ in range(int(what)):
-        committed += killed_at_random(db, rng)
+    died_in: Counter[str] = Counter()
+    for number in range(int(what)):
+        windows, step = killed_at_random(db, rng, list(LASTS_S)[number % len(LASTS_S)])
+        committed += windows
+        died_in[step] += 1
         found += in_a_child(db, committed)
-    sys.stdout.write(json.dumps({"committed": len(committed), "faults": found}))
+    sys.stdout.write(json.dumps({"committed": len(committed), "faults": found, "died_in": died_in}))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,14 @@ def test_sql_answers_in_each_format(db: str, tmp_path: Path) -> None:
     assert pq.read_table(file).to_pylist() == [{"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}]
 
 
+def test_csv_has_no_formulas(db: str) -> None:
+    """What a stranger wrote never runs in a spreadsheet; numbers and other formats are left alone."""
+    query = """SELECT '=HYPERLINK("http://x")' AS agent_name, -5 AS change, '+44 1632' AS customer_ref"""
+    assert run("sql", query, "--db", db, "--csv").splitlines()[1].startswith("\"'=HYPERLINK")
+    assert run("sql", query, "--db", db, "--csv").splitlines()[1].endswith(",-5,'+44 1632")
+    assert json.loads(run("sql", query, "--db", db, "--json"))["customer_ref"] == "+44 1632"
+
+
 @pytest.mark.parametrize(
     "statement",
     [

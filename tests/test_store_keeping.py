@@ -15,6 +15,8 @@ import pytest
 from pipeline.conversation import CallRecord, LedgerEntry
 from pipeline.errors import MachineError, StoreError, StoreLockedError
 from pipeline.store import CallFilter, Store, migrations
+from pipeline.store.sandbox import Sandbox
+from pipeline.store.search import search
 from tests.store_factory import RUBRIC, record
 
 WRITER = [sys.executable, str(Path(__file__).parent / "store_writer.py")]
@@ -39,11 +41,13 @@ def db(tmp_path: Path) -> Path:
 
 
 def test_a_kill_at_any_instant_loses_no_committed_call(tmp_path: Path) -> None:
-    """Writers killed at random: the store opens, adds up, and holds every window that was reported."""
+    """Before, in and after commits: the store opens, adds up, and holds every window that was reported."""
     run = subprocess.run([*WRITER, str(tmp_path / "qa.duckdb"), str(KILLS)], capture_output=True, check=True)
     result = json.loads(run.stdout)
     assert result["faults"] == []
     assert result["committed"] > 0
+    if KILLS >= 30:
+        assert {"loading", "committing", "closing"} <= set(result["died_in"]), result
 
 
 def test_a_second_writer_waits_and_says_for_whom(db: Path) -> None:
@@ -101,6 +105,33 @@ def test_a_damaged_file_gives_one_clear_error(db: Path) -> None:
     with pytest.raises(StoreError) as error, Store(db) as store:
         list(store.conversations())
     assert str(db) in error.value.message
+
+
+def test_damage_found_only_on_reading_is_said_in_words(tmp_path: Path) -> None:
+    """Whichever block is damaged, reading, searching, checking and SQL either work or name the file."""
+    path = tmp_path / "qa.duckdb"
+    with Store(path) as store:
+        store.load([record(f"c{i}") for i in range(300)], [RUBRIC])
+    whole = path.read_bytes()
+    block, said = 262_144, []
+    for start in range(3 * 4096, len(whole), block):
+        path.write_bytes(whole[: start + 2000] + b"\xff" * 5000 + whole[start + 7000 :])
+        for ask in (
+            lambda store: list(store.conversations()),
+            lambda store: list(store.scorecards()),
+            lambda store: store.check(),
+            lambda store: store.ledger(["/calls/c1.wav"]),
+            lambda store: store.query("FROM v_answers"),
+            lambda store: Sandbox(store).ask("FROM turns"),
+            lambda store: search(store, "bill", CallFilter()),
+        ):
+            try:
+                with Store(path, read_only=True) as store:
+                    ask(store)
+            except StoreError as error:
+                said.append(error.message)
+    assert said
+    assert [message for message in said if str(path) not in message] == []
 
 
 def test_a_newer_database_is_refused(db: Path) -> None:

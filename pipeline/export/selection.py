@@ -83,9 +83,11 @@ def read_calls(
     )
     for start in range(0, len(picked), WINDOW):
         paths = {row["call_id"]: row["path"] for row in picked[start : start + WINDOW]}
-        window = replace(filters, call_ids=tuple(paths))
+        window = CallFilter(
+            call_ids=tuple(paths)
+        )  # the other conditions need not be asked for each window again
         cards: dict[str, list[Scorecard]] = defaultdict(list)
-        for card in store.scorecards(window):
+        for card in store.scorecards(replace(window, rubric=filters.rubric, outcome=filters.outcome)):
             cards[card.call_id].append(card)
         found = {meta.call_id: (meta, conversation) for meta, conversation in store.conversations(window)}
         for done, (call_id, path) in enumerate(paths.items(), start):

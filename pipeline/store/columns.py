@@ -207,9 +207,7 @@ def evidence(cards: Sequence[Scorecard]) -> Columns:
         "criterion_id": [row[0] for row in rows],
         "kind": [row[1] for row in rows],
         "evidence": [row[2] for row in rows],
-        **_pick(
-            [row[3] for row in rows], ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")
-        ),
+        **_pick([row[3] for row in rows], ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
     }
 
 
@@ -312,7 +310,9 @@ def _split_metrics(metrics: Iterable[Mapping[str, float | None]], schema: pa.Sch
         [(k, m[k]) for k in m if k not in known and m[k] is not None] if m.keys() - known else []
         for m in metrics
     ]
-    out["unknown"] = [sorted(k for k, v in m.items() if v is None) if None in m.values() else [] for m in metrics]
+    out["unknown"] = [
+        sorted(k for k, v in m.items() if v is None) if None in m.values() else [] for m in metrics
+    ]
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -42,6 +43,10 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
     def attempt() -> Connection:
         connection = duckdb.connect(str(db), read_only=read_only, config=CONFIG)
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        if (
+            not read_only
+        ):  # merging small row groups waits for the close: in each commit it costs as much as loading
+            connection.execute("SET max_vacuum_tasks = 0")
         return connection
 
     fresh = not db.exists()
@@ -51,6 +56,12 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
         if fresh:  # half a header, which nothing could open again
             db.unlink(missing_ok=True)
         raise
+
+
+def tidy_on_close(connection: Connection) -> None:
+    """Let the checkpoint that closing a writer makes merge the small row groups of its windows."""
+    with contextlib.suppress(duckdb.Error):  # after a fault that made the database unusable
+        connection.execute("RESET max_vacuum_tasks")
 
 
 def wait_for(
@@ -120,7 +131,7 @@ def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:
     if is_damage(error):
         return StoreError(
             f"{db} is damaged: {text.splitlines()[0]}",
-            hint="go on with a copy: a snapshot, or callqa restore BACKUP --db NEW.duckdb; then run the batch again",
+            hint="go on with a copy: a snapshot, or callqa restore BACKUP --db NEW.duckdb",
         )
     if "newer version" in text or "storage version" in text.lower():
         return StoreError(f"{db} was written by a newer DuckDB", hint="upgrade duckdb: pip install -U callqa")

@@ -3,12 +3,15 @@
 ``ducklake:CATALOGUE?data_path=FOLDER``: the catalogue is a DuckDB file (``meta.ducklake``: one
 process at a time), ``sqlite:FILE`` (several on one machine) or ``postgres:…`` with a libpq
 connection string (several machines); the rows are Parquet files under the folder, which may be an
-``s3://`` address. Everything above this module is the same SQL.
+``s3://`` address, its keys and server given as AWS's tools take them (AWS_ACCESS_KEY_ID …,
+AWS_ENDPOINT_URL). Everything above this module is the same SQL.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from urllib.parse import urlsplit
 
 import duckdb
 
@@ -47,6 +50,8 @@ def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait 
             connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             for extension in needed:
                 load(connection, extension)
+            if "httpfs" in needed:
+                _point_at_object_store(connection)
             connection.execute(f"ATTACH '{_quoted(catalogue)}' AS {NAME} ({', '.join(options)})")
             connection.execute(f"USE {NAME}")
         except BaseException:
@@ -55,6 +60,19 @@ def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait 
         return connection
 
     return wait_for(attempt, shown(db), lock_timeout_s, on_wait)
+
+
+def _point_at_object_store(connection: Connection) -> None:
+    """Use the S3-compatible server the environment names, as AWS's own tools do.
+
+    DuckDB reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION by itself, but
+    not the address of a server (MinIO, Ceph …), whose buckets are paths rather than host names.
+    """
+    url = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
+    if url.netloc:
+        connection.execute("SET s3_endpoint = ?", [url.netloc + url.path.rstrip("/")])
+        connection.execute("SET s3_use_ssl = ?", [url.scheme != "http"])
+        connection.execute("SET s3_url_style = 'path'")
 
 
 def shown(db: str) -> str:

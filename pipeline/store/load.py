@@ -59,7 +59,9 @@ def load(
     if known:
         _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
-    _append_all(connection, _tables(columns.CALL_TABLES, calls) | _tables(columns.SCORE_TABLES, scorecards), now)
+    _append_all(
+        connection, _tables(columns.CALL_TABLES, calls) | _tables(columns.SCORE_TABLES, scorecards), now
+    )
     _save_ledger(connection, records, now)
 
 
@@ -80,7 +82,7 @@ def save_scorecards(
 
 
 def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
-    """Make room for scorecards: those of the same rubric text go, those of older texts are no longer newest."""
+    """Make room for scorecards: the same text's go, older texts' are no longer newest."""
     _show(
         connection,
         "incoming",
@@ -280,9 +282,11 @@ def _append_all(
     def build(table: str) -> pa.Table:
         return columns.arrow(tables[table](), schemas[table])
 
+    connection.execute("SET threads = 1")  # for so few rows DuckDB's threads cost more than they give
     with ThreadPoolExecutor(1, "columns") as ahead:
         for table, rows in zip(tables, ahead.map(build, tables), strict=True):
             _insert(connection, table, rows, now)
+    connection.execute("RESET threads")
 
 
 def _append(

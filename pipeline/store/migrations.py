@@ -29,6 +29,7 @@ COMMENT ON COLUMN schema_migrations.checksum IS 'SHA-256 of its SQL';
 COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied';
 COMMENT ON COLUMN schema_migrations.package_version IS 'Version of callqa that applied it';
 """
+VIEW_COLUMN = re.compile(r"^COMMENT ON COLUMN (v_\w+)\.(\w+) IS '(.*)';$", re.MULTILINE)
 
 
 def sql_files() -> dict[int, tuple[str, str]]:
@@ -102,24 +103,30 @@ def migrate(connection: Connection, file: Path | None) -> None:
         if number > seen:
             _apply(connection, number, name, sql)
     _apply(connection, 0, "views", views_sql())
-    _explain_views(connection)
+    if file is not None:  # a lake holds no comments on columns of views
+        _explain_views(connection)
 
 
 def _explain_views(connection: Connection) -> None:
-    """A view's columns are explained by the tables it reads, where it does not explain them itself."""
+    """Comment on every column of every view: with the words of ``views.sql``, else of what the view reads."""
     rows = connection.execute(
         "SELECT table_name, column_name, comment FROM duckdb_columns() "
         "WHERE database_name = current_database() AND NOT internal ORDER BY table_name, column_index"
     ).fetchall()
-    comments = {(table, column): comment for table, column, comment in rows}
+    comments = {(table, column): _quoted(comment or "") for table, column, comment in rows}
+    comments |= {(view, column): text for view, column, text in VIEW_COLUMN.findall(views_sql())}
+    statements = []
     for view, body in re.findall(r"CREATE OR REPLACE VIEW (\w+) AS(.*?);", views_sql(), re.DOTALL):
-        sources = re.findall(r"\b(?:FROM|JOIN) (\w+)", body)
-        for column in (c for v, c, comment in rows if v == view and comment is None):
-            found = next(filter(None, (comments.get((s, column)) for s in sources)), None)
-            if found is not None:
-                comments[view, column] = found
-                text = found.replace("'", "''")
-                connection.execute(f"COMMENT ON COLUMN {view}.{column} IS '{text}'")
+        sources = [view, *re.findall(r"\b(?:FROM|JOIN) (\w+)", body)]
+        for column in (column for table, column, _ in rows if table == view):
+            words = next(filter(None, (comments.get((source, column)) for source in sources)), "")
+            comments[view, column] = words
+            statements.append(f"COMMENT ON COLUMN {view}.{column} IS '{words}';")
+    connection.execute(f"BEGIN; {' '.join(statements)} COMMIT")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def backup_path(file: Path, seen: int) -> Path:
@@ -130,7 +137,7 @@ def backup_path(file: Path, seen: int) -> Path:
 def _apply(connection: Connection, number: int, name: str, sql: str) -> None:
     connection.execute("BEGIN")
     try:
-        connection.execute(sql)
+        connection.execute(VIEW_COLUMN.sub("", sql))
         connection.execute("DELETE FROM schema_migrations WHERE version = ?", [number])
         connection.execute(
             "INSERT INTO schema_migrations VALUES (?, ?, ?, now(), ?)",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.conversation import (
@@ -184,12 +185,11 @@ def _role_sentiment(row: Row) -> RoleSentiment:
 
 def scorecards(connection: Connection, calls: CallFilter) -> Iterator[Scorecard]:
     """Every matching scorecard (the newest of each rubric id, or of exactly one rubric hash)."""
-    where, values = calls.where()
     condition, more = calls.scorecards()
+    where, values = replace(calls, rubric=None, outcome=None).children("scorecards")
     picked = rows(
         connection,
-        f"SELECT * FROM scorecards WHERE {condition} AND call_id IN "  # noqa: S608
-        f"(SELECT call_id FROM calls WHERE {where}) ORDER BY loaded_at, call_id, rubric_id",
+        f"SELECT * FROM scorecards WHERE {condition} AND {where} ORDER BY loaded_at, call_id, rubric_id",  # noqa: S608
         [*more, *values],
     )
     for start in range(0, len(picked), WINDOW):
@@ -262,11 +262,10 @@ def _answer(row: Row, quotes: Mapping[tuple[str, str], list[Evidence]]) -> Crite
 
 def reviews(connection: Connection, calls: CallFilter) -> list[Review]:
     """Reviews of matching calls, oldest first."""
-    where, values = calls.where()
+    where, values = calls.children("reviews")
     found = rows(
         connection,
-        "SELECT * EXCLUDE (loaded_at, sample_id) FROM reviews "  # noqa: S608
-        f"WHERE call_id IN (SELECT call_id FROM calls WHERE {where}) ORDER BY reviewed_at, review_id",
+        f"SELECT * EXCLUDE (loaded_at, sample_id) FROM reviews WHERE {where} ORDER BY reviewed_at, review_id",  # noqa: S608
         values,
     )
     return [Review(**{**row, "extra": dict(row["extra"] or {})}) for row in found]

@@ -79,7 +79,8 @@ def search(
     finally:
         if index is not None:
             index.close()
-    return Found(tuple(_hits(store, calls, stems, phrases, candidates, since, limit)), stems)
+    with store.reading():
+        return Found(tuple(_hits(store, calls, stems, phrases, candidates, since, limit)), stems)
 
 
 def index_path(db: Path) -> Path:
@@ -91,7 +92,8 @@ def _index(store: Store, on_note: Note) -> Connection:
     """The index open for reading, built anew when it is missing, damaged or too far behind."""
     if store.is_lake:
         raise StoreError(
-            "a lake has no search index", hint="a copy has one: callqa snapshot COPY.duckdb, then --db COPY.duckdb"
+            "a lake has no search index",
+            hint="a copy has one: callqa snapshot COPY.duckdb, then --db COPY.duckdb",
         )
     path = index_path(store.path)
     turns = int(store.query("SELECT count(*) AS n FROM turns")[0]["n"])
@@ -124,13 +126,15 @@ def _build(store: Store, path: Path) -> None:
             "CREATE TABLE entries "
             "(id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
         )
-        reader = store.connection.execute(
-            "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text FROM turns WHERE text <> ''"
-        ).to_arrow_reader(100_000)
-        for batch in reader:
-            index.register("batch", pa.Table.from_batches([batch]))
-            index.execute("INSERT INTO entries SELECT * FROM batch")
-            index.unregister("batch")
+        with store.reading():
+            turns = store.connection.execute(
+                "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text "
+                "FROM turns WHERE text <> ''"
+            ).to_arrow_reader(100_000)
+            for batch in turns:
+                index.register("batch", pa.Table.from_batches([batch]))
+                index.execute("INSERT INTO entries SELECT * FROM batch")
+                index.unregister("batch")
         index.execute(
             f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none')"
         )

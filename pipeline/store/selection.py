@@ -56,6 +56,15 @@ class CallFilter:
             values += more
         return " AND ".join(terms) or "true", values
 
+    def children(self, table: str) -> tuple[str, list[Any]]:
+        """The condition on a table whose rows belong to calls; ids alone need no look at ``calls``."""
+        if self == CallFilter(call_ids=self.call_ids):
+            if self.call_ids is None:
+                return "true", []
+            return f"{table}.call_id IN (SELECT unnest(?::VARCHAR[]))", [list(self.call_ids)]
+        where, values = self.where()
+        return f"{table}.call_id IN (SELECT call_id FROM calls WHERE {where})", values  # noqa: S608
+
     def scorecards(self) -> tuple[str, list[Any]]:
         """The condition on ``scorecards`` alone: rubric and outcome, the newest unless a hash is given."""
         terms: list[str] = []

@@ -31,7 +31,7 @@ from pipeline.conversation import (
 from pipeline.errors import StoreError
 from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
 from pipeline.store import load as loading
-from pipeline.store.connection import Connection, OnWait, connect, is_damage, refused
+from pipeline.store.connection import Connection, OnWait, connect, is_damage, refused, tidy_on_close
 from pipeline.store.erase import Erasure, digest
 from pipeline.store.selection import CallFilter
 
@@ -117,6 +117,8 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._open is not None:
+            if not self.read_only and not self.is_lake:
+                tidy_on_close(self._open)
             self._open.close()
             self._open = None
 
@@ -179,7 +181,7 @@ class Store:
             raise
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """DuckDB's refusals leave as errors of ours: damage may show only when it is read."""
         try:
             yield
@@ -197,10 +199,7 @@ class Store:
         for pause_s in (*LAKE_RETRIES_S, None) if self.is_lake else (None,):
             try:
                 with self.transaction() as connection:
-                    connection.execute("SET threads = 1")  # small inserts: threads cost more than they give
-                    result = work(connection, dt.datetime.now(dt.UTC))
-                    connection.execute("RESET threads")
-                return result
+                    return work(connection, dt.datetime.now(dt.UTC))
             except StoreError as error:
                 if pause_s is None or not lake.is_conflict(error):
                     raise
@@ -253,7 +252,7 @@ class Store:
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
         """Everything people said about these calls, oldest first."""
-        with self._reading():
+        with self.reading():
             return read.reviews(self.connection, calls)
 
     def rubrics(self, hashes: Iterable[str]) -> dict[str, Rubric]:
@@ -262,7 +261,7 @@ class Store:
 
     def ledger(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
         """The ledger rows of these paths, by path; what a re-run may skip."""
-        with self._reading():
+        with self.reading():
             return read.ledger(self.connection, paths)
 
     def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
@@ -300,7 +299,7 @@ class Store:
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Stored calls as nouns, exactly as they were loaded, in the order they were loaded."""
-        with self._reading():
+        with self.reading():
             yield from read.conversations(self.connection, calls)
 
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
@@ -314,7 +313,7 @@ class Store:
 
     def scorecards(self, calls: CallFilter = EVERYTHING) -> Iterator[Scorecard]:
         """Stored scorecards: the newest of each rubric id, or those of one rubric hash."""
-        with self._reading():
+        with self.reading():
             yield from read.scorecards(self.connection, calls)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -385,7 +384,7 @@ class Store:
 
     def export_parquet(self, folder: Path) -> dict[str, int]:
         """The whole store as Parquet files in a folder that appears complete; returns rows by table."""
-        with self._reading():
+        with self.reading():
             return parquet.write(self.connection, folder)
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
@@ -394,7 +393,7 @@ class Store:
 
     def check(self) -> list[integrity.Problem]:
         """Every promise of the store that is broken; an empty list when all is well."""
-        with self._reading():
+        with self.reading():
             return integrity.check(self.connection)
 
 
