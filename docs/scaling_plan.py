@@ -125,7 +125,10 @@ Add a spare in ten. Run round the clock unless the answers are only ever wanted 
    parent hands out windows and loads what comes back.
 5. **Storage of answers**: one DuckDB file has one writer at a time. Up to about 100,000 calls a day that is enough: a
    window is loaded in well under a second. Beyond, give each site its own file and read them together with
-   `ATTACH`, or use a lake (`ducklake:postgres:…`), where every parent writes at once.
+   `ATTACH`, or use a lake (`ducklake:postgres:…`), where every parent writes at once. Its rows may lie in a bucket
+   (`?data_path=s3://bucket/qa/`): keys and server come from the environment as AWS's tools take them
+   (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, and `AWS_ENDPOINT_URL` for MinIO or Ceph).
+   `callqa snapshot` makes a database file of a lake, in which analysts also have full text search.
 6. **Prefect's own database** on PostgreSQL: three tasks a window of 16 calls, or one with the pool runners. At this size
    keep its retention short (`PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=true`); callqa's own server keeps 30 days.
 

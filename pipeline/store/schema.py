@@ -58,17 +58,16 @@ def markdown(mark: str = "") -> str:
         views = {row["name"]: row["comment"] for row in store.query(ALL_VIEWS)}
         columns = store.query(ALL_COLUMNS)
     parts = ["# The database\n", mark, HEAD, DIAGRAM, "## Views\n"]
-    parts += [f"| view | |\n|---|---|\n{''.join(f'| `{v}` | {c} |{chr(10)}' for v, c in views.items())}"]
+    parts += [_section(view, f"{words}.", columns) for view, words in views.items()]
     parts.append("## Tables\n")
     for table in (*ORDER, *sorted(set(tables) - set(ORDER))):
-        key = f"One row for each `{KEYS[table]}`.\n" if table in KEYS else ""
-        own = [c for c in columns if c["table_name"] == table]
-        parts.append(f"### {table}\n\n{tables[table]}. {key}\n{_rows(own)}")
-    parts.append("## Columns of the views\n")
-    for view in views:
-        names = ", ".join(f"`{c['column_name']}`" for c in columns if c["table_name"] == view)
-        parts.append(f"**{view}**: {names}\n")
+        key = f" One row for each `{KEYS[table]}`." if table in KEYS else ""
+        parts.append(_section(table, f"{tables[table]}.{key}", columns))
     return "\n".join(parts)
+
+
+def _section(name: str, words: str, columns: Iterable[dict[str, str]]) -> str:
+    return f"### {name}\n\n{words}\n\n{_rows(c for c in columns if c['table_name'] == name)}"
 
 
 def _rows(columns: Iterable[dict[str, str]]) -> str:

@@ -102,6 +102,8 @@ COMMENT ON COLUMN v_flips.old_hash IS 'Text of the older rubric';
 COMMENT ON COLUMN v_flips.new_hash IS 'Text of the newest rubric';
 COMMENT ON COLUMN v_flips.old_outcome IS 'Outcome under the older rubric';
 COMMENT ON COLUMN v_flips.new_outcome IS 'Outcome under the newest rubric';
+COMMENT ON COLUMN v_flips.old_why IS 'Why it did not pass under the older rubric';
+COMMENT ON COLUMN v_flips.new_why IS 'Why it does not pass under the newest rubric';
 COMMENT ON COLUMN v_flips.old_score IS 'Final score under the older rubric';
 COMMENT ON COLUMN v_flips.new_score IS 'Final score under the newest rubric';
 COMMENT ON COLUMN v_flips.change IS 'New score less old score';
