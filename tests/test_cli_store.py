@@ -131,14 +131,11 @@ def test_sql_reads_a_query_from_a_pipe(db: str) -> None:
 def test_the_prompt_answers_and_survives_mistakes(db: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A query may span lines; a wrong one, or one that would write, costs a message."""
     lines = iter(
-        ["SELECT nothing;", "DROP TABLE calls;", "SELECT count(*) AS calls_there", "FROM calls;", ";"]
+        ["SELECT nothing;", "DROP TABLE calls;", "SELECT count(*) AS calls_there", "FROM calls;", ";", "exit"]
     )
 
     def read(_: str) -> str:
-        try:
-            return next(lines)
-        except StopIteration:
-            raise EOFError from None
+        return next(lines)
 
     with Store(db, read_only=True) as store:
         converse(Sandbox(store), read)
@@ -203,6 +200,11 @@ def test_backup_restore_and_snapshot_from_the_terminal(db: str, tmp_path: Path) 
     assert json.loads(run("sql", query, "--db", str(tmp_path / "copy.duckdb"), "--json")) == {"n": 6}
 
 
+def test_a_row_of_a_table_is_one_line(db: str) -> None:
+    """Line breaks in what people wrote do not break a table."""
+    assert len(run("sql", "SELECT agent_name FROM calls", "--db", db).splitlines()) == 3
+
+
 def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     """It refuses to guess, asks before it erases, and prints the proof; stage results go too."""
     db = str(tmp_path / "qa.duckdb")
@@ -219,6 +221,8 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert proof["rows_left"] == {}
     assert proof["stage_results_deleted"] == 1
     assert not kept.exists()
+    nobody = RUN.invoke(app, ["purge", "--customer", "nobody", "--yes", "--db", db])
+    assert "no call matches; nothing was erased" in nobody.output
     said = run("purge", "--call", "c1", "--yes", "--db", db)
     assert "rows of these calls left: none" in said
     assert "not reached" in said

@@ -69,6 +69,9 @@ def prove(done: Purged, stage_results: int, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
         return
+    if not erasure.call_ids:
+        sys.stderr.write("no call matches; nothing was erased\n")
+        return
     lines = [f"{len(erasure.call_ids)} calls erased: {' '.join(erasure.call_ids[:20])}"]
     lines += [f"  {table}: {n} rows deleted" for table, n in erasure.deleted.items()]
     left = ", ".join(f"{n} {table}" for table, n in erasure.left.items())

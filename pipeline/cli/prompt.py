@@ -14,7 +14,10 @@ from pipeline.errors import StoreError
 if TYPE_CHECKING:
     from pipeline.store.sandbox import Sandbox
 
-HELP = "end a query with ; — SHOW TABLES; and DESCRIBE v_scorecards; tell what there is — Ctrl-D leaves"
+HELP = (
+    "end a query with ; — SHOW TABLES; and DESCRIBE v_scorecards; tell what there is — exit or Ctrl-D leaves"
+)
+LEAVE = {"exit", "quit", ".exit", ".quit", "\\q"}
 
 
 def hand_over(db: str) -> None:
@@ -41,12 +44,15 @@ def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
         try:
             lines.append(read("     > " if lines else "callqa> "))
         except EOFError:
+            note("")
             break
         except KeyboardInterrupt:  # the query typed so far is dropped
             note("")
             lines = []
             continue
         query = "\n".join(lines).strip()
+        if query.rstrip("; ").lower() in LEAVE:
+            break
         if not query.rstrip().endswith(";") and query:
             continue
         lines = []

@@ -345,6 +345,8 @@ class Store:
         before = None if self.is_lake else files.size(self.path)
         with self.transaction() as connection:
             erasure = erase.erase(connection, calls, older_than=older_than, keep_figures=keep_figures)
+        if not erasure.call_ids and not erasure.tombstones:
+            return Purged(erasure, before, before, ())
         if self.is_lake:
             lake.forget_deleted(self.connection)
             return Purged(erasure, None, None, ())
