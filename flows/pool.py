@@ -16,6 +16,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
+from pipeline.orphans import leave_with_parent
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_window
 from pipeline.process.capacity import worker_count
@@ -46,6 +47,8 @@ def process_there(parcel: Parcel) -> list[CallRecord]:
     """
     key = cloudpickle.dumps(parcel.make_tools)
     if key not in _loaded:
+        if not _loaded:
+            leave_with_parent()
         _loaded.clear()
         _loaded[key] = parcel.make_tools()
     return process_window(parcel.received, _loaded[key], parcel.cache)

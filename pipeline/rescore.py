@@ -23,6 +23,7 @@ from multiprocessing import get_context
 from pipeline import matchers, score
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
 from pipeline.errors import RubricError
+from pipeline.orphans import leave_with_parent
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store
@@ -215,6 +216,7 @@ _worker: Callable[[Sequence[Asked]], list[Scorecard]] | None = None
 
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
     global _worker
+    leave_with_parent()
     os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already
     _worker = partial(
         _answer, rubric=parse(text, source), matcher=matchers.load_matcher(), min_confidence=min_confidence

@@ -11,7 +11,7 @@ LEVELS = [
     {"errors"},
     {"conversation"},
     {"contract"},
-    {"settings", "metrics", "timing", "intervals"},
+    {"settings", "metrics", "timing", "intervals", "orphans"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,

@@ -1,14 +1,13 @@
 """Speech becomes timed turns; silence becomes nothing."""
 
 import json
-from itertools import product
 from pathlib import Path
 
 import jiwer
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisper.normalizers import EnglishTextNormalizer
 from whisper.timing import dtw_cpu, median_filter
@@ -18,7 +17,7 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Engine, Job, load_engine
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
-from pipeline.transcribe.beam import search
+from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import Int8Linear, _has_int8
@@ -194,9 +193,9 @@ class RememberingDecoder:
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def start(self, windows: int) -> Cache:
-        """A cache with a row a window and room for four tokens."""
-        empty = torch.zeros(windows, 1, 4, 1)
+    def start(self, windows: int, budget: int) -> Cache:
+        """A cache with a row a window and room for the budget's tokens and the first."""
+        empty = torch.zeros(windows, 1, budget + 1, 1)
         audio = torch.arange(windows)[:, None, None, None].float()
         return Cache([empty], [empty.clone()], [(audio, audio)], None)
 
@@ -216,27 +215,46 @@ class RememberingDecoder:
         rng = np.random.default_rng([self._seed, window, len(said), *said])
         return torch.from_numpy(rng.normal(0, 2, self.n_words)).float()
 
+    def log_probabilities(self, window: int, text: tuple[int, ...]) -> list[float]:
+        """Of each token of a text, given those before it."""
+        steps = [self.logits(window, text[:n]).log_softmax(-1) for n in range(len(text))]
+        return [float(step[token]) for step, token in zip(steps, text, strict=True)]
 
+
+def searched(seed: int, windows: int, budget: int) -> tuple[RememberingDecoder, list[Hypothesis | None]]:
+    """What beam search finds in chance logits, token 2 being the end."""
+    decoder = RememberingDecoder(seed)
+    cache = decoder.start(windows, budget)
+    logits, _ = decoder.step(torch.zeros(windows, 1, dtype=torch.long), cache)
+    none = torch.zeros(decoder.n_words)
+    return decoder, search(decoder, cache, logits, (none, none), 2, budget)  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**31), windows=st.integers(1, 4))
 def test_beam_search_finds_the_likeliest_of_all_short_texts(seed: int, windows: int) -> None:
     """With fewer texts than beams can hold, the search answers what trying every text answers."""
-    decoder, eot, budget = RememberingDecoder(seed), 2, 3
-    cache = decoder.start(windows)
-    logits, _ = decoder.step(torch.zeros(windows, 1, dtype=torch.long), cache)
-    none = torch.zeros(decoder.n_words)
-    found = search(decoder, cache, logits, (none, none), eot, budget)  # type: ignore[arg-type]
+    decoder, found = searched(seed, windows, 2)
     for window, hypothesis in enumerate(found):
-        texts = [(*words, eot) for n in range(budget) for words in product(range(2), repeat=n)]
         ranks = {
-            text: sum(
-                float(decoder.logits(window, text[:n]).log_softmax(-1)[token]) for n, token in enumerate(text)
-            )
-            / max(len(text) - 1, 1)
-            for text in texts
+            text: sum(decoder.log_probabilities(window, text)) / max(len(text) - 1, 1)
+            for text in ((2,), (0, 2), (1, 2))
         }
         assert hypothesis is not None
-        assert hypothesis.tokens == max(texts, key=lambda text: ranks[text])
+        assert hypothesis.tokens == max(ranks, key=lambda text: ranks[text])
         assert hypothesis.rank == pytest.approx(ranks[hypothesis.tokens], abs=1e-4)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**31), windows=st.integers(1, 4), budget=st.integers(3, 12))
+def test_beams_keep_their_own_past(seed: int, windows: int, budget: int) -> None:
+    """However beams cross and windows leave, a text's probabilities are those of its own words."""
+    decoder, found = searched(seed, windows, budget)
+    assert any(found)
+    for window, hypothesis in enumerate(found):
+        if hypothesis is not None:
+            true = decoder.log_probabilities(window, hypothesis.tokens)
+            assert hypothesis.log_probabilities == pytest.approx(true, abs=1e-4)
 
 
 @pytest.mark.whisper
