@@ -298,11 +298,12 @@ def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> bool
     if run.poll() is not None or b"" in seen:
         run.wait()
         return False
-    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    threads = Path(f"/proc/{run.pid}/task").glob("*/children")  # workers are started by a thread
+    children = [child for thread in threads for child in thread.read_text().split()]
     victim = int(rng.choice([*[str(run.pid)] * 3, *children]))
     with contextlib.suppress(ProcessLookupError):
         os.kill(victim, signal.SIGKILL)
-    run.communicate(timeout=120)  # a dead server must not stop the batch, nor a dead worker
+    run.communicate(timeout=300)  # a dead server must not stop the batch, nor a dead worker
     return True
 
 
