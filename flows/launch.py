@@ -51,17 +51,18 @@ def as_flow(paths: list[str], home: Path, warn: Callable[[str], None]) -> Iterat
 
 def _run(batch: Batch, paths: list[str], server: OwnServer | None) -> str:
     """Run the flow; a sentence when it was Prefect that failed, "" when all went well."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.context import refresh_global_settings_context
 
     from flows.batch import run_handed_over  # takes a second: the server gets ready meanwhile
 
     try:
-        address = {} if server is None else {PREFECT_API_URL: server.ready()}
+        if server is not None:
+            server.ready()
     except MachineError as error:
         return error.message
+    refresh_global_settings_context()  # the address was not known when Prefect was imported
     try:
-        with temporary_settings(address):
-            run_handed_over(batch, paths)
+        run_handed_over(batch, paths)
     except CallQAError:
         raise
     except Exception as error:

@@ -109,8 +109,8 @@ class OwnServer:
             self._process.stdin.flush()
         self._serving = True
 
-    def ready(self) -> str:
-        """Wait for the server, point ``PREFECT_API_URL`` at it, and return it.
+    def ready(self) -> None:
+        """Wait for the server and point ``PREFECT_API_URL`` at it.
 
         Raises:
             MachineError: The home cannot be written; the server ended or did not answer in time.
@@ -127,8 +127,7 @@ class OwnServer:
                 "Prefect's server did not start",
                 hint=f"see {self.home / LOG}; the same batch runs without Prefect with --local",
             )
-        os.environ["PREFECT_API_URL"] = url = f"http://127.0.0.1:{int(port)}/api"
-        return url
+        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{int(port)}/api"
 
     def stop(self) -> None:
         """Let the child record what it has received, and end it."""
