@@ -11,7 +11,7 @@ LEVELS = [
     {"errors"},
     {"conversation"},
     {"contract"},
-    {"settings", "metrics", "timing", "intervals", "orphans"},
+    {"settings", "metrics", "timing", "intervals", "orphans", "cells"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,

@@ -1,6 +1,8 @@
 """The questions people ask the database from a terminal."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,18 @@ def test_csv_has_no_formulas(db: str) -> None:
     assert run("sql", query, "--db", db, "--csv").splitlines()[1].startswith("\"'=HYPERLINK")
     assert run("sql", query, "--db", db, "--csv").splitlines()[1].endswith(",-5,'+44 1632")
     assert json.loads(run("sql", query, "--db", db, "--json"))["customer_ref"] == "+44 1632"
+
+
+def test_csv_of_sql_loads_no_exports(db: str) -> None:
+    """An analyst's question does not wait for workbooks and packets to be imported."""
+    code = (
+        "import sys; from pipeline.cli.commands import app\n"
+        f"app(['sql', 'FROM calls', '--db', {db!r}, '--csv'], standalone_mode=False)\n"
+        "sys.exit(str([m for m in sys.modules if m.startswith('pipeline.export')] or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.startswith("call_id,")
+    assert done.stderr.strip() == ""
 
 
 @pytest.mark.parametrize(

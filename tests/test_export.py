@@ -25,11 +25,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from pipeline import contract, export
+from pipeline.cells import inert
 from pipeline.conversation import CallRecord, Conversation, Evidence, Review, Scorecard, Transcript, Turn
 from pipeline.errors import UsageError
 from pipeline.export import captions
 from pipeline.export.contact_lens import contact_lens
-from pipeline.export.names import FileNames, inert
+from pipeline.export.names import FileNames
 from pipeline.export.packet.build import data_block
 from pipeline.export.private import Redactor
 from pipeline.export.selection import Call

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.cells import clean
 from pipeline.conversation import Transcript, Turn
-from pipeline.export.names import FileNames, clean
+from pipeline.export.names import FileNames
 
 LONGEST_CUE_S = 7.0
 LONGEST_CUE_CHARS = 84

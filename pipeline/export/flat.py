@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import contract
-from pipeline.export.names import inert
+from pipeline.cells import inert
 from pipeline.export.selection import Call, Texts
 from pipeline.export.tables import (
     ANSWER_COLUMNS,

@@ -1,7 +1,6 @@
-"""Names and text that are safe outside callqa: file names on every system, cells in every spreadsheet.
+"""Names of files that are safe on every system.
 
-Call ids, transcripts and metadata come from strangers. Everything that leaves through a file name
-passes ``FileNames``; everything that leaves through a CSV cell passes ``inert``.
+Call ids come from strangers. Everything that leaves through a file name passes ``FileNames``.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ import re
 LONGEST_STEM = 80
 RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-FORMULA_START = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 class FileNames:
@@ -35,20 +32,3 @@ class FileNames:
             stem = f"{stem}-{hashlib.sha256(call_id.encode('utf-8', 'replace')).hexdigest()[:8]}"
         self._taken[stem.casefold()] = call_id
         return stem + suffix
-
-
-def clean(text: str) -> str:
-    """Text without control characters and lone surrogates, which spreadsheets and XML refuse."""
-    return CONTROL.sub("�", text)
-
-
-def inert(value: object) -> object:
-    """A CSV cell that no spreadsheet runs as a formula.
-
-    Text that a spreadsheet would read as a formula gets a leading apostrophe, the escape that
-    OWASP advises (CSV Injection) and spreadsheets show as plain text. Numbers stay numbers.
-    """
-    if not isinstance(value, str):
-        return value
-    text = clean(value)
-    return "'" + text if text.lstrip(" \xa0").startswith(FORMULA_START) else text

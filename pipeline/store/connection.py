@@ -43,10 +43,10 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
     def attempt() -> Connection:
         connection = duckdb.connect(str(db), read_only=read_only, config=CONFIG)
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        if (
-            not read_only
-        ):  # merging small row groups waits for the close: in each commit it costs as much as loading
-            connection.execute("SET max_vacuum_tasks = 0")
+        if not read_only:
+            # Writing windows into the file and merging their small row groups waits for the close, or for
+            # 256 MB of log: at every few commits it costs more than the loading itself.
+            connection.execute("SET max_vacuum_tasks = 0; SET wal_autocheckpoint = '256MB'")
         return connection
 
     fresh = not db.exists()

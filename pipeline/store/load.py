@@ -172,10 +172,15 @@ def _held(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _H
     ids = [columns.call_id(r) for r in calls]
     ids += [_own_id(i, r.ledger.audio_sha256) for i, r in zip(ids, calls, strict=True)]
     _show(connection, "incoming", {"call_id": ids})
-    rows = connection.execute(
-        "SELECT call_id, audio_sha256, path, loaded_at FROM calls "
-        "WHERE call_id IN (SELECT call_id FROM incoming)"
-    ).fetchall()
+    theirs = "call_id IN (SELECT call_id FROM incoming)"
+    span = connection.execute(f"SELECT min(loaded_at), max(loaded_at) FROM calls WHERE {theirs}").fetchone()  # noqa: S608
+    rows = []
+    if span and span[0]:  # paths and digests are long: they are read only where calls are there already
+        rows = connection.execute(
+            "SELECT call_id, audio_sha256, path, loaded_at FROM calls "  # noqa: S608
+            f"WHERE loaded_at BETWEEN ? AND ? AND {theirs}",
+            span,
+        ).fetchall()
     connection.unregister("incoming")
     return {call_id: _Held(*rest) for call_id, *rest in rows}
 
