@@ -221,7 +221,8 @@ def bench_memory(folder: Path) -> dict[str, float]:
     peak = {}
     for minutes in (20, 200):
         done = subprocess.run(
-            [sys.executable, __file__, "--data", str(folder), "--child", str(minutes)],
+            [sys.executable, "-m", "bench.asr", "--data", str(folder.resolve()), "--child", str(minutes)],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             check=True,

@@ -203,12 +203,20 @@ class Received:
     container: Path | None = None
 
 
+FINDING_KINDS = frozenset({
+    "apology", "closing", "competitor", "contact_reason", "disclosure", "empathy", "greeting", "hold",
+    "interruption", "lowest_point", "offer_help", "overtalk", "pii", "profanity", "promise", "risk",
+    "silence", "topic",
+})  # fmt: skip
+"""Families of facts callqa looks for by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A fact heard in the call, with where it was heard.
 
     Attributes:
-        kind: Family, e.g. ``topic``, ``risk``, ``promise``, ``empathy``, ``hold``, ``silence``, ``pii``.
+        kind: Family: one of ``FINDING_KINDS``, or one that a user's own phrase list adds.
         label: Which one of the family, e.g. ``churn``.
         turn: Turn it was heard in; None for facts of the whole call.
         text: The words themselves (typed placeholders for private data).

@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from pipeline import rubric, score
 from pipeline.cli.commands import app
-from pipeline.conversation import CallMetadata, Conversation, Scorecard, Transcript, Turn
+from pipeline.conversation import FINDING_KINDS, CallMetadata, Conversation, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
 from pipeline.matchers import load_matcher
 
@@ -260,6 +261,21 @@ def test_lint_warns_of_what_does_nothing() -> None:
     )
     for warning in warnings:
         assert warning in told
+
+
+def test_lint_knows_what_can_be_found() -> None:
+    """A condition on findings nothing makes never applies, and says so; every shipped list is known."""
+    waiting = form(
+        "id: a, question: q, when: {any: [{finding: {kind: sentiment, label: negative}}]}, "
+        "check: {kind: finding, finding: risk}"
+    )
+    told = "\n".join(rubric.lint(waiting))
+    assert "callqa finds no 'sentiment'" in told
+    assert "no 'risk'" not in told
+    lists = (Path(__file__).parents[1] / "pipeline" / "annotate" / "data").glob("phrases_*.yaml")
+    made = {entry["kind"] for path in lists for entry in yaml.safe_load(path.read_text("utf-8"))}
+    assert made
+    assert made <= FINDING_KINDS
 
 
 def test_a_rubric_from_template_to_tests(tmp_path: Path) -> None:

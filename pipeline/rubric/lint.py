@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+from pipeline.conversation import FINDING_KINDS
 from pipeline.rubric.checks import (
     PLUGINS,
     AllCheck,
+    FindingCheck,
     ManualCheck,
     PhraseCheck,
     PluginCheck,
@@ -17,6 +19,7 @@ from pipeline.rubric.checks import (
 )
 from pipeline.rubric.model import Criterion, Rubric
 
+KNOWN = ", ".join(sorted(FINDING_KINDS))
 LONG_CALL_S = 360.0
 """Six minutes: a long call by Calabrio's default; a window beyond it rarely excludes anything."""
 BRIEF_S = 5.0
@@ -69,6 +72,8 @@ def _weights(rubric: Rubric) -> Iterator[str]:
 def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) -> Iterator[str]:
     if rubric.auto_fail_of(criterion) is not None:
         yield from (f"{criterion.id}: {w}" for w in _unreliable(criterion))
+    for kind in sorted(_finding_kinds(criterion) - FINDING_KINDS):
+        yield f"{criterion.id}: callqa finds no {kind!r} unless your phrase lists do; it finds {KNOWN}"
     for check in criterion.checks():
         if isinstance(check, PhraseCheck):
             yield from (f"{criterion.id}: {w}" for w in _phrases(check))
@@ -79,6 +84,12 @@ def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) ->
             yield f"{criterion.id}: its plugin {check.name!r} is not installed here"
         if isinstance(check, AllCheck) and any(isinstance(c, ManualCheck) for c in check.checks):
             yield f"{criterion.id}: with a manual part no call can ever meet it"
+
+
+def _finding_kinds(criterion: Criterion) -> set[str]:
+    """Families of findings that its conditions and checks wait for."""
+    heard = {c.finding.kind for c in (criterion.when.all() if criterion.when else ()) if c.finding}
+    return heard | {check.finding for check in criterion.checks() if isinstance(check, FindingCheck)}
 
 
 def _unreliable(criterion: Criterion) -> Iterator[str]:
