@@ -17,7 +17,7 @@ from pipeline.transcribe import alignment
 from pipeline.transcribe.decoding import Decoded
 from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
-from pipeline.transcribe.precision import choose
+from pipeline.transcribe.precision import choose, return_free_memory
 from pipeline.transcribe.recognition import BATCH_FRAMES, FRAME_SAMPLES, Recogniser
 from pipeline.transcribe.turns import HeardWord, build_turns
 from pipeline.transcribe.vad import Samples, VoiceActivity
@@ -52,6 +52,7 @@ class WhisperEngine:
         for group in _groups(windows):
             for window, words in zip(group, self._recognise(group, jobs), strict=True):
                 heard[window.call] += words
+            return_free_memory()
         return [faults[n] if n in faults else self._transcript(job, heard[n]) for n, job in enumerate(jobs)]
 
     def _windows(self, jobs: Sequence[tuple[int, Job]]) -> list[Window]:

@@ -6,6 +6,8 @@ products (VNNI or AMX), bfloat16 where it has those, else float32.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
 Linear = Callable[[torch.Tensor], torch.Tensor]
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,22 @@ def choose(device: str, precision: Precision | Literal["auto"], threads: int) ->
 def available_cores() -> int:
     """Cores this process may use (containers and ``taskset`` give fewer than the machine has)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def few_arenas() -> None:
+    """Let glibc's allocator keep two arenas instead of eight a core.
+
+    Each thread's own arena fills with holes between long-lived pieces: the peak of a long batch
+    was a fifth higher; the speed is the same. Elsewhere, nothing is done.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
+def return_free_memory() -> None:
+    """Give what glibc's allocator holds free back to the system, so that holes do not add up."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def linear(weight: torch.Tensor, bias: torch.Tensor | None, hardware: Hardware) -> Linear:

@@ -22,11 +22,11 @@ from whisper.tokenizer import Tokenizer, get_tokenizer
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, GreedyDecoder
 from pipeline.transcribe.network import Decoder, Encoder
-from pipeline.transcribe.precision import Hardware
+from pipeline.transcribe.precision import Hardware, few_arenas
 from pipeline.transcribe.vad import Samples
 
 FRAME_SAMPLES = 320  # audio samples of one encoder frame
-BATCH_ROWS, BATCH_FRAMES = 32, 24_000  # of a decoding batch: 300 MB of keys and values with base
+BATCH_ROWS, BATCH_FRAMES = 32, 18_000  # of a decoding batch: 220 MB of keys and values with base
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # openai-whisper's, after 0
 MAX_PROMPT_TOKENS = 200
 SEARCH_ROWS = 8  # windows searched at once, each with its beams
@@ -47,6 +47,7 @@ class Recogniser:
     """The network with everything around it that turns audio into tokens."""
 
     def __init__(self, model: Whisper, hardware: Hardware, settings: TranscribeSettings) -> None:
+        few_arenas()
         self.hardware = hardware
         self._sure = SURE_LOG_PROBABILITY[settings.beam]
         vocabulary = settings.vocabulary
