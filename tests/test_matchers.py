@@ -5,11 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz import fuzz
 
 from bench.matcher_training.train import read
 from bench.rubric_accuracy import CHECK, THRESHOLD, paraphrases
 from pipeline import rubric
-from pipeline.matchers import load_matcher
+from pipeline.matchers import fuzzy, load_matcher
+from pipeline.matchers.text import joined, words
 from pipeline.rubric.queries import queries
 
 MATCHER = load_matcher()
@@ -111,3 +115,38 @@ print(found.strength >= 0.5, *matcher.notes)
     )  # fmt: skip
     assert done.stdout.startswith("True phrases were matched by their words and sounds, not by meaning")
     assert ("spaCy" if missing.startswith("en_") else missing) in done.stdout
+
+
+WORDS = st.sampled_from(
+    ["thank", "you", "thanks", "hew", "for", "calling", "harper", "valley's", "um", "a", "can't", "ہیلو"]
+)
+SAID = st.lists(WORDS, max_size=9).map(" ".join)
+
+
+@given(st.lists(SAID, min_size=1, max_size=3), SAID)
+def test_the_stretch_found_is_the_first_of_the_nearest(phrases: list[str], text: str) -> None:
+    """Comparing in bulk, and only what may beat the best so far, finds what comparing one by one does."""
+    said, best = words(text), None
+    for phrase in phrases:
+        target = words(phrase)
+        sound, size = "".join(map(fuzzy._sound, target.words)), len(target.words)
+        near = fuzz.partial_ratio(target.joined, said.joined) >= fuzzy.NOTHING - 8
+        near |= fuzz.partial_ratio(sound, "".join(map(fuzzy._sound, said.words))) >= fuzzy.NOTHING - 8
+        for length in range(max(1, size - min(2, size // 2)), size + min(2, size // 2) + 1) if near else ():
+            for i in range(len(said.words) - length + 1 if size else 0):
+                piece = said.words[i : i + length]
+                score = fuzz.ratio(target.joined, " ".join(piece))
+                heard = "".join(map(fuzzy._sound, piece))
+                score = max(score, fuzzy.SOUND_WORTH * fuzz.ratio(sound, heard) if sound else 0)
+                if len(target.joined) < fuzzy.SHORT:
+                    score = 100 - (100 - score) * (2 - len(target.joined) / fuzzy.SHORT)
+                if score > max(fuzzy.NOTHING, best[0] if best else 0):
+                    best = score, said.starts[i], said.ends[i + length - 1], phrase
+    found = fuzzy.best_of(phrases, text)
+    assert (found and (found[0].similarity, found[0].start, found[0].end, found[1])) == best
+
+
+@given(st.text())
+def test_joined_words_are_the_words_joined(text: str) -> None:
+    """The short way to a text's words and the one that keeps their places agree."""
+    assert joined(text) == words(text).joined

@@ -22,7 +22,7 @@ from pipeline.matchers import fuzzy, judgement, regexes
 from pipeline.matchers.gate import letter_pairs, shared
 from pipeline.matchers.meaning import MeaningFinder, load_parser
 from pipeline.matchers.reading import KEPT, normal, pieces
-from pipeline.matchers.text import words
+from pipeline.matchers.text import joined
 from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher"]
@@ -113,11 +113,11 @@ class TextMatcher:
             return
         texts = list(dict.fromkeys(text for _, new in wanted for text in new))
         rows = dict(zip(texts, range(len(texts)), strict=True))
-        pairs = letter_pairs([words(text).joined for text in texts])
+        pairs = letter_pairs(list(map(joined, texts)))
         hard: list[tuple[Query, list[str], dict[str, float]]] = []
         for query, new in wanted:
             if query.method in ("fuzzy", "meaning"):
-                share = shared([words(p).joined for p in query.phrases], pairs[[rows[t] for t in new]])
+                share = shared(list(map(joined, query.phrases)), pairs[[rows[t] for t in new]])
                 hard += self._near_in_letters(query, new, share)
             else:
                 kept = self._kept[query.key]
@@ -130,24 +130,28 @@ class TextMatcher:
     ) -> list[tuple[Query, list[str], dict[str, float]]]:
         """Settle what letters alone can; for ``meaning``, what is left for the models."""
         kept = self._kept[query.key]
+        kept.update(dict.fromkeys(texts, ()))
         nearest = share.max(axis=1)
         worded = query.method == "fuzzy" or self._finder is None or not _latin(query)
         for at in np.flatnonzero(nearest >= FAINT).tolist():
-            text, most = texts[at], float(nearest[at])
-            phrase = query.phrases[int(share[at].argmax())]
-            kept[text] = (Found(0, 0, len(text), FAINT_WORTH * most, f"nearest to: {phrase}"),)
-            if worded and most >= LETTERS:
-                some = [p for p, s in zip(query.phrases, share[at].tolist(), strict=True) if s >= LETTERS]
-                best = fuzzy.best_of(some, text)
-                if best is not None:
-                    near, phrase = best
-                    strength = fuzzy.strength(near.similarity)
-                    kept[text] = (Found(0, near.start, near.end, strength, f"fuzzy: {phrase}"),)
-        rest: dict[str, float] = {}
-        for text, most in zip(texts, nearest.tolist(), strict=True):
-            kept.setdefault(text, ())
-            if not worded and not (most >= ALMOST and self._literal(query, text)):
-                rest[text] = most
+            text, shares = texts[at], share[at].tolist()
+            most = max(shares)
+            some = [p for p, s in zip(query.phrases, shares, strict=True) if s >= LETTERS] if worded else []
+            best = fuzzy.best_of(some, text)
+            if best is not None:
+                near, phrase = best
+                found = Found(0, near.start, near.end, fuzzy.strength(near.similarity), f"fuzzy: {phrase}")
+            else:
+                phrase = query.phrases[shares.index(most)]
+                found = Found(0, 0, len(text), FAINT_WORTH * most, f"nearest to: {phrase}")
+            kept[text] = (found,)
+        if worded:
+            return []
+        rest = {
+            text: most
+            for text, most in zip(texts, nearest.tolist(), strict=True)
+            if not (most >= ALMOST and self._literal(query, text))
+        }
         return [(query, list(rest), rest)] if rest else []
 
     def _literal(self, query: Query, text: str) -> bool:

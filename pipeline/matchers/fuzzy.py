@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from jellyfish import metaphone
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from pipeline.matchers.text import Words, words
 from pipeline.rubric.queries import Found, Query
@@ -57,75 +57,81 @@ def best_of(phrases: Sequence[str], text: str) -> tuple[Near, str] | None:
     """The phrase nearest to anything in a text, or None when nothing is near at all."""
     best: tuple[Near, str] | None = None
     for phrase in phrases:
-        near = nearest(phrase, text)
-        if near is not None and (best is None or near.similarity > best[0].similarity):
+        near = nearest(phrase, text, best[0].similarity if best else NOTHING)
+        if near is not None:
             best = near, phrase
     return best
 
 
-@lru_cache(maxsize=16_384)
-def nearest(phrase: str, text: str) -> Near | None:
-    """The stretch of a text most like a phrase; None below ``NOTHING``."""
-    wanted, have = words(phrase), words(text)
-    if not wanted.words or not have.words:
+def nearest(phrase: str, text: str, floor: float = NOTHING) -> Near | None:
+    """The stretch of a text most like a phrase; None where nothing is above ``floor``."""
+    target, said = _spoken(phrase), _spoken(text)
+    if not target.words.words or not said.words.words:
         return None
-    target, whole = wanted.joined, have.joined
-    sound = sounds(wanted)
-    if max(
-        fuzz.partial_ratio(target, whole, score_cutoff=NOTHING - 8),
-        fuzz.partial_ratio(sound, sounds(have), score_cutoff=NOTHING - 8) if sound else 0.0,
-    ) == 0.0:  # fmt: skip
+    if not fuzz.partial_ratio(target.joined, said.joined, score_cutoff=NOTHING - 8) and not (
+        target.sound and fuzz.partial_ratio(target.sound, said.sound, score_cutoff=NOTHING - 8)
+    ):
         return None
-    return _slide(target, sound, len(wanted.words), text)
+    return _slide(target, said, floor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A text's words joined, and their sounds run together: recognisers put word boundaries where they like.
+
+    ``starts`` and ``ends`` are where each word lies in ``joined``; ``marks`` where its sounds begin.
+    """
+
+    words: Words
+    joined: str
+    starts: list[int]
+    ends: list[int]
+    sound: str
+    marks: list[int]
 
 
 @lru_cache(maxsize=16_384)
-def _marks(text: str) -> tuple[str, list[int], list[int], str, list[int]]:
-    """A text's words joined, where each begins and ends there; its sounds, where each word's begin there."""
-    have = words(text)
-    ends = list(accumulate((len(word) + 1 for word in have.words), initial=0))
-    heard = list(map(_sound, have.words))
-    return have.joined, ends[:-1], [e - 1 for e in ends[1:]], "".join(heard), [
-        0, *accumulate(map(len, heard))
-    ]  # fmt: skip
+def _spoken(text: str) -> _Spoken:
+    said = words(text)
+    ends = list(accumulate((len(word) + 1 for word in said.words), initial=0))
+    heard = list(map(_sound, said.words))
+    marks = list(accumulate(map(len, heard), initial=0))
+    return _Spoken(said, said.joined, ends[:-1], [e - 1 for e in ends[1:]], "".join(heard), marks)
 
 
-def _slide(target: str, sound: str, size: int, text: str) -> Near | None:
-    """Compare every stretch of about ``size`` words; up to ±2 words, as recognisers split and join."""
-    best: Near | None = None
-    floor = NOTHING
-    have = words(text)
-    joined, starts, ends, sounded, marks = _marks(text)
-    count = len(have.words)
+def _slide(target: _Spoken, said: _Spoken, floor: float) -> Near | None:
+    """Compare every stretch of about the phrase's length; up to ±2 words, as recognisers split and join."""
+    size, count = len(target.words.words), len(said.words.words)
     slack = min(2, size // 2)
-    for length in range(max(1, size - slack), min(count, size + slack) + 1):
-        for i in range(count - length + 1):
-            score = fuzz.ratio(target, joined[starts[i] : ends[i + length - 1]], score_cutoff=floor)
-            if sound:
-                piece = sounded[marks[i] : marks[i + length]]
-                score = max(score, SOUND_WORTH * fuzz.ratio(sound, piece, score_cutoff=floor))
-            if score > floor:
-                floor = score
-                best = Near(score, have.starts[i], have.ends[i + length - 1])
-    if best is None or len(target) >= SHORT:
-        return best
-    # One wrong letter weighs more in a short phrase: "think" is not "thank you".
-    weighed = CERTAIN - (CERTAIN - best.similarity) * (2 - len(target) / SHORT)
-    return Near(weighed, best.start, best.end) if weighed > NOTHING else None
+    stretches = [
+        (first, first + length)
+        for length in range(max(1, size - slack), min(count, size + slack) + 1)
+        for first in range(count - length + 1)
+    ]
+    spelt = [said.joined[said.starts[first] : said.ends[end - 1]] for first, end in stretches]
+    score, at = _first_best(target.joined, spelt, floor)
+    if target.sound:
+        heard = [said.sound[said.marks[first] : said.marks[end]] for first, end in stretches]
+        alike, where = _first_best(target.sound, heard, max(floor, score))
+        if SOUND_WORTH * alike > score or (SOUND_WORTH * alike == score and where < at):
+            score, at = SOUND_WORTH * alike, where
+    if score <= floor:
+        return None
+    if len(target.joined) < SHORT:  # one wrong letter weighs more: "think" is not "thank you"
+        score = CERTAIN - (CERTAIN - score) * (2 - len(target.joined) / SHORT)
+    first, end = stretches[at]
+    return Near(score, said.words.starts[first], said.words.ends[end - 1]) if score > floor else None
 
 
-def sounds(text: Words) -> str:
-    """How words sound (Metaphone of each), or "" where the script is not Latin."""
-    return sound_of(text.words)
-
-
-def sound_of(pieces: Sequence[str]) -> str:
-    """How some words sound, run together: recognisers put word boundaries where they like."""
-    return "".join(map(_sound, pieces))
+def _first_best(target: str, pieces: Sequence[str], floor: float) -> tuple[float, int]:
+    """Similarity and position of the first of the pieces most like a target; 0 where all are below."""
+    best = process.extractOne(target, pieces, scorer=fuzz.ratio, score_cutoff=floor)
+    return (best[1], best[2]) if best else (0.0, 0)
 
 
 @lru_cache(maxsize=65_536)
 def _sound(word: str) -> str:
+    """How a word sounds (Metaphone), or "" where the script is not Latin."""
     return metaphone(word).replace(" ", "") if word.isascii() else ""
 
 

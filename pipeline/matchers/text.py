@@ -30,22 +30,31 @@ class Words:
         return " ".join(self.words)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def words(text: str) -> Words:
     """Lower case, compatibility forms unified, punctuation and fillers gone, contractions written out."""
     kept: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     for found in WORD.finditer(text):
-        for word in spelled(found.group()).split():
-            if word not in FILLERS:
-                kept.append(word)
-                starts.append(found.start())
-                ends.append(found.end())
+        for word in _counted(found.group()).split():
+            kept.append(word)
+            starts.append(found.start())
+            ends.append(found.end())
     return Words(tuple(kept), tuple(starts), tuple(ends))
 
 
+def joined(text: str) -> str:
+    """``words(text).joined`` at a quarter of the cost: most texts are never looked at more closely."""
+    return " ".join(filter(None, map(_counted, WORD.findall(text))))
+
+
 @lru_cache(maxsize=65_536)
+def _counted(word: str) -> str:
+    """One word normalised, without what is only a filler."""
+    return " ".join(part for part in spelled(word).split() if part not in FILLERS)
+
+
 def spelled(word: str) -> str:
     """One word normalised; a contraction becomes two."""
     word = unicodedata.normalize("NFKC", word).casefold().replace("’", "'").replace("`", "'")
