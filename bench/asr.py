@@ -1,6 +1,6 @@
 """Speech recognition beside its rivals: speed, word errors, times, memory, silence, profile.
 
-    python bench/asr.py [--data DIR] [--copies 3] [--rounds 3] [--only speed,quiet,memory,profile]
+    python bench/asr.py [--data DIR] [--copies 3] [--rounds 3] [--only speed,run,times,quiet,memory,profile]
 
 Every engine gets the same decoded audio, the same weights and the same cores; voice activity is in
 everybody's time, loading in nobody's. Rounds are interleaved and the median is reported. Prints
@@ -15,14 +15,16 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jiwer
 import numpy as np
+import soundfile
 import torch
 import whisper
 from rich.console import Console
@@ -158,6 +160,38 @@ def bench_speed(calls: list[Call], copies: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def bench_run(calls: list[Call], n_calls: int = 24) -> dict[str, float]:
+    """All of ``callqa run`` in a new process against faster-whisper's transcription alone, in seconds."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        batch = []
+        for n in range(n_calls):  # copies of a call that differ by inaudible noise are different calls
+            call = calls[n % len(calls)]
+            samples = call.clip.samples + rng.normal(0, 1e-4, call.clip.samples.shape).astype(np.float32)
+            batch.append(replace(call, clip=AudioClip(samples)))
+            soundfile.write(f"{folder}/call-{n:02d}.wav", samples.T, SAMPLE_RATE_HZ, subtype="PCM_16")
+        transcribe = faster_whisper_runner(available_cores())
+        transcribe(calls[-1:])
+        start = time.perf_counter()
+        transcribe(batch)
+        theirs = time.perf_counter() - start
+        command = [
+            sys.executable,
+            "-m",
+            "pipeline",
+            "run",
+            folder,
+            "--db",
+            f"{folder}/b.duckdb",
+        ]
+        start = time.perf_counter()
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        ours = time.perf_counter() - start
+    if done.returncode:
+        sys.exit(f"callqa run ended with {done.returncode}: {done.stderr[-500:]}")
+    return {"callqa run, whole": ours, "faster-whisper, transcription": theirs, "callqa is x": theirs / ours}
+
+
 def bench_times(calls: list[Call]) -> dict[str, float]:
     """Errors of turn starts and ends in seconds, and words outside their side's turns."""
     engine = load_engine(TranscribeSettings())
@@ -286,7 +320,7 @@ def show(report: dict[str, Any]) -> None:
                 f"{row['wer']:.4f}",
             )
         console.print(table)
-    for part in ("times", "quiet", "memory", "profile"):
+    for part in ("run", "times", "quiet", "memory", "profile"):
         if part in report:
             table = Table(part, "")
             for key, value in report[part].items():
@@ -301,7 +335,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quiet-s", type=int, default=600)
-    parser.add_argument("--only", default="speed,times,quiet,memory,profile")
+    parser.add_argument("--only", default="speed,run,times,quiet,memory,profile")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -313,6 +347,7 @@ def main() -> None:
     report: dict[str, Any] = {"machine": describe(TranscribeSettings())}
     jobs: dict[str, Callable[[], Any]] = {
         "speed": lambda: bench_speed(calls, options.copies, options.rounds),
+        "run": lambda: bench_run(calls),
         "times": lambda: bench_times(calls),
         "quiet": lambda: bench_quiet(options.quiet_s),
         "memory": lambda: bench_memory(options.data),
