@@ -15,35 +15,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from bench.make_private_spoken import MONTHS, ONES, TEENS, TENS
+
 OUT = Path(__file__).parent / "data" / "private_blind.jsonl"
-WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-TEENS = [
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-TENS = ["-", "-", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 PEOPLE = [
     "Hannah Whitcombe",
     "Deshawn Carter",
@@ -102,7 +76,7 @@ def one_by_one(number: str) -> str:
     while at < len(number):
         digit = number[at]
         run = len(number[at:]) - len(number[at:].lstrip(digit))
-        word = zero if digit == "0" else WORDS[int(digit)]
+        word = zero if digit == "0" else ONES[int(digit)]
         if run >= 3 and dice.random() < 0.7:
             said.append(f"triple {word}")
             at += 3
@@ -119,10 +93,10 @@ def as_two_digit(pair: str) -> str:
     """A pair read as a number."""
     tens, ones = int(pair[0]), int(pair[1])
     if tens == 0:
-        return f"oh {WORDS[ones]}" if ones else "double zero"
+        return f"oh {ONES[ones]}" if ones else "double zero"
     if tens == 1:
         return TEENS[ones]
-    return TENS[tens] + (f"-{WORDS[ones]}" if ones else "")
+    return TENS[tens] + (f"-{ONES[ones]}" if ones else "")
 
 
 def in_pairs(number: str) -> str:
@@ -261,7 +235,7 @@ def card_details() -> Iterator[Item]:
         said = pick(
             (
                 f"{month:02}/{year}",
-                f"{MONTHS[month - 1]} 20{year}",
+                f"{MONTHS[month - 1].title()} 20{year}",
                 f"{month:02} {year}",
                 f"{as_two_digit(f'{month:02}')} {as_two_digit(str(year))}",
                 f"{month} of {year}",
@@ -481,11 +455,11 @@ def births() -> Iterator[Item]:
     for _ in range(28):
         day, month, year = dice.randrange(1, 29), dice.randrange(1, 13), dice.randrange(1942, 2005)
         suffix = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd"}.get(day, "th")
-        name = MONTHS[month - 1]
+        name = MONTHS[month - 1].title()
         spoken_year = (
             f"{as_two_digit(str(year)[:2])} {as_two_digit(str(year)[2:])}"
             if year < 2000
-            else f"two thousand {WORDS[year % 10]}"
+            else f"two thousand {ONES[year % 10]}"
             if year > 2000
             else "two thousand"
         )
