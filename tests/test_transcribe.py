@@ -55,12 +55,8 @@ def test_a_long_pause_ends_a_turn() -> None:
 def test_words_of_a_window_lead_back_to_the_recording() -> None:
     """Joined spans keep their own place in the recording, and words stay inside them."""
     second = SAMPLE_RATE_HZ
-    (window,) = pack(
-        0,
-        0,
-        [Span(10 * second, 12 * second, 12 * second), Span(50 * second, 53 * second, 53 * second)],
-        30 * second,
-    )
+    spans = [Span(s * second, e * second, s * second, e * second) for s, e in ((10, 12), (50, 53))]
+    (window,) = pack(0, 0, spans, 30 * second)
     assert window.n_samples == 5 * second
 
     def times(start_s: float, end_s: float, heard_s: float) -> tuple[float, float]:
@@ -72,16 +68,23 @@ def test_words_of_a_window_lead_back_to_the_recording() -> None:
     assert times(1.9, 2.19, 2.1) == pytest.approx((50.0, 50.19))
 
 
-def test_the_last_word_ends_where_the_voice_does() -> None:
-    """A full stop's pause is not taken from the word before it."""
-    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ, int(2.8 * SAMPLE_RATE_HZ))], 30 * SAMPLE_RATE_HZ)
-    (word,) = window.place([AlignedWord(" goodbye.", 2.0, 2.4, 2.2, 0.9)], "en")
-    assert word.end_s == pytest.approx(2.8)
+THREE_SECONDS = Span(
+    0, 3 * SAMPLE_RATE_HZ, voice_start=int(0.4 * SAMPLE_RATE_HZ), voice_end=int(2.8 * SAMPLE_RATE_HZ)
+)
+
+
+def test_the_first_word_begins_and_the_last_ends_where_the_voice_does() -> None:
+    """The silence kept around a phrase is counted to neither of its outer words."""
+    (window,) = pack(0, 0, [THREE_SECONDS], 30 * SAMPLE_RATE_HZ)
+    said = [AlignedWord(" well", 0.0, 0.9, 0.6, 0.9), AlignedWord(" goodbye.", 0.9, 2.4, 2.2, 0.9)]
+    first, last = window.place(said, "en")
+    assert (first.start_s, first.end_s) == pytest.approx((0.4, 0.9))
+    assert (last.start_s, last.end_s) == pytest.approx((0.9, 2.8))
 
 
 def test_words_squeezed_into_no_time_are_dropped() -> None:
     """A sentence said twice by the decoder but once by the speaker is kept once."""
-    (window,) = pack(0, 0, [Span(0, 3 * SAMPLE_RATE_HZ, int(2.8 * SAMPLE_RATE_HZ))], 30 * SAMPLE_RATE_HZ)
+    (window,) = pack(0, 0, [THREE_SECONDS], 30 * SAMPLE_RATE_HZ)
     real = [AlignedWord(" after", 0.5, 1.0, 0.7, 0.9), AlignedWord(" that.", 1.0, 2.0, 1.4, 0.9)]
     made_up = [AlignedWord(f" {w}", 2.9, 2.9, 2.9, 0.8) for w in ("after", "that", "again")]
     assert [w.text for w in window.place([*real, *made_up], "en")] == [" after", " that."]
@@ -89,7 +92,7 @@ def test_words_squeezed_into_no_time_are_dropped() -> None:
 
 def test_windows_are_filled_and_never_overfilled() -> None:
     """Spans share a window until the next one would not fit."""
-    first, second, third = Span(0, 10, 10), Span(20, 30, 30), Span(40, 55, 55)
+    first, second, third = Span(0, 10, 0, 10), Span(20, 30, 20, 30), Span(40, 55, 40, 55)
     windows = pack(0, 1, [first, second, third], 30)
     assert [w.spans for w in windows] == [(first, second), (third,)]
 

@@ -41,11 +41,13 @@ class Span(NamedTuple):
     Attributes:
         start: First sample, padding included.
         end: One past its last, likewise.
-        voice_end: Where the voice itself falls silent.
+        voice_start: Where the voice itself begins.
+        voice_end: Where it falls silent.
     """
 
     start: int
     end: int
+    voice_start: int
     voice_end: int
 
 
@@ -135,7 +137,8 @@ def _segment(probability: Samples, n_samples: int, longest: int) -> list[Span]:
             start = max(start, (begin + runs[n - 1][1]) * FRAME // 2)
         if n + 1 < len(runs):
             stop = min(stop, (end + runs[n + 1][0]) * FRAME // 2)
-        spans.append(Span(max(start, 0), min(stop, n_samples), min(end * FRAME, n_samples)))
+        voice = begin * FRAME, min(end * FRAME, n_samples)
+        spans.append(Span(max(start, 0), min(stop, n_samples), *voice))
     return spans
 
 

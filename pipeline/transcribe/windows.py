@@ -48,15 +48,19 @@ class Window:
     def place(self, words: Sequence[AlignedWord], language: str | None) -> list[HeardWord]:
         """Lead aligned words back to the recording: each into the span it was heard in.
 
-        Attention puts the pause after a phrase into its full stop, so a span's last word is given
-        the end that voice activity heard. Words squeezed into no time at the end were made up.
+        Attention begins a phrase's first word with the padding before it and puts the pause after
+        it into its full stop, so a span's first and last word are given the start and end that voice
+        activity heard. Words squeezed into no time at the end were made up.
         """
         crushed = list(takewhile(lambda w: w.end_s - w.start_s < 0.03, reversed(words)))
         spoken = words[: len(words) - len(crushed)] if len(crushed) >= CRUSHED else words
-        placed, spans = [], []
+        placed: list[HeardWord] = []
+        spans: list[Span] = []
         for word in spoken:
             span, shift_s = self._span_at(word.heard_s)
-            low, high = span.start / SAMPLE_RATE_HZ, span.end / SAMPLE_RATE_HZ
+            first = not spans or spans[-1] is not span
+            low = (span.voice_start if first else span.start) / SAMPLE_RATE_HZ
+            high = span.end / SAMPLE_RATE_HZ
             start_s, end_s = (min(max(t + shift_s, low), high) for t in (word.start_s, word.end_s))
             placed.append(HeardWord(word.text, start_s, end_s, word.confidence, self.channel, language))
             spans.append(span)
