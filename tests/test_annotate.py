@@ -14,6 +14,7 @@ from pipeline.annotate.path import sentiment_path
 from pipeline.annotate.phrases import readings
 from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcript, Turn, Word
 from pipeline.errors import UsageError
+from pipeline.language import language_of
 from pipeline.settings import AnnotateSettings, PrivacySettings
 
 
@@ -297,6 +298,43 @@ def test_urdu_has_lists_sentiment_and_private_numbers(annotator: Annotator) -> N
     assert sentiment is not None
     assert sentiment.label == "negative"
     assert conversation.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("یہ بہت برا ہے", "ur"),
+        ("bohat bura hai yaar main bohat pareshan hoon", "ur"),
+        ("mujhe manager se baat karni hai", "ur"),
+        ("acha okay thank you so the main key is with my friend", "en"),
+        ("i need the main key to get in", "en"),
+        ("", "en"),
+    ],
+)
+def test_a_turn_of_an_undeclared_language_is_read_in_its_own(text: str, language: str) -> None:
+    """Callers who fall into Urdu on an English line are understood, and nobody else is taken for them."""
+    assert language_of(Turn(0, "customer", text), None) == language
+    assert language_of(Turn(0, "customer", text), "en") == language
+    assert language_of(Turn(0, "customer", text, language="fr"), "en") == "fr"
+
+
+def test_a_bilingual_call_is_understood_turn_by_turn(annotator: Annotator) -> None:
+    """Feeling, risks and card numbers of the Urdu turns of a call declared English."""
+    conversation = heard(
+        annotator,
+        call(
+            ("agent", "how can i help you"),
+            ("customer", "bohat bura hai yaar, main bohat pareshan hoon"),
+            ("customer", "mujhe manager se baat karni hai"),
+            ("customer", "mera cnic char do aik sifr aik aik do teen char panch chay saat aik"),
+            language="en",
+        ),
+    )
+
+    assert {("risk", "escalation"), ("pii", "national_id")} <= labels(conversation)
+    sentiment = conversation.transcript.turns[1].sentiment
+    assert sentiment is not None
+    assert sentiment.label == "negative"
 
 
 def test_other_languages_say_what_is_missing(annotator: Annotator) -> None:

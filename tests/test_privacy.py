@@ -108,6 +108,7 @@ def test_redacting_twice_changes_nothing_and_still_finds() -> None:
         ("my cnic is 42101-1234567-1", "national_id"),
         ("the account number is double oh four five six seven eight", "account"),
         ("my iban is GB29 NWBK 6016 1331 9268 19", "iban"),
+        ("just ring +92 322 4614162 after six", "phone"),
         ("my name is Patricia Brown and i lost my card", "name"),
         ("this is mister Henderson", "name"),
         ("میرا نام احمد خان ہے", "name"),

@@ -18,6 +18,7 @@ from pipeline import metrics, privacy
 from pipeline.annotate import findings
 from pipeline.annotate.holds import detect
 from pipeline.conversation import CallMetadata, Conversation, Transcript
+from pipeline.language import language_of
 from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
 
@@ -84,7 +85,7 @@ class Annotator:
         by_language: dict[str, list[tuple[int, int]]] = {}
         for number, transcript in enumerate(transcripts):
             for position, turn in enumerate(transcript.turns):
-                language = (turn.language or transcript.language or "en").lower()[:2]
+                language = language_of(turn, transcript.language)
                 by_language.setdefault(language, []).append((number, position))
         docs: dict[tuple[int, int], Doc] = {}
         for language, keys in by_language.items():
@@ -126,9 +127,14 @@ def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
     """Of everything that shapes the output: code, lists, weights, settings and the user's files."""
     digest = hashlib.sha256(settings.model_dump_json().encode() + privacy.model_dump_json().encode())
     here = Path(__file__).parent
-    own = [*here.glob("*.py"), *(here / "data").iterdir(), *(here.parent / "privacy").glob("*.py")]
+    own = [
+        *here.glob("*.py"),
+        *(here / "data").iterdir(),
+        *(here.parent / "privacy").glob("*.py"),
+        here.parent / "language.py",
+    ]
     users = [path for path in (settings.phrases, settings.topics) if path and path.is_file()]
-    for path in [*sorted(own), here.parent / "metrics.py", *users]:
+    for path in [*sorted(own), here.parent / "metrics.py", here.parent / "language.py", *users]:
         digest.update(path.read_bytes())
     return f"annotate:{digest.hexdigest()[:16]}"
 
@@ -170,7 +176,7 @@ def _conversation(
 
 def _warnings(transcript: Transcript) -> Iterator[str]:
     """What could not be done, in sentences for people."""
-    languages = {(turn.language or transcript.language or "en").lower()[:2] for turn in transcript.turns}
+    languages = {language_of(turn, transcript.language) for turn in transcript.turns}
     for language in sorted(languages - set(FULL_LANGUAGES)):
         yield (
             f"language {language!r}: no sentiment and no phrase lists of this language; "

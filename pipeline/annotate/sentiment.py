@@ -34,7 +34,8 @@ NEUTRAL = Sentiment(0.0, "neutral")
 POLITE = Sentiment(0.2, "neutral")
 ACKNOWLEDGEMENTS = word_set(
     "okay ok o k yeah yes yep yup uh huh um mm mhm hmm hm ah oh right alright sure no nope hello hi hey "
-    "bye goodbye so and well i see the a correct exactly true really please"
+    "bye goodbye so and well i see the a correct exactly true really please "
+    "acha achha ji jee haan theek thik"
 )
 COURTESY = re.compile(
     r"\b(?:(?:thank you|thanks)(?: very much| kindly)?"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Turn
+from pipeline.language import language_of
 from pipeline.privacy import urdu
 
 # Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
@@ -142,7 +143,7 @@ def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Toke
     stream: list[Token] = []
     for position, turn in enumerate(turns):
         if turn.role == role:
-            is_urdu = (turn.language or language) == "ur"
+            is_urdu = language_of(turn, language) == "ur"
             stream.extend(tokenise(position, turn.text, is_urdu=is_urdu))
         elif len(turn.text.split()) > SHORT_REPLY_WORDS and not _is_number_talk(turn.text):
             stream.append(Token(position, 0, 0, ""))

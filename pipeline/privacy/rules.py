@@ -13,7 +13,13 @@ from pipeline.privacy import urdu
 from pipeline.privacy.numbers import Run
 
 CUES: tuple[tuple[str, str], ...] = (
-    ("cvv", r"\bc ?v ?[vc]2?\b|security (?:code|number)|(?:on|at) the back|verification (?:value|number)"),
+    (
+        "cvv",
+        (
+            r"\bc ?v ?[vc]2?\b|security (?:code|number)|(?:on|at) the back|signature (?:strip|panel)|"
+            r"verification (?:value|number)"
+        ),
+    ),
     ("expiry", r"expir\w*|\bexp\b|valid (?:thru|through|until|till|to)|good (?:thru|through)"),
     ("pin", r"\bpin\b|pass ?code|one[- ]time|\botp\b"),
     ("account", r"account(?: number)?|routing|sort code|\baba\b|khata|کھاتہ|اکاؤنٹ"),
@@ -157,6 +163,8 @@ def _by_format(run: Run, cue: str | None) -> str | None:
         return "national_id"
     if re.fullmatch(r"\d{3}-\d{2}-\d{4}", written):
         return "ssn"
+    if run.before.endswith("+") and 9 <= count <= 15:  # E.164
+        return "phone"
     if re.fullmatch(r"\(?\d{3}\)?[-. ]?\d{3}[-.]\d{4}", written) and re.search(r"[-.)]", written):
         return "phone"
     return None
