@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,9 @@ from rich.console import Console
 from rich.table import Table
 from whisper.normalizers import EnglishTextNormalizer
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.memory import peak_mb
 from pipeline import audio, models
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
@@ -273,7 +275,7 @@ def child(folder: Path, minutes: int) -> None:
         window = (calls * 6)[:16]
         engine.transcribe([Job(c.name, c.clip) for c in window])
         left -= sum(c.channel_s for c in window)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+    print(peak_mb() / 1000)
 
 
 def bench_profile(calls: list[Call]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import shutil
 import statistics
 import sys
@@ -22,6 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.memory import peak_mb
 
 OUT = Path("out/bench")
 PACKETS = (10, 100, 500)
@@ -68,8 +69,7 @@ def one_export(
     with Store(db, read_only=True) as store:
         paths = export.write(store, dest, form, CallFilter(call_ids=ids))
     seconds = time.perf_counter() - start
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.put((seconds, peak_mb, sum(path.stat().st_size for path in paths) / 1e6))
+    answer.put((seconds, peak_mb(), sum(path.stat().st_size for path in paths) / 1e6))
 
 
 def measured(db: Path, dest: Path, form: str, count: int | None = None) -> dict[str, float]:

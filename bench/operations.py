@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import random
-import resource
 import signal
 import statistics
 import subprocess
@@ -25,8 +24,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.memory import peak_mb
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 OUT = ROOT / "out" / "bench" / "operations.json"
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 TARGETS = {
@@ -213,8 +215,7 @@ def child_many(calls: int) -> None:
         tally = orchestrated(folder, lambda: fake_batch(Path(folder) / "flow", calls)).tally
         assert tally.statuses == {"scored": calls}
         flow_s = tally.wall_s
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"plain_s": plain_s, "flow_s": flow_s, "peak_mb": peak_mb}))
+        print(json.dumps({"plain_s": plain_s, "flow_s": flow_s, "peak_mb": peak_mb()}))
 
 
 def whisper_share(calls: int) -> dict[str, float]:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.memory import watched
 from pipeline import matchers, rubric
 from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Transcript, Turn, Word
 from pipeline.rescore import rescore
@@ -95,7 +95,7 @@ def calls(count: int, words: int, fresh: float) -> Iterator[CallRecord]:
 
 def rescored(db: str, text: str) -> Measured:
     """Calls, seconds, peak memory in MB, flips: one re-score of a whole store."""
-    with Store(db) as store:
+    with watched() as peak, Store(db) as store:
         start = time.perf_counter()
         flips = [
             done.flipped
@@ -104,15 +104,7 @@ def rescored(db: str, text: str) -> Measured:
             )
         ]
     seconds = time.perf_counter() - start
-    return len(flips), seconds, _memory_mb(), sum(flips)
-
-
-def _memory_mb() -> float:
-    """Peak resident memory of this process, and of its largest worker times the workers."""
-    own, worker = (
-        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return (own + 2 * worker) / 1024
+    return len(flips), seconds, peak.mb, sum(flips)
 
 
 def measured(
