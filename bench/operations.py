@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import random
@@ -30,7 +31,8 @@ from bench.memory import peak_mb
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "out" / "bench" / "operations.json"
-ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
+WAIT = "CALLQA_FLOW__SERVER_WAIT_S"
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), WAIT: "0"}
 TARGETS = {
     "help_s": 0.4,
     "start_cold_s": 8.0,
@@ -96,10 +98,12 @@ def timed(command: list[str]) -> float:
 
 
 def start_up() -> dict[str, float]:
-    """From process start to the first call done, Prefect's home empty and then known.
+    """From process start to the first call done: cold, known, warm.
 
-    ``start_*`` with a fake engine: Prefect's part alone. ``first_call_*`` is ``callqa run`` on one
-    transcript file until its line is printed, spaCy and torch included, with Prefect and without.
+    Cold: Prefect's home is empty. Known: there are runs in it, no server. Warm: the server of the run
+    before waits, as it does for ``flow.server_wait_s``. ``start_*`` with a fake engine: Prefect's part
+    alone. ``first_call_*`` is ``callqa run`` on one transcript file until its line is printed, spaCy
+    and torch included, with Prefect and without.
     """
     from tests.test_run import write_calls
 
@@ -108,29 +112,38 @@ def start_up() -> dict[str, float]:
         command = [sys.executable, __file__, "--child", "one", "--calls", "1"]
         env = {**ENV, "CALLQA_BENCH_HOME": f"{folder}/home"}
 
-        def once() -> float:
-            return float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+        def once(wait_s: int) -> float:
+            waiting = {**env, WAIT: str(wait_s)}
+            run = subprocess.run(command, env=waiting, capture_output=True, text=True, check=True)
+            return float(run.stdout)
 
-        def first_line(*flags: str) -> float:
+        def first_line(wait_s: int, *flags: str) -> float:
             Path(folder, "qa.duckdb").unlink(missing_ok=True)
             run = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "qa.duckdb", *flags]
             started = time.perf_counter()
             with subprocess.Popen(
-                run, cwd=folder, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                run,
+                cwd=folder,
+                env={**ENV, WAIT: str(wait_s)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             ) as p:
                 assert p.stdout is not None
                 assert p.stdout.readline()
                 return time.perf_counter() - started
 
-        local_s = statistics.median(first_line("--local") for _ in range(3))
-        return {
-            "start_cold_s": once(),
-            "start_warm_s": statistics.median(once() for _ in range(3)),
-            "first_call_local_s": local_s,
-            "first_call_cold_s": first_line(),
-            "first_call_warm_s": (warm_s := statistics.median(first_line() for _ in range(3))),
-            "prefect_adds_warm_s": warm_s - local_s,
-        }
+        def three(measured: Callable[..., float], *given: Any) -> float:
+            return statistics.median(measured(*given) for _ in range(3))
+
+        local_s = three(first_line, 0, "--local")
+        found = {"start_cold_s": once(0), "start_known_s": three(once, 0)}
+        once(60)
+        found["start_warm_s"] = three(once, 60)
+        found |= {"first_call_local_s": local_s, "first_call_cold_s": first_line(0)}
+        found["first_call_known_s"] = three(first_line, 0)
+        first_line(60)
+        found["first_call_warm_s"] = three(first_line, 60)
+    return found | {"prefect_adds_warm_s": found["first_call_warm_s"] - local_s}
 
 
 def overhead(calls: int) -> dict[str, float]:
@@ -174,7 +187,8 @@ def orchestrated(folder: str, make: Callable[[], Any]) -> Any:
     """A batch run as a flow, on our own server, as ``callqa run`` does."""
     from flows.launch import as_flow
 
-    with as_flow([folder], Path(os.environ["CALLQA_BENCH_HOME"]), sys.exit) as run:
+    home, wait_s = Path(os.environ["CALLQA_BENCH_HOME"]), float(os.environ.get(WAIT, "0"))
+    with as_flow([folder], home, sys.exit, wait_s=wait_s) as run:
         batch = make()
         run(batch)
         return batch
@@ -182,6 +196,7 @@ def orchestrated(folder: str, make: Callable[[], Any]) -> Any:
 
 def child_one(_calls: int) -> None:
     """Print the seconds from the start of this process to the end of one call."""
+    gc.set_threshold(50_000, 5, 5)  # as ``callqa`` does
     with tempfile.TemporaryDirectory() as folder:
 
         class Told:

@@ -33,7 +33,6 @@ from pipeline.errors import CallQAError
 from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally, judge_all
 from pipeline.process.calls import Heard, give_up, hear, is_transient
 from pipeline.process.capacity import worker_count
-from pipeline.process.prepare import prepare
 from pipeline.process.report import conclude, reasons_to_tell
 from pipeline.settings import load_settings
 
@@ -102,6 +101,8 @@ def batch(
     if job is not None:  # whoever handed it over concludes it
         work(job)
     else:
+        from pipeline.process.prepare import prepare  # every stage: not for whoever has prepared
+
         resolved = load_settings(Path(config) if config else None, **(settings or {}))
         prepared = prepare([Path(path) for path in paths], resolved)
         job = prepared.open()

@@ -19,18 +19,21 @@ EVENTS_TIMEOUT_S = 5.0
 
 
 @contextlib.contextmanager
-def as_flow(paths: list[str], home: Path, warn: Callable[[str], None]) -> Iterator[Callable[[Batch], Tally]]:
+def as_flow(
+    paths: list[str], home: Path, warn: Callable[[str], None], *, wait_s: float = 0.0
+) -> Iterator[Callable[[Batch], Tally]]:
     """Have Prefect at hand for a batch that is yet to be prepared.
 
     Args:
         paths: What was asked for, as the flow run's parameter.
         home: ``PREFECT_HOME`` of our own server, where no ``PREFECT_API_URL`` is set.
         warn: Told, in a sentence, when the batch has to go on without Prefect.
+        wait_s: How long our own server waits for the next run afterwards.
 
     Yields:
         Runs a batch as a flow; raises ``CallQAError`` for what a person must mend first.
     """
-    with quiet_prefect(home) as server:
+    with quiet_prefect(home, wait_s=wait_s) as server:
 
         def run(batch: Batch) -> Tally:
             if server is not None:

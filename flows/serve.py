@@ -6,6 +6,7 @@ holds the same flows as deployments.
 
 from __future__ import annotations
 
+import warnings
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def serve_batch(
         MachineError: The server did not start.
     """
     check_schedule(cron, timezone)
+    warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect's, on SIGTERM
     with quiet_prefect(home, schedules=True) as server:
         if server is not None:
             server.ready()

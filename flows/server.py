@@ -1,34 +1,31 @@
-"""callqa's own Prefect server: a child process that is quiet, private and never outlives its parent.
+"""callqa's own Prefect server, seen from the run that needs it: found or started, quiet and private.
 
 ``callqa run`` needs an API for its flow run. When ``PREFECT_API_URL`` names the user's server, that
-one is used untouched. Otherwise this module starts a server on a free loopback port, with its own
-``PREFECT_HOME`` (so the history of runs stays beside the database), a password made for this run,
-no telemetry, and everything it prints in ``<home>/server.log``.
+one is used untouched. Otherwise a server of our own on a free loopback port, with its own
+``PREFECT_HOME`` (so the history of runs stays beside the database), a password of its own, no
+telemetry, and everything it prints in ``<home>/server.log``: the one an earlier run or ``callqa
+serve`` has there (``doors.py``), or a new child process (``server_process.py``).
 
-Importing Prefect's server takes seconds, so the child starts before the parent knows whether there
+Importing Prefect's server takes seconds, so a child starts before the parent knows whether there
 is anything to do, and touches nothing until a line on its standard input tells it to serve. When the
-parent ends, by whatever means, that pipe closes and the server shuts down in order. The parent half
-imports only the standard library, because Prefect reads its settings from the environment when it is
-first imported.
+parent is killed, that pipe closes and the server shuts down in order; a parent that ends in order lets
+it wait for the next run. This half imports only the standard library, because Prefect reads its
+settings from the environment when it is first imported.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import gc
-import importlib
 import os
 import secrets
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from flows import doors
 from pipeline.errors import MachineError
 
 # What makes Prefect quiet and private, wherever it runs. The user's own environment wins.
@@ -62,21 +59,35 @@ LOG = "server.log"
 
 
 class OwnServer:
-    """A Prefect server child: ``start`` and ``serve`` return at once, ``ready`` waits until it answers."""
+    """A Prefect server of ours: ``start`` and ``serve`` return at once, ``ready`` waits until it answers.
 
-    def __init__(self, home: Path, *, schedules: bool = False) -> None:
+    Args:
+        home: Its ``PREFECT_HOME``.
+        schedules: Whether it starts runs when they are due; always a server of its own.
+        wait_s: How long it waits for the next run when this one has ended.
+    """
+
+    def __init__(self, home: Path, *, schedules: bool = False, wait_s: float = 0.0) -> None:
         self.home = home.resolve()
-        self._mode = WITH_SCHEDULES if schedules else "one-run"
+        self._schedules = schedules
+        self._wait_s = wait_s
+        self._door: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._serving = False
 
     def start(self) -> None:
-        """Spawn the child, which imports Prefect and waits; nothing is written."""
+        """Find a server, or spawn a child, which imports Prefect and waits; nothing is written."""
+        os.environ["PREFECT_HOME"] = str(self.home)
+        os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "1")  # a server that is gone does not come back
+        if not self._schedules and (found := doors.enter(self.home)):
+            self._door, told = found
+            os.environ.update({"PREFECT_API_AUTH_STRING": told["auth"], "PREFECT_API_URL": told["url"]})
+            return
         password = f"callqa:{secrets.token_urlsafe(24)}"
-        os.environ.update({"PREFECT_HOME": str(self.home), "PREFECT_API_AUTH_STRING": password})
-        os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "1")  # a child that is gone does not come back
+        os.environ["PREFECT_API_AUTH_STRING"] = password
+        mode = WITH_SCHEDULES if self._schedules else "one-run"
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "flows.server", self._mode, str(self.home / LOG)],
+            [sys.executable, "-m", "flows.server_process", mode, str(self.home)],
             cwd=Path(__file__).parents[1],  # found by -m; and no prefect.toml of the user's folder
             env={**LEAN, **os.environ, "PREFECT_SERVER_API_AUTH_STRING": password},
             stdin=subprocess.PIPE,
@@ -91,7 +102,7 @@ class OwnServer:
         Raises:
             MachineError: The home cannot be written.
         """
-        if self._serving:
+        if self._serving or self._process is None:
             return
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -102,11 +113,7 @@ class OwnServer:
                 f"cannot write {self.home}: {error.strerror}",
                 hint="free some space or give another place with [flow] state_dir; --local needs none",
             ) from error
-        assert self._process is not None
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # dead already: ready() says so
-            self._process.stdin.write(b"serve\n")
-            self._process.stdin.flush()
+        self._tell(b"serve\n")
         self._serving = True
 
     def ready(self) -> None:
@@ -116,7 +123,8 @@ class OwnServer:
             MachineError: The home cannot be written; the server ended or did not answer in time.
         """
         self.serve()
-        assert self._process is not None
+        if self._process is None:
+            return
         assert self._process.stdout is not None
         late = threading.Timer(START_TIMEOUT_S, self._process.kill)
         late.start()
@@ -130,28 +138,42 @@ class OwnServer:
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{int(port)}/api"
 
     def stop(self) -> None:
-        """Let the child record what it has received, and end it."""
+        """Leave the server to the next run, or let it record what it has received and end it."""
+        if self._door is not None:
+            self._door.close()
         if self._process is None:
             return
         assert self._process.stdin is not None
         if not self._serving:
             self._process.kill()
+        elif self._wait_s:
+            self._tell(f"{self._wait_s}\n".encode())
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+        if self._serving and self._wait_s and self._process.poll() is None:
+            return
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
+    def _tell(self, line: bytes) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # dead already: ready() says so
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
 
 @contextlib.contextmanager
-def quiet_prefect(home: Path, *, schedules: bool = False) -> Iterator[OwnServer | None]:
+def quiet_prefect(home: Path, *, schedules: bool = False, wait_s: float = 0.0) -> Iterator[OwnServer | None]:
     """Prefect's environment for the length of a batch: the user's server, or our own.
 
     Args:
         home: ``PREFECT_HOME`` of our own server; made when missing, readable by its owner only.
         schedules: Whether our own server starts runs when they are due.
+        wait_s: How long our own server waits for the next run afterwards.
 
     Yields:
         The server being started, or None when ``PREFECT_API_URL`` names the user's.
@@ -159,7 +181,9 @@ def quiet_prefect(home: Path, *, schedules: bool = False) -> Iterator[OwnServer 
     before = dict(os.environ)
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    server = None if os.environ.get("PREFECT_API_URL") else OwnServer(home, schedules=schedules)
+    server = None
+    if not os.environ.get("PREFECT_API_URL"):
+        server = OwnServer(home, schedules=schedules, wait_s=wait_s)
     try:
         if server is not None:
             server.start()
@@ -169,52 +193,3 @@ def quiet_prefect(home: Path, *, schedules: bool = False) -> Iterator[OwnServer 
             server.stop()
         os.environ.clear()
         os.environ.update(before)
-
-
-def serve_until_orphaned(mode: str, log: str) -> None:
-    """The child: import, wait to be told, serve on a free loopback port, leave when standard input closes."""
-    gc.disable()  # a fifth of the time of an import that makes thousands of classes
-    with contextlib.suppress(Exception):  # said below, when there is a log to say it in
-        importlib.import_module("prefect.server.api.server")
-    gc.enable()
-    if not sys.stdin.buffer.readline():
-        return
-    os.dup2(os.open(log, os.O_WRONLY | os.O_TRUNC), sys.stderr.fileno())
-    import uvicorn
-    from prefect.server.api.server import create_app
-
-    os.umask(0o077)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    app: Any = create_app(ephemeral=mode != WITH_SCHEDULES, final=True)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
-    threading.Thread(target=_announce, args=(server, listener.getsockname()[1]), daemon=True).start()
-    threading.Thread(target=_watch_parent, args=(server,), daemon=True).start()
-    server.run(sockets=[listener])
-    if mode != WITH_SCHEDULES:  # a server that stays does it every hour
-        asyncio.run(_forget_old_runs())
-
-
-async def _forget_old_runs() -> None:
-    from prefect.server.database import provide_database_interface
-    from prefect.server.services.db_vacuum import vacuum_old_flow_runs
-
-    await vacuum_old_flow_runs(db=provide_database_interface())
-
-
-def _announce(server: Any, port: int) -> None:
-    while not server.started:
-        time.sleep(0.01)
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-
-
-def _watch_parent(server: Any) -> None:
-    sys.stdin.buffer.read()
-    server.should_exit = True
-    time.sleep(STOP_TIMEOUT_S - 2)
-    os._exit(0)  # a client that keeps its socket open must not keep us
-
-
-if __name__ == "__main__":
-    serve_until_orphaned(*sys.argv[1:])

@@ -186,6 +186,11 @@ class FlowSettings(Slice):
         "text", description="text for people, json for log collectors: one object a line on stderr"
     )
     metrics_file: Path | None = Field(None, description="Prometheus text file written after each batch")
+    server_wait_s: float = Field(
+        900.0,
+        ge=0,
+        description="seconds our own Prefect server waits for the next run, which then starts faster",
+    )
     alerts: AlertSettings = AlertSettings()
 
 

@@ -9,6 +9,8 @@ import pytest
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+NO_SERVER_STAYS = "CALLQA_FLOW__SERVER_WAIT_S"
+os.environ[NO_SERVER_STAYS] = "0"  # a test leaves no process behind
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -31,5 +33,5 @@ def shared_data() -> Path:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own CALLQA_* variables out of the tests."""
-    for name in [n for n in os.environ if n.startswith("CALLQA_")]:
+    for name in [n for n in os.environ if n.startswith("CALLQA_") and n != NO_SERVER_STAYS]:
         monkeypatch.delenv(name)

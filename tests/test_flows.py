@@ -3,6 +3,9 @@
 import datetime as dt
 import errno
 import os
+import shutil
+import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from flows import doors
 from flows.server import quiet_prefect
 from pipeline import rubrics
 from pipeline.conversation import CallRecord, Transcript
@@ -68,8 +72,6 @@ def run_flow(batch: Batch) -> Any:
 
 def task_runs(flow_run_id: Any) -> dict[str, Any]:
     """Task runs of a flow run by name, as Prefect's API shows them once it has recorded them."""
-    import time
-
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
@@ -153,6 +155,68 @@ def test_no_word_of_a_call_reaches_prefect(prefect_home: Path, tmp_path: Path) -
             assert b"how may I help" not in file.read_bytes(), file
 
 
+def test_the_tables_are_those_of_the_installed_prefect(tmp_path: Path) -> None:
+    """The database laid out at a first start is the one that Prefect's own changes end with."""
+    from flows import tables
+
+    laid, made = tmp_path / "laid", tmp_path / "made"
+    laid.mkdir()
+    made.mkdir()
+
+    assert tables.lay(laid)
+    assert not tables.lay(laid)
+    assert columns_of(laid / "prefect.db") == columns_of(tables.migrated(made))
+
+
+def columns_of(database: Path) -> list[str]:
+    """Every line of what makes a database; Prefect writes a table's constraints in any order."""
+    from flows import tables
+
+    return sorted(line.strip(" ,") for line in "\n".join(tables.dump(database)).splitlines())
+
+
+def gone(home: Path) -> bool:
+    """Whether the server of a home leaves within seconds."""
+    for _ in range(100):
+        if not any(told["home"] == str(home) for told in doors.known()):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_server_waits_for_the_next_run(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run is its guest; it leaves when a newer one has come, and with its home."""
+    place = tmp_path_factory.mktemp("wait")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    first, second = place / "first", place / "second"
+
+    def there() -> set[str]:
+        return {told["home"] for told in doors.known()}
+
+    with quiet_prefect(first, wait_s=60) as server:
+        assert server is not None
+        server.ready()
+        address = os.environ["PREFECT_API_URL"]
+    guest = doors.enter(first)
+    assert guest is not None
+    with quiet_prefect(first):
+        assert os.environ["PREFECT_API_URL"] == address
+        assert urllib.request.urlopen(f"{address}/health").status == 200
+    with quiet_prefect(second, wait_s=60) as newer:
+        assert newer is not None
+        newer.ready()
+    time.sleep(1)
+    assert there() == {str(first), str(second)}
+    guest[0].close()
+    assert gone(first)
+    assert there() == {str(second)}
+    shutil.rmtree(second)
+    assert gone(second)
+
+
 def test_the_home_is_private(prefect_home: Path) -> None:
     """Other users of the machine cannot read what was run."""
     import stat
@@ -221,8 +285,6 @@ def timeless(record: CallRecord) -> CallRecord:
 
 def events(name: str) -> list[dict[str, Any]]:
     """Events of a name, as Prefect's API shows them once it has recorded them."""
-    import time
-
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:

@@ -78,4 +78,5 @@ def _as_flow(
 ) -> AbstractContextManager[Callable[[Batch], Tally]]:
     from flows.launch import as_flow
 
-    return as_flow([str(path) for path in paths], settings.state_dir / "prefect", view.warn)
+    home, wait_s = settings.state_dir / "prefect", settings.flow.server_wait_s
+    return as_flow([str(path) for path in paths], home, view.warn, wait_s=wait_s)
