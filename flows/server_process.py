@@ -36,7 +36,7 @@ def main(mode: str, home: str) -> None:
     with contextlib.suppress(Exception):  # said below, when there is a log to say it in
         importlib.import_module("prefect.server.api.server")
     gc.enable()
-    if not sys.stdin.buffer.raw.readline():
+    if not os.read(sys.stdin.fileno(), 6):  # unbuffered: what follows is read elsewhere
         return
     os.umask(0o077)
     os.dup2(os.open(Path(home) / LOG, os.O_WRONLY | os.O_TRUNC), sys.stderr.fileno())
