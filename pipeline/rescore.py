@@ -10,6 +10,7 @@ meaning, worker processes answer; this one alone reads and writes the database.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,19 +22,20 @@ from itertools import islice
 from multiprocessing import get_context
 
 from pipeline import matchers, score
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
+from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import RubricError
 from pipeline.orphans import leave_with_parent
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
-from pipeline.store import CallFilter, Store
+from pipeline.store import CallFilter, Store, read
 
-WINDOW = 200
-ALONE = 400
+WINDOW = 100
+ALONE = 150
 """Up to so many calls the answers are given in this process: starting others takes seconds."""
 
 Answers = Mapping[str, CriterionAnswer]
-Asked = tuple[CallMetadata, Conversation, Answers]
+Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
+"""Calls, and by call the answers that need not be asked again."""
 
 _CURRENT_SQL = """
 SELECT s.call_id, s.rubric_hash FROM scorecards AS s JOIN calls AS c USING (call_id)
@@ -64,10 +66,11 @@ class Rescored:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some calls: the scorecards they had, those that need no words, and those that must be asked."""
+    """Some calls: the scorecards they had, the answers they keep, and those whose words must be searched."""
 
     before: Mapping[str, Scorecard]
-    settled: list[Scorecard]
+    kept: Mapping[str, Answers]
+    settled: list[score.Answered]
     asked: list[Asked]
 
 
@@ -99,25 +102,39 @@ def rescore(
     """
     calls = calls or CallFilter()
     if processes is None:
-        processes = _cores() if store.count(calls) > ALONE and _needs_models(rubric) else 1
-    windows = _windows(store, rubric, calls, everything, score.fingerprint(matcher, min_confidence))
-    with _answering(rubric, matcher, min_confidence, processes) as answer:
-        for window, cards in _in_order(windows, answer, processes):
-            cards = [*window.settled, *cards]
+        processes = _cores() if store.count(calls) > ALONE else 1
+    scorer = score.fingerprint(matcher, min_confidence)
+    with _uncollected(), _answering(rubric, matcher, min_confidence, processes) as answer:
+        for window, answered in _in_order(
+            _windows(store, rubric, calls, everything, scorer), answer, processes
+        ):
+            cards = [
+                replace(one, answers={**window.kept.get(one.call_id, {}), **one.answers}).card(rubric)
+                for one in (*window.settled, *answered)
+            ]
             store.save_scorecards(cards, [rubric])
             for card in cards:
                 before = window.before.get(card.call_id)
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
+            gc.collect()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for reference cycles between windows only: a window is a million objects, none of them cyclic."""
+    was = gc.isenabled()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was:
+            gc.enable()
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _needs_models(rubric: Rubric) -> bool:
-    """Whether phrases go by meaning, which takes ten times what handing a call over costs."""
-    checks = (check for criterion in rubric.criteria() for check in criterion.checks())
-    return any(getattr(check, "match", "") == "meaning" for check in checks)
 
 
 def _windows(
@@ -143,11 +160,14 @@ def _windows(
         count = sum(1 for _ in rubric.criteria())
         settled = {i: answers for i, answers in kept.items() if len(answers) == count}
         open_ = tuple(i for i in ids if i not in settled)
-        asked = store.conversations(CallFilter(call_ids=open_)) if open_ else ()
         yield _Window(
             before,
-            [score.scorecard(i, rubric, kept[i], before[i].warnings, scorer) for i in settled],
-            [(metadata, spoken, kept.get(metadata.call_id, {})) for metadata, spoken in asked],
+            kept,
+            [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
+            [
+                (calls, {i: kept[i] for i in calls.ids if i in kept})
+                for calls in (store.stored(CallFilter(call_ids=open_)) if open_ else ())
+            ],
         )
 
 
@@ -173,19 +193,22 @@ def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
 
 def _answer(
     asked: Sequence[Asked], *, rubric: Rubric, matcher: Matcher, min_confidence: float
-) -> list[Scorecard]:
-    """Score a window of calls, asking only what is not known."""
-    if not asked:
-        return []
-    known = frozenset.intersection(*(frozenset(answers) for _, _, answers in asked))
-    score.prepare([spoken for _, spoken, _ in asked], rubric, matcher, known=known)
-    return [
-        score.score(spoken, rubric, call, min_confidence=min_confidence, matcher=matcher, known=answers)
-        for call, spoken, answers in asked
-    ]
+) -> list[score.Answered]:
+    """Answer what is not known of a window of calls."""
+    answered = []
+    for calls, known in asked:
+        batch = [
+            (about, spoken, known.get(about.call_id, {}))
+            for about, spoken in read.nouns(calls, lazy_words=True)
+        ]
+        for (_, _, had), one in zip(
+            batch, score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher), strict=True
+        ):
+            answered.append(replace(one, answers={k: a for k, a in one.answers.items() if k not in had}))
+    return answered
 
 
-Answering = Callable[[list[Asked]], "Future[list[Scorecard]]"]
+Answering = Callable[[list[Asked]], "Future[list[score.Answered]]"]
 
 
 @contextmanager
@@ -205,13 +228,13 @@ def _answering(
         pool.shutdown(cancel_futures=True)
 
 
-def _done(cards: list[Scorecard]) -> Future[list[Scorecard]]:
-    done: Future[list[Scorecard]] = Future()
+def _done(cards: list[score.Answered]) -> Future[list[score.Answered]]:
+    done: Future[list[score.Answered]] = Future()
     done.set_result(cards)
     return done
 
 
-_worker: Callable[[Sequence[Asked]], list[Scorecard]] | None = None
+_worker: Callable[[Sequence[Asked]], list[score.Answered]] | None = None
 
 
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
@@ -223,16 +246,16 @@ def _start_worker(text: str, source: str, min_confidence: float) -> None:
     )
 
 
-def _answer_there(asked: list[Asked]) -> list[Scorecard]:
+def _answer_there(asked: list[Asked]) -> list[score.Answered]:
     assert _worker is not None
     return _worker(asked)
 
 
 def _in_order(
     windows: Iterable[_Window], answer: Answering, ahead: int
-) -> Iterator[tuple[_Window, list[Scorecard]]]:
+) -> Iterator[tuple[_Window, list[score.Answered]]]:
     """Windows with their answers, in order; at most ``ahead`` + 1 are in memory."""
-    waiting: deque[tuple[_Window, Future[list[Scorecard]]]] = deque()
+    waiting: deque[tuple[_Window, Future[list[score.Answered]]]] = deque()
     for window in windows:
         waiting.append((window, answer(window.asked)))
         if len(waiting) > ahead:

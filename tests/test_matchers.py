@@ -12,7 +12,7 @@ from rapidfuzz import fuzz
 from bench.matcher_training.train import read
 from bench.rubric_accuracy import CHECK, THRESHOLD, paraphrases
 from pipeline import rubric
-from pipeline.matchers import fuzzy, load_matcher
+from pipeline.matchers import fuzzy, load_matcher, stretches
 from pipeline.matchers.text import joined, words
 from pipeline.rubric.queries import queries
 
@@ -142,8 +142,39 @@ def test_the_stretch_found_is_the_first_of_the_nearest(phrases: list[str], text:
                     score = 100 - (100 - score) * (2 - len(target.joined) / fuzzy.SHORT)
                 if score > max(fuzzy.NOTHING, best[0] if best else 0):
                     best = score, said.starts[i], said.ends[i + length - 1], phrase
-    found = fuzzy.best_of(phrases, text)
-    assert (found and (found[0].similarity, found[0].start, found[0].end, found[1])) == best
+    found = [
+        (near.similarity, said.starts[near.first], said.ends[near.last], phrase)
+        for phrase in phrases
+        if fuzzy.near(phrase, [said.joined])
+        for near in fuzzy.nearest([phrase], [said.joined])
+        if near is not None
+    ]
+    assert max(found, key=lambda f: f[0], default=None) == best
+
+
+LETTERS = st.text("abc é𝔞", min_size=1, max_size=80)
+
+
+@given(
+    st.lists(
+        st.tuples(LETTERS, st.lists(st.text("abcé𝔞", max_size=30), min_size=1).map(" ".join)), max_size=5
+    )
+)
+def test_stretches_are_as_alike_as_rapidfuzz_says(pairs: list[tuple[str, str]]) -> None:
+    """All pairs at once, phrases of any length: likeness and place are those of every stretch in turn."""
+    texts = [text for _, text in pairs]
+    for gap in (0, 1):
+        phrases = [phrase if gap else phrase.replace(" ", "") for phrase, _ in pairs]
+        best = []
+        for phrase, text in zip(phrases, texts, strict=True):
+            said = text.split(" ")
+            every = [
+                (fuzz.ratio(phrase, (" " * gap).join(said[at : at + size])), size, at)
+                for size in range(1, min(3, len(said)) + 1)
+                for at in range(len(said) - size + 1)
+            ]
+            best.append(max(every, key=lambda one: one[0]))
+        assert stretches.most_alike(phrases, texts, [(1, 3)] * len(pairs), gap=gap) == best
 
 
 @given(st.text())

@@ -14,7 +14,6 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from pipeline.errors import ModelError
@@ -22,7 +21,8 @@ from pipeline.matchers import fuzzy, judgement, regexes
 from pipeline.matchers.gate import letter_pairs, shared
 from pipeline.matchers.meaning import MeaningFinder, load_parser
 from pipeline.matchers.reading import KEPT, normal, pieces
-from pipeline.matchers.text import joined
+from pipeline.matchers.sheet import NOTHING, Marks, Rows, Sheet
+from pipeline.matchers.text import joined, words
 from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher"]
@@ -45,6 +45,10 @@ def fingerprint() -> str:
     return f"{REVISION}+{weights}"
 
 
+Close = tuple[Marks, int, str, str]
+"""Marks and row of a text, a phrase of the query, and the text normalised: to be looked at closely."""
+
+
 class TextMatcher:
     """The matcher of this machine.
 
@@ -56,8 +60,7 @@ class TextMatcher:
         self.notes: tuple[str, ...] = ()
         self._models = models
         self._weights = weights  # of a bench; the shipped ones are read when first needed
-        self._kept: dict[str, dict[str, tuple[Found, ...]]] = {}
-        self._size = 0
+        self._sheet = Sheet()
 
     @property
     def fingerprint(self) -> str:
@@ -72,97 +75,100 @@ class TextMatcher:
         """
         if query.method == "regex":
             return regexes.find(query, texts)
-        self._make_room()
-        return self._find(query, texts)
-
-    def _find(self, query: Query, texts: Sequence[str]) -> list[Found]:
-        self._prepare([(query, texts)])
-        kept = self._kept.get(query.key, {})
-        hits: list[Found] = []
-        best: tuple[int, Found] | None = None
-        for at, text in enumerate(texts):
-            for found in kept[text]:
-                if found.strength >= query.threshold:
-                    hits.append(Found(at, found.start, found.end, found.strength, found.rule))
-                elif best is None or found.strength > best[1].strength:
-                    best = at, found
-        if hits or best is None:
-            return hits
-        return [replace(best[1], at=best[0])]
+        if not texts:
+            return []
+        rows = self._sheet.rows(texts)
+        strength = self._sheet.marks(query).strength[rows]
+        best = int(strength.argmax())  # of a NaN, if there is one
+        if np.isnan(strength[best]):
+            self.prepare([(query, texts)])
+            return self.find(query, texts)
+        if strength[best] == NOTHING:
+            return []
+        marks = self._sheet.marks(query)
+        if strength[best] < query.threshold:
+            place = max(marks.places(int(rows[best]), texts[best]), key=lambda f: f.strength)
+            return [replace(place, at=best)]
+        return [
+            replace(found, at=at)
+            for at in np.flatnonzero(strength >= query.threshold).tolist()
+            for found in marks.places(int(rows[at]), texts[at])
+            if found.strength >= query.threshold
+        ]
 
     def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
         """Find many queries in many texts together, so that models and matrix products work in batches."""
-        self._make_room()
+        if len(self._sheet.texts) > KEPT:
+            self._sheet = Sheet()  # forget rather than grow without end; never half-way through a batch
         self._prepare(asked)
 
-    def _make_room(self) -> None:
-        """Forget rather than grow without end; never half-way through a batch."""
-        if self._size > 20 * KEPT:
-            self._kept.clear()
-            self._size = 0
-
     def _prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
-        wanted: list[tuple[Query, list[str]]] = []
+        by_letters: list[tuple[Marks, Rows]] = []
         for query, texts in asked:
-            kept = self._kept.setdefault(query.key, {})
-            new = [text for text in dict.fromkeys(texts) if text not in kept]
-            if new and query.method != "regex":
-                wanted.append((query, new))
-                self._size += len(new)
-        if not wanted:
-            return
-        texts = list(dict.fromkeys(text for _, new in wanted for text in new))
-        rows = dict(zip(texts, range(len(texts)), strict=True))
-        pairs = letter_pairs(list(map(joined, texts)))
-        hard: list[tuple[Query, list[str], dict[str, float]]] = []
-        for query, new in wanted:
+            if query.method == "regex" or not texts:
+                continue
+            rows = self._sheet.rows(texts)
+            marks = self._sheet.marks(query)
+            rows = marks.unasked(rows)
             if query.method in ("fuzzy", "meaning"):
-                share = shared(list(map(joined, query.phrases)), pairs[[rows[t] for t in new]])
-                hard += self._near_in_letters(query, new, share)
-            else:
-                kept = self._kept[query.key]
-                kept.update((text, tuple(self._by_words(query, text))) for text in new)
-        if hard:
+                by_letters.append((marks, rows))
+                continue
+            for row in rows.tolist():
+                marks.keep(row, tuple(self._by_words(query, self._sheet.texts[row])))
+        if any(len(rows) for _, rows in by_letters):
+            self._near_in_letters(by_letters)
+
+    def _near_in_letters(self, wanted: Sequence[tuple[Marks, Rows]]) -> None:
+        """Settle what letters alone can; for ``meaning``, ask the models about what is left."""
+        every = np.unique(np.concatenate([rows for _, rows in wanted]))
+        plain = [joined(self._sheet.texts[row]) for row in every.tolist()]
+        pairs = letter_pairs(plain)
+        hard: list[tuple[Query, list[str], dict[str, float]]] = []
+        close: list[Close] = []
+        for marks, rows in wanted:
+            query, at = marks.query, np.searchsorted(every, rows)
+            share = shared(list(map(joined, query.phrases)), pairs[at])
+            most = share.max(axis=1)
+            marks.strength[rows] = np.where(most >= FAINT, FAINT_WORTH * most.astype(np.float64), NOTHING)
+            marks.nearest[rows] = share.argmax(axis=1)
+            if query.method == "meaning" and self._finder is not None and _latin(query):
+                texts = [self._sheet.texts[row] for row in rows.tolist()]
+                rest = {
+                    text: near
+                    for text, near, row in zip(texts, most.tolist(), rows.tolist(), strict=True)
+                    if not (near >= ALMOST and self._literal(marks, row, text))
+                }
+                hard.append((query, list(rest), rest))
+                continue
+            for phrase, shares in zip(query.phrases, share.T.astype(np.float64), strict=True):
+                like = np.flatnonzero(shares >= LETTERS)
+                said = [plain[i] for i in at[like].tolist()]
+                close += [(marks, int(rows[like[i]]), phrase, said[i]) for i in fuzzy.near(phrase, said)]
+        self._keep_nearest(close)
+        if any(texts for _, texts, _ in hard):
             self._by_meaning(hard)
 
-    def _near_in_letters(
-        self, query: Query, texts: list[str], share: NDArray[np.float32]
-    ) -> list[tuple[Query, list[str], dict[str, float]]]:
-        """Settle what letters alone can; for ``meaning``, what is left for the models."""
-        kept = self._kept[query.key]
-        kept.update(dict.fromkeys(texts, ()))
-        nearest = share.max(axis=1)
-        worded = query.method == "fuzzy" or self._finder is None or not _latin(query)
-        for at in np.flatnonzero(nearest >= FAINT).tolist():
-            text, shares = texts[at], share[at].tolist()
-            most = max(shares)
-            some = [p for p, s in zip(query.phrases, shares, strict=True) if s >= LETTERS] if worded else []
-            best = fuzzy.best_of(some, text)
-            if best is not None:
-                near, phrase = best
-                found = Found(0, near.start, near.end, fuzzy.strength(near.similarity), f"fuzzy: {phrase}")
-            else:
-                phrase = query.phrases[shares.index(most)]
-                found = Found(0, 0, len(text), FAINT_WORTH * most, f"nearest to: {phrase}")
-            kept[text] = (found,)
-        if worded:
-            return []
-        rest = {
-            text: most
-            for text, most in zip(texts, nearest.tolist(), strict=True)
-            if not (most >= ALMOST and self._literal(query, text))
-        }
-        return [(query, list(rest), rest)] if rest else []
+    def _keep_nearest(self, close: Sequence[Close]) -> None:
+        """Of a query's phrases, in each text the first that is most alike in letters or sounds."""
+        best: dict[tuple[str, int], tuple[Close, fuzzy.Near]] = {}
+        nearest = fuzzy.nearest([phrase for _, _, phrase, _ in close], [plain for *_, plain in close])
+        for one, near in zip(close, nearest, strict=True):
+            key = one[0].query.key, one[1]
+            if near is not None and (key not in best or near.similarity > best[key][1].similarity):
+                best[key] = one, near
+        for (marks, row, phrase, _), near in best.values():
+            have = words(self._sheet.texts[row])
+            place = have.starts[near.first], have.ends[near.last]
+            marks.keep(row, (Found(0, *place, fuzzy.strength(near.similarity), f"fuzzy: {phrase}"),))
 
-    def _literal(self, query: Query, text: str) -> bool:
+    def _literal(self, marks: Marks, row: int, text: str) -> bool:
         """Keep a sentence that is nearly one of the phrases, letter by letter."""
         for piece in pieces(text):
-            for phrase in query.phrases:
+            for phrase in marks.query.phrases:
                 likeness = fuzz.ratio(normal(phrase), piece.text, score_cutoff=LITERAL)
                 if likeness:
                     strength = fuzzy.strength(likeness)
-                    found = Found(0, piece.start, piece.end, strength, f"phrase: {phrase}")
-                    self._kept[query.key][text] = (found,)
+                    marks.keep(row, (Found(0, piece.start, piece.end, strength, f"phrase: {phrase}"),))
                     return True
         return False
 
@@ -178,16 +184,17 @@ class TextMatcher:
     def _by_meaning(self, asked: Sequence[tuple[Query, list[str], dict[str, float]]]) -> None:
         finder = self._finder
         assert finder is not None
-        judged = finder.judge([(query, texts, share) for query, texts, share in asked])
-        for query, text, found in judged:
-            self._kept[query.key][text] = self._excused(query, text, found)
+        for query, text, found in finder.judge(asked):
+            row = int(self._sheet.rows([text])[0])
+            self._sheet.marks(query).keep(row, self._excused(query, text, found))
 
     def _excused(self, query: Query, text: str, found: Found) -> tuple[Found, ...]:
         """Weaken what is nearer to a counter-example than to the phrases."""
         if not query.unless or found.strength < query.threshold:
             return (found,)
         against = Query("meaning", query.unless, key=f"{query.key}/unless")
-        counter = max((f.strength for f in self._find(against, [text])), default=0.0)
+        self._prepare([(against, [text])])
+        counter = float(self._sheet.marks(against).strength[self._sheet.rows([text])[0]])
         if counter < found.strength:
             return (found,)
         rule = f"{found.rule} (nearer to a counter-example)"

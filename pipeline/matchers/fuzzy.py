@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 
+import numpy as np
 from jellyfish import metaphone
+from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from pipeline.matchers.text import Words, words
+from pipeline.matchers.stretches import most_alike
+from pipeline.matchers.text import joined, words
 from pipeline.rubric.queries import Found, Query
 
 CERTAIN, NOTHING = 100.0, 64.0
@@ -26,11 +28,11 @@ SOUND_WORTH = 0.97
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """The stretch of a text nearest to a phrase; character offsets, similarity 0..100."""
+    """The stretch of a text nearest to a phrase; its first and last word, similarity 0..100."""
 
     similarity: float
-    start: int
-    end: int
+    first: int
+    last: int
 
 
 def strength(similarity: float) -> float:
@@ -53,80 +55,56 @@ def find_exact(query: Query, texts: Sequence[str]) -> list[Found]:
     return _disjoint(found)
 
 
-def best_of(phrases: Sequence[str], text: str) -> tuple[Near, str] | None:
-    """The phrase nearest to anything in a text, or None when nothing is near at all."""
-    best: tuple[Near, str] | None = None
-    for phrase in phrases:
-        near = nearest(phrase, text, best[0].similarity if best else NOTHING)
-        if near is not None:
-            best = near, phrase
-    return best
+def near(phrase: str, texts: Sequence[str]) -> list[int]:
+    """Which of many texts, normalised, hold something like a phrase in letters or sounds at all."""
+    spelt, heard = joined(phrase), sounds(joined(phrase)).replace(" ", "")
+    if not spelt or not texts:
+        return []
+    alike = _partly(spelt, texts)
+    if heard:
+        rest = np.flatnonzero(alike == 0)
+        alike[rest] = _partly(heard, [sounds(texts[i]).replace(" ", "") for i in rest.tolist()])
+    return np.flatnonzero(alike).tolist()
 
 
-def nearest(phrase: str, text: str, floor: float = NOTHING) -> Near | None:
-    """The stretch of a text most like a phrase; None where nothing is above ``floor``."""
-    target, said = _spoken(phrase), _spoken(text)
-    if not target.words.words or not said.words.words:
-        return None
-    if not fuzz.partial_ratio(target.joined, said.joined, score_cutoff=NOTHING - 8) and not (
-        target.sound and fuzz.partial_ratio(target.sound, said.sound, score_cutoff=NOTHING - 8)
-    ):
-        return None
-    return _slide(target, said, floor)
+def _partly(phrase: str, texts: Sequence[str]) -> NDArray[np.float32]:
+    return process.cdist([phrase], texts, scorer=fuzz.partial_ratio, score_cutoff=NOTHING - 8)[0]  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True, slots=True)
-class _Spoken:
-    """A text's words joined, and their sounds run together: recognisers put word boundaries where they like.
+def nearest(phrases: Sequence[str], texts: Sequence[str]) -> list[Near | None]:
+    """The stretch of a text most like a phrase, of many pairs of them; None where none is over ``NOTHING``.
 
-    ``starts`` and ``ends`` are where each word lies in ``joined``; ``marks`` where its sounds begin.
+    Stretches are of about the phrase's length, up to ±2 words, as recognisers split and join.
+
+    Args:
+        phrases: Of each pair.
+        texts: Of each pair, normalised.
     """
+    spelt_so = list(map(joined, phrases))
+    heard_so = [sounds(phrase).replace(" ", "") for phrase in spelt_so]
+    sizes = [(size - min(2, size // 2), size + min(2, size // 2)) for size in map(_length, spelt_so)]
+    spelt = most_alike(spelt_so, texts, sizes, gap=1)
+    heard = most_alike(heard_so, list(map(sounds, texts)), sizes, gap=0)
+    found: list[Near | None] = []
+    for phrase, sound, by_letters, by_sounds in zip(spelt_so, heard_so, spelt, heard, strict=True):
+        score, length, first = by_letters
+        alike = SOUND_WORTH * by_sounds[0] if sound and by_sounds[0] >= NOTHING else 0.0
+        if alike > score or (alike == score and by_sounds[1:] < (length, first)):
+            score, length, first = alike, *by_sounds[1:]
+        if len(phrase) < SHORT:  # one wrong letter weighs more: "think" is not "thank you"
+            score = CERTAIN - (CERTAIN - score) * (2 - len(phrase) / SHORT)
+        found.append(Near(score, first, first + length - 1) if score > NOTHING else None)
+    return found
 
-    words: Words
-    joined: str
-    starts: list[int]
-    ends: list[int]
-    sound: str
-    marks: list[int]
+
+def _length(text: str) -> int:
+    return text.count(" ") + 1
 
 
 @lru_cache(maxsize=16_384)
-def _spoken(text: str) -> _Spoken:
-    said = words(text)
-    ends = list(accumulate((len(word) + 1 for word in said.words), initial=0))
-    heard = list(map(_sound, said.words))
-    marks = list(accumulate(map(len, heard), initial=0))
-    return _Spoken(said, said.joined, ends[:-1], [e - 1 for e in ends[1:]], "".join(heard), marks)
-
-
-def _slide(target: _Spoken, said: _Spoken, floor: float) -> Near | None:
-    """Compare every stretch of about the phrase's length; up to ±2 words, as recognisers split and join."""
-    size, count = len(target.words.words), len(said.words.words)
-    slack = min(2, size // 2)
-    stretches = [
-        (first, first + length)
-        for length in range(max(1, size - slack), min(count, size + slack) + 1)
-        for first in range(count - length + 1)
-    ]
-    spelt = [said.joined[said.starts[first] : said.ends[end - 1]] for first, end in stretches]
-    score, at = _first_best(target.joined, spelt, floor)
-    if target.sound:
-        heard = [said.sound[said.marks[first] : said.marks[end]] for first, end in stretches]
-        alike, where = _first_best(target.sound, heard, max(floor, score))
-        if SOUND_WORTH * alike > score or (SOUND_WORTH * alike == score and where < at):
-            score, at = SOUND_WORTH * alike, where
-    if score <= floor:
-        return None
-    if len(target.joined) < SHORT:  # one wrong letter weighs more: "think" is not "thank you"
-        score = CERTAIN - (CERTAIN - score) * (2 - len(target.joined) / SHORT)
-    first, end = stretches[at]
-    return Near(score, said.words.starts[first], said.words.ends[end - 1]) if score > floor else None
-
-
-def _first_best(target: str, pieces: Sequence[str], floor: float) -> tuple[float, int]:
-    """Similarity and position of the first of the pieces most like a target; 0 where all are below."""
-    best = process.extractOne(target, pieces, scorer=fuzz.ratio, score_cutoff=floor)
-    return (best[1], best[2]) if best else (0.0, 0)
+def sounds(text: str) -> str:
+    """How each word of a normalised text sounds, with spaces between."""
+    return " ".join(map(_sound, text.split(" ")))
 
 
 @lru_cache(maxsize=65_536)

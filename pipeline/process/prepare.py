@@ -164,14 +164,11 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
 
     def score_call(conversation: Conversation, metadata: CallMetadata) -> tuple[Scorecard, ...]:
         heard = conversation.transcript
-        chosen = rubric.select(rubrics, metadata, duration_s=heard.duration_s, language=heard.language)
-        for one in chosen:
-            score.prepare([conversation], one, matcher)
         return tuple(
             score.score(
                 conversation, one, metadata, min_confidence=settings.score.min_confidence, matcher=matcher
             )
-            for one in chosen
+            for one in rubric.select(rubrics, metadata, duration_s=heard.duration_s, language=heard.language)
         )
 
     return Tools(

@@ -6,9 +6,10 @@ too) into scores. Reads ``conversation``, ``rubric``; imports no engine.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
 from pipeline.rubric.model import Rubric
@@ -16,14 +17,15 @@ from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scale_share, scorecard, team_mean
 from pipeline.score.call import Call, Plan
 from pipeline.score.criteria import answer, recorded
-from pipeline.score.timeline import Timeline
 from pipeline.score.verdict import Verdict
 
 __all__ = [
+    "Answered",
+    "Asked",
     "Verdict",
+    "answers",
     "fingerprint",
     "form_score",
-    "prepare",
     "recorded",
     "scale_share",
     "score",
@@ -35,6 +37,25 @@ REVISION = "callqa.score/1"
 """Raised with every change that can give another answer to the same criterion."""
 
 
+Asked = tuple[CallMetadata, Conversation, Mapping[str, CriterionAnswer]]
+WORDLESS = "no words in this transcript"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call's answers by criterion id, degradations in sentences, and the fingerprint of what answered."""
+
+    call_id: str
+    answers: Mapping[str, CriterionAnswer]
+    warnings: tuple[str, ...]
+    scorer: str
+
+    def card(self, rubric: Rubric) -> Scorecard:
+        """The scorecard of these answers."""
+        card = scorecard(self.call_id, rubric, self.answers, self.warnings, self.scorer)
+        return replace(card, outcome="not_scored") if WORDLESS in self.warnings else card
+
+
 def score(
     conversation: Conversation,
     rubric: Rubric,
@@ -42,7 +63,6 @@ def score(
     *,
     min_confidence: float,
     matcher: Matcher,
-    known: Mapping[str, CriterionAnswer] | None = None,
 ) -> Scorecard:
     """Answer every criterion of a rubric for one call.
 
@@ -52,7 +72,6 @@ def score(
         metadata: Of the call, for conditions.
         min_confidence: Word confidence 0..1 below which a miss is undetermined.
         matcher: Finds phrases in turns (``pipeline.matchers.load_matcher``).
-        known: Answers that need not be asked again, by criterion id.
 
     Returns:
         The scorecard, the same for the same input.
@@ -60,49 +79,66 @@ def score(
     Raises:
         RubricError: A check plugin is missing.
     """
+    asked: list[Asked] = [(metadata, conversation, {})]
+    (answered,) = answers(asked, rubric, min_confidence=min_confidence, matcher=matcher)
+    return answered.card(rubric)
+
+
+def answers(
+    asked: Sequence[Asked], rubric: Rubric, *, min_confidence: float, matcher: Matcher
+) -> list[Answered]:
+    """Answer a batch of calls, which is faster than one after the other: the matcher works on all at once.
+
+    Args:
+        asked: Calls, each with the answers that need not be asked again, by criterion id.
+        rubric: Checked.
+        min_confidence: As in ``score``.
+        matcher: As in ``score``.
+    """
     plan = _plan(_Held(rubric))
-    call = Call(conversation, metadata, matcher, min_confidence, plan)
-    call.answers |= known or {}
-    for name in plan.order:
+    calls = [Call(spoken, about, matcher, min_confidence, plan, known) for about, spoken, known in asked]
+    prepare = getattr(matcher, "prepare", None)
+    if prepare is not None:
+        prepare(_searches(calls, plan))
+    return [_answered(call) for call in calls]
+
+
+def _searches(calls: Sequence[Call], plan: Plan) -> list[tuple[Query, tuple[str, ...]]]:
+    """What the calls will search for; a search that waits for an answer may be missed, which costs time."""
+    said: dict[Hashable, dict[str, None]] = {}
+    places: dict[str, tuple[Query, dict[Hashable, None]]] = {}
+    for call in calls:
+        seen = set()
+        for check in plan.spoken(call.answers):
+            place = check.role, check.window
+            for query in plan.queries(check):
+                places.setdefault(query.key, (query, {}))[1][place] = None
+            if place not in seen:
+                seen.add(place)
+                speech = call.timeline.speech(check.role, call.timeline.span(check.window))
+                said.setdefault(place, {}).update(dict.fromkeys(speech.texts))
+    texts = {
+        chosen: tuple(dict.fromkeys(chain.from_iterable(said[place] for place in chosen)))
+        for chosen in {tuple(where) for _, where in places.values()}
+    }
+    return [(query, texts[tuple(where)]) for query, where in places.values()]
+
+
+def _answered(call: Call) -> Answered:
+    for name in call.plan.order:
         if name not in call.answers:
-            call.answers[name] = answer(call, plan.criteria[name])
-    warnings = [*call.timeline.warnings, *matcher.notes]
-    wordless = not any(t.text.strip() for t in conversation.transcript.turns)
-    if wordless:
-        warnings.append("no words in this transcript")
-    scorer = fingerprint(matcher, min_confidence)
-    card = scorecard(conversation.transcript.call_id, rubric, call.answers, warnings, scorer)
-    return replace(card, outcome="not_scored") if wordless else card
+            call.answers[name] = answer(call, call.plan.criteria[name])
+    warnings = [*call.timeline.warnings, *call.matcher.notes]
+    transcript = call.conversation.transcript
+    if not any(t.text.strip() for t in transcript.turns):
+        warnings.append(WORDLESS)
+    scorer = fingerprint(call.matcher, call.min_confidence)
+    return Answered(transcript.call_id, call.answers, tuple(warnings), scorer)
 
 
 def fingerprint(matcher: Matcher, min_confidence: float) -> str:
     """Changes when the answer to a criterion could, given the call and the criterion."""
     return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}"
-
-
-def prepare(
-    conversations: Sequence[Conversation],
-    rubric: Rubric,
-    matcher: Matcher,
-    *,
-    known: Collection[str] = (),
-) -> None:
-    """Let the matcher find every phrase of a rubric in a batch of calls at once; scoring then looks it up.
-
-    Only a matter of speed: ``score`` gives the same without it. Criteria in ``known`` are left out.
-    """
-    batch = getattr(matcher, "prepare", None)
-    if batch is None:
-        return
-    plan = _plan(_Held(rubric))
-    texts: dict[str, tuple[Query, dict[str, None]]] = {}
-    for conversation in conversations:
-        timeline = Timeline(conversation.transcript)
-        for check in plan.spoken(known):
-            said = dict.fromkeys(s.text for s in timeline.stretches(check.role, timeline.span(check.window)))
-            for query in plan.queries(check):
-                texts.setdefault(query.key, (query, {}))[1].update(said)
-    batch([(query, list(said)) for query, said in texts.values()])
 
 
 class _Held:

@@ -74,6 +74,7 @@ class Call:
         matcher: Matcher,
         min_confidence: float,
         plan: Plan,
+        known: Mapping[str, CriterionAnswer],
     ) -> None:
         self.conversation = conversation
         self.metadata = metadata
@@ -81,7 +82,7 @@ class Call:
         self.min_confidence = min_confidence
         self.plan = plan
         self.timeline = Timeline(conversation.transcript)
-        self.answers: dict[str, CriterionAnswer] = {}
+        self.answers = dict(known)
         self._by_turn = {t.turn: t for t in conversation.transcript.turns}
 
     def whereabouts(self, finding: Finding) -> tuple[Role, float]:

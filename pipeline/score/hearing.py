@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline.conversation import Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, Window
 from pipeline.rubric.queries import Query, TooSlowError
-from pipeline.score.timeline import Span, Stretch
+from pipeline.score.timeline import Span, Speech
 from pipeline.score.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -97,16 +97,15 @@ def listen(call: Call, check: Heard) -> Hearing:
     if missing:
         return Hearing((), None, searched, missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
-    stretches = call.timeline.stretches(check.role, span)
-    texts = [s.text for s in stretches]
-    searched = replace(searched, turns=sum(len(s.pieces) for s in stretches))
+    speech = call.timeline.speech(check.role, span)
+    searched = replace(searched, turns=speech.turns)
     wanted = call.plan.queries(check)
     hits: list[Hit] = []
     near: list[Hit] = []
     complete = True
     for query in wanted:
         try:
-            found, almost = _search(call, query, stretches, texts, span, floor)
+            found, almost = _search(call, query, speech, span, floor)
         except TooSlowError as error:
             return Hearing((), None, searched, f"the regular expression {error.pattern!r} takes too long")
         hits += found
@@ -115,23 +114,24 @@ def listen(call: Call, check: Heard) -> Hearing:
     if not complete:
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
-    unsure = _weak(stretches, floor, best, wanted)
+    unsure = _weak(speech, floor, best, wanted)
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     return Hearing(ordered, best.evidence if best and not hits else None, searched, unsure)
 
 
 def _search(
-    call: Call, query: Query, stretches: Sequence[Stretch], texts: Sequence[str], span: Span, floor: float
+    call: Call, query: Query, speech: Speech, span: Span, floor: float
 ) -> tuple[list[Hit], list[Hit]]:
     """Matches that count and those that nearly do, placed and inside the window."""
     hits: list[Hit] = []
     near: list[Hit] = []
-    for found in call.matcher.find(query, texts):
-        offset, turn = stretches[found.at].turn_at(found.start)
+    for found in call.matcher.find(query, speech.texts):
+        text = speech.texts[found.at]
+        offset, turn = speech.stretches[found.at].turn_at(found.start)
         place = call.timeline.moment(turn, offset)
         if not span.low <= place <= span.high:
             continue
-        quote = texts[found.at][found.start : found.end] if found.end > found.start else texts[found.at]
+        quote = text[found.start : found.end] if found.end > found.start else text
         evidence = Evidence(
             turn.turn,
             turn.role,
@@ -209,17 +209,10 @@ def _role_missing(call: Call, role: str) -> str:
     return f"no {role} speaks in this transcript"
 
 
-def _weak(stretches: Sequence[Stretch], floor: float, best: Hit | None, wanted: Sequence[Query]) -> str:
+def _weak(speech: Speech, floor: float, best: Hit | None, wanted: Sequence[Query]) -> str:
     """Why a miss means nothing: the speech searched was recognised too poorly."""
-    total = weighted = 0.0
-    for stretch in stretches:
-        for _, turn in stretch.pieces:
-            if turn.confidence is not None:
-                length = len(turn.text)
-                total += length
-                weighted += turn.confidence * length
-    if total and weighted / total < floor:
-        return f"recognition is too weak to tell (confidence {weighted / total:.2f}, needs {floor:.2f})"
+    if speech.confidence is not None and speech.confidence < floor:
+        return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
     threshold = min(query.threshold for query in wanted)
     if best is not None and best.weak and best.evidence.strength >= NEAR * threshold:
         return "what comes nearest was recognised too weakly to tell"

@@ -38,6 +38,23 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Speech:
+    """What a role says in a part of a call.
+
+    Attributes:
+        stretches: In order.
+        texts: Of the stretches; the same object for every check that searches here.
+        turns: How many turns they hold.
+        confidence: Mean word confidence over the letters, None where no turn has one.
+    """
+
+    stretches: tuple[Stretch, ...]
+    texts: tuple[str, ...]
+    turns: int
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """Where to search: seconds, or positions of turns where there are no times."""
 
@@ -72,7 +89,7 @@ class Timeline:
         agents = [t for t in self.turns if t.role == "agent"] or list(self.turns)
         self.first = min((self._start(t) for t in agents), default=0.0)
         self.last = max((self._end(t) for t in self.turns), default=0.0)
-        self._stretches: dict[tuple[str, Span], list[Stretch]] = {}
+        self._speech: dict[tuple[str, Span], Speech] = {}
 
     def _start(self, turn: Turn) -> float:
         return float(turn.start_s) if self.timed and turn.start_s is not None else float(turn.turn)
@@ -114,10 +131,10 @@ class Timeline:
             span = span.cut(low=self._start(self.turns[max(0, len(self.turns) - window.last_turns)]))
         return span
 
-    def stretches(self, role: str, span: Span) -> list[Stretch]:
+    def speech(self, role: str, span: Span) -> Speech:
         """What a role says in a part of the call, joined where one sentence was cut in two."""
         key = (role, span)
-        if key not in self._stretches:
+        if key not in self._speech:
             heard = [
                 t
                 for t in self.turns
@@ -126,8 +143,10 @@ class Timeline:
                 and self._end(t) >= span.low
                 and self._start(t) <= span.high
             ]
-            self._stretches[key] = [_stretch(group) for group in self._grouped(heard)]
-        return self._stretches[key]
+            stretches = tuple(map(_stretch, self._grouped(heard)))
+            texts = tuple(stretch.text for stretch in stretches)
+            self._speech[key] = Speech(stretches, texts, len(heard), _confidence(heard))
+        return self._speech[key]
 
     def _grouped(self, turns: Sequence[Turn]) -> list[list[Turn]]:
         groups: list[list[Turn]] = []
@@ -169,3 +188,12 @@ def _stretch(turns: list[Turn]) -> Stretch:
         pieces.append((offset, turn))
         offset += len(turn.text) + 1
     return Stretch(" ".join(t.text for t in turns), tuple(pieces))
+
+
+def _confidence(turns: Sequence[Turn]) -> float | None:
+    total = weighted = 0.0
+    for turn in turns:
+        if turn.confidence is not None:
+            total += len(turn.text)
+            weighted += turn.confidence * len(turn.text)
+    return weighted / total if total else None

@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, overload
+
+import pyarrow as pa
 
 from pipeline.conversation import (
     CallMetadata,
@@ -53,8 +56,8 @@ def rows(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[R
 
 def conversations(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Conversation]]:
     """Every matching call, a window at a time."""
-    for window in _picked(connection, calls, "true"):
-        yield from _window(connection, [c for c, _ in window], window[0][1], window[-1][1])
+    for window in stored(connection, calls):
+        yield from nouns(window)
 
 
 def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Transcript]]:
@@ -80,34 +83,68 @@ def _picked(connection: Connection, calls: CallFilter, more: str) -> Iterator[li
         yield picked[start : start + WINDOW]
 
 
-def _window(
-    connection: Connection, ids: list[str], first: Any, last: Any
-) -> Iterator[tuple[CallMetadata, Conversation]]:
-    def children(table: str, order: str) -> dict[str, list[Row]]:
-        grouped: dict[str, list[Row]] = defaultdict(list)
-        for row in rows(
-            connection,
-            f"SELECT * EXCLUDE (loaded_at) FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
-            f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}",
-            [first, last, ids],
-        ):
-            grouped[row["call_id"]].append(row)
-        return grouped
+@dataclass(frozen=True, slots=True)
+class StoredCalls:
+    """A window of calls as the database hands them out: cheap to send to another process.
 
-    calls = children("calls", "call_id")
-    turns = _turns(connection, ids, first, last)
-    findings = children("findings", "finding")
-    metrics = children("call_metrics", "call_id")
-    sentiment = children("role_sentiment", "role")
-    for call_id in ids:
-        call = calls[call_id][0]
+    Attributes:
+        ids: Of the calls, in their order.
+        turns: A row a turn, words among them, in no order.
+        others: Rows of the other tables, by table and call.
+    """
+
+    ids: list[str]
+    turns: pa.Table
+    others: Mapping[str, Mapping[str, list[Row]]]
+
+
+_TURNS_SQL = """
+SELECT call_id, turn, role, text, start_s, end_s, channel, confidence, language, sentiment_score, sentiment,
+       words
+FROM turns WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[]))"""
+_ORDER = {"calls": "call_id", "findings": "finding", "call_metrics": "call_id", "role_sentiment": "role"}
+
+
+def stored(connection: Connection, calls: CallFilter) -> Iterator[StoredCalls]:
+    """Every matching call as its rows, a window at a time."""
+    for window in _picked(connection, calls, "true"):
+        ids = [call_id for call_id, _ in window]
+        where = [window[0][1], window[-1][1], ids]
+        turns = connection.execute(_TURNS_SQL, where).to_arrow_table()
+        others = {table: _children(connection, table, where) for table in _ORDER}
+        yield StoredCalls(ids, turns, others)
+
+
+def _children(connection: Connection, table: str, where: list[Any]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = defaultdict(list)
+    for row in rows(
+        connection,
+        f"SELECT * EXCLUDE (loaded_at) FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+        f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {_ORDER[table]}",
+        where,
+    ):
+        grouped[row["call_id"]].append(row)
+    return dict(grouped)
+
+
+def nouns(window: StoredCalls, *, lazy_words: bool = False) -> Iterator[tuple[CallMetadata, Conversation]]:
+    """A window of calls as nouns.
+
+    Args:
+        window: From ``stored``.
+        lazy_words: Make words only where they are asked for, which most of them never are.
+    """
+    turns = _turns(window.turns, lazy_words)
+    others = window.others
+    for call_id in window.ids:
+        call = others["calls"][call_id][0]
         yield (
             _metadata(call),
             Conversation(
-                transcript=_transcript(call, turns[call_id]),
-                findings=tuple(_finding(f) for f in findings[call_id]),
-                metrics=_metrics(metrics[call_id]),
-                sentiment={s["role"]: _role_sentiment(s) for s in sentiment[call_id]},
+                transcript=_transcript(call, turns.get(call_id, [])),
+                findings=tuple(map(_finding, others["findings"].get(call_id, ()))),
+                metrics=_metrics(others["call_metrics"].get(call_id, [])),
+                sentiment={s["role"]: _role_sentiment(s) for s in others["role_sentiment"].get(call_id, ())},
                 warnings=tuple(call["warnings"]),
             ),
         )
@@ -139,24 +176,61 @@ def _transcript(call: Row, turns: list[Turn]) -> Transcript:
     )
 
 
-_TURNS_SQL = """
-SELECT call_id, turn, role, text, start_s, end_s, channel, confidence, language, sentiment_score, sentiment,
-       [w.text FOR w IN words], [w.start_s FOR w IN words], [w.end_s FOR w IN words],
-       [w.confidence FOR w IN words]
-FROM turns WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY turn"""
-
-
-def _turns(connection: Connection, ids: list[str], first: Any, last: Any) -> dict[str, list[Turn]]:
+def _turns(table: pa.Table, lazy_words: bool) -> dict[str, list[Turn]]:
     """Turns by call. There are thousands a window, and words ten times as many: no dicts are made of them."""
+    *columns, heard = (column.combine_chunks() for column in table.columns)
+    heard = StoredWords.of(heard)
+    values = [column.to_pylist() for column in columns]
     grouped: dict[str, list[Turn]] = defaultdict(list)
-    for row in connection.execute(_TURNS_SQL, [first, last, ids]).fetchall():
-        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label, *words = row
-        heard = tuple(map(Word, *words)) if words[0] else ()
+    for at in table.column("turn").to_numpy().argsort(kind="stable").tolist():
+        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label = (
+            column[at] for column in values
+        )
+        words = heard[at] if lazy_words else tuple(heard[at])
         felt = Sentiment(score, label) if label is not None else None
         grouped[call_id].append(
-            Turn(turn, role, text, start_s, end_s, channel, confidence, heard, language, felt)
+            Turn(turn, role, text, start_s, end_s, channel, confidence, words, language, felt)
         )
     return grouped
+
+
+class StoredWords(Sequence[Word]):
+    """The words of a turn, each made when it is asked for."""
+
+    __slots__ = ("_columns", "_high", "_low")
+
+    def __init__(self, columns: tuple[pa.Array, ...], low: int, high: int) -> None:
+        self._columns, self._low, self._high = columns, low, high
+
+    @classmethod
+    def of(cls, column: pa.ListArray) -> list[StoredWords]:
+        """The words of every turn of a column of lists of words."""
+        columns = tuple(column.values.field(name) for name in ("text", "start_s", "end_s", "confidence"))
+        offsets = column.offsets.to_pylist()
+        return [cls(columns, low, high) for low, high in pairwise(offsets)]
+
+    def __len__(self) -> int:
+        return self._high - self._low
+
+    def __iter__(self) -> Iterator[Word]:
+        parts = (column.slice(self._low, len(self)).to_pylist() for column in self._columns)
+        return map(Word, *parts)
+
+    @overload
+    def __getitem__(self, at: int) -> Word: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Word, ...]: ...
+    def __getitem__(self, at: int | slice) -> Word | tuple[Word, ...]:
+        if isinstance(at, slice):
+            return tuple(self)[at]
+        place = range(self._low, self._high)[at]
+        return Word(*(column[place].as_py() for column in self._columns))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
 
 def _finding(row: Row) -> Finding:

@@ -302,6 +302,10 @@ class Store:
         with self.reading():
             yield from read.conversations(self.connection, calls)
 
+    def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
+        """Stored calls as their rows, for ``read.nouns`` here or in another process."""
+        return read.stored(self.connection, calls)
+
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
         """Stored calls without their turns, in the order they were loaded; not those with erased words."""
         return read.headings(self.connection, calls)
