@@ -110,7 +110,7 @@ class Turn:
     end_s: float | None = None
     channel: int | None = None
     confidence: float | None = None
-    words: Sequence[Word] = ()
+    words: tuple[Word, ...] = ()
     language: str | None = None
     sentiment: Sentiment | None = None
 

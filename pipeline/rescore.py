@@ -4,8 +4,8 @@
 
 A criterion that both texts of a rubric ask alike has the answer it had, as long as the call, the
 scoring and the matcher are the same: of a changed rubric only what changed is searched for, and
-where only weights and marks changed, no word is read. Where there are many calls and phrases go by
-meaning, worker processes answer; this one alone reads and writes the database.
+where only weights and marks changed, no word is read. Where there are many calls, worker processes
+answer; this one alone reads and writes the database.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def rescore(
         min_confidence: As in scoring.
         calls: Which calls; all by default.
         everything: Also calls the rubric does not apply to.
-        processes: How many answer; by default one a core for many calls searched by meaning, else one.
+        processes: How many answer; by default one a core where there are many calls, else one.
 
     Raises:
         StoreError: The database refuses; the windows before are kept.

@@ -104,7 +104,7 @@ def _falls_apart(vectors: Floats) -> bool:
 def _units(turn: Turn) -> tuple[Word, ...]:
     """The smallest timed pieces of a turn: its words, or itself."""
     if turn.words:
-        return tuple(turn.words)
+        return turn.words
     if turn.start_s is None or turn.end_s is None:
         return ()
     return (Word(turn.text, turn.start_s, turn.end_s),)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import pyarrow as pa
 
@@ -186,7 +186,7 @@ def _turns(table: pa.Table, lazy_words: bool) -> dict[str, list[Turn]]:
         call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label = (
             column[at] for column in values
         )
-        words = heard[at] if lazy_words else tuple(heard[at])
+        words = cast("tuple[Word, ...]", heard[at]) if lazy_words else tuple(heard[at])
         felt = Sentiment(score, label) if label is not None else None
         grouped[call_id].append(
             Turn(turn, role, text, start_s, end_s, channel, confidence, words, language, felt)
@@ -195,7 +195,7 @@ def _turns(table: pa.Table, lazy_words: bool) -> dict[str, list[Turn]]:
 
 
 class StoredWords(Sequence[Word]):
-    """The words of a turn, each made when it is asked for."""
+    """Stands in for a turn's tuple of words: each is made when it is asked for."""
 
     __slots__ = ("_columns", "_high", "_low")
 
