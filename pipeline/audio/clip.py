@@ -112,17 +112,24 @@ class _Health:
 
     def examine(self, block: Block) -> Block:
         """Count the faults of a block, shape (n_frames, n_channels); NaN and infinity become silence."""
-        finite = np.isfinite(block)
-        if not finite.all():
+        block = np.ascontiguousarray(block, dtype=np.float32)
+        if not len(block):
+            return block
+        channels = np.ascontiguousarray(block.T)  # sums along memory take a tenth of those across
+        with np.errstate(invalid="ignore"):
+            total = channels.sum(axis=1, dtype=np.float64)
+        if not np.isfinite(total).all():
+            finite = np.isfinite(channels)
             self.n_not_finite += int(block.size - finite.sum())
-            block = np.where(finite, block, np.float32(0))
-        if len(block):
-            self.n_samples += block.size
-            self.n_clipped += int((np.abs(block) >= _FULL_SCALE).sum())
-            self.total += block.sum(axis=0, dtype=np.float64)
-            self.low = np.minimum(self.low, block.min(axis=0))
-            self.high = np.maximum(self.high, block.max(axis=0))
-        return np.ascontiguousarray(block, dtype=np.float32)
+            channels = np.where(finite, channels, np.float32(0))
+            block, total = np.ascontiguousarray(channels.T), channels.sum(axis=1, dtype=np.float64)
+        low, high = channels.min(axis=1), channels.max(axis=1)
+        if max(-low.min(), high.max()) >= _FULL_SCALE:
+            self.n_clipped += int((np.abs(channels) >= _FULL_SCALE).sum())
+        self.n_samples += block.size
+        self.total += total
+        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+        return block
 
     def offset(self) -> npt.NDArray[np.float64]:
         """DC offset per channel, 0 where it is too small to matter."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 import errno
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline import contract
 from pipeline.conversation import (
@@ -34,6 +34,7 @@ from pipeline.process.cache import StageCache
 from pipeline.process.capacity import cores
 from pipeline.process.tools import Fingerprints, Tools, digest
 
+T = TypeVar("T")
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
 """Files that are sound but hold nothing to score."""
 RETRIED_REASONS = frozenset({"unreadable", "missing"})
@@ -95,27 +96,39 @@ def hear(received: Sequence[Received], tools: Tools, cache: StageCache) -> list[
         if early is not None:
             heard[place] = early
     recordings = [place for place in range(len(received)) if place not in heard]
-    with ThreadPoolExecutor(cores(), thread_name_prefix="audio") as pool:  # decoding lets go of Python's lock
-        loaded = pool.map(lambda place: _load(received[place], tools), recordings)
-        for place, (clip, seconds) in zip(recordings, loaded, strict=True):
-            load_s[place] = seconds
-            if isinstance(clip, AudioClip):
-                clips[place] = clip
-            else:
-                heard[place] = clip
+    for place, (clip, seconds) in _spread(lambda place: _load(received[place], tools), recordings):
+        load_s[place] = seconds
+        if isinstance(clip, AudioClip):
+            clips[place] = clip
+        else:
+            heard[place] = clip
     jobs = {place: tools.job(clip, _known(received[place])) for place, clip in clips.items()}
     started = time.perf_counter()
     results = _transcribe(jobs, tools)
     engine_s = time.perf_counter() - started
     audio_s = sum(clip.duration_s for clip in clips.values()) or 1.0
-    for place, result in results.items():
-        share_s = engine_s * clips[place].duration_s / audio_s
+
+    def after_engine(place: int) -> Heard:
+        clip, result = clips.pop(place), results[place]
         before = (
-            _stage("audio", clips[place].codec, load_s[place]),
-            StageRun("transcribe", tools.engine.fingerprint, *_made_by(result), share_s),
+            _stage("audio", clip.codec, load_s[place]),
+            StageRun(
+                "transcribe",
+                tools.engine.fingerprint,
+                *_made_by(result),
+                engine_s * clip.duration_s / audio_s,
+            ),
         )
-        heard[place] = _after_engine(received[place], clips.pop(place), result, before, tools, cache)
+        return _after_engine(received[place], clip, result, before, tools, cache)
+
+    heard |= _spread(after_engine, list(results))
     return [heard[place] for place in range(len(received))]
+
+
+def _spread(work: Callable[[int], T], places: Sequence[int]) -> Iterator[tuple[int, T]]:
+    """The work on every place, on all cores: decoding and networks let go of Python's lock."""
+    with ThreadPoolExecutor(cores(), thread_name_prefix="hear") as pool:
+        yield from zip(places, pool.map(work, places), strict=True)
 
 
 def judge(heard: Heard, tools: Tools) -> CallRecord:

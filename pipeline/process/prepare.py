@@ -147,6 +147,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     Raises:
         ModelError: Weights are missing or damaged.
     """
+    transcribe.one_thread_each()
     matcher = matchers.load_matcher()
 
     def load_audio(received: Received) -> AudioClip:

@@ -122,13 +122,14 @@ def _lags(samples: Floats, starts: npt.NDArray[np.intp], i: int, j: int) -> Iter
     """Peak ratio and lag of ``j`` behind ``i`` in each window (GCC-PHAT)."""
     n_fft = 2 * WINDOW
     frequencies = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ)
-    band = (frequencies > BAND_HZ[0]) & (frequencies < BAND_HZ[1])
+    band = slice(np.searchsorted(frequencies, BAND_HZ[0], "right"), np.searchsorted(frequencies, BAND_HZ[1]))
+    weighted = np.zeros(len(frequencies), np.complex64)
     lags = np.arange(-MAX_LAG, MAX_LAG)
     taper = np.hanning(WINDOW).astype(np.float32)
     for start in starts:
         first, second = (np.fft.rfft(samples[c, start : start + WINDOW] * taper, n_fft) for c in (i, j))
-        cross = second * np.conj(first)
-        weighted = np.where(band, cross / np.maximum(np.abs(cross), 1e-15) ** WHITENING, 0)
+        cross = second[band] * np.conj(first[band])
+        weighted[band] = cross / np.maximum(np.abs(cross), 1e-15) ** WHITENING
         correlation = np.abs(np.fft.irfft(weighted, n_fft)[lags])
         rms = float(np.sqrt(np.mean(np.square(correlation))))
         at = int(correlation.argmax())

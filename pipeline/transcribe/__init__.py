@@ -15,7 +15,7 @@ from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
 
-__all__ = ["Engine", "Job", "describe", "fingerprint", "load_engine"]
+__all__ = ["Engine", "Job", "describe", "fingerprint", "load_engine", "one_thread_each"]
 
 
 class Engine(Protocol):
@@ -42,6 +42,17 @@ def load_engine(settings: TranscribeSettings) -> Engine:
     from pipeline.transcribe.engine import WhisperEngine
 
     return WhisperEngine(settings)
+
+
+def one_thread_each() -> None:
+    """From now on, every thread of this process multiplies alone: calls are spread over the cores.
+
+    The threads inside a small network wait for each other busily; beside an engine that has every core
+    at work, telling voices apart and judging took three times as long.
+    """
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def describe(settings: TranscribeSettings) -> str:
