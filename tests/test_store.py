@@ -79,6 +79,24 @@ def test_a_call_processed_again_replaces_itself(store: Store) -> None:
     assert store.query("SELECT count(*) AS n FROM turns WHERE call_id = 'c1'")[0]["n"] == 2
 
 
+def test_windows_of_one_session_know_what_those_before_brought(store: Store, tmp_path: Path) -> None:
+    """Neither a window, nor a folder that was taken in, nor an erasure between them makes a row twice."""
+    other = record("c3", sha="beefcafe99", path="/other/c3.wav")
+    with Store(tmp_path / "elsewhere.duckdb") as elsewhere:
+        elsewhere.load([record("c4")], [RUBRIC])
+        elsewhere.export_parquet(tmp_path / "parquet")
+    for window in ([record("c3")], [other, record("c1")], [other]):
+        store.load(window, [RUBRIC])
+    store.import_parquet(tmp_path / "parquet")
+    store.load([record("c4"), record("c3~beefcafe", sha="beefcafe99", path="/other/c3.wav")], [RUBRIC])
+    store.purge(CallFilter(call_ids=("c1",)))
+    for window in ([record("c2")], [record("c1")], [record("c1"), record("c2")]):
+        store.load(window, [RUBRIC])
+    assert store.check() == []
+    assert {m.call_id for m, _ in store.conversations()} == {"c2", "c3", "c3~beefcafe", "c4"}
+    assert counts(store)["ledger"] == 5
+
+
 def test_two_recordings_that_claim_one_call_id_are_both_kept(store: Store) -> None:
     """The second keeps an id of its own, and its ledger row says so; loading it again adds nothing."""
     other = record("c1", sha="beefcafe99", path="/other/c1.wav")

@@ -43,10 +43,6 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
     def attempt() -> Connection:
         connection = duckdb.connect(str(db), read_only=read_only, config=CONFIG)
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-        if not read_only:
-            # Merging the windows' small row groups waits for the close. The checkpoint threshold stays
-            # DuckDB's own: at 256 MB windows load faster, but 1.5.5 crashed in COMMIT after a large insert.
-            connection.execute("SET max_vacuum_tasks = 0")
         return connection
 
     fresh = not db.exists()
@@ -58,10 +54,20 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
         raise
 
 
-def tidy_on_close(connection: Connection) -> None:
-    """Let the checkpoint that closing a writer makes merge the small row groups of its windows."""
+def hasten(connection: Connection) -> None:
+    """Make ready for windows of calls: a few thousand rows at a time, each committed.
+
+    For so few rows a second thread costs half as much again. Merging the small row groups of windows and
+    looking for substrings that texts share are put off until ``tidy``. The checkpoint threshold stays
+    DuckDB's own: at 256 MB windows load faster, but 1.5.5 crashed in COMMIT after a large insert.
+    """
+    connection.execute("SET threads = 1; SET max_vacuum_tasks = 0; SET disabled_compression_methods = 'fsst'")
+
+
+def tidy(connection: Connection) -> None:
+    """Let the next checkpoint, such as closing a writer makes, merge and compress what windows left."""
     with contextlib.suppress(duckdb.Error):  # after a fault that made the database unusable
-        connection.execute("RESET max_vacuum_tasks")
+        connection.execute("RESET threads; RESET max_vacuum_tasks; RESET disabled_compression_methods")
 
 
 def wait_for(

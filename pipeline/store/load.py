@@ -8,11 +8,9 @@ window or nothing. Reviews, samples and scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
@@ -21,8 +19,8 @@ from pipeline.conversation import CallMetadata, CallRecord, Review, SampledCall,
 from pipeline.store import columns
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
+from pipeline.store.seen import Seen
 
-T = TypeVar("T")
 CALL_TABLES = ("calls", "turns", "findings", "call_metrics", "role_sentiment", "stage_runs")
 SCORE_TABLES = ("scorecards", "sections", "answers", "evidence")
 
@@ -39,11 +37,27 @@ class RubricText(Protocol):
 
 
 def load(
-    connection: Connection, records: Sequence[CallRecord], rubrics: Iterable[RubricText], now: dt.datetime
+    connection: Connection,
+    records: Sequence[CallRecord],
+    rubrics: Iterable[RubricText],
+    now: dt.datetime,
+    seen: Seen | None = None,
 ) -> None:
-    """Write records in the connection's current transaction; the caller commits."""
-    held = _held(connection, records)
+    """Write records in the connection's current transaction; the caller commits.
+
+    Args:
+        connection: Inside a transaction.
+        records: At most a few hundred.
+        rubrics: The rubrics they were scored with.
+        now: The transaction's ``loaded_at``.
+        seen: What the database holds where that is known; None looks it up.
+    """
+    ids = _names(records)
+    held = _held(connection, records) if seen is None or seen.meet(connection, ids) else {}
     records = _settle(connection, records, held, now)
+    renamed = _names(records) - ids
+    if seen is None or seen.meet(connection, renamed.union(r.ledger.path for r in records)):
+        _forget_files(connection, records)
     calls = [r for r in records if r.conversation is not None]
     known = sorted({held[i].loaded_at for i in map(columns.call_id, calls) if i in held})
     if known:
@@ -59,10 +73,11 @@ def load(
     if known:
         _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
-    _append_all(
-        connection, _tables(columns.CALL_TABLES, calls) | _tables(columns.SCORE_TABLES, scorecards), now
-    )
-    _save_ledger(connection, records, now)
+    for table, build in columns.CALL_TABLES.items():
+        _append(connection, table, build(calls), now)
+    _append_scorecards(connection, scorecards, now)
+    entries = list({r.ledger.path: r.ledger for r in records}.values())
+    _append(connection, "ledger", columns.ledger(entries), now)
 
 
 def save_scorecards(
@@ -78,7 +93,12 @@ def save_scorecards(
     """
     _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
-    _append_all(connection, _tables(columns.SCORE_TABLES, scorecards), now)
+    _append_scorecards(connection, scorecards, now)
+
+
+def _append_scorecards(connection: Connection, scorecards: Sequence[Scorecard], now: dt.datetime) -> None:
+    for table, build in columns.SCORE_TABLES.items():
+        _append(connection, table, build(scorecards), now)
 
 
 def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
@@ -147,15 +167,16 @@ def save_sample(connection: Connection, sample: Sequence[SampledCall], now: dt.d
     _append(connection, "samples", columns.samples(sample), now)
 
 
-def _save_ledger(connection: Connection, records: Sequence[CallRecord], now: dt.datetime) -> None:
-    entries = list({r.ledger.path: r.ledger for r in records}.values())
-    if not entries:
-        return
-    rows = columns.ledger(entries)
-    _show(connection, "incoming", {"path": rows["path"]})
+def _forget_files(connection: Connection, records: Sequence[CallRecord]) -> None:
+    """Make room for the ledger rows of these records."""
+    _show(connection, "incoming", {"path": [r.ledger.path for r in records]})
     connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
     connection.unregister("incoming")
-    _append(connection, "ledger", rows, now, stamp="recorded_at")
+
+
+def _names(records: Iterable[CallRecord]) -> set[str]:
+    """The call ids of records that have one."""
+    return {i for i in map(columns.call_id, records) if i is not None}
 
 
 class _Held(NamedTuple):
@@ -271,52 +292,11 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
     )
 
 
-def _tables(
-    build: Mapping[str, Callable[[Sequence[T]], columns.Columns]], items: Sequence[T]
-) -> dict[str, Callable[[], columns.Columns]]:
-    """What makes the columns of each table, not yet called."""
-    return {table: partial(make, items) for table, make in build.items()}
-
-
-def _append_all(
-    connection: Connection, tables: Mapping[str, Callable[[], columns.Columns]], now: dt.datetime
-) -> None:
-    """Append the rows of several tables; while DuckDB stores one, the next is built in a thread."""
-    schemas = {table: _schema(connection, table) for table in tables}
-
-    def build(table: str) -> pa.Table:
-        return columns.arrow(tables[table](), schemas[table])
-
-    connection.execute("SET threads = 1")  # for so few rows DuckDB's threads cost more than they give
-    with ThreadPoolExecutor(1, "columns") as ahead:
-        for table, rows in zip(tables, ahead.map(build, tables), strict=True):
-            _insert(connection, table, rows, now)
-    connection.execute("RESET threads")
-
-
-def _append(
-    connection: Connection,
-    table: str,
-    rows: columns.Columns,
-    now: dt.datetime,
-    *,
-    stamp: str = "loaded_at",
-) -> None:
+def _append(connection: Connection, table: str, rows: columns.Columns, now: dt.datetime) -> None:
     """Append columns to a table."""
-    _insert(connection, table, columns.arrow(rows, _schema(connection, table)), now, stamp)
-
-
-def _insert(
-    connection: Connection, table: str, rows: pa.Table, now: dt.datetime, stamp: str = "loaded_at"
-) -> None:
-    if not rows.num_rows:
-        return
-    connection.register("incoming_rows", rows)
-    connection.execute(
-        f"INSERT INTO {table} BY NAME SELECT *, CAST(? AS TIMESTAMPTZ) AS {stamp} FROM incoming_rows",  # noqa: S608
-        [now],
-    )
-    connection.unregister("incoming_rows")
+    arrow = columns.arrow(rows, _schema(connection, table), loaded_at=now, recorded_at=now)
+    if arrow.num_rows:
+        connection.from_arrow(arrow).insert_into(table)
 
 
 _SCHEMAS: WeakKeyDictionary[Connection, dict[str, pa.Schema]] = WeakKeyDictionary()
@@ -332,5 +312,4 @@ def _schema(connection: Connection, table: str) -> pa.Schema:
 
 def _show(connection: Connection, name: str, rows: Mapping[str, list[Any]]) -> None:
     """Make columns of strings visible to SQL under ``name``."""
-    schema = pa.schema([(column, pa.string()) for column in rows])
-    connection.register(name, columns.arrow(rows, schema))
+    connection.register(name, pa.table({column: columns.texts(values) for column, values in rows.items()}))

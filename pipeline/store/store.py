@@ -31,8 +31,9 @@ from pipeline.conversation import (
 from pipeline.errors import StoreError
 from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
 from pipeline.store import load as loading
-from pipeline.store.connection import Connection, OnWait, connect, is_damage, refused, tidy_on_close
+from pipeline.store.connection import Connection, OnWait, connect, hasten, is_damage, refused, tidy
 from pipeline.store.erase import Erasure, digest
+from pipeline.store.seen import Seen
 from pipeline.store.selection import CallFilter
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Store:
         self._lock_timeout_s = lock_timeout_s
         self._on_wait = on_wait
         self._open: Connection | None = None
+        self._has_loaded = False
+        self._seen: Seen | None = None
 
     def __enter__(self) -> Store:
         for pause_s in (*LAKE_RETRIES_S, None) if self.is_lake else (None,):
@@ -118,7 +121,7 @@ class Store:
     ) -> None:
         if self._open is not None:
             if not self.read_only and not self.is_lake:
-                tidy_on_close(self._open)
+                tidy(self._open)
             self._open.close()
             self._open = None
 
@@ -147,6 +150,7 @@ class Store:
 
     def _connect(self, *, read_only: bool) -> Connection:
         wait_s, on_wait = self._lock_timeout_s, self._on_wait
+        self._seen = None  # who wrote since?
         if self.is_lake:
             return lake.connect(self.db, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
         return connect(self.path, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
@@ -170,6 +174,7 @@ class Store:
     def transaction(self) -> Iterator[Connection]:
         """All or nothing; DuckDB's refusals leave as errors of ours."""
         connection = self.connection
+        self._seen = None
         connection.execute("BEGIN")
         try:
             yield connection
@@ -221,7 +226,13 @@ class Store:
             MachineError: The disk is full; nothing of the window is kept.
         """
         rubrics = list(rubrics)
-        self._write(lambda connection, now: loading.load(connection, records, rubrics, now))
+        seen = self._seen
+        if not self._has_loaded:
+            hasten(self.connection)
+        elif seen is None and not self.is_lake:  # for a single window it would cost more
+            seen = Seen(self.connection)
+        self._write(lambda connection, now: loading.load(connection, records, rubrics, now, seen))
+        self._seen, self._has_loaded = seen, True
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
@@ -366,6 +377,7 @@ class Store:
 
     def compact(self) -> int:
         """Write the file anew without what was deleted; returns its size in bytes."""
+        tidy(self.connection)
         size = files.rewrite(self.connection, self.path, _make_empty)
         self._open = self._connect(read_only=False)
         return size
@@ -395,6 +407,7 @@ class Store:
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
         """Take in a folder written by ``export_parquet``, in one transaction; returns rows by table."""
+        tidy(self.connection)
         return self._write(lambda connection, _: parquet.read(connection, folder))
 
     def check(self) -> list[integrity.Problem]:
