@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.conversation import CallRecord, LedgerEntry, RubricRef
+from pipeline.conversation import CallRecord, Finding, LedgerEntry, RubricRef
 from pipeline.errors import StoreError
 from pipeline.store import CallFilter, Store
 from tests.store_factory import RUBRIC, START, metadata, record, scorecard
@@ -240,6 +240,22 @@ def test_every_view_answers(store: Store) -> None:
     assert {"v_flips", "v_agreement", "v_sentiment_path"} <= set(views)
     for view in views:
         store.query(f"SELECT * FROM {view}")
+
+
+def test_the_worst_moment_is_quoted_until_its_words_are_erased(db: Path) -> None:
+    """As annotation masked it; a role without a negative turn, and an erased call, have no quote."""
+    call = record("c1")
+    assert call.conversation is not None
+    worst = Finding("lowest_point", "customer", 1, 5.0, 9.25, "my card [CARD] is blocked", -0.5, "v1")
+    call = replace(call, conversation=replace(call.conversation, findings=(worst,)))
+    path = "SELECT role, lowest_start_s AS at, lowest_quote AS quote FROM v_sentiment_path ORDER BY role"
+    with Store(db) as store:
+        store.load([call], [RUBRIC])
+        silent = {"role": "agent", "at": None, "quote": None}
+        said = {"role": "customer", "at": 5.0, "quote": "my card [CARD] is blocked"}
+        assert store.query(path) == [silent, said]
+        store.purge(CallFilter(call_ids=("c1",)), keep_figures=True)
+        assert store.query(path) == [silent, {**silent, "role": "customer"}]
 
 
 def test_every_table_and_column_is_explained(store: Store) -> None:

@@ -146,7 +146,11 @@ COMMENT ON COLUMN v_agreement.false_no IS 'Machine no, person yes';
 COMMENT ON COLUMN v_agreement.kappa IS 'Cohen''s kappa: agreement beyond chance, 1 is perfect, 0 no better than chance';
 
 CREATE OR REPLACE VIEW v_sentiment_path AS
-SELECT call_id, role, q1, q2, q3, q4, score, change, lowest_score, lowest_turn,
+SELECT call_id, role, q1, q2, q3, q4, score, change, lowest_score, lowest_turn, lowest_start_s, lowest_quote,
        client, team, agent_id, started_at, week
-FROM role_sentiment JOIN v_calls USING (call_id);
+FROM role_sentiment JOIN v_calls USING (call_id)
+LEFT JOIN (SELECT call_id, label AS role, start_s AS lowest_start_s, text AS lowest_quote
+           FROM findings WHERE kind = 'lowest_point') USING (call_id, role);
 COMMENT ON VIEW v_sentiment_path IS 'Sentiment of each role through the quarters of the call';
+COMMENT ON COLUMN v_sentiment_path.lowest_start_s IS 'Start of the worst turn, seconds; NULL where no turn is negative';
+COMMENT ON COLUMN v_sentiment_path.lowest_quote IS 'The words of the worst turn, private data as typed placeholders; NULL where no turn is negative';
