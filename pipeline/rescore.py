@@ -13,12 +13,12 @@ from __future__ import annotations
 import gc
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 
 from pipeline import matchers, score
@@ -29,7 +29,8 @@ from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store, read
 
-WINDOW = 100
+WINDOW, PART = 200, 100
+"""Calls read and saved together, and those handed to a process at once."""
 ALONE = 150
 """Up to so many calls the answers are given in this process: starting others takes seconds."""
 
@@ -105,9 +106,8 @@ def rescore(
         processes = _cores() if store.count(calls) > ALONE else 1
     scorer = score.fingerprint(matcher, min_confidence)
     with _uncollected(), _answering(rubric, matcher, min_confidence, processes) as answer:
-        for window, answered in _in_order(
-            _windows(store, rubric, calls, everything, scorer), answer, processes
-        ):
+        windows = _windows(store, rubric, calls, everything, scorer)
+        for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
             cards = [
                 replace(one, answers={**window.kept.get(one.call_id, {}), **one.answers}).card(rubric)
                 for one in (*window.settled, *answered)
@@ -116,12 +116,13 @@ def rescore(
             for card in cards:
                 before = window.before.get(card.call_id)
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
-            gc.collect()
+            if number % 10 == 0:
+                gc.collect()
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Look for reference cycles between windows only: a window is a million objects, none of them cyclic."""
+    """Look for reference cycles seldom: a window is a million objects, none of them in a cycle."""
     was = gc.isenabled()
     gc.freeze()
     gc.disable()
@@ -166,7 +167,8 @@ def _windows(
             [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
             [
                 (calls, {i: kept[i] for i in calls.ids if i in kept})
-                for calls in (store.stored(CallFilter(call_ids=open_)) if open_ else ())
+                for start in range(0, len(open_), PART)
+                for calls in store.stored(CallFilter(call_ids=open_[start : start + PART]))
             ],
         )
 
@@ -191,79 +193,74 @@ def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
     }
 
 
-def _answer(
-    asked: Sequence[Asked], *, rubric: Rubric, matcher: Matcher, min_confidence: float
-) -> list[score.Answered]:
-    """Answer what is not known of a window of calls."""
-    answered = []
-    for calls, known in asked:
-        batch = [
-            (about, spoken, known.get(about.call_id, {}))
-            for about, spoken in read.nouns(calls, lazy_words=True)
-        ]
-        for (_, _, had), one in zip(
-            batch, score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher), strict=True
-        ):
-            answered.append(replace(one, answers={k: a for k, a in one.answers.items() if k not in had}))
-    return answered
+def _answer(asked: Asked, *, rubric: Rubric, matcher: Matcher, min_confidence: float) -> list[score.Answered]:
+    """Answer what is not known of some calls."""
+    calls, known = asked
+    batch = [
+        (about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls, lazy_words=True)
+    ]
+    answered = score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher)
+    return [
+        replace(one, answers={name: given for name, given in one.answers.items() if name not in had})
+        for (_, _, had), one in zip(batch, answered, strict=True)
+    ]
 
 
-Answering = Callable[[list[Asked]], "Future[list[score.Answered]]"]
+Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
+"""Begins to answer, and gives what waits for the answers."""
 
 
 @contextmanager
 def _answering(
     rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int
 ) -> Iterator[Answering]:
-    """What answers a window: this process at once, or others, each with a matcher of its own."""
+    """What answers: this process, or others, each with a matcher of its own."""
     if processes <= 1:
         answer = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence)
-        yield lambda asked: _done(answer(asked))
+        yield lambda asked: partial(answer, asked)
         return
     start = (rubric.text, rubric.source, min_confidence)
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already; read when a worker imports NumPy
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, start)
     try:
-        yield lambda asked: pool.submit(_answer_there, asked) if asked else _done([])
+        yield lambda asked: pool.submit(_answer_there, asked).result
     finally:
         pool.shutdown(cancel_futures=True)
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = threads
 
 
-def _done(cards: list[score.Answered]) -> Future[list[score.Answered]]:
-    done: Future[list[score.Answered]] = Future()
-    done.set_result(cards)
-    return done
-
-
-_worker: Callable[[Sequence[Asked]], list[score.Answered]] | None = None
+_worker: Callable[[Asked], list[score.Answered]] | None = None
 
 
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
     global _worker
     leave_with_parent()
-    os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already
     _worker = partial(
         _answer, rubric=parse(text, source), matcher=matchers.load_matcher(), min_confidence=min_confidence
     )
 
 
-def _answer_there(asked: list[Asked]) -> list[score.Answered]:
+def _answer_there(asked: Asked) -> list[score.Answered]:
     assert _worker is not None
-    return _worker(asked)
+    with _uncollected():
+        return _worker(asked)
 
 
 def _in_order(
-    windows: Iterable[_Window], answer: Answering, ahead: int
+    windows: Iterable[_Window], answer: Answering
 ) -> Iterator[tuple[_Window, list[score.Answered]]]:
-    """Windows with their answers, in order; at most ``ahead`` + 1 are in memory."""
-    waiting: deque[tuple[_Window, Future[list[score.Answered]]]] = deque()
-    for window in windows:
-        waiting.append((window, answer(window.asked)))
-        if len(waiting) > ahead:
-            first, cards = waiting.popleft()
-            yield first, cards.result()
-    while waiting:
-        first, cards = waiting.popleft()
-        yield first, cards.result()
+    """Windows with their answers, in order; the next is read and handed out while one is waited for."""
+    waiting: deque[tuple[_Window, list[Callable[[], list[score.Answered]]]]] = deque()
+    for window in chain(windows, [None]):
+        if window is not None:
+            waiting.append((window, [answer(asked) for asked in window.asked]))
+        while len(waiting) > (window is not None):
+            first, parts = waiting.popleft()
+            yield first, [one for part in parts for one in part()]
 
 
 def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:

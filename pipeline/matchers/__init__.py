@@ -87,10 +87,10 @@ class TextMatcher:
             return []
         marks = self._sheet.marks(query)
         if strength[best] < query.threshold:
-            place = max(marks.places(int(rows[best]), texts[best]), key=lambda f: f.strength)
-            return [replace(place, at=best)]
+            near = max(marks.places(int(rows[best]), texts[best]), key=lambda f: f.strength)
+            return [Found(best, near.start, near.end, near.strength, near.rule)]
         return [
-            replace(found, at=at)
+            Found(at, found.start, found.end, found.strength, found.rule)
             for at in np.flatnonzero(strength >= query.threshold).tolist()
             for found in marks.places(int(rows[at]), texts[at])
             if found.strength >= query.threshold
@@ -122,12 +122,14 @@ class TextMatcher:
         """Settle what letters alone can; for ``meaning``, ask the models about what is left."""
         every = np.unique(np.concatenate([rows for _, rows in wanted]))
         plain = [joined(self._sheet.texts[row]) for row in every.tolist()]
-        pairs = letter_pairs(plain)
+        phrases = list(dict.fromkeys(joined(phrase) for marks, _ in wanted for phrase in marks.query.phrases))
+        column = dict(zip(phrases, range(len(phrases)), strict=True))
+        shares = shared(phrases, letter_pairs(plain))
         hard: list[tuple[Query, list[str], dict[str, float]]] = []
         close: list[Close] = []
         for marks, rows in wanted:
             query, at = marks.query, np.searchsorted(every, rows)
-            share = shared(list(map(joined, query.phrases)), pairs[at])
+            share = shares[np.ix_(at, [column[joined(phrase)] for phrase in query.phrases])]
             most = share.max(axis=1)
             marks.strength[rows] = np.where(most >= FAINT, FAINT_WORTH * most.astype(np.float64), NOTHING)
             marks.nearest[rows] = share.argmax(axis=1)
@@ -140,8 +142,8 @@ class TextMatcher:
                 }
                 hard.append((query, list(rest), rest))
                 continue
-            for phrase, shares in zip(query.phrases, share.T.astype(np.float64), strict=True):
-                like = np.flatnonzero(shares >= LETTERS)
+            for phrase, part in zip(query.phrases, share.T.astype(np.float64), strict=True):
+                like = np.flatnonzero(part >= LETTERS)
                 said = [plain[i] for i in at[like].tolist()]
                 close += [(marks, int(rows[like[i]]), phrase, said[i]) for i in fuzzy.near(phrase, said)]
         self._keep_nearest(close)

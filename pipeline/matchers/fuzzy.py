@@ -57,13 +57,13 @@ def find_exact(query: Query, texts: Sequence[str]) -> list[Found]:
 
 def near(phrase: str, texts: Sequence[str]) -> list[int]:
     """Which of many texts, normalised, hold something like a phrase in letters or sounds at all."""
-    spelt, heard = joined(phrase), sounds(joined(phrase)).replace(" ", "")
+    spelt, heard = joined(phrase), _run_together(joined(phrase))
     if not spelt or not texts:
         return []
     alike = _partly(spelt, texts)
     if heard:
         rest = np.flatnonzero(alike == 0)
-        alike[rest] = _partly(heard, [sounds(texts[i]).replace(" ", "") for i in rest.tolist()])
+        alike[rest] = _partly(heard, [_run_together(texts[i]) for i in rest.tolist()])
     return np.flatnonzero(alike).tolist()
 
 
@@ -80,8 +80,9 @@ def nearest(phrases: Sequence[str], texts: Sequence[str]) -> list[Near | None]:
         phrases: Of each pair.
         texts: Of each pair, normalised.
     """
-    spelt_so = list(map(joined, phrases))
-    heard_so = [sounds(phrase).replace(" ", "") for phrase in spelt_so]
+    spelling = {phrase: joined(phrase) for phrase in set(phrases)}
+    spelt_so = [spelling[phrase] for phrase in phrases]
+    heard_so = list(map(_run_together, spelt_so))
     sizes = [(size - min(2, size // 2), size + min(2, size // 2)) for size in map(_length, spelt_so)]
     spelt = most_alike(spelt_so, texts, sizes, gap=1)
     heard = most_alike(heard_so, list(map(sounds, texts)), sizes, gap=0)
@@ -105,6 +106,12 @@ def _length(text: str) -> int:
 def sounds(text: str) -> str:
     """How each word of a normalised text sounds, with spaces between."""
     return " ".join(map(_sound, text.split(" ")))
+
+
+@lru_cache(maxsize=16_384)
+def _run_together(text: str) -> str:
+    """How a normalised text sounds: recognisers put word boundaries where they like."""
+    return sounds(text).replace(" ", "")
 
 
 @lru_cache(maxsize=65_536)

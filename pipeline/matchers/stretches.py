@@ -87,8 +87,10 @@ def _common(
     steps: int,
 ) -> NDArray[np.uint16]:
     """Letters in common, in order, after each step from where a lane begins; shape (steps + 1, n_lanes)."""
-    known, codes = np.unique(np.concatenate([letters, phrase_letters]), return_inverse=True)
-    codes, phrase_codes = codes[: len(letters)], codes[len(letters) :]
+    known = np.unique(phrase_letters)
+    code = np.zeros(int(max(letters.max(), known[-1])) + 1, np.intp)  # 0 is the end of a line: in no phrase
+    code[known] = np.arange(len(known))
+    codes, phrase_codes = code[letters], code[phrase_letters]
     line = np.repeat(np.arange(len(length)), length + 1)
     place = np.arange(len(line)) - np.repeat(np.cumsum(length + 1) - length - 1, length + 1)
     inside = place < length[line]  # not the end of a line

@@ -45,8 +45,14 @@ def words(text: str) -> Words:
 
 
 def joined(text: str) -> str:
-    """``words(text).joined`` at a quarter of the cost: most texts are never looked at more closely."""
-    return " ".join(filter(None, map(_counted, WORD.findall(text))))
+    """``words(text).joined`` at a fifth of the cost: most texts are never looked at more closely."""
+    return " ".join(filter(None, map(_counted_in, text.split())))
+
+
+@lru_cache(maxsize=65_536)
+def _counted_in(token: str) -> str:
+    """The normalised words between two spaces."""
+    return " ".join(filter(None, map(_counted, WORD.findall(token))))
 
 
 @lru_cache(maxsize=65_536)

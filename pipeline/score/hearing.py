@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.conversation import Evidence, Finding, Role, Searched
+from pipeline.conversation import Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.timeline import Span, Speech
@@ -62,43 +62,45 @@ def judge(call: Call, check: Heard) -> Verdict:
 def verdict(check: Heard, heard: Hearing) -> Verdict:
     """What a hearing says, given how often the check wants it."""
     evidence = tuple(sorted((h.evidence for h in heard.hits), key=lambda e: -e.strength))
-    base = Verdict("no", evidence=evidence, searched=heard.searched, nearest=heard.nearest)
+
+    def given(answer: Answer, reason: str) -> Verdict:
+        nearest = heard.nearest if answer != "yes" else None
+        return Verdict(answer, None, evidence, heard.searched, nearest, reason)
+
     if heard.absent:
-        return replace(base, answer="undetermined" if heard.unsure else "na", reason=heard.absent)
+        return given("undetermined" if heard.unsure else "na", heard.absent)
     firm = sum(not hit.weak for hit in heard.hits)
     count = len(heard.hits)
     most = 0 if check.at_most == 0 else check.at_most
     if check.negate or most is not None:
         limit = check.at_least - 1 if check.negate else (most or 0)
         if firm > limit:
-            return replace(base, reason=f"heard {count} times" if limit else "heard, and should not be")
+            return given("no", f"heard {count} times" if limit else "heard, and should not be")
         if count > limit:
-            return replace(base, answer="undetermined", reason="heard only where recognition is weak")
+            return given("undetermined", "heard only where recognition is weak")
     wanted = 0 if check.negate or most == 0 else check.at_least
     if count < wanted:
         if heard.unsure:
-            return replace(base, answer="undetermined", reason=heard.unsure)
-        told = "not heard" if not count else f"heard {count} of {wanted} times"
-        return replace(base, reason=told)
+            return given("undetermined", heard.unsure)
+        return given("no", "not heard" if not count else f"heard {count} of {wanted} times")
     if not wanted and heard.unsure:
-        return replace(base, answer="undetermined", reason=heard.unsure)
-    return replace(base, answer="yes", nearest=None, reason="" if wanted else "not heard")
+        return given("undetermined", heard.unsure)
+    return given("yes", "" if wanted else "not heard")
 
 
 def listen(call: Call, check: Heard) -> Hearing:
     """Search a call for what a check wants heard."""
     span, absent, unsure = bounds(call, check.window)
-    searched = _searched(call, check, span)
     if absent:
-        return Hearing((), None, searched, unsure, absent)
+        return Hearing((), None, _searched(call, check, span), unsure, absent)
     missing = _role_missing(call, check.role)
     if isinstance(check, FindingCheck):
-        return Hearing(_findings(call, check, span), None, searched, missing)
+        return Hearing(_findings(call, check, span), None, _searched(call, check, span), missing)
     if missing:
-        return Hearing((), None, searched, missing)
+        return Hearing((), None, _searched(call, check, span), missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
     speech = call.timeline.speech(check.role, span)
-    searched = replace(searched, turns=speech.turns)
+    searched = _searched(call, check, span, speech.turns)
     wanted = call.plan.queries(check)
     hits: list[Hit] = []
     near: list[Hit] = []
@@ -219,7 +221,7 @@ def _weak(speech: Speech, floor: float, best: Hit | None, wanted: Sequence[Query
     return ""
 
 
-def _searched(call: Call, check: Heard, span: Span) -> Searched:
+def _searched(call: Call, check: Heard, span: Span, turns: int = 0) -> Searched:
     timed = call.timeline.timed
     low = max(span.low, call.timeline.first if call.timeline.first < span.high else span.low)
     high = min(span.high, call.timeline.last)
@@ -228,4 +230,5 @@ def _searched(call: Call, check: Heard, span: Span) -> Searched:
         role=check.role,
         start_s=round(low, 2) if timed and math.isfinite(low) else None,
         end_s=round(high, 2) if timed and math.isfinite(high) else None,
+        turns=turns,
     )

@@ -180,12 +180,10 @@ def _turns(table: pa.Table, lazy_words: bool) -> dict[str, list[Turn]]:
     """Turns by call. There are thousands a window, and words ten times as many: no dicts are made of them."""
     *columns, heard = (column.combine_chunks() for column in table.columns)
     heard = StoredWords.of(heard)
-    values = [column.to_pylist() for column in columns]
+    rows = list(zip(*(column.to_pylist() for column in columns), strict=True))
     grouped: dict[str, list[Turn]] = defaultdict(list)
     for at in table.column("turn").to_numpy().argsort(kind="stable").tolist():
-        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label = (
-            column[at] for column in values
-        )
+        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label = rows[at]
         words = cast("tuple[Word, ...]", heard[at]) if lazy_words else tuple(heard[at])
         felt = Sentiment(score, label) if label is not None else None
         grouped[call_id].append(
@@ -270,67 +268,62 @@ def scorecards(connection: Connection, calls: CallFilter) -> Iterator[Scorecard]
         yield from _scorecard_window(connection, picked[start : start + WINDOW])
 
 
+_CARD_PART_SQL = """
+SELECT call_id, rubric_hash, {columns} FROM {table}
+WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}"""
+_SECTION = "section_id, score, weight, auto_failed"
+_ANSWER = (
+    "section_id, criterion_id, answer, points, max_points, weight, critical, scored, reason, "
+    "searched.what, searched.role, searched.start_s, searched.end_s, searched.turns"
+)
+_EVIDENCE = "criterion_id, kind, turn, role, start_s, end_s, quote, rule, strength"
+
+
 def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scorecard]:
-    ids = list({c["call_id"] for c in cards})
+    """Scorecards whole. A call has dozens of answers and quotes: no dicts are made of them."""
+    where = [cards[0]["loaded_at"], cards[-1]["loaded_at"], list({c["call_id"] for c in cards})]
 
-    def children(table: str, order: str) -> dict[tuple[str, ...], list[Row]]:
-        grouped: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-        for row in rows(
-            connection,
-            f"SELECT * EXCLUDE (loaded_at) FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
-            f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}",
-            [cards[0]["loaded_at"], cards[-1]["loaded_at"], ids],
-        ):
-            grouped[row["call_id"], row["rubric_hash"]].append(row)
-        return grouped
+    def parts(table: str, columns: str, order: str) -> Iterator[tuple[Any, ...]]:
+        sql = _CARD_PART_SQL.format(table=table, columns=columns, order=order)
+        return iter(connection.execute(sql, where).fetchall())
 
-    sections = children("sections", "section")
-    answers = children("answers", "criterion")
-    evidence = children("evidence", "criterion_id, kind, evidence")
+    quotes: dict[tuple[str, ...], list[Evidence]] = defaultdict(list)
+    for call_id, rubric, criterion, kind, *quote in parts(
+        "evidence", _EVIDENCE, "criterion_id, kind, evidence"
+    ):
+        quotes[call_id, rubric, criterion, kind].append(Evidence(*quote))
+    answers: dict[tuple[str, ...], list[CriterionAnswer]] = defaultdict(list)
+    for call_id, rubric, section, *told in parts("answers", _ANSWER, "criterion"):
+        criterion, *given, reason, what, role, start_s, end_s, turns = told
+        nearest = quotes.get((call_id, rubric, criterion, "nearest"))
+        answers[call_id, rubric, section].append(
+            CriterionAnswer(
+                criterion,
+                *given,
+                evidence=tuple(quotes.get((call_id, rubric, criterion, "evidence"), ())),
+                searched=None if what is None else Searched(what, role, start_s, end_s, turns),
+                nearest=nearest[0] if nearest else None,
+                reason=reason,
+            )
+        )
+    sections: dict[tuple[str, str], list[SectionScore]] = defaultdict(list)
+    for call_id, rubric, section, score, weight, auto_failed in parts("sections", _SECTION, "section"):
+        criteria = tuple(answers[call_id, rubric, section])
+        sections[call_id, rubric].append(SectionScore(section, score, criteria, weight, auto_failed))
     for card in cards:
-        key = (card["call_id"], card["rubric_hash"])
-        yield _scorecard(card, sections[key], answers[key], evidence[key])
+        yield _scorecard(card, sections[card["call_id"], card["rubric_hash"]])
 
 
-def _scorecard(card: Row, sections: list[Row], answers: list[Row], evidence: list[Row]) -> Scorecard:
-    quotes: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
-    for row in evidence:
-        quotes[row["criterion_id"], row["kind"]].append(_evidence(row))
+def _scorecard(card: Row, sections: list[SectionScore]) -> Scorecard:
     same = ("raw_score", "final_score", "outcome", "critical_score", "pass_mark", "scorer")
     return Scorecard(
         call_id=card["call_id"],
         rubric=RubricRef(card["rubric_id"], card["rubric_version"], card["rubric_hash"]),
         **{name: card[name] for name in same},
-        sections=tuple(
-            SectionScore(
-                id=s["section_id"],
-                score=s["score"],
-                weight=s["weight"],
-                auto_failed=s["auto_failed"],
-                criteria=tuple(_answer(a, quotes) for a in answers if a["section_id"] == s["section_id"]),
-            )
-            for s in sections
-        ),
+        sections=tuple(sections),
         autofail_reasons=tuple(card["autofail_reasons"]),
         review_reasons=tuple(card["review_reasons"]),
         warnings=tuple(card["warnings"]),
-    )
-
-
-def _evidence(row: Row) -> Evidence:
-    same = ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")
-    return Evidence(**{name: row[name] for name in same})
-
-
-def _answer(row: Row, quotes: Mapping[tuple[str, str], list[Evidence]]) -> CriterionAnswer:
-    same = ("answer", "points", "max_points", "weight", "critical", "scored", "reason")
-    nearest = quotes.get((row["criterion_id"], "nearest"))
-    return CriterionAnswer(
-        id=row["criterion_id"],
-        **{name: row[name] for name in same},
-        evidence=tuple(quotes.get((row["criterion_id"], "evidence"), ())),
-        searched=Searched(**row["searched"]) if row["searched"] else None,
-        nearest=nearest[0] if nearest else None,
     )
 
 
