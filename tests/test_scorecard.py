@@ -1,6 +1,8 @@
 """The scorecard itself: why it is no pass, said once and read everywhere."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,3 +82,17 @@ def test_a_database_from_before_gets_its_reasons(tmp_path: Path) -> None:
         {"call_id": "c1", "why": "missed dear, mid, half, cheap", "scorer": ""},
         {"call_id": "c2", "why": "auto-fail: disclosure missing", "scorer": ""},
     ]
+
+
+def test_without_torch_a_command_says_what_to_install(tmp_path: Path) -> None:
+    """A missing package is named with its remedy; it is nobody's bug."""
+    call = tmp_path / "call.json"
+    call.write_text(json.dumps({"turns": [{"role": "agent", "text": "thank you for calling"}]}))
+    program = "import sys; sys.modules['torch'] = None; from pipeline.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "score", str(call), "--rubric", "support"],
+        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the Python package 'torch' is not installed" in done.stderr
+    assert "pip install callqa" in done.stderr

@@ -11,9 +11,10 @@ import os
 import sys
 
 from pipeline.cli.console import complain, say_interrupted
-from pipeline.errors import CallQAError
+from pipeline.errors import CallQAError, ModelError
 
 INTERRUPTED = 130
+OURS = {"pipeline", "flows"}
 
 
 def main() -> None:
@@ -50,6 +51,15 @@ def _other(error: Exception) -> int:
         return int(getattr(error, "exit_code", INTERRUPTED))
     if os.environ.get("CALLQA_DEBUG"):
         raise error
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in OURS:
+        package = error.name.split(".")[0]
+        complain(
+            ModelError(
+                f"the Python package {package!r} is not installed, and this command needs it",
+                hint="pip install callqa brings what is missing",
+            )
+        )
+        return ModelError.exit_code
     complain(
         CallQAError(
             f"internal error: {type(error).__name__}: {error}",

@@ -129,7 +129,7 @@ class TextMatcher:
         close: list[Close] = []
         for marks, rows in wanted:
             query, at = marks.query, np.searchsorted(every, rows)
-            share = shares[np.ix_(at, [column[joined(phrase)] for phrase in query.phrases])]
+            share = shares[at][:, [column[joined(phrase)] for phrase in query.phrases]]
             most = share.max(axis=1)
             marks.strength[rows] = np.where(most >= FAINT, FAINT_WORTH * most.astype(np.float64), NOTHING)
             marks.nearest[rows] = share.argmax(axis=1)

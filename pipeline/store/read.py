@@ -296,15 +296,10 @@ def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scor
     for call_id, rubric, section, *told in parts("answers", _ANSWER, "criterion"):
         criterion, *given, reason, what, role, start_s, end_s, turns = told
         nearest = quotes.get((call_id, rubric, criterion, "nearest"))
+        evidence = tuple(quotes.get((call_id, rubric, criterion, "evidence"), ()))
+        searched = None if what is None else Searched(what, role, start_s, end_s, turns)
         answers[call_id, rubric, section].append(
-            CriterionAnswer(
-                criterion,
-                *given,
-                evidence=tuple(quotes.get((call_id, rubric, criterion, "evidence"), ())),
-                searched=None if what is None else Searched(what, role, start_s, end_s, turns),
-                nearest=nearest[0] if nearest else None,
-                reason=reason,
-            )
+            CriterionAnswer(*[criterion, *given, evidence, searched, nearest and nearest[0], reason])
         )
     sections: dict[tuple[str, str], list[SectionScore]] = defaultdict(list)
     for call_id, rubric, section, score, weight, auto_failed in parts("sections", _SECTION, "section"):
