@@ -11,7 +11,7 @@ CALL_S = 300
 """Five minutes; two channels each."""
 NIGHT_H = 8
 
-TWO_CORES = 77.8
+TWO_CORES = 89.8
 """Channel-seconds a second, model *base*, 2 idle Zen 4 cores with AVX-512 (``bench/asr.py``, 2026)."""
 REST = 0.08
 """Share of wall time that is not transcription: the target of ``bench/operations.py --whisper 60``."""

@@ -27,7 +27,7 @@ from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher"]
 
-REVISION = "callqa.matchers/4"
+REVISION = "callqa.matchers/5"
 LETTERS = 0.45
 """Share of a phrase's letter pairs below which a text is not compared; misheard ones keep over half."""
 FAINT, FAINT_WORTH = 0.3, 0.15

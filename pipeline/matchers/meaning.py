@@ -95,7 +95,8 @@ class MeaningFinder:
                 features(aim, r, b, acts[r.pieces[b].clause], acts[r.pieces[b].text], normal(text))
                 for _, text, aim, r, b in batch
             ]
-            strengths = self.judgement.strengths(np.stack(rows)).tolist()
+            # The seventh digit depends on which texts were encoded together, so on what was read before.
+            strengths = self.judgement.strengths(np.stack(rows)).astype(float).round(3).tolist()
             for (query, text, aim, reading, best), strength in zip(batch, strengths, strict=True):
                 piece = reading.pieces[best]
                 which = int((aim.vectors @ reading.vectors[best]).argmax())
