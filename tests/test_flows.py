@@ -34,12 +34,14 @@ PAIRS = FlowSettings(window=2)
 
 @pytest.fixture(scope="module")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One real server for all flow tests, callqa's own; yields its ``PREFECT_HOME``."""
+    """One real server for all flow tests, callqa's own with automations; yields its ``PREFECT_HOME``."""
     home = tmp_path_factory.mktemp("prefect")
-    with quiet_prefect(home) as server:
-        assert server is not None
-        server.ready()
-        yield home
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED", "true")
+        with quiet_prefect(home) as server:
+            assert server is not None
+            server.ready()
+            yield home
 
 
 def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | None = None) -> Batch:
@@ -296,8 +298,36 @@ def events(name: str) -> list[dict[str, Any]]:
     return found
 
 
+def deploy_rescore(parameters: dict[str, Any]) -> Any:
+    """The deployment ``rescore`` with its trigger, as prefect.yaml has it; its id."""
+    import yaml
+    from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+
+    from flows.maintenance import rescore_history
+
+    plan = yaml.safe_load((Path(__file__).parents[1] / "prefect.yaml").read_text())
+    (deployment,) = [one for one in plan["deployments"] if one["name"] == "rescore"]
+    assert deployment["entrypoint"] == "flows/maintenance.py:rescore_history"
+    triggers = [DeploymentEventTrigger.model_validate(one) for one in deployment["triggers"]]
+    return rescore_history.to_deployment("rescore", triggers=triggers, parameters=parameters).apply()  # type: ignore[arg-type]
+
+
+def runs_of(deployment_id: Any) -> list[Any]:
+    """The flow runs of a deployment, as soon as there are any."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+
+    with get_client(sync_client=True) as client:
+        mine = DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id]))
+        for _ in range(200):
+            if runs := client.read_flow_runs(deployment_filter=mine):
+                break
+            time.sleep(0.1)
+    return runs
+
+
 def test_a_rubric_that_changed_is_announced_and_history_follows(prefect_home: Path, tmp_path: Path) -> None:
-    """As deployed: batch, event, re-score, export and retention, each as a flow run with its parameters."""
+    """As deployed: batch, event, automation, re-score, export, retention, each a flow run with parameters."""
     from flows import batch as flow_module
     from flows.maintenance import export_answers, rescore_history, retain
 
@@ -320,6 +350,7 @@ def test_a_rubric_that_changed_is_announced_and_history_follows(prefect_home: Pa
             latest = "SELECT version FROM v_scorecards JOIN rubrics USING (rubric_hash)"
             return {row["version"] for row in store.query(latest)}
 
+    rescore_id = deploy_rescore({"settings": settings})
     first = flow_module.batch([str(calls)], settings=settings, return_state=True)
     mine.write_text(shipped.replace('version: "1.0"', 'version: "1.1"'))
     for file in calls.iterdir():
@@ -328,10 +359,12 @@ def test_a_rubric_that_changed_is_announced_and_history_follows(prefect_home: Pa
     second = flow_module.batch([str(calls)], settings=settings, return_state=True)
     (event,) = events("callqa.rubric.changed")
     under_old = scored_under()
-    rescore_history(settings=settings)
+    (triggered,) = runs_of(rescore_id)
+    rescore_history(**triggered.parameters)
 
     assert (first.name, second.name) == ("Completed", "Completed")
     assert event["resource"]["prefect.resource.id"] == "callqa.rubric.support"
+    assert triggered.created_by.type == "AUTOMATION"
     assert (under_old, scored_under()) == ({"1.0"}, {"1.1"})
     assert export_answers(str(tmp_path / "out" / "qa-{date}.xlsx"), settings=settings) == 1
     assert retain(int((dt.datetime.now(dt.UTC).date() - dt.date(2025, 1, 1)).days), settings=settings) == 1
