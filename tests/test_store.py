@@ -79,6 +79,23 @@ def test_a_call_processed_again_replaces_itself(store: Store) -> None:
     assert store.query("SELECT count(*) AS n FROM turns WHERE call_id = 'c1'")[0]["n"] == 2
 
 
+def test_many_records_are_kept_a_window_at_a_time(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result is that of one window after the other, and a fault leaves the windows before it."""
+    monkeypatch.setattr("pipeline.store.store.WINDOW", 2)
+    clash = record("c1", sha="beefcafe99", path="/other/c1.wav")
+    given = [record(f"c{i}") for i in range(9)] + [clash, record("c2", team="red"), record("c9")]
+    with Store(db) as store:
+        store.load(given, [RUBRIC])
+        assert store.check() == []
+        assert counts(store)["calls"] == 11
+        assert store.query("SELECT team FROM calls WHERE call_id = 'c2'") == [{"team": "red"}]
+        assert store.query("SELECT count(DISTINCT recorded_at) AS n FROM ledger") == [{"n": 6}]
+        bad = record("c20", agent_channel=2**40)
+        with pytest.raises(StoreError, match="does not fit"):
+            store.load([*(record(f"c{i}") for i in range(10, 14)), bad], [RUBRIC])
+        assert counts(store)["calls"] == counts(store)["ledger"] == 15
+
+
 def test_windows_of_one_session_know_what_those_before_brought(store: Store, tmp_path: Path) -> None:
     """Neither a window, nor a folder that was taken in, nor an erasure between them makes a row twice."""
     other = record("c3", sha="beefcafe99", path="/other/c3.wav")

@@ -320,13 +320,8 @@ SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Columns]] = {
 }
 
 
-def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema, **constant: Any) -> pa.Table:
-    """Columns as an Arrow table with the names, order and types of the database's own.
-
-    Args:
-        rows: Columns; those the table has beside them are NULL.
-        schema: Of the table.
-        constant: Columns that hold one value in every row.
+def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema) -> pa.Table:
+    """Columns as an Arrow table with the names, order and types of the database's own; NULL where not given.
 
     Raises:
         StoreError: A value does not fit its column.
@@ -337,10 +332,8 @@ def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema, **constan
     length = len(next(iter(rows.values())))
     try:
         columns = [
-            _array(rows[f.name], f.type) if f.name in rows
-            else pa.repeat(pa.scalar(constant.get(f.name), f.type), length)
-            for f in schema
-        ]  # fmt: skip
+            _array(rows[f.name], f.type) if f.name in rows else pa.nulls(length, f.type) for f in schema
+        ]
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise StoreError(f"a value does not fit the database: {error}") from error
     return pa.table(columns, schema=schema)

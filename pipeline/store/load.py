@@ -8,8 +8,8 @@ window or nothing. Reviews, samples and scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -36,12 +36,49 @@ class RubricText(Protocol):
     def hash(self) -> str: ...  # noqa: D102
 
 
+class _Held(NamedTuple):
+    """What the store holds under a call id."""
+
+    audio_sha256: str | None
+    path: str
+    loaded_at: dt.datetime
+
+
+NOTHING: Mapping[str, _Held] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A window as it will be kept: its records, each a call of its own, and their rows by table."""
+
+    records: Sequence[CallRecord]
+    tables: Mapping[str, pa.Table]
+
+
+def build(
+    connection: Connection,
+    records: Sequence[CallRecord],
+    now: dt.datetime,
+    held: Mapping[str, _Held] = NOTHING,
+    erased: Collection[str] = (),
+) -> Rows:
+    """The rows of a window, for a database that holds this of it; types it has asked before are not asked."""
+    records = _settle(records, held, erased, now)
+    calls = [r for r in records if r.conversation is not None]
+    entries = list({r.ledger.path: r.ledger for r in records}.values())
+    made = {table: make(calls) for table, make in columns.CALL_TABLES.items()}
+    made |= _scorecard_columns([s for r in records for s in r.scorecards])
+    made["ledger"] = columns.ledger(entries)
+    return Rows(records, {table: columns.arrow(c, _schema(connection, table)) for table, c in made.items()})
+
+
 def load(
     connection: Connection,
     records: Sequence[CallRecord],
     rubrics: Iterable[RubricText],
     now: dt.datetime,
     seen: Seen | None = None,
+    rows: Rows | None = None,
 ) -> None:
     """Write records in the connection's current transaction; the caller commits.
 
@@ -51,17 +88,20 @@ def load(
         rubrics: The rubrics they were scored with.
         now: The transaction's ``loaded_at``.
         seen: What the database holds where that is known; None looks it up.
+        rows: The records built ahead for a database that holds none of them.
     """
-    ids = _names(records)
-    held = _held(connection, records) if seen is None or seen.meet(connection, ids) else {}
-    records = _settle(connection, records, held, now)
-    renamed = _names(records) - ids
-    if seen is None or seen.meet(connection, renamed.union(r.ledger.path for r in records)):
-        _forget_files(connection, records)
-    calls = [r for r in records if r.conversation is not None]
-    known = sorted({held[i].loaded_at for i in map(columns.call_id, calls) if i in held})
+    erased, held = _erased(connection), NOTHING
+    if seen is None or seen.meet(connection, _names(records)):
+        held, rows = _held(connection, records), None
+    if rows is None or erased:
+        rows = build(connection, records, now, held, erased)
+    renamed = _names(rows.records) - _names(records)
+    if seen is None or seen.meet(connection, renamed.union(r.ledger.path for r in rows.records)):
+        _forget_files(connection, rows.records)
+    ids = [columns.call_id(r) for r in rows.records if r.conversation is not None]
+    known = sorted({held[i].loaded_at for i in ids if i is not None and i in held})
     if known:
-        _show(connection, "incoming", {"call_id": [columns.call_id(r) for r in calls]})
+        _show(connection, "incoming", {"call_id": ids})
         for table in CALL_TABLES:
             connection.execute(
                 f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
@@ -69,15 +109,10 @@ def load(
                 [known[0], known[-1]],
             )
         connection.unregister("incoming")
-    scorecards = [s for r in records for s in r.scorecards]
-    if known:
-        _supersede(connection, scorecards)
+        _supersede(connection, [s for r in rows.records for s in r.scorecards])
     _save_rubrics(connection, rubrics, now)
-    for table, build in columns.CALL_TABLES.items():
-        _append(connection, table, build(calls), now)
-    _append_scorecards(connection, scorecards, now)
-    entries = list({r.ledger.path: r.ledger for r in records}.values())
-    _append(connection, "ledger", columns.ledger(entries), now)
+    for table, built in rows.tables.items():
+        _insert(connection, table, built, now)
 
 
 def save_scorecards(
@@ -93,12 +128,12 @@ def save_scorecards(
     """
     _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
-    _append_scorecards(connection, scorecards, now)
+    for table, made in _scorecard_columns(scorecards).items():
+        _append(connection, table, made, now)
 
 
-def _append_scorecards(connection: Connection, scorecards: Sequence[Scorecard], now: dt.datetime) -> None:
-    for table, build in columns.SCORE_TABLES.items():
-        _append(connection, table, build(scorecards), now)
+def _scorecard_columns(scorecards: Sequence[Scorecard]) -> dict[str, columns.Columns]:
+    return {table: make(scorecards) for table, make in columns.SCORE_TABLES.items()}
 
 
 def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
@@ -179,14 +214,6 @@ def _names(records: Iterable[CallRecord]) -> set[str]:
     return {i for i in map(columns.call_id, records) if i is not None}
 
 
-class _Held(NamedTuple):
-    """What the store holds under a call id."""
-
-    audio_sha256: str | None
-    path: str
-    loaded_at: dt.datetime
-
-
 def _held(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _Held]:
     """The calls already stored under the ids of these records, renamed ones included."""
     calls = [r for r in records if r.conversation is not None]
@@ -212,15 +239,16 @@ def _own_id(call_id: str | None, sha: str | None) -> str:
 
 
 def _settle(
-    connection: Connection, records: Sequence[CallRecord], held: Mapping[str, _Held], now: dt.datetime
+    records: Sequence[CallRecord], held: Mapping[str, _Held], erased: Collection[str], now: dt.datetime
 ) -> list[CallRecord]:
     """Give every record a call of its own: refuse the erased, rename what clashes, warn of odd times."""
-    erased = _erased(connection)
     taken = {call_id: (h.audio_sha256, h.path) for call_id, h in held.items()}
     settled = []
     for record in records:
         sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
-        if erased and erased & {f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}"}:
+        if erased and not {f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}"}.isdisjoint(
+            erased
+        ):
             settled.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:
@@ -294,9 +322,15 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
 
 def _append(connection: Connection, table: str, rows: columns.Columns, now: dt.datetime) -> None:
     """Append columns to a table."""
-    arrow = columns.arrow(rows, _schema(connection, table), loaded_at=now, recorded_at=now)
-    if arrow.num_rows:
-        connection.from_arrow(arrow).insert_into(table)
+    _insert(connection, table, columns.arrow(rows, _schema(connection, table)), now)
+
+
+def _insert(connection: Connection, table: str, rows: pa.Table, now: dt.datetime) -> None:
+    """Append rows with the time of their transaction; without SQL, whose planning takes longer than they."""
+    if rows.num_rows:
+        stamp = rows.schema.get_field_index("recorded_at" if table == "ledger" else "loaded_at")
+        times = pa.repeat(pa.scalar(now, rows.schema.field(stamp).type), rows.num_rows)
+        connection.from_arrow(rows.set_column(stamp, rows.schema.field(stamp), times)).insert_into(table)
 
 
 _SCHEMAS: WeakKeyDictionary[Connection, dict[str, pa.Schema]] = WeakKeyDictionary()

@@ -10,6 +10,7 @@ import datetime as dt
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EVERYTHING = CallFilter()
+WINDOW = 500  # calls a transaction
 LAKE_RETRIES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
@@ -212,27 +214,51 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
-        """Write a window of records in one transaction; loading the same again changes nothing.
+        """Write records, each window of them in one transaction; loading the same again changes nothing.
+
+        While a window is committed, the rows of the next are built.
 
         A second recording that claims a call id already taken is kept under an id of its own, with a
         warning in its ledger row; a recording that was erased is refused.
 
         Args:
-            records: At most a few hundred; a later one replaces an earlier one of the same call.
+            records: Any number; a later one replaces an earlier one of the same call.
             rubrics: The rubrics their scorecards refer to.
 
         Raises:
-            StoreError: The database refuses; nothing of the window is kept.
-            MachineError: The disk is full; nothing of the window is kept.
+            StoreError: The database refuses; nothing of the window is kept, windows before it are.
+            MachineError: The disk is full; nothing of the window is kept, windows before it are.
         """
         rubrics = list(rubrics)
+        windows = [records[at : at + WINDOW] for at in range(0, len(records), WINDOW)] or [records]
+        rows: loading.Rows | None = None
+        with ThreadPoolExecutor(1, "rows") as ahead:
+            for window, following in zip(windows, [*windows[1:], ()], strict=True):
+                built = self._load_window(window, rubrics, rows, following, ahead)
+                rows = built.result() if built else None
+
+    def _load_window(
+        self,
+        window: Sequence[CallRecord],
+        rubrics: Sequence[loading.RubricText],
+        rows: loading.Rows | None,
+        following: Sequence[CallRecord],
+        ahead: ThreadPoolExecutor,
+    ) -> Future[loading.Rows] | None:
+        """One transaction; during its COMMIT, which does without Python, building the next one is free."""
         seen = self._seen
         if not self._has_loaded:
             hasten(self.connection)
         elif seen is None and not self.is_lake:  # for a single window it would cost more
             seen = Seen(self.connection)
-        self._write(lambda connection, now: loading.load(connection, records, rubrics, now, seen))
+
+        def work(connection: Connection, now: dt.datetime) -> Future[loading.Rows] | None:
+            loading.load(connection, window, rubrics, now, seen, rows)
+            return ahead.submit(loading.build, connection, following, now) if following and seen else None
+
+        built = self._write(work)
         self._seen, self._has_loaded = seen, True
+        return built
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
