@@ -57,13 +57,21 @@ def test_every_mistake_is_told_at_once_with_line_and_hint(tmp_path: Path) -> Non
         "rubric: bad one\nmode: pionts\npass_mark: 140\nsections:\n  - id: s\n    wieght: 2\n    criteria:\n"
         "      - {id: a, question: q, check: {kind: regexp, any: [x]}}\n"
         "      - {id: b, question: q, check: {kind: phrases, any: [hi], window: {first_s: -3}}}\n"
+        "      - {id: c, question: q, when: {answers: {bb: yes, a: yes}}, check: {kind: manual}}\n"
+        "      - {id: c, question: q, check: {kind: metric, metric: talk_ration, above: 1}}\n"
+        "tests:\n  - {name: 3, turns: [], expect: {a: yes}}\n"
+        "  - {name: t, turns: [{agent: hi}], expect: {x: yes}}\n"
     )
     with pytest.raises(RubricError) as told:
         rubric.load(str(path))
     lines = told.value.message.splitlines()
-    assert lines[0] == f"{path}: 6 errors"
     places = [line.removeprefix(f"{path}:") for line in lines[1:]]
-    assert [p.split(":")[0] for p in places] == ["1", "2", "3", "6", "8", "9"]
+    assert [p.split(":")[0] for p in places] == [
+        "1", "2", "3", "6", "8", "9", "10", "10", "11", "11", "13", "14",
+    ]  # fmt: skip
+    assert lines[0] == f"{path}: 12 errors"
+    assert "unknown key 'above'" in places[9]
+    assert sum("no criterion 'bb' (did you mean 'b'?)" in p for p in places) == 1
     assert "did you mean 'weight'?" in places[3]
     assert "did you mean 'regex'?" in places[4]
 

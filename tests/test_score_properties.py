@@ -101,25 +101,46 @@ def test_what_does_not_apply_changes_nothing(case: tuple[Any, Any], mode: str) -
 
 @given(answered(), WEIGHTS)
 def test_one_more_criterion_met_never_lowers_a_score(case: tuple[Any, Any], weight: float) -> None:
-    """Whatever it weighs, in whichever section something was answered.
+    """Whatever it weighs, in whichever section.
 
-    Without section floors: where sections count by what is in them, one lifted to its floor counts more
-    with every criterion, whatever its answer.
+    In the modes points and question without section floors: there a section counts by what is in it, and
+    one lifted to its floor counts more with every criterion, whatever its answer.
     """
     form, answers = case
-    form = {**form, "sections": [{**s, "floor": 0} for s in form["sections"]]}
+    if form["mode"] != "section":
+        form = {**form, "sections": [{**s, "floor": 0} for s in form["sections"]]}
     extra = {"id": "extra", "question": "?", "weight": weight, "points": weight, "check": {"kind": "manual"}}
     before = card(form, answers)
     assume(before.raw_score is not None)
     for at, section in enumerate(form["sections"]):
-        if before.sections[at].score is None and form["mode"] == "section":
-            continue  # a section that begins to count brings its weight with it
         sections = [dict(s) for s in form["sections"]]
         sections[at] = {**section, "criteria": [*section["criteria"], extra]}
         after = card({**form, "sections": sections}, {**answers, "extra": ("yes", 1.0)})
         assert after.raw_score is not None
         assert before.raw_score is not None
         assert after.raw_score >= before.raw_score - 1e-3
+
+
+def test_a_section_at_its_floor_counts_more_with_every_criterion() -> None:
+    """The limit of the rule above: 0 of 1 point lifted to half a point, then 1 of 3 to one and a half."""
+    poor = [{"id": name, "question": "?", "points": 1, "check": {"kind": "manual"}} for name in "abc"]
+    good = {"id": "d", "question": "?", "points": 1, "check": {"kind": "manual"}}
+    given = {"a": ("no", 0.0), "b": ("no", 0.0), "c": ("yes", 1.0), "d": ("yes", 1.0)}
+    rest = {"id": "t", "criteria": [good]}
+    sections = [[{"id": "s", "floor": 50, "criteria": poor[:n]}, rest] for n in (1, 3)]
+    scores = [card({"rubric": "r", "mode": "points", "sections": some}, given).raw_score for some in sections]
+    assert scores == [75.0, 62.5]
+
+
+@given(answered())
+def test_meeting_a_criterion_never_lowers_a_score(case: tuple[Any, Any]) -> None:
+    """A no that becomes a yes: in every mode, with every floor and auto-fail, raw and final."""
+    form, answers = case
+    before = card(form, answers)
+    for name in [name for name, (answer, _) in answers.items() if answer == "no"]:
+        after = card(form, {**answers, name: ("yes", 1.0)})
+        assert (after.raw_score or 0) >= (before.raw_score or 0) - 1e-3
+        assert (after.final_score or 0) >= (before.final_score or 0) - 1e-3
 
 
 @given(answered(), st.sampled_from([0.5, 3.0, 10.0]))

@@ -6,6 +6,7 @@ with YAML 1.2's idea of booleans, so that ``yes``, ``no`` and ``on`` stay words.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Iterator
@@ -113,14 +114,48 @@ def parse(text: str, source: str = "rubric") -> Rubric:
     try:
         rubric = Rubric.model_validate(data)
     except ValidationError as error:
-        faults = [
-            _fault(item, data, lines) for item in error.errors(include_url=False) if not _echo(item, data)
-        ]
-        raise _refusal(faults, source) from error
-    found = [Fault(_line(path, lines), message, hint) for path, message, hint in reference_faults(rubric)]
+        errors = [item for item in error.errors(include_url=False) if not _echo(item, data)]
+        faults = [_fault(item, data, lines) for item in errors]
+        raise _refusal(faults + _references(_sound(data, errors), lines), source) from error
+    found = _references(rubric, lines)
     if found:
         raise _refusal(found, source)
     return rubric.with_origin(text, source)
+
+
+def _references(rubric: Rubric | None, lines: dict[Path_, int]) -> list[Fault]:
+    """What the parts of a rubric say wrongly about one another."""
+    found = reference_faults(rubric) if rubric is not None else ()
+    return [Fault(_line(path, lines), message, hint) for path, message, hint in found]
+
+
+def _sound(data: Any, errors: list[Any]) -> Rubric | None:
+    """The rubric with stand-ins for its faulty parts, so that the rest can be checked too, if that can be."""
+    places = [_place(item["loc"], data)[0] for item in errors]
+    data = copy.deepcopy(data)
+    for place in places:
+        match place:
+            case ("sections", int(s), "criteria", int(c), *_):
+                faulty = data["sections"][s]["criteria"][c]
+                name = str(faulty.get("id")) if isinstance(faulty, dict) else ""
+                name = name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) else f"faulty_{s}_{c}"
+                stand_in = {"id": name, "question": "?", "check": {"kind": "manual"}}
+                data["sections"][s]["criteria"][c] = stand_in
+            case ("sections", int(s), str(key), *_):
+                data["sections"][s].pop(key, None)
+            case ("sections", int()):
+                pass  # a key is missing
+            case ("tests", int(t), *_):
+                data["tests"][t] = {"name": "?", "turns": [{"agent": "?"}]}
+            case (str(key), *_):
+                data.pop(key, None)
+    for at, section in enumerate(data.get("sections") or ()):
+        if isinstance(section, dict):
+            section.setdefault("id", f"faulty_{at}")
+    try:
+        return Rubric.model_validate({"rubric": "faulty", "mode": "points", **data})
+    except ValidationError:
+        return None
 
 
 def _refusal(faults: list[Fault], source: str) -> RubricError:
@@ -192,12 +227,16 @@ def _line(path: Path_, lines: dict[Path_, int]) -> int:
 def _place(loc: tuple[str | int, ...], data: Any) -> tuple[Path_, list[str]]:
     """The part of a pydantic location that is in the file; names of union members are not."""
     path: list[str | int] = []
-    here = data
+    here, tag = data, None
     for step in loc:
+        if step == tag:  # the kind of a check, which may also be the name of one of its keys
+            tag = None
+            continue
         listed = isinstance(here, list) and isinstance(step, int) and step < len(here)
         if listed or (isinstance(here, dict) and step in here):
             path.append(step)
             here = here[step]
+            tag = here.get("kind") if isinstance(here, dict) else None
     return tuple(path), [str(step) for step in path]
 
 
