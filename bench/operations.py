@@ -295,26 +295,30 @@ def child_engine(_calls: int) -> None:
 def chaos(rounds: int, seed: int) -> dict[str, float]:
     """Random kills of the parent or one of its descendants; differences after the final run.
 
-    Five kills in a row on the same database; every second database is filled by two worker processes.
-    Prefect's server is among the descendants, or waits from a run before that ended in order.
+    A database is run until a run survives its kill, as it does the death of a server or worker; every
+    second one is filled by two worker processes. Prefect's server is among the descendants, or waits
+    from a run before that ended in order.
     """
     from tests.test_run import write_calls
 
     rng = random.Random(seed)
-    kills = 0
+    kills = databases = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_calls(folder / "calls", 60)
         whole = exported(folder, "whole.duckdb")
-        databases = [f"cut{number // 5}.duckdb" for number in range(rounds)]
-        for number, db in enumerate(databases):
-            kills += run_and_kill(folder, db, ("thread", "process")[number // 5 % 2], rng)
-        differences = sum(exported(folder, db) != whole for db in set(databases))
+        for _ in range(rounds):
+            killed, ended = run_and_kill(
+                folder, f"cut{databases}.duckdb", ("thread", "process")[databases % 2], rng
+            )
+            kills += killed
+            databases += ended
+        differences = sum(exported(folder, f"cut{n}.duckdb") != whole for n in range(databases + 1))
     return {
         "chaos_seed": seed,
         "chaos_rounds": rounds,
         "chaos_kills": kills,
-        "chaos_databases": len(set(databases)),
+        "chaos_databases": databases + 1,
         "chaos_differences": differences,
     }
 
@@ -324,8 +328,8 @@ def command(db: str) -> list[str]:
     return [sys.executable, "-m", "pipeline", "run", "calls", "--db", db]
 
 
-def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> bool:
-    """Kill a run, or one of its children, at a random moment; False when it had nothing left to do.
+def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> tuple[bool, bool]:
+    """Kill a run, or one of its descendants, at a random moment; whether it came to that, and to an end.
 
     The moment is a number of finished calls and a little more, so that it falls into the work
     whatever else the machine is doing; with no call, into the start.
@@ -341,13 +345,13 @@ def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> bool
     time.sleep(rng.uniform(0, 0.4 if lines else 5.0))
     if run.poll() is not None or b"" in seen:
         run.wait()
-        return False
+        return False, True
     below = descendants(run.pid)
     victim = rng.choice([*[run.pid] * max(1, len(below)), *below])
     with contextlib.suppress(ProcessLookupError):
         os.kill(victim, signal.SIGKILL)
     run.communicate(timeout=300)  # a dead server must not stop the batch, nor a dead worker
-    return True
+    return True, run.returncode == 0
 
 
 def descendants(pid: int) -> list[int]:
