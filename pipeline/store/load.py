@@ -90,13 +90,14 @@ def load(
         seen: What the database holds where that is known; None looks it up.
         rows: The records built ahead for a database that holds none of them.
     """
-    erased, held = _erased(connection), NOTHING
-    if seen is None or seen.meet(connection, _names(records)):
+    erased, held, names = _erased(connection), NOTHING, _names(records)
+    is_new = seen is not None and not seen.meet(connection, names)
+    if not is_new:
         held, rows = _held(connection, records), None
     if rows is None or erased:
         rows = build(connection, records, now, held, erased)
-    renamed = _names(rows.records) - _names(records)
-    if seen is None or seen.meet(connection, renamed.union(r.ledger.path for r in rows.records)):
+    renamed = _names(rows.records) - names
+    if not is_new or (renamed and seen is not None and seen.meet(connection, renamed)):
         _forget_files(connection, rows.records)
     ids = [columns.call_id(r) for r in rows.records if r.conversation is not None]
     known = sorted({held[i].loaded_at for i in ids if i is not None and i in held})
@@ -210,8 +211,8 @@ def _forget_files(connection: Connection, records: Sequence[CallRecord]) -> None
 
 
 def _names(records: Iterable[CallRecord]) -> set[str]:
-    """The call ids of records that have one."""
-    return {i for i in map(columns.call_id, records) if i is not None}
+    """The paths and call ids of records."""
+    return {name for r in records for name in (r.ledger.path, columns.call_id(r)) if name is not None}
 
 
 def _held(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _Held]:
