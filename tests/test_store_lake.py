@@ -147,7 +147,7 @@ def test_a_snapshot_of_a_lake_is_a_file_with_everything(lake: str, tmp_path: Pat
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[fs.FileSystem]:
     """A bucket on an S3-compatible server of this test's own, named as AWS's tools name one."""
-    server = pytest.importorskip("moto.server", reason="an S3 server for tests: pip install 'moto[server]'")
+    server = pytest.importorskip("moto.server", reason="an S3 server for tests (callqa[dev])")
     pytest.importorskip("duckdb_extension_httpfs", reason="its wheel is not installed (callqa[lake])")
     running = server.ThreadedMotoServer(port=0, verbose=False)
     running.start()
