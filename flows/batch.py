@@ -10,6 +10,9 @@ parameter, a persisted result, a log line or an artifact.
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -34,7 +37,7 @@ from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally, judge_all
 from pipeline.process.calls import Heard, give_up, hear, is_transient
 from pipeline.process.capacity import worker_count
 from pipeline.process.report import conclude, reasons_to_tell
-from pipeline.settings import load_settings
+from pipeline.settings import Settings, load_settings
 
 Rows = Sequence[Heard | CallRecord]
 DEATHS_OF_A_WINDOW = 2
@@ -104,10 +107,14 @@ def batch(
         from pipeline.process.prepare import prepare  # every stage: not for whoever has prepared
 
         resolved = load_settings(Path(config) if config else None, **(settings or {}))
-        prepared = prepare([Path(path) for path in paths], resolved)
-        job = prepared.open()
-        work(job)
-        conclude(job.tally, resolved)
+        try:
+            job = prepare([Path(path) for path in paths], resolved).open()
+            work(job)
+            said = conclude(job.tally, resolved)
+        except CallQAError as error:
+            _log(resolved, "failed", message=error.message, hint=error.hint)
+            raise
+        _log(resolved, "ended", message="; ".join((str(final_state(job.tally).message), *said)))
     publish(job.tally, list(reasons_to_tell(job.tally, job.flow.alerts)))
     announce(job.reworded)  # at the end: who re-scores then finds the database free
     return final_state(job.tally)
@@ -220,6 +227,16 @@ def _hear(name: str, received: Sequence[Received], job: Batch) -> Rows:
 def _judge_and_load(name: str, heard: Rows, job: Batch) -> PrefectFuture[Sequence[CallRecord]]:
     judged: Any = judge_window.submit(name, _sealed(heard), _sealed(job))
     return load_window.submit(name, judged, _sealed(job))
+
+
+def _log(settings: Settings, event: str, **facts: str) -> None:
+    """A line a batch for the log of ``callqa serve`` or of a worker, where nobody watches."""
+    at = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    line = f"{at} batch {event}: " + "; ".join(fact for fact in facts.values() if fact)
+    if settings.flow.log_format == "json":
+        line = json.dumps({"at": at, "event": event, **facts}, ensure_ascii=False)
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def _sealed(value: Any) -> Any:

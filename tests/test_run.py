@@ -228,9 +228,11 @@ def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) 
     assert tables(undisturbed / "orphan.duckdb") == tables(undisturbed / "whole.duckdb")
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("sign", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
-    undisturbed: Path, sign: signal.Signals
+    undisturbed: Path, sign: signal.Signals, code: int
 ) -> None:
     """Whatever ends it, the next run gives the tables of an undisturbed one."""
     db = f"{sign.name}.duckdb"
@@ -248,6 +250,7 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
 
     assert 0 < half < 40
     assert b"Traceback" not in said
-    assert (b"run the same command again" in said) == (sign == signal.SIGINT)
+    assert (b"run the same command again" in said) == (code > 0)
+    assert process.returncode == code
     assert callqa("run", "calls", "--db", db, "--local", cwd=undisturbed).returncode == 0
     assert tables(undisturbed / db) == tables(undisturbed / "whole.duckdb")

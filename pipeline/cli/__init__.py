@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
+from typing import Any
 
 from pipeline.cli.console import complain, say_interrupted
 from pipeline.errors import CallQAError, ModelError
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 OURS = {"pipeline", "flows"}
 
 
@@ -23,6 +25,7 @@ def main() -> None:
 
     # By default a fifth of the start goes into looking for garbage among what is being imported.
     gc.set_threshold(50_000, 5, 5)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(standalone_mode=False)
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
@@ -38,7 +41,19 @@ def main() -> None:
         code = 0
     except Exception as error:
         code = _other(error)
+    if code == INTERRUPTED and _terminations:
+        code = TERMINATED
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_terminations: list[int] = []
+
+
+def _terminate(number: int, _frame: Any) -> None:
+    """SIGTERM ends a command as Ctrl-C does, in order; a second one does not disturb that."""
+    _terminations.append(number)
+    if len(_terminations) == 1:
+        raise KeyboardInterrupt
 
 
 def _other(error: Exception) -> int:
