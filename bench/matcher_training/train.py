@@ -4,7 +4,7 @@
 
 Trains on the committed criteria (``criteria_*.txt``) and, where given, on the development set, and
 writes ``pipeline/matchers/weights/meaning.npz``. ``bench.rubric_accuracy`` measures, with weights
-that left out the criterion asked about. Needs scikit-learn; takes about a minute.
+that left out the criterion asked about. Needs scikit-learn; takes about two minutes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import random
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,13 +31,12 @@ from pipeline.matchers.meaning import load_parser
 from pipeline.matchers.reading import Reader, normal
 
 HERE = Path(__file__).parent
-FOREST_INPUTS = pairs.SCALARS + 4 * SIZE
+TREE_INPUTS = pairs.SCALARS + 4 * SIZE
+NETWORKS = 2
 CROSS, ORDINARY = 18, 30
 """Other criteria's talk, and the nearest of ordinary talk, per criterion: a call has a hundred turns
 that are about something else."""
 SEED = 1
-MIDPOINT = 0.5
-"""Averaged probability that becomes strength 0.5: the one threshold, the same for every criterion."""
 KINDS = {"+ ": "paraphrase", "~ ": "asr_error", "- ": "hard", "0 ": "unrelated"}
 MEETS = ("+ ", "~ ")
 
@@ -161,51 +161,61 @@ def matrix(
 
 
 def fit(x: NDArray, y: NDArray) -> tuple:
-    """The regression (with its scaler) and the forest."""
-    from sklearn.ensemble import ExtraTreesClassifier
-    from sklearn.linear_model import LogisticRegression
+    """The networks (with their scaler) and the trees.
+
+    Over folds of whole criteria the pair ranks unseen ones better (average precision 0.91) than a
+    regression and a forest did (0.86).
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(x)
-    regression = LogisticRegression(C=0.001, max_iter=300, class_weight="balanced").fit(
-        scaler.transform(x), y
-    )
-    forest = ExtraTreesClassifier(
-        150, min_samples_leaf=3, max_features=0.3, random_state=0, class_weight="balanced", n_jobs=1
-    ).fit(x[:, :FOREST_INPUTS], y)
-    return scaler, regression, forest
+    inputs = np.clip(scaler.transform(x), -judgement.CLIP, judgement.CLIP)
+    with warnings.catch_warnings():  # thirty rounds are enough: more only learn the criteria by heart
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        networks = [
+            MLPClassifier((64,), alpha=1.0, max_iter=30, learning_rate_init=5e-4, random_state=seed).fit(
+                inputs, y
+            )
+            for seed in range(NETWORKS)
+        ]
+    trees = HistGradientBoostingClassifier(
+        learning_rate=0.06, max_iter=200, max_leaf_nodes=15, l2_regularization=5, max_features=0.3,
+        early_stopping=False, class_weight="balanced", random_state=0,
+    ).fit(x[:, :TREE_INPUTS], y)  # fmt: skip
+    return scaler, networks, trees
 
 
 def packed(model: tuple, background: NDArray[np.float32]) -> dict[str, NDArray]:
     """The weights as plain arrays."""
-    scaler, regression, forest = model
+    scaler, networks, trees = model
     parts: dict[str, list] = {k: [] for k in ("feature", "split", "left", "right", "value")}
     roots, offset = [], 0
-    for one in forest.estimators_:
-        tree = one.tree_
+    for (tree,) in trees._predictors:
+        nodes, leaf = tree.nodes, tree.nodes["is_leaf"].astype(bool)
         roots.append(offset)
-        leaf = tree.children_left < 0
-        parts["feature"].append(np.where(leaf, -1, tree.feature).astype(np.int16))
-        parts["split"].append(tree.threshold.astype(np.float32))
-        parts["left"].append(np.where(leaf, 0, tree.children_left + offset).astype(np.int32))
-        parts["right"].append(np.where(leaf, 0, tree.children_right + offset).astype(np.int32))
-        share = tree.value[:, 0, :]
-        parts["value"].append((share[:, 1] / share.sum(axis=1)).astype(np.float16))
-        offset += tree.node_count
+        parts["feature"].append(np.where(leaf, -1, nodes["feature_idx"]).astype(np.int16))
+        parts["split"].append(nodes["num_threshold"].astype(np.float32))
+        parts["left"].append(np.where(leaf, 0, nodes["left"] + offset).astype(np.int32))
+        parts["right"].append(np.where(leaf, 0, nodes["right"] + offset).astype(np.int32))
+        parts["value"].append(np.where(leaf, nodes["value"], 0).astype(np.float32))
+        offset += len(nodes)
     rows8, scale8 = quantise(background)
-    arrays = {k: np.concatenate(v) for k, v in parts.items()}
-    arrays |= {
-        "linear": regression.coef_[0].astype(np.float32),
-        "intercept": np.float32(regression.intercept_[0]),
+    return {k: np.concatenate(v) for k, v in parts.items()} | {
         "centre": scaler.mean_.astype(np.float32),
         "scale": scaler.scale_.astype(np.float32),
+        "hidden": np.stack([n.coefs_[0] for n in networks]).astype(np.float16),
+        "hidden_bias": np.stack([n.intercepts_[0] for n in networks]).astype(np.float32),
+        "out": np.stack([n.coefs_[1][:, 0] for n in networks]).astype(np.float32),
+        "out_bias": np.array([n.intercepts_[1][0] for n in networks], np.float32),
         "roots": np.array(roots, np.int32),
-        "forest_inputs": np.int32(FOREST_INPUTS),
-        "midpoint": np.float32(MIDPOINT),
+        "tree_odds": np.float32(trees._baseline_prediction.item()),
+        "tree_inputs": np.int32(TREE_INPUTS),
         "background": rows8,
         "background_scale": scale8,
     }
-    return arrays
 
 
 class Lessons:

@@ -1,4 +1,4 @@
-"""The small model that weighs a pair's features: a logistic regression and a forest, averaged.
+"""The small model that weighs a pair's features: two networks of one layer and boosted trees, averaged.
 
 Plain arrays, no scikit-learn at run time. ``bench/matcher_training/train.py`` writes the file and
 measures it on criteria it has never seen.
@@ -7,7 +7,7 @@ measures it on criteria it has never seen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipeline.errors import ModelError
 
 Array = NDArray[np.float32]
 WEIGHTS = Path(__file__).parent / "weights" / "meaning.npz"
+CLIP = 5.0  # deviations: a feature beyond what training saw may not decide alone
 
 
 @dataclass(frozen=True)
@@ -26,50 +27,67 @@ class Judgement:
     """Weights.
 
     Attributes:
-        linear: Coefficients over standardised features, float32 (n_features,); ``centre`` and ``scale``.
-        intercept: Of the regression.
+        centre: Mean of each feature, float32 (n_features,); ``scale`` its deviation.
+        hidden: First layer of each network, float32 (n_networks, n_features, n_units); ``hidden_bias``.
+        out: Second layer, float32 (n_networks, n_units); ``out_bias`` (n_networks,).
         feature: Split feature of each node, int16 (n_nodes,), -1 at a leaf; ``split`` its threshold.
         left: Child when the value is at most the split, int32; ``right`` the other.
-        value: Probability at a leaf, float32.
+        value: What a leaf adds to the log-odds, float32.
         roots: First node of each tree.
-        forest_inputs: How many of the features the forest sees (the first ones).
-        midpoint: Averaged probability that becomes strength 0.5.
+        tree_odds: Log-odds before any tree.
+        tree_inputs: How many of the features the trees see (the first ones).
         background: Vectors of what is commonly said, float32 (n, 384).
     """
 
-    linear: Array
     centre: Array
     scale: Array
-    intercept: float
+    hidden: Array
+    hidden_bias: Array
+    out: Array
+    out_bias: Array
     feature: NDArray[np.int16]
     split: Array
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     value: Array
     roots: NDArray[np.int32]
-    forest_inputs: int
-    midpoint: float
+    tree_odds: float
+    tree_inputs: int
     background: Array
 
     def strengths(self, features: Array) -> Array:
         """Strength 0..1 of each row of features, float32 (n, n_features)."""
-        scores = ((features - self.centre) / self.scale) @ self.linear + self.intercept
-        chance = (1 / (1 + np.exp(-scores)) + self._forest(features[:, : self.forest_inputs])) / 2
-        below = 0.5 * chance / self.midpoint
-        above = 0.5 + 0.5 * (chance - self.midpoint) / (1 - self.midpoint)
-        return np.where(chance < self.midpoint, below, above).astype(np.float32)
+        return ((self._networks(features) + self._trees(features[:, : self.tree_inputs])) / 2).astype(
+            np.float32
+        )
 
-    def _forest(self, features: Array) -> Array:
-        """Mean leaf value over the trees, all rows and trees stepping down together."""
+    def _networks(self, features: Array) -> Array:
+        """Mean chance over the networks."""
+        inputs = np.clip((features - self.centre) / self.scale, -CLIP, CLIP)
+        chances = [
+            sigmoid(np.maximum(inputs @ hidden + hidden_bias, 0) @ out + out_bias)
+            for hidden, hidden_bias, out, out_bias in zip(
+                self.hidden, self.hidden_bias, self.out, self.out_bias, strict=True
+            )
+        ]
+        return np.mean(chances, axis=0)  # type: ignore[no-any-return]
+
+    def _trees(self, features: Array) -> Array:
+        """Chance by the boosted trees, all rows and trees stepping down together."""
         rows = np.arange(len(features))[:, None]
         node = np.broadcast_to(self.roots, (len(features), len(self.roots))).copy()
         while True:
             feature = self.feature[node]
             inner = feature >= 0
             if not inner.any():
-                return self.value[node].mean(axis=1).astype(np.float32)  # type: ignore[no-any-return]
+                return sigmoid(self.value[node].sum(axis=1) + self.tree_odds)
             goes_left = features[rows, np.maximum(feature, 0)] <= self.split[node]
             node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
+
+
+def sigmoid(odds: Array) -> Array:
+    """Log-odds to a chance."""
+    return (1 / (1 + np.exp(-odds))).astype(np.float32)
 
 
 @cache
@@ -92,12 +110,9 @@ def load() -> Judgement:
 
 def judgement(arrays: Mapping[str, Any]) -> Judgement:
     """Weights as ``bench/matcher_training/train.py`` stores them, ready to judge."""
-    same = ("linear", "centre", "scale", "feature", "split", "left", "right", "roots")
-    return Judgement(
-        **{name: arrays[name] for name in same},
-        value=arrays["value"].astype(np.float32),
-        intercept=float(arrays["intercept"]),
-        forest_inputs=int(arrays["forest_inputs"]),
-        midpoint=float(arrays["midpoint"]),
-        background=arrays["background"].astype(np.float32) * arrays["background_scale"][:, None],
-    )
+    own = {field.name for field in fields(Judgement)}
+    kept = {name: array for name, array in arrays.items() if name in own}
+    kept["hidden"] = kept["hidden"].astype(np.float32)
+    kept["tree_odds"], kept["tree_inputs"] = float(kept["tree_odds"]), int(kept["tree_inputs"])
+    kept["background"] = kept["background"].astype(np.float32) * arrays["background_scale"][:, None]
+    return Judgement(**kept)
