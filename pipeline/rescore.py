@@ -31,8 +31,8 @@ from pipeline.store import CallFilter, Store, read
 
 WINDOW, PART = 200, 100
 """Calls read and saved together, and those handed to a process at once."""
-ALONE = 150
-"""Up to so many calls the answers are given in this process: starting others takes seconds."""
+ALONE, ALONE_BY_MEANING = 800, 150
+"""Up to so many calls the answers are given in this process: starting others takes a second."""
 
 Answers = Mapping[str, CriterionAnswer]
 Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
@@ -103,7 +103,8 @@ def rescore(
     """
     calls = calls or CallFilter()
     if processes is None:
-        processes = _cores() if store.count(calls) > ALONE else 1
+        alone = ALONE_BY_MEANING if _by_meaning(rubric) else ALONE
+        processes = _cores() if store.count(calls) > alone else 1
     scorer = score.fingerprint(matcher, min_confidence)
     with _uncollected(), _answering(rubric, matcher, min_confidence, processes) as answer:
         windows = _windows(store, rubric, calls, everything, scorer)
@@ -136,6 +137,12 @@ def _uncollected() -> Iterator[None]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _by_meaning(rubric: Rubric) -> bool:
+    """Whether models read the calls, which takes a hundred times what handing one over does."""
+    checks = (check for criterion in rubric.criteria() for check in criterion.checks())
+    return any(getattr(check, "match", "") == "meaning" for check in checks)
 
 
 def _windows(
