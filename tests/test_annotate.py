@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import metrics
+from pipeline import annotate, metrics
 from pipeline.annotate import Annotator, fingerprint, load_annotator, promises
 from pipeline.annotate.path import sentiment_path
 from pipeline.annotate.phrases import readings
@@ -360,6 +360,18 @@ def test_hostile_turns_are_sensible(annotator: Annotator) -> None:
 
     assert [turn.text for turn in conversation.transcript.turns] == HOSTILE
     assert conversation.transcript.turns[0].sentiment is None
+
+
+def test_more_turns_than_any_call_has_go_without_feeling(
+    annotator: Annotator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Endless transcripts take bounded time: facts are found, feeling is left out and said to be."""
+    monkeypatch.setattr(annotate, "MOST_FELT_TURNS", 2)
+    conversation = heard(annotator, call(*[("customer", "i want to cancel, this is awful")] * 3))
+
+    assert ("risk", "churn") in labels(conversation)
+    assert {turn.sentiment for turn in conversation.transcript.turns} == {None}
+    assert conversation.warnings == ("3 turns: no sentiment beyond 2 turns",)
 
 
 def test_a_turn_of_twenty_thousand_words_is_one_turn(annotator: Annotator) -> None:

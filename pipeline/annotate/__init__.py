@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Annotator", "PrivateSpan", "fingerprint", "load_annotator", "redact"]
 
 FULL_LANGUAGES = ("en", "ur")
+MOST_FELT_TURNS = 10_000  # a call of ten hours has half as many
 CALLS_AT_ONCE = 16  # turns of so many calls are scored together: full batches, bounded memory
 
 
@@ -81,14 +82,18 @@ class Annotator:
             yield _conversation(transcript, metadata, own, self.settings)
 
     def _docs(self, transcripts: Sequence[Transcript]) -> dict[tuple[int, int], Doc]:
-        """Every turn through the pipeline of its language, all calls of a language together."""
-        by_language: dict[str, list[tuple[int, int]]] = {}
+        """Every turn through the pipeline of its language, all calls of a language together.
+
+        Reading feeling takes longest; where there are more turns than any call has, it is left out.
+        """
+        groups: dict[tuple[str, bool], list[tuple[int, int]]] = {}
         for number, transcript in enumerate(transcripts):
+            is_felt = len(transcript.turns) <= MOST_FELT_TURNS
             for position, turn in enumerate(transcript.turns):
                 language = language_of(turn, transcript.language)
-                by_language.setdefault(language, []).append((number, position))
+                groups.setdefault((language, is_felt), []).append((number, position))
         docs: dict[tuple[int, int], Doc] = {}
-        for language, keys in by_language.items():
+        for (language, is_felt), keys in groups.items():
             nlp = self.pipeline(language)
             made: list[Doc] = []
             for number, position in keys:
@@ -96,7 +101,8 @@ class Annotator:
                 doc = nlp.make_doc(turn.text[: nlp.max_length])
                 doc._.role = turn.role
                 made.append(doc)
-            docs.update(zip(keys, nlp.pipe(made, batch_size=len(made)), strict=True))
+            left_out = [] if is_felt else ["callqa_sentiment_v1"]
+            docs.update(zip(keys, nlp.pipe(made, batch_size=len(made), disable=left_out), strict=True))
         return docs
 
 
@@ -176,6 +182,8 @@ def _conversation(
 
 def _warnings(transcript: Transcript) -> Iterator[str]:
     """What could not be done, in sentences for people."""
+    if len(transcript.turns) > MOST_FELT_TURNS:
+        yield f"{len(transcript.turns):,} turns: no sentiment beyond {MOST_FELT_TURNS:,} turns"
     languages = {language_of(turn, transcript.language) for turn in transcript.turns}
     for language in sorted(languages - set(FULL_LANGUAGES)):
         yield (

@@ -9,7 +9,7 @@ second, and the same answer on every machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -56,9 +56,9 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
         asked = before.text if before is not None and before.role != turn.role else ""
         found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text, asked)]
     runs = [(run, rules.kind_of(run)) for run in numbers.runs(turns, transcript.language)]
-    private = [(run, kind) for run, kind in runs if kind is not None]
+    told = _told(runs)
     for run, named in runs:
-        kind = named or _echoed(run, private)
+        kind = named or _echoed(run, told)
         if kind is not None:
             found += [(turn, start, end, kind) for turn, start, end in _pieces(run, turns)]
     spans = _without_overlaps(found)
@@ -69,16 +69,23 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
     )
 
 
-def _echoed(run: numbers.Run, private: Sequence[tuple[numbers.Run, str]]) -> str | None:
+def _told(runs: Sequence[tuple[numbers.Run, str | None]]) -> dict[int, list[tuple[int, str, str]]]:
+    """By turn, the private numbers said there or shortly before: order, digits, kind."""
+    told: dict[int, list[tuple[int, str, str]]] = {}
+    for order, (run, kind) in enumerate(runs):
+        if kind is not None:
+            for turn in range(run.tokens[0].turn, run.tokens[-1].turn + ECHO_TURNS + 1):
+                told.setdefault(turn, []).append((order, run.digits, kind))
+    return told
+
+
+def _echoed(run: numbers.Run, told: Mapping[int, Sequence[tuple[int, str, str]]]) -> str | None:
     """The kind of a private number of which this run repeats a part, as agents do to confirm."""
     if len(run.digits) < MIN_ECHO_DIGITS:
         return None
-    first, last = run.tokens[0].turn, run.tokens[-1].turn
-    for other, kind in private:
-        near = other.tokens[0].turn <= last and first <= other.tokens[-1].turn + ECHO_TURNS
-        if near and run.digits in other.digits:
-            return kind
-    return None
+    span = range(run.tokens[0].turn, run.tokens[-1].turn + 1)
+    near = sorted({number for turn in span for number in told.get(turn, ())})
+    return next((kind for _, digits, kind in near if run.digits in digits), None)
 
 
 def _pieces(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:
