@@ -228,6 +228,11 @@ def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) 
     assert tables(undisturbed / "orphan.duckdb") == tables(undisturbed / "whole.duckdb")
 
 
+def heeds_interrupts() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would all it starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("sign", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
@@ -239,8 +244,9 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
     command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", db, "--local"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=heeds_interrupts,
+    )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the first call is in the store
     process.send_signal(sign)
