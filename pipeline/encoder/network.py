@@ -71,11 +71,12 @@ class Network:
         Returns:
             float32, shape (n_rows, n_tokens, 384).
         """
-        state = self._embed(ids)
-        attended = None if bool(mask.all()) else mask[:, None, None, :]
+        real = mask.flatten().nonzero()[:, 0]  # all but attention goes by token: padding costs nothing there
+        attended = None if len(real) == mask.numel() else mask[:, None, None, :]
+        state = self._embed(ids).flatten(0, 1)[real]
         for layer in range(LAYERS):
-            state = self._layer(f"encoder.layer.{layer}.", state, attended)
-        return state
+            state = self._layer(f"encoder.layer.{layer}.", state, real, mask.shape, attended)
+        return _spread(state, real, mask.shape)
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Mean of the last hidden states over the tokens: float32, shape (n_rows, 384)."""
@@ -97,17 +98,19 @@ class Network:
         state = state + weights["embeddings.token_type_embeddings.weight"][0]
         return self._norm(state, "embeddings.LayerNorm")
 
-    def _layer(self, prefix: str, state: Tensor, attended: Tensor | None) -> Tensor:
-        rows, width, size = state.shape
+    def _layer(
+        self, prefix: str, state: Tensor, real: Tensor, shape: torch.Size, attended: Tensor | None
+    ) -> Tensor:
+        """One layer: float, shape (n_real, 384), of the tokens at the places ``real`` of a (rows, width) batch."""
 
         def heads(name: str) -> Tensor:
-            projected = self._linear(state, f"{prefix}attention.self.{name}")
-            return projected.view(rows, width, HEADS, size // HEADS).transpose(1, 2)
+            projected = _spread(self._linear(state, f"{prefix}attention.self.{name}"), real, shape)
+            return projected.unflatten(2, (HEADS, -1)).transpose(1, 2)
 
         mixed = fn.scaled_dot_product_attention(
             heads("query"), heads("key"), heads("value"), attn_mask=attended
         )
-        mixed = mixed.transpose(1, 2).reshape(rows, width, size)
+        mixed = mixed.transpose(1, 2).flatten(2).flatten(0, 1)[real]
         state = self._norm(
             state + self._linear(mixed, f"{prefix}attention.output.dense"),
             f"{prefix}attention.output.LayerNorm",
@@ -121,3 +124,11 @@ class Network:
     def _norm(self, state: Tensor, name: str) -> Tensor:
         weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
         return fn.layer_norm(state, (state.shape[-1],), weight, bias, EPSILON)
+
+
+def _spread(state: Tensor, real: Tensor, shape: torch.Size) -> Tensor:
+    """Tokens back at their places in the batch, zeros where there is none: (n_real, size) to (*shape, size)."""
+    if len(real) == shape.numel():
+        return state.unflatten(0, shape)
+    padded = state.new_zeros(shape.numel(), state.shape[1])
+    return padded.index_copy(0, real, state).unflatten(0, shape)
