@@ -2,9 +2,9 @@
 
     batch (flow) ─▶ for each window: hear (task) ─▶ judge (task) ─▶ load (task)
 
-The next window is heard while the one before is judged and loaded. A task a window, not a call:
-a task costs Prefect tens of milliseconds, more than judging a call. Only transient faults are
-retried; bad input is a row in the ledger. Nothing that holds a customer's words becomes a flow
+A window is heard while the one before is judged and loaded and the one after is opened. A task a
+window, not a call: a task costs Prefect tens of milliseconds, more than judging a call. Only transient
+faults are retried; bad input is a row in the ledger. Nothing that holds a customer's words becomes a flow
 parameter, a persisted result, a log line or an artifact.
 """
 
@@ -15,7 +15,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,8 @@ from flows.pool import Parcel, open_pool, process_there
 from flows.publish import Progress, announce, publish
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import CallQAError
-from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally, judge_all
-from pipeline.process.calls import Heard, give_up, hear, is_transient
+from pipeline.process.batch import RETRY_DELAYS_S, Batch, Tally
+from pipeline.process.calls import Heard, Opened, give_up, hear, is_transient, judge
 from pipeline.process.capacity import worker_count
 from pipeline.process.report import conclude, reasons_to_tell
 from pipeline.settings import Settings, load_settings
@@ -60,15 +60,15 @@ _careful: dict[str, Any] = {
 
 
 @task(task_run_name="hear {name}", **_careful)
-def hear_window(name: str, received: Sequence[Received], batch: Batch) -> Rows:
+def hear_window(name: str, received: Sequence[Received], ready: Mapping[int, Opened], batch: Batch) -> Rows:
     """Transcribe a window of calls together."""
-    return hear(received, batch.tools, batch.cache)
+    return hear(received, batch.tools, batch.cache, ready)
 
 
 @task(task_run_name="judge {name}", **_careful)
 def judge_window(name: str, heard: Rows, batch: Batch) -> Sequence[CallRecord]:
-    """Annotate and score the calls of a window, one by one."""
-    return judge_all(heard, batch)
+    """Annotate and score the calls of a window."""
+    return judge(heard, batch.tools, batch.cache)
 
 
 @task(task_run_name="load {name}", **_careful)
@@ -153,14 +153,15 @@ def work(job: Batch) -> None:
 
 
 def _here(job: Batch, progress: Progress) -> None:
-    """Hear in this process; judge and load the window before meanwhile."""
-    before: PrefectFuture[Sequence[CallRecord]] | None = None
-    for received in job.windows():
-        name = _window_name(received)
-        heard = _hear(name, received, job)
-        _settle(job, before.result() if before else (), progress)
-        before = _judge_and_load(name, heard, job)
-    _settle(job, before.result() if before else (), progress)
+    """Hear in this process; meanwhile judge and load the window before, and open the one after."""
+    before: Judged | None = None
+    with job.ahead() as windows:
+        for received, ready in windows:
+            name = _window_name(received)
+            heard = _hear(name, received, ready, job)
+            _settle(job, _loaded(before), progress)
+            before = _judge_and_load(name, heard, job)
+        _settle(job, _loaded(before), progress)
 
 
 def _elsewhere(job: Batch, progress: Progress) -> None:
@@ -215,18 +216,30 @@ def final_state(tally: Tally) -> State[None]:
     return Failed(message=message)
 
 
-def _hear(name: str, received: Sequence[Received], job: Batch) -> Rows:
+def _hear(name: str, received: Sequence[Received], ready: Mapping[int, Opened], job: Batch) -> Rows:
     """A window that fails after every retry becomes rows that say so; the batch goes on."""
-    state = hear_window(name, _sealed(received), _sealed(job), return_state=True)
+    state = hear_window(name, _sealed(received), _sealed(ready), _sealed(job), return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, CallQAError):
         raise result
     return give_up(received, result) if isinstance(result, BaseException) else result
 
 
-def _judge_and_load(name: str, heard: Rows, job: Batch) -> PrefectFuture[Sequence[CallRecord]]:
+Judged = tuple[PrefectFuture[Sequence[CallRecord]], PrefectFuture[Sequence[CallRecord]]]
+
+
+def _judge_and_load(name: str, heard: Rows, job: Batch) -> Judged:
     judged: Any = judge_window.submit(name, _sealed(heard), _sealed(job))
-    return load_window.submit(name, judged, _sealed(job))
+    return judged, load_window.submit(name, judged, _sealed(job))
+
+
+def _loaded(before: Judged | None) -> Sequence[CallRecord]:
+    """The records of the window before, once they are in the store; what stopped them is raised."""
+    if before is None:
+        return ()
+    judged, loaded = before
+    judged.result()  # first: of a load that never began Prefect tells no reason
+    return loaded.result()
 
 
 def _log(settings: Settings, event: str, **facts: str) -> None:

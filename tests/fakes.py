@@ -157,7 +157,7 @@ def fake_tools(
         read_transcript=lambda item: Transcript(item.path.stem, (Turn(0, "agent", item.path.read_text()),)),
         assign_roles=fake_roles,
         redact=lambda transcript: transcript,
-        score=fake_score,
+        score=lambda calls: [fake_score(*call) for call in calls],
         rubrics=(),
         fingerprints=Fingerprints(hearing, judging),
     )

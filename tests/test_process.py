@@ -2,19 +2,23 @@
 
 import errno
 import stat
+import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipeline.conversation import CallMetadata, CallRecord, LedgerEntry, Received
+from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
 from pipeline.errors import MachineError, ModelError, RecordingError
-from pipeline.process import batch
+from pipeline.process import ahead, batch, calls
+from pipeline.process.ahead import Ahead
 from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan, run_batch
 from pipeline.process.cache import StageCache, folder_name
-from pipeline.process.calls import process_window
+from pipeline.process.calls import hear, open_file, process_window
 from pipeline.settings import FlowSettings
-from tests.fakes import FakeEngine, fake_received, fake_tools
+from pipeline.transcribe import Job
+from tests.fakes import FakeEngine, fake_clip, fake_received, fake_tools
 
 
 class Shelf:
@@ -173,6 +177,55 @@ def test_transient_faults_are_tried_again_and_bad_input_is_not(
 
     assert tally.statuses == {"scored": 1, "skipped": 1}
     assert tally.exit_code == 0
+
+
+def test_the_next_window_is_opened_while_the_engine_is_at_this_one(tmp_path: Path) -> None:
+    """The engine need not wait for sound; a stumble meanwhile is no fault of the file."""
+    opened, stumbles = threading.Event(), [OSError(errno.EIO, "stumble")]
+
+    def load_audio(received: Received) -> AudioClip:
+        if received.path.name == "c.wav":
+            opened.set()
+            if stumbles:
+                raise stumbles.pop()
+        return fake_clip(received)
+
+    class Waiting(FakeEngine):
+        def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+            assert opened.wait(10)
+            return super().transcribe(jobs)
+
+    tools = fake_tools(Waiting(), load_audio)
+    received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
+    job = Batch(Plan(tuple(received)), lambda: tools, StageCache(tmp_path / "state"), Shelf().load, PAIRS)
+
+    assert run_batch(job).statuses == {"scored": 4}
+    assert not stumbles
+
+
+def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of long recordings few are opened ahead, and few wait for their judgement with their sound."""
+    enough = threading.Semaphore(0)
+
+    def load_audio(received: Received) -> AudioClip:
+        enough.release()
+        return fake_clip(received)
+
+    tools, cache = fake_tools(load_audio=load_audio), StageCache(tmp_path / "state")
+    received = tuple(fake_received(tmp_path, {n + ".wav": n for n in "abcd"}))
+    size = fake_clip(received[0]).samples.nbytes
+    monkeypatch.setattr(ahead, "AHEAD_BYTES", size + 1)
+    monkeypatch.setattr(calls, "CARRIED_BYTES", size + 1)
+    found = []
+    with Ahead([received[:1], received[1:]], partial(open_file, tools=tools, cache=cache)) as windows:
+        for _, ready in windows:
+            found.append(len(ready))
+            assert all(enough.acquire(timeout=10) for _ in range(0 if ready else 2))
+    heard = hear(received, tools, cache)
+
+    assert found == [0, 2]
+    assert [one.clip is not None for one in heard] == [True, False, False, False]
+    assert len(list(cache.calls_dir.iterdir())) == 3
 
 
 def test_a_window_that_never_works_does_not_sink_the_batch(

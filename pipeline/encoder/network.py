@@ -101,11 +101,11 @@ class Network:
     def _layer(
         self, prefix: str, state: Tensor, real: Tensor, shape: torch.Size, attended: Tensor | None
     ) -> Tensor:
-        """One layer: float, shape (n_real, 384), of the tokens at the places ``real`` of a (rows, width) batch."""
+        """One layer, (n_real, 384) to the same: the tokens at the places ``real`` of a batch of ``shape``."""
 
         def heads(name: str) -> Tensor:
             projected = _spread(self._linear(state, f"{prefix}attention.self.{name}"), real, shape)
-            return projected.unflatten(2, (HEADS, -1)).transpose(1, 2)
+            return projected.view(*shape, HEADS, -1).transpose(1, 2)
 
         mixed = fn.scaled_dot_product_attention(
             heads("query"), heads("key"), heads("value"), attn_mask=attended
@@ -127,8 +127,8 @@ class Network:
 
 
 def _spread(state: Tensor, real: Tensor, shape: torch.Size) -> Tensor:
-    """Tokens back at their places in the batch, zeros where there is none: (n_real, size) to (*shape, size)."""
+    """Tokens back at their places in the batch, zeros elsewhere: (n_real, size) to (*shape, size)."""
     if len(real) == shape.numel():
-        return state.unflatten(0, shape)
+        return state.view(*shape, -1)
     padded = state.new_zeros(shape.numel(), state.shape[1])
-    return padded.index_copy(0, real, state).unflatten(0, shape)
+    return padded.index_copy(0, real, state).view(*shape, -1)

@@ -1,7 +1,7 @@
 """All windows of a batch: what is new, how it goes, what became of it.
 
-The loop hears one window while the window before it is judged and loaded, so that everything
-but the engine costs next to no time. Each window is one transaction: a kill between two windows,
+The loop hears one window while the window before it is judged and loaded and the one after it is
+opened, so that the engine seldom waits. Each window is one transaction: a kill between two windows,
 or inside one, leaves the store as if the later calls had not been started.
 """
 
@@ -12,12 +12,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from pipeline.conversation import CallRecord, LedgerEntry, Received
+from pipeline.process.ahead import Ahead
 from pipeline.process.cache import StageCache
-from pipeline.process.calls import Heard, give_up, hear, is_transient, judge, work_fingerprint
+from pipeline.process.calls import (
+    Heard,
+    Opened,
+    give_up,
+    hear,
+    is_transient,
+    judge,
+    open_file,
+    work_fingerprint,
+)
 from pipeline.process.tools import Fingerprints, Tools
 from pipeline.settings import FlowSettings
 
@@ -224,6 +234,14 @@ class Batch:
         for start in range(0, len(pending), self.flow.window):
             yield pending[start : start + self.flow.window]
 
+    def ahead(self) -> Ahead:
+        """The files left, in windows, each opened while the engine is at the one before.
+
+        Raises:
+            ModelError: Weights are missing or damaged.
+        """
+        return Ahead(tuple(self.windows()), partial(open_file, tools=self.tools, cache=self.cache))
+
     def start(self) -> None:
         """Count the rows that stand, and tell the observer how much there is to do; once."""
         if self.tally.files:
@@ -246,10 +264,10 @@ def run_batch(batch: Batch) -> Tally:
     """
     started = time.monotonic()
     batch.start()
-    with ThreadPoolExecutor(1, thread_name_prefix="judge") as behind:
+    with ThreadPoolExecutor(1, thread_name_prefix="judge") as behind, batch.ahead() as windows:
         before: Future[list[CallRecord]] | None = None
-        for received in batch.windows():
-            heard = hear_patiently(received, batch.tools, batch.cache)
+        for received, ready in windows:
+            heard = hear_patiently(received, ready, batch)
             batch.settle(before.result() if before else [])
             before = behind.submit(_judge_and_load, heard, batch)
         batch.settle(before.result() if before else [])
@@ -258,12 +276,12 @@ def run_batch(batch: Batch) -> Tally:
 
 
 def hear_patiently(
-    received: Sequence[Received], tools: Tools, cache: StageCache
+    received: Sequence[Received], ready: Mapping[int, Opened], batch: Batch
 ) -> Sequence[Heard | CallRecord]:
     """``hear`` with another try after a transient fault; rows that say so when none helps."""
     for delay_s in (*RETRY_DELAYS_S, None):
         try:
-            return hear(received, tools, cache)
+            return hear(received, batch.tools, batch.cache, ready)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -273,12 +291,7 @@ def hear_patiently(
     raise AssertionError("unreachable")
 
 
-def judge_all(heard: Sequence[Heard | CallRecord], batch: Batch) -> list[CallRecord]:
-    """Annotate and score what was heard; what has a row already keeps it."""
-    return [judge(item, batch.tools) if isinstance(item, Heard) else item for item in heard]
-
-
 def _judge_and_load(heard: Sequence[Heard | CallRecord], batch: Batch) -> list[CallRecord]:
-    records = judge_all(heard, batch)
+    records = judge(heard, batch.tools, batch.cache)
     batch.load(records)
     return records

@@ -1,10 +1,10 @@
 """One window of files through every stage, to one ``CallRecord`` a file.
 
-    received ─▶ hear (load, transcribe together, roles, redact, keep) ─▶ judge (annotate, score) ─▶ record
+    received ─▶ hear (open, transcribe together) ─▶ judge (roles, redact, keep, annotate, score) ─▶ records
 
-``hear`` works on a whole window, because the engine decodes many calls at once; ``judge`` works
-on one call. A bad file is a row with its reason; an unexpected fault of one call is a ``failed``
-row; only what a person must mend first (disk, models, database) ends the batch.
+While the engine hears one window, the one before it is judged and the one after it opened (``ahead``).
+A bad file is a row with its reason; an unexpected fault of one call is a ``failed`` row; only what a
+person must mend first (disk, models, database) ends the batch.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from __future__ import annotations
 import errno
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 from pipeline import contract
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
     CallRecord,
+    Conversation,
     LedgerEntry,
     LedgerStatus,
     Received,
+    Scorecard,
     StageRun,
     Transcript,
 )
@@ -34,7 +36,10 @@ from pipeline.process.cache import StageCache
 from pipeline.process.capacity import cores
 from pipeline.process.tools import Fingerprints, Tools, digest
 
-T = TypeVar("T")
+In = TypeVar("In")
+Out = TypeVar("Out")
+CARRIED_BYTES = 256 * 2**20
+"""Sound that waits for ``judge`` while the engine goes on: half an hour of two channels, no more."""
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
 """Files that are sound but hold nothing to score."""
 RETRIED_REASONS = frozenset({"unreadable", "missing"})
@@ -46,13 +51,48 @@ _TRANSIENT_ERRNOS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A file after the ears: a transcript, or the row that ends its way here."""
+    """A file after the ears: a transcript, or the row that ends its way here.
+
+    Attributes:
+        received: The file.
+        fingerprint: What its result depends on.
+        transcript: What was said.
+        ended: The row of a file that comes no further.
+        stages: What was done so far.
+        clip: The sound, where the transcript is the engine's own: without roles, not redacted yet.
+    """
 
     received: Received
     fingerprint: str
     transcript: Transcript | None = None
     ended: LedgerEntry | None = None
     stages: tuple[StageRun, ...] = ()
+    clip: AudioClip | None = None
+
+
+class Sound(NamedTuple):
+    """A recording to be transcribed, and the seconds it took to decode."""
+
+    clip: AudioClip
+    seconds: float
+
+
+Opened = Heard | Sound
+NOTHING: Mapping[int, Opened] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotated:
+    heard: Heard
+    conversation: Conversation
+
+    @property
+    def metadata(self) -> CallMetadata:
+        return _known(self.heard.received)
+
+    @property
+    def n_turns(self) -> int:
+        return len(self.conversation.transcript.turns)
 
 
 def work_fingerprint(received: Received, under: Fingerprints) -> str:
@@ -78,100 +118,92 @@ def process_window(received: Sequence[Received], tools: Tools, cache: StageCache
         CallQAError: Something a person must mend before any call can be processed.
         OSError: A transient fault; the same call may work when tried again.
     """
-    return [judge(heard, tools) for heard in hear(received, tools, cache)]
+    return judge(hear(received, tools, cache), tools, cache)
 
 
-def hear(received: Sequence[Received], tools: Tools, cache: StageCache) -> list[Heard]:
-    """Everything up to the redacted transcript, for a window of files decoded together.
+def open_file(item: Received, tools: Tools, cache: StageCache) -> Opened:
+    """What needs no engine: a transcript, kept or from elsewhere, a recording's sound, or why there is none.
+
+    Raises:
+        CallQAError: Nothing that is the fault of one file.
+        OSError: A transient fault.
+    """
+    if item.fault is not None or item.metadata is None:
+        return _end(item, tools, "intake", item.fault or RecordingError(f"{item.path}: no metadata"))
+    fingerprint = work_fingerprint(item, tools.fingerprints)
+    if item.kind == "transcript":
+        try:
+            transcript = tools.read_transcript(item)
+            transcript = tools.redact(tools.assign_roles(transcript, None, item.metadata))
+        except Exception as error:
+            return _end(item, tools, "intake", error)
+        return Heard(item, fingerprint, transcript)
+    kept = cache.read_transcript(item.metadata.call_id, _transcript_fingerprint(item, tools))
+    if kept is not None:
+        stage = StageRun("transcribe", tools.engine.fingerprint, *_made_by(kept), 0.0)
+        return Heard(item, fingerprint, kept, stages=(stage,))
+    started = time.perf_counter()
+    try:
+        clip = tools.load_audio(item)
+    except Exception as error:
+        return _end(item, tools, "audio", error)
+    return Sound(clip, time.perf_counter() - started)
+
+
+def hear(
+    received: Sequence[Received], tools: Tools, cache: StageCache, ready: Mapping[int, Opened] = NOTHING
+) -> list[Heard]:
+    """Transcribe a window of files together; ``judge`` goes on from there.
+
+    Args:
+        received: The files.
+        tools: The stages.
+        cache: Where transcripts are kept between runs.
+        ready: Those of them that have been opened ahead, by ``id``.
 
     Raises:
         CallQAError: The disk, a model: nothing that is the fault of one recording.
         OSError: A transient fault.
     """
-    heard: dict[int, Heard] = {}
-    clips: dict[int, AudioClip] = {}
-    load_s: dict[int, float] = {}
-    for place, item in enumerate(received):
-        early = _without_engine(item, tools, cache)
-        if early is not None:
-            heard[place] = early
-    recordings = [place for place in range(len(received)) if place not in heard]
-    for place, (clip, seconds) in _spread(lambda place: _load(received[place], tools), recordings):
-        load_s[place] = seconds
-        if isinstance(clip, AudioClip):
-            clips[place] = clip
-        else:
-            heard[place] = clip
-    jobs = {place: tools.job(clip, _known(received[place])) for place, clip in clips.items()}
+    opened = _spread(lambda item: ready.get(id(item)) or open_file(item, tools, cache), received)
+    sounds = {place: found for place, found in enumerate(opened) if isinstance(found, Sound)}
+    jobs = [tools.job(sound.clip, _known(received[place])) for place, sound in sounds.items()]
     started = time.perf_counter()
-    results = _transcribe(jobs, tools)
-    engine_s = time.perf_counter() - started
-    audio_s = sum(clip.duration_s for clip in clips.values()) or 1.0
-
-    def after_engine(place: int) -> Heard:
-        clip, result = clips.pop(place), results[place]
-        before = (
-            _stage("audio", clip.codec, load_s[place]),
-            StageRun(
-                "transcribe",
-                tools.engine.fingerprint,
-                *_made_by(result),
-                engine_s * clip.duration_s / audio_s,
-            ),
-        )
-        return _after_engine(received[place], clip, result, before, tools, cache)
-
-    heard |= _spread(after_engine, list(results))
+    results = _together(tools.engine.transcribe, jobs)
+    pace = (time.perf_counter() - started) / (sum(s.clip.duration_s for s in sounds.values()) or 1.0)
+    heard: dict[int, Heard] = {p: found for p, found in enumerate(opened) if isinstance(found, Heard)}
+    carried = 0
+    for (place, sound), result in zip(sounds.items(), results, strict=True):
+        one = _recognised(received[place], sound, result, pace, tools)
+        carried += sound.clip.samples.nbytes
+        heard[place] = one if carried <= CARRIED_BYTES else _settled(one, tools, cache)
     return [heard[place] for place in range(len(received))]
 
 
-def _spread(work: Callable[[int], T], places: Sequence[int]) -> Iterator[tuple[int, T]]:
-    """The work on every place, on all cores: decoding and networks let go of Python's lock."""
-    with ThreadPoolExecutor(cores(), thread_name_prefix="hear") as pool:
-        yield from zip(places, pool.map(work, places), strict=True)
+def judge(heard: Sequence[Heard | CallRecord], tools: Tools, cache: StageCache) -> list[CallRecord]:
+    """Roles, redaction, the first write, annotations and scores; what has a row already keeps it.
 
-
-def judge(heard: Heard, tools: Tools) -> CallRecord:
-    """Annotate and score one call; never raises for a fault of the call itself.
+    Scored together, because the matcher works on all at once; annotated call by call, because in half
+    precision the third digit of a feeling depends on what is read beside it.
 
     Raises:
-        CallQAError: A model or rubric that cannot be used at all.
+        CallQAError: The disk is full; a model or rubric that cannot be used at all.
     """
-    transcript = heard.transcript
-    if transcript is None:
-        assert heard.ended is not None
-        return CallRecord(heard.ended, metadata=None, stages=heard.stages)
-    item = heard.received
-    metadata = _known(item)
-    stage = "annotate"
-    try:
-        started = time.perf_counter()
-        conversation = next(iter(tools.annotator.annotate([transcript], [metadata])))
-        annotated = time.perf_counter()
-        stage = "score"
-        scorecards = tools.score(conversation, metadata)
-        scored = time.perf_counter()
-    except Exception as error:
-        ended = _end(item, tools, stage, error)
-        assert ended.ended is not None
-        return CallRecord(ended.ended, stages=heard.stages)
-    entry = _entry(item, heard.fingerprint, "scored" if scorecards else "skipped")
-    if not scorecards:
-        entry = replace(entry, reason="no_rubric", hint="no rubric applies to this call; see rubric explain")
-    return CallRecord(
-        replace(
-            entry,
-            warnings=tuple(dict.fromkeys((*entry.warnings, *transcript.warnings, *conversation.warnings))),
-        ),
-        metadata=metadata,
-        conversation=conversation,
-        scorecards=scorecards,
-        stages=(
-            *heard.stages,
-            StageRun("annotate", tools.annotator.fingerprint, "", "", annotated - started),
-            _stage("score", "", scored - annotated),
-        ),
-    )
+    records: dict[int, CallRecord] = {}
+    annotated: dict[int, _Annotated] = {}
+    settled = _spread(lambda one: _settled(one, tools, cache) if isinstance(one, Heard) else one, heard)
+    for place, one in enumerate(settled):
+        found = _annotated(one, tools)
+        if isinstance(found, CallRecord):
+            records[place] = found
+        else:
+            annotated[place] = found
+    started = time.perf_counter()
+    cards = _together(tools.score, [(one.conversation, one.metadata) for one in annotated.values()])
+    pace = (time.perf_counter() - started) / (sum(one.n_turns for one in annotated.values()) or 1)
+    for (place, call), result in zip(annotated.items(), cards, strict=True):
+        records[place] = _scored(call, result, pace, tools)
+    return [records[place] for place in range(len(heard))]
 
 
 def give_up(received: Sequence[Received], error: BaseException) -> list[CallRecord]:
@@ -196,80 +228,102 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}{place}"
 
 
-def _without_engine(item: Received, tools: Tools, cache: StageCache) -> Heard | None:
-    """What needs no ears: files intake refused, transcripts, recordings heard before."""
-    if item.fault is not None or item.metadata is None:
-        return _end(item, tools, "intake", item.fault or RecordingError(f"{item.path}: no metadata"))
-    fingerprint = work_fingerprint(item, tools.fingerprints)
-    if item.kind == "transcript":
-        try:
-            transcript = tools.read_transcript(item)
-            transcript = tools.redact(tools.assign_roles(transcript, None, item.metadata))
-        except Exception as error:
-            return _end(item, tools, "intake", error)
-        return Heard(item, fingerprint, transcript)
-    kept = cache.read_transcript(item.metadata.call_id, _transcript_fingerprint(item, tools))
-    if kept is None:
-        return None
-    return Heard(
-        item,
-        fingerprint,
-        kept,
-        stages=(StageRun("transcribe", tools.engine.fingerprint, *_made_by(kept), 0.0),),
+def _spread(work: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
+    """The work on every item, on all cores: decoding and networks let go of Python's lock."""
+    with ThreadPoolExecutor(cores(), thread_name_prefix="spread") as pool:
+        return list(pool.map(work, items))
+
+
+def _together(work: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]) -> list[Out | Exception]:
+    """All items at once; when that breaks, one by one, so that one bad call does not take the rest along."""
+    if not items:
+        return []
+    try:
+        return list(work(items))
+    except Exception as error:
+        if not _is_of_one_call(error):
+            raise
+        if len(items) == 1:
+            return [error]
+    return [result for item in items for result in _together(work, [item])]
+
+
+def _is_of_one_call(error: Exception) -> bool:
+    """Whether a fault may be that of the call; a missing model or a stumbling machine is that of none."""
+    return isinstance(error, RecordingError) or not (isinstance(error, CallQAError) or is_transient(error))
+
+
+def _recognised(
+    item: Received, sound: Sound, result: Transcript | Exception, pace: float, tools: Tools
+) -> Heard:
+    """What the engine made of a recording; ``pace`` is its seconds a second of sound."""
+    clip = sound.clip
+    stages = (
+        _stage("audio", clip.codec, sound.seconds),
+        StageRun("transcribe", tools.engine.fingerprint, *_made_by(result), pace * clip.duration_s),
+    )
+    if isinstance(result, Exception):
+        return replace(_end(item, tools, "transcribe", result), stages=stages)
+    return Heard(item, work_fingerprint(item, tools.fingerprints), result, stages=stages, clip=clip)
+
+
+def _settled(heard: Heard, tools: Tools, cache: StageCache) -> Heard:
+    """Roles and redaction, then the first write: nothing private has touched the disk until here."""
+    if heard.clip is None or heard.transcript is None:
+        return heard
+    item, clip = heard.received, heard.clip
+    started = time.perf_counter()
+    try:
+        transcript = tools.redact(tools.assign_roles(heard.transcript, clip, _known(item)))
+    except Exception as error:
+        return replace(_end(item, tools, "speakers", error), stages=heard.stages)
+    transcript = replace(transcript, warnings=(*clip.warnings, *transcript.warnings))
+    cache.write_transcript(transcript, _transcript_fingerprint(item, tools))
+    stages = (*heard.stages, _stage("speakers", "", time.perf_counter() - started))
+    return replace(heard, transcript=transcript, clip=None, stages=stages)
+
+
+def _annotated(heard: Heard | CallRecord, tools: Tools) -> CallRecord | _Annotated:
+    if isinstance(heard, CallRecord):
+        return heard
+    if heard.transcript is None:
+        assert heard.ended is not None
+        return CallRecord(heard.ended, stages=heard.stages)
+    started = time.perf_counter()
+    try:
+        conversation = next(iter(tools.annotator.annotate([heard.transcript], [_known(heard.received)])))
+    except Exception as error:
+        return _ended(heard, tools, "annotate", error)
+    seconds = time.perf_counter() - started
+    stage = StageRun("annotate", tools.annotator.fingerprint, "", "", seconds)
+    return _Annotated(replace(heard, stages=(*heard.stages, stage)), conversation)
+
+
+def _scored(
+    annotated: _Annotated, result: tuple[Scorecard, ...] | Exception, pace: float, tools: Tools
+) -> CallRecord:
+    """The record of a call; ``pace`` is the seconds a turn took to score."""
+    heard, conversation = annotated.heard, annotated.conversation
+    if isinstance(result, Exception):
+        return _ended(heard, tools, "score", result)
+    entry = _entry(heard.received, heard.fingerprint, "scored" if result else "skipped")
+    if not result:
+        entry = replace(entry, reason="no_rubric", hint="no rubric applies to this call; see rubric explain")
+    warnings = (*entry.warnings, *conversation.transcript.warnings, *conversation.warnings)
+    return CallRecord(
+        replace(entry, warnings=tuple(dict.fromkeys(warnings))),
+        metadata=annotated.metadata,
+        conversation=conversation,
+        scorecards=result,
+        stages=(*heard.stages, _stage("score", "", pace * annotated.n_turns)),
     )
 
 
-def _load(item: Received, tools: Tools) -> tuple[AudioClip | Heard, float]:
-    """A recording's clip, or the row that ends its way; and the seconds it took."""
-    started = time.perf_counter()
-    result: AudioClip | Heard
-    try:
-        result = tools.load_audio(item)
-    except Exception as error:
-        result = _end(item, tools, "audio", error)
-    return result, time.perf_counter() - started
-
-
-def _transcribe(jobs: dict[int, Any], tools: Tools) -> dict[int, Transcript | Exception]:
-    """All jobs together; when that breaks, one by one, so that one bad call does not take the rest along."""
-    if not jobs:
-        return {}
-    try:
-        return dict(zip(jobs, tools.engine.transcribe(list(jobs.values())), strict=True))
-    except Exception as error:
-        if isinstance(error, CallQAError) or is_transient(error):
-            raise
-    results: dict[int, Transcript | Exception] = {}
-    for place, job in jobs.items():
-        try:
-            results[place] = tools.engine.transcribe([job])[0]
-        except Exception as error:
-            if isinstance(error, CallQAError) or is_transient(error):
-                raise
-            results[place] = error
-    return results
-
-
-def _after_engine(
-    item: Received,
-    clip: AudioClip,
-    result: Transcript | Exception,
-    before: tuple[StageRun, ...],
-    tools: Tools,
-    cache: StageCache,
-) -> Heard:
-    """Roles and redaction, then the first write: nothing private has touched the disk until here."""
-    if isinstance(result, Exception):
-        return replace(_end(item, tools, "transcribe", result), stages=before)
-    started = time.perf_counter()
-    try:
-        transcript = tools.redact(tools.assign_roles(result, clip, _known(item)))
-    except Exception as error:
-        return replace(_end(item, tools, "speakers", error), stages=before)
-    transcript = replace(transcript, warnings=(*clip.warnings, *transcript.warnings))
-    cache.write_transcript(transcript, _transcript_fingerprint(item, tools))
-    speakers = _stage("speakers", "", time.perf_counter() - started)
-    return Heard(item, work_fingerprint(item, tools.fingerprints), transcript, stages=(*before, speakers))
+def _ended(heard: Heard, tools: Tools, stage: str, error: Exception) -> CallRecord:
+    """The record of a call that came to its end while it was judged."""
+    row = _end(heard.received, tools, stage, error).ended
+    assert row is not None
+    return CallRecord(row, stages=heard.stages)
 
 
 def _end(item: Received, tools: Tools, stage: str, error: Exception) -> Heard:

@@ -29,6 +29,7 @@ from pipeline.process.cache import StageCache
 from pipeline.process.capacity import threads_per_worker
 from pipeline.process.tools import Fingerprints, Tools, digest
 from pipeline.rubric import Rubric
+from pipeline.rubric.queries import Matcher
 from pipeline.settings import Settings
 from pipeline.store import Store
 
@@ -163,14 +164,8 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     def redact(transcript: Transcript) -> Transcript:
         return annotate.redact(transcript, settings.privacy)[0]
 
-    def score_call(conversation: Conversation, metadata: CallMetadata) -> tuple[Scorecard, ...]:
-        heard = conversation.transcript
-        return tuple(
-            score.score(
-                conversation, one, metadata, min_confidence=settings.score.min_confidence, matcher=matcher
-            )
-            for one in rubric.select(rubrics, metadata, duration_s=heard.duration_s, language=heard.language)
-        )
+    def score_calls(asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
+        return _score(asked, rubrics, settings.score.min_confidence, matcher)
 
     return Tools(
         engine=_LazyEngine(settings),
@@ -180,10 +175,33 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         read_transcript=intake.read_transcript,
         assign_roles=assign_roles,
         redact=redact,
-        score=score_call,
+        score=score_calls,
         rubrics=rubrics,
         fingerprints=under,
     )
+
+
+def _score(
+    asked: Sequence[tuple[Conversation, CallMetadata]],
+    rubrics: tuple[Rubric, ...],
+    min_confidence: float,
+    matcher: Matcher,
+) -> list[tuple[Scorecard, ...]]:
+    """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
+    chosen = [
+        rubric.select(
+            rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
+        )
+        for said, about in asked
+    ]
+    cards: list[dict[str, Scorecard]] = [{} for _ in asked]
+    for one in rubrics:
+        own = [place for place, wanted in enumerate(chosen) if one in wanted]
+        calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
+        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher)
+        for place, answers in zip(own, answered, strict=True):
+            cards[place][one.hash] = answers.card(one)
+    return [tuple(found[one.hash] for one in wanted) for found, wanted in zip(cards, chosen, strict=True)]
 
 
 class _LazyEngine:

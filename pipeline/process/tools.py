@@ -61,7 +61,7 @@ class Tools:
         read_transcript: A transcript file of any known format to a transcript.
         assign_roles: ``speakers.assign_roles``; the clip is None for transcript files.
         redact: Removes private data from a transcript before anything of it is written.
-        score: Scorecards of every rubric that applies; empty when none does.
+        score: Scorecards of every rubric that applies, for each of many calls; empty where none does.
         rubrics: Those rubrics, for the store.
         fingerprints: Of all of these and their options.
     """
@@ -73,7 +73,7 @@ class Tools:
     read_transcript: Callable[[Received], Transcript]
     assign_roles: Callable[[Transcript, AudioClip | None, CallMetadata], Transcript]
     redact: Callable[[Transcript], Transcript]
-    score: Callable[[Conversation, CallMetadata], tuple[Scorecard, ...]]
+    score: Callable[[Sequence[tuple[Conversation, CallMetadata]]], list[tuple[Scorecard, ...]]]
     rubrics: tuple[Any, ...]
     fingerprints: Fingerprints
 
