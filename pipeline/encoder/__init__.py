@@ -87,14 +87,22 @@ def batches(
 
 
 @cache
-def load() -> Encoder:
+def load(changes: Path | None = None) -> Encoder:
     """The shipped encoder, read once a process (about 0.2 s).
 
+    Args:
+        changes: Low-rank changes to it (see ``adapters``).
+
     Raises:
-        ModelError: The weights file is missing or damaged.
+        ModelError: A weights file is missing or damaged.
     """
+    from pipeline.encoder import adapters
     from pipeline.encoder.network import Network
 
+    if changes is not None:
+        base = load()
+        fingerprint, thin = adapters.read(changes)
+        return Encoder(fingerprint, base.tokenizer, adapters.merge(base.network, thin))
     try:
         with np.load(WEIGHTS, allow_pickle=False) as arrays:
             tensors = {name: arrays[name] for name in arrays.files}

@@ -6,7 +6,7 @@ matrices for each linear layer and a three-way head. Everything else is the ship
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,18 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline import encoder
-from pipeline.encoder.network import LAYERS, LINEARS, Network
+from pipeline.encoder import adapters
+from pipeline.encoder.network import Network
 from pipeline.encoder.wordpiece import WordPiece
-from pipeline.errors import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights" / "sentiment.npz"
 CLASSES = ("negative", "neutral", "positive")
 MAX_TOKENS = 64  # a turn's first fifty words carry its feeling; longer turns are scored in pieces
-
-
-def linear_names() -> list[str]:
-    """Every adapted linear layer, in the original's naming."""
-    return [f"encoder.layer.{layer}.{name}" for layer in range(LAYERS) for name in LINEARS]
 
 
 @dataclass(frozen=True)
@@ -61,15 +56,6 @@ class Classifier:
         return out
 
 
-def merge(base: Network, adapters: Mapping[str, Tensor]) -> Network:
-    """The network with ``up @ down`` added to each linear layer."""
-    tensors = dict(base.tensors)
-    for name in linear_names():
-        change = adapters[f"{name}.up"].float() @ adapters[f"{name}.down"].float()
-        tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + change
-    return Network(base.words, base.word_scale, tensors)
-
-
 @cache
 def load() -> Classifier:
     """The shipped classifier, read once a process.
@@ -78,14 +64,6 @@ def load() -> Classifier:
         ModelError: The weights file is missing or damaged.
     """
     base = encoder.load()
-    try:
-        with np.load(WEIGHTS, allow_pickle=False) as arrays:
-            fingerprint = bytes(arrays["fingerprint"]).decode("ascii")
-            tensors = {n: torch.from_numpy(arrays[n]) for n in arrays.files if n != "fingerprint"}
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"the sentiment weights at {WEIGHTS} cannot be read: {error}",
-            hint="reinstall callqa; the file is part of the package",
-        ) from error
-    network = merge(base.network, tensors).quick()
+    fingerprint, tensors = adapters.read(WEIGHTS)
+    network = adapters.merge(base.network, tensors).quick()
     return Classifier(fingerprint, base.tokenizer, network, tensors["head"].float(), tensors["bias"].float())

@@ -23,16 +23,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from pipeline import encoder
-from pipeline.encoder.classifier import CLASSES, MAX_TOKENS, linear_names
+from pipeline.encoder.classifier import CLASSES, MAX_TOKENS
+from pipeline.encoder.low_rank import LowRank, save
 from pipeline.encoder.network import Network
 
-RANK = 16
 POOL_BATCHES = 50
 # Log-odds of negative, neutral, positive: web comments praise more and complain less than callers do.
 CALL_SHIFT = (0.5, 0.0, -0.1)
@@ -114,29 +113,17 @@ def as_spoken(text: str, dice: random.Random) -> str:
     return " ".join(words) or text
 
 
-class Adapted(nn.Module):
+class Adapted(LowRank):
     """The frozen encoder with trainable low-rank changes and a head."""
 
     def __init__(self, base: Network) -> None:
-        super().__init__()
-        self.base = base
-        self.names = linear_names()
-        torch.manual_seed(0)
-        self.down, self.up = nn.ParameterList(), nn.ParameterList()
-        for name in self.names:
-            rows, columns = base.tensors[f"{name}.weight"].shape
-            self.down.append(nn.Parameter(torch.randn(RANK, columns) / columns**0.5))
-            self.up.append(nn.Parameter(torch.zeros(rows, RANK)))
+        super().__init__(base)
         self.head = nn.Linear(encoder.DIMENSIONS, len(CLASSES))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Logits, float32, shape (n_rows, 3)."""
-        tensors = dict(self.base.tensors)
-        for name, down, up in zip(self.names, self.down, self.up, strict=True):
-            tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
-        network = Network(self.base.words, self.base.word_scale, tensors)
         with torch.autocast("cpu", torch.bfloat16):
-            pooled = network.pooled(ids, mask)
+            pooled = self.network().pooled(ids, mask)
         logits: Tensor = self.head(fn.dropout(pooled.float(), 0.1, self.training))
         return logits
 
@@ -232,19 +219,6 @@ def calibrate(model: Adapted, logits: Tensor, truth: Tensor) -> None:
     print(f"temperature {best:.2f}")
 
 
-def save(model: Adapted, path: Path) -> None:
-    """Write the adapters (float16) and head."""
-    import hashlib
-
-    arrays = {"head": model.head.weight.detach().numpy(), "bias": model.head.bias.detach().numpy()}
-    for name, down, up in zip(model.names, model.down, model.up, strict=True):
-        arrays[f"{name}.down"] = down.detach().numpy().astype(np.float16)
-        arrays[f"{name}.up"] = up.detach().numpy().astype(np.float16)
-    digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()[:12]
-    arrays["fingerprint"] = np.frombuffer(f"sentiment:{digest}".encode(), np.uint8)
-    np.savez(path, **arrays)  # type: ignore[arg-type]
-
-
 def main() -> None:
     """Train, report macro-F1 on goemotions' dev set, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -265,7 +239,8 @@ def main() -> None:
     truth = torch.tensor([e.target for e in dev]).argmax(1)
     print(f"goemotions dev macro-F1 {macro_f1(truth, logits.argmax(1)):.3f}")
     calibrate(model, logits, truth)
-    save(model, arguments.out)
+    head = {"head": model.head.weight.detach().numpy(), "bias": model.head.bias.detach().numpy()}
+    save(arguments.out, "sentiment", head | model.arrays())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""Low-rank changes to the shipped encoder (LoRA, Hu et al. 2021): two thin matrices a linear layer.
+
+Sentiment and the phrase matcher each have the encoder with changes of their own; what is shipped of
+a change is its two thin matrices, in an npz without pickles. ``LowRank`` is for training alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.encoder.network import LAYERS, LINEARS, Network
+from pipeline.errors import ModelError
+
+
+def linear_names() -> list[str]:
+    """Every adapted linear layer, in the original's naming."""
+    return [f"encoder.layer.{layer}.{name}" for layer in range(LAYERS) for name in LINEARS]
+
+
+def read(path: Path) -> tuple[str, dict[str, Tensor]]:
+    """The fingerprint and tensors of a file of changes.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            fingerprint = bytes(arrays["fingerprint"]).decode("ascii")
+            return fingerprint, {n: torch.from_numpy(arrays[n]) for n in arrays.files if n != "fingerprint"}
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the weights at {path} cannot be read: {error}",
+            hint="reinstall callqa; the file is part of the package",
+        ) from error
+
+
+def merge(base: Network, changes: Mapping[str, Tensor]) -> Network:
+    """The network with ``up @ down`` added to each linear layer."""
+    tensors = dict(base.tensors)
+    for name in linear_names():
+        change = changes[f"{name}.up"].float() @ changes[f"{name}.down"].float()
+        tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + change
+    return Network(base.words, base.word_scale, tensors)
