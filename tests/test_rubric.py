@@ -96,6 +96,13 @@ def test_what_only_the_whole_rubric_shows(criteria: tuple[str, ...], said: str) 
     assert said in faults(*criteria)
 
 
+def test_a_criterion_with_a_wrong_value_is_still_asked_what_it_refers_to() -> None:
+    """A weight that is no number does not hide that a condition names nothing."""
+    said = faults("id: a, question: q, weight: lots, when: {answers: {zz: yes}}, check: {kind: manual}")
+    assert "weight" in said
+    assert "no criterion 'zz'" in said
+
+
 def test_a_condition_of_a_section_is_checked_and_waited_for() -> None:
     """Its windows may hang on a criterion, which must exist and is answered first."""
     text = HEAD + "      - {id: late, question: q, check: {kind: phrases, match: fuzzy, any: [goodbye]}}\n"

@@ -6,6 +6,7 @@ with YAML 1.2's idea of booleans, so that ``yes``, ``no`` and ``on`` stay words.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import difflib
 import re
@@ -130,9 +131,28 @@ def _references(rubric: Rubric | None, lines: dict[Path_, int]) -> list[Fault]:
 
 
 def _sound(data: Any, errors: list[Any]) -> Rubric | None:
-    """The rubric with stand-ins for its faulty parts, so that the rest can be checked too, if that can be."""
+    """The rubric without its faulty parts, so that the rest can be checked too, if that can be."""
     places = [_place(item["loc"], data)[0] for item in errors]
-    data = copy.deepcopy(data)
+    for mend in (_without, _with_stand_ins):
+        mended = copy.deepcopy(data)
+        mend(mended, places)
+        with contextlib.suppress(ValidationError):
+            return Rubric.model_validate({"rubric": "faulty", "mode": "points", **mended})
+    return None
+
+
+def _without(data: Any, places: list[Path_]) -> None:
+    """Leave out the faulty values alone."""
+    for place in sorted(places, key=len, reverse=True):
+        here = data
+        for step in place[:-1]:
+            here = here[step]
+        if place and isinstance(here, dict):
+            here.pop(place[-1], None)
+
+
+def _with_stand_ins(data: Any, places: list[Path_]) -> None:
+    """Something plain in the place of every criterion and test in which there is a fault."""
     for place in places:
         match place:
             case ("sections", int(s), "criteria", int(c), *_):
@@ -152,10 +172,6 @@ def _sound(data: Any, errors: list[Any]) -> Rubric | None:
     for at, section in enumerate(data.get("sections") or ()):
         if isinstance(section, dict):
             section.setdefault("id", f"faulty_{at}")
-    try:
-        return Rubric.model_validate({"rubric": "faulty", "mode": "points", **data})
-    except ValidationError:
-        return None
 
 
 def _refusal(faults: list[Fault], source: str) -> RubricError:
