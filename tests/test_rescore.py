@@ -11,12 +11,22 @@ from typer.testing import CliRunner
 
 from pipeline import matchers, rubric, score
 from pipeline.cli.commands import app
-from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Transcript, Turn
+from pipeline.contract import from_dict, to_json
+from pipeline.conversation import (
+    CallMetadata,
+    CallRecord,
+    Conversation,
+    LedgerEntry,
+    Scorecard,
+    Transcript,
+    Turn,
+)
 from pipeline.matchers import reading
 from pipeline.rescore import Rescored, rescore
 from pipeline.rubric.queries import Found, Query
 from pipeline.store import CallFilter, Store
 
+ROOT = Path(__file__).parents[1]
 FORM = """
 rubric: desk
 version: "{version}"
@@ -104,6 +114,35 @@ def test_new_weights_load_no_model() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert told.stdout.strip() == "set()"
+
+
+def test_scoring_by_meaning_needs_no_torch(tmp_path: Path) -> None:
+    """``callqa rescore`` and ``callqa score`` find paraphrases where torch cannot be imported."""
+    db, path, said = tmp_path / "qa.duckdb", tmp_path / "desk.yaml", tmp_path / "call.json"
+    path.write_text(FORM.format(**BASE).replace("match: fuzzy", "match: meaning"))
+    record = call("good", ("thanks for calling us", "yes", "is there anything more I can do for you", "no"))
+    with Store(db) as opened:
+        opened.load([record])
+    assert record.conversation is not None
+    said.write_text(to_json(record.conversation.transcript))
+    program = f"""
+import sys
+sys.modules["torch"] = None
+from pipeline.cli.commands import app
+for command in (["rescore", "--db", {str(db)!r}], ["score", {str(said)!r}, "--json"]):
+    app([*command, "--rubric", {str(path)!r}], standalone_mode=False)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    with Store(db, read_only=True) as opened:
+        (stored,) = opened.scorecards()
+    for sections in (stored.sections, from_dict(Scorecard, json.loads(done.stdout), source="score").sections):
+        (section,) = sections
+        by_id = {a.id: a for a in section.criteria}
+        assert (by_id["greeting"].answer, by_id["help"].answer) == ("yes", "yes")
+        assert by_id["help"].evidence[0].rule.startswith("meaning: ")
+    assert stored.warnings == ()
 
 
 def test_of_a_changed_rubric_only_what_changed_is_asked(store: Store) -> None:

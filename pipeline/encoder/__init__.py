@@ -1,4 +1,4 @@
-"""Short texts to sentence vectors: all-MiniLM-L6-v2, shipped as int8, run with plain torch.
+"""Short texts to sentence vectors: all-MiniLM-L6-v2, shipped as int8, run with NumPy.
 
 Used by ``annotate`` (sentiment on top of it) and by the paraphrase matcher. The weights are
 tensors in an npz without pickles (``make_weights.py`` makes the file); nothing is downloaded.
@@ -10,16 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoder import adapters
+from pipeline.encoder.network import Network
 from pipeline.encoder.wordpiece import WordPiece
 from pipeline.errors import ModelError
-
-if TYPE_CHECKING:
-    from pipeline.encoder.network import Network
 
 WEIGHTS = Path(__file__).parent / "weights" / "all-minilm-l6-v2-int8.npz"
 DIMENSIONS = 384
@@ -34,7 +32,7 @@ class Encoder:
     Attributes:
         fingerprint: Changes when the vectors could.
         tokenizer: Text to token ids.
-        network: Token ids to hidden states.
+        network: Token ids to sentence vectors.
     """
 
     fingerprint: str
@@ -50,39 +48,23 @@ class Encoder:
         Returns:
             float32, shape (n_texts, 384), each row of length 1.
         """
-        import torch
-
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         tokens = [self.tokenizer.encode(text, MAX_TOKENS) for text in texts]
-        with torch.inference_mode():
-            for rows, ids, mask in batches(tokens):
-                mean = self.network.pooled(torch.from_numpy(ids), torch.from_numpy(mask))
-                vectors[rows] = torch.nn.functional.normalize(mean).numpy()
+        for rows in batches(tokens):
+            mean = self.network.pooled([tokens[row] for row in rows])
+            vectors[rows] = mean / np.linalg.norm(mean, axis=1, keepdims=True)
         return vectors
 
 
-def batches(
-    tokens: Sequence[Sequence[int]],
-) -> Iterator[tuple[list[int], NDArray[np.int64], NDArray[np.bool_]]]:
-    """Group texts of like length, so that little is padded.
-
-    Yields:
-        Row numbers; ids, int64, shape (n_rows, n_tokens); mask, bool, True where there is a token.
-    """
+def batches(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Rows of texts of like length, which are attended to together."""
     order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
     start = 0
     while start < len(order):
         end = start + 1
         while end < len(order) and len(tokens[order[end]]) * (end + 1 - start) <= BATCH_TOKENS:
             end += 1
-        rows = order[start:end]
-        width = len(tokens[rows[-1]])
-        ids = np.zeros((len(rows), width), dtype=np.int64)
-        mask = np.zeros((len(rows), width), dtype=np.bool_)
-        for position, row in enumerate(rows):
-            ids[position, : len(tokens[row])] = tokens[row]
-            mask[position, : len(tokens[row])] = True
-        yield rows, ids, mask
+        yield order[start:end]
         start = end
 
 
@@ -96,9 +78,6 @@ def load(changes: Path | None = None) -> Encoder:
     Raises:
         ModelError: A weights file is missing or damaged.
     """
-    from pipeline.encoder import adapters
-    from pipeline.encoder.network import Network
-
     if changes is not None:
         base = load()
         fingerprint, thin = adapters.read(changes)

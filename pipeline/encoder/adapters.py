@@ -1,7 +1,7 @@
 """Low-rank changes to the shipped encoder (LoRA, Hu et al. 2021): two thin matrices a linear layer.
 
 Sentiment and the phrase matcher each have the encoder with changes of their own; what is shipped of
-a change is its two thin matrices, in an npz without pickles. ``LowRank`` is for training alone.
+a change is its two thin matrices, in an npz without pickles. ``low_rank`` trains them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from pipeline.encoder.network import LAYERS, LINEARS, Network
 from pipeline.errors import ModelError
@@ -22,8 +21,8 @@ def linear_names() -> list[str]:
     return [f"encoder.layer.{layer}.{name}" for layer in range(LAYERS) for name in LINEARS]
 
 
-def read(path: Path) -> tuple[str, dict[str, Tensor]]:
-    """The fingerprint and tensors of a file of changes.
+def read(path: Path) -> tuple[str, dict[str, NDArray[np.generic]]]:
+    """The fingerprint and arrays of a file of changes.
 
     Raises:
         ModelError: The file is missing or damaged.
@@ -31,7 +30,7 @@ def read(path: Path) -> tuple[str, dict[str, Tensor]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             fingerprint = bytes(arrays["fingerprint"]).decode("ascii")
-            return fingerprint, {n: torch.from_numpy(arrays[n]) for n in arrays.files if n != "fingerprint"}
+            return fingerprint, {name: arrays[name] for name in arrays.files if name != "fingerprint"}
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the weights at {path} cannot be read: {error}",
@@ -39,10 +38,10 @@ def read(path: Path) -> tuple[str, dict[str, Tensor]]:
         ) from error
 
 
-def merge(base: Network, changes: Mapping[str, Tensor]) -> Network:
+def merge(base: Network, changes: Mapping[str, NDArray[np.generic]]) -> Network:
     """The network with ``up @ down`` added to each linear layer."""
     tensors = dict(base.tensors)
     for name in linear_names():
-        change = changes[f"{name}.up"].float() @ changes[f"{name}.down"].float()
-        tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + change
+        up, down = (changes[f"{name}.{part}"].astype(np.float32) for part in ("up", "down"))
+        tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
     return Network(base.words, base.word_scale, tensors)

@@ -12,13 +12,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipeline import encoder
 from pipeline.encoder import adapters
-from pipeline.encoder.network import Network
+from pipeline.encoder.network import Array, Network
 from pipeline.encoder.wordpiece import WordPiece
 
 WEIGHTS = Path(__file__).parent / "weights" / "sentiment.npz"
@@ -38,8 +36,8 @@ class Classifier:
     fingerprint: str
     tokenizer: WordPiece
     network: Network
-    head: Tensor
-    bias: Tensor
+    head: Array
+    bias: Array
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated log-odds of the texts' first 64 tokens.
@@ -49,10 +47,8 @@ class Classifier:
         """
         tokens = [self.tokenizer.encode(text, MAX_TOKENS) for text in texts]
         out = np.zeros((len(texts), len(CLASSES)), dtype=np.float32)
-        with torch.inference_mode():
-            for rows, ids, mask in encoder.batches(tokens):
-                pooled = self.network.pooled(torch.from_numpy(ids), torch.from_numpy(mask))
-                out[rows] = (pooled @ self.head.T + self.bias).numpy()
+        for rows in encoder.batches(tokens):
+            out[rows] = self.network.pooled([tokens[row] for row in rows]) @ self.head.T + self.bias
         return out
 
 
@@ -64,6 +60,6 @@ def load() -> Classifier:
         ModelError: The weights file is missing or damaged.
     """
     base = encoder.load()
-    fingerprint, tensors = adapters.read(WEIGHTS)
-    network = adapters.merge(base.network, tensors).quick()
-    return Classifier(fingerprint, base.tokenizer, network, tensors["head"].float(), tensors["bias"].float())
+    fingerprint, arrays = adapters.read(WEIGHTS)
+    head, bias = (arrays[name].astype(np.float32) for name in ("head", "bias"))
+    return Classifier(fingerprint, base.tokenizer, adapters.merge(base.network, arrays), head, bias)

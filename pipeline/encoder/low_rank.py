@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as fn
 
 from pipeline.encoder.adapters import linear_names
-from pipeline.encoder.network import Network
+from pipeline.encoder.network import EPSILON, HEADS, LAYERS, Network
 
 RANK = 16
 
@@ -22,7 +24,7 @@ class LowRank(nn.Module):
 
     def __init__(self, base: Network) -> None:
         super().__init__()
-        self.base = base
+        self.base = TorchNetwork.of(base)
         torch.manual_seed(0)
         self.down, self.up = nn.ParameterList(), nn.ParameterList()
         for name in linear_names():
@@ -30,12 +32,12 @@ class LowRank(nn.Module):
             self.down.append(nn.Parameter(torch.randn(RANK, columns) / columns**0.5))
             self.up.append(nn.Parameter(torch.zeros(rows, RANK)))
 
-    def network(self) -> Network:
+    def network(self) -> TorchNetwork:
         """The network as it is now; gradients reach the changes."""
         tensors = dict(self.base.tensors)
         for name, down, up in zip(linear_names(), self.down, self.up, strict=True):
             tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
-        return Network(self.base.words, self.base.word_scale, tensors)
+        return TorchNetwork(self.base.words, self.base.word_scale, tensors)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """What is shipped, in float16."""
@@ -51,3 +53,95 @@ def save(path: Path, kind: str, arrays: Mapping[str, NDArray[np.generic]]) -> No
     digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()[:12]
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays, fingerprint=np.frombuffer(f"{kind}:{digest}".encode(), np.uint8))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class TorchNetwork:
+    """The network of ``network`` in torch, so that gradients reach its weights.
+
+    Attributes:
+        words: Embedding rows, int8, shape (30522, 384), with ``word_scale`` float32 (30522,).
+        tensors: Everything else by its name in the original state dict, float32.
+    """
+
+    words: Tensor
+    word_scale: Tensor
+    tensors: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, base: Network) -> TorchNetwork:
+        """The same weights."""
+        tensors = {name: torch.from_numpy(array) for name, array in base.tensors.items()}
+        return cls(torch.from_numpy(base.words), torch.from_numpy(base.word_scale), tensors)
+
+    def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Last hidden states.
+
+        Args:
+            ids: int64, shape (n_rows, n_tokens).
+            mask: bool, same shape, True where there is a token.
+
+        Returns:
+            float32, shape (n_rows, n_tokens, 384).
+        """
+        real = mask.flatten().nonzero()[:, 0]  # all but attention goes by token: padding costs nothing there
+        attended = None if len(real) == mask.numel() else mask[:, None, None, :]
+        state = self._embed(ids).flatten(0, 1)[real]
+        for layer in range(LAYERS):
+            state = self._layer(f"encoder.layer.{layer}.", state, real, mask.shape, attended)
+        return _spread(state, real, mask.shape)
+
+    def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Mean of the last hidden states over the tokens: float32, shape (n_rows, 384)."""
+        kept = mask[:, :, None]
+        return (self.hidden(ids, mask).float() * kept).sum(1) / kept.sum(1)
+
+    def _embed(self, ids: Tensor) -> Tensor:
+        weights = self.tensors
+        position = weights["embeddings.position_embeddings.weight"]
+        state = (self.words[ids].float() * self.word_scale[ids][..., None]).to(position.dtype)
+        state = state + position[: ids.shape[1]]
+        state = state + weights["embeddings.token_type_embeddings.weight"][0]
+        return self._norm(state, "embeddings.LayerNorm")
+
+    def _layer(
+        self, prefix: str, state: Tensor, real: Tensor, shape: torch.Size, attended: Tensor | None
+    ) -> Tensor:
+        """One layer, (n_real, 384) to the same: the tokens at the places ``real`` of a batch of ``shape``."""
+
+        def heads(name: str) -> Tensor:
+            projected = _spread(self._linear(state, f"{prefix}attention.self.{name}"), real, shape)
+            return projected.view(*shape, HEADS, -1).transpose(1, 2)
+
+        mixed = fn.scaled_dot_product_attention(
+            heads("query"), heads("key"), heads("value"), attn_mask=attended
+        )
+        mixed = mixed.transpose(1, 2).flatten(2).flatten(0, 1)[real]
+        state = self._norm(
+            state + self._linear(mixed, f"{prefix}attention.output.dense"),
+            f"{prefix}attention.output.LayerNorm",
+        )
+        wide = fn.gelu(self._linear(state, f"{prefix}intermediate.dense"))
+        return self._norm(state + self._linear(wide, f"{prefix}output.dense"), f"{prefix}output.LayerNorm")
+
+    def _linear(self, state: Tensor, name: str) -> Tensor:
+        return fn.linear(state, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"])
+
+    def _norm(self, state: Tensor, name: str) -> Tensor:
+        weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        return fn.layer_norm(state, (state.shape[-1],), weight, bias, float(EPSILON))
+
+
+def _spread(state: Tensor, real: Tensor, shape: torch.Size) -> Tensor:
+    """Tokens back at their places in the batch, zeros elsewhere: (n_real, size) to (*shape, size)."""
+    if len(real) == shape.numel():
+        return state.view(*shape, -1)
+    padded = state.new_zeros(shape.numel(), state.shape[1])
+    return padded.index_copy(0, real, state).view(*shape, -1)
+
+
+def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Ids, int64, shape (n_texts, n_tokens), and a mask, bool, True where there is a token."""
+    width = max(map(len, tokens))
+    ids = torch.tensor([[*text, *[0] * (width - len(text))] for text in tokens])
+    return ids, torch.arange(width) < torch.tensor([[len(text)] for text in tokens])

@@ -29,7 +29,7 @@ from torch.nn import functional as fn
 
 from pipeline import encoder
 from pipeline.encoder.classifier import CLASSES, MAX_TOKENS
-from pipeline.encoder.low_rank import LowRank, save
+from pipeline.encoder.low_rank import LowRank, padded, save
 from pipeline.encoder.network import Network
 
 POOL_BATCHES = 50
@@ -149,10 +149,7 @@ def batches_of(
         chunks = [order[start : start + size] for start in range(0, len(order), size)]
         dice.shuffle(chunks)
         for rows in chunks[done if number == first else 0 :]:
-            width = max(len(tokens[row]) for row in rows)
-            ids = torch.tensor([tokens[row] + [0] * (width - len(tokens[row])) for row in rows])
-            mask = torch.tensor([[i < len(tokens[row]) for i in range(width)] for row in rows])
-            yield ids, mask, torch.tensor([pool[row].target for row in rows])
+            yield *padded([tokens[row] for row in rows]), torch.tensor([pool[row].target for row in rows])
 
 
 @torch.inference_mode()
@@ -161,8 +158,8 @@ def predict(model: Adapted, texts: list[str]) -> Tensor:
     model.eval()
     tokens = [encoder.load().tokenizer.encode(text, MAX_TOKENS) for text in texts]
     logits = torch.zeros(len(texts), len(CLASSES))
-    for rows, ids, mask in encoder.batches(tokens):
-        logits[rows] = model(torch.from_numpy(ids), torch.from_numpy(mask))
+    for rows in encoder.batches(tokens):
+        logits[rows] = model(*padded([tokens[row] for row in rows]))
     model.train()
     return logits
 

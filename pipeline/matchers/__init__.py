@@ -25,7 +25,7 @@ from pipeline.matchers.sheet import NOTHING, Marks, Rows, Sheet
 from pipeline.matchers.text import joined, words
 from pipeline.rubric.queries import Found, Query
 
-__all__ = ["TextMatcher", "fingerprint", "load_matcher"]
+__all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
 REVISION = "callqa.matchers/5"
 LETTERS = 0.45
@@ -129,10 +129,10 @@ class TextMatcher:
         close: list[Close] = []
         for marks, rows in wanted:
             query, at = marks.query, np.searchsorted(every, rows)
-            share = shares[at][:, [column[joined(phrase)] for phrase in query.phrases]]
-            most = share.max(axis=1)
+            share = shares[[column[joined(phrase)] for phrase in query.phrases]][:, at]
+            most = share.max(axis=0)
             marks.strength[rows] = np.where(most >= FAINT, FAINT_WORTH * most.astype(np.float64), NOTHING)
-            marks.nearest[rows] = share.argmax(axis=1)
+            marks.nearest[rows] = share.argmax(axis=0)
             if query.method == "meaning" and self._finder is not None and _latin(query):
                 texts = [self._sheet.texts[row] for row in rows.tolist()]
                 rest = {
@@ -142,8 +142,8 @@ class TextMatcher:
                 }
                 hard.append((query, list(rest), rest))
                 continue
-            for phrase, part in zip(query.phrases, share.T.astype(np.float64), strict=True):
-                like = np.flatnonzero(part >= LETTERS)
+            for phrase, part in zip(query.phrases, share, strict=True):
+                like = np.flatnonzero(part >= np.float64(LETTERS))
                 said = [plain[i] for i in at[like].tolist()]
                 close += [(marks, int(rows[like[i]]), phrase, said[i]) for i in fuzzy.near(phrase, said)]
         self._keep_nearest(close)

@@ -37,7 +37,7 @@ def shared(phrases: Sequence[str], texts: Array) -> Array:
         texts: From ``letter_pairs``.
 
     Returns:
-        float32, shape (n_texts, n_phrases), 0..1.
+        float32, shape (n_phrases, n_texts), 0..1.
     """
     table = letter_pairs(phrases)
-    return (texts @ table.T) / np.maximum(table.sum(axis=1), 1.0)  # type: ignore[no-any-return]
+    return (table @ texts.T) / np.maximum(table.sum(axis=1), 1.0)[:, None]  # type: ignore[no-any-return]

@@ -46,13 +46,25 @@ def words(text: str) -> Words:
 
 def joined(text: str) -> str:
     """``words(text).joined`` at a fifth of the cost: most texts are never looked at more closely."""
-    return " ".join(filter(None, map(_counted_in, text.split())))
+    return " ".join(filter(None, map(_tokens.__getitem__, text.split())))
 
 
-@lru_cache(maxsize=65_536)
-def _counted_in(token: str) -> str:
-    """The normalised words between two spaces."""
-    return " ".join(filter(None, map(_counted, WORD.findall(token))))
+class _Tokens(dict[str, str]):
+    """The normalised words between two spaces, each token looked at once; asked for a million times."""
+
+    def __missing__(self, token: str) -> str:
+        if token.isascii() and token.isalnum():  # what follows would do the same
+            found = token.lower()
+            found = SPOKEN.get(found, "" if found in FILLERS else found)
+        else:
+            found = " ".join(filter(None, map(_counted, WORD.findall(token))))
+        if len(self) >= 65_536:
+            self.clear()
+        self[token] = found
+        return found
+
+
+_tokens = _Tokens()
 
 
 @lru_cache(maxsize=65_536)
