@@ -144,11 +144,11 @@ def work(job: Batch) -> None:
     """
     started = time.monotonic()
     job.start()
-    progress = Progress(len(job.plan.pending))
-    if job.flow.runner == "thread":
-        _here(job, progress)
-    else:
-        _elsewhere(job, progress)
+    with Progress(len(job.plan.pending)) as progress:
+        if job.flow.runner == "thread":
+            _here(job, progress)
+        else:
+            _elsewhere(job, progress)
     job.tally.wall_s += time.monotonic() - started
 
 

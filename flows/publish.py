@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
@@ -24,24 +26,38 @@ from pipeline.process.batch import Tally
 
 
 class Progress:
-    """The progress bar of a flow run, made with its first window, and the table of the last window."""
+    """The progress bar of a flow run, made with its first window, and the table of the last window.
+
+    A context manager, in a thread of its own: no engine waits for a picture of its work.
+    """
 
     def __init__(self, pending: int) -> None:
         self._pending = pending
         self._artifact: UUID | None = None
         self._silent = False
+        self._thread = ThreadPoolExecutor(1, "progress")
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
 
     def show(self, tally: Tally, window: Sequence[CallRecord]) -> None:
         """Move the bar to where the batch is, and list the calls that brought it there."""
-        if self._silent or not window:
+        if window:
+            percent = 100.0 * tally.processed / max(self._pending, 1)
+            self._thread.submit(copy_context().run, self._show, percent, window_rows(window))
+
+    def _show(self, percent: float, rows: list[dict[str, Any]]) -> None:
+        if self._silent:
             return
-        percent = 100.0 * tally.processed / max(self._pending, 1)
         try:
             if self._artifact is None:
                 self._artifact = create_progress_artifact(percent, description="files processed")  # type: ignore[assignment]
             else:
                 update_progress_artifact(self._artifact, percent)
-            create_table_artifact(window_rows(window), key="callqa-window", description="last window")
+            create_table_artifact(rows, key="callqa-window", description="last window")
         except Exception:  # a picture of the work must never stop the work, nor wait for a dead server again
             self._silent = True
 
