@@ -1,6 +1,8 @@
 """The store keeps what it is given, once, and gives it back exactly."""
 
 import datetime as dt
+import gc
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +96,15 @@ def test_many_records_are_kept_a_window_at_a_time(db: Path, monkeypatch: pytest.
         with pytest.raises(StoreError, match="does not fit"):
             store.load([*(record(f"c{i}") for i in range(10, 14)), bad], [RUBRIC])
         assert counts(store)["calls"] == counts(store)["ledger"] == 15
+
+
+def test_loading_leaves_python_as_it_was(store: Store) -> None:
+    """Also after a window that failed, the collector is on and threads change as often as before."""
+    before = True, sys.getswitchinterval()
+    store.load([record("c3")], [RUBRIC])
+    with pytest.raises(StoreError, match="does not fit"):
+        store.load([record("c4", agent_channel=2**40)], [RUBRIC])
+    assert (gc.isenabled(), sys.getswitchinterval()) == before
 
 
 def test_windows_of_one_session_know_what_those_before_brought(store: Store, tmp_path: Path) -> None:

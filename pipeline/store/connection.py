@@ -65,9 +65,13 @@ def hasten(connection: Connection) -> None:
 
 
 def tidy(connection: Connection) -> None:
-    """Let the next checkpoint, such as closing a writer makes, merge and compress what windows left."""
+    """Let the next checkpoint, such as closing a writer makes, merge and compress what windows left.
+
+    A few row groups of each table: merging all of a long session would take half as long again as the
+    session, and what is merged lies beside what it was made of until later windows take that space.
+    """
     with contextlib.suppress(duckdb.Error):  # after a fault that made the database unusable
-        connection.execute("RESET threads; RESET max_vacuum_tasks; RESET disabled_compression_methods")
+        connection.execute("RESET threads; RESET disabled_compression_methods; SET max_vacuum_tasks = 10")
 
 
 def wait_for(

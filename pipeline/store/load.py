@@ -8,7 +8,7 @@ window or nothing. Reviews, samples and scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
@@ -55,21 +55,14 @@ class Rows:
     tables: Mapping[str, pa.Table]
 
 
-def build(
-    connection: Connection,
-    records: Sequence[CallRecord],
-    now: dt.datetime,
-    held: Mapping[str, _Held] = NOTHING,
-    erased: Collection[str] = (),
-) -> Rows:
-    """The rows of a window, for a database that holds this of it; types it has asked before are not asked."""
-    records = _settle(records, held, erased, now)
+def tables(connection: Connection, records: Sequence[CallRecord]) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of settled records, one table after the other; types asked before are not asked."""
     calls = [r for r in records if r.conversation is not None]
+    for table, make in columns.CALL_TABLES.items():
+        yield table, columns.arrow(make(calls), _schema(connection, table))
+    yield from _scorecard_tables(connection, [s for r in records for s in r.scorecards])
     entries = list({r.ledger.path: r.ledger for r in records}.values())
-    made = {table: make(calls) for table, make in columns.CALL_TABLES.items()}
-    made |= _scorecard_columns([s for r in records for s in r.scorecards])
-    made["ledger"] = columns.ledger(entries)
-    return Rows(records, {table: columns.arrow(c, _schema(connection, table)) for table, c in made.items()})
+    yield "ledger", columns.arrow(columns.ledger(entries), _schema(connection, "ledger"))
 
 
 def load(
@@ -95,7 +88,8 @@ def load(
     if not is_new:
         held, rows = _held(connection, records), None
     if rows is None or erased:
-        rows = build(connection, records, now, held, erased)
+        records = settle(records, now, held, erased)
+        rows = Rows(records, dict(tables(connection, records)))
     renamed = _names(rows.records) - names
     if not is_new or (renamed and seen is not None and seen.meet(connection, renamed)):
         _forget_files(connection, rows.records)
@@ -129,12 +123,15 @@ def save_scorecards(
     """
     _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
-    for table, made in _scorecard_columns(scorecards).items():
-        _append(connection, table, made, now)
+    for table, rows in _scorecard_tables(connection, scorecards):
+        _insert(connection, table, rows, now)
 
 
-def _scorecard_columns(scorecards: Sequence[Scorecard]) -> dict[str, columns.Columns]:
-    return {table: make(scorecards) for table, make in columns.SCORE_TABLES.items()}
+def _scorecard_tables(
+    connection: Connection, scorecards: Sequence[Scorecard]
+) -> Iterator[tuple[str, pa.Table]]:
+    for table, make in columns.SCORE_TABLES.items():
+        yield table, columns.arrow(make(scorecards), _schema(connection, table))
 
 
 def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
@@ -239,8 +236,11 @@ def _own_id(call_id: str | None, sha: str | None) -> str:
     return f"{call_id}~{(sha or '')[:8]}"
 
 
-def _settle(
-    records: Sequence[CallRecord], held: Mapping[str, _Held], erased: Collection[str], now: dt.datetime
+def settle(
+    records: Sequence[CallRecord],
+    now: dt.datetime,
+    held: Mapping[str, _Held] = NOTHING,
+    erased: Collection[str] = (),
 ) -> list[CallRecord]:
     """Give every record a call of its own: refuse the erased, rename what clashes, warn of odd times."""
     taken = {call_id: (h.audio_sha256, h.path) for call_id, h in held.items()}
@@ -331,7 +331,8 @@ def _insert(connection: Connection, table: str, rows: pa.Table, now: dt.datetime
     if rows.num_rows:
         stamp = rows.schema.get_field_index("recorded_at" if table == "ledger" else "loaded_at")
         times = pa.repeat(pa.scalar(now, rows.schema.field(stamp).type), rows.num_rows)
-        connection.from_arrow(rows.set_column(stamp, rows.schema.field(stamp), times)).insert_into(table)
+        stamped = rows.set_column(stamp, rows.schema.field(stamp), times)
+        connection.from_arrow(stamped.__arrow_c_stream__()).insert_into(table)  # no scanner of datasets
 
 
 _SCHEMAS: WeakKeyDictionary[Connection, dict[str, pa.Schema]] = WeakKeyDictionary()

@@ -27,8 +27,8 @@ class Seen:
 
     def meet(self, connection: Connection, names: Collection[str]) -> bool:
         """Whether any of these call ids or paths may be there already; from now on all are."""
-        table = pa.table({"name": texts(list(names))})
-        hashes = connection.from_arrow(table).project("hash(name) AS h").fetchnumpy()["h"]
+        asked = pa.table({"name": texts(list(names))}).__arrow_c_stream__()
+        hashes = connection.from_arrow(asked).project("hash(name) AS h").fetchnumpy()["h"]
         first, last = (np.searchsorted(self._sorted, hashes, side) for side in ("left", "right"))
         new = set(hashes.tolist())
         met = bool(np.any(first != last)) or not self._recent.isdisjoint(new)

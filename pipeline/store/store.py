@@ -10,7 +10,6 @@ import datetime as dt
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from pipeline.conversation import (
 from pipeline.errors import StoreError
 from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
 from pipeline.store import load as loading
+from pipeline.store.ahead import Ahead, in_bulk
 from pipeline.store.connection import Connection, OnWait, connect, hasten, is_damage, refused, tidy
 from pipeline.store.erase import Erasure, digest
 from pipeline.store.seen import Seen
@@ -231,34 +231,36 @@ class Store:
         """
         rubrics = list(rubrics)
         windows = [records[at : at + WINDOW] for at in range(0, len(records), WINDOW)] or [records]
+        ahead = Ahead(self.connection, () if self.is_lake else windows[1:])
         rows: loading.Rows | None = None
-        with ThreadPoolExecutor(1, "rows") as ahead:
-            for window, following in zip(windows, [*windows[1:], ()], strict=True):
-                built = self._load_window(window, rubrics, rows, following, ahead)
-                rows = built.result() if built else None
+        with in_bulk():
+            for window in windows:
+                self._load_window(window, rubrics, rows, ahead)
+                rows = ahead.take()
 
     def _load_window(
         self,
         window: Sequence[CallRecord],
         rubrics: Sequence[loading.RubricText],
         rows: loading.Rows | None,
-        following: Sequence[CallRecord],
-        ahead: ThreadPoolExecutor,
-    ) -> Future[loading.Rows] | None:
-        """One transaction; during its COMMIT, which does without Python, building the next one is free."""
+        ahead: Ahead,
+    ) -> None:
+        """One transaction; its COMMIT does without Python, so the next windows' rows are built meanwhile."""
         seen = self._seen
         if not self._has_loaded:
             hasten(self.connection)
         elif seen is None and not self.is_lake:  # for a single window it would cost more
             seen = Seen(self.connection)
 
-        def work(connection: Connection, now: dt.datetime) -> Future[loading.Rows] | None:
+        def work(connection: Connection, now: dt.datetime) -> None:
             loading.load(connection, window, rubrics, now, seen, rows)
-            return ahead.submit(loading.build, connection, following, now) if following and seen else None
+            ahead.start()
 
-        built = self._write(work)
+        try:
+            self._write(work)
+        finally:
+            ahead.stop()
         self._seen, self._has_loaded = seen, True
-        return built
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
