@@ -185,12 +185,12 @@ class _Spool:
             # Not closed here: the clip's memory map keeps it, and it is gone when the clip is.
             self._file = tempfile.TemporaryFile(prefix="callqa-clip-")  # noqa: SIM115
             for earlier in self._blocks:
-                earlier.tofile(self._file)
+                self._file.write(earlier.data)
             self._blocks = []
         if self._file is None:
             self._blocks.append(block)
         else:
-            block.tofile(self._file)
+            self._file.write(block.data)  # tofile() would not say that the disk is full
 
     def samples(self) -> npt.NDArray[np.float32]:
         """All of it, shape (n_channels, n_samples); the temporary file goes when the array does."""

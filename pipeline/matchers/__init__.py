@@ -67,6 +67,10 @@ class TextMatcher:
         """Changes when an answer could."""
         return fingerprint() if self._models and not self.notes else f"{REVISION}+words"
 
+    def load(self) -> None:
+        """Load now the models that a query for meaning will need."""
+        _ = self._finder
+
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
         """See ``rubric.queries.Matcher``: all that counts, or else the nearest candidate.
 

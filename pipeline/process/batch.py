@@ -221,7 +221,10 @@ class Batch:
         """
         tools = self.tools
         if any(item.kind == "recording" and item.fault is None for item in self.left):
-            tools.engine.transcribe([])
+            with ThreadPoolExecutor(1) as beside:
+                lazy = beside.submit(tools.load_lazy)
+                tools.engine.transcribe([])
+                lazy.result()
 
     @property
     def left(self) -> tuple[Received, ...]:

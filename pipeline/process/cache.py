@@ -20,6 +20,7 @@ from pipeline import contract
 from pipeline.conversation import Transcript
 from pipeline.errors import MachineError, RecordingError
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -97,7 +98,7 @@ def write_private(path: Path, text: str) -> None:
 
 def disk_fault(path: Path, error: OSError) -> MachineError:
     """Say what a failed write means to the person who runs the batch."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in FULL:
         return MachineError(
             f"the disk is full: {path.parent} cannot take more",
             hint="free some space and run again; everything finished so far is kept",

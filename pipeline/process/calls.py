@@ -10,6 +10,7 @@ person must mend first (disk, models, database) ends the batch.
 from __future__ import annotations
 
 import errno
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import CallQAError, RecordingError
-from pipeline.process.cache import StageCache
+from pipeline.process.cache import FULL, StageCache, disk_fault
 from pipeline.process.capacity import cores
 from pipeline.process.tools import Fingerprints, Tools, digest
 
@@ -340,6 +341,8 @@ def _end(item: Received, tools: Tools, stage: str, error: Exception) -> Heard:
         entry = replace(entry, reason=error.reason, stage=stage, error=error.message, hint=error.hint)
     elif isinstance(error, CallQAError) or is_transient(error):
         raise error
+    elif isinstance(error, OSError) and error.errno in FULL:  # long recordings wait in a temporary file
+        raise disk_fault(Path(tempfile.gettempdir(), "sound"), error) from error
     else:
         entry = _failed(item, stage, "internal", describe(error), hint="a bug in callqa: please report it")
     return Heard(item, entry.fingerprint, ended=entry)

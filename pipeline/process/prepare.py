@@ -155,6 +155,8 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     transcribe.one_thread_each()
     sys.setswitchinterval(SWITCH_S)
     matcher = matchers.load_matcher()
+    checks = (check for one in rubrics for criterion in one.criteria() for check in criterion.checks())
+    by_meaning = any(getattr(check, "match", "") == "meaning" for check in checks)
 
     def load_audio(received: Received) -> AudioClip:
         with intake.media(received) as path:
@@ -183,6 +185,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         score=score_calls,
         rubrics=rubrics,
         fingerprints=under,
+        load_lazy=matcher.load if by_meaning else lambda: None,
     )
 
 

@@ -64,6 +64,7 @@ class Tools:
         score: Scorecards of every rubric that applies, for each of many calls; empty where none does.
         rubrics: Those rubrics, for the store.
         fingerprints: Of all of these and their options.
+        load_lazy: Loads what a stage would load with the first call, where it will surely be needed.
     """
 
     engine: Engine
@@ -76,6 +77,7 @@ class Tools:
     score: Callable[[Sequence[tuple[Conversation, CallMetadata]]], list[tuple[Scorecard, ...]]]
     rubrics: tuple[Any, ...]
     fingerprints: Fingerprints
+    load_lazy: Callable[[], None] = lambda: None
 
 
 def digest(*parts: object) -> str:
