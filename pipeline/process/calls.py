@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -70,6 +71,11 @@ class Heard:
     stages: tuple[StageRun, ...] = ()
     clip: AudioClip | None = None
 
+    @property
+    def n_turns(self) -> int:
+        """How much was said."""
+        return len(self.transcript.turns) if self.transcript else 0
+
 
 class Sound(NamedTuple):
     """A recording to be transcribed, and the seconds it took to decode."""
@@ -90,10 +96,6 @@ class _Annotated:
     @property
     def metadata(self) -> CallMetadata:
         return _known(self.heard.received)
-
-    @property
-    def n_turns(self) -> int:
-        return len(self.conversation.transcript.turns)
 
 
 def work_fingerprint(received: Received, under: Fingerprints) -> str:
@@ -184,26 +186,34 @@ def hear(
 def judge(heard: Sequence[Heard | CallRecord], tools: Tools, cache: StageCache) -> list[CallRecord]:
     """Roles, redaction, the first write, annotations and scores; what has a row already keeps it.
 
-    Scored together, because the matcher works on all at once; annotated call by call, because in half
-    precision the third digit of a feeling depends on what is read beside it.
-
     Raises:
         CallQAError: The disk is full; a model or rubric that cannot be used at all.
     """
     records: dict[int, CallRecord] = {}
+    spoken: dict[int, Heard] = {}
     annotated: dict[int, _Annotated] = {}
     settled = _spread(lambda one: _settled(one, tools, cache) if isinstance(one, Heard) else one, heard)
     for place, one in enumerate(settled):
-        found = _annotated(one, tools)
-        if isinstance(found, CallRecord):
-            records[place] = found
+        if isinstance(one, CallRecord):
+            records[place] = one
+        elif one.ended is not None:
+            records[place] = CallRecord(one.ended, stages=one.stages)
         else:
-            annotated[place] = found
+            spoken[place] = one
+    started = time.perf_counter()
+    made = _together(partial(_annotate, tools=tools), list(spoken.values()))
+    pace = (time.perf_counter() - started) / (sum(one.n_turns for one in spoken.values()) or 1)
+    for (place, call), result in zip(spoken.items(), made, strict=True):
+        if isinstance(result, Exception):
+            records[place] = _ended(call, tools, "annotate", result)
+        else:
+            stage = StageRun("annotate", tools.annotator.fingerprint, "", "", pace * call.n_turns)
+            annotated[place] = _Annotated(replace(call, stages=(*call.stages, stage)), result)
     started = time.perf_counter()
     cards = _together(tools.score, [(one.conversation, one.metadata) for one in annotated.values()])
-    pace = (time.perf_counter() - started) / (sum(one.n_turns for one in annotated.values()) or 1)
-    for (place, call), result in zip(annotated.items(), cards, strict=True):
-        records[place] = _scored(call, result, pace, tools)
+    pace = (time.perf_counter() - started) / (sum(one.heard.n_turns for one in annotated.values()) or 1)
+    for (place, told), answers in zip(annotated.items(), cards, strict=True):
+        records[place] = _scored(told, answers, pace, tools)
     return [records[place] for place in range(len(heard))]
 
 
@@ -284,20 +294,9 @@ def _settled(heard: Heard, tools: Tools, cache: StageCache) -> Heard:
     return replace(heard, transcript=transcript, clip=None, stages=stages)
 
 
-def _annotated(heard: Heard | CallRecord, tools: Tools) -> CallRecord | _Annotated:
-    if isinstance(heard, CallRecord):
-        return heard
-    if heard.transcript is None:
-        assert heard.ended is not None
-        return CallRecord(heard.ended, stages=heard.stages)
-    started = time.perf_counter()
-    try:
-        conversation = next(iter(tools.annotator.annotate([heard.transcript], [_known(heard.received)])))
-    except Exception as error:
-        return _ended(heard, tools, "annotate", error)
-    seconds = time.perf_counter() - started
-    stage = StageRun("annotate", tools.annotator.fingerprint, "", "", seconds)
-    return _Annotated(replace(heard, stages=(*heard.stages, stage)), conversation)
+def _annotate(heard: Sequence[Heard], tools: Tools) -> list[Conversation]:
+    transcripts = [one.transcript for one in heard if one.transcript is not None]
+    return list(tools.annotator.annotate(transcripts, [_known(one.received) for one in heard]))
 
 
 def _scored(
@@ -316,7 +315,7 @@ def _scored(
         metadata=annotated.metadata,
         conversation=conversation,
         scorecards=result,
-        stages=(*heard.stages, _stage("score", "", pace * annotated.n_turns)),
+        stages=(*heard.stages, _stage("score", "", pace * heard.n_turns)),
     )
 
 
