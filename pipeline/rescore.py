@@ -52,7 +52,7 @@ class Rescored:
     """One call under the new rubric, beside its newest score under the old text of the same rubric.
 
     Attributes:
-        before: The scorecard it had, None for its first.
+        before: The scorecard it had, None for its first; evidence only of the answers that are kept.
         after: The new scorecard.
         changes: Criteria answered otherwise than before, with the reason.
     """
@@ -161,13 +161,16 @@ def _windows(
         )
         if not ids:
             continue
-        before = {c.call_id: c for c in store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))}
-        kept: dict[str, Answers] = {}
-        for row in store.query(_CURRENT_SQL, [rubric.id, scorer, list(ids)]):
-            old_hash = row["rubric_hash"]
-            if old_hash not in same:
-                same[old_hash] = _same(store, old_hash, rubric)
-            kept[row["call_id"]] = _kept(before[row["call_id"]], same[old_hash], rubric)
+        current = {
+            row["call_id"]: row["rubric_hash"]
+            for row in store.query(_CURRENT_SQL, [rubric.id, scorer, list(ids)])
+        }
+        for old_hash in set(current.values()) - set(same):
+            same[old_hash] = _same(store, old_hash, rubric)
+        quoted = frozenset().union(*(same[old_hash] for old_hash in set(current.values())))
+        scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id), quoted=quoted)
+        before = {card.call_id: card for card in scored}
+        kept = {i: _kept(before[i], same[old_hash], rubric) for i, old_hash in current.items()}
         count = sum(1 for _ in rubric.criteria())
         settled = {i: answers for i, answers in kept.items() if len(answers) == count}
         open_ = tuple(i for i in ids if i not in settled)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from pipeline.matchers.stretches import most_alike
-from pipeline.matchers.text import joined, words
+from pipeline.matchers.text import Remembered, joined, words
 from pipeline.rubric.queries import Found, Query
 
 CERTAIN, NOTHING = 100.0, 64.0
@@ -105,19 +105,21 @@ def _length(text: str) -> int:
 @lru_cache(maxsize=16_384)
 def sounds(text: str) -> str:
     """How each word of a normalised text sounds, with spaces between."""
-    return " ".join(map(_sound, text.split(" ")))
+    return " ".join(map(_sounds.__getitem__, text.split(" ")))
 
 
 @lru_cache(maxsize=16_384)
 def _run_together(text: str) -> str:
     """How a normalised text sounds: recognisers put word boundaries where they like."""
-    return sounds(text).replace(" ", "")
+    return "".join(map(_sounds.__getitem__, text.split(" ")))
 
 
-@lru_cache(maxsize=65_536)
 def _sound(word: str) -> str:
     """How a word sounds (Metaphone), or "" where the script is not Latin."""
     return metaphone(word).replace(" ", "") if word.isascii() else ""
+
+
+_sounds = Remembered(_sound)
 
 
 def _places(wanted: Sequence[str], have: Sequence[str]) -> list[int]:

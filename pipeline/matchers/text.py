@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -49,22 +50,29 @@ def joined(text: str) -> str:
     return " ".join(filter(None, map(_tokens.__getitem__, text.split())))
 
 
-class _Tokens(dict[str, str]):
-    """The normalised words between two spaces, each token looked at once; asked for a million times."""
+class Remembered(dict[str, str]):
+    """What a function makes of a word: asked a million times, so looked up without a call."""
 
-    def __missing__(self, token: str) -> str:
-        if token.isascii() and token.isalnum():  # what follows would do the same
-            found = token.lower()
-            found = SPOKEN.get(found, "" if found in FILLERS else found)
-        else:
-            found = " ".join(filter(None, map(_counted, WORD.findall(token))))
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, word: str) -> str:
         if len(self) >= 65_536:
             self.clear()
-        self[token] = found
-        return found
+        made = self[word] = self._make(word)
+        return made
 
 
-_tokens = _Tokens()
+def _counted_in(token: str) -> str:
+    """The normalised words between two spaces."""
+    if token.isascii() and token.isalnum():  # what follows would do the same
+        word = token.lower()
+        return SPOKEN.get(word, "" if word in FILLERS else word)
+    return " ".join(filter(None, map(_counted, WORD.findall(token))))
+
+
+_tokens = Remembered(_counted_in)
 
 
 @lru_cache(maxsize=65_536)

@@ -36,7 +36,8 @@ def scorecard(
     """
     fired = _auto_fails(rubric, answers)
     raw = form_score(rubric, answers)
-    critical = form_score(rubric, {k: a for k, a in answers.items() if a.critical})
+    own = {k: a for k, a in answers.items() if a.critical}
+    critical = form_score(rubric, own) if own else None
     final = _after_auto_fails(rubric, answers, raw, fired)
     reviews = _reviews(rubric, answers)
     return Scorecard(
