@@ -1,6 +1,6 @@
 """How fast stored calls are re-scored: calls a second from the store, and memory as it goes.
 
-    python -m bench.rescore [--calls 300 1000 3000] [--words 600] [--fresh 1.0] [--out out/bench]
+    python -m bench.rescore [--calls 300 3000 10000] [--words 600] [--fresh 1.0] [--out out/bench]
 
 Makes stores of calls of 600 words from the written utterances of ``bench/matcher_training``; a share of
 the turns (``--fresh``; all by default) holds words no other turn has, so that nothing is won by calls that
@@ -130,7 +130,7 @@ def measured(
 def main() -> None:
     """Measure and print."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--calls", type=int, nargs="+", default=[300, 1000, 3000])
+    ask.add_argument("--calls", type=int, nargs="+", default=[300, 3000, 10000])
     ask.add_argument("--words", type=int, default=600)
     ask.add_argument("--fresh", type=float, default=1.0)
     ask.add_argument("--methods", nargs="+", default=["fuzzy", "meaning"])

@@ -30,9 +30,9 @@ from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store, read
 
-WINDOW = 200
+WINDOW = 400
 """Calls read and saved together."""
-PART, PART_BY_MEANING = 100, 10
+PART, PART_BY_MEANING = 50, 10
 """Calls answered at once: the fewer, the sooner all are done together; the more, the less each costs."""
 ALONE, ALONE_BY_MEANING = 250, 30
 """Up to so many calls this process answers alone: another takes half a second to start, four with models."""
@@ -120,7 +120,7 @@ def rescore(
             for card in cards:
                 before = window.before.get(card.call_id)
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
-            if number % 10 == 0:
+            if number % 5 == 0:
                 gc.collect()
 
 

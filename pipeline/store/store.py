@@ -271,6 +271,7 @@ class Store:
             StoreError: The database refuses; nothing is kept.
         """
         rubrics = list(rubrics)
+        hasten(self.connection)
         self._write(lambda connection, now: loading.save_scorecards(connection, scorecards, rubrics, now))
 
     def save_reviews(self, reviews: Sequence[Review]) -> int:
