@@ -208,6 +208,45 @@ def test_a_full_disk_ends_the_batch_and_nothing_is_lost(undisturbed: Path) -> No
     assert tables(undisturbed / "qa.duckdb") == tables(undisturbed / "whole.duckdb")
 
 
+FULL_EXPORT = """
+mount -t tmpfs -o size=1m none exports && cd exports || exit 9
+head -c 1020k /dev/zero > fill; "$@"; echo "$? $(find . -type f)"
+rm fill; "$@"; echo "$? $(find . -type f)"
+"""
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "jsonl"])
+def test_a_full_disk_leaves_no_half_of_an_export(undisturbed: Path, kind: str) -> None:
+    """The fault is said and the exit code is 2; with room the same command writes the file."""
+    (undisturbed / "exports").mkdir(exist_ok=True)
+    export = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        "export",
+        "out",
+        "--format",
+        kind,
+        "--db",
+        "../whole.duckdb",
+    ]
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "bash", "-c", FULL_EXPORT, "bash", *export],
+        cwd=undisturbed,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if done.returncode == 9 or "unshare" in done.stderr:
+        pytest.skip("this machine lets nobody mount a small disk")
+    codes = [line for line in done.stdout.splitlines() if line[0].isdigit()]
+
+    assert codes == ["2 ./fill", "0 ./out"], done.stderr
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.prefect
 def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) -> None:
     """Prefect's server is killed after the first call: the batch ends as it would have, and promptly."""

@@ -19,7 +19,7 @@ from pipeline.errors import MachineError, UsageError
 from pipeline.export import captions, flat, packet, workbook
 from pipeline.export.client_view import ClientView
 from pipeline.export.contact_lens import contact_lens
-from pipeline.export.names import FileNames
+from pipeline.export.names import FileNames, whole
 from pipeline.export.private import Redactor
 from pipeline.export.selection import Call, read_calls, read_texts
 from pipeline.export.sound import Sounds
@@ -185,7 +185,8 @@ def _per_call(suffix: str, render: Callable[[Call], str]) -> Callable[[_Job], li
         paths = []
         for call in job.calls():
             paths.append(job.dest / names.of(call.metadata.call_id, suffix))
-            paths[-1].write_text(render(call), encoding="utf-8", newline="\n")
+            with whole(paths[-1]) as partial:
+                partial.write_text(render(call), encoding="utf-8", newline="\n")
         return paths
 
     return written

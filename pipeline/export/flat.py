@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline import contract
 from pipeline.cells import inert
+from pipeline.export.names import whole
 from pipeline.export.selection import Call, Texts
 from pipeline.export.tables import (
     ANSWER_COLUMNS,
@@ -28,8 +29,10 @@ def write_csv(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "calls.csv", folder / "answers.csv"]
     with (
-        paths[0].open("w", encoding="utf-8-sig", newline="") as call_file,
-        paths[1].open("w", encoding="utf-8-sig", newline="") as answer_file,
+        whole(paths[0]) as call_part,
+        whole(paths[1]) as answer_part,
+        call_part.open("w", encoding="utf-8-sig", newline="") as call_file,
+        answer_part.open("w", encoding="utf-8-sig", newline="") as answer_file,
     ):
         call_out, answer_out = csv.writer(call_file), csv.writer(answer_file)
         call_out.writerow([column.name for column, _ in CALL_COLUMNS])
@@ -46,7 +49,7 @@ def _inert(cells: Sequence[object]) -> list[object]:
 
 def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
     """One JSON object a line and call: metadata, conversation and scorecards, each a ``callqa.<noun>/1``."""
-    with dest.open("w", encoding="utf-8", newline="\n") as out:
+    with whole(dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
         for call in calls:
             document = {
                 "schema": "callqa.call/1",
@@ -68,8 +71,10 @@ def write_parquet(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Pat
     paths = [folder / "calls.parquet", folder / "answers.parquet"]
     schemas = [_schema(column for column, _ in columns) for columns in (CALL_COLUMNS, ANSWER_COLUMNS)]
     with (
-        pq.ParquetWriter(paths[0], schemas[0]) as call_out,
-        pq.ParquetWriter(paths[1], schemas[1]) as answer_out,
+        whole(paths[0]) as call_part,
+        whole(paths[1]) as answer_part,
+        pq.ParquetWriter(call_part, schemas[0]) as call_out,
+        pq.ParquetWriter(answer_part, schemas[1]) as answer_out,
     ):
         call_rows_held: list[list[Cell]] = []
         answer_rows_held: list[list[Cell]] = []

@@ -1,12 +1,16 @@
-"""Names of files that are safe on every system.
+"""Names of files that are safe on every system, and files that are there whole or not at all.
 
 Call ids come from strangers. Everything that leaves through a file name passes ``FileNames``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 LONGEST_STEM = 80
 RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
@@ -32,3 +36,22 @@ class FileNames:
             stem = f"{stem}-{hashlib.sha256(call_id.encode('utf-8', 'replace')).hexdigest()[:8]}"
         self._taken[stem.casefold()] = call_id
         return stem + suffix
+
+
+@contextlib.contextmanager
+def whole(dest: Path) -> Iterator[Path]:
+    """A file to write in place of ``dest``, which it becomes when it is complete.
+
+    What a full disk or a kill leaves of it is no export; its room is given back at once, because
+    writers flush once more when they are thrown away.
+    """
+    partial = dest.with_name(f".{dest.name}.partial")
+    try:
+        yield partial
+        partial.replace(dest)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.truncate(partial, 0)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)

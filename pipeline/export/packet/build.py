@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline.calibrate import Calibration
 from pipeline.cells import clean
 from pipeline.conversation import Review
+from pipeline.export.names import whole
 from pipeline.export.packet.content import BLIND_COLUMNS, Json, blinded, call_document, index_row
 from pipeline.export.packet.pages import overall_pages
 from pipeline.export.selection import Call, Texts
@@ -116,14 +117,16 @@ def _assemble(dest: Path, title: str, packet: str, calls: Path) -> None:
     ):
         filled = filled.replace("{{" + name + "}}", value, 1)
     before, after = filled.split("{{data}}", 1)
-    partial = dest.with_name(f".{dest.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as out, calls.open(encoding="utf-8") as blocks:
+    with (
+        whole(dest) as partial,
+        partial.open("w", encoding="utf-8", newline="\n") as out,
+        calls.open(encoding="utf-8") as blocks,
+    ):
         out.write(before)
         out.write(packet)
         while chunk := blocks.read(1 << 20):
             out.write(chunk)
         out.write(after)
-    partial.replace(dest)
 
 
 def content_policy(css: str, script: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pipeline.calibrate import Calibration
 from pipeline.conversation import Review
+from pipeline.export.names import whole
 from pipeline.export.selection import Call, Texts
 from pipeline.export.summary import Totals, counted
 from pipeline.export.tables import (
@@ -71,9 +72,8 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
     """
     import xlsxwriter  # not at the top: only workbooks need it
 
-    partial = dest.with_name(f".{dest.name}.partial")
-    book = xlsxwriter.Workbook(str(partial), BOOK_OPTIONS)
-    try:
+    with whole(dest) as partial:
+        book = xlsxwriter.Workbook(str(partial), BOOK_OPTIONS)
         book.set_properties({"title": title, "comments": "Written by callqa"})
         formats = Formats(book)
         summary = book.add_worksheet("Summary")
@@ -91,10 +91,10 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
         write_definitions(book, formats)
         write_summary(book, summary, formats, totals, title)
         summary.activate()
-        book.close()
-        partial.replace(dest)
-    finally:
-        partial.unlink(missing_ok=True)
+        try:
+            book.close()
+        except xlsxwriter.exceptions.FileCreateError as error:  # around an OSError, such as of a full disk
+            raise error.args[0] from error
 
 
 def _write_calls(
