@@ -1,10 +1,10 @@
-"""Train the meaning matcher's judgement: the shipped weights, or weights that never saw a criterion.
+"""Train the meaning matcher's judgement.
 
-    python -m bench.matcher_training.train [--data ../shared/data/paraphrase]
+    python -m bench.matcher_training.train_encoder     # first: what the vectors know of acts, 25 minutes
+    python -m bench.matcher_training.train
 
-Trains on the committed criteria (``criteria_*.txt``) and, where given, on the development set, and
-writes ``pipeline/matchers/weights/meaning.npz``. ``bench.rubric_accuracy`` measures, with weights
-that left out the criterion asked about. Needs scikit-learn; takes about two minutes.
+Trains on the committed criteria (``criteria_*.txt``) and writes ``pipeline/matchers/weights/meaning.npz``.
+``bench.rubric_accuracy`` measures on criteria never trained on. Needs scikit-learn; takes two minutes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import csv
 import random
 import warnings
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,18 +29,33 @@ from pipeline.matchers import features as pairs
 from pipeline.matchers import judgement
 from pipeline.matchers.acts import SIZE
 from pipeline.matchers.meaning import load_parser
-from pipeline.matchers.reading import Reader, normal
+from pipeline.matchers.reading import ENCODER, Reader, normal
 
 HERE = Path(__file__).parent
 TREE_INPUTS = pairs.SCALARS + 4 * SIZE
 NETWORKS = 2
-MIDPOINT = 0.5
-"""Averaged chance that becomes strength 0.5: the one threshold, the same for every criterion. Over folds
-of unseen criteria a lower one finds a little more; of talk about something else 2 % passes at this one."""
-CROSS, ORDINARY = 40, 80
-"""Other criteria's talk, and the nearest of ordinary talk, per criterion: a call has a hundred turns
-that are about something else."""
+MIDPOINT = 0.4
+"""Averaged chance that becomes strength 0.5: the one threshold, the same for every criterion. Over folds of
+unseen criteria a lower one finds a little more, and hears more in what is said in every call."""
+CROSS, ORDINARY, ANY = 40, 120, 80
+"""Other criteria's talk, the nearest of ordinary talk, and more of it, per criterion: a call has a hundred
+turns that are about something else."""
+ECHOES = 2
+BEFORE = [
+    "", "okay", "alright so", "of course", "before we start", "thank you", "sure", "and", "now", "um", "well",
+    "right", "great", "no problem", "for security", "first of all", "i see", "oh", "thanks mister brown",
+]  # fmt: skip
+AFTER = ["", "", "please", "for me", "today", "first", "sir", "ma'am", "then", "okay", "now", "linda"]
+POLITE = [
+    pair.split("|")
+    for pair in (
+        "can|could", "could|can", "please|", "may|can", "you|you please", "i'm|i am", "i will|i'll",
+        "would you|do you", "we'll|we will", "that's|that is",
+    )
+]  # fmt: skip
+"""What is said around a phrase, and for what in it."""
 SEED = 1
+FOLDS = 4
 KINDS = {"+ ": "paraphrase", "~ ": "asr_error", "- ": "hard", "0 ": "unrelated"}
 MEETS = ("+ ", "~ ")
 
@@ -108,14 +124,43 @@ class Misheard:
         return " ".join(heard)
 
 
-def rows(criteria: dict[str, Criterion], misheard: Misheard | None) -> list[tuple[str, str, int, str]]:
-    """(criterion, text, label, kind); with ``misheard``, also phrases, noise and other criteria's talk."""
+def folds(names: Iterable[str]) -> list[list[str]]:
+    """Names in a few parts, the same each time."""
+    mixed = np.random.default_rng(0).permutation(sorted(names))
+    return [part.tolist() for part in np.array_split(mixed, FOLDS)]
+
+
+def fold_file(number: int) -> Path:
+    """The encoder's changes learnt without a fold's criteria."""
+    return Path("out") / "matcher_training" / f"encoder-without-{number}.npz"
+
+
+def ordinary_lines() -> list[tuple[str, str]]:
+    """What is said in nearly every call: the criteria a line meets, and the line."""
+    lines = (HERE / "ordinary.txt").read_text("utf-8").splitlines()
+    return [(meets, text) for meets, text in (line.split("| ", 1) for line in lines if line[:1] != "#")]
+
+
+def words() -> list[str]:
+    """The commoner words of the encoder's vocabulary, of which errors are made."""
+    return [w for w in encoder.load().tokenizer.vocabulary if w.isalpha() and len(w) > 2][:12_000]
+
+
+def echoed(phrase: str, chance: random.Random) -> str:
+    """A phrase as it is said in passing: with something before and after it, a polite word more or less."""
+    said = f" {normal(phrase)} "
+    for have, instead in chance.sample(POLITE, 4):
+        said = said.replace(f" {have} ", f" {instead} ")
+    return " ".join(f"{chance.choice(BEFORE)} {said} {chance.choice(AFTER)}".split())
+
+
+def rows(criteria: dict[str, Criterion], misheard: Misheard) -> list[tuple[str, str, int, str]]:
+    """(criterion, text, label, kind): what was written, phrases, noise and other criteria's talk."""
     made = [(name, *said) for name, c in criteria.items() for said in c.said]
-    if misheard is None:
-        return made
     for name, c in criteria.items():
         positives = [text for text, label, _ in c.said if label]
         made += [(name, normal(p), 1, "close") for p in c.phrases]
+        made += [(name, echoed(p, misheard.random), 1, "close") for p in c.phrases for _ in range(ECHOES)]
         made += [
             (name, misheard(p), 1, "asr_error") for p in [*c.phrases, *misheard.random.sample(positives, 3)]
         ]
@@ -132,15 +177,15 @@ def elsewhere(
 
 
 def ordinary(reader: Reader, criteria: dict[str, Criterion]) -> list[tuple[str, str, int, str]]:
-    """What is said in nearly every call (``ordinary.txt``), as negatives of the criteria it does not meet."""
-    lines = [line for line in (HERE / "ordinary.txt").read_text("utf-8").splitlines() if line[:1] != "#"]
-    meets, texts = zip(*(line.split("| ", 1) for line in lines), strict=True)
-    vectors = reader.vectors([normal(text) for text in texts])
+    """What is said in nearly every call, as negatives where it meets nothing: the nearest, and others."""
+    meets, texts = zip(*ordinary_lines(), strict=True)
+    vectors, chance = reader.vectors([normal(text) for text in texts]), random.Random(SEED)
     made = []
     for name, one in criteria.items():
         near = (vectors @ reader.vectors([normal(p) for p in one.phrases]).T).max(axis=1)
         others = [at for at in np.argsort(-near, kind="stable") if name not in meets[at].split()]
-        made += [(name, texts[at], 0, "ordinary") for at in others[:ORDINARY]]
+        chosen = others[:ORDINARY] + chance.sample(others[ORDINARY:], ANY)
+        made += [(name, texts[at], 0, "ordinary") for at in chosen]
     return made
 
 
@@ -166,8 +211,8 @@ def matrix(
 def fit(x: NDArray, y: NDArray) -> tuple:
     """The networks (with their scaler) and the trees.
 
-    Over folds of whole criteria the pair ranks unseen ones better (average precision 0.91) than a
-    regression and a forest did (0.86).
+    Over folds of whole criteria the pair ranks unseen ones better (average precision 0.94) than either alone
+    (0.93), or than the same pair on vectors that were taught nothing of acts (0.89).
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.exceptions import ConvergenceWarning
@@ -186,7 +231,7 @@ def fit(x: NDArray, y: NDArray) -> tuple:
         ]
     trees = HistGradientBoostingClassifier(
         learning_rate=0.06, max_iter=200, max_leaf_nodes=15, l2_regularization=5, max_features=0.3,
-        early_stopping=False, class_weight="balanced", random_state=0,
+        early_stopping=False, random_state=0,
     ).fit(x[:, :TREE_INPUTS], y)  # fmt: skip
     return scaler, networks, trees
 
@@ -222,41 +267,34 @@ def packed(model: tuple, background: NDArray[np.float32]) -> dict[str, NDArray]:
     }
 
 
-class Lessons:
-    """All labelled pairs with their features, computed once, to train on all or without one criterion.
+def lessons() -> tuple[NDArray[np.float32], NDArray]:
+    """All labelled pairs with their features, each read by the encoder that never saw its criterion."""
+    own, parser = written(), load_parser()
+    made = rows(own, Misheard(words(), SEED))
+    parts, labels = [], []
+    for number, names in enumerate(folds(own)):
+        if not fold_file(number).is_file():
+            raise SystemExit(
+                f"{fold_file(number)} is missing: run bench.matcher_training.train_encoder first"
+            )
+        reader = Reader(encoder.load(fold_file(number)), parser)
+        some = {name: own[name] for name in names}
+        pairs_ = [row for row in made if row[0] in some] + ordinary(reader, some)
+        parts.append(matrix(reader, some, pairs_, background(reader, own)))
+        labels += [label for _, _, label, _ in pairs_]
+    return np.concatenate(parts), np.array(labels)
 
-    Args:
-        held: A development set, or nothing.
-    """
 
-    def __init__(self, held: dict[str, Criterion]) -> None:
-        own = written()
-        reader = Reader(encoder.load(), load_parser())
-        words = [w for w in encoder.load().tokenizer.vocabulary if w.isalpha() and len(w) > 2][:12_000]
-        self.background = reader.vectors([normal(p) for c in own.values() for p in c.phrases])
-        chance = random.Random(SEED)
-        made = rows(own, Misheard(words, SEED)) + rows(held, None)
-        made += [row for name in held for row in elsewhere(name, held, chance)]
-        made += ordinary(reader, own | held)
-        self.features = matrix(reader, own | held, made, self.background)
-        self.about = np.array([name for name, _, _, _ in made])
-        self.texts = np.array([text for _, text, _, _ in made])
-        self.said = {name: [text for text, _, _ in one.said] for name, one in (own | held).items()}
-        self.labels = np.array([label for _, _, label, _ in made])
-
-    def learnt(self, *, without: str = "") -> dict[str, NDArray]:
-        """Weights; ``without`` the pairs of one criterion and whatever else was said about it."""
-        kept = (self.about != without) & ~np.isin(self.texts, self.said.get(without, ()))
-        return packed(fit(self.features[kept], self.labels[kept]), self.background)
+def background(reader: Reader, criteria: dict[str, Criterion]) -> NDArray[np.float32]:
+    """Vectors of the phrases of all criteria: what is commonly said."""
+    return reader.vectors([normal(p) for one in criteria.values() for p in one.phrases])
 
 
 def main() -> None:
-    """Train on everything and write."""
-    ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--data", type=Path, default=Path("../shared/data/paraphrase"))
-    given = ask.parse_args()
-    arrays = Lessons(development(given.data) if given.data.is_dir() else {}).learnt()
-    judgement.WEIGHTS.parent.mkdir(exist_ok=True)
+    """Train and write."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    shown = background(Reader(encoder.load(ENCODER), load_parser()), written())
+    arrays = packed(fit(*lessons()), shown)
     np.savez_compressed(judgement.WEIGHTS, **arrays)
     nodes, size = len(arrays["feature"]), judgement.WEIGHTS.stat().st_size
     print(f"{judgement.WEIGHTS}: {size / 1e6:.2f} MB, {nodes} nodes")

@@ -20,14 +20,14 @@ from pipeline.errors import ModelError
 from pipeline.matchers import fuzzy, judgement, regexes
 from pipeline.matchers.gate import letter_pairs, shared
 from pipeline.matchers.meaning import MeaningFinder, load_parser
-from pipeline.matchers.reading import KEPT, normal, pieces
+from pipeline.matchers.reading import ENCODER, KEPT, normal, pieces
 from pipeline.matchers.sheet import NOTHING, Marks, Rows, Sheet
 from pipeline.matchers.text import joined, words
 from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/5"
+REVISION = "callqa.matchers/6"
 LETTERS = 0.45
 """Share of a phrase's letter pairs below which a text is not compared; misheard ones keep over half."""
 FAINT, FAINT_WORTH = 0.3, 0.15
@@ -40,9 +40,8 @@ LITERAL = 92.0
 @cache
 def fingerprint() -> str:
     """Changes when an answer could; loads no model."""
-    kept = judgement.WEIGHTS
-    weights = hashlib.sha256(kept.read_bytes()).hexdigest()[:12] if kept.is_file() else "none"
-    return f"{REVISION}+{weights}"
+    kept = b"".join(path.read_bytes() for path in (ENCODER, judgement.WEIGHTS) if path.is_file())
+    return f"{REVISION}+{hashlib.sha256(kept).hexdigest()[:12]}"
 
 
 Close = tuple[Marks, int, str, str]
@@ -56,10 +55,9 @@ class TextMatcher:
         notes: What it cannot do here, filled when a query first needed it.
     """
 
-    def __init__(self, *, models: bool = True, weights: judgement.Judgement | None = None) -> None:
+    def __init__(self, *, models: bool = True) -> None:
         self.notes: tuple[str, ...] = ()
         self._models = models
-        self._weights = weights  # of a bench; the shipped ones are read when first needed
         self._sheet = Sheet()
 
     @property
@@ -214,7 +212,7 @@ class TextMatcher:
         from pipeline.matchers.reading import Reader
 
         try:
-            return MeaningFinder(Reader(encoder.load(), load_parser()), self._weights or judgement.load())
+            return MeaningFinder(Reader(encoder.load(ENCODER), load_parser()), judgement.load())
         except (ModelError, ImportError) as error:
             self._note(f"phrases were matched by their words and sounds, not by meaning: {error}")
             return None

@@ -20,6 +20,9 @@ from pipeline.matchers.reading import Reader, Reading, normal
 Array = NDArray[np.float32]
 ALIKE = 0.5
 """Background phrases this close to a phrase of the query are the query's own kind, not competition."""
+NEAREST = 4
+"""Phrases of a query a stretch is compared with, as many as queries have in training: of ten that say it in
+ten ways, most are far from any one."""
 SCALARS = 18
 VECTOR_SCALE = 4.0
 
@@ -87,6 +90,7 @@ def features(
     """
     keep = [i for i, p in enumerate(aim.phrases) if p != skip] or list(range(len(aim.phrases)))
     vector = reading.vectors[best]
+    keep = sorted(keep, key=lambda i: -float(aim.vectors[i] @ vector))[:NEAREST]
     piece = reading.pieces[best].text
     cosines = aim.vectors[keep] @ vector
     order = np.sort(cosines)[::-1]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from pipeline.encoder import Encoder
 from pipeline.matchers.acts import Act, read_acts
 
 Array = NDArray[np.float32]
+ENCODER = Path(__file__).parent / "weights" / "encoder.npz"
+"""What the matcher's encoder learnt of acts (``bench/matcher_training/train_encoder.py``)."""
 WORD = re.compile(r"[\w']+")
 SENTENCE = re.compile(r"[.?!]+(?:\s|$)|[۔؟]")
 WINDOW, STEP, WHOLE = 12, 4, 16
