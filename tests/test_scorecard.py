@@ -84,13 +84,12 @@ def test_a_database_from_before_gets_its_reasons(tmp_path: Path) -> None:
     ]
 
 
-def test_without_torch_a_command_says_what_to_install(tmp_path: Path) -> None:
+def test_without_torch_a_command_says_what_to_install() -> None:
     """A missing package is named with its remedy; it is nobody's bug."""
-    call = tmp_path / "call.json"
-    call.write_text(json.dumps({"turns": [{"role": "agent", "text": "thank you for calling"}]}))
+    call = "sample_audio/support-good.wav"
     program = "import sys; sys.modules['torch'] = None; from pipeline.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "score", str(call), "--rubric", "support"],
+        [sys.executable, "-c", program, "transcribe", call],
         capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1],
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")

@@ -54,6 +54,11 @@ POLITE = [
     )
 ]  # fmt: skip
 """What is said around a phrase, and for what in it."""
+TOLD = [
+    "i can't promise that", "i'm not saying", "he said", "you told me", "nobody said", "i don't think",
+    "what if", "my colleague asked", "i do not believe", "you never said", "i'm not sure if",
+]  # fmt: skip
+"""What makes another act of a phrase: denied, reported, supposed."""
 SEED = 1
 FOLDS = 4
 KINDS = {"+ ": "paraphrase", "~ ": "asr_error", "- ": "hard", "0 ": "unrelated"}
@@ -157,14 +162,18 @@ def echoed(phrase: str, chance: random.Random) -> str:
 def rows(criteria: dict[str, Criterion], misheard: Misheard) -> list[tuple[str, str, int, str]]:
     """(criterion, text, label, kind): what was written, phrases, noise and other criteria's talk."""
     made = [(name, *said) for name, c in criteria.items() for said in c.said]
+    chance = misheard.random
     for name, c in criteria.items():
         positives = [text for text, label, _ in c.said if label]
         made += [(name, normal(p), 1, "close") for p in c.phrases]
-        made += [(name, echoed(p, misheard.random), 1, "close") for p in c.phrases for _ in range(ECHOES)]
+        made += [(name, echoed(p, chance), 1, "close") for p in c.phrases for _ in range(ECHOES)]
         made += [
-            (name, misheard(p), 1, "asr_error") for p in [*c.phrases, *misheard.random.sample(positives, 3)]
+            (name, f"{told} {normal(p)}", 0, "hard")
+            for p in c.phrases
+            for told in chance.sample(TOLD, ECHOES)
         ]
-        made += elsewhere(name, criteria, misheard.random)
+        made += [(name, misheard(p), 1, "asr_error") for p in [*c.phrases, *chance.sample(positives, 3)]]
+        made += elsewhere(name, criteria, chance)
     return made
 
 
