@@ -218,14 +218,16 @@ def test_calls_whose_words_were_erased_keep_their_figures(store: Store) -> None:
 
 def test_forgetting_in_the_middle_of_a_batch_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little is remembered, every text that is wanted is there."""
+    texts = [f"thank you for calling number {word}" for word in ("one", "two", "three", "four")]
+    texts += ["thank you for calling again"]
+    query = Query("meaning", ("thanks for your call",), unless=("I called you",), key="k")
+    whole = [f.at for f in matchers.load_matcher().find(query, texts)]
+    assert len(whole) > 2
     monkeypatch.setattr(reading, "KEPT", 2)
     monkeypatch.setattr(matchers, "KEPT", 0)
-    texts = [f"thank you for calling number {word}" for word in ("one", "two", "three", "four")]
-    query = Query("meaning", ("thanks for your call",), unless=("I called you",), key="k")
     matcher = matchers.load_matcher()
-    often = [[f.at for f in matcher.find(query, texts)] for _ in range(2)]
-    assert often == [[0, 1, 2, 3]] * 2
-    assert [f.at for f in matcher.find(query, [*texts, "thank you for calling again"])] == [0, 1, 2, 3, 4]
+    assert [[f.at for f in matcher.find(query, texts)] for _ in range(2)] == [whole] * 2
+    assert [f.at for f in matcher.find(query, [*texts, texts[-1]])] == [*whole, 5]
 
 
 def test_the_command_tells_flips_and_why(tmp_path: Path) -> None:
