@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,8 +73,9 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
     """
     import xlsxwriter  # not at the top: only workbooks need it
 
+    packed = io.BytesIO()  # not the file: the archive of a book that a full disk cut off is heard once more
     with whole(dest) as partial:
-        book = xlsxwriter.Workbook(str(partial), BOOK_OPTIONS)
+        book = xlsxwriter.Workbook(packed, BOOK_OPTIONS)
         book.set_properties({"title": title, "comments": "Written by callqa"})
         formats = Formats(book)
         summary = book.add_worksheet("Summary")
@@ -95,6 +97,7 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
             book.close()
         except xlsxwriter.exceptions.FileCreateError as error:  # around an OSError, such as of a full disk
             raise error.args[0] from error
+        partial.write_bytes(packed.getbuffer())
 
 
 def _write_calls(
