@@ -169,7 +169,7 @@ def main() -> None:
 
     if (given.data / "transcripts").is_dir():
         result["bank"] = bank_table(given.data / "transcripts", matcher, console)
-    sets = {"Criteria written for this bench, three of five utterances traps": read(CHECK)}
+    sets = {"Criteria written for this bench, half of their utterances traps": read(CHECK)}
     if (given.data / "paraphrase").is_dir():  # the targets are for its mixture of kinds
         sets = {"Development paraphrases": development(given.data / "paraphrase")} | sets
     for title, criteria in sets.items():

@@ -105,7 +105,7 @@ def rescore(
         StoreError: The database refuses; the windows before are kept.
     """
     calls = calls or CallFilter()
-    alone, part = (ALONE_BY_MEANING, PART_BY_MEANING) if _by_meaning(rubric) else (ALONE, PART)
+    alone, part = (ALONE_BY_MEANING, PART_BY_MEANING) if rubric.by_meaning() else (ALONE, PART)
     if processes is None:
         processes = _cores() if store.count(calls) > alone else 1
     scorer = score.fingerprint(matcher, min_confidence)
@@ -140,12 +140,6 @@ def _uncollected() -> Iterator[None]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _by_meaning(rubric: Rubric) -> bool:
-    """Whether models read the calls, which takes a hundred times what handing one over does."""
-    checks = (check for criterion in rubric.criteria() for check in criterion.checks())
-    return any(getattr(check, "match", "") == "meaning" for check in checks)
 
 
 def _windows(
@@ -208,7 +202,7 @@ def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
 
 def _answer(asked: Asked, *, rubric: Rubric, matcher: Matcher, min_confidence: float) -> list[score.Answered]:
     """Answer what is not known of some calls."""
-    if _by_meaning(rubric):
+    if rubric.by_meaning():
         _load_parser_alone()
     calls, known = asked
     batch = [

@@ -186,25 +186,30 @@ mount -o remount,size=300m . ; "$@"; echo "$? $(ls)"; cp qa.duckdb ..
 """
 
 
-def test_a_full_disk_ends_the_batch_and_nothing_is_lost(undisturbed: Path) -> None:
-    """With no room for a database, then for half the calls, then for all: exit codes 2, 2, 0."""
-    (undisturbed / "disk").mkdir()
-    run = [sys.executable, "-m", "pipeline", "run", "../calls", "--db", "qa.duckdb", "--local"]
+def on_a_small_disk(script: str, folder: Path, *command: str) -> tuple[list[str], str]:
+    """A script around a callqa command, where it may mount: the lines with exit codes, and what was said."""
     done = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "bash", "-c", FULL_DISK, "bash", *run],
-        cwd=undisturbed,
+        ["unshare", "--map-root-user", "--mount", "bash", "-c", script, "bash",
+         sys.executable, "-m", "pipeline", *command],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=120,
-    )
+    )  # fmt: skip
     if done.returncode == 9 or "unshare" in done.stderr:
         pytest.skip("this machine lets nobody mount a small disk")
-    codes = [line for line in done.stdout.splitlines() if line[0].isdigit()]
+    return [line for line in done.stdout.splitlines() if line[0].isdigit()], done.stderr
 
-    assert codes == ["2 fill", "2 qa.duckdb", "0 qa.duckdb"], done.stderr
-    assert done.stderr.count("disk is full") == 2
-    assert "Traceback" not in done.stderr
+
+def test_a_full_disk_ends_the_batch_and_nothing_is_lost(undisturbed: Path) -> None:
+    """With no room for a database, then for half the calls, then for all: exit codes 2, 2, 0."""
+    (undisturbed / "disk").mkdir()
+    codes, told = on_a_small_disk(FULL_DISK, undisturbed, "run", "../calls", "--db", "qa.duckdb", "--local")
+
+    assert codes == ["2 fill", "2 qa.duckdb", "0 qa.duckdb"], told
+    assert told.count("disk is full") == 2
+    assert "Traceback" not in told
     assert tables(undisturbed / "qa.duckdb") == tables(undisturbed / "whole.duckdb")
 
 
@@ -219,32 +224,13 @@ rm fill; "$@"; echo "$? $(find . -type f)"
 def test_a_full_disk_leaves_no_half_of_an_export(undisturbed: Path, kind: str) -> None:
     """The fault is said and the exit code is 2; with room the same command writes the file."""
     (undisturbed / "exports").mkdir(exist_ok=True)
-    export = [
-        sys.executable,
-        "-m",
-        "pipeline",
-        "export",
-        "out",
-        "--format",
-        kind,
-        "--db",
-        "../whole.duckdb",
-    ]
-    done = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "bash", "-c", FULL_EXPORT, "bash", *export],
-        cwd=undisturbed,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
+    codes, told = on_a_small_disk(
+        FULL_EXPORT, undisturbed, "export", "out", "--format", kind, "--db", "../whole.duckdb"
     )
-    if done.returncode == 9 or "unshare" in done.stderr:
-        pytest.skip("this machine lets nobody mount a small disk")
-    codes = [line for line in done.stdout.splitlines() if line[0].isdigit()]
 
-    assert codes == ["2 ./fill", "0 ./out"], done.stderr
-    assert "No space left" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert codes == ["2 ./fill", "0 ./out"], told
+    assert "No space left" in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.prefect

@@ -155,8 +155,6 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     transcribe.one_thread_each()
     sys.setswitchinterval(SWITCH_S)
     matcher = matchers.load_matcher()
-    checks = (check for one in rubrics for criterion in one.criteria() for check in criterion.checks())
-    by_meaning = any(getattr(check, "match", "") == "meaning" for check in checks)
 
     def load_audio(received: Received) -> AudioClip:
         with intake.media(received) as path:
@@ -185,7 +183,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         score=score_calls,
         rubrics=rubrics,
         fingerprints=under,
-        load_lazy=matcher.load if by_meaning else lambda: None,
+        load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
     )
 
 

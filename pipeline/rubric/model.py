@@ -283,6 +283,11 @@ class Rubric(Strict):
         for section in self.sections:
             yield from section.criteria
 
+    def by_meaning(self) -> bool:
+        """Whether models read the calls, which takes a hundred times what looking for letters does."""
+        checks = (check for criterion in self.criteria() for check in criterion.checks())
+        return any(getattr(check, "match", "") == "meaning" for check in checks)
+
     def auto_fail_of(self, criterion: Criterion) -> AutoFail | None:
         """The policy that applies to a criterion, or None."""
         if isinstance(criterion.auto_fail, AutoFail):
