@@ -202,19 +202,24 @@ def matrix(
     reader: Reader, criteria: dict[str, Criterion], made: list[tuple[str, str, int, str]], background: NDArray
 ) -> NDArray[np.float32]:
     """Features of every row."""
-    reader.read([text for _, text, _, _ in made])
+    readings = reader.read([text for _, text, _, _ in made])
     aims = {n: pairs.target(reader, c.phrases, c.meaning, background) for n, c in criteria.items()}
-    out = []
-    for name, text, _, _ in made:
-        reading = reader.read([text])[text]
-        best, _ = pairs.closeness(aims[name], reading)
-        piece = reading.pieces[best]
-        acts = reader.acts([piece.clause, piece.text])
-        whole = normal(text)
-        out.append(
-            pairs.features(aims[name], reading, best, acts[piece.clause], acts[piece.text], whole, skip=whole)
-        )
-    return np.array(out)
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row, (name, text, _, _) in enumerate(made):
+        alike[name, normal(text) if normal(text) in aims[name].phrases else ""].append(row)
+    out = np.zeros((len(made), TREE_INPUTS + 2 * encoder.DIMENSIONS), np.float32)
+    for (name, itself), at in alike.items():
+        aim = aims[name].without(itself)  # a phrase is not its own evidence
+        texts = [made[row][1] for row in at]
+        best = [pairs.closeness(aims[name], readings[text]) for text in texts]
+        pieces = [readings[text].pieces[i] for text, i in zip(texts, best, strict=True)]
+        vectors = np.stack([readings[text].vectors[i] for text, i in zip(texts, best, strict=True)])
+        every = np.stack([readings[text].vectors.mean(axis=0) for text in texts])
+        said = pairs.Stretches(vectors, every, [p.text for p in pieces], [normal(text) for text in texts])
+        acts = reader.acts(text for p in pieces for text in (p.clause, p.text))
+        done = [(acts[p.clause], acts[p.text]) for p in pieces]
+        out[at] = pairs.features(aim, vectors, pairs.likeness(aim, said), done)
+    return out
 
 
 def fit(x: NDArray, y: NDArray) -> tuple:

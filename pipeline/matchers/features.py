@@ -7,14 +7,14 @@ else is said in call centres, and the acts of both sides. The model that weighs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
-from pipeline.matchers.acts import Act
+from pipeline.matchers.acts import SIZE, Act
 from pipeline.matchers.reading import Reader, Reading, normal
 
 Array = NDArray[np.float32]
@@ -23,7 +23,9 @@ ALIKE = 0.5
 NEAREST = 4
 """Phrases of a query a stretch is compared with, as many as queries have in training: of ten that say it in
 ten ways, most are far from any one."""
-SCALARS = 18
+RIVALS = 3
+"""How many of what else is commonly said a stretch is nearest to."""
+SCALARS, OVERLAP, OVERLAP_NEAR = 18, 9, 12
 VECTOR_SCALE = 4.0
 
 
@@ -37,6 +39,16 @@ class Target:
     acts: Array
     lemmas: tuple[frozenset[str], ...]
     background: Array
+
+    def without(self, phrase: str) -> Target:
+        """The same without a phrase, unless it is the only one."""
+        left = [i for i, other in enumerate(self.phrases) if other != phrase] or range(len(self.phrases))
+        return replace(
+            self,
+            phrases=tuple(self.phrases[i] for i in left),
+            vectors=self.vectors[list(left)],
+            lemmas=tuple(self.lemmas[i] for i in left),
+        )
 
 
 def target(reader: Reader, phrases: Sequence[str], meaning: str, background: Array) -> Target:
@@ -64,71 +76,118 @@ def target(reader: Reader, phrases: Sequence[str], meaning: str, background: Arr
     )
 
 
-def closeness(aim: Target, reading: Reading) -> tuple[int, float]:
-    """The piece of a text nearest in meaning to any phrase, and its cosine."""
-    nearest = (reading.vectors @ aim.vectors.T).max(axis=1)
-    best = int(nearest.argmax())
-    return best, float(nearest[best])
+def closeness(aim: Target, reading: Reading) -> int:
+    """The piece of a text nearest in meaning to any phrase."""
+    return int((reading.vectors @ aim.vectors.T).max(axis=1).argmax())
 
 
-def features(
-    aim: Target, reading: Reading, best: int, act: Act, acts_of_piece: Act, whole: str, skip: str = ""
-) -> Array:
-    """The numbers of one pair.
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """What is compared with a query.
+
+    Attributes:
+        vectors: Of each, float32, shape (n, 384).
+        every: Mean vector of all pieces of the text each is in, the same shape.
+        pieces: Normalised.
+        wholes: The texts they are in, normalised.
+    """
+
+    vectors: Array
+    every: Array
+    pieces: Sequence[str]
+    wholes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How stretches compare with a query as far as no parse is needed.
+
+    Attributes:
+        scalars: float32, shape (n, SCALARS); those of the words in common are 0.
+        nearest: Phrases of the query from the nearest on, shape (n, at most NEAREST).
+    """
+
+    scalars: Array
+    nearest: NDArray[np.intp]
+
+    def of(self, rows: NDArray[np.intp] | slice) -> Likeness:
+        """That of some stretches."""
+        return Likeness(self.scalars[rows], self.nearest[rows])
+
+
+def likeness(aim: Target, said: Stretches) -> Likeness:
+    """Compare stretches with a query in meaning and letters."""
+    cosines = said.vectors @ aim.vectors.T
+    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :NEAREST]
+
+    def of_nearest(table: Array) -> Array:
+        return np.take_along_axis(table, nearest, axis=1)
+
+    def letters(scorer: Callable[..., float], texts: Sequence[str]) -> Array:
+        return of_nearest(process.cdist(texts, aim.phrases, scorer=scorer)).max(axis=1) / 100
+
+    order = of_nearest(cosines)
+    best, mean = order[:, 0], order.mean(axis=1)
+    rivals = said.vectors @ aim.background.T
+    if rivals.shape[1] < RIVALS:
+        rivals = np.zeros((len(rivals), RIVALS), np.float32)
+    top = np.partition(rivals, -RIVALS, axis=1)[:, -RIVALS:]
+    lengths = np.array([min(len(whole.split()), 60) for whole in said.wholes], np.float32)
+    nothing = np.zeros_like(best)
+    scalars = [
+        best,
+        mean,
+        order[:, -1],
+        best - order[:, 1] if order.shape[1] > 1 else nothing,
+        of_nearest(said.every @ aim.vectors.T).max(axis=1),
+        said.vectors @ aim.meaning,
+        said.every @ aim.meaning,
+        letters(fuzz.partial_ratio, said.wholes),
+        letters(fuzz.ratio, said.pieces),
+        nothing,  # OVERLAP
+        lengths / 20,
+        best**2,
+        nothing,  # OVERLAP_NEAR
+        best - top.max(axis=1),
+        mean - top.mean(axis=1),
+        top.max(axis=1),
+        (rivals > best[:, None]).sum(axis=1) / 10,
+        (rivals > mean[:, None]).sum(axis=1) / 20,
+    ]
+    return Likeness(np.stack(scalars, axis=1).astype(np.float32), nearest)
+
+
+def features(aim: Target, vectors: Array, like: Likeness, acts: Sequence[tuple[Act, Act]] = ()) -> Array:
+    """The numbers of pairs of one query and stretches.
 
     Args:
         aim: The query.
-        reading: The text.
-        best: Which of its pieces.
-        act: Of the clause the piece is in.
-        acts_of_piece: Of the piece itself, for its content words.
-        whole: The text, normalised.
-        skip: A phrase of the query to leave out (training: a phrase is not its own evidence).
+        vectors: Of the stretches, float32, shape (n, 384).
+        like: From ``likeness``.
+        acts: Of each stretch's clause, and of the stretch itself for its content words; without them, as
+            though all did what the phrases do and no word were in common.
 
     Returns:
-        float32, shape (SCALARS + 4 * acts + 2 * 384,).
+        float32, shape (n, SCALARS + 4 * acts + 2 * 384).
     """
-    keep = [i for i, p in enumerate(aim.phrases) if p != skip] or list(range(len(aim.phrases)))
-    vector = reading.vectors[best]
-    keep = sorted(keep, key=lambda i: -float(aim.vectors[i] @ vector))[:NEAREST]
-    piece = reading.pieces[best].text
-    cosines = aim.vectors[keep] @ vector
-    order = np.sort(cosines)[::-1]
-    mean = float(order.mean())
-    rivals = np.sort(aim.background @ vector)[::-1] if len(aim.background) else np.zeros(3, np.float32)
-    overlap = max(len(acts_of_piece.lemmas & aim.lemmas[i]) / max(1, len(aim.lemmas[i])) for i in keep)
-    every = reading.vectors.mean(axis=0)
-    length = len(whole.split())
-    scalars = [
-        order[0],
-        mean,
-        order[-1],
-        order[0] - order[1] if len(order) > 1 else 0.0,
-        float((aim.vectors[keep] @ every).max()),
-        float(aim.meaning @ vector),
-        float(aim.meaning @ every),
-        max(fuzz.partial_ratio(aim.phrases[i], whole) for i in keep) / 100,
-        max(fuzz.ratio(aim.phrases[i], piece) for i in keep) / 100,
-        overlap,
-        min(length, 60) / 20,
-        order[0] ** 2,
-        order[0] * overlap,
-        order[0] - rivals[0],
-        mean - float(rivals[:3].mean()),
-        rivals[0],
-        float((rivals > order[0]).sum()) / 10,
-        float((rivals > mean).sum()) / 20,
-    ]
-    said, meant = act.flags, aim.acts
-    difference = vector - aim.vectors[keep][int(cosines.argmax())]
+    scalars, said, meant = like.scalars.copy(), np.broadcast_to(aim.acts, (len(vectors), SIZE)), aim.acts
+    if acts:
+        said = np.stack([clause.flags for clause, _ in acts])
+        lemmas = [(act.lemmas, near) for (_, act), near in zip(acts, like.nearest.tolist(), strict=True)]
+        scalars[:, OVERLAP] = [
+            max(len(have & aim.lemmas[i]) / max(1, len(aim.lemmas[i])) for i in near) for have, near in lemmas
+        ]
+        scalars[:, OVERLAP_NEAR] = scalars[:, OVERLAP] * scalars[:, 0]
+    difference = vectors - aim.vectors[like.nearest[:, 0]]
     return np.concatenate(
         [
-            np.asarray(scalars, dtype=np.float32),
+            scalars,
             said,
             said * (1 - meant),
             (1 - said) * meant,
-            meant,
+            np.broadcast_to(meant, said.shape),
             difference * VECTOR_SCALE,
-            vector * VECTOR_SCALE,
-        ]
-    ).astype(np.float32)
+            vectors * VECTOR_SCALE,
+        ],
+        axis=1,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +77,23 @@ class Judgement:
 
     def _trees(self, features: Array) -> Array:
         """Chance by the boosted trees, all rows and trees stepping down together."""
-        rows = np.arange(len(features))[:, None]
-        node = np.broadcast_to(self.roots, (len(features), len(self.roots))).copy()
+        feature, split, children = self._steps
+        first = np.arange(len(features), dtype=np.int32)[:, None] * np.int32(features.shape[1])
+        values = features.ravel()
+        node = np.broadcast_to(self.roots, (len(features), len(self.roots)))
         while True:
-            feature = self.feature[node]
-            inner = feature >= 0
-            if not inner.any():
-                return sigmoid(self.value[node].sum(axis=1) + self.tree_odds)
-            goes_left = features[rows, np.maximum(feature, 0)] <= self.split[node]
-            node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
+            goes_right = values.take(first + feature.take(node)) > split.take(node)
+            below = children.take(2 * node + goes_right)
+            if np.array_equal(below, node):
+                return sigmoid(self.value.take(node).sum(axis=1) + self.tree_odds)
+            node = below
+
+    @cached_property
+    def _steps(self) -> tuple[NDArray[np.int32], Array, NDArray[np.int32]]:
+        """Feature and split of each node, and both children in turn; below a leaf is the leaf."""
+        leaf, itself = self.feature < 0, np.arange(len(self.feature), dtype=np.int32)
+        children = np.where(leaf[:, None], itself[:, None], np.stack([self.left, self.right], axis=1))
+        return np.maximum(self.feature, 0).astype(np.int32), self.split, children.ravel()
 
 
 def sigmoid(odds: Array) -> Array:
