@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 import statistics
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -165,16 +166,22 @@ def gaps(speech: Sequence[Interval], duration_s: float) -> list[Span]:
     return [*found, (at, duration_s)] if duration_s > at else found
 
 
-def without(span: Span, taken: Iterable[Span]) -> list[Span]:
-    """What is left of a span when others are taken out of it."""
-    left = [span]
-    for start_s, end_s in taken:
-        left = [
-            piece
-            for a, b in left
-            for piece in ((a, min(b, start_s)), (max(a, end_s), b))
-            if piece[1] > piece[0]
-        ]
+def without(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
+    """What is left of spans, which are in order and apart, when others are taken out of them."""
+    left: list[Span] = []
+    coming = deque(sorted(taken))
+    within: list[Span] = []
+    for start_s, end_s in spans:
+        while coming and coming[0][0] < end_s:
+            within.append(coming.popleft())
+        within = [(a, b) for a, b in within if b > start_s]
+        at = start_s
+        for a, b in within:
+            if a > at:
+                left.append((at, a))
+            at = max(at, b)
+        if end_s > at:
+            left.append((at, end_s))
     return left
 
 
@@ -186,7 +193,7 @@ def dead_air(
         return []
     end_s = max(interval.end_s for interval in speech)
     inner = [gap for gap in gaps(speech, end_s) if gap[0] >= speech[0].start_s]
-    quiet = [piece for gap in inner for piece in without(gap, [*hold_spans, *redacted_spans])]
+    quiet = without(inner, [*hold_spans, *redacted_spans])
     return [(a, b) for a, b in quiet if b - a > DEAD_AIR_S]
 
 
@@ -318,7 +325,7 @@ def _responses(speech: Sequence[Interval]) -> dict[str, float | None]:
 def _silences(
     speech: Sequence[Interval], duration_s: float, hold: Sequence[Span], redacted: Sequence[Span]
 ) -> dict[str, float | None]:
-    quiet = [p for gap in gaps(speech, duration_s) for p in without(gap, [*hold, *redacted])]
+    quiet = without(gaps(speech, duration_s), [*hold, *redacted])
     dead = dead_air(speech, hold, redacted)
     silence_s = sum(b - a for a, b in quiet)
     return {

@@ -140,14 +140,19 @@ def test_times_always_add_up(pieces: list[tuple[str, tuple[float, float]]]) -> N
     ) + 1e-6
 
 
-@given(spans, st.lists(spans, max_size=5))
+@given(st.lists(st.integers(0, 60), max_size=8, unique=True), st.lists(spans, max_size=5))
 def test_taking_spans_out_leaves_only_what_none_covers(
-    whole: tuple[float, float], taken: list[tuple[float, float]]
+    ends: list[int], taken: list[tuple[float, float]]
 ) -> None:
-    """Pieces lie inside the whole and touch nothing taken."""
-    for a, b in metrics.without(whole, taken):
-        assert whole[0] <= a <= b <= whole[1]
+    """Pieces lie inside a whole and touch nothing taken; nothing else is gone."""
+    in_order = sorted(map(float, ends))
+    wholes = list(zip(in_order[::2], in_order[1::2], strict=False))
+    left = metrics.without(wholes, taken)
+    for a, b in left:
+        assert any(c <= a < b <= d for c, d in wholes)
         assert all(b <= c or d <= a for c, d in taken if d > c)
+    gone = [metrics.without([whole], left) for whole in wholes]
+    assert not metrics.without([piece for pieces in gone for piece in pieces], taken)
 
 
 @pytest.mark.parametrize("name", ["dev-001", "dev-002"])

@@ -27,7 +27,7 @@ from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/6"
+REVISION = "callqa.matchers/7"
 LETTERS = 0.45
 """Share of a phrase's letter pairs below which a text is not compared; misheard ones keep over half."""
 FAINT, FAINT_WORTH = 0.3, 0.15
@@ -127,7 +127,7 @@ class TextMatcher:
         phrases = list(dict.fromkeys(joined(phrase) for marks, _ in wanted for phrase in marks.query.phrases))
         column = dict(zip(phrases, range(len(phrases)), strict=True))
         shares = shared(phrases, letter_pairs(plain))
-        hard: list[tuple[Query, list[str], dict[str, float]]] = []
+        hard: list[tuple[Query, dict[str, float]]] = []
         close: list[Close] = []
         for marks, rows in wanted:
             query, at = marks.query, np.searchsorted(every, rows)
@@ -142,14 +142,14 @@ class TextMatcher:
                     for text, near, row in zip(texts, most.tolist(), rows.tolist(), strict=True)
                     if not (near >= ALMOST and self._literal(marks, row, text))
                 }
-                hard.append((query, list(rest), rest))
+                hard.append((query, rest))
                 continue
             for phrase, part in zip(query.phrases, share, strict=True):
                 like = np.flatnonzero(part >= np.float64(LETTERS))
                 said = [plain[i] for i in at[like].tolist()]
                 close += [(marks, int(rows[like[i]]), phrase, said[i]) for i in fuzzy.near(phrase, said)]
         self._keep_nearest(close)
-        if any(texts for _, texts, _ in hard):
+        if any(rest for _, rest in hard):
             self._by_meaning(hard)
 
     def _keep_nearest(self, close: Sequence[Close]) -> None:
@@ -185,7 +185,7 @@ class TextMatcher:
             return parsed.find(query, text, self._parser)
         return fuzzy.find_exact(query, [text]) if query.method == "lemma" else []
 
-    def _by_meaning(self, asked: Sequence[tuple[Query, list[str], dict[str, float]]]) -> None:
+    def _by_meaning(self, asked: Sequence[tuple[Query, dict[str, float]]]) -> None:
         finder = self._finder
         assert finder is not None
         for query, text, found in finder.judge(asked):

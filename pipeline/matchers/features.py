@@ -124,7 +124,8 @@ def likeness(aim: Target, said: Stretches) -> Likeness:
         return np.take_along_axis(table, nearest, axis=1)
 
     def letters(scorer: Callable[..., float], texts: Sequence[str]) -> Array:
-        return of_nearest(process.cdist(texts, aim.phrases, scorer=scorer)).max(axis=1) / 100
+        shares = process.cdist(texts, aim.phrases, scorer=scorer)
+        return of_nearest(shares).max(axis=1) / 100  # type: ignore[no-any-return]
 
     order = of_nearest(cosines)
     best, mean = order[:, 0], order.mean(axis=1)

@@ -1,8 +1,8 @@
 """Phrases said in other words: sentence vectors find candidates, acts and a small model judge them.
 
-Order of cost: words of the phrase as said (no model), cosine of vectors already read, and only for
-candidates the parse and the judgement. Everything is kept by text, so ``prepare`` can read a batch
-of calls at once.
+Order of cost: words of the phrase as said (no model), cosine of vectors already read, for candidates the
+judgement as though they did what the phrases do, and only where that would nearly count the parse. What is
+read is kept by text, so ``prepare`` can read a batch of calls at once.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Read:
         wholes: The texts, normalised.
         pieces: Of all texts.
         vectors: Of the pieces, float32, shape (n_pieces, 384).
-        starts: First piece of each text.
+        bounds: First piece of each text, and the end.
         every: Mean vector of each text's pieces, float32, shape (n_texts, 384).
     """
 
@@ -73,7 +73,7 @@ class _Read:
     wholes: list[str]
     pieces: tuple[Piece, ...]
     vectors: Array
-    starts: Rows
+    bounds: Rows
     every: Array
 
     @classmethod
@@ -81,14 +81,14 @@ class _Read:
         """Readings, each of a piece or more."""
         vectors = np.concatenate([reading.vectors for reading in readings.values()])
         sizes = np.array([len(reading.pieces) for reading in readings.values()])
-        starts = np.cumsum(sizes) - sizes
+        bounds = np.cumsum([0, *sizes])
         return cls(
             {text: number for number, text in enumerate(readings)},
             list(map(normal, readings)),
             tuple(chain.from_iterable(reading.pieces for reading in readings.values())),
             vectors,
-            starts,
-            np.add.reduceat(vectors, starts) / sizes[:, None].astype(np.float32),
+            bounds,
+            (np.add.reduceat(vectors, bounds[:-1]) / sizes[:, None]).astype(np.float32),
         )
 
     def candidates(self, text: int, cosines: Array) -> Iterator[int]:
@@ -97,8 +97,8 @@ class _Read:
         "To confirm, you agree to the plan at forty dollars. Is that correct?": the nearer of two sentences
         is not always the one that does what is asked.
         """
-        start, end = self.starts[text], (*self.starts[text + 1 : text + 2], len(self.pieces))[0]
-        first = int(start + cosines[start:end].argmax())
+        start, end = self.bounds[text : text + 2].tolist()
+        first = start + int(cosines[start:end].argmax())
         yield first
         head, around = self.pieces[first], range(start, end)
         apart = [i for i in around if self.pieces[i].end <= head.start or self.pieces[i].start >= head.end]
@@ -128,23 +128,21 @@ class MeaningFinder:
         self.judgement = judgement
         self._targets: dict[str, Target] = {}
 
-    def judge(
-        self, asked: Sequence[tuple[Query, list[str], Mapping[str, float]]]
-    ) -> list[tuple[Query, str, Found]]:
+    def judge(self, asked: Sequence[tuple[Query, Mapping[str, float]]]) -> list[tuple[Query, str, Found]]:
         """The judged candidates; texts nothing in which comes near are left out.
 
         One word alone, or as a sentence of its own ("Yes."), is never judged: said as a phrase says it,
         it has been found by its letters.
 
         Args:
-            asked: Queries, each with its texts and the share of a phrase's letter pairs in each text.
+            asked: Queries, each with its texts and the share of a phrase's letter pairs in each.
         """
-        readings = self.reader.read(text for _, texts, _ in asked for text in texts if " " in text)
+        readings = self.reader.read(text for _, share in asked for text in share if " " in text)
         readings = {text: reading for text, reading in readings.items() if reading.pieces}
         if not readings:
             return []
         read = _Read.of(readings)
-        near = [self._near(query, read, share) for query, _, share in asked]
+        near = [self._near(query, read, share) for query, share in asked]
         pieces = {i for one in near for i in one.pieces[_worth_parsing(one)].tolist()}
         acts = self.reader.acts(text for i in pieces for text in (read.pieces[i].clause, read.pieces[i].text))
         texts = list(read.texts)
@@ -157,7 +155,7 @@ class MeaningFinder:
         aim = self._target(query)
         cosines = (read.vectors @ aim.vectors.T).max(axis=1)
         cosines[[" " not in piece.text for piece in read.pieces]] = -1.0
-        most = np.maximum.reduceat(cosines, read.starts).tolist()
+        most = np.maximum.reduceat(cosines, read.bounds[:-1]).tolist()
         chosen = [
             (number, piece)
             for text, number in read.texts.items()
@@ -211,4 +209,4 @@ class MeaningFinder:
 
 
 def _worth_parsing(near: _Near) -> NDArray[np.bool_]:
-    return near.strengths >= ONWARD * near.query.threshold  # type: ignore[no-any-return]
+    return near.strengths >= ONWARD * near.query.threshold
