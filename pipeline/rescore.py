@@ -174,8 +174,8 @@ def _windows(
             [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
             [
                 (calls, {i: kept[i] for i in calls.ids if i in kept})
-                for start in range(0, len(open_), part)
-                for calls in store.stored(CallFilter(call_ids=open_[start : start + part]))
+                for read_together in store.stored(CallFilter(call_ids=open_))
+                for calls in read_together.parts(part)
             ],
         )
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from bench.matcher_training.train import read
 from bench.rubric_accuracy import CHECK, THRESHOLD, paraphrases
 from pipeline import rubric
 from pipeline.matchers import fuzzy, load_matcher, stretches
-from pipeline.matchers.text import joined, words
+from pipeline.matchers.text import joined, place, words
 from pipeline.rubric.queries import queries
 
 MATCHER = load_matcher()
@@ -129,25 +130,21 @@ def test_the_stretch_found_is_the_first_of_the_nearest(phrases: list[str], text:
     for phrase in phrases:
         target = words(phrase)
         sound, size = "".join(map(fuzzy._sound, target.words)), len(target.words)
-        near = fuzz.partial_ratio(target.joined, said.joined) >= fuzzy.NOTHING - 8
-        near |= fuzz.partial_ratio(sound, "".join(map(fuzzy._sound, said.words))) >= fuzzy.NOTHING - 8
-        for length in range(max(1, size - min(2, size // 2)), size + min(2, size // 2) + 1) if near else ():
+        spelt = fuzz.partial_ratio(target.joined, said.joined) >= fuzzy.PARTLY
+        voiced = fuzz.partial_ratio(sound, "".join(map(fuzzy._sound, said.words))) >= fuzzy.PARTLY
+        for length in range(max(1, size - min(2, size // 2)), size + min(2, size // 2) + 1):
             for i in range(len(said.words) - length + 1 if size else 0):
                 piece = said.words[i : i + length]
-                score = fuzz.ratio(target.joined, " ".join(piece))
+                score = fuzz.ratio(target.joined, " ".join(piece)) if spelt else 0
                 heard = "".join(map(fuzzy._sound, piece))
-                score = max(score, fuzzy.SOUND_WORTH * fuzz.ratio(sound, heard) if sound else 0)
+                score = max(score, fuzzy.SOUND_WORTH * fuzz.ratio(sound, heard) if sound and voiced else 0)
                 if len(target.joined) < fuzzy.SHORT:
                     score = 100 - (100 - score) * (2 - len(target.joined) / fuzzy.SHORT)
                 if score > max(fuzzy.NOTHING, best[0] if best else 0):
                     best = score, said.starts[i], said.ends[i + length - 1], phrase
-    found = [
-        (near.similarity, said.starts[near.first], said.ends[near.last], phrase)
-        for phrase in phrases
-        if fuzzy.near(phrase, [said.joined])
-        for near in fuzzy.nearest([phrase], [said.joined])
-        if near is not None
-    ]
+    every = np.ones((len(phrases), 1), bool)
+    looked = fuzzy.nearest([words(p).joined for p in phrases], [said.joined], every)
+    found = [(near.similarity, *place(text, near.first, near.last), phrases[at]) for at, _, near in looked]
     assert max(found, key=lambda f: f[0], default=None) == best
 
 
@@ -180,3 +177,7 @@ def test_stretches_are_as_alike_as_rapidfuzz_says(pairs: list[tuple[str, str]]) 
 def test_joined_words_are_the_words_joined(text: str) -> None:
     """The short way to a text's words and the one that keeps their places agree."""
     assert joined(text) == words(text).joined
+    at = words(text)
+    for first in range(len(at.words)):
+        for last in range(first, len(at.words)):
+            assert place(text, first, last) == (at.starts[first], at.ends[last])

@@ -9,7 +9,8 @@ once; ``prepare`` judges a batch of calls together.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 
@@ -22,7 +23,7 @@ from pipeline.matchers.gate import letter_pairs, shared
 from pipeline.matchers.meaning import MeaningFinder, load_parser
 from pipeline.matchers.reading import ENCODER, KEPT, normal, pieces
 from pipeline.matchers.sheet import NOTHING, Marks, Rows, Sheet
-from pipeline.matchers.text import joined, words
+from pipeline.matchers.text import joined, place
 from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
@@ -42,10 +43,6 @@ def fingerprint() -> str:
     """Changes when an answer could; loads no model."""
     kept = b"".join(path.read_bytes() for path in (ENCODER, judgement.WEIGHTS) if path.is_file())
     return f"{REVISION}+{hashlib.sha256(kept).hexdigest()[:12]}"
-
-
-Close = tuple[Marks, int, str, str]
-"""Marks and row of a text, a phrase of the query, and the text normalised: to be looked at closely."""
 
 
 class TextMatcher:
@@ -128,10 +125,12 @@ class TextMatcher:
         column = dict(zip(phrases, range(len(phrases)), strict=True))
         shares = shared(phrases, letter_pairs(plain))
         hard: list[tuple[Query, dict[str, float]]] = []
-        close: list[Close] = []
+        may = np.zeros(shares.shape, bool)
+        by_letters: list[tuple[Marks, Rows]] = []
         for marks, rows in wanted:
             query, at = marks.query, np.searchsorted(every, rows)
-            share = shares[[column[joined(phrase)] for phrase in query.phrases]][:, at]
+            columns = [column[joined(phrase)] for phrase in query.phrases]
+            share = shares[columns][:, at]
             most = share.max(axis=0)
             marks.strength[rows] = np.where(most >= FAINT, FAINT_WORTH * most.astype(np.float64), NOTHING)
             marks.nearest[rows] = share.argmax(axis=0)
@@ -144,26 +143,30 @@ class TextMatcher:
                 }
                 hard.append((query, rest))
                 continue
-            for phrase, part in zip(query.phrases, share, strict=True):
-                like = np.flatnonzero(part >= np.float64(LETTERS))
-                said = [plain[i] for i in at[like].tolist()]
-                close += [(marks, int(rows[like[i]]), phrase, said[i]) for i in fuzzy.near(phrase, said)]
-        self._keep_nearest(close)
+            may[np.array(columns)[:, None], at] |= share >= np.float64(LETTERS)
+            by_letters.append((marks, rows))
+        near: dict[str, list[tuple[int, fuzzy.Near]]] = defaultdict(list)
+        for which, where, found in fuzzy.nearest(phrases, plain, may):
+            near[phrases[which]].append((int(every[where]), found))
+        self._keep_nearest(by_letters, near)
         if any(rest for _, rest in hard):
             self._by_meaning(hard)
 
-    def _keep_nearest(self, close: Sequence[Close]) -> None:
+    def _keep_nearest(
+        self, wanted: Sequence[tuple[Marks, Rows]], near: Mapping[str, Sequence[tuple[int, fuzzy.Near]]]
+    ) -> None:
         """Of a query's phrases, in each text the first that is most alike in letters or sounds."""
-        best: dict[tuple[str, int], tuple[Close, fuzzy.Near]] = {}
-        nearest = fuzzy.nearest([phrase for _, _, phrase, _ in close], [plain for *_, plain in close])
-        for one, near in zip(close, nearest, strict=True):
-            key = one[0].query.key, one[1]
-            if near is not None and (key not in best or near.similarity > best[key][1].similarity):
-                best[key] = one, near
-        for (marks, row, phrase, _), near in best.values():
-            have = words(self._sheet.texts[row])
-            place = have.starts[near.first], have.ends[near.last]
-            marks.keep(row, (Found(0, *place, fuzzy.strength(near.similarity), f"fuzzy: {phrase}"),))
+        for marks, rows in wanted:
+            asked = set(rows.tolist())
+            best: dict[int, tuple[str, fuzzy.Near]] = {}
+            for phrase in marks.query.phrases:
+                for row, found in near.get(joined(phrase), ()):
+                    if row in asked and (row not in best or found.similarity > best[row][1].similarity):
+                        best[row] = phrase, found
+            for row, (phrase, found) in best.items():
+                start, end = place(self._sheet.texts[row], found.first, found.last)
+                strength = fuzzy.strength(found.similarity)
+                marks.keep(row, (Found(0, start, end, strength, f"fuzzy: {phrase}"),))
 
     def _literal(self, marks: Marks, row: int, text: str) -> bool:
         """Keep a sentence that is nearly one of the phrases, letter by letter."""

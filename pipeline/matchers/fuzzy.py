@@ -6,21 +6,23 @@ sound by sound, so "harper belly national bank" is still "Harper Valley National
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jellyfish import metaphone
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from pipeline.matchers.stretches import most_alike
-from pipeline.matchers.text import Remembered, joined, words
+from pipeline.matchers.stretches import Best, most_alike
+from pipeline.matchers.text import Remembered, words
 from pipeline.rubric.queries import Found, Query
 
 CERTAIN, NOTHING = 100.0, 64.0
 """Similarity (rapidfuzz ratio, 0..100) that gives strength 1 and 0; the middle, 82, gives 0.5."""
+PARTLY = NOTHING - 8
+"""A text of which no part is this like a phrase holds no stretch that is."""
+NOWHERE: Best = (0.0, 0, 0)
 SHORT = 12
 SOUND_WORTH = 0.97
 """Sounding alike counts a little less than being spelt alike."""
@@ -55,63 +57,69 @@ def find_exact(query: Query, texts: Sequence[str]) -> list[Found]:
     return _disjoint(found)
 
 
-def near(phrase: str, texts: Sequence[str]) -> list[int]:
-    """Which of many texts, normalised, hold something like a phrase in letters or sounds at all."""
-    spelt, heard = joined(phrase), _run_together(joined(phrase))
-    if not spelt or not texts:
-        return []
-    alike = _partly(spelt, texts)
-    if heard:
-        rest = np.flatnonzero(alike == 0)
-        alike[rest] = _partly(heard, [_run_together(texts[i]) for i in rest.tolist()])
-    return np.flatnonzero(alike).tolist()
-
-
-def _partly(phrase: str, texts: Sequence[str]) -> NDArray[np.float32]:
-    return process.cdist([phrase], texts, scorer=fuzz.partial_ratio, score_cutoff=NOTHING - 8)[0]  # type: ignore[no-any-return]
-
-
-def nearest(phrases: Sequence[str], texts: Sequence[str]) -> list[Near | None]:
-    """The stretch of a text most like a phrase, of many pairs of them; None where none is over ``NOTHING``.
+def nearest(
+    phrases: Sequence[str], texts: Sequence[str], may: NDArray[np.bool_]
+) -> Iterator[tuple[int, int, Near]]:
+    """The stretch of a text most like a phrase, of every pair in which one is over ``NOTHING``.
 
     Stretches are of about the phrase's length, up to ±2 words, as recognisers split and join.
 
     Args:
-        phrases: Of each pair.
-        texts: Of each pair, normalised.
+        phrases: Normalised.
+        texts: Normalised.
+        may: Which pairs to look at; shape (n_phrases, n_texts).
+
+    Yields:
+        Phrase, text, and what is nearest; in the order of the phrases, then of the texts.
     """
-    spelling = {phrase: joined(phrase) for phrase in set(phrases)}
-    spelt_so = [spelling[phrase] for phrase in phrases]
-    heard_so = list(map(_run_together, spelt_so))
-    sizes = [(size - min(2, size // 2), size + min(2, size // 2)) for size in map(_length, spelt_so)]
-    spelt = most_alike(spelt_so, texts, sizes, gap=1)
-    heard = most_alike(heard_so, list(map(sounds, texts)), sizes, gap=0)
-    found: list[Near | None] = []
-    for phrase, sound, by_letters, by_sounds in zip(spelt_so, heard_so, spelt, heard, strict=True):
-        score, length, first = by_letters
-        alike = SOUND_WORTH * by_sounds[0] if sound and by_sounds[0] >= NOTHING else 0.0
-        if alike > score or (alike == score and by_sounds[1:] < (length, first)):
-            score, length, first = alike, *by_sounds[1:]
-        if len(phrase) < SHORT:  # one wrong letter weighs more: "think" is not "thank you"
-            score = CERTAIN - (CERTAIN - score) * (2 - len(phrase) / SHORT)
-        found.append(Near(score, first, first + length - 1) if score > NOTHING else None)
-    return found
+    asked = set(np.flatnonzero(may.any(axis=0)).tolist())
+    heard = [sounds(text) if at in asked else "" for at, text in enumerate(texts)]
+    voiced = [sounds(phrase).replace(" ", "") for phrase in phrases]
+    sizes = [(size - min(2, size // 2), size + min(2, size // 2)) for size in map(_length, phrases)]
+    by_letters = _stretches(phrases, texts, may, sizes, gap=1)
+    by_sounds = _stretches(voiced, heard, may, sizes, gap=0)
+    for pair in sorted(by_letters.keys() | by_sounds.keys()):
+        score, length, first = by_letters.get(pair, NOWHERE)
+        alike, *place = by_sounds.get(pair, NOWHERE)
+        alike = SOUND_WORTH * alike if alike >= NOTHING else 0.0
+        if alike > score or (alike == score and place < [length, first]):
+            score, (length, first) = alike, place
+        letters = len(phrases[pair[0]])
+        if letters < SHORT:  # one wrong letter weighs more: "think" is not "thank you"
+            score = CERTAIN - (CERTAIN - score) * (2 - letters / SHORT)
+        if score > NOTHING:
+            yield *pair, Near(score, first, first + length - 1)
+
+
+def _stretches(
+    phrases: Sequence[str],
+    texts: Sequence[str],
+    may: NDArray[np.bool_],
+    sizes: Sequence[tuple[int, int]],
+    *,
+    gap: int,
+) -> dict[tuple[int, int], Best]:
+    """The best stretch of the pairs that hold something alike at all; ``gap`` as in ``most_alike``."""
+    solid = texts if gap else [text.replace(" ", "") for text in texts]  # recognisers join and split words
+    pairs: list[tuple[int, int]] = []
+    for which, phrase in enumerate(phrases):
+        at = np.flatnonzero(may[which])
+        if phrase and len(at):
+            said = [solid[i] for i in at.tolist()]
+            (alike,) = process.cdist([phrase], said, scorer=fuzz.partial_ratio, score_cutoff=PARTLY)
+            pairs += [(which, i) for i in at[alike > 0].tolist()]
+    which_phrases, which_texts = [phrases[p] for p, _ in pairs], [texts[t] for _, t in pairs]
+    best = most_alike(which_phrases, which_texts, [sizes[p] for p, _ in pairs], gap=gap)
+    return dict(zip(pairs, best, strict=True))
 
 
 def _length(text: str) -> int:
     return text.count(" ") + 1
 
 
-@lru_cache(maxsize=16_384)
 def sounds(text: str) -> str:
     """How each word of a normalised text sounds, with spaces between."""
     return " ".join(map(_sounds.__getitem__, text.split(" ")))
-
-
-@lru_cache(maxsize=16_384)
-def _run_together(text: str) -> str:
-    """How a normalised text sounds: recognisers put word boundaries where they like."""
-    return "".join(map(_sounds.__getitem__, text.split(" ")))
 
 
 def _sound(word: str) -> str:

@@ -97,6 +97,16 @@ class StoredCalls:
     turns: pa.Table
     others: Mapping[str, Mapping[str, list[Row]]]
 
+    def parts(self, size: int) -> Iterator[StoredCalls]:
+        """The same calls, so many at a time: a query costs more than reading a hundred calls more."""
+        import pyarrow.compute as pc  # a tenth of a second that who only reads calls need not wait for
+
+        for start in range(0, len(self.ids), size):
+            ids = self.ids[start : start + size]
+            here = pc.is_in(self.turns.column("call_id"), pa.array(ids, pa.string()))
+            others = {table: {i: by[i] for i in ids if i in by} for table, by in self.others.items()}
+            yield StoredCalls(ids, self.turns.filter(here), others)
+
 
 _TURNS_SQL = """
 SELECT call_id, turn, role, text, start_s, end_s, channel, confidence, language, sentiment_score, sentiment,
