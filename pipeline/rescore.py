@@ -245,6 +245,7 @@ def _answering(
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already; read when a worker imports NumPy
     pool = ProcessPoolExecutor(processes - 1, get_context("spawn"), _start_worker, start)
+    pool.submit(os.getpid)  # so that all start now, while the first calls are read
 
     waiting: deque[tuple[Future[list[score.Answered]], Asked]] = deque()
     given: dict[Future[list[score.Answered]], list[score.Answered]] = {}

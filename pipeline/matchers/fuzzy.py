@@ -20,8 +20,8 @@ from pipeline.rubric.queries import Found, Query
 
 CERTAIN, NOTHING = 100.0, 64.0
 """Similarity (rapidfuzz ratio, 0..100) that gives strength 1 and 0; the middle, 82, gives 0.5."""
-PARTLY = NOTHING - 8
-"""A text of which no part is this like a phrase holds no stretch that is."""
+PARTLY = 60.0
+"""Part of a text must be this like a phrase (rapidfuzz partial_ratio) before its stretches are compared."""
 NOWHERE: Best = (0.0, 0, 0)
 SHORT = 12
 SOUND_WORTH = 0.97

@@ -69,19 +69,18 @@ class Sheet:
         self.texts: list[str] = []
         self._rows: dict[str, int] = {}
         self._marks: dict[str, Marks] = {}
-        self._last: tuple[Sequence[str], Rows] = ((), np.zeros(0, np.intp))
+        self._asked: dict[tuple[str, ...], Rows] = {}
 
     def rows(self, texts: Sequence[str]) -> Rows:
         """The rows of texts; those new get one. Twenty queries ask for the same texts one after the other."""
-        if texts is not self._last[0]:
-            rows = list(map(self._rows.get, texts))
-            if None in rows:
-                for text in texts:
-                    if self._rows.setdefault(text, len(self.texts)) == len(self.texts):
-                        self.texts.append(text)
-                rows = list(map(self._rows.get, texts))
-            self._last = texts, np.array(rows, np.intp)
-        return self._last[1]
+        asked = tuple(texts)
+        found = self._asked.get(asked)
+        if found is None:
+            for text in asked:
+                if self._rows.setdefault(text, len(self.texts)) == len(self.texts):
+                    self.texts.append(text)
+            found = self._asked[asked] = np.array(list(map(self._rows.__getitem__, asked)), np.intp)
+        return found
 
     def marks(self, query: Query) -> Marks:
         """A query's marks, with room for every text."""

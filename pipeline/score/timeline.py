@@ -135,14 +135,9 @@ class Timeline:
         """What a role says in a part of the call, joined where one sentence was cut in two."""
         key = (role, span)
         if key not in self._speech:
-            heard = [
-                t
-                for t in self.turns
-                if (role == "any" or t.role == role)
-                and t.text
-                and self._end(t) >= span.low
-                and self._start(t) <= span.high
-            ]
+            heard = [t for t in self.turns if (role == "any" or t.role == role) and t.text]
+            if span != Span():
+                heard = [t for t in heard if self._end(t) >= span.low and self._start(t) <= span.high]
             stretches = tuple(map(_stretch, self._grouped(heard)))
             texts = tuple(stretch.text for stretch in stretches)
             self._speech[key] = Speech(stretches, texts, len(heard), _confidence(heard))
