@@ -109,6 +109,7 @@ def rescore(
     if processes is None:
         processes = _cores() if store.count(calls) > alone else 1
     scorer = score.fingerprint(matcher, min_confidence)
+    store.hold_little()
     with _uncollected(), _answering(rubric, matcher, min_confidence, processes) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
         for number, (window, answered) in enumerate(_in_order(windows, answer), 1):

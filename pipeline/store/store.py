@@ -274,6 +274,10 @@ class Store:
         hasten(self.connection)
         self._write(lambda connection, now: loading.save_scorecards(connection, scorecards, rubrics, now))
 
+    def hold_little(self) -> None:
+        """Keep at most 128 MB of the file in memory from now on: a pass over history reads it once."""
+        self.connection.execute("SET memory_limit = '128MB'")
+
     def save_reviews(self, reviews: Sequence[Review]) -> int:
         """Append what people answered; those already there are left alone. Returns how many were new.
 
