@@ -28,6 +28,9 @@ from pipeline.rubric.queries import queries
 
 Pairs = list[tuple[bool, bool]]
 CHECK = Path(__file__).parent / "data" / "paraphrase_check.txt"
+MIXTURE = {"meets": 192 / 384, "hard": 80 / 384, "elsewhere": 112 / 384}
+"""Utterances that meet a criterion, that share its words but not its act, and about something else: what F1
+is depends on the shares of each, and the target is for those of the development paraphrases."""
 THRESHOLD = rubric.checks.PhraseCheck(kind="phrases", any=["yes"]).threshold
 
 
@@ -121,13 +124,22 @@ def paraphrases(criteria: dict[str, Criterion], matcher: TextMatcher) -> list[Sc
     return scored
 
 
+def weights(scored: list[Scored]) -> list[float]:
+    """What each utterance counts, so that every set stands for the mixture the targets are for."""
+    groups = ["meets" if s.label else "hard" if s.kind == "hard" else "elsewhere" for s in scored]
+    found = Counter(groups)
+    return [MIXTURE[group] * len(scored) / found[group] for group in groups]
+
+
 def paraphrase_table(title: str, scored: list[Scored], console: Console) -> dict[str, object]:
     """What passes at the product's one threshold, by kind; F1, refusals and recall against their targets."""
-    at = THRESHOLD
+    at, weight = THRESHOLD, weights(scored)
 
-    def f1(at: float) -> float:
-        passed = [s.label for s in scored if s.strength >= at]
-        return 2 * sum(passed) / (len(passed) + sum(s.label for s in scored))
+    def f1(at: float, weight: list[float]) -> float:
+        passed = [(s.label, w) for s, w in zip(scored, weight, strict=True) if s.strength >= at]
+        right = sum(w for label, w in passed if label)
+        meet = sum(w for s, w in zip(scored, weight, strict=True) if s.label)
+        return 2 * right / (sum(w for _, w in passed) + meet)
 
     table = Table("kind", "utterances", "should pass", "pass", title=title)
     share: dict[str, float] = {}
@@ -140,16 +152,18 @@ def paraphrase_table(title: str, scored: list[Scored], console: Console) -> dict
     strict = unrelated[int(0.02 * len(unrelated))]
     positives = [s.strength for s in scored if s.label]
     recall = sum(s > strict for s in positives) / len(positives)
-    best = max({s.strength for s in scored}, key=f1)
+    best = max({s.strength for s in scored}, key=lambda at: f1(at, weight))
     figures = {
-        f"F1 at {at}": (f1(at), 0.85),
+        f"F1 at {at}, half of the utterances meeting it": (f1(at, weight), 0.85),
         "share of hard negatives refused": (1 - share["hard"], 0.5),
         "recall where at most 2 % of unrelated turns pass": (recall, 0.6),
     }
     for what, (figure, least) in figures.items():
         console.print(f"{what}: {figure:.3f}, {verdict(figure, least)}")
-    console.print(f"(the best threshold of this run would be {best:.2f}, F1 {f1(best):.3f})")
-    found = {"pass_by_kind": share, "best": best, "f1_best": f1(best)}
+    as_they_are, most = f1(at, [1.0] * len(scored)), f1(best, weight)
+    console.print(f"(F1 of these utterances as they are: {as_they_are:.3f})")
+    console.print(f"(the best threshold of this run would be {best:.2f}, F1 {most:.3f})")
+    found = {"pass_by_kind": share, "best": best, "f1_best": most, "f1_as_they_are": as_they_are}
     return found | {what: figure for what, (figure, _) in figures.items()}
 
 
@@ -170,7 +184,7 @@ def main() -> None:
     if (given.data / "transcripts").is_dir():
         result["bank"] = bank_table(given.data / "transcripts", matcher, console)
     sets = {"Criteria written for this bench, half of their utterances traps": read(CHECK)}
-    if (given.data / "paraphrase").is_dir():  # the targets are for its mixture of kinds
+    if (given.data / "paraphrase").is_dir():
         sets = {"Development paraphrases": development(given.data / "paraphrase")} | sets
     for title, criteria in sets.items():
         result[title] = paraphrase_table(title, paraphrases(criteria, matcher), console)
