@@ -96,10 +96,17 @@ def test_what_only_the_whole_rubric_shows(criteria: tuple[str, ...], said: str) 
     assert said in faults(*criteria)
 
 
-def test_a_criterion_with_a_wrong_value_is_still_asked_what_it_refers_to() -> None:
-    """A weight that is no number does not hide that a condition names nothing."""
-    said = faults("id: a, question: q, weight: lots, when: {answers: {zz: yes}}, check: {kind: manual}")
-    assert "weight" in said
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("weight: lots, check: {kind: manual}", "weight"),
+        ("check: {kind: phrases}", "give phrases under any or all"),
+    ],
+)
+def test_a_criterion_with_a_fault_is_still_asked_what_it_refers_to(fault: str, told: str) -> None:
+    """A weight that is no number, or a check without phrases, hides no condition that names nothing."""
+    said = faults(f"id: a, question: q, when: {{answers: {{zz: yes}}}}, {fault}")
+    assert told in said
     assert "no criterion 'zz'" in said
 
 

@@ -155,11 +155,13 @@ def _with_stand_ins(data: Any, places: list[Path_]) -> None:
     """Something plain in the place of every criterion and test in which there is a fault."""
     for place in places:
         match place:
-            case ("sections", int(s), "criteria", int(c), *_):
+            case ("sections", int(s), "criteria", int(c), *part):
                 faulty = data["sections"][s]["criteria"][c]
                 name = str(faulty.get("id")) if isinstance(faulty, dict) else ""
                 name = name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) else f"faulty_{s}_{c}"
                 stand_in = {"id": name, "question": "?", "check": {"kind": "manual"}}
+                if isinstance(faulty, dict) and "when" in faulty and part[:1] != ["when"]:
+                    stand_in["when"] = faulty["when"]  # may name a criterion there is not
                 data["sections"][s]["criteria"][c] = stand_in
             case ("sections", int(s), str(key), *_):
                 data["sections"][s].pop(key, None)
