@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from pipeline.errors import CallQAError
+
+Item = TypeVar("Item")
 
 
 def complain(error: CallQAError) -> None:
@@ -39,6 +42,23 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def waited_for(what: str, items: Iterable[Item]) -> Iterator[Item]:
+    """Items as they come, with a running clock while the next is waited for; silent where no terminal is."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console, coming = Console(stderr=True), iter(items)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    while True:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as clock:
+            clock.add_task(what, total=None)
+            try:
+                item = next(coming)
+            except StopIteration:
+                return
+        yield item
 
 
 def say_interrupted() -> None:

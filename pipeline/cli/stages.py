@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.console import waited_for
 from pipeline.cli.scorecard import clock
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def annotate(
     from pipeline.process.files import annotate_files
     from pipeline.settings import load_settings
 
-    for conversation in annotate_files(files, load_settings(config)):
+    annotated = annotate_files(files, load_settings(config))
+    for conversation in waited_for("reading what was said", annotated):
         if as_json:
             _print_json(conversation)
         else:
@@ -91,7 +93,8 @@ def score(
     from pipeline.process.files import score_files
     from pipeline.settings import load_settings
 
-    for scorecard in score_files(files, rubric, load_settings(config)):
+    scored = score_files(files, rubric, load_settings(config))
+    for scorecard in waited_for("scoring", scored):
         if as_json:
             _print_json(scorecard)
         else:
