@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 OUT = ROOT / "out" / "bench" / "operations.json"
 WAIT = "CALLQA_FLOW__SERVER_WAIT_S"
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), WAIT: "0"}
+TURN_S = 2.0
 TARGETS = {
     "help_s": 0.4,
     "start_cold_s": 8.0,
@@ -51,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--whisper", type=int, default=0, metavar="CALLS")
+    parser.add_argument("--rounds", type=int, default=3, help="of --whisper")
     parser.add_argument("--chaos", type=int, default=0, metavar="ROUNDS")
     parser.add_argument("--seed", type=int, default=7, help="of the moments and victims of --chaos")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
@@ -60,7 +63,7 @@ def main() -> None:
         return
     found = json.loads(OUT.read_text()) if OUT.is_file() else {}
     if asked.whisper:
-        found |= whisper_share(asked.whisper)
+        found |= whisper_share(asked.whisper, asked.rounds)
     elif asked.chaos:
         found |= chaos(asked.chaos, asked.seed)
     else:
@@ -233,63 +236,152 @@ def child_many(calls: int) -> None:
         print(json.dumps({"plain_s": plain_s, "flow_s": flow_s, "peak_mb": peak_mb()}))
 
 
-def whisper_share(calls: int) -> dict[str, float]:
+def whisper_share(calls: int, rounds: int) -> dict[str, float]:
     """Share of wall time that is not transcription, on cuts of the sample calls, with real Whisper.
 
     Stages overlap, so that the seconds of a batch in which the engine is at work flatter: beside it,
-    others take its cores. Hence the engine is timed once more on the same calls with nothing beside it:
-    what a batch takes longer than that is not transcription. Loading models is start-up, shown apart.
+    others take its cores. Hence the engine is timed on the same calls, in the same windows, with nothing
+    beside it: what a batch takes longer than that is not transcription. A shared machine's pace changes
+    within a minute by more than what is looked for, so the two take turns of ``TURN_S``, one stopped
+    while the other runs. Each runs to its end; loading models is start-up, shown apart.
     """
-    import soundfile
-
+    found = []
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "calls"
-        place.mkdir()
-        sources = [p for p in sorted((ROOT / "sample_audio").glob("*.wav")) if p.stat().st_size > 100_000]
-        for number in range(calls):
-            samples, rate = soundfile.read(sources[number % len(sources)], dtype="float32", always_2d=True)
-            start = number // len(sources) * 3 * rate
-            soundfile.write(
-                place / f"{number:03}.wav", samples[start : start + 20 * rate], rate, subtype="ULAW"
-            )
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "pipeline", "run", str(place), "--db", f"{folder}/qa.duckdb"]
-        done = subprocess.run(
-            [*command, "--log-format", "json"], env=ENV, capture_output=True, text=True, check=True
-        )
-        wall_s = time.perf_counter() - started
-        ended = json.loads(done.stderr.splitlines()[-1])
-        alone = [sys.executable, __file__, "--child", "engine"]
-        env = {**ENV, "CALLQA_BENCH_HOME": folder}
-        alone_s = float(subprocess.run(alone, env=env, capture_output=True, text=True, check=True).stdout)
-    stages = {f"stage_{name}_s": seconds for name, seconds in ended["stage_s"].items()}
-    return {
-        "whisper_calls": calls,
-        "whisper_wall_s": wall_s,
-        "batch_wall_s": ended["wall_s"],
-        "engine_alone_s": alone_s,
-        "not_transcription_share": 1 - alone_s / ended["wall_s"],
-        "engine_idle_share": 1 - ended["stage_s"]["transcribe"] / ended["wall_s"],
-        "not_transcription_share_with_start_up": 1 - alone_s / wall_s,
-        **stages,
+        cut_calls(Path(folder) / "calls", calls)
+        for _ in range(rounds):
+            found.append(batch_and_engine(folder))
+            print({name: round(value, 3) for name, value in found[-1].items()}, file=sys.stderr, flush=True)
+    shares = [one["not_transcription_share"] for one in found]
+    medians = {name: statistics.median(one[name] for one in found) for name in found[0]}
+    return {"whisper_calls": calls, "whisper_rounds": rounds, **medians} | {
+        "not_transcription_share_lowest": min(shares),
+        "not_transcription_share_highest": max(shares),
     }
 
 
+def cut_calls(place: Path, calls: int) -> None:
+    """Twenty seconds each of the longer sample calls, from ever later on."""
+    import soundfile
+
+    place.mkdir()
+    sources = [p for p in sorted((ROOT / "sample_audio").glob("*.wav")) if p.stat().st_size > 100_000]
+    for number in range(calls):
+        samples, rate = soundfile.read(sources[number % len(sources)], dtype="float32", always_2d=True)
+        start = number // len(sources) * 3 * rate
+        soundfile.write(place / f"{number:03}.wav", samples[start : start + 20 * rate], rate, subtype="ULAW")
+
+
+def batch_and_engine(folder: str) -> dict[str, float]:
+    """``callqa run`` on the calls, and the engine alone on them, in turns."""
+    with tempfile.TemporaryDirectory() as home:
+        run = [
+            "-m",
+            "pipeline",
+            "run",
+            f"{folder}/calls",
+            "--db",
+            f"{home}/qa.duckdb",
+            "--log-format",
+            "json",
+        ]
+        with Timed([__file__, "--child", "engine"], {"CALLQA_BENCH_HOME": folder}) as engine:
+            engine.wait_for("started")
+            engine.stop()
+            with Timed(run, {}) as batch:
+                batch.wait_for("started")
+                works, waits = batch, engine
+                while batch.works or engine.works:
+                    waits.stop()
+                    works.go_on(TURN_S)
+                    works, waits = waits, works
+    engine_s, batch_s = (one.at_s["call"] - one.at_s["started"] for one in (engine, batch))
+    return {
+        "start_up_s": batch.at_s["started"],
+        "batch_s": batch_s,
+        "engine_alone_s": engine_s,
+        "not_transcription_share": 1 - engine_s / batch_s,
+    }
+
+
+class Timed:
+    """A process and those it starts, which are stopped and go on together; a context manager.
+
+    Attributes:
+        at_s: When it last wrote an event to stderr, in seconds of its own in which it was not stopped.
+    """
+
+    def __init__(self, arguments: list[str], env: dict[str, str]) -> None:
+        self.at_s: dict[str, float] = {}
+        self._ran_s, self._since = 0.0, time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env={**ENV, **env},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> Timed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._reader.join()
+
+    @property
+    def works(self) -> bool:
+        """Whether it has not ended; when it has, that was in order."""
+        assert not self._process.poll()
+        return self._process.returncode is None
+
+    def wait_for(self, event: str) -> None:
+        """Let it run until it has written an event."""
+        while self.works and event not in self.at_s:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Give the machine to somebody else."""
+        self._ran_s, self._since = self._now_s(), float("inf")
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self, seconds: float) -> None:
+        """Run for so long, or to the end."""
+        self._since = min(self._since, time.monotonic())
+        self._signal(signal.SIGCONT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+    def _now_s(self) -> float:
+        return self._ran_s + max(0.0, time.monotonic() - self._since)
+
+    def _signal(self, number: int) -> None:
+        for pid in (self._process.pid, *descendants(self._process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.at_s[json.loads(line)["event"]] = self._now_s()
+
+
 def child_engine(_calls: int) -> None:
-    """Print the seconds the engine takes for the calls of ``whisper_share``, alone, in the same windows."""
+    """Hear the calls of ``whisper_share`` with the engine alone, in the same windows; an event each."""
     from pipeline.process.prepare import prepare
     from pipeline.settings import load_settings
 
     folder = Path(os.environ["CALLQA_BENCH_HOME"])
     batch = prepare([folder / "calls"], load_settings(None, store={"db": f"{folder}/none.duckdb"})).open()
+    tools = batch.tools
+    windows = [[tools.job(tools.load_audio(one), one.metadata) for one in some] for some in batch.windows()]
     batch.warm_up()
-    seconds = 0.0
-    for window in batch.windows():
-        jobs = [batch.tools.job(batch.tools.load_audio(item), item.metadata) for item in window]
-        started = time.perf_counter()
-        batch.tools.engine.transcribe(jobs)
-        seconds += time.perf_counter() - started
-    print(seconds)
+    print(json.dumps({"event": "started"}), file=sys.stderr, flush=True)
+    for jobs in windows:
+        tools.engine.transcribe(jobs)
+        print(json.dumps({"event": "call"}), file=sys.stderr, flush=True)
 
 
 def chaos(rounds: int, seed: int) -> dict[str, float]:

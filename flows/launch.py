@@ -55,9 +55,10 @@ def as_flow(
 
 def _run(batch: Batch, paths: list[str], server: OwnServer | None) -> str:
     """Run the flow; a sentence when it was Prefect that failed, "" when all went well."""
-    from prefect.context import refresh_global_settings_context
-
     gc.disable()  # a sixth of the time of an import that makes thousands of classes
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
     from flows.batch import run_handed_over  # takes a second: the server gets ready meanwhile
 
     gc.enable()
@@ -67,8 +68,11 @@ def _run(batch: Batch, paths: list[str], server: OwnServer | None) -> str:
     except MachineError as error:
         return error.message
     refresh_global_settings_context()  # the address was not known when Prefect was imported
+    # Nobody asks our own server for heartbeats, and a run does not end before its next, up to a second later.
+    own: dict[Any, Any] = {} if server is None else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     try:
-        run_handed_over(batch, paths)
+        with temporary_settings(own):
+            run_handed_over(batch, paths)
     except CallQAError:
         raise
     except Exception as error:

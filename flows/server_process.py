@@ -54,7 +54,8 @@ class Server:
 
         self._home = home
         self._schedules = mode == WITH_SCHEDULES
-        self._listener = socket.socket()
+        # Its protocol named, asyncio does not hold answers back for an ACK: 40 ms each.
+        self._listener = socket.socket(proto=socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         app: Any = create_app(ephemeral=not self._schedules, final=True)
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))

@@ -1,4 +1,4 @@
-"""The next window's files, opened while the engine is at this one: it finds the sound ready.
+"""The next window's files, opened while the engine is at this one, or loads: it finds the sound ready.
 
 One thread beside an engine that has every core at work; what it holds is bounded by ``AHEAD_BYTES``.
 """
@@ -6,7 +6,7 @@ One thread beside an engine that has every core at work; what it holds is bounde
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import TracebackType
 
@@ -21,7 +21,8 @@ Window = tuple[Received, ...]
 class Ahead:
     """The windows of a batch in order, each with what has been opened of it already, by ``id``.
 
-    A context manager: leaving it ends the opening after the file it is at.
+    The first is opened from the beginning. A context manager: leaving it ends the opening after the file
+    it is at.
 
     Args:
         windows: In order.
@@ -32,6 +33,7 @@ class Ahead:
         self._windows, self._open_one = windows, open_one
         self._thread = ThreadPoolExecutor(1, "ahead")
         self._wanted = True
+        self._opening = self._thread.submit(self._open, next(iter(windows), ()))
 
     def __enter__(self) -> Ahead:
         return self
@@ -43,12 +45,11 @@ class Ahead:
         self._thread.shutdown()
 
     def __iter__(self) -> Iterator[tuple[Window, Mapping[int, Opened]]]:
-        opening: Future[dict[int, Opened]] | None = None
         for window, following in pairwise([*self._windows, ()]):
             self._wanted = False
-            ready = opening.result() if opening else {}
+            ready = self._opening.result()
             self._wanted = True
-            opening = self._thread.submit(self._open, following)
+            self._opening = self._thread.submit(self._open, following)
             yield window, ready
 
     def _open(self, window: Window) -> dict[int, Opened]:

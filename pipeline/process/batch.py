@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -203,6 +204,7 @@ class Batch:
     observer: Observer = field(default_factory=Nobody)
     reworded: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
+    _ahead: Ahead | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def tools(self) -> Tools:
@@ -221,10 +223,12 @@ class Batch:
         """
         tools = self.tools
         if any(item.kind == "recording" and item.fault is None for item in self.left):
-            with ThreadPoolExecutor(1) as beside:
+            with ExitStack() as if_it_fails, ThreadPoolExecutor(1) as beside:
+                self._ahead = if_it_fails.enter_context(self.ahead())
                 lazy = beside.submit(tools.load_lazy)
                 tools.engine.transcribe([])
                 lazy.result()
+                if_it_fails.pop_all()
 
     @property
     def left(self) -> tuple[Received, ...]:
@@ -238,12 +242,13 @@ class Batch:
             yield pending[start : start + self.flow.window]
 
     def ahead(self) -> Ahead:
-        """The files left, in windows, each opened while the engine is at the one before.
+        """The files left, in windows, each opened while the engine is at the one before, or loads.
 
         Raises:
             ModelError: Weights are missing or damaged.
         """
-        return Ahead(tuple(self.windows()), partial(open_file, tools=self.tools, cache=self.cache))
+        begun, self._ahead = self._ahead, None
+        return begun or Ahead(tuple(self.windows()), partial(open_file, tools=self.tools, cache=self.cache))
 
     def start(self) -> None:
         """Count the rows that stand, and tell the observer how much there is to do; once."""
