@@ -20,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,12 +28,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.memory import peak_mb
+from bench.turns import Timed, descendants, in_turns
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "out" / "bench" / "operations.json"
 WAIT = "CALLQA_FLOW__SERVER_WAIT_S"
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), WAIT: "0"}
-TURN_S = 2.0
 TARGETS = {
     "help_s": 0.4,
     "start_cold_s": 8.0,
@@ -150,17 +149,21 @@ def start_up() -> dict[str, float]:
 
 
 def overhead(calls: int) -> dict[str, float]:
-    """Prefect's cost a call with a fake engine, and whether memory grows with the number of calls."""
-    found: dict[str, Any] = {}
-    for n in (200, calls):
+    """Prefect's cost a call with a fake engine, and whether memory grows with the number of calls.
+
+    Every batch has a process of its own, as it does in real life.
+    """
+
+    def ran(how: str, n: int) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as home:
-            command = [sys.executable, __file__, "--child", "many", "--calls", str(n)]
+            command = [sys.executable, __file__, "--child", how, "--calls", str(n)]
             env = {**ENV, "CALLQA_BENCH_HOME": home}
             run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-            found[str(n)] = json.loads(run.stdout)
-    small, large = found["200"], found[str(calls)]
+            return dict(json.loads(run.stdout))
+
+    plain, small, large = ran("plain", calls), ran("flow", 200), ran("flow", calls)
     return {
-        "overhead_ms_a_call": (large["flow_s"] - large["plain_s"]) / calls * 1000,
+        "overhead_ms_a_call": (large["wall_s"] - plain["wall_s"]) / calls * 1000,
         "memory_mb_at_200": small["peak_mb"],
         f"memory_mb_at_{calls}": large["peak_mb"],
         "memory_growth_mb": large["peak_mb"] - small["peak_mb"],
@@ -224,16 +227,24 @@ def process_start() -> float:
     return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK"))
 
 
-def child_many(calls: int) -> None:
-    """Print seconds with and without Prefect, and this process's peak memory."""
+def child_plain(calls: int) -> None:
+    """Print what a batch without Prefect takes."""
     from pipeline.process.batch import run_batch
 
     with tempfile.TemporaryDirectory() as folder:
-        plain_s = run_batch(fake_batch(Path(folder) / "plain", calls)).wall_s
-        tally = orchestrated(folder, lambda: fake_batch(Path(folder) / "flow", calls)).tally
-        assert tally.statuses == {"scored": calls}
-        flow_s = tally.wall_s
-        print(json.dumps({"plain_s": plain_s, "flow_s": flow_s, "peak_mb": peak_mb()}))
+        told(run_batch(fake_batch(Path(folder) / "calls", calls)), calls)
+
+
+def child_flow(calls: int) -> None:
+    """Print what a batch with Prefect takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        told(orchestrated(folder, lambda: fake_batch(Path(folder) / "calls", calls)).tally, calls)
+
+
+def told(tally: Any, calls: int) -> None:
+    """Print the seconds of a batch and this process's peak memory."""
+    assert tally.statuses == {"scored": calls}
+    print(json.dumps({"wall_s": tally.wall_s, "peak_mb": peak_mb()}))
 
 
 def whisper_share(calls: int, rounds: int) -> dict[str, float]:
@@ -242,7 +253,7 @@ def whisper_share(calls: int, rounds: int) -> dict[str, float]:
     Stages overlap, so that the seconds of a batch in which the engine is at work flatter: beside it,
     others take its cores. Hence the engine is timed on the same calls, in the same windows, with nothing
     beside it: what a batch takes longer than that is not transcription. A shared machine's pace changes
-    within a minute by more than what is looked for, so the two take turns of ``TURN_S``, one stopped
+    within a minute by more than what is looked for, so the two take turns of half a second, one stopped
     while the other runs. Each runs to its end; loading models is start-up, shown apart.
     """
     found = []
@@ -274,26 +285,13 @@ def cut_calls(place: Path, calls: int) -> None:
 def batch_and_engine(folder: str) -> dict[str, float]:
     """``callqa run`` on the calls, and the engine alone on them, in turns."""
     with tempfile.TemporaryDirectory() as home:
-        run = [
-            "-m",
-            "pipeline",
-            "run",
-            f"{folder}/calls",
-            "--db",
-            f"{home}/qa.duckdb",
-            "--log-format",
-            "json",
-        ]
-        with Timed([__file__, "--child", "engine"], {"CALLQA_BENCH_HOME": folder}) as engine:
+        run = f"-m pipeline run {folder}/calls --db {home}/qa.duckdb --log-format json".split()
+        with Timed([__file__, "--child", "engine"], {**ENV, "CALLQA_BENCH_HOME": folder}) as engine:
             engine.wait_for("started")
             engine.stop()
-            with Timed(run, {}) as batch:
+            with Timed(run, ENV) as batch:
                 batch.wait_for("started")
-                works, waits = batch, engine
-                while batch.works or engine.works:
-                    waits.stop()
-                    works.go_on(TURN_S)
-                    works, waits = waits, works
+                in_turns(batch, engine)
     engine_s, batch_s = (one.at_s["call"] - one.at_s["started"] for one in (engine, batch))
     return {
         "start_up_s": batch.at_s["started"],
@@ -301,71 +299,6 @@ def batch_and_engine(folder: str) -> dict[str, float]:
         "engine_alone_s": engine_s,
         "not_transcription_share": 1 - engine_s / batch_s,
     }
-
-
-class Timed:
-    """A process and those it starts, which are stopped and go on together; a context manager.
-
-    Attributes:
-        at_s: When it last wrote an event to stderr, in seconds of its own in which it was not stopped.
-    """
-
-    def __init__(self, arguments: list[str], env: dict[str, str]) -> None:
-        self.at_s: dict[str, float] = {}
-        self._ran_s, self._since = 0.0, time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, *arguments],
-            env={**ENV, **env},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def __enter__(self) -> Timed:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-        self._reader.join()
-
-    @property
-    def works(self) -> bool:
-        """Whether it has not ended; when it has, that was in order."""
-        assert not self._process.poll()
-        return self._process.returncode is None
-
-    def wait_for(self, event: str) -> None:
-        """Let it run until it has written an event."""
-        while self.works and event not in self.at_s:
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        """Give the machine to somebody else."""
-        self._ran_s, self._since = self._now_s(), float("inf")
-        self._signal(signal.SIGSTOP)
-
-    def go_on(self, seconds: float) -> None:
-        """Run for so long, or to the end."""
-        self._since = min(self._since, time.monotonic())
-        self._signal(signal.SIGCONT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-
-    def _now_s(self) -> float:
-        return self._ran_s + max(0.0, time.monotonic() - self._since)
-
-    def _signal(self, number: int) -> None:
-        for pid in (self._process.pid, *descendants(self._process.pid)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    def _read(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.at_s[json.loads(line)["event"]] = self._now_s()
 
 
 def child_engine(_calls: int) -> None:
@@ -446,15 +379,6 @@ def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> tupl
     return True, run.returncode == 0
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes below one; any of its threads may have started them."""
-    found = []
-    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in thread.read_text().split()]
-    return found + [one for child in found for one in descendants(child)]
-
-
 def exported(folder: Path, db: str) -> bytes:
     """The whole store in one export, after a run to the end."""
     subprocess.run([*command(db), "--local"], cwd=folder, env=ENV, check=True, capture_output=True)
@@ -465,7 +389,12 @@ def exported(folder: Path, db: str) -> bytes:
     return (folder / f"{db}.jsonl").read_bytes()
 
 
-CHILDREN: dict[str, Callable[[int], None]] = {"one": child_one, "many": child_many, "engine": child_engine}
+CHILDREN: dict[str, Callable[[int], None]] = {
+    "one": child_one,
+    "plain": child_plain,
+    "flow": child_flow,
+    "engine": child_engine,
+}
 
 if __name__ == "__main__":
     main()

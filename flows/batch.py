@@ -16,7 +16,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 from prefect.utilities.annotations import opaque
 
 from flows import handover
@@ -78,18 +79,13 @@ def load_window(name: str, records: Sequence[CallRecord], batch: Batch) -> Seque
     return records
 
 
-_threads: TaskRunner[Any] = ThreadPoolTaskRunner(
-    max_workers=2
-)  # judging and loading; hearing has the flow's own
-
-
 @task(task_run_name="process {name}", **_careful)
 def process_chunk(name: str, parcel: Parcel) -> list[CallRecord]:
     """A whole window in a worker."""
     return process_there(parcel)
 
 
-@flow(name="callqa-batch", persist_result=False, task_runner=_threads)
+@flow(name="callqa-batch", persist_result=False)
 def batch(
     paths: list[str], config: str | None = None, settings: dict[str, dict[str, Any]] | None = None
 ) -> State[None]:
@@ -158,14 +154,14 @@ def work(job: Batch) -> None:
 
 def _here(job: Batch, progress: Progress) -> None:
     """Hear in this process; meanwhile judge and load the window before, and open the one after."""
-    before: Judged | None = None
-    with job.ahead() as windows:
+    before: Future[Sequence[CallRecord]] | None = None
+    with ThreadPoolExecutor(1, "judge") as behind, job.ahead() as windows:
         for received, ready in windows:
             name = _window_name(received)
             heard = _hear(name, received, ready, job)
-            _settle(job, _loaded(before), progress)
-            before = _judge_and_load(name, heard, job)
-        _settle(job, _loaded(before), progress)
+            _settle(job, before.result() if before else (), progress)
+            before = behind.submit(copy_context().run, _judge_and_load, name, heard, job)
+        _settle(job, before.result() if before else (), progress)
 
 
 def _elsewhere(job: Batch, progress: Progress) -> None:
@@ -229,21 +225,10 @@ def _hear(name: str, received: Sequence[Received], ready: Mapping[int, Opened], 
     return give_up(received, result) if isinstance(result, BaseException) else result
 
 
-Judged = tuple[PrefectFuture[Sequence[CallRecord]], PrefectFuture[Sequence[CallRecord]]]
-
-
-def _judge_and_load(name: str, heard: Rows, job: Batch) -> Judged:
-    judged: Any = judge_window.submit(name, _sealed(heard), _sealed(job))
-    return judged, load_window.submit(name, judged, _sealed(job))
-
-
-def _loaded(before: Judged | None) -> Sequence[CallRecord]:
-    """The records of the window before, once they are in the store; what stopped them is raised."""
-    if before is None:
-        return ()
-    judged, loaded = before
-    judged.result()  # first: of a load that never began Prefect tells no reason
-    return loaded.result()
+def _judge_and_load(name: str, heard: Rows, job: Batch) -> Sequence[CallRecord]:
+    """The records of a window, once they are in the store."""
+    records = judge_window(name, _sealed(heard), _sealed(job))
+    return load_window(name, _sealed(records), _sealed(job))
 
 
 def _log(settings: Settings, event: str, **facts: str) -> None:

@@ -215,7 +215,8 @@ def _copy(samples: Floats) -> Floats:
     if not isinstance(samples.base, np.memmap):
         return np.array(samples)
     file = tempfile.TemporaryFile(prefix="callqa-clip-")  # noqa: SIM115  the memory map keeps it open
-    copy = np.memmap(file, np.float32, "w+", shape=samples.shape)
-    for start in range(0, samples.shape[1], 2**20):
-        copy[:, start : start + 2**20] = samples[:, start : start + 2**20]
-    return copy
+    for channel in samples:
+        for start in range(0, len(channel), 2**20):  # written, since through a map a full disk kills
+            file.write(np.ascontiguousarray(channel[start : start + 2**20]).data)
+    file.flush()
+    return np.memmap(file, np.float32, "r+", shape=samples.shape)
