@@ -82,6 +82,29 @@ def test_ordinary_talk_meets_nothing(phrases: tuple[str, ...], text: str) -> Non
     assert not met(phrases, text)
 
 
+def test_what_only_comes_near_is_the_nearest_miss_well_below_the_threshold() -> None:
+    """Candidates that are not looked at closely still show where a criterion came nearest."""
+    (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=RECORDED))
+    said = ["sorry the line is very quiet today", "one moment. is this call being transferred", "thank you"]
+    (found,) = MATCHER.find(query, said)
+    assert said[found.at][found.start : found.end] == "is this call being transferred"
+    assert found.rule == f"meaning: {RECORDED[0]}"
+    assert 0 < found.strength < query.threshold / 2
+
+
+def test_a_turn_is_judged_the_same_alone_and_among_others() -> None:
+    """Judging in bulk changes nothing but the third digit."""
+    criteria = list(read(CHECK).values())[:3]
+    said = [text for one in criteria for text, _, _ in one.said][::4]
+    for one in criteria:
+        (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=one.phrases, meaning=one.meaning))
+        together, apart = load_matcher(), load_matcher()
+        together.prepare([(query, said)])
+        for text in said:
+            pairs = zip(together.find(query, [text]), apart.find(query, [text]), strict=True)
+            assert all(abs(a.strength - b.strength) < 0.005 and a.rule == b.rule for a, b in pairs)
+
+
 def test_criteria_the_weights_never_saw() -> None:
     """On the check set, most paraphrases pass, most other acts and nearly all unrelated talk do not."""
     criteria = read(CHECK)
