@@ -179,6 +179,27 @@ def test_transient_faults_are_tried_again_and_bad_input_is_not(
     assert tally.exit_code == 0
 
 
+def test_sound_without_room_fails_its_call_alone_and_is_tried_again(tmp_path: Path) -> None:
+    """Where long sound waits there may be no room tonight; the other calls need none."""
+    shelf, full = Shelf(), [RecordingError("no room in /tmp", reason="no_room")]
+
+    def load_audio(item: Received) -> AudioClip:
+        if item.path.name == "b.wav" and full:
+            raise full.pop()
+        return fake_clip(item)
+
+    tools = fake_tools(load_audio=load_audio)
+    received = fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"})
+
+    def night() -> Tally:
+        new = plan(received, shelf.ledger, tools.fingerprints)
+        return run_batch(Batch(new, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+
+    first = night()
+    assert (first.statuses, first.exit_code) == ({"scored": 1, "failed": 1}, 3)
+    assert night().statuses == {"scored": 2}
+
+
 @pytest.mark.parametrize("early", ["a.wav", "c.wav"])
 def test_sound_is_opened_while_the_engine_loads_and_is_at_the_window_before(
     tmp_path: Path, early: str

@@ -9,7 +9,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from pipeline import contract
 from pipeline.conversation import Transcript, Turn
@@ -211,6 +213,23 @@ def test_a_full_disk_ends_the_batch_and_nothing_is_lost(undisturbed: Path) -> No
     assert told.count("disk is full") == 2
     assert "Traceback" not in told
     assert tables(undisturbed / "qa.duckdb") == tables(undisturbed / "whole.duckdb")
+
+
+FULL_TMPDIR = """
+mount -t tmpfs -o size=4m none tmp || exit 9
+TMPDIR=$PWD/tmp "$@"; echo "$? $(ls tmp)"
+"""
+
+
+def test_long_sound_that_finds_no_room_is_a_fault_of_the_place(tmp_path: Path) -> None:
+    """Sound beyond what memory should hold waits in a temporary file; a full disk is said to be that."""
+    soundfile.write(tmp_path / "long.wav", np.zeros(18 * 60 * 8000, np.int16), 8000, subtype="ULAW")
+    (tmp_path / "tmp").mkdir()
+    codes, told = on_a_small_disk(FULL_TMPDIR, tmp_path, "transcribe", "long.wav")
+
+    assert codes == ["3 "]
+    assert told.startswith("error: long.wav: its sound has no room in ")
+    assert "TMPDIR" in told
 
 
 FULL_EXPORT = """

@@ -10,7 +10,6 @@ person must mend first (disk, models, database) ends the batch.
 from __future__ import annotations
 
 import errno
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +33,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import CallQAError, RecordingError
-from pipeline.process.cache import FULL, StageCache, disk_fault
+from pipeline.process.cache import StageCache
 from pipeline.process.capacity import cores
 from pipeline.process.tools import Fingerprints, Tools, digest
 
@@ -44,7 +43,7 @@ CARRIED_BYTES = 256 * 2**20
 """Sound that waits for ``judge`` while the engine goes on: half an hour of two channels, no more."""
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
 """Files that are sound but hold nothing to score."""
-RETRIED_REASONS = frozenset({"unreadable", "missing"})
+RETRIED_REASONS = frozenset({"unreadable", "missing", "no_room"})
 """Faults of the place, not of the recording: the next run tries again."""
 _TRANSIENT_ERRNOS = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE}
@@ -340,8 +339,6 @@ def _end(item: Received, tools: Tools, stage: str, error: Exception) -> Heard:
         entry = replace(entry, reason=error.reason, stage=stage, error=error.message, hint=error.hint)
     elif isinstance(error, CallQAError) or is_transient(error):
         raise error
-    elif isinstance(error, OSError) and error.errno in FULL:  # long recordings wait in a temporary file
-        raise disk_fault(Path(tempfile.gettempdir(), "sound"), error) from error
     else:
         entry = _failed(item, stage, "internal", describe(error), hint="a bug in callqa: please report it")
     return Heard(item, entry.fingerprint, ended=entry)

@@ -6,13 +6,15 @@ import datetime as dt
 import getpass
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline import annotate, audio, contract, intake, matchers, rubric, score, speakers
-from pipeline.conversation import CallMetadata, Conversation, Received, Scorecard, Transcript
+from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Scorecard, Transcript
 from pipeline.errors import RecordingError, UsageError
+from pipeline.process.cache import FULL
 from pipeline.settings import Settings
 
 
@@ -78,14 +80,32 @@ def _put_on_record(state_dir: Path, call_id: str, path: str, reason: str) -> Non
 def _heard(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:
     from pipeline import transcribe
 
-    with intake.media(received) as sound:
-        clip = speakers.clean_channels(audio.load(sound, min_duration_s=settings.intake.min_audio_s))
+    clip = load_sound(received, settings)
     engine = transcribe.load_engine(settings.transcribe)
     heard = engine.transcribe([transcribe.Job(metadata.call_id, clip, metadata.language)])[0]
     if isinstance(heard, RecordingError):
         raise heard
     told = speakers.assign_roles(heard, clip, metadata, settings.audio)
     return replace(annotate.redact(told, settings.privacy)[0], warnings=(*clip.warnings, *told.warnings))
+
+
+def load_sound(received: Received, settings: Settings) -> AudioClip:
+    """A recording's sound, each channel without what belongs to another.
+
+    Raises:
+        RecordingError: It holds no call; or temporary files, in which long sound waits, have no room.
+    """
+    try:
+        with intake.media(received) as path:
+            return speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise RecordingError(
+            f"{received.path.name}: its sound has no room in {tempfile.gettempdir()}",
+            hint="free some space there, or name another folder in TMPDIR, and run again",
+            reason="no_room",
+        ) from error
 
 
 def annotate_files(files: Sequence[Path], settings: Settings) -> Iterator[Conversation]:

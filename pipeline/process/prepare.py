@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pipeline
-from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
+from pipeline import annotate, intake, matchers, rubric, score, speakers, transcribe
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
@@ -28,6 +28,7 @@ from pipeline.errors import RecordingError
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.capacity import threads_per_worker
+from pipeline.process.files import load_sound
 from pipeline.process.tools import Fingerprints, Tools, digest
 from pipeline.rubric import Rubric
 from pipeline.rubric.queries import Matcher
@@ -157,8 +158,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     matcher = matchers.load_matcher()
 
     def load_audio(received: Received) -> AudioClip:
-        with intake.media(received) as path:
-            return speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
+        return load_sound(received, settings)
 
     def job(clip: AudioClip, metadata: CallMetadata) -> transcribe.Job:
         return transcribe.Job(metadata.call_id, clip, metadata.language)
