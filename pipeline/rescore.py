@@ -46,6 +46,10 @@ SELECT s.call_id, s.rubric_hash FROM scorecards AS s JOIN calls AS c USING (call
 WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND s.loaded_at >= c.loaded_at
   AND s.outcome <> 'not_scored' AND s.call_id IN (SELECT unnest(?::VARCHAR[]))"""
 
+_HELD_SQL = """
+SELECT s.rubric_hash, count(*) AS n FROM scorecards AS s JOIN calls USING (call_id)
+WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND {where} GROUP BY ALL"""
+
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
@@ -99,16 +103,16 @@ def rescore(
         min_confidence: As in scoring.
         calls: Which calls; all by default.
         everything: Also calls the rubric does not apply to.
-        processes: How many answer; by default one a core where there are many calls, else one.
+        processes: How many answer; by default one a core where many calls have to be asked, else one.
 
     Raises:
         StoreError: The database refuses; the windows before are kept.
     """
     calls = calls or CallFilter()
     alone, part = (ALONE_BY_MEANING, PART_BY_MEANING) if rubric.by_meaning() else (ALONE, PART)
-    if processes is None:
-        processes = _cores() if store.count(calls) > alone else 1
     scorer = score.fingerprint(matcher, min_confidence)
+    if processes is None:
+        processes = _cores() if _unsettled(store, rubric, calls, scorer) > alone else 1
     store.hold_little()
     with _uncollected(), _answering(rubric, matcher, min_confidence, processes) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
@@ -141,6 +145,15 @@ def _uncollected() -> Iterator[None]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _unsettled(store: Store, rubric: Rubric, calls: CallFilter, scorer: str) -> int:
+    """About how many calls must be asked something: those whose newest scorecard did not ask all of it."""
+    where, values = calls.where()
+    held = store.query(_HELD_SQL.format(where=where), [rubric.id, scorer, *values])
+    every = {criterion.id for criterion in rubric.criteria()}
+    alike = [int(row["n"]) for row in held if _same(store, row["rubric_hash"], rubric) == every]
+    return store.count(calls) - sum(alike)
 
 
 def _windows(
