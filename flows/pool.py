@@ -61,8 +61,15 @@ def open_pool(settings: FlowSettings) -> Iterator[TaskRunner[Any]]:
     Raises:
         UsageError: The extra for it is not installed.
     """
-    with _runner(settings) as runner:
-        yield runner
+    runner = _runner(settings)
+    try:
+        with runner as started:
+            yield started
+    finally:
+        # Killed while it writes to Prefect's queue, a worker leaves it locked: at exit we would wait forever.
+        queue = getattr(runner, "_subprocess_message_queue", None)
+        if queue is not None:
+            queue.cancel_join_thread()
 
 
 def _runner(settings: FlowSettings) -> Any:
