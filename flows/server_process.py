@@ -86,7 +86,8 @@ class Server:
         door, mark = await self._open_door()
         print(self._listener.getsockname()[1], flush=True)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on
-        os.nice(10)  # what it writes down can wait, the engine cannot
+        if hasattr(os, "nice"):
+            os.nice(10)  # what it writes down can wait, the engine cannot
         wait_s = float(await parent.read() or 0)
         self._needed_at = time.monotonic()
         while self._guests or (time.monotonic() - self._needed_at < wait_s and self._is_newest(mark)):
