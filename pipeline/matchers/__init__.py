@@ -9,6 +9,7 @@ once; ``prepare`` judges a batch of calls together.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -76,16 +77,16 @@ class TextMatcher:
             return regexes.find(query, texts)
         if not texts:
             return []
-        rows = self._sheet.rows(texts)
-        strength = self._sheet.marks(query).strength[rows]
+        rows, marks = self._sheet.rows(texts), self._sheet.marks(query)
+        strength = marks.strength[rows]
         best = int(strength.argmax())  # of a NaN, if there is one
-        if np.isnan(strength[best]):
+        most = float(strength[best])
+        if math.isnan(most):
             self.prepare([(query, texts)])
             return self.find(query, texts)
-        if strength[best] == NOTHING:
+        if most == NOTHING:
             return []
-        marks = self._sheet.marks(query)
-        if strength[best] < query.threshold:
+        if most < query.threshold:
             near = max(marks.places(int(rows[best]), texts[best]), key=lambda f: f.strength)
             return [Found(best, near.start, near.end, near.strength, near.rule)]
         return [
