@@ -22,6 +22,8 @@ from functools import cache, partial
 from itertools import chain, islice
 from multiprocessing import get_context
 
+from threadpoolctl import threadpool_limits
+
 from pipeline import matchers, score
 from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import ModelError, RubricError
@@ -256,8 +258,6 @@ def _answering(
         yield lambda asked: partial(here, asked)
         return
     start = (rubric.text, rubric.source, min_confidence)
-    threads = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"  # one process a core already; read when a worker imports NumPy
     pool = ProcessPoolExecutor(processes - 1, get_context("spawn"), _start_worker, start)
     pool.submit(os.getpid)  # so that all start now, while the first calls are read
 
@@ -278,13 +278,15 @@ def _answering(
         return given.pop(there) if there in given else there.result()
 
     try:
-        yield begin
+        with _one_thread_each():
+            yield begin
     finally:
         pool.shutdown(cancel_futures=True)
-        if threads is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = threads
+
+
+def _one_thread_each() -> threadpool_limits:
+    """Matrix products here in one thread (until left, if entered): there is one process a core already."""
+    return threadpool_limits(1, user_api="blas")
 
 
 _worker: Callable[[Asked], list[score.Answered]] | None = None
@@ -293,6 +295,7 @@ _worker: Callable[[Asked], list[score.Answered]] | None = None
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
     global _worker
     leave_with_parent()
+    _one_thread_each()
     _worker = partial(
         _answer, rubric=parse(text, source), matcher=matchers.load_matcher(), min_confidence=min_confidence
     )
