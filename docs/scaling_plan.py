@@ -13,7 +13,7 @@ NIGHT_H = 8
 
 TWO_CORES = 89.8
 """Channel-seconds a second, model *base*, 2 idle Zen 4 cores with AVX-512 (``bench/asr.py``, 2026)."""
-REST = 0.11
+REST = 0.08
 """Share of wall time that is not transcription: 60 calls of 20 s (``bench/operations.py --whisper 60``)."""
 SIXTEEN_CORES = 8 * TWO_CORES * 0.7
 """Eight workers of two threads; 0.7 because they share the memory: an assumption."""
