@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-SAMPLE_S = 0.1  # five times as often, it took a twentieth of what it watches
+SAMPLE_S = 0.1  # a look takes 0.3 ms of the process that is watched
 
 
 def peak_mb() -> float:
@@ -34,7 +34,7 @@ def watched() -> Iterator[Peak]:
 
     def watch() -> None:
         while not over.wait(SAMPLE_S):
-            peak.mb = max(peak.mb, sum(_field(pid, "VmRSS") for pid in _family("self")))
+            peak.mb = max(peak.mb, sum(_field(pid, "VmRSS") for pid in family("self")))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -46,12 +46,13 @@ def watched() -> Iterator[Peak]:
         peak.mb = max(peak.mb, peak_mb())
 
 
-def _family(pid: str) -> Iterator[str]:
+def family(pid: str) -> Iterator[str]:
+    """A process and all below it; any of its threads may have started them."""
     yield pid
     for thread in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):  # it has ended
             for child in thread.read_text().split():
-                yield from _family(child)
+                yield from family(child)
 
 
 def _field(pid: str, name: str) -> float:

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
+
+from bench.memory import family
 
 TURN_S = 0.5
 
@@ -90,9 +91,5 @@ def in_turns(first: Timed, second: Timed) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes below one; any of its threads may have started them."""
-    found = []
-    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in thread.read_text().split()]
-    return found + [one for child in found for one in descendants(child)]
+    """The processes below one."""
+    return [int(below) for below in family(str(pid))][1:]
