@@ -16,6 +16,8 @@ from pipeline.rubric.queries import Found, Query
 Rows = NDArray[np.intp]
 NOTHING = -1.0
 """The strength of a text in which nothing comes near."""
+ASKED = 2000
+"""Lists of texts whose rows are remembered: calls that only repeat known sentences bring ever new lists."""
 
 
 class Marks:
@@ -76,6 +78,8 @@ class Sheet:
         asked = tuple(texts)
         found = self._asked.get(asked)
         if found is None:
+            if len(self._asked) >= ASKED:
+                self._asked.clear()
             for text in asked:
                 if self._rows.setdefault(text, len(self.texts)) == len(self.texts):
                     self.texts.append(text)
