@@ -132,6 +132,15 @@ def test_a_section_at_its_floor_counts_more_with_every_criterion() -> None:
     assert scores == [75.0, 62.5]
 
 
+def test_a_section_held_to_a_cap_counts_by_points_where_the_form_does() -> None:
+    """Half of the questions but 30 of 100 points: under a cap of 40 nothing more is taken away."""
+    cap = {"policy": "cap", "cap": 40, "scope": "section"}
+    manual = {"question": "?", "check": {"kind": "manual"}}
+    criteria = [{"id": "a", "points": 7, "auto_fail": True, **manual}, {"id": "b", "points": 3, **manual}]
+    form = {"rubric": "r", "mode": "points", "auto_fail": cap, "sections": [{"id": "s", "criteria": criteria}]}
+    assert card(form, {"a": ("no", 0.0), "b": ("yes", 1.0)}).final_score == 30.0
+
+
 @given(answered())
 def test_meeting_a_criterion_never_lowers_a_score(case: tuple[Any, Any]) -> None:
     """A no that becomes a yes: in every mode, with every floor and auto-fail, raw and final."""

@@ -180,7 +180,7 @@ def _after_auto_fails(
         held = dict(answers)
         for section in rubric.sections:
             if section.id in limited:
-                held |= _held(section, answers, limited[section.id])
+                held |= _held(rubric, section, answers, limited[section.id])
         score = form_score(_without_floor(rubric, set(limited)), held) or 0.0
         score = min(score, raw)
     caps = [limit for f in fired if (limit := _limit(rubric, f, "form")) is not None]
@@ -195,13 +195,22 @@ def _limit(rubric: Rubric, fired: _Fired, scope: str) -> float | None:
     return {"zero": 0.0, "cap": policy.cap, "flag": None}[policy.policy]
 
 
+def _share(rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer]) -> float | None:
+    """What a section earned of what it could, as its rubric's mode counts it, 0..1."""
+    if rubric.mode != "points":
+        return _mean(section, answers)[0]
+    parts = [(a.points, c.points) for c, a in _scored(section, answers) if a.points is not None]
+    most = sum(m for _, m in parts)
+    return sum(p for p, _ in parts) / most if most else None
+
+
 def _held(
-    section: Section, answers: Mapping[str, CriterionAnswer], limit: float
+    rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], limit: float
 ) -> dict[str, CriterionAnswer]:
     """A section's answers with their points held to a limit, in proportion."""
     import dataclasses
 
-    mean, _ = _mean(section, answers)
+    mean = _share(rubric, section, answers)
     factor = 1.0 if not mean or mean * 100 <= limit else limit / (mean * 100)
     return {
         c.id: dataclasses.replace(a, points=a.points * factor)
@@ -220,12 +229,7 @@ def _section(
     rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], fired: list[_Fired]
 ) -> SectionScore:
     failed = [f for f in fired if f.section.id == section.id]
-    if rubric.mode == "points":
-        parts = [(a.points, c.points) for c, a in _scored(section, answers) if a.points is not None]
-        most = sum(m for _, m in parts)
-        mean = sum(p for p, _ in parts) / most if most else None
-    else:
-        mean, _ = _mean(section, answers)
+    mean = _share(rubric, section, answers)
     score = None if mean is None else _rounded(max(mean * 100, section.floor))
     limits = [limit for f in failed if (limit := _limit(rubric, f, "section")) is not None]
     if score is not None and limits:
