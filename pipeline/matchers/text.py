@@ -1,21 +1,66 @@
-"""Text as matchers compare it: words in lower case with the place each came from."""
+"""Text as matchers compare it: words in lower case, numbers as digits, with the place each came from.
+
+Speech is broken, so fillers ("um") and immediate repeats ("can you can you hold") are left out; quotes are
+cut from the text itself by the places kept here, so nothing is missing from them.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-WORD = re.compile(r"[^\W_]+(?:['’`-][^\W_]+)*", re.UNICODE)
-TOKEN = re.compile(r"\S+")
-FILLERS = frozenset(["uh", "um", "uhm", "er", "erm", "ah", "hmm", "mm", "mhm", "eh"])
+WORD = re.compile(r"[$£€₹]|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’`-][^\W\d_]+)*", re.UNICODE)
+FILLERS = frozenset(["uh", "um", "uhm", "er", "erm", "ah", "hmm", "hm", "mm", "mhm", "mmm", "eh"])
 SPOKEN = {
-    "cannot": "can not", "can't": "can not", "won't": "will not", "shan't": "shall not", "gonna": "going to",
-    "wanna": "want to", "gotta": "got to", "i'm": "i am", "let's": "let us", "ain't": "is not",
+    "cannot": "can not", "can't": "can not", "cant": "can not", "won't": "will not", "wont": "will not",
+    "shan't": "shall not", "gonna": "going to", "wanna": "want to", "gotta": "got to", "i'm": "i am",
+    "im": "i am", "let's": "let us", "ain't": "is not", "dont": "do not", "didnt": "did not",
+    "doesnt": "does not", "isnt": "is not", "wasnt": "was not", "m": "am", "re": "are", "ve": "have",
+    "ll": "will", "s": "", "youre": "you are", "thats": "that", "whats": "what", "byebye": "bye",
+    "bye-bye": "bye", "good-bye": "goodbye", "o'clock": "o'clock",
 }  # fmt: skip
+"""Written out as the longer form, since phrases and speech may each have either."""
 ENDINGS = {"n't": "not", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
+CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros", "₹": "rupees"}
+SMALL = {
+    word: value
+    for value, word in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
+    )
+}
+TENS = {
+    word: value
+    for value, word in zip(
+        range(20, 100, 10),
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
+        strict=True,
+    )
+}
+LARGE = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+LONGEST_REPEAT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,67 +71,19 @@ class Words:
     starts: tuple[int, ...]
     ends: tuple[int, ...]
 
-    @property
-    def joined(self) -> str:
-        """The words with single spaces between."""
-        return " ".join(self.words)
 
-
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=32_768)
 def words(text: str) -> Words:
-    """Lower case, compatibility forms unified, punctuation and fillers gone, contractions written out."""
-    kept: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for found in WORD.finditer(text):
-        for word in _counted(found.group()).split():
-            kept.append(word)
-            starts.append(found.start())
-            ends.append(found.end())
-    return Words(tuple(kept), tuple(starts), tuple(ends))
-
-
-def joined(text: str) -> str:
-    """``words(text).joined`` at a fifth of the cost: most texts are never looked at more closely."""
-    return " ".join(filter(None, map(_tokens.__getitem__, text.split())))
-
-
-def place(text: str, first: int, last: int) -> tuple[int, int]:
-    """Where the normalised words from the first to the last begin and end in a text, as ``words`` has it."""
-    begin, count = 0, 0
-    for token in TOKEN.finditer(text):
-        more = count + len(_tokens[token.group()].split())
-        if count <= first < more:
-            begin = token.start() + words(token.group()).starts[first - count]
-        if last < more:
-            return begin, token.start() + words(token.group()).ends[last - count]
-        count = more
-    raise IndexError(last)
-
-
-class Remembered(dict[str, str]):
-    """What a function makes of a word: asked a million times, so looked up without a call."""
-
-    def __init__(self, make: Callable[[str], str]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, word: str) -> str:
-        if len(self) >= 65_536:
-            self.clear()
-        made = self[word] = self._make(word)
-        return made
-
-
-def _counted_in(token: str) -> str:
-    """The normalised words between two spaces."""
-    if token.isascii() and token.isalnum():  # what follows would do the same
-        word = token.lower()
-        return SPOKEN.get(word, "" if word in FILLERS else word)
-    return " ".join(filter(None, map(_counted, WORD.findall(token))))
-
-
-_tokens = Remembered(_counted_in)
+    """Lower case, contractions and numbers written one way; punctuation, fillers and repeats left out."""
+    plain = [
+        (word, found.start(), found.end())
+        for found in WORD.finditer(text)
+        for word in _counted(found.group()).split()
+    ]
+    kept = _without_repeats(_numbers(plain))
+    if not kept:
+        return Words((), (), ())
+    return Words(*(tuple(column) for column in zip(*kept, strict=True)))
 
 
 @lru_cache(maxsize=65_536)
@@ -97,10 +94,82 @@ def _counted(word: str) -> str:
 
 def spelled(word: str) -> str:
     """One word normalised; a contraction becomes two."""
+    if word in CURRENCIES:
+        return word
     word = unicodedata.normalize("NFKC", word).casefold().replace("’", "'").replace("`", "'")
     if word in SPOKEN:
         return SPOKEN[word]
+    if word[0].isdigit():
+        return word.replace(",", "")
     for ending, full in ENDINGS.items():
         if word.endswith(ending) and len(word) > len(ending):
             return f"{word.removesuffix(ending)} {full}"
     return word.removesuffix("'s").replace("'", "").replace("-", " ") if "'" in word or "-" in word else word
+
+
+def _numbers(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Number words as digits ("three hundred and fifty" is "350"), "$350" as "350 dollars"."""
+    out: list[tuple[str, int, int]] = []
+    at = 0
+    while at < len(plain):
+        word, start, end = plain[at]
+        if word in CURRENCIES:
+            following = plain[at + 1] if at + 1 < len(plain) else ("", 0, 0)
+            if following[0][:1].isdigit():
+                out += [(following[0], start, following[2]), (CURRENCIES[word], start, following[2])]
+                at += 1
+            at += 1
+            continue
+        size, value = _number([w for w, _, _ in plain[at : at + 12]])
+        if size:
+            out.append((str(value), start, plain[at + size - 1][2]))
+            at += size
+        else:
+            out.append((word, start, end))
+            at += 1
+    return out
+
+
+def _number(ahead: list[str]) -> tuple[int, int]:
+    """How many of the words ahead say one number, and which; a lone "one" is left a word ("one moment")."""
+    if ahead[0] not in SMALL and ahead[0] not in TENS and ahead[0] not in LARGE:
+        return 0, 0
+    total = current = size = 0
+    room = 1_000_000_000  # what the next part must stay below: "twenty five", not "five twenty"
+    for at, word in enumerate(ahead):
+        following = ahead[at + 1] if at + 1 < len(ahead) else ""
+        if word in SMALL and SMALL[word] < room:
+            current, room = current + SMALL[word], 0
+        elif word in TENS and room > TENS[word]:
+            current, room = current + TENS[word], 10
+        elif word in LARGE and (current or not at):
+            if word == "hundred":
+                current, room = (current or 1) * 100, 100
+            else:
+                total, current, room = total + (current or 1) * LARGE[word], 0, 1000
+        elif word == "and" and at and ahead[at - 1] in LARGE and (following in SMALL or following in TENS):
+            continue
+        else:
+            break
+        size = at + 1
+    return (0, 0) if size == 1 and ahead[0] in ("one", "million") else (size, total + current)
+
+
+def _without_repeats(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """What is said twice on end, said once: a word or up to four; digits may repeat."""
+    kept: list[tuple[str, int, int]] = []
+    said: list[str] = []
+    for item in plain:
+        kept.append(item)
+        said.append(item[0])
+        for size in range(LONGEST_REPEAT, 0, -1):
+            if said[-size:] == said[-2 * size : -size] and not said[-1][0].isdigit():
+                kept[-2 * size :] = [
+                    (word, first[1], last[2])
+                    for (word, _, _), first, last in zip(
+                        kept[-size:], kept[-2 * size : -size], kept[-size:], strict=True
+                    )
+                ]
+                del said[-size:]
+                break
+    return kept

@@ -16,6 +16,8 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+SLOTS = ("name", "amount", "date", "number", "company")
+"""What a phrase may leave open, in braces: "This is {name}", "you owe {amount}"."""
 PLUGINS = "callqa.checks"
 """Entry point group of checks in other packages."""
 
@@ -92,8 +94,10 @@ class PhraseCheck(Heard):
     """Something is said, in these words or in others.
 
     ``match`` says how freely: ``exact`` words in order; ``lemma`` ignores inflection; ``fuzzy``
-    tolerates recognition errors; ``meaning`` also tolerates other wording, and refuses the same
-    words in another act (denied, asked, reported, wished) where the language models are installed.
+    tolerates what recognition does to a word, not another word in its place; ``meaning`` also
+    tolerates other wording, weighed by how unlikely it is in ordinary talk, and refuses the same words
+    in another act (denied, asked, reported, wished). Phrases may hold slots: {name}, {amount}, {date},
+    {number}, {company}.
     """
 
     kind: Literal["phrases"]
@@ -110,10 +114,22 @@ class PhraseCheck(Heard):
         0.5, description="strength from which a match counts; one default for all criteria"
     )
 
+    unsure: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="strength from which it may be said: undetermined; half of the threshold when left out",
+    )
+
+    @property
+    def unsure_from(self) -> float:
+        """Strength from which a match may be what is asked, though it does not count."""
+        return 0.5 * self.threshold if self.unsure is None else self.unsure
+
     @model_validator(mode="after")
     def _something(self) -> PhraseCheck:
         if not self.any and not self.all:
             raise ValueError("give phrases under any or all")
+        if self.unsure is not None and self.unsure > self.threshold:
+            raise ValueError("unsure is above threshold")
         return self
 
 

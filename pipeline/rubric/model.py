@@ -30,6 +30,13 @@ def _listed(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
+def _as_before(body: Any) -> Any:
+    """Without keys that came later and are not used, so that a rubric keeps the hash it had."""
+    if isinstance(body, dict):
+        return {k: _as_before(v) for k, v in body.items() if not (k == "unsure" and v is None)}
+    return [_as_before(item) for item in body] if isinstance(body, list) else body
+
+
 class HeardFinding(Strict):
     """A finding a condition asks for."""
 
@@ -236,6 +243,11 @@ class Rubric(Strict):
     title: str = ""
     description: str = ""
     language: str = Field("en", description="main language of the phrases, ISO 639-1")
+    languages: Names = Field(
+        (),
+        description="all languages of the phrases, when there are several; speech in another is not judged",
+    )
+    company: Names = Field((), description="what {company} stands for in phrases: the names said on calls")
     mode: Literal["points", "question", "section"] = Field(
         description="points: Σ points x section weight; question: normalised question weights; "
         "section: question weights within normalised section weights"
@@ -270,8 +282,9 @@ class Rubric(Strict):
     @cached_property
     def hash(self) -> str:
         """SHA-256 of everything that can change an answer; tests and comments are not part of it."""
-        body = self.model_dump(mode="json", exclude={"tests"})
-        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        unset = {name for name in ("languages", "company") if not getattr(self, name)}
+        body = self.model_dump(mode="json", exclude={"tests", *unset})
+        return hashlib.sha256(json.dumps(_as_before(body), sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def ref(self) -> RubricRef:
@@ -282,6 +295,11 @@ class Rubric(Strict):
         """Every criterion in the order of the form."""
         for section in self.sections:
             yield from section.criteria
+
+    @property
+    def spoken(self) -> frozenset[str]:
+        """Languages whose speech can be judged, ISO 639-1."""
+        return frozenset(code.split("-")[0].lower() for code in self.languages or (self.language,))
 
     def by_meaning(self) -> bool:
         """Whether models read the calls, which takes a hundred times what looking for letters does."""

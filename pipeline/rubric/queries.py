@@ -74,15 +74,36 @@ class Matcher(Protocol):
         """Matches and, where nothing counts, the nearest candidates, in any order."""
 
 
-def queries(check: PhraseCheck | RegexCheck | TokenCheck) -> tuple[Query, ...]:
-    """The queries of a check; each of them must be heard."""
+COMPANY = "{company}"
+
+
+def queries(check: PhraseCheck | RegexCheck | TokenCheck, company: Sequence[str] = ()) -> tuple[Query, ...]:
+    """The queries of a check; each of them must be heard.
+
+    Args:
+        check: Of words.
+        company: What ``{company}`` stands for.
+    """
     if isinstance(check, RegexCheck):
         return (_query("regex", check.any, case_sensitive=check.case_sensitive),)
     if isinstance(check, TokenCheck):
         return (_query("tokens", (), patterns=check.any),)
-    more = {"unless": check.unless, "meaning": check.meaning or "", "threshold": check.threshold}
-    anyone = (_query(check.match, check.any, **more),) if check.any else ()
-    return (*anyone, *(_query(check.match, (phrase,), **more) for phrase in check.all))
+    more = {
+        "unless": _named(check.unless, company),
+        "meaning": check.meaning or "",
+        "threshold": check.threshold,
+    }
+    anyone = (_query(check.match, _named(check.any, company), **more),) if check.any else ()
+    return (*anyone, *(_query(check.match, _named((one,), company), **more) for one in check.all))
+
+
+def _named(phrases: Sequence[str], company: Sequence[str]) -> tuple[str, ...]:
+    """Phrases with each of the company's names in its slot."""
+    return tuple(
+        named
+        for phrase in phrases
+        for named in ([phrase.replace(COMPANY, name) for name in company] if COMPANY in phrase else [phrase])
+    )
 
 
 def _query(method: Method, phrases: tuple[str, ...], **more: Any) -> Query:

@@ -6,6 +6,7 @@ Part of checking a rubric (``load``); pydantic has already checked each part on 
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -13,7 +14,18 @@ from typing import Any
 
 from pipeline.conversation import CallMetadata
 from pipeline.metrics import METRICS
-from pipeline.rubric.checks import MetricCheck, PluginCheck, RegexCheck
+from pipeline.rubric.checks import (
+    SLOTS,
+    AllCheck,
+    AnyCheck,
+    MetricCheck,
+    NotCheck,
+    ObligationCheck,
+    PhraseCheck,
+    PluginCheck,
+    RegexCheck,
+    SequenceCheck,
+)
 from pipeline.rubric.model import Criterion, Rubric, Section
 
 Found = tuple[tuple[str | int, ...], str, str]
@@ -32,7 +44,9 @@ def reference_faults(rubric: Rubric) -> Iterator[Found]:
             yield from _condition(section.when, ("sections", at, "when"), known)
             yield from _checks(section.when.checks(), ("sections", at, "when", "said"), known)
         for which, criterion in enumerate(section.criteria):
-            yield from _criterion(criterion, ("sections", at, "criteria", which), known)
+            place: tuple[str | int, ...] = ("sections", at, "criteria", which)
+            yield from _criterion(criterion, place, known)
+            yield from _slots_of(criterion, place, rubric.company)
     yield from _circles(rubric)
     for at, case in enumerate(rubric.tests):
         for name in case.expect:
@@ -81,6 +95,44 @@ def _checks(checks: list[Any], place: tuple[str | int, ...], known: list[str]) -
         for anchor in (window.after, window.before) if window is not None else ():
             if anchor is not None and anchor.criterion is not None and anchor.criterion not in known:
                 yield place, f"no criterion {anchor.criterion!r}", _near(anchor.criterion, known)
+
+
+def _slots_of(
+    criterion: Criterion, place: tuple[str | int, ...], company: tuple[str, ...]
+) -> Iterator[Found]:
+    """Slots that there are not, and a company that nobody named."""
+    said = [
+        (check, (*place, "when", "said")) for check in (criterion.when.checks() if criterion.when else ())
+    ]
+    own = [(criterion.check, (*place, "check"))] if criterion.check is not None else []
+    levels = [(level.check, (*place, "levels", at, "check")) for at, level in enumerate(criterion.levels)]
+    for outer, where in (*own, *levels, *said):
+        for check, spot in _inside(outer, where):
+            for name in ("any", "all", "unless") if isinstance(check, PhraseCheck) else ():
+                for at, phrase in enumerate(getattr(check, name)):
+                    for slot in re.findall(r"\{([^}]*)\}", phrase):
+                        if slot not in SLOTS:
+                            hint = f"there are {', '.join(f'{{{s}}}' for s in SLOTS)}"
+                            yield (*spot, name, at), f"no slot {{{slot}}}", hint
+                        elif slot == "company" and not company:
+                            hint = "say `company: [Northwind Telecom]` at the top of the rubric"
+                            yield (*spot, name, at), "{company} stands for nothing", hint
+
+
+def _inside(check: Any, place: tuple[str | int, ...]) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
+    """A check and every check inside it, each with its place."""
+    yield check, place
+    inner: list[tuple[Any, tuple[str | int, ...]]] = []
+    if isinstance(check, AllCheck | AnyCheck):
+        inner = [(one, ("checks", at)) for at, one in enumerate(check.checks)]
+    elif isinstance(check, NotCheck):
+        inner = [(check.check, ("check",))]
+    elif isinstance(check, SequenceCheck):
+        inner = [(one, ("steps", at)) for at, one in enumerate(check.steps)]
+    elif isinstance(check, ObligationCheck):
+        inner = [(check.trigger, ("trigger",)), (check.then, ("then",))]
+    for one, step in inner:
+        yield from _inside(one, (*place, *step))
 
 
 def _regexes(check: RegexCheck, place: tuple[str | int, ...]) -> Iterator[Found]:

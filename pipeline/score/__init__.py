@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Scorecard
+from pipeline.rubric.checks import PhraseCheck
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scale_share, scorecard, team_mean
 from pipeline.score.call import Call, Plan
 from pipeline.score.criteria import answer, recorded
+from pipeline.score.hearing import listen
 from pipeline.score.verdict import Verdict
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "answers",
     "fingerprint",
     "form_score",
+    "heard",
     "recorded",
     "scale_share",
     "score",
@@ -33,7 +36,7 @@ __all__ = [
     "team_mean",
 ]
 
-REVISION = "callqa.score/1"
+REVISION = "callqa.score/2"
 """Raised with every change that can give another answer to the same criterion."""
 
 
@@ -82,6 +85,19 @@ def score(
     asked: list[Asked] = [(metadata, conversation, {})]
     (answered,) = answers(asked, rubric, min_confidence=min_confidence, matcher=matcher)
     return answered.card(rubric)
+
+
+def heard(
+    conversation: Conversation, rubric: Rubric, check: PhraseCheck, *, matcher: Matcher
+) -> tuple[tuple[Evidence, ...], Evidence | None]:
+    """What one check of words finds in a call, apart from the criterion it belongs to.
+
+    Returns:
+        All that counts, in order of time, and the nearest that does not.
+    """
+    call = Call(conversation, CallMetadata(conversation.transcript.call_id), matcher, 0.0, Plan(rubric), {})
+    found = listen(call, check)
+    return tuple(hit.evidence for hit in found.hits), found.nearest
 
 
 def answers(

@@ -38,7 +38,7 @@ class Plan:
         """The queries of a check, built once."""
         found = self._queries.get(id(check))  # checks live as long as the rubric this plan holds
         if found is None:
-            found = self._queries[id(check)] = queries(check)
+            found = self._queries[id(check)] = queries(check, self.rubric.company)
         return found
 
     def what(self, check: Heard) -> str:
@@ -81,7 +81,7 @@ class Call:
         self.matcher = matcher
         self.min_confidence = min_confidence
         self.plan = plan
-        self.timeline = Timeline(conversation.transcript)
+        self.timeline = Timeline(conversation.transcript, plan.rubric.spoken)
         self.answers = dict(known)
         self._by_turn = {t.turn: t for t in conversation.transcript.turns}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.conversation import Answer, Evidence, Finding, Role, Searched
-from pipeline.rubric.checks import Anchor, FindingCheck, Heard, Window
+from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.timeline import Span, Speech
 from pipeline.score.verdict import Verdict
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 QUOTE_CHARACTERS = 240
 NEAR = 0.5
-"""A candidate at this share of the threshold or above, in weakly recognised speech, may be a hit misheard."""
+"""From this share of the threshold on a candidate may be what is asked: neither a yes nor a no."""
+FOREIGN = 0.2
+"""Share of the speech in a language the rubric does not know from which a miss means nothing."""
+SURE_OF_ROLES = 0.6
+"""Confidence in who is the agent below which nothing is missed, and nothing forbidden was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Hearing:
         nearest: Best candidate that did not count.
         searched: Where was looked.
         unsure: Why a miss means nothing here, or "".
+        maybe: How many candidates are neither near enough to count nor far enough not to.
+        invented: All that was searched was recognised so poorly that its words may be made up.
         absent: Why there was nothing to search (the anchor of the window never came), or "".
     """
 
@@ -52,6 +58,8 @@ class Hearing:
     searched: Searched
     unsure: str = ""
     absent: str = ""
+    maybe: int = 0
+    invented: bool = False
 
 
 def judge(call: Call, check: Heard) -> Verdict:
@@ -69,8 +77,9 @@ def verdict(check: Heard, heard: Hearing) -> Verdict:
 
     if heard.absent:
         return given("undetermined" if heard.unsure else "na", heard.absent)
-    firm = sum(not hit.weak for hit in heard.hits)
+    firm = 0 if heard.invented else sum(not hit.weak for hit in heard.hits)
     count = len(heard.hits)
+    perhaps = "comes near enough to be what is asked, and not near enough to count"
     most = 0 if check.at_most == 0 else check.at_most
     if check.negate or most is not None:
         limit = check.at_least - 1 if check.negate else (most or 0)
@@ -78,10 +87,16 @@ def verdict(check: Heard, heard: Hearing) -> Verdict:
             return given("no", f"heard {count} times" if limit else "heard, and should not be")
         if count > limit:
             return given("undetermined", "heard only where recognition is weak")
+        if count + heard.maybe > limit:
+            return given("undetermined", f"what was heard {perhaps}")
     wanted = 0 if check.negate or most == 0 else check.at_least
+    if heard.invented and firm < wanted:
+        return given("undetermined", heard.unsure)
     if count < wanted:
         if heard.unsure:
             return given("undetermined", heard.unsure)
+        if count + heard.maybe >= wanted:
+            return given("undetermined", f"the nearest {perhaps}")
         return given("no", "not heard" if not count else f"heard {count} of {wanted} times")
     if not wanted and heard.unsure:
         return given("undetermined", heard.unsure)
@@ -107,7 +122,7 @@ def listen(call: Call, check: Heard) -> Hearing:
     complete = True
     for query in wanted:
         try:
-            found, almost = _search(call, query, speech, span, floor)
+            found, almost = _search(call, query, speech, span, floor, check.role)
         except TooSlowError as error:
             return Hearing((), None, searched, f"the regular expression {error.pattern!r} takes too long")
         hits += found
@@ -116,13 +131,18 @@ def listen(call: Call, check: Heard) -> Hearing:
     if not complete:
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
-    unsure = _weak(speech, floor, best, wanted)
+    unsure = _roles_unsure(call, check.role) or _weak(speech, floor, best, wanted)
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
-    return Hearing(ordered, best.evidence if best and not hits else None, searched, unsure)
+    threshold = min(query.threshold for query in wanted)
+    unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else NEAR * threshold
+    maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
+    nearest = best.evidence if best and not hits else None
+    invented = speech.confidence is not None and speech.confidence < floor
+    return Hearing(ordered, nearest, searched, unsure, maybe=maybe, invented=invented)
 
 
 def _search(
-    call: Call, query: Query, speech: Speech, span: Span, floor: float
+    call: Call, query: Query, speech: Speech, span: Span, floor: float, check_role: str
 ) -> tuple[list[Hit], list[Hit]]:
     """Matches that count and those that nearly do, placed and inside the window."""
     hits: list[Hit] = []
@@ -143,7 +163,9 @@ def _search(
             found.rule,
             found.strength,
         )
-        weak = turn.confidence is not None and turn.confidence < floor
+        weak = bool(_roles_unsure(call, check_role)) or (
+            turn.confidence is not None and turn.confidence < floor
+        )
         (hits if found.strength >= query.threshold else near).append(Hit(place, turn.turn, evidence, weak))
     return hits, near
 
@@ -211,8 +233,20 @@ def _role_missing(call: Call, role: str) -> str:
     return f"no {role} speaks in this transcript"
 
 
+def _roles_unsure(call: Call, role: str) -> str:
+    """Why it is not known whose words were searched, or ""."""
+    sure = call.conversation.transcript.role_confidence
+    if role == "any" or sure is None or sure >= SURE_OF_ROLES:
+        return ""
+    return f"who is the {role} is only {100 * sure:.0f} % sure"
+
+
 def _weak(speech: Speech, floor: float, best: Hit | None, wanted: Sequence[Query]) -> str:
-    """Why a miss means nothing: the speech searched was recognised too poorly."""
+    """Why a miss means nothing: the speech searched was recognised too poorly, or is in another language."""
+    if speech.foreign >= FOREIGN:
+        spoken = ", ".join(speech.languages)
+        share = f"{100 * speech.foreign:.0f} % of what was searched is in {spoken}"
+        return f"{share}, which the rubric's phrases are not"
     if speech.confidence is not None and speech.confidence < floor:
         return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
     threshold = min(query.threshold for query in wanted)

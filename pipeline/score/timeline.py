@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Transcript, Turn
+from pipeline.language import language_of
 from pipeline.rubric.checks import Window
 
 JOIN_GAP_S = 1.0
@@ -46,12 +47,16 @@ class Speech:
         texts: Of the stretches; the same object for every check that searches here.
         turns: How many turns they hold.
         confidence: Mean word confidence over the letters, None where no turn has one.
+        foreign: Share of the letters in a language that the rubric does not know, which is not searched.
+        languages: Those languages.
     """
 
     stretches: tuple[Stretch, ...]
     texts: tuple[str, ...]
     turns: int
     confidence: float | None
+    foreign: float = 0.0
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,10 @@ class Timeline:
         warnings: Degradations, in sentences.
     """
 
-    def __init__(self, transcript: Transcript) -> None:
+    def __init__(self, transcript: Transcript, languages: frozenset[str] = frozenset()) -> None:
         self.turns = transcript.turns
+        self._language = {t.turn: language_of(t, transcript.language) for t in transcript.turns}
+        self._known = languages or frozenset(self._language.values())
         self.timed = all(t.start_s is not None and t.end_s is not None for t in self.turns)
         self.warnings: list[str] = []
         if not self.timed:
@@ -138,9 +145,18 @@ class Timeline:
             heard = [t for t in self.turns if (role == "any" or t.role == role) and t.text]
             if span != Span():
                 heard = [t for t in heard if self._end(t) >= span.low and self._start(t) <= span.high]
-            stretches = tuple(map(_stretch, self._grouped(heard)))
-            texts = tuple(stretch.text for stretch in stretches)
-            self._speech[key] = Speech(stretches, texts, len(heard), _confidence(heard))
+            known = [t for t in heard if self._language[t.turn] in self._known]
+            other = [t for t in heard if self._language[t.turn] not in self._known]
+            letters = sum(len(t.text) for t in heard)
+            stretches = tuple(map(_stretch, self._grouped(known)))
+            self._speech[key] = Speech(
+                stretches,
+                tuple(stretch.text for stretch in stretches),
+                len(heard),
+                _confidence(heard),
+                sum(len(t.text) for t in other) / letters if letters else 0.0,
+                tuple(sorted({self._language[t.turn] for t in other})),
+            )
         return self._speech[key]
 
     def _grouped(self, turns: Sequence[Turn]) -> list[list[Turn]]:

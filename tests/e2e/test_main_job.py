@@ -14,6 +14,7 @@ from typing import Any
 
 import jiwer
 import pytest
+import yaml
 from whisper.normalizers import EnglishTextNormalizer
 
 pytestmark = pytest.mark.whisper
@@ -123,6 +124,16 @@ def test_outcomes_are_those_the_dialogues_were_written_for(scored: tuple[Path, A
     missing = next(c for c in cards if c["call_id"] == "nw-1004")
     assert missing["autofail_reasons"]
     assert missing["final_score"] < missing["raw_score"]
+
+
+def test_every_answer_is_what_a_person_says(scored: tuple[Path, Any]) -> None:
+    """Each criterion of each sample call, heard by Whisper, as ``answers.yaml`` has it."""
+    db, _ = scored
+    expected = yaml.load((Path(__file__).parent / "answers.yaml").read_text("utf-8"), yaml.BaseLoader)
+    given: dict[str, dict[str, str]] = {}
+    for row in rows(db, "select call_id, criterion_id, answer from answers where is_latest"):
+        given.setdefault(row["call_id"], {})[row["criterion_id"]] = row["answer"]
+    assert given == expected
 
 
 def test_every_quote_has_a_time_inside_its_call(scored: tuple[Path, Any]) -> None:

@@ -1,0 +1,289 @@
+"""How often the answers are right on whole calls: real ones, answered by people, and talk that meets nothing.
+
+    python -m bench.calls [--data ../shared/data] [--out out/bench] [--wrong] [--baseline]
+
+All goes through the product's own scorer and the shipped matcher. Operator calls: truth is the corpus's
+dialogue acts (three criteria), readings of forty calls by two readers (``bench/data/operator_labels.csv``),
+and that nobody in them does four of the criteria. Ordinary talk (telephone, and meetings that the sample of
+ordinary talk was not made from): every yes is false, but for those who do say goodbye or "oh dear".
+``--baseline``: the published sentence encoder on windows of 5, 9 and 14 words, with a bound from ordinary
+talk, beside it. No weight was learnt from these calls. A few bounds were chosen while looking at all of the
+operator calls and at the telephone talk; the odd-numbered calls are shown apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import contract, encoder, rubric, score
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Transcript, Turn
+from pipeline.matchers import load_matcher
+from pipeline.matchers.text import words
+from pipeline.rubric import Rubric
+
+LABELS = Path(__file__).parent / "data" / "operator_labels.csv"
+NEVER = ("says_recorded", "debt_notice", "offers_supervisor", "survey")
+ACTS = ("asks_to_wait", "apologises", "says_goodbye")
+HELD_OUT = 4  # every fourth meeting is not in the shipped sample
+MEETING_WORDS = 1500  # about ten minutes
+WINDOWS, PERCENTILE = (5, 9, 14), 99.99
+Answers = Mapping[str, Mapping[str, CriterionAnswer]]
+"""By call, then by criterion."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What people say of a criterion, by call id, and who they are."""
+
+    by_call: Mapping[str, bool]
+    whose: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one criterion on labelled calls; κ and accuracy leave out what was not decided."""
+
+    calls: int
+    yes: int
+    precision: float | None
+    recall: float | None
+    kappa: float
+    accuracy: float
+    abstained: float
+    false_yes: float
+
+
+def kappa(pairs: Sequence[tuple[bool, bool]]) -> float:
+    """Cohen's κ of (machine, person) answers; 1 when both always agree on one answer."""
+    n = len(pairs)
+    if not n:
+        return float("nan")
+    agree = sum(a == b for a, b in pairs) / n
+    chance = sum(
+        (sum(a is v for a, _ in pairs) / n) * (sum(b is v for _, b in pairs) / n) for v in (True, False)
+    )
+    return 1.0 if chance == 1 else (agree - chance) / (1 - chance)
+
+
+def figures(answers: Answers, criterion: str, truth: Truth) -> Figures:
+    """How answers compare with people's."""
+    given = {call: answers[call][criterion].answer for call in truth.by_call if call in answers}
+    decided = [(g == "yes", truth.by_call[call]) for call, g in given.items() if g != "undetermined"]
+    both = sum(a and b for a, b in decided)
+    said = sum(a for a, _ in decided)
+    true = sum(truth.by_call[call] for call in given)
+    return Figures(
+        len(given),
+        true,
+        both / said if said else None,
+        both / true if true else None,
+        kappa(decided),
+        sum(a == b for a, b in decided) / len(decided) if decided else float("nan"),
+        1 - len(decided) / len(given),
+        100 * sum(a and not b for a, b in decided) / len(given),
+    )
+
+
+def operator_calls(folder: Path) -> list[Conversation]:
+    """The operator calls, in order of their names."""
+    return [
+        Conversation(contract.read(Transcript, path)) for path in sorted((folder / "calls").glob("*.json"))
+    ]
+
+
+def plain_talk(folder: Path) -> list[Conversation]:
+    """The telephone conversations, side A as the agent."""
+    return [Conversation(contract.read(Transcript, path)) for path in sorted(folder.glob("*.json"))]
+
+
+def meetings(path: Path) -> list[Conversation]:
+    """Ten minutes of each meeting that the shipped sample leaves out, all as the agent's."""
+    found: dict[str, list[str]] = defaultdict(list)
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            meeting, _, text = line.rstrip("\n").split("\t")
+            found[meeting].append(text)
+    return [_spoken(name, found[name]) for at, name in enumerate(sorted(found)) if at % HELD_OUT == 0]
+
+
+def _spoken(name: str, texts: Iterable[str]) -> Conversation:
+    turns: list[Turn] = []
+    at = 0.0
+    for number, text in enumerate(texts):
+        length = 0.35 * len(text.split())
+        turns.append(Turn(number, "agent", text, at, at + length))
+        at += length + 1.5
+        if at > 0.35 * MEETING_WORDS:
+            break
+    return Conversation(Transcript(name, tuple(turns), "en", at))
+
+
+def truths(folder: Path) -> dict[str, Truth]:
+    """By criterion: the corpus's acts, that nobody does it, or the readers."""
+    with (folder / "acts.csv").open(encoding="utf-8", newline="") as file:
+        acts = list(csv.DictReader(file))
+    found = {name: Truth({r["call_id"]: r[name] == "1" for r in acts}, "acts") for name in ACTS}
+    found |= {name: Truth({r["call_id"]: False for r in acts}, "nobody") for name in NEVER}
+    read: dict[str, dict[str, bool]] = defaultdict(dict)
+    with LABELS.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["reader_a"] == row["reader_b"] and row["criterion"] not in found:
+                read[row["criterion"]][row["call_id"]] = row["reader_a"] == "1"
+    return found | {name: Truth(by_call, "readers") for name, by_call in read.items()}
+
+
+def answered(calls: Sequence[Conversation], form: Rubric) -> Answers:
+    """The product's answers."""
+    matcher, found = load_matcher(), {}
+    for conversation in calls:
+        name = conversation.transcript.call_id
+        asked = [(CallMetadata(name), conversation, {})]
+        (one,) = score.answers(asked, form, min_confidence=0.4, matcher=matcher)
+        found[name] = one.answers
+    return found
+
+
+def table(
+    title: str, answers: Answers, expected: Mapping[str, Truth], console: Console
+) -> dict[str, Figures]:
+    """Figures of every criterion against people."""
+    shown = Table("criterion", "truth", "calls", "yes", "precision", "recall", "κ", "accuracy", "abstained",
+                  "false yes / 100", title=title)  # fmt: skip
+    result = {}
+    for name, truth in expected.items():
+        one = result[name] = figures(answers, name, truth)
+        shares = ["–" if x is None else f"{x:.2f}" for x in (one.precision, one.recall)]
+        shown.add_row(name, truth.whose, str(one.calls), str(one.yes), *shares, f"{one.kappa:.2f}",
+                      f"{one.accuracy:.3f}", f"{one.abstained:.1%}", f"{one.false_yes:.1f}")  # fmt: skip
+    console.print(shown)
+    return result
+
+
+def summary(result: Mapping[str, Figures], console: Console) -> dict[str, float]:
+    """The figures that have a target."""
+    told = {
+        "three acts, mean κ (0.75 or more)": np.mean([result[n].kappa for n in ACTS]),
+        "acts and never done, mean accuracy (0.93 or more)": np.mean(
+            [result[n].accuracy for n in (*ACTS, *NEVER)]
+        ),
+        "acts and never done, abstained (0.10 or less)": np.mean(
+            [result[n].abstained for n in (*ACTS, *NEVER)]
+        ),
+        "never done, most false yes in 100 calls (1 or less)": max(result[n].false_yes for n in NEVER),
+    }
+    for what, figure in told.items():
+        console.print(f"{what}: {figure:.3f}")
+    return {what: float(figure) for what, figure in told.items()}
+
+
+def ordinary_table(
+    title: str, answers: Answers, form: Rubric, console: Console
+) -> dict[str, tuple[float, float]]:
+    """Of talk that meets nothing: yes, and not decided, in 100 conversations."""
+    shown = Table("criterion", "yes / 100", "undetermined / 100", title=title)
+    result = {}
+    for criterion in form.criteria():
+        given = [one[criterion.id].answer for one in answers.values()]
+        both = [100 * given.count(a) / len(given) for a in ("yes", "undetermined")]  # type: ignore[arg-type]
+        result[criterion.id] = (both[0], both[1])
+        shown.add_row(criterion.id, *(f"{x:.1f}" for x in both))
+    console.print(shown)
+    return result
+
+
+def wrong(answers: Answers, expected: Mapping[str, Truth], console: Console) -> None:
+    """Every answer that differs from people's, with its quote."""
+    for name, truth in expected.items():
+        for call, met in truth.by_call.items():
+            given = answers[call][name]
+            if given.answer != ("yes" if met else "no"):
+                best = given.evidence[0] if given.evidence else given.nearest
+                quote = f"{best.strength:.2f} {best.quote!r} {best.rule}" if best else "nothing near"
+                console.print(f"{name} {call}: {given.answer}, should be {met}: {quote}", markup=False)
+
+
+def baseline(calls: Sequence[Conversation], others: Sequence[Conversation], form: Rubric) -> Answers:
+    """The published encoder on short windows, bounds from other ordinary talk."""
+    plain = encoder.load()
+    asked = {c.id: plain.embed([" ".join(words(p).words) for p in c.check.any]) for c in form.criteria()}
+
+    def nearest(conversation: Conversation) -> dict[str, np.ndarray]:
+        texts = [
+            t for turn in conversation.transcript.turns if turn.role == "agent" for t in _windows(turn.text)
+        ]
+        vectors = plain.embed(texts or [""])
+        return {name: (vectors @ phrases.T).max(axis=1) for name, phrases in asked.items()}
+
+    null = [nearest(one) for one in others]
+    bound = {name: np.percentile(np.concatenate([n[name] for n in null]), PERCENTILE) for name in asked}
+    found = {}
+    for one in calls:
+        near = nearest(one)
+        found[one.transcript.call_id] = {
+            c.id: CriterionAnswer(
+                c.id, "yes" if near[c.id].max() > bound[c.id] else "no", None, 1.0, 1.0, False
+            )
+            for c in form.criteria()
+        }
+    return found
+
+
+def _windows(text: str) -> list[str]:
+    said = words(text).words
+    spans = {
+        (at, min(at + n, len(said))) for n in WINDOWS for at in range(0, max(1, len(said) - n + 1), n // 2)
+    }
+    return [" ".join(said[a:b]) for a, b in sorted(spans) if b > a]
+
+
+def main() -> None:
+    """Print the tables and write them as JSON."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--data", type=Path, default=Path("../shared/data"))
+    ask.add_argument("--out", type=Path, default=Path("out/bench"))
+    ask.add_argument("--wrong", action="store_true", help="list every wrong answer with its quote")
+    ask.add_argument("--baseline", action="store_true", help="the published encoder beside it (minutes)")
+    given = ask.parse_args()
+    console = Console(width=150)
+    folder = given.data / "operator_calls"
+    form, expected, calls = rubric.load(str(folder / "rubric.yaml")), truths(folder), operator_calls(folder)
+    answers = answered(calls, form)
+    result: dict[str, object] = {}
+    figures_ = table(f"Operator calls ({len(calls)})", answers, expected, console)
+    result["operator"] = {name: vars(one) for name, one in figures_.items()}
+    result["summary"] = summary(figures_, console)
+    odd = {name: Truth(dict(list(t.by_call.items())[1::2]), t.whose) for name, t in expected.items()}
+    console.print("odd-numbered calls alone:")
+    result["summary, odd calls"] = summary({n: figures(answers, n, t) for n, t in odd.items()}, console)
+    talk = {
+        "Ordinary telephone talk": plain_talk(given.data / "plain_talk"),
+        "Meetings left out": meetings(given.data / "meeting_talk" / "turns.tsv.gz"),
+    }
+    for title, ordinary in talk.items():
+        result[title] = ordinary_table(f"{title} ({len(ordinary)})", answered(ordinary, form), form, console)
+    if given.baseline:
+        phone = talk["Ordinary telephone talk"]
+        compared = baseline(calls, phone, form)
+        summary(
+            table("Baseline: published encoder, bounds from telephone talk", compared, expected, console),
+            console,
+        )
+    if given.wrong:
+        wrong(answers, expected, console)
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "calls.json").write_text(json.dumps(result, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The written criteria that the matcher's encoder learns from, and utterances that meet them or do not.
+
+Written for callqa; they teach and prove nothing. What is measured on calls is in ``bench/calls.py``.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).parent
+KINDS = {"+ ": "paraphrase", "~ ": "asr_error", "- ": "hard", "0 ": "unrelated"}
+MEETS = ("+ ", "~ ")
+
+
+@dataclass
+class Criterion:
+    """A criterion with labelled utterances: (text, label, kind)."""
+
+    meaning: str
+    phrases: list[str] = field(default_factory=list)
+    said: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+def written() -> dict[str, Criterion]:
+    """The committed criteria."""
+    return read(*sorted(HERE.glob("criteria_*.txt")))
+
+
+def read(*paths: Path) -> dict[str, Criterion]:
+    """Criteria in the form of ``criteria_a.txt``."""
+    found: dict[str, Criterion] = {}
+    for line in (line for path in paths for line in path.read_text("utf-8").splitlines()):
+        mark, text = line[:2], line[2:]
+        if line.startswith("## "):
+            name, meaning = line[3:].split(" | ", 1)
+            found[name] = Criterion(meaning)
+        elif mark == "= ":
+            found[name].phrases.append(text)
+        elif mark in KINDS:
+            found[name].said.append((text, int(mark in MEETS), KINDS[mark]))
+    return found
+
+
+def development(folder: Path) -> dict[str, Criterion]:
+    """A labelled set of the form of ``shared/data/paraphrase``."""
+    listed = yaml.safe_load((folder / "criteria.yaml").read_text("utf-8"))["criteria"]
+    found = {c["id"]: Criterion(c["description"], list(c["phrases"])) for c in listed}
+    with (folder / "utterances.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["criterion"]].said.append((row["text"], int(row["label"]), row["kind"]))
+    return found
+
+
+def service_talk() -> list[tuple[frozenset[str], str]]:
+    """What is said in nearly every call to a company: the criteria a line meets, and the line."""
+    lines = (HERE / "service_talk.txt").read_text("utf-8").splitlines()
+    parted = (line.split("| ", 1) for line in lines if line[:1] != "#")
+    return [(frozenset(meets.split()), text) for meets, text in parted]

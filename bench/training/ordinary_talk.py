@@ -1,0 +1,110 @@
+"""Make the sample of ordinary talk that the matcher measures chance in.
+
+    python -m bench.training.ordinary_talk --talk ../shared/data/meeting_talk/turns.tsv.gz
+
+From three quarters of the AMI and ICSI meetings (CC BY 4.0); every fourth is left out, for tests and the
+bench. Writes ``pipeline/matchers/weights/ordinary.npz``: word counts, words in their order, vectors of
+stretches, how near ordinary talk comes to a phrase on average, and what else is commonly said to customers
+(the written criteria's phrases). Run it after ``train_matcher``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.training.criteria import written
+from pipeline import encoder
+from pipeline.encoder.network import quantise
+from pipeline.matchers import meaning
+from pipeline.matchers.text import words
+
+OUT = Path("pipeline/matchers/weights/ordinary.npz")
+HELD_OUT = 4  # every fourth meeting
+SHIPPED_PASSAGES, TAIL_PASSAGES = 420, 3000
+GRID = np.arange(0.30, 1.001, 0.02)
+
+
+def meetings(path: Path) -> dict[str, list[tuple[str, ...]]]:
+    """Turns of each meeting as normalised words."""
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            meeting, _, text = line.rstrip("\n").split("\t")
+            found[meeting].append(words(text).words)
+    return dict(sorted(found.items()))
+
+
+def passages(talk: list[list[tuple[str, ...]]], count: int, seed: int) -> list[tuple[str, ...]]:
+    """Passages of 24 words, or turns of at least four, drawn by their length."""
+    turns = [turn for meeting in talk for turn in meeting if len(turn) >= meaning.LENGTHS[0]]
+    dice = random.Random(seed)
+    drawn = dice.choices(turns, weights=[len(turn) for turn in turns], k=count)
+    cut = [(turn, dice.randrange(max(1, len(turn) - meaning.PASSAGE + 1))) for turn in drawn]
+    return [turn[start : start + meaning.PASSAGE] for turn, start in cut]
+
+
+def tail(talk: list[tuple[str, ...]]) -> NDArray[np.float32]:
+    """Of the written criteria's phrases, how many passages a word come as near, log10, over ``GRID``."""
+    asked = meaning.phrases([p for one in written().values() for p in one.phrases])
+    best = np.full((len(talk), len(asked)), -1.0, np.float32)
+    for low in range(0, len(talk), meaning.BATCH):
+        for number, _, vectors in meaning.stretches(talk[low : low + meaning.BATCH]):
+            best[low + number] = (vectors @ asked.T).max(axis=0)
+    n_words = sum(map(len, talk))
+    rates = np.array([(best >= at).sum() / len(asked) / n_words for at in GRID])
+    seen = np.flatnonzero(rates * len(asked) * n_words >= 20)  # beyond, a straight line in log10
+    logs = np.log10(np.maximum(rates, 1e-12))
+    slope, level = np.polyfit(GRID[seen[-5:]], logs[seen[-5:]], 1)
+    beyond = seen[-1] + 1
+    logs[beyond:] = np.minimum(level + slope * GRID[beyond:], logs[seen[-1]])
+    return logs.astype(np.float32)
+
+
+def main() -> None:
+    """Make the file."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--talk", type=Path, default=Path("../shared/data/meeting_talk/turns.tsv.gz"))
+    given = ask.parse_args()
+    every = list(meetings(given.talk).values())
+    counts = Counter(word for meeting in every for turn in meeting for word in turn)
+    vocabulary = [word for word, _ in counts.most_common()]
+    row = {word: at for at, word in enumerate(vocabulary)}
+    kept = [meeting for at, meeting in enumerate(every) if at % HELD_OUT]
+    sample = [at for meeting in kept for turn in meeting if turn for at in (*(row[w] + 1 for w in turn), 0)]
+    rates = tail(passages(kept, TAIL_PASSAGES, seed=1))
+    vectors, starts, n_words = [], [], 0
+    shipped = passages(kept, SHIPPED_PASSAGES, seed=2)
+    for low in range(0, len(shipped), meaning.BATCH):
+        batch = shipped[low : low + meaning.BATCH]
+        for number, _, found in meaning.stretches(batch):
+            starts.append(sum(map(len, vectors)))
+            vectors.append(found)
+            n_words += len(batch[number])
+    rows8, scale = quantise(np.concatenate(vectors))
+    asked = [(name, p) for name, one in written().items() for p in one.phrases]
+    rivals, rival_scale = quantise(meaning.phrases([p for _, p in asked]))
+    groups = np.unique([name for name, _ in asked], return_inverse=True)[1]
+    dictionary = [w for w in encoder.load().tokenizer.vocabulary if w.isalpha() and w.isascii()]
+    np.savez_compressed(
+        OUT,
+        vocabulary=np.frombuffer("\n".join(vocabulary).encode(), np.uint8),
+        counts=np.array([counts[word] for word in vocabulary], np.int32),
+        sample=np.array(sample, np.uint16),
+        vectors=rows8, scale=scale, starts=np.array(starts, np.int32), vector_words=np.int32(n_words),
+        dictionary=np.frombuffer("\n".join(dictionary).encode(), np.uint8),
+        rivals=rivals, rival_scale=rival_scale, rival_groups=groups.astype(np.int16),
+        tail_cosines=GRID.astype(np.float32), tail_rates=rates,
+    )  # fmt: skip
+    shown = ", ".join(f"{at:.2f} {10**rate:.1e}" for at, rate in zip(GRID[::4], rates[::4], strict=True))
+    print(f"{OUT}: {OUT.stat().st_size / 1e6:.1f} MB, {len(rows8)} vectors; a word: {shown}")
+
+
+if __name__ == "__main__":
+    main()

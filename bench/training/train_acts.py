@@ -1,0 +1,54 @@
+"""Fit how much each cue of an act tells: logistic regression on the written criteria.
+
+    python -m bench.training.train_acts
+
+Utterances that meet a criterion against those that share its words but not its act. Writes
+``pipeline/matchers/weights/acts.tsv``. Run it after ``train_matcher``, which tells where in an utterance
+the act lies.
+"""
+
+from __future__ import annotations
+
+from bench.training.criteria import Criterion, written
+from pipeline import encoder
+from pipeline.matchers import acts, meaning
+
+NOTHING = encoder.NOTHING
+INVERSE_PENALTY = 0.1  # of scikit-learn's ridge: cues are few and overlap
+
+
+def examples(criteria: dict[str, Criterion]) -> tuple[list[list[float]], list[int]]:
+    """Differences in cues and labels of every utterance that meets a criterion or is hard."""
+    rows, labels = [], []
+    for one in criteria.values():
+        phrases = tuple(one.phrases)
+        labelled = [(text, label) for text, label, kind in one.said if label or kind == "hard"]
+        near = meaning.nearest(
+            [text for text, _ in labelled], [meaning.Wanted(meaning.phrases(phrases), NOTHING)]
+        )
+        for (text, label), (place,) in zip(labelled, near, strict=True):
+            if place is not None:
+                said = meaning.around(text, place.first, place.last, acts.BEFORE, acts.AFTER)
+                rows.append(acts.differences(said, phrases))
+                labels.append(label)
+    return rows, labels
+
+
+def main() -> None:
+    """Fit and write."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=3000).fit(*examples(written()))
+    weights = model.coef_[0].tolist()
+    half = len(acts.CUES)
+    lines = ["cue\tonly in the speech\tonly in the phrases", f"bias\t{model.intercept_[0]:.3f}\t0"]
+    lines += [
+        f"{name}\t{alone:.3f}\t{missing:.3f}"
+        for name, alone, missing in zip(acts.CUES, weights[:half], weights[half:], strict=True)
+    ]
+    acts.WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What fills a slot of a phrase: ``{name}``, ``{amount}``, ``{date}``, ``{number}``.
+
+A name is told by its capital where a text has any, else by a list of first names (``weights/NOTICE``), so
+that "this is Travis" gives one and "this is about your bill" does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from pipeline.matchers.ordinary import load, names
+from pipeline.matchers.text import Words, words
+
+SLOT = re.compile(r"\{(\w*)\}")
+MONEY = frozenset(
+    [
+        "dollar",
+        "dollars",
+        "pound",
+        "pounds",
+        "euro",
+        "euros",
+        "rupee",
+        "rupees",
+        "cent",
+        "cents",
+        "penny",
+        "pence",
+        "quid",
+        "bucks",
+    ]
+)
+MONTHS = frozenset(
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
+)
+DAYS = frozenset(
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "tomorrow",
+        "tonight",
+        "today",
+        "yesterday",
+    ]
+)
+ORDINALS = frozenset(
+    [
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+        "twentieth",
+        "thirtieth",
+    ]
+)
+TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
+SENTENCE_END = frozenset(".?!")
+
+
+@lru_cache(maxsize=8192)
+def places(slot: str, text: str) -> tuple[int, ...]:
+    """Numbers of the words of a text that fill a slot.
+
+    Args:
+        slot: One of ``KINDS``.
+        text: As said.
+    """
+    said = words(text)
+    return tuple(i for i in range(len(said.words)) if KINDS[slot](said, i, text))
+
+
+def _number(said: Words, at: int, text: str) -> bool:
+    return said.words[at][0].isdigit()
+
+
+def _amount(said: Words, at: int, text: str) -> bool:
+    """A number beside a unit of money, "49.99", or "forty nine ninety nine"."""
+    word, around = said.words[at], _around(said, at)
+    if not word[0].isdigit():
+        return word in MONEY and any(w[0].isdigit() for w in around)
+    return (
+        bool(MONEY.intersection(around))
+        or bool(re.fullmatch(r"\d+\.\d\d", word))
+        or (len(word) <= 3 and any(re.fullmatch(r"\d\d", w) for w in around))
+    )
+
+
+def _date(said: Words, at: int, text: str) -> bool:
+    word, around = said.words[at], _around(said, at)
+    if word in DAYS or word in MONTHS - {"may", "march"}:
+        return True
+    if word in MONTHS or (word[0].isdigit() and len(word) in (1, 2, 4)) or word in ORDINALS:
+        near = said.words[max(0, at - 2) : at + 3]  # "the fifth of may"
+        if word in MONTHS:
+            return any(w[0].isdigit() or w in ORDINALS for w in near)
+        return bool(MONTHS.intersection(around) or ("of" in around and MONTHS.intersection(near)))
+    return False
+
+
+def _around(said: Words, at: int) -> tuple[str, ...]:
+    return (*said.words[max(0, at - 1) : at], *said.words[at + 1 : at + 2])
+
+
+def _name(said: Words, at: int, text: str) -> bool:
+    word, written = said.words[at], text[said.starts[at] : said.ends[at]]
+    if at and said.words[at - 1] in TITLES:
+        return word not in TITLES
+    if not word.isalpha() or len(word) < 2 or word in DAYS or word in MONTHS:
+        return False
+    if not _has_capitals(text):
+        return word in names()
+    if not written[:1].isupper():
+        return False
+    return word in names() or (word not in load().known and not _in_longer_name(said, at, text))
+
+
+def _in_longer_name(said: Words, at: int, text: str) -> bool:
+    """Another capital before or after it, as in "Northwind Telecom": not a first name by itself."""
+    beside = [i for i in (at - 1, at + 1) if 0 <= i < len(said.words)]
+    return any(
+        text[said.starts[i] : said.ends[i]][:1].isupper()
+        and said.words[i] not in names()
+        and not SENTENCE_END.intersection(
+            text[min(said.ends[i], said.ends[at]) : max(said.starts[i], said.starts[at])]
+        )
+        and said.words[i] not in ("i", *TITLES)
+        and said.words[i] not in load().known
+        for i in beside
+    )
+
+
+def _has_capitals(text: str) -> bool:
+    return bool(re.search(r"[A-Z](?=[a-z])", text))
+
+
+KINDS: dict[str, Callable[[Words, int, str], bool]] = {
+    "name": _name,
+    "amount": _amount,
+    "date": _date,
+    "number": _number,
+}
+
+
+def unknown(phrase: str) -> Iterator[str]:
+    """Slots of a phrase that there are not."""
+    for found in SLOT.finditer(phrase):
+        if found.group(1) not in KINDS:
+            yield found.group()

@@ -1,0 +1,323 @@
+"""Phrases as said or as a recogniser may have misheard them: words in order, weighed by how much they tell.
+
+A phrase is compared with a stretch of speech word by word. What a recogniser does to a word is forgiven
+(an ending, a split, letters and sounds of a word it does not know); another word of the language in
+its place is not. Words between are allowed, a few; a denial is not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jellyfish import metaphone
+from rapidfuzz import fuzz
+
+from pipeline.matchers import ordinary, slots
+from pipeline.matchers.text import words
+from pipeline.rubric.queries import Found
+
+CONTENT = 0.6
+"""Weight from which a word is one of those that carry a phrase: "help", "debt", not "can" or "this"."""
+LIGHT = 0.15
+GAP, MOST_GAP = 0.12, 3
+"""What a word in between takes from the match, and how many may stand there."""
+KNOWN_ALIKE, UNKNOWN_ALIKE, NAME_ALIKE = 0.9, 0.75, 0.62
+"""Likeness (0..1) of a misheard word: the same sound as another known word; letters or sounds in common
+where recognition wrote no word of the language; where the phrase's own word is a name it may not know."""
+FUZZY_COVERAGE, UNSURE_CONTENT, UNSURE_COVERAGE = 0.78, 0.66, 0.6
+"""Where words are asked for: all content words and so much of the phrase; from how much on it is unsure."""
+LEAST_CONTENT, LEAST_COVERAGE, LEAST_WITH_SLOT = 0.45, 0.6, 0.85
+"""Where wording is free: shares of the content words, and of the phrase, that must be there; of a phrase with
+a slot nearly all, since anything of its kind fills the slot."""
+OFTEN = 6.0
+"""Ordinary talk that comes near a phrase in its own words mostly does what the phrase does ("I'm sorry"):
+of six such stretches one is taken to be chance."""
+DENIALS = frozenset(
+    ["not", "never", "nobody", "nothing", "none", "without", "neither", "nor", "cannot", "hardly"]
+)
+BEFORE_DENIED, AFTER_DENIED = 2, 1
+"""Words before and after a stretch, within its sentence, from which a denial reaches into it."""
+SENTENCE_END = frozenset(".?!;")
+PARTICLES = frozenset(
+    ["very", "much", "really", "so", "just", "please", "today", "now", "then", "again", "kindly"]
+)
+"""Words that a phrase is the same without: "thank you (very much)", "how can I help you (today)"."""
+SAME = {
+    word: group[0]
+    for group in (
+        line.split()
+        for line in (
+            "bye goodbye cheerio", "thank thanks", "hello hi hiya",
+            "sorry apologise apologize apology apologies",
+            "moment second minute sec mo", "okay ok alright", "phone telephone", "postcode zipcode",
+        )
+    )
+    for word in group
+}  # fmt: skip
+"""Words that do the same in a formula of talk; they count as one another where wording is free."""
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase, read.
+
+    Attributes:
+        text: As the rubric has it.
+        words: Normalised; a slot is "{name}" and so on.
+        weights: Of the words.
+        content: Which words must be there.
+        names: Words that a recogniser may not know: capitals inside the phrase, or never heard.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    weights: tuple[float, ...]
+    content: frozenset[int]
+    names: frozenset[int]
+
+    @property
+    def total(self) -> float:
+        """Weight of all words."""
+        return sum(self.weights)
+
+    @property
+    def denied(self) -> bool:
+        """Whether the phrase itself denies something."""
+        return bool(DENIALS.intersection(self.words))
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Where a phrase comes nearest in a text.
+
+    Attributes:
+        coverage: Share of the phrase's weight that is there, less what stands in between, 0..1.
+        content: Share of its content words' weight that is there, 0..1.
+        first: Number of the first word of the stretch; ``last`` of the last.
+        denied: A denial stands in the stretch or before it that the phrase has not.
+        literal: Every word is there as it is, side by side.
+    """
+
+    coverage: float
+    content: float
+    first: int
+    last: int
+    denied: bool
+    literal: bool
+
+
+@lru_cache(maxsize=4096)
+def read(text: str, *, free: bool = True) -> Phrase:
+    """Read a phrase of a rubric.
+
+    Args:
+        text: As the rubric has it.
+        free: Wording is free: a person named in it stands for any ("My name is John").
+    """
+    talk = ordinary.load()
+    found: list[str] = []
+    capitals: set[int] = set()
+    for part in re.split(r"(\{\w+\})", text):
+        if part.startswith("{"):
+            found.append(part)
+            continue
+        said = words(part)
+        for word, start in zip(said.words, said.starts, strict=True):
+            if part[start].isupper() and word != "i":
+                capitals.add(len(found))
+            found.append(word)
+    if 1 not in capitals:
+        capitals.discard(0)  # a sentence begins so; "Harper Valley" is a name
+    if free:
+        found = ["{name}" if _is_person(found, at, capitals) else word for at, word in enumerate(found)]
+    weights = tuple(1.0 if w.startswith("{") else LIGHT if w in PARTICLES else talk.weight(w) for w in found)
+    content = frozenset(i for i, weight in enumerate(weights) if weight >= CONTENT or found[i] in DENIALS)
+    names = frozenset(i for i, w in enumerate(found) if i in capitals or w not in talk.language)
+    return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names)
+
+
+def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
+    """A capital that is a first name or follows a title; with another beside it, it may be a brand."""
+    if at not in capitals or {at - 1, at + 1} & {i for i in capitals if found[i] not in slots.TITLES}:
+        return False
+    return found[at] in ordinary.names() or (at > 0 and found[at - 1] in slots.TITLES)
+
+
+@lru_cache(maxsize=262_144)
+def alike(wanted: str, said: str, *, is_name: bool, free: bool) -> float:
+    """How much a word said counts as the word wanted, 0..1.
+
+    Args:
+        wanted: Of the phrase, normalised.
+        said: Of the text, normalised.
+        is_name: The phrase's word is one that a recogniser may not know.
+        free: Wording is free: words that do the same count, and any number for a number.
+    """
+    if wanted == said or ordinary.stem(wanted) == ordinary.stem(said):
+        return 1.0
+    if wanted[0].isdigit() or said[0].isdigit():
+        return 0.8 if free and wanted[0].isdigit() and said[0].isdigit() else 0.0
+    if free and wanted in SAME and SAME.get(said) == SAME[wanted]:
+        return 0.95
+    if len(wanted) < 4 or len(said) < 3 or not (wanted.isascii() and said.isascii()):
+        return 0.0
+    sound, heard = _sound(wanted), _sound(said)
+    letters = fuzz.ratio(wanted, said) / 100
+    same_sound = sound == heard and len(sound) > 1
+    if said in ordinary.load().known and not is_name:
+        return KNOWN_ALIKE if same_sound and letters >= 0.5 else 0.0
+    sounds = 1.0 if same_sound else fuzz.ratio(sound, heard) / 100 if len(sound) > 2 else 0.0
+    likeness = max(letters, 0.95 * sounds)
+    return likeness if likeness >= (NAME_ALIKE if is_name else UNKNOWN_ALIKE) else 0.0
+
+
+@lru_cache(maxsize=65_536)
+def _sound(word: str) -> str:
+    return metaphone(word).replace(" ", "") if word.isascii() else ""
+
+
+class Wording:
+    """Finds many phrases in texts at once: from each word of a text to the phrases that hold it.
+
+    Args:
+        phrases: Read.
+        free: As in ``alike``.
+    """
+
+    def __init__(self, phrases: Sequence[Phrase], *, free: bool) -> None:
+        self.phrases = tuple(phrases)
+        self.free = free
+        self._needed = [self._need(phrase) for phrase in phrases]
+        self._by_word: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
+        for number, phrase in enumerate(phrases):
+            for at, word in enumerate(phrase.words):
+                if not word.startswith("{"):
+                    self._by_word[word, at in phrase.names].append((number, at))
+        self._like: dict[str, tuple[tuple[int, int, float], ...]] = {}
+
+    @staticmethod
+    def _need(phrase: Phrase) -> float:
+        """Content weight from which a text is worth aligning: half, slots aside."""
+        return (
+            0.5 * sum(phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{")) - 1e-9
+        )
+
+    def find(self, text: str) -> dict[int, Aligned]:
+        """Of each phrase that a text holds half of, by number, where it comes nearest."""
+        said = words(text)
+        hits: dict[int, dict[int, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
+        for place, word in enumerate(said.words):
+            for number, at, likeness in self._likes(word):
+                hits[number][at].append((place, likeness))
+            if place + 1 < len(said.words):
+                for number, at, likeness in self._likes_joined(word, said.words[place + 1]):
+                    hits[number][at].append((place, likeness))
+        found = {}
+        for number, places in hits.items():
+            phrase = self.phrases[number]
+            there = sum(phrase.weights[at] for at in places if at in phrase.content)
+            if there >= self._needed[number]:
+                self._with_slots(phrase, text, places)
+                best = _align(phrase, text, places)
+                if best is not None:
+                    found[number] = best
+        return found
+
+    def _likes(self, word: str) -> tuple[tuple[int, int, float], ...]:
+        if word not in self._like:
+            if len(self._like) > 65_536:
+                self._like.clear()
+            self._like[word] = tuple(self._compared(word))
+        return self._like[word]
+
+    def _compared(self, word: str) -> Iterable[tuple[int, int, float]]:
+        for (wanted, is_name), where in self._by_word.items():
+            likeness = alike(wanted, word, is_name=is_name, free=self.free)
+            if likeness:
+                yield from ((number, at, likeness) for number, at in where)
+
+    def _likes_joined(self, word: str, following: str) -> tuple[tuple[int, int, float], ...]:
+        """A word that recognition cut in two, at least one part of which is no word of the language."""
+        known = ordinary.load().known
+        if (word in known and following in known) or not (word.isalpha() and following.isalpha()):
+            return ()
+        return self._likes(word + following)
+
+    def _with_slots(self, phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]) -> None:
+        for at, word in enumerate(phrase.words):
+            if word.startswith("{"):
+                places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
+
+
+def _align(phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]) -> Aligned | None:
+    """The best chain of a phrase's words in their order through the text."""
+    weights = phrase.weights
+    best: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
+    top: tuple[float, tuple[tuple[int, int], ...]] = (0.0, ())
+    for at in sorted(places):
+        for place, likeness in places[at]:
+            gain = weights[at] * likeness
+            chain: tuple[tuple[int, int], ...] = ((at, place),)
+            score = gain
+            for (before, stood), (had, links) in best.items():
+                apart, skipped = place - stood - 1, at - before - 1
+                if before < at and 0 <= apart <= MOST_GAP + skipped:
+                    joined = had + gain - GAP * max(0, apart - skipped)
+                    if joined > score:
+                        score, chain = joined, (*links, (at, place))
+            best[at, place] = score, chain
+            if score > top[0]:
+                top = score, chain
+    if not top[1]:
+        return None
+    score, chain = top
+    there = {at for at, _ in chain}
+    content = sum(weights[at] for at in phrase.content)
+    first, last = chain[0][1], chain[-1][1]
+    literal = len(there) == len(weights) and last - first == len(weights) - 1 and score > 0.999 * phrase.total
+    return Aligned(
+        score / phrase.total,
+        sum(weights[at] for at in phrase.content & there) / content,
+        first,
+        last,
+        not phrase.denied and _denied(text, first, last),
+        literal,
+    )
+
+
+def _denied(text: str, first: int, last: int) -> bool:
+    """Whether a denial stands in a stretch, or near it in the same sentence."""
+    said = words(text)
+    for at in range(max(0, first - BEFORE_DENIED), min(len(said.words), last + 1 + AFTER_DENIED)):
+        if said.words[at] in DENIALS:
+            between = text[said.ends[at] : said.starts[first]] + text[said.ends[last] : said.starts[at]]
+            if not SENTENCE_END.intersection(between):
+                return True
+    return False
+
+
+def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
+    """Every place where the words of a phrase stand side by side; the longest where they overlap."""
+    found: list[Found] = []
+    for phrase in phrases:
+        wanted = words(phrase).words
+        for at, text in enumerate(texts):
+            said = words(text)
+            for i in range(len(said.words) - len(wanted) + 1 if wanted else 0):
+                if said.words[i : i + len(wanted)] == wanted:
+                    end = said.ends[i + len(wanted) - 1]
+                    found.append(Found(at, said.starts[i], end, 1.0, f"exact: {phrase}"))
+    kept: list[Found] = []
+    for item in sorted(found, key=lambda f: (f.at, f.start, -f.end)):
+        if not kept or kept[-1].at != item.at or item.start >= kept[-1].end:
+            kept.append(item)
+    return kept
+
+
+def least_coverage(phrase: str, least: float = LEAST_COVERAGE) -> float:
+    """Share of a phrase that must be there: ``least``, or more of one with a slot."""
+    return LEAST_WITH_SLOT if any(w.startswith("{") for w in read(phrase).words) else least
