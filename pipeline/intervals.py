@@ -47,6 +47,33 @@ def wilson(hits: int, n: int, *, confidence: float = 0.95) -> Interval:
     return Interval(p, low, 1.0 if hits == n else min(1.0, centre + half), n)
 
 
+def clopper_pearson_above(hits: int, n: int, *, confidence: float = 0.95) -> float:
+    """Exact one-sided upper limit of a proportion, 0..1 (Clopper and Pearson 1934); 1 without trials.
+
+    Args:
+        hits: Successes, 0..n.
+        n: Trials.
+        confidence: One-sided confidence level.
+
+    Returns:
+        The proportion at which so few successes or fewer have the chance ``1 - confidence``, by bisection.
+    """
+    if hits >= n:
+        return 1.0
+    low, high = hits / n, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        few = math.fsum(
+            math.exp(
+                math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+                + k * math.log(middle) + (n - k) * math.log1p(-middle)
+            )
+            for k in range(hits + 1)
+        )  # fmt: skip
+        low, high = (middle, high) if few > 1 - confidence else (low, middle)
+    return high
+
+
 def mean(values: Sequence[float]) -> Interval:
     """Mean with its 95 % Student t interval; one value has no interval."""
     n = len(values)

@@ -34,6 +34,7 @@ def lint(
     """
     from pipeline import rubric
     from pipeline.errors import RubricError
+    from pipeline.matchers.common import chance_in_call
 
     faults: list[str] = []
     warned = 0
@@ -44,12 +45,12 @@ def lint(
             faults.append(error.message)
             continue
         if db is None:
-            warnings = rubric.lint(form)
+            warnings = rubric.lint(form, chance=chance_in_call)
         else:
             with open_store(db) as store:
                 typical_s = store.query(rubric.TYPICAL_SQL)[0]["s"]
                 rates = store.query(rubric.NEVER_MET_SQL, [form.id])
-            warnings = rubric.lint(form, typical_s)
+            warnings = rubric.lint(form, typical_s, chance_in_call)
             warnings += rubric.never_met(form, {row["criterion_id"]: row["met"] for row in rates})
         for warning in warnings:
             typer.echo(f"{form.source}: warning: {warning}")
@@ -60,6 +61,83 @@ def lint(
         raise RubricError("\n".join(faults), hint="docs/rubrics.md describes every key")
     if strict and warned:
         raise RubricError(f"{warned} warnings, and --strict was given")
+
+
+@group.command("check")
+def check(
+    which: Which,
+    db: Annotated[str | None, typer.Option("--db", help="Also look in stored calls.", metavar="FILE")] = None,
+    calls: Annotated[int, typer.Option(min=1, help="How many stored calls, the newest first.")] = 200,
+    json: Json = False,
+) -> None:
+    """Tell how often each phrase would be heard by chance, and where stored calls come nearest to it.
+
+    Example: callqa rubric check my_rubric.yaml --db qa.duckdb
+    """
+    from itertools import islice
+
+    import pyarrow as pa
+
+    from pipeline import matchers, rubric, score
+    from pipeline.cli.answers import print_table, write_json
+    from pipeline.matchers.common import chance_in_call
+
+    form = rubric.load(which)
+    matcher = matchers.load_matcher()
+    stored = []
+    if db is not None:
+        with open_store(db) as store:
+            stored = [conversation for _, conversation in islice(store.conversations(), calls)]
+    rows = []
+    for one in rubric.phrases(form):
+        rate = chance_in_call(one.text, one.check.match, one.seconds)
+        row: dict[str, object] = {
+            "criterion": one.criterion,
+            "phrase": one.text,
+            "match": one.check.match,
+            "in_100_ordinary_calls": round(100 * rate, 1),
+        }
+        if db is not None:
+            found = [score.heard(call, form, one.alone, matcher=matcher) for call in stored]
+            said = [max(hits, key=lambda e: e.strength).quote for hits, _ in found if hits]
+            near = sorted((n for _, n in found if n is not None), key=lambda e: -e.strength)
+            row |= {
+                f"in_{len(stored)}_calls": len(said),
+                "heard": " | ".join(list(dict.fromkeys(said))[:2]),
+                "nearest_miss": f"{near[0].strength:.2f} {near[0].quote}" if near else "",
+            }
+        row["advice"] = f"too common: {rubric.advice(one)}" if rate >= rubric.COMMON else ""
+        rows.append(row)
+    table = pa.Table.from_pylist(rows)
+    write_json(table) if json else print_table(table)
+    common = sum(bool(row["advice"]) for row in rows)
+    bound = f"{100 * rubric.COMMON:.0f} of 100 ordinary calls or more"
+    note(f"{len(rows)} phrases, {common} of them too common ({bound})")
+
+
+@group.command("tune")
+def tune(
+    which: Which,
+    db: Db = None,
+    marks: Annotated[
+        Path | None, typer.Option("--marks", help="CSV of quotes marked yes or no.", metavar="FILE")
+    ] = None,
+    ask: Annotated[
+        Path | None, typer.Option("--ask", help="Write the quotes to mark next here.", metavar="FILE")
+    ] = None,
+    mark: Annotated[bool, typer.Option("--mark", help="Ask about quotes here and keep the marks.")] = False,
+    most: Annotated[int, typer.Option("--most", min=1, help="Quotes to ask about.")] = 20,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Write the tuned rubric to this new file.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Propose bounds, phrases and counter-examples from what people answered; nothing changes unasked.
+
+    Example: callqa rubric tune my_rubric.yaml --db qa.duckdb --ask to_mark.csv
+    """
+    from pipeline.cli.tuning import run
+
+    run(which, db, marks=marks, ask=ask, mark=mark, most=most, write=write)
 
 
 @group.command("explain")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.rubric.checks import (
     PluginCheck,
     SentimentCheck,
     Window,
+    parts,
 )
 from pipeline.rubric.model import Criterion, Rubric
 
@@ -34,15 +36,71 @@ NEVER_MET_SQL = (
 TYPICAL_SQL = "SELECT median(duration_s) AS s FROM calls WHERE duration_s IS NOT NULL"
 
 
-def lint(rubric: Rubric, typical_s: float | None = None) -> list[str]:
+COMMON = 0.05
+"""Chance from which a phrase is too common: said in one of twenty ordinary calls, whatever is asked."""
+Chance = Callable[[str, str, float | None], float]
+"""Phrase, way of matching and seconds searched: its chance in an ordinary call (``matchers.common``)."""
+
+
+def lint(rubric: Rubric, typical_s: float | None = None, chance: Chance | None = None) -> list[str]:
     """Warnings, in the order of the form.
 
     Args:
         rubric: Checked.
         typical_s: Length of a typical call, where stored calls tell (``TYPICAL_SQL``).
+        chance: Tells how common a phrase is; None: not asked.
     """
     told = (w for c in rubric.criteria() for w in _criterion(rubric, c, typical_s))
-    return [*_weights(rubric), *told, *_form(rubric)]
+    common = too_common(rubric, chance) if chance is not None else []
+    return [*_weights(rubric), *told, *common, *_form(rubric)]
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase of a criterion, with the check that asks for it."""
+
+    criterion: str
+    text: str
+    check: PhraseCheck
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of the part of the call it is searched in, where that is a number of seconds."""
+        window = self.check.window
+        limits = [window.first_s, window.last_s] if window else []
+        return min((s for s in limits if s is not None), default=None)
+
+    @property
+    def alone(self) -> PhraseCheck:
+        """A check for nothing but this phrase."""
+        return self.check.model_copy(update={"any": (self.text,), "all": (), "at_least": 1})
+
+
+def phrases(rubric: Rubric) -> Iterator[Phrase]:
+    """Every phrase of a rubric, those of conditions and counter-examples aside, in the order of the form."""
+    for criterion in rubric.criteria():
+        own = [criterion.check, *(level.check for level in criterion.levels)]
+        for check in (part for outer in own if outer is not None for part in parts(outer)):
+            if isinstance(check, PhraseCheck):
+                for text in (*check.any, *check.all):
+                    named = text.replace("{company}", rubric.company[0]) if rubric.company else text
+                    yield Phrase(criterion.id, named, check)
+
+
+def too_common(rubric: Rubric, chance: Chance) -> list[str]:
+    """Phrases that ordinary talk holds too often, each with what to do."""
+    return [
+        f"{one.criterion}: “{one.text}” is said in {100 * rate:.0f} of 100 ordinary calls; {advice(one)}"
+        for one in phrases(rubric)
+        if (rate := chance(one.text, one.check.match, one.seconds)) >= COMMON
+    ]
+
+
+def advice(one: Phrase) -> str:
+    """What to do about a phrase that is too common."""
+    if one.seconds is None:
+        return "give it a window where the act belongs (first_s, last_s), or a longer wording"
+    return "give it a longer wording, or a narrower window"
 
 
 def never_met(rubric: Rubric, met: Mapping[str, int]) -> list[str]:

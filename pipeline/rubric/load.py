@@ -124,6 +124,11 @@ def parse(text: str, source: str = "rubric") -> Rubric:
     return rubric.with_origin(text, source)
 
 
+def places(text: str) -> tuple[Any, dict[Path_, int]]:
+    """Plain data of a rubric's YAML, and the line each part of it begins on, from 1."""
+    return _read(text, "rubric")
+
+
 def _references(rubric: Rubric | None, lines: dict[Path_, int]) -> list[Fault]:
     """What the parts of a rubric say wrongly about one another."""
     found = reference_faults(rubric) if rubric is not None else ()

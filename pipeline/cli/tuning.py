@@ -1,0 +1,182 @@
+"""``callqa rubric tune``: people's answers in, a diff of the rubric out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipeline.cells import inert
+from pipeline.cli.console import note
+from pipeline.cli.store import open_store
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.calibrate.tune import Mark, Proposal
+    from pipeline.conversation import Evidence
+
+COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
+YES, NO = {"yes", "y", "1", "true"}, {"no", "n", "0", "false"}
+MOST_CALLS = 2000
+
+
+def run(
+    which: str,
+    db: str | None,
+    *,
+    marks: Path | None,
+    ask: Path | None,
+    mark: bool,
+    most: int,
+    write: Path | None,
+) -> None:
+    """Tune a rubric; see ``cli.rubric.tune``."""
+    from itertools import islice
+
+    from pipeline import matchers, rubric
+    from pipeline.calibrate import tune
+    from pipeline.calibrate.pairs import last_words
+    from pipeline.rubric.edits import Change, diff, edited
+
+    form, matcher = rubric.load(which), matchers.load_matcher()
+    given = read_marks(marks, {c.id for c in form.criteria()}) if marks is not None and marks.exists() else []
+    with open_store(db) as store:
+        rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
+        hashes = {row["rubric_hash"] for row in rows} | {form.hash}
+        said, differ = tune.labels(last_words(store.reviews()), hashes)
+        calls = {c.transcript.call_id: c for _, c in islice(store.conversations(), MOST_CALLS)}
+    if mark:
+        if marks is None:
+            raise UsageError("--mark needs a file to keep the marks in", hint="--mark --marks marks.csv")
+        asked = tune.questions(form, calls, said, given, matcher, most)
+        given += converse(asked, {c.id: c.question for c in form.criteria()}, marks)
+    proposals = tune.propose(form, calls, said, given, matcher, differ)
+    for one in proposals:
+        _print(one)
+    if not proposals:
+        note(
+            "nobody has answered anything of this rubric yet: import reviews (callqa review import), "
+            "or mark quotes (--mark --marks marks.csv)"
+        )
+    changes = {
+        one.criterion: Change(
+            one.setting.threshold if one.setting else None,
+            one.setting.unsure if one.setting else None,
+            one.phrases,
+            one.unless,
+        )
+        for one in proposals
+        if one.setting or one.phrases or one.unless
+    }
+    text, by_hand = edited(form, changes)
+    typer.echo(diff(form.text, text, form.source), nl=False)
+    for line in by_hand:
+        typer.echo(line)
+    if ask is not None:
+        asked = tune.questions(form, calls, said, given, matcher, most)
+        write_questions(ask, asked, {c.id: c.question for c in form.criteria()})
+        note(f"{len(asked)} quotes to mark: {ask}; fill the column mark with yes or no, then --marks {ask}")
+    if write is not None:
+        try:
+            with write.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError as error:
+            raise UsageError(f"{write} exists already", hint="choose another name") from error
+        note(f"wrote {write}; next: callqa rubric test {write}, callqa rescore --rubric {write}")
+
+
+def _print(one: Proposal) -> None:
+    """A criterion's measurements before and after, and what is proposed."""
+    note(f"{one.criterion}:" + (f" {one.note}" if one.note else ""))
+    for title, figures in (("now", one.now), ("proposed", one.best)):
+        if figures is not None and not (title == "proposed" and one.best == one.now):
+            kappa = "–" if figures.kappa is None else f"{figures.kappa:.2f}"
+            share = figures.decided / figures.labels if figures.labels else 0
+            note(f"  {title}: κ {kappa}, decided {share:.0%}; {figures.statement}")
+    if one.now is not None and one.best == one.now:
+        note("  nothing proposed: no setting compared does better")
+
+
+def read_marks(path: Path, known: set[str]) -> list[Mark]:
+    """Quotes with what people said of them; rows without a mark are not yet answered.
+
+    Raises:
+        UsageError: A column is missing, a criterion is unknown, or a mark is neither yes nor no.
+    """
+    from pipeline.calibrate.tune import Mark
+
+    found = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = {"criterion", "call_id", "quote", "mark"} - set(reader.fieldnames or ())
+        if missing:
+            raise UsageError(
+                f"{path}: no column {', '.join(sorted(missing))}",
+                hint="callqa rubric tune … --ask writes one",
+            )
+        for number, row in enumerate(reader, 2):
+            word = (row["mark"] or "").strip().casefold()
+            if not word:
+                continue
+            if row["criterion"] not in known:
+                raise UsageError(f"{path}:{number}: the rubric has no criterion {row['criterion']!r}")
+            if word not in YES | NO:
+                raise UsageError(
+                    f"{path}:{number}: mark is {row['mark']!r}", hint="write yes or no, or leave it empty"
+                )
+            found.append(Mark(row["criterion"], row["call_id"], row["quote"].lstrip("'"), word in YES))
+    return found
+
+
+def write_questions(
+    path: Path, asked: Sequence[tuple[str, str, Evidence]], questions: dict[str, str]
+) -> None:
+    """A CSV to mark quotes in; cells that a spreadsheet would run as formulas are made harmless."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for criterion, call, near in asked:
+            start = "" if near.start_s is None else f"{near.start_s:.1f}"
+            writer.writerow(map(inert, (criterion, questions[criterion], call, start, near.quote, "")))
+
+
+def converse(
+    asked: Sequence[tuple[str, str, Evidence]],
+    questions: dict[str, str],
+    path: Path,
+    read: Callable[[str], str] = input,
+) -> list[Mark]:
+    """Ask about quotes in the terminal, and keep each mark as it is given.
+
+    Args:
+        asked: Criterion, call and what was heard.
+        questions: By criterion.
+        path: CSV the marks are added to.
+        read: Gives one line for a prompt, or raises EOFError at the end.
+    """
+    from pipeline.calibrate.tune import Mark
+
+    fresh = not path.exists()
+    marks: list[Mark] = []
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if fresh:
+            writer.writerow(COLUMNS)
+        for number, (criterion, call, near) in enumerate(asked, 1):
+            note(f"\n{number} of {len(asked)}. {questions[criterion]}\n  “{near.quote}” (call {call})")
+            try:
+                word = read("yes, no, Enter to skip, q to stop: ").strip().casefold()
+            except (EOFError, KeyboardInterrupt):
+                break
+            if word == "q":
+                break
+            if word in YES | NO:
+                marks.append(Mark(criterion, call, near.quote, word in YES))
+                start = "" if near.start_s is None else f"{near.start_s:.1f}"
+                said = "yes" if word in YES else "no"
+                writer.writerow(map(inert, (criterion, questions[criterion], call, start, near.quote, said)))
+                file.flush()
+    return marks

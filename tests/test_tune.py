@@ -1,0 +1,295 @@
+"""A rubric that learns from people, tells its author what is too common, and knows its languages."""
+
+import csv
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline import intervals, rubric, score
+from pipeline.calibrate import tune
+from pipeline.cli.commands import app
+from pipeline.cli.tuning import converse
+from pipeline.conversation import (
+    CallMetadata,
+    CallRecord,
+    Conversation,
+    LedgerEntry,
+    Review,
+    Transcript,
+    Turn,
+)
+from pipeline.errors import CallQAError
+from pipeline.matchers import load_matcher
+from pipeline.rubric.edits import Change, diff, edited
+from pipeline.store import Store
+
+MATCHER = load_matcher()
+FORM = """rubric: desk
+mode: question
+pass_mark: 50
+company: [Acme]
+sections:
+  - id: all
+    criteria:
+      - id: hold
+        question: Did the agent ask the customer to wait?
+        check:
+          kind: phrases
+          any:
+            - Please hold the line
+            - Bear with me a moment
+      - id: farewell
+        question: Did the agent say goodbye?
+        check:
+          kind: phrases
+          any: [Thank you, Goodbye]
+      - {id: brand, question: "Their name?", check: {kind: phrases, any: ["Welcome to {company}"]}}
+"""
+WAITS, CHATS = (
+    "okay just bear with me one moment please",
+    "the river was high this spring and the road closed",
+)
+ODD = "i'll be right with you in two ticks"
+
+
+def conversation(name: str, *lines: str, language: str = "en", sure: float | None = None) -> Conversation:
+    """A call in which the agent says the lines."""
+    turns = tuple(Turn(i, "agent", text, i * 5.0, i * 5.0 + 4) for i, text in enumerate(lines))
+    return Conversation(Transcript(name, turns, language, 5.0 * len(lines), role_confidence=sure))
+
+
+def review(call: str, answer: str, reviewer: str = "ana", form: str = "h") -> Review:
+    """A person's answer to the criterion ``hold``."""
+    when = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    return Review(f"{call}{reviewer}", call, form, "hold", "no", answer, reviewer, when)
+
+
+def test_reviewers_who_differ_teach_nothing() -> None:
+    """A call on which two people disagree is counted and left out."""
+    said, differ = tune.labels(
+        [review("a", "yes"), review("b", "no"), review("c", "yes"), review("c", "no", "bo")], {"h"}
+    )
+    assert said == {"hold": {"a": True, "b": False}}
+    assert differ == {"hold": 1}
+
+
+def test_too_few_answers_are_told_and_change_nothing() -> None:
+    """Below ten answers there is nothing to measure."""
+    form = rubric.parse(FORM)
+    calls = {"a": conversation("a", WAITS)}
+    (one,) = tune.propose(form, calls, {"hold": {"a": True}}, [], MATCHER, {})
+    assert one.setting is None
+    assert one.best is None
+    assert "10 are needed" in one.note
+
+
+def test_marked_quotes_become_phrases_and_are_measured_on_calls_they_do_not_come_from() -> None:
+    """A wording that people call a yes is proposed, and what it does is told before and after."""
+    form = rubric.parse(FORM)
+    calls = {f"y{i}": conversation(f"y{i}", ODD, CHATS) for i in range(8)}
+    calls |= {f"n{i}": conversation(f"n{i}", CHATS) for i in range(8)}
+    said = {"hold": {name: name.startswith("y") for name in calls}}
+    marks = [tune.Mark("hold", "y0", ODD, True), tune.Mark("hold", "y1", ODD, True)]
+
+    (one,) = tune.propose(form, calls, said, marks, MATCHER, {})
+
+    assert one.phrases == (ODD,)
+    assert one.now is not None
+    assert one.best is not None
+    assert one.best.cost < one.now.cost
+    assert one.best.wrong == 0
+    assert "95 % sure" in one.best.statement
+
+
+def test_a_quote_marked_both_ways_is_left_out() -> None:
+    """Contradictory marks teach nothing."""
+    check = tune.tunable(next(iter(rubric.parse(FORM).criteria())))
+    assert check is not None
+    both = [tune.Mark("hold", "a", ODD, True), tune.Mark("hold", "b", ODD, False)]
+    assert tune.learnt(check, both) == check
+
+
+@pytest.mark.parametrize(
+    ("wrong", "n", "limit"), [(0, 50, 0.0582), (2, 50, 0.1206), (5, 100, 0.1023), (3, 3, 1.0), (0, 0, 1.0)]
+)
+def test_the_upper_limit_is_clopper_and_pearsons(wrong: int, n: int, limit: float) -> None:
+    """One-sided 95 % limits as tables of the binomial have them."""
+    assert intervals.clopper_pearson_above(wrong, n) == pytest.approx(limit, abs=5e-4)
+
+
+def test_edits_keep_the_authors_lines() -> None:
+    """Phrases go to the end of their list, bounds under the kind; nothing else moves."""
+    form = rubric.parse(FORM, "desk.yaml")
+    text, by_hand = edited(
+        form,
+        {
+            "hold": Change(0.65, 0.4, (ODD,), ('say "hold" only',)),
+            "farewell": Change(phrases=("See you",)),
+            "brand": Change(threshold=0.8),
+        },
+    )
+    changed = rubric.parse(text)
+    hold, farewell, brand = (c.check for c in changed.criteria())
+    assert (hold.threshold, hold.unsure, hold.any[-1], hold.unless) == (0.65, 0.4, ODD, ('say "hold" only',))
+    assert farewell.any == ("Thank you", "Goodbye", "See you")
+    assert brand.threshold == 0.5
+    assert by_hand == ["brand: by hand: threshold: 0.8"]
+    removed = [line for line in diff(FORM, text, "desk.yaml").splitlines() if line.startswith("-")]
+    assert removed == ["--- desk.yaml", "-          any: [Thank you, Goodbye]"]
+
+
+@pytest.fixture(name="db")
+def _db(tmp_path: Path) -> Path:
+    """Three stored calls, scored, one of them answered by a person."""
+    path, form = tmp_path / "qa.duckdb", rubric.parse(FORM)
+    with Store(path) as store:
+        for name, line in (("a", WAITS), ("b", CHATS), ("c", ODD)):
+            call = conversation(name, line, CHATS)
+            card = score.score(call, form, CallMetadata(name), min_confidence=0.4, matcher=MATCHER)
+            entry = LedgerEntry(f"/{name}.json", name, name, "scored")
+            store.load([CallRecord(entry, CallMetadata(name), call, (card,))], [form])
+        store.save_reviews([review("a", "yes", form=form.hash)])
+    return path
+
+
+def invoke(*words: str) -> tuple[int, str, str]:
+    """Run a command; the error it ends with becomes text and code as at the command line."""
+    result = CliRunner().invoke(app, list(words))
+    if isinstance(result.exception, CallQAError):
+        return result.exception.exit_code, result.stdout, str(result.exception)
+    assert result.exception is None
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_the_command_asks_about_quotes_and_learns_from_the_marks(tmp_path: Path, db: Path) -> None:
+    """Quotes go out as CSV, come back marked, and a diff comes out; the rubric itself is left alone."""
+    form, asked = tmp_path / "desk.yaml", tmp_path / "ask.csv"
+    form.write_text(FORM)
+    code, out, _ = invoke("rubric", "tune", str(form), "--db", str(db), "--ask", str(asked))
+    assert (code, out) == (0, "")
+    rows = list(csv.DictReader(asked.open()))
+    assert {row["criterion"] for row in rows} >= {"hold"}
+    for row in rows:
+        row["mark"] = "no" if row["criterion"] == "hold" and row["call_id"] == "a" else ""
+    with asked.open("w") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    new = tmp_path / "tuned.yaml"
+    code, out, err = invoke(
+        "rubric", "tune", str(form), "--db", str(db), "--marks", str(asked), "--write", str(new)
+    )
+    assert code == 0, err
+    assert "+          unless: [" in out
+    assert form.read_text() == FORM
+    assert rubric.load(str(new)).id == "desk"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a,b\n1,2\n", "no column"),
+        ("criterion,call_id,quote,mark\nnope,a,x,yes\n", "no criterion 'nope'"),
+        ("criterion,call_id,quote,mark\nhold,a,x,perhaps\n", "mark is 'perhaps'"),
+    ],
+)
+def test_marks_that_cannot_be_read_are_told_in_a_sentence(
+    tmp_path: Path, db: Path, text: str, told: str
+) -> None:
+    """Usage errors, with line and what to do."""
+    form, marks = tmp_path / "desk.yaml", tmp_path / "marks.csv"
+    form.write_text(FORM)
+    marks.write_text(text)
+    code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
+    assert code == 2
+    assert told in " ".join(err.split())
+
+
+def test_marks_are_kept_as_they_are_given(tmp_path: Path) -> None:
+    """Leaving in the middle loses none of the answers given before."""
+    form, path = rubric.parse(FORM), tmp_path / "marks.csv"
+    calls = {name: conversation(name, line) for name, line in (("a", WAITS), ("c", ODD))}
+    asked = tune.questions(form, calls, {}, [], MATCHER, 5)
+    answers = iter(["y", "", "q"])
+    kept = converse(asked, {c.id: c.question for c in form.criteria()}, path, lambda _: next(answers))
+    assert [mark.meets for mark in kept] == [True]
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_check_tells_what_is_too_common_and_where_calls_come_near(tmp_path: Path, db: Path) -> None:
+    """“Thank you” for a farewell is named, with what to do about it; stored calls show their quotes."""
+    form = tmp_path / "desk.yaml"
+    form.write_text(FORM)
+    code, out, err = invoke("rubric", "check", str(form), "--db", str(db))
+    assert code == 0, err
+    (thanks,) = [line for line in out.splitlines() if line.startswith("farewell") and "Thank you" in line]
+    assert "too common: give it a window" in thanks
+    assert any("bear with me one moment" in line for line in out.splitlines())
+    code, out, _ = invoke("rubric", "lint", str(form))
+    assert code == 0
+    assert "“Thank you” is said in" in out
+
+
+@pytest.mark.parametrize(
+    ("phrase", "told"),
+    [("This is {foo}", "no slot {foo}"), ("Welcome to {company}", "{company} stands for nothing")],
+)
+def test_an_unknown_slot_is_an_error_with_its_line(tmp_path: Path, phrase: str, told: str) -> None:
+    """The line of the phrase, and which slots there are."""
+    form = tmp_path / "desk.yaml"
+    form.write_text(FORM.replace("company: [Acme]\n", "").replace("- Bear with me a moment", f'- "{phrase}"'))
+    code, _, err = invoke("rubric", "lint", str(form))
+    assert code == 2
+    assert "desk.yaml:13: " in err
+    assert told in " ".join(err.split())
+
+
+def answers(call: Conversation, text: str = FORM) -> dict[str, tuple[str, str]]:
+    """Answer and reason of each criterion."""
+    form = rubric.parse(text)
+    card = score.score(call, form, CallMetadata("x"), min_confidence=0.4, matcher=MATCHER)
+    return {a.id: (a.answer, a.reason) for s in card.sections for a in s.criteria}
+
+
+def test_a_language_the_rubric_does_not_know_is_never_a_no() -> None:
+    """A Spanish call under an English rubric is undetermined, says why, and no phrase is heard in it."""
+    given = answers(conversation("x", "gracias por llamar", "goodbye amigo", language="es"))
+    assert {answer for answer, _ in given.values()} == {"undetermined"}
+    assert "100 % of what was searched is in es" in given["hold"][1]
+    spanish = FORM.replace("mode: question", "mode: question\nlanguages: [en, es]")
+    assert answers(conversation("x", "goodbye amigo", language="es"), spanish)["farewell"][0] == "yes"
+
+
+def test_unsure_roles_give_no_definite_no() -> None:
+    """Where it is not known who the agent is, a miss is undetermined and a hit still counts."""
+    given = answers(conversation("x", "goodbye", CHATS, sure=0.45))
+    assert given["hold"] == ("undetermined", "who is the agent is only 45 % sure")
+    assert given["farewell"][0] == "yes"
+    assert answers(conversation("x", "goodbye", CHATS, sure=0.9))["hold"][0] == "no"
+
+
+def test_between_a_sure_yes_and_a_sure_no_the_quote_is_shown_and_a_person_asked() -> None:
+    """A match weaker than the bound and not weak enough is undetermined, with the nearest quote."""
+    form = FORM.replace(
+        "          kind: phrases\n          any:\n",
+        "          kind: phrases\n          threshold: 0.99\n          any:\n",
+        1,
+    )
+    call = conversation("x", "can you just hold on the line for me", CHATS)
+    card = score.score(call, rubric.parse(form), CallMetadata("x"), min_confidence=0.4, matcher=MATCHER)
+    (hold,) = [a for s in card.sections for a in s.criteria if a.id == "hold"]
+    assert hold.answer == "undetermined"
+    assert hold.nearest is not None
+    assert "hold" in hold.nearest.quote
+    assert card.outcome == "needs_review"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [(), ("",), ("yes",), ("mm hmm",), ("shukriya bohat acha okay thank you",), ("?!",), ("x" * 5000,)],
+)
+def test_odd_calls_are_answered(lines: tuple[str, ...]) -> None:
+    """No turns, empty turns, one word, mixed languages, one endless word: an answer each, no crash."""
+    assert set(answers(conversation("x", *lines))) == {"hold", "farewell", "brand"}
