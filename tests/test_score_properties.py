@@ -137,7 +137,12 @@ def test_a_section_held_to_a_cap_counts_by_points_where_the_form_does() -> None:
     cap = {"policy": "cap", "cap": 40, "scope": "section"}
     manual = {"question": "?", "check": {"kind": "manual"}}
     criteria = [{"id": "a", "points": 7, "auto_fail": True, **manual}, {"id": "b", "points": 3, **manual}]
-    form = {"rubric": "r", "mode": "points", "auto_fail": cap, "sections": [{"id": "s", "criteria": criteria}]}
+    form = {
+        "rubric": "r",
+        "mode": "points",
+        "auto_fail": cap,
+        "sections": [{"id": "s", "criteria": criteria}],
+    }
     assert card(form, {"a": ("no", 0.0), "b": ("yes", 1.0)}).final_score == 30.0
 
 

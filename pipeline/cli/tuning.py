@@ -34,11 +34,12 @@ def run(
     write: Path | None,
 ) -> None:
     """Tune a rubric; see ``cli.rubric.tune``."""
-    from itertools import islice
+    from itertools import chain, islice
 
     from pipeline import matchers, rubric
     from pipeline.calibrate import tune
     from pipeline.calibrate.pairs import last_words
+    from pipeline.store import CallFilter
     from pipeline.rubric.edits import Change, diff, edited
 
     form, matcher = rubric.load(which), matchers.load_matcher()
@@ -47,7 +48,10 @@ def run(
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
         said, differ = tune.labels(last_words(store.reviews()), hashes)
-        calls = {c.transcript.call_id: c for _, c in islice(store.conversations(), MOST_CALLS)}
+        answered = CallFilter(call_ids=tuple({call for calls in said.values() for call in calls}))
+        kept = store.conversations(answered) if said else iter(())
+        told = chain(kept, islice(store.conversations(), MOST_CALLS))
+        calls = {c.transcript.call_id: c for _, c in told}
     if mark:
         if marks is None:
             raise UsageError("--mark needs a file to keep the marks in", hint="--mark --marks marks.csv")

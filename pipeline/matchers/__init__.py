@@ -95,7 +95,10 @@ class TextMatcher:
     def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
         """Read for many queries at once, so that the encoder works in batches."""
         if len(self._near) > KEPT:
-            self._near.clear()
+            self._near.clear()  # forget rather than grow without end; never half-way through a batch
+        self._prepare(asked)
+
+    def _prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
         listed = [(query, texts) for query, texts in asked if query.method in ("fuzzy", "meaning")]
         for query, _ in listed:
             self._wordings[query.method == "meaning"].learn((*query.phrases, *query.unless))
@@ -114,7 +117,10 @@ class TextMatcher:
             return wording.find_exact(query.phrases, texts)
         if query.method in ("lemma", "tokens"):
             return self._by_parser(query, texts)
-        self.prepare([(query, texts)])
+        if self._by_meaning(query) and all(query.key in self._near.get(text, ()) for text in texts):
+            self._prepare([(query, ())])
+        else:
+            self.prepare([(query, texts)])
         searched = sum(len(words(text).words) for text in texts)
         found = [one for at, text in enumerate(texts) for one in self._find(query, at, text, searched)]
         counts = [one for one in found if one.strength >= query.threshold]
@@ -147,12 +153,12 @@ class TextMatcher:
         near: meaning.Near | None,
     ) -> Found:
         """A phrase said in its own words, most of them."""
-        expected = searched * chance.of_wording(wording.read(phrase), one.coverage)
         if one.literal:
             strength, how = 1.0, "as said"
         elif one.content < wording.LEAST_CONTENT or one.coverage < wording.least_coverage(phrase):
             strength, how = 0.2 * one.coverage, "too little of it"
         else:
+            expected = searched * chance.of_wording(wording.read(phrase), one.coverage)
             strength, how = chance.strength(expected / wording.OFTEN), chance.told(expected)
         if one.denied:
             strength, how = min(strength, 0.2), "denied"
@@ -169,10 +175,11 @@ class TextMatcher:
         closeness = near.closeness + ACT_WORTH * _act(query.phrases, text, near.first, near.last)
         expected = SERVICE * searched * chance.of_meaning(self._wanted[query.key].vectors, closeness)
         said = words(text)
-        rule = f"meaning: {_asked(query)[near.phrase]} ({chance.told(expected)})"
+        phrase = _asked(query)[near.phrase]
         strength = round(chance.strength(expected), 3)
-        if near.closeness < NEAR_ENOUGH or not _slots_filled(rule, text, near):
+        if near.closeness < NEAR_ENOUGH or not _slots_filled(phrase, text, near):
             strength = min(strength, 0.49 * query.threshold)
+        rule = f"meaning: {phrase} ({chance.told(expected)})"
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
 
     def _excused(self, query: Query, text: str, found: Found) -> Found:
@@ -180,7 +187,7 @@ class TextMatcher:
         if not query.unless or found.strength < query.threshold / 2:
             return found
         against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
-        self.prepare([(against, [text])])
+        self._prepare([(against, [text])])
         free = query.method == "meaning"
         wanted, counter = (
             max(
@@ -211,7 +218,11 @@ class TextMatcher:
         by_text: dict[str, list[str]] = defaultdict(list)
         for query, texts in asked:
             for text in dict.fromkeys(texts):
-                if query.key not in self._near[text] and not self._said(query, text):
+                if query.key in self._near[text]:
+                    continue
+                if self._said(query, text):
+                    self._near[text][query.key] = None
+                else:
                     by_text[text].append(query.key)
         alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for text, missing in by_text.items():
@@ -306,7 +317,7 @@ def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
     around = range(near.first - 1, near.last + 1)
     return all(
         any(place in around for place in slots.places(kind, text))
-        for kind in meaning.SLOT.findall(phrase)
+        for kind in slots.SLOT.findall(phrase)
         if kind in slots.KINDS
     )
 

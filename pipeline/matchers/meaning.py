@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline import encoder
 from pipeline.matchers import ordinary
+from pipeline.matchers.slots import SLOT
 from pipeline.matchers.text import words
 
 ENCODER = Path(__file__).parent / "weights" / "encoder.npz"
@@ -29,7 +30,7 @@ ALIKE = 0.6
 """Cosine from which a common phrase does what a query asks, and all phrases of its act with it."""
 MARGIN = 0.05
 """How much nearer a stretch must lie to the query than to anything else commonly said; chosen on the
-operator calls of even number."""
+operator calls."""
 CANDIDATES, WORTH_COMPARING = 4, 0.45
 BATCH = 64  # passages at once: a few thousand stretches
 STAND_INS = {
@@ -40,7 +41,6 @@ STAND_INS = {
     "company": "the company",
 }
 """What the encoder reads in the place of a slot."""
-SLOT = re.compile(r"\{(\w+)\}")
 SENTENCE_END = re.compile(r"[.?!;]")
 Array = NDArray[np.float32]
 

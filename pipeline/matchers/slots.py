@@ -7,13 +7,13 @@ that "this is Travis" gives one and "this is about your bill" does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 
 from pipeline.matchers.ordinary import load, names
 from pipeline.matchers.text import Words, words
 
-SLOT = re.compile(r"\{(\w*)\}")
+SLOT = re.compile(r"\{(\w+)\}")
 MONEY = frozenset(
     [
         "dollar",
@@ -174,10 +174,3 @@ KINDS: dict[str, Callable[[Words, int, str], bool]] = {
     "date": _date,
     "number": _number,
 }
-
-
-def unknown(phrase: str) -> Iterator[str]:
-    """Slots of a phrase that there are not."""
-    for found in SLOT.finditer(phrase):
-        if found.group(1) not in KINDS:
-            yield found.group()

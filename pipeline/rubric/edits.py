@@ -33,7 +33,8 @@ def edited(rubric: Rubric, changes: Mapping[str, Change]) -> tuple[str, list[str
     for name, change in changes.items():
         try:
             tried = _edited(text, name, change)
-            parse(tried, rubric.source)
+            if not _holds(parse(tried, rubric.source), name, change):
+                raise _CannotEditError
             text = tried
         except (RubricError, _CannotEditError):
             left.append(f"{name}: by hand: {_by_hand(change)}")
@@ -50,6 +51,16 @@ def diff(before: str, after: str, name: str) -> str:
 
 class _CannotEditError(Exception):
     """The check is not written in a way that can be changed line by line."""
+
+
+def _holds(rubric: Rubric, name: str, change: Change) -> bool:
+    """Whether a rubric has a change, and not in a comment."""
+    check: Any = next(c.check for c in rubric.criteria() if c.id == name)
+    bounds = all(
+        value is None or value == getattr(check, key)
+        for key, value in (("threshold", change.threshold), ("unsure", change.unsure))
+    )
+    return bounds and {*change.phrases} <= {*check.any} and {*change.unless} <= {*check.unless}
 
 
 def _edited(text: str, name: str, change: Change) -> str:

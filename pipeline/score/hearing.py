@@ -142,11 +142,12 @@ def listen(call: Call, check: Heard) -> Hearing:
 
 
 def _search(
-    call: Call, query: Query, speech: Speech, span: Span, floor: float, check_role: str
+    call: Call, query: Query, speech: Speech, span: Span, floor: float, role: str
 ) -> tuple[list[Hit], list[Hit]]:
     """Matches that count and those that nearly do, placed and inside the window."""
     hits: list[Hit] = []
     near: list[Hit] = []
+    unsure = bool(_roles_unsure(call, role))
     for found in call.matcher.find(query, speech.texts):
         text = speech.texts[found.at]
         offset, turn = speech.stretches[found.at].turn_at(found.start)
@@ -163,9 +164,7 @@ def _search(
             found.rule,
             found.strength,
         )
-        weak = bool(_roles_unsure(call, check_role)) or (
-            turn.confidence is not None and turn.confidence < floor
-        )
+        weak = unsure or (turn.confidence is not None and turn.confidence < floor)
         (hits if found.strength >= query.threshold else near).append(Hit(place, turn.turn, evidence, weak))
     return hits, near
 
