@@ -140,6 +140,13 @@ def test_edits_keep_the_authors_lines() -> None:
     assert removed == ["--- desk.yaml", "-          any: [Thank you, Goodbye]"]
 
 
+def test_an_edit_that_would_land_in_a_comment_is_left_to_be_made_by_hand() -> None:
+    """The last bracket of a line need not be the list's."""
+    noted = FORM.replace("[Thank you, Goodbye]", "[Thank you, Goodbye]  # see [1]")
+    text, by_hand = edited(rubric.parse(noted, "desk.yaml"), {"farewell": Change(phrases=("See you",))})
+    assert (text, by_hand) == (noted, ["farewell: by hand: add to any: See you"])
+
+
 @pytest.fixture(name="db")
 def _db(tmp_path: Path) -> Path:
     """Three stored calls, scored, one of them answered by a person."""
@@ -205,6 +212,24 @@ def test_marks_that_cannot_be_read_are_told_in_a_sentence(
     code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     assert code == 2
     assert told in " ".join(err.split())
+
+
+def test_files_that_cannot_be_used_are_told_in_a_sentence(tmp_path: Path, db: Path) -> None:
+    """Marks that are no text, a folder that is not there: what cannot be done, and nothing half-written."""
+    form, marks = tmp_path / "desk.yaml", tmp_path / "marks.csv"
+    form.write_text(FORM)
+    marks.write_bytes(b"RIFF\x9a\xff\x00criterion")
+    words = ("rubric", "tune", str(form), "--db", str(db))
+    for option, path, told in (
+        ("--marks", marks, "cannot be read"),
+        ("--marks", tmp_path / "none.csv", "cannot be read"),
+        ("--ask", tmp_path / "none" / "ask.csv", "cannot be written"),
+        ("--write", tmp_path / "none" / "new.yaml", "cannot be written"),
+        ("--write", form, "exists already"),
+    ):
+        code, _, err = invoke(*words, option, str(path))
+        assert (code, told in err) == (2, True), err
+    assert form.read_text() == FORM
 
 
 def test_marks_are_kept_as_they_are_given(tmp_path: Path) -> None:

@@ -210,6 +210,23 @@ def _print_case(name: str, result: CaseResult) -> None:
         typer.echo(f"       {fault}")
 
 
+def write_new(path: Path, text: str) -> None:
+    """Write a rubric to a file that is not there yet.
+
+    Raises:
+        UsageError: It is there, or cannot be written.
+    """
+    from pipeline.errors import UsageError
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already", hint="choose another name") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
 @group.command("new")
 def new(
     path: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE")],
@@ -219,19 +236,12 @@ def new(
 
     Example: callqa rubric new acme_support.yaml --from support
     """
-    from pipeline.errors import UsageError
     from pipeline.rubric.load import read_source
 
     text, _ = read_source(start)
     name = "".join(c if c.isalnum() or c in "_-" else "_" for c in path.stem) or "rubric"
     text = text.replace(f"rubric: {start.split('/')[-1]}\n", f"rubric: {name}\n", 1)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise UsageError(f"{path} exists already", hint="choose another name") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    write_new(path, text)
     note(f"wrote {path}; next: edit it, then callqa rubric test {path}")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import typer
 
 from pipeline.cells import inert
 from pipeline.cli.console import note
+from pipeline.cli.rubric import write_new
 from pipeline.cli.store import open_store
 from pipeline.errors import UsageError
 
@@ -39,11 +41,13 @@ def run(
     from pipeline import matchers, rubric
     from pipeline.calibrate import tune
     from pipeline.calibrate.pairs import last_words
-    from pipeline.store import CallFilter
     from pipeline.rubric.edits import Change, diff, edited
+    from pipeline.store import CallFilter
 
     form, matcher = rubric.load(which), matchers.load_matcher()
-    given = read_marks(marks, {c.id for c in form.criteria()}) if marks is not None and marks.exists() else []
+    given: list[Mark] = []
+    if marks is not None and (marks.exists() or not mark):
+        given = read_marks(marks, {c.id for c in form.criteria()})
     with open_store(db) as store:
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
@@ -84,12 +88,18 @@ def run(
         write_questions(ask, asked, {c.id: c.question for c in form.criteria()})
         note(f"{len(asked)} quotes to mark: {ask}; fill the column mark with yes or no, then --marks {ask}")
     if write is not None:
-        try:
-            with write.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError as error:
-            raise UsageError(f"{write} exists already", hint="choose another name") from error
+        write_new(write, text)
         note(f"wrote {write}; next: callqa rubric test {write}, callqa rescore --rubric {write}")
+
+
+@contextlib.contextmanager
+def _usable(path: Path, what: str) -> Iterator[None]:
+    """A file that cannot be read or written ends in a sentence."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or "it is no CSV in UTF-8"
+        raise UsageError(f"{path} cannot be {what}: {why}") from error
 
 
 def _print(one: Proposal) -> None:
@@ -113,7 +123,7 @@ def read_marks(path: Path, known: set[str]) -> list[Mark]:
     from pipeline.calibrate.tune import Mark
 
     found = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with _usable(path, "read"), path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         missing = {"criterion", "call_id", "quote", "mark"} - set(reader.fieldnames or ())
         if missing:
@@ -139,7 +149,7 @@ def write_questions(
     path: Path, asked: Sequence[tuple[str, str, Evidence]], questions: dict[str, str]
 ) -> None:
     """A CSV to mark quotes in; cells that a spreadsheet would run as formulas are made harmless."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with _usable(path, "written"), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for criterion, call, near in asked:
@@ -165,7 +175,7 @@ def converse(
 
     fresh = not path.exists()
     marks: list[Mark] = []
-    with path.open("a", encoding="utf-8", newline="") as file:
+    with _usable(path, "written"), path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if fresh:
             writer.writerow(COLUMNS)
