@@ -31,7 +31,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.bench
-	for name in asr rubric_accuracy rescore understanding store operations export metadata; do \
+	for name in asr calls rubric_accuracy tune rescore understanding store operations export metadata; do \
 		$(BIN)/python -m bench.$$name || exit 1; done
 
 docs: $(VENV)/.dev

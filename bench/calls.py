@@ -257,6 +257,9 @@ def main() -> None:
     given = ask.parse_args()
     console = Console(width=150)
     folder = given.data / "operator_calls"
+    if not folder.is_dir():
+        console.print(f"no {folder}: the operator calls are not committed; nothing was measured")
+        return
     form, expected, calls = rubric.load(str(folder / "rubric.yaml")), truths(folder), operator_calls(folder)
     answers = answered(calls, form)
     result: dict[str, object] = {}

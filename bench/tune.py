@@ -31,6 +31,9 @@ def main() -> None:
     ask.add_argument("--resamples", type=int, default=200)
     given = ask.parse_args()
     folder = given.data / "operator_calls"
+    if not folder.is_dir():
+        Console().print(f"no {folder}: the operator calls are not committed; nothing was measured")
+        return
     form, expected, matcher = rubric.load(str(folder / "rubric.yaml")), truths(folder), load_matcher()
     calls = {one.transcript.call_id: one for one in operator_calls(folder)}
     shown = Table(

@@ -67,7 +67,7 @@ def lint(
 def check(
     which: Which,
     db: Annotated[str | None, typer.Option("--db", help="Also look in stored calls.", metavar="FILE")] = None,
-    calls: Annotated[int, typer.Option(min=1, help="How many stored calls, the newest first.")] = 200,
+    calls: Annotated[int, typer.Option(min=1, help="How many stored calls, the first loaded first.")] = 200,
     json: Json = False,
 ) -> None:
     """Tell how often each phrase would be heard by chance, and where stored calls come nearest to it.

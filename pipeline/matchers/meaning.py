@@ -7,7 +7,6 @@ stretch near the phrases whose act it does, not those whose words it shares.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,7 +40,6 @@ STAND_INS = {
     "company": "the company",
 }
 """What the encoder reads in the place of a slot."""
-SENTENCE_END = re.compile(r"[.?!;]")
 Array = NDArray[np.float32]
 
 
@@ -165,10 +163,10 @@ def around(text: str, first: int, last: int, before: int, after: int) -> str:
     said = words(text)
     low, high = max(0, first - before), min(len(said.words), last + after)
     for at in range(low, first):
-        if SENTENCE_END.search(text[said.ends[at] : said.starts[at + 1]]):
+        if said.parted(text, at, at + 1):
             low = at + 1
     for at in range(last, high):
-        if SENTENCE_END.search(text[said.ends[at - 1] : said.starts[at]]):
+        if said.parted(text, at - 1, at):
             high = at
             break
     return text[said.starts[low] : said.ends[high - 1]]

@@ -14,82 +14,24 @@ from pipeline.matchers.ordinary import load, names
 from pipeline.matchers.text import Words, words
 
 SLOT = re.compile(r"\{(\w+)\}")
-MONEY = frozenset(
-    [
-        "dollar",
-        "dollars",
-        "pound",
-        "pounds",
-        "euro",
-        "euros",
-        "rupee",
-        "rupees",
-        "cent",
-        "cents",
-        "penny",
-        "pence",
-        "quid",
-        "bucks",
-    ]
-)
-MONTHS = frozenset(
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
-DAYS = frozenset(
-    [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "tomorrow",
-        "tonight",
-        "today",
-        "yesterday",
-    ]
-)
-ORDINALS = frozenset(
-    [
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-        "twentieth",
-        "thirtieth",
-    ]
-)
+MONEY = frozenset([
+    "dollar", "dollars", "pound", "pounds", "euro", "euros", "rupee", "rupees", "cent", "cents", "penny",
+    "pence", "quid", "bucks",
+])  # fmt: skip
+MONTHS = frozenset([
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+])  # fmt: skip
+DAYS = frozenset([
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "tomorrow", "tonight",
+    "today", "yesterday",
+])  # fmt: skip
+ORDINALS = frozenset([
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
+    "nineteenth", "twentieth", "thirtieth",
+])  # fmt: skip
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
-SENTENCE_END = frozenset(".?!")
 
 
 @lru_cache(maxsize=8192)
@@ -155,9 +97,7 @@ def _in_longer_name(said: Words, at: int, text: str) -> bool:
     return any(
         text[said.starts[i] : said.ends[i]][:1].isupper()
         and said.words[i] not in names()
-        and not SENTENCE_END.intersection(
-            text[min(said.ends[i], said.ends[at]) : max(said.starts[i], said.starts[at])]
-        )
+        and not said.parted(text, min(i, at), max(i, at))
         and said.words[i] not in ("i", *TITLES)
         and said.words[i] not in load().known
         for i in beside

@@ -24,43 +24,16 @@ SPOKEN = {
 """Written out as the longer form, since phrases and speech may each have either."""
 ENDINGS = {"n't": "not", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
 CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros", "₹": "rupees"}
-SMALL = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-}
+SMALL = {word: value for value, word in enumerate([
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+])}  # fmt: skip
 TENS = {
-    word: value
-    for value, word in zip(
-        range(20, 100, 10),
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
-        strict=True,
-    )
-}
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
 LARGE = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 LONGEST_REPEAT = 4
+SENTENCE_END = re.compile(r"[.?!;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +43,10 @@ class Words:
     words: tuple[str, ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+
+    def parted(self, text: str, first: int, last: int) -> bool:
+        """Whether a sentence of the text ends between two of its words, given by number in their order."""
+        return SENTENCE_END.search(text, self.ends[first], self.starts[last]) is not None
 
 
 @lru_cache(maxsize=32_768)

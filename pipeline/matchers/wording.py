@@ -41,7 +41,6 @@ DENIALS = frozenset(
 )
 BEFORE_DENIED, AFTER_DENIED = 2, 1
 """Words before and after a stretch, within its sentence, from which a denial reaches into it."""
-SENTENCE_END = frozenset(".?!;")
 PARTICLES = frozenset(
     ["very", "much", "really", "so", "just", "please", "today", "now", "then", "again", "kindly"]
 )
@@ -294,8 +293,8 @@ def _denied(text: str, first: int, last: int) -> bool:
     said = words(text)
     for at in range(max(0, first - BEFORE_DENIED), min(len(said.words), last + 1 + AFTER_DENIED)):
         if said.words[at] in DENIALS:
-            between = text[said.ends[at] : said.starts[first]] + text[said.ends[last] : said.starts[at]]
-            if not SENTENCE_END.intersection(between):
+            apart = (at, first) if at < first else (last, at)
+            if first <= at <= last or not said.parted(text, *apart):
                 return True
     return False
 
