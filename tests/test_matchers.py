@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.rubric_accuracy import CHECK, THRESHOLD, paraphrases
 from bench.training.criteria import read
 from pipeline import rubric
-from pipeline.matchers import chance, load_matcher, slots, wording
+from pipeline.matchers import chance, load_matcher, ordinary, slots, wording
 from pipeline.matchers.common import chance_in_call
 from pipeline.matchers.text import words
 from pipeline.rubric.checks import SLOTS
@@ -333,6 +333,21 @@ def test_chance_falls_with_closeness_and_grows_with_what_is_searched() -> None:
     strengths = [chance.strength(expected) for expected in (1e-6, 1e-4, 1e-2, 1.0)]
     assert strengths == sorted(strengths, reverse=True)
     assert chance.strength(chance.SURE) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_words_left_uncompared_would_not_have_counted(free: bool) -> None:
+    """Which words wanted a word said is compared with is narrowed down first; nothing is lost by it."""
+    asked = [one.text for name in rubric.shipped() for one in rubric.phrases(rubric.load(name))]
+    finder = wording.Wording([wording.read(phrase, free=free) for phrase in asked], free=free)
+    for said in [*ordinary.load().vocabulary[::7], "350", "wreck", "byebye", "hy", "شکریہ"]:
+        every = [
+            (number, at, likeness)
+            for wanted, is_name, where in finder._wanted
+            for number, at in where
+            if (likeness := wording.alike(wanted, said, is_name=is_name, free=free))
+        ]
+        assert list(finder._compared(said)) == every
 
 
 @given(st.text())

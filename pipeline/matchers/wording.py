@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise, starmap, zip_longest
 
 from jellyfish import metaphone
 from rapidfuzz import fuzz
@@ -179,6 +180,16 @@ def _sound(word: str) -> str:
     return metaphone(word).replace(" ", "") if word.isascii() else ""
 
 
+def _traits(word: str) -> set[str]:
+    """What a word has in common with any that counts as it, unless recognition does not know one of them."""
+    group = {f"same {SAME[word]}"} if word in SAME else set()
+    return group | {f"stem {ordinary.stem(word)}", f"sound {_sound(word)}"}
+
+
+Hit = tuple[int, int, float]
+"""Number of a phrase, which of its words, and how much a word said counts as it."""
+
+
 class Wording:
     """Finds many phrases in texts at once: from each word of a text to the phrases that hold it.
 
@@ -191,12 +202,14 @@ class Wording:
         self.phrases = tuple(phrases)
         self.free = free
         self._needed = [self._need(phrase) for phrase in phrases]
-        self._by_word: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
+        where: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
         for number, phrase in enumerate(phrases):
             for at, word in enumerate(phrase.words):
                 if not word.startswith("{"):
-                    self._by_word[word, at in phrase.names].append((number, at))
-        self._like: dict[str, tuple[tuple[int, int, float], ...]] = {}
+                    where[word, at in phrase.names].append((number, at))
+        self._wanted = [(word, is_name, places) for (word, is_name), places in where.items()]
+        self._near = self._neighbours()
+        self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
 
     @staticmethod
     def _need(phrase: Phrase) -> float:
@@ -205,45 +218,74 @@ class Wording:
             0.5 * sum(phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{")) - 1e-9
         )
 
+    def _neighbours(self) -> dict[str, list[int]]:
+        """Which words wanted may be like a word said, by what they have in common with it."""
+        near: dict[str, list[int]] = defaultdict(list)
+        for row, (word, is_name, _) in enumerate(self._wanted):
+            keys = _traits(word) | ({"name"} if is_name else set())
+            for key in keys | ({"number"} if word[0].isdigit() else set()):
+                near[key].append(row)
+        return near
+
     def find(self, text: str) -> dict[int, Aligned]:
         """Of each phrase that a text holds half of, by number, where it comes nearest."""
         said = words(text)
-        hits: dict[int, dict[int, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
-        for place, word in enumerate(said.words):
-            for number, at, likeness in self._likes(word):
-                hits[number][at].append((place, likeness))
-            if place + 1 < len(said.words):
-                for number, at, likeness in self._likes_joined(word, said.words[place + 1]):
-                    hits[number][at].append((place, likeness))
+        likes = [self._likes(word) for word in said.words]
+        joined = list(starmap(self._likes_joined, pairwise(said.words)))
+        there: dict[int, set[int]] = defaultdict(set)
+        for _, content in (*likes, *joined):
+            for number, at, _ in content:
+                there[number].add(at)
+        worth = {number for number, found in there.items() if self._is_worth(number, found)}
+        if not worth:
+            return {}
+        hits: dict[int, dict[int, list[tuple[int, float]]]] = {}
+        for place, (own, with_next) in enumerate(zip_longest(likes, joined, fillvalue=((), ()))):
+            for number, at, likeness in (*own[0], *with_next[0]):
+                if number in worth:
+                    hits.setdefault(number, {}).setdefault(at, []).append((place, likeness))
         found = {}
         for number, places in hits.items():
             phrase = self.phrases[number]
-            there = sum(phrase.weights[at] for at in places if at in phrase.content)
-            if there >= self._needed[number]:
-                self._with_slots(phrase, text, places)
-                best = _align(phrase, text, places)
-                if best is not None:
-                    found[number] = best
+            self._with_slots(phrase, text, places)
+            best = _align(phrase, text, places)
+            if best is not None:
+                found[number] = best
         return found
 
-    def _likes(self, word: str) -> tuple[tuple[int, int, float], ...]:
+    def _is_worth(self, number: int, there: set[int]) -> bool:
+        phrase = self.phrases[number]
+        return sum(phrase.weights[at] for at in there if at in phrase.content) >= self._needed[number]
+
+    def _likes(self, word: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
+        """The phrases' words that a word said counts as, and those of them that carry a phrase."""
         if word not in self._like:
             if len(self._like) > 65_536:
                 self._like.clear()
-            self._like[word] = tuple(self._compared(word))
+            every = tuple(self._compared(word))
+            content = tuple(
+                hit for hit in every if self._needed[hit[0]] <= 0 or hit[1] in self.phrases[hit[0]].content
+            )
+            self._like[word] = every, content
         return self._like[word]
 
-    def _compared(self, word: str) -> Iterable[tuple[int, int, float]]:
-        for (wanted, is_name), where in self._by_word.items():
+    def _compared(self, word: str) -> Iterable[Hit]:
+        rows: Iterable[int] = range(len(self._wanted))
+        if word[0].isdigit():
+            rows = self._near["number"]
+        elif word in ordinary.load().known:
+            keys = _traits(word) | {"name"}
+            rows = sorted({row for key in keys for row in self._near.get(key, ())})
+        for wanted, is_name, where in (self._wanted[row] for row in rows):
             likeness = alike(wanted, word, is_name=is_name, free=self.free)
             if likeness:
                 yield from ((number, at, likeness) for number, at in where)
 
-    def _likes_joined(self, word: str, following: str) -> tuple[tuple[int, int, float], ...]:
+    def _likes_joined(self, word: str, following: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
         """A word that recognition cut in two, at least one part of which is no word of the language."""
         known = ordinary.load().known
         if (word in known and following in known) or not (word.isalpha() and following.isalpha()):
-            return ()
+            return (), ()
         return self._likes(word + following)
 
     def _with_slots(self, phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]) -> None:
