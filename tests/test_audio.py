@@ -292,3 +292,45 @@ def test_nothing_of_a_muted_or_beeped_stretch_is_left(tmp_path: Path, codec: str
     assert np.abs(second(1.25)).max() < 0.02
     assert pitch_hz(second(10.2)) == pytest.approx(1000, abs=10)
     assert pitch_hz(second(5.0)) == pytest.approx(400, abs=10)
+
+
+AHEAD = {
+    "zeros": bytes(512),
+    "a whole page of zeros": bytes(4096),
+    "HTTP headers": b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nContent-Length: 4815\r\n\r\n",
+    "a script's complaint": b"<br />\n<b>Warning</b>: mkdir() in /var/www/get.php on line 3<br />\n",
+    "noise": bytes(range(1, 255)) * 3,
+}
+
+
+@pytest.mark.parametrize("ahead", AHEAD.values(), ids=AHEAD)
+@pytest.mark.parametrize(
+    ("fmt", "codec", "rate_hz"),
+    [("mp3", "libmp3lame", 8000), ("mp3", "libmp3lame", 44_100), ("ogg", "libopus", 16_000),
+     ("flac", "flac", 16_000), ("wav", "pcm_s16le", 8000)],
+)  # fmt: skip
+def test_what_a_recorder_puts_ahead_of_the_sound_is_passed_over(
+    tmp_path: Path, ahead: bytes, fmt: str, codec: str, rate_hz: int
+) -> None:
+    """The sound is that of the file by itself, and the call says what was ahead; also without an ID3 tag."""
+    whole = write_av(tmp_path / f"a.{fmt}", fmt, codec, rate_hz=rate_hz)
+    alone = audio.load(whole)
+    body = whole.read_bytes()
+    untagged = body[10 + int.from_bytes(body[8:10]) :] if body[:3] == b"ID3" else body
+    for rest in (body, untagged):
+        late = tmp_path / f"late.{fmt}"
+        late.write_bytes(ahead + rest)
+        clip = audio.load(late)
+        assert abs(clip.duration_s - alone.duration_s) < 0.1
+        assert f"{len(ahead)} bytes ahead of the sound were passed over" in clip.warnings
+
+
+def test_text_that_only_speaks_of_sound_is_no_recording(tmp_path: Path) -> None:
+    """The names of formats in a page, and two sync bytes by chance, are not taken for sound."""
+    for body in (
+        b"<html>ID3, OggS, fLaC and RIFF WAVE are formats</html>",
+        b"x" * 99 + b"\xff\xfb\x90\x00" * 2,
+    ):
+        path = tmp_path / "page.mp3"
+        path.write_bytes(body + b"\n" * 5000)
+        assert reason(path) == "not_audio"

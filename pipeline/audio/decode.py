@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.audio.extent import MISSING_BYTES_TOLERATED, missing_bytes
-from pipeline.audio.signature import Signature, identify
+from pipeline.audio.signature import HEAD_BYTES, Signature, identify
 from pipeline.errors import RecordingError
 
 Block = npt.NDArray[np.float32]
@@ -83,8 +83,9 @@ def open_source(path: Path) -> Iterator[Source]:
         if size_bytes == 0:
             raise RecordingError(f"{path.name} is empty (0 bytes)", hint="ask for it again", reason="empty")
         file.seek(0)
-        signature = identify(path, file.read(4096), size_bytes)
-        missing = missing_bytes(file, signature, size_bytes)
+        signature = identify(path, file.read(HEAD_BYTES), size_bytes)
+        sound: Any = _After(file, signature.offset) if signature.offset else file
+        missing = missing_bytes(sound, signature, size_bytes - signature.offset)
         if missing > MISSING_BYTES_TOLERATED:
             raise RecordingError(
                 f"{path.name} is cut off: its header promises {missing} bytes more than the "
@@ -92,8 +93,10 @@ def open_source(path: Path) -> Iterator[Source]:
                 hint="copy it again; was it still being written?",
                 reason="truncated",
             )
-        with _open_decoder(path, file, signature) as source:
+        with _open_decoder(path, sound, signature) as source:
             _check_layout(path, source.info)
+            if signature.offset:
+                source.warnings.append(f"{signature.offset} bytes ahead of the sound were passed over")
             yield source
 
 
@@ -156,6 +159,21 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
         duration_s=stated / sound.samplerate if stated and sound.samplerate else None,
     )
     return Source(info, blocks())
+
+
+class _After:
+    """An open file without its first bytes."""
+
+    def __init__(self, file: BinaryIO, offset: int) -> None:
+        self.read, self._file, self._offset = file.read, file, offset
+
+    def tell(self) -> int:
+        return self._file.tell() - self._offset
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET:
+            return self._file.seek(offset + self._offset) - self._offset if offset >= 0 else self.seek(0)
+        return self._file.seek(offset, whence) - self._offset
 
 
 class _SeekableFile:

@@ -7,6 +7,8 @@ reach a decoder that would follow it to other files.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,11 +19,16 @@ _GSM_FRAME_BYTES = 33
 
 
 class Signature(NamedTuple):
-    """A container and who reads it: libsndfile first where it can, then FFmpeg's demuxer ``av_format``."""
+    """A container and who reads it: libsndfile first where it can, then FFmpeg's demuxer ``av_format``.
+
+    ``offset`` is where it begins, in bytes: recorders and download scripts put zeros, their own headers
+    or an error message ahead of it.
+    """
 
     container: str
     soundfile: bool
     av_format: str
+    offset: int = 0
 
 
 _WAV = Signature("wav", True, "wav")
@@ -43,13 +50,30 @@ _BY_MAGIC: tuple[tuple[int, bytes, Signature], ...] = (
     (0, b"ID3", _MP3),
 )
 
+HEAD_BYTES = 16_384
+"""How far into a file its sound may begin."""
+_INSIDE: tuple[tuple[re.Pattern[bytes], Signature], ...] = (
+    (re.compile(rb"RIFF.{4}WAVEfmt ", re.DOTALL), Signature("wav", False, "wav")),
+    (re.compile(rb"OggS\x00\x02"), Signature("ogg", False, "ogg")),
+    (re.compile(rb"fLaC[\x00\x80]\x00\x00\x22"), Signature("flac", False, "flac")),
+    (re.compile(rb"ID3[\x02-\x04].[\x00-\xf0][\x00-\x7f]{4}", re.DOTALL), _MP3),
+)
+_SYNC = re.compile(rb"\xff[\xe2-\xfb]")
+_MP3_FRAMES = 3
+"""Headers in a row, each where the one before says: chance alone has them once in about 10^9 places."""
+_MP3_KBPS = {  # by MPEG version 1 or not, layer III; ISO 11172-3 and 13818-3, index 0 is "free"
+    True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_MP3_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+
 
 def identify(path: Path, head: bytes, size_bytes: int) -> Signature:
     """Say what a file is.
 
     Args:
         path: For the message only.
-        head: The first 4096 bytes, fewer when the file is shorter.
+        head: The first ``HEAD_BYTES`` bytes, fewer when the file is shorter.
         size_bytes: Size of the whole file.
 
     Raises:
@@ -65,11 +89,43 @@ def identify(path: Path, head: bytes, size_bytes: int) -> Signature:
     frames = head[: 32 * _GSM_FRAME_BYTES : _GSM_FRAME_BYTES]
     if size_bytes % _GSM_FRAME_BYTES == 0 and len(frames) >= 8 and all(byte >> 4 == 0xD for byte in frames):
         return Signature("gsm", False, "gsm")  # Asterisk's headerless .gsm: each frame opens with 0xD
+    if (later := min(_further_in(head), key=lambda found: found.offset, default=None)) is not None:
+        return later
     raise RecordingError(
         f"{path.name} is not a recording: its first bytes are {_printable(head[:12])}",
         hint="known are WAV, W64, AIFF, AU, CAF, FLAC, MP3, AAC, M4A/MP4, Ogg, WebM, AMR, GSM and WMA",
         reason="not_audio",
     )
+
+
+def _further_in(head: bytes) -> Iterator[Signature]:
+    """Containers that begin after something else."""
+    for pattern, signature in _INSIDE:
+        if found := pattern.search(head):
+            yield signature._replace(offset=found.start())
+    for sync in _SYNC.finditer(head):
+        if _mp3_frames(head, sync.start()):
+            yield _MP3._replace(offset=sync.start())
+            return
+
+
+def _mp3_frames(head: bytes, at: int) -> bool:
+    """Whether ``_MP3_FRAMES`` frame headers of MPEG layer III of one sample rate follow one another."""
+    rate_hz = 0
+    for _ in range(_MP3_FRAMES):
+        header = head[at : at + 4]
+        if len(header) < 4 or not _SYNC.match(header):
+            return False
+        version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
+        rate, kbps = header[2] >> 2 & 3, header[2] >> 4
+        if version == 1 or layer != 1 or rate == 3 or not 0 < kbps < 15:
+            return False
+        hz = _MP3_RATES_HZ[version][rate]
+        if rate_hz not in {0, hz}:
+            return False
+        rate_hz, samples = hz, 144 if version == 3 else 72
+        at += samples * _MP3_KBPS[version == 3][kbps] * 1000 // hz + (header[2] >> 1 & 1)
+    return True
 
 
 def _printable(head: bytes) -> str:
