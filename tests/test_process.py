@@ -4,11 +4,13 @@ import errno
 import stat
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from pipeline import rubric
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
 from pipeline.errors import MachineError, ModelError, RecordingError
 from pipeline.process import ahead, batch, calls
@@ -75,6 +77,30 @@ def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
     assert shelf.loads == [2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("call", "reason", "hint"),
+    [
+        (CallMetadata("a", direction="internal"), "internal_call", "within the house"),
+        (CallMetadata("a", queue="1509", direction="inbound"), "no_rubric", 'queues = {"1509" = "..."}'),
+        (CallMetadata("a", queue="sales"), "no_rubric", "support: queue is sales, the rubric is for support"),
+    ],
+)  # fmt: skip
+def test_a_call_that_no_rubric_is_for_says_why(
+    tmp_path: Path, call: CallMetadata, reason: str, hint: str
+) -> None:
+    """An internal call is a reason of its own; a queue that is only a number may be given its name."""
+    received = [replace(fake_received(tmp_path, {"a.wav": "one"})[0], metadata=call)]
+    support = rubric.load("support")
+    tools = replace(fake_tools(), rubrics=(support,), score=lambda asked: [() for _ in asked])
+    shelf = Shelf()
+    job = plan(received, {}, tools.fingerprints)
+    run_batch(Batch(job, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+
+    entry = shelf.records[str(received[0].path)].ledger
+    assert (entry.status, entry.reason) == ("skipped", reason)
+    assert hint in str(entry.hint)
+
+
 def test_a_second_run_does_nothing_and_exits_the_same(tmp_path: Path) -> None:
     """Known files are not touched again, and the exit code still tells of the quarantined one."""
     shelf, engine = Shelf(), FakeEngine()
@@ -102,8 +128,6 @@ def test_new_answers_do_not_need_new_ears(tmp_path: Path) -> None:
 
 def test_new_metadata_is_loaded_without_listening_again(tmp_path: Path) -> None:
     """A corrected agent name re-judges the call from the kept transcript."""
-    from dataclasses import replace
-
     shelf, engine = Shelf(), FakeEngine()
     received = fake_received(tmp_path, {"a.wav": "one"})
     run(received, shelf, tmp_path, engine)

@@ -36,9 +36,12 @@ from pipeline.errors import CallQAError, RecordingError
 from pipeline.process.cache import StageCache
 from pipeline.process.capacity import cores
 from pipeline.process.tools import Fingerprints, Tools, digest
+from pipeline.rubric import why_not
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+SHOWN_RUBRICS = 3
+"""Of how many rubrics a ledger row says why they are not for the call."""
 CARRIED_BYTES = 256 * 2**20
 """Sound that waits for ``judge`` while the engine goes on: half an hour of two channels, no more."""
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
@@ -307,7 +310,8 @@ def _scored(
         return _ended(heard, tools, "score", result)
     entry = _entry(heard.received, heard.fingerprint, "scored" if result else "skipped")
     if not result:
-        entry = replace(entry, reason="no_rubric", hint="no rubric applies to this call; see rubric explain")
+        reason, hint = _unanswered(annotated, tools)
+        entry = replace(entry, reason=reason, hint=hint)
     warnings = (*entry.warnings, *conversation.transcript.warnings, *conversation.warnings)
     return CallRecord(
         replace(entry, warnings=tuple(dict.fromkeys(warnings))),
@@ -316,6 +320,21 @@ def _scored(
         scorecards=result,
         stages=(*heard.stages, _stage("score", "", pace * heard.n_turns)),
     )
+
+
+def _unanswered(annotated: _Annotated, tools: Tools) -> tuple[str, str]:
+    """The reason word and the hint of a call that no rubric is for."""
+    about, said = annotated.metadata, annotated.conversation.transcript
+    if about.direction == "internal":
+        return "internal_call", "a call within the house; a rubric for direction: [internal] would answer it"
+    whys = [
+        f"{one.id}: {why_not(one, about, duration_s=said.duration_s, language=said.language)}"
+        for one in tools.rubrics[:SHOWN_RUBRICS]
+    ]
+    more = f"; and {len(tools.rubrics) - SHOWN_RUBRICS} more" if len(tools.rubrics) > SHOWN_RUBRICS else ""
+    number = about.queue if about.queue and any(char.isdigit() for char in about.queue) else ""
+    named = f'; if {number} has a name, give it in [intake] queues = {{"{number}" = "..."}}' if number else ""
+    return "no_rubric", f"{'; '.join(whys)}{more}{named}"
 
 
 def _ended(heard: Heard, tools: Tools, stage: str, error: Exception) -> CallRecord:
