@@ -104,7 +104,10 @@ def batch(
 
         resolved = load_settings(Path(config) if config else None, **(settings or {}))
         try:
-            job = prepare([Path(path) for path in paths], resolved).open()
+            prepared = prepare([Path(path) for path in paths], resolved)
+            for sentence in prepared.notes:
+                _log(resolved, "warning", message=sentence)
+            job = prepared.open()
             work(job)
             said = conclude(job.tally, resolved)
         except CallQAError as error:

@@ -179,6 +179,10 @@ class CallMetadata:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+Noted = Literal["name", "clock"]
+"""A file name that does not fit its template; two sources that disagree about the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """A file that came in, before anyone has listened to it.
@@ -192,6 +196,7 @@ class Received:
         part: Number of the dialog inside a vCon that this is; None for a file of its own.
         container: The vCon, where ``path`` is not it (its second and later dialogs).
         warnings: Sentences for people, e.g. two sources that disagree about the start time.
+        noted: Kinds of warnings that concern the whole batch.
     """
 
     path: Path
@@ -204,6 +209,7 @@ class Received:
     warnings: tuple[str, ...] = ()
     part: int | None = None
     container: Path | None = None
+    noted: frozenset[Noted] = frozenset()
 
 
 FINDING_KINDS = frozenset({

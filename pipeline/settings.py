@@ -33,6 +33,9 @@ class IntakeSource(Slice):
     path: str = Field("*", description="pattern of the files' whole paths, e.g. */lahore/*; first match wins")
     timezone: str | None = Field(None, description="IANA zone of times that carry none")
     filename_template: str | None = Field(None, description="file-name template or preset")
+    strict: bool | None = Field(
+        None, description="quarantine files whose names do not fit the template; none = as [intake] says"
+    )
     agent_channel: int | dict[Direction, int] | None = Field(
         None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
     )
@@ -47,6 +50,15 @@ class IntakeSettings(Slice):
     filename_template: str | None = Field(
         None, description="file-name template or preset that carries metadata"
     )
+    strict: bool = Field(
+        False,
+        description="quarantine files whose names do not fit the template, rather than score them without "
+        "what the name would say",
+    )
+    queues: dict[str, str] = Field(
+        {},
+        description='queue by the number or id the telephone system gives it: {"1509" = "support"}',
+    )
     agent_channel: int | dict[Direction, int] | None = Field(
         None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
     )
@@ -58,6 +70,7 @@ class IntakeSettings(Slice):
         return IntakeSource(
             timezone=self.timezone,
             filename_template=self.filename_template,
+            strict=self.strict,
             agent_channel=self.agent_channel,
         )
 

@@ -165,6 +165,88 @@ def test_a_sidecar_describes_its_recording_and_is_no_call(tmp_path: Path) -> Non
     assert faults(items) == {"d.wav": "bad_sidecar"}
 
 
+GENESYS = {
+    "mediaType": "Call",
+    "conversationId": "conv-1",
+    "initialDirection": "inbound",
+    "startTime": "2025-03-27T02:25:17.000Z",
+    "agentIds": ["a-1"],
+    "queueIds": ["q-1"],
+    "userIds": ["u-9"],
+}
+
+
+@pytest.mark.parametrize(
+    "sidecar", ["X_metadata.json", "X.wav_metadata.json", "X_call_metadata.json", "X.wav_call_metadata.json"]
+)
+def test_genesys_metadata_is_read_under_each_of_its_names(tmp_path: Path, sidecar: str) -> None:
+    """Agent and queue come out of their lists; the file is no call of its own."""
+    wav(tmp_path / "X.wav")
+    (tmp_path / sidecar).write_text(json.dumps(GENESYS))
+
+    (item,) = run(tmp_path, settings=IntakeSettings(queues={"q-1": "support"}))
+
+    call = item.metadata
+    assert call is not None
+    assert (call.call_id, call.agent_id, call.queue, call.direction) == (
+        "conv-1",
+        "a-1",
+        "support",
+        "inbound",
+    )
+    assert call.started_at is not None
+    assert call.started_at.isoformat() == "2025-03-27T02:25:17+00:00"
+    assert call.extra == {"user_ids": "u-9", "queue_number": "q-1"}
+
+
+def test_of_several_agents_the_first_is_the_calls_and_all_are_kept(tmp_path: Path) -> None:
+    """Two agents are no agent called "a-1;a-2": reports count people."""
+    wav(tmp_path / "X.wav")
+    (tmp_path / "X_metadata.json").write_text(json.dumps({**GENESYS, "agentIds": ["a-1", "a-2", "a-1"]}))
+
+    (item,) = run(tmp_path)
+
+    assert item.metadata is not None
+    assert (item.metadata.agent_id, item.metadata.extra["agent_ids"]) == ("a-1", "a-1;a-2")
+    assert "agent_ids names 2" in item.warnings[0]
+
+
+@pytest.mark.parametrize(("direction", "number"), [("inbound", "+15551234567"), ("outbound", "+15557654321")])
+def test_a_genesys_conversation_with_its_participants_is_read(
+    tmp_path: Path, direction: str, number: str
+) -> None:
+    """Agent, queue and the customer's number, wherever in the conversation they stand."""
+    sessions = [
+        {"ani": "tel:+15551234567", "dnis": "tel:+15557654321", "segments": [{"segmentType": "interact"}]}
+    ]
+    document = {
+        "conversationId": "conv-2",
+        "conversationStart": "2025-03-27T02:25:17.000Z",
+        "originatingDirection": direction,
+        "participants": [
+            {"purpose": "customer", "participantId": "p1", "sessions": sessions},
+            {"purpose": "acd", "sessions": [{"segments": [{"queueId": "q-7"}]}]},
+            {
+                "purpose": "agent",
+                "userId": "u-1",
+                "sessions": [{"segments": [{"queueId": "q-7"}, "x"]}, None],
+            },
+            "not a participant",
+        ],
+    }
+    wav(tmp_path / "X.wav")
+    (tmp_path / "X.wav_metadata.json").write_text(json.dumps(document))
+
+    (item,) = run(tmp_path)
+
+    call = item.metadata
+    assert call is not None
+    assert (call.call_id, call.agent_id, call.queue) == ("conv-2", "u-1", "q-7")
+    assert (call.direction, call.customer_ref) == (direction, number)
+    assert call.started_at is not None
+    assert item.warnings == ()
+
+
 def test_sources_that_disagree_are_a_warning_and_the_manifest_wins(tmp_path: Path) -> None:
     """Conflicts are kept with the call; what identifies a customer is not quoted."""
     wav(tmp_path / "a.wav")

@@ -2,7 +2,10 @@
 
 import contextlib
 import datetime as dt
+import re
 import string
+import textwrap
+import tomllib
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bench.intake
 import bench.metadata
 from pipeline.conversation import Received
 from pipeline.errors import RecordingError, UsageError
-from pipeline.intake import discover, metadata, names, template, times
+from pipeline.intake import discover, metadata, names, notable, template, times
 from pipeline.settings import IntakeSettings, IntakeSource
 
 ZONES = ["UTC", "Asia/Karachi", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -23,11 +27,11 @@ FULL = "{date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav"
 
 
 def receive(folder: Path, name: str, intake: IntakeSettings) -> Received:
-    """One recording of that name through intake."""
+    """One recording of that name, with what lies beside it, through intake."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt " + name.encode())
-    (item,) = discover([path], intake)
+    (item,) = discover([folder], intake)
     return item
 
 
@@ -54,11 +58,40 @@ def test_a_template_reads_every_token() -> None:
         "٢٠٢٥0327-092517_u7_5551234_in.wav",  # digits, but not of this alphabet
     ],
 )
-def test_a_name_that_does_not_fit_is_refused_loudly(tmp_path: Path, name: str) -> None:
-    """A call without its date would corrupt every report, so it goes to the ledger with the reason."""
-    item = receive(tmp_path, name, IntakeSettings(filename_template=FULL))
-    assert item.fault is not None
-    assert item.fault.reason == "name_mismatch"
+def test_a_name_that_does_not_fit_costs_the_metadata_or_where_strict_the_call(
+    tmp_path: Path, name: str
+) -> None:
+    """The call goes on without what the name would say, loudly; ``strict`` quarantines it instead."""
+    lenient = receive(tmp_path, name, IntakeSettings(filename_template=FULL))
+    strict = receive(tmp_path, name, IntakeSettings(filename_template=FULL, strict=True))
+
+    assert lenient.fault is None
+    assert lenient.metadata is not None
+    assert (lenient.metadata.started_at, lenient.metadata.agent_id) == (None, None)
+    assert "does not fit" in lenient.warnings[0]
+    assert "1 of 1 files have names that do not fit" in notable([lenient])[0]
+    assert strict.fault is not None
+    assert strict.fault.reason == "name_mismatch"
+
+
+def test_a_source_may_be_stricter_than_the_rest(tmp_path: Path) -> None:
+    """``strict`` of a source wins over that of ``[intake]``, either way."""
+    for own, general in ((True, False), (False, True)):
+        source = IntakeSource(filename_template=FULL, strict=own)
+        item = receive(tmp_path, "odd.wav", IntakeSettings(sources=(source,), strict=general))
+        assert (item.fault is not None) is own
+
+
+def test_the_unique_id_dates_a_name_that_does_not_fit(tmp_path: Path) -> None:
+    """Of a name that no form of the system fits, Asterisk's unique id is still what it is."""
+    item = receive(
+        tmp_path, "kopie_van-5-1743042317.12206 (2).wav", IntakeSettings(filename_template="freepbx")
+    )
+
+    assert item.metadata is not None
+    assert item.metadata.call_id == "1743042317.12206"
+    assert item.metadata.started_at == dt.datetime(2025, 3, 27, 2, 25, 17, tzinfo=dt.UTC)
+    assert "only the unique id in it is used" in item.warnings[0]
 
 
 def test_a_manifest_may_date_a_call_whose_name_does_not_fit(tmp_path: Path) -> None:
@@ -89,67 +122,52 @@ def test_a_template_that_could_guess_is_a_usage_error(text: str, says: str) -> N
         list(discover([Path(__file__)], IntakeSettings(sources=(IntakeSource(filename_template=text),))))
 
 
-@pytest.mark.parametrize(
-    ("preset", "name", "expected"),
-    [
-        (
-            "freepbx",
-            "q-1509-9257299718-20251130-005355-1764453235.353068.wav",
-            {"queue": "1509", "customer_ref": "9257299718", "direction": "inbound"},
-        ),
-        (
-            "issabel",
-            "force-0821345678-3201-20250327-092517-1743042317.12206.wav",
-            {"agent_id": "3201", "customer_ref": "0821345678", "direction": "outbound"},
-        ),
-        (
-            "freepbx",
-            "external-201-+15551234567-20250327-022517-1743042317.1.WAV",
-            {"agent_id": "201", "customer_ref": "+15551234567", "direction": "inbound"},
-        ),
-        (
-            "asterisk",
-            "internal-202-201-20250327-022517-1743042317.1.wav",
-            {"agent_id": "201", "direction": "internal"},
-        ),
-        ("asterisk", "1743042317.12206.wav", {"call_id": "1743042317.12206"}),
-        (
-            "vicidial",
-            "20250327-092517_5551234567_1001-all.mp3",
-            AGENT_1001,
-        ),
-        (
-            "vicidial",
-            "20250327-092517_5551234567_1001.wav",
-            AGENT_1001,
-        ),
-        (
-            "vicidial-agent-first",
-            "20250327-092517_1001_5551234567-all.wav",
-            AGENT_1001,
-        ),
-        (
-            "twilio",
-            "RE0123456789abcdef0123456789abcdef.wav",
-            {"call_id": "RE0123456789abcdef0123456789abcdef"},
-        ),
-        ("genesys", "year=2025/month=03/day=27/hour=02/conversation_id=c-9/rec-1.opus", {"call_id": "rec-1"}),
-        (
-            "amazon-pca",
-            "Auto1_GUID_001_AGENT_AndrewK_DT_2021-12-01T07-55-51.wav",
-            {"call_id": "001", "agent_id": "AndrewK"},
-        ),
-        (
-            "amazon-pca",
-            "Auto_2_GUID_7_CUST_c_1_AGENT_a_2_DT_2021-12-01T07-55-51.wav",
-            {"call_id": "7", "agent_id": "a_2", "customer_ref": "c_1"},
-        ),
-    ],
-)
-def test_presets_read_the_names_of_known_systems(preset: str, name: str, expected: dict[str, str]) -> None:
-    """Each preset turns a real name into who called whom."""
-    facts = names.load(preset).read(Path("/monitor") / name, "UTC")
-    assert expected.items() <= facts.values.items()
+@pytest.mark.parametrize("form", bench.intake.FORMS, ids=lambda form: form.name)
+def test_presets_read_the_names_of_known_systems(tmp_path: Path, form: bench.intake.Form) -> None:
+    """Each form of name says who called whom and when, exactly; and nothing is said where it is known."""
+    item = bench.intake.receive(form, tmp_path)
+
+    assert item.fault is None
+    assert item.metadata is not None
+    said = bench.intake.said(item)
+    assert {name: said.get(name) for name in form.says} == dict(form.says)
+    expected = dt.datetime.fromisoformat(form.started) if form.started else None
+    assert item.metadata.started_at == expected
+    assert bool(item.warnings) is bool(form.doubt)
+    assert form.doubt in " ".join(item.warnings)
+
+
+def test_every_form_names_the_public_page_it_comes_from() -> None:
+    """A reader can check each form against what others wrote; every preset has one."""
+    assert all(form.page.startswith(("https://", "http://")) for form in bench.intake.FORMS)
+    assert {form.preset for form in bench.intake.FORMS} == set(names.PRESETS)
+
+
+def test_1000_mangled_names_are_dated_rightly_or_not_at_all_and_none_is_lost() -> None:
+    """Endings, capitals, cuts, copies, empty parts, counters of any length, dates that do not exist."""
+    counts = bench.intake.run(1000, seed=17)
+    assert sum(counts.values()) == 1000
+    assert set(counts) <= {"exact", "absent, told", "no time in the form"}
+    assert counts["exact"] > 600
+
+
+@pytest.mark.parametrize("counter", ["0", "6", "56", "59", "599", "6789", "353068", "1" * 18])
+@pytest.mark.parametrize("ending", [".wav", ".WAV", ".gsm.wav", ".wav49", ""])
+def test_a_unique_id_has_a_counter_of_any_length(counter: str, ending: str) -> None:
+    """Two digits after the dot make 13 characters, and are no milliseconds."""
+    path = Path(f"external-101-7205551234-20230105-151531-1672931731.{counter}{ending}")
+
+    facts = names.load("freepbx").read(path, "UTC")
+
+    assert facts.values["started_at"] == dt.datetime(2023, 1, 5, 15, 15, 31, tzinfo=dt.UTC)
+    assert facts.values["call_id"] == f"1672931731.{counter}"
+    assert facts.warnings == ()
+
+
+def test_milliseconds_are_milliseconds() -> None:
+    """13 digits without a dot are an epoch in ms, in a name as in a column."""
+    facts = names.load("{agent}_{epoch}.wav").read(Path("u1_1743042317000.wav"), "UTC")
+    assert facts.values["started_at"] == dt.datetime(2025, 3, 27, 2, 25, 17, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +175,9 @@ def test_presets_read_the_names_of_known_systems(preset: str, name: str, expecte
     [
         ("vicidial", "20250327-092517_1001_5551234567-all.wav"),
         ("vicidial-agent-first", "20250327-092517_5551234567_1001-all.wav"),
-        ("freepbx", "force-0821345678-0921345678-20250327-092517-1743042317.12206.wav"),
+        ("freepbx", "recording-of-monday.wav"),
+        ("freepbx", "out-918005551234-101-20220301-020102.wav"),
+        ("amazon-pca", "A_GUID_1_GUID_2_AGENT_x_DT_2021-12-01T07-55-51.wav"),
         ("twilio", "recording.wav"),
         ("amazon-pca", "Auto1_GUID_001_AGENT_AndrewK.wav"),
     ],
@@ -203,22 +223,149 @@ def test_call_detail_records_describe_recordings(tmp_path: Path) -> None:
     for file in (name, "1743044400.7.wav"):
         (tmp_path / file).write_bytes(b"RIFF" + file.encode())
 
-    outbound, queued = discover([tmp_path], IntakeSettings(timezone="Asia/Karachi"))
+    outbound, queued = discover([tmp_path], IntakeSettings(timezone="Asia/Jakarta"))
 
     call = queued.metadata
     assert call is not None
     assert (call.agent_id, call.queue, call.client, call.direction) == ("3201", "1509", "acme", "inbound")
     assert call.customer_ref == "9257299718"
-    assert call.started_at == dt.datetime(2025, 3, 27, 4, 25, 17, tzinfo=dt.UTC)
+    assert call.started_at == dt.datetime(2025, 3, 27, 2, 25, 17, tzinfo=dt.UTC)
+    assert queued.warnings == ()
     assert call.extra["billsec"] == "180"
     assert "9257299718" not in "".join(call.extra[key] for key in call.extra if key != "recordingfile")
     assert outbound.metadata is not None
     assert (outbound.metadata.agent_id, outbound.metadata.direction) == ("201", "outbound")
 
 
+CDR = (
+    "calldate,clid,src,dst,dcontext,channel,dstchannel,lastapp,lastdata,duration,billsec,disposition,"
+    "accountcode,uniqueid,linkedid,recordingfile\n"
+)
+RECORDING = "in-18005550100-7205551234-20230105-151530-1672931730.55.wav"
+
+
+def test_the_epoch_is_believed_over_name_and_records(tmp_path: Path) -> None:
+    """A telephone system on UTC with the zone set to Denver: name, CDR and unique id, one true moment."""
+    (tmp_path / "cdr.csv").write_text(
+        f"{CDR}2023-01-05 15:15:30,,7205551234,101,from-did,PJSIP/t-1,PJSIP/101-2,Dial,x,60,50,ANSWERED,,"
+        f"1672931730.55,1672931730.55,{RECORDING}\n"
+    )
+    (tmp_path / RECORDING).write_bytes(b"RIFF" + RECORDING.encode())
+
+    for template_ in (None, "freepbx"):
+        (item,) = discover([tmp_path], IntakeSettings(timezone="America/Denver", filename_template=template_))
+        assert item.metadata is not None
+        assert item.metadata.started_at == dt.datetime(2023, 1, 5, 15, 15, 30, tzinfo=dt.UTC)
+        assert item.metadata.timezone == "America/Denver"  # a server on UTC says nothing of the site
+        assert "the epoch number is believed" in " ".join(item.warnings)
+        assert "1 of 1 files two sources disagree about the time" in notable([item])[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "truth"),
+    [
+        ("2023-01-05 15:15:30", "2023-01-05T15:15:30+00:00"),  # local time of an assumed zone: the epoch wins
+        (
+            "2023-01-05T14:15:30Z",
+            "2023-01-05T14:15:30+00:00",
+        ),  # an exact time in the manifest is the person's
+    ],
+)
+def test_an_epoch_number_beats_local_time_of_an_assumed_zone(tmp_path: Path, said: str, truth: str) -> None:
+    """Also where the more trusted source wrote the local time."""
+    (tmp_path / "manifest.csv").write_text(f"file,start\n{RECORDING},{said}\n")
+    settings = IntakeSettings(timezone="America/Denver", filename_template="freepbx")
+    item = receive(tmp_path, RECORDING, settings)
+
+    assert item.metadata is not None
+    assert item.metadata.started_at == dt.datetime.fromisoformat(truth)
+    assert "started_at: manifest.csv row 2 and file name disagree" in " ".join(item.warnings)
+
+
+def test_a_caller_who_waited_is_no_conflict(tmp_path: Path) -> None:
+    """The call came at 15:15:30, its recording began when the agent answered six minutes later."""
+    name = "q-1509-7205551234-20230105-152130-1672931730.55.wav"
+    (tmp_path / "cdr.csv").write_text(
+        f"{CDR}2023-01-05 15:15:30,,7205551234,1509,ext-queues,PJSIP/t-1,PJSIP/101-2,Queue,1509,500,140,"
+        f"ANSWERED,,1672931730.55,1672931730.55,{name}\n"
+    )
+    item = receive(tmp_path, name, IntakeSettings(filename_template="freepbx"))
+    assert item.warnings == ()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("linked", ["1672931730.55", ""])
+def test_a_call_that_was_sent_on_is_of_both_agents(tmp_path: Path, order: int, linked: str) -> None:
+    """It begins with the first, is counted for who talked longest, and says that there were two."""
+    second_id, again = ("1672931790.60", "") if linked else ("1672931730.55", RECORDING)
+    rows = [
+        f"15:15:30,,7205551234,101,c,SIP/t-1,SIP/101-2,Dial,x,70,60,ANSWERED,,1672931730.55,{linked},{RECORDING}",
+        f"15:16:30,,101,102,c,SIP/101-3,SIP/102-4,Dial,x,310,300,ANSWERED,,{second_id},{linked},{again}",
+    ]
+    (tmp_path / "cdr.csv").write_text(CDR + "".join(f"2023-01-05 {row}\n" for row in rows[::order]))
+    item = receive(tmp_path, RECORDING, IntakeSettings(filename_template="freepbx"))
+
+    call = item.metadata
+    assert call is not None
+    assert (call.agent_id, call.customer_ref, call.direction) == ("102", "7205551234", "inbound")
+    assert call.extra["agents"] == "101;102"
+    assert call.started_at == dt.datetime(2023, 1, 5, 15, 15, 30, tzinfo=dt.UTC)
+    assert any("101 and 102 handled; agent_id is 102, who talked longest" in text for text in item.warnings)
+
+
+JUNE_13 = dt.datetime(2025, 6, 13, 14, 15, tzinfo=dt.UTC)
+
+
+def test_a_queue_is_called_by_its_name(tmp_path: Path) -> None:
+    """Rubrics are for queues by name; the number that the telephone system knows stays in extra."""
+    settings = IntakeSettings(filename_template="freepbx", queues={"1509": "support"})
+    (tmp_path / "manifest.csv").write_text(
+        "file,queue\nq-1509-7205551234-20230105-151530-1672931730.55.wav,support\n"
+    )
+    item = receive(tmp_path, "q-1509-7205551234-20230105-151530-1672931730.55.wav", settings)
+
+    assert item.metadata is not None
+    assert (item.metadata.queue, item.metadata.extra["queue_number"]) == ("support", "1509")
+    assert item.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        ("Customer Phone", "720-555-1234", {"customer_ref": "720-555-1234"}),
+        ("Caller ID", "7205551234", {"customer_ref": "7205551234"}),
+        ("Phone Number,Agent Extension", "720 555,101", {"customer_ref": "720 555", "agent_id": "101"}),
+        ("Customer ID,Customer Phone", "C-9,720", {"customer_ref": "C-9"}),
+        ("Queue Number,AgentCode", "1509,u7", {"queue": "1509", "agent_id": "u7"}),
+        ("Call Date,Call Time", "06/13/2025,2:15:00 PM", {"started_at": JUNE_13}),
+        ("Start Date,Start Time", "2025-06-13,14:15", {"started_at": JUNE_13}),
+        ("Date/Time", "13.06.2025 14:15", {"started_at": JUNE_13}),
+    ],
+)  # fmt: skip
+def test_columns_under_the_names_people_give_them(
+    tmp_path: Path, header: str, row: str, expected: dict[str, object]
+) -> None:
+    """A column that means one of ours is ours, so that what is private is treated so."""
+    (tmp_path / "manifest.csv").write_text(f"file,{header}\na.wav,{row}\n")
+    item = receive(tmp_path, "a.wav", IntakeSettings())
+    assert item.metadata is not None
+    assert {name: getattr(item.metadata, name) for name in expected} == expected
+
+
+def test_a_day_without_a_time_of_day_is_told_and_kept(tmp_path: Path) -> None:
+    """It is no start, and not lost."""
+    (tmp_path / "manifest.csv").write_text("file,call date\na.wav,2025-06-13\n")
+    item = receive(tmp_path, "a.wav", IntakeSettings())
+    assert item.metadata is not None
+    assert (item.metadata.started_at, item.metadata.extra) == (None, {"call_date": "2025-06-13"})
+    assert "without a time of day" in item.warnings[0]
+
+
 @pytest.mark.parametrize(
     "text",
-    ["03/04/2025 09:00", "3.4.25", "2025-03-27", "yesterday", "09:25", "2025-02-30 10:00", "2025032709",
+    ["03/04/2025 09:00", "12/11/2025 09:00", "06/13/25 09:00", "13/13/2025 09:00", "06/31/2025 09:00",
+     "06-13/2025 09:00", "06/13/2025 13:00 PM", "06/13/2025 0:30 AM", "06/13/2025",
+     "3.4.25", "2025-03-27", "yesterday", "09:25", "2025-02-30 10:00", "2025032709",
      "45743.39", "", "Thu, 27 Mar 2025 09:25:17 PKT", "1899-12-30 00:00", "2025-03-27T25:00:00", "9" * 400],
 )  # fmt: skip
 def test_times_that_can_be_read_two_ways_are_refused(text: str) -> None:
@@ -239,6 +386,13 @@ def test_times_that_can_be_read_two_ways_are_refused(text: str) -> None:
         ("1743042317", "2025-03-27T02:25:17+00:00"),
         ("1743042317000", "2025-03-27T02:25:17+00:00"),
         ("Thu, 27 Mar 2025 09:25:17 +0000", "2025-03-27T09:25:17+00:00"),
+        ("1743042317.56", "2025-03-27T02:25:17+00:00"),
+        ("06/13/2025 09:25", "2025-06-13T09:25:00+05:00"),
+        ("13/06/2025 09:25:17", "2025-06-13T09:25:17+05:00"),
+        ("13.6.2025 9:25", "2025-06-13T09:25:00+05:00"),
+        ("6/13/2025, 9:25:17 PM", "2025-06-13T21:25:17+05:00"),
+        ("06/13/2025 12:05 a.m.", "2025-06-13T00:05:00+05:00"),
+        ("05/05/2025 12:05 PM", "2025-05-05T12:05:00+05:00"),
     ],
 )
 def test_times_in_every_usual_form_are_read(text: str, iso: str) -> None:
@@ -357,3 +511,33 @@ def test_any_template_compiles_or_is_refused(text: str) -> None:
     """A template typed wrong is a usage error, never a crash."""
     with contextlib.suppress(UsageError):
         assert template.compile_template(text).tokens
+
+
+ROOT = Path(__file__).parents[1]
+RECORDINGS = (ROOT / "docs" / "recordings.md").read_text("utf-8")
+ROWS = re.findall(r"^\|([^|]*)\| `(filename_template = [^`]+)` \| `([^`]+)` \|", RECORDINGS, re.MULTILINE)
+BLOCKS = re.findall(r"(?:^    .*\n)+", RECORDINGS, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("_system", "line", "name"), ROWS, ids=[name for _, _, name in ROWS])
+def test_each_line_of_configuration_in_the_documents_reads_its_name(
+    tmp_path: Path, _system: str, line: str, name: str
+) -> None:
+    """A reader may copy it; the name fits it even where names must."""
+    settings = IntakeSettings(**tomllib.loads(line), strict=True)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    item = receive(tmp_path, name, settings)
+    assert item.fault is None
+    assert "name" not in item.noted
+
+
+def test_the_documents_list_every_preset_and_their_settings_load() -> None:
+    """No preset is a secret, and each block of settings is one callqa takes."""
+    lines = " ".join(line for _, line, _ in ROWS)
+    assert all(f'"{preset}"' in lines for preset in names.PRESETS)
+    blocks = [
+        tomllib.loads(textwrap.dedent(block)) for block in BLOCKS if "[intake" in block or "[[" in block
+    ]
+    assert len(blocks) == 2
+    for block in blocks:
+        list(discover([ROOT / "sample_audio"], IntakeSettings(**block["intake"])))

@@ -60,6 +60,8 @@ def run(
         from pipeline.process.prepare import prepare  # brings spaCy and torch; Prefect's server gets ready
 
         prepared = prepare(paths, settings, view.warn)
+        for sentence in prepared.notes:
+            view.warn(sentence)
         if not prepared.plan.pending:
             tally = nothing_new(prepared.plan)
         else:

@@ -6,7 +6,7 @@ First stage of the flow. It opens recordings only to recognise and hash them; wh
 decoded is for ``audio`` to say.
 """
 
-from pipeline.intake.discover import discover
+from pipeline.intake.discover import discover, notable
 from pipeline.intake.transcripts import media, read_transcript
 
-__all__ = ["discover", "media", "read_transcript"]
+__all__ = ["discover", "media", "notable", "read_transcript"]

@@ -1,7 +1,8 @@
 """Call detail records of Asterisk, FreePBX and Issabel: CSV rows that know who called whom, when.
 
 Both the exported form with a header and Asterisk's own ``Master.csv`` without one. A recording is
-matched by the ``recordingfile`` column, else by the ``uniqueid`` in its name.
+matched by the ``recordingfile`` column, else by the ``uniqueid`` in its name; a call that was sent on
+has several rows, of which its ``linkedid`` is the same.
 Field names: https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Records-CDR/CDR-Variables/
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from pipeline.intake import metadata
+from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
+from pipeline.intake.sniff import bare_name
 
 _MASTER_COLUMNS = (
     "accountcode",
@@ -36,7 +39,8 @@ _MASTER_COLUMNS = (
     "userfield",
 )
 _DISPOSITIONS = frozenset({"ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"})
-UNIQUE_ID = re.compile(r"\d{10}\.\d{1,9}", re.A)
+UNIQUE_ID = re.compile(r"(?<!\d)\d{10}\.\d{1,18}(?!\d)", re.A)
+"""Epoch seconds, a dot, and a counter of any length that begins anew with every restart."""
 EXTENSION = re.compile(r"\d{2,6}", re.A)
 """Internal numbers; what is longer is a number of the public network."""
 _CHANNEL_EXTENSION = re.compile(r"(?:SIP|PJSIP|IAX2|Local|SCCP|Agent)/(\d{2,6})(?=[-@])", re.A)
@@ -53,25 +57,27 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CallRecords:
-    """The records of one file, by recording name (without folder and suffix) and by unique id."""
+    """The records of one file, by recording name (without folder and endings) and by unique or linked id."""
 
     path: Path
-    by_name: Mapping[str, Record]
-    by_unique_id: Mapping[str, Record]
+    by_name: Mapping[str, Sequence[Record]]
+    by_unique_id: Mapping[str, Sequence[Record]]
+    by_linked_id: Mapping[str, Sequence[Record]]
 
     def find(self, recording: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts | None:
-        """What the record of a recording says, where one matches.
+        """What the records of a recording say, where any match.
 
         Args:
             recording: The recording.
             zone_name: Zone of the telephone system's clock.
             site_zones: Zone by site.
         """
-        found = self.by_name.get(recording.stem)
-        unique_id = UNIQUE_ID.search(recording.stem)
-        if found is None and unique_id:
-            found = self.by_unique_id.get(unique_id[0])
-        return None if found is None else _facts(found, self.path.name, zone_name, site_zones)
+        name = bare_name(recording.name)
+        unique_id = UNIQUE_ID.search(name)
+        key = unique_id[0] if unique_id else ""
+        matched = self.by_name.get(name) or self.by_unique_id.get(key, ())
+        found = {record.row: record for record in chain(matched, self.by_linked_id.get(key, ()))}
+        return _facts(list(found.values()), self.path.name, zone_name, site_zones) if found else None
 
 
 def is_cdr(lines: Sequence[Sequence[str]]) -> bool:
@@ -85,50 +91,100 @@ def is_cdr(lines: Sequence[Sequence[str]]) -> bool:
 
 
 def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
-    """Index call detail records; a call of several legs is described by its longest answered one."""
+    """Index call detail records."""
     header = [metadata.field_name(name) for name in lines[0]]
     first = 1
     if "uniqueid" not in header:
         header, first = [*_MASTER_COLUMNS], 0
-    by_name: dict[str, Record] = {}
-    by_unique_id: dict[str, Record] = {}
-    records = [
-        Record(number, dict(zip(header, cells, strict=False)))
-        for number, cells in enumerate(lines[first:], start=first + 1)
-        if any(cells)
-    ]
-    for record in sorted(records, key=_weight, reverse=True):
-        name = PurePosixPath(record.cells.get("recordingfile", "")).stem
-        for index, key in ((by_name, name), (by_unique_id, record.cells.get("uniqueid", ""))):
+    by_name: dict[str, list[Record]] = {}
+    by_unique_id: dict[str, list[Record]] = {}
+    by_linked_id: dict[str, list[Record]] = {}
+    for number, cells in enumerate(lines[first:], start=first + 1):
+        record = Record(number, dict(zip(header, cells, strict=False)))
+        name = bare_name(PurePosixPath(record.cells.get("recordingfile", "")).name)
+        ids = (record.cells.get(column, "") for column in ("uniqueid", "linkedid"))
+        for index, key in zip((by_name, by_unique_id, by_linked_id), (name, *ids), strict=True):
             if key:
-                index.setdefault(key, record)
-    return CallRecords(path, by_name, by_unique_id)
+                index.setdefault(key, []).append(record)
+    return CallRecords(path, by_name, by_unique_id, by_linked_id)
 
 
-def _weight(record: Record) -> tuple[bool, int]:
+def _facts(found: Sequence[Record], file: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+    """A call of one or more rows, as one.
+
+    It begins with the first row that was answered and is of the agent who talked longest; whoever else
+    handled it is named in a warning and kept in ``extra``.
+    """
+    rows = [row for row in found if row.cells.get("disposition") == "ANSWERED"] or list(found)
+    rows.sort(key=lambda row: (row.cells.get("calldate") or row.cells.get("start", ""), row.row))
+    longest = max(rows, key=_talk_s)
+    legs = [_leg(row.cells) for row in rows]
+    outside = next((leg for leg in legs if leg.get("customer_ref")), None)
+    handlers = [
+        leg.get("called" if outside and leg["direction"] == "internal" else "agent_id", "") for leg in legs
+    ]
+    given = {name: text for name, text in longest.cells.items() if name not in _PRIVATE_COLUMNS}
+    given["client"] = given.pop("accountcode", "")
+    given |= outside or legs[rows.index(longest)]
+    given["agent_id"] = handlers[rows.index(longest)] or given.get("agent_id", "")
+    given.pop("called", "")
+    given["queue"] = next((leg["queue"] for leg in legs if leg.get("queue")), "")
+    for column in ("calldate", "start"):
+        given.pop(column, "")
+    given["started_at"] = rows[0].cells.get("calldate") or rows[0].cells.get("start", "")
+    agents = list(dict.fromkeys(filter(None, handlers)))
+    if len(agents) > 1:
+        given["agents"] = ";".join(agents)
+    source = f"{file} row {longest.row}"
+    facts = metadata.read(given, source=source, zone_name=zone_name, site_zones=site_zones)
+    facts = _dated(rows[0].cells, facts, zone_name)
+    if len(agents) > 1:
+        who = (
+            f"rows {', '.join(str(row.row) for row in rows)} are one call that {' and '.join(agents)} handled"
+        )
+        told = f"{file}: {who}; agent_id is {given['agent_id']}, who talked longest"
+        facts = replace(facts, warnings=(*facts.warnings, told))
+    return facts
+
+
+def _talk_s(record: Record) -> int:
     seconds = record.cells.get("billsec", "")
-    return record.cells.get("disposition") == "ANSWERED", int(seconds) if seconds.isdecimal() else 0
+    return int(seconds) if seconds.isdecimal() and seconds.isascii() else 0
 
 
-def _facts(found: Record, file: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
-    """A record in our words: who is inside, who outside, and the way the call went."""
-    record = found.cells
+def _dated(record: Mapping[str, str], facts: Facts, zone_name: str) -> Facts:
+    """The start by the row's local time and the epoch number of its unique id together."""
+    unique_id = UNIQUE_ID.search(record.get("uniqueid", ""))
+    try:
+        epoch = times.from_epoch(times.epoch_seconds(unique_id[0])) if unique_id else None
+        local = times.read(record.get("calldate") or record.get("start", ""))
+    except times.BadTime:
+        return facts
+    if epoch is None or local.tzinfo is not None:
+        return facts
+    moment, own_zone, doubt = times.settle(local, epoch, zone_name)
+    values = {**facts.values, "started_at": moment} | ({"timezone": own_zone} if own_zone else {})
+    warnings = [text for text in facts.warnings if "started_at" not in text]  # e.g. an hour that came twice
+    warnings += [f"{facts.source}: {doubt}"] if doubt else []
+    return replace(facts, values=values, warnings=tuple(warnings), basis="epoch", clock=bool(doubt))
+
+
+def _leg(record: Mapping[str, str]) -> dict[str, str]:
+    """A row in our words: who is inside, who outside, and the way the call went."""
     src, dst = record.get("src", ""), record.get("dst", "")
     near = _CHANNEL_EXTENSION.match(record.get("channel", ""))
     far = _CHANNEL_EXTENSION.match(record.get("dstchannel", ""))
-    given = {name: text for name, text in record.items() if name not in _PRIVATE_COLUMNS}
-    given["started_at"] = given.pop("calldate", "") or given.pop("start", "")
-    given["client"] = given.pop("accountcode", "")
+    queue = record.get("lastdata", "").split(",")[0] if record.get("lastapp") == "Queue" else ""
     src_inside, dst_inside = bool(EXTENSION.fullmatch(src)), bool(EXTENSION.fullmatch(dst))
     if src_inside and not dst_inside:
-        given |= {"direction": "outbound", "agent_id": src, "customer_ref": dst}
+        who = {"direction": "outbound", "agent_id": src, "customer_ref": dst}
     elif not src_inside and (dst_inside or far):
-        given |= {"direction": "inbound", "customer_ref": src}
-        given["agent_id"] = far[1] if far else "" if record.get("lastapp") == "Queue" else dst
+        agent = far[1] if far else "" if queue else dst
+        who = {"direction": "inbound", "customer_ref": src, "agent_id": agent}
     elif src_inside and dst_inside:
-        given |= {"direction": "internal", "agent_id": src}
+        who = {"direction": "internal", "agent_id": src, "called": far[1] if far else dst}
     elif near and not far:
-        given |= {"direction": "outbound", "agent_id": near[1], "customer_ref": dst}
-    if record.get("lastapp") == "Queue":
-        given["queue"] = record.get("lastdata", "").split(",")[0]
-    return metadata.read(given, source=f"{file} row {found.row}", zone_name=zone_name, site_zones=site_zones)
+        who = {"direction": "outbound", "agent_id": near[1], "customer_ref": dst}
+    else:
+        who = {"direction": ""}
+    return who | {"queue": queue}

@@ -13,8 +13,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
-from pipeline.conversation import CallMetadata, LedgerEntry, Received
+from pipeline.conversation import CallMetadata, LedgerEntry, Noted, Received
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata, names, sidecar, sniff, times, transcripts
 from pipeline.intake.files import Candidate, Finder, unreadable
@@ -139,33 +140,49 @@ class _Intake:
         zone_name = self.zone_name(path)
         zones = self._settings.site_timezones
         facts: list[Facts] = [candidate.row.facts] if candidate.row else []
-        beside = sidecar.find(path) if received.kind == "recording" else None
-        if beside is not None:
-            facts.append(sidecar.read(beside, zone_name, zones))
+        beside = sidecar.find(path) if received.kind == "recording" else []
+        facts += [sidecar.read(one, zone_name, zones) for one in beside]
         facts += inside
         facts += [found for records in candidate.records if (found := records.find(path, zone_name, zones))][
             :1
         ]
         misnamed = self._read_name(received.path, source, zone_name, facts)
         facts.append(metadata.read(source.metadata, source="settings", zone_name=zone_name, site_zones=zones))
+        facts = [metadata.with_queue_name(one, self._settings.queues) for one in facts]
         call, warnings = metadata.merge(
             facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zone_name
         )
         call = _with_agent_channel(call, source)
-        return replace(received, metadata=call, warnings=(*received.warnings, *warnings, *misnamed))
+        kinds: dict[Noted, bool] = {"name": bool(misnamed), "clock": metadata.clocks_differ(facts, call)}
+        noted = frozenset(kind for kind, there in kinds.items() if there)
+        warnings = (*received.warnings, *warnings, *misnamed)
+        return replace(received, metadata=call, warnings=warnings, noted=noted)
 
     def _read_name(
         self, path: Path, source: IntakeSource, zone_name: str, facts: list[Facts]
     ) -> tuple[str, ...]:
-        """Add what the name says; a name that does not fit is a fault unless the call is dated otherwise."""
+        """Add what the name says, and say where it does not fit.
+
+        Raises:
+            RecordingError: It does not fit, nothing else dates the call, and the settings are strict.
+        """
         if not source.filename_template:
             return ()
+        names = self._names[source.filename_template]
         try:
-            facts.append(self._names[source.filename_template].read(path, zone_name))
+            facts.append(names.read(path, zone_name))
         except RecordingError as fault:
-            if not any("started_at" in known.values for known in facts):
+            strict = self._settings.strict if source.strict is None else source.strict
+            if strict and not any("started_at" in known.values for known in facts):
                 raise
-            return (fault.message,)
+            found = names.salvage(path, zone_name)
+            facts += [found] if found else []
+            left = (
+                "only the unique id in it is used"
+                if found
+                else "its start and what else it says are left out"
+            )
+            return (f"{fault.message}; {left}",)
         return ()
 
     def zone_name(self, path: Path) -> str:
@@ -179,6 +196,25 @@ class _Intake:
             if fnmatchcase(text, source.path):
                 return source
         return self._default
+
+
+def notable(received: Sequence[Received]) -> list[str]:
+    """What a person should know of a whole batch before it runs, a sentence a kind; no word of any call."""
+    said = []
+    misnamed, apart = ([item for item in received if kind in item.noted] for kind in get_args(Noted))
+    if misnamed:
+        said.append(
+            f"{len(misnamed)} of {len(received)} files have names that do not fit the file-name template, "
+            f"e.g. {misnamed[0].path.name}: they are scored without what the name would say (agent, "
+            "direction, start); mend [intake] filename_template, or set strict = true to quarantine them"
+        )
+    if apart:
+        said.append(
+            f"in {len(apart)} of {len(received)} files two sources disagree about the time, e.g. "
+            f"{apart[0].path.name}; an epoch number is believed where there is one; check [intake] timezone "
+            "and the clock of the telephone system"
+        )
+    return said
 
 
 def _with_agent_channel(call: CallMetadata, source: IntakeSource) -> CallMetadata:

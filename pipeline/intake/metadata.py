@@ -10,11 +10,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from pipeline.conversation import CallMetadata, Direction, Medium
 from pipeline.intake import times
+from pipeline.intake.times import Basis
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "call_id": (
@@ -28,11 +29,54 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "client": ("client", "client_id", "tenant"),
     "site": ("site", "location"),
-    "queue": ("queue", "queue_name", "campaign"),
+    "queue": (
+        "queue",
+        "queue_name",
+        "queue_names",
+        "queue_id",
+        "queue_ids",
+        "queue_number",
+        "campaign",
+        "skill_group",
+    ),
     "team": ("team", "agent_team"),
-    "agent_id": ("agent_id", "agent", "agent_username", "user_id", "user_ids"),
-    "agent_name": ("agent_name",),
-    "customer_ref": ("customer_ref", "customer_id", "customer", "customer_number", "caller"),
+    "agent_id": (
+        "agent_id",
+        "agent",
+        "agent_ids",
+        "agent_username",
+        "agent_code",
+        "agent_number",
+        "agent_extension",
+        "agent_email",
+        "user_id",
+        "user_ids",
+    ),
+    "agent_name": ("agent_name", "agent_full_name"),
+    "customer_ref": (
+        "customer_ref",
+        "customer_id",
+        "customer",
+        "customer_number",
+        "customer_phone",
+        "customer_phone_number",
+        "customer_phone_no",
+        "customer_telephone",
+        "customer_mobile",
+        "cust_phone",
+        "client_phone",
+        "contact_phone",
+        "caller",
+        "caller_id",
+        "caller_number",
+        "caller_phone",
+        "caller_phone_number",
+        "phone_number",
+        "phone",
+        "telephone",
+        "mobile",
+        "msisdn",
+    ),
     "direction": ("direction", "call_direction", "initial_direction", "initiation_method"),
     "medium": ("medium", "media_type"),
     "started_at": (
@@ -41,10 +85,18 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "start_timestamp",
         "start",
         "call_start",
+        "call_start_time",
+        "conversation_start",
+        "start_date_time",
         "datetime",
+        "date_time",
+        "call_date_time",
+        "calldate",
         "timestamp",
         "recorded_at",
         "initiation_timestamp",
+        "call_date",
+        "start_date",
     ),
     "timezone": ("timezone", "time_zone", "tz"),
     "language": ("language", "language_code", "lang"),
@@ -53,6 +105,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Names other systems give our fields, best first; a column that is none of them goes to ``extra``."""
 
+_DATES = ("date", "call_date", "start_date", "recording_date")
+_CLOCKS = ("time", "start_time", "call_time", "time_of_day")
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?", re.A)
+_ONE_OF_SEVERAL = ("agent_id", "queue")
+"""Fields that other systems give as lists: a call that two people handled."""
 _DIRECTIONS = {"in": "inbound", "incoming": "inbound", "out": "outbound", "outgoing": "outbound"}
 _DIRECTIONS |= {"outbound-api": "outbound", "outbound-dial": "outbound", "int": "internal"}
 _MEDIA = {"call": "voice", "phone": "voice", "audio": "voice", "message": "chat", "e-mail": "email"}
@@ -72,12 +129,16 @@ class Facts:
         values: Checked values by field of ``CallMetadata``; absent where the source says nothing.
         extra: Anything else it says.
         warnings: What it says that could not be understood.
+        basis: What its ``started_at`` rests on.
+        clock: Whether its own local time disagreed with its own epoch number.
     """
 
     source: str
     values: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    basis: Basis = "offset"
+    clock: bool = False
 
 
 def read(
@@ -91,8 +152,8 @@ def read(
         zone_name: Zone of times that carry none, where neither the record nor its site has one.
         site_zones: Zone by site.
     """
-    given = {field_name(name): _plain(value) for name, value in _flat(record)}
-    given = {name: value for name, value in given.items() if name and value}
+    fields = [(field_name(name), value) for name, value in _flat(record)]
+    given = {name: text for name, value in fields if name and (text := _plain(value))}
     values: dict[str, Any] = {}
     warnings: list[str] = []
     used: set[str] = set()
@@ -100,23 +161,42 @@ def read(
         site = next((given[name] for name in ALIASES["site"] if name in given), "")
         given |= {"timezone": site_zones[site]} if site in site_zones else {}
     own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zone_name)
-    if "date" in given and "time" in given and "started_at" not in given:
-        given["started_at"] = f"{given.pop('date')} {given.pop('time')}"
+    _join_date_and_time(given)
+    several = {name: texts for name, value in fields if len(texts := _texts(value)) > 1}
+    basis: Basis = "offset"
     for name, aliases in ALIASES.items():
         alias = next((a for a in aliases if a in given), None)
         if alias is None:
             continue
         used.add(alias)
+        text = given[alias]
+        if name in _ONE_OF_SEVERAL and alias in several:
+            used.discard(alias)  # all of them stay in extra
+            text = several[alias][0]
+            warnings.append(f"{source}: {alias} names {len(several[alias])}; the first is the call's {name}")
         try:
-            values[name] = check(name, given[alias], own_zone)
+            values[name] = check(name, text, own_zone)
+            basis = times.basis(text) if name == "started_at" else basis
         except ValueError as error:
-            shown = "" if name in _PRIVATE_FIELDS else f" {_clip(given[alias], 40)!r}"
+            shown = "" if name in _PRIVATE_FIELDS else f" {_clip(text, 40)!r}"
             warnings.append(f"{source}: {alias}{shown} left out: {error}")
+            if name == "started_at":
+                used.discard(alias)  # a day without a time of day is still worth keeping
     extra = {name: _clip(value) for name, value in given.items() if name not in used}
     if len(extra) > _MAX_EXTRA:
         warnings.append(f"{source}: {len(extra) - _MAX_EXTRA} of {len(extra)} extra columns left out")
         extra = dict(list(extra.items())[:_MAX_EXTRA])
-    return Facts(source, values, extra, tuple(warnings))
+    return Facts(source, values, extra, tuple(warnings), basis)
+
+
+def _join_date_and_time(given: dict[str, str]) -> None:
+    """A date in one column and a time of day in another are the start, in place of either."""
+    clock = next((name for name in _CLOCKS if _TIME_OF_DAY.fullmatch(given.get(name, ""))), None)
+    date = next((name for name in _DATES if name in given and ":" not in given[name]), None)
+    if "date" in given and "time" in given:
+        date, clock = "date", "time"
+    if clock and date and not any(a in given for a in ALIASES["started_at"] if a not in {clock, date}):
+        given["started_at"] = f"{given.pop(date)} {given.pop(clock)}"
 
 
 def merge(
@@ -134,6 +214,7 @@ def merge(
     """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
+    basis: Basis = "local"
     extra: dict[str, str] = {}
     warnings: list[str] = []
     for facts in sources:
@@ -141,15 +222,38 @@ def merge(
         for name, value in facts.values.items():
             if name not in values:
                 values[name], origin[name] = value, facts.source
-            elif conflict := _conflict(name, values[name], value):
-                warnings.append(
-                    f"{name}: {origin[name]} and {facts.source} disagree{conflict}; the first is used"
-                )
+                basis = facts.basis if name == "started_at" else basis
+            elif conflict := _conflict(name, values[name], value, _both_epochs(basis, facts, name)):
+                how = "the first is used"
+                if name == "started_at" and basis == "local" and facts.basis == "epoch":
+                    how = f"the epoch number of {facts.source} is believed"
+                    values[name], basis = value, facts.basis
+                warnings.append(f"{name}: {origin[name]} and {facts.source} disagree{conflict}; {how}")
         for name, text in facts.extra.items():
             extra.setdefault(name, text)
     values.setdefault("call_id", default_call_id)
     values.setdefault("timezone", zone_name)
     return CallMetadata(**values, extra=extra), tuple(dict.fromkeys(warnings))
+
+
+def with_queue_name(facts: Facts, queues: Mapping[str, str]) -> Facts:
+    """The queue by the name the settings give its number or id, which stays in ``extra``."""
+    number = str(facts.values.get("queue"))
+    if number not in queues:
+        return facts
+    named = {**facts.values, "queue": queues[number]}
+    return replace(facts, values=named, extra={"queue_number": number, **facts.extra})
+
+
+def clocks_differ(sources: Sequence[Facts], call: CallMetadata) -> bool:
+    """Whether a local time of some source contradicts the call's start: a wrong zone, or a wrong clock."""
+    start = call.started_at
+    return any(
+        facts.clock
+        or (facts.basis == "local" and _conflict("started_at", start, facts.values["started_at"]) != "")
+        for facts in sources
+        if start is not None and "started_at" in facts.values
+    )
 
 
 def field_name(name: str) -> str:
@@ -230,11 +334,19 @@ def check(name: str, text: str, zone_name: str) -> Any:
     return _clip(text)
 
 
-def _conflict(name: str, used: Any, other: Any) -> str:
-    """How two values of a field disagree, or "" when they do not; private fields are not quoted."""
+def _both_epochs(basis: Basis, facts: Facts, name: str) -> bool:
+    return name == "started_at" and basis == facts.basis == "epoch"
+
+
+def _conflict(name: str, used: Any, other: Any, both_epochs: bool = False) -> str:
+    """How two values of a field disagree, or "" when they do not; private fields are not quoted.
+
+    Two starts that both rest on epoch numbers may lie as far apart as a caller waits in a queue: the
+    call began, and then its recording.
+    """
     if name == "started_at":
         apart_s = abs((used - other).total_seconds())
-        if apart_s <= _SAME_START_S:
+        if apart_s <= (times.QUEUE_S if both_epochs else _SAME_START_S):
             return ""
         hint = ", which looks like a wrong time zone" if _is_zone_shift(apart_s) else ""
         return f" by {dt.timedelta(seconds=round(apart_s))}{hint}"
@@ -263,10 +375,15 @@ def _flat(record: Mapping[str, object]) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
+def _texts(value: object) -> list[str]:
+    """What a list says, each thing once, in order; nothing for what is no list."""
+    return list(dict.fromkeys(filter(None, map(_plain, value[:20])))) if isinstance(value, list) else []
+
+
 def _plain(value: object) -> str:
     """A JSON scalar or a list of them as clean text; objects are not facts."""
     if isinstance(value, list):
-        return ";".join(filter(None, map(_plain, value[:20])))
+        return ";".join(_texts(value))
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int | float):

@@ -1,21 +1,27 @@
 """What file names say: a template of the user's own, or a preset for a known telephone system.
 
 A preset is a list of templates, the first that fits wins, and a function that turns the system's
-words into ours and refuses what does not make sense there.
+words into ours and refuses what does not make sense there. Names that systems write in any order
+are read by their marks instead.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.intake import cdr, template
+from pipeline.intake import pbx, template, times
 from pipeline.intake.metadata import Facts
-from pipeline.intake.template import Template
+from pipeline.intake.sniff import bare_name
 
 Given = dict[str, str]
+Match = Callable[[Path], tuple[Given, str] | None]
+"""A file → value by token, in our words, and the format of its time; None where its name is another kind.
+
+Raises ValueError where it is of the kind but makes no sense.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +30,13 @@ class Names:
 
     Attributes:
         title: The preset, or the template itself.
-        templates: Tried in order.
-        finish: Values by token in the system's words → in ours; ValueError where they make no sense.
+        match: Reads a name.
+        unique_ids: Whether a name of another form may still end in Asterisk's unique id.
     """
 
     title: str
-    templates: tuple[Template, ...]
-    finish: Callable[[Given], Given]
+    match: Match
+    unique_ids: bool = False
 
     def read(self, path: Path, zone_name: str) -> Facts:
         """What a file's name says.
@@ -38,15 +44,21 @@ class Names:
         Raises:
             RecordingError: The name does not fit (``name_mismatch``).
         """
-        for candidate in self.templates:
-            given = candidate.match(path)
-            if given is None:
-                continue
-            try:
-                return candidate.facts(self.finish(given), zone_name)
-            except ValueError as error:
-                raise template.mismatch(path, self.title, str(error)) from error
-        raise template.mismatch(path, self.title, "")
+        try:
+            found = self.match(path)
+            if found is None:
+                raise ValueError
+            return template.facts(*found, zone_name)
+        except ValueError as error:
+            raise template.mismatch(path, self.title, str(error)) from error
+
+    def salvage(self, path: Path, zone_name: str) -> Facts | None:
+        """What a name that does not fit says all the same: the unique id in it, which dates the call."""
+        found = pbx.UNIQUE_ID.findall(bare_name(path.name)) if self.unique_ids else []
+        try:
+            return template.facts({"epoch": found[0], "call_id": found[0]}, "", zone_name) if found else None
+        except times.BadTime:
+            return None
 
 
 def load(text: str) -> Names:
@@ -55,40 +67,50 @@ def load(text: str) -> Names:
     Raises:
         UsageError: Neither.
     """
-    texts, finish = PRESETS.get(text, ((text,), _as_given))
-    return Names(text, tuple(template.compile_template(t) for t in texts), finish)
+    if text in _BY_MARKS:
+        return Names(text, _BY_MARKS[text])
+    texts, finish, around = _BY_TEMPLATE.get(text, ((text,), _as_given, None))
+    templates = tuple(template.compile_template(t) for t in texts)
+
+    def match(path: Path) -> tuple[Given, str] | None:
+        bare, leg = around(bare_name(path.name)) if around else (path.name, "")
+        for candidate in templates:
+            given = candidate.match(path.with_name(bare))
+            if given is not None:
+                given = finish(given)
+                return (pbx.leg(given, leg) if leg else given), candidate.time_format
+        return None
+
+    return Names(text, match, unique_ids=finish is pbx.read)
 
 
 def _as_given(given: Given) -> Given:
     return given
 
 
-def _freepbx(given: Given) -> Given:
-    """``{context}-{destination}-{caller}-…``: who is the agent depends on the context.
+def _pbx_leg(bare: str) -> tuple[str, str]:
+    """``…-1764453235.353068-in`` is one side of the call."""
+    found = re.fullmatch(f"(.*{pbx.UNIQUE_ID.pattern})(?:{pbx.LEG.pattern})", bare)
+    return (found[1], found[3].lower()) if found else (bare, "")
 
-    The recording macro writes the number called, then the number calling; ``force``, ``external``,
-    ``exten`` and the like are told apart by which of the two is an extension of the house.
-    """
-    given["call_id"] = given["epoch"]  # Asterisk's unique id begins with it
-    if "extra.context" not in given:
-        return given
-    context, called, caller = (given.pop(f"extra.{name}") for name in ("context", "called", "caller"))
-    given["extra.context"] = context
-    called_inside, caller_inside = (bool(cdr.EXTENSION.fullmatch(number)) for number in (called, caller))
-    if context in {"q", "rg"}:
-        return given | {"queue": called, "customer": caller, "direction": "inbound"}
-    if context == "internal" or (called_inside and caller_inside):
-        return given | {"agent": caller, "extra.called": called, "direction": "internal"}
-    if context == "out" or (caller_inside and not called_inside):
-        return given | {"agent": caller, "customer": called, "direction": "outbound"}
-    if called_inside:
-        return given | {"agent": called, "customer": caller, "direction": "inbound"}
-    raise ValueError("neither number is an extension")
+
+_VICIDIAL_AROUND = re.compile(r"(?:(CO|CM|FR)_)?(?:S_)?(.+?)(?:-(all|in|out))?", re.I)
+_VICIDIAL_SIDES = {"co": "customer-only", "cm": "customer-muted", "in": "in", "out": "out"}
+
+
+def _vicidial_leg(bare: str) -> tuple[str, str]:
+    """``S_`` and ``FR_S_`` are stereo recordings; ``-in``, ``-out``, ``CO_S_``, ``CM_S_`` hold one side."""
+    found = _VICIDIAL_AROUND.fullmatch(bare)
+    if found is None:
+        return bare, ""
+    before, name, after = (part.lower() for part in found.groups(""))
+    side = _VICIDIAL_SIDES.get(before) or _VICIDIAL_SIDES.get(after, "")
+    return bare[found.start(2) : found.end(2)] if name else bare, side
 
 
 def _vicidial(given: Given) -> Given:
     """Phone number and agent must look like one, or the other order was meant."""
-    if not re.fullmatch(r"\+?\d{6,15}", given["customer"], re.A):
+    if "customer" in given and not re.fullmatch(r"\+?\d{6,15}", given["customer"], re.A):
         raise ValueError("the customer is no telephone number; there is a preset for either order")
     if re.fullmatch(r"\+?\d{9,15}", given.get("agent", ""), re.A):
         raise ValueError("the agent looks like a telephone number; there is a preset for either order")
@@ -101,39 +123,61 @@ def _twilio(given: Given) -> Given:
     return given
 
 
-_PBX_STAMP = "{date:%Y%m%d}-{time:%H%M%S}-{epoch}"
-_PBX = (f"{{extra.context}}-{{extra.called}}-{{extra.caller}}-{_PBX_STAMP}", "{epoch}")
-_VICIDIAL_STAMP = "{datetime:%Y%m%d-%H%M%S}"
-_VICIDIAL_LEGS = ("-all", "-in", "-out", "")
-_PCA_STAMP = "{datetime:%Y-%m-%dT%H-%M-%S}"
+_PCA_STAMP = re.compile(r"(?:DT_?)?(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2})", re.A)
+_PCA_TIME = "%Y-%m-%dT%H-%M-%S"
+_PCA_MARKS = re.compile(r"(?:^|(?<=[_-]))(GUID|AGENT|CUST)_")
+_PCA_TOKENS = {"GUID": "call_id", "AGENT": "agent", "CUST": "customer"}
+_PCA_NOTE = re.compile(r"_(mono|stereo)$", re.I)
 
-PRESETS: dict[str, tuple[tuple[str, ...], Callable[[Given], Given]]] = {
-    "asterisk": (_PBX, _freepbx),
-    "freepbx": (_PBX, _freepbx),
-    "issabel": (_PBX, _freepbx),
+
+def _pca(path: Path) -> tuple[Given, str] | None:
+    """Post-call analytics' names: values after ``GUID_``, ``AGENT_``, ``CUST_`` and ``DT``, in any order.
+
+    What stands before the first mark is a label; what stands after the last value, a note.
+    """
+    bare = bare_name(path.name)
+    stamps = list(_PCA_STAMP.finditer(bare))
+    if len(stamps) != 1:
+        return None
+    before, after = bare[: stamps[0].start()], bare[stamps[0].end() :]
+    given: Given = {"datetime": stamps[0][1]}
+    if not _PCA_MARKS.search(after):
+        given["extra.note"], after = after, ""
+    elif note := _PCA_NOTE.search(after):
+        given["extra.note"], after = note[1], after[: note.start()]
+    given["extra.label"], *marked = _PCA_MARKS.split(before)
+    marked += _PCA_MARKS.split(after)[1:]
+    for mark, value in zip(marked[::2], marked[1::2], strict=True):
+        if _PCA_TOKENS[mark] in given:
+            raise ValueError(f"{mark} is there twice")
+        given[_PCA_TOKENS[mark]] = value
+    given = {token: bare for token, text in given.items() if (bare := text.strip("_- "))}
+    return (given, _PCA_TIME) if set(_PCA_TOKENS.values()) & set(given) else None
+
+
+_STAMP = "{datetime:%Y%m%d-%H%M%S}"
+_Around = Callable[[str], tuple[str, str]] | None
+_BY_TEMPLATE: Mapping[str, tuple[tuple[str, ...], Callable[[Given], Given], _Around]] = {
+    "asterisk": (pbx.FORMS, pbx.read, _pbx_leg),
+    "freepbx": (pbx.FORMS, pbx.read, _pbx_leg),
+    "issabel": (pbx.FORMS, pbx.read, _pbx_leg),
     "vicidial": (
-        tuple(f"{_VICIDIAL_STAMP}_{{customer}}_{{agent}}{leg}" for leg in _VICIDIAL_LEGS)
-        + tuple(f"{_VICIDIAL_STAMP}_{{customer}}{leg}" for leg in _VICIDIAL_LEGS),
-        _vicidial,
-    ),
-    "vicidial-agent-first": (
-        tuple(f"{_VICIDIAL_STAMP}_{{agent}}_{{customer}}{leg}" for leg in _VICIDIAL_LEGS),
-        _vicidial,
-    ),
-    "genesys": (("conversation_id={extra.conversation_id}/{call_id}", "{call_id}"), _as_given),
-    "twilio": (("{call_id}", "{_}_{call_id}"), _twilio),
-    "amazon-pca": (
         (
-            f"{{extra.label}}_GUID_{{call_id}}_AGENT_{{agent}}_CUST_{{customer}}_DT_{_PCA_STAMP}",
-            f"{{extra.label}}_GUID_{{call_id}}_CUST_{{customer}}_AGENT_{{agent}}_DT_{_PCA_STAMP}",
-            f"{{extra.label}}_GUID_{{call_id}}_AGENT_{{agent}}_DT_{_PCA_STAMP}",
+            f"{_STAMP}_{{customer}}_{{agent}}",
+            f"{_STAMP}_{{customer}}_{{queue}}_{{agent}}",
+            f"{_STAMP}_{{customer}}",
+            f"{_STAMP}__{{agent}}",
         ),
-        _as_given,
+        _vicidial,
+        _vicidial_leg,
     ),
+    "vicidial-agent-first": ((f"{_STAMP}_{{agent}}_{{customer}}",), _vicidial, _vicidial_leg),
+    "genesys": (("conversation_id={extra.conversation_id}/{call_id}", "{call_id}"), _as_given, None),
+    "twilio": (("{call_id}", "{_}_{call_id}"), _twilio, None),
 }
+_BY_MARKS: Mapping[str, Match] = {"amazon-pca": _pca}
+PRESETS = (*_BY_TEMPLATE, *_BY_MARKS)
 """Systems whose names are known; times in them are local time of the source's zone.
 
-FreePBX and Issabel: the ``sub-record-check`` macro. VICIdial: ``FULLDATE_CUSTPHONE_AGENT`` and
-``FULLDATE_AGENT_CUSTPHONE``. Genesys Cloud: its S3 export (metadata in sidecars). Amazon: the default
-patterns of post-call analytics.
+The forms, each with the public page it comes from, are in ``bench/intake.py``.
 """

@@ -1,7 +1,8 @@
 """Sidecars: a JSON file beside a recording with what is known of the call.
 
-``call.wav.json``, ``call.json`` and Genesys' ``call_metadata.json`` describe ``call.wav``; a vCon may be
-one. Any other JSON named after a recording (``call.expected.json``) belongs to it and is not a call.
+``call.wav.json`` and ``call.json`` describe ``call.wav``, and so do Genesys' ``call_metadata.json`` and
+``call.wav_metadata.json``, of the conversation, and ``…_call_metadata.json``, of the call in it; a vCon may
+be one. Any other JSON named after a recording (``call.expected.json``) belongs to it and is not a call.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import RecordingError
-from pipeline.intake import metadata, sniff, vcon
+from pipeline.intake import genesys, metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import AUDIO_SUFFIXES
 
-_METADATA_SUFFIX = "_metadata.json"
+_GENESYS = ("_call_metadata.json", "_metadata.json")
 
 
-def find(recording: Path) -> Path | None:
-    """The sidecar of a recording, where there is one."""
-    names = (f"{recording.name}.json", f"{recording.stem}.json", f"{recording.stem}{_METADATA_SUFFIX}")
-    return next((p for name in names if (p := recording.with_name(name)).is_file() and p != recording), None)
+def find(recording: Path) -> list[Path]:
+    """The sidecars of a recording, most trusted first."""
+    names = [f"{recording.name}.json", f"{recording.stem}.json"]
+    names += [whole + ending for ending in _GENESYS for whole in (recording.name, recording.stem)]
+    return [p for name in names if (p := recording.with_name(name)).is_file() and p != recording]
 
 
 def companions(names: list[str]) -> set[str]:
@@ -49,11 +51,13 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
         container = vcon.unwrap(document, path.name)
         first = next((p.dialog for p in vcon.parts(container, path.name)), None)
         return vcon.facts(container, first, path.name, zone_name, site_zones)
+    if genesys.is_conversation(document):
+        document = genesys.flat(document)
     return metadata.read(document, source=path.name, zone_name=zone_name, site_zones=site_zones)
 
 
 def _belongs(name: str, stems: set[str]) -> bool:
-    if name.endswith(_METADATA_SUFFIX) and name.removesuffix(_METADATA_SUFFIX) in stems:
+    if any(name.endswith(ending) and name.removesuffix(ending) in stems for ending in _GENESYS):
         return True
     dots = [at for at, char in enumerate(name) if char == "."]
     return any(name[:at] in stems for at in dots)

@@ -41,6 +41,7 @@ _MAGIC: tuple[tuple[int, bytes], ...] = (
     (4, b"ftyp"),  # MP4, M4A
 )
 _HEAD_BYTES = 65536
+_ENDINGS = AUDIO_SUFFIXES | {".wav49", ".json"}
 MAX_JSON_BYTES = 256 * 2**20
 """Largest JSON read into memory: a vCon with an hour of base64 stereo telephone audio is about 80 MB."""
 
@@ -65,6 +66,13 @@ def content(path: Path) -> Content:
     if text is not None and path.suffix.lower() in {".csv", ".tsv"}:
         return "csv"
     return "other"
+
+
+def bare_name(name: str) -> str:
+    """A file's name without its endings, of which converters leave several: ``x.9.gsm.wav`` → ``x.9``."""
+    while (dot := name.rfind(".")) > 0 and name[dot:].lower() in _ENDINGS:
+        name = name[:dot]
+    return name
 
 
 def json_document(path: Path) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
-from pipeline.intake.sniff import AUDIO_SUFFIXES
+from pipeline.intake.sniff import bare_name
 
 FIELDS = {
     "agent": "agent_id",
@@ -47,7 +47,8 @@ _DIRECTIVES = {
     "z": r"[+-]\d{4}",
     "%": "%",
 }
-_EPOCH = r"\d{10}(?:\.\d{1,9})?|\d{13}"
+_EPOCH = r"\d{10}(?:\.\d{1,18})?|\d{13}"
+"""Seconds, also with the counter that Asterisk's unique ids have after the dot; or milliseconds."""
 _TOKEN = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)(?::([^{}]*))?\}")
 
 
@@ -71,44 +72,62 @@ class Template:
 
     def match(self, path: Path) -> dict[str, str] | None:
         """Value by token, or None where the name does not fit."""
-        name = path.name[: -len(path.suffix)] if _is_suffix(path.suffix) else path.name
-        found = self.pattern.fullmatch("/".join((*path.parts[-self.depth : -1], name)))
+        found = self.pattern.fullmatch("/".join((*path.parts[-self.depth : -1], bare_name(path.name))))
         return None if found is None else dict(zip(self.tokens, found.groups(), strict=True))
 
-    def facts(self, given: Mapping[str, str], zone_name: str) -> Facts:
-        """What a matched name says.
 
-        Args:
-            given: Value by token.
-            zone_name: Zone of the local time in the name.
+def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
+    """What a matched name says.
 
-        Raises:
-            ValueError: A value that cannot be what its token says: it is another kind of name.
-        """
-        values: dict[str, object] = {
-            field: metadata.check(field, given[token], zone_name)
-            for token, field in FIELDS.items()
-            if token in given
-        }
-        extra = {t.removeprefix("extra."): v for t, v in given.items() if t.startswith("extra.")}
-        stated = [given[token] for token in ("datetime", "date", "time") if token in given]
-        local = dt.datetime.strptime(" ".join(stated), self.time_format) if stated else None  # noqa: DTZ007 - zone next
-        warnings: list[str] = []
-        if local is not None and "date" in given and "time" not in given:
-            extra["date"] = local.date().isoformat()  # a day is not a time; midnight would be a guess
-            local = None
-        try:
-            if "epoch" in given:
-                epoch = float(given["epoch"]) / (1000 if len(given["epoch"]) == 13 else 1)
-                moment, own_zone, doubt = times.settle(local, times.from_epoch(epoch), zone_name)
-                values |= {"started_at": moment} | ({"timezone": own_zone} if own_zone else {})
-                warnings += [f"file name: {doubt}"] if doubt else []
-            elif local is not None:
-                times.plausible(local)
-                values["started_at"] = times.attach(local, zone_name)
-        except times.AmbiguousTime as error:
-            warnings.append(f"file name: started_at left out: {error}")
-        return Facts("file name", values, extra, tuple(warnings))
+    Args:
+        given: Value by token; ``doubt`` is a sentence for people.
+        time_format: strptime format of the date and time tokens joined by a blank.
+        zone_name: Zone of the local time in the name.
+
+    Raises:
+        ValueError: A value that cannot be what its token says: it is another kind of name.
+    """
+    values: dict[str, object] = {
+        field: metadata.check(field, given[token], zone_name)
+        for token, field in FIELDS.items()
+        if token in given
+    }
+    extra = {t.removeprefix("extra."): v for t, v in given.items() if t.startswith("extra.")}
+    warnings = [f"file name: {given['doubt']}"] if "doubt" in given else []
+    local = _local(given, time_format, warnings)
+    if local is not None and "date" in given and "time" not in given:
+        extra["date"] = local.date().isoformat()  # a day is not a time; midnight would be a guess
+        local = None
+    clock = ""
+    try:
+        if "epoch" in given:
+            epoch = times.from_epoch(times.epoch_seconds(given["epoch"]))
+            moment, own_zone, clock = times.settle(local, epoch, zone_name)
+            values |= {"started_at": moment} | ({"timezone": own_zone} if own_zone else {})
+            warnings += [f"file name: {clock}"] if clock else []
+        elif local is not None:
+            times.plausible(local)
+            values["started_at"] = times.attach(local, zone_name)
+    except times.AmbiguousTime as error:
+        warnings.append(f"file name: started_at left out: {error}")
+    basis: times.Basis = "epoch" if "epoch" in given else "local"
+    return Facts("file name", values, extra, tuple(warnings), basis, bool(clock))
+
+
+def _local(given: Mapping[str, str], time_format: str, warnings: list[str]) -> dt.datetime | None:
+    """The local time of a name; one that no calendar has is no loss where the name carries its epoch.
+
+    Raises:
+        ValueError: There is no such time, and no epoch number either.
+    """
+    stated = [given[token] for token in ("datetime", "date", "time") if token in given]
+    try:
+        return dt.datetime.strptime(" ".join(stated), time_format) if stated else None  # noqa: DTZ007 - zone next
+    except ValueError:
+        if "epoch" not in given:
+            raise
+        warnings.append("file name: its date and time are none; the epoch number is used")
+        return None
 
 
 def compile_template(text: str) -> Template:
@@ -117,7 +136,7 @@ def compile_template(text: str) -> Template:
     Raises:
         UsageError: It could not be read one way only, or has a token nobody knows.
     """
-    body = text.removesuffix(suffix) if _is_suffix(suffix := Path(text).suffix) else text
+    body = bare_name(text)
     pieces = _TOKEN.split(body)  # literal, token, spec, literal, token, spec, …, literal
     literals, tokens, specs = pieces[::3], pieces[1::3], pieces[2::3]
     if any(set("{}") & set(literal) for literal in literals):
@@ -186,10 +205,6 @@ def _open(before: str, after: str) -> str:
     """The pattern of a value between two literals: it holds neither, so it ends at the first."""
     stops = "|".join(re.escape(literal) for literal in (before, after) if literal)
     return f"(?:(?!{stops})[^/])+" if stops else "[^/]+"
-
-
-def _is_suffix(suffix: str) -> bool:
-    return suffix.lower() in AUDIO_SUFFIXES or suffix.lower() == ".json"
 
 
 def _bad(text: str, what: str) -> UsageError:

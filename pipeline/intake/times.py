@@ -1,8 +1,9 @@
 """Dates and times from strangers: exact, or refused with the reason; never guessed.
 
 A wrong date corrupts every trend report without anyone noticing, so a time is taken only where
-it can be read one way: ISO 8601, RFC 2822, ``YYYYMMDD[-HHMMSS]``, or an epoch number. A local
-time that the zone's clock change repeats or skips is refused as well.
+it can be read one way: ISO 8601, RFC 2822, ``YYYYMMDD[-HHMMSS]``, an epoch number, or day and month
+where only one of them can be the month (``06/13/2025``). A local time that the zone's clock change
+repeats or skips is refused as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import datetime as dt
 import re
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
@@ -25,14 +27,23 @@ _ISO = re.compile(
 _MAIL = re.compile(  # RFC 2822, as Twilio writes it; zone names other than these are not standard
     r"(?:[A-Za-z]{3}, )?\d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}(?::\d{2})? (?:[+-]\d{4}|GMT|UTC)", re.A
 )
-_EPOCH = re.compile(r"(\d{10})(?:\.\d{1,9})?|(\d{13})", re.A)
+_EPOCH = re.compile(r"(\d{10})(?:\.\d{1,18})?|(\d{13})", re.A)
 _DATE_AND_HOUR = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])", re.A)
 _SLASHED = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
+_DAY_AND_MONTH = re.compile(
+    r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})[T ,]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?: ?([AaPp])\.?[Mm]\.?)?", re.A
+)
+_MONTHS = 12
+_HALF_DAY_H = 12
 _MAX_CHARS = 64
 _CLOCK_S = 120
 """Two clocks of one telephone system may differ by this much."""
-_QUEUE_S = 450
+QUEUE_S = 450
 """A recording may begin this long after its channel was made: the caller waited."""
+
+
+Basis = Literal["epoch", "offset", "local"]
+"""What a moment rests on: an epoch number, a time with its offset, or local time of an assumed zone."""
 
 
 class BadTime(ValueError):  # noqa: N818 - it names the fact, not an error of ours
@@ -101,12 +112,28 @@ def parse(text: str, zone_name: str) -> dt.datetime:
     text = text.strip()
     if not text or len(text) > _MAX_CHARS:
         raise BadTime("no time" if not text else "too long for a time")
-    epoch = _EPOCH.fullmatch(text)
-    if epoch:
+    if _EPOCH.fullmatch(text):
         if _DATE_AND_HOUR.fullmatch(text):
             raise BadTime("a date with an hour and an epoch number cannot be told apart")
-        return from_epoch(int(epoch[1]) if epoch[1] else int(epoch[2]) / 1000)
-    return attach(_read(text), zone_name)
+        return from_epoch(epoch_seconds(text))
+    return attach(read(text), zone_name)
+
+
+def basis(text: str) -> Basis:
+    """What a time that ``parse`` reads rests on."""
+    if _EPOCH.fullmatch(text.strip()):
+        return "epoch"
+    return "local" if read(text.strip()).tzinfo is None else "offset"
+
+
+def epoch_seconds(text: str) -> float:
+    """Seconds of ``1743042317``, ``1743042317000`` (ms) and ``1743042317.56``.
+
+    What stands after a dot is the counter of an Asterisk unique id (or a fraction of a second, which
+    nobody misses), of any length.
+    """
+    whole, _, _ = text.partition(".")
+    return int(whole) / 1000 if len(whole) == len("1743042317000") else int(whole)
 
 
 def from_epoch(seconds: float) -> dt.datetime:
@@ -153,26 +180,27 @@ def settle(
         zone_name: The configured zone.
 
     Returns:
-        The start, aware; the zone derived where it is not the configured one; the doubt in words, or "".
+        The start, aware; the zone derived where it is neither the configured one nor UTC, on which
+        servers run whatever the site; the doubt in words, or "".
     """
     configured = epoch.astimezone(zone(zone_name))
     if local is None:
         return configured, None, ""
     apart_s = (local - epoch.replace(tzinfo=None)).total_seconds()
     offset = configured.utcoffset() or dt.timedelta()
-    if -_CLOCK_S <= apart_s - offset.total_seconds() <= _QUEUE_S:
+    if -_CLOCK_S <= apart_s - offset.total_seconds() <= QUEUE_S:
         return local.replace(tzinfo=dt.timezone(offset)), None, ""
-    half_hours = round((apart_s - (_QUEUE_S - _CLOCK_S) / 2) / 1800)
-    if not -24 <= half_hours <= 28 or not -_CLOCK_S <= apart_s - half_hours * 1800 <= _QUEUE_S:
+    half_hours = round((apart_s - (QUEUE_S - _CLOCK_S) / 2) / 1800)
+    if not -24 <= half_hours <= 28 or not -_CLOCK_S <= apart_s - half_hours * 1800 <= QUEUE_S:
         return (
             epoch,
             None,
-            "its local time contradicts its epoch number; the epoch number is used",
+            "its local time contradicts its epoch number; the epoch number is believed",
         )
     own = dt.timezone(dt.timedelta(minutes=30 * half_hours))
     doubt = f"its epoch number says the clock was {own}, but {zone_name} was {dt.timezone(offset)} then"
     try:
-        own_name: str | None = name_offset(own)
+        own_name = name_offset(own) if half_hours else None
     except BadTime:
         own_name = None
     return local.replace(tzinfo=own), own_name, f"{doubt}; the epoch number is believed"
@@ -189,7 +217,12 @@ def plausible(moment: dt.datetime) -> dt.datetime:
     return moment
 
 
-def _read(text: str) -> dt.datetime:
+def read(text: str) -> dt.datetime:
+    """A time as it is written: naive where it carries no offset; an epoch number is none.
+
+    Raises:
+        BadTime: It cannot be read one way only.
+    """
     compact = _COMPACT.fullmatch(text)
     if compact and compact[4]:
         text = "{}-{}-{}T{}:{}:{}{}".format(*compact.groups("")[:5], compact[6] or "00", compact[7] or "")
@@ -203,11 +236,33 @@ def _read(text: str) -> dt.datetime:
             return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)  # -0000 is UTC (RFC 5322)
     except (ValueError, OverflowError) as error:
         raise BadTime(f"no such time: {error}") from error
+    if slashed := _DAY_AND_MONTH.fullmatch(text):
+        return _day_and_month(slashed)
     if _SLASHED.match(text):
-        raise BadTime("day and month cannot be told apart; write it as YYYY-MM-DD HH:MM:SS")
+        raise BadTime("day and month cannot be told apart, or no time of day; write YYYY-MM-DD HH:MM:SS")
     if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
         raise BadTime("a date without a time of day")
     raise BadTime("not a time; write it as YYYY-MM-DD HH:MM:SS, with an offset where you can")
+
+
+def _day_and_month(slashed: re.Match[str]) -> dt.datetime:
+    """``06/13/2025 10:15`` and ``13.06.2025 10:15 PM``: read where only one of the two can be the month.
+
+    What other rows of the same table look like says nothing: a spreadsheet of another country turns
+    only those dates round that it can.
+    """
+    first, second, year, hour, minute = (int(slashed[at]) for at in (1, 3, 4, 5, 6))
+    if max(first, second) <= _MONTHS and first != second:
+        raise BadTime("day and month cannot be told apart; write it as YYYY-MM-DD HH:MM:SS")
+    if slashed[8]:
+        if not 1 <= hour <= _HALF_DAY_H:
+            raise BadTime(f"no such time: {hour} o'clock of a half day")
+        hour = hour % _HALF_DAY_H + (_HALF_DAY_H if slashed[8] in "pP" else 0)
+    month, day = (second, first) if first > _MONTHS else (first, second)
+    try:
+        return dt.datetime(year, month, day, hour, minute, int(slashed[7] or 0))  # noqa: DTZ001 - zone next
+    except ValueError as error:
+        raise BadTime(f"no such time: {error}") from error
 
 
 def _offset(text: str | None) -> str:

@@ -45,7 +45,11 @@ HEARING_REVISION = 1
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch whose inputs are sound; ``open`` loads the models."""
+    """A batch whose inputs are sound; ``open`` loads the models.
+
+    Attributes:
+        notes: What a person should know of the files received, a sentence each.
+    """
 
     plan: Plan
     settings: Settings
@@ -53,6 +57,7 @@ class Prepared:
     fingerprints: Fingerprints
     on_wait: OnWait | None = None
     reworded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def open(self, observer: Observer | None = None) -> Batch:
         """Everything to carry the plan out; models are loaded when first used."""
@@ -106,12 +111,14 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     store = open_store(settings, on_wait)
     if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
-        return Prepared(Plan(received), settings, rubrics, under, on_wait)
+        notes = tuple(intake.notable(received))
+        return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
     with store:
         received = tuple(intake.discover(paths, settings.intake, ledger=store.ledger))
         ledger = store.ledger([str(item.path) for item in received])
         reworded = store.reworded(rubrics)
-    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded)
+    notes = tuple(intake.notable(received))
+    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes)
 
 
 def open_store(settings: Settings, on_wait: OnWait | None = None) -> Store:
