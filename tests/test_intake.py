@@ -231,6 +231,7 @@ def test_a_genesys_conversation_with_its_participants_is_read(
                 "userId": "u-1",
                 "sessions": [{"segments": [{"queueId": "q-7"}, "x"]}, None],
             },
+            {"purpose": ["agent"], "sessions": "none"},
             "not a participant",
         ],
     }
@@ -245,6 +246,15 @@ def test_a_genesys_conversation_with_its_participants_is_read(
     assert (call.direction, call.customer_ref) == (direction, number)
     assert call.started_at is not None
     assert item.warnings == ()
+
+
+@pytest.mark.parametrize("depth", [2, 480, 900, 5000])
+def test_a_deeply_nested_sidecar_does_not_end_the_batch(tmp_path: Path, depth: int) -> None:
+    """Lists within lists say nothing, or the file is refused."""
+    wav(tmp_path / "X.wav")
+    (tmp_path / "X.json").write_text(f'{{"agentIds": {"[" * depth}"x"{"]" * depth}}}')
+    (item,) = run(tmp_path)
+    assert item.fault is not None or (item.metadata is not None and item.metadata.agent_id is None)
 
 
 def test_sources_that_disagree_are_a_warning_and_the_manifest_wins(tmp_path: Path) -> None:

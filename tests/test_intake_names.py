@@ -17,7 +17,7 @@ import bench.intake
 import bench.metadata
 from pipeline.conversation import Received
 from pipeline.errors import RecordingError, UsageError
-from pipeline.intake import discover, metadata, names, notable, template, times
+from pipeline.intake import cdr, discover, genesys, metadata, names, notable, template, times
 from pipeline.settings import IntakeSettings, IntakeSource
 
 ZONES = ["UTC", "Asia/Karachi", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -491,6 +491,44 @@ def test_hostile_metadata_never_crashes_and_is_never_misread(
     assert call.call_id.isprintable()
     for text in (call.call_id, call.agent_id or "", *call.extra, *call.extra.values()):
         text.encode("utf-8")
+
+
+CELLS = st.sampled_from(["", "1672931730.55", "7205551234", "101", "ANSWERED", "2023-01-05 15:15:30", "Queue",
+                         "9" * 30, "SIP/101-2", "06/13/2025", "x.wav"]) | TEXT  # fmt: skip
+COLUMNS = CDR.strip().split(",")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=len(COLUMNS)), max_size=5), st.sampled_from(ZONES))
+def test_hostile_call_detail_records_never_crash(rows: list[list[str]], zone_name: str) -> None:
+    """Whatever the cells hold, a recording they match has an aware start or none."""
+    rows = [row + ["1672931730.55"] * (len(COLUMNS) - len(row)) for row in rows]
+    records = cdr.read(Path("cdr.csv"), [COLUMNS, *rows])
+    facts = records.find(Path("q-1-2-20230105-151530-1672931730.55.wav"), zone_name, {})
+    start = facts.values.get("started_at") if facts else None
+    assert start is None or start.utcoffset() is not None
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT | st.sampled_from(["agent", "customer", "tel:+1555"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["purpose", "userId", "sessions", "segments", "queueId", "ani", "dnis"]), inner
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(VALUES, max_size=4), VALUES)
+def test_any_genesys_conversation_is_flat_or_nothing(participants: list[object], direction: object) -> None:
+    """Strangers' JSON under Genesys' keys never crashes."""
+    document = {"conversationId": "c", "participants": participants, "originatingDirection": direction}
+    assert genesys.is_conversation(document)
+    facts = metadata.read(genesys.flat(document), source="fuzz", zone_name="UTC", site_zones={})
+    assert facts.values["call_id"] == "c"
 
 
 @settings(max_examples=200, deadline=None)

@@ -18,7 +18,8 @@ from pipeline.process.ahead import Ahead
 from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan, run_batch
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import hear, open_file, process_window
-from pipeline.settings import FlowSettings
+from pipeline.process.prepare import prepare
+from pipeline.settings import FlowSettings, load_settings
 from pipeline.transcribe import Job
 from tests.fakes import FakeEngine, fake_clip, fake_received, fake_tools
 
@@ -369,3 +370,21 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
         )
     )
     assert told == list(MIXED)
+
+
+def test_queues_that_no_rubric_is_for_are_said_before_the_run(tmp_path: Path) -> None:
+    """A telephone system knows numbers, rubrics names; a night of no_rubric is seen at once."""
+    files = {f"q-{number}-7205551234-20230105-101530-167293173{at}.55.wav": str(at) for at, number in
+             enumerate(["1509", "1509", "support"])}  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt " + content.encode())
+
+    def notes(**intake: object) -> tuple[str, ...]:
+        values = {"filename_template": "freepbx", "timezone": "America/New_York", **intake}
+        return prepare(
+            [tmp_path], load_settings(None, intake=values, store={"db": str(tmp_path / "q.duckdb")})
+        ).notes
+
+    (said,) = notes()
+    assert "2 of 3 calls are of queues 1509, which no rubric is for" in said
+    assert notes(queues={"1509": "support"}) == ()

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+_AGENTS = ("agent", "user")  # not sets: a stranger's JSON may say a list, which no set can be asked for
+_CUSTOMERS = ("customer", "external")
+
 
 def is_conversation(document: Mapping[str, Any]) -> bool:
     """Whether a sidecar is a conversation with participants."""
@@ -19,12 +22,12 @@ def is_conversation(document: Mapping[str, Any]) -> bool:
 def flat(document: Mapping[str, Any]) -> dict[str, Any]:
     """Agents, queues, direction and the customer's number out of the participants."""
     people = [p for p in document["participants"] if isinstance(p, dict)]
-    agents = [p.get("userId") for p in people if p.get("purpose") in {"agent", "user"}]
+    agents = [p.get("userId") for p in people if p.get("purpose") in _AGENTS]
     queues = [part.get("queueId") for person in people for part in _segments(person)]
     direction = document.get("originatingDirection") or document.get("initialDirection")
     said = {name: value for name, value in document.items() if not isinstance(value, dict | list)}
     said |= {"agentIds": agents, "queueIds": queues, "initialDirection": direction}
-    number = next((_number(p, direction) for p in people if p.get("purpose") in {"customer", "external"}), "")
+    number = next((_number(p, direction) for p in people if p.get("purpose") in _CUSTOMERS), "")
     return said | {"customerNumber": number.removeprefix("tel:")}
 
 

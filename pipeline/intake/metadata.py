@@ -376,14 +376,16 @@ def _flat(record: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _texts(value: object) -> list[str]:
-    """What a list says, each thing once, in order; nothing for what is no list."""
-    return list(dict.fromkeys(filter(None, map(_plain, value[:20])))) if isinstance(value, list) else []
+    """What a list of JSON scalars says, each thing once, in order; nothing for what is no list."""
+    return list(dict.fromkeys(filter(None, map(_scalar, value[:20])))) if isinstance(value, list) else []
 
 
 def _plain(value: object) -> str:
-    """A JSON scalar or a list of them as clean text; objects are not facts."""
-    if isinstance(value, list):
-        return ";".join(_texts(value))
+    """A JSON scalar or a list of them as clean text; objects and lists of lists are not facts."""
+    return ";".join(_texts(value)) if isinstance(value, list) else _scalar(value)
+
+
+def _scalar(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int | float):

@@ -39,6 +39,8 @@ OnWait = Callable[[str], None]
 SWITCH_S = 0.00005
 """How long a thread may keep Python's lock from another. The engine lets go of it at each of thousands of
 steps; with Python's own 5 ms, every second of Python beside it held it up for a second or two."""
+SHOWN_QUEUES = 5
+"""How many queues one sentence names."""
 HEARING_REVISION = 1
 """Raised when decoding, speakers or redaction change what a transcript says."""
 
@@ -111,14 +113,28 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     store = open_store(settings, on_wait)
     if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
-        notes = tuple(intake.notable(received))
+        notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
         return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
     with store:
         received = tuple(intake.discover(paths, settings.intake, ledger=store.ledger))
         ledger = store.ledger([str(item.path) for item in received])
         reworded = store.reworded(rubrics)
-    notes = tuple(intake.notable(received))
+    notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
     return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes)
+
+
+def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> list[str]:
+    """Queues by numbers that no rubric asks for, in a sentence; their calls would be left out."""
+    if not all(one.applies_to.queue for one in rubrics):
+        return []
+    asked = {name.casefold() for one in rubrics for name in one.applies_to.queue}
+    queues = [item.metadata.queue or "" for item in received if item.metadata]
+    numbers = [queue for queue in queues if queue.isdecimal() and queue not in asked]
+    if not numbers:
+        return []
+    some = sorted(set(numbers))[:SHOWN_QUEUES]
+    what = f"{len(numbers)} of {len(received)} calls are of queues {', '.join(some)}, which no rubric is for"
+    return [f'{what}; where they have names: [intake] queues = {{"{some[0]}" = "support"}}']
 
 
 def open_store(settings: Settings, on_wait: OnWait | None = None) -> Store:
