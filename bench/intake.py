@@ -134,7 +134,7 @@ FORMS: tuple[Form, ...] = (
     _pbx("FreePBX", BEFORE_2012, "g600-7205551234-20230105-081533-1672931733.57.wav",
          JAN_5.format("08:15:33"), {"queue": "600", "customer_ref": CUSTOMER, "direction": "inbound"}),
     _pbx("FreePBX", BEFORE_2012, "g101-20110105-014210-1294216930.55.wav",
-         "2011-01-05T01:42:10-07:00", {"queue": "101", "direction": "unknown", "customer_ref": None}),
+         "2011-01-05T01:42:10-07:00", {"extra.called": "101", "direction": "unknown", "queue": None, "agent_id": None}),
     _pbx("FreePBX", BEFORE_2012, "OUT101-20110105-014210-1294216930.55.wav",
          "2011-01-05T01:42:10-07:00", {"agent_id": "101", "direction": "outbound", "customer_ref": None}),
     _pbx("FreePBX", BEFORE_2012, "20110105-014210-1294216930.55.wav",
@@ -295,7 +295,9 @@ def main() -> None:
 
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     console = Console()
-    table = Table("system", "filename_template", "name", "page")
+    table = Table("system", "filename_template")
+    for title in ("name", "page"):
+        table.add_column(title, overflow="fold")
     with tempfile.TemporaryDirectory() as folder:
         wrong = [
             form.name for form in FORMS if not form.says.items() <= said(receive(form, Path(folder))).items()

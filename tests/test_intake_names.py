@@ -289,7 +289,10 @@ def test_a_caller_who_waited_is_no_conflict(tmp_path: Path) -> None:
         f"{CDR}2023-01-05 15:15:30,,7205551234,1509,ext-queues,PJSIP/t-1,PJSIP/101-2,Queue,1509,500,140,"
         f"ANSWERED,,1672931730.55,1672931730.55,{name}\n"
     )
+    (tmp_path / "manifest.csv").write_text(f"file,start\n{name},2023-01-05 15:15\n")
     item = receive(tmp_path, name, IntakeSettings(filename_template="freepbx"))
+    assert item.metadata is not None
+    assert item.metadata.started_at == dt.datetime(2023, 1, 5, 15, 15, tzinfo=dt.UTC)
     assert item.warnings == ()
 
 

@@ -223,7 +223,7 @@ def merge(
             if name not in values:
                 values[name], origin[name] = value, facts.source
                 basis = facts.basis if name == "started_at" else basis
-            elif conflict := _conflict(name, values[name], value, _both_epochs(basis, facts, name)):
+            elif conflict := _conflict(name, values[name], value, "epoch" in {basis, facts.basis}):
                 how = "the first is used"
                 if name == "started_at" and basis == "local" and facts.basis == "epoch":
                     how = f"the epoch number of {facts.source} is believed"
@@ -250,7 +250,7 @@ def clocks_differ(sources: Sequence[Facts], call: CallMetadata) -> bool:
     start = call.started_at
     return any(
         facts.clock
-        or (facts.basis == "local" and _conflict("started_at", start, facts.values["started_at"]) != "")
+        or (facts.basis == "local" and _conflict("started_at", start, facts.values["started_at"], True) != "")
         for facts in sources
         if start is not None and "started_at" in facts.values
     )
@@ -334,19 +334,19 @@ def check(name: str, text: str, zone_name: str) -> Any:
     return _clip(text)
 
 
-def _both_epochs(basis: Basis, facts: Facts, name: str) -> bool:
-    return name == "started_at" and basis == facts.basis == "epoch"
-
-
-def _conflict(name: str, used: Any, other: Any, both_epochs: bool = False) -> str:
+def _conflict(name: str, used: Any, other: Any, waited: bool = False) -> str:
     """How two values of a field disagree, or "" when they do not; private fields are not quoted.
 
-    Two starts that both rest on epoch numbers may lie as far apart as a caller waits in a queue: the
-    call began, and then its recording.
+    Args:
+        name: The field.
+        used: Its value.
+        other: What another source says.
+        waited: Whether two starts may lie as far apart as a caller waits in a queue: an epoch number is
+            of the call, the time beside it perhaps of its recording.
     """
     if name == "started_at":
         apart_s = abs((used - other).total_seconds())
-        if apart_s <= (times.QUEUE_S if both_epochs else _SAME_START_S):
+        if apart_s <= (times.QUEUE_S if waited else _SAME_START_S):
             return ""
         hint = ", which looks like a wrong time zone" if _is_zone_shift(apart_s) else ""
         return f" by {dt.timedelta(seconds=round(apart_s))}{hint}"

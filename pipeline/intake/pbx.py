@@ -116,8 +116,11 @@ def _by_numbers(called: str, caller: str) -> Given:
 def _before_2012(kind: str, number: str, other: str) -> Given:
     """``OUT101`` is a call by extension 101; ``g600``, ``rg600`` and ``q600`` are calls to a group or queue.
 
-    Without the caller's number a group may have been called from inside as well.
+    Without the caller's number a group may have been called from inside as well, and ``g101`` names the
+    member of the group for whom recording was on.
     """
+    if kind == "g" and not other:
+        return _kept(called=number)
     if kind in {"out", "in"}:
         return _kept(agent=number, customer=other, direction=f"{kind}bound")
     direction = "" if not other else "internal" if inside(other) else "inbound"
