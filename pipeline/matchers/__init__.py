@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from importlib import import_module
@@ -121,26 +121,32 @@ class TextMatcher:
             self._prepare([(query, ())])
         else:
             self.prepare([(query, texts)])
-        searched = sum(len(words(text).words) for text in texts)
-        found = [one for at, text in enumerate(texts) for one in self._find(query, at, text, searched)]
+        found = list(self._fuzzy(query, texts) if query.method == "fuzzy" else self._free(query, texts))
         counts = [one for one in found if one.strength >= query.threshold]
         return counts or sorted(found, key=lambda one: -one.strength)[:1]
 
-    def _find(self, query: Query, at: int, text: str, searched: int) -> list[Found]:
-        """What in one text comes nearest: by its words, and by its meaning where that is stronger."""
-        aligned = self._wordings[query.method == "meaning"].find(query.phrases, text)
-        if query.method == "fuzzy":
-            scored = [(_fuzzy(phrase, one), phrase, one) for phrase, one in aligned.items()]
-            best = max(scored, key=lambda s: s[0], default=None)
-            if best is None:
-                return []
-            return [self._excused(query, text, _placed(at, text, best[2], best[0], f"fuzzy: {best[1]}"))]
-        near = self._near[text].get(query.key) if self._by_meaning(query) else None
-        candidates = [self._worded(query, at, text, p, one, searched, near) for p, one in aligned.items()]
-        if near is not None and near.closeness >= FAINT:
-            candidates.append(self._meant(query, at, text, near, searched))
-        best_of_all = max(candidates, key=lambda one: one.strength, default=None)
-        return [] if best_of_all is None else [self._excused(query, text, best_of_all)]
+    def _fuzzy(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
+        """What in each text comes nearest by its words."""
+        for at, aligned in self._wordings[False].find_all(query.phrases, texts):
+            scored = {phrase: _fuzzy(phrase, one) for phrase, one in aligned.items()}
+            best = max(scored, key=scored.__getitem__)
+            found = _placed(at, texts[at], aligned[best], scored[best], f"fuzzy: {best}")
+            yield self._excused(query, texts[at], found)
+
+    def _free(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
+        """What in each text comes nearest: by its words, or by its meaning where that is stronger."""
+        searched = sum(len(words(text).words) for text in texts)
+        worded = dict(self._wordings[True].find_all(query.phrases, texts))
+        for at, text in enumerate(texts):
+            near = self._near[text].get(query.key) if self._by_meaning(query) else None
+            candidates = [
+                self._worded(query, at, text, phrase, one, searched, near)
+                for phrase, one in worded.get(at, {}).items()
+            ]
+            if near is not None and near.closeness >= FAINT:
+                candidates.append(self._meant(query, at, text, near, searched))
+            if candidates:
+                yield self._excused(query, text, max(candidates, key=lambda one: one.strength))
 
     def _worded(
         self,
@@ -292,14 +298,26 @@ class _Worded:
 
     def find(self, phrases: Sequence[str], text: str) -> dict[str, Aligned]:
         """Of phrases known, where a text comes nearest."""
-        if text not in self._found:
+        return next((found for _, found in self.find_all(phrases, [text])), {})
+
+    def find_all(
+        self, phrases: Sequence[str], texts: Sequence[str]
+    ) -> Iterator[tuple[int, dict[str, Aligned]]]:
+        """Of phrases known, where each text comes nearest, by its number if it comes near any."""
+        numbers = {self._numbers[phrase]: phrase for phrase in phrases if phrase in self._numbers}
+        for at, text in enumerate(texts):
+            found = self._in(text)
+            both = numbers.keys() & found.keys() if found else ()
+            if both:
+                yield at, {phrase: found[n] for n, phrase in numbers.items() if n in both}
+
+    def _in(self, text: str) -> dict[int, Aligned]:
+        found = self._found.get(text)
+        if found is None:
             if len(self._found) > KEPT:
                 self._found.clear()
-            self._found[text] = self._wording.find(text)
-        found = self._found[text]
-        if not found:
-            return {}
-        return {phrase: found[n] for phrase in phrases if (n := self._numbers.get(phrase)) in found}
+            found = self._found[text] = self._wording.find(text)
+        return found
 
 
 def _asked(query: Query) -> tuple[str, ...]:

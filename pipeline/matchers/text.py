@@ -33,6 +33,7 @@ TENS = {
     "ninety": 90,
 }  # fmt: skip
 LARGE = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+COUNTING = frozenset([*SMALL, *TENS, *LARGE, *CURRENCIES])
 LONGEST_REPEAT = 4
 SENTENCE_END = re.compile(r"[.?!;]")
 
@@ -56,7 +57,7 @@ def words(text: str) -> Words:
     plain = [
         (word, found.start(), found.end())
         for found in WORD.finditer(text)
-        for word in _counted(found.group()).split()
+        for word in _counted(found.group())
     ]
     kept = _without_repeats(_numbers(plain))
     if not kept:
@@ -65,9 +66,9 @@ def words(text: str) -> Words:
 
 
 @lru_cache(maxsize=65_536)
-def _counted(word: str) -> str:
-    """One word normalised, without what is only a filler."""
-    return " ".join(part for part in spelled(word).split() if part not in FILLERS)
+def _counted(word: str) -> tuple[str, ...]:
+    """One word normalised, one or more or, of what is only a filler, none."""
+    return tuple(part for part in spelled(word).split() if part not in FILLERS)
 
 
 def spelled(word: str) -> str:
@@ -87,6 +88,8 @@ def spelled(word: str) -> str:
 
 def _numbers(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
     """Number words as digits ("three hundred and fifty" is "350"), "$350" as "350 dollars"."""
+    if COUNTING.isdisjoint([word for word, _, _ in plain]):
+        return plain
     out: list[tuple[str, int, int]] = []
     at = 0
     while at < len(plain):
@@ -140,8 +143,10 @@ def _without_repeats(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, 
     for item in plain:
         kept.append(item)
         said.append(item[0])
+        if item[0] not in said[-1 - LONGEST_REPEAT : -1] or item[0][0].isdigit():
+            continue
         for size in range(LONGEST_REPEAT, 0, -1):
-            if said[-size:] == said[-2 * size : -size] and not said[-1][0].isdigit():
+            if said[-size:] == said[-2 * size : -size]:
                 kept[-2 * size :] = [
                     (word, first[1], last[2])
                     for (word, _, _), first, last in zip(

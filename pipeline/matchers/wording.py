@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, starmap, zip_longest
+from operator import itemgetter
 
 from jellyfish import metaphone
 from rapidfuzz import fuzz
@@ -210,6 +210,7 @@ class Wording:
         self._wanted = [(word, is_name, places) for (word, is_name), places in where.items()]
         self._near = self._neighbours()
         self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
+        self._worth: dict[tuple[int, frozenset[int]], bool] = {}
 
     @staticmethod
     def _need(phrase: Phrase) -> float:
@@ -229,19 +230,22 @@ class Wording:
 
     def find(self, text: str) -> dict[int, Aligned]:
         """Of each phrase that a text holds half of, by number, where it comes nearest."""
-        said = words(text)
-        likes = [self._likes(word) for word in said.words]
-        joined = list(starmap(self._likes_joined, pairwise(said.words)))
-        there: dict[int, set[int]] = defaultdict(set)
-        for _, content in (*likes, *joined):
+        said = words(text).words
+        likes = [(place, *like) for place, word in enumerate(said) if (like := self._likes(word))[0]]
+        likes = sorted(likes + self._likes_joined(said), key=itemgetter(0))
+        there: dict[int, set[int]] = {}
+        for _, _, content in likes:
             for number, at, _ in content:
-                there[number].add(at)
-        worth = {number for number, found in there.items() if self._is_worth(number, found)}
+                if number in there:
+                    there[number].add(at)
+                else:
+                    there[number] = {at}
+        worth = {number for number, found in there.items() if self._is_worth(number, frozenset(found))}
         if not worth:
             return {}
         hits: dict[int, dict[int, list[tuple[int, float]]]] = {}
-        for place, (own, with_next) in enumerate(zip_longest(likes, joined, fillvalue=((), ()))):
-            for number, at, likeness in (*own[0], *with_next[0]):
+        for place, every, _ in likes:
+            for number, at, likeness in every:
                 if number in worth:
                     hits.setdefault(number, {}).setdefault(at, []).append((place, likeness))
         found = {}
@@ -253,26 +257,32 @@ class Wording:
                 found[number] = best
         return found
 
-    def _is_worth(self, number: int, there: set[int]) -> bool:
-        phrase = self.phrases[number]
-        return sum(phrase.weights[at] for at in there if at in phrase.content) >= self._needed[number]
+    def _is_worth(self, number: int, there: frozenset[int]) -> bool:
+        """Whether a text that holds these words of a phrase is worth aligning with it."""
+        worth = self._worth.get((number, there))
+        if worth is None:
+            phrase = self.phrases[number]
+            weight = sum(phrase.weights[at] for at in there if at in phrase.content)
+            worth = self._worth[number, there] = weight >= self._needed[number]
+        return worth
 
     def _likes(self, word: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
         """The phrases' words that a word said counts as, and those of them that carry a phrase."""
-        if word not in self._like:
+        like = self._like.get(word)
+        if like is None:
             if len(self._like) > 65_536:
                 self._like.clear()
             every = tuple(self._compared(word))
             content = tuple(
                 hit for hit in every if self._needed[hit[0]] <= 0 or hit[1] in self.phrases[hit[0]].content
             )
-            self._like[word] = every, content
-        return self._like[word]
+            like = self._like[word] = every, content
+        return like
 
     def _compared(self, word: str) -> Iterable[Hit]:
         rows: Iterable[int] = range(len(self._wanted))
         if word[0].isdigit():
-            rows = self._near["number"]
+            rows = self._near.get("number" if self.free else f"stem {word}", ())
         elif word in ordinary.load().known:
             keys = _traits(word) | {"name"}
             rows = sorted({row for key in keys for row in self._near.get(key, ())})
@@ -281,12 +291,16 @@ class Wording:
             if likeness:
                 yield from ((number, at, likeness) for number, at in where)
 
-    def _likes_joined(self, word: str, following: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-        """A word that recognition cut in two, at least one part of which is no word of the language."""
+    def _likes_joined(self, said: Sequence[str]) -> list[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
+        """Words that recognition cut in two, at least one part of which is no word of the language."""
         known = ordinary.load().known
-        if (word in known and following in known) or not (word.isalpha() and following.isalpha()):
-            return (), ()
-        return self._likes(word + following)
+        unknown = {place for place, word in enumerate(said) if word not in known and word.isalpha()}
+        starts = sorted(unknown | {place - 1 for place in unknown})
+        return [
+            (place, *self._likes(said[place] + said[place + 1]))
+            for place in starts
+            if 0 <= place < len(said) - 1 and said[place].isalpha() and said[place + 1].isalpha()
+        ]
 
     def _with_slots(self, phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]) -> None:
         for at, word in enumerate(phrase.words):
