@@ -38,8 +38,9 @@ SERVICE = 2.5
 operator calls for four acts that nobody in them does."""
 NEAR_ENOUGH = 0.5
 """Closeness below which other words are never enough, however rare; chosen on the operator calls."""
-MEANT = 0.3
-"""Closeness in meaning below which most of a phrase's words are not enough."""
+MEANT = 1.15
+"""Share of a phrase's words and closeness in meaning, together, from which most of its words are enough:
+the development paraphrases ("your own date of birth" lacks the request)."""
 UNLIKE, MOSTLY_UNLIKE = -1.5, -1.0
 """Log-odds of the same act below which a phrase said as it is, or in most of its words, may be something
 else: denied, asked, reported."""
@@ -168,7 +169,7 @@ class TextMatcher:
             strength, how = chance.strength(expected / wording.OFTEN), chance.told(expected)
         if one.denied:
             strength, how = min(strength, 0.2), "denied"
-        elif strength > 0.3 and not one.literal and near is not None and near.closeness < MEANT:
+        elif strength > 0.3 and not one.literal and near and near.closeness + one.coverage < MEANT:
             strength, how = 0.3, "its words, perhaps not its meaning"
         elif strength > 0.2:
             act = _act((phrase,), text, one.first, one.last + 1)
