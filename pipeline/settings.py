@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -73,7 +73,7 @@ class TranscribeSettings(Slice):
 
     engine: Literal["callqa", "faster-whisper"] = "callqa"
     model: str = Field("base", description="Whisper model name or path of weights")
-    language: str | None = Field("en", description="ISO 639-1 code, or none to detect per call")
+    language: str | None = Field("en", description="ISO 639-1 code, or auto to detect per call")
     languages: tuple[str, ...] = Field(
         (), description="allow-list of ISO 639-1 codes, told apart within a call; empty = use language"
     )
@@ -89,6 +89,12 @@ class TranscribeSettings(Slice):
         "auto", description="number format of the network; auto = the fastest this processor has"
     )
     threads: int = Field(0, ge=0, description="windows decoded at once, a core each; 0 = all cores")
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _detected(cls, given: object) -> object:
+        """``auto`` and an empty text name no language: TOML and flags cannot say None."""
+        return None if isinstance(given, str) and given.strip().lower() in {"", "auto"} else given
 
 
 class AnnotateSettings(Slice):

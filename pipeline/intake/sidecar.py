@@ -32,10 +32,15 @@ def companions(names: list[str]) -> set[str]:
 def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
     """What a sidecar says; a transcript beside its recording says nothing.
 
+    An empty one is passed over with a warning: ``callqa transcribe call.mp3 --json > call.json`` has the
+    shell make it before callqa starts.
+
     Raises:
         RecordingError: It is not a JSON object, so that the call's metadata is unknown.
     """
     try:
+        if not path.stat().st_size:
+            return Facts(path.name, warnings=(f"{path.name} is empty: it was passed over",))
         document = sniff.json_document(path)
     except (OSError, ValueError) as error:
         raise RecordingError(

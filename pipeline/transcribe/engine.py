@@ -36,7 +36,7 @@ class WhisperEngine:
             if code not in LANGUAGES:
                 raise UsageError(
                     f"settings: transcribe.language {code!r} is not a language of Whisper",
-                    hint="give an ISO 639-1 code such as en or ur, or leave it empty to detect it",
+                    hint="give an ISO 639-1 code such as en or ur, or auto to detect it",
                 )
         self.hardware = choose(settings.device, settings.precision, settings.threads)
         self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings)
