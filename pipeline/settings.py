@@ -17,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline.conversation import Direction
+from pipeline.conversation import Direction, FirstParty
 from pipeline.errors import UsageError
 
 
@@ -36,6 +36,9 @@ class IntakeSource(Slice):
     agent_channel: int | dict[Direction, int] | None = Field(
         None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
     )
+    first_party: FirstParty | None = Field(
+        None, description="agent or customer: who the first party of a transcript is that does not say"
+    )
     metadata: dict[str, str] = Field({}, description="what holds for all its calls, e.g. client, site, queue")
 
 
@@ -50,6 +53,12 @@ class IntakeSettings(Slice):
     agent_channel: int | dict[Direction, int] | None = Field(
         None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
     )
+    first_party: FirstParty | None = Field(
+        None, description="agent or customer: who the first party of a transcript is that does not say"
+    )
+    media_dir: Path | None = Field(
+        None, description="folder of recordings that vCon files only link to, looked up by name or hash"
+    )
     sources: tuple[IntakeSource, ...] = Field((), description="settings by where files lie")
     min_audio_s: float = Field(3.0, ge=0, description="recordings shorter than this are skipped as too_short")
 
@@ -59,6 +68,7 @@ class IntakeSettings(Slice):
             timezone=self.timezone,
             filename_template=self.filename_template,
             agent_channel=self.agent_channel,
+            first_party=self.first_party,
         )
 
 

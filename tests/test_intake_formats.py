@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.conversation import Received
 from pipeline.errors import RecordingError
-from pipeline.intake import discover, media, read_transcript, segments
+from pipeline.intake import discover, media, read_transcript
 from pipeline.settings import IntakeSettings
 
 SOUND = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(range(200))
@@ -286,30 +286,6 @@ def test_contact_lens_chat_is_dated_by_its_first_message(tmp_path: Path) -> None
         "2025-03-27T09:00:00+00:00",
     )
     assert [(t.role, t.start_s) for t in heard.turns] == [("customer", 0.0), ("agent", 12.0)]
-
-
-def test_whisper_and_deepgram_shapes_are_read() -> None:
-    """Segments keep their times; words are cut into turns where the speaker changes."""
-    whisper = {"text": "a b", "segments": [{"start": 0.0, "end": 1.0, "text": " Hello."}], "language": "en"}
-    words = [
-        {
-            "word": "hello",
-            "punctuated_word": "Hello.",
-            "start": 0.1,
-            "end": 0.4,
-            "speaker": 0,
-            "confidence": 0.9,
-        },
-        {"word": "hi", "start": 0.6, "end": 0.8, "speaker": 1, "confidence": 0.8},
-    ]
-    deepgram = {"results": {"channels": [{"alternatives": [{"transcript": "Hello. hi", "words": words}]}]}}
-
-    (turn,) = segments.turns(whisper)
-    first, second = segments.turns(deepgram, lambda speaker: "agent" if speaker == 0 else "customer")
-
-    assert (turn.text, turn.start_s, turn.end_s, turn.role) == ("Hello.", 0.0, 1.0, "unknown")
-    assert (first.role, first.text, first.words[0].confidence) == ("agent", "Hello.", 0.9)
-    assert (second.role, second.text, second.start_s) == ("customer", "hi", 0.6)
 
 
 KEYS = st.sampled_from(

@@ -55,7 +55,7 @@ def transcribe(
 @app.command()
 def annotate(
     files: Annotated[
-        list[Path], typer.Argument(help="Transcripts: callqa's JSON, chat, vCon, Contact Lens.")
+        list[Path], typer.Argument(help="Transcripts: callqa's JSON, vCon, other tools' JSON, subtitles.")
     ],
     as_json: JsonOption = False,
     config: ConfigOption = None,

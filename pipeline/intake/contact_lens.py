@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.conversation import Engine, Medium, Role, Transcript, Turn
-from pipeline.intake import metadata, segments, times
+from pipeline.intake import metadata, pieces, times
 from pipeline.intake.metadata import Facts
 
 _ROLES: dict[str, Role] = {
@@ -95,5 +95,5 @@ def _moment(item: object) -> dt.datetime | None:
 
 
 def _seconds(milliseconds: object) -> float | None:
-    found = segments.seconds(milliseconds)
+    found = pieces.seconds(milliseconds)
     return None if found is None else found / 1000
