@@ -71,7 +71,8 @@ def transcript(document: Mapping[str, Any], call_id: str) -> Transcript:
             start_s = end_s = (sent - first).total_seconds()
         if start_s is None or end_s is None or end_s < start_s:
             start_s = end_s = None
-        turns.append(Turn(len(turns), role, item["Content"].strip(), start_s, end_s))
+        who = pieces.label(item.get("ParticipantId"))
+        turns.append(Turn(len(turns), role, pieces.text(item["Content"]), start_s, end_s, speaker=who))
     return Transcript(
         call_id=call_id,
         turns=tuple(turns),

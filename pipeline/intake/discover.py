@@ -47,7 +47,7 @@ def discover(
             except for the manifest of a subfolder.
     """
     intake = _Intake(settings)
-    found = Finder(intake.zone_name, settings.site_timezones).find(paths)
+    found = Finder(intake.zone_name, settings.site_timezones, settings.media_dir).find(paths)
     seen: set[Path] = set()
     while together := list(islice(found, LOOKED_UP_TOGETHER)):
         intake.before = ledger([str(candidate.path) for candidate in together]) if ledger else {}

@@ -96,19 +96,14 @@ class MediaFinder:
 
     def _named(self, wanted: Wanted, vcon: Path) -> Iterator[Path]:
         """Files of the right name or called after the hash: beside the vCon, then in the folder."""
-        for name in wanted.names:
-            beside = vcon.with_name(name)
-            if _is_own_file(beside):
-                yield beside
-        names = self._names() if wanted.names or wanted.hashes else {}
-        for name in wanted.names:
+        after_hash = [
+            f"{d}{suffix}" for d in sorted(wanted.digests) for suffix in ("", *sorted(AUDIO_SUFFIXES))
+        ]
+        called = (*wanted.names, *after_hash)
+        yield from (beside for name in called if _is_own_file(beside := vcon.with_name(name)))
+        names = self._names() if called else {}
+        for name in called:
             yield from names.get(name, ())
-        if wanted.hashes:
-            digests = wanted.digests
-            beside_too = [(p.name, [p]) for p in _listed(vcon.parent)] if self._folder is None else []
-            for name, paths in (*names.items(), *beside_too):
-                if name.split(".")[0] in digests:
-                    yield from paths
 
     def _names(self) -> dict[str, list[Path]]:
         if self._by_name is None:
@@ -146,13 +141,6 @@ class MediaFinder:
             except OSError:
                 self._digests[path, algorithm] = b""
         return self._digests[path, algorithm]
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(p for p in folder.iterdir() if _is_own_file(p))
-    except OSError:
-        return []
 
 
 def _is_own_file(path: Path) -> bool:
