@@ -14,9 +14,11 @@ from pipeline import speakers
 from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
 from pipeline.intake import discover, formats, read_transcript
+from pipeline.process.calls import work_fingerprint
 from pipeline.process.files import score_files
+from pipeline.process.tools import Fingerprints
 from pipeline.settings import AudioSettings, IntakeSettings, IntakeSource, Settings
-from tests.other_tools import ASSEMBLYAI, BARE, BOTH, HELLO, HI, PCA, TOLD, TWILIO, WHISPER
+from tests.other_tools import ASSEMBLYAI, BARE, BOTH, HELLO, HI, INSIGHTS, PCA, TOLD, TWILIO, WHISPER
 
 DOCS = (Path(__file__).parents[1] / "docs" / "recordings.md").read_text("utf-8")
 IDS = [f"{n} {t[0]}" for n, t in enumerate(TOLD)]
@@ -110,17 +112,34 @@ def test_what_a_transcript_says_of_its_call_is_metadata(tmp_path: Path) -> None:
     assert item.metadata.started_at is None
 
 
+def test_messages_with_dates_are_a_chat(tmp_path: Path) -> None:
+    """Absolute times become seconds since the first message, and no words a minute are counted."""
+    chat = [{"sender": "Ann", "message": HELLO, "sent_at": "2025-03-27T09:00:00Z"},
+            {"sender": "Bob", "message": HI, "sent_at": "2025-03-27T09:00:12Z"}]  # fmt: skip
+    for document, at_s in ((INSIGHTS, 4.0), (chat, 12.0)):
+        (item,) = discover([write(tmp_path / "a.json", document)], IntakeSettings())
+
+        said = read_transcript(item)
+
+        assert item.metadata is not None
+        assert item.metadata.medium == said.medium == "chat"
+        assert [(t.text, t.start_s, t.end_s) for t in said.turns] == [(HELLO, 0.0, 0.0), (HI, at_s, at_s)]
+        told = speakers.assign_roles(said, None, item.metadata, AudioSettings())
+        assert [t.role for t in told.turns] == ["agent", "customer"]
+
+
 def test_words_never_become_metadata(tmp_path: Path) -> None:
     """A transcript beside its recording, and what stands beside a list of turns, leave no text in extra."""
     (tmp_path / "call.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt ")
     write(tmp_path / "call.json", WHISPER)
     write(tmp_path / "list.json", {"turns": BARE, "text": HELLO, "summary": HI, "agent": "ann"})
 
-    calls = [item.metadata for item in discover([tmp_path], IntakeSettings())]
+    calls = {item.path.name: item.metadata for item in discover([tmp_path], IntakeSettings())}
 
-    assert [call.extra for call in calls if call] == [{}, {}]
-    assert calls[1] is not None
-    assert calls[1].agent_id == "ann"
+    assert [call.extra for call in calls.values() if call] == [{}, {}]
+    listed = calls["list.json"]
+    assert listed is not None
+    assert listed.agent_id == "ann"
 
 
 SRT = f"""1
@@ -260,6 +279,11 @@ def test_the_first_party_may_be_set_for_a_place(tmp_path: Path) -> None:
     assert doubted.role_confidence < 0.05
     assert "the wording says otherwise" in doubted.warnings[-1]
 
+    items = [next(discover([path], IntakeSettings(first_party=who))) for who in (None, "agent", "customer")]
+    assert (
+        len({work_fingerprint(item, Fingerprints("h", "j")) for item in items}) == 3
+    )  # so a new one is heeded
+
     by_channel = read(write(tmp_path / "c.json", TWILIO), first_party="customer")
     assert [t.role for t in by_channel.turns] == ["customer", "agent"]
 
@@ -322,10 +346,10 @@ HOSTILE: list[object] = [
 def test_no_value_of_any_field_breaks_a_format(
     tmp_path: Path, tool: str, document: object, told_apart: list[tuple[object, object]]
 ) -> None:
-    """Each field in turn is made every kind of wrong: the file is read without it, or refused."""
+    """Each field in turn is made wrong in several ways: the file is read without it, or refused."""
     path = tmp_path / "a.json"
-    for place in _places(document):
-        for bad in HOSTILE:
+    for n, place in enumerate(_places(document)):
+        for bad in (HOSTILE * 2)[n % len(HOSTILE) :][:5]:
             path.write_text(json.dumps(_with(document, place, bad)))
             try:
                 said = read(path)
