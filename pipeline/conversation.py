@@ -31,6 +31,7 @@ SentimentLabel = Literal["negative", "neutral", "positive"]
 Answer = Literal["yes", "no", "na", "undetermined"]
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
+FirstParty = Literal["agent", "customer"]
 Scalar = str | int | float | bool | None
 
 
@@ -104,6 +105,8 @@ class Turn:
         words: Word times, empty when the source gives none.
         language: ISO 639-1 code when known.
         sentiment: Filled by ``annotate``.
+        speaker: How the source tells this speaker from the others: a name, a number, a party. Only until
+            ``speakers`` has given roles: it may be somebody's name or telephone number, and is not kept.
     """
 
     turn: int
@@ -116,6 +119,7 @@ class Turn:
     words: tuple[Word, ...] = ()
     language: str | None = None
     sentiment: Sentiment | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,8 @@ class Received:
         container: The vCon, where ``path`` is not it (its second and later dialogs).
         warnings: Sentences for people, e.g. two sources that disagree about the start time.
         noted: Kinds of warnings that concern the whole batch.
+        media: The recording itself, where the vCon only names it and it was found on this machine.
+        first_party: Who the first party of a transcript is, by the settings of its place.
     """
 
     path: Path
@@ -210,6 +216,8 @@ class Received:
     part: int | None = None
     container: Path | None = None
     noted: frozenset[Noted] = frozenset()
+    media: Path | None = None
+    first_party: FirstParty | None = None
 
 
 FINDING_KINDS = frozenset({

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline.conversation import Direction
+from pipeline.conversation import Direction, FirstParty
 from pipeline.errors import UsageError
 
 
@@ -38,6 +38,9 @@ class IntakeSource(Slice):
     )
     agent_channel: int | dict[Direction, int] | None = Field(
         None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
+    )
+    first_party: FirstParty | None = Field(
+        None, description="agent or customer: who the first party of a transcript is that does not say"
     )
     metadata: dict[str, str] = Field({}, description="what holds for all its calls, e.g. client, site, queue")
 
@@ -62,6 +65,12 @@ class IntakeSettings(Slice):
     agent_channel: int | dict[Direction, int] | None = Field(
         None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
     )
+    first_party: FirstParty | None = Field(
+        None, description="agent or customer: who the first party of a transcript is that does not say"
+    )
+    media_dir: Path | None = Field(
+        None, description="folder of recordings that vCon files only link to, looked up by name or hash"
+    )
     sources: tuple[IntakeSource, ...] = Field((), description="settings by where files lie")
     min_audio_s: float = Field(3.0, ge=0, description="recordings shorter than this are skipped as too_short")
 
@@ -72,6 +81,7 @@ class IntakeSettings(Slice):
             filename_template=self.filename_template,
             strict=self.strict,
             agent_channel=self.agent_channel,
+            first_party=self.first_party,
         )
 
 
@@ -86,7 +96,7 @@ class TranscribeSettings(Slice):
 
     engine: Literal["callqa", "faster-whisper"] = "callqa"
     model: str = Field("base", description="Whisper model name or path of weights")
-    language: str | None = Field("en", description="ISO 639-1 code, or none to detect per call")
+    language: str | None = Field("en", description="ISO 639-1 code, or auto to detect per call")
     languages: tuple[str, ...] = Field(
         (), description="allow-list of ISO 639-1 codes, told apart within a call; empty = use language"
     )
@@ -102,6 +112,12 @@ class TranscribeSettings(Slice):
         "auto", description="number format of the network; auto = the fastest this processor has"
     )
     threads: int = Field(0, ge=0, description="windows decoded at once, a core each; 0 = all cores")
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _detected(cls, given: object) -> object:
+        """``auto`` and an empty text name no language: TOML and flags cannot say None."""
+        return None if isinstance(given, str) and given.strip().lower() in {"", "auto"} else given
 
 
 class AnnotateSettings(Slice):

@@ -19,6 +19,7 @@ from pipeline.conversation import (
     CriterionAnswer,
     Engine,
     Evidence,
+    FirstParty,
     Received,
     RubricRef,
     Scorecard,
@@ -107,7 +108,9 @@ def fake_clip(received: Received) -> AudioClip:
     return AudioClip(rng.normal(0, 0.1, (2, 64_000)).astype(np.float32), codec="wav/ulaw")
 
 
-def fake_roles(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Transcript:
+def fake_roles(
+    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, first_party: FirstParty | None
+) -> Transcript:
     """Channel 0 is the agent."""
     from dataclasses import replace
 

@@ -257,6 +257,17 @@ def test_a_deeply_nested_sidecar_does_not_end_the_batch(tmp_path: Path, depth: i
     assert item.fault is not None or (item.metadata is not None and item.metadata.agent_id is None)
 
 
+def test_an_empty_file_made_for_the_output_is_no_bad_sidecar(tmp_path: Path) -> None:
+    """The shell makes call.json before ``transcribe call.mp3 --json > call.json`` starts."""
+    wav(tmp_path / "call.mp3")
+    (tmp_path / "call.json").touch()
+
+    (item,) = run(tmp_path / "call.mp3")
+
+    assert item.fault is None
+    assert item.warnings == ("call.json is empty: it was passed over",)
+
+
 def test_sources_that_disagree_are_a_warning_and_the_manifest_wins(tmp_path: Path) -> None:
     """Conflicts are kept with the call; what identifies a customer is not quoted."""
     wav(tmp_path / "a.wav")

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.conversation import Received
-from pipeline.errors import RecordingError
-from pipeline.intake import discover, media, read_transcript, segments
-from pipeline.settings import IntakeSettings
+from pipeline.errors import RecordingError, UsageError
+from pipeline.intake import discover, mail, media, read_transcript
+from pipeline.settings import AudioSettings, IntakeSettings
+from pipeline.speakers import assign_roles
 
 SOUND = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(range(200))
 BODY = base64.urlsafe_b64encode(SOUND).decode().rstrip("=")
@@ -288,28 +289,215 @@ def test_contact_lens_chat_is_dated_by_its_first_message(tmp_path: Path) -> None
     assert [(t.role, t.start_s) for t in heard.turns] == [("customer", 0.0), ("agent", 12.0)]
 
 
-def test_whisper_and_deepgram_shapes_are_read() -> None:
-    """Segments keep their times; words are cut into turns where the speaker changes."""
-    whisper = {"text": "a b", "segments": [{"start": 0.0, "end": 1.0, "text": " Hello."}], "language": "en"}
-    words = [
-        {
-            "word": "hello",
-            "punctuated_word": "Hello.",
-            "start": 0.1,
-            "end": 0.4,
-            "speaker": 0,
-            "confidence": 0.9,
-        },
-        {"word": "hi", "start": 0.6, "end": 0.8, "speaker": 1, "confidence": 0.8},
+def linked(**more: object) -> dict[str, Any]:
+    """A recorded dialog with its sound elsewhere."""
+    url = "https://files.example.org/rec/call%201.wav?sig=x"
+    return {"type": "recording", "start": "2025-03-27T09:25:17Z", "parties": [1, 0], "url": url, **more}
+
+
+HASHED = f"sha512-{SHA512}"
+HEX = hashlib.sha512(SOUND).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("place", "fields"),
+    [
+        ("call 1.wav", {}),
+        ("call 1.wav", {"content_hash": HASHED}),
+        ("other.wav", {"filename": "recordings/other.wav", "content_hash": [HASHED]}),
+        ("other.wav", {"filename": "C:\\rec\\other.wav", "alg": "SHA-512", "signature": SHA512}),
+        (f"{HASHED}.wav", {"content_hash": HASHED}),
+        (f"{HEX}.wav", {"content_hash": HASHED}),
+        ("media/call 1.wav", {"content_hash": HASHED}),
+        ("media/2025/call 1.wav", {}),
+        (f"media/{SHA512}", {"content_hash": HASHED}),
+        ("media/2025/of another name.wav", {"content_hash": HASHED}),
+    ],
+)
+def test_a_linked_recording_is_found_by_name_or_hash(
+    tmp_path: Path, place: str, fields: dict[str, Any]
+) -> None:
+    """Beside the vCon or in the media folder; the vCon says whose call it is, once."""
+    (tmp_path / "media").mkdir()
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_bytes(SOUND)
+    write(tmp_path / "z.vcon", container(linked(**fields)))
+    settings = IntakeSettings(media_dir=tmp_path / "media")
+
+    first, *rest = discover([tmp_path], settings)
+
+    assert (first.fault, first.kind, first.path.name) == (None, "recording", "z.vcon")
+    assert first.sha256 == hashlib.sha256(SOUND).hexdigest()
+    assert first.metadata is not None
+    assert (first.metadata.agent_name, first.metadata.direction) == ("Ann", "inbound")
+    checked = "content_hash" in fields or "signature" in fields
+    assert bool(first.warnings) is not checked
+    with media(first) as sound:
+        assert sound.read_bytes() == SOUND
+    assert (tmp_path / place).exists()
+    assert [i.fault.reason if i.fault else None for i in rest if i.path.suffix == ".wav"] in (
+        [],
+        ["duplicate"],
+    )
+
+
+def test_a_recording_of_another_content_is_not_taken(tmp_path: Path) -> None:
+    """The right name with the wrong hash is refused, unless the right content is there as well."""
+    (tmp_path / "call 1.wav").write_bytes(SOUND + b"changed")
+    path = write(tmp_path / "a.vcon", container(linked(content_hash=HASHED)))
+    (item,) = receive(path)
+    assert item.fault is not None
+    assert item.fault.reason == "damaged"
+    assert item.fault.message == "a.vcon: call 1.wav does not have the sha512 the vCon states"
+
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "x.wav").write_bytes(SOUND)
+    (item,) = discover([path], IntakeSettings(media_dir=tmp_path / "media"))
+    assert item.fault is None
+    assert item.media == tmp_path / "media" / "x.wav"
+
+
+def test_two_recordings_of_a_name_need_a_hash(tmp_path: Path) -> None:
+    """Which one is meant is not guessed; copies of one recording are no question."""
+    for name, sound in (("a", b"1"), ("b", b"2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "call 1.wav").write_bytes(SOUND + sound)
+    vcon = tmp_path / "in" / "a.vcon"
+    vcon.parent.mkdir()
+    write(vcon, container(linked()))
+    (item,) = discover([vcon], IntakeSettings(media_dir=tmp_path))
+    assert item.fault is not None
+    assert "2 different files are called call 1.wav" in item.fault.message
+
+    (tmp_path / "b" / "call 1.wav").write_bytes(SOUND + b"1")
+    (item,) = discover([vcon], IntakeSettings(media_dir=tmp_path))
+    assert item.fault is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.wav", "..", ".", "/etc/passwd", "..\\secret.wav", ".secret.wav", "a\0b",
+             "x" * 5000, "a.vcon", "link.wav"]
+)  # fmt: skip
+def test_a_name_in_a_vcon_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    """No folder above, no absolute path, no link, no hidden file, not the vCon itself."""
+    (tmp_path / "secret.wav").write_bytes(SOUND)
+    inner = tmp_path / "in"
+    inner.mkdir()
+    (inner / ".secret.wav").write_bytes(SOUND)
+    (inner / "link.wav").symlink_to(tmp_path / "secret.wav")
+    path = write(inner / "a.vcon", container(linked(filename=name, url=f"https://x/{name}")))
+    for folder in (None, inner):
+        (item,) = discover([path], IntakeSettings(media_dir=folder))
+        assert item.fault is not None
+        assert item.fault.reason == "external_media"
+        assert "media_dir" in item.fault.hint
+
+
+def test_a_media_folder_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    """Said before anything is read."""
+    with pytest.raises(UsageError, match=r"intake\.media_dir"):
+        list(discover([tmp_path], IntakeSettings(media_dir=tmp_path / "gone")))
+
+
+MAIL = """From: Bob <bob@example.org>\r
+To: help@acme.example\r
+Subject: card\r
+MIME-Version: 1.0\r
+Content-Type: multipart/alternative; boundary="b"\r
+\r
+--b\r
+Content-Type: text/plain; charset="iso-8859-1"\r
+Content-Transfer-Encoding: base64\r
+\r
+{plain}\r
+--b\r
+Content-Type: text/html\r
+\r
+<p>Hello</p>\r
+--b--\r
+""".replace(
+    "{plain}",
+    base64.b64encode("I lost my card, café.\n\nOn Monday, Ann wrote:\n> Hi\n".encode("latin-1")).decode(),
+)
+PAGE = (
+    "<html><head><title>x</title><style>p{}</style></head><body>"
+    "<p>I lost my&nbsp;card, caf&eacute;.<blockquote>Hi</blockquote></body></html>"
+)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mediatype": "message/rfc822", "body": MAIL},
+        {"mimetype": "message/rfc822", "encoding": "base64url", "body": b64(MAIL.encode())},
+        {"mediatype": "text/plain", "body": MAIL},
+        {"mediatype": 'multipart/alternative; boundary="b"', "body": MAIL.partition("\r\n\r\n")[2]},
+        {"mediatype": "message/rfc822", "body": "Content-Type: text/html\n\n" + PAGE},
+        {"mediatype": "message/rfc822",
+         "body": "Content-Transfer-Encoding: quoted-printable\n\nI lost my card, caf=C3=A9.\n> old words\n"},
+        {"mediatype": "text/html", "body": PAGE},
+        {"mediatype": "text/plain", "encoding": "base64", "body": b64("I lost my card, café.".encode())},
+        {"mediatype": "text/plain",
+         "body": "I lost my card, café.\n\n-----Original Message-----\nFrom: Ann\nSent: Monday\nHi"},
+    ],
+)  # fmt: skip
+def test_an_email_is_its_words(tmp_path: Path, fields: dict[str, Any]) -> None:
+    """Out of MIME, base64, quoted-printable and HTML; headers and quoted mail are no words of the writer."""
+    parties = [{"mailto": "bob@example.org"}, {"mailto": "help@acme.example"}]
+    asked = {"type": "text", "start": "2025-03-27T09:00:00Z", "parties": [0, 1], "originator": 0, **fields}
+    answer = {
+        "type": "text",
+        "start": "2025-03-27T10:00:00Z",
+        "parties": [1, 0],
+        "originator": 1,
+        "mediatype": "text/plain",
+        "body": "I am sorry to hear that. Can I have your card number?",
+    }
+    (item,) = receive(write(tmp_path / "a.vcon", container(asked, answer, parties=parties)))
+
+    heard = read_transcript(item)
+
+    assert item.metadata is not None
+    assert item.metadata.medium == heard.medium == "email"
+    assert [turn.text.replace("\xa0", " ") for turn in heard.turns] == [
+        "I lost my card, café.",
+        answer["body"],
     ]
-    deepgram = {"results": {"channels": [{"alternatives": [{"transcript": "Hello. hi", "words": words}]}]}}
+    told = assign_roles(heard, None, item.metadata, AudioSettings())
+    assert [turn.role for turn in told.turns] == ["customer", "agent"]
+    assert told.role_confidence is not None
+    assert told.role_confidence > 0.75
 
-    (turn,) = segments.turns(whisper)
-    first, second = segments.turns(deepgram, lambda speaker: "agent" if speaker == 0 else "customer")
 
-    assert (turn.text, turn.start_s, turn.end_s, turn.role) == ("Hello.", 0.0, 1.0, "unknown")
-    assert (first.role, first.text, first.words[0].confidence) == ("agent", "Hello.", 0.9)
-    assert (second.role, second.text, second.start_s) == ("customer", "hi", 0.6)
+def test_a_recognisers_numbers_are_not_a_vcons_parties(tmp_path: Path) -> None:
+    """Deepgram numbers voices as it hears them: who is who is for the wording to say."""
+    greeting, answer = "thank you for calling how can i help you", "i lost my card yesterday"
+    words = [
+        {"word": w, "start": n, "end": n + 0.5, "speaker": n // 9}
+        for n, w in enumerate(f"{greeting} {answer}".split())
+    ]
+    body = {"results": {"channels": [{"alternatives": [{"words": words}]}]}}
+    analysis = [{"type": "transcript", "dialog": 0, "vendor": "deepgram", "body": body}]
+    swapped = [{"role": "customer"}, {"role": "agent"}]
+    (item,) = receive(write(tmp_path / "a.vcon", container(linked(), analysis=analysis, parties=swapped)))
+    assert item.metadata is not None
+
+    told = assign_roles(read_transcript(item), None, item.metadata, AudioSettings())
+
+    assert list(dict.fromkeys(turn.role for turn in told.turns)) == ["agent", "customer"]
+    assert told.role_confidence is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=300) | st.text(max_size=300),
+    st.sampled_from(["message/rfc822", "text/html", "multipart/mixed; boundary=b", ""]),
+)
+def test_any_mail_is_read(content: bytes | str, kind: str) -> None:
+    """Whatever bytes a message has: text, never a crash."""
+    head = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+    for body in (content, head.encode() + content if isinstance(content, bytes) else head + content):
+        mail.words(body, kind).encode("utf-8", "replace")
 
 
 KEYS = st.sampled_from(

@@ -29,6 +29,16 @@ def test_flags_beat_environment_beats_file_beats_defaults(
     assert settings.store.db == "callqa.duckdb"
 
 
+@pytest.mark.parametrize("given", ["auto", "AUTO", ""])
+def test_auto_names_no_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """A flag, the environment and the file may all ask for the language to be detected."""
+    assert load_settings(transcribe={"language": given}).transcribe.language is None
+    (tmp_path / "callqa.toml").write_text(f'[transcribe]\nlanguage = "{given}"\n')
+    assert load_settings().transcribe.language is None
+    monkeypatch.setenv("CALLQA_TRANSCRIBE__LANGUAGE", given)
+    assert load_settings(transcribe={"model": "tiny"}).transcribe.language is None
+
+
 def test_unknown_keys_are_errors_and_all_are_named(tmp_path: Path) -> None:
     """A misspelt key never passes silently."""
     (tmp_path / "callqa.toml").write_text("[transcribe]\nmodle = 'x'\n[nonsense]\na = 1\n")

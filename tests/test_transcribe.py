@@ -21,9 +21,9 @@ from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import Int8Linear, _has_int8
-from pipeline.transcribe.turns import HeardWord, build_turns
 from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
+from pipeline.turns import HeardWord, build_turns
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def run(
         list[str] | None, typer.Option(help="Rubric file or shipped name; again for several.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Whisper model name or path of weights.")] = None,
-    language: Annotated[str | None, typer.Option(help="Language spoken, as ISO 639-1 code.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language spoken: ISO 639-1 code, or auto.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     local: Annotated[bool, typer.Option("--local", help="Run without Prefect.")] = False,
     runner: Annotated[

@@ -26,7 +26,7 @@ def transcribe(
     as_srt: Annotated[bool, typer.Option("--srt", help="SubRip subtitles.")] = False,
     as_vtt: Annotated[bool, typer.Option("--vtt", help="WebVTT with speaker voices.")] = False,
     model: Annotated[str | None, typer.Option(help="Whisper model name or path.")] = None,
-    language: Annotated[str | None, typer.Option(help="ISO 639-1 code, or 'auto'.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language spoken: ISO 639-1 code, or auto.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Transcribe one recording to stdout.
@@ -55,7 +55,7 @@ def transcribe(
 @app.command()
 def annotate(
     files: Annotated[
-        list[Path], typer.Argument(help="Transcripts: callqa's JSON, chat, vCon, Contact Lens.")
+        list[Path], typer.Argument(help="Transcripts: callqa's JSON, vCon, other tools' JSON, subtitles.")
     ],
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.conversation import Engine, Medium, Role, Transcript, Turn
-from pipeline.intake import metadata, segments, times
+from pipeline.intake import metadata, pieces, times
 from pipeline.intake.metadata import Facts
 
 _ROLES: dict[str, Role] = {
@@ -71,7 +71,8 @@ def transcript(document: Mapping[str, Any], call_id: str) -> Transcript:
             start_s = end_s = (sent - first).total_seconds()
         if start_s is None or end_s is None or end_s < start_s:
             start_s = end_s = None
-        turns.append(Turn(len(turns), role, item["Content"].strip(), start_s, end_s))
+        who = pieces.label(item.get("ParticipantId"))
+        turns.append(Turn(len(turns), role, pieces.text(item["Content"]), start_s, end_s, speaker=who))
     return Transcript(
         call_id=call_id,
         turns=tuple(turns),
@@ -95,5 +96,5 @@ def _moment(item: object) -> dt.datetime | None:
 
 
 def _seconds(milliseconds: object) -> float | None:
-    found = segments.seconds(milliseconds)
+    found = pieces.seconds(milliseconds)
     return None if found is None else found / 1000

@@ -7,7 +7,6 @@ Every file found comes out exactly once, so that the ledger adds up.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -19,6 +18,7 @@ from pipeline.conversation import CallMetadata, LedgerEntry, Noted, Received
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata, names, sidecar, sniff, times, transcripts
 from pipeline.intake.files import Candidate, Finder, unreadable
+from pipeline.intake.linked import MediaFinder
 from pipeline.intake.metadata import Facts
 from pipeline.settings import IntakeSettings, IntakeSource
 
@@ -48,7 +48,7 @@ def discover(
             except for the manifest of a subfolder.
     """
     intake = _Intake(settings)
-    found = Finder(intake.zone_name, settings.site_timezones).find(paths)
+    found = Finder(intake.zone_name, settings.site_timezones, settings.media_dir).find(paths)
     seen: set[Path] = set()
     while together := list(islice(found, LOOKED_UP_TOGETHER)):
         intake.before = ledger([str(candidate.path) for candidate in together]) if ledger else {}
@@ -70,6 +70,7 @@ class _Intake:
         sources = (*settings.sources, self._default)
         for name in (*settings.site_timezones.values(), *(s.timezone for s in sources if s.timezone)):
             _check_zone(name)
+        self._media = MediaFinder(settings.media_dir)
         self._names = {t: names.load(t) for t in (s.filename_template for s in sources) if t}
 
     def receive(self, candidate: Candidate) -> list[Received]:
@@ -82,6 +83,8 @@ class _Intake:
             return self._read(candidate)
         except RecordingError as fault:
             return [_refused(candidate.path, fault)]
+        except RecursionError:
+            return [_refused(candidate.path, transcripts.too_deep(candidate.path))]
         except OSError as error:
             return [_refused(candidate.path, unreadable(candidate.path, error))]
 
@@ -122,11 +125,15 @@ class _Intake:
             row = self.before.get(str(path))
             if row is not None and (row.size_bytes, row.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
                 known = row.audio_sha256
-        received = replace(received, sha256=known or _sha256(path))
+        received = replace(received, sha256=known or sniff.sha256(path))
         if kind == "recording":
             return [self._describe(received, candidate, ())]
+        if kind == "captions":
+            return [self._describe(replace(received, kind="transcript"), candidate, ())]
         if kind == "json":
-            calls = transcripts.recognise(received, self.zone_name(path), self._settings.site_timezones)
+            calls = transcripts.recognise(
+                received, self.zone_name(path), self._settings.site_timezones, self._media
+            )
             return [item if item.fault else self._describe(item, candidate, facts) for item, facts in calls]
         if path.suffix.lower() in sniff.AUDIO_SUFFIXES:
             return [self._describe(received, candidate, ())]
@@ -156,7 +163,9 @@ class _Intake:
         kinds: dict[Noted, bool] = {"name": bool(misnamed), "clock": metadata.clocks_differ(facts, call)}
         noted = frozenset(kind for kind, there in kinds.items() if there)
         warnings = (*received.warnings, *warnings, *misnamed)
-        return replace(received, metadata=call, warnings=warnings, noted=noted)
+        return replace(
+            received, metadata=call, warnings=warnings, noted=noted, first_party=source.first_party
+        )
 
     def _read_name(
         self, path: Path, source: IntakeSource, zone_name: str, facts: list[Facts]
@@ -230,11 +239,6 @@ def _check_zone(name: str) -> None:
         times.zone_name_of(name)
     except times.BadTime as error:
         raise UsageError(f"settings: timezone: {error}", hint="set [intake] timezone") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _no_call(path: Path, named: bool) -> RecordingError:

@@ -18,6 +18,7 @@ from pipeline.intake.cdr import CallRecords
 from pipeline.intake.manifest import Manifest, Row, ZoneOf
 
 _UNWANTED = frozenset({"thumbs.db", "desktop.ini"})
+_CONTAINERS = frozenset({".json", ".vcon", ".jws"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,17 @@ class Candidate:
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zone_of: ZoneOf, site_zones: Mapping[str, str]) -> None:
+    def __init__(self, zone_of: ZoneOf, site_zones: Mapping[str, str], media_dir: Path | None = None) -> None:
         self._zone_of = zone_of
         self._site_zones = site_zones
+        self._media_dir = media_dir and _resolve(media_dir)
+        self._later: list[tuple[Path, Path, tuple[dict[Path, Row], ...], tuple[CallRecords, ...]]] = []
 
     def find(self, paths: Sequence[Path]) -> Iterator[Candidate]:
         """Every file under the paths, each once, in the order given and sorted within folders.
+
+        What may link to a recording comes before the recordings of its folder and of ``media_dir``, so that a
+        recording of two names is known by the one that says more.
 
         Raises:
             UsageError: A path that does not exist or cannot be read, or a broken manifest; checked
@@ -73,6 +79,8 @@ class Finder:
                 yield from self._walk(path, path.resolve(), (), records)
             elif table is None:
                 yield Candidate(path, True, self._row_of(path), records)
+        for folder in self._later:
+            yield from self._walk(*folder)
 
     def _walk(
         self, folder: Path, root: Path, outer: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
@@ -95,6 +103,8 @@ class Finder:
                 failed = [row for row in table.rows if row.fault is not None]
         rows = (own, *outer)
         resolved_folder = _resolve(folder)
+        if not any(rows):  # a vCon says more of a call than the name of the recording it links to
+            entries.sort(key=lambda entry: entry.suffix.lower() not in _CONTAINERS)
         for entry in entries:
             if entry in tables:
                 continue
@@ -111,7 +121,9 @@ class Finder:
     def _folder(
         self, entry: Path, root: Path, rows: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
     ) -> Iterator[Candidate]:
-        if not entry.is_symlink():
+        if not entry.is_symlink() and self._media_dir == _resolve(entry):  # after all that may link to them
+            self._later.append((entry, root, rows, records))
+        elif not entry.is_symlink():
             yield from self._walk(entry, root, rows, records)
         elif not _resolve(entry).is_relative_to(root):  # a folder inside the root is walked by itself
             yield Candidate(entry, True, fault=_outside(entry))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import RecordingError
-from pipeline.intake import genesys, metadata, sniff, vcon
+from pipeline.intake import captions, contact_lens, formats, genesys, metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import AUDIO_SUFFIXES
 
@@ -26,18 +26,33 @@ def find(recording: Path) -> list[Path]:
 
 
 def companions(names: list[str]) -> set[str]:
-    """Which files of one folder belong to a recording beside them and are no calls of their own."""
+    """Which files of one folder belong to another beside them and are no calls of their own.
+
+    Metadata and transcripts belong to their recording; subtitles to their recording or transcript, and SubRip
+    to WebVTT: Whisper writes one call in all of them.
+    """
     stems = {Path(n).stem for n in names if Path(n).suffix.lower() in AUDIO_SUFFIXES}
-    return {name for name in names if name.lower().endswith(".json") and _belongs(name, stems)}
+    found = {name for name in names if name.lower().endswith(".json") and _belongs(name, stems)}
+    stems |= {Path(n).stem for n in names if Path(n).suffix.lower() in {".json", ".vcon"}}
+    for suffix in captions.SUFFIXES:
+        same = [name for name in names if name.lower().endswith(suffix)]
+        found |= {name for name in same if _belongs(name, stems)}
+        stems |= {Path(name).stem for name in same}
+    return found
 
 
 def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
     """What a sidecar says; a transcript beside its recording says nothing.
 
+    An empty one is passed over with a warning: ``callqa transcribe call.mp3 --json > call.json`` has the
+    shell make it before callqa starts.
+
     Raises:
         RecordingError: It is not a JSON object, so that the call's metadata is unknown.
     """
     try:
+        if not path.stat().st_size:
+            return Facts(path.name, warnings=(f"{path.name} is empty: it was passed over",))
         document = sniff.json_document(path)
     except (OSError, ValueError) as error:
         raise RecordingError(
@@ -45,7 +60,7 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
             hint="mend or remove it, and run again",
             reason="bad_sidecar",
         ) from error
-    if not isinstance(document, dict) or isinstance(document.get("turns"), list):
+    if not isinstance(document, dict):
         return Facts(path.name)
     if vcon.is_vcon(document):
         container = vcon.unwrap(document, path.name)
@@ -53,6 +68,12 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
         return vcon.facts(container, first, path.name, zone_name, site_zones)
     if genesys.is_conversation(document):
         document = genesys.flat(document)
+    if (
+        isinstance(document.get("turns"), list)
+        or formats.find(document)
+        or contact_lens.is_contact_lens(document)
+    ):
+        return Facts(path.name)
     return metadata.read(document, source=path.name, zone_name=zone_name, site_zones=site_zones)
 
 

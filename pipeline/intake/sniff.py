@@ -1,17 +1,20 @@
 """What a file is, by its first bytes: names and extensions are only claims.
 
-Intake must know text formats (transcripts, vCon, Contact Lens, CSV) from would-be recordings.
+Intake must know text formats (transcripts, vCon, Contact Lens, subtitles, CSV) from would-be recordings.
 Whether a recording can be decoded is for ``audio`` to say.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal
 
-Content = Literal["recording", "json", "csv", "other", "empty"]
+from pipeline.intake import captions
+
+Content = Literal["recording", "json", "captions", "csv", "other", "empty"]
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset({
@@ -61,6 +64,8 @@ def content(path: Path) -> Content:
     text = _text(head)
     if text is not None and text.lstrip().startswith(("{", "[")):
         return "json"
+    if captions.are_captions(text or "") or path.suffix.lower() in captions.SUFFIXES:
+        return "captions"
     if path.suffix.lower() in AUDIO_SUFFIXES or _is_mpeg(head):
         return "recording"
     if text is not None and path.suffix.lower() in {".csv", ".tsv"}:
@@ -88,6 +93,16 @@ def json_document(path: Path) -> Any:
         return json.loads(path.read_text("utf-8-sig"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def csv_rows(path: Path) -> list[list[str]]:

@@ -1,6 +1,7 @@
-"""JSON files that hold conversations: recognised by their content, opened when their turn comes.
+"""Files that hold conversations in words: recognised by their content, opened when their turn comes.
 
-callqa's own transcripts, vCon, Contact Lens and Call Analytics output, and Whisper's segments.
+callqa's own transcripts, vCon, Contact Lens and Call Analytics output, other tools' JSON (``formats``), and
+subtitles.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipeline import contract
-from pipeline.conversation import Engine, Received, Transcript
+from pipeline.conversation import Engine, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
-from pipeline.intake import contact_lens, metadata, segments, sniff, vcon
+from pipeline.intake import captions, contact_lens, formats, metadata, pieces, sniff, vcon
+from pipeline.intake.linked import MediaFinder
 from pipeline.intake.metadata import Facts
 
 SCHEMA = "callqa.transcript/1"
 Described = tuple[Received, tuple[Facts, ...]]
 
 
-def recognise(received: Received, zone_name: str, site_zones: Mapping[str, str]) -> list[Described]:
-    """What a JSON file holds: its calls with what it says of each.
+def recognise(
+    received: Received, zone_name: str, site_zones: Mapping[str, str], media: MediaFinder
+) -> list[Described]:
+    """What a JSON file holds: its calls with what it says of each; ``media`` finds what a vCon links to.
 
     Raises:
         RecordingError: Not JSON after all, or a damaged vCon.
@@ -36,17 +40,15 @@ def recognise(received: Received, zone_name: str, site_zones: Mapping[str, str])
     if _is_ours(document):
         return [(heard, (_own_facts(document, name, zone_name, site_zones),))]
     if vcon.is_vcon(document):
-        return list(_vcon_parts(received, document, zone_name, site_zones))
+        return list(_vcon_parts(received, document, zone_name, site_zones, media))
     if contact_lens.is_contact_lens(document):
         return [(heard, (contact_lens.facts(document, name, zone_name, site_zones),))]
-    if _is_segments(document):
-        facts = metadata.read(
-            {"language": document.get("language")}, source=name, zone_name=zone_name, site_zones=site_zones
-        )
-        return [(heard, (facts,))]
+    found = formats.find(document)
+    if found is not None:
+        return [(heard, (_found_facts(found, name, zone_name, site_zones),))]
     fault = RecordingError(
         f"{name} is JSON, but no conversation callqa knows",
-        hint=f'a transcript has "schema": "{SCHEMA}"; vCon and Contact Lens files are read as they are',
+        hint=f'a transcript has "schema": "{SCHEMA}"; the formats of other tools are in docs/recordings.md',
         reason="not_a_call",
     )
     return [(replace(received, fault=fault), ())]
@@ -61,33 +63,62 @@ def read_transcript(received: Received) -> Transcript:
     assert received.metadata is not None
     call_id = received.metadata.call_id
     path = received.container or received.path
-    document = _parse(path)
-    if _is_ours(document):
-        read = replace(contract.from_dict(Transcript, document, source=path.name), call_id=call_id)
-    elif vcon.is_vcon(document):
-        read = vcon.transcript(vcon.unwrap(document, path.name), received.part, call_id)
-    elif contact_lens.is_contact_lens(document):
-        read = contact_lens.transcript(document, call_id)
-    else:
-        turns = segments.turns(document)
-        end_s = max((turn.end_s for turn in turns if turn.end_s is not None), default=None)
-        read = Transcript(call_id, turns, duration_s=end_s, engine=Engine("unknown", "segments"))
+    try:
+        read = _read(path, received, call_id)
+    except RecursionError as error:
+        raise too_deep(path) from error
     if not read.turns:
         raise RecordingError(f"{path.name} has no words in it", hint="nothing to do", reason="no_speech")
     return replace(read, language=read.language or received.metadata.language)
 
 
+def _read(path: Path, received: Received, call_id: str) -> Transcript:
+    if sniff.content(path) == "captions":
+        return _spoken(call_id, captions.turns(path), "subtitles")
+    document = _parse(path)
+    if _is_ours(document):
+        return replace(contract.from_dict(Transcript, document, source=path.name), call_id=call_id)
+    if vcon.is_vcon(document):
+        return vcon.transcript(vcon.unwrap(document, path.name), received.part, call_id)
+    if contact_lens.is_contact_lens(document):
+        return contact_lens.transcript(document, call_id)
+    found = formats.find(document)
+    if found is None:
+        raise RecordingError(f"{path.name} has changed", hint="run again", reason="not_a_call")
+    about = found.about()
+    read = _spoken(call_id, found.turns(), found.form.name, pieces.seconds(about.get("duration_s")))
+    return replace(read, medium="chat") if about.get("medium") == "chat" else read
+
+
+def _spoken(call_id: str, turns: tuple[Turn, ...], tool: str, duration_s: float | None = None) -> Transcript:
+    """A transcript of what another tool heard; ``channels`` is 1 where it told voices apart on one."""
+    ends = [turn.end_s for turn in turns if turn.end_s is not None]
+    heard_on = {turn.channel for turn in turns}
+    return Transcript(
+        call_id,
+        turns,
+        duration_s=max([*ends, *([duration_s] if duration_s else [])], default=None),
+        engine=Engine(tool, "unknown"),
+        channels=len(heard_on) if len(heard_on) > 1 else 0,
+    )
+
+
+def too_deep(path: Path) -> RecordingError:
+    """The fault of a file with lists within lists beyond what can be read."""
+    return RecordingError(f"{path.name} is nested too deeply", hint="ask for it again", reason="not_json")
+
+
 @contextmanager
 def media(received: Received) -> Iterator[Path]:
-    """The file to decode for a received recording: itself, or the sound inside a vCon.
+    """The file to decode for a received recording: itself, or the sound inside a vCon or linked to by one.
 
     What is taken out lives in a private temporary folder and is gone afterwards.
 
     Raises:
         RecordingError: The vCon's recording is damaged.
     """
-    if received.part is None:
-        yield received.path
+    if received.part is None or received.media is not None:
+        yield received.media or received.path
         return
     path = received.container or received.path
     sound = vcon.audio(vcon.unwrap(_parse(path), path.name), received.part, path.name)
@@ -98,13 +129,17 @@ def media(received: Received) -> Iterator[Path]:
 
 
 def _vcon_parts(
-    received: Received, document: dict[str, Any], zone_name: str, site_zones: Mapping[str, str]
+    received: Received,
+    document: dict[str, Any],
+    zone_name: str,
+    site_zones: Mapping[str, str],
+    media: MediaFinder,
 ) -> Iterator[Described]:
     """Each conversation of a vCon; a recording is known by the hash of its sound, as if it came alone."""
     path = received.path
     inner = vcon.unwrap(document, path.name)
     warnings = () if inner is document else (f"{path.name}: the signature of the vCon was not checked",)
-    found = vcon.parts(inner, path.name)
+    found = vcon.parts(inner, path.name, media, path)
     if not found:
         fault = RecordingError(
             f"{path.name} holds no conversation", hint="nothing to do", reason="not_a_call"
@@ -114,7 +149,14 @@ def _vcon_parts(
         name = path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}")
         item = replace(received, path=name, kind=part.kind, part=part.dialog, warnings=warnings)
         item = replace(item, container=path if at else None, fault=part.fault)
-        if part.kind == "recording" and part.dialog is not None and part.fault is None:
+        if part.media is not None:
+            item = replace(item, media=part.media, sha256=sniff.sha256(part.media))
+            if part.unchecked:
+                said = (
+                    f"{path.name}: its recording {part.media.name} was taken by its name; no hash is stated"
+                )
+                item = replace(item, warnings=(*warnings, said))
+        elif part.kind == "recording" and part.dialog is not None and part.fault is None:
             try:
                 sound = vcon.audio(inner, part.dialog, path.name)
                 item = replace(item, sha256=hashlib.sha256(sound).hexdigest())
@@ -128,19 +170,12 @@ def _vcon_parts(
 
 
 def _is_ours(document: object) -> bool:
+    """Callqa's own: named so, or with a list of turns that say their role as callqa does."""
     if not isinstance(document, dict) or not isinstance(document.get("turns"), list):
         return False
-    return bool(document.get("schema", SCHEMA) == SCHEMA)
-
-
-def _is_segments(document: object) -> bool:
-    """Whisper's own JSON and its many imitations."""
-    if not isinstance(document, dict) or "schema" in document:
-        return False
-    pieces = document.get("segments")
-    return isinstance(pieces, list) and any(
-        isinstance(p, dict) and "text" in p and "start" in p for p in pieces
-    )
+    if "schema" in document:
+        return bool(document["schema"] == SCHEMA)
+    return all(not isinstance(turn, dict) or turn.get("role") in get_args(Role) for turn in document["turns"])
 
 
 def _own_facts(document: dict[str, Any], name: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
@@ -149,6 +184,12 @@ def _own_facts(document: dict[str, Any], name: str, zone_name: str, site_zones: 
     more = document.get("metadata")
     given = {**(more if isinstance(more, dict) else {}), **{k: v for k, v in own.items() if v}}
     return metadata.read(given, source=name, zone_name=zone_name, site_zones=site_zones)
+
+
+def _found_facts(found: formats.Found, name: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+    """What another tool's transcript says of the call; its length is the transcript's."""
+    about = {key: value for key, value in found.about().items() if key != "duration_s"}
+    return metadata.read(about, source=name, zone_name=zone_name, site_zones=site_zones)
 
 
 def _parse(path: Path) -> Any:

@@ -1,8 +1,8 @@
 """vCon files of every version (0.0.1 to 0.4.0): recordings inside, transcripts, messages, hold times.
 
-Nothing is fetched: a recording that is only linked to is refused with a hint, unless the vCon also
-carries its transcript. Later versions renamed fields (``mimetype`` → ``mediatype``,
-``alg``/``signature`` → ``content_hash``, ``transcript`` → ``body``); either name is read.
+Nothing is fetched: a recording that is only linked to is looked for on this machine (``linked``), else its
+transcript is read, else it is refused with a hint. Later versions renamed fields (``mimetype`` →
+``mediatype``, ``alg``/``signature`` → ``content_hash``, ``transcript`` → ``body``); either name is read.
 Schema: https://datatracker.ietf.org/doc/draft-ietf-vcon-vcon-core/
 """
 
@@ -15,25 +15,34 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pipeline.conversation import Engine, Medium, Role, Transcript, Turn
 from pipeline.errors import RecordingError
-from pipeline.intake import metadata, segments, times
+from pipeline.intake import formats, mail, metadata, pieces, times
+from pipeline.intake.linked import HASHES, MediaFinder, Wanted, file_name
 from pipeline.intake.metadata import Facts
 
 Json = dict[str, Any]
-_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One conversation inside a vCon: a recorded dialog, or all its messages together (dialog None)."""
+    """One conversation inside a vCon: a recorded dialog, or all its messages together (dialog None).
+
+    Attributes:
+        media: The recording, where the vCon only links to it and it was found on this machine.
+        unchecked: Whether that was taken by its name alone, for want of a hash.
+    """
 
     kind: Literal["recording", "transcript"]
     dialog: int | None
     fault: RecordingError | None = None
+    media: Path | None = None
+    unchecked: bool = False
 
 
 def is_vcon(document: object) -> bool:
@@ -63,28 +72,66 @@ def unwrap(document: Json, name: str) -> Json:
     return inner
 
 
-def parts(document: Json, name: str) -> list[Part]:
-    """The conversations inside: each recorded dialog, else the messages, else a transcript alone."""
+def parts(
+    document: Json, name: str, media: MediaFinder | None = None, beside: Path | None = None
+) -> list[Part]:
+    """The conversations inside: each recorded dialog, else the messages, else a transcript alone.
+
+    Args:
+        document: The vCon, out of its signature.
+        name: Of its file, for messages.
+        media: Finds recordings that are only linked to, on this machine; None looks for none.
+        beside: The vCon's file, beside which they may lie.
+    """
     found: list[Part] = []
     messages = False
     for at, dialog in enumerate(_dialogs(document)):
         if dialog.get("type") == "text":
             messages = True
         elif dialog.get("type") == "recording" or (not dialog.get("type") and _media_type(dialog)):
-            if dialog.get("body"):
-                found.append(Part("recording", at))
-            elif _analysis(document, at) is not None:
-                found.append(Part("transcript", at))
-            else:
-                fault = RecordingError(
-                    f"the recording of {name} is not inside it, and callqa fetches nothing",
-                    hint="fetch the recording and put the vCon beside it, named like it with .json added",
-                    reason="external_media",
-                )
-                found.append(Part("recording", at, fault))
+            found.append(
+                Part("recording", at) if dialog.get("body") else _linked(document, at, name, media, beside)
+            )
     if not found and (messages or _analysis(document, None) is not None):
         found.append(Part("transcript", None))
     return found
+
+
+def _linked(document: Json, at: int, name: str, media: MediaFinder | None, beside: Path | None) -> Part:
+    """A recording that is not inside: found on this machine, else its transcript, else out of reach."""
+    dialog = _dialogs(document)[at]
+    wanted = _wanted(dialog)
+    try:
+        path = media.find(wanted, beside) if media and beside else None
+    except RecordingError as error:
+        return Part("recording", at, error)
+    if path is not None:
+        return Part("recording", at, media=path, unchecked=not wanted.hashes)
+    if _analysis(document, at) is not None:
+        return Part("transcript", at)
+    called = f" ({wanted.names[0]})" if wanted.names else ""
+    fault = RecordingError(
+        f"the recording of {name}{called} is not inside it, and callqa fetches nothing",
+        hint="fetch the recording and put it beside the vCon under that name, or name its folder in "
+        "[intake] media_dir",
+        reason="external_media",
+    )
+    return Part("recording", at, fault)
+
+
+def _wanted(dialog: Json) -> Wanted:
+    """What a linked recording may be called, and the hashes it must have."""
+    given = (pieces.text(dialog.get("filename")), unquote(_path_of(pieces.text(dialog.get("url")))))
+    names = dict.fromkeys(filter(None, map(file_name, given)))
+    return Wanted(tuple(names), tuple(h for h in _stated_hashes(dialog) if h[0] in HASHES))
+
+
+def _path_of(url: str) -> str:
+    """The path of an address; "" where it is none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def audio(document: Json, dialog: int, name: str) -> bytes:
@@ -101,7 +148,7 @@ def audio(document: Json, dialog: int, name: str) -> bytes:
     if not sound:
         raise _fault(name, "its recording is empty", "empty")
     for algorithm, expected in _stated_hashes(recorded):
-        if algorithm in _HASHES and not hmac.compare_digest(_HASHES[algorithm](sound).digest(), expected):
+        if algorithm in HASHES and not hmac.compare_digest(hashlib.new(algorithm, sound).digest(), expected):
             raise _fault(name, f"its recording does not have the {algorithm} it states", "damaged")
     return sound
 
@@ -110,25 +157,39 @@ def transcript(document: Json, part: int | None, call_id: str) -> Transcript:
     """The transcript of a dialog from its analysis, or the messages of the vCon."""
     analysis = _analysis(document, part)
     parties = _parties(document)
-
-    def role(speaker: object) -> Role:
-        return _role_of_speaker(speaker, parties)
-
+    medium: Medium = "voice"
     if analysis is not None:
-        vendor, medium = str(analysis.get("vendor", "unknown")), "voice"
-        turns = segments.turns(_body(analysis), role)
+        vendor = str(analysis.get("vendor", "unknown"))
+        turns = _of_parties(_body(analysis), parties)
     else:
         vendor, medium = "messages", _message_medium(document)
         turns = tuple(_messages(document, parties))
-    roles_known = any(turn.role != "unknown" for turn in turns)
     return Transcript(
         call_id=call_id,
         turns=turns,
         duration_s=max((turn.end_s for turn in turns if turn.end_s is not None), default=None),
         engine=Engine(vendor[:64], "vcon"),
-        medium=medium,  # type: ignore[arg-type]
-        warnings=() if roles_known else ("the vCon does not say who is agent and who is customer",),
+        medium=medium,
     )
+
+
+def _of_parties(body: object, parties: list[Json]) -> tuple[Turn, ...]:
+    """A transcript whose speakers may be the vCon's parties.
+
+    Only a plain list of turns numbers parties: a recogniser's numbers are those of the voices it told apart.
+    """
+    found = formats.find(body) if isinstance(body, dict | list) else None
+    turns = found.turns() if found else formats.turns(body)
+    counts_voices = found is not None and found.form not in formats.bare.FORMS
+    made = []
+    for turn in turns:
+        number = _number(turn.speaker, parties)
+        if number is None or (counts_voices and turn.speaker and turn.speaker.isdigit()):
+            made.append(turn)
+            continue
+        role = turn.role if turn.role != "unknown" else _role(parties[number])
+        made.append(replace(turn, role=role, speaker=f"party {number}"))
+    return tuple(made)
 
 
 def facts(
@@ -193,7 +254,7 @@ def _analysis(document: Json, dialog: int | None) -> Json | None:
             continue
         about = analysis.get("dialog")
         about = about if isinstance(about, list) else [about]
-        if (dialog is None or dialog in about or about == [None]) and segments.turns(_body(analysis)):
+        if (dialog is None or dialog in about or about == [None]) and formats.turns(_body(analysis)):
             return analysis
     return None
 
@@ -233,19 +294,19 @@ def _stated_hashes(dialog: Json) -> Iterator[tuple[str, bytes]]:
 
 def _role(party: Json) -> Role:
     meta = party.get("meta")
-    return segments.role_of(party.get("role") or (meta.get("role") if isinstance(meta, dict) else None))
+    return pieces.role_of(party.get("role") or (meta.get("role") if isinstance(meta, dict) else None))
 
 
-def _role_of_speaker(speaker: object, parties: list[Json]) -> Role:
-    """A speaker is named by role, by the number of a party, or by its name."""
-    if isinstance(speaker, bool):
-        return "unknown"
-    if isinstance(speaker, int):
-        return _role(parties[speaker]) if 0 <= speaker < len(parties) else "unknown"
-    told = segments.role_of(speaker)
-    if told != "unknown" or not isinstance(speaker, str):
-        return told
-    return next((_role(p) for p in parties if speaker and p.get("name") == speaker), "unknown")
+def _number(speaker: object, parties: list[Json]) -> int | None:
+    """Which party a speaker is, named by its number, its name or its address."""
+    if isinstance(speaker, str) and speaker.isdecimal() and len(speaker) < 6:
+        speaker = int(speaker)
+    if isinstance(speaker, int) and not isinstance(speaker, bool):
+        return speaker if 0 <= speaker < len(parties) else None
+    names = ("name", "tel", "mailto", "email", "sip", "uuid")
+    return next(
+        (n for n, p in enumerate(parties) if speaker and any(p.get(name) == speaker for name in names)), None
+    )
 
 
 def _identity(party: Json) -> str | None:
@@ -294,23 +355,58 @@ def _moment(text: object) -> dt.datetime | None:
 
 
 def _message_medium(document: Json) -> Medium:
-    kinds = {_media_type(d) for d in _dialogs(document) if d.get("type") == "text"}
-    return "email" if "message/rfc822" in kinds else "chat" if kinds else "voice"
+    """E-mail where a message is one, or where everybody has an address and nobody a telephone."""
+    texts = [d for d in _dialogs(document) if d.get("type") == "text"]
+    parties = _parties(document)
+    addressed = bool(parties) and all(p.get("mailto") or p.get("email") for p in parties)
+    if any(map(_is_mail, texts)) or (texts and addressed and not any(p.get("tel") for p in parties)):
+        return "email"
+    return "chat" if texts else "voice"
+
+
+def _is_mail(dialog: Json) -> bool:
+    kind = _media_type(dialog).lower()
+    return kind.startswith(("message/rfc822", "multipart/")) or mail.has_headers(_content(dialog))
+
+
+def _content(dialog: Json) -> bytes:
+    """The body of a text dialog out of its encoding; one that is not so encoded is taken as it is."""
+    body = dialog.get("body")
+    if not isinstance(body, str):
+        return b""
+    if str(dialog.get("encoding")).lower() in {"base64url", "base64"}:
+        try:
+            return _decode(body)
+        except ValueError:
+            pass
+    return body.encode("utf-8", "replace")
+
+
+def _words(dialog: Json, medium: Medium) -> str:
+    """What a text dialog says."""
+    content, kind = _content(dialog), _media_type(dialog)
+    if medium == "email" or kind.lower().startswith("text/html"):
+        return pieces.text(mail.words(content, kind))
+    return pieces.text(content.decode("utf-8", "replace"))
 
 
 def _messages(document: Json, parties: list[Json]) -> Iterator[Turn]:
     """Text dialogs in order of time, as turns with seconds since the first."""
+    medium = _message_medium(document)
     sent = [
-        (_moment(d.get("start")), d)
-        for d in _dialogs(document)
-        if d.get("type") == "text" and isinstance(d.get("body"), str) and d["body"].strip()
+        (_moment(dialog.get("start")), dialog, said)
+        for dialog in _dialogs(document)
+        if dialog.get("type") == "text" and (said := _words(dialog, medium))
     ]
-    timed = all(moment is not None for moment, _ in sent)
+    timed = all(moment is not None for moment, _, _ in sent)
     if timed:
         sent.sort(key=lambda item: item[0] or dt.datetime.min.replace(tzinfo=dt.UTC))
     first = sent[0][0] if sent else None
-    for number, (moment, dialog) in enumerate(sent):
+    for number, (moment, dialog, said) in enumerate(sent):
         listed = dialog.get("parties")
         author = dialog.get("originator", listed[0] if isinstance(listed, list) and listed else listed)
+        party = _number(author, parties)
         at_s = (moment - first).total_seconds() if timed and moment and first else None
-        yield Turn(number, _role_of_speaker(author, parties), dialog["body"].strip(), at_s, at_s)
+        role: Role = "unknown" if party is None else _role(parties[party])
+        named = pieces.label(author) if party is None else f"party {party}"
+        yield Turn(number, role, said, at_s, at_s, speaker=named)

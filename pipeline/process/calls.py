@@ -105,7 +105,7 @@ def work_fingerprint(received: Received, under: Fingerprints) -> str:
     if received.sha256 is None:
         return ""
     metadata = None if received.metadata is None else contract.to_dict(received.metadata)
-    return digest(received.sha256, metadata, under.hearing, under.judging)[:32]
+    return digest(received.sha256, metadata, received.first_party, under.hearing, under.judging)[:32]
 
 
 def process_window(received: Sequence[Received], tools: Tools, cache: StageCache) -> list[CallRecord]:
@@ -139,7 +139,7 @@ def open_file(item: Received, tools: Tools, cache: StageCache) -> Opened:
     if item.kind == "transcript":
         try:
             transcript = tools.read_transcript(item)
-            transcript = tools.redact(tools.assign_roles(transcript, None, item.metadata))
+            transcript = tools.redact(tools.assign_roles(transcript, None, item.metadata, item.first_party))
         except Exception as error:
             return _end(item, tools, "intake", error)
         return Heard(item, fingerprint, transcript)
@@ -287,7 +287,7 @@ def _settled(heard: Heard, tools: Tools, cache: StageCache) -> Heard:
     item, clip = heard.received, heard.clip
     started = time.perf_counter()
     try:
-        transcript = tools.redact(tools.assign_roles(heard.transcript, clip, _known(item)))
+        transcript = tools.redact(tools.assign_roles(heard.transcript, clip, _known(item), None))
     except Exception as error:
         return replace(_end(item, tools, "speakers", error), stages=heard.stages)
     transcript = replace(transcript, warnings=(*clip.warnings, *transcript.warnings))

@@ -57,7 +57,7 @@ def original_of(
         )
     _put_on_record(state_dir, metadata.call_id, path, reason)
     if received.kind == "transcript":
-        return speakers.assign_roles(intake.read_transcript(received), None, metadata, settings.audio)
+        return _read(received, metadata, settings)
     nothing = settings.privacy.model_copy(update={"redact": ()})
     return _heard(received, metadata, settings.model_copy(update={"privacy": nothing}))
 
@@ -87,6 +87,12 @@ def _heard(received: Received, metadata: CallMetadata, settings: Settings) -> Tr
         raise heard
     told = speakers.assign_roles(heard, clip, metadata, settings.audio)
     return replace(annotate.redact(told, settings.privacy)[0], warnings=(*clip.warnings, *told.warnings))
+
+
+def _read(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:
+    """A transcript file with roles, nothing redacted."""
+    said = intake.read_transcript(received)
+    return speakers.assign_roles(said, None, metadata, settings.audio, received.first_party)
 
 
 def load_sound(received: Received, settings: Settings) -> AudioClip:
@@ -152,9 +158,7 @@ def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[
                 hint=f"callqa transcribe {path} --json > transcript.json",
                 reason="not_transcript",
             )
-        transcript = speakers.assign_roles(
-            intake.read_transcript(received), None, known[place], settings.audio
-        )
+        transcript = _read(received, known[place], settings)
         heard[place] = annotate.redact(transcript, settings.privacy)[0]
     annotator = annotate.load_annotator(settings.annotate, settings.privacy) if heard else None
     made = annotator.annotate(heard.values(), [known[p] for p in heard]) if annotator else iter(())

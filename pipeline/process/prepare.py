@@ -20,6 +20,7 @@ from pipeline.conversation import (
     CallMetadata,
     CallRecord,
     Conversation,
+    FirstParty,
     Received,
     Scorecard,
     Transcript,
@@ -186,8 +187,13 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     def job(clip: AudioClip, metadata: CallMetadata) -> transcribe.Job:
         return transcribe.Job(metadata.call_id, clip, metadata.language)
 
-    def assign_roles(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Transcript:
-        return speakers.assign_roles(transcript, clip, metadata, settings.audio)
+    def assign_roles(
+        transcript: Transcript,
+        clip: AudioClip | None,
+        metadata: CallMetadata,
+        first_party: FirstParty | None = None,
+    ) -> Transcript:
+        return speakers.assign_roles(transcript, clip, metadata, settings.audio, first_party)
 
     def redact(transcript: Transcript) -> Transcript:
         return annotate.redact(transcript, settings.privacy)[0]

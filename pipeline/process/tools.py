@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Scorecard, Transcript
+from pipeline.conversation import (
+    AudioClip,
+    CallMetadata,
+    Conversation,
+    FirstParty,
+    Received,
+    Scorecard,
+    Transcript,
+)
 from pipeline.errors import RecordingError
 
 
@@ -72,7 +80,7 @@ class Tools:
     load_audio: Callable[[Received], AudioClip]
     job: Callable[[AudioClip, CallMetadata], Any]
     read_transcript: Callable[[Received], Transcript]
-    assign_roles: Callable[[Transcript, AudioClip | None, CallMetadata], Transcript]
+    assign_roles: Callable[[Transcript, AudioClip | None, CallMetadata, FirstParty | None], Transcript]
     redact: Callable[[Transcript], Transcript]
     score: Callable[[Sequence[tuple[Conversation, CallMetadata]]], list[tuple[Scorecard, ...]]]
     rubrics: tuple[Any, ...]

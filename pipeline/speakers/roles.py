@@ -1,8 +1,9 @@
 """Agent or customer: roles for the parties a transcript tells apart.
 
 In order of trust: the channel that metadata names, the evidence of wording and of who speaks first,
-the configured default channel. What decided, and how sure it is, is said in the transcript's
-``role_confidence`` and warnings; evidence that contradicts metadata is reported, never acted on.
+the configured default channel. Transcripts without sound or channels: ``parties``. What decided, and how
+sure it is, is said in the transcript's ``role_confidence`` and warnings; evidence that contradicts metadata
+is reported, never acted on.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.conversation import AudioClip, CallMetadata, Role, Transcript, Turn
+from pipeline.conversation import AudioClip, CallMetadata, FirstParty, Role, Transcript, Turn
 from pipeline.settings import AudioSettings
 from pipeline.speakers.diarise import diarise
+from pipeline.speakers.parties import CONTRADICTION, assign_by_party, n_words, text
 from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
 
 ENOUGH_EVIDENCE = 0.75
 """Below this probability the configured default channel is the better guess."""
-CONTRADICTION = 0.05
-"""Below this probability of the named channel being the agent's, its name is doubted aloud."""
 
 
 def assign_roles(
-    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, audio_settings: AudioSettings
+    transcript: Transcript,
+    clip: AudioClip | None,
+    metadata: CallMetadata,
+    audio_settings: AudioSettings,
+    first_party: FirstParty | None = None,
 ) -> Transcript:
     """Say who speaks in every turn.
 
@@ -32,17 +36,43 @@ def assign_roles(
         clip: The audio it was recognised from; None for transcripts from elsewhere.
         metadata: ``agent_channel`` and ``direction`` are used.
         audio_settings: ``agent_channel`` is the default where nothing else tells.
+        first_party: Who the first channel or party of a transcript from elsewhere is, by the settings.
 
     Returns:
         The transcript with roles, ``channels`` (2 or more parties told apart by channel, 1 by voice),
-        ``role_confidence`` and warnings. Mono turns are split where the speaker changes.
+        ``role_confidence`` and warnings. Mono turns are split where the speaker changes. No turn keeps its
+        ``speaker``.
     """
-    if transcript.medium != "voice" or all(turn.role != "unknown" for turn in transcript.turns):
+    return _nameless(_with_roles_told(transcript, clip, metadata, audio_settings, first_party))
+
+
+def _with_roles_told(
+    transcript: Transcript,
+    clip: AudioClip | None,
+    metadata: CallMetadata,
+    audio_settings: AudioSettings,
+    first_party: FirstParty | None,
+) -> Transcript:
+    if all(turn.role != "unknown" for turn in transcript.turns):
         return transcript
     spoken_on = sorted({turn.channel for turn in transcript.turns if turn.channel is not None})
     if len(spoken_on) >= 2:
+        if clip is None and first_party and metadata.agent_channel is None:
+            agent = spoken_on[0] if first_party == "agent" else spoken_on[1]
+            metadata = replace(metadata, agent_channel=agent)
         return _by_channel(transcript, spoken_on, metadata, audio_settings)
+    if clip is None:
+        voices_told_apart = transcript.medium == "voice"
+        told = assign_by_party(transcript, metadata, first_party)
+        return replace(told, channels=1) if voices_told_apart else told
     return _one_channel(transcript, clip, metadata)
+
+
+def _nameless(transcript: Transcript) -> Transcript:
+    """Without the source's names of speakers, which may be those of people."""
+    if all(turn.speaker is None for turn in transcript.turns):
+        return transcript
+    return replace(transcript, turns=tuple(replace(turn, speaker=None) for turn in transcript.turns))
 
 
 def _by_channel(
@@ -51,7 +81,7 @@ def _by_channel(
     """Roles when each party has a channel of its own."""
     turns_of = {channel: [t for t in transcript.turns if t.channel == channel] for channel in spoken_on}
     agent, confidence, warnings = _agent_channel(turns_of, metadata, audio_settings)
-    others = sorted((c for c in spoken_on if c != agent), key=lambda c: -_n_words(turns_of[c]))
+    others = sorted((c for c in spoken_on if c != agent), key=lambda c: -n_words(turns_of[c]))
     roles: dict[int, Role] = {agent: "agent", others[0]: "customer"}
     if len(others) > 1:
         warnings.append(
@@ -92,7 +122,7 @@ def _agent_channel(
 
 def _by_evidence(turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata) -> tuple[int, float]:
     """The channel that sounds most like an agent's and the probability that it is."""
-    best = max(turns_of, key=lambda c: agent_log_odds(_text(turns_of[c])))
+    best = max(turns_of, key=lambda c: agent_log_odds(text(turns_of[c])))
     rest = [turn for channel, turns in turns_of.items() if channel != best for turn in turns]
     probability = first_of_two_is_agent(turns_of[best], rest, metadata.direction)
     if probability < 0.5 and len(turns_of) == 2:
@@ -100,14 +130,11 @@ def _by_evidence(turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata)
     return best, probability
 
 
-def _one_channel(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Transcript:
+def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata) -> Transcript:
     """Roles when all that was said came over one channel: voices must tell the parties apart."""
     transcript = replace(transcript, channels=1)
     if not transcript.turns:
         return transcript
-    if clip is None:
-        said = "one channel and no audio to tell voices apart: roles are unknown"
-        return replace(transcript, role_confidence=0.0, warnings=(*transcript.warnings, said))
     channel = min(transcript.turns[0].channel or 0, clip.n_channels - 1)
     transcript = replace(
         transcript, warnings=(*transcript.warnings, *_about_channels(clip, channel, metadata))
@@ -154,7 +181,7 @@ def _one_voice(transcript: Transcript, channel: int, named: int | None, sure: fl
     if named is not None:
         role, confidence, by = ("agent" if named == channel else "customer"), 1.0, "metadata"
     else:
-        odds = agent_log_odds(_text(transcript.turns))
+        odds = agent_log_odds(text(transcript.turns))
         confidence = 1 / (1 + math.exp(-min(abs(odds), 6.0))) * sure
         role, by = ("unknown" if odds == 0 else "agent" if odds > 0 else "customer"), "wording"
     said = f"only one voice was heard: {role} by {by} ({100 * confidence:.0f} % sure)"
@@ -186,11 +213,3 @@ def _with_roles(
         role_confidence=round(confidence, 3),
         warnings=(*transcript.warnings, *warnings),
     )
-
-
-def _text(turns: Sequence[Turn]) -> str:
-    return " . ".join(turn.text for turn in turns)
-
-
-def _n_words(turns: Sequence[Turn]) -> int:
-    return sum(len(turn.text.split()) for turn in turns)

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from pipeline.conversation import Direction, Turn
+from pipeline.conversation import Direction, Medium, Turn
 
 _AGENT: dict[float, tuple[str, ...]] = {
     4.0: (
@@ -98,6 +98,9 @@ MAX_REPEATS = 2
 """A phrase said often is not new evidence."""
 FIRST_SPEAKER = {"inbound": 1.5, "outbound": -1.5, "unknown": 0.8, "internal": 0.0}
 """Who answers speaks first: the agent on inbound calls, the customer on outbound ones."""
+FIRST_WRITER = {"inbound": -1.5, "outbound": 1.5, "unknown": -0.8, "internal": 0.0}
+"""An e-mail thread is begun by who wants something. In a chat either may be: a greeting may be automatic."""
+AT_ONCE_S = 0.3
 
 
 def agent_log_odds(text: str) -> float:
@@ -109,18 +112,28 @@ def agent_log_odds(text: str) -> float:
     )
 
 
-def first_of_two_is_agent(first: Sequence[Turn], second: Sequence[Turn], direction: Direction) -> float:
+def first_of_two_is_agent(
+    first: Sequence[Turn], second: Sequence[Turn], direction: Direction, medium: Medium = "voice"
+) -> float:
     """Probability 0..1 that the first party is the agent and the second the customer.
 
     Args:
         first: The turns of one party.
         second: The turns of the other.
         direction: Of the call, to judge who answers it.
+        medium: Of the conversation: who begins a call is not who begins an e-mail thread.
     """
     odds = agent_log_odds(" ".join(t.text for t in first)) - agent_log_odds(" ".join(t.text for t in second))
-    starts = [
-        min((t.start_s for t in turns if t.start_s is not None), default=None) for turns in (first, second)
-    ]
-    if starts[0] is not None and starts[1] is not None and abs(starts[0] - starts[1]) > 0.3:
-        odds += FIRST_SPEAKER[direction] * (1.0 if starts[0] < starts[1] else -1.0)
+    opening = {"voice": FIRST_SPEAKER, "email": FIRST_WRITER}.get(medium, {}).get(direction, 0.0)
+    odds += opening * _who_began(first, second)
     return 1 / (1 + math.exp(-max(-6.0, min(6.0, odds))))
+
+
+def _who_began(first: Sequence[Turn], second: Sequence[Turn]) -> int:
+    """1 when the first party began, -1 when the second did, 0 when both began at once or nobody knows."""
+    starts = [[turn.start_s for turn in turns if turn.start_s is not None] for turns in (first, second)]
+    if starts[0] and starts[1]:
+        lead_s = min(starts[1]) - min(starts[0])
+        return 0 if abs(lead_s) <= AT_ONCE_S else 1 if lead_s > 0 else -1
+    places = [min((turn.turn for turn in turns), default=0) for turns in (first, second)]
+    return (places[0] < places[1]) - (places[0] > places[1])

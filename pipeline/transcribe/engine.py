@@ -19,9 +19,9 @@ from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
 from pipeline.transcribe.precision import choose, return_free_memory
 from pipeline.transcribe.recognition import BATCH_FRAMES, FRAME_SAMPLES, Recogniser
-from pipeline.transcribe.turns import HeardWord, build_turns
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
+from pipeline.turns import HeardWord, build_turns
 
 LONGEST_S = 30.0  # what the model was trained on
 GROUP_FRAMES = 4 * BATCH_FRAMES  # features held at once: 100 MB with base
@@ -36,7 +36,7 @@ class WhisperEngine:
             if code not in LANGUAGES:
                 raise UsageError(
                     f"settings: transcribe.language {code!r} is not a language of Whisper",
-                    hint="give an ISO 639-1 code such as en or ur, or leave it empty to detect it",
+                    hint="give an ISO 639-1 code such as en or ur, or auto to detect it",
                 )
         self.hardware = choose(settings.device, settings.precision, settings.threads)
         self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings)

@@ -10,7 +10,7 @@ from pipeline.errors import ModelError, RecordingError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
-from pipeline.transcribe.turns import HeardWord, build_turns
+from pipeline.turns import HeardWord, build_turns
 
 
 class FasterWhisperEngine:

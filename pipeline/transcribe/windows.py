@@ -15,8 +15,8 @@ import numpy as np
 
 from pipeline.conversation import SAMPLE_RATE_HZ
 from pipeline.transcribe.alignment import AlignedWord
-from pipeline.transcribe.turns import HeardWord
 from pipeline.transcribe.vad import Samples, Span
+from pipeline.turns import HeardWord
 
 CRUSHED = 3  # words
 END_REACH_S = 0.6  # further from the end of speech, the last word is not what was last heard

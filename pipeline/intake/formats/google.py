@@ -1,0 +1,118 @@
+"""Google Speech-to-Text's results, and the conversations of its contact-centre insights.
+
+https://cloud.google.com/speech-to-text/docs/reference/rest/v1/speech/recognize (``speakerTag``),
+https://cloud.google.com/speech-to-text/v2/docs/reference/rest/v2/BatchRecognizeResults (``speakerLabel``,
+results by file), and
+https://cloud.google.com/contact-center/insights/docs/conversation-data-format (``entries``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pipeline.conversation import Turn
+from pipeline.intake import pieces
+from pipeline.intake.formats.form import Form
+from pipeline.intake.pieces import Json, first, objects, record, seconds
+from pipeline.turns import HeardWord, build_turns
+
+_RESULT_END = ("resultEndTime", "resultEndOffset", "result_end_time", "result_end_offset")
+
+
+def _results(document: Json) -> list[Json]:
+    """The results of one recording: as they are, or under the address of the file they are of."""
+    found = objects(document.get("results"))
+    for one in record(document.get("results")).values():
+        inline = record(record(one).get("inlineResult")) or record(one)
+        found += objects((record(inline.get("transcript")) or inline).get("results"))
+    return [
+        one
+        for one in found
+        if any("transcript" in a or "words" in a for a in objects(one.get("alternatives")))
+    ]
+
+
+def _turns(document: Json) -> Iterable[Turn]:
+    results = _results(document)
+    words = _words(results)
+    return build_turns(words) if words else _stretches(results)
+
+
+def _words(results: list[Json]) -> list[HeardWord]:
+    """Every word once: with speakers told apart, the last result repeats the words of all with their tags."""
+    heard: dict[tuple[object, ...], HeardWord] = {}
+    for result in results:
+        for one in objects(next(iter(objects(result["alternatives"])), {}).get("words")):
+            found = pieces.word(
+                one.get("word"),
+                _time(first(one, ("startTime", "startOffset", "start_time", "start_offset"))),
+                _time(first(one, ("endTime", "endOffset", "end_time", "end_offset"))),
+                one.get("confidence"),
+                on=pieces.channel(first(result, ("channelTag", "channel_tag")), base=1),
+                speaker=first(one, ("speakerLabel", "speaker_label", "speakerTag", "speaker_tag")) or None,
+            )
+            if found:
+                place = (found.channel, found.start_s, found.end_s, found.text)
+                heard[place] = found if found.speaker or place not in heard else heard[place]
+    return list(heard.values())
+
+
+def _stretches(results: list[Json]) -> Iterator[Turn]:
+    """Results without words: each ends where it says and begins where the one before it ended."""
+    ended: dict[int | None, float] = {}
+    for result in results:
+        on = pieces.channel(first(result, ("channelTag", "channel_tag")), base=1)
+        best = next(iter(objects(result["alternatives"])), {})
+        end_s = _time(first(result, _RESULT_END))
+        start_s = None if end_s is None else min(ended.get(on, 0.0), end_s)
+        yield pieces.turn(
+            best.get("transcript"), start_s, end_s, on=on, confidence=pieces.share(best.get("confidence"))
+        )
+        if end_s is not None:
+            ended[on] = end_s
+
+
+def _time(given: object) -> float | None:
+    """``1.300s``, or an object of seconds and nanoseconds."""
+    if not isinstance(given, dict):
+        return seconds(given)
+    whole, rest = seconds(given.get("seconds", 0)), seconds(given.get("nanos", 0), 1e9)
+    return None if whole is None or rest is None else whole + rest
+
+
+def _about(document: Json) -> Mapping[str, object]:
+    codes = (first(one, ("languageCode", "language_code")) for one in _results(document))
+    return {"language": next(filter(None, codes), None)}
+
+
+def _is_entries(document: Json) -> bool:
+    return any("start_timestamp_usec" in one and "text" in one for one in objects(document.get("entries")))
+
+
+def _entries(document: Json) -> Iterator[Turn]:
+    """Messages with absolute times in microseconds."""
+    entries = objects(document["entries"])
+    moments = [pieces.number(one.get("start_timestamp_usec")) for one in entries]
+    began = min((m for m in moments if m is not None), default=0.0)
+    for one, moment in zip(entries, moments, strict=True):
+        at_s = None if moment is None else seconds(moment - began, 1e6)
+        role = pieces.role_of(one.get("role"))
+        yield pieces.turn(one.get("text"), at_s, at_s, speaker=first(one, ("user_id", "role")), role=role)
+
+
+FORMS = (
+    Form(
+        "Google Speech-to-Text",
+        "https://cloud.google.com/speech-to-text/docs/reference/rest/v1/speech/recognize",
+        lambda document: bool(_results(document)),
+        _turns,
+        _about,
+    ),
+    Form(
+        "Google conversational insights",
+        "https://cloud.google.com/contact-center/insights/docs/conversation-data-format",
+        _is_entries,
+        _entries,
+        lambda document: {"medium": "chat"},
+    ),
+)

@@ -1,0 +1,159 @@
+"""Recognisers and contact centres met less often, each by its published schema.
+
+https://docs.speechmatics.com/speech-to-text/batch/output (``results`` of words and punctuation),
+https://docs.rev.ai/api/asynchronous/transcripts/ (``monologues``),
+https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url (``phrases``),
+https://elevenlabs.io/docs/api-reference/speech-to-text/convert (``words`` with ``speaker_id``), and
+https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource (``sentences``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from pipeline.conversation import Role, Turn
+from pipeline.intake import pieces
+from pipeline.intake.formats.form import Form
+from pipeline.intake.pieces import Json, objects, record, seconds
+from pipeline.turns import HeardWord, build_turns
+
+
+def _is_speechmatics(document: Json) -> bool:
+    return any(
+        one.get("type") == "word" and "alternatives" in one for one in objects(document.get("results"))
+    )
+
+
+def _speechmatics(document: Json) -> Iterable[Turn]:
+    heard: list[HeardWord] = []
+    for one in objects(document["results"]):
+        best = next(iter(objects(one.get("alternatives"))), {})
+        if one.get("type") == "punctuation":
+            if heard:
+                heard[-1] = replace(heard[-1], text=heard[-1].text + pieces.text(best.get("content")))
+            continue
+        speaker = None if best.get("speaker") == "UU" else best.get("speaker")  # it could not tell
+        found = pieces.word(
+            best.get("content"),
+            seconds(one.get("start_time")),
+            seconds(one.get("end_time")),
+            best.get("confidence"),
+            speaker=one.get("channel") or speaker,
+        )
+        heard += [found] if found else []
+    return build_turns(heard)
+
+
+def _about_speechmatics(document: Json) -> Mapping[str, object]:
+    config = record(record(document.get("metadata")).get("transcription_config"))
+    return {"language": config.get("language"), "duration_s": record(document.get("job")).get("duration")}
+
+
+def _rev(document: Json) -> Iterator[Turn]:
+    for one in objects(document["monologues"]):
+        elements = objects(one.get("elements"))
+        words = [
+            pieces.word(e.get("value"), seconds(e.get("ts")), seconds(e.get("end_ts")), e.get("confidence"))
+            for e in elements
+            if e.get("type") == "text"
+        ]
+        timed = [w for w in words if w]
+        said = "".join(e["value"] for e in elements if isinstance(e.get("value"), str))
+        span = (timed[0].start_s, timed[-1].end_s) if timed else (None, None)
+        yield pieces.turn(said, *span, speaker=one.get("speaker"), words=timed)
+
+
+_EPOCH_MS = 6e11  # no call lasts the nineteen years from 1970
+
+
+def _genesys(document: Json) -> Iterator[Turn]:
+    """Genesys Cloud: milliseconds since 1970, or since the communication began."""
+    phrases = [p for t in objects(document["transcripts"]) for p in objects(t.get("phrases"))]
+    starts_ms = [pieces.number(one.get("startTimeMs")) for one in phrases]
+    began_ms = min((ms for ms in starts_ms if ms and ms >= _EPOCH_MS), default=0.0)
+    sides: dict[object, Role] = {"internal": "agent", "external": "customer"}
+    for one, start_ms in zip(phrases, starts_ms, strict=True):
+        start_s = None if start_ms is None else seconds(start_ms - began_ms, 1000)
+        length_s = seconds(record(one.get("duration")).get("milliseconds"), 1000)
+        yield pieces.turn(
+            pieces.text(one.get("decoratedText"), one.get("text")),
+            start_s,
+            None if start_s is None or length_s is None else start_s + length_s,
+            speaker=pieces.label(one.get("participantPurpose")),
+            role=sides.get(pieces.label(one.get("participantPurpose")), "unknown"),
+            confidence=pieces.share(one.get("confidence")),
+        )
+
+
+def _about_genesys(document: Json) -> Mapping[str, object]:
+    language = next((t.get("language") for t in objects(document["transcripts"]) if t.get("language")), None)
+    return {
+        "call_id": document.get("conversationId"),
+        "started_at": document.get("conversationStartTime"),
+        "language": language,
+    }
+
+
+def _is_elevenlabs(document: Json) -> bool:
+    return any(one.get("type") == "word" and "text" in one for one in objects(document.get("words")))
+
+
+def _elevenlabs(document: Json) -> Iterable[Turn]:
+    found = [
+        pieces.word(
+            one.get("text"), seconds(one.get("start")), seconds(one.get("end")), speaker=one.get("speaker_id")
+        )
+        for one in objects(document["words"])
+        if one.get("type") == "word"
+    ]
+    return build_turns([w for w in found if w])
+
+
+def _twilio(document: Json) -> Iterator[Turn]:
+    """Twilio's sentences: the channel counts from 1."""
+    for one in objects(document["sentences"]):
+        yield pieces.turn(
+            one.get("transcript"),
+            seconds(one.get("start_time")),
+            seconds(one.get("end_time")),
+            on=pieces.channel(one.get("media_channel"), base=1),
+            confidence=pieces.share(one.get("confidence")),
+        )
+
+
+FORMS = (
+    Form(
+        "Speechmatics",
+        "https://docs.speechmatics.com/speech-to-text/batch/output",
+        _is_speechmatics,
+        _speechmatics,
+        _about_speechmatics,
+    ),
+    Form(
+        "Rev AI",
+        "https://docs.rev.ai/api/asynchronous/transcripts/",
+        lambda document: any("elements" in one for one in objects(document.get("monologues"))),
+        _rev,
+    ),
+    Form(
+        "Genesys Cloud",
+        "https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url",
+        lambda document: any("phrases" in one for one in objects(document.get("transcripts"))),
+        _genesys,
+        _about_genesys,
+    ),
+    Form(
+        "ElevenLabs",
+        "https://elevenlabs.io/docs/api-reference/speech-to-text/convert",
+        _is_elevenlabs,
+        _elevenlabs,
+        lambda document: {"language": document.get("language_code")},
+    ),
+    Form(
+        "Twilio",
+        "https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource",
+        lambda document: any("media_channel" in one for one in objects(document.get("sentences"))),
+        _twilio,
+    ),
+)

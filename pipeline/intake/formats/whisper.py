@@ -1,0 +1,129 @@
+"""Whisper's JSON as its many forms write it, WhisperX among them.
+
+https://github.com/openai/whisper/blob/main/whisper/transcribe.py (``segments``),
+https://github.com/m-bain/whisperX/blob/main/whisperx/schema.py (the same with ``speaker`` and ``score``),
+https://platform.openai.com/docs/api-reference/audio/json-object (``verbose_json``, ``diarized_json``),
+https://github.com/ggml-org/whisper.cpp/blob/master/examples/cli/cli.cpp (``transcription``, milliseconds),
+https://huggingface.co/docs/transformers/model_doc/whisper (``chunks``), and
+https://github.com/Vaibhavs10/insanely-fast-whisper (``speakers``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from pipeline.conversation import Turn
+from pipeline.intake import pieces
+from pipeline.intake.formats.form import Form
+from pipeline.intake.pieces import Json, first, objects, record, seconds
+from pipeline.turns import HeardWord
+
+# What verbose_json calls the languages most heard; the rest are read as codes or not at all.
+_NAMES = """arabic ar bengali bn chinese zh danish da dutch nl english en finnish fi french fr german de
+greek el hebrew he hindi hi indonesian id italian it japanese ja korean ko malay ms norwegian no persian fa
+polish pl portuguese pt punjabi pa romanian ro russian ru spanish es swedish sv tagalog tl tamil ta
+turkish tr ukrainian uk urdu ur vietnamese vi"""
+LANGUAGE_CODES = dict(zip(_NAMES.split()[::2], _NAMES.split()[1::2], strict=True))
+
+
+def _is_segments(document: Json) -> bool:
+    return any("text" in one and "start" in one for one in objects(document.get("segments")))
+
+
+def _segments(document: Json) -> Iterator[Turn]:
+    for one in objects(document["segments"]):
+        words = _words(one.get("words"))
+        spoken = Counter(w.speaker for w in words if w.speaker).most_common(1)
+        yield pieces.turn(
+            one.get("text"),
+            seconds(one.get("start")),
+            seconds(one.get("end")),
+            speaker=one.get("speaker", spoken[0][0] if spoken else None),
+            confidence=_confidence(one, words),
+            words=words,
+        )
+
+
+def _confidence(segment: Json, words: list[HeardWord]) -> float | None:
+    """As stated, else by its words, else from the mean log-probability of its tokens."""
+    stated = pieces.share(first(segment, ("confidence", "score")))
+    mean = segment.get("avg_logprob")
+    if stated is not None or words or isinstance(mean, bool) or not isinstance(mean, int | float):
+        return stated
+    return round(math.exp(mean), 4) if -100 < mean <= 0 else None
+
+
+def _words(given: object) -> list[HeardWord]:
+    """Words with times; WhisperX leaves those of numbers out."""
+    found = [
+        pieces.word(
+            pieces.text(one.get("word"), one.get("text")),
+            seconds(one.get("start")),
+            seconds(one.get("end")),
+            first(one, ("probability", "score", "confidence")),
+            speaker=one.get("speaker"),
+        )
+        for one in objects(given)
+    ]
+    return [w for w in found if w]
+
+
+def _about(document: Json) -> Mapping[str, object]:
+    given = first(document, ("language", "language_code")) or record(document.get("result")).get("language")
+    language = pieces.text(given).lower()
+    return {
+        "language": LANGUAGE_CODES.get(language, language) or None,
+        "duration_s": document.get("duration"),
+    }
+
+
+def _is_cpp(document: Json) -> bool:
+    return any("offsets" in one and "text" in one for one in objects(document.get("transcription")))
+
+
+def _cpp(document: Json) -> Iterator[Turn]:
+    """whisper.cpp; ``speaker`` where it was asked to tell two channels apart."""
+    for one in objects(document["transcription"]):
+        offsets = record(one.get("offsets"))
+        start_s, end_s = seconds(offsets.get("from"), 1000), seconds(offsets.get("to"), 1000)
+        named = None if one.get("speaker") == "?" else one.get("speaker")
+        yield pieces.turn(one.get("text"), start_s, end_s, speaker=named)
+
+
+def _stretches(document: Json) -> list[Json]:
+    """Transformers' chunks; where speakers were told apart as well, the stretches of those."""
+    found = objects(document.get("speakers")) or objects(document.get("chunks"))
+    return [one for one in found if isinstance(one.get("timestamp"), list) and "text" in one]
+
+
+def _chunks(document: Json) -> Iterator[Turn]:
+    for one in _stretches(document):
+        start_s, end_s = ([seconds(t) for t in one["timestamp"]] + [None, None])[:2]
+        yield pieces.turn(one.get("text"), start_s, end_s, speaker=one.get("speaker"))
+
+
+FORMS = (
+    Form(
+        "Whisper and WhisperX",
+        "https://github.com/openai/whisper/blob/main/whisper/transcribe.py",
+        _is_segments,
+        _segments,
+        _about,
+    ),
+    Form(
+        "whisper.cpp",
+        "https://github.com/ggml-org/whisper.cpp/blob/master/examples/cli/cli.cpp",
+        _is_cpp,
+        _cpp,
+        _about,
+    ),
+    Form(
+        "Transformers and insanely-fast-whisper",
+        "https://huggingface.co/docs/transformers/model_doc/whisper",
+        lambda document: bool(_stretches(document)),
+        _chunks,
+        _about,
+    ),
+)

@@ -1,0 +1,410 @@
+"""Other tools' transcripts: every format by its published schema, and speakers who get roles."""
+
+import contextlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import speakers
+from pipeline.conversation import Transcript
+from pipeline.errors import RecordingError
+from pipeline.intake import discover, formats, read_transcript
+from pipeline.process.calls import work_fingerprint
+from pipeline.process.files import score_files
+from pipeline.process.tools import Fingerprints
+from pipeline.settings import AudioSettings, IntakeSettings, IntakeSource, Settings
+from tests.other_tools import ASSEMBLYAI, BARE, BOTH, HELLO, HI, INSIGHTS, PCA, TOLD, TWILIO, WHISPER
+
+DOCS = (Path(__file__).parents[1] / "docs" / "recordings.md").read_text("utf-8")
+IDS = [f"{n} {t[0]}" for n, t in enumerate(TOLD)]
+
+
+def write(path: Path, document: object) -> Path:
+    """A JSON file."""
+    path.write_text(json.dumps(document))
+    return path
+
+
+def read(path: Path, **intake: Any) -> Transcript:
+    """A transcript file with the roles it ends up with."""
+    (item,) = discover([path], IntakeSettings(**intake))
+    if item.fault is not None:
+        raise item.fault
+    assert item.metadata is not None
+    said = read_transcript(item)
+    return speakers.assign_roles(said, None, item.metadata, AudioSettings(), item.first_party)
+
+
+@pytest.mark.parametrize(("tool", "document", "told_apart"), TOLD, ids=IDS)
+def test_every_format_is_read_with_its_turns_times_and_speakers(
+    tmp_path: Path, tool: str, document: object, told_apart: list[tuple[object, object]]
+) -> None:
+    """Two turns in each: what was said, when to within 0.1 s, on which channel and by whom."""
+    (item,) = discover([write(tmp_path / "a.json", document)], IntakeSettings())
+    assert item.fault is None
+
+    heard = read_transcript(item)
+
+    assert heard.engine.name == tool
+    assert [turn.text for turn in heard.turns] == [HELLO, HI]
+    assert [(turn.channel, turn.speaker) for turn in heard.turns] == told_apart
+    for turn, (_, start_s, end_s) in zip(heard.turns, BOTH, strict=True):
+        assert turn.start_s is not None
+        assert turn.end_s is not None
+        assert abs(turn.start_s - start_s) <= 0.1
+        assert abs(turn.end_s - end_s) <= 0.1
+        assert all(word.text in turn.text or word.text in turn.text.lower() for word in turn.words)
+        assert turn.confidence is None or turn.confidence > 0.85
+
+
+@pytest.mark.parametrize(("tool", "document", "told_apart"), TOLD, ids=IDS)
+def test_every_format_that_tells_speakers_apart_ends_with_roles(
+    tmp_path: Path, tool: str, document: object, told_apart: list[tuple[object, object]]
+) -> None:
+    """By channel, name or number, with a stated confidence; no turn keeps a speaker's name."""
+    said = read(write(tmp_path / "a.json", document))
+
+    assert {turn.speaker for turn in said.turns} == {None}
+    if told_apart == [(None, None)] * 2:
+        assert {turn.role for turn in said.turns} == {"unknown"}
+        assert said.role_confidence == 0.0
+        return
+    assert [turn.role for turn in said.turns] == ["agent", "customer"]
+    if tool not in {"Post Call Analytics", "Genesys Cloud"}:  # which name the roles themselves
+        assert said.role_confidence is not None
+        assert said.role_confidence > 0.9
+        assert {turn.channel for turn in said.turns} == {0, 1} or "wording" in said.warnings[-1]
+
+
+def test_every_format_is_listed_with_its_page() -> None:
+    """The user's guide names each tool, and the page its schema is from."""
+    for form in formats.FORMS:
+        assert form.name in DOCS
+        assert form.page.startswith("https://") or form.name == "a list of turns"
+        assert form.page in DOCS or form.name == "a list of turns"
+
+
+def test_what_a_transcript_says_of_its_call_is_metadata(tmp_path: Path) -> None:
+    """Post Call Analytics names agent, call and time; a time that is only when it was worked on is none."""
+    (item,) = discover([write(tmp_path / "a.json", PCA)], IntakeSettings())
+    call = item.metadata
+    assert call is not None
+    assert (call.call_id, call.agent_id, call.language, call.timezone) == (
+        "guid-7",
+        "ann",
+        "en",
+        "America/Denver",
+    )
+    assert call.started_at is not None
+    assert call.started_at.isoformat() == "2025-03-27T09:25:17-06:00"
+    assert read_transcript(item).duration_s == 7.5
+
+    header = {**PCA["ConversationAnalytics"], "ProcessTime": "2025-03-27T15:25:20"}  # type: ignore[dict-item]
+    (item,) = discover(
+        [write(tmp_path / "b.json", {**PCA, "ConversationAnalytics": header})], IntakeSettings()
+    )
+    assert item.metadata is not None
+    assert item.metadata.started_at is None
+
+
+def test_messages_with_dates_are_a_chat(tmp_path: Path) -> None:
+    """Absolute times become seconds since the first message, and no words a minute are counted."""
+    chat = [{"sender": "Ann", "message": HELLO, "sent_at": "2025-03-27T09:00:00Z"},
+            {"sender": "Bob", "message": HI, "sent_at": "2025-03-27T09:00:12Z"}]  # fmt: skip
+    for document, at_s in ((INSIGHTS, 4.0), (chat, 12.0)):
+        (item,) = discover([write(tmp_path / "a.json", document)], IntakeSettings())
+
+        said = read_transcript(item)
+
+        assert item.metadata is not None
+        assert item.metadata.medium == said.medium == "chat"
+        assert [(t.text, t.start_s, t.end_s) for t in said.turns] == [(HELLO, 0.0, 0.0), (HI, at_s, at_s)]
+        told = speakers.assign_roles(said, None, item.metadata, AudioSettings())
+        assert [t.role for t in told.turns] == ["agent", "customer"]
+
+
+def test_words_never_become_metadata(tmp_path: Path) -> None:
+    """A transcript beside its recording, and what stands beside a list of turns, leave no text in extra."""
+    (tmp_path / "call.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt ")
+    write(tmp_path / "call.json", WHISPER)
+    write(tmp_path / "list.json", {"turns": BARE, "text": HELLO, "summary": HI, "agent": "ann"})
+
+    calls = {item.path.name: item.metadata for item in discover([tmp_path], IntakeSettings())}
+
+    assert [call.extra for call in calls.values() if call] == [{}, {}]
+    listed = calls["list.json"]
+    assert listed is not None
+    assert listed.agent_id == "ann"
+
+
+SRT = f"""1
+00:00:01,000 --> 00:00:02,500
+Agent: Thank you for calling Acme.
+
+2
+00:00:02,500 --> 00:00:04,000
+How can I help you?
+
+3
+00:00:05,000 --> 00:00:06,000
+Customer: <i>{HI}</i>
+"""
+VTT = """WEBVTT - a call
+
+NOTE made by hand
+
+STYLE
+::cue { color: red }
+
+a
+00:01.000 --> 00:02.500 align:start
+<v.loud Ann Lee>Thank you for <c.x>calling</c> Acme.</v>
+
+00:02.500 --> 00:04.000
+<v Ann Lee>How can I help you?
+
+00:05.000 --> 00:06.000
+<v Bob>Hi, I <00:05.500>lost my card.
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.srt", SRT.encode()),
+        ("a.srt", SRT.replace("\n", "\r\n").encode("utf-8-sig")),
+        ("a.srt", SRT.encode("utf-16")),
+        ("a.txt", SRT.replace("\n\n", "\n").encode()),
+        ("a.vtt", VTT.encode()),
+        ("a", VTT.replace("<v Ann Lee>", "Speaker 1: ").replace("<v.loud Ann Lee>", "Speaker 1: ")
+         .replace("<v Bob>", "Speaker 2: ").encode()),
+        ("a.srt", SRT.replace("Agent: ", "[SPEAKER_00]: ").replace("Customer: ", "[SPEAKER_01]: ").encode()),
+        ("a.srt", SRT.replace("Agent: ", "(speaker 0) ").replace("Customer: ", "(speaker 1) ").encode()),
+    ],
+)  # fmt: skip
+def test_subtitles_are_transcripts(tmp_path: Path, name: str, content: bytes) -> None:
+    """Cues of one speaker are one turn; who is who is told by label, else by wording."""
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    said = read(path)
+
+    assert [(t.role, t.text, t.start_s, t.end_s) for t in said.turns] == [
+        ("agent", HELLO, 1.0, 4.0),
+        ("customer", HI, 5.0, 6.0),
+    ]
+
+
+def test_subtitles_without_speakers_stay_cue_by_cue(tmp_path: Path) -> None:
+    """Words such as "Remember:" are no speaker, and letters of Windows' are read."""
+    path = tmp_path / "a.srt"
+    first = "1\n00:00:01,000 --> 00:00:02,000\nRemember: café.\n\n"
+    path.write_bytes((first + "2\n00:00:02,000 --> 00:00:03,000\nYes.\n").encode("cp1252"))
+
+    said = read(path)
+
+    assert [(t.role, t.text) for t in said.turns] == [("unknown", "Remember: café."), ("unknown", "Yes.")]
+
+
+def test_subtitles_without_a_cue_say_so(tmp_path: Path) -> None:
+    """A file named as subtitles is never passed over in silence."""
+    path = tmp_path / "a.srt"
+    path.write_text("hello")
+    with pytest.raises(RecordingError, match=r"no cue with a time") as caught:
+        read(path)
+    assert caught.value.hint
+
+
+def test_one_call_in_all_of_whispers_files_is_one_call(tmp_path: Path) -> None:
+    """Subtitles belong to the transcript of their name, and all belong to its recording."""
+    for name in ("a.srt", "a.vtt", "a.en.srt", "b.srt", "b.vtt"):
+        (tmp_path / name).write_text(SRT if name.endswith("srt") else VTT)
+    write(tmp_path / "a.json", WHISPER)
+    assert [i.path.name for i in discover([tmp_path], IntakeSettings())] == ["a.json", "b.vtt"]
+
+    (tmp_path / "a.mp3").write_bytes(b"ID3")
+    assert [i.path.name for i in discover([tmp_path], IntakeSettings())] == ["a.mp3", "b.vtt"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"hello": "world"},
+        [],
+        [1, 2],
+        [{"name": "left-pad", "version": "1"}],
+        {"turns": []},
+        {"messages": [{"text": "no speaker"}]},
+        [{"name": f"user {n}", "body": "a document"} for n in range(20)],
+        {"schema": "callqa.scorecard/1", "segments": [{"text": "x", "start": 1}]},
+        {"results": [{"title": "a search result"}]},
+        {"results": {"items": [{"name": "a product"}]}},
+        {"words": ["a", "b"]},
+        {"entries": [{"text": "a diary"}]},
+    ],
+)
+def test_unknown_json_keeps_its_clear_sentence(tmp_path: Path, document: object) -> None:
+    """What is no conversation is skipped, and the ledger says why."""
+    (item,) = discover([write(tmp_path / "a.json", document)], IntakeSettings())
+    if document == {"turns": []}:  # callqa's own, with nobody speaking
+        assert item.fault is None
+        return
+    assert item.fault is not None
+    assert item.fault.reason == "not_a_call"
+    assert item.fault.message == "a.json is JSON, but no conversation callqa knows"
+    assert "docs/recordings.md" in item.fault.hint
+
+
+def test_the_first_party_may_be_set_for_a_place(tmp_path: Path) -> None:
+    """One setting gives roles where wording cannot; a place of its own may differ; doubts are said aloud."""
+    foreign = [
+        {"speaker": s, "text": t} for s, t in (("2", "Jó napot."), ("1", "Üdvözlöm."), ("2", "Köszönöm."))
+    ]
+    path = write(tmp_path / "a.json", foreign)
+
+    assert [t.role for t in read(path, first_party="agent").turns] == ["customer", "agent", "customer"]
+    elsewhere = IntakeSource(path="*", first_party="customer")
+    swapped = read(path, first_party="agent", sources=(elsewhere,))
+    assert [t.role for t in swapped.turns] == ["agent", "customer", "agent"]
+    assert swapped.role_confidence == 1.0
+
+    doubted = read(write(tmp_path / "b.json", ASSEMBLYAI), first_party="customer")
+    assert [t.role for t in doubted.turns] == ["customer", "agent"]
+    assert doubted.role_confidence is not None
+    assert doubted.role_confidence < 0.05
+    assert "the wording says otherwise" in doubted.warnings[-1]
+
+    items = [next(discover([path], IntakeSettings(first_party=who))) for who in (None, "agent", "customer")]
+    assert (
+        len({work_fingerprint(item, Fingerprints("h", "j")) for item in items}) == 3
+    )  # so a new one is heeded
+
+    by_channel = read(write(tmp_path / "c.json", TWILIO), first_party="customer")
+    assert [t.role for t in by_channel.turns] == ["customer", "agent"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "roles"),
+    [
+        (("Agent 1", "Customer"), ["agent", "customer"]),
+        (("HUMAN_AGENT", "END_USER"), ["agent", "customer"]),
+        (("customer service", "Mr Smith"), ["agent", "customer"]),
+        (("Ann", "client"), ["agent", "customer"]),
+        (("assistant", "user"), ["agent", "customer"]),
+        (("Virtual Agent", "Caller"), ["system", "customer"]),
+        (("Agent", ""), ["agent", "unknown"]),
+    ],
+)
+def test_labels_that_name_a_role_are_believed(
+    tmp_path: Path, labels: tuple[str, str], roles: list[str]
+) -> None:
+    """And where one role is named, the one other speaker has the other."""
+    turns = [{"speaker": s, "text": t} for s, t in zip(labels, (HELLO, HI), strict=True)]
+    assert [t.role for t in read(write(tmp_path / "a.json", turns)).turns] == roles
+
+
+def test_a_transferred_call_has_two_agents(tmp_path: Path) -> None:
+    """A third speaker whose words are plainly an agent's is one."""
+    said = [
+        ("0", HELLO), ("1", HI), ("0", "One moment please, I'll put you through."),
+        ("2", "Thank you for holding, my name is Joe from cards. How can I help you?"),
+        ("1", "I lost my card, can you help?"),
+        ("2", "I can help you with that. Is there anything else?"), ("1", "No thanks, that's all."),
+    ]  # fmt: skip
+    roles = [
+        t.role for t in read(write(tmp_path / "a.json", [{"speaker": s, "text": t} for s, t in said])).turns
+    ]
+    assert roles == ["agent", "customer", "agent", "agent", "customer", "agent", "customer"]
+
+
+def test_scoring_a_chat_without_roles_answers_it(tmp_path: Path) -> None:
+    """The roles by wording reach the rubric: nobody has to be named agent for a greeting to be found."""
+    said = [
+        ("+15550001", HELLO), ("+15550002", HI), ("+15550001", "Is there anything else I can help with?"),
+        ("+15550002", "No, thanks."), ("+15550001", "Thank you for contacting Acme. Have a great day!"),
+    ]  # fmt: skip
+    path = write(tmp_path / "a.json", [{"from": s, "text": t} for s, t in said])
+
+    (card,) = score_files([path], "support", Settings())
+
+    answers = {a.id: a for section in card.sections for a in section.criteria}
+    assert not any("nobody in this transcript" in (a.reason or "") for a in answers.values())
+    assert any(a.answer == "yes" and a.evidence and a.evidence[0].role == "agent" for a in answers.values())
+
+
+HOSTILE: list[object] = [
+    None, True, -1, 10**400, math.nan, math.inf, "", "x", "1e999", "\ud800", "\0", [], {}, [[]], [{}], 1e308,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tool", "document", "told_apart"), TOLD, ids=IDS)
+def test_no_value_of_any_field_breaks_a_format(
+    tmp_path: Path, tool: str, document: object, told_apart: list[tuple[object, object]]
+) -> None:
+    """Each field in turn is made wrong in several ways: the file is read without it, or refused."""
+    path = tmp_path / "a.json"
+    for n, place in enumerate(_places(document)):
+        for bad in (HOSTILE * 2)[n % len(HOSTILE) :][:5]:
+            path.write_text(json.dumps(_with(document, place, bad)))
+            try:
+                said = read(path)
+            except RecordingError:
+                continue
+            for turn in said.turns:
+                assert (turn.start_s is None) == (turn.end_s is None)
+                assert turn.start_s is None or 0 <= turn.start_s <= (turn.end_s or 0.0) < 1e9
+                turn.text.encode()
+
+
+def _places(document: object, at: tuple[object, ...] = (), most: int = 40) -> list[tuple[object, ...]]:
+    """Paths to values: of a list the first member stands for all."""
+    found: list[tuple[object, ...]] = [at] if at else []
+    if isinstance(document, dict):
+        for key, value in document.items():
+            found += _places(value, (*at, key))
+    elif isinstance(document, list) and document:
+        found += _places(document[0], (*at, 0))
+    return found[:most]
+
+
+def _with(document: Any, place: tuple[object, ...], value: object) -> object:
+    if not place:
+        return value
+    made = dict(document) if isinstance(document, dict) else list(document)
+    made[place[0]] = _with(document[place[0]], place[1:], value)
+    return made
+
+
+def test_a_deeply_nested_file_is_refused(tmp_path: Path) -> None:
+    """Lists within lists, wrappers within wrappers: a sentence, never a crash."""
+    for depth in (500, 900, 5000, 100_000):
+        for inner in ('{"transcript":' * depth + '"x"' + "}" * depth, "[" * depth + "]" * depth):
+            (tmp_path / "a.json").write_text(inner)
+            (item,) = discover([tmp_path / "a.json"], IntakeSettings())
+            assert item.fault is not None
+            assert item.fault.reason in {"not_a_call", "not_json"}
+
+
+def test_twenty_thousand_speakers_are_survived(tmp_path: Path) -> None:
+    """Work grows with the words, not with speakers times words."""
+    turns = [{"speaker": f"s{n}", "text": "my account", "start": n, "end": n + 1} for n in range(20_000)]
+    said = read(write(tmp_path / "a.json", turns))
+    assert len(said.turns) == 20_000
+    words = [{"word": "a", "start": n / 10, "end": n / 10 + 0.1, "speaker": n} for n in range(20_000)]
+    heard = {"results": {"channels": [{"alternatives": [{"words": words}]}]}}
+    assert len(read(write(tmp_path / "b.json", heard)).turns) == 20_000
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab: ->0123456789,.\n<v>/[]AgentSPKR_", max_size=300))
+def test_any_subtitles_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    """Whatever stands in a file named .srt."""
+    path = tmp_path_factory.getbasetemp() / "fuzz.srt"
+    path.write_text(content or "\n")
+    with contextlib.suppress(RecordingError):
+        assert read(path).turns
