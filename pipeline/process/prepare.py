@@ -39,7 +39,7 @@ OnWait = Callable[[str], None]
 SWITCH_S = 0.00005
 """How long a thread may keep Python's lock from another. The engine lets go of it at each of thousands of
 steps; with Python's own 5 ms, every second of Python beside it held it up for a second or two."""
-HEARING_REVISION = 1
+HEARING_REVISION = 2
 """Raised when decoding, speakers or redaction change what a transcript says."""
 
 

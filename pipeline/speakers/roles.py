@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from pipeline.conversation import AudioClip, CallMetadata, Role, Transcript, Turn
 from pipeline.settings import AudioSettings
+from pipeline.speakers import weak
 from pipeline.speakers.diarise import diarise
 from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
 
@@ -41,8 +42,10 @@ def assign_roles(
         return transcript
     spoken_on = sorted({turn.channel for turn in transcript.turns if turn.channel is not None})
     if len(spoken_on) >= 2:
-        return _by_channel(transcript, spoken_on, metadata, audio_settings)
-    return _one_channel(transcript, clip, metadata)
+        told = _by_channel(transcript, spoken_on, metadata, audio_settings)
+    else:
+        told = _one_channel(transcript, clip, metadata)
+    return replace(told, warnings=(*told.warnings, *weak.said_of(told, clip, metadata)))
 
 
 def _by_channel(
