@@ -212,9 +212,9 @@ class Received:
 
 
 FINDING_KINDS = frozenset({
-    "apology", "closing", "competitor", "contact_reason", "disclosure", "empathy", "greeting", "hold",
-    "interruption", "lowest_point", "offer_help", "overtalk", "pii", "profanity", "promise", "risk",
-    "silence", "topic",
+    "apology", "call_kind", "closing", "competitor", "contact_reason", "disclosure", "empathy", "greeting",
+    "hold", "interruption", "lowest_point", "offer_help", "overtalk", "pause", "pii", "profanity", "promise",
+    "risk", "silence", "topic",
 })  # fmt: skip
 """Families of facts callqa looks for by itself."""
 

@@ -50,6 +50,7 @@ REVISION = "callqa.score/3"
 """Raised with every change that can give another answer to the same criterion."""
 
 
+VOICEMAIL = "voicemail: somebody spoke to a machine, which is no conversation to score"
 Asked = tuple[CallMetadata, Conversation, Mapping[str, CriterionAnswer]]
 
 
@@ -180,6 +181,8 @@ def _withheld(call: Call) -> tuple[str, Outcome]:
     transcript = call.conversation.transcript
     if not any(t.text.strip() for t in transcript.turns):
         return (NO_SPEECH if transcript.medium == "voice" else "nothing was written"), "not_scored"
+    if any((f.kind, f.label) == ("call_kind", "voicemail") for f in call.conversation.findings):
+        return VOICEMAIL, "not_scored"
     for role in ("any", "agent"):
         unsure = too_weak(call.timeline.speech(role, Span()), call.min_confidence)
         if unsure:
