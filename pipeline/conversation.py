@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 SAMPLE_RATE_HZ = 16_000
 """Every clip is resampled to this rate once, on decoding: it is what the recogniser hears."""
 
+NO_SPEECH = "no speech was found"
+"""Begins the warning of a recording in which nobody speaks."""
+WEAKLY_HEARD = "recognised weakly"
+"""Begins the warning of a recording whose words may be invented; the causes follow."""
+
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
 Medium = Literal["voice", "chat", "email"]
@@ -221,9 +226,9 @@ class Received:
 
 
 FINDING_KINDS = frozenset({
-    "apology", "closing", "competitor", "contact_reason", "disclosure", "empathy", "greeting", "hold",
-    "interruption", "lowest_point", "offer_help", "overtalk", "pii", "profanity", "promise", "risk",
-    "silence", "topic",
+    "apology", "call_kind", "closing", "competitor", "contact_reason", "disclosure", "empathy", "greeting",
+    "hold", "interruption", "lowest_point", "offer_help", "overtalk", "pause", "pii", "profanity", "promise",
+    "risk", "silence", "topic",
 })  # fmt: skip
 """Families of facts callqa looks for by itself."""
 

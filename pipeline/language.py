@@ -12,6 +12,8 @@ from pipeline.conversation import Turn
 
 LATIN_OR_UNKNOWN = ("en", "")
 ARABIC_LETTER = re.compile(r"[\u0621-\u064A\u0671-\u06D3]")
+LATIN_LETTER = re.compile(r"[a-zA-Z\u00C0-\u024F]")
+OTHER = "xx"  # letters that are neither Latin nor Arabic: some language, not English
 LETTER = re.compile(r"[^\W\d_]")
 WORD = re.compile(r"[a-z']+")
 # Function words, the commonest verbs and numbers of Urdu in Latin letters that are no English words.
@@ -34,6 +36,9 @@ def language_of(turn: Turn, declared: str | None) -> str:
     Args:
         turn: Whose ``language`` outranks the transcript's.
         declared: The transcript's language, None when unknown.
+
+    Returns:
+        The code, or ``xx`` where nothing is declared and the letters are of another script.
     """
     language = (turn.language or declared or "").lower()[:2]
     if language not in LATIN_OR_UNKNOWN:
@@ -41,6 +46,8 @@ def language_of(turn: Turn, declared: str | None) -> str:
     letters = len(LETTER.findall(turn.text))
     if letters and 2 * len(ARABIC_LETTER.findall(turn.text)) > letters:
         return "ur"
+    if letters and 2 * len(LATIN_LETTER.findall(turn.text)) < letters:
+        return OTHER
     words = WORD.findall(turn.text.lower())
     roman = sum(word in ROMAN_URDU_WORDS for word in words)
     return "ur" if roman >= ROMAN_WORDS and roman >= ROMAN_SHARE * len(words) else "en"

@@ -35,7 +35,8 @@ METRICS: Mapping[str, str] = {
     "agent_talk_ratio": "agent talk time / (agent + customer talk time), 0..1",
     "agent_talk_share": "agent talk time / recording, 0..1 (AWS talk %; both shares may sum past 1)",
     "customer_talk_share": "customer talk time / recording, 0..1",
-    "silence_s": "seconds in which nobody speaks, hold and redacted spans not counted",
+    "silence_s": "seconds in which nobody speaks, hold, the customer's own pauses and redacted spans not "
+    "counted",
     "silence_ratio": "silence_s / recording, 0..1",
     "dead_air_count": "silences longer than 3 s between the first and the last word (MiiTel)",
     "dead_air_s": "total of those silences in seconds",

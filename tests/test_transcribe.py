@@ -1,6 +1,7 @@
 """Speech becomes timed turns; silence becomes nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jiwer
@@ -275,3 +276,16 @@ def test_faster_whisper_stands_behind_the_same_seam() -> None:
     said = " ".join(turn["text"] for turn in expected["turns"])
     assert jiwer.wer(normal(said), normal(" ".join(turn.text for turn in transcript.turns))) < 0.15
     assert all(turn.start_s <= word.start_s <= turn.end_s for turn in transcript.turns for word in turn.words)
+
+
+def test_words_forced_into_another_language_say_what_they_sound_like(engine: Engine) -> None:
+    """A call whose data name the wrong language has a warning that names the likelier one."""
+    clip = audio.load(Path(__file__).parents[1] / "sample_audio" / "support-good.wav")
+    short = replace(clip, samples=clip.samples[:, : 20 * SAMPLE_RATE_HZ])
+
+    right, wrong = engine.transcribe([Job("right", short, "en"), Job("wrong", short, "ar")])
+
+    assert isinstance(right, Transcript)
+    assert isinstance(wrong, Transcript)
+    assert right.warnings == ()
+    assert wrong.warnings == ("it was heard as ar and sounds like en",)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import metrics, privacy
-from pipeline.annotate import findings
-from pipeline.annotate.holds import detect
+from pipeline.annotate import call_kind, findings
+from pipeline.annotate.holds import detect, pauses
 from pipeline.conversation import CallMetadata, Conversation, Transcript
 from pipeline.language import language_of
 from pipeline.privacy import PrivateSpan, redact
@@ -154,9 +154,14 @@ def _conversation(
     private = findings.with_names(privacy.find(transcript), turns, facts)
     found = findings.of_text(turns, facts, private)
     redacted = [(s.start_s, s.end_s) for s in private if s.start_s is not None and s.end_s is not None]
-    holds = detect(transcript, metadata, found, settings.unannounced_hold_s, redacted)
+    held = metadata.hold_spans if metadata else ()
+    own_pauses = pauses(transcript, found, held, redacted)
+    excused = [*redacted, *own_pauses]
+    holds = detect(transcript, metadata, found, settings.unannounced_hold_s, excused)
     hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
-    found += findings.of_time(transcript, holds, redacted)
+    found += findings.of_time(transcript, holds, excused)
+    found += findings.of_pauses(own_pauses)
+    found += call_kind.of_call(transcript)
     path = sentiment_path(turns)
     found += findings.lowest_points(path, turns, private)
     found.sort(key=lambda f: (f.start_s is None, f.start_s or 0.0, f.turn is None, f.turn or 0))
@@ -166,7 +171,7 @@ def _conversation(
         metrics=metrics.measure(
             transcript,
             hold_spans=hold_spans,
-            redacted_spans=redacted,
+            redacted_spans=excused,
             greeting_turns=[f.turn for f in found if f.kind == "greeting" and f.turn is not None],
             closing_turns=[f.turn for f in found if f.kind == "closing" and f.turn is not None],
         ),

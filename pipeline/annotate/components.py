@@ -26,6 +26,7 @@ from pipeline.annotate.sentiment import (
     load_scorer,
     sentiment_of,
     without_courtesy,
+    without_named_feelings,
 )
 from pipeline.privacy.numbers import word_set
 
@@ -141,15 +142,17 @@ class SentimentComponent:
         for doc, text, odds in zip(docs, texts, self.scorer.odds(texts), strict=True):
             if odds is not None:
                 doc._.sentiment = sentiment_of(odds)
-            elif WORD.search(doc.text):
+            elif self.scorer.knows_language and WORD.search(doc.text):
                 doc._.sentiment = NEUTRAL if text == doc.text else POLITE
             yield doc
 
     @staticmethod
     def _own_words(doc: Doc) -> str:
         """What is left of a turn to read feeling from: agents are polite by trade, callers if no more."""
+        if doc._.role == "agent":
+            return without_courtesy(without_named_feelings(doc.text))
         rest = without_courtesy(doc.text)
-        return doc.text if doc._.role != "agent" and is_telling(rest) else rest
+        return doc.text if is_telling(rest) else rest
 
 
 @Language.factory("callqa_sentiment_v1", default_config={"lexicon": {}})

@@ -1,8 +1,9 @@
 """Facts of turns and of the clock, as the ``Finding``s of a conversation.
 
-Kinds: greeting, closing, empathy, apology, offer_help, disclosure, hold (announced, returned; and
-the holds themselves), topic, contact_reason, risk, promise, competitor, profanity, pii, silence,
-overtalk, interruption, lowest_point (of each role's feeling).
+Kinds: call_kind (voicemail), greeting, closing, empathy, apology, offer_help, disclosure, hold
+(announced, returned; and the holds themselves), topic, contact_reason, risk, promise, competitor,
+profanity, pii, silence, pause (the customer's own), overtalk, interruption, lowest_point (of each
+role's feeling).
 """
 
 from __future__ import annotations
@@ -132,6 +133,12 @@ def of_time(
             yield _event("overtalk", role, overlap.start_s, overlap.end_s, turn)
         if overlap.is_interruption:
             yield _event("interruption", role, overlap.start_s, overlap.end_s, turn)
+
+
+def of_pauses(spans: Sequence[metrics.Span]) -> Iterator[Finding]:
+    """Silences that the customer took to look something up."""
+    for start_s, end_s in spans:
+        yield _event("pause", "customer", start_s, end_s)
 
 
 def _event(kind: str, label: str, start_s: float, end_s: float, turn: int | None = None) -> Finding:

@@ -29,6 +29,8 @@ DATA = Path(__file__).parent / "data"
 MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
 NEGATORS = word_set("not never without nahi nahin mat نہیں نہ")
 NEGATION_REACH = 3  # "do not want to cancel": the negator stands within three words before
+SPEAKER = word_set("i my me mine myself we our us he she his her")
+SUBJECT_REACH = 5
 SHORT_IS = word_set("it that this what who where there here how he she")
 
 
@@ -42,6 +44,8 @@ class PhraseList(BaseModel):
     negation: Literal["clears", "ignore"] = "clears"
     phrases: tuple[str, ...] = ()
     patterns: tuple[tuple[dict[str, Any], ...], ...] = ()
+    not_of: tuple[str, ...] = ()
+    """Words that clear a find as who it is said of: "you" in "you are going bankrupt"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,8 @@ class PhraseFinder:
             entry = self._lists[number]
             for start, end in _merged(spans):
                 before = words[max(0, start - NEGATION_REACH) : start]
-                if entry.negation == "ignore" or not NEGATORS.intersection(before):
+                is_denied = entry.negation == "clears" and NEGATORS.intersection(before)
+                if not is_denied and not _is_of_another(entry, words, start, end):
                     yield Hit(entry, start, end)
 
     def _hits(self, fluent: Doc, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
@@ -172,6 +177,16 @@ class PhraseFinder:
                 f"pattern of {entry.kind} {entry.label!r} is no spaCy token pattern: {error}",
                 hint="see https://spacy.io/usage/rule-based-matching",
             ) from error
+
+
+def _is_of_another(entry: PhraseList, words: Sequence[str], start: int, end: int) -> bool:
+    """Whether the nearest person before the find, or in it, is one that the list does not mean."""
+    for word in reversed(words[max(0, start - SUBJECT_REACH) : end]):
+        if word in SPEAKER:
+            return False
+        if word in entry.not_of:
+            return True
+    return False
 
 
 def fluent_words(nlp: Language, text: str) -> list[str]:

@@ -53,6 +53,18 @@ COURTESY = re.compile(
     r"(?: (?:that )?i(?:'ll)? need(?:ed)?)?(?: for)?(?: today| now)?)\b",
     re.I,
 )
+# An agent who names the caller's feeling feels nothing of it: "I understand that you're disappointed".
+NAMED_FEELING = re.compile(
+    r"\b(?:(?:i|we)\s+(?:(?:can|could|do|certainly|completely|totally|fully|really|absolutely|just)\s+)*"
+    r"(?:understand|see|hear|imagine|know|reali[sz]e|appreciate|tell|get)\s+(?:that|why|how|what|you|your|it|this)"
+    r"|(?:(?:i'm|i am|we're|we are)\s+)?(?:(?:so|very|really|truly)\s+)*sorry\s+"
+    r"(?:that\s+|to hear\s+(?:that\s+)?)?you"
+    r"|(?:that|this|it)\s+(?:must|has to|had to|sounds?|can be)"
+    r"|(?:it|that)(?:'s| is)\s+(?:\w+\s+)?understandable"
+    r"|you\s+(?:sound|seem|must be)|(?:i|we)(?:'d| would)\s+(?:be|feel))\b"
+    r"[^.!?;,]*?(?=$|[.!?;,]|\b(?:but|so (?!\w+(?:ed|ing)\b)|let me|i will|i'll|and i|we will|we'll)\b)",
+    re.I,
+)
 PIECE_WORDS = 40
 MAX_PIECES = 12  # of the longest turns, spread evenly: a monologue of an hour costs no more
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -101,13 +113,18 @@ class Scorer:
     Attributes:
         model: None for languages without a trained one.
         lexicon: Shipped idiom and the user's words.
+        knows_language: Whether there is a model or a shipped lexicon: if not, silence is no feeling.
     """
 
     model: Model | None
     lexicon: Lexicon
+    knows_language: bool = True
 
     def odds(self, texts: Sequence[str]) -> list[NDArray[np.float32] | None]:
-        """Log-odds of the three labels for each text; None where it only acknowledges or says nothing."""
+        """Log-odds of the three labels for each text; None where it only acknowledges or says nothing.
+
+        In a language that is not known, a text tells only what words of the user's own say.
+        """
         said = {text: pieces_of(text) for text in dict.fromkeys(texts) if is_telling(text)}
         if self.model is None:
             base = dict.fromkeys(said, UNKNOWN_ODDS)
@@ -116,7 +133,10 @@ class Scorer:
             heard = dict(zip(pieces, self.model.logits(pieces), strict=True))
             base = {text: np.mean([heard[piece] for piece in parts], axis=0) for text, parts in said.items()}
         weight = LEXICON_WEIGHT if self.model else LEXICON_ALONE_WEIGHT
-        return [base[text] + weight * self._push(text) if text in base else None for text in texts]
+        told = [base[text] + weight * self._push(text) if text in base else None for text in texts]
+        if self.knows_language:
+            return told
+        return [odds if self.lexicon.score(text) else None for text, odds in zip(texts, told, strict=True)]
 
     def _push(self, text: str) -> NDArray[np.float32]:
         score = self.lexicon.score(text)
@@ -139,6 +159,11 @@ def sentiment_of(odds: NDArray[np.float32]) -> Sentiment:
 def without_courtesy(text: str) -> str:
     """The text without polite formulas."""
     return COURTESY.sub(" ", text.replace("’", "'"))
+
+
+def without_named_feelings(text: str) -> str:
+    """The text without what it says of the listener's feelings."""
+    return NAMED_FEELING.sub(" ", text.replace("’", "'"))
 
 
 def is_telling(text: str) -> bool:
@@ -168,4 +193,5 @@ def load_scorer(language: str, lexicon: Mapping[str, float]) -> Scorer:
         from pipeline.encoder import classifier
 
         model = classifier.load()
-    return Scorer(model, Lexicon({**shipped, **{word.lower(): weight for word, weight in lexicon.items()}}))
+    words = Lexicon({**shipped, **{word.lower(): weight for word, weight in lexicon.items()}})
+    return Scorer(model, words, knows_language=model is not None or bool(shipped))

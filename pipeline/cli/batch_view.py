@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pipeline.process.batch import Tally
 
 PLAIN_EVERY_S = 30.0
+TOGETHER_S = 1.0
+"""Calls finished within this of each other came out of one window, whose time was that of all of them."""
+ENOUGH_FILES, ENOUGH_SHARE = 3, 0.1
+"""Before this many files, and this share of them, nothing is said of the time left."""
 STYLES = {
     "pass": "green",
     "fail": "bold red",
@@ -43,6 +47,8 @@ class BatchView:
         self._total = self._done = 0
         self._audio_s = 0.0
         self._started = self._said = time.monotonic()
+        self._last: float | None = None
+        self._settled: tuple[int, float] = (0, 0.0)
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -95,6 +101,10 @@ class BatchView:
 
     def finished(self, record: CallRecord) -> None:
         """One file is in the store: its line, and the bar moves on."""
+        now = time.monotonic()
+        if self._last is not None and now - self._last > TOGETHER_S:
+            self._settled = self._done, self._last - self._started
+        self._last = now
         self._done += 1
         if record.conversation is not None:
             self._audio_s += record.conversation.transcript.duration_s or 0.0
@@ -137,11 +147,14 @@ class BatchView:
         )
 
     def _pace(self) -> str:
-        """Audio done, speed against real time, time left."""
+        """Audio done, speed against real time, and the time left once enough is done to tell."""
         elapsed_s = max(time.monotonic() - self._started, 1e-6)
-        left_s = elapsed_s / self._done * (self._total - self._done)
-        speed = self._audio_s / elapsed_s
-        return f"{clock(self._audio_s)} of audio, {speed:.1f}× real time, {clock(left_s)} left"
+        pace = f"{clock(self._audio_s)} of audio, {self._audio_s / elapsed_s:.1f}× real time"
+        files, took_s = self._settled
+        if files < max(ENOUGH_FILES, ENOUGH_SHARE * self._total):
+            return pace
+        left_s = max(0.0, took_s / files * (self._total - files) - (elapsed_s - took_s))
+        return f"{pace}, {clock(left_s)} left"
 
     def _log(self, event: str, **fields: Any) -> None:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

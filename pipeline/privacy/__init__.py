@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from pipeline.conversation import Transcript, Turn, Word
-from pipeline.privacy import numbers, phrases, rules
+from pipeline.privacy import cues, numbers, phrases, rules
 from pipeline.settings import PrivacySettings, PrivateKind
 from pipeline.timing import TurnClock
 
@@ -22,6 +22,9 @@ KINDS = get_args(PrivateKind)  # strictest first
 PLACEHOLDER = re.compile(r"\[(" + "|".join(kind.upper() for kind in KINDS) + r")\]")
 MIN_ECHO_DIGITS = 3  # two digits of a number betray nothing, and are in many harmless ones
 ECHO_TURNS = 4  # how many turns later a number may be read back
+ASKED_TURNS = 4  # how many turns before its answer a question may stand
+MIN_ASKED_WORDS = 1
+CODE_CUE = re.compile(r"(?<!zip )(?<!post )(?<!promo )(?<!area )\bcode\b[^\n]*\n?[^\n]*$")
 MARGIN_S = 0.15  # recognisers put word edges late or early by about this much
 
 
@@ -52,15 +55,13 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
     found: list[tuple[int, int, int, str]] = []
     for position, turn in enumerate(turns):
         found += [(position, m.start(), m.end(), m[1].lower()) for m in PLACEHOLDER.finditer(turn.text)]
-        before = turns[position - 1] if position else None
-        asked = before.text if before is not None and before.role != turn.role else ""
+        asked = _asked(turns, position)
         found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text, asked)]
-    runs = [(run, rules.kind_of(run)) for run in numbers.runs(turns, transcript.language)]
+    runs = [told for run in numbers.runs(turns, transcript.language) for told in rules.kinds(run, turns)]
     told = _told(runs)
     for run, named in runs:
-        kind = named or _echoed(run, told)
-        if kind is not None:
-            found += [(turn, start, end, kind) for turn, start, end in _pieces(run, turns)]
+        for part, kind in _with_echoes(run, named, told, turns):
+            found += [(turn, start, end, kind) for turn, start, end in _pieces(part, turns)]
     spans = _without_overlaps(found)
     clocks = {turn: TurnClock(turns[turn]) for turn in {span[0] for span in spans}}
     return tuple(
@@ -69,23 +70,79 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
     )
 
 
-def _told(runs: Sequence[tuple[numbers.Run, str | None]]) -> dict[int, list[tuple[int, str, str]]]:
-    """By turn, the private numbers said there or shortly before: order, digits, kind."""
-    told: dict[int, list[tuple[int, str, str]]] = {}
+def _asked(turns: Sequence[Turn], position: int) -> str:
+    """What the other side said last before a turn; "uh" and "yes?" in between do not hide it."""
+    turn = turns[position]
+    for earlier in reversed(turns[max(0, position - ASKED_TURNS) : position]):
+        is_other = earlier.role != turn.role or turn.role == "unknown"
+        if is_other and len(earlier.text.split()) > MIN_ASKED_WORDS:
+            return earlier.text
+        if not is_other and len(earlier.text.split()) > MIN_ASKED_WORDS:
+            break
+    before = turns[position - 1] if position else None
+    return before.text if before is not None and before.role != turn.role else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A private number said: its digits, kind, and the turns from its first to its last."""
+
+    order: int
+    digits: str
+    kind: str
+    first_turn: int
+    last_turn: int
+
+
+def _told(runs: Sequence[tuple[numbers.Run, str | None]]) -> dict[int, list[_Told]]:
+    """By turn, the private numbers said there or shortly before."""
+    told: dict[int, list[_Told]] = {}
     for order, (run, kind) in enumerate(runs):
         if kind is not None:
-            for turn in range(run.tokens[0].turn, run.tokens[-1].turn + ECHO_TURNS + 1):
-                told.setdefault(turn, []).append((order, run.digits, kind))
+            one = _Told(order, run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
+            for turn in range(one.first_turn, one.last_turn + ECHO_TURNS + 1):
+                told.setdefault(turn, []).append(one)
     return told
 
 
-def _echoed(run: numbers.Run, told: Mapping[int, Sequence[tuple[int, str, str]]]) -> str | None:
-    """The kind of a private number of which this run repeats a part, as agents do to confirm."""
-    if len(run.digits) < MIN_ECHO_DIGITS:
+def _with_echoes(
+    run: numbers.Run, named: str | None, told: Mapping[int, Sequence[_Told]], turns: Sequence[Turn]
+) -> Iterator[tuple[numbers.Run, str]]:
+    """What of a run is private: all of it by itself, and the parts that repeat a private number.
+
+    Both count: a PIN read back after talk of an account is still the PIN (the strictest kind wins).
+    """
+    kind = named or _code_of_card(run, told)
+    if kind is not None:
+        yield run, kind
+    for part in (run, *(numbers.part(run, run.breaks, turns) if run.breaks else ())):
+        echoed = _echoed(part, told)
+        if echoed is not None:
+            yield part, echoed
+
+
+def _code_of_card(run: numbers.Run, told: Mapping[int, Sequence[_Told]]) -> str | None:
+    """What "and the code?" asks for after a card's number or date: its security code."""
+    if not cues.fits("cvv", len(run.digits)) or not CODE_CUE.search(run.before) or rules.is_cleared(run):
         return None
-    span = range(run.tokens[0].turn, run.tokens[-1].turn + 1)
-    near = sorted({number for turn in span for number in told.get(turn, ())})
-    return next((kind for _, digits, kind in near if run.digits in digits), None)
+    near = told.get(run.tokens[0].turn, ())
+    return "cvv" if any(one.kind in ("card", "expiry") for one in near) else None
+
+
+def _echoed(run: numbers.Run, told: Mapping[int, Sequence[_Told]]) -> str | None:
+    """The kind of a private number of which this run repeats a part, as agents do to confirm.
+
+    Amid the turns of the number two digits are enough.
+    """
+    first, last = run.tokens[0].turn, run.tokens[-1].turn
+    near = {one.order: one for turn in range(first, last + 1) for one in told.get(turn, ())}
+    kinds = []
+    is_quantity = len(run.digits) <= MIN_ECHO_DIGITS and rules.is_quantity(run)
+    for one in near.values():
+        is_amid = one.first_turn < first and last < one.last_turn
+        if run.digits in one.digits and (is_amid or (len(run.digits) >= MIN_ECHO_DIGITS and not is_quantity)):
+            kinds.append(one.kind)
+    return min(kinds, key=KINDS.index, default=None)
 
 
 def _pieces(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:

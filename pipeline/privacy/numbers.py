@@ -1,11 +1,13 @@
 """Numbers as people say them: digits, number words, groups, "double four", over several turns.
 
 A call is read as one stream of tokens per speaker. A *run* is a stretch of digit tokens with
-nothing but fillers, separators, corrections or a turn change between them.
+nothing but fillers, separators, corrections or a turn change between them. Two numbers told one
+after the other are one run too: ``breaks`` are the places where it may be two.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -13,10 +15,15 @@ from dataclasses import dataclass
 
 from pipeline.conversation import Turn
 from pipeline.language import language_of
-from pipeline.privacy import urdu
+from pipeline.privacy import cues, urdu
 
 # Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
-TOKEN = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
+# An amount is one token, and says no digits: "$168", "149.99", "25,000".
+AMOUNT = (
+    r"[$£€]\s?\d+(?:,\d{3})*(?:\.\d+)?|(?<![\d.])(?!0|1[0-2]\.)\d{2,6}\.\d{2}(?![\d.]|\s?-\s?\d)"
+    r"|(?<![\d,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])(?:\.\d{2})?"
+)
+TOKEN = re.compile(rf"(?P<amount>{AMOUNT})|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -43,10 +50,18 @@ FILLERS = word_set(
 )
 CORRECTIONS = word_set("no sorry wait actually correction oops mean scratch nahi nahin maaf نہیں معاف")
 COUNTED = word_set("last final first aakhri akhri آخری")
+OF_COUNTED = word_set("digit digits numbers figures characters letters ones")
+COUNTED_AS = word_set("little small other main")
+OF_ONE = word_set("moment second sec minute more thing of time day question last other to")
 MARKS = frozenset("-–—.…,/ ()")
+JOINTS = frozenset("-–—/ ()")  # marks inside one number; a comma or a stop may stand between two
+NUMBER_TALK = FILLERS | CORRECTIONS | {*UNITS, *TEENS, *TENS, *REPEATS, *HUNDREDS}
 MAX_CORRECTED_DIGITS = 60  # longer runs are no single number
 MAX_GAP_WORDS = 4  # "no sorry i mean" between two groups still belongs to one number
 SHORT_REPLY_WORDS = 6  # "okay go ahead" by the other side does not end a number being read out
+WHOLE_DIGITS = 7  # a figure written with so many digits stands for itself
+MAX_BEFORE = 160  # characters of the same turn that may say what a number is
+MAX_ASKED = 240  # and of the two turns before
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +77,20 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A number read out: its tokens (fillers included), digits, and the words around it."""
+    """A number read out: its tokens (fillers included), digits, and the words around it.
+
+    Attributes:
+        before: What was said before in lower case, a line a turn.
+        breaks: Places in ``tokens`` where another number may begin.
+        ends: Those of them where the other side asked for another number.
+    """
 
     tokens: tuple[Token, ...]
     digits: str
     before: str
     after: str
+    breaks: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
 
     @property
     def is_corrected(self) -> bool:
@@ -86,22 +109,48 @@ class Run:
     @property
     def written(self) -> str:
         """The run's tokens joined, digits as digits, to recognise written formats."""
-        return "".join(t.digits or (t.text if t.text in MARKS else "") for t in self.tokens)
+        return written(self.tokens)
+
+
+def written(tokens: Sequence[Token]) -> str:
+    """Tokens joined, digits as digits, without the marks after the last."""
+    said = "".join(t.digits or (t.text if t.text in MARKS else "") for t in tokens)
+    return said.rstrip("".join(MARKS))
 
 
 def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[Token]:
     """Tokens of one turn with number words read as digits."""
-    raw = [(m.start(), m.end(), m.group().lower().replace("’", "'")) for m in TOKEN.finditer(text)]
+    raw = [
+        (m.start(), m.end(), "$" if m["amount"] else m.group().lower().replace("’", "'"))
+        for m in TOKEN.finditer(text)
+    ]
     tokens: list[Token] = []
     at = 0
     while at < len(raw):
         used, digits = _number(raw, at, is_urdu)
-        if tokens and tokens[-1].text in COUNTED:  # "the last four": how many, not which
+        if digits and _is_count(raw, at, at + used):
             digits = ""
         start, end = raw[at][0], raw[at + max(used, 1) - 1][1]
         tokens.append(Token(turn, start, end, raw[at][2], digits))
         at += max(used, 1)
     return tokens
+
+
+def _is_count(raw: Sequence[tuple[int, int, str]], at: int, end: int) -> bool:
+    """Whether a number says how many, not which: "the last four", "three digits", "one moment"."""
+    before = raw[at - 1][2] if at else ""
+    after = raw[end][2] if end < len(raw) else ""
+    if after == "-" and end + 1 < len(raw):  # "three-digit"
+        after = raw[end + 1][2]
+    if after in COUNTED_AS and end + 1 < len(raw):
+        after = raw[end + 1][2]
+    if before in COUNTED or after in OF_COUNTED:
+        return True
+    word = raw[at][2]
+    if word == "one" and after in OF_ONE:
+        return True
+    begins_sentence = before in {".", "?", "!"} and word in UNITS
+    return begins_sentence and after.isalpha() and after not in NUMBER_TALK
 
 
 def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tuple[int, str]:
@@ -113,6 +162,8 @@ def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tupl
     if unit is not None:
         hundreds = HUNDREDS if word in UNITS else URDU_HUNDREDS
         following = raw[at + 1][2] if at + 1 < len(raw) else ""
+        if following == "thousand":
+            return _of_thousand(raw, at, unit)
         if following in hundreds:
             return 2, unit + hundreds[following]
         return 1, unit
@@ -130,6 +181,20 @@ def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tupl
         if len(digit) == 1 and digit.isdigit():
             return 2, digit * REPEATS[word]
     return 0, ""
+
+
+def _of_thousand(raw: Sequence[tuple[int, int, str]], at: int, unit: str) -> tuple[int, str]:
+    """Thousands, and "two thousand (and) nineteen" as the year it is."""
+    rest = at + 2
+    if rest < len(raw) and raw[rest][2] == "and":
+        rest += 1
+    word = raw[rest][2] if rest < len(raw) else ""
+    if word in TEENS or word in TENS or word in UNITS:
+        used, digits = _number(raw, rest, False)
+        is_last = rest + used == len(raw) or not _number(raw, rest + used, False)[0]
+        if len(digits) == 2 or (len(digits) == 1 and is_last):
+            return rest + used - at, f"{unit}{digits:0>3}"
+    return 2, f"{unit}000"
 
 
 def runs(turns: Sequence[Turn], language: str | None) -> Iterator[Run]:
@@ -175,8 +240,57 @@ def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
 
 def _run(stream: Sequence[Token], start: int, last: int, turns: Sequence[Turn]) -> Run:
     tokens = tuple(stream[start : last + 1])
+    breaks, ends = [], []
+    for at in range(1, len(tokens)):
+        if not tokens[at].digits:
+            continue
+        before = at - 1
+        while not tokens[before].digits:
+            before -= 1
+        if _asked_between(tokens[before], tokens[at], turns):
+            ends.append(at)
+        if _may_part(tokens, before, at):
+            breaks.append(at)
+    return _cut(tokens, turns, tuple(breaks), tuple(ends))
+
+
+def part(run: Run, places: Sequence[int], turns: Sequence[Turn]) -> list[Run]:
+    """A run cut before each of the tokens at ``places``; every part keeps its own breaks."""
+    edges = [0, *places, len(run.tokens)]
+    parts = []
+    for start, end in itertools.pairwise(edges):
+        tokens = run.tokens[start:end]
+        while tokens and not tokens[-1].digits:
+            tokens = tokens[:-1]
+        inner = [tuple(at - start for at in marks if start < at < end) for marks in (run.breaks, run.ends)]
+        parts.append(_cut(tokens, turns, inner[0], inner[1]))
+    return parts
+
+
+def _cut(
+    tokens: tuple[Token, ...], turns: Sequence[Turn], breaks: tuple[int, ...], ends: tuple[int, ...]
+) -> Run:
     first, end = tokens[0], tokens[-1]
-    earlier = " ".join(turn.text for turn in turns[max(0, first.turn - 2) : first.turn])
-    before = f"{earlier} {turns[first.turn].text[: first.start]}".lower()[-160:]
+    earlier = "\n".join(turn.text.replace("\n", " ") for turn in turns[max(0, first.turn - 2) : first.turn])
+    own = turns[first.turn].text[: first.start].replace("\n", " ")
+    before = f"{earlier[-MAX_ASKED:]}\n{own[-MAX_BEFORE:]}".lower()
     after = turns[end.turn].text[end.end : end.end + 60].lower()
-    return Run(tokens, "".join(token.digits for token in tokens), before, after)
+    return Run(tokens, "".join(token.digits for token in tokens), before, after, breaks, ends)
+
+
+def _may_part(tokens: Sequence[Token], before: int, at: int) -> bool:
+    """Whether two digit tokens may be of two numbers: a pause, a word, a turn or a whole figure between."""
+    if any(token.text in CORRECTIONS for token in tokens[before + 1 : at]):
+        return False
+    if tokens[before].turn != tokens[at].turn or any(t.text not in JOINTS for t in tokens[before + 1 : at]):
+        return True
+    written = (t for t in (tokens[before], tokens[at]) if t.text[0].isdigit())
+    return any(len(t.digits) >= WHOLE_DIGITS for t in written)
+
+
+def _asked_between(before: Token, token: Token, turns: Sequence[Turn]) -> bool:
+    """Whether the other side named a kind of number between two tokens of one speaker."""
+    between = range(before.turn + 1, token.turn)
+    return any(
+        cues.names_a_kind(turns[at].text) for at in between if turns[at].role != turns[token.turn].role
+    )

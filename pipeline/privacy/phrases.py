@@ -1,4 +1,4 @@
-"""Private data that is words: e-mail addresses, names, streets, dates of birth, spelled-out IBANs.
+"""Private data that is words: e-mail addresses, passwords, names, streets, dates of birth, spelled-out IBANs.
 
 All patterns work on one turn's text, in any case, with or without punctuation. Each yields
 (kind, start, end) with character offsets.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.privacy import mail, urdu
+from pipeline.privacy import mail, passwords, urdu
 from pipeline.privacy.rules import iban
 
 NUMBER_WORD = (
@@ -52,11 +52,15 @@ STREET_TYPE = (
     r"crescent|"
     r"gardens?|grove|hill|parade|highway|parkway|circle|mohalla|colony|gali)"
 )
+NO_STREET = (  # words no street is named by: "we open at nine thirty and close at six"
+    r"(?!(?:and|or|but|to|we|i|you|they|he|she|it|is|are|was|were|at|from|when|if|that|this|do|did|does|will|would|"
+    r"can|could|a|an|for|with|so|then|per|than|until|till|[ap]m)\b)"
+)
 STREET = re.compile(
     rf"\b(?:(?:flat|apartment|apt|unit|suite|house|plot|number|no)\s+(?:number\s+|"
     rf"no\s+)?{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+)?"
     rf"{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+(?!(?:minutes|hours|days|dollars|of|more|people|different|times)\b)"
-    rf"(?:(?:[a-z']+|st\.|\d+(?:st|nd|rd|th))\s+){{1,3}}?{STREET_TYPE}\b(?:,?\s+(?:apartment|apt|unit|suite|"
+    rf"(?!(?:on|in|of)\b)(?:(?:{NO_STREET}[a-z']+|st\.|\d+(?:st|nd|rd|th))\s+){{1,3}}?{STREET_TYPE}\b(?:,?\s+(?:apartment|apt|unit|suite|"
     rf"flat)\s+{NUMBER}(?:\s?[a-d]\b)?)?",
     re.I,
 )
@@ -139,7 +143,7 @@ NAMES = tuple(
 
 
 NAME_ASKED = re.compile(
-    r"(?:(?:your|the|what) (?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
+    r"(?:(?:your|the|what) (?:mother'?s )?(?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
     r"(?:speaking|talking) (?:with|to))\b(?!.*\b(?:address|email|number|on file)\b)",
     re.I,
 )
@@ -172,6 +176,8 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
     if "passport" in lowered:
         yield from _named(PASSPORT, "national_id", text)
     yield from _named(NATIONAL_INSURANCE, "national_id", text)
+    for start, end in passwords.find(text, asked):
+        yield "pin", start, end
     for pattern in NAMES:
         yield from _named(pattern, "name", text)
 

@@ -1,78 +1,20 @@
 """What a number read out is: a card, an account, a telephone number, or nobody's secret.
 
 Formats and check digits decide where they can (Luhn: ISO/IEC 7812-1; IBAN: ISO 7064 mod 97);
-else the nearest cue word in the sixty characters before decides. A cue such as "order number"
-clears the number.
+else the cue words before (``cues``).
 """
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from pipeline.privacy import urdu
+from pipeline.conversation import Turn
+from pipeline.privacy import cues, numbers, urdu
 from pipeline.privacy.numbers import Run
 
-CUES: tuple[tuple[str, str], ...] = (
-    (
-        "cvv",
-        (
-            r"\bc ?v ?[vc]2?\b|security (?:code|number)|(?:on|at) the back|signature (?:strip|panel)|"
-            r"verification (?:value|number)"
-        ),
-    ),
-    ("expiry", r"expir\w*|\bexp\b|valid (?:thru|through|until|till|to)|good (?:thru|through)"),
-    ("pin", r"\bpin\b|pass ?code|one[- ]time|\botp\b"),
-    ("account", r"account(?: number)?|routing|sort code|\baba\b|khata|کھاتہ|اکاؤنٹ"),
-    ("iban", r"\biban\b|\bi ban\b"),
-    (
-        "national_id",
-        (
-            r"\bcnic\b|c n i c|سی این آئی سی|national id\w*(?: card)?|\bid(?:entity)? (?:card|number)|"
-            r"shanakhti(?: card)?|شناختی(?: کارڈ)?|passport|پاسپورٹ|"
-            r"driver'?s? licen[cs]e|national insurance|\bni number|aadha+r"
-        ),
-    ),
-    ("ssn", r"social(?: security)?|\bs ?s ?n\b"),
-    (
-        "card",
-        (
-            r"card(?: number)?|visa|master ?card|amex|american express|long number|sixteen digits?|"
-            r"16 digits?|"
-            r"کارڈ"
-        ),
-    ),
-    (
-        "phone",
-        (
-            r"(?:phone|mobile|cell|contact|telephone|callback|whatsapp|home|work|best)(?: phone)? ?number|"
-            r"\bphone\b|\bwhatsapp\b|\bmobile\b|موبائل|رابطہ|"
-            r"\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try) (?:me|us|you|"
-            r"him|her|them)|"
-            r"call ?back|\bfax\b|number (?:is|here is)|my number|فون|نمبر"
-        ),
-    ),
-    ("dob", r"birth ?(?:day|date)?|\bborn\b|\bd ?o ?b\b|paidaish"),
-    ("zip", r"zip(?: code)?|post ?code|postal code"),
-    (
-        "harmless",
-        (
-            r"order|reference|\bref\b|tracking|ticket|(?<!in )case|confirmation|invoice|policy|booking|"
-            r"reservation|model|"
-            r"serial|flight|extension|item|part number|product|receipt|claim|request|complaint number|"
-            r"transaction|"
-            r"\bid for\b|employee|badge|store|branch|version|\$|£|€|dollars?|pounds?|rupees?|price|"
-            r"cost|total|"
-            r"balance|"
-            r"amount|percent|about|around|last(?! (?:two|three|four|five|\d|digits))|"
-            r"past|every|within|for the|meter|reading|job number|"
-            r"work order|"
-            rf"awb|quote|{urdu.HARMLESS}"
-        ),
-    ),
-)
-# "order number is" must not end as the telephone's "number is": a cue takes its noun phrase along.
-REST = r"(?:\W+(?:number|numbers|no|code|id|is|was|are|it's|that's|here|نمبر)\b)*"
-PATTERN = re.compile("(?:" + "|".join(f"(?P<{kind}>{cue})" for kind, cue in CUES) + f"){REST}")
 QUANTITY_AFTER = re.compile(
     r"^\W*(?:dollars?|pounds?|euros?|rupees?|cents?|bucks|percent|%|minutes?|hours?|days?|weeks?|months?|"
     r"years?|"
@@ -83,6 +25,17 @@ LAST_DIGITS = re.compile(
     r"(?:last|final|ending|ends)\W+(?:(?:in|with|of|four|three|two|4|digits?|the|my|your|card|is|are|"
     r"it's)\W+)*$"
 )
+DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+WRITTEN_DATE = re.compile(rf"{DAY}([-/.]){DAY}\1(?:19|20)?\d{{2}}|(?:19|20)\d{{2}}-[01]\d-[0-3]\d")
+YEAR = re.compile(r"(?:19[3-9]|20[0-4])\d")
+YEAR_CUE = re.compile(r"\b(?:in|since|from|until|till|of|year|a|an|the|my)\W+$")
+MONTH_CUE = re.compile(
+    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)\W+(?:the\W+)?$"
+)
+MONTH_DIGITS = 6  # "march 27, 1990"
+UNDATED = frozenset({"cvv", "pin", "ssn", "dob", "expiry"})  # asked for these, a date is an answer
+MAX_BREAKS = 12  # a run with more parts than this is a list
 ISSUERS = re.compile(r"^(?:4|5[1-5]|2[2-7]|3[0-9]|6)")  # Visa, Mastercard, Amex/Diners/JCB, Discover/Maestro
 
 
@@ -117,16 +70,89 @@ def is_card(digits: str) -> bool:
     return len(digits) in (15, 16) and bool(ISSUERS.match(digits)) and luhn(digits)
 
 
-def nearest_cue(before: str) -> str | None:
-    """The kind of the last cue word before a number; None when there is none."""
-    kind = None
-    for match in PATTERN.finditer(before[-90:]):
-        kind = match.lastgroup
-    return kind
+def kinds(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
+    """A run as the numbers it is made of, each with its kind.
+
+    Where the other side asked for another number it is cut; elsewhere it is cut at its breaks when
+    that explains every digit and the run as a whole is nothing known.
+    """
+    parts = numbers.part(run, run.ends, turns) if run.ends and not is_card(run.digits) else [run]
+    for one in parts:
+        kind = kind_of(one)
+        if kind is None and not is_cleared(one):
+            yield from _explained(one, turns)
+        else:
+            yield one, kind
+
+
+def _explained(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
+    """The fewest parts that leave the fewest digits unexplained; a card somewhere inside makes it a card."""
+    best: list[tuple[int, int, list[tuple[Run, str | None]]]] = [(0, 0, [])]
+    edges = [0, *run.breaks[:MAX_BREAKS], len(run.tokens)]
+    for end in range(1, len(edges)):
+        choices = []
+        for start in range(end):
+            open_digits, count, told = best[start]
+            one = _between(run, edges[start], edges[end], turns)
+            kind = kind_of(one)
+            left = 0 if kind is not None else len(one.digits)
+            choices.append((open_digits + left, count + 1, [*told, (one, kind)]))
+        best.append(min(choices, key=lambda choice: choice[:2]))
+    unexplained, _, told = best[-1]
+    if unexplained and _may_hold_card(run):
+        yield run, "card"
+    else:
+        yield from told
+
+
+def _between(run: Run, start: int, end: int, turns: Sequence[Turn]) -> Run:
+    places = [at for at in (start, end) if 0 < at < len(run.tokens)]
+    return numbers.part(run, places, turns)[1 if start else 0]
+
+
+def _may_hold_card(run: Run) -> bool:
+    """Whether a card's number is somewhere in it: read twice, corrected, or with its date and code."""
+    cue = _cue(run)
+    if len(run.digits) < 14 or cue in ("harmless", "account", "iban", "phone", "national_id"):
+        return False
+    return holds_card(run.digits) or any(is_card(reading) for reading in run.corrected())
+
+
+def _cue(run: Run) -> str | None:
+    return cues.nearest(run.before, len(run.digits), is_corrected=run.is_corrected)
+
+
+def is_quantity(run: Run) -> bool:
+    """Whether a unit follows: "901 dollars", "three ten p.m."."""
+    return bool(QUANTITY_AFTER.match(run.after))
+
+
+def is_cleared(run: Run) -> bool:
+    """Whether the words around say that it is nobody's secret: an order number, a price, a year."""
+    cue = _cue(run)
+    if cue == "harmless" or is_quantity(run):
+        return True
+    if YEAR.fullmatch(run.digits) and YEAR_CUE.search(run.before):
+        return cue not in ("dob", "expiry")
+    return _is_date(run, cue)
+
+
+def _is_date(run: Run, cue: str | None) -> bool:
+    """Whether it is a date, or nothing but years and dates one after the other."""
+    if cue in UNDATED:
+        return False
+    after_month = MONTH_CUE.search(run.before)
+    if len(run.digits) <= MONTH_DIGITS and after_month:
+        return True
+    edges = [0, *run.breaks, len(run.tokens)]
+    parts = [numbers.written(run.tokens[start:end]) for start, end in itertools.pairwise(edges)]
+    if after_month and len(parts[0]) <= 2:  # "march 22, 1985", and a year after it
+        parts = parts[1:]
+    return all(YEAR.fullmatch(part) or WRITTEN_DATE.fullmatch(part) for part in parts)
 
 
 def kind_of(run: Run) -> str | None:
-    """Which private thing a number is; None when it is none.
+    """Which private thing one number is; None when it is none.
 
     The order is the order of certainty: check digits, written formats, then cue words with the
     lengths they allow.
@@ -134,31 +160,45 @@ def kind_of(run: Run) -> str | None:
     digits, count = run.digits, len(run.digits)
     if count < 3:
         return None
-    cue = nearest_cue(run.before)
+    cue = _cue(run)
     by_itself = _by_format(run, cue)
     if by_itself is not None:
         return by_itself
-    if QUANTITY_AFTER.match(run.after) or cue == "harmless":
+    if is_cleared(run):
         return None
+    said_once = _said_once(digits)
+    if said_once != digits:
+        return kind_of(replace(run, digits=said_once, breaks=(), ends=()))
     if (
         cue in (None, "phone", "zip")
         and count in (10, 11, 12)
         and (cue == "phone" or digits[0] == "0" or count == 10)
     ):
         return "phone"
-    return _by_cue(cue, count, digits, run)
+    if cue is None and 14 <= count <= 19 and ISSUERS.match(digits):
+        return "card"  # misheard, so that its check digit is wrong
+    return _by_cue(cue, run)
+
+
+def _said_once(digits: str) -> str:
+    """A number that was said twice or three times, once."""
+    for times in (2, 3):
+        once = digits[: len(digits) // times]
+        if len(once) >= 5 and once * times == digits:
+            return once
+    return digits
 
 
 def _by_format(run: Run, cue: str | None) -> str | None:
     """Kinds recognised by check digits or written shape."""
     digits, count, written = run.digits, len(run.digits), run.written
-    if cue != "national_id" and count >= 14:
-        if any(is_card(token.digits) for token in run.tokens) or is_card(digits):
-            return "card"
-        if cue not in ("harmless", "account", "iban", "phone") and (
-            holds_card(digits) or any(is_card(reading) for reading in run.corrected())
-        ):
-            return "card"
+    if (
+        cue != "national_id"
+        and count >= 14
+        and not (cue == "harmless" and run.breaks)  # two order numbers one after the other
+        and (is_card(digits) or any(is_card(token.digits) for token in run.tokens))
+    ):
+        return "card"
     if re.fullmatch(r"\d{5}-\d{7}-\d", written):
         return "national_id"
     if re.fullmatch(r"\d{3}-\d{2}-\d{4}", written):
@@ -170,25 +210,13 @@ def _by_format(run: Run, cue: str | None) -> str | None:
     return None
 
 
-def _by_cue(cue: str | None, count: int, digits: str, run: Run) -> str | None:
-    """Kinds that a cue word names, within the lengths each can have (corrections make it longer)."""
-    slack = count if run.is_corrected else 0
-    ranges = {
-        "card": (8, 19 + slack),
-        "cvv": (3, 4 + slack),
-        "pin": (4, 8 + slack),
-        "expiry": (3, 6 + slack),
-        "account": (5, 17 + slack),
-        "iban": (8, 30 + slack),
-        "national_id": (6, 15 + slack),
-        "ssn": (4, 9 + slack),
-        "phone": (7, 15 + slack),
-        "dob": (4, 8 + slack),
-        "zip": (5, 9 + slack),
-    }
-    if cue not in ranges or (LAST_DIGITS.search(run.before) and cue != "ssn"):
+def _by_cue(cue: str | None, run: Run) -> str | None:
+    """Kinds that a cue word names, within the lengths each can have."""
+    count = len(run.digits)
+    if cue == "cvv" and cues.fits("pin", count) and count > cues.LENGTHS["cvv"][1]:
+        return "pin"  # a security code of six digits was sent, not printed
+    if cue is None or not cues.fits(cue, count, is_corrected=run.is_corrected):
         return None
-    least, most = ranges[cue]
-    if not least <= count <= most:
+    if LAST_DIGITS.search(run.before) and cue not in ("ssn", "cvv"):
         return None
     return "address" if cue == "zip" else cue

@@ -42,7 +42,7 @@ SWITCH_S = 0.00005
 steps; with Python's own 5 ms, every second of Python beside it held it up for a second or two."""
 SHOWN_QUEUES = 5
 """How many queues one sentence names."""
-HEARING_REVISION = 1
+HEARING_REVISION = 2
 """Raised when decoding, speakers or redaction change what a transcript says."""
 
 

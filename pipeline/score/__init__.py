@@ -11,14 +11,24 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Scorecard
+from pipeline.conversation import (
+    NO_SPEECH,
+    WEAKLY_HEARD,
+    CallMetadata,
+    Conversation,
+    CriterionAnswer,
+    Evidence,
+    Outcome,
+    Scorecard,
+)
 from pipeline.rubric.checks import PhraseCheck
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scale_share, scorecard, team_mean
 from pipeline.score.call import Call, Plan
 from pipeline.score.criteria import answer, recorded
-from pipeline.score.hearing import listen
+from pipeline.score.hearing import listen, too_weak
+from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
 
 __all__ = [
@@ -36,27 +46,43 @@ __all__ = [
     "team_mean",
 ]
 
-REVISION = "callqa.score/2"
+REVISION = "callqa.score/3"
 """Raised with every change that can give another answer to the same criterion."""
 
 
+VOICEMAIL = "voicemail: somebody spoke to a machine, which is no conversation to score"
 Asked = tuple[CallMetadata, Conversation, Mapping[str, CriterionAnswer]]
-WORDLESS = "no words in this transcript"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A call's answers by criterion id, degradations in sentences, and the fingerprint of what answered."""
+    """A call's answers by criterion id, degradations in sentences, and the fingerprint of what answered.
+
+    ``withheld`` says why the answers make no score ("" where they do), ``outcome`` what the call is then.
+    """
 
     call_id: str
     answers: Mapping[str, CriterionAnswer]
     warnings: tuple[str, ...]
     scorer: str
+    withheld: str = ""
+    outcome: Outcome = "not_scored"
 
     def card(self, rubric: Rubric) -> Scorecard:
-        """The scorecard of these answers."""
+        """The scorecard of these answers; without any number where they make no score."""
         card = scorecard(self.call_id, rubric, self.answers, self.warnings, self.scorer)
-        return replace(card, outcome="not_scored") if WORDLESS in self.warnings else card
+        if not self.withheld:
+            return card
+        return replace(
+            card,
+            raw_score=None,
+            final_score=None,
+            critical_score=None,
+            outcome=self.outcome,
+            sections=tuple(replace(section, score=None) for section in card.sections),
+            autofail_reasons=(),
+            review_reasons=(self.withheld,),
+        )
 
 
 def score(
@@ -144,12 +170,25 @@ def _answered(call: Call) -> Answered:
     for name in call.plan.order:
         if name not in call.answers:
             call.answers[name] = answer(call, call.plan.criteria[name])
-    warnings = [*call.timeline.warnings, *call.matcher.notes]
+    warnings = (*call.timeline.warnings, *call.matcher.notes)
+    scorer = fingerprint(call.matcher, call.min_confidence)
+    withheld, outcome = _withheld(call)
+    return Answered(call.conversation.transcript.call_id, call.answers, warnings, scorer, withheld, outcome)
+
+
+def _withheld(call: Call) -> tuple[str, Outcome]:
+    """Why a call's answers make no score, or "", and its outcome then."""
     transcript = call.conversation.transcript
     if not any(t.text.strip() for t in transcript.turns):
-        warnings.append(WORDLESS)
-    scorer = fingerprint(call.matcher, call.min_confidence)
-    return Answered(transcript.call_id, call.answers, tuple(warnings), scorer)
+        return (NO_SPEECH if transcript.medium == "voice" else "nothing was written"), "not_scored"
+    if any((f.kind, f.label) == ("call_kind", "voicemail") for f in call.conversation.findings):
+        return VOICEMAIL, "not_scored"
+    for role in ("any", "agent"):
+        unsure = too_weak(call.timeline.speech(role, Span()), call.min_confidence)
+        if unsure:
+            why = [w for w in transcript.warnings if w.startswith(WEAKLY_HEARD)]
+            return "; ".join([unsure, *why]), "needs_review"
+    return "", "not_scored"
 
 
 def fingerprint(matcher: Matcher, min_confidence: float) -> str:

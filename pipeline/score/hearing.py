@@ -25,6 +25,8 @@ NEAR = 0.5
 """From this share of the threshold on a candidate may be what is asked: neither a yes nor a no."""
 FOREIGN = 0.2
 """Share of the speech in a language the rubric does not know from which a miss means nothing."""
+OF_TIME = frozenset({"hold", "interruption", "overtalk", "silence"})
+"""Findings that rest on when people speak, not on their words."""
 SURE_OF_ROLES = 0.6
 """Confidence in who is the agent below which nothing is missed, and nothing forbidden was said."""
 
@@ -110,7 +112,13 @@ def listen(call: Call, check: Heard) -> Hearing:
         return Hearing((), None, _searched(call, check, span), unsure, absent)
     missing = _role_missing(call, check.role)
     if isinstance(check, FindingCheck):
-        return Hearing(_findings(call, check, span), None, _searched(call, check, span), missing)
+        weak = (
+            ""
+            if check.finding in OF_TIME
+            else too_weak(call.timeline.speech(check.role, span), call.min_confidence)
+        )
+        facts = _findings(call, check, span)
+        return Hearing(facts, None, _searched(call, check, span), missing or weak, invented=bool(weak))
     if missing:
         return Hearing((), None, _searched(call, check, span), missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
@@ -137,7 +145,7 @@ def listen(call: Call, check: Heard) -> Hearing:
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else NEAR * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
     nearest = best.evidence if best and not hits else None
-    invented = speech.confidence is not None and speech.confidence < floor
+    invented = bool(too_weak(speech, floor))
     return Hearing(ordered, nearest, searched, unsure, maybe=maybe, invented=invented)
 
 
@@ -240,14 +248,22 @@ def _roles_unsure(call: Call, role: str) -> str:
     return f"who is the {role} is only {100 * sure:.0f} % sure"
 
 
+def too_weak(speech: Speech, floor: float) -> str:
+    """Why the words of some speech decide nothing, or ""."""
+    if speech.confidence is None or speech.confidence >= floor:
+        return ""
+    return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
+
+
 def _weak(speech: Speech, floor: float, best: Hit | None, wanted: Sequence[Query]) -> str:
     """Why a miss means nothing: the speech searched was recognised too poorly, or is in another language."""
     if speech.foreign >= FOREIGN:
         spoken = ", ".join(speech.languages)
         share = f"{100 * speech.foreign:.0f} % of what was searched is in {spoken}"
         return f"{share}, which the rubric's phrases are not"
-    if speech.confidence is not None and speech.confidence < floor:
-        return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
+    weak = too_weak(speech, floor)
+    if weak:
+        return weak
     threshold = min(query.threshold for query in wanted)
     if best is not None and best.weak and best.evidence.strength >= NEAR * threshold:
         return "what comes nearest was recognised too weakly to tell"

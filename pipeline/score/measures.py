@@ -19,10 +19,16 @@ from pipeline.rubric.checks import (
     SentimentCheck,
 )
 from pipeline.score.call import Call
-from pipeline.score.hearing import evidence_of
+from pipeline.score.hearing import evidence_of, too_weak
+from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
 
 MANUAL = "left to a person"
+OF_WORDS = frozenset({
+    "agent_words", "customer_words", "agent_wpm", "customer_wpm", "agent_questions", "customer_questions",
+    "greeting_s", "has_greeting", "has_closing",
+})  # fmt: skip
+"""Metrics that rest on the words, not only on when they were said."""
 PARTS = ("first_quarter", "second_quarter", "third_quarter", "last_quarter")
 
 
@@ -37,6 +43,9 @@ def metric(call: Call, check: MetricCheck) -> Verdict:
     """A metric within limits, or its place on a curve."""
     searched = Searched(what=f"metric {check.metric}")
     value = call.conversation.metrics.get(check.metric)
+    weak = too_weak(call.timeline.speech("any", Span()), call.min_confidence)
+    if weak and check.metric in OF_WORDS:
+        return Verdict("undetermined", searched=searched, reason=weak)
     if value is None:
         return Verdict(
             "undetermined", searched=searched, reason=f"{check.metric} cannot be told from this recording"
@@ -53,6 +62,9 @@ def metric(call: Call, check: MetricCheck) -> Verdict:
 def sentiment(call: Call, check: SentimentCheck) -> Verdict:
     """How a role feels."""
     searched = Searched(what=f"{check.measure} sentiment, {check.part.replace('_', ' ')}", role=check.role)
+    weak = too_weak(call.timeline.speech(check.role, Span()), call.min_confidence)
+    if weak:
+        return Verdict("undetermined", searched=searched, reason=weak)
     felt = call.conversation.sentiment.get(check.role)
     value = None
     if felt is not None:

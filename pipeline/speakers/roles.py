@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from pipeline.conversation import AudioClip, CallMetadata, FirstParty, Role, Transcript, Turn
 from pipeline.settings import AudioSettings
+from pipeline.speakers import weak
 from pipeline.speakers.diarise import diarise
 from pipeline.speakers.parties import CONTRADICTION, assign_by_party, n_words, text
 from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
@@ -60,12 +61,14 @@ def _with_roles_told(
         if clip is None and first_party and metadata.agent_channel is None:
             agent = spoken_on[0] if first_party == "agent" else spoken_on[1]
             metadata = replace(metadata, agent_channel=agent)
-        return _by_channel(transcript, spoken_on, metadata, audio_settings)
-    if clip is None:
-        voices_told_apart = transcript.medium == "voice"
+        told = _by_channel(transcript, spoken_on, metadata, audio_settings)
+    elif clip is None:
         told = assign_by_party(transcript, metadata, first_party)
-        return replace(told, channels=1) if voices_told_apart else told
-    return _one_channel(transcript, clip, metadata)
+        if transcript.medium == "voice":
+            told = replace(told, channels=1)
+    else:
+        told = _one_channel(transcript, clip, metadata)
+    return replace(told, warnings=(*told.warnings, *weak.said_of(told, clip, metadata)))
 
 
 def _nameless(transcript: Transcript) -> Transcript:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from whisper.tokenizer import LANGUAGES
 
 from pipeline import models
-from pipeline.conversation import SAMPLE_RATE_HZ, Engine, Transcript
+from pipeline.conversation import NO_SPEECH, SAMPLE_RATE_HZ, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import alignment
@@ -24,6 +24,7 @@ from pipeline.transcribe.windows import Window, pack
 from pipeline.turns import HeardWord, build_turns
 
 LONGEST_S = 30.0  # what the model was trained on
+WEAK_CONFIDENCE = 0.6  # mean of a window's words, under which it may be of another language
 GROUP_FRAMES = 4 * BATCH_FRAMES  # features held at once: 100 MB with base
 
 
@@ -49,11 +50,16 @@ class WhisperEngine:
         faults = {n: fault for n, job in enumerate(jobs) if (fault := _fault(job))}
         windows = self._windows([(n, job) for n, job in enumerate(jobs) if n not in faults])
         heard: dict[int, list[HeardWord]] = defaultdict(list)
+        doubts: dict[int, Counter[str]] = defaultdict(Counter)
         for group in _groups(windows):
-            for window, words in zip(group, self._recognise(group, jobs), strict=True):
+            for window, (words, likelier) in zip(group, self._recognise(group, jobs), strict=True):
                 heard[window.call] += words
+                doubts[window.call][likelier] += len(words)
             return_free_memory()
-        return [faults[n] if n in faults else self._transcript(job, heard[n]) for n, job in enumerate(jobs)]
+        return [
+            faults[n] if n in faults else self._transcript(job, heard[n], doubts[n])
+            for n, job in enumerate(jobs)
+        ]
 
     def _windows(self, jobs: Sequence[tuple[int, Job]]) -> list[Window]:
         """Speech of every channel, packed; channels are spread over the threads."""
@@ -70,8 +76,8 @@ class WhisperEngine:
         ]
         return sorted(windows, key=lambda w: (w.call, w.channel, w.spans))
 
-    def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[list[HeardWord]]:
-        """Words of a group of windows, decoded longest first."""
+    def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[tuple[list[HeardWord], str]]:
+        """Words of a group of windows, decoded longest first, and the language a weak one sounds like."""
         order = sorted(range(len(windows)), key=lambda n: -windows[n].n_samples)
         ordered = [windows[n] for n in order]
         audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in ordered]
@@ -91,7 +97,27 @@ class WhisperEngine:
         for rows, share in zip(shares, placed, strict=True):
             for n, words in zip(rows, share, strict=True):
                 found[order[n]] = words
-        return found
+        likelier = self._sounds_like([found[n] for n in order], ordered, features, seconds, languages)
+        return [(found[n], likelier[place]) for place, n in sorted(enumerate(order), key=lambda at: at[1])]
+
+    def _sounds_like(
+        self,
+        heard: Sequence[Sequence[HeardWord]],
+        windows: Sequence[Window],
+        features: Sequence[torch.Tensor],
+        seconds: Sequence[float],
+        languages: Sequence[str],
+    ) -> list[str]:
+        """For windows of weak words the language they sound like, where it is another; else ""."""
+        told = [""] * len(windows)
+        weak = [n for n, words in enumerate(heard) if words and _mean_confidence(words) < WEAK_CONFIDENCE]
+        if weak and self._recogniser.is_multilingual:
+            found = self._recogniser.languages(
+                [features[n] for n in weak], [seconds[n] for n in weak], [windows[n].call for n in weak], ()
+            )
+            for n, language in zip(weak, found, strict=True):
+                told[n] = language if language != languages[n] else ""
+        return told
 
     def _languages(
         self,
@@ -130,7 +156,7 @@ class WhisperEngine:
             for window, words, result in zip(windows, aligned, decoded, strict=True)
         ]
 
-    def _transcript(self, job: Job, heard: list[HeardWord]) -> Transcript:
+    def _transcript(self, job: Job, heard: list[HeardWord], likelier: Counter[str]) -> Transcript:
         turns = build_turns(heard)
         spoken = [turn.language for turn in turns for _ in turn.words]
         return Transcript(
@@ -140,8 +166,22 @@ class WhisperEngine:
             duration_s=round(job.clip.duration_s, 3),
             engine=self.identity,
             channels=job.clip.n_channels,
-            warnings=() if turns else ("no speech was found in the recording",),
+            warnings=tuple(_warnings(heard, likelier)),
         )
+
+
+def _mean_confidence(words: Sequence[HeardWord]) -> float:
+    return sum(word.confidence for word in words) / len(words)
+
+
+def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[str]:
+    """That nobody speaks, or that most words are weak and sound like another language."""
+    if not heard:
+        yield f"{NO_SPEECH} in the recording"
+        return
+    language, count = likelier.most_common(1)[0] if likelier else ("", 0)
+    if language and 2 * count > len(heard):
+        yield f"it was heard as {heard[0].language or 'another language'} and sounds like {language}"
 
 
 def _fault(job: Job) -> RecordingError | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline import models
-from pipeline.conversation import Engine, Transcript
+from pipeline.conversation import NO_SPEECH, Engine, Transcript
 from pipeline.errors import ModelError, RecordingError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.identity import fingerprint
@@ -62,5 +62,5 @@ class FasterWhisperEngine:
             duration_s=round(job.clip.duration_s, 3),
             engine=self._identity,
             channels=job.clip.n_channels,
-            warnings=() if turns else ("no speech was found in the recording",),
+            warnings=() if turns else (f"{NO_SPEECH} in the recording",),
         )

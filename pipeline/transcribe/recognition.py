@@ -52,7 +52,7 @@ class Recogniser:
         self._sure = SURE_LOG_PROBABILITY[settings.beam]
         vocabulary = settings.vocabulary
         self._dims = model.dims
-        self._multilingual, self._num_languages = model.is_multilingual, model.num_languages
+        self.is_multilingual, self._num_languages = model.is_multilingual, model.num_languages
         self._tokenizers: dict[str | None, Tokenizer] = {}
         self._encoder = Encoder(model, hardware)
         self._decoder = GreedyDecoder(Decoder(model, hardware), self.tokenizer("en"), hardware.device)
@@ -67,7 +67,7 @@ class Recogniser:
         """The tokenizer of a language."""
         if language not in self._tokenizers:
             self._tokenizers[language] = get_tokenizer(
-                self._multilingual, num_languages=self._num_languages, language=language, task="transcribe"
+                self.is_multilingual, num_languages=self._num_languages, language=language, task="transcribe"
             )
         return self._tokenizers[language]
 
@@ -106,7 +106,7 @@ class Recogniser:
         With an allow-list each window is told apart (people switch in mid-call) unless it is too
         short to; without one, a call has the language most of its speech sounds like.
         """
-        if not self._multilingual:
+        if not self.is_multilingual:
             return ["en"] * len(features)
         batches = _batches([len(f) for f in features], self.hardware.threads)
         found = self.map(lambda b: self._decoder.languages([features[n] for n in b], allowed), batches)

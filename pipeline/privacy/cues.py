@@ -1,0 +1,158 @@
+"""Words that say what a number is: "card number", "callback", "order number", "on the back".
+
+The nearest cue before a number decides, unless the number cannot be of its length: in "the PIN for
+your card?" the card is nearest, and four digits are the PIN. A cue such as "order number" clears the
+number; one that only says how much ("about", "dollars") clears what is short enough to be a quantity.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.privacy import urdu
+
+CUES: tuple[tuple[str, str], ...] = (
+    (
+        "cvv",
+        (
+            r"\bc ?v ?[vc]2?\b|security (?:code|number|digits)|(?:on|at|from) the (?:back|reverse)|"
+            r"back of (?:it|(?:the|your|my|that|this) card)|signature (?:strip|panel)|"
+            r"verification (?:value|number)|(?:three|3|four|4)[- ]digits? (?:security |verification )?code|"
+            r"(?:code|(?:four|4)(?: \w+)?) on the front|"
+            r"(?<!last )(?<!final )(?<!first )(?:three|3)[- ](?:(?:little|small|other) )?"
+            r"(?:digits?|numbers|figures)"
+        ),
+    ),
+    ("expiry", r"expir\w*|\bexp\b|valid (?:thru|through|until|till|to)|good (?:thru|through)"),
+    (
+        "pin",
+        (
+            r"\bpins?\b|pass ?code|one[- ]time|\botp\b|"
+            r"(?:verification|access|authentication|login|temporary) code|"
+            r"(?:five|5|six|6|seven|7|eight|8)[- ]digit (?:\w+ )?code|"
+            r"(?:confirmation )?code (?:that )?(?:we|i|they)(?:'ve| have|'ll| will)? (?:just )?"
+            r"(?:sen[dt]|text(?:ed)?|email(?:ed)?)|"
+            r"(?:sen[dt]|text(?:ed)?|email(?:ed)?) (?:it to )?(?:you|me) (?:a|the|your|my) (?:\w+ )?code|"
+            r"pass ?word|pass ?phrase|memorable|security (?:word|answer)"
+        ),
+    ),
+    ("account", r"account(?: number)?|routing|sort code|\baba\b|\bbsb\b|loan number|khata|کھاتہ|اکاؤنٹ"),
+    ("iban", r"\biban\b|\bi ban\b"),
+    (
+        "national_id",
+        (
+            r"\bcnic\b|c n i c|سی این آئی سی|national id\w*(?: card)?|\bid(?:entity)? (?:card|number)|"
+            r"shanakhti(?: card)?|شناختی(?: کارڈ)?|passport|پاسپورٹ|"
+            r"driv\w+ licen[cs]e|licen[cs]e number|national insurance|\bni number|aadha+r|"
+            r"tax(?:payer)? (?:id\w*|number)|medicare|\bnhs\b"
+        ),
+    ),
+    ("ssn", r"social(?: (?:security|insurance))?(?! (?:media|network|club|worker))|\bs ?s ?n\b"),
+    (
+        "card",
+        (
+            r"card(?: number)?|visa|master ?card|amex|american express|long number|sixteen digits?|"
+            r"16 digits?|کارڈ"
+        ),
+    ),
+    (
+        "phone",
+        (
+            r"(?:phone|mobile|cell|contact|telephone|callback|whatsapp|home|work|best|daytime|evening|landline|"
+            r"another|other|alternat\w+|backup|second|different|emergency)(?: phone)? ?number|"
+            r"\bphone\b|\bwhatsapp\b|\bmobile\b|\blandline\b|موبائل|رابطہ|"
+            r"\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try|hold of) (?:me|us|you|"
+            r"him|her|them)|emergency contact|"
+            r"call ?back|\bfax\b|number (?:is|here is)|my number|number (?:to|for) (?:call|reach|contact)|"
+            r"فون|نمبر"
+        ),
+    ),
+    ("dob", r"birth ?(?:day|date)?|\bborn\b|\bd ?o ?b\b|paidaish"),
+    ("zip", r"zip(?: code)?|post ?code|postal code"),
+    (
+        "harmless",
+        (
+            r"order|reference|\bref\b|tracking|ticket|(?<!in )case|confirmation|invoice|policy|booking|"
+            r"reservation|model|serial|flight|extension|item|part number|product|receipt|claim|"
+            r"complaint number|transaction|\bid for\b|employee|badge|store|branch|version|meter|reading|"
+            r"job number|work order|awb|quote|stock|\bsku\b|\bvin\b|\blot\b|catalog(?:ue)?|\bupc\b|bar ?code|"
+            rf"\bimei\b|asset|mileage|odometer|{urdu.HARMLESS}"
+        ),
+    ),
+    ("money", r"\$|£|€|dollars?|pounds?|rupees?|price|cost|total|balance|amount|percent"),
+    (
+        "vague",
+        (
+            r"about|around|request|last(?! (?:two|three|four|five|\d|digits))|past|every|within|"
+            r"for the"
+        ),
+    ),
+)
+# "order number is" must not end as the telephone's "number is": a cue takes its noun phrase along.
+REST = r"(?:\W+(?:number|numbers|no|code|id|is|was|are|it's|that's|here|نمبر)\b)*"
+PATTERN = re.compile("(?:" + "|".join(f"(?P<{kind}>{cue})" for kind, cue in CUES) + f"){REST}")
+OBJECT = re.compile(r"\b(?:for|on|about|with|regarding|of|to|in) (?:the|your|this|my|that|an?|our)\W+$")
+QUANTITY_DIGITS = {"money": 9, "vague": 6}  # more digits than this are no price and no estimate
+LENGTHS = {
+    "card": (8, 19),
+    "cvv": (3, 4),
+    "pin": (4, 8),
+    "expiry": (3, 6),
+    "account": (5, 17),
+    "iban": (8, 30),
+    "national_id": (6, 15),
+    "ssn": (4, 9),
+    "phone": (7, 15),
+    "dob": (4, 8),
+    "zip": (5, 9),
+}
+"""Least and most digits of each kind."""
+UNBOUNDED = frozenset({"card", "account", "iban", "national_id", "ssn", "phone"})
+"""Kinds that stay themselves when more digits are said than they have: twice, or two in one breath."""
+
+
+def names_a_kind(text: str) -> bool:
+    """Whether a reply asks for, or speaks of, a number of some kind."""
+    lowered = text.lower()
+    return "code" in lowered or any(m.lastgroup not in QUANTITY_DIGITS for m in PATTERN.finditer(lowered))
+
+
+def fits(kind: str, count: int, *, is_corrected: bool = False) -> bool:
+    """Whether a number of ``count`` digits can be of a kind; corrections make it longer."""
+    if kind not in LENGTHS:
+        return False
+    least, most = LENGTHS[kind]
+    return least <= count and (kind in UNBOUNDED or count <= most * (2 if is_corrected else 1))
+
+
+def nearest(before: str, count: int, *, is_corrected: bool = False) -> str | None:
+    """The kind of the nearest cue before a number that allows its length.
+
+    Args:
+        before: Lower-case text, one line a turn; only cues of the line of the nearest one compete.
+        count: How many digits follow.
+        is_corrected: The number holds a correction.
+
+    Returns:
+        A kind, ``harmless``, or None without any cue. Where none allows the length, the nearest.
+    """
+    first: str | None = None
+    for line in reversed(before.split("\n")):
+        found = [(m.lastgroup or "", m.start()) for m in PATTERN.finditer(line)]
+        for place in range(len(found) - 1, -1, -1):
+            kind, start = found[place]
+            if kind in QUANTITY_DIGITS:
+                if count <= QUANTITY_DIGITS[kind]:
+                    return "harmless" if first is None else first
+                continue
+            earlier = [k for k, _ in found[:place] if fits(k, count, is_corrected=is_corrected)]
+            if earlier and OBJECT.search(line[:start]):  # "the best number for the order"
+                continue
+            if kind == "harmless":
+                return kind if first is None else first
+            if fits(kind, count, is_corrected=is_corrected):
+                return kind
+            first = first or kind
+        if first is not None:
+            break
+    return first

@@ -1,0 +1,80 @@
+"""Passwords, memorable words and the answers to security questions, where they are told.
+
+A password can be any words, so what follows "my password is" goes up to the end of the clause, and
+so does a short answer to a question for one. What is said *of* a password ("is not working") stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+WHAT = (
+    r"(?:pass\s?(?:word|phrase|code)|memorable (?:word|name|place)|"
+    r"(?:secret|security|code) (?:word|phrase|answer)|"
+    r"answer to (?:your|my|the) security question)"
+)
+SAID_OF_IT = """
+    not n't never wrong incorrect invalid expire expired locked reset\\w* case required needed being too
+    no (?:do|does|did|is|was|are|were|has|have|had)(?:n't)? page screen link field box manager with from still
+    at going saved something protected correct working changed updated sent different gone blocked rejected
+    accepted on in because where when what how for about there also important stored secure safe good bad
+    weak strong easy hard old new now asking i you we they please and or but so to that that's if can could
+    would will temporar\\w+ empty blank unknown confidential private ready done fine okay ok
+"""
+TELLING = rf"(?!(?:the same|{'|'.join(SAID_OF_IT.split())})\b)"
+END = r"(?=\s*(?:[,.;!?]|$|\b(?:and|but|so|can|could|please|thanks?|okay|ok|is that|i|that's|if)\b))"
+TOLD = (
+    re.compile(
+        rf"\b{WHAT}\s*(?:on (?:it|the account|my account|file|there)\s*)?"
+        r"(?:,?\s*(?:is|'s|was|will be|should be|would be|it's|it is|that's|uh|um|:|=)\s*[,:]?\s*)+"
+        r"(?:the word |as in |all (?:one word|lower ?case)[, ]+)?"
+        rf"{TELLING}(?P<it>\S+?(?:\s+\S+?){{0,11}}?){END}",
+        re.I,
+    ),
+    re.compile(  # "username bob, password tiger"
+        r"\b(?:user ?(?:name|id)|log ?in|e-?mail|account)\b[^.;!?]{1,80}?"
+        rf"[\s,]{WHAT}\s*[:,]?\s+{TELLING}(?P<it>[^\s,.;!?]+)",
+        re.I,
+    ),
+    re.compile(  # "it's tiger, that's the password"
+        r"(?:\bit's\s|\bit is\s|^)\s*(?P<it>[^.;!?]{2,80}?)[,.;]?\s+"
+        rf"that(?:'s| is) (?:my|the|our) {WHAT}\b",
+        re.I,
+    ),
+)
+ASKED = re.compile(
+    rf"\b{WHAT}\b(?!.*\b(?:reset|forgot\w*|changed?|sent|link|e-?mail\w*|expired?|wrong|incorrect)\b)"
+    r"[^.!]*(?:\?|$)",
+    re.I,
+)
+YES_OR_NO = re.compile(
+    r"^\W*(?:(?:and|so|okay|but|well)\W+)*(?:do|did|does|have|has|is|are|was|were|would|will)\b", re.I
+)
+SAYS_YES = re.compile(r"^\W*(?:yes|yeah|yep|sure|it's|it is|that's)\b.*\S\s\S", re.I)
+ANSWER = re.compile(
+    r"^\W*(?:(?:yes|yeah|yep|sure|okay|ok|it's|it is|it should be|that's|that is|that would be|uh|um|"
+    r"of course|i think|i believe|my password is|the password is)\b[\s,:]*)*(?P<it>[^\s,.;!?][^.;!?]*)",
+    re.I,
+)
+NO_ANSWER = re.compile(
+    r"^(?:u[hm]+|e[rm]+|h?mm+|mhm|uh huh|right|the|what\S*)\W*$|"
+    r"\b(?:don't|do not|didn't|can't|cannot|forgot\w*|not sure|no idea|never|haven't|hold on|"
+    r"one (?:moment|second|sec)|let me|why|what|which|remember|wrong|reset|sorry|yes|no|sure|okay)\b",
+    re.I,
+)
+MAX_ANSWER_WORDS = 16  # a password is spelled letter by letter
+
+
+def find(text: str, asked: str = "") -> Iterator[tuple[int, int]]:
+    """Characters (start, end) of passwords told in a turn, or in answer to the question before it."""
+    lowered = text.lower()
+    if "pass" in lowered or " word" in lowered or "security" in lowered or "memorable" in lowered:
+        for pattern in TOLD:
+            for match in pattern.finditer(text):
+                yield match.start("it"), match.end("it")
+    if asked and ASKED.search(asked) and len(text.split()) <= MAX_ANSWER_WORDS:
+        told = ANSWER.search(text)
+        is_answer = SAYS_YES.search(text) or not YES_OR_NO.search(asked)
+        if told is not None and is_answer and not NO_ANSWER.search(told["it"]):
+            yield told.start("it"), told.end("it")

@@ -1,0 +1,202 @@
+"""Numbers asked for one after the other, in many wordings: the secret ones go, the ordinary ones stay."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import privacy
+from pipeline.conversation import Transcript, Turn
+from pipeline.privacy import numbers
+from pipeline.settings import PrivacySettings
+from tests import spoken_numbers
+
+ALL = PrivacySettings(redact=privacy.KINDS)
+SEEDS = st.integers(0, 2**32)
+
+
+def call(*turns: tuple[str, str]) -> Transcript:
+    """A transcript without times."""
+    made = tuple(Turn(number, role, text) for number, (role, text) in enumerate(turns))  # type: ignore[arg-type]
+    return Transcript("c", made, language="en")
+
+
+def asked_and_told(*texts: str) -> Transcript:
+    """Turns by agent and customer in turn."""
+    return call(*[(("agent", "customer")[number % 2], text) for number, text in enumerate(texts)])
+
+
+def redacted(transcript: Transcript, privacy_settings: PrivacySettings = ALL) -> list[str]:
+    """The texts that are left."""
+    return [turn.text for turn in privacy.redact(transcript, privacy_settings)[0].turns]
+
+
+@given(SEEDS)
+@settings(max_examples=300, deadline=None)
+def test_no_digit_is_left_of_numbers_asked_for_one_after_the_other(seed: int) -> None:
+    """Cards, codes, PINs, accounts, social security numbers, telephones, in figures or words."""
+    turns, _ = spoken_numbers.conversation(random.Random(seed))
+
+    left = redacted(call(*turns))
+
+    assert [text for text in left if any(t.digits for t in numbers.tokenise(0, text))] == [], turns
+
+
+@given(SEEDS)
+@settings(max_examples=300, deadline=None)
+def test_the_default_leaves_nothing_of_a_card_and_its_codes(seed: int) -> None:
+    """What is never kept is gone by default whatever else is told around it."""
+    turns, told = spoken_numbers.conversation(random.Random(seed))
+    secret = {one.digits for one in told if one.kind in PrivacySettings().redact and len(one.digits) > 3}
+
+    left = redacted(call(*turns), PrivacySettings())
+
+    said = ["".join(token.digits for token in numbers.tokenise(0, text)) for text in left]
+    assert not [digits for digits in secret if any(digits == one for one in said)], turns
+
+
+@given(SEEDS)
+@settings(max_examples=300, deadline=None)
+def test_ordinary_numbers_are_not_eaten(seed: int) -> None:
+    """Prices, dates, times, model years, mileage, order and stock numbers are nobody's secret."""
+    turns = spoken_numbers.ordinary(random.Random(seed))
+
+    assert privacy.find(call(*turns)) == (), turns
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (
+            ("What is your phone number?", "416-555-0199.", "And a callback number?", "800-555-1212."),
+            ["[PHONE].", "[PHONE]."],
+        ),
+        (
+            ("What's your account number?", "12345678.", "And your phone number?", "416-555-0199."),
+            ["[ACCOUNT].", "[PHONE]."],
+        ),
+        (
+            ("What's your social security number?", "123-45-6789.", "And your phone?", "416-555-0199."),
+            ["[SSN].", "[PHONE]."],
+        ),
+        (
+            (
+                "Social?",
+                "one two three",
+                "mm",
+                "forty five",
+                "yes",
+                "sixty seven eighty nine",
+                "And your phone?",
+                "four one six five five five oh one nine nine",
+            ),
+            ["[SSN]", "[SSN]", "[SSN]", "[PHONE]"],
+        ),
+        (
+            ("Which numbers can we use?", "416 555 0199 and 800 555 1212"),
+            ["[PHONE] and [PHONE]"],
+        ),
+        (
+            ("What's the sort code and account?", "20 45 67, 12345678"),
+            ["[ACCOUNT]"],
+        ),
+    ],
+)
+def test_the_other_partys_new_question_ends_a_number(texts: tuple[str, ...], expected: list[str]) -> None:
+    """Each number is one of its own, under its own name."""
+    assert redacted(asked_and_told(*texts))[1::2] == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (
+            ("", "4111 1111 1111 1111, oh nine twenty seven, and the three digits are nine oh one"),
+            "[CARD], and the three digits are [CVV]",
+        ),
+        (("", "4111 1111 1111 1111, three digits 901"), "[CARD], three digits [CVV]"),
+        (("And the three on the back?", "the last three are nine oh one"), "the last three are [CVV]"),
+        (("What's the pin for your card?", "4821"), "[PIN]"),
+        (("What's the expiry date on the card?", "0927"), "[EXPIRY]"),
+        (("What's the security code on the back of the card?", "901"), "[CVV]"),
+        (("And the four digits on the front?", "nine oh one two"), "[CVV]"),
+        (("I've texted you a code, can you read it back?", "four eight two nine one three"), "[PIN]"),
+        (("Can you read me the confirmation code we texted?", "8 8 1 2 3 4"), "[PIN]"),
+        (("Read it to me", "fifty one oh five, ten fifty one, oh five ten, fifty one double oh"), "[CARD]"),
+    ],
+)
+def test_codes_are_known_by_how_they_are_asked_for(texts: tuple[str, ...], expected: str) -> None:
+    """A code is one also where the card it is for is named nearer to it."""
+    assert redacted(asked_and_told(*texts), PrivacySettings())[1] == expected
+
+
+def test_the_code_asked_for_after_a_card_is_its_security_code() -> None:
+    """What "and then the code?" asks for means one thing when a card was just told, and nothing by itself."""
+    after = asked_and_told("Card number?", "4111 1111 1111 1111", "And then the code?", "nine oh one")
+
+    assert redacted(after)[3] == "[CVV]"
+    assert redacted(asked_and_told("And then the code?", "nine oh one"))[1] == "nine oh one"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (("", "My password is bluebird seven."), "My password is [PIN]."),
+        (("", "the password's swordfish"), "the password's [PIN]"),
+        (("", "username bob123, password tiger"), "username bob123, password [PIN]"),
+        (
+            ("", "it's capital b, l u e, exclamation mark, that's the password"),
+            "it's [PIN], that's the password",
+        ),
+        (("Can you tell me the password on the account?", "Yes, it's fluffy bunny 7"), "Yes, it's [PIN]"),
+        (("What is your memorable word?", "Barcelona"), "[PIN]"),
+        (("What's the answer to your security question?", "Fluffy."), "[PIN]."),
+        (("What's your password?", "I don't remember it"), None),
+        (("Did you reset your password?", "I tried it twice this morning"), None),
+        (("", "my password is not working and I can't log in"), None),
+        (("", "I forgot my password"), None),
+        (("", "the password page does not load"), None),
+        (("", "my login and password don't work"), None),
+    ],
+)
+def test_a_spoken_password_is_redacted(texts: tuple[str, ...], expected: str | None) -> None:
+    """Told, listed or asked for; talk about passwords stays."""
+    assert redacted(asked_and_told(*texts), PrivacySettings())[1] == (expected or texts[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5256 0241. 52560241. One moment now.",
+        "The stock number is 5256 0241 5256 0241.",
+        "Stock 34504411. 77122038. One moment now.",
+        "I've had the account since two thousand nineteen",
+        "I've had the account since two thousand and four",
+        "my account was opened on 12/05/2024",
+        "my card was charged $168 on 5/16/2016",
+        "your account shows 3 payments of 49.99 and 12 of 20.00",
+        "the account has 25,000 points and 1,250 miles",
+        "my card was declined in 2019 and 2020",
+        "they posted it on social media 45,000 times",
+        "we open at nine thirty and close at six",
+        "the last four digits of your card are 1234",
+    ],
+)
+def test_a_number_said_of_something_else_stays(text: str) -> None:
+    """Stock numbers said twice, years, dates, amounts and hours, beside words like account and card."""
+    assert redacted(call(("agent", text))) == [text]
+
+
+def test_two_digits_read_back_amid_a_number_go_with_it() -> None:
+    """An echo between the groups of a number is part of it however short it is."""
+    heard = asked_and_told("What's your social?", "566", "okay", "82", "82", "8233", "Thanks.")
+
+    assert redacted(heard) == ["What's your social?", "[SSN]", "okay", "[SSN]", "[SSN]", "[SSN]", "Thanks."]
+
+
+def test_a_filler_between_question_and_answer_does_not_hide_the_question() -> None:
+    """An "uh" and a "yes?" before the answer change nothing."""
+    heard = asked_and_told("What's your name?", "Uh", "Yes?", "John Smith")
+
+    assert redacted(heard)[3] == "[NAME]"

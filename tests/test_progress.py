@@ -1,0 +1,45 @@
+"""What the progress of a batch says of the time left."""
+
+import pytest
+
+from pipeline.cli import batch_view
+from pipeline.cli.batch_view import BatchView
+from tests.store_factory import record
+
+
+def paces(monkeypatch: pytest.MonkeyPatch, total: int, arrivals_s: list[float]) -> list[str]:
+    """The pace after each file, files arriving at these moments of a clock that the test sets."""
+    now = [0.0]
+    monkeypatch.setattr(batch_view.time, "monotonic", lambda: now[0])
+    view = BatchView()
+    view.started(total, 0)
+    told = []
+    for number, at in enumerate(arrivals_s):
+        now[0] = at
+        view.finished(record(f"c{number}"))
+        told.append(view._pace())
+    return told
+
+
+def test_no_time_left_is_told_before_enough_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first files of a window took the whole window's time: no estimate can be made of them."""
+    told = paces(monkeypatch, 24, [60 + 0.01 * n for n in range(24)])
+
+    assert [pace for pace in told if "left" in pace] == []
+
+
+def test_after_whole_windows_the_time_left_is_about_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten windows of 60 s with 10 files each: after the first, nine minutes less what is gone."""
+    told = paces(monkeypatch, 100, [60.0 * w for w in range(1, 4) for _ in range(10)])
+
+    assert [pace for pace in told[:10] if "left" in pace] == []
+    assert told[10].endswith("8:00 left")
+    assert told[20].endswith("7:00 left")
+
+
+def test_one_of_a_thousand_files_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the files must be done, whatever the first took."""
+    told = paces(monkeypatch, 1000, [5.0 * n for n in range(1, 121)])
+
+    assert "left" not in told[99]
+    assert "left" in told[101]

@@ -1,0 +1,142 @@
+"""Recordings heard poorly, or in which nobody speaks: no number, and one reason."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline import rubric, score, speakers
+from pipeline.conversation import (
+    SAMPLE_RATE_HZ,
+    AudioClip,
+    CallMetadata,
+    Conversation,
+    Finding,
+    RoleSentiment,
+    Transcript,
+    Turn,
+)
+from pipeline.matchers import load_matcher
+from pipeline.settings import AudioSettings
+
+MATCHER = load_matcher()
+FORM = rubric.parse("""
+rubric: mixed
+mode: question
+pass_mark: 60
+sections:
+  - id: s
+    criteria:
+      - {id: greets, question: "Greets?", check: {kind: phrases, role: agent, any: ["thank you for calling"]}}
+      - id: no_churn
+        question: "No churn?"
+        check: {kind: finding, finding: risk, role: customer, negate: true}
+      - {id: content, question: "Content?", check: {kind: sentiment, role: customer, min: -0.2}}
+      - id: silence
+        question: "No dead air?"
+        check: {kind: event, event: silence, longer_than_s: 5, at_most: 0}
+      - {id: greeting, question: "Greeting?", check: {kind: metric, metric: has_greeting, min: 1}}
+""")
+
+
+def heard(agent: float, customer: float) -> Conversation:
+    """Two turns, recognised as surely as said."""
+    turns = (
+        Turn(0, "agent", "thank you for calling how can i help", 0, 4, confidence=agent),
+        Turn(1, "customer", "my line is down again", 5, 8, confidence=customer),
+    )
+    felt = RoleSentiment(-0.5, (-0.5, None, None, None), None, -0.5, 1)
+    return Conversation(
+        Transcript("c", turns, language="en", duration_s=9.0, channels=2),
+        findings=(Finding("risk", "churn", 1, 5, 8, "leave", None, "callqa.risk.v1"),),
+        metrics={"has_greeting": 1.0},
+        sentiment={"customer": felt},
+    )
+
+
+def card(conversation: Conversation) -> score.Scorecard:
+    """Its scorecard."""
+    return score.score(conversation, FORM, CallMetadata("c"), min_confidence=0.4, matcher=MATCHER)
+
+
+def test_a_well_heard_call_has_a_number() -> None:
+    """The same call under a number when its words can be trusted."""
+    assert card(heard(0.8, 0.8)).final_score is not None
+
+
+@pytest.mark.parametrize(("agent", "customer"), [(0.2, 0.3), (0.2, 0.95)])
+def test_words_under_the_bound_make_no_number(agent: float, customer: float) -> None:
+    """No score of form or section that somebody could average; one reason why, and a person is asked."""
+    weak = card(heard(agent, customer))
+
+    assert (weak.raw_score, weak.final_score, weak.outcome) == (None, None, "needs_review")
+    assert [section.score for section in weak.sections] == [None]
+    assert len(weak.review_reasons) == 1
+    assert "recognition is too weak" in weak.why
+
+
+def test_what_rests_on_weak_words_is_undetermined_and_what_rests_on_times_is_not() -> None:
+    """Findings, feeling and word metrics of invented words say nothing; silence is still silence."""
+    (section,) = card(heard(0.2, 0.2)).sections
+
+    assert {c.id: c.answer for c in section.criteria} == {
+        "greets": "undetermined",
+        "no_churn": "undetermined",
+        "content": "undetermined",
+        "silence": "yes",
+        "greeting": "undetermined",
+    }
+
+
+@pytest.mark.parametrize("turns", [(), (Turn(0, "unknown", " ", 0, 1),)])
+def test_a_recording_without_speech_has_one_reason(turns: tuple[Turn, ...]) -> None:
+    """Music, ambience, silence: not scored, because no speech was found, said once."""
+    empty = card(Conversation(Transcript("c", turns, language="en", duration_s=30.0, channels=1)))
+
+    assert (empty.outcome, empty.final_score) == ("not_scored", None)
+    assert empty.review_reasons == ("no speech was found",)
+    assert empty.why == "no speech was found"
+
+
+def quiet(level: float, noise: float = 0.0, **clip: object) -> tuple[Transcript, AudioClip]:
+    """Eight seconds of a voice in the middle of sixteen, recognised weakly."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0, noise, (2, 16 * SAMPLE_RATE_HZ)).astype(np.float32)
+    spoken = slice(4 * SAMPLE_RATE_HZ, 12 * SAMPLE_RATE_HZ)
+    samples[:, spoken] += rng.normal(0, level, (2, 8 * SAMPLE_RATE_HZ)).astype(np.float32)
+    turns = tuple(Turn(n, "unknown", "words that nobody said", 4, 12, n, 0.2) for n in range(2))
+    return Transcript("c", turns, language="en", channels=2), AudioClip(samples, **clip)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("transcript_and_clip", "metadata", "cause"),
+    [
+        (quiet(0.001), CallMetadata("c"), "speech is quiet (60 dB below full scale)"),
+        (quiet(0.05, 0.05), CallMetadata("c"), "speech is only 3 dB above the noise"),
+        (quiet(0.05, warnings=("clipped: 9.0 % of samples",)), CallMetadata("c"), "it is clipped"),
+        (quiet(0.05, source_sample_rate_hz=6000), CallMetadata("c"), "nothing above 3 kHz was recorded"),
+        (quiet(0.05, codec="wav/gsm_ms"), CallMetadata("c"), "the codec wav/gsm_ms keeps little"),
+        (quiet(0.05), CallMetadata("c", language="en"), "it was heard as en, as its data say"),
+        (quiet(0.05), CallMetadata("c"), "why cannot be told from the sound"),
+    ],
+)  # fmt: skip
+def test_a_weak_recording_says_why(
+    transcript_and_clip: tuple[Transcript, AudioClip], metadata: CallMetadata, cause: str
+) -> None:
+    """Level, noise, clipping, band, codec and language are named where they can be told."""
+    transcript, clip = transcript_and_clip
+
+    told = speakers.assign_roles(transcript, clip, metadata, AudioSettings()).warnings
+
+    (sentence,) = [w for w in told if w.startswith("recognised weakly")]
+    assert cause in sentence
+
+
+def test_the_cause_is_in_the_reason_of_the_scorecard() -> None:
+    """Who reads the scorecard sees what to mend."""
+    weak = heard(0.2, 0.2)
+    said = "recognised weakly (mean word confidence 0.20): it is clipped"
+
+    told = card(replace(weak, transcript=replace(weak.transcript, warnings=(said,))))
+
+    assert told.why.endswith(said)
