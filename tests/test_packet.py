@@ -19,6 +19,7 @@ from pipeline.review.record import import_reviews
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, example_records, graded_records
 from tests.test_calibrate import graded_review
+from tests.test_tune import FORM, desk, invoke
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -287,6 +288,33 @@ def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, grade
         assert import_reviews(store, [path]).stored == 2
         by_boss = [(r.said, r.state) for r in store.reviews() if r.reviewer == "Boss"]
     assert sorted(by_boss, key=str) == [("said sorry", "submitted"), (None, "overturned")]
+
+
+def test_marked_quotes_are_kept_downloaded_and_learnt_from(chromium: Any, tmp_path: Path) -> None:
+    """Mark, take back, mark, reload, download: tune proposes the words, import tells of them."""
+    db, form = desk(tmp_path / "qa.duckdb"), tmp_path / "desk.yaml"
+    form.write_text(FORM)
+    with Store(db) as store:
+        export.write(store, tmp_path / "packet", "html")
+    page = opened(chromium, tmp_path / "packet" / "index.html")
+    open_call(page, "a")
+    buttons = lambda: page.find_elements("css selector", "[aria-label*='bear with me one'] .means")  # noqa: E731
+    means, misses = buttons()
+    assert (means.text, misses.text) == ("means it", "does not")
+    for press, marked in ((means, 1), (means, 0), (means, 1), (misses, 1)):
+        press.send_keys("\ue007")
+        assert find(page, "#download").text == f"Download review ({marked})"
+    page.refresh()
+    wait_for(buttons)
+    assert [button.get_attribute("aria-pressed") for button in buttons()] == ["false", "true"]
+    find(page, "#reviewer").send_keys("Marker")
+    find(page, "#download").click()
+    path = wait_for(lambda: next(page.downloads.glob("review-marker-*.json"), None))
+    code, out, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(path))
+    assert (code, '+          unless: ["bear with me one moment"]' in out) == (0, True), err
+    code, out, err = invoke("review", "import", str(path), "--db", str(db))
+    assert (code, out) == (0, "0 stored, 0 already known, 0 not kept\n")
+    assert f"marked in {path}: 1; next: callqa rubric tune" in " ".join(err.split())
 
 
 def test_a_blind_packet_shows_no_answer_and_says_so_when_it_returns(chromium: Any, graded: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -147,10 +148,9 @@ def test_an_edit_that_would_land_in_a_comment_is_left_to_be_made_by_hand() -> No
     assert (text, by_hand) == (noted, ["farewell: by hand: add to any: See you"])
 
 
-@pytest.fixture(name="db")
-def _db(tmp_path: Path) -> Path:
-    """Three stored calls, scored, one of them answered by a person."""
-    path, form = tmp_path / "qa.duckdb", rubric.parse(FORM)
+def desk(path: Path) -> Path:
+    """A database of three stored calls, scored, one of them answered by a person."""
+    form = rubric.parse(FORM)
     with Store(path) as store:
         for name, line in (("a", WAITS), ("b", CHATS), ("c", ODD)):
             call = conversation(name, line, CHATS)
@@ -159,6 +159,11 @@ def _db(tmp_path: Path) -> Path:
             store.load([CallRecord(entry, CallMetadata(name), call, (card,))], [form])
         store.save_reviews([review("a", "yes", form=form.hash)])
     return path
+
+
+@pytest.fixture(name="db")
+def _db(tmp_path: Path) -> Path:
+    return desk(tmp_path / "qa.duckdb")
 
 
 def invoke(*words: str) -> tuple[int, str, str]:
@@ -212,6 +217,62 @@ def test_marks_that_cannot_be_read_are_told_in_a_sentence(
     code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     assert code == 2
     assert told in " ".join(err.split())
+
+
+def packet(path: Path, *marks: object) -> Path:
+    """A packet's download with marks on quotes."""
+    path.write_text(json.dumps({"schema": "callqa.review/1", "reviewer": "Ana", "marks": marks}))
+    return path
+
+
+MARK = {"call_id": "c", "rubric_hash": rubric.parse(FORM).hash, "criterion_id": "hold"}
+MARK |= {"quote": ODD, "meets": False}
+
+
+def test_a_packets_marks_are_taken_whatever_the_file_is_called(tmp_path: Path, db: Path) -> None:
+    """Marks under another rubric are left out and counted; marks cannot be added to the download."""
+    form = tmp_path / "desk.yaml"
+    form.write_text(FORM)
+    marks = packet(tmp_path / "marks.csv", MARK, MARK | {"rubric_hash": "other", "criterion_id": "nope"})
+    words = ("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
+    code, out, err = invoke(*words)
+    assert (code, f'+          unless: ["{ODD}"]' in out) == (0, True), err
+    assert ": 1; left out, under other rubrics: 1" in " ".join(err.split())
+    kept = marks.read_text()
+    code, _, err = invoke(*words, "--mark")
+    assert (code, "needs a CSV" in err, marks.read_text()) == (2, True, kept)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"criterion_id": "nope"}, "marks[0]: the rubric has no criterion 'nope'"),
+        ({"criterion_id": {}}, "no criterion '{}'"),
+        *(({"meets": value}, "marks[0] marks no quote") for value in ("yes", 1, None, [], {})),
+        *(({"quote": value}, "marks[0] marks no quote") for value in ("", 7, None, ["x"], "x" * 501)),
+    ],
+)
+def test_a_packets_marks_of_the_wrong_kind_are_told_and_do_not_disturb_an_import(
+    tmp_path: Path, db: Path, change: dict[str, object], told: str
+) -> None:
+    """A sentence with the place of the mark; what else is in the file is imported all the same."""
+    form, marks = tmp_path / "desk.yaml", packet(tmp_path / "review.json", MARK | change, 3, None)
+    form.write_text(FORM)
+    code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
+    assert (code, told in err) == (2, True), err
+    code, out, _ = invoke("review", "import", str(marks), "--db", str(db))
+    assert (code, out) == (0, "0 stored, 0 already known, 0 not kept\n")
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"marks": ' + "1" * 5000 + "}", "[]", '{"marks": []}'])
+def test_json_that_is_no_packets_download_is_told_in_a_sentence(tmp_path: Path, db: Path, text: str) -> None:
+    """Cut off, too deep, endless numbers, something else: a usage error for tune and for import."""
+    form, marks = tmp_path / "desk.yaml", tmp_path / "review.json"
+    form.write_text(FORM)
+    marks.write_text(text)
+    for words in (("rubric", "tune", str(form), "--marks"), ("review", "import")):
+        code, _, err = invoke(*words, str(marks), "--db", str(db))
+        assert (code, "not readable as JSON" in err or "not a review" in err) == (2, True), err
 
 
 def test_files_that_cannot_be_used_are_told_in_a_sentence(tmp_path: Path, db: Path) -> None:

@@ -146,6 +146,8 @@ def _print_report(report: Report) -> None:
     ):
         for problem in problems:
             note(f"{title}: {problem.where}: {problem.what}")
+    for path, count in report.marked.items():
+        note(f"quotes marked in {path}: {count}; next: callqa rubric tune RUBRIC --marks {path}")
     typer.echo(f"{report.stored} stored, {report.unchanged} already known, {len(report.rejected)} not kept")
 
 

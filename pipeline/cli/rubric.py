@@ -120,7 +120,8 @@ def tune(
     which: Which,
     db: Db = None,
     marks: Annotated[
-        Path | None, typer.Option("--marks", help="CSV of quotes marked yes or no.", metavar="FILE")
+        Path | None,
+        typer.Option("--marks", help="Quotes marked yes or no: CSV, or a packet's JSON.", metavar="FILE"),
     ] = None,
     ask: Annotated[
         Path | None, typer.Option("--ask", help="Write the quotes to mark next here.", metavar="FILE")

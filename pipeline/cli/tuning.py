@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
 YES, NO = {"yes", "y", "1", "true"}, {"no", "n", "0", "false"}
 MOST_CALLS = 2000
+LONGEST = 500
+"""Characters of a quote: longer ones are no phrases."""
 
 
 def run(
@@ -46,19 +48,19 @@ def run(
 
     form, matcher = rubric.load(which), matchers.load_matcher()
     given: list[Mark] = []
-    if marks is not None and (marks.exists() or not mark):
-        given = read_marks(marks, {c.id for c in form.criteria()})
     with open_store(db) as store:
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
+        if marks is not None and (marks.exists() or not mark):
+            given = read_marks(marks, {c.id for c in form.criteria()}, hashes)
         said, differ = tune.labels(last_words(store.reviews()), hashes)
         answered = CallFilter(call_ids=tuple({call for calls in said.values() for call in calls}))
         kept = store.conversations(answered) if said else iter(())
         told = chain(kept, islice(store.conversations(), MOST_CALLS))
         calls = {c.transcript.call_id: c for _, c in told}
     if mark:
-        if marks is None:
-            raise UsageError("--mark needs a file to keep the marks in", hint="--mark --marks marks.csv")
+        if marks is None or (marks.exists() and _is_json(marks)):
+            raise UsageError("--mark needs a CSV to keep the marks in", hint="--mark --marks marks.csv")
         asked = tune.questions(form, calls, said, given, matcher, most)
         given += converse(asked, {c.id: c.question for c in form.criteria()}, marks)
     proposals = tune.propose(form, calls, said, given, matcher, differ)
@@ -98,7 +100,7 @@ def _usable(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or "it is no CSV in UTF-8"
+        why = getattr(error, "strerror", None) or "it is neither CSV nor JSON in UTF-8"
         raise UsageError(f"{path} cannot be {what}: {why}") from error
 
 
@@ -114,14 +116,46 @@ def _print(one: Proposal) -> None:
         note("  nothing proposed: no setting compared does better")
 
 
-def read_marks(path: Path, known: set[str]) -> list[Mark]:
-    """Quotes with what people said of them; rows without a mark are not yet answered.
+def _is_json(path: Path) -> bool:
+    """Whether a file of marks is a review packet's download, by what it begins with."""
+    with _usable(path, "read"), path.open(encoding="utf-8-sig") as file:
+        return file.read(4096).lstrip()[:1] in ("{", "[")
+
+
+def _packet_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> list[Mark]:
+    """The quotes marked in a packet under one rubric; those of other rubrics are left out."""
+    from pipeline.calibrate.tune import Mark
+    from pipeline.review import returned
+
+    marked = [entry for entry in returned.read(path, ".json") if entry.quote is not None]
+    found = []
+    for one in (entry for entry in marked if entry.rubric_hash in hashes):
+        if one.criterion_id not in known:
+            raise UsageError(f"{one.where}: the rubric has no criterion {one.criterion_id!r}")
+        if not one.answer or not one.quote or len(one.quote) > LONGEST:
+            raise UsageError(f"{one.where} marks no quote", hint="download it from the packet again")
+        found.append(Mark(one.criterion_id, one.call_id, one.quote, one.answer == "yes"))
+    others = len(marked) - len(found)
+    left = f"; left out, under other rubrics: {others}" if others else ""
+    note(f"quotes marked in {path}: {len(found)}{left}")
+    return found
+
+
+def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> list[Mark]:
+    """Quotes with what people said of them, from a CSV or a review packet's download.
+
+    Args:
+        path: Rows without a mark are not yet answered.
+        known: Ids of the rubric's criteria.
+        hashes: Of the rubric's texts; a packet may hold marks under others.
 
     Raises:
         UsageError: A column is missing, a criterion is unknown, or a mark is neither yes nor no.
     """
     from pipeline.calibrate.tune import Mark
 
+    if _is_json(path):
+        return _packet_marks(path, known, hashes)
     found = []
     with _usable(path, "read"), path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)

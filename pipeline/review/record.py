@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,6 +52,7 @@ class Report:
         mended: Entries kept after correcting an id, with what was corrected.
         conflicts: Answers on which two people differ, one file contradicts itself, or that were given
             in a blind session by someone who had seen the machine's answers before.
+        marked: By file, how many quotes are marked in it; they are for `callqa rubric tune`.
     """
 
     stored: int = 0
@@ -59,6 +60,7 @@ class Report:
     rejected: list[Problem] = field(default_factory=list)
     mended: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
+    marked: Counter[Path] = field(default_factory=Counter)
 
 
 class _Said(NamedTuple):
@@ -107,9 +109,10 @@ def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -
     Raises:
         UsageError: A file is not a review at all; nothing of any file is kept.
     """
-    entries = [(path, entry) for path in paths for entry in read(path)]
+    said = [(path, entry) for path in paths for entry in read(path)]
+    entries = [(path, entry) for path, entry in said if entry.quote is None]
     cards = _Cards(store, {entry.call_id for _, entry in entries})
-    report = Report()
+    report = Report(marked=Counter(path for path, entry in said if entry.quote is not None))
     made: list[Review] = []
     for path, entry in entries:
         made += _checked(entry, path.name, cards, reviewer, report)

@@ -14,10 +14,11 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.cells import clean
 from pipeline.errors import UsageError
 
 LARGEST_FILE = 256 * 1024 * 1024
@@ -48,6 +49,8 @@ class Entry:
         criterion_id: Empty for a statement about the whole call.
         confirmed: The person checked the whole call and let the other answers stand.
         blind: Which blind packet it was said in; "" when the machine's answers were in view.
+        quote: Words marked as doing what the criterion asks (``answer`` yes) or not (no); None unless it is a
+            mark.
     """
 
     where: str
@@ -63,10 +66,15 @@ class Entry:
     confirmed: bool = False
     blind: str = ""
     at: dt.datetime | None = None
+    quote: str | None = None
 
 
-def read(path: Path) -> list[Entry]:
+def read(path: Path, kind: str = "") -> list[Entry]:
     """Every entry of a returned file.
+
+    Args:
+        path: File.
+        kind: Ending to read it by, where its name does not say.
 
     Raises:
         UsageError: Not a file a review comes back in, or nothing in it looks like one.
@@ -77,7 +85,7 @@ def read(path: Path) -> list[Entry]:
         raise UsageError(f"{path}: {error.strerror}", hint="give the file a reviewer sent back") from error
     if size > LARGEST_FILE:
         raise UsageError(f"{path} is too large for a review ({size:,} bytes)")
-    suffix = path.suffix.lower()
+    suffix = kind or path.suffix.lower()
     if suffix == ".json":
         return _read_json(path)
     if suffix in {".xlsx", ".xlsm"}:
@@ -93,7 +101,7 @@ def read(path: Path) -> list[Entry]:
 def _read_json(path: Path) -> list[Entry]:
     try:
         document = json.loads(path.read_text("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of numbers with thousands of digits too
         raise UsageError(
             f"{path}: not readable as JSON: {error}", hint="download it from the packet again"
         ) from error
@@ -103,8 +111,8 @@ def _read_json(path: Path) -> list[Entry]:
         )
     who = {"reviewer": _text(document.get("reviewer")), "blind": _text(document.get("blind"))}
     return [
-        _json_entry(item, f"{path.name}: {kind}[{i}]", **who)
-        for kind in ("answers", "calls")
+        (_json_mark if kind == "marks" else _json_entry)(item, f"{path.name}: {kind}[{i}]", **who)
+        for kind in ("answers", "calls", "marks")
         for i, item in _objects(document, kind)
     ]
 
@@ -129,6 +137,13 @@ def _json_entry(item: dict[str, Any], where: str, *, reviewer: str, blind: str) 
         blind=blind,
         at=_moment(item.get("at")),
     )
+
+
+def _json_mark(item: dict[str, Any], where: str, *, reviewer: str, blind: str) -> Entry:
+    meets, quote = item.get("meets"), item.get("quote")
+    answer = "yes" if meets is True else "no" if meets is False else ""
+    entry = _json_entry(item | {"answer": answer}, where, reviewer=reviewer, blind=blind)
+    return replace(entry, quote=clean(quote) if isinstance(quote, str) else "")
 
 
 def _read_workbook(path: Path) -> list[Entry]:

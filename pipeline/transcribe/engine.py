@@ -171,7 +171,7 @@ class WhisperEngine:
 
 
 def _mean_confidence(words: Sequence[HeardWord]) -> float:
-    return sum(word.confidence for word in words) / len(words)
+    return sum(word.confidence or 0.0 for word in words) / len(words)
 
 
 def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pipeline.calibrate.tune import tunable
 from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, Turn
 from pipeline.export.selection import Call, CriterionText, Texts
 from pipeline.export.tables import local_time
@@ -234,6 +235,7 @@ def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
         "of": answer.max_points,
         "weight": answer.weight,
         "critical": answer.critical,
+        "learns": text.asked is not None and tunable(text.asked) is not None,
         "scored": answer.scored,
         "reason": answer.reason,
         "evidence": [_evidence(e) for e in answer.evidence],

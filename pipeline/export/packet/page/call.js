@@ -78,7 +78,7 @@ function criterion(call, card, c) {
   box.append(h("div", { className: "line" }, packet.blind ? null : badge(c.answer), h("h4", null, c.title, c.critical ? h("span", { className: "badge fail" }, "critical") : null),
     packet.blind ? null : h("span", { className: "points" }, c.points === null ? (c.scored ? "" : "not scored") : `${shown(c.points)} of ${shown(c.of)}`)),
   ...[c.about !== c.title && note(c.about), note(c.reason)].filter(Boolean),
-  ...(packet.blind ? [] : [...c.evidence.slice(0, 4).map((e) => quoteButton(e, false)), c.nearest && quoteButton(c.nearest, true), note(searchedIn(c))].filter(Boolean)),
+  ...(packet.blind ? [] : [...c.evidence.slice(0, 4).map((e) => markable(call, card, c, e, quoteButton(e, false))), c.nearest && markable(call, card, c, c.nearest, quoteButton(c.nearest, true)), note(searchedIn(c))].filter(Boolean)),
   ...before.map((r) => h("p", { className: "reason onrecord" }, said_by({ ...r, criterion: "" }))));
   if (packet.reviewable) box.append(correction(call, card, c, box));
   return box;

@@ -1,9 +1,9 @@
-// What the reviewer writes: corrections, confirmations, acknowledgements and disputes, kept in this
+// What the reviewer writes: corrections, marks on quotes, confirmations, acknowledgements and disputes, kept in this
 // browser until they are downloaded as one JSON file for `callqa review import`.
 
 const STORE = `callqa-review-${packet.id}`;
 const notes = (() => {
-  const empty = { reviewer: "", answers: {}, calls: {} };
+  const empty = { reviewer: "", answers: {}, calls: {}, marks: {} };
   try { return Object.assign(empty, JSON.parse(remember(STORE) || "{}")); } catch { return empty; }
 })();
 
@@ -13,7 +13,7 @@ function keep() {
 }
 
 function pending() {
-  return Object.keys(notes.answers).length + Object.keys(notes.calls).length;
+  return [notes.answers, notes.calls, notes.marks].reduce((sum, said) => sum + Object.keys(said).length, 0);
 }
 
 function showPending() {
@@ -51,6 +51,21 @@ function correction(call, card, criterion, box) {
   return h("div", { className: "correct" }, choose, reason);
 }
 
+// Whether quoted words do what the criterion asks: `callqa rubric tune` learns from it, if they can be a phrase.
+const LONGEST = 500;
+function markable(call, card, c, evidence, quote) {
+  if (!packet.reviewable || !c.learns || !evidence.quote || evidence.quote.length > LONGEST) return quote;
+  const key = JSON.stringify([call.id, card.hash, c.id, evidence.turn, evidence.quote]), pressed = (meets) => String(notes.marks[key] ? notes.marks[key].meets === meets : false);
+  const mark = (meets) => {
+    if (pressed(meets) === "true") delete notes.marks[key];
+    else notes.marks[key] = { call_id: call.id, rubric_hash: card.hash, criterion_id: c.id, quote: evidence.quote, meets, at: new Date().toISOString() };
+    keep();
+    for (const [value, button] of buttons) button.setAttribute("aria-pressed", pressed(value));
+  };
+  const buttons = [[true, "means it"], [false, "does not"]].map(([meets, label]) => [meets, h("button", { type: "button", className: "means", "aria-pressed": pressed(meets), onclick: () => mark(meets) }, label)]);
+  return h("div", { className: "quoted" }, quote, h("div", { className: "noprint", role: "group", "aria-label": `Does “${evidence.quote}” mean it? ${c.title}` }, buttons.map(([, button]) => button)));
+}
+
 // One line of the audit trail.
 function said_by(r) {
   const what = [r.criterion && words(r.criterion), r.answer, r.state].filter(Boolean).join(" ");
@@ -81,7 +96,7 @@ function download() {
     say("Enter your name as reviewer first.");
     return $("#reviewer").focus();
   }
-  const file = { schema: "callqa.review/1", packet: packet.id, blind: packet.blind ? packet.id : "", reviewer: notes.reviewer.trim(), written_at: new Date().toISOString(), answers: Object.values(notes.answers), calls: Object.values(notes.calls) };
+  const file = { schema: "callqa.review/1", packet: packet.id, blind: packet.blind ? packet.id : "", reviewer: notes.reviewer.trim(), written_at: new Date().toISOString(), answers: Object.values(notes.answers), calls: Object.values(notes.calls), marks: Object.values(notes.marks) };
   const url = URL.createObjectURL(new Blob([JSON.stringify(file, null, 2)], { type: "application/json" }));
   const name = notes.reviewer.trim().replace(/[^A-Za-z0-9]+/g, "-").toLowerCase() || "reviewer";
   h("a", { href: url, download: `review-${name}-${file.written_at.slice(0, 10)}.json` }).click();
