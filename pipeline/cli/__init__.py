@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.cli.console import complain, say_interrupted
 from pipeline.errors import CallQAError, ModelError
@@ -43,7 +43,19 @@ def main() -> None:
         code = _other(error)
     if code == INTERRUPTED and _terminations:
         code = TERMINATED
-    sys.exit(code if isinstance(code, int) else 0)
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process, without Prefect's own end where that would wait for a server that is gone."""
+    if "flows.launch" in sys.modules and "prefect" in sys.modules:
+        from flows.launch import events_are_sent
+
+        if not events_are_sent():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    sys.exit(code)
 
 
 _terminations: list[int] = []
