@@ -173,7 +173,7 @@ def fake_batch(folder: Path, calls: int) -> Any:
 
 def child_plain(calls: int) -> None:
     """Print what a batch without Prefect takes."""
-    from pipeline.process.batch import run_batch
+    from pipeline.process.loop import run_batch
 
     with tempfile.TemporaryDirectory() as folder:
         told(run_batch(fake_batch(Path(folder) / "calls", calls)), calls)

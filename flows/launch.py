@@ -15,7 +15,8 @@ from typing import Any
 from flows.environment import has_own_server, quiet_prefect
 from pipeline.errors import CallQAError, MachineError
 from pipeline.orphans import end_with_this_process
-from pipeline.process.batch import Batch, Tally, run_batch
+from pipeline.process.batch import Batch, Tally
+from pipeline.process.loop import run_batch
 
 EVENTS_TIMEOUT_S = 5.0
 
@@ -54,9 +55,9 @@ def _run(batch: Batch, paths: list[str]) -> str:
             _reach_server()
             if models is not None:
                 models.result()
-        from flows.batch import run_handed_over
+        from flows.batch import run_prepared
 
-        run_handed_over(batch, paths)
+        run_prepared(batch, paths)
         if has_own_server():
             from flows.publish import forget_old_runs
 

@@ -13,12 +13,14 @@ import pytest
 
 from pipeline.conversation import CallRecord, Transcript
 from pipeline.errors import ModelError, RecordingError
-from pipeline.process.batch import Batch, Plan, run_batch
+from pipeline.process import loop
+from pipeline.process.batch import Batch, Plan
 from pipeline.process.cache import StageCache
+from pipeline.process.loop import run_batch
 from pipeline.process.tools import Tools
 from pipeline.settings import FlowSettings
 from pipeline.transcribe import Job
-from tests.fakes import FakeEngine, fake_received, fake_tools
+from tests.fakes import FakeEngine, fake_received, fake_tools, faulty_batch
 
 pytestmark = pytest.mark.prefect
 PAIRS = FlowSettings(window=2)
@@ -51,18 +53,13 @@ def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | No
 
 def run_flow(batch: Batch) -> Any:
     """The flow run's final state."""
-    from flows import batch as flow_module
-    from flows import handover
+    from flows.batch import run_prepared
 
-    token = handover.batch.set(batch)
-    try:
-        return flow_module.batch(["somewhere"], return_state=True)
-    finally:
-        handover.batch.reset(token)
+    return run_prepared(batch, ["somewhere"])
 
 
-def task_runs(flow_run_id: Any) -> dict[str, Any]:
-    """Task runs of a flow run by name, as Prefect's API shows them once it has recorded them."""
+def task_runs(flow_run_id: Any) -> list[Any]:
+    """Task runs of a flow run, as Prefect's API shows them once it has recorded them."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
@@ -73,53 +70,55 @@ def task_runs(flow_run_id: Any) -> dict[str, Any]:
             if runs and all(run.state and run.state.is_final() for run in runs):
                 break
             time.sleep(0.1)
-    return {run.name: run for run in runs}
+    return runs
 
 
 def test_tasks_are_named_by_call_and_the_state_is_honest(prefect: None, tmp_path: Path) -> None:
     """Three tasks a window, named by its first call; a quarantined file makes the run PartiallyCompleted."""
     batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "bad", "c.wav": "3"})
     state = run_flow(batch)
-    names = task_runs(state.state_details.flow_run_id)
+    names = [run.name for run in task_runs(state.state_details.flow_run_id)]
 
     assert state.name == "PartiallyCompleted"
     assert state.message == "2 of 3 files scored or knowingly skipped"
-    assert set(names) == {
-        f"{task} {window}" for task in ("hear", "judge", "load") for window in ("a and 1 more", "c")
-    }
+    assert sorted(names) == sorted(
+        f"{task} {window}" for task in ("transcribe", "score", "load") for window in ("a and 1 more", "c")
+    )
     assert batch.tally.statuses == {"scored": 2, "quarantined": 1}
 
 
 def test_only_transient_faults_are_tried_again(
     prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two stumbles of the machine are retried by Prefect; a refused recording is asked for once."""
-    from flows import batch as flow_module
-
-    monkeypatch.setattr(flow_module.hear_window, "retry_delay_seconds", [0, 0])
+    """Every try is a task run that can be seen; a refused recording is asked for once."""
+    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
     stumble = OSError(errno.EIO, "stumble")
     engine = FakeEngine({"a": [stumble, stumble], "b": [RecordingError("nothing said", reason="no_speech")]})
     batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "2"}, engine)
     state = run_flow(batch)
-    (hear,) = [run for name, run in task_runs(state.state_details.flow_run_id).items() if "hear" in name]
+    tries = [run for run in task_runs(state.state_details.flow_run_id) if "transcribe" in run.name]
 
     assert state.name == "Completed"
     assert batch.tally.statuses == {"scored": 1, "skipped": 1}
-    assert hear.run_count == 3
+    assert sorted(run.state_name for run in tries) == ["Completed", "Failed", "Failed"]
 
 
-def test_a_window_that_never_works_becomes_failed_rows(
-    prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["transcribe", "score", "load"])
+@pytest.mark.parametrize(("n_faults", "expected"), [(2, {"scored": 3}), (3, {"failed": 2, "scored": 1})])
+def test_every_step_is_tried_three_times(
+    prefect: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    n_faults: int,
+    expected: dict[str, int],
 ) -> None:
-    """The other windows are scored all the same."""
-    from flows import batch as flow_module
+    """The same as without Prefect."""
+    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
+    batch = faulty_batch(tmp_path, step, [OSError(errno.EIO, "stumble") for _ in range(n_faults)])
 
-    monkeypatch.setattr(flow_module.hear_window, "retry_delay_seconds", [0, 0])
-    engine = FakeEngine({"a": [OSError(errno.EIO, "stumble")] * 3})
-    batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "2", "c.wav": "3"}, engine)
-
-    assert run_flow(batch).name == "PartiallyCompleted"
-    assert batch.tally.statuses == {"failed": 2, "scored": 1}
+    assert run_flow(batch).name == ("PartiallyCompleted" if "failed" in expected else "Completed")
+    assert batch.tally.statuses == expected
 
 
 def test_nothing_usable_is_a_failed_run(prefect: None, tmp_path: Path) -> None:
@@ -129,12 +128,10 @@ def test_nothing_usable_is_a_failed_run(prefect: None, tmp_path: Path) -> None:
 
 def test_what_a_person_must_mend_leaves_the_flow_as_our_error(prefect: None, tmp_path: Path) -> None:
     """The message and hint reach the command line, not a Prefect traceback."""
-    from flows.batch import run_handed_over
-
     fault = ModelError("weights are gone", hint="callqa models pull base")
     batch = make_batch(tmp_path, {"a.wav": "1"}, FakeEngine({"a": [fault]}))
     with pytest.raises(ModelError, match="weights are gone"):
-        run_handed_over(batch, ["somewhere"])
+        run_flow(batch)
 
 
 def test_no_word_of_a_call_reaches_prefect(prefect: None, tmp_path: Path) -> None:
@@ -176,7 +173,7 @@ def deadly_tools(marker: Path, forever: bool) -> Tools:
 def test_the_same_flow_runs_in_two_workers(prefect: None, tmp_path: Path, runner: str) -> None:
     """Processes, a Dask LocalCluster, Ray: the same rows in the same order as without any."""
     if runner != "process":
-        pytest.importorskip(f"prefect_{runner}")
+        pytest.importorskip("distributed")
     contents = {f"{n}.wav": f"call {n}" for n in "abcde"} | {"f.wav": "bad"}
     loaded: list[CallRecord] = []
     pairs = FlowSettings.model_validate({"window": 2, "runner": runner, "processes": 2})

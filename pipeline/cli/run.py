@@ -37,7 +37,7 @@ def run(
     Example: callqa run recordings/ --db qa.duckdb --rubric support
     """
     from pipeline.cli.batch_view import BatchView
-    from pipeline.process.batch import nothing_new, run_batch
+    from pipeline.process.batch import nothing_new
     from pipeline.settings import load_settings
 
     settings = load_settings(
@@ -61,6 +61,8 @@ def run(
             view.say("loading models")
             batch = prepared.open(view)
             if local:
+                from pipeline.process.loop import run_batch
+
                 tally = run_batch(batch)
             else:
                 from flows.launch import run_as_flow
