@@ -11,7 +11,7 @@ LEVELS = [
     {"errors"},
     {"conversation"},
     {"contract"},
-    {"settings", "metrics", "timing", "intervals", "orphans", "cells", "language"},
+    {"settings", "metrics", "timing", "intervals", "orphans", "interpreter", "cells", "language"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,

@@ -6,7 +6,6 @@ the one place where an error becomes text and an exit code.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 
 from pipeline.cli.console import complain, say_interrupted
 from pipeline.errors import CallQAError, ModelError
+from pipeline.interpreter import few_collections
 
 INTERRUPTED, TERMINATED = 130, 143
 OURS = {"pipeline", "flows"}
@@ -23,11 +23,10 @@ def main() -> None:
     """Run ``callqa``; every fault leaves as one message and an exit code."""
     from pipeline.cli.commands import app
 
-    # By default a fifth of the start goes into looking for garbage among what is being imported.
-    gc.set_threshold(50_000, 5, 5)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(standalone_mode=False)
+        with few_collections():
+            code = app(standalone_mode=False)
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
             say_interrupted()
     except CallQAError as error:

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import CallQAError, MachineError
+from pipeline.interpreter import quick_switches
 from pipeline.process.ahead import Window
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.calls import Heard, describe, give_up, hear, is_transient, judge
@@ -61,7 +62,8 @@ def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
     while batch.left:
         done = batch.tally.processed
         try:
-            _all_windows(batch, steps)
+            with quick_switches():
+                _all_windows(batch, steps)
         except BrokenExecutor as error:  # a worker has died; another one takes what is left
             deaths = deaths + 1 if batch.tally.processed == done else 1
             if deaths == DEATHS_OF_A_WINDOW:  # it is the first window that kills its worker

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
+from pipeline.interpreter import quick_switches
 from pipeline.orphans import leave_with_parent
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_window
@@ -40,7 +41,8 @@ def process_there(
     if key not in _loaded:
         _loaded.clear()
         _loaded[key] = make_tools()
-    return process_window(window, _loaded[key], cache)
+    with quick_switches():
+        return process_window(window, _loaded[key], cache)
 
 
 @contextmanager
