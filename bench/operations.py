@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import json
 import os
 import random
@@ -32,14 +31,11 @@ from bench.turns import Timed, descendants, in_turns
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "out" / "bench" / "operations.json"
-WAIT = "CALLQA_FLOW__SERVER_WAIT_S"
-ENV = {**os.environ, "PYTHONPATH": str(ROOT), WAIT: "0"}
+ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 TARGETS = {
     "help_s": 0.4,
-    "start_cold_s": 8.0,
-    "start_warm_s": 2.0,
     "first_call_cold_s": 8.0,
-    "prefect_adds_warm_s": 2.0,
+    "first_call_warm_s": 5.0,
     "overhead_ms_a_call": 15.0,
     "memory_growth_mb": 20.0,
     "not_transcription_share": 0.08,
@@ -100,52 +96,38 @@ def timed(command: list[str]) -> float:
 
 
 def start_up() -> dict[str, float]:
-    """From process start to the first call done: cold, known, warm.
+    """From process start until ``callqa run`` on one transcript file has printed its line.
 
-    Cold: Prefect's home is empty. Known: there are runs in it, no server. Warm: the server of the run
-    before waits, as it does for ``flow.server_wait_s``. ``start_*`` with a fake engine: Prefect's part
-    alone. ``first_call_*`` is ``callqa run`` on one transcript file until its line is printed, spaCy
-    and torch included, with Prefect and without.
+    Cold: ``PREFECT_HOME`` is empty, so that Prefect makes its database. Warm: it has been there before.
+    ``whole_*`` are the seconds until the process has ended.
     """
     from tests.test_run import write_calls
 
     with tempfile.TemporaryDirectory() as folder:
         write_calls(Path(folder) / "calls", 1)
-        command = [sys.executable, __file__, "--child", "one", "--calls", "1"]
-        env = {**ENV, "CALLQA_BENCH_HOME": f"{folder}/home"}
 
-        def once(wait_s: int) -> float:
-            waiting = {**env, WAIT: str(wait_s)}
-            run = subprocess.run(command, env=waiting, capture_output=True, text=True, check=True)
-            return float(run.stdout)
-
-        def first_line(wait_s: int, *flags: str) -> float:
+        def once(*flags: str) -> tuple[float, float]:
             Path(folder, "qa.duckdb").unlink(missing_ok=True)
             run = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "qa.duckdb", *flags]
+            env = {**ENV, "PREFECT_HOME": f"{folder}/prefect"}
             started = time.perf_counter()
             with subprocess.Popen(
-                run,
-                cwd=folder,
-                env={**ENV, WAIT: str(wait_s)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                run, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ) as p:
                 assert p.stdout is not None
                 assert p.stdout.readline()
-                return time.perf_counter() - started
+                first_s = time.perf_counter() - started
+                p.wait()
+            return first_s, time.perf_counter() - started
 
-        def three(measured: Callable[..., float], *given: Any) -> float:
-            return statistics.median(measured(*given) for _ in range(3))
+        def three(*flags: str) -> tuple[float, float]:
+            first, whole = zip(*(once(*flags) for _ in range(3)), strict=True)
+            return statistics.median(first), statistics.median(whole)
 
-        local_s = three(first_line, 0, "--local")
-        found = {"start_cold_s": once(0), "start_known_s": three(once, 0)}
-        once(60)
-        found["start_warm_s"] = three(once, 60)
-        found |= {"first_call_local_s": local_s, "first_call_cold_s": first_line(0)}
-        found["first_call_known_s"] = three(first_line, 0)
-        first_line(60)
-        found["first_call_warm_s"] = three(first_line, 60)
-    return found | {"prefect_adds_warm_s": found["first_call_warm_s"] - local_s}
+        found = {"local": three("--local"), "cold": once(), "warm": three()}
+    return {f"first_call_{how}_s": first for how, (first, _) in found.items()} | {
+        f"whole_{how}_s": whole for how, (_, whole) in found.items()
+    }
 
 
 def overhead(calls: int) -> dict[str, float]:
@@ -157,7 +139,7 @@ def overhead(calls: int) -> dict[str, float]:
     def ran(how: str, n: int) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as home:
             command = [sys.executable, __file__, "--child", how, "--calls", str(n)]
-            env = {**ENV, "CALLQA_BENCH_HOME": home}
+            env = {**ENV, "PREFECT_HOME": home}
             run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
             return dict(json.loads(run.stdout))
 
@@ -189,47 +171,9 @@ def fake_batch(folder: Path, calls: int) -> Any:
     return Batch(Plan(tuple(received)), lambda: tools, StageCache(folder / "state"), load, FlowSettings())
 
 
-def orchestrated(folder: str, make: Callable[[], Any]) -> Any:
-    """A batch run as a flow, on our own server, as ``callqa run`` does."""
-    from flows.launch import as_flow
-
-    home, wait_s = Path(os.environ["CALLQA_BENCH_HOME"]), float(os.environ.get(WAIT, "0"))
-    with as_flow([folder], home, sys.exit, wait_s=wait_s) as run:
-        batch = make()
-        run(batch)
-        return batch
-
-
-def child_one(_calls: int) -> None:
-    """Print the seconds from the start of this process to the end of one call."""
-    gc.set_threshold(50_000, 5, 5)  # as ``callqa`` does
-    with tempfile.TemporaryDirectory() as folder:
-
-        class Told:
-            def started(self, pending: int, known: int) -> None:
-                return
-
-            def finished(self, record: Any) -> None:
-                print(time.time() - process_start())
-
-        def make() -> Any:
-            batch = fake_batch(Path(folder) / "calls", 1)
-            batch.observer = Told()
-            return batch
-
-        orchestrated(folder, make)
-
-
-def process_start() -> float:
-    """When this process was started, as Linux counts it."""
-    ticks = float(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
-    uptime = float(Path("/proc/uptime").read_text().split()[0])
-    return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK"))
-
-
 def child_plain(calls: int) -> None:
     """Print what a batch without Prefect takes."""
-    from pipeline.process.batch import run_batch
+    from pipeline.process.loop import run_batch
 
     with tempfile.TemporaryDirectory() as folder:
         told(run_batch(fake_batch(Path(folder) / "calls", calls)), calls)
@@ -237,8 +181,10 @@ def child_plain(calls: int) -> None:
 
 def child_flow(calls: int) -> None:
     """Print what a batch with Prefect takes."""
+    from flows.launch import run_as_flow
+
     with tempfile.TemporaryDirectory() as folder:
-        told(orchestrated(folder, lambda: fake_batch(Path(folder) / "calls", calls)).tally, calls)
+        told(run_as_flow(fake_batch(Path(folder) / "calls", calls), [folder], sys.exit), calls)
 
 
 def told(tally: Any, calls: int) -> None:
@@ -321,8 +267,7 @@ def chaos(rounds: int, seed: int) -> dict[str, float]:
     """Random kills of the parent or one of its descendants; differences after the final run.
 
     A database is run until a run survives its kill, as it does the death of a server or worker; every
-    second one is filled by two worker processes. Prefect's server is among the descendants, or waits
-    from a run before that ended in order.
+    second one is filled by two worker processes. Prefect's server is among the descendants.
     """
     from tests.test_run import write_calls
 
@@ -359,7 +304,7 @@ def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> tupl
     The moment is a number of finished calls and a little more, so that it falls into the work
     whatever else the machine is doing; with no call, into the start.
     """
-    env = {**ENV, WAIT: "60", "CALLQA_FLOW__WINDOW": "4", "CALLQA_FLOW__RUNNER": runner}
+    env = {**ENV, "CALLQA_FLOW__WINDOW": "4", "CALLQA_FLOW__RUNNER": runner}
     env["CALLQA_FLOW__PROCESSES"] = "2"
     run = subprocess.Popen(
         command(db), cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -390,7 +335,6 @@ def exported(folder: Path, db: str) -> bytes:
 
 
 CHILDREN: dict[str, Callable[[int], None]] = {
-    "one": child_one,
     "plain": child_plain,
     "flow": child_flow,
     "engine": child_engine,

@@ -1,96 +1,116 @@
 """A prepared batch as a flow run of this process: the way of ``callqa run``.
 
-Our own server gets ready while files are looked at and models load. Should it not start, or die on
-the way, the batch goes on without it: orchestration is there to watch over the work, never to stop it.
+Prefect starts its ephemeral server while models load. Should it not start, or end on the way, the batch
+goes on without it: orchestration watches over the work and never stops it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gc
+import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from flows.server import OwnServer, quiet_prefect
+from flows.environment import has_own_server, quiet_prefect
 from pipeline.errors import CallQAError, MachineError
-from pipeline.process.batch import Batch, Tally, run_batch
+from pipeline.orphans import end_with_this_process
+from pipeline.process.batch import Batch, Tally
+from pipeline.process.loop import run_batch
 
 EVENTS_TIMEOUT_S = 5.0
 
 
-@contextlib.contextmanager
-def as_flow(
-    paths: list[str], home: Path, warn: Callable[[str], None], *, wait_s: float = 0.0
-) -> Iterator[Callable[[Batch], Tally]]:
-    """Have Prefect at hand for a batch that is yet to be prepared.
+def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> Tally:
+    """Run a batch as a Prefect flow.
 
     Args:
+        batch: What to do.
         paths: What was asked for, as the flow run's parameter.
-        home: ``PREFECT_HOME`` of our own server, where no ``PREFECT_API_URL`` is set.
         warn: Told, in a sentence, when the batch has to go on without Prefect.
-        wait_s: How long our own server waits for the next run afterwards.
 
-    Yields:
-        Runs a batch as a flow; raises ``CallQAError`` for what a person must mend first.
+    Raises:
+        CallQAError: Something a person must mend first.
     """
-    with quiet_prefect(home, wait_s=wait_s) as server:
-
-        def run(batch: Batch) -> Tally:
-            if server is not None:
-                server.serve()
-            if batch.flow.runner == "thread":
-                batch.warm_up()  # while the server gets ready; workers load their own
-            try:
-                trouble = _run(batch, paths, server)
-            finally:
-                _send_events()
-            if batch.left:
-                warn(f"{trouble or 'the Prefect run ended early'}; going on without Prefect")
-                return run_batch(batch)
-            return batch.tally
-
-        yield run
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(quiet_prefect())
+        except MachineError as error:
+            trouble = error.message
+        else:
+            trouble = _run(batch, paths)
+    if batch.left:
+        warn(f"{trouble or 'the Prefect run ended early'}; going on without Prefect")
+        return run_batch(batch)
+    return batch.tally
 
 
-def _run(batch: Batch, paths: list[str], server: OwnServer | None) -> str:
+def _run(batch: Batch, paths: list[str]) -> str:
     """Run the flow; a sentence when it was Prefect that failed, "" when all went well."""
-    gc.disable()  # a sixth of the time of an import that makes thousands of classes
-    from prefect.context import refresh_global_settings_context
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
-    from flows.batch import run_handed_over  # takes a second: the server gets ready meanwhile
-
-    gc.enable()
     try:
-        if server is not None:
-            server.ready()
-    except MachineError as error:
-        return error.message
-    refresh_global_settings_context()  # the address was not known when Prefect was imported
-    # Nobody asks our own server for heartbeats, and a run does not end before its next, up to a second later.
-    own: dict[Any, Any] = {} if server is None else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    try:
-        with temporary_settings(own):
-            run_handed_over(batch, paths)
+        import prefect  # noqa: F401 - before the thread starts: both would import the same modules
+
+        with ThreadPoolExecutor(1, "models") as beside:
+            models = beside.submit(batch.warm_up) if batch.flow.runner == "thread" else None
+            _reach_server()
+            if models is not None:
+                models.result()
+        from flows.batch import run_prepared
+
+        run_prepared(batch, paths)
+        if has_own_server():
+            from flows.publish import forget_old_runs
+
+            forget_old_runs()
     except CallQAError:
         raise
     except Exception as error:
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
         return f"Prefect failed ({type(error).__name__})"
     return ""
 
 
-def _send_events() -> None:
-    """Have Prefect send what it still holds while its server is there; dropped when the server is not.
+def events_are_sent() -> bool:
+    """Have Prefect send the events it still holds; False when its server does not take them.
 
-    Left to itself it would do so when the interpreter ends: after our server, and, should that be gone,
-    ten seconds of trying an event. Prefect offers no way to give up, hence the private names.
+    Prefect does so itself when the interpreter ends, but for seconds an event when the server is gone.
     """
     from prefect.events.worker import EventsWorker
 
-    worker: Any = EventsWorker
-    sending = [(one._loop, one._task) for one in worker._instances.values()]
-    answer = worker.drain_all(timeout=EVENTS_TIMEOUT_S)
-    if answer[1]:
-        for loop, task in sending:
-            loop.call_soon_threadsafe(task.cancel)
+    answer: Any = EventsWorker.drain_all(timeout=EVENTS_TIMEOUT_S)
+    return not answer[1]
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C came first: Prefect, unable to record it on a lost server, raises its own error."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
+def _reach_server() -> None:
+    """Ask for a sign of life; without ``PREFECT_API_URL``, Prefect starts its ephemeral server for that."""
+    from prefect.client.orchestration import get_client
+
+    with _without_interrupts(), get_client(sync_client=True) as client:
+        client.hello()
+    if has_own_server():
+        from prefect.server.api.server import SubprocessASGIServer  # the one that the client has started
+
+        process = SubprocessASGIServer().server_process
+        if process is not None:
+            end_with_this_process(process.pid)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: the server records the end of an interrupted run."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import warnings
 import zoneinfo
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from flows.server import quiet_prefect
+from flows.environment import has_own_server, quiet_prefect, server_with_schedules
 from pipeline.errors import UsageError
 
 
 def serve_batch(
-    paths: list[Path], settings: dict[str, Any], config: Path | None, cron: str, timezone: str, home: Path
+    paths: list[Path], settings: dict[str, Any], config: Path | None, cron: str, timezone: str
 ) -> None:
     """Run the batch whenever the schedule says, until stopped.
 
@@ -26,7 +27,6 @@ def serve_batch(
         config: A settings file.
         cron: Five fields: minute, hour, day, month, weekday.
         timezone: IANA zone the fields are meant in; summer time is respected.
-        home: ``PREFECT_HOME`` of our own server.
 
     Raises:
         UsageError: The schedule or the zone is wrong.
@@ -34,9 +34,7 @@ def serve_batch(
     """
     check_schedule(cron, timezone)
     warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect's, on SIGTERM
-    with quiet_prefect(home, schedules=True) as server:
-        if server is not None:
-            server.ready()
+    with quiet_prefect(), server_with_schedules() if has_own_server() else nullcontext():
         from prefect.schedules import Cron
 
         from flows.batch import batch

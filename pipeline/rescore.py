@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 from pipeline import matchers, score
 from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import ModelError, RubricError
+from pipeline.interpreter import no_collections
 from pipeline.orphans import leave_with_parent
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
@@ -116,7 +117,7 @@ def rescore(
     if processes is None:
         processes = _cores() if _unsettled(store, rubric, calls, scorer) > alone else 1
     store.hold_little()
-    with _uncollected(), _answering(rubric, matcher, min_confidence, processes) as answer:
+    with no_collections(), _answering(rubric, matcher, min_confidence, processes) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
         for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
             cards = [
@@ -129,20 +130,6 @@ def rescore(
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
             if number % 5 == 0:
                 gc.collect()
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for reference cycles seldom: a window is a million objects, none of them in a cycle."""
-    was = gc.isenabled()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if was:
-            gc.enable()
 
 
 def _cores() -> int:
@@ -303,7 +290,7 @@ def _start_worker(text: str, source: str, min_confidence: float) -> None:
 
 def _answer_there(asked: Asked) -> list[score.Answered]:
     assert _worker is not None
-    with _uncollected():
+    with no_collections():
         return _worker(asked)
 
 

@@ -203,7 +203,7 @@ class FlowSettings(Slice):
     """How a batch is orchestrated."""
 
     state_dir: Path | None = Field(
-        None, description="stage results and Prefect's home; default: <db>.state beside the database"
+        None, description="stage results and run summaries; default: <db>.state beside the database"
     )
     window: int = Field(16, ge=1, description="calls decoded together and loaded per transaction")
     runner: Literal["thread", "process", "dask", "ray"] = Field(
@@ -215,11 +215,6 @@ class FlowSettings(Slice):
         "text", description="text for people, json for log collectors: one object a line on stderr"
     )
     metrics_file: Path | None = Field(None, description="Prometheus text file written after each batch")
-    server_wait_s: float = Field(
-        900.0,
-        ge=0,
-        description="seconds our own Prefect server waits for the next run, which then starts faster",
-    )
     alerts: AlertSettings = AlertSettings()
 
 
@@ -241,7 +236,7 @@ class Settings(BaseSettings):
 
     @property
     def state_dir(self) -> Path:
-        """Where stage results and Prefect's home are kept: ``<db>.state`` unless the settings say."""
+        """Where stage results and run summaries are kept: ``<db>.state`` unless the settings say."""
         if self.flow.state_dir is not None:
             return self.flow.state_dir
         return Path("callqa.state" if self.store.db.startswith("ducklake:") else f"{self.store.db}.state")

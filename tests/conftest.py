@@ -9,8 +9,8 @@ import pytest
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
-NO_SERVER_STAYS = "CALLQA_FLOW__SERVER_WAIT_S"
-os.environ[NO_SERVER_STAYS] = "0"  # a test leaves no process behind
+for name in [name for name in os.environ if name.startswith("PREFECT_API")]:
+    del os.environ[name]  # a developer's own server is none of our business
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -30,8 +30,14 @@ def shared_data() -> Path:
     return DATA
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One ``PREFECT_HOME`` for all tests, none of the developer's."""
+    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("state") / "prefect")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own CALLQA_* variables out of the tests."""
-    for name in [n for n in os.environ if n.startswith("CALLQA_") and n != NO_SERVER_STAYS]:
+    for name in [n for n in os.environ if n.startswith("CALLQA_")]:
         monkeypatch.delenv(name)

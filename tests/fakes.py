@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
+    CallRecord,
     Conversation,
     CriterionAnswer,
     Engine,
@@ -28,7 +30,10 @@ from pipeline.conversation import (
     Turn,
 )
 from pipeline.errors import RecordingError
+from pipeline.process.batch import Batch, Plan
+from pipeline.process.cache import StageCache
 from pipeline.process.tools import Fingerprints, Tools
+from pipeline.settings import FlowSettings
 from pipeline.transcribe import Job
 
 LINES = (
@@ -112,8 +117,6 @@ def fake_roles(
     transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, first_party: FirstParty | None
 ) -> Transcript:
     """Channel 0 is the agent."""
-    from dataclasses import replace
-
     turns = tuple(replace(t, role="agent" if t.channel == 0 else "customer") for t in transcript.turns)
     return replace(transcript, turns=turns)
 
@@ -164,6 +167,27 @@ def fake_tools(
         rubrics=(),
         fingerprints=Fingerprints(hearing, judging),
     )
+
+
+def faulty_batch(folder: Path, step: str, faults: list[Exception]) -> Batch:
+    """Three calls in windows of two; the step of the first call raises each of the faults once."""
+
+    def stumble() -> None:
+        if faults:
+            raise faults.pop(0)
+
+    def score(calls: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
+        if step == "score":
+            stumble()
+        return [fake_score(*call) for call in calls]
+
+    def load(records: Sequence[CallRecord]) -> None:
+        if step == "load":
+            stumble()
+
+    tools = replace(fake_tools(FakeEngine({"a": faults} if step == "transcribe" else {})), score=score)
+    received = tuple(fake_received(folder, {"a.wav": "1", "b.wav": "2", "c.wav": "3"}))
+    return Batch(Plan(received), lambda: tools, StageCache(folder / "state"), load, FlowSettings(window=2))
 
 
 def fake_received(folder: Path, contents: dict[str, str]) -> list[Received]:

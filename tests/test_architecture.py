@@ -11,7 +11,7 @@ LEVELS = [
     {"errors"},
     {"conversation"},
     {"contract"},
-    {"settings", "metrics", "timing", "turns", "intervals", "orphans", "cells", "language"},
+    {"settings", "metrics", "timing", "turns", "intervals", "orphans", "interpreter", "cells", "language"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,
@@ -50,6 +50,15 @@ def top(path: Path) -> str:
     """The pipeline module a file belongs to."""
     part = path.relative_to(ROOT / "pipeline").parts[0]
     return part.removesuffix(".py")
+
+
+def test_the_order_of_the_documentation_is_the_one_enforced() -> None:
+    """Whoever reads docs/architecture.md reads the order that the next test holds modules to."""
+    text = " ".join((ROOT / "docs" / "architecture.md").read_text("utf-8").split())
+    told = text.split("Imports have an order: ")[1].split(".")[0].replace("the stages (", "").replace(")", "")
+    levels = [{name.strip() for name in level.split(",")} for level in told.split(";")]
+
+    assert [*levels, {"__main__"}] == LEVELS
 
 
 FILES = sorted((ROOT / "pipeline").rglob("*.py"))

@@ -13,15 +13,16 @@ import pytest
 from pipeline import rubric
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
 from pipeline.errors import MachineError, ModelError, RecordingError
-from pipeline.process import ahead, batch, calls
+from pipeline.process import ahead, calls, loop
 from pipeline.process.ahead import Ahead
-from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan, run_batch
+from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import hear, open_file, process_window
+from pipeline.process.loop import run_batch
 from pipeline.process.prepare import prepare
 from pipeline.settings import FlowSettings, load_settings
 from pipeline.transcribe import Job
-from tests.fakes import FakeEngine, fake_clip, fake_received, fake_tools
+from tests.fakes import FakeEngine, fake_clip, fake_received, fake_tools, faulty_batch
 
 
 class Shelf:
@@ -193,7 +194,7 @@ def test_transient_faults_are_tried_again_and_bad_input_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An I/O error passes on the second try; a refused recording is asked for once."""
-    monkeypatch.setattr(batch, "RETRY_DELAYS_S", (0.0, 0.0))
+    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
     shelf = Shelf()
     engine = FakeEngine(
         {"a": [OSError(errno.EIO, "stumble")], "b": [RecordingError("no speech", reason="no_speech")]}
@@ -284,7 +285,7 @@ def test_a_window_that_never_works_does_not_sink_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After every retry its files are failed rows, and the other windows are scored."""
-    monkeypatch.setattr(batch, "RETRY_DELAYS_S", (0.0, 0.0))
+    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
     shelf = Shelf()
     engine = FakeEngine({"a": [OSError(errno.EIO, "stumble")] * 3})
     received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
@@ -292,6 +293,37 @@ def test_a_window_that_never_works_does_not_sink_the_batch(
 
     assert tally.statuses == {"failed": 2, "scored": 2}
     assert run(received, shelf, tmp_path, engine).statuses == {"scored": 4}
+
+
+@pytest.mark.parametrize("step", ["transcribe", "score", "load"])
+@pytest.mark.parametrize(("n_faults", "expected"), [(2, {"scored": 3}), (3, {"failed": 2, "scored": 1})])
+def test_every_step_is_tried_three_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, n_faults: int, expected: dict[str, int]
+) -> None:
+    """Two stumbles of the machine cost nothing; after three the window's files are failed rows."""
+    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
+    faults: list[Exception] = [OSError(errno.EIO, "stumble") for _ in range(n_faults)]
+
+    assert run_batch(faulty_batch(tmp_path, step, faults)).statuses == expected
+
+
+def test_a_window_that_cannot_be_loaded_for_a_bug_is_failed_rows_at_once(tmp_path: Path) -> None:
+    """A fault that trying again will not mend is not tried again; the other windows are loaded."""
+    job = faulty_batch(tmp_path, "load", [ValueError("customer text")])
+
+    assert run_batch(job).statuses == {"failed": 2, "scored": 1}
+    assert "customer" not in str(job.tally.summary())
+
+
+def test_a_store_that_takes_nothing_ends_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even failed rows can be loaded, a person has to look; nothing counts as done."""
+    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
+    faults: list[Exception] = [OSError(errno.EIO, "stumble") for _ in range(4)]
+    job = faulty_batch(tmp_path, "load", faults)
+
+    with pytest.raises(MachineError, match="cannot be loaded"):
+        run_batch(job)
+    assert job.tally.files == 0
 
 
 @pytest.mark.parametrize("fault", [ModelError("weights are gone"), MachineError("disk full")])

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -92,17 +93,20 @@ def test_prefect_is_neither_seen_nor_heard(tmp_path: Path) -> None:
 
 @pytest.mark.prefect
 def test_prefect_forgets_what_ended_a_month_ago(tmp_path: Path) -> None:
-    """The history beside the database does not grow for ever: old flow runs go, with their artifacts."""
+    """Prefect's history does not grow for ever: old flow runs go, with their artifacts."""
+    home = tmp_path / "state" / "prefect"
     kept = []
     for n in (1, 2):
         write_calls(tmp_path / "calls", n)
-        assert callqa("run", "calls", "--db", "qa.duckdb", cwd=tmp_path).returncode == 0
-        with closing(sqlite3.connect(tmp_path / "qa.duckdb.state/prefect/prefect.db")) as history, history:
+        done = callqa("run", "calls", "--db", "qa.duckdb", cwd=tmp_path, PREFECT_HOME=str(home))
+        assert done.returncode == 0
+        with closing(sqlite3.connect(home / "prefect.db")) as history, history:
             sizes = "SELECT (SELECT count(*) FROM flow_run), (SELECT count(*) FROM artifact)"
             kept.append(history.execute(sizes).fetchone())
             history.execute("UPDATE flow_run SET end_time = '2020-01-01 00:00:00.000000'")
 
     assert kept == [(1, 4), (1, 4)]
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700  # other users cannot read what was run
 
 
 @pytest.mark.prefect
@@ -261,9 +265,8 @@ def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) 
     assert run.stdout is not None
     run.stdout.readline()
     threads = Path(f"/proc/{run.pid}/task").glob("*/children")
-    (server,) = [
-        child for thread in threads for child in thread.read_text().split()
-    ]  # ours, none of Prefect's
+    children = [child for thread in threads for child in thread.read_text().split()]
+    (server,) = [child for child in children if b"uvicorn" in Path(f"/proc/{child}/cmdline").read_bytes()]
     os.kill(int(server), signal.SIGKILL)
     _, said = run.communicate(timeout=60)
 

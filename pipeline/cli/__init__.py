@@ -6,14 +6,14 @@ the one place where an error becomes text and an exit code.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.cli.console import complain, say_interrupted
 from pipeline.errors import CallQAError, ModelError
+from pipeline.interpreter import few_collections
 
 INTERRUPTED, TERMINATED = 130, 143
 OURS = {"pipeline", "flows"}
@@ -23,11 +23,10 @@ def main() -> None:
     """Run ``callqa``; every fault leaves as one message and an exit code."""
     from pipeline.cli.commands import app
 
-    # By default a fifth of the start goes into looking for garbage among what is being imported.
-    gc.set_threshold(50_000, 5, 5)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(standalone_mode=False)
+        with few_collections():
+            code = app(standalone_mode=False)
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
             say_interrupted()
     except CallQAError as error:
@@ -43,7 +42,19 @@ def main() -> None:
         code = _other(error)
     if code == INTERRUPTED and _terminations:
         code = TERMINATED
-    sys.exit(code if isinstance(code, int) else 0)
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process, without Prefect's own end where that would wait for a server that is gone."""
+    if "flows.launch" in sys.modules and "prefect" in sys.modules:
+        from flows.launch import events_are_sent
+
+        if not events_are_sent():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    sys.exit(code)
 
 
 _terminations: list[int] = []

@@ -43,7 +43,7 @@ def serve(
     zone = timezone or settings.intake.timezone
     note(f"serving: {cron} {zone}; stop with Ctrl-C")
     flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in given.items()}
-    serve_batch(paths, flags, config, cron, zone, settings.state_dir / "prefect")
+    serve_batch(paths, flags, config, cron, zone)
 
 
 @app.command()
@@ -77,25 +77,18 @@ def watch(
 def doctor(db: Db = None, config: Config = None) -> int:
     """Check disk, memory, models, database, rubrics, codecs, time zones and Prefect; print the fixes.
 
-    Names the Prefect servers of yours that are running or wait for the next run, too.
-
     Example: callqa doctor --db qa.duckdb
     """
     from rich.console import Console
     from rich.text import Text
 
-    from flows import doors
-    from pipeline.process.doctor import Finding, examine
+    from pipeline.process.doctor import examine
     from pipeline.settings import load_settings
 
     styles = {"ok": "green", "warning": "yellow", "fault": "bold red"}
     console = Console(soft_wrap=True, highlight=False)
     faults = 0
-    servers = (
-        Finding("server", "ok", f"process {told['pid']} serves {told['home']}; kill {told['pid']} ends it")
-        for told in doors.known()
-    )
-    for finding in (*examine(load_settings(config, store={"db": db})), *servers):
+    for finding in examine(load_settings(config, store={"db": db})):
         faults += finding.state == "fault"
         console.print(
             Text.assemble(

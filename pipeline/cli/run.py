@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.cli.app import app
-
-if TYPE_CHECKING:
-    from pipeline.cli.batch_view import BatchView
-    from pipeline.process.batch import Batch, Tally
-    from pipeline.settings import Settings
 
 
 @app.command()
@@ -44,7 +37,7 @@ def run(
     Example: callqa run recordings/ --db qa.duckdb --rubric support
     """
     from pipeline.cli.batch_view import BatchView
-    from pipeline.process.batch import nothing_new, run_batch
+    from pipeline.process.batch import nothing_new
     from pipeline.settings import load_settings
 
     settings = load_settings(
@@ -55,9 +48,9 @@ def run(
         flow={"log_format": log_format, "runner": runner},
     )
     view = BatchView(settings.flow.log_format)
-    with view.shown(), nullcontext(run_batch) if local else _as_flow(paths, settings, view) as run_all:
+    with view.shown():
         view.say("looking at files")
-        from pipeline.process.prepare import prepare  # brings spaCy and torch; Prefect's server gets ready
+        from pipeline.process.prepare import prepare  # brings spaCy and torch
 
         prepared = prepare(paths, settings, view.warn)
         for sentence in prepared.notes:
@@ -68,17 +61,16 @@ def run(
             from pipeline.process.report import conclude
 
             view.say("loading models")
-            tally = run_all(prepared.open(view))
+            batch = prepared.open(view)
+            if local:
+                from pipeline.process.loop import run_batch
+
+                tally = run_batch(batch)
+            else:
+                from flows.launch import run_as_flow
+
+                tally = run_as_flow(batch, [str(path) for path in paths], view.warn)
             for sentence in conclude(tally, settings):
                 view.warn(sentence)
     view.ended(tally)
     return tally.exit_code
-
-
-def _as_flow(
-    paths: list[Path], settings: Settings, view: BatchView
-) -> AbstractContextManager[Callable[[Batch], Tally]]:
-    from flows.launch import as_flow
-
-    home, wait_s = settings.state_dir / "prefect", settings.flow.server_wait_s
-    return as_flow([str(path) for path in paths], home, view.warn, wait_s=wait_s)

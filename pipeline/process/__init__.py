@@ -3,6 +3,6 @@
     received ─▶ plan (what is new?) ─▶ window ─▶ hear ─▶ judge ─▶ store
 
 ``tools`` holds the stages ready for use, ``calls`` takes one window through them, ``cache`` keeps
-transcripts between runs, ``batch`` goes through all windows and keeps the tally. None of it knows
-Prefect: ``flows`` calls the same functions from its tasks.
+transcripts between runs, ``batch`` says what is to be done and keeps the tally, ``loop`` goes through
+the windows. None of it knows Prefect: ``flows`` hands the loop steps that are Prefect's tasks.
 """

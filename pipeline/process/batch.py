@@ -1,16 +1,10 @@
-"""All windows of a batch: what is new, how it goes, what became of it.
-
-The loop hears one window while the window before it is judged and loaded and the one after it is
-opened, so that the engine seldom waits. Each window is one transaction: a kill between two windows,
-or inside one, leaves the store as if the later calls had not been started.
-"""
+"""A batch: what is new, everything to carry it out, what became of it; ``loop`` carries it out."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -19,20 +13,10 @@ from typing import Any, Protocol
 from pipeline.conversation import CallRecord, LedgerEntry, Received
 from pipeline.process.ahead import Ahead
 from pipeline.process.cache import StageCache
-from pipeline.process.calls import (
-    Heard,
-    Opened,
-    give_up,
-    hear,
-    is_transient,
-    judge,
-    open_file,
-    work_fingerprint,
-)
+from pipeline.process.calls import open_file, work_fingerprint
 from pipeline.process.tools import Fingerprints, Tools
 from pipeline.settings import FlowSettings
 
-RETRY_DELAYS_S = (1.0, 5.0)
 Load = Callable[[Sequence[CallRecord]], None]
 
 
@@ -262,44 +246,3 @@ class Batch:
         for record in records:
             self.tally.add(record)
             self.observer.finished(record)
-
-
-def run_batch(batch: Batch) -> Tally:
-    """Process every pending file, window by window, without Prefect.
-
-    Raises:
-        CallQAError: Something a person must mend before the batch can go on.
-    """
-    started = time.monotonic()
-    batch.start()
-    with ThreadPoolExecutor(1, thread_name_prefix="judge") as behind, batch.ahead() as windows:
-        before: Future[list[CallRecord]] | None = None
-        for received, ready in windows:
-            heard = hear_patiently(received, ready, batch)
-            batch.settle(before.result() if before else [])
-            before = behind.submit(_judge_and_load, heard, batch)
-        batch.settle(before.result() if before else [])
-    batch.tally.wall_s += time.monotonic() - started
-    return batch.tally
-
-
-def hear_patiently(
-    received: Sequence[Received], ready: Mapping[int, Opened], batch: Batch
-) -> Sequence[Heard | CallRecord]:
-    """``hear`` with another try after a transient fault; rows that say so when none helps."""
-    for delay_s in (*RETRY_DELAYS_S, None):
-        try:
-            return hear(received, batch.tools, batch.cache, ready)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            if delay_s is None:
-                return give_up(received, error)
-            time.sleep(delay_s)
-    raise AssertionError("unreachable")
-
-
-def _judge_and_load(heard: Sequence[Heard | CallRecord], batch: Batch) -> list[CallRecord]:
-    records = judge(heard, batch.tools, batch.cache)
-    batch.load(records)
-    return records

@@ -7,7 +7,6 @@ is the one place that names them all.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,9 +36,6 @@ from pipeline.settings import Settings
 from pipeline.store import Store
 
 OnWait = Callable[[str], None]
-SWITCH_S = 0.00005
-"""How long a thread may keep Python's lock from another. The engine lets go of it at each of thousands of
-steps; with Python's own 5 ms, every second of Python beside it held it up for a second or two."""
 SHOWN_QUEUES = 5
 """How many queues one sentence names."""
 HEARING_REVISION = 2
@@ -178,7 +174,6 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         ModelError: Weights are missing or damaged.
     """
     transcribe.one_thread_each()
-    sys.setswitchinterval(SWITCH_S)
     matcher = matchers.load_matcher()
 
     def load_audio(received: Received) -> AudioClip:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.process.batch import Batch, Observer, Plan, Tally, run_batch
+from pipeline.process.batch import Batch, Observer, Plan, Tally
+from pipeline.process.loop import run_batch
 from pipeline.process.prepare import prepare
 from pipeline.process.tools import Tools
 from pipeline.settings import Settings

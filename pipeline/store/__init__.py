@@ -5,6 +5,6 @@ imports DuckDB.
 """
 
 from pipeline.store.selection import CallFilter
-from pipeline.store.store import Known, Store
+from pipeline.store.store import Store
 
-__all__ = ["CallFilter", "Known", "Store"]
+__all__ = ["CallFilter", "Store"]

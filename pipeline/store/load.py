@@ -8,8 +8,8 @@ window or nothing. Reviews, samples and scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,6 @@ from pipeline.conversation import CallMetadata, CallRecord, Review, SampledCall,
 from pipeline.store import columns
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
-from pipeline.store.seen import Seen
 
 CALL_TABLES = ("calls", "turns", "findings", "call_metrics", "role_sentiment", "stage_runs")
 SCORE_TABLES = ("scorecards", "sections", "answers", "evidence")
@@ -44,34 +43,8 @@ class _Held(NamedTuple):
     loaded_at: dt.datetime
 
 
-NOTHING: Mapping[str, _Held] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A window as it will be kept: its records, each a call of its own, and their rows by table."""
-
-    records: Sequence[CallRecord]
-    tables: Mapping[str, pa.Table]
-
-
-def tables(connection: Connection, records: Sequence[CallRecord]) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of settled records, one table after the other; types asked before are not asked."""
-    calls = [r for r in records if r.conversation is not None]
-    for table, make in columns.CALL_TABLES.items():
-        yield table, columns.arrow(make(calls), _schema(connection, table))
-    yield from _scorecard_tables(connection, [s for r in records for s in r.scorecards])
-    entries = list({r.ledger.path: r.ledger for r in records}.values())
-    yield "ledger", columns.arrow(columns.ledger(entries), _schema(connection, "ledger"))
-
-
 def load(
-    connection: Connection,
-    records: Sequence[CallRecord],
-    rubrics: Iterable[RubricText],
-    now: dt.datetime,
-    seen: Seen | None = None,
-    rows: Rows | None = None,
+    connection: Connection, records: Sequence[CallRecord], rubrics: Iterable[RubricText], now: dt.datetime
 ) -> None:
     """Write records in the connection's current transaction; the caller commits.
 
@@ -80,20 +53,12 @@ def load(
         records: At most a few hundred.
         rubrics: The rubrics they were scored with.
         now: The transaction's ``loaded_at``.
-        seen: What the database holds where that is known; None looks it up.
-        rows: The records built ahead for a database that holds none of them.
     """
-    erased, held, names = _erased(connection), NOTHING, _names(records)
-    is_new = seen is not None and not seen.meet(connection, names)
-    if not is_new:
-        held, rows = _held(connection, records), None
-    if rows is None or erased:
-        records = settle(records, now, held, erased)
-        rows = Rows(records, dict(tables(connection, records)))
-    renamed = _names(rows.records) - names
-    if not is_new or (renamed and seen is not None and seen.meet(connection, renamed)):
-        _forget_files(connection, rows.records)
-    ids = [columns.call_id(r) for r in rows.records if r.conversation is not None]
+    held = _held(connection, records)
+    records = _settle(records, now, held, _erased(connection))
+    _forget_files(connection, records)
+    calls = [r for r in records if r.conversation is not None]
+    ids = [columns.call_id(r) for r in calls]
     known = sorted({held[i].loaded_at for i in ids if i is not None and i in held})
     if known:
         _show(connection, "incoming", {"call_id": ids})
@@ -104,10 +69,13 @@ def load(
                 [known[0], known[-1]],
             )
         connection.unregister("incoming")
-        _supersede(connection, [s for r in rows.records for s in r.scorecards])
+        _supersede(connection, [s for r in records for s in r.scorecards])
     _save_rubrics(connection, rubrics, now)
-    for table, built in rows.tables.items():
-        _insert(connection, table, built, now)
+    for table, make in columns.CALL_TABLES.items():
+        _append(connection, table, make(calls), now)
+    _append_scorecards(connection, [s for r in records for s in r.scorecards], now)
+    entries = {r.ledger.path: r.ledger for r in records}
+    _append(connection, "ledger", columns.ledger(list(entries.values())), now)
 
 
 def save_scorecards(
@@ -123,15 +91,12 @@ def save_scorecards(
     """
     _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
-    for table, rows in _scorecard_tables(connection, scorecards):
-        _insert(connection, table, rows, now)
+    _append_scorecards(connection, scorecards, now)
 
 
-def _scorecard_tables(
-    connection: Connection, scorecards: Sequence[Scorecard]
-) -> Iterator[tuple[str, pa.Table]]:
+def _append_scorecards(connection: Connection, scorecards: Sequence[Scorecard], now: dt.datetime) -> None:
     for table, make in columns.SCORE_TABLES.items():
-        yield table, columns.arrow(make(scorecards), _schema(connection, table))
+        _append(connection, table, make(scorecards), now)
 
 
 def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
@@ -207,11 +172,6 @@ def _forget_files(connection: Connection, records: Sequence[CallRecord]) -> None
     connection.unregister("incoming")
 
 
-def _names(records: Iterable[CallRecord]) -> set[str]:
-    """The paths and call ids of records."""
-    return {name for r in records for name in (r.ledger.path, columns.call_id(r)) if name is not None}
-
-
 def _held(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _Held]:
     """The calls already stored under the ids of these records, renamed ones included."""
     calls = [r for r in records if r.conversation is not None]
@@ -236,11 +196,8 @@ def _own_id(call_id: str | None, sha: str | None) -> str:
     return f"{call_id}~{(sha or '')[:8]}"
 
 
-def settle(
-    records: Sequence[CallRecord],
-    now: dt.datetime,
-    held: Mapping[str, _Held] = NOTHING,
-    erased: Collection[str] = (),
+def _settle(
+    records: Sequence[CallRecord], now: dt.datetime, held: Mapping[str, _Held], erased: Collection[str]
 ) -> list[CallRecord]:
     """Give every record a call of its own: refuse the erased, rename what clashes, warn of odd times."""
     taken = {call_id: (h.audio_sha256, h.path) for call_id, h in held.items()}
@@ -322,16 +279,12 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
 
 
 def _append(connection: Connection, table: str, rows: columns.Columns, now: dt.datetime) -> None:
-    """Append columns to a table."""
-    _insert(connection, table, columns.arrow(rows, _schema(connection, table)), now)
-
-
-def _insert(connection: Connection, table: str, rows: pa.Table, now: dt.datetime) -> None:
     """Append rows with the time of their transaction; without SQL, whose planning takes longer than they."""
-    if rows.num_rows:
-        stamp = rows.schema.get_field_index("recorded_at" if table == "ledger" else "loaded_at")
-        times = pa.repeat(pa.scalar(now, rows.schema.field(stamp).type), rows.num_rows)
-        stamped = rows.set_column(stamp, rows.schema.field(stamp), times)
+    built = columns.arrow(rows, _schema(connection, table))
+    if built.num_rows:
+        stamp = built.schema.get_field_index("recorded_at" if table == "ledger" else "loaded_at")
+        times = pa.repeat(pa.scalar(now, built.schema.field(stamp).type), built.num_rows)
+        stamped = built.set_column(stamp, built.schema.field(stamp), times)
         connection.from_arrow(stamped.__arrow_c_stream__()).insert_into(table)  # no scanner of datasets
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,8 @@ from pipeline.conversation import (
 from pipeline.errors import StoreError
 from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
 from pipeline.store import load as loading
-from pipeline.store.ahead import Ahead, in_bulk
 from pipeline.store.connection import Connection, OnWait, connect, hasten, is_damage, refused, tidy
-from pipeline.store.erase import Erasure, digest
-from pipeline.store.seen import Seen
+from pipeline.store.erase import Erasure
 from pipeline.store.selection import CallFilter
 
 if TYPE_CHECKING:
@@ -44,18 +42,6 @@ T = TypeVar("T")
 EVERYTHING = CallFilter()
 WINDOW = 500  # calls a transaction
 LAKE_RETRIES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the store already holds of a recording: which work on it is done.
-
-    ``stages`` maps stage to fingerprint; ``rubric_hashes`` are those it is scored under.
-    """
-
-    ledger: LedgerEntry
-    stages: Mapping[str, str]
-    rubric_hashes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +82,6 @@ class Store:
         self._lock_timeout_s = lock_timeout_s
         self._on_wait = on_wait
         self._open: Connection | None = None
-        self._has_loaded = False
-        self._seen: Seen | None = None
 
     def __enter__(self) -> Store:
         for pause_s in (*LAKE_RETRIES_S, None) if self.is_lake else (None,):
@@ -152,7 +136,6 @@ class Store:
 
     def _connect(self, *, read_only: bool) -> Connection:
         wait_s, on_wait = self._lock_timeout_s, self._on_wait
-        self._seen = None  # who wrote since?
         if self.is_lake:
             return lake.connect(self.db, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
         return connect(self.path, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
@@ -176,7 +159,6 @@ class Store:
     def transaction(self) -> Iterator[Connection]:
         """All or nothing; DuckDB's refusals leave as errors of ours."""
         connection = self.connection
-        self._seen = None
         connection.execute("BEGIN")
         try:
             yield connection
@@ -216,8 +198,6 @@ class Store:
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
         """Write records, each window of them in one transaction; loading the same again changes nothing.
 
-        While a window is committed, the rows of the next are built.
-
         A second recording that claims a call id already taken is kept under an id of its own, with a
         warning in its ledger row; a recording that was erased is refused.
 
@@ -230,37 +210,12 @@ class Store:
             MachineError: The disk is full; nothing of the window is kept, windows before it are.
         """
         rubrics = list(rubrics)
-        windows = [records[at : at + WINDOW] for at in range(0, len(records), WINDOW)] or [records]
-        ahead = Ahead(self.connection, () if self.is_lake else windows[1:])
-        rows: loading.Rows | None = None
-        with in_bulk():
-            for window in windows:
-                self._load_window(window, rubrics, rows, ahead)
-                rows = ahead.take()
+        hasten(self.connection)
+        for at in range(0, len(records) or 1, WINDOW):
+            self._load_window(records[at : at + WINDOW], rubrics)
 
-    def _load_window(
-        self,
-        window: Sequence[CallRecord],
-        rubrics: Sequence[loading.RubricText],
-        rows: loading.Rows | None,
-        ahead: Ahead,
-    ) -> None:
-        """One transaction; its COMMIT does without Python, so the next windows' rows are built meanwhile."""
-        seen = self._seen
-        if not self._has_loaded:
-            hasten(self.connection)
-        elif seen is None and not self.is_lake:  # for a single window it would cost more
-            seen = Seen(self.connection)
-
-        def work(connection: Connection, now: dt.datetime) -> None:
-            loading.load(connection, window, rubrics, now, seen, rows)
-            ahead.start()
-
-        try:
-            self._write(work)
-        finally:
-            ahead.stop()
-        self._seen, self._has_loaded = seen, True
+    def _load_window(self, window: Sequence[CallRecord], rubrics: Sequence[loading.RubricText]) -> None:
+        self._write(lambda connection, now: loading.load(connection, window, rubrics, now))
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
@@ -313,33 +268,6 @@ class Store:
         kept = self.query("SELECT rubric_id, rubric_hash FROM rubrics")
         ids, hashes = {row["rubric_id"] for row in kept}, {row["rubric_hash"] for row in kept}
         return tuple(r.id for r in rubrics if r.id in ids and r.hash not in hashes)
-
-    def known(
-        self, *, audio_sha256: Sequence[str] = (), call_ids: Sequence[str] = (), paths: Sequence[str] = ()
-    ) -> list[Known]:
-        """What is already there of these recordings, by any of their names.
-
-        Erased recordings are among them, with status ``purged``.
-        """
-        keys = [list(audio_sha256), [*call_ids, *map(digest, call_ids)], [*paths, *map(digest, paths)]]
-        found = read.rows(
-            self.connection,
-            "SELECT ledger.* EXCLUDE (recorded_at), "
-            "(SELECT map_from_entries(list((stage, fingerprint))) FROM stage_runs AS s "
-            "WHERE s.call_id = ledger.call_id) AS stages, "
-            "(SELECT list(rubric_hash) FROM scorecards AS c WHERE c.call_id = ledger.call_id) AS hashes "
-            "FROM ledger WHERE audio_sha256 IN (SELECT unnest(?::VARCHAR[])) "
-            "OR call_id IN (SELECT unnest(?::VARCHAR[])) OR path IN (SELECT unnest(?::VARCHAR[]))",
-            keys,
-        )
-        return [
-            Known(
-                stages=row.pop("stages") or {},
-                rubric_hashes=frozenset(row.pop("hashes") or ()),
-                ledger=read.ledger_entry(row),
-            )
-            for row in found
-        ]
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Stored calls as nouns, exactly as they were loaded, in the order they were loaded."""

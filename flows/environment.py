@@ -1,0 +1,137 @@
+"""Prefect's environment: quiet, private, and with which server.
+
+Prefect reads its settings from the environment when it is first imported, so this comes before it and
+imports only the standard library. Whatever the user has set wins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import MachineError
+from pipeline.orphans import end_with_this_process
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_CLIENT_MAX_RETRIES": "1",  # a server that is gone does not come back
+}
+# A server that callqa starts listens on the loopback interface alone and forgets what ended a month ago.
+OWN = {
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_API_HOST": "127.0.0.1",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "P30D",
+}
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 15.0
+
+
+def has_own_server() -> bool:
+    """Whether callqa starts a server, because ``PREFECT_API_URL`` names none."""
+    return not os.environ.get("PREFECT_API_URL")
+
+
+def home() -> Path:
+    """``PREFECT_HOME``: one a user, so that Prefect makes its database once."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(os.environ.get("PREFECT_HOME") or Path(state) / "callqa" / "prefect")
+
+
+@contextlib.contextmanager
+def quiet_prefect() -> Iterator[None]:
+    """Prefect's environment, until left: that of the user's server, or of one that is to be started.
+
+    Raises:
+        MachineError: ``PREFECT_HOME`` cannot be made.
+    """
+    before = dict(os.environ)
+    chosen = dict(QUIET)
+    if has_own_server():
+        password = f"callqa:{secrets.token_urlsafe(24)}"
+        chosen |= {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_API_AUTH_STRING": password}
+        chosen |= {**OWN, "PREFECT_HOME": str(_make_home())}
+    else:
+        chosen["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
+    for name, value in chosen.items():
+        os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _make_home() -> Path:
+    """The home, readable by its owner only: file names and call ids are kept in it."""
+    try:
+        place = home().absolute()
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+        raise MachineError(
+            f"cannot make Prefect's folder: {error}", hint="name another one in PREFECT_HOME"
+        ) from error
+    return place
+
+
+@contextlib.contextmanager
+def server_with_schedules() -> Iterator[None]:
+    """``prefect server start`` for as long as this lasts, at ``PREFECT_API_URL``; inside ``quiet_prefect``.
+
+    Raises:
+        MachineError: It did not start.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    log = home() / "server.log"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as said:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends the server
+        )
+    try:
+        end_with_this_process(process.pid)
+        _wait_until_healthy(url, process, log)
+        os.environ["PREFECT_API_URL"] = url
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=2):  # noqa: S310
+            return
+        time.sleep(0.1)
+    raise MachineError("Prefect's server did not start", hint=f"see {log}")
