@@ -38,9 +38,10 @@ SERVICE = 2.5
 operator calls for four acts that nobody in them does."""
 NEAR_ENOUGH = 0.5
 """Closeness below which other words are never enough, however rare; chosen on the operator calls."""
-MEANT = 1.15
-"""Share of a phrase's words and closeness in meaning, together, from which most of its words are enough:
-the development paraphrases ("your own date of birth" lacks the request)."""
+MEANT, MEANT_WITHOUT = 0.3, 1.15
+"""Closeness in meaning below which most of a phrase's words are not enough; where one that carries it is
+missing, closeness and share of its words must together reach the second: the development paraphrases ("I've
+corrected your date of birth" lacks the request)."""
 UNLIKE, MOSTLY_UNLIKE = -1.5, -1.0
 """Log-odds of the same act below which a phrase said as it is, or in most of its words, may be something
 else: denied, asked, reported."""
@@ -169,7 +170,7 @@ class TextMatcher:
             strength, how = chance.strength(expected / wording.OFTEN), chance.told(expected)
         if one.denied:
             strength, how = min(strength, 0.2), "denied"
-        elif strength > 0.3 and not one.literal and near and near.closeness + one.coverage < MEANT:
+        elif strength > 0.3 and not one.literal and near is not None and not _is_meant(one, near):
             strength, how = 0.3, "its words, perhaps not its meaning"
         elif strength > 0.2:
             act = _act((phrase,), text, one.first, one.last + 1)
@@ -324,6 +325,12 @@ class _Worded:
 def _asked(query: Query) -> tuple[str, ...]:
     """What speech is compared with in meaning: the phrases, and the act in a sentence."""
     return (*query.phrases, query.meaning) if query.meaning else query.phrases
+
+
+def _is_meant(one: Aligned, near: meaning.Near) -> bool:
+    """Whether what holds most of a phrase's words is also near its meaning."""
+    whole = one.content > 0.999 or near.closeness + one.coverage >= MEANT_WITHOUT
+    return whole and near.closeness >= MEANT
 
 
 def _act(phrases: tuple[str, ...], text: str, first: int, last: int) -> float:
