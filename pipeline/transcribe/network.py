@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.precision import Hardware, Linear, linear
+from pipeline.transcribe.kernels import Linear, attend
+from pipeline.transcribe.precision import Hardware, linear
+from pipeline.transcribe.probe import FEW, MANY
 
 if TYPE_CHECKING:
     from whisper.model import MultiHeadAttention, Whisper
     from whisper.model import ResidualAttentionBlock as Block
 
 HEAD = 64  # width of a head in every Whisper
-QUERIES = 250  # rows of attention scores at a time
 
 
 class Norm:
@@ -40,22 +41,23 @@ class Norm:
 class Mlp:
     """The feed-forward half of a block."""
 
-    def __init__(self, block: Block, hardware: Hardware) -> None:
+    def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
         self._norm = Norm(block.mlp_ln, hardware.device)
-        self._up, self._down = _linear(block.mlp[0], hardware), _linear(block.mlp[2], hardware)
+        self._up, self._down = (_stacked([block.mlp[n]], hardware, rows) for n in (0, 2))
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(…, D) to what is added to it."""
-        return self._down(F.gelu(self._up(self._norm(x))))
+        """(B, S, D) to what is added to it, a few hundred rows at a time: they stay in the cache."""
+        parts = [self._down(F.gelu(self._up(self._norm(part)))) for part in torch.split(x, MANY, 1)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 
 class SelfAttention:
     """Norm, stacked query-key-value projection and output projection of one block."""
 
-    def __init__(self, block: Block, hardware: Hardware) -> None:
+    def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
         self._norm = Norm(block.attn_ln, hardware.device)
-        self._qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware)
-        self._out = _linear(block.attn.out, hardware)
+        self._qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware, rows)
+        self._out = _stacked([block.attn.out], hardware, rows)
 
     def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(B, S, D) to query, key and value, each (B, H, S, 64)."""
@@ -77,9 +79,9 @@ class Encoder:
             for c in (encoder.conv1, encoder.conv2)
         ]
         self._positions = encoder.positional_embedding.detach().to(device)
-        self._layers = [(SelfAttention(b, hardware), Mlp(b, hardware)) for b in encoder.blocks]
+        self._layers = [(SelfAttention(b, hardware, MANY), Mlp(b, hardware, MANY)) for b in encoder.blocks]
         self._norm = Norm(encoder.ln_post, device)
-        self._dtype = dtype
+        self._dtype, self._fused = dtype, hardware.fused
 
     def __call__(self, mel: torch.Tensor) -> torch.Tensor:
         """Encode one window: mel (n_mels, 2T) to features (T, D), float32."""
@@ -90,27 +92,10 @@ class Encoder:
         x = x + self._positions[: x.shape[1]]
         for attention, mlp in self._layers:
             q, k, v = attention.project(x)
-            x += attention.output(_attend(q, k, v))
+            x += attention.output(attend(q, k, v, self._fused))
             x += mlp(x)
         features: torch.Tensor = self._norm(x)[0]
         return features
-
-
-def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """Softmax attention of one window, each (1, H, T, 64), queries scaled already.
-
-    On a CPU the scores are made a head and a few hundred queries at a time: 0.75 MB that stay in
-    the core's own cache, which takes 0.6 of the time of a product over all heads.
-    """
-    if q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, k, v, scale=1.0)
-    output = torch.empty_like(q)
-    for head in range(q.shape[1]):
-        keys, values = k[0, head].T, v[0, head]
-        for begin in range(0, q.shape[2], QUERIES):
-            rows = slice(begin, begin + QUERIES)
-            output[0, head, rows] = torch.mm(torch.mm(q[0, head, rows], keys).softmax(-1), values)
-    return output
 
 
 @dataclass
@@ -160,8 +145,8 @@ class CrossAttention:
     def __init__(self, block: Block, heads: list[int], hardware: Hardware) -> None:
         attention: MultiHeadAttention = block.cross_attn
         self._norm = Norm(block.cross_attn_ln, hardware.device)
-        self._query = _linear(attention.query, hardware)
-        self._out = _linear(attention.out, hardware)
+        self._query = _stacked([attention.query], hardware, FEW)
+        self._out = _stacked([attention.out], hardware, FEW)
         self.alignment_heads = heads
 
     def __call__(
@@ -196,16 +181,18 @@ class Decoder:
         self._positions = decoder.positional_embedding.detach().to(hardware.device)
         self._layers = [
             (
-                SelfAttention(block, hardware),
+                SelfAttention(block, hardware, FEW),
                 CrossAttention(block, heads[n].nonzero()[:, 0].tolist(), hardware),
-                Mlp(block, hardware),
+                Mlp(block, hardware, FEW),
             )
             for n, block in enumerate(decoder.blocks)
         ]
         self._norm = Norm(decoder.ln, hardware.device)
-        self._logits = linear(self._embedding, None, hardware)
+        self._logits = linear(self._embedding, None, hardware, FEW)
         self._audio = _stacked(
-            [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)], hardware
+            [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)],
+            hardware,
+            MANY,
         )
         self.n_text_ctx: int = self._positions.shape[0]
 
@@ -265,14 +252,10 @@ class Decoder:
         return self._logits(self._norm(x[:, -1])).float(), torch.cat(attention, 1)
 
 
-def _linear(module: torch.nn.Linear, hardware: Hardware) -> Linear:
-    return _stacked([module], hardware)
-
-
-def _stacked(modules: list[torch.nn.Linear], hardware: Hardware) -> Linear:
+def _stacked(modules: list[torch.nn.Linear], hardware: Hardware, rows: int) -> Linear:
     """Several layers of the same input as one, so that the input is read and scaled once."""
     weight = torch.cat([m.weight.detach() for m in modules])
     bias = torch.cat(
         [torch.zeros(m.out_features) if m.bias is None else m.bias.detach().cpu() for m in modules]
     )
-    return linear(weight, bias, hardware)
+    return linear(weight, bias, hardware, rows)
