@@ -19,6 +19,7 @@ from pipeline.transcribe import Engine, Job, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
+from pipeline.transcribe.heard import Floats, Integers, packed
 from pipeline.transcribe.kernels import INT8, Kernel, attend, build, rounded
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
@@ -209,6 +210,22 @@ def test_attention_in_tiles_is_attention() -> None:
     assert torch.allclose(attend(q, k, v, fused=True), attend(q, k, v, fused=False), atol=1e-5)
 
 
+def test_keys_of_8_bits_find_what_floats_find() -> None:
+    """Attention to integers is close to attention to floats, and keeps its windows apart."""
+    keys, values = torch.randn(2, 3, 2, 200, 64, generator=torch.Generator().manual_seed(0))
+    queries = torch.randn(3, 2, 4, 64, generator=torch.Generator().manual_seed(1)) / 8
+    rows = [
+        (packed(k.transpose(0, 1).flatten(1)), packed(v.transpose(0, 1).flatten(1).T.contiguous()))
+        for k, v in zip(keys, values, strict=True)
+    ]
+    exact, exact_weights = Floats(keys, values).attend(queries)
+    found, weights = Integers(rows).attend(queries)
+    assert (found - exact).norm() < 0.03 * exact.norm()
+    assert (weights - exact_weights).norm() < 0.03 * exact_weights.norm()
+    (last,) = Integers(rows).keep(torch.tensor([2])).attend(queries[2:])[0]
+    assert torch.equal(last, found[2])
+
+
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder where nothing was measured yet."""
@@ -259,16 +276,17 @@ class RememberingDecoder:
         """A cache with a row a window and room for the budget's tokens and the first."""
         empty = torch.zeros(windows, 1, budget + 1, 1)
         audio = torch.arange(windows)[:, None, None, None].float()
-        return Cache([empty], [empty.clone()], [(audio, audio)], None)
+        return Cache([empty], [empty.clone()], [Floats(audio, audio)])
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Note the token of each row and answer for all it has noted."""
         cache.keys[0][:, 0, cache.length, 0] = tokens[:, 0].float()
         cache.length += 1
-        beams = len(tokens) // len(cache.audio[0][0])
+        beams = len(tokens) // len(cache.audio[0])
         said = cache.keys[0][:, 0, 1 : cache.length, 0].long().tolist()
         rows = [
-            self.logits(int(cache.audio[0][0][n // beams, 0, 0, 0]), tuple(row)) for n, row in enumerate(said)
+            self.logits(int(cache.audio[0].keys[n // beams, 0, 0, 0]), tuple(row))
+            for n, row in enumerate(said)
         ]
         return torch.stack(rows), torch.empty(0)
 

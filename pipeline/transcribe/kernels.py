@@ -18,6 +18,8 @@ Linear = Callable[[torch.Tensor], torch.Tensor]
 INT8: tuple[Kernel, ...] = ("fbgemm", "onednn")
 """The libraries in torch's wheels that multiply 8-bit integers."""
 EPSILON = 1e-12
+SIGNED, PROBABILITIES = (1 / 127, 128), (1 / 255, 0)
+"""Size of a step and which step is zero: for -1 to 1, and for 0 to 1."""
 QUERIES = 250  # rows of attention scores at a time
 
 
@@ -85,7 +87,7 @@ class FbgemmLinear:
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
         integers, scale = rounded(weight)
-        self._weight = _packed(integers, scale)
+        self._weight = pack(integers, scale)
         self._bias = torch.zeros(weight.shape[0]) if bias is None else bias.float()
         self._compute = compute
 
@@ -97,15 +99,17 @@ class FbgemmLinear:
         return torch.addcmul(self._bias, product, peak).view(*x.shape[:-1], -1).to(self._compute)
 
 
-def multiply(rows: torch.Tensor, packed: torch.ScriptObject) -> torch.Tensor:
-    """Rows of -1 to 1 times a packed 8-bit weight, in float32."""
+def multiply(
+    rows: torch.Tensor, packed: torch.ScriptObject, steps: tuple[float, int] = SIGNED
+) -> torch.Tensor:
+    """Rows, rounded to 8 bits in the steps given, times a packed 8-bit weight, in float32."""
     product: torch.Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-        rows, 1 / 127, 128, packed
+        rows, *steps, packed
     )
     return product
 
 
-def _packed(integers: torch.Tensor, scale: torch.Tensor) -> torch.ScriptObject:
+def pack(integers: torch.Tensor, scale: torch.Tensor) -> torch.ScriptObject:
     """Weights laid out as fbgemm reads them."""
     zero = torch.zeros(len(scale), dtype=torch.int64)
     before = torch.backends.quantized.engine
