@@ -242,6 +242,13 @@ def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path) -> None:
     (file,) = own_cache.glob("callqa/kernels-*.json")
     file.write_text("damaged")
     assert not probe.measured().fault
+    probe_code = probe.CODE
+    probe.CODE = "raise SystemExit(1)"
+    try:
+        assert probe.renew().fault
+    finally:
+        probe.CODE = probe_code
+    assert not probe.measured().fault
     figures = {"250x512x512": {"float32": 2.0, "onednn": 1.0}, "16x512x8192": {"float32": 2.0, "fbgemm": 1.0}}
     known = probe.Measured(figures, {})
     assert known.fastest((1500, 1280, 5120)) == "onednn"
