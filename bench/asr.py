@@ -298,7 +298,7 @@ def bench_profile(calls: list[Call]) -> dict[str, Any]:
 def matmul_peak(precision: Any, size: int = 1536) -> float:
     """Best of several large products on one core, in 10^9 operations a second."""
     torch.set_num_threads(1)
-    layer = linear(torch.randn(size, size), None, choose("cpu", precision, 1))
+    layer = linear(torch.randn(size, size), None, choose("cpu", precision, 1), size)
     x, best = torch.randn(size, size), float("inf")
     for _ in range(6):
         start = time.perf_counter()

@@ -16,12 +16,14 @@ from whisper.timing import dtw_cpu, median_filter
 from pipeline import audio, models
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import Engine, Job, load_engine
+from pipeline.transcribe import Engine, Job, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
+from pipeline.transcribe.heard import Floats, Integers, packed
+from pipeline.transcribe.kernels import INT8, Kernel, attend, build, rounded
 from pipeline.transcribe.network import Cache
-from pipeline.transcribe.precision import Int8Linear, _has_int8
+from pipeline.transcribe.precision import choose
 from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
 from pipeline.turns import HeardWord, build_turns
@@ -178,15 +180,96 @@ def test_loops_are_cut_to_one_saying(before: list[int], phrase: list[int]) -> No
     assert _without_loop(list(range(40))) == (list(range(40)), False)
 
 
-def test_int8_rows_do_not_feel_their_neighbours() -> None:
+@pytest.mark.parametrize("kernel", INT8)
+def test_int8_rows_do_not_feel_their_neighbours(kernel: Kernel) -> None:
     """A row's product is the same bits alone and in a batch, and close to the exact one."""
-    if not _has_int8():
-        pytest.skip("this processor has no int8 dot products")
     generator = torch.Generator().manual_seed(0)
     weight, x = torch.randn(96, 64, generator=generator), torch.randn(40, 64, generator=generator)
-    layer = Int8Linear(weight, None, torch.float32)
+    layer = build(kernel, weight, None, torch.float32)
     assert torch.equal(layer(x)[3], layer(x[3:4])[0])
     assert (layer(x) - x @ weight.T).abs().mean() < 0.1
+
+
+@pytest.mark.parametrize("kernel", INT8)
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**31), skew=st.sampled_from([0.0, 0.5, 1.0]))
+def test_int8_sums_never_overflow(kernel: Kernel, seed: int, skew: float) -> None:
+    """Loud inputs on large weights of one sign, which 16 bits would not hold, add up exactly."""
+    generator = torch.Generator().manual_seed(seed)
+    weight = (1 - skew) * torch.randn(24, 64, generator=generator) + skew
+    x = (1 - skew) * torch.randn(5, 64, generator=generator) + skew
+    integers, scale = rounded(weight)
+    peak = x.abs().amax(1, keepdim=True)
+    exact = (x / peak * 127).round() @ integers.float().T * scale * peak / 127
+    product = build(kernel, weight, None, torch.float32)(x)
+    assert (product - exact).abs().max() <= 0.02 * exact.abs().max()
+
+
+def test_attention_in_tiles_is_attention() -> None:
+    """Both ways to attend give the same features."""
+    q, k, v = torch.randn(3, 1, 2, 300, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(attend(q, k, v, fused=True), attend(q, k, v, fused=False), atol=1e-5)
+
+
+def test_keys_of_8_bits_find_what_floats_find() -> None:
+    """Attention to integers is close to attention to floats, and keeps its windows apart."""
+    keys, values = torch.randn(2, 3, 2, 200, 64, generator=torch.Generator().manual_seed(0))
+    queries = torch.randn(3, 2, 4, 64, generator=torch.Generator().manual_seed(1)) / 8
+    rows = [
+        (packed(k.transpose(0, 1).flatten(1)), packed(v.transpose(0, 1).flatten(1).T.contiguous()))
+        for k, v in zip(keys, values, strict=True)
+    ]
+    exact, exact_weights = Floats(keys, values).attend(queries)
+    found, weights = Integers(rows).attend(queries)
+    assert (found - exact).norm() < 0.03 * exact.norm()
+    assert (weights - exact_weights).norm() < 0.03 * exact_weights.norm()
+    (last,) = Integers(rows).keep(torch.tensor([2])).attend(queries[2:])[0]
+    assert torch.equal(last, found[2])
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder where nothing was measured yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path) -> None:
+    """The first look measures every shape, the second reads; layers go by the nearest shape."""
+    found = probe.measured()
+    assert not found.fault
+    assert len(found.linear) == len(probe.SHAPES)
+    assert probe.measured() == found
+    (file,) = own_cache.glob("callqa/kernels-*.json")
+    file.write_text("damaged")
+    assert not probe.measured().fault
+    probe_code = probe.CODE
+    probe.CODE = "raise SystemExit(1)"
+    try:
+        assert probe.renew().fault
+    finally:
+        probe.CODE = probe_code
+    assert not probe.measured().fault
+    figures = {"250x512x512": {"float32": 2.0, "onednn": 1.0}, "16x512x8192": {"float32": 2.0, "fbgemm": 1.0}}
+    known = probe.Measured(figures, {})
+    assert known.fastest((1500, 1280, 5120)) == "onednn"
+    assert known.fastest((12, 1280, 51866)) == "fbgemm"
+    assert known.fastest((12, 1280, 51866), ("float32",)) == "float32"
+
+
+@pytest.mark.parametrize("crash", ["import os; os.kill(os.getpid(), 4)", "raise ImportError('no such op')"])
+def test_a_probe_that_crashes_leaves_float32_and_says_so(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch, crash: str
+) -> None:
+    """An instruction the processor lacks ends the child only; nothing is multiplied but in float32."""
+    monkeypatch.setattr(probe, "CODE", crash)
+    hardware = choose("cpu", "auto", 1)
+    assert {hardware.kernel(shape) for shape in probe.SHAPES} == {"float32"}
+    assert hardware.compute == torch.float32
+    assert "float32" in str(hardware)
+    said = warning(TranscribeSettings())
+    assert "signal 4" in said or "no such op" in said
+    assert "callqa doctor" in said
 
 
 class RememberingDecoder:
@@ -201,16 +284,17 @@ class RememberingDecoder:
         """A cache with a row a window and room for the budget's tokens and the first."""
         empty = torch.zeros(windows, 1, budget + 1, 1)
         audio = torch.arange(windows)[:, None, None, None].float()
-        return Cache([empty], [empty.clone()], [(audio, audio)], None)
+        return Cache([empty], [empty.clone()], [Floats(audio, audio)])
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Note the token of each row and answer for all it has noted."""
         cache.keys[0][:, 0, cache.length, 0] = tokens[:, 0].float()
         cache.length += 1
-        beams = len(tokens) // len(cache.audio[0][0])
+        beams = len(tokens) // len(cache.audio[0])
         said = cache.keys[0][:, 0, 1 : cache.length, 0].long().tolist()
         rows = [
-            self.logits(int(cache.audio[0][0][n // beams, 0, 0, 0]), tuple(row)) for n, row in enumerate(said)
+            self.logits(int(cache.audio[0].keys[n // beams, 0, 0, 0]), tuple(row))
+            for n, row in enumerate(said)
         ]
         return torch.stack(rows), torch.empty(0)
 

@@ -7,10 +7,9 @@ import shutil
 import zoneinfo
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from pipeline import models, rubric
+from pipeline import models, rubric, transcribe
 from pipeline.errors import CallQAError
 from pipeline.process.capacity import available_bytes, cores, threads_per_worker, worker_count
 from pipeline.process.prepare import open_store
@@ -41,7 +40,7 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check; one that breaks is itself a fault."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _machine, _disk, _model, _database, _rubrics, _codecs, _zones, _prefect,
+        _machine, _kernels, _disk, _model, _database, _rubrics, _codecs, _zones, _prefect,
     )  # fmt: skip
     for check in checks:
         name = check.__name__.strip("_")
@@ -57,21 +56,19 @@ def _machine(settings: Settings) -> Finding:
     memory = available_bytes()
     free = "unknown" if memory is None else f"{memory / 1024**3:.1f} GB free"
     workers = worker_count(settings.flow)
-    found = f"{cores()} cores, {free}, {_products()}; --runner process would use {workers} workers"
+    found = f"{cores()} cores, {free}; --runner process would use {workers} workers"
     found += f" of {threads_per_worker(settings.flow)} threads"
     if memory is not None and memory < 2 * 1024**3:
         return Finding("machine", "warning", found, "free some memory: one worker needs about 2 GB")
     return Finding("machine", "ok", found)
 
 
-def _products() -> str:
-    """What the processor multiplies fast, which decides the engine's precision."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split())
-    except (OSError, IndexError):
-        return "instruction sets unknown"
-    known = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
-    return "with " + (", ".join(flag for flag in known if flag in flags) or "no vector units known to us")
+def _kernels(_settings: Settings) -> Finding:
+    """What the processor multiplies fastest, measured again."""
+    found = transcribe.measure_kernels()
+    if found.warning:
+        return Finding("kernels", "warning", found.warning, "pip install --force-reinstall torch, then again")
+    return Finding("kernels", "ok", str(found))
 
 
 def _disk(settings: Settings) -> Finding:

@@ -61,6 +61,10 @@ class Prepared:
     def open(self, observer: Observer | None = None) -> Batch:
         """Everything to carry the plan out; models are loaded when first used."""
         settings = self.settings
+        if any(item.kind == "recording" for item in self.plan.pending):
+            slow = transcribe.warning(settings.transcribe)  # measured here, not by workers beside each other
+            if slow and self.on_wait:
+                self.on_wait(slow)
         if settings.flow.runner != "thread" and not settings.transcribe.threads:
             shared = {"threads": threads_per_worker(settings.flow)}
             settings = settings.model_copy(
@@ -97,7 +101,8 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     Args:
         paths: Files, folders and manifests.
         settings: Resolved.
-        on_wait: Told in a sentence when another process holds the database, here and in every load.
+        on_wait: Told in a sentence what slows the work: another process that holds the database, here and in
+            every load; a processor whose fastest kernels are not known.
 
     Raises:
         UsageError: A path, setting or manifest is wrong.

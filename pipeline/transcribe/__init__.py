@@ -7,7 +7,7 @@ answers each with a ``Transcript`` or the ``RecordingError`` that stands in its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
@@ -15,7 +15,19 @@ from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
 
-__all__ = ["Engine", "Job", "describe", "fingerprint", "load_engine", "one_thread_each"]
+if TYPE_CHECKING:
+    from pipeline.transcribe.probe import Measured
+
+__all__ = [
+    "Engine",
+    "Job",
+    "describe",
+    "fingerprint",
+    "load_engine",
+    "measure_kernels",
+    "one_thread_each",
+    "warning",
+]
 
 
 class Engine(Protocol):
@@ -65,3 +77,21 @@ def describe(settings: TranscribeSettings) -> str:
 
     hardware = choose(settings.device, settings.precision, settings.threads)
     return f"callqa engine, model {settings.model}, {hardware}"
+
+
+def measure_kernels() -> Measured:
+    """Measure again what this processor multiplies fastest, and keep it; imports no torch here."""
+    from pipeline.transcribe.probe import renew
+
+    return renew()
+
+
+def warning(settings: TranscribeSettings) -> str:
+    """What keeps this processor from its fastest kernels, for people; empty where nothing does.
+
+    Measures them where that was never done on this machine; imports no torch.
+    """
+    from pipeline.transcribe.probe import measured
+
+    on_processor = settings.engine == "callqa" and settings.device != "cuda"
+    return measured().warning if on_processor else ""

@@ -7,7 +7,7 @@ import hashlib
 from pipeline import models
 from pipeline.settings import TranscribeSettings
 
-REVISION = "5"  # raise when the same audio could give other words
+REVISION = "6"  # raise when the same audio could give other words
 NO_MATTER = {"threads"}
 """Settings that change how long it takes, not what is heard."""
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.precision import Hardware, Linear, linear
+from pipeline.transcribe.heard import HEAD, Floats, Heard, Integers, packed
+from pipeline.transcribe.kernels import Linear, attend
+from pipeline.transcribe.precision import Hardware, linear
+from pipeline.transcribe.probe import FEW, MANY
 
 if TYPE_CHECKING:
     from whisper.model import MultiHeadAttention, Whisper
     from whisper.model import ResidualAttentionBlock as Block
-
-HEAD = 64  # width of a head in every Whisper
-QUERIES = 250  # rows of attention scores at a time
 
 
 class Norm:
@@ -40,22 +40,23 @@ class Norm:
 class Mlp:
     """The feed-forward half of a block."""
 
-    def __init__(self, block: Block, hardware: Hardware) -> None:
+    def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
         self._norm = Norm(block.mlp_ln, hardware.device)
-        self._up, self._down = _linear(block.mlp[0], hardware), _linear(block.mlp[2], hardware)
+        self._up, self._down = (_stacked([block.mlp[n]], hardware, rows) for n in (0, 2))
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(…, D) to what is added to it."""
-        return self._down(F.gelu(self._up(self._norm(x))))
+        """(B, S, D) to what is added to it, a few hundred rows at a time: they stay in the cache."""
+        parts = [self._down(F.gelu(self._up(self._norm(part)))) for part in torch.split(x, MANY, 1)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 
 class SelfAttention:
     """Norm, stacked query-key-value projection and output projection of one block."""
 
-    def __init__(self, block: Block, hardware: Hardware) -> None:
+    def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
         self._norm = Norm(block.attn_ln, hardware.device)
-        self._qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware)
-        self._out = _linear(block.attn.out, hardware)
+        self._qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware, rows)
+        self._out = _stacked([block.attn.out], hardware, rows)
 
     def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(B, S, D) to query, key and value, each (B, H, S, 64)."""
@@ -77,9 +78,9 @@ class Encoder:
             for c in (encoder.conv1, encoder.conv2)
         ]
         self._positions = encoder.positional_embedding.detach().to(device)
-        self._layers = [(SelfAttention(b, hardware), Mlp(b, hardware)) for b in encoder.blocks]
+        self._layers = [(SelfAttention(b, hardware, MANY), Mlp(b, hardware, MANY)) for b in encoder.blocks]
         self._norm = Norm(encoder.ln_post, device)
-        self._dtype = dtype
+        self._dtype, self._fused = dtype, hardware.fused
 
     def __call__(self, mel: torch.Tensor) -> torch.Tensor:
         """Encode one window: mel (n_mels, 2T) to features (T, D), float32."""
@@ -90,27 +91,10 @@ class Encoder:
         x = x + self._positions[: x.shape[1]]
         for attention, mlp in self._layers:
             q, k, v = attention.project(x)
-            x += attention.output(_attend(q, k, v))
+            x += attention.output(attend(q, k, v, self._fused))
             x += mlp(x)
         features: torch.Tensor = self._norm(x)[0]
         return features
-
-
-def _attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """Softmax attention of one window, each (1, H, T, 64), queries scaled already.
-
-    On a CPU the scores are made a head and a few hundred queries at a time: 0.75 MB that stay in
-    the core's own cache, which takes 0.6 of the time of a product over all heads.
-    """
-    if q.device.type != "cpu":
-        return F.scaled_dot_product_attention(q, k, v, scale=1.0)
-    output = torch.empty_like(q)
-    for head in range(q.shape[1]):
-        keys, values = k[0, head].T, v[0, head]
-        for begin in range(0, q.shape[2], QUERIES):
-            rows = slice(begin, begin + QUERIES)
-            output[0, head, rows] = torch.mm(torch.mm(q[0, head, rows], keys).softmax(-1), values)
-    return output
 
 
 @dataclass
@@ -120,15 +104,13 @@ class Cache:
     Attributes:
         keys: Self-attention keys per layer, each (B, H, S_max, 64), filled up to ``length``.
         values: Likewise.
-        audio: Cross-attention keys and values per layer, each (B, H, T, 64).
-        mask: 0 where a row has audio and -inf past its end, (B, 1, 1, T); None if all are equal.
+        audio: Cross-attention keys and values per layer.
         length: Tokens seen.
     """
 
     keys: list[torch.Tensor]
     values: list[torch.Tensor]
-    audio: list[tuple[torch.Tensor, torch.Tensor]]
-    mask: torch.Tensor | None
+    audio: list[Heard]
     length: int = 0
 
     def keep(self, rows: torch.Tensor, windows: torch.Tensor | None) -> None:
@@ -140,13 +122,13 @@ class Cache:
                 else:  # in place, and no further than it is filled
                     past[:, :, : self.length] = past[rows, :, : self.length]
         if windows is not None:
-            self.audio = [(k[windows], v[windows]) for k, v in self.audio]
-            self.mask = None if self.mask is None else self.mask[windows]
+            for n in range(len(self.audio)):  # a layer at a time: the old one is let go first
+                self.audio[n] = self.audio[n].keep(windows)
 
     def afresh(self) -> Cache:
         """The same audio, with nothing said yet."""
         keys, values = ([torch.empty_like(t) for t in past] for past in (self.keys, self.values))
-        return Cache(keys, values, self.audio, self.mask)
+        return Cache(keys, values, list(self.audio))
 
     def spread(self, beams: int) -> None:
         """Give every window this many rows, alike so far."""
@@ -160,28 +142,19 @@ class CrossAttention:
     def __init__(self, block: Block, heads: list[int], hardware: Hardware) -> None:
         attention: MultiHeadAttention = block.cross_attn
         self._norm = Norm(block.cross_attn_ln, hardware.device)
-        self._query = _linear(attention.query, hardware)
-        self._out = _linear(attention.out, hardware)
+        self._query = _stacked([attention.query], hardware, FEW)
+        self._out = _stacked([attention.out], hardware, FEW)
         self.alignment_heads = heads
 
-    def __call__(
-        self, x: torch.Tensor, audio: tuple[torch.Tensor, torch.Tensor], mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, x: torch.Tensor, audio: Heard) -> tuple[torch.Tensor, torch.Tensor]:
         """Attend to the audio: (B, S, D) to (B, S, D) and the alignment heads' weights.
 
         Rows that are beams of one window follow each other and share its keys, as if they were
         tokens of one row: the keys are read once for all of them.
         """
-        keys, values = audio
-        q = (
-            self._query(self._norm(x)).view(keys.shape[0], -1, keys.shape[1], HEAD).transpose(1, 2)
-            * HEAD**-0.5
-        )
-        scores = q @ keys.transpose(-1, -2)
-        if mask is not None:
-            scores = scores + mask
-        weights = scores.softmax(-1)
-        heard = self._out((weights @ values).transpose(1, 2).flatten(2))
+        q = self._query(self._norm(x)).view(len(audio), -1, x.shape[-1] // HEAD, HEAD).transpose(1, 2)
+        found, weights = audio.attend(q * HEAD**-0.5)
+        heard = self._out(found.transpose(1, 2).flatten(2))
         return heard.view_as(x), weights[:, self.alignment_heads]
 
 
@@ -196,16 +169,18 @@ class Decoder:
         self._positions = decoder.positional_embedding.detach().to(hardware.device)
         self._layers = [
             (
-                SelfAttention(block, hardware),
+                SelfAttention(block, hardware, FEW),
                 CrossAttention(block, heads[n].nonzero()[:, 0].tolist(), hardware),
-                Mlp(block, hardware),
+                Mlp(block, hardware, FEW),
             )
             for n, block in enumerate(decoder.blocks)
         ]
         self._norm = Norm(decoder.ln, hardware.device)
-        self._logits = linear(self._embedding, None, hardware)
+        self._logits = linear(self._embedding, None, hardware, FEW)
         self._audio = _stacked(
-            [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)], hardware
+            [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)],
+            hardware,
+            MANY,
         )
         self.n_text_ctx: int = self._positions.shape[0]
 
@@ -217,20 +192,47 @@ class Decoder:
             max_tokens: Tokens a row may reach, prefix included.
         """
         lengths = [f.shape[0] for f in features]
+        rows, depth = len(features), len(self._layers)
+        device, dtype = self._hardware.device, self._hardware.compute
+        n_head = self._embedding.shape[1] // HEAD
+        audio = self._packed(features) if self._integers(lengths) else self._floats(features)
+        text = torch.empty(2, depth, rows, n_head, max_tokens, HEAD, device=device, dtype=dtype)
+        return Cache(list(text[0]), list(text[1]), audio)
+
+    def _integers(self, lengths: list[int]) -> bool:
+        """Whether 8-bit keys and values are read faster, as far as the probe tells; needs equal windows."""
+        shape = (FEW, self._embedding.shape[1], lengths[0])
+        fast = self._hardware.device == "cpu" and self._hardware.compute == torch.float32
+        return fast and len(set(lengths)) == 1 and self._hardware.kernel(shape) == "fbgemm"
+
+    def _packed(self, features: list[torch.Tensor]) -> list[Heard]:
+        """Keys and values as integers, a window at a time."""
+        windows = []
+        for feature in features:
+            parts = self._audio(feature).view(len(feature), 2 * len(self._layers), -1).unbind(1)
+            windows.append(
+                [(packed(k), packed(v.T.contiguous())) for k, v in zip(parts[::2], parts[1::2], strict=True)]
+            )
+        return [Integers(layer) for layer in zip(*windows, strict=True)]
+
+    def _floats(self, features: list[torch.Tensor]) -> list[Heard]:
+        """Keys and values as they are, padded to the longest window."""
+        lengths = [f.shape[0] for f in features]
         rows, longest, depth = len(features), max(lengths), len(self._layers)
         device, dtype = self._hardware.device, self._hardware.compute
         n_head = self._embedding.shape[1] // HEAD
-        audio = torch.zeros(depth, 2, rows, n_head, longest, HEAD, device=device, dtype=dtype)
+        shape = (2, rows, n_head, longest, HEAD)
+        audio = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(depth)]
         for row, feature in enumerate(features):
-            projected = self._audio(feature).view(-1, depth, 2, n_head, HEAD)
-            audio[:, :, row, :, : lengths[row]] = projected.permute(1, 2, 3, 0, 4)
+            projected = self._audio(feature).view(-1, depth, 2, n_head, HEAD).permute(1, 2, 3, 0, 4)
+            for both, part in zip(audio, projected, strict=True):
+                both[:, row, :, : lengths[row]] = part
         mask = None
         if min(lengths) < longest:
             past = torch.arange(longest, device=device) >= torch.tensor(lengths, device=device)[:, None]
             mask = torch.zeros(rows, longest, device=device, dtype=dtype).masked_fill_(past, float("-inf"))
             mask = mask[:, None, None]
-        text = torch.empty(2, depth, rows, n_head, max_tokens, HEAD, device=device, dtype=dtype)
-        return Cache(list(text[0]), list(text[1]), [(a[0], a[1]) for a in audio], mask)
+        return [Floats(both[0], both[1], mask) for both in audio]
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Feed tokens and look one further.
@@ -257,7 +259,7 @@ class Decoder:
             scores = q @ cache.keys[n][:, :, :end].transpose(-1, -2)
             weights = (scores if causal is None else scores + causal).softmax(-1)
             x = x + self_attention.output(weights @ cache.values[n][:, :, :end])
-            heard, aligned = cross_attention(x, cache.audio[n], cache.mask)
+            heard, aligned = cross_attention(x, cache.audio[n])
             attention.append(aligned)
             x = x + heard
             x = x + mlp(x)
@@ -265,14 +267,10 @@ class Decoder:
         return self._logits(self._norm(x[:, -1])).float(), torch.cat(attention, 1)
 
 
-def _linear(module: torch.nn.Linear, hardware: Hardware) -> Linear:
-    return _stacked([module], hardware)
-
-
-def _stacked(modules: list[torch.nn.Linear], hardware: Hardware) -> Linear:
+def _stacked(modules: list[torch.nn.Linear], hardware: Hardware, rows: int) -> Linear:
     """Several layers of the same input as one, so that the input is read and scaled once."""
     weight = torch.cat([m.weight.detach() for m in modules])
     bias = torch.cat(
         [torch.zeros(m.out_features) if m.bias is None else m.bias.detach().cpu() for m in modules]
     )
-    return linear(weight, bias, hardware)
+    return linear(weight, bias, hardware, rows)

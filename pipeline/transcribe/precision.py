@@ -1,7 +1,7 @@
-"""Number formats by hardware: which the processor multiplies fastest, and the layers that use it.
+"""How the network runs on this machine: device, kernel by shape of layer, attention, threads, memory.
 
-Part of ``transcribe``. ``auto`` takes float16 on CUDA, int8 where the processor has int8 dot
-products (VNNI or AMX), bfloat16 where it has those, else float32.
+Part of ``transcribe``. ``auto`` takes float16 on CUDA; on a processor, whatever ``probe`` measured to
+be fastest for each shape of layer.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
+from pipeline.transcribe.kernels import INT8, Kernel, Linear, build
+from pipeline.transcribe.probe import SHAPES, Measured, Shape, measured
+
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
-Linear = Callable[[torch.Tensor], torch.Tensor]
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
@@ -27,34 +28,50 @@ class Hardware:
 
     Attributes:
         device: torch device.
-        precision: Format of the large matrix products.
+        kernels: Those to choose among for the large matrix products; on a GPU, the one format.
         compute: Format of everything between them that is not the float32 residual stream.
+        fused: Whether torch's fused attention is used.
         threads: Windows worked on at once; each on one core, which beats one window on all.
+        measured: How fast each kernel is on this processor.
     """
 
     device: str
-    precision: Precision
+    kernels: tuple[Kernel, ...]
     compute: torch.dtype
+    fused: bool
     threads: int
+    measured: Measured = field(default_factory=Measured)
+
+    def kernel(self, shape: Shape) -> Kernel:
+        """The fastest kernel for a layer of (rows, inputs, outputs)."""
+        if len(self.kernels) == 1:
+            return self.kernels[0]
+        return cast("Kernel", self.measured.fastest(shape, self.kernels))
 
     def __str__(self) -> str:
-        return f"{self.precision} on {self.device}, {self.threads} thread{'s' * (self.threads != 1)}"
+        used = dict.fromkeys(self.kernel(shape) for shape in SHAPES)
+        names = " and ".join(f"int8 by {name}" if name in INT8 else name for name in used)
+        return f"{names} on {self.device}, {self.threads} thread{'s' * (self.threads != 1)}"
 
 
 def choose(device: str, precision: Precision | Literal["auto"], threads: int) -> Hardware:
-    """Resolve ``auto`` settings to what this machine has."""
+    """Resolve ``auto`` settings to what is fastest on this machine, measured where it never was."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu":
-        on_gpu: Precision = "float16" if precision == "auto" or precision == "int8" else precision
-        return Hardware(device, on_gpu, _dtype(on_gpu), 1)
-    native_bfloat16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    fastest: Precision = "int8" if _has_int8() else "bfloat16" if native_bfloat16 else "float32"
-    chosen: Precision = fastest if precision == "auto" else precision
-    compute = _dtype(chosen)
-    if chosen == "int8" and native_bfloat16:
-        compute = torch.bfloat16
-    return Hardware(device, chosen, compute, threads or available_cores())
+        on_gpu: Kernel = "float16" if precision in {"auto", "int8"} else cast("Kernel", precision)
+        return Hardware(device, (on_gpu,), getattr(torch, on_gpu), True, 1)
+    found = measured()
+    if precision in {"auto", "int8"}:
+        attention = found.fastest_attention()
+        kernels: tuple[Kernel, ...] = INT8 if precision == "int8" else ("float32", "bfloat16", *INT8)
+    else:
+        attention = found.fastest_attention((f"tiled {precision}", f"fused {precision}"))
+        kernels = (cast("Kernel", precision),)
+    how, _, format_ = attention.partition(" ")
+    return Hardware(
+        device, kernels, getattr(torch, format_), how == "fused", threads or available_cores(), found
+    )
 
 
 def available_cores() -> int:
@@ -78,68 +95,21 @@ def return_free_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def linear(weight: torch.Tensor, bias: torch.Tensor | None, hardware: Hardware) -> Linear:
-    """A linear layer in the hardware's format.
+def linear(weight: torch.Tensor, bias: torch.Tensor | None, hardware: Hardware, rows: int) -> Linear:
+    """A linear layer in the format that is fastest for its shape.
 
     Args:
         weight: float32 (n_out, n_in).
         bias: float32 (n_out,) or None.
         hardware: Where it runs.
+        rows: How many it usually multiplies at once.
 
     Returns:
         A function from (…, n_in) to (…, n_out) in ``hardware.compute``.
     """
-    if hardware.precision == "int8":
-        return Int8Linear(weight, bias, hardware.compute)
+    if hardware.device == "cpu":
+        n_out, n_in = weight.shape
+        return build(hardware.kernel((rows, n_in, n_out)), weight, bias, hardware.compute)
     w = weight.to(hardware.device, hardware.compute)
     b = None if bias is None else bias.to(hardware.device, hardware.compute)
     return lambda x: F.linear(x.to(w.dtype), w, b)
-
-
-class Int8Linear:
-    """A linear layer of 8-bit products: weights scaled per output, activations per row.
-
-    Scaling each row by itself keeps a row's result independent of the other rows in the batch,
-    so a call's transcript does not depend on which calls it was batched with.
-    """
-
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
-        n_out = weight.shape[0]
-        self._scale = weight.abs().amax(1).clamp(min=1e-12) / 127
-        rounded = (weight / self._scale[:, None]).round().to(torch.int8)
-        self._weight = torch.ops.onednn.qlinear_prepack(rounded, None)
-        self._zero = torch.zeros(n_out, dtype=torch.int64)
-        self._bias = torch.zeros(n_out, dtype=compute) if bias is None else bias.to(compute)
-        self._compute = compute
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Multiply: x (…, n_in) to (…, n_out) in the compute format."""
-        rows = x.reshape(-1, x.shape[-1]).float()
-        scale = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12) / 127
-        # oneDNN's fast path wants unsigned activations; +0.5 makes the truncation a rounding
-        shifted = (rows / scale).add_(128.5).to(torch.uint8)
-        product = torch.ops.onednn.qlinear_pointwise(
-            shifted,
-            1.0,
-            128,
-            self._weight,
-            self._scale,
-            self._zero,
-            None,
-            1.0,
-            0,
-            self._compute,
-            "none",
-            [],
-            "",
-        )
-        return torch.addcmul(self._bias, product, scale.to(self._compute)).view(*x.shape[:-1], -1)
-
-
-def _has_int8() -> bool:
-    """Whether the processor has int8 dot products and torch the layer that uses them."""
-    return bool(torch.cpu._is_vnni_supported()) and hasattr(torch.ops.onednn, "qlinear_pointwise")
-
-
-def _dtype(precision: Precision) -> torch.dtype:
-    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision, torch.float32)

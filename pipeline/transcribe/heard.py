@@ -1,0 +1,97 @@
+"""Keys and values of the audio, which every step of decoding reads: as floats, or as 8-bit integers.
+
+Part of ``transcribe``. Reading them is most of a step. As float32 a window of *base* has 37 MB, as
+integers 9 MB, which fbgemm multiplies as it reads: a step takes a third of the time.
+Shapes: B windows, H heads, T frames, S queries, D = 64 H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from pipeline.transcribe.kernels import EPSILON, PROBABILITIES, multiply, pack
+
+HEAD = 64  # width of a head in every Whisper
+SEVEN_BITS = 64  # two products of these and 255 fit into 16 bits, whatever their signs
+
+
+class Heard(Protocol):
+    """One layer's keys and values of a batch of windows."""
+
+    def __len__(self) -> int:
+        """Windows."""
+
+    def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Queries (B, H, S, 64), scaled already, to what they find, likewise, and weights (B, H, S, T)."""
+
+    def keep(self, windows: torch.Tensor) -> Heard:
+        """The windows listed only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floats:
+    """As they are: (B, H, T, 64) each; the mask is -inf past a window's end, (B, 1, 1, T)."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    mask: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        """Windows."""
+        return len(self.keys)
+
+    def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Plain softmax attention."""
+        scores = queries @ self.keys.transpose(-1, -2)
+        weights = (scores if self.mask is None else scores + self.mask).softmax(-1)
+        return weights @ self.values, weights
+
+    def keep(self, windows: torch.Tensor) -> Floats:
+        """The windows listed only, copied."""
+        mask = None if self.mask is None else self.mask[windows]
+        return Floats(self.keys[windows], self.values[windows], mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """A window's keys as a packed (T, D) weight, its values as a packed (D, T) one.
+
+    All heads are multiplied at once: a head's query has zeros where the other heads are.
+    """
+
+    windows: Sequence[tuple[torch.ScriptObject, torch.ScriptObject]]
+
+    def __len__(self) -> int:
+        """Windows."""
+        return len(self.windows)
+
+    def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Softmax attention of 8-bit products."""
+        count, heads, length, _ = queries.shape
+        own = torch.eye(heads).repeat_interleave(HEAD, 1)  # (H, D): which columns are a head's
+        spread = (queries.transpose(1, 2).reshape(count, length, 1, -1) * own).flatten(1, 2)
+        peak = spread.abs().amax(-1, keepdim=True).clamp_(min=EPSILON)
+        scores = [multiply(q, keys) for q, (keys, _) in zip(spread / peak, self.windows, strict=True)]
+        weights = (torch.stack(scores) * peak).softmax(-1)
+        peak = weights.amax(-1, keepdim=True)
+        found = [
+            multiply(w, values, PROBABILITIES)
+            for w, (_, values) in zip(weights / peak, self.windows, strict=True)
+        ]
+        mixed = (torch.stack(found) * peak).view(count, length, heads, heads, HEAD)
+        context = mixed.diagonal(dim1=2, dim2=3).permute(0, 3, 1, 2)
+        return context, weights.view(count, length, heads, -1).transpose(1, 2)
+
+    def keep(self, windows: torch.Tensor) -> Integers:
+        """The windows listed only; nothing is copied."""
+        return Integers([self.windows[n] for n in windows.tolist()])
+
+
+def packed(projected: torch.Tensor) -> torch.ScriptObject:
+    """Rows of float32 as 8-bit integers, scaled each by itself."""
+    scale = projected.abs().amax(1).clamp_(min=EPSILON) / SEVEN_BITS
+    return pack((projected / scale[:, None]).round_().to(torch.int8), scale)
