@@ -55,11 +55,14 @@ def version(connection: Connection) -> int:
     try:
         row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
     except duckdb.CatalogException:
-        foreign = connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() LIMIT 3"
+        rows = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
         ).fetchall()
+        foreign = [name for (name,) in rows]
+        if "schema_migrations" in foreign:  # another process has made it since we asked
+            return version(connection)
         if foreign:
-            names = ", ".join(name for (name,) in foreign)
+            names = ", ".join(foreign[:3])
             raise StoreError(
                 f"the database was not made by callqa: it holds {names}",
                 hint="check --db, or name a new file",
