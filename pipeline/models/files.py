@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,22 +68,28 @@ def _load_checkpoint(file: Path, name: str, device: str) -> Whisper:
     checkpoint = torch.load(file, map_location=device, weights_only=True)
     dims = ModelDimensions(**checkpoint["dims"])
     _check_dimensions(dims)
-    return _filled(Whisper(dims), checkpoint["model_state_dict"], name, device)
+    return _filled(Whisper(dims), checkpoint["model_state_dict"].items(), name, device)
 
 
-def _filled(model: Whisper, state: Mapping[str, Any], name: str, device: str) -> Whisper:
-    """The module with its weights.
+def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str, device: str) -> Whisper:
+    """The module with its weights, taken one at a time: two whole copies of them would not fit everywhere.
 
     Raises:
         ValueError: They are not of its shapes.
     """
-    for key, wanted in model.state_dict().items():
-        if key not in state:
-            raise ValueError(f"it lacks {key}")
-        if tuple(state[key].shape) != tuple(wanted.shape):
-            shapes = " x ".join(map(str, state[key].shape)), " x ".join(map(str, wanted.shape))
-            raise ValueError(f"its {key} is {shapes[0]}, its dimensions ask for {shapes[1]}")
-    model.load_state_dict(state)
+    import torch
+
+    empty = model.state_dict()  # shares the module's memory
+    for key, values in state:
+        if key not in empty:
+            raise ValueError(f"it holds {key}, which is no part of a Whisper of its dimensions")
+        place = empty.pop(key)
+        if tuple(values.shape) != tuple(place.shape):
+            found, wanted = (" x ".join(map(str, shape)) for shape in (values.shape, place.shape))
+            raise ValueError(f"its {key} is {found}, its dimensions ask for {wanted}")
+        place.copy_(torch.as_tensor(values))
+    if empty:
+        raise ValueError(f"it lacks {next(iter(empty))}")
     _set_alignment_heads(model, name)
     return model.to(device).eval()
 
@@ -189,7 +195,6 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
 
 def _build(tensors: Tensors, name: str, device: str) -> Whisper:
     """openai-whisper's module filled from CTranslate2 tensors."""
-    import torch
     from whisper.model import ModelDimensions, Whisper
 
     if any(key.endswith("/weight") and value.dtype.kind != "f" for key, value in tensors.items()):
@@ -213,7 +218,7 @@ def _build(tensors: Tensors, name: str, device: str) -> Whisper:
         n_text_layer=layers("decoder"),
     )
     _check_dimensions(dims)
-    state = {key: torch.from_numpy(np.array(value, np.float32)) for key, value in _state(tensors, dims)}
+    state = ((key, value.astype(np.float32)) for key, value in _state(tensors, dims))
     return _filled(Whisper(dims), state, name, device)
 
 
