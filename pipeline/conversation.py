@@ -284,7 +284,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an answer rests on: the quote, who said it, when, and the rule that fired."""
+    """What an answer rests on: the quote, who said it, when, and the rule that fired.
+
+    ``start_s`` and ``end_s`` are of the quote's words, not of the turn they stand in.
+    """
 
     turn: int | None
     role: Role

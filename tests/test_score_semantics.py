@@ -3,7 +3,15 @@
 import pytest
 
 from pipeline import rubric, score
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Transcript, Turn
+from pipeline.conversation import (
+    CallMetadata,
+    Conversation,
+    CriterionAnswer,
+    Evidence,
+    Transcript,
+    Turn,
+    Word,
+)
 from pipeline.matchers import load_matcher
 from pipeline.rubric.cases import run_cases
 
@@ -159,3 +167,66 @@ def test_shipped_rubrics_pass_their_own_tests(name: str) -> None:
         if result.faults
     }
     assert faults == {}
+
+
+LONG = "i see well let me look at that for you this call may be recorded for quality"
+RECORDED = "{kind: phrases, any: ['this call may be recorded']}"
+
+
+def timed(text: str, *, step_s: float = 1.0, start_s: float = 10.0, words: str | None = None) -> Turn:
+    """One turn whose words (those of the text unless given) last ``step_s`` each."""
+    said = (text if words is None else words).split()
+    spoken = tuple(Word(w, start_s + n * step_s, start_s + (n + 1) * step_s) for n, w in enumerate(said))
+    return Turn(0, "agent", text, start_s, start_s + len(text.split()) * step_s, words=spoken)
+
+
+def found_in(*turns: Turn) -> Evidence:
+    """What answers whether the call was announced as recorded."""
+    (evidence,) = answer_of(RECORDED, Conversation(Transcript("call", turns, duration_s=99.0))).evidence
+    return evidence
+
+
+def test_evidence_has_the_times_of_its_words() -> None:
+    """Who plays the evidence hears the quote, not what the same turn said before it."""
+    got = found_in(timed(LONG))
+
+    assert (got.quote, got.start_s, got.end_s) == ("this call may be recorded", 20.0, 25.0)
+
+
+def test_evidence_after_a_redacted_number_has_the_times_of_its_words() -> None:
+    """A number that is one placeholder in text and words moves nothing that follows."""
+    got = found_in(timed("your card is [CARD] and this call may be recorded okay"))
+
+    assert (got.start_s, got.end_s) == (15.0, 20.0)
+
+
+@pytest.mark.parametrize("words", ["", "these are other words", LONG.upper()])
+def test_without_words_of_its_own_evidence_has_its_share_of_the_turn(words: str) -> None:
+    """No word times, or those of other words: about the right place, and never outside the turn."""
+    got = found_in(timed(LONG, words=words))
+
+    assert got.start_s == pytest.approx(20.0, abs=1.5)
+    assert got.end_s == pytest.approx(25.0, abs=1.5)
+
+
+def test_evidence_never_lies_outside_its_turn() -> None:
+    """Word times of a faulty source do not send the player elsewhere."""
+    turn = timed(LONG, start_s=500.0)
+    got = found_in(Turn(0, "agent", LONG, 10.0, 25.0, words=turn.words))
+
+    assert (got.start_s, got.end_s) == (25.0, 25.0)
+
+
+def test_a_quote_over_two_turns_ends_in_the_second() -> None:
+    """A sentence that recognition cut in two is quoted whole, with its own first and last moment."""
+    first, second = timed("well this call may"), timed("be recorded for quality", start_s=14.5)
+    got = found_in(first, Turn(1, "agent", second.text, 14.5, second.end_s, words=second.words))
+
+    assert (got.quote, got.turn, got.start_s, got.end_s) == ("this call may be recorded", 0, 11.0, 16.5)
+
+
+def test_evidence_of_text_without_times_has_none() -> None:
+    """A chat's evidence names its turn."""
+    got = found_in(Turn(0, "agent", LONG))
+
+    assert (got.turn, got.start_s, got.end_s) == (0, None, None)

@@ -46,7 +46,7 @@ __all__ = [
     "team_mean",
 ]
 
-REVISION = "callqa.score/3"
+REVISION = "callqa.score/4"
 """Raised with every change that can give another answer to the same criterion."""
 
 

@@ -157,18 +157,19 @@ def _search(
     near: list[Hit] = []
     unsure = bool(_roles_unsure(call, role))
     for found in call.matcher.find(query, speech.texts):
-        text = speech.texts[found.at]
-        offset, turn = speech.stretches[found.at].turn_at(found.start)
+        text, stretch = speech.texts[found.at], speech.stretches[found.at]
+        offset, turn = stretch.turn_at(found.start)
         place = call.timeline.moment(turn, offset)
         if not span.low <= place <= span.high:
             continue
-        quote = text[found.start : found.end] if found.end > found.start else text
+        start, end = (found.start, found.end) if found.end > found.start else (0, len(text))
+        start_s, end_s = call.timeline.when(stretch, start, end)
         evidence = Evidence(
             turn.turn,
             turn.role,
-            turn.start_s,
-            turn.end_s,
-            quote[:QUOTE_CHARACTERS],
+            start_s,
+            end_s,
+            text[start:end][:QUOTE_CHARACTERS],
             found.rule,
             found.strength,
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pipeline.conversation import Transcript, Turn
 from pipeline.language import language_of
 from pipeline.rubric.checks import Window
+from pipeline.timing import TurnClock
 
 JOIN_GAP_S = 1.0
 """Turns of one speaker closer than this are searched as one: recognisers cut sentences in two."""
@@ -97,6 +98,7 @@ class Timeline:
         self.first = min((self._start(t) for t in agents), default=0.0)
         self.last = max((self._end(t) for t in self.turns), default=0.0)
         self._speech: dict[tuple[str, Span], Speech] = {}
+        self._clocks: dict[int, TurnClock] = {}
 
     def _start(self, turn: Turn) -> float:
         return float(turn.start_s) if self.timed and turn.start_s is not None else float(turn.turn)
@@ -182,13 +184,29 @@ class Timeline:
 
     def moment(self, turn: Turn, offset: int) -> float:
         """When the word at a character of a turn begins: its word time, else its share of the turn."""
-        start = self._start(turn)
-        if not self.timed or offset <= 0:
-            return start
-        before = turn.text[:offset].count(" ")
-        if turn.words and before < len(turn.words):
-            return float(turn.words[before].start_s)
-        return start + (self._end(turn) - start) * min(1.0, offset / max(1, len(turn.text)))
+        start_s = self._when(turn, offset, offset + 1)[0] if self.timed else None
+        return self._start(turn) if start_s is None else start_s
+
+    def when(self, stretch: Stretch, start: int, end: int) -> tuple[float | None, float | None]:
+        """Seconds in which characters ``start`` to ``end`` of a stretch were said; None without times.
+
+        By word times, else by their share of the turn they lie in; never outside that turn.
+        """
+        offset, first = stretch.turn_at(start)
+        until, last = stretch.turn_at(max(start, end - 1))
+        start_s, end_s = self._when(first, offset, until + 1 if last is first else offset + 1)
+        return start_s, end_s if last is first else self._when(last, until, until + 1)[1]
+
+    def _when(self, turn: Turn, start: int, end: int) -> tuple[float | None, float | None]:
+        clock = self._clocks.get(turn.turn)
+        if clock is None:
+            clock = self._clocks[turn.turn] = TurnClock(turn)
+        start_s, end_s = clock.when(start, end)
+        if start_s is None or end_s is None or turn.start_s is None:
+            return turn.start_s, turn.end_s
+        latest_s = max(turn.start_s, end_s if turn.end_s is None else turn.end_s)
+        start_s, end_s = (min(max(time_s, turn.start_s), latest_s) for time_s in (start_s, end_s))
+        return round(start_s, 3), round(max(start_s, end_s), 3)
 
 
 def _stretch(turns: list[Turn]) -> Stretch:
