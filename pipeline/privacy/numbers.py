@@ -23,7 +23,9 @@ AMOUNT = (
     r"[$£€]\s?\d+(?:,\d{3})*(?:\.\d+)?|(?<![\d.])(?!0|1[0-2]\.)\d{2,6}\.\d{2}(?![\d.]|\s?-\s?\d)"
     r"|(?<![\d,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])(?:\.\d{2})?"
 )
-TOKEN = re.compile(rf"(?P<amount>{AMOUNT})|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
+AT_CLOCK = r"(?:(?<=\bat )|(?<=\bby )|(?<=\buntil )|(?<=\bfrom ))\d{1,2}:\d\d(?![\d:])"
+"""A time of day after "at", "by", "until" or "from"; by itself, recognition may have written a PIN so."""
+TOKEN = re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
 
 
 def word_set(text: str) -> frozenset[str]:
