@@ -123,11 +123,12 @@ class TextMatcher:
             self._prepare([(query, ())])
         else:
             self.prepare([(query, texts)])
-        found = list(self._fuzzy(query, texts) if query.method == "fuzzy" else self._free(query, texts))
+        search = self._in_its_words if query.method == "fuzzy" else self._freely
+        found = list(search(query, texts))
         counts = [one for one in found if one.strength >= query.threshold]
         return counts or sorted(found, key=lambda one: -one.strength)[:1]
 
-    def _fuzzy(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
+    def _in_its_words(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """What in each text comes nearest by its words."""
         for at, aligned in self._wordings[False].find_all(query.phrases, texts):
             scored = {phrase: _fuzzy(phrase, one) for phrase, one in aligned.items()}
@@ -135,12 +136,13 @@ class TextMatcher:
             found = _placed(at, texts[at], aligned[best], scored[best], f"fuzzy: {best}")
             yield self._excused(query, texts[at], found)
 
-    def _free(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
+    def _freely(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """What in each text comes nearest: by its words, or by its meaning where that is stronger."""
         searched = sum(len(words(text).words) for text in texts)
         worded = dict(self._wordings[True].find_all(query.phrases, texts))
+        by_meaning = self._by_meaning(query)
         for at, text in enumerate(texts):
-            near = self._near[text].get(query.key) if self._by_meaning(query) else None
+            near = self._near[text].get(query.key) if by_meaning else None
             candidates = [
                 self._worded(query, at, text, phrase, one, searched, near)
                 for phrase, one in worded.get(at, {}).items()
