@@ -20,7 +20,7 @@ from pipeline.transcribe import Engine, Job, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
-from pipeline.transcribe.heard import Floats, Integers, packed
+from pipeline.transcribe.heard import Floats, Integers, Packed
 from pipeline.transcribe.kernels import INT8, Kernel, attend, build, rounded
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
@@ -216,7 +216,7 @@ def test_keys_of_8_bits_find_what_floats_find() -> None:
     keys, values = torch.randn(2, 3, 2, 200, 64, generator=torch.Generator().manual_seed(0))
     queries = torch.randn(3, 2, 4, 64, generator=torch.Generator().manual_seed(1)) / 8
     rows = [
-        (packed(k.transpose(0, 1).flatten(1)), packed(v.transpose(0, 1).flatten(1).T.contiguous()))
+        (Packed.of(k.transpose(0, 1).flatten(1)), Packed.of(v.transpose(0, 1).flatten(1).T))
         for k, v in zip(keys, values, strict=True)
     ]
     exact, exact_weights = Floats(keys, values).attend(queries)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from pipeline.transcribe.kernels import EPSILON, PROBABILITIES, multiply, pack
+from pipeline.transcribe.kernels import EPSILON, PROBABILITIES, SIGNED, multiply, prepack
 
 HEAD = 64  # width of a head in every Whisper
 SEVEN_BITS = 64  # two products of these and 255 fit into 16 bits, whatever their signs
@@ -57,13 +57,35 @@ class Floats:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """A weight of 8-bit integers as fbgemm reads it, and the float32 scale of each of its outputs.
+
+    One scale for the whole weight and ours afterwards: fbgemm takes three times as long to lay out a weight
+    with a scale for each output, and these are made anew for every window.
+    """
+
+    weight: torch.ScriptObject
+    scale: torch.Tensor
+
+    @classmethod
+    def of(cls, outputs: torch.Tensor) -> Packed:
+        """Pack outputs, float32 (n_out, n_in)."""
+        scale = outputs.abs().amax(1).clamp_(min=EPSILON) / SEVEN_BITS
+        return cls(prepack(outputs / scale[:, None]), scale)
+
+    def times(self, rows: torch.Tensor, steps: tuple[float, int]) -> torch.Tensor:
+        """Rows (S, n_in), rounded to 8 bits in the steps given, to (S, n_out)."""
+        return multiply(rows, self.weight, steps) * self.scale
+
+
+@dataclass(frozen=True, slots=True)
 class Integers:
     """A window's keys as a packed (T, D) weight, its values as a packed (D, T) one.
 
     All heads are multiplied at once: a head's query has zeros where the other heads are.
     """
 
-    windows: Sequence[tuple[torch.ScriptObject, torch.ScriptObject]]
+    windows: Sequence[tuple[Packed, Packed]]
 
     def __len__(self) -> int:
         """Windows."""
@@ -75,11 +97,11 @@ class Integers:
         own = torch.eye(heads).repeat_interleave(HEAD, 1)  # (H, D): which columns are a head's
         spread = (queries.transpose(1, 2).reshape(count, length, 1, -1) * own).flatten(1, 2)
         peak = spread.abs().amax(-1, keepdim=True).clamp_(min=EPSILON)
-        scores = [multiply(q, keys) for q, (keys, _) in zip(spread / peak, self.windows, strict=True)]
+        scores = [keys.times(q, SIGNED) for q, (keys, _) in zip(spread / peak, self.windows, strict=True)]
         weights = (torch.stack(scores) * peak).softmax(-1)
         peak = weights.amax(-1, keepdim=True)
         found = [
-            multiply(w, values, PROBABILITIES)
+            values.times(w, PROBABILITIES)
             for w, (_, values) in zip(weights / peak, self.windows, strict=True)
         ]
         mixed = (torch.stack(found) * peak).view(count, length, heads, heads, HEAD)
@@ -89,9 +111,3 @@ class Integers:
     def keep(self, windows: torch.Tensor) -> Integers:
         """The windows listed only; nothing is copied."""
         return Integers([self.windows[n] for n in windows.tolist()])
-
-
-def packed(projected: torch.Tensor) -> torch.ScriptObject:
-    """Rows of float32 as 8-bit integers, scaled each by itself."""
-    scale = projected.abs().amax(1).clamp_(min=EPSILON) / SEVEN_BITS
-    return pack((projected / scale[:, None]).round_().to(torch.int8), scale)

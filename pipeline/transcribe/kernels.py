@@ -86,8 +86,7 @@ class FbgemmLinear:
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
-        integers, scale = rounded(weight)
-        self._weight = pack(integers, scale)
+        self._weight = prepack(*rounded(weight))
         self._bias = torch.zeros(weight.shape[0]) if bias is None else bias.float()
         self._compute = compute
 
@@ -109,18 +108,21 @@ def multiply(
     return product
 
 
-def pack(integers: torch.Tensor, scale: torch.Tensor) -> torch.ScriptObject:
-    """Weights laid out as fbgemm reads them."""
-    zero = torch.zeros(len(scale), dtype=torch.int64)
+def prepack(weight: torch.Tensor, scale: torch.Tensor | None = None) -> torch.ScriptObject:
+    """Whole numbers from -128 to 127 (n_out, n_in) laid out as fbgemm reads them, a scale for each output."""
     before = torch.backends.quantized.engine
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # quantised tensors are to leave torch; the pinned version has them
-        tensor = torch._make_per_channel_quantized_tensor(integers, scale.double(), zero, 0)
-        torch.backends.quantized.engine = "fbgemm"
-        try:
-            packed: torch.ScriptObject = torch.ops.quantized.linear_prepack(tensor, None)
-        finally:
-            torch.backends.quantized.engine = before
+    torch.backends.quantized.engine = "fbgemm"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are to leave torch; the pinned version has them
+            if scale is None:
+                quantised = torch.quantize_per_tensor(weight, 1.0, 0, torch.qint8)
+            else:
+                zero = torch.zeros(len(scale), dtype=torch.int64)
+                quantised = torch._make_per_channel_quantized_tensor(weight, scale.double(), zero, 0)
+            packed: torch.ScriptObject = torch.ops.quantized.linear_prepack(quantised, None)
+    finally:
+        torch.backends.quantized.engine = before
     return packed
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.heard import HEAD, Floats, Heard, Integers, packed
+from pipeline.transcribe.heard import HEAD, Floats, Heard, Integers, Packed
 from pipeline.transcribe.kernels import Linear, attend
 from pipeline.transcribe.precision import Hardware, linear
 from pipeline.transcribe.probe import FEW, MANY
@@ -45,9 +45,8 @@ class Mlp:
         self._up, self._down = (_stacked([block.mlp[n]], hardware, rows) for n in (0, 2))
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, S, D) to what is added to it, a few hundred rows at a time: they stay in the cache."""
-        parts = [self._down(F.gelu(self._up(self._norm(part)))) for part in torch.split(x, MANY, 1)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+        """(B, S, D) to what is added to it."""
+        return self._down(F.gelu(self._up(self._norm(x))))
 
 
 class SelfAttention:
@@ -87,12 +86,14 @@ class Encoder:
         x = mel[None].to(self._dtype)
         x = F.gelu(F.conv1d(x, *self._convs[0], padding=1))
         x = F.gelu(F.conv1d(x, *self._convs[1], padding=1, stride=2))
-        x = x.transpose(1, 2).float()
-        x = x + self._positions[: x.shape[1]]
+        x = (x.transpose(1, 2).float() + self._positions[: x.shape[2]]).contiguous()
+        rows = torch.split(x, MANY, 1)  # views: so few that what is made of them stays in the cache
         for attention, mlp in self._layers:
-            q, k, v = attention.project(x)
-            x += attention.output(attend(q, k, v, self._fused))
-            x += mlp(x)
+            q, k, v = (torch.cat(parts, 2) for parts in zip(*map(attention.project, rows), strict=True))
+            heads = attend(q, k, v, self._fused)
+            for part, heard in zip(rows, torch.split(heads, MANY, 2), strict=True):
+                part += attention.output(heard)
+                part += mlp(part)
         features: torch.Tensor = self._norm(x)[0]
         return features
 
@@ -211,7 +212,7 @@ class Decoder:
         for feature in features:
             parts = self._audio(feature).view(len(feature), 2 * len(self._layers), -1).unbind(1)
             windows.append(
-                [(packed(k), packed(v.T.contiguous())) for k, v in zip(parts[::2], parts[1::2], strict=True)]
+                [(Packed.of(k), Packed.of(v.T)) for k, v in zip(parts[::2], parts[1::2], strict=True)]
             )
         return [Integers(layer) for layer in zip(*windows, strict=True)]
 
