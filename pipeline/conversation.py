@@ -37,7 +37,6 @@ Answer = Literal["yes", "no", "na", "undetermined"]
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
 FirstParty = Literal["agent", "customer"]
-Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
