@@ -22,11 +22,11 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
 
 def open_store(db: str | None, *, read_only: bool = True) -> Store:
     """The store the settings name, telling people when it must be waited for."""
+    from pipeline import store
     from pipeline.settings import load_settings
-    from pipeline.store import Store
 
-    settings = load_settings(store={"db": db}).store
-    return Store(settings.db, read_only=read_only, lock_timeout_s=settings.lock_timeout_s, on_wait=note)
+    at = load_settings(store={"db": db}).store
+    return store.open_store(at.db, read_only=read_only, lock_timeout_s=at.lock_timeout_s, on_wait=note)
 
 
 @app.command()

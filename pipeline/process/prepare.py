@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline import intake, rubric, transcribe
+from pipeline import intake, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
@@ -75,8 +75,8 @@ class _Loader:
 
     def __call__(self, records: Sequence[CallRecord]) -> None:
         """Load in one transaction."""
-        with open_store(self.settings, self.on_wait) as store:
-            store.load(records, self.rubrics)
+        with open_store(self.settings, self.on_wait) as opened:
+            opened.load(records, self.rubrics)
 
 
 def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = None) -> Prepared:
@@ -96,15 +96,15 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
-    store = open_store(settings, on_wait)
-    if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
+    opened = open_store(settings, on_wait)
+    if not opened.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
         notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
         return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
-    with store:
-        received = tuple(intake.discover(paths, settings.intake, ledger=store.ledger))
-        ledger = store.ledger([str(item.path) for item in received])
-        reworded = store.reworded(rubrics)
+    with opened:
+        received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
+        ledger = opened.ledger([str(item.path) for item in received])
+        reworded = opened.reworded(rubrics)
     notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
     return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes)
 
@@ -123,9 +123,10 @@ def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> 
     return [f'{what}; where they have names: [intake] queues = {{"{some[0]}" = "support"}}']
 
 
-def open_store(settings: Settings, on_wait: OnWait | None = None) -> Store:
-    """The store of the settings, for writing; a context manager."""
-    return Store(settings.store.db, lock_timeout_s=settings.store.lock_timeout_s, on_wait=on_wait)
+def open_store(settings: Settings, on_wait: OnWait | None = None, *, read_only: bool = False) -> Store:
+    """The store of the settings; a context manager."""
+    at = settings.store
+    return store.open_store(at.db, read_only=read_only, lock_timeout_s=at.lock_timeout_s, on_wait=on_wait)
 
 
 def load_rubrics(settings: Settings) -> tuple[Rubric, ...]:
