@@ -24,7 +24,7 @@ LEVELS = [
 ]
 LEVEL = {name: depth for depth, names in enumerate(LEVELS) for name in names}
 ENGINES = {
-    "torch": {"transcribe", "speakers", "models", "encoder"},
+    "torch": {"transcribe", "speakers", "models"},
     "whisper": {"transcribe", "models"},
     "silero_vad": {"transcribe"},
     "spacy": {"annotate", "matchers"},
