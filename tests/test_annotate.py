@@ -14,8 +14,8 @@ from pipeline.annotate.path import sentiment_path
 from pipeline.annotate.phrases import readings
 from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcript, Turn, Word
 from pipeline.errors import UsageError
-from pipeline.language import language_of
 from pipeline.settings import AnnotateSettings, PrivacySettings
+from pipeline.text.language import language_of
 
 
 @pytest.fixture(scope="module")

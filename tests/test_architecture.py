@@ -11,7 +11,8 @@ LEVELS = [
     {"errors"},
     {"conversation"},
     {"contract"},
-    {"settings", "metrics", "timing", "turns", "intervals", "orphans", "interpreter", "cells", "language"},
+    {"settings", "metrics", "word_times", "turns", "confidence_intervals"}
+    | {"child_processes", "interpreter", "csv_safety", "text"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,

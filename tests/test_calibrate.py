@@ -22,8 +22,8 @@ from pipeline.calibrate.agreement import (
     observed_agreement,
     pabak,
 )
+from pipeline.confidence_intervals import margin_of, mean, wilson
 from pipeline.conversation import CriterionAnswer, Review
-from pipeline.intervals import margin_of, mean, wilson
 from pipeline.rubric import load as load_rubric
 from pipeline.rubric import parse
 from pipeline.score import scorecard

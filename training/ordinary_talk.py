@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline import encoder
 from pipeline.encoder.network import quantise
 from pipeline.matchers import meaning
-from pipeline.matchers.text import words
+from pipeline.text.words import words
 from training.criteria import written
 
 OUT = Path("pipeline/matchers/weights/ordinary.npz")

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from pipeline import encoder
-from pipeline.matchers.text import words
+from pipeline.text.words import words
 from training.criteria import Criterion, service_talk, written
 from training.low_rank import LowRank, padded, save
 

@@ -18,9 +18,9 @@ from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
 from pipeline.annotate.holds import detect, pauses
 from pipeline.conversation import CallMetadata, Conversation, Transcript
-from pipeline.language import language_of
 from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
+from pipeline.text.language import language_of
 
 if TYPE_CHECKING:
     from spacy.language import Language

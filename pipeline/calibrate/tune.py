@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline import score
 from pipeline.calibrate.agreement import cohen_kappa, confusion
+from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.conversation import Conversation, Evidence, Review
-from pipeline.intervals import clopper_pearson_above
 from pipeline.rubric import Criterion, Rubric
 from pipeline.rubric.checks import PhraseCheck
 from pipeline.rubric.queries import Matcher

@@ -45,8 +45,8 @@ def sql(
 
     Example: callqa sql "SELECT outcome, count(*) FROM v_scorecards GROUP BY ALL"
     """
-    from pipeline.cli.answers import print_table, write_csv, write_json, write_parquet
     from pipeline.cli.prompt import converse, hand_over
+    from pipeline.cli.query_output import print_table, write_csv, write_json, write_parquet
     from pipeline.store.sandbox import Sandbox
 
     if query is None and not sys.stdin.isatty():
@@ -83,7 +83,7 @@ def search(
 
     Example: callqa search 'cancel "right now"' --team blue
     """
-    from pipeline.cli.answers import print_hits
+    from pipeline.cli.query_output import print_hits
     from pipeline.store import CallFilter
     from pipeline.store.search import search as find
 
@@ -147,7 +147,7 @@ def status(
 
     Example: callqa status --calls --db out/qa.duckdb
     """
-    from pipeline.cli.answers import print_table, write_json
+    from pipeline.cli.query_output import print_table, write_json
     from pipeline.store.sandbox import Sandbox
 
     with open_store(db) as store:

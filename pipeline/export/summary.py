@@ -10,10 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.confidence_intervals import Interval, mean, wilson
 from pipeline.conversation import Scorecard
 from pipeline.export.selection import Call, Texts, answers_of
 from pipeline.export.tables import local_time
-from pipeline.intervals import Interval, mean, wilson
 
 UNKNOWN_AGENT = "(no agent)"
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline import encoder
 from pipeline.matchers import ordinary
 from pipeline.matchers.slots import SLOT
-from pipeline.matchers.text import words
+from pipeline.text.words import words
 
 ENCODER = Path(__file__).parent / "weights" / "encoder.npz"
 LENGTHS = (4, 6, 8, 11, 14, 18)

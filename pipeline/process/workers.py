@@ -15,10 +15,10 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from pipeline.child_processes import leave_with_parent
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
 from pipeline.interpreter import quick_switches
-from pipeline.orphans import leave_with_parent
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_window
 from pipeline.process.capacity import worker_count
