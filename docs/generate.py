@@ -13,7 +13,7 @@ from docs.scaling_plan import scaling
 from pipeline.cli.commands import app
 from pipeline.metrics import METRICS
 from pipeline.settings import Settings
-from pipeline.store import schema
+from docs import schema_reference
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; do not edit -->\n\n"
@@ -128,7 +128,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_reference,
     "cli.md": cli_reference,
     "settings.md": settings_reference,
-    "schema.md": lambda: schema.markdown(MADE),
+    "schema.md": lambda: schema_reference.markdown(MADE),
     "cookbook.md": cookbook,
     "scaling.md": scaling,
 }
