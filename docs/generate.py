@@ -9,11 +9,11 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 
+from docs import schema_reference
 from docs.scaling_plan import scaling
 from pipeline.cli.commands import app
 from pipeline.metrics import METRICS
 from pipeline.settings import Settings
-from docs import schema_reference
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; do not edit -->\n\n"

@@ -19,7 +19,7 @@ def export(
     format_: Annotated[
         str,
         typer.Option(
-            "--format", "-f", help="xlsx, html, csv, jsonl, parquet, vcon, srt, vtt, rttm or contact-lens."
+            "--format", "-f", help="xlsx, html, csv, jsonl, parquet, or another that docs/review.md lists."
         ),
     ] = "xlsx",
     db: Db = None,
