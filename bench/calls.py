@@ -29,8 +29,8 @@ from rich.table import Table
 from pipeline import contract, encoder, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Transcript, Turn
 from pipeline.matchers import load_matcher
-from pipeline.matchers.text import words
 from pipeline.rubric import Rubric
+from pipeline.text.words import words
 
 LABELS = Path(__file__).parent / "data" / "operator_labels.csv"
 NEVER = ("says_recorded", "debt_notice", "offers_supervisor", "survey")

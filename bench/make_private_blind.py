@@ -1,4 +1,4 @@
-"""Generate ``bench/data/private_blind.jsonl``: private data worded and written by another hand.
+"""Generate ``tests/data/private_blind.jsonl``: private data worded and written by another hand.
 
     python -m bench.make_private_blind
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.make_private_spoken import MONTHS, ONES, TEENS, TENS
 
-OUT = Path(__file__).parent / "data" / "private_blind.jsonl"
+OUT = Path(__file__).parents[1] / "tests" / "data" / "private_blind.jsonl"
 PEOPLE = [
     "Hannah Whitcombe",
     "Deshawn Carter",

@@ -1,4 +1,4 @@
-"""Generate ``bench/data/private_spoken.jsonl``: spoken utterances with and without private data.
+"""Generate ``tests/data/private_spoken.jsonl``: spoken utterances with and without private data.
 
     python bench/make_private_spoken.py
 
@@ -16,7 +16,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-OUT = Path(__file__).parent / "data" / "private_spoken.jsonl"
+OUT = Path(__file__).parents[1] / "tests" / "data" / "private_spoken.jsonl"
 ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 TEENS = [
     "ten",

@@ -158,7 +158,7 @@ def fake_batch(folder: Path, calls: int) -> Any:
     from pipeline.process.cache import StageCache
     from pipeline.settings import FlowSettings
     from pipeline.store import Store
-    from tests.fakes import fake_received, fake_tools
+    from tests.fakes import fake_received, fake_stages
 
     folder.mkdir()
     received = fake_received(folder, {f"{i:05}.wav": f"call {i}" for i in range(calls)})
@@ -167,8 +167,8 @@ def fake_batch(folder: Path, calls: int) -> Any:
         with Store(folder / "qa.duckdb") as store:
             store.load(records)
 
-    tools = fake_tools()
-    return Batch(Plan(tuple(received)), lambda: tools, StageCache(folder / "state"), load, FlowSettings())
+    stages = fake_stages()
+    return Batch(Plan(tuple(received)), lambda: stages, StageCache(folder / "state"), load, FlowSettings())
 
 
 def child_plain(calls: int) -> None:
@@ -251,15 +251,19 @@ def child_engine(_calls: int) -> None:
     """Hear the calls of ``whisper_share`` with the engine alone, in the same windows; an event each."""
     from pipeline.process.prepare import prepare
     from pipeline.settings import load_settings
+    from pipeline.transcribe import Job
 
     folder = Path(os.environ["CALLQA_BENCH_HOME"])
     batch = prepare([folder / "calls"], load_settings(None, store={"db": f"{folder}/none.duckdb"})).open()
-    tools = batch.tools
-    windows = [[tools.job(tools.load_audio(one), one.metadata) for one in some] for some in batch.windows()]
+    stages = batch.stages
+    windows = [
+        [Job(one.metadata.call_id, stages.load_audio(one), one.metadata.language) for one in some]
+        for some in batch.windows()
+    ]
     batch.warm_up()
     print(json.dumps({"event": "started"}), file=sys.stderr, flush=True)
     for jobs in windows:
-        tools.engine.transcribe(jobs)
+        stages.engine.transcribe(jobs)
         print(json.dumps({"event": "call"}), file=sys.stderr, flush=True)
 
 

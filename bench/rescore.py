@@ -2,7 +2,7 @@
 
     python -m bench.rescore [--calls 300 3000 10000] [--words 600] [--fresh 1.0] [--out out/bench]
 
-Makes stores of calls of 600 words from the written utterances of ``bench/training``; a share of
+Makes stores of calls of 600 words from the written utterances of ``training``; a share of
 the turns (``--fresh``; all by default) holds words no other turn has, so that nothing is won by calls that
 repeat each other. Each store is then scored under rubrics of 20 criteria, each time by a new process as
 ``callqa rescore`` would be, model loading included:
@@ -50,7 +50,7 @@ CHANGES = {
 
 def rubric_text(method: str, *, pass_mark: int = 50, weight: int = 1, reworded: int = 0) -> str:
     """A rubric from the written criteria; the first has ``weight``, so many have a phrase less."""
-    from bench.training.criteria import written
+    from training.criteria import written
 
     lines = ["rubric: bench", "mode: section", f"pass_mark: {pass_mark}", "sections:"]
     lines += ["  - id: all", "    criteria:"]
@@ -68,7 +68,7 @@ def rubric_text(method: str, *, pass_mark: int = 50, weight: int = 1, reworded: 
 
 def calls(count: int, words: int, fresh: float) -> Iterator[CallRecord]:
     """Made calls."""
-    from bench.training.criteria import written  # here: the measured processes need none of it
+    from training.criteria import written  # here: the measured processes need none of it
 
     chance = random.Random(7)
     pool = [text for one in written().values() for text, _, _ in one.said]

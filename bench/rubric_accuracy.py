@@ -4,7 +4,7 @@
 
 All goes through the product's own seam (scorer, or a rubric's phrase check and its matcher) with the
 shipped weights. None of them were trained on the development paraphrases or on the criteria of
-``bench/data/paraphrase_check.txt``. ``--data`` at another folder of the same form scores what is there.
+``tests/data/paraphrase_check.txt``. ``--data`` at another folder of the same form scores what is there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 from collections import Counter
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -21,28 +20,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.calls import kappa
-from bench.training.criteria import Criterion, development, read
 from pipeline import rubric, score
 from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
 from pipeline.matchers import TextMatcher, load_matcher
-from pipeline.rubric.queries import queries
+from tests.paraphrases import CHECK, THRESHOLD, Scored, paraphrases
+from training.criteria import development, read
 
 Pairs = list[tuple[bool, bool]]
-CHECK = Path(__file__).parent / "data" / "paraphrase_check.txt"
 MIXTURE = {"meets": 192 / 384, "hard": 80 / 384, "elsewhere": 112 / 384}
 """Utterances that meet a criterion, that share its words but not its act, and about something else: what F1
 is depends on the shares of each, and the target is for those of the development paraphrases."""
-THRESHOLD = rubric.checks.PhraseCheck(kind="phrases", any=["yes"]).threshold
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The strength a criterion's check found in one utterance, and what it should have been."""
-
-    strength: float
-    label: int
-    kind: str
-    text: str
 
 
 def calls(folder: Path, field: str) -> list[tuple[Conversation, dict[str, str]]]:
@@ -100,19 +87,6 @@ def bank_table(folder: Path, matcher: TextMatcher, console: Console) -> dict[str
 
 def _accuracy(pairs: Pairs) -> float:
     return sum(a == b for a, b in pairs) / len(pairs)
-
-
-def paraphrases(criteria: dict[str, Criterion], matcher: TextMatcher) -> list[Scored]:
-    """Every utterance through a rubric's own phrase check."""
-    scored = []
-    for one in criteria.values():
-        check = rubric.checks.PhraseCheck(kind="phrases", any=one.phrases, meaning=one.meaning)
-        (query,) = queries(check)
-        matcher.prepare([(query, [text for text, _, _ in one.said])])
-        for text, label, kind in one.said:
-            found = matcher.find(query, [text])
-            scored.append(Scored(max((f.strength for f in found), default=0.0), label, kind, text))
-    return scored
 
 
 def weights(scored: list[Scored]) -> list[float]:

@@ -18,8 +18,8 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import minibatch
 
-from bench import dialogue
 from bench.understanding import goemotions
+from tests import dialogue
 
 MODELS = {
     "TextCatBOW": {

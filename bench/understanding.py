@@ -24,12 +24,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import dialogue, private_data
-from bench.dialogue import macro_f1
 from pipeline.annotate import load_annotator
 from pipeline.annotate.sentiment import LABELS, chances_of, load_scorer
 from pipeline.conversation import Transcript, Turn
 from pipeline.settings import AnnotateSettings, PrivacySettings, TranscribeSettings
+from tests import dialogue, private_data
+from tests.dialogue import macro_f1
 
 ROOT = Path(__file__).parents[1]
 CONSOLE = Console()

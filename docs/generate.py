@@ -9,11 +9,11 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 
+from docs import schema_reference
 from docs.scaling_plan import scaling
 from pipeline.cli.commands import app
 from pipeline.metrics import METRICS
 from pipeline.settings import Settings
-from pipeline.store import schema
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; do not edit -->\n\n"
@@ -128,7 +128,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_reference,
     "cli.md": cli_reference,
     "settings.md": settings_reference,
-    "schema.md": lambda: schema.markdown(MADE),
+    "schema.md": lambda: schema_reference.markdown(MADE),
     "cookbook.md": cookbook,
     "scaling.md": scaling,
 }

@@ -17,8 +17,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.child_processes import end_with_this_process
 from pipeline.errors import MachineError
-from pipeline.orphans import end_with_this_process
 
 QUIET = {
     "DO_NOT_TRACK": "1",

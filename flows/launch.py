@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from flows.environment import has_own_server, quiet_prefect
+from pipeline.child_processes import end_with_this_process
 from pipeline.errors import CallQAError, MachineError
-from pipeline.orphans import end_with_this_process
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.loop import run_batch
 

@@ -15,7 +15,7 @@ from pipeline import export, matchers, rescore
 from pipeline.process.cache import StageCache
 from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.settings import Settings, load_settings
-from pipeline.store import CallFilter, Store
+from pipeline.store import CallFilter
 
 Slices = dict[str, dict[str, Any]]
 
@@ -38,7 +38,7 @@ def export_answers(
     """
     resolved = _settings(config, settings)
     path = Path(dest.replace("{date}", f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"))
-    with Store(resolved.store.db, read_only=True, lock_timeout_s=resolved.store.lock_timeout_s) as store:
+    with open_store(resolved, read_only=True) as store:
         return len(export.write(store, path, file_format, privacy=resolved.privacy))
 
 

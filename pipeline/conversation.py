@@ -1,8 +1,8 @@
 """The nouns every stage speaks: words, turns, transcripts, conversations, scorecards.
 
 Frozen dataclasses with tuples inside. Times are seconds from the start of the recording, as
-float, and ``None`` where a source (chat, e-mail) has none. ``to_dict``/``from_dict`` at the end
-are the public JSON contract: every file carries ``"schema": "callqa.<noun>/1"``.
+float, and ``None`` where a source (chat, e-mail) has none. Their public JSON is ``contract``'s: every
+file carries ``"schema": "callqa.<noun>/1"``.
 This module imports the standard library and ``errors`` only, so any stage may import it
 (numpy by name only, for the type of a clip's samples).
 """
@@ -37,7 +37,6 @@ Answer = Literal["yes", "no", "na", "undetermined"]
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
 FirstParty = Literal["agent", "customer"]
-Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

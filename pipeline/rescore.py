@@ -25,10 +25,10 @@ from multiprocessing import get_context
 from threadpoolctl import threadpool_limits
 
 from pipeline import matchers, score
+from pipeline.child_processes import leave_with_parent
 from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import ModelError, RubricError
 from pipeline.interpreter import no_collections
-from pipeline.orphans import leave_with_parent
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store, read

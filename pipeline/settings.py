@@ -6,10 +6,12 @@ environment variables use a double underscore: ``CALLQA_TRANSCRIBE__MODEL=tiny.e
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -277,11 +279,26 @@ def load_settings(config: Path | None = None, **flags: dict[str, Any]) -> Settin
             _Located(**cast(Any, {k: v for k, v in given.items() if v})).model_dump()
         )
     except ValidationError as error:
-        lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(map(_fault, error.errors()))
         raise UsageError(
-            f"settings: {lines}", hint=f"settings come from flags, CALLQA_* variables and {file}"
+            f"settings: {faults}", hint=f"settings come from flags, CALLQA_* variables and {file}"
         ) from error
     except ValueError as error:  # broken TOML
         raise UsageError(
             f"{file}: {error}", hint='it must be TOML, e.g. [transcribe] model = "base"'
         ) from error
+
+
+def _fault(item: ErrorDetails) -> str:
+    """One fault of pydantic's in a sentence; for a key that is not known, the nearest that is."""
+    path = [str(part) for part in item["loc"]]
+    if item["type"] != "extra_forbidden":
+        return f"{'.'.join(path)}: {item['msg']}"
+    known: Any = Settings
+    for part in path[:-1]:
+        field = known.model_fields.get(part) if hasattr(known, "model_fields") else None
+        known = field.annotation if field else None
+    names = list(getattr(known, "model_fields", ()))
+    near = difflib.get_close_matches(path[-1], names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
+    return f"{'.'.join(path)}: no such setting; {hint}"

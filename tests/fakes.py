@@ -1,7 +1,7 @@
 """Stand-ins of the same shape as the stages: quick, deterministic, scripted to misbehave.
 
 ``FakeEngine`` reads what a call says from the samples themselves, so its transcripts depend on
-the audio as real ones do. ``fake_tools`` is everything ``process`` needs without a model.
+the audio as real ones do. ``fake_stages`` is everything ``process`` needs without a model.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipeline.conversation import (
 from pipeline.errors import RecordingError
 from pipeline.process.batch import Batch, Plan
 from pipeline.process.cache import StageCache
-from pipeline.process.tools import Fingerprints, Tools
+from pipeline.process.stages import Fingerprints, Stages
 from pipeline.settings import FlowSettings
 from pipeline.transcribe import Job
 
@@ -148,24 +148,22 @@ def fake_score(conversation: Conversation, metadata: CallMetadata) -> tuple[Scor
     )
 
 
-def fake_tools(
+def fake_stages(
     engine: FakeEngine | None = None,
     load_audio: Callable[[Received], AudioClip] = fake_clip,
-    hearing: str = "hearing-1",
-    judging: str = "judging-1",
-) -> Tools:
-    """Tools without a model."""
-    return Tools(
+    transcript: str = "transcript-1",
+    answers: str = "answers-1",
+) -> Stages:
+    """Stages without a model."""
+    return Stages(
         engine=engine or FakeEngine(),
         annotator=FakeAnnotator(),
         load_audio=load_audio,
-        job=lambda clip, metadata: Job(metadata.call_id, clip, metadata.language),
         read_transcript=lambda item: Transcript(item.path.stem, (Turn(0, "agent", item.path.read_text()),)),
-        assign_roles=fake_roles,
-        redact=lambda transcript: transcript,
+        assign_and_redact=fake_roles,
         score=lambda calls: [fake_score(*call) for call in calls],
         rubrics=(),
-        fingerprints=Fingerprints(hearing, judging),
+        fingerprints=Fingerprints(transcript, answers),
     )
 
 
@@ -185,9 +183,9 @@ def faulty_batch(folder: Path, step: str, faults: list[Exception]) -> Batch:
         if step == "load":
             stumble()
 
-    tools = replace(fake_tools(FakeEngine({"a": faults} if step == "transcribe" else {})), score=score)
+    stages = replace(fake_stages(FakeEngine({"a": faults} if step == "transcribe" else {})), score=score)
     received = tuple(fake_received(folder, {"a.wav": "1", "b.wav": "2", "c.wav": "3"}))
-    return Batch(Plan(received), lambda: tools, StageCache(folder / "state"), load, FlowSettings(window=2))
+    return Batch(Plan(received), lambda: stages, StageCache(folder / "state"), load, FlowSettings(window=2))
 
 
 def fake_received(folder: Path, contents: dict[str, str]) -> list[Received]:

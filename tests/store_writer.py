@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import duckdb  # noqa: F401  (imported before the forks, so that a child starts at once)
 import pyarrow  # noqa: F401
 
-from pipeline.store import Store
 from pipeline.store import load as loading
+from pipeline.store import open_store
 from pipeline.store import store as store_module
 from tests.store_factory import RUBRIC, record
 
@@ -48,11 +48,11 @@ def write_for_ever(db: Path, report: int) -> None:
         say("committing")  # all that is left of the transaction
 
     store_module.loading = SimpleNamespace(**{**vars(loading), "load": load_and_say})  # type: ignore[assignment]
-    with Store(db) as store:
+    with open_store(db) as store:
         first = store.query("SELECT count(*) AS n FROM calls")[0]["n"] // WINDOW
     for number in range(first, first + 10_000):
         say("opening")
-        with Store(db) as store:
+        with open_store(db) as store:
             for _ in range(2 if number % 3 == 0 else 1):
                 store.load([record(f"w{number}-{i}") for i in range(WINDOW)], [RUBRIC])
                 say(f"committed {number}")
@@ -85,7 +85,7 @@ def killed_at_random(db: Path, rng: random.Random, step: str) -> tuple[list[int]
 
 def faults(db: Path, committed: list[int]) -> list[str]:
     """What is wrong with the store after a kill."""
-    with Store(db) as store:
+    with open_store(db) as store:
         problems = [f"{p.what}: {p.example}" for p in store.check()]
         stored = {r["call_id"] for r in store.query("SELECT call_id FROM calls")}
     lost = [n for n in committed if any(f"w{n}-{i}" not in stored for i in range(WINDOW))]
@@ -116,7 +116,7 @@ def main() -> None:
     """See the module."""
     db, what = Path(sys.argv[1]), sys.argv[2]
     if what == "hold":
-        with Store(db):
+        with open_store(db):
             sys.stdout.write("held\n")
             sys.stdout.flush()
             time.sleep(float(sys.argv[3]))

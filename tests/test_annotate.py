@@ -14,8 +14,8 @@ from pipeline.annotate.path import sentiment_path
 from pipeline.annotate.phrases import readings
 from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcript, Turn, Word
 from pipeline.errors import UsageError
-from pipeline.language import language_of
 from pipeline.settings import AnnotateSettings, PrivacySettings
+from pipeline.text.language import language_of
 
 
 @pytest.fixture(scope="module")
@@ -527,7 +527,7 @@ def test_hand_written_dialogue_is_mostly_read_right(annotator: Annotator) -> Non
     assert right / len(lines) >= 0.8
 
 
-DIALOGUE = Path(__file__).parents[1] / "bench" / "data" / "dialogue_lines.tsv"
+DIALOGUE = Path(__file__).parent / "data" / "dialogue_lines.tsv"
 
 
 def test_names_only_mentioned_are_found_with_ner() -> None:

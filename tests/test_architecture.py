@@ -1,6 +1,7 @@
 """The import direction of docs/architecture.md, read from the source."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ LEVELS = [
     {"errors"},
     {"conversation"},
     {"contract"},
-    {"settings", "metrics", "timing", "turns", "intervals", "orphans", "interpreter", "cells", "language"},
+    {"settings", "metrics", "word_times", "turns", "confidence_intervals"}
+    | {"child_processes", "interpreter", "csv_safety", "text"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,
@@ -24,7 +26,7 @@ LEVELS = [
 ]
 LEVEL = {name: depth for depth, names in enumerate(LEVELS) for name in names}
 ENGINES = {
-    "torch": {"transcribe", "speakers", "models", "encoder"},
+    "torch": {"transcribe", "speakers", "models"},
     "whisper": {"transcribe", "models"},
     "silero_vad": {"transcribe"},
     "spacy": {"annotate", "matchers"},
@@ -88,3 +90,19 @@ def test_each_engine_is_imported_in_one_place(path: Path) -> None:
         engine = name.split(".")[0]
         if engine in ENGINES:
             assert me in ENGINES[engine], f"{path} imports {name}"
+
+
+JOURNEY = re.compile(r"^\d\. .*?(?=^\d\. |^\n?While )", re.MULTILINE | re.DOTALL)
+
+
+def test_the_journey_names_files_and_functions_that_exist() -> None:
+    """At most eight steps, each with files and, after each, a function or method that it defines."""
+    steps = JOURNEY.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+    named = [pair for step in steps for pair in re.findall(r"`([\w/]+\.py)`\s+`([\w.]+)`", step)]
+
+    assert 1 <= len(steps) <= 8
+    assert len(named) >= len(steps)
+    for file, function in named:
+        source = (ROOT / "pipeline" / file).read_text("utf-8")
+        for part in function.split("."):
+            assert re.search(rf"^\s*(?:def|class) {part}\b", source, re.MULTILINE), f"{file}: {function}"

@@ -22,8 +22,8 @@ from pipeline.calibrate.agreement import (
     observed_agreement,
     pabak,
 )
+from pipeline.confidence_intervals import margin_of, mean, wilson
 from pipeline.conversation import CriterionAnswer, Review
-from pipeline.intervals import margin_of, mean, sample_size, wilson
 from pipeline.rubric import load as load_rubric
 from pipeline.rubric import parse
 from pipeline.score import scorecard
@@ -117,13 +117,6 @@ def test_wilson_of_a_known_case() -> None:
     """8 of 10: 0.490 to 0.943 (Newcombe 1998's method 3)."""
     interval = wilson(8, 10)
     assert (round(interval.low, 3), round(interval.high, 3)) == (0.490, 0.943)
-
-
-def test_sample_sizes_practitioners_quote() -> None:
-    """66 of an agent's 200 calls for ±10 % (65 would just miss it); 1,789 of 60,000 for ±3 % at 99 %."""
-    assert sample_size(0.10, population=200) == 66
-    assert sample_size(0.03, population=60_000, confidence=0.99) == 1_789
-    assert sample_size(0.10) == 97
 
 
 def test_reviewing_everything_leaves_no_doubt() -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bench import dialogue
 from pipeline import rubric, score
 from pipeline.annotate import load_annotator
 from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
 from pipeline.matchers import load_matcher
 from pipeline.settings import AnnotateSettings, PrivacySettings
+from tests import dialogue
 
 ANNOTATOR = load_annotator(AnnotateSettings(), PrivacySettings())
 A, C = "agent", "customer"

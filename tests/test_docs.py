@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 import typer
 
+from pipeline import metrics, settings, turns
+from pipeline.audio import clip
 from pipeline.cli.commands import app
+from pipeline.export import captions, sound
+from pipeline.process import loop, report
+from pipeline.speakers import diarise, parties, roles
+from pipeline.transcribe import engine, vad
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -33,3 +39,37 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+CLAIMS = [
+    ("transcription.md", "padded by {:g} s", vad.PAD_S),
+    ("transcription.md", "joined up to {:g} s", engine.LONGEST_S),
+    ("transcription.md", "a pause of {:g} s", turns.TURN_PAUSE_S),
+    ("transcription.md", "a gap of {:g} s", turns.YIELD_PAUSE_S),
+    ("audio.md", "more than {:.1f} million samples", clip.MAX_SAMPLES_IN_MEMORY / 1e6),
+    ("audio.md", "shorter than `intake.min_audio_s` ({:g} s)", settings.IntakeSettings().min_audio_s),
+    ("audio.md", "Windows of {:g} s", diarise.WINDOW_S),
+    ("audio.md", "contradicts it (under {:.0%})", parties.CONTRADICTION),
+    ("audio.md", "at least {:.0%} sure", roles.ENOUGH_EVIDENCE),
+    ("metrics.md", "longer than {:g} s between", metrics.DEAD_AIR_S),
+    ("metrics.md", "longer than {:g} s in which both speak (MiiTel)", metrics.OVERTALK_S),
+    ("metrics.md", "longer than {:g} s in which both speak, backchannels", metrics.OVERLAP_S),
+    ("operations.md", "{} more tries", {2: "two"}.get(len(loop.RETRY_DELAYS_S))),
+    ("operations.md", "a window that kills {} becomes", {2: "two"}.get(loop.DEATHS_OF_A_WINDOW)),
+    ("operations.md", "the last {}", report.KEPT_SUMMARIES),
+    ("review.md", "(up to {:.0f} MB)", sound.MOST_EMBEDDED_BYTES / 2**20),
+    ("review.md", "cut at {} characters", captions.LONGEST_CUE_CHARS),
+    ("review.md", "characters or {:g} s", captions.LONGEST_CUE_S),
+]
+
+
+@pytest.mark.parametrize(("name", "claim", "value"), CLAIMS)
+def test_figures_in_documents_are_those_of_the_code(name: str, claim: str, value: float | str) -> None:
+    """A constant that a document names is the constant that the code has."""
+    text = " ".join((ROOT / "docs" / name).read_text("utf-8").split())
+    assert claim.format(value).replace("%", " %") in text
+
+
+def test_limits_written_in_words_are_those_of_the_code() -> None:
+    """A day of recording, and a second between words of one interval."""
+    assert (clip.MAX_DURATION_S, metrics.JOIN_GAP_S) == (24 * 3600, 1)

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from pipeline import contract, export
-from pipeline.cells import inert
 from pipeline.conversation import CallRecord, Conversation, Evidence, Review, Scorecard, Transcript, Turn
+from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 from pipeline.export import captions
 from pipeline.export.contact_lens import contact_lens

@@ -17,10 +17,10 @@ from pipeline.process import loop
 from pipeline.process.batch import Batch, Plan
 from pipeline.process.cache import StageCache
 from pipeline.process.loop import run_batch
-from pipeline.process.tools import Tools
+from pipeline.process.stages import Stages
 from pipeline.settings import FlowSettings
 from pipeline.transcribe import Job
-from tests.fakes import FakeEngine, fake_received, fake_tools, faulty_batch
+from tests.fakes import FakeEngine, fake_received, fake_stages, faulty_batch
 
 pytestmark = pytest.mark.prefect
 PAIRS = FlowSettings(window=2)
@@ -44,7 +44,7 @@ def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | No
     received = tuple(fake_received(tmp_path, contents))
     return Batch(
         Plan(received),
-        lambda: fake_tools(engine),
+        lambda: fake_stages(engine),
         StageCache(tmp_path / "state"),
         load,
         PAIRS,
@@ -164,9 +164,9 @@ class DeadlyEngine(FakeEngine):
         return super().transcribe(jobs)
 
 
-def deadly_tools(marker: Path, forever: bool) -> Tools:
+def deadly_stages(marker: Path, forever: bool) -> Stages:
     """Picklable, as workers need it."""
-    return fake_tools(DeadlyEngine(marker, forever))
+    return fake_stages(DeadlyEngine(marker, forever))
 
 
 @pytest.mark.parametrize("runner", ["process", "dask"])
@@ -178,11 +178,11 @@ def test_the_same_flow_runs_in_two_workers(prefect: None, tmp_path: Path, runner
     loaded: list[CallRecord] = []
     pairs = FlowSettings.model_validate({"window": 2, "runner": runner, "processes": 2})
     received = tuple(fake_received(tmp_path, contents))
-    batch = Batch(Plan(received), fake_tools, StageCache(tmp_path / "state"), loaded.extend, pairs)
+    batch = Batch(Plan(received), fake_stages, StageCache(tmp_path / "state"), loaded.extend, pairs)
     state = run_flow(batch)
 
     alone: list[CallRecord] = []
-    run_batch(Batch(Plan(received), fake_tools, StageCache(tmp_path / "other"), alone.extend, PAIRS))
+    run_batch(Batch(Plan(received), fake_stages, StageCache(tmp_path / "other"), alone.extend, PAIRS))
     assert state.name == "PartiallyCompleted"
     assert [timeless(record) for record in loaded] == [timeless(record) for record in alone]
 
@@ -195,9 +195,9 @@ def test_a_worker_that_dies_is_replaced(
 ) -> None:
     """Its windows are tried again; a window that kills every worker becomes failed rows."""
     received = tuple(fake_received(tmp_path, {f"{n}.wav": f"call {n}" for n in "abcde"}))
-    make_tools = partial(deadly_tools, tmp_path / "died", forever)
+    load_stages = partial(deadly_stages, tmp_path / "died", forever)
     pairs = FlowSettings(window=2, runner="process", processes=1)
-    batch = Batch(Plan(received), make_tools, StageCache(tmp_path / "state"), lambda records: None, pairs)
+    batch = Batch(Plan(received), load_stages, StageCache(tmp_path / "state"), lambda records: None, pairs)
     run_flow(batch)
 
     assert batch.tally.statuses == expected

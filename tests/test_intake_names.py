@@ -13,12 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bench.intake
-import bench.metadata
 from pipeline.conversation import Received
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import cdr, discover, genesys, metadata, names, notable, template, times
 from pipeline.settings import IntakeSettings, IntakeSource
+from tests import file_names, metadata_cases
 
 ZONES = ["UTC", "Asia/Karachi", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"]
 SID = "0123456789abcdef0123456789abcdef"
@@ -122,14 +121,14 @@ def test_a_template_that_could_guess_is_a_usage_error(text: str, says: str) -> N
         list(discover([Path(__file__)], IntakeSettings(sources=(IntakeSource(filename_template=text),))))
 
 
-@pytest.mark.parametrize("form", bench.intake.FORMS, ids=lambda form: form.name)
-def test_presets_read_the_names_of_known_systems(tmp_path: Path, form: bench.intake.Form) -> None:
+@pytest.mark.parametrize("form", file_names.FORMS, ids=lambda form: form.name)
+def test_presets_read_the_names_of_known_systems(tmp_path: Path, form: file_names.Form) -> None:
     """Each form of name says who called whom and when, exactly; and nothing is said where it is known."""
-    item = bench.intake.receive(form, tmp_path)
+    item = file_names.receive(form, tmp_path)
 
     assert item.fault is None
     assert item.metadata is not None
-    said = bench.intake.said(item)
+    said = file_names.said(item)
     assert {name: said.get(name) for name in form.says} == dict(form.says)
     expected = dt.datetime.fromisoformat(form.started) if form.started else None
     assert item.metadata.started_at == expected
@@ -139,13 +138,13 @@ def test_presets_read_the_names_of_known_systems(tmp_path: Path, form: bench.int
 
 def test_every_form_names_the_public_page_it_comes_from() -> None:
     """A reader can check each form against what others wrote; every preset has one."""
-    assert all(form.page.startswith(("https://", "http://")) for form in bench.intake.FORMS)
-    assert {form.preset for form in bench.intake.FORMS} == set(names.PRESETS)
+    assert all(form.page.startswith(("https://", "http://")) for form in file_names.FORMS)
+    assert {form.preset for form in file_names.FORMS} == set(names.PRESETS)
 
 
 def test_1000_mangled_names_are_dated_rightly_or_not_at_all_and_none_is_lost() -> None:
     """Endings, capitals, cuts, copies, empty parts, counters of any length, dates that do not exist."""
-    counts = bench.intake.run(1000, seed=17)
+    counts = file_names.run(1000, seed=17)
     assert sum(counts.values()) == 1000
     assert set(counts) <= {"exact", "absent, told", "no time in the form"}
     assert counts["exact"] > 600
@@ -466,7 +465,7 @@ def test_a_wrong_zone_never_moves_a_call_that_carries_its_epoch(
 
 def test_no_described_recording_is_dated_wrongly_in_silence() -> None:
     """Names, manifests and sidecars as systems write them, right and wrong: exact, told or refused."""
-    counts = bench.metadata.run(250, seed=7)
+    counts = metadata_cases.run(250, seed=7)
     assert sum(counts.values()) == 250
     assert set(counts) <= {"exact", "absent, told", "wrong, told", "refused"}
     assert counts["exact"] > 125

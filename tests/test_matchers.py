@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.rubric_accuracy import CHECK, THRESHOLD, paraphrases
-from bench.training.criteria import read
 from pipeline import rubric
 from pipeline.matchers import chance, load_matcher, ordinary, slots, wording
 from pipeline.matchers.common import chance_in_call
-from pipeline.matchers.text import words
 from pipeline.rubric.checks import SLOTS
 from pipeline.rubric.queries import Found, queries
+from pipeline.text.words import words
+from tests.paraphrases import CHECK, THRESHOLD, paraphrases
+from training.criteria import read
 
 MATCHER = load_matcher()
 TALK = Path(__file__).parent / "data" / "ordinary_talk.tsv"

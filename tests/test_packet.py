@@ -15,7 +15,7 @@ import pytest
 
 from pipeline import export
 from pipeline.conversation import Review
-from pipeline.review.record import import_reviews
+from pipeline.review.import_reviews import import_reviews
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, example_records, graded_records
 from tests.test_calibrate import graded_review

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import private_data
 from pipeline import privacy
 from pipeline.conversation import Transcript, Turn, Word
 from pipeline.privacy import rules
 from pipeline.privacy.audio import blank
 from pipeline.settings import PrivacySettings
+from tests import private_data
 
 ALL = PrivacySettings(redact=privacy.KINDS)
 CARD = "4111 1111 1111 1111"

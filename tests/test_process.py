@@ -13,16 +13,16 @@ import pytest
 from pipeline import rubric
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
 from pipeline.errors import MachineError, ModelError, RecordingError
-from pipeline.process import ahead, calls, loop
-from pipeline.process.ahead import Ahead
+from pipeline.process import calls, loop, prefetch
 from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan
 from pipeline.process.cache import StageCache, folder_name
-from pipeline.process.calls import hear, open_file, process_window
+from pipeline.process.calls import CallState, open_file, process_window, transcribe
 from pipeline.process.loop import run_batch
+from pipeline.process.prefetch import Prefetch
 from pipeline.process.prepare import prepare
 from pipeline.settings import FlowSettings, load_settings
 from pipeline.transcribe import Job
-from tests.fakes import FakeEngine, fake_clip, fake_received, fake_tools, faulty_batch
+from tests.fakes import FakeEngine, fake_clip, fake_received, fake_stages, faulty_batch
 
 
 class Shelf:
@@ -55,9 +55,9 @@ def run(
     received: Sequence[Received], shelf: Shelf, tmp_path: Path, engine: FakeEngine | None = None
 ) -> Tally:
     """A batch in windows of two."""
-    tools = fake_tools(engine)
-    job = plan(received, shelf.ledger, tools.fingerprints)
-    return run_batch(Batch(job, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+    stages = fake_stages(engine)
+    job = plan(received, shelf.ledger, stages.fingerprints)
+    return run_batch(Batch(job, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
 
 
 def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
@@ -93,10 +93,10 @@ def test_a_call_that_no_rubric_is_for_says_why(
     """An internal call is a reason of its own; a queue that is only a number may be given its name."""
     received = [replace(fake_received(tmp_path, {"a.wav": "one"})[0], metadata=call)]
     support = rubric.load("support")
-    tools = replace(fake_tools(), rubrics=(support,), score=lambda asked: [() for _ in asked])
+    stages = replace(fake_stages(), rubrics=(support,), score=lambda asked: [() for _ in asked])
     shelf = Shelf()
-    job = plan(received, {}, tools.fingerprints)
-    run_batch(Batch(job, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+    job = plan(received, {}, stages.fingerprints)
+    run_batch(Batch(job, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
 
     entry = shelf.records[str(received[0].path)].ledger
     assert (entry.status, entry.reason) == ("skipped", reason)
@@ -116,20 +116,20 @@ def test_a_second_run_does_nothing_and_exits_the_same(tmp_path: Path) -> None:
 
 
 def test_new_answers_do_not_need_new_ears(tmp_path: Path) -> None:
-    """With another rubric the kept transcript is judged again and the engine is left alone."""
+    """With another rubric the kept transcript is scored again and the engine is left alone."""
     shelf, engine = Shelf(), FakeEngine()
     received = fake_received(tmp_path, {"a.wav": "one"})
     run(received, shelf, tmp_path, engine)
-    tools = fake_tools(engine, judging="another rubric")
-    job = plan(received, shelf.ledger, tools.fingerprints)
-    tally = run_batch(Batch(job, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+    stages = fake_stages(engine, answers="another rubric")
+    job = plan(received, shelf.ledger, stages.fingerprints)
+    tally = run_batch(Batch(job, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
 
     assert tally.statuses == {"scored": 1}
     assert engine.calls == ["a"]
 
 
 def test_new_metadata_is_loaded_without_listening_again(tmp_path: Path) -> None:
-    """A corrected agent name re-judges the call from the kept transcript."""
+    """A corrected agent name scores again the call from the kept transcript."""
     shelf, engine = Shelf(), FakeEngine()
     received = fake_received(tmp_path, {"a.wav": "one"})
     run(received, shelf, tmp_path, engine)
@@ -157,12 +157,12 @@ def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
             raise Killed
         killed.load(records)
 
-    tools = fake_tools()
+    stages = fake_stages()
     with pytest.raises(Killed):
         run_batch(
             Batch(
                 Plan(tuple(received)),
-                lambda: tools,
+                lambda: stages,
                 StageCache(tmp_path / "two" / "state"),
                 dying_load,
                 PAIRS,
@@ -214,12 +214,12 @@ def test_sound_without_room_fails_its_call_alone_and_is_tried_again(tmp_path: Pa
             raise full.pop()
         return fake_clip(item)
 
-    tools = fake_tools(load_audio=load_audio)
+    stages = fake_stages(load_audio=load_audio)
     received = fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"})
 
     def night() -> Tally:
-        new = plan(received, shelf.ledger, tools.fingerprints)
-        return run_batch(Batch(new, lambda: tools, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+        new = plan(received, shelf.ledger, stages.fingerprints)
+        return run_batch(Batch(new, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
 
     first = night()
     assert (first.statuses, first.exit_code) == ({"scored": 1, "failed": 1}, 3)
@@ -245,9 +245,9 @@ def test_sound_is_opened_while_the_engine_loads_and_is_at_the_window_before(
             assert opened.wait(10)
             return super().transcribe(jobs)
 
-    tools = fake_tools(Waiting(), load_audio)
+    stages = fake_stages(Waiting(), load_audio)
     received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
-    job = Batch(Plan(tuple(received)), lambda: tools, StageCache(tmp_path / "state"), Shelf().load, PAIRS)
+    job = Batch(Plan(tuple(received)), lambda: stages, StageCache(tmp_path / "state"), Shelf().load, PAIRS)
 
     if early == "a.wav":
         job.warm_up()
@@ -256,25 +256,25 @@ def test_sound_is_opened_while_the_engine_loads_and_is_at_the_window_before(
 
 
 def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of long recordings few are opened ahead, and few wait for their judgement with their sound."""
+    """Of long recordings few are opened ahead, and few wait to be scored with their sound."""
     enough = threading.Semaphore(0)
 
     def load_audio(received: Received) -> AudioClip:
         enough.release()
         return fake_clip(received)
 
-    tools, cache = fake_tools(load_audio=load_audio), StageCache(tmp_path / "state")
+    stages, cache = fake_stages(load_audio=load_audio), StageCache(tmp_path / "state")
     received = tuple(fake_received(tmp_path, {n + ".wav": n for n in "abcd"}))
     size = fake_clip(received[0]).samples.nbytes
-    monkeypatch.setattr(ahead, "AHEAD_BYTES", size + 1)
+    monkeypatch.setattr(prefetch, "PREFETCH_BYTES", size + 1)
     monkeypatch.setattr(calls, "CARRIED_BYTES", size + 1)
     found = []
-    with Ahead([received[:1], received[1:]], partial(open_file, tools=tools, cache=cache)) as windows:
+    with Prefetch([received[:1], received[1:]], partial(open_file, stages=stages, cache=cache)) as windows:
         assert enough.acquire(timeout=10)
-        for _, ready in windows:
-            found.append(len(ready))
+        for _, files in windows:
+            found.append(sum(isinstance(one, CallState) for one in files))
             assert all(enough.acquire(timeout=10) for _ in range(2 if len(found) == 1 else 0))
-    heard = hear(received, tools, cache)
+    heard = transcribe(received, stages, cache)
 
     assert found == [1, 2]
     assert [one.clip is not None for one in heard] == [True, False, False, False]
@@ -338,7 +338,7 @@ def test_erased_calls_stay_erased(tmp_path: Path) -> None:
     received = fake_received(tmp_path, {"a.wav": "1"})
     row = LedgerEntry(str(received[0].path), received[0].sha256, "a", "purged")
 
-    assert plan(received, {row.path: row}, fake_tools().fingerprints).pending == ()
+    assert plan(received, {row.path: row}, fake_stages().fingerprints).pending == ()
 
 
 def test_changed_audio_under_the_same_name_is_new_work(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
     """Folder 0700, file 0600, no partial files; a damaged one is made again."""
     cache = StageCache(tmp_path / "state")
     received = fake_received(tmp_path, {"a.wav": "one"})
-    process_window(received, fake_tools(), cache)
+    process_window(received, fake_stages(), cache)
     (kept,) = cache.calls_dir.rglob("*.json")
 
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -362,7 +362,7 @@ def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
     assert [p.name for p in kept.parent.iterdir()] == [kept.name]
     kept.write_text("{")
     engine = FakeEngine()
-    process_window(received, fake_tools(engine), cache)
+    process_window(received, fake_stages(engine), cache)
     assert engine.calls == ["a"]
     assert cache.erase("a")
     assert not kept.parent.exists()
@@ -389,12 +389,12 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
         def finished(self, record: CallRecord) -> None:
             told.append(Path(record.ledger.path).name)
 
-    tools = fake_tools()
+    stages = fake_stages()
     received = fake_received(tmp_path, MIXED)
     run_batch(
         Batch(
             Plan(tuple(received)),
-            lambda: tools,
+            lambda: stages,
             StageCache(tmp_path / "s"),
             Shelf().load,
             PAIRS,

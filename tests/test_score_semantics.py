@@ -81,13 +81,6 @@ def test_genesys_example_and_its_normalised_twin(mode: str, expected: float) -> 
     assert score.scorecard("x", form, given(form, a="yes", b="no", c="yes")).raw_score == expected
 
 
-def test_zendesk_scales_and_team_score() -> None:
-    """Ratings map by (x - min) / (max - min); the team score is the plain mean of reviews."""
-    assert [round(100 * score.scale_share(x, 1, 5)) for x in range(1, 6)] == [0, 25, 50, 75, 100]
-    assert [round(100 * score.scale_share(x, 1, 4), 1) for x in range(1, 5)] == [0, 33.3, 66.7, 100]
-    assert round(score.team_mean([100, 9.91, 63.96, 90.99, 0, None]) or 0, 2) == 52.97
-
-
 @pytest.mark.parametrize(
     ("top", "final", "outcome"),
     [

@@ -46,8 +46,25 @@ def test_unknown_keys_are_errors_and_all_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load_settings()
 
-    assert "transcribe.modle" in caught.value.message
-    assert "nonsense" in caught.value.message
+    assert "transcribe.modle: no such setting; did you mean 'model'?" in caught.value.message
+    assert "nonsense: no such setting; known here: intake, audio" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[stroe]\ndb = 'x'", "stroe: no such setting; did you mean 'store'?"),
+        ("[flow.alerts]\nwebhok = 'x'", "flow.alerts.webhok: no such setting; did you mean 'webhook'?"),
+        ("[store]\nlock_timeout = 1", "did you mean 'lock_timeout_s'?"),
+    ],
+)
+def test_a_mistyped_key_is_answered_with_the_nearest(tmp_path: Path, text: str, hint: str) -> None:
+    """At every depth of the file."""
+    (tmp_path / "callqa.toml").write_text(text + "\n")
+
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    assert hint in caught.value.message
 
 
 @pytest.mark.parametrize("text", ["[transcribe\n", "a = \x00"])

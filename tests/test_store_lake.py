@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.commands import app
 from pipeline.errors import StoreError
-from pipeline.store import CallFilter, Store
+from pipeline.store import CallFilter, open_store
 from pipeline.store.sandbox import Sandbox
 from pipeline.store.search import search
 from tests.store_factory import RUBRIC, record
@@ -22,9 +22,9 @@ from tests.store_factory import RUBRIC, record
 pytest.importorskip("duckdb_extension_ducklake", reason="DuckLake's wheel is not installed (callqa[lake])")
 WRITER = """
 import sys; sys.path.insert(0, sys.argv[3])
-from pipeline.store import Store
+from pipeline.store import open_store
 from tests.store_factory import RUBRIC, record
-with Store(sys.argv[1], lock_timeout_s=60) as store:
+with open_store(sys.argv[1], lock_timeout_s=60) as store:
     for window in range(int(sys.argv[4])):
         store.load([record(f"{sys.argv[2]}-{window}-{i}") for i in range(5)], [RUBRIC])
 """
@@ -85,7 +85,7 @@ def write_at_once(db: str, windows: int) -> None:
 
 def assert_holds_both(db: str, calls: int) -> None:
     """Everything of both writers is there, once, and comes back as it was."""
-    with Store(db, read_only=True) as store:
+    with open_store(db, read_only=True) as store:
         assert store.check() == []
         assert store.query("SELECT count(*) AS n FROM v_scorecards") == [{"n": calls}]
         ((meta, conversation),) = store.conversations(CallFilter(call_ids=("a-0-0",)))
@@ -112,14 +112,14 @@ def test_two_processes_of_one_machine_write_through_sqlite(tmp_path: Path) -> No
 def lake(tmp_path: Path) -> str:
     """A lake with two calls and a DuckDB catalogue."""
     db = f"ducklake:{tmp_path / 'cat.ducklake'}?data_path={tmp_path / 'data'}/"
-    with Store(db) as store:
+    with open_store(db) as store:
         store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
     return db
 
 
 def test_loading_again_and_erasing_work_on_a_lake(lake: str, tmp_path: Path) -> None:
     """Idempotent there too; erased rows are gone from the catalogue's history and from the folder."""
-    with Store(lake) as store:
+    with open_store(lake) as store:
         store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
         assert store.check() == []
         done = store.purge(CallFilter(customer_ref="cust-2"))
@@ -132,10 +132,10 @@ def test_loading_again_and_erasing_work_on_a_lake(lake: str, tmp_path: Path) -> 
 def test_a_snapshot_of_a_lake_is_a_file_with_everything(lake: str, tmp_path: Path) -> None:
     """Analysts get one database file with the same calls, and full text search."""
     copy = tmp_path / "copy.duckdb"
-    with Store(lake, read_only=True) as store:
+    with open_store(lake, read_only=True) as store:
         store.snapshot(copy)
         before = [*store.conversations()], [*store.scorecards()], store.query("FROM ledger ORDER BY path")
-    with Store(copy, read_only=True) as store:
+    with open_store(copy, read_only=True) as store:
         assert store.check() == []
         after = [*store.conversations()], [*store.scorecards()], store.query("FROM ledger ORDER BY path")
         notes: list[str] = []
@@ -165,11 +165,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[fs.FileSystem]:
 def test_rows_may_lie_in_an_object_store(bucket: fs.FileSystem, tmp_path: Path) -> None:
     """Loading, asking and erasing work over S3, and erased rows are gone from the bucket."""
     db = f"ducklake:{tmp_path / 'cat.ducklake'}?data_path=s3://callqa/qa/"
-    with Store(db) as store:
+    with open_store(db) as store:
         store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
         assert store.check() == []
         store.purge(CallFilter(customer_ref="cust-2"))
-    with Store(db, read_only=True) as store:
+    with open_store(db, read_only=True) as store:
         assert list(store.scorecards()) == list(record("c1").scorecards)
         sandbox = Sandbox(store)
         assert sandbox.ask("SELECT DISTINCT call_id FROM v_answers").to_pylist() == [{"call_id": "c1"}]

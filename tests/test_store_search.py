@@ -8,7 +8,8 @@ import pytest
 from pipeline.conversation import CallRecord
 from pipeline.store import CallFilter, Store, extensions
 from pipeline.store import search as searching
-from pipeline.store.search import index_path, search
+from pipeline.store.files import index_path
+from pipeline.store.search import search
 from tests.store_factory import RUBRIC, conversation, record
 
 

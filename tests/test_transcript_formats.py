@@ -16,7 +16,7 @@ from pipeline.errors import RecordingError
 from pipeline.intake import discover, formats, read_transcript
 from pipeline.process.calls import work_fingerprint
 from pipeline.process.files import score_files
-from pipeline.process.tools import Fingerprints
+from pipeline.process.stages import Fingerprints
 from pipeline.settings import AudioSettings, IntakeSettings, IntakeSource, Settings
 from tests.other_tools import ASSEMBLYAI, BARE, BOTH, HELLO, HI, INSIGHTS, PCA, TOLD, TWILIO, WHISPER
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import intervals, rubric, score
+from pipeline import confidence_intervals, rubric, score
 from pipeline.calibrate import tune
 from pipeline.cli.commands import app
 from pipeline.cli.tuning import converse
@@ -117,7 +117,7 @@ def test_a_quote_marked_both_ways_is_left_out() -> None:
 )
 def test_the_upper_limit_is_clopper_and_pearsons(wrong: int, n: int, limit: float) -> None:
     """One-sided 95 % limits as tables of the binomial have them."""
-    assert intervals.clopper_pearson_above(wrong, n) == pytest.approx(limit, abs=5e-4)
+    assert confidence_intervals.clopper_pearson_above(wrong, n) == pytest.approx(limit, abs=5e-4)
 
 
 def test_edits_keep_the_authors_lines() -> None:

@@ -18,9 +18,9 @@ from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
 from pipeline.annotate.holds import detect, pauses
 from pipeline.conversation import CallMetadata, Conversation, Transcript
-from pipeline.language import language_of
 from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
+from pipeline.text.language import language_of
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -133,9 +133,10 @@ def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
     """Of everything that shapes the output: code, lists, weights, settings and the user's files."""
     digest = hashlib.sha256(settings.model_dump_json().encode() + privacy.model_dump_json().encode())
     here = Path(__file__).parent
-    own = [*here.glob("*.py"), *(here / "data").iterdir(), *(here.parent / "privacy").glob("*.py")]
+    own = [*here.glob("*.py"), *(here / "data").iterdir()]
+    shared = [path for name in ("privacy", "text") for path in (here.parent / name).glob("*.py")]
     users = [path for path in (settings.phrases, settings.topics) if path and path.is_file()]
-    for path in [*sorted(own), here.parent / "metrics.py", here.parent / "language.py", *users]:
+    for path in [*sorted(own), *sorted(shared), here.parent / "metrics.py", *users]:
         digest.update(path.read_bytes())
     return f"annotate:{digest.hexdigest()[:16]}"
 

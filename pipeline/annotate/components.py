@@ -28,10 +28,7 @@ from pipeline.annotate.sentiment import (
     without_courtesy,
     without_named_feelings,
 )
-from pipeline.privacy.numbers import word_set
-
-FILLERS = word_set("uh um er erm hmm mm mhm ah eh uhm hm")
-
+from pipeline.text.words import FILLERS
 
 Doc.set_extension("role", default="unknown")
 Doc.set_extension("fluent", default=None)

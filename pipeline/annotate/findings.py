@@ -15,7 +15,7 @@ from pipeline import metrics
 from pipeline.annotate.holds import Hold
 from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
 from pipeline.privacy import PrivateSpan
-from pipeline.timing import TurnClock
+from pipeline.word_times import TurnClock
 
 CUSTOMER_WEIGHT = 2.0  # the reason for a call is what the customer says it is
 EARLY_WEIGHT = 3.0  # and what they say first

@@ -23,7 +23,7 @@ from spacy.matcher import Matcher
 from spacy.tokens import Doc
 
 from pipeline.errors import UsageError
-from pipeline.privacy.numbers import word_set
+from pipeline.text.words import word_set
 
 DATA = Path(__file__).parent / "data"
 MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.annotate.phrases import DATA
 from pipeline.conversation import Sentiment, SentimentLabel
-from pipeline.privacy.numbers import word_set
+from pipeline.text.words import word_set
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = word_set("not no never n't cannot can't don't didn't won't isn't wasn't nahi nahin نہیں نہ")

@@ -25,7 +25,7 @@ from pipeline.calibrate.agreement import (
 from pipeline.calibrate.figures import LABELS, Agreement, Drift, Pair
 from pipeline.calibrate.pairs import Question, last_words, questions
 from pipeline.calibrate.scores import ScoreDeviation, deviations
-from pipeline.intervals import wilson
+from pipeline.confidence_intervals import wilson
 from pipeline.store import CallFilter, Store
 
 EVERYTHING = CallFilter()

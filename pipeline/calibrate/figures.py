@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.calibrate.agreement import Coefficient
+from pipeline.confidence_intervals import Interval
 from pipeline.conversation import Review
-from pipeline.intervals import Interval
 
 LABELS = ("yes", "no", "na")
 

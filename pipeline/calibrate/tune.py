@@ -15,8 +15,8 @@ from typing import Any
 
 from pipeline import score
 from pipeline.calibrate.agreement import cohen_kappa, confusion
+from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.conversation import Conversation, Evidence, Review
-from pipeline.intervals import clopper_pearson_above
 from pipeline.rubric import Criterion, Rubric
 from pipeline.rubric.checks import PhraseCheck
 from pipeline.rubric.queries import Matcher
@@ -304,27 +304,3 @@ def questions(
             asked.append((abs(near.strength - check.threshold) + 0.2 * labelled, criterion.id, call, near))
     asked.sort(key=lambda one: one[:3])
     return [(criterion, call, near) for _, criterion, call, near in asked[:most]]
-
-
-def retuned(rubric: Rubric, proposals: Iterable[Proposal]) -> Rubric:
-    """The rubric with what is proposed; for measuring, the author's file is changed by ``edits``."""
-    changes = {one.criterion: one for one in proposals}
-
-    def criterion(one: Criterion) -> Criterion:
-        change = changes.get(one.id)
-        check = tunable(one)
-        if change is None or check is None:
-            return one
-        update: dict[str, Any] = {
-            "any": (*check.any, *change.phrases),
-            "unless": (*check.unless, *change.unless),
-        }
-        if change.setting is not None:
-            update |= {"threshold": change.setting.threshold, "unsure": change.setting.unsure}
-        return one.model_copy(update={"check": check.model_copy(update=update)})
-
-    sections = tuple(
-        section.model_copy(update={"criteria": tuple(map(criterion, section.criteria))})
-        for section in rubric.sections
-    )
-    return rubric.model_copy(update={"sections": sections})

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process, without Prefect's own end where that would wait for a server that is gone."""
+    """End the process; at once where Prefect, which knows no limit, would wait for a server that is gone."""
     if "flows.launch" in sys.modules and "prefect" in sys.modules:
         from flows.launch import events_are_sent
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import choice
+from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import counted, note
 from pipeline.cli.store import Db, open_store
@@ -19,21 +19,21 @@ def export(
     format_: Annotated[
         str,
         typer.Option(
-            "--format", "-f", help="xlsx, html, csv, jsonl, parquet, vcon, srt, vtt, rttm or contact-lens."
+            "--format", "-f", help="xlsx, html, csv, jsonl, parquet, or another that docs/review.md lists."
         ),
     ] = "xlsx",
     db: Db = None,
-    since: choice.Since = None,
-    until: choice.Until = None,
-    client: choice.Client = None,
-    site: choice.Site = None,
-    team: choice.Team = None,
-    queue: choice.Queue = None,
-    agent: choice.Agent = None,
-    direction: choice.Direction = None,
-    outcome: choice.Outcome = None,
-    rubric: choice.Rubric = None,
-    call: choice.Call = None,
+    since: call_options.Since = None,
+    until: call_options.Until = None,
+    client: call_options.Client = None,
+    site: call_options.Site = None,
+    team: call_options.Team = None,
+    queue: call_options.Queue = None,
+    agent: call_options.Agent = None,
+    direction: call_options.Direction = None,
+    outcome: call_options.Outcome = None,
+    rubric: call_options.Rubric = None,
+    call: call_options.Call = None,
     client_safe: Annotated[
         bool, typer.Option("--client-safe", help="Hide agents' names; with --client and --rubric.")
     ] = False,
@@ -49,7 +49,7 @@ def export(
     from pipeline import export as exports
     from pipeline.settings import load_settings
 
-    filters = choice.chosen(
+    filters = call_options.chosen(
         since=since, until=until, client=client, site=site, team=team, queue=queue, agent=agent,
         direction=direction, outcome=outcome, rubric=rubric, call=call,
     )  # fmt: skip

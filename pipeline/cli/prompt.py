@@ -34,8 +34,8 @@ def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
         sandbox: Answers.
         read: Gives one line for a prompt, or raises EOFError at the end.
     """
-    from pipeline.cli.answers import print_table
     from pipeline.cli.console import complain, note
+    from pipeline.cli.query_output import print_table
 
     note(HELP)
     remember()

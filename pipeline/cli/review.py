@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import choice
+from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import counted, note
 from pipeline.cli.store import Db, open_store
@@ -16,8 +16,8 @@ from pipeline.cli.store import Db, open_store
 if TYPE_CHECKING:
     from pipeline.calibrate import Agreement, Calibration
     from pipeline.calibrate.agreement import Coefficient
+    from pipeline.review.import_reviews import Report
     from pipeline.review.queue import Queue
-    from pipeline.review.record import Report
 
 review = typer.Typer(
     help="What to listen to, the packet to do it with, and the corrections that come back.",
@@ -32,12 +32,12 @@ def sample(
     per_week: Annotated[int, typer.Option(min=0, help="Random calls per agent and week.")] = 2,
     risky: Annotated[int, typer.Option(min=0, help="Length of the risk-ranked queue.")] = 20,
     seed: Annotated[int, typer.Option(help="Of the random draw; recorded with it.")] = 1,
-    since: choice.Since = None,
-    until: choice.Until = None,
-    client: choice.Client = None,
-    team: choice.Team = None,
-    agent: choice.Agent = None,
-    rubric: choice.Rubric = None,
+    since: call_options.Since = None,
+    until: call_options.Until = None,
+    client: call_options.Client = None,
+    team: call_options.Team = None,
+    agent: call_options.Agent = None,
+    rubric: call_options.Rubric = None,
 ) -> None:
     """Choose calls for people to check: a random sample for rates, the riskiest calls for rare failures.
 
@@ -45,7 +45,9 @@ def sample(
     """
     from pipeline.review.queue import draw
 
-    filters = choice.chosen(since=since, until=until, client=client, team=team, agent=agent, rubric=rubric)
+    filters = call_options.chosen(
+        since=since, until=until, client=client, team=team, agent=agent, rubric=rubric
+    )
     with open_store(db, read_only=False) as store:
         queue = draw(store, filters, per_week=per_week, risky=risky, seed=seed, now=dt.datetime.now(dt.UTC))
     _print_queue(queue)
@@ -72,14 +74,14 @@ def packet(
     dest: Annotated[Path, typer.Argument(help="Folder for the packet: index.html and its recordings.")],
     db: Db = None,
     sample_id: Annotated[str | None, typer.Option("--sample", help="Only the calls of this draw.")] = None,
-    since: choice.Since = None,
-    until: choice.Until = None,
-    client: choice.Client = None,
-    team: choice.Team = None,
-    agent: choice.Agent = None,
-    outcome: choice.Outcome = None,
-    rubric: choice.Rubric = None,
-    call: choice.Call = None,
+    since: call_options.Since = None,
+    until: call_options.Until = None,
+    client: call_options.Client = None,
+    team: call_options.Team = None,
+    agent: call_options.Agent = None,
+    outcome: call_options.Outcome = None,
+    rubric: call_options.Rubric = None,
+    call: call_options.Call = None,
     blind: Annotated[
         bool, typer.Option("--blind", help="Hide what the machine and other people answered.")
     ] = False,
@@ -100,7 +102,7 @@ def packet(
                 raise UsageError(
                     f"no sample {sample_id!r} in {store.db}", hint="callqa review sample draws one"
                 )
-        filters = choice.chosen(
+        filters = call_options.chosen(
             since=since,
             until=until,
             client=client,
@@ -129,7 +131,7 @@ def import_(
 
     Example: callqa review import review-amira-2026-11-22.json
     """
-    from pipeline.review.record import import_reviews
+    from pipeline.review.import_reviews import import_reviews
 
     with open_store(db, read_only=False) as store:
         report = import_reviews(store, files, reviewer=reviewer)
@@ -154,11 +156,11 @@ def _print_report(report: Report) -> None:
 @app.command()
 def calibrate(
     db: Db = None,
-    since: choice.Since = None,
-    until: choice.Until = None,
-    client: choice.Client = None,
-    team: choice.Team = None,
-    rubric: choice.Rubric = None,
+    since: call_options.Since = None,
+    until: call_options.Until = None,
+    client: call_options.Client = None,
+    team: call_options.Team = None,
+    rubric: call_options.Rubric = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, one object a criterion or reviewer.")] = False,
 ) -> None:
     """How far machine and people agree, criterion by criterion, and what to mend.
@@ -167,7 +169,7 @@ def calibrate(
     """
     from pipeline.calibrate import calibrate as compare_all
 
-    filters = choice.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
+    filters = call_options.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
     with open_store(db) as store:
         found = compare_all(store, filters)
     if json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import choice
+from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import note
 from pipeline.cli.store import Db, Json, open_store
@@ -79,7 +79,7 @@ def check(
     import pyarrow as pa
 
     from pipeline import matchers, rubric, score
-    from pipeline.cli.answers import print_table, write_json
+    from pipeline.cli.query_output import print_table, write_json
     from pipeline.matchers.common import chance_in_call
 
     form = rubric.load(which)
@@ -250,11 +250,11 @@ def new(
 def rescore(
     which: Annotated[str, typer.Option("--rubric", help="A YAML file or a shipped name.", metavar="RUBRIC")],
     db: Db = None,
-    since: choice.Since = None,
-    until: choice.Until = None,
-    client: choice.Client = None,
-    queue: choice.Queue = None,
-    agent: choice.Agent = None,
+    since: call_options.Since = None,
+    until: call_options.Until = None,
+    client: call_options.Client = None,
+    queue: call_options.Queue = None,
+    agent: call_options.Agent = None,
     everything: Annotated[bool, typer.Option("--all", help="Also calls it does not apply to.")] = False,
     json: Json = False,
 ) -> None:
@@ -270,7 +270,7 @@ def rescore(
 
     form = rubric.load(which)
     matcher = matchers.load_matcher()
-    calls = choice.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
+    calls = call_options.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
     floor = load_settings().score.min_confidence
     moved: Counter[tuple[str, str]] = Counter()
     warned: Counter[str] = Counter()

@@ -22,11 +22,11 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
 
 def open_store(db: str | None, *, read_only: bool = True) -> Store:
     """The store the settings name, telling people when it must be waited for."""
+    from pipeline import store
     from pipeline.settings import load_settings
-    from pipeline.store import Store
 
-    settings = load_settings(store={"db": db}).store
-    return Store(settings.db, read_only=read_only, lock_timeout_s=settings.lock_timeout_s, on_wait=note)
+    at = load_settings(store={"db": db}).store
+    return store.open_store(at.db, read_only=read_only, lock_timeout_s=at.lock_timeout_s, on_wait=note)
 
 
 @app.command()
@@ -45,8 +45,8 @@ def sql(
 
     Example: callqa sql "SELECT outcome, count(*) FROM v_scorecards GROUP BY ALL"
     """
-    from pipeline.cli.answers import print_table, write_csv, write_json, write_parquet
     from pipeline.cli.prompt import converse, hand_over
+    from pipeline.cli.query_output import print_table, write_csv, write_json, write_parquet
     from pipeline.store.sandbox import Sandbox
 
     if query is None and not sys.stdin.isatty():
@@ -83,7 +83,7 @@ def search(
 
     Example: callqa search 'cancel "right now"' --team blue
     """
-    from pipeline.cli.answers import print_hits
+    from pipeline.cli.query_output import print_hits
     from pipeline.store import CallFilter
     from pipeline.store.search import search as find
 
@@ -147,7 +147,7 @@ def status(
 
     Example: callqa status --calls --db out/qa.duckdb
     """
-    from pipeline.cli.answers import print_table, write_json
+    from pipeline.cli.query_output import print_table, write_json
     from pipeline.store.sandbox import Sandbox
 
     with open_store(db) as store:

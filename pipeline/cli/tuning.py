@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cells import inert
 from pipeline.cli.console import note
 from pipeline.cli.rubric import write_new
 from pipeline.cli.store import open_store
+from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def _is_json(path: Path) -> bool:
 def _packet_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> list[Mark]:
     """The quotes marked in a packet under one rubric; those of other rubrics are left out."""
     from pipeline.calibrate.tune import Mark
-    from pipeline.review import returned
+    from pipeline.review import returned_files
 
-    marked = [entry for entry in returned.read(path, ".json") if entry.quote is not None]
+    marked = [entry for entry in returned_files.read(path, ".json") if entry.quote is not None]
     found = []
     for one in (entry for entry in marked if entry.rubric_hash in hashes):
         if one.criterion_id not in known:

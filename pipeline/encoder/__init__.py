@@ -1,7 +1,7 @@
 """Short texts to sentence vectors: all-MiniLM-L6-v2, shipped as int8, run with NumPy.
 
 Used by ``annotate`` (sentiment on top of it) and by the paraphrase matcher. The weights are
-tensors in an npz without pickles (``make_weights.py`` makes the file); nothing is downloaded.
+tensors in an npz without pickles (``training/encoder_weights.py`` makes the file); nothing is downloaded.
 """
 
 from __future__ import annotations

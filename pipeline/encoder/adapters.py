@@ -1,7 +1,7 @@
 """Low-rank changes to the shipped encoder (LoRA, Hu et al. 2021): two thin matrices a linear layer.
 
 Sentiment and the phrase matcher each have the encoder with changes of their own; what is shipped of
-a change is its two thin matrices, in an npz without pickles. ``low_rank`` trains them.
+a change is its two thin matrices, in an npz without pickles. ``training/low_rank.py`` trains them.
 """
 
 from __future__ import annotations

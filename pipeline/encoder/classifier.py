@@ -1,6 +1,6 @@
 """Sentiment probabilities from the shared encoder with low-rank adapters merged in.
 
-The file beside it (``train_sentiment.py`` makes it) holds what training changed: two thin
+The file beside it (``training/train_sentiment.py`` makes it) holds what training changed: two thin
 matrices for each linear layer and a three-way head. Everything else is the shipped encoder.
 """
 

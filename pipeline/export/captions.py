@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.cells import clean
 from pipeline.conversation import Transcript, Turn
+from pipeline.csv_safety import clean
 from pipeline.export.names import FileNames
 
 LONGEST_CUE_S = 7.0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
+from pipeline.confidence_intervals import Interval
 from pipeline.export.summary import CriterionTotals, Totals, Unit
-from pipeline.intervals import Interval
 
 FEWEST_WEEKS = 5
 FEWEST_ANSWERS = 3

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import contract
-from pipeline.cells import inert
+from pipeline.csv_safety import inert
 from pipeline.export.names import whole
 from pipeline.export.selection import Call, Texts
 from pipeline.export.tables import (

@@ -24,7 +24,7 @@ from pipeline.conversation import (
 )
 from pipeline.export.selection import Call
 from pipeline.settings import PrivacySettings
-from pipeline.timing import TurnClock
+from pipeline.word_times import TurnClock
 
 NUMERIC = frozenset({"card", "cvv", "expiry", "pin"})
 _NUMBER = (

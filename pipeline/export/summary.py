@@ -10,10 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.confidence_intervals import Interval, mean, wilson
 from pipeline.conversation import Scorecard
 from pipeline.export.selection import Call, Texts, answers_of
 from pipeline.export.tables import local_time
-from pipeline.intervals import Interval, mean, wilson
 
 UNKNOWN_AGENT = "(no agent)"
 
@@ -92,7 +92,6 @@ class Totals:
 
     calls: int = 0
     seconds: float = 0.0
-    unscored: int = 0
     overall: Group = field(default_factory=Group)
     rubrics: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
     weeks: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
@@ -124,7 +123,6 @@ def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Cal
 def _add(totals: Totals, call: Call, texts: Texts) -> None:
     totals.calls += 1
     totals.seconds += call.duration_s or 0.0
-    totals.unscored += not call.scorecards
     started = local_time(call.metadata.started_at, call.metadata.timezone)
     if started is not None:
         totals.first = min(totals.first or started, started)

@@ -93,10 +93,6 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
-def _metric(name: str) -> Callable[[CallRow], Cell]:
-    return lambda row: row.call.metrics.get(name)
-
-
 def _card(read: Callable[[Scorecard], Cell]) -> Callable[[CallRow], Cell]:
     return lambda row: read(row.card) if row.card else None
 

@@ -179,5 +179,5 @@ _BY_MARKS: Mapping[str, Match] = {"amazon-pca": _pca}
 PRESETS = (*_BY_TEMPLATE, *_BY_MARKS)
 """Systems whose names are known; times in them are local time of the source's zone.
 
-The forms, each with the public page it comes from, are in ``bench/intake.py``.
+The forms, each with the public page it comes from, are in ``tests/file_names.py``.
 """

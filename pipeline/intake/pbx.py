@@ -2,7 +2,7 @@
 
 The dial plan writes ``{prefix}-{called}-{caller}-{date}-{time}-{unique id}``; the prefix is the part of it
 that began the recording, and where that part serves one direction only, it says the direction. Releases
-before 2012 wrote ``OUT101-…``, ``g600-…`` and the bare stamp. Sources of the forms: ``bench/intake.py``.
+before 2012 wrote ``OUT101-…``, ``g600-…`` and the bare stamp. Sources of the forms: ``tests/file_names.py``.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ from typing import Any
 
 from pipeline.errors import ModelError
 from pipeline.matchers import acts, chance, meaning, ordinary, regexes, slots, wording
-from pipeline.matchers.text import words
 from pipeline.matchers.wording import Aligned, Wording
 from pipeline.rubric.queries import Found, Query
+from pipeline.text.words import words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 

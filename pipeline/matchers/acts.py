@@ -2,7 +2,7 @@
 
 Cues of spoken English, as regular expressions that survive recognition errors. The same words in another act
 are not the same thing said: a cue that is in the speech and not in the phrases, or the other way about,
-counts for or against, by weights that ``bench/training/train_acts.py`` fits.
+counts for or against, by weights that ``training/train_acts.py`` fits.
 """
 
 from __future__ import annotations

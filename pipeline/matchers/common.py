@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pipeline.matchers import chance, ordinary, wording
-from pipeline.matchers.text import words
+from pipeline.text.words import words
 
 WORDS_A_CALL = 600
 """Words of one side of a call of eight minutes."""

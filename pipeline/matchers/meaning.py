@@ -1,7 +1,7 @@
 """Phrases said in other words: stretches of speech as sentence vectors, near a phrase or not.
 
 A turn is read once, in passages; the vector of every stretch in it is the mean over its words, each word
-read within the speech around it. The encoder's changes (``bench/training/train_matcher.py``) bring a
+read within the speech around it. The encoder's changes (``training/train_matcher.py``) bring a
 stretch near the phrases whose act it does, not those whose words it shares.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline import encoder
 from pipeline.matchers import ordinary
 from pipeline.matchers.slots import SLOT
-from pipeline.matchers.text import words
+from pipeline.text.words import words
 
 ENCODER = Path(__file__).parent / "weights" / "encoder.npz"
 LENGTHS = (4, 6, 8, 11, 14, 18)

@@ -1,7 +1,7 @@
 """Ordinary talk: how rare each word is in it, and how often a match would be found there by chance.
 
 The sample is spontaneous speech from the AMI and ICSI meeting corpora (CC BY 4.0, see
-``weights/NOTICE``), as words and as sentence vectors; ``bench/training/ordinary_talk.py`` makes it.
+``weights/NOTICE``), as words and as sentence vectors; ``training/ordinary_talk.py`` makes it.
 """
 
 from __future__ import annotations

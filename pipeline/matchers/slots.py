@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from pipeline.matchers.ordinary import load, names
-from pipeline.matchers.text import Words, words
+from pipeline.text.words import Words, words
 
 SLOT = re.compile(r"\{(\w+)\}")
 MONEY = frozenset([

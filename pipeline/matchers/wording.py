@@ -18,8 +18,8 @@ from jellyfish import metaphone
 from rapidfuzz import fuzz
 
 from pipeline.matchers import ordinary, slots
-from pipeline.matchers.text import words
 from pipeline.rubric.queries import Found
+from pipeline.text.words import words
 
 CONTENT = 0.6
 """Weight from which a word is one of those that carry a phrase: "help", "debt", not "can" or "this"."""

@@ -16,7 +16,7 @@ from typing import get_args
 from pipeline.conversation import Transcript, Turn, Word
 from pipeline.privacy import cues, numbers, phrases, rules
 from pipeline.settings import PrivacySettings, PrivateKind
-from pipeline.timing import TurnClock
+from pipeline.word_times import TurnClock
 
 KINDS = get_args(PrivateKind)  # strictest first
 PLACEHOLDER = re.compile(r"\[(" + "|".join(kind.upper() for kind in KINDS) + r")\]")

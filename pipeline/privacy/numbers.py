@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Turn
-from pipeline.language import language_of
 from pipeline.privacy import cues, urdu
+from pipeline.text.language import language_of
+from pipeline.text.words import FILLERS, word_set
 
 # Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
 # An amount is one token, and says no digits: "$168", "149.99", "25,000".
@@ -26,11 +27,6 @@ AMOUNT = (
 AT_CLOCK = r"(?:(?<=\bat )|(?<=\bby )|(?<=\buntil )|(?<=\bfrom ))\d{1,2}:\d\d(?![\d:])"
 """A time of day after "at", "by", "until" or "from"; by itself, recognition may have written a PIN so."""
 TOKEN = re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
-
-
-def word_set(text: str) -> frozenset[str]:
-    """The words of a line, as a set."""
-    return frozenset(text.split())
 
 
 def _valued(line: str, first: int = 0) -> dict[str, str]:
@@ -45,8 +41,8 @@ HUNDREDS = {"hundred": "00", "thousand": "000"}
 REPEATS = {"double": 2, "triple": 3, "treble": 3, **urdu.REPEATS}
 URDU = _valued(urdu.NUMBERS)
 URDU_HUNDREDS = dict.fromkeys(urdu.HUNDRED.split(), "00")
-FILLERS = word_set(
-    "uh um er erm hmm mm ah and then it's its that's is okay ok yeah yes right so next followed by dash "
+BETWEEN = FILLERS | word_set(
+    "and then it's its that's is okay ok yeah yes right so next followed by dash "
     "hyphen space minus slash the digits let let's see i that hang hold on aur phir ji haan jee "
     "اور پھر جی ہاں"
 )
@@ -57,7 +53,7 @@ COUNTED_AS = word_set("little small other main")
 OF_ONE = word_set("moment second sec minute more thing of time day question last other to")
 MARKS = frozenset("-–—.…,/ ()")
 JOINTS = frozenset("-–—/ ()")  # marks inside one number; a comma or a stop may stand between two
-NUMBER_TALK = FILLERS | CORRECTIONS | {*UNITS, *TEENS, *TENS, *REPEATS, *HUNDREDS}
+NUMBER_TALK = BETWEEN | CORRECTIONS | {*UNITS, *TEENS, *TENS, *REPEATS, *HUNDREDS}
 MAX_CORRECTED_DIGITS = 60  # longer runs are no single number
 MAX_GAP_WORDS = 4  # "no sorry i mean" between two groups still belongs to one number
 SHORT_REPLY_WORDS = 6  # "okay go ahead" by the other side does not end a number being read out
@@ -233,7 +229,7 @@ def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
             last, gap = at, 0
         elif start is not None and token.text not in MARKS:
             gap += 1
-            if gap > MAX_GAP_WORDS or not (token.text in FILLERS or token.text in CORRECTIONS):
+            if gap > MAX_GAP_WORDS or not (token.text in BETWEEN or token.text in CORRECTIONS):
                 yield _run(stream, start, last, turns)
                 start = None
     if start is not None:

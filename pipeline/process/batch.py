@@ -11,10 +11,10 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from pipeline.conversation import CallRecord, LedgerEntry, Received
-from pipeline.process.ahead import Ahead
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import open_file, work_fingerprint
-from pipeline.process.tools import Fingerprints, Tools
+from pipeline.process.prefetch import Prefetch
+from pipeline.process.stages import Fingerprints, Stages
 from pipeline.settings import FlowSettings
 
 Load = Callable[[Sequence[CallRecord]], None]
@@ -93,7 +93,7 @@ class Tally:
         """0 when all is scored or knowingly skipped, else 3; the same on a second run."""
         return 3 if self.unusable else 0
 
-    def stand(self, rows: Sequence[LedgerEntry]) -> None:
+    def add_known(self, rows: Sequence[LedgerEntry]) -> None:
         """Count rows of earlier runs."""
         self.known += len(rows)
         for row in rows:
@@ -141,7 +141,7 @@ class Tally:
 def nothing_new(job: Plan) -> Tally:
     """The tally of a batch with nothing to do."""
     tally = Tally()
-    tally.stand(job.known)
+    tally.add_known(job.known)
     return tally
 
 
@@ -171,7 +171,7 @@ class Batch:
 
     Attributes:
         plan: What to do.
-        make_tools: Loads the models; picklable, so that worker processes can load theirs.
+        load_stages: Loads the models; picklable, so that worker processes can load theirs.
         cache: Transcripts kept between runs.
         load: Puts a window's records into the store, in one transaction.
         flow: Files a window, and where windows are processed.
@@ -181,23 +181,23 @@ class Batch:
     """
 
     plan: Plan
-    make_tools: Callable[[], Tools]
+    load_stages: Callable[[], Stages]
     cache: StageCache
     load: Load
     flow: FlowSettings
     observer: Observer = field(default_factory=Nobody)
     reworded: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
-    _ahead: Ahead | None = field(default=None, init=False, repr=False)
+    _prefetch: Prefetch | None = field(default=None, init=False, repr=False)
 
     @cached_property
-    def tools(self) -> Tools:
+    def stages(self) -> Stages:
         """The stages, loaded when first asked for.
 
         Raises:
             ModelError: Weights are missing or damaged.
         """
-        return self.make_tools()
+        return self.load_stages()
 
     def warm_up(self) -> None:
         """Load the models now, the speech engine's only when a recording waits for it.
@@ -205,18 +205,18 @@ class Batch:
         Raises:
             ModelError: Weights are missing or damaged.
         """
-        tools = self.tools
+        stages = self.stages
         if any(item.kind == "recording" and item.fault is None for item in self.left):
             with ExitStack() as if_it_fails, ThreadPoolExecutor(1) as beside:
-                self._ahead = if_it_fails.enter_context(self.ahead())
-                lazy = beside.submit(tools.load_lazy)
-                tools.engine.transcribe([])
+                self._prefetch = if_it_fails.enter_context(self.prefetch())
+                lazy = beside.submit(stages.load_lazy)
+                stages.engine.transcribe([])
                 lazy.result()
                 if_it_fails.pop_all()
 
     @property
     def left(self) -> tuple[Received, ...]:
-        """Files not yet counted; windows are settled in order."""
+        """Files not yet counted; windows are counted in order."""
         return self.plan.pending[self.tally.processed :]
 
     def windows(self) -> Iterator[tuple[Received, ...]]:
@@ -225,23 +225,25 @@ class Batch:
         for start in range(0, len(pending), self.flow.window):
             yield pending[start : start + self.flow.window]
 
-    def ahead(self) -> Ahead:
+    def prefetch(self) -> Prefetch:
         """The files left, in windows, each opened while the engine is at the one before, or loads.
 
         Raises:
             ModelError: Weights are missing or damaged.
         """
-        begun, self._ahead = self._ahead, None
-        return begun or Ahead(tuple(self.windows()), partial(open_file, tools=self.tools, cache=self.cache))
+        begun, self._prefetch = self._prefetch, None
+        if begun is not None:
+            return begun
+        return Prefetch(tuple(self.windows()), partial(open_file, stages=self.stages, cache=self.cache))
 
     def start(self) -> None:
         """Count the rows that stand, and tell the observer how much there is to do; once."""
         if self.tally.files:
             return
-        self.tally.stand(self.plan.known)
+        self.tally.add_known(self.plan.known)
         self.observer.started(len(self.plan.pending), len(self.plan.known))
 
-    def settle(self, records: Sequence[CallRecord]) -> None:
+    def count(self, records: Sequence[CallRecord]) -> None:
         """Count records that are in the store, and tell the observer."""
         for record in records:
             self.tally.add(record)

@@ -1,10 +1,10 @@
 """One window of files through every stage, to one ``CallRecord`` a file.
 
-    received ─▶ hear (open, transcribe together) ─▶ judge (roles, redact, keep, annotate, score) ─▶ records
+    received ─▶ transcribe (open, transcribe) ─▶ score (roles, redact, keep, annotate, score) ─▶ records
 
-While the engine hears one window, the one before it is judged and the one after it opened (``ahead``).
-A bad file is a row with its reason; an unexpected fault of one call is a ``failed`` row; only what a
-person must mend first (disk, models, database) ends the batch.
+While the engine transcribes one window, the one before it is scored and the one after it opened
+(``prefetch``). A bad file is a row with its reason; an unexpected fault of one call is a ``failed`` row; only
+what a person must mend first (disk, models, database) ends the batch.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 import errno
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pipeline import contract
 from pipeline.conversation import (
@@ -35,15 +35,16 @@ from pipeline.conversation import (
 from pipeline.errors import CallQAError, RecordingError
 from pipeline.process.cache import StageCache
 from pipeline.process.capacity import cores
-from pipeline.process.tools import Fingerprints, Tools, digest
+from pipeline.process.stages import Fingerprints, Stages, digest
 from pipeline.rubric import why_not
+from pipeline.transcribe import Job
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 SHOWN_RUBRICS = 3
 """Of how many rubrics a ledger row says why they are not for the call."""
 CARRIED_BYTES = 256 * 2**20
-"""Sound that waits for ``judge`` while the engine goes on: half an hour of two channels, no more."""
+"""Sound that waits for ``score`` while the engine goes on: half an hour of two channels, no more."""
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
 """Files that are sound but hold nothing to score."""
 RETRIED_REASONS = frozenset({"unreadable", "missing", "no_room"})
@@ -54,50 +55,48 @@ _TRANSIENT_ERRNOS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A file after the ears: a transcript, or the row that ends its way here.
+class CallState:
+    """One file on its way through the stages; each returns it with its own result filled in.
 
     Attributes:
         received: The file.
-        fingerprint: What its result depends on.
-        transcript: What was said.
-        ended: The row of a file that comes no further.
         stages: What was done so far.
-        clip: The sound, where the transcript is the engine's own: without roles, not redacted yet.
+        clip: The sound, until the transcript has roles and is redacted.
+        transcript: What was said; beside a clip, as the engine gave it: without roles, not redacted yet.
+        conversation: The annotated call.
+        scorecards: Its scores.
+        ended: Its ledger row, once there is nothing more to do.
     """
 
     received: Received
-    fingerprint: str
-    transcript: Transcript | None = None
-    ended: LedgerEntry | None = None
     stages: tuple[StageRun, ...] = ()
     clip: AudioClip | None = None
+    transcript: Transcript | None = None
+    conversation: Conversation | None = None
+    scorecards: tuple[Scorecard, ...] = ()
+    ended: LedgerEntry | None = None
+
+    @property
+    def metadata(self) -> CallMetadata:
+        """What is known of the call; files without metadata end when they are opened."""
+        assert self.received.metadata is not None
+        return self.received.metadata
 
     @property
     def n_turns(self) -> int:
         """How much was said."""
         return len(self.transcript.turns) if self.transcript else 0
 
-
-class Sound(NamedTuple):
-    """A recording to be transcribed, and the seconds it took to decode."""
-
-    clip: AudioClip
-    seconds: float
-
-
-Opened = Heard | Sound
-NOTHING: Mapping[int, Opened] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Annotated:
-    heard: Heard
-    conversation: Conversation
-
     @property
-    def metadata(self) -> CallMetadata:
-        return _known(self.heard.received)
+    def awaits_engine(self) -> bool:
+        """Whether there is sound and no transcript of it yet."""
+        return self.clip is not None and self.transcript is None
+
+    def record(self) -> CallRecord:
+        """What goes into the store."""
+        assert self.ended is not None
+        metadata = self.metadata if self.conversation else None
+        return CallRecord(self.ended, metadata, self.conversation, self.scorecards, self.stages)
 
 
 def work_fingerprint(received: Received, under: Fingerprints) -> str:
@@ -105,15 +104,15 @@ def work_fingerprint(received: Received, under: Fingerprints) -> str:
     if received.sha256 is None:
         return ""
     metadata = None if received.metadata is None else contract.to_dict(received.metadata)
-    return digest(received.sha256, metadata, received.first_party, under.hearing, under.judging)[:32]
+    return digest(received.sha256, metadata, received.first_party, under.transcript, under.answers)[:32]
 
 
-def process_window(received: Sequence[Received], tools: Tools, cache: StageCache) -> list[CallRecord]:
+def process_window(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
     """Take a window of files through every stage.
 
     Args:
         received: The files, best a window of some dozen: they are decoded together.
-        tools: The stages.
+        stages: Ready to use.
         cache: Where transcripts are kept between runs.
 
     Returns:
@@ -123,106 +122,72 @@ def process_window(received: Sequence[Received], tools: Tools, cache: StageCache
         CallQAError: Something a person must mend before any call can be processed.
         OSError: A transient fault; the same call may work when tried again.
     """
-    return judge(hear(received, tools, cache), tools, cache)
+    return score(transcribe(received, stages, cache), stages, cache)
 
 
-def open_file(item: Received, tools: Tools, cache: StageCache) -> Opened:
+def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
     """What needs no engine: a transcript, kept or from elsewhere, a recording's sound, or why there is none.
 
     Raises:
         CallQAError: Nothing that is the fault of one file.
         OSError: A transient fault.
     """
+    call = CallState(item)
     if item.fault is not None or item.metadata is None:
-        return _end(item, tools, "intake", item.fault or RecordingError(f"{item.path}: no metadata"))
-    fingerprint = work_fingerprint(item, tools.fingerprints)
+        return _failed(call, stages, "intake", item.fault or RecordingError(f"{item.path}: no metadata"))
     if item.kind == "transcript":
         try:
-            transcript = tools.read_transcript(item)
-            transcript = tools.redact(tools.assign_roles(transcript, None, item.metadata, item.first_party))
+            said = stages.read_transcript(item)
+            said = stages.assign_and_redact(said, None, item.metadata, item.first_party)
         except Exception as error:
-            return _end(item, tools, "intake", error)
-        return Heard(item, fingerprint, transcript)
-    kept = cache.read_transcript(item.metadata.call_id, _transcript_fingerprint(item, tools))
+            return _failed(call, stages, "intake", error)
+        return replace(call, transcript=said)
+    kept = cache.read_transcript(item.metadata.call_id, _transcript_fingerprint(call, stages))
     if kept is not None:
-        stage = StageRun("transcribe", tools.engine.fingerprint, *_made_by(kept), 0.0)
-        return Heard(item, fingerprint, kept, stages=(stage,))
+        stage = StageRun("transcribe", stages.engine.fingerprint, *_made_by(kept), 0.0)
+        return replace(call, transcript=kept, stages=(stage,))
     started = time.perf_counter()
     try:
-        clip = tools.load_audio(item)
+        clip = stages.load_audio(item)
     except Exception as error:
-        return _end(item, tools, "audio", error)
-    return Sound(clip, time.perf_counter() - started)
+        return _failed(call, stages, "audio", error)
+    stage = StageRun("audio", "", clip.codec, "", time.perf_counter() - started)
+    return replace(call, clip=clip, stages=(stage,))
 
 
-def hear(
-    received: Sequence[Received], tools: Tools, cache: StageCache, ready: Mapping[int, Opened] = NOTHING
-) -> list[Heard]:
-    """Transcribe a window of files together; ``judge`` goes on from there.
+def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: StageCache) -> list[CallState]:
+    """Transcribe a window of files together; ``score`` goes on from there.
 
     Args:
-        received: The files.
-        tools: The stages.
+        files: The files; those opened already as they are.
+        stages: Ready to use.
         cache: Where transcripts are kept between runs.
-        ready: Those of them that have been opened ahead, by ``id``.
 
     Raises:
         CallQAError: The disk, a model: nothing that is the fault of one recording.
         OSError: A transient fault.
     """
-    opened = _spread(lambda item: ready.get(id(item)) or open_file(item, tools, cache), received)
-    sounds = {place: found for place, found in enumerate(opened) if isinstance(found, Sound)}
-    jobs = [tools.job(sound.clip, _known(received[place])) for place, sound in sounds.items()]
-    started = time.perf_counter()
-    results = _together(tools.engine.transcribe, jobs)
-    pace = (time.perf_counter() - started) / (sum(s.clip.duration_s for s in sounds.values()) or 1.0)
-    heard: dict[int, Heard] = {p: found for p, found in enumerate(opened) if isinstance(found, Heard)}
-    carried = 0
-    for (place, sound), result in zip(sounds.items(), results, strict=True):
-        one = _recognised(received[place], sound, result, pace, tools)
-        carried += sound.clip.samples.nbytes
-        heard[place] = one if carried <= CARRIED_BYTES else _settled(one, tools, cache)
-    return [heard[place] for place in range(len(received))]
+    opened = _spread(lambda one: one if isinstance(one, CallState) else open_file(one, stages, cache), files)
+    stage = partial(_transcribed, stages=stages, cache=cache)
+    return _advance(opened, lambda call: call.awaits_engine, stage)
 
 
-def judge(heard: Sequence[Heard | CallRecord], tools: Tools, cache: StageCache) -> list[CallRecord]:
+def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list[CallRecord]:
     """Roles, redaction, the first write, annotations and scores; what has a row already keeps it.
 
     Raises:
         CallQAError: The disk is full; a model or rubric that cannot be used at all.
     """
-    records: dict[int, CallRecord] = {}
-    spoken: dict[int, Heard] = {}
-    annotated: dict[int, _Annotated] = {}
-    settled = _spread(lambda one: _settled(one, tools, cache) if isinstance(one, Heard) else one, heard)
-    for place, one in enumerate(settled):
-        if isinstance(one, CallRecord):
-            records[place] = one
-        elif one.ended is not None:
-            records[place] = CallRecord(one.ended, stages=one.stages)
-        else:
-            spoken[place] = one
-    started = time.perf_counter()
-    made = _together(partial(_annotate, tools=tools), list(spoken.values()))
-    pace = (time.perf_counter() - started) / (sum(one.n_turns for one in spoken.values()) or 1)
-    for (place, call), result in zip(spoken.items(), made, strict=True):
-        if isinstance(result, Exception):
-            records[place] = _ended(call, tools, "annotate", result)
-        else:
-            stage = StageRun("annotate", tools.annotator.fingerprint, "", "", pace * call.n_turns)
-            annotated[place] = _Annotated(replace(call, stages=(*call.stages, stage)), result)
-    started = time.perf_counter()
-    cards = _together(tools.score, [(one.conversation, one.metadata) for one in annotated.values()])
-    pace = (time.perf_counter() - started) / (sum(one.heard.n_turns for one in annotated.values()) or 1)
-    for (place, told), answers in zip(annotated.items(), cards, strict=True):
-        records[place] = _scored(told, answers, pace, tools)
-    return [records[place] for place in range(len(heard))]
+    told = _spread(partial(_assigned, stages=stages, cache=cache), calls)
+    annotated = _advance(told, lambda call: call.ended is None, partial(_annotated, stages=stages))
+    scored = _advance(annotated, lambda call: call.ended is None, partial(_scored, stages=stages))
+    return [call.record() for call in scored]
 
 
-def give_up(received: Sequence[Received], error: BaseException) -> list[CallRecord]:
-    """Rows for a window that failed as a whole, after every retry."""
+def give_up(received: Sequence[Received], error: BaseException) -> list[CallState]:
+    """Failed files: their window failed as a whole, after every retry."""
     return [
-        CallRecord(_failed(item, "", "window", describe(error), hint="the next run tries again"))
+        CallState(item, ended=_retried_row(item, "", "window", error, hint="the next run tries again"))
         for item in received
     ]
 
@@ -239,6 +204,16 @@ def describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"
+
+
+def _advance(
+    calls: Sequence[CallState],
+    waits: Callable[[CallState], bool],
+    stage: Callable[[list[CallState]], list[CallState]],
+) -> list[CallState]:
+    """The calls, those that wait for a stage taken through it together."""
+    done = iter(stage([call for call in calls if waits(call)]))
+    return [next(done) if waits(call) else call for call in calls]
 
 
 def _spread(work: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
@@ -266,101 +241,126 @@ def _is_of_one_call(error: Exception) -> bool:
     return isinstance(error, RecordingError) or not (isinstance(error, CallQAError) or is_transient(error))
 
 
-def _recognised(
-    item: Received, sound: Sound, result: Transcript | Exception, pace: float, tools: Tools
-) -> Heard:
-    """What the engine made of a recording; ``pace`` is its seconds a second of sound."""
-    clip = sound.clip
-    stages = (
-        _stage("audio", clip.codec, sound.seconds),
-        StageRun("transcribe", tools.engine.fingerprint, *_made_by(result), pace * clip.duration_s),
-    )
-    if isinstance(result, Exception):
-        return replace(_end(item, tools, "transcribe", result), stages=stages)
-    return Heard(item, work_fingerprint(item, tools.fingerprints), result, stages=stages, clip=clip)
+def _transcribed(calls: list[CallState], stages: Stages, cache: StageCache) -> list[CallState]:
+    """Calls with what the engine makes of their sound; the seconds are shared out by length of sound."""
+    clips = [call.clip for call in calls if call.clip is not None]
+    jobs = [
+        Job(call.metadata.call_id, clip, call.metadata.language)
+        for call, clip in zip(calls, clips, strict=True)
+    ]
+    started = time.perf_counter()
+    results = _together(stages.engine.transcribe, jobs)
+    pace = (time.perf_counter() - started) / (sum(clip.duration_s for clip in clips) or 1.0)
+    carried, done = 0, []
+    for call, clip, result in zip(calls, clips, results, strict=True):
+        seconds = pace * clip.duration_s
+        stage = StageRun("transcribe", stages.engine.fingerprint, *_made_by(result), seconds)
+        call = replace(call, stages=(*call.stages, stage))
+        carried += clip.samples.nbytes
+        if isinstance(result, Exception):
+            done.append(_failed(call, stages, "transcribe", result))
+        elif carried <= CARRIED_BYTES:
+            done.append(replace(call, transcript=result))
+        else:
+            done.append(_assigned(replace(call, transcript=result), stages, cache))
+    return done
 
 
-def _settled(heard: Heard, tools: Tools, cache: StageCache) -> Heard:
+def _assigned(call: CallState, stages: Stages, cache: StageCache) -> CallState:
     """Roles and redaction, then the first write: nothing private has touched the disk until here."""
-    if heard.clip is None or heard.transcript is None:
-        return heard
-    item, clip = heard.received, heard.clip
+    if call.clip is None or call.transcript is None:
+        return call
     started = time.perf_counter()
     try:
-        transcript = tools.redact(tools.assign_roles(heard.transcript, clip, _known(item), None))
+        transcript = stages.assign_and_redact(call.transcript, call.clip, call.metadata, None)
     except Exception as error:
-        return replace(_end(item, tools, "speakers", error), stages=heard.stages)
-    transcript = replace(transcript, warnings=(*clip.warnings, *transcript.warnings))
-    cache.write_transcript(transcript, _transcript_fingerprint(item, tools))
-    stages = (*heard.stages, _stage("speakers", "", time.perf_counter() - started))
-    return replace(heard, transcript=transcript, clip=None, stages=stages)
+        return _failed(call, stages, "speakers", error)
+    cache.write_transcript(transcript, _transcript_fingerprint(call, stages))
+    stage = StageRun("speakers", "", "", "", time.perf_counter() - started)
+    return replace(call, transcript=transcript, clip=None, stages=(*call.stages, stage))
 
 
-def _annotate(heard: Sequence[Heard], tools: Tools) -> list[Conversation]:
-    transcripts = [one.transcript for one in heard if one.transcript is not None]
-    return list(tools.annotator.annotate(transcripts, [_known(one.received) for one in heard]))
+def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
+    """Calls with their conversations; the seconds are shared out by turns."""
+
+    def annotate(some: Sequence[CallState]) -> list[Conversation]:
+        transcripts = [call.transcript for call in some if call.transcript is not None]
+        return list(stages.annotator.annotate(transcripts, [call.metadata for call in some]))
+
+    started = time.perf_counter()
+    results = _together(annotate, calls)
+    pace = (time.perf_counter() - started) / (sum(call.n_turns for call in calls) or 1)
+    done = []
+    for call, result in zip(calls, results, strict=True):
+        if isinstance(result, Exception):
+            done.append(_failed(call, stages, "annotate", result))
+            continue
+        stage = StageRun("annotate", stages.annotator.fingerprint, "", "", pace * call.n_turns)
+        done.append(replace(call, conversation=result, stages=(*call.stages, stage)))
+    return done
 
 
-def _scored(
-    annotated: _Annotated, result: tuple[Scorecard, ...] | Exception, pace: float, tools: Tools
-) -> CallRecord:
-    """The record of a call; ``pace`` is the seconds a turn took to score."""
-    heard, conversation = annotated.heard, annotated.conversation
-    if isinstance(result, Exception):
-        return _ended(heard, tools, "score", result)
-    entry = _entry(heard.received, heard.fingerprint, "scored" if result else "skipped")
-    if not result:
-        reason, hint = _unanswered(annotated, tools)
-        entry = replace(entry, reason=reason, hint=hint)
-    warnings = (*entry.warnings, *conversation.transcript.warnings, *conversation.warnings)
-    return CallRecord(
-        replace(entry, warnings=tuple(dict.fromkeys(warnings))),
-        metadata=annotated.metadata,
-        conversation=conversation,
-        scorecards=result,
-        stages=(*heard.stages, _stage("score", "", pace * heard.n_turns)),
-    )
+def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
+    """Calls with their scorecards and their rows; the seconds are shared out by turns."""
+    asked = [(call.conversation, call.metadata) for call in calls if call.conversation is not None]
+    started = time.perf_counter()
+    results = _together(stages.score, asked)
+    pace = (time.perf_counter() - started) / (sum(call.n_turns for call in calls) or 1)
+    done = []
+    for call, result in zip(calls, results, strict=True):
+        if isinstance(result, Exception):
+            done.append(_failed(call, stages, "score", result))
+            continue
+        stage = StageRun("score", "", "", "", pace * call.n_turns)
+        call = replace(call, scorecards=result, stages=(*call.stages, stage))
+        done.append(replace(call, ended=_scored_row(call, stages)))
+    return done
 
 
-def _unanswered(annotated: _Annotated, tools: Tools) -> tuple[str, str]:
+def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
+    """The row of a call that has come to its end."""
+    assert call.conversation is not None
+    fingerprint = work_fingerprint(call.received, stages.fingerprints)
+    row = _row(call.received, fingerprint, "scored" if call.scorecards else "skipped")
+    if not call.scorecards:
+        reason, hint = _unanswered(call.metadata, call.conversation.transcript, stages)
+        row = replace(row, reason=reason, hint=hint)
+    warnings = (*row.warnings, *call.conversation.transcript.warnings, *call.conversation.warnings)
+    return replace(row, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _unanswered(about: CallMetadata, said: Transcript, stages: Stages) -> tuple[str, str]:
     """The reason word and the hint of a call that no rubric is for."""
-    about, said = annotated.metadata, annotated.conversation.transcript
     if about.direction == "internal":
         return "internal_call", "a call within the house; a rubric for direction: [internal] would answer it"
     whys = [
         f"{one.id}: {why_not(one, about, duration_s=said.duration_s, language=said.language)}"
-        for one in tools.rubrics[:SHOWN_RUBRICS]
+        for one in stages.rubrics[:SHOWN_RUBRICS]
     ]
-    more = f"; and {len(tools.rubrics) - SHOWN_RUBRICS} more" if len(tools.rubrics) > SHOWN_RUBRICS else ""
+    more = f"; and {len(stages.rubrics) - SHOWN_RUBRICS} more" if len(stages.rubrics) > SHOWN_RUBRICS else ""
     number = about.queue if about.queue and any(char.isdigit() for char in about.queue) else ""
     named = f'; if {number} has a name, give it in [intake] queues = {{"{number}" = "..."}}' if number else ""
     return "no_rubric", f"{'; '.join(whys)}{more}{named}"
 
 
-def _ended(heard: Heard, tools: Tools, stage: str, error: Exception) -> CallRecord:
-    """The record of a call that came to its end while it was judged."""
-    row = _end(heard.received, tools, stage, error).ended
-    assert row is not None
-    return CallRecord(row, stages=heard.stages)
-
-
-def _end(item: Received, tools: Tools, stage: str, error: Exception) -> Heard:
-    """The row that ends a file's way: bad input is final, a fault of ours is tried again.
+def _failed(call: CallState, stages: Stages, stage: str, error: Exception) -> CallState:
+    """A call that comes no further: bad input is final, a fault of ours is tried again.
 
     Raises:
         CallQAError: What ends the batch rather than the file.
         OSError: What another try may mend.
     """
+    item = call.received
     if isinstance(error, RecordingError):
         status = _status(error)
-        fingerprint = "" if status == "failed" else work_fingerprint(item, tools.fingerprints)
-        entry = _entry(item, fingerprint, status)
-        entry = replace(entry, reason=error.reason, stage=stage, error=error.message, hint=error.hint)
+        fingerprint = "" if status == "failed" else work_fingerprint(item, stages.fingerprints)
+        row = _row(item, fingerprint, status)
+        row = replace(row, reason=error.reason, stage=stage, error=error.message, hint=error.hint)
     elif isinstance(error, CallQAError) or is_transient(error):
         raise error
     else:
-        entry = _failed(item, stage, "internal", describe(error), hint="a bug in callqa: please report it")
-    return Heard(item, entry.fingerprint, ended=entry)
+        row = _retried_row(item, stage, "internal", error, hint="a bug in callqa: please report it")
+    return CallState(item, call.stages, ended=row)
 
 
 def _status(error: RecordingError) -> LedgerStatus:
@@ -369,12 +369,13 @@ def _status(error: RecordingError) -> LedgerStatus:
     return "failed" if error.reason in RETRIED_REASONS else "quarantined"
 
 
-def _failed(item: Received, stage: str, reason: str, error: str, hint: str) -> LedgerEntry:
+def _retried_row(item: Received, stage: str, reason: str, error: BaseException, hint: str) -> LedgerEntry:
     """A row without a fingerprint, so that the next run tries again."""
-    return replace(_entry(item, "", "failed"), stage=stage, reason=reason, error=error, hint=hint)
+    row = _row(item, "", "failed")
+    return replace(row, stage=stage, reason=reason, error=describe(error), hint=hint)
 
 
-def _entry(item: Received, fingerprint: str, status: LedgerStatus) -> LedgerEntry:
+def _row(item: Received, fingerprint: str, status: LedgerStatus) -> LedgerEntry:
     return LedgerEntry(
         path=str(item.path),
         audio_sha256=item.sha256,
@@ -387,21 +388,10 @@ def _entry(item: Received, fingerprint: str, status: LedgerStatus) -> LedgerEntr
     )
 
 
-def _known(item: Received) -> CallMetadata:
-    assert item.metadata is not None, "files without metadata ended at intake"
-    return item.metadata
-
-
-def _transcript_fingerprint(item: Received, tools: Tools) -> str:
+def _transcript_fingerprint(call: CallState, stages: Stages) -> str:
     """A transcript depends on less than the answers do: a new agent name is no reason to listen again."""
-    metadata = _known(item)
-    return digest(
-        item.sha256, metadata.language, metadata.agent_channel, metadata.direction, tools.fingerprints.hearing
-    )
-
-
-def _stage(stage: str, engine: str, seconds: float) -> StageRun:
-    return StageRun(stage, "", engine, "", seconds)
+    about, under = call.metadata, stages.fingerprints.transcript
+    return digest(call.received.sha256, about.language, about.agent_channel, about.direction, under)
 
 
 def _made_by(result: Transcript | Exception) -> tuple[str, str]:

@@ -94,7 +94,7 @@ def _model(settings: Settings) -> Finding:
 
 def _database(settings: Settings) -> Finding:
     store = open_store(settings)
-    if not store.is_lake and not store.path.exists():
+    if not store.exists():
         return Finding("database", "ok", f"{settings.store.db} is not there yet; the first run makes it")
     with store:
         problems = store.check()

@@ -6,15 +6,13 @@ import datetime as dt
 import getpass
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from pipeline import annotate, audio, contract, intake, matchers, rubric, score, speakers
-from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Scorecard, Transcript
+from pipeline import annotate, contract, intake, matchers, rubric, score
+from pipeline.conversation import CallMetadata, Conversation, Received, Scorecard, Transcript
 from pipeline.errors import RecordingError, UsageError
-from pipeline.process.cache import FULL
+from pipeline.process.stages import assign_and_redact, load_audio
 from pipeline.settings import Settings
 
 
@@ -27,7 +25,7 @@ def transcribe_file(path: Path, settings: Settings) -> Transcript:
         ModelError: Weights are missing or damaged.
     """
     received = _receive([path], settings)[0]
-    return _heard(received, _metadata(received), settings)
+    return _transcribed(received, _metadata(received), settings)
 
 
 def original_of(
@@ -56,10 +54,10 @@ def original_of(
             hint="put the original recording back in its place",
         )
     _put_on_record(state_dir, metadata.call_id, path, reason)
-    if received.kind == "transcript":
-        return _read(received, metadata, settings)
     nothing = settings.privacy.model_copy(update={"redact": ()})
-    return _heard(received, metadata, settings.model_copy(update={"privacy": nothing}))
+    unredacted = settings.model_copy(update={"privacy": nothing})
+    work = _read if received.kind == "transcript" else _transcribed
+    return work(received, metadata, unredacted)
 
 
 def _put_on_record(state_dir: Path, call_id: str, path: str, reason: str) -> None:
@@ -77,41 +75,21 @@ def _put_on_record(state_dir: Path, call_id: str, path: str, reason: str) -> Non
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _heard(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:
+def _transcribed(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:
     from pipeline import transcribe
 
-    clip = load_sound(received, settings)
+    clip = load_audio(received, settings)
     engine = transcribe.load_engine(settings.transcribe)
-    heard = engine.transcribe([transcribe.Job(metadata.call_id, clip, metadata.language)])[0]
-    if isinstance(heard, RecordingError):
-        raise heard
-    told = speakers.assign_roles(heard, clip, metadata, settings.audio)
-    return replace(annotate.redact(told, settings.privacy)[0], warnings=(*clip.warnings, *told.warnings))
+    said = engine.transcribe([transcribe.Job(metadata.call_id, clip, metadata.language)])[0]
+    if isinstance(said, RecordingError):
+        raise said
+    return assign_and_redact(said, clip, metadata, settings=settings)
 
 
 def _read(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:
-    """A transcript file with roles, nothing redacted."""
+    """A transcript file with roles, redacted by the policy."""
     said = intake.read_transcript(received)
-    return speakers.assign_roles(said, None, metadata, settings.audio, received.first_party)
-
-
-def load_sound(received: Received, settings: Settings) -> AudioClip:
-    """A recording's sound, each channel without what belongs to another.
-
-    Raises:
-        RecordingError: It holds no call; or temporary files, in which long sound waits, have no room.
-    """
-    try:
-        with intake.media(received) as path:
-            return speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise RecordingError(
-            f"{received.path.name}: its sound has no room in {tempfile.gettempdir()}",
-            hint="free some space there, or name another folder in TMPDIR, and run again",
-            reason="no_room",
-        ) from error
+    return assign_and_redact(said, None, metadata, received.first_party, settings=settings)
 
 
 def annotate_files(files: Sequence[Path], settings: Settings) -> Iterator[Conversation]:
@@ -143,7 +121,7 @@ def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> 
 def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[CallMetadata, Conversation]]:
     """Read every file, annotate those that are not, all in one go so that models batch."""
     ready: dict[int, Conversation] = {}
-    heard: dict[int, Transcript] = {}
+    read: dict[int, Transcript] = {}
     known: dict[int, CallMetadata] = {}
     for place, path in enumerate(files):
         received = _receive([path], settings)[0]
@@ -158,10 +136,9 @@ def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[
                 hint=f"callqa transcribe {path} --json > transcript.json",
                 reason="not_transcript",
             )
-        transcript = _read(received, known[place], settings)
-        heard[place] = annotate.redact(transcript, settings.privacy)[0]
-    annotator = annotate.load_annotator(settings.annotate, settings.privacy) if heard else None
-    made = annotator.annotate(heard.values(), [known[p] for p in heard]) if annotator else iter(())
+        read[place] = _read(received, known[place], settings)
+    annotator = annotate.load_annotator(settings.annotate, settings.privacy) if read else None
+    made = annotator.annotate(read.values(), [known[p] for p in read]) if annotator else iter(())
     for place in range(len(files)):
         yield known[place], ready[place] if place in ready else next(made)
 

@@ -22,10 +22,10 @@ from typing import TypeVar
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import CallQAError, MachineError
 from pipeline.interpreter import quick_switches
-from pipeline.process.ahead import Window
 from pipeline.process.batch import Batch, Tally
-from pipeline.process.calls import Heard, describe, give_up, hear, is_transient, judge
+from pipeline.process.calls import describe, give_up, is_transient, score, transcribe
 from pipeline.process.capacity import worker_count
+from pipeline.process.prefetch import Window
 from pipeline.process.workers import open_workers, process_there
 
 Done = TypeVar("Done")
@@ -68,7 +68,7 @@ def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
             deaths = deaths + 1 if batch.tally.processed == done else 1
             if deaths == DEATHS_OF_A_WINDOW:  # it is the first window that kills its worker
                 window = next(batch.windows())
-                _settle(batch, steps, _load(batch, steps, window, give_up(window, error)))
+                _finalise(batch, steps, _load(batch, steps, window, _failed_records(window, error)))
                 deaths = 0
     batch.tally.wall_s += time.monotonic() - started
     return batch.tally
@@ -92,32 +92,28 @@ def _finish_in_order(
         for window, scoring in begun:
             waiting.append(behind.submit(copy_context().run, _score_and_load, batch, steps, window, scoring))
             while len(waiting) > at_once:
-                _settle(batch, steps, waiting.popleft().result())
+                _finalise(batch, steps, waiting.popleft().result())
         while waiting:
-            _settle(batch, steps, waiting.popleft().result())
+            _finalise(batch, steps, waiting.popleft().result())
     finally:
         behind.shutdown(cancel_futures=True)
 
 
 def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
     """Transcribe one window after the other."""
-    tools, cache = batch.tools, batch.cache
-    with batch.ahead() as windows:
-        for window, ready in windows:
-            work = partial(hear, window, tools, cache, ready)
-            heard = _patiently(window, partial(steps.do, "transcribe", name_of(window), work))
-            scoring = partial(_judge, heard, batch)
-            yield window, partial(steps.do, "score", name_of(window), scoring)
-
-
-def _judge(heard: Sequence[Heard | CallRecord], batch: Batch) -> Sequence[CallRecord]:
-    return judge(heard, batch.tools, batch.cache)
+    stages, cache = batch.stages, batch.cache
+    with batch.prefetch() as windows:
+        for window, files in windows:
+            work = partial(transcribe, files, stages, cache)
+            task = partial(steps.do, "transcribe", name_of(window), work)
+            calls = _patiently(task, partial(give_up, window))
+            yield window, partial(steps.do, "score", name_of(window), partial(score, calls, stages, cache))
 
 
 def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
     """Hand one window after the other to workers."""
     for window in batch.windows():
-        submit = partial(workers.submit, process_there, window, batch.make_tools, batch.cache)
+        submit = partial(workers.submit, process_there, window, batch.load_stages, batch.cache)
         yield window, partial(steps.do, "process", name_of(window), _Submitted(submit))
 
 
@@ -134,7 +130,8 @@ class _Submitted:
 
 
 def _score_and_load(batch: Batch, steps: Steps, window: Window, scoring: Scoring) -> Sequence[CallRecord]:
-    return _load(batch, steps, window, _patiently(window, scoring))
+    records = _patiently(scoring, partial(_failed_records, window))
+    return _load(batch, steps, window, records)
 
 
 def _load(batch: Batch, steps: Steps, window: Window, records: Sequence[CallRecord]) -> Sequence[CallRecord]:
@@ -148,7 +145,7 @@ def _load(batch: Batch, steps: Steps, window: Window, records: Sequence[CallReco
         steps.do("load", name_of(window), partial(batch.load, rows))
         return rows
 
-    loaded = _patiently(window, partial(load, records))
+    loaded = _patiently(partial(load, records), partial(_failed_records, window))
     if loaded is records:
         return records
     try:
@@ -162,8 +159,14 @@ def _load(batch: Batch, steps: Steps, window: Window, records: Sequence[CallReco
         ) from error
 
 
-def _patiently(window: Window, work: Callable[[], Sequence[Done]]) -> Sequence[Done | CallRecord]:
-    """What the work returns, tried again after a fault of the machine; failed rows when it never does.
+def _failed_records(window: Window, error: BaseException) -> list[CallRecord]:
+    return [call.record() for call in give_up(window, error)]
+
+
+def _patiently(
+    work: Callable[[], Sequence[Done]], failed: Callable[[Exception], Sequence[Done]]
+) -> Sequence[Done]:
+    """What the work returns, tried again after a fault of the machine; what ``failed`` makes of the last one.
 
     Raises:
         CallQAError: Something a person must mend first.
@@ -176,13 +179,13 @@ def _patiently(window: Window, work: Callable[[], Sequence[Done]]) -> Sequence[D
             raise
         except Exception as error:
             if delay_s is None or not is_transient(error):
-                return give_up(window, error)
+                return failed(error)
             time.sleep(delay_s)
     raise AssertionError("unreachable")
 
 
-def _settle(batch: Batch, steps: Steps, records: Sequence[CallRecord]) -> None:
-    batch.settle(records)
+def _finalise(batch: Batch, steps: Steps, records: Sequence[CallRecord]) -> None:
+    batch.count(records)
     steps.finished(batch.tally, records)
 
 

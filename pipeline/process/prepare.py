@@ -1,8 +1,7 @@
 """Before the work: check everything a person may have got wrong, and find out what is new.
 
 Settings, rubrics, paths and database are checked before any model is loaded; a run that has
-nothing to do never loads one. ``open`` then loads the models and wires the stages together: this
-is the one place that names them all.
+nothing to do never loads one.
 """
 
 from __future__ import annotations
@@ -12,34 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import pipeline
-from pipeline import annotate, intake, matchers, rubric, score, speakers, transcribe
-from pipeline.conversation import (
-    AudioClip,
-    CallMetadata,
-    CallRecord,
-    Conversation,
-    FirstParty,
-    Received,
-    Scorecard,
-    Transcript,
-)
-from pipeline.errors import RecordingError
+from pipeline import intake, rubric, store, transcribe
+from pipeline.conversation import CallRecord, Received
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.capacity import threads_per_worker
-from pipeline.process.files import load_sound
-from pipeline.process.tools import Fingerprints, Tools, digest
+from pipeline.process.stages import Fingerprints, fingerprints, load_stages
 from pipeline.rubric import Rubric
-from pipeline.rubric.queries import Matcher
 from pipeline.settings import Settings
 from pipeline.store import Store
 
 OnWait = Callable[[str], None]
 SHOWN_QUEUES = 5
 """How many queues one sentence names."""
-HEARING_REVISION = 2
-"""Raised when decoding, speakers or redaction change what a transcript says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +56,7 @@ class Prepared:
             )
         return Batch(
             plan=self.plan,
-            make_tools=partial(load_tools, settings, self.rubrics, self.fingerprints),
+            load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints),
             cache=StageCache(settings.state_dir),
             load=_Loader(settings, self.rubrics, self.on_wait),
             flow=settings.flow,
@@ -91,8 +75,8 @@ class _Loader:
 
     def __call__(self, records: Sequence[CallRecord]) -> None:
         """Load in one transaction."""
-        with open_store(self.settings, self.on_wait) as store:
-            store.load(records, self.rubrics)
+        with open_store(self.settings, self.on_wait) as opened:
+            opened.load(records, self.rubrics)
 
 
 def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = None) -> Prepared:
@@ -112,15 +96,15 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
-    store = open_store(settings, on_wait)
-    if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
+    opened = open_store(settings, on_wait)
+    if not opened.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
         notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
         return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
-    with store:
-        received = tuple(intake.discover(paths, settings.intake, ledger=store.ledger))
-        ledger = store.ledger([str(item.path) for item in received])
-        reworded = store.reworded(rubrics)
+    with opened:
+        received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
+        ledger = opened.ledger([str(item.path) for item in received])
+        reworded = opened.reworded(rubrics)
     notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
     return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes)
 
@@ -139,9 +123,10 @@ def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> 
     return [f'{what}; where they have names: [intake] queues = {{"{some[0]}" = "support"}}']
 
 
-def open_store(settings: Settings, on_wait: OnWait | None = None) -> Store:
-    """The store of the settings, for writing; a context manager."""
-    return Store(settings.store.db, lock_timeout_s=settings.store.lock_timeout_s, on_wait=on_wait)
+def open_store(settings: Settings, on_wait: OnWait | None = None, *, read_only: bool = False) -> Store:
+    """The store of the settings; a context manager."""
+    at = settings.store
+    return store.open_store(at.db, read_only=read_only, lock_timeout_s=at.lock_timeout_s, on_wait=on_wait)
 
 
 def load_rubrics(settings: Settings) -> tuple[Rubric, ...]:
@@ -151,103 +136,3 @@ def load_rubrics(settings: Settings) -> tuple[Rubric, ...]:
         RubricError: One of them is wrong.
     """
     return tuple(rubric.load(name) for name in settings.score.rubrics or rubric.shipped())
-
-
-def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
-    """What results depend on, without loading a model."""
-    hearing = digest(
-        HEARING_REVISION,
-        transcribe.fingerprint(settings.transcribe),
-        settings.audio.model_dump(mode="json"),
-        settings.privacy.redact,
-    )
-    judging = digest(
-        pipeline.__version__,  # scoring is cheap to redo, so it is redone with every release
-        matchers.fingerprint(),
-        annotate.fingerprint(settings.annotate, settings.privacy),
-        sorted(r.hash for r in rubrics),
-        settings.score.min_confidence,
-        settings.intake.min_audio_s,
-    )
-    return Fingerprints(hearing, judging)
-
-
-def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints) -> Tools:
-    """Every stage, models loaded.
-
-    Raises:
-        ModelError: Weights are missing or damaged.
-    """
-    transcribe.one_thread_each()
-    matcher = matchers.load_matcher()
-
-    def load_audio(received: Received) -> AudioClip:
-        return load_sound(received, settings)
-
-    def job(clip: AudioClip, metadata: CallMetadata) -> transcribe.Job:
-        return transcribe.Job(metadata.call_id, clip, metadata.language)
-
-    def assign_roles(
-        transcript: Transcript,
-        clip: AudioClip | None,
-        metadata: CallMetadata,
-        first_party: FirstParty | None = None,
-    ) -> Transcript:
-        return speakers.assign_roles(transcript, clip, metadata, settings.audio, first_party)
-
-    def redact(transcript: Transcript) -> Transcript:
-        return annotate.redact(transcript, settings.privacy)[0]
-
-    def score_calls(asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
-        return _score(asked, rubrics, settings.score.min_confidence, matcher)
-
-    return Tools(
-        engine=_LazyEngine(settings),
-        annotator=annotate.load_annotator(settings.annotate, settings.privacy),
-        load_audio=load_audio,
-        job=job,
-        read_transcript=intake.read_transcript,
-        assign_roles=assign_roles,
-        redact=redact,
-        score=score_calls,
-        rubrics=rubrics,
-        fingerprints=under,
-        load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
-    )
-
-
-def _score(
-    asked: Sequence[tuple[Conversation, CallMetadata]],
-    rubrics: tuple[Rubric, ...],
-    min_confidence: float,
-    matcher: Matcher,
-) -> list[tuple[Scorecard, ...]]:
-    """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
-    chosen = [
-        rubric.select(
-            rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
-        )
-        for said, about in asked
-    ]
-    cards: list[dict[str, Scorecard]] = [{} for _ in asked]
-    for one in rubrics:
-        own = [place for place, wanted in enumerate(chosen) if one in wanted]
-        calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
-        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher)
-        for place, answers in zip(own, answered, strict=True):
-            cards[place][one.hash] = answers.card(one)
-    return [tuple(found[one.hash] for one in wanted) for found, wanted in zip(cards, chosen, strict=True)]
-
-
-class _LazyEngine:
-    """The speech engine, loaded when first asked: transcript files need none."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings.transcribe
-        self._engine: transcribe.Engine | None = None
-        self.fingerprint = transcribe.fingerprint(settings.transcribe)
-
-    def transcribe(self, jobs: Sequence[transcribe.Job]) -> list[Transcript | RecordingError]:
-        """As the engine does."""
-        self._engine = self._engine or transcribe.load_engine(self._settings)
-        return self._engine.transcribe(jobs)

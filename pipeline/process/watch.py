@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.process.batch import Batch, Observer, Plan, Tally
 from pipeline.process.loop import run_batch
 from pipeline.process.prepare import prepare
-from pipeline.process.tools import Tools
+from pipeline.process.stages import Stages
 from pipeline.settings import Settings
 
 Seen = dict[Path, tuple[int, int]]
@@ -43,17 +43,17 @@ def watch(
         CallQAError: As a batch does.
     """
     tried: Seen = {}
-    tools: Tools | None = None
+    stages: Stages | None = None
     while True:
         still = {path: mark for path, mark in _files(folders).items() if _age_s(mark) >= settle_s}
         if any(tried.get(path) != mark for path, mark in still.items()):
             tried = still
             batch = _settled_only(prepare(list(folders), settings).open(observer), still)
             if batch.plan.pending:
-                if tools is not None:
-                    batch.tools = tools
+                if stages is not None:
+                    batch.stages = stages
                 yield run_batch(batch)
-                tools = batch.tools
+                stages = batch.stages
         sleep(every_s)
 
 

@@ -15,21 +15,21 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from pipeline.child_processes import leave_with_parent
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
 from pipeline.interpreter import quick_switches
-from pipeline.orphans import leave_with_parent
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_window
 from pipeline.process.capacity import worker_count
-from pipeline.process.tools import Tools
+from pipeline.process.stages import Stages
 from pipeline.settings import FlowSettings
 
-_loaded: dict[bytes, Tools] = {}
+_loaded: dict[bytes, Stages] = {}
 
 
 def process_there(
-    window: tuple[Received, ...], make_tools: Callable[[], Tools], cache: StageCache
+    window: tuple[Received, ...], load_stages: Callable[[], Stages], cache: StageCache
 ) -> list[CallRecord]:
     """One window in a worker, whose models are loaded by its first window.
 
@@ -37,10 +37,10 @@ def process_there(
         CallQAError: Something a person must mend first.
         OSError: A transient fault.
     """
-    key = pickle.dumps(make_tools)
+    key = pickle.dumps(load_stages)
     if key not in _loaded:
         _loaded.clear()
-        _loaded[key] = make_tools()
+        _loaded[key] = load_stages()
     with quick_switches():
         return process_window(window, _loaded[key], cache)
 

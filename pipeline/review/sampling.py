@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipeline.confidence_intervals import margin_of
 from pipeline.conversation import CallMetadata, Conversation, Scorecard
-from pipeline.intervals import margin_of
 
 
 @dataclass(frozen=True, slots=True)

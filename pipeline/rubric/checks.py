@@ -160,7 +160,15 @@ class FindingCheck(Heard):
 TextCheck = Annotated[PhraseCheck | RegexCheck | TokenCheck | FindingCheck, Field(discriminator="kind")]
 
 
-class MetricCheck(Strict):
+class Measure(Strict):
+    """Base of the checks of numbers and facts, which say in words what they ask."""
+
+    def sentence(self) -> str:
+        """When it is met, for the explanation of a rubric."""
+        raise NotImplementedError
+
+
+class MetricCheck(Measure):
     """A number of the whole conversation lies within limits, or on a graded curve."""
 
     kind: Literal["metric"]
@@ -183,8 +191,13 @@ class MetricCheck(Strict):
             raise ValueError("min is above max")
         return self
 
+    def sentence(self) -> str:
+        """When it is met."""
+        where = f"on the curve {list(self.curve)}" if self.curve else limits(self.min, self.max)
+        return f"{self.metric} is {where}"
 
-class SentimentCheck(Strict):
+
+class SentimentCheck(Measure):
     """How one role feels, in the whole call or a part of it; scores run from -1 to 1."""
 
     kind: Literal["sentiment"]
@@ -204,8 +217,13 @@ class SentimentCheck(Strict):
             raise ValueError("change is of the whole call")
         return self
 
+    def sentence(self) -> str:
+        """When it is met."""
+        part = "" if self.part == "whole" else f" in the {self.part.replace('_', ' ')}"
+        return f"the {self.role}'s {self.measure} sentiment{part} is {limits(self.min, self.max)}"
 
-class EventCheck(Strict):
+
+class EventCheck(Measure):
     """Silences, holds or overtalk, counted."""
 
     kind: Literal["event"]
@@ -221,16 +239,29 @@ class EventCheck(Strict):
             raise ValueError("give at_least, at_most or total_at_most_s")
         return self
 
+    def sentence(self) -> str:
+        """When it is met."""
+        counts = [
+            f"at least {self.at_least} times" if self.at_least is not None else "",
+            f"at most {self.at_most} times" if self.at_most is not None else "",
+            f"{self.total_at_most_s:g} s in all at most" if self.total_at_most_s is not None else "",
+        ]
+        return f"{self.event} over {self.longer_than_s:g} s occurs {', '.join(filter(None, counts))}"
 
-class LanguageCheck(Strict):
+
+class LanguageCheck(Measure):
     """Every turn of a role whose language is known is in one of these languages."""
 
     kind: Literal["language"]
     role: SearchedRole = "agent"
     allowed: tuple[str, ...] = Field(min_length=1, description="ISO 639-1 codes")
 
+    def sentence(self) -> str:
+        """When it is met."""
+        return f"the {self.role} speaks {' or '.join(self.allowed)}"
 
-class ManualCheck(Strict):
+
+class ManualCheck(Measure):
     """Left to a person; shown as such and not scored until answered."""
 
     kind: Literal["manual"]
@@ -239,13 +270,21 @@ class ManualCheck(Strict):
         None, description="size of the rating scale the person uses; yes/no when left out"
     )
 
+    def sentence(self) -> str:
+        """When it is met."""
+        return "a person says so"
 
-class PluginCheck(Strict):
+
+class PluginCheck(Measure):
     """A check from another package, found by its entry point in the group ``callqa.checks``."""
 
     kind: Literal["plugin"]
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
+
+    def sentence(self) -> str:
+        """When it is met."""
+        return f"the plugin {self.name} says so"
 
 
 class SequenceCheck(Strict):
@@ -312,6 +351,13 @@ Check = Annotated[
 
 for _model in (AllCheck, AnyCheck, NotCheck):
     _model.model_rebuild()
+
+
+def limits(low: float | None, high: float | None) -> str:
+    """Limits in words; one of them is given."""
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}"
 
 
 def parts(check: Any) -> list[Any]:

@@ -86,26 +86,8 @@ def describe(check: Any) -> str:
     """One check in words."""
     if isinstance(check, kinds.Heard):
         return _heard(check)
-    if isinstance(check, kinds.MetricCheck):
-        return f"{check.metric} is " + (
-            f"on the curve {list(check.curve)}" if check.curve else _limits(check.min, check.max)
-        )
-    if isinstance(check, kinds.SentimentCheck):
-        part = "" if check.part == "whole" else f" in the {check.part.replace('_', ' ')}"
-        return f"the {check.role}'s {check.measure} sentiment{part} is {_limits(check.min, check.max)}"
-    if isinstance(check, kinds.EventCheck):
-        limits = [
-            f"at least {check.at_least} times" if check.at_least is not None else "",
-            f"at most {check.at_most} times" if check.at_most is not None else "",
-            f"{check.total_at_most_s:g} s in all at most" if check.total_at_most_s is not None else "",
-        ]
-        return f"{check.event} over {check.longer_than_s:g} s occurs {', '.join(filter(None, limits))}"
-    if isinstance(check, kinds.LanguageCheck):
-        return f"the {check.role} speaks {' or '.join(check.allowed)}"
-    if isinstance(check, kinds.ManualCheck):
-        return "a person says so"
-    if isinstance(check, kinds.PluginCheck):
-        return f"the plugin {check.name} says so"
+    if isinstance(check, kinds.Measure):
+        return check.sentence()
     if isinstance(check, kinds.SequenceCheck):
         return ", then ".join(describe(step) for step in check.steps) + _within(check)
     if isinstance(check, kinds.ObligationCheck):
@@ -166,12 +148,6 @@ def _when(window: kinds.Window | None) -> str:
 def _within(check: Any) -> str:
     seconds = f" within {check.within_s:g} s" if check.within_s is not None else ""
     return seconds + (f" within {check.within_turns} turns" if check.within_turns is not None else "")
-
-
-def _limits(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
-    return f"at least {low:g}" if low is not None else f"at most {high:g}"
 
 
 def _condition(condition: Condition) -> str:

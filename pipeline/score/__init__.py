@@ -24,7 +24,7 @@ from pipeline.conversation import (
 from pipeline.rubric.checks import PhraseCheck
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
-from pipeline.score.arithmetic import form_score, scale_share, scorecard, team_mean
+from pipeline.score.arithmetic import form_score, scorecard
 from pipeline.score.call import Call, Plan
 from pipeline.score.criteria import answer, recorded
 from pipeline.score.hearing import listen, too_weak
@@ -40,10 +40,8 @@ __all__ = [
     "form_score",
     "heard",
     "recorded",
-    "scale_share",
     "score",
     "scorecard",
-    "team_mean",
 ]
 
 REVISION = "callqa.score/4"

@@ -56,17 +56,6 @@ def scorecard(
     )
 
 
-def scale_share(rating: float, low: float, high: float) -> float:
-    """A rating on a scale as a share, (x - min) / (max - min): 1..5 gives 0, .25, .5, .75, 1 (Zendesk)."""
-    return (rating - low) / (high - low)
-
-
-def team_mean(scores: Iterable[float | None]) -> float | None:
-    """Plain mean of review scores; calls without a score are left out (Zendesk's IQS)."""
-    kept = [s for s in scores if s is not None]
-    return sum(kept) / len(kept) if kept else None
-
-
 def form_score(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
     """0..100, auto-fails ignored; None when nothing that counts was answered."""
     ratio = {"points": _by_points, "question": _by_question, "section": _by_section}[rubric.mode](

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
 from pipeline.conversation import Evidence, Finding, Searched
 from pipeline.errors import RubricError
-from pipeline.rubric.checks import (
-    PLUGINS,
-    EventCheck,
-    LanguageCheck,
-    ManualCheck,
-    MetricCheck,
-    PluginCheck,
-    SentimentCheck,
-)
+from pipeline.rubric import checks as kinds
 from pipeline.score.call import Call
 from pipeline.score.hearing import evidence_of, too_weak
 from pipeline.score.timeline import Span
@@ -39,7 +32,7 @@ class CheckPlugin(Protocol):
         """Answer one criterion; return a ``Verdict``."""
 
 
-def metric(call: Call, check: MetricCheck) -> Verdict:
+def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
     """A metric within limits, or its place on a curve."""
     searched = Searched(what=f"metric {check.metric}")
     value = call.conversation.metrics.get(check.metric)
@@ -56,10 +49,10 @@ def metric(call: Call, check: MetricCheck) -> Verdict:
         answer = _measured(call, said, f"curve {list(check.curve)}", share >= 0.5, searched)
         return Verdict(answer.answer, share, answer.evidence, searched, reason=answer.reason)
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
-    return _measured(call, said, _limits(check.min, check.max), holds, searched)
+    return _measured(call, said, kinds.limits(check.min, check.max), holds, searched)
 
 
-def sentiment(call: Call, check: SentimentCheck) -> Verdict:
+def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
     """How a role feels."""
     searched = Searched(what=f"{check.measure} sentiment, {check.part.replace('_', ' ')}", role=check.role)
     weak = too_weak(call.timeline.speech(check.role, Span()), call.min_confidence)
@@ -78,7 +71,7 @@ def sentiment(call: Call, check: SentimentCheck) -> Verdict:
         return Verdict("undetermined", searched=searched, reason=f"no sentiment of the {check.role} there")
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
     said = f"{check.role} sentiment {value:+.2f}"
-    return _measured(call, said, _limits(check.min, check.max), holds, searched)
+    return _measured(call, said, kinds.limits(check.min, check.max), holds, searched)
 
 
 def _lowest(call: Call, role: str, quarter: int) -> float | None:
@@ -93,7 +86,7 @@ def _lowest(call: Call, role: str, quarter: int) -> float | None:
     return min(scores, default=None)
 
 
-def event(call: Call, check: EventCheck) -> Verdict:
+def event(call: Call, check: kinds.EventCheck) -> Verdict:
     """Silences, holds, overtalk: how many, how long."""
     searched = Searched(what=f"{check.event} longer than {check.longer_than_s:g} s")
     found = [
@@ -129,7 +122,7 @@ def _told_apart(call: Call, kind: str) -> bool:
     return kind != "overtalk" or call.conversation.transcript.channels != 1
 
 
-def language(call: Call, check: LanguageCheck) -> Verdict:
+def language(call: Call, check: kinds.LanguageCheck) -> Verdict:
     """Everyone concerned speaks an allowed language."""
     allowed = {code.casefold() for code in check.allowed}
     searched = Searched(what=f"language one of {', '.join(check.allowed)}", role=check.role)
@@ -147,12 +140,12 @@ def language(call: Call, check: LanguageCheck) -> Verdict:
     return Verdict("no" if other else "yes", evidence=evidence, searched=searched, reason=reason)
 
 
-def manual(call: Call, check: ManualCheck) -> Verdict:
+def manual(call: Call, check: kinds.ManualCheck) -> Verdict:
     """Nothing is decided here: a person does."""
     return Verdict("undetermined", reason=MANUAL, searched=Searched(what="a person's judgement"))
 
 
-def plugin(call: Call, check: PluginCheck) -> Verdict:
+def plugin(call: Call, check: kinds.PluginCheck) -> Verdict:
     """A check of another package.
 
     Raises:
@@ -166,13 +159,13 @@ def plugin(call: Call, check: PluginCheck) -> Verdict:
 
 @cache
 def _plugin(name: str) -> CheckPlugin:
-    installed = entry_points(group=PLUGINS)
+    installed = entry_points(group=kinds.PLUGINS)
     for point in installed:
         if point.name == name:
             return cast(CheckPlugin, point.load())
     names = ", ".join(sorted(p.name for p in installed)) or "none"
     raise RubricError(
-        f"no check plugin {name!r} is installed", hint=f"installed in the group {PLUGINS}: {names}"
+        f"no check plugin {name!r} is installed", hint=f"installed in the group {kinds.PLUGINS}: {names}"
     )
 
 
@@ -186,12 +179,6 @@ def _measured(call: Call, said: str, limits: str, holds: bool, searched: Searche
     )
 
 
-def _limits(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
-    return f"at least {low:g}" if low is not None else f"at most {high:g}"
-
-
 def _on_curve(value: float, curve: tuple[tuple[float, float], ...]) -> float:
     """Straight lines between the points, flat beyond the first and the last."""
     if value <= curve[0][0]:
@@ -200,3 +187,14 @@ def _on_curve(value: float, curve: tuple[tuple[float, float], ...]) -> float:
         if value <= x1:
             return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
     return curve[-1][1]
+
+
+ANSWERED_BY: dict[type, Callable[[Call, Any], Verdict]] = {
+    kinds.MetricCheck: metric,
+    kinds.SentimentCheck: sentiment,
+    kinds.EventCheck: event,
+    kinds.LanguageCheck: language,
+    kinds.ManualCheck: manual,
+    kinds.PluginCheck: plugin,
+}
+"""What answers a check of each of these kinds."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Transcript, Turn
-from pipeline.language import language_of
 from pipeline.rubric.checks import Window
-from pipeline.timing import TurnClock
+from pipeline.text.language import language_of
+from pipeline.word_times import TurnClock
 
 JOIN_GAP_S = 1.0
 """Turns of one speaker closer than this are searched as one: recognisers cut sentences in two."""

@@ -132,8 +132,13 @@ def copy(db: Path, dest: Path) -> int:
 def derived(db: Path) -> list[Path]:
     """Files made from a database that hold its words: the search index, copies kept by migrations."""
     kept = [f for f in db.parent.glob(f"{glob.escape(db.name)}.v*.bak") if f.is_file()]
-    index = db.with_name(f"{db.name}.search")
+    index = index_path(db)
     return [*kept, *([index] if index.exists() else [])]
+
+
+def index_path(db: Path) -> Path:
+    """The index for full text search of a database."""
+    return db.with_name(f"{db.name}.search")
 
 
 def _remove(path: Path) -> None:

@@ -11,22 +11,88 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import duckdb
 
 from pipeline.errors import StoreError
+from pipeline.store import files, migrations
 from pipeline.store.connection import CONFIG, Connection, OnWait, wait_for
 from pipeline.store.extensions import load
+from pipeline.store.store import Store, make_empty
 
 PREFIX = "ducklake:"
 NAME = "lake"
 SCANNERS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 
 
-def is_lake(db: str) -> bool:
-    """Whether a database setting names a lake rather than a file."""
-    return db.startswith(PREFIX)
+class LakeStore(Store):
+    """A store in a lake; ``db`` is ``ducklake:CATALOGUE?data_path=FOLDER``, made when absent."""
+
+    retries_s = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+
+    @property
+    def path(self) -> Path:
+        """No file.
+
+        Raises:
+            StoreError: Always.
+        """
+        raise StoreError("a lake is not a file", hint="use its catalogue's and its folder's own copies")
+
+    @property
+    def index_path(self) -> Path:
+        """No file.
+
+        Raises:
+            StoreError: Always.
+        """
+        raise StoreError(
+            "a lake has no search index",
+            hint="a copy has one: callqa snapshot COPY.duckdb, then --db COPY.duckdb",
+        )
+
+    @property
+    def shown(self) -> str:
+        """The lake for messages, without the catalogue's password."""
+        return shown(self.db)
+
+    @property
+    def size_bytes(self) -> None:
+        """Not known: the files may lie in an object store."""
+        return
+
+    def exists(self) -> bool:
+        """Always: opening it, even for reading, makes it."""
+        return True
+
+    def folders(self) -> list[str]:
+        """Where its rows are kept."""
+        return [data_path(self.connection)]
+
+    def snapshot(self, dest: Path) -> int:
+        """Copy it to a database file of its own, full text search included; returns its size in bytes.
+
+        Raises:
+            MachineError: It cannot be written there.
+        """
+        return files.gather(self.connection, dest, make_empty)
+
+    def _connect(self, *, read_only: bool) -> Connection:
+        return connect(
+            self.db, read_only=read_only, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait
+        )
+
+    def _migrate(self, connection: Connection) -> None:
+        migrations.migrate(connection, None)  # a lake keeps its own history
+
+    def _is_conflict(self, error: StoreError) -> bool:
+        return is_conflict(error)
+
+    def _reclaim(self) -> tuple[tuple[str, ...], None]:
+        forget_deleted(self.connection)
+        return (), None
 
 
 def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait | None = None) -> Connection:

@@ -16,7 +16,6 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import StoreError
-from pipeline.store import lake
 from pipeline.store.connection import is_damage, refused
 from pipeline.store.store import Store
 
@@ -39,8 +38,8 @@ class Sandbox:
         self._connection = store.connection
         self._db = store.shown
         self._timeout_s = timeout_s
-        if store.is_lake:  # its rows are files of their own
-            self._connection.execute("SET allowed_directories = ?", [[lake.data_path(self._connection)]])
+        if folders := store.folders():
+            self._connection.execute("SET allowed_directories = ?", [folders])
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 

@@ -83,19 +83,9 @@ def search(
         return Found(tuple(_hits(store, calls, stems, phrases, candidates, since, limit)), stems)
 
 
-def index_path(db: Path) -> Path:
-    """The index of a database."""
-    return db.with_name(f"{db.name}.search")
-
-
 def _index(store: Store, on_note: Note) -> Connection:
     """The index open for reading, built anew when it is missing, damaged or too far behind."""
-    if store.is_lake:
-        raise StoreError(
-            "a lake has no search index",
-            hint="a copy has one: callqa snapshot COPY.duckdb, then --db COPY.duckdb",
-        )
-    path = index_path(store.path)
+    path = store.index_path
     turns = int(store.query("SELECT count(*) AS n FROM turns")[0]["n"])
     try:
         index = _open(path)

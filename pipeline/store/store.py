@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import duckdb
 
@@ -29,7 +29,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import StoreError
-from pipeline.store import erase, files, integrity, lake, migrations, parquet, read
+from pipeline.store import erase, files, integrity, migrations, parquet, read
 from pipeline.store import load as loading
 from pipeline.store.connection import Connection, OnWait, connect, hasten, is_damage, refused, tidy
 from pipeline.store.erase import Erasure
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 EVERYTHING = CallFilter()
 WINDOW = 500  # calls a transaction
-LAKE_RETRIES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,10 @@ class Purged:
 
 
 class Store:
-    """A database of calls, as a context manager.
+    """A database of calls in one DuckDB file, as a context manager; ``LakeStore`` is one of many files.
 
     Args:
-        db: Path of a DuckDB file, made when absent unless ``read_only``; or a lake, ``ducklake:…``.
+        db: Path of a DuckDB file, made when absent unless ``read_only``.
         read_only: Read beside other readers; writing then raises.
         lock_timeout_s: How long to wait for another process that holds the file.
         on_wait: Told once, in a sentence, who holds the file when a wait begins.
@@ -67,6 +66,9 @@ class Store:
         StoreLockedError: On entering: another process still holds the file after the wait.
         StoreError: On entering: not a database of ours, or a newer one.
     """
+
+    retries_s: ClassVar[tuple[float, ...]] = ()
+    """Pauses before another try where another writer came first; none where one writer holds the file."""
 
     def __init__(
         self,
@@ -77,14 +79,13 @@ class Store:
         on_wait: OnWait | None = None,
     ) -> None:
         self.db = str(db)
-        self.is_lake = lake.is_lake(self.db)
         self.read_only = read_only
         self._lock_timeout_s = lock_timeout_s
         self._on_wait = on_wait
         self._open: Connection | None = None
 
     def __enter__(self) -> Store:
-        for pause_s in (*LAKE_RETRIES_S, None) if self.is_lake else (None,):
+        for pause_s in (*self.retries_s, None):
             connection = self._connect(read_only=self.read_only)
             try:
                 if migrations.behind(connection, self.shown):
@@ -106,7 +107,7 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._open is not None:
-            if not self.read_only and not self.is_lake:
+            if not self.read_only:
                 tidy(self._open)
             self._open.close()
             self._open = None
@@ -120,25 +121,43 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """The database file.
-
-        Raises:
-            StoreError: It is a lake, which is no file.
-        """
-        if self.is_lake:
-            raise StoreError("a lake is not a file", hint="use its catalogue's and its folder's own copies")
+        """The database file."""
         return Path(self.db)
+
+    @property
+    def index_path(self) -> Path:
+        """The file of the index for full text search."""
+        return files.index_path(self.path)
 
     @property
     def shown(self) -> str:
         """The database for messages, without passwords."""
-        return lake.shown(self.db) if self.is_lake else self.db
+        return self.db
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Bytes on disk; None where they are not all this store's to count."""
+        return files.size(self.path)
+
+    def exists(self) -> bool:
+        """Whether it is there; otherwise opening it for writing makes it."""
+        return self.path.exists()
+
+    def folders(self) -> list[str]:
+        """Folders that reading it needs besides its own file."""
+        return []
 
     def _connect(self, *, read_only: bool) -> Connection:
-        wait_s, on_wait = self._lock_timeout_s, self._on_wait
-        if self.is_lake:
-            return lake.connect(self.db, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
-        return connect(self.path, read_only=read_only, lock_timeout_s=wait_s, on_wait=on_wait)
+        return connect(
+            self.path, read_only=read_only, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait
+        )
+
+    def _migrate(self, connection: Connection) -> None:
+        migrations.migrate(connection, self.path)
+
+    def _is_conflict(self, error: StoreError) -> bool:
+        """Whether a write failed only because another writer came first."""
+        return False
 
     def _migrated(self, connection: Connection) -> Connection:
         """Bring the schema up to date, for which even a reader must write once."""
@@ -146,7 +165,7 @@ class Store:
             connection.close()
             connection = self._connect(read_only=False)
         try:
-            migrations.migrate(connection, None if self.is_lake else self.path)
+            self._migrate(connection)
         except BaseException:
             connection.close()
             raise
@@ -184,13 +203,13 @@ class Store:
             return
 
     def _write(self, work: Callable[[Connection, dt.datetime], T]) -> T:
-        """Do one transaction; on a lake, again when another writer came first."""
-        for pause_s in (*LAKE_RETRIES_S, None) if self.is_lake else (None,):
+        """Do one transaction, again when another writer came first."""
+        for pause_s in (*self.retries_s, None):
             try:
                 with self.transaction() as connection:
                     return work(connection, dt.datetime.now(dt.UTC))
             except StoreError as error:
-                if pause_s is None or not lake.is_conflict(error):
+                if pause_s is None or not self._is_conflict(error):
                     raise
                 time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311
         raise AssertionError("the last attempt returns or raises")
@@ -320,18 +339,20 @@ class Store:
         Raises:
             StoreError: No condition was given, or the database refuses.
         """
-        before = None if self.is_lake else files.size(self.path)
+        before = self.size_bytes
         with self.transaction() as connection:
             erasure = erase.erase(connection, calls, older_than=older_than, keep_figures=keep_figures)
         if not erasure.call_ids and not erasure.tombstones:
             return Purged(erasure, before, before, ())
-        if self.is_lake:
-            lake.forget_deleted(self.connection)
-            return Purged(erasure, None, None, ())
+        removed, after = self._reclaim()
+        return Purged(erasure, before, after, removed)
+
+    def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
+        """Free the space of what was erased; the files deleted for it, and the size in bytes afterwards."""
         removed = tuple(str(f) for f in files.derived(self.path))
         for file in removed:
             Path(file).unlink(missing_ok=True)
-        return Purged(erasure, before, self.compact(), removed)
+        return removed, self.compact()
 
     def count_erasable(self, calls: CallFilter, *, older_than: dt.datetime | None = None) -> int:
         """How many calls ``purge`` would erase."""
@@ -341,21 +362,17 @@ class Store:
     def compact(self) -> int:
         """Write the file anew without what was deleted; returns its size in bytes."""
         tidy(self.connection)
-        size = files.rewrite(self.connection, self.path, _make_empty)
+        size = files.rewrite(self.connection, self.path, make_empty)
         self._open = self._connect(read_only=False)
         return size
 
     def snapshot(self, dest: Path) -> int:
         """Copy the database, open for reading, to a file that appears complete; returns its size in bytes.
 
-        Of a lake it makes a database file of its own, with everything a file has, full text search included.
-
         Raises:
             StoreError: ``dest`` is the database itself.
             MachineError: It cannot be written there.
         """
-        if self.is_lake:
-            return files.gather(self.connection, dest, _make_empty)
         if self._open is not None and files.wal(self.path).exists():  # left by a writer that was killed
             self._open.close()
             with Store(self.db, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait):
@@ -379,6 +396,7 @@ class Store:
             return integrity.check(self.connection)
 
 
-def _make_empty(path: Path) -> None:
+def make_empty(path: Path) -> None:
+    """A database file of this schema without a call."""
     with Store(path):
         pass

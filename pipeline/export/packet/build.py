@@ -16,8 +16,8 @@ from importlib import resources
 from pathlib import Path
 
 from pipeline.calibrate import Calibration
-from pipeline.cells import clean
 from pipeline.conversation import Review
+from pipeline.csv_safety import clean
 from pipeline.export.names import whole
 from pipeline.export.packet.content import BLIND_COLUMNS, Json, blinded, call_document, index_row
 from pipeline.export.packet.pages import overall_pages

@@ -9,10 +9,10 @@ from typing import Any
 from pipeline.calibrate import Agreement, Calibration
 from pipeline.calibrate.figures import Drift
 from pipeline.calibrate.scores import ScoreDeviation
+from pipeline.confidence_intervals import Interval
 from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
 from pipeline.export.packet.content import Json, rounded
 from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit
-from pipeline.intervals import Interval
 
 # The metrics a supervisor compares, with the words of the page; the rest are in the store.
 SHOWN_METRICS = {

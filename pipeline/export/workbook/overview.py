@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pipeline.confidence_intervals import Interval
 from pipeline.export.summary import Totals
 from pipeline.export.workbook.sheet import for_print, put
 from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
-from pipeline.intervals import Interval
 
 TEXT_CHARS = 40  # of wrapped text in the first column
 LINE_PT = 15.0

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.cells import clean
+from pipeline.csv_safety import clean
 from pipeline.errors import UsageError
 from pipeline.export.tables import Cell, Column
 from pipeline.export.workbook.style import Formats

@@ -1,6 +1,6 @@
 """Teach the sentence encoder acts in running speech: a stretch lies near the phrases it acts out.
 
-    python -m bench.training.train_matcher
+    python -m training.train_matcher
 
 Contrastive learning (InfoNCE, van den Oord et al. 2018) of low-rank changes on the written criteria: a
 criterion's phrases attract the stretches that act them out and repel those that share its words but not
@@ -25,10 +25,10 @@ from jellyfish import metaphone
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from bench.training.criteria import Criterion, service_talk, written
 from pipeline import encoder
-from pipeline.encoder.low_rank import LowRank, padded, save
-from pipeline.matchers.text import words
+from pipeline.text.words import words
+from training.criteria import Criterion, service_talk, written
+from training.low_rank import LowRank, padded, save
 
 OUT = Path("pipeline/matchers/weights/encoder.npz")
 STEPS, WARM_UP, RATE = 600, 40, 5e-4

@@ -86,25 +86,6 @@ def mean(values: Sequence[float]) -> Interval:
     return Interval(centre, centre - half, centre + half, n)
 
 
-def sample_size(
-    margin: float, *, population: int | None = None, share: float = 0.5, confidence: float = 0.95
-) -> int:
-    """Calls to review so that a rate is known to within ``margin`` (Cochran, with finite correction).
-
-    Args:
-        margin: Half width wanted, 0..1, e.g. 0.1 for plus or minus ten points.
-        population: Calls there are; None for many.
-        share: The rate expected; 0.5 is the cautious choice.
-        confidence: Two-sided confidence level.
-    """
-    needed = z_of(confidence) ** 2 * share * (1 - share) / margin**2
-    if population is not None:
-        if population <= 0:
-            return 0
-        needed = needed / (1 + (needed - 1) / population)
-    return math.ceil(needed - 1e-9)
-
-
 def margin_of(n: int, *, population: int | None = None, share: float = 0.5) -> float | None:
     """Half width of the 95 % Wilson interval that ``n`` reviewed calls buy, with finite correction."""
     if n <= 0:

@@ -11,7 +11,7 @@ import pytest
 PARENT = """
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pipeline.orphans import leave_with_parent
+from pipeline.child_processes import leave_with_parent
 import os, time
 
 if __name__ == "__main__":

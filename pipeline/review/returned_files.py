@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.cells import clean
+from pipeline.csv_safety import clean
 from pipeline.errors import UsageError
 
 LARGEST_FILE = 256 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Text as matchers compare it: words in lower case, numbers as digits, with the place each came from.
+"""Text as it is compared: words in lower case, numbers as digits, with the place each came from.
 
 Speech is broken, so fillers ("um") and immediate repeats ("can you can you hold") are left out; quotes are
 cut from the text itself by the places kept here, so nothing is missing from them.
@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 WORD = re.compile(r"[$£€₹]|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’`-][^\W\d_]+)*", re.UNICODE)
-FILLERS = frozenset(["uh", "um", "uhm", "er", "erm", "ah", "hmm", "hm", "mm", "mhm", "mmm", "eh"])
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a line, as a set."""
+    return frozenset(text.split())
+
+
+FILLERS = word_set("uh um uhm er erm ah hmm hm mm mhm mmm eh")
+"""Sounds of hesitation: no words of a sentence, in any stage."""
 SPOKEN = {
     "cannot": "can not", "can't": "can not", "cant": "can not", "won't": "will not", "wont": "will not",
     "shan't": "shall not", "gonna": "going to", "wanna": "want to", "gotta": "got to", "i'm": "i am",

@@ -1,4 +1,4 @@
-"""Recall and precision of private-data detection on ``bench/data/private_spoken.jsonl``.
+"""Recall and precision of private-data detection on ``tests/data/private_spoken.jsonl``.
 
 A thing counts as found when every character of it is covered by spans of its own kind; a span is
 right when it touches something private of its kind. Used by ``bench/understanding.py`` and a test.

@@ -1,6 +1,6 @@
 """Labelled dialogue written for this project, and what the annotator and VADER make of it.
 
-``bench/data/dialogue_scenes.tsv`` (everyday talk) and ``dialogue_service.tsv`` (service, typed and spoken)
+``tests/data/dialogue_scenes.tsv`` (everyday talk) and ``dialogue_service.tsv`` (service, typed and spoken)
 hold conversations with a label a turn. They go through the annotator whole, as ``callqa annotate`` sends
 them. They were labelled by one person and are a check for choices, not a test set: differences under
 .03 mean nothing at this size.

@@ -1,6 +1,6 @@
 """Fit how much each cue of an act tells: logistic regression on the written criteria.
 
-    python -m bench.training.train_acts
+    python -m training.train_acts
 
 Utterances that meet a criterion against those that share its words but not its act. Writes
 ``pipeline/matchers/weights/acts.tsv``. Run it after ``train_matcher``, which tells where in an utterance
@@ -9,9 +9,9 @@ the act lies.
 
 from __future__ import annotations
 
-from bench.training.criteria import Criterion, written
 from pipeline import encoder
 from pipeline.matchers import acts, meaning
+from training.criteria import Criterion, written
 
 NOTHING = encoder.NOTHING
 INVERSE_PENALTY = 0.1  # of scikit-learn's ridge: cues are few and overlap

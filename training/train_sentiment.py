@@ -1,6 +1,6 @@
 """Train the sentiment adapters; not used at run time.
 
-    python -m pipeline.encoder.train_sentiment DATA/goemotions --out sentiment.npz
+    python -m training.train_sentiment DATA/goemotions --out sentiment.npz
 
 ``DATA/goemotions`` holds train.tsv and dev.tsv (text, comma-separated label ids: 0 ambiguous,
 1 negative, 2 neutral, 3 positive). ``dialogue_en.txt`` beside this file adds lines of everyday and
@@ -32,8 +32,8 @@ from torch.nn import functional as fn
 from pipeline import encoder
 from pipeline.encoder import adapters
 from pipeline.encoder.classifier import CLASSES, MAX_TOKENS
-from pipeline.encoder.low_rank import LowRank, padded, save
 from pipeline.encoder.network import Network
+from training.low_rank import LowRank, padded, save
 
 POOL_BATCHES = 50
 HEAD_PENALTY = 3.0  # the largest of 0.01 to 30 with which sarcasm and modesty in bench/data come out right
@@ -144,7 +144,7 @@ def batches_of(
     dialogue = Dialogue.read(DIALOGUE)
     first, done = divmod(step, POOL_BATCHES)
     for number in itertools.count(first):
-        dice = random.Random(number)  # noqa: S311  (not cryptography)
+        dice = random.Random(number)
         written = int(size * POOL_BATCHES * dialogue_share)
         pool = dice.sample(examples, size * POOL_BATCHES - written)
         pool += [dialogue.draw(dice) for _ in range(written)]
@@ -228,7 +228,7 @@ def with_new_head(path: Path, written: list[Example]) -> dict[str, np.ndarray]:
     _, held = adapters.read(path)
     base = encoder.load()
     network = adapters.merge(base.network, held)
-    dice, dialogue = random.Random(7), Dialogue.read(DIALOGUE)  # noqa: S311  (not cryptography)
+    dice, dialogue = random.Random(7), Dialogue.read(DIALOGUE)
     examples = dice.sample(written, 5000) + [dialogue.draw(dice) for _ in range(6000)]
     tokens = [base.tokenizer.encode(as_spoken(e.text, dice), MAX_TOKENS) for e in examples]
     pooled = np.zeros((len(tokens), encoder.DIMENSIONS), np.float32)

@@ -1,6 +1,6 @@
 """Make the sample of ordinary talk that the matcher measures chance in.
 
-    python -m bench.training.ordinary_talk --talk ../shared/data/meeting_talk/turns.tsv.gz
+    python -m training.ordinary_talk --talk ../shared/data/meeting_talk/turns.tsv.gz
 
 From three quarters of the AMI and ICSI meetings (CC BY 4.0); every fourth is left out, for tests and the
 bench. Writes ``pipeline/matchers/weights/ordinary.npz``: word counts, words in their order, vectors of
@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.training.criteria import written
 from pipeline import encoder
 from pipeline.encoder.network import quantise
 from pipeline.matchers import meaning
-from pipeline.matchers.text import words
+from pipeline.text.words import words
+from training.criteria import written
 
 OUT = Path("pipeline/matchers/weights/ordinary.npz")
 HELD_OUT = 4  # every fourth meeting

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
 from pipeline.conversation import Review, ReviewState
-from pipeline.review.returned import Entry, read
+from pipeline.review.returned_files import Entry, read
 from pipeline.rubric import Criterion
 from pipeline.store import CallFilter, Store
 

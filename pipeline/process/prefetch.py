@@ -1,25 +1,25 @@
-"""The next window's files, opened while the engine is at this one, or loads: it finds the sound ready.
+"""Files of the next window are opened while the engine transcribes this one, or loads.
 
-One thread beside an engine that has every core at work; what it holds is bounded by ``AHEAD_BYTES``.
+One thread beside an engine that has every core at work; what it holds is bounded by ``PREFETCH_BYTES``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import TracebackType
 
 from pipeline.conversation import Received
-from pipeline.process.calls import Opened, Sound
+from pipeline.process.calls import CallState
 
-AHEAD_BYTES = 256 * 2**20
+PREFETCH_BYTES = 256 * 2**20
 """Half an hour of two channels; of longer recordings some are opened when their window comes."""
 Window = tuple[Received, ...]
 
 
-class Ahead:
-    """The windows of a batch in order, each with what has been opened of it already, by ``id``.
+class Prefetch:
+    """The windows of a batch in order, each with its files, opened already as far as there was time.
 
     The first is opened from the beginning. A context manager: leaving it ends the opening after the file
     it is at.
@@ -29,13 +29,13 @@ class Ahead:
         open_one: Opens a file.
     """
 
-    def __init__(self, windows: Sequence[Window], open_one: Callable[[Received], Opened]) -> None:
+    def __init__(self, windows: Sequence[Window], open_one: Callable[[Received], CallState]) -> None:
         self._windows, self._open_one = windows, open_one
-        self._thread = ThreadPoolExecutor(1, "ahead")
+        self._thread = ThreadPoolExecutor(1, "prefetch")
         self._wanted = True
         self._opening = self._thread.submit(self._open, next(iter(windows), ()))
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Prefetch:
         return self
 
     def __exit__(
@@ -44,25 +44,25 @@ class Ahead:
         self._wanted = False
         self._thread.shutdown()
 
-    def __iter__(self) -> Iterator[tuple[Window, Mapping[int, Opened]]]:
+    def __iter__(self) -> Iterator[tuple[Window, list[Received | CallState]]]:
         for window, following in pairwise([*self._windows, ()]):
             self._wanted = False
-            ready = self._opening.result()
+            files = self._opening.result()
             self._wanted = True
             self._opening = self._thread.submit(self._open, following)
-            yield window, ready
+            yield window, files
 
-    def _open(self, window: Window) -> dict[int, Opened]:
-        """As much of a window as is wanted in time; a fault is left to whoever asks for the file again."""
-        ready: dict[int, Opened] = {}
+    def _open(self, window: Window) -> list[Received | CallState]:
+        """A window with as many files opened as there is time for; a fault is left to the next try."""
+        files: list[Received | CallState] = list(window)
         n_bytes = 0
-        for item in window:
-            if not self._wanted or n_bytes >= AHEAD_BYTES:
+        for place, item in enumerate(window):
+            if not self._wanted or n_bytes >= PREFETCH_BYTES:
                 break
             try:
                 opened = self._open_one(item)
             except Exception:  # noqa: S112
                 continue
-            ready[id(item)] = opened
-            n_bytes += opened.clip.samples.nbytes if isinstance(opened, Sound) else 0
-        return ready
+            files[place] = opened
+            n_bytes += opened.clip.samples.nbytes if opened.clip else 0
+        return files

@@ -79,7 +79,7 @@ def _box() -> Any:
 
 def write_csv(answer: pa.Table) -> None:
     """CSV with a header on stdout; nested values as JSON; no cell is a formula, as in ``callqa export``."""
-    from pipeline.cells import inert
+    from pipeline.csv_safety import inert
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(answer.column_names)

@@ -1,1 +1,0 @@
-"""Training of the meaning matcher, with its written criteria."""

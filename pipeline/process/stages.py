@@ -1,0 +1,204 @@
+"""The stages one worker has ready: built once, used for every call; the one place that names them all.
+
+Two of them hold models (the speech engine, the annotator); the rest are functions. The other modules of
+``process`` know them only by their shapes here, so a test hands in fakes and no stage meets another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import pipeline
+from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
+from pipeline.conversation import (
+    AudioClip,
+    CallMetadata,
+    Conversation,
+    FirstParty,
+    Received,
+    Scorecard,
+    Transcript,
+)
+from pipeline.errors import RecordingError
+from pipeline.process.cache import FULL
+from pipeline.rubric import Rubric
+from pipeline.rubric.queries import Matcher
+from pipeline.settings import Settings
+from pipeline.transcribe import Engine, Job
+
+TRANSCRIPT_REVISION = 2
+"""Raised when decoding, speakers or redaction change what a transcript says."""
+
+
+class Annotator(Protocol):
+    """Transcripts to conversations; ``fingerprint`` changes when its output could."""
+
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+
+    def annotate(  # noqa: D102
+        self, transcripts: Sequence[Transcript], metadata: Sequence[CallMetadata]
+    ) -> Iterator[Conversation]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What results depend on besides the file and its metadata; known without loading a model.
+
+    Attributes:
+        transcript: Of all that shapes a transcript: engine, audio, speaker and privacy options.
+        answers: Of all that shapes the answers, given a transcript: annotator, rubrics, options.
+    """
+
+    transcript: str
+    answers: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Every stage of one call, ready to use.
+
+    Attributes:
+        engine: The speech engine.
+        annotator: The annotator, models loaded.
+        load_audio: A recording to a clip; refuses what holds no call.
+        read_transcript: A transcript file of any known format to a transcript.
+        assign_and_redact: Who speaks, and private data removed; the clip is None for transcript files.
+        score: Scorecards of every rubric that applies, for each of many calls; empty where none does.
+        rubrics: Those rubrics, for the store.
+        fingerprints: Of all of these and their options.
+        load_lazy: Loads what a stage would load with the first call, where it will surely be needed.
+    """
+
+    engine: Engine
+    annotator: Annotator
+    load_audio: Callable[[Received], AudioClip]
+    read_transcript: Callable[[Received], Transcript]
+    assign_and_redact: Callable[[Transcript, AudioClip | None, CallMetadata, FirstParty | None], Transcript]
+    score: Callable[[Sequence[tuple[Conversation, CallMetadata]]], list[tuple[Scorecard, ...]]]
+    rubrics: tuple[Rubric, ...]
+    fingerprints: Fingerprints
+    load_lazy: Callable[[], None] = lambda: None
+
+
+def load_stages(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints) -> Stages:
+    """Every stage, models loaded; the speech engine loads with the first recording.
+
+    Raises:
+        ModelError: Weights are missing or damaged.
+    """
+    transcribe.one_thread_each()
+    matcher = matchers.load_matcher()
+    return Stages(
+        engine=_LazyEngine(settings),
+        annotator=annotate.load_annotator(settings.annotate, settings.privacy),
+        load_audio=partial(load_audio, settings=settings),
+        read_transcript=intake.read_transcript,
+        assign_and_redact=partial(assign_and_redact, settings=settings),
+        score=partial(_score, rubrics=rubrics, min_confidence=settings.score.min_confidence, matcher=matcher),
+        rubrics=rubrics,
+        fingerprints=under,
+        load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
+    )
+
+
+def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
+    """What results depend on, without loading a model."""
+    transcript = digest(
+        TRANSCRIPT_REVISION,
+        transcribe.fingerprint(settings.transcribe),
+        settings.audio.model_dump(mode="json"),
+        settings.privacy.redact,
+    )
+    answers = digest(
+        pipeline.__version__,  # scoring is cheap to redo, so it is redone with every release
+        matchers.fingerprint(),
+        annotate.fingerprint(settings.annotate, settings.privacy),
+        sorted(r.hash for r in rubrics),
+        settings.score.min_confidence,
+        settings.intake.min_audio_s,
+    )
+    return Fingerprints(transcript, answers)
+
+
+def digest(*parts: object) -> str:
+    """Hex SHA-256 of the canonical JSON of the parts."""
+    body = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def load_audio(received: Received, settings: Settings) -> AudioClip:
+    """A recording's sound, each channel without what belongs to another.
+
+    Raises:
+        RecordingError: It holds no call; or temporary files, in which long sound waits, have no room.
+    """
+    try:
+        with intake.media(received) as path:
+            return speakers.clean_channels(audio.load(path, min_duration_s=settings.intake.min_audio_s))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise RecordingError(
+            f"{received.path.name}: its sound has no room in {tempfile.gettempdir()}",
+            hint="free some space there, or name another folder in TMPDIR, and run again",
+            reason="no_room",
+        ) from error
+
+
+def assign_and_redact(
+    transcript: Transcript,
+    clip: AudioClip | None,
+    metadata: CallMetadata,
+    first_party: FirstParty | None = None,
+    *,
+    settings: Settings,
+) -> Transcript:
+    """Say who speaks, then remove private data by the policy; warnings about the sound come first."""
+    assigned = speakers.assign_roles(transcript, clip, metadata, settings.audio, first_party)
+    redacted, _ = annotate.redact(assigned, settings.privacy)
+    return replace(redacted, warnings=(*(clip.warnings if clip else ()), *redacted.warnings))
+
+
+def _score(
+    asked: Sequence[tuple[Conversation, CallMetadata]],
+    *,
+    rubrics: tuple[Rubric, ...],
+    min_confidence: float,
+    matcher: Matcher,
+) -> list[tuple[Scorecard, ...]]:
+    """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
+    chosen = [
+        rubric.select(
+            rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
+        )
+        for said, about in asked
+    ]
+    cards: list[dict[str, Scorecard]] = [{} for _ in asked]
+    for one in rubrics:
+        own = [place for place, wanted in enumerate(chosen) if one in wanted]
+        calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
+        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher)
+        for place, answers in zip(own, answered, strict=True):
+            cards[place][one.hash] = answers.card(one)
+    return [tuple(found[one.hash] for one in wanted) for found, wanted in zip(cards, chosen, strict=True)]
+
+
+class _LazyEngine:
+    """The speech engine, loaded when first asked: transcript files need none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.transcribe
+        self._engine: Engine | None = None
+        self.fingerprint = transcribe.fingerprint(settings.transcribe)
+
+    def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+        """As the engine does."""
+        self._engine = self._engine or transcribe.load_engine(self._settings)
+        return self._engine.transcribe(jobs)

@@ -1,0 +1,1 @@
+"""How the weights that ship were made, and the written examples they were fitted to."""
