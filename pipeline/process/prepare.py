@@ -38,7 +38,7 @@ from pipeline.store import Store
 OnWait = Callable[[str], None]
 SHOWN_QUEUES = 5
 """How many queues one sentence names."""
-HEARING_REVISION = 2
+HEARING_REVISION = 3
 """Raised when decoding, speakers or redaction change what a transcript says."""
 
 

@@ -10,7 +10,7 @@ import torch
 from whisper.tokenizer import LANGUAGES
 
 from pipeline import models
-from pipeline.conversation import NO_SPEECH, SAMPLE_RATE_HZ, Engine, Transcript
+from pipeline.conversation import NO_SPEECH, OTHER_LANGUAGE, SAMPLE_RATE_HZ, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import alignment
@@ -97,25 +97,38 @@ class WhisperEngine:
         for rows, share in zip(shares, placed, strict=True):
             for n, words in zip(rows, share, strict=True):
                 found[order[n]] = words
-        likelier = self._sounds_like([found[n] for n in order], ordered, features, seconds, languages)
+        named = None if self._settings.languages else self._settings.language
+        held = [_own_language(jobs[w.call]) or named for w in ordered]
+        asked = [
+            n
+            for n, place in enumerate(order)
+            if found[place] and (held[n] or _mean_confidence(found[place]) < WEAK_CONFIDENCE)
+        ]
+        likelier = self._sounds_like(asked, ordered, features, seconds, languages)
         return [(found[n], likelier[place]) for place, n in sorted(enumerate(order), key=lambda at: at[1])]
 
     def _sounds_like(
         self,
-        heard: Sequence[Sequence[HeardWord]],
+        asked: Sequence[int],
         windows: Sequence[Window],
         features: Sequence[torch.Tensor],
         seconds: Sequence[float],
         languages: Sequence[str],
     ) -> list[str]:
-        """For windows of weak words the language they sound like, where it is another; else ""."""
+        """For some windows the language they sound like, where it is another; else "".
+
+        Asked of words that are weak, and of every window whose language was declared: other speech than
+        declared is made into words of the declared language, often with confidence.
+        """
         told = [""] * len(windows)
-        weak = [n for n, words in enumerate(heard) if words and _mean_confidence(words) < WEAK_CONFIDENCE]
-        if weak and self._recogniser.is_multilingual:
+        if asked and self._recogniser.is_multilingual:
             found = self._recogniser.languages(
-                [features[n] for n in weak], [seconds[n] for n in weak], [windows[n].call for n in weak], ()
+                [features[n] for n in asked],
+                [seconds[n] for n in asked],
+                [windows[n].call for n in asked],
+                (),
             )
-            for n, language in zip(weak, found, strict=True):
+            for n, language in zip(asked, found, strict=True):
                 told[n] = language if language != languages[n] else ""
         return told
 
@@ -181,7 +194,7 @@ def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[st
         return
     language, count = likelier.most_common(1)[0] if likelier else ("", 0)
     if language and 2 * count > len(heard):
-        yield f"it was heard as {heard[0].language or 'another language'} and sounds like {language}"
+        yield f"{OTHER_LANGUAGE} {heard[0].language or 'another language'} and sounds like {language}"
 
 
 def _fault(job: Job) -> RecordingError | None:
