@@ -73,6 +73,7 @@ class Hearing:
     absent: str = ""
     maybe: int = 0
     invented: bool = False
+    near: tuple[Hit, ...] = ()
 
 
 def judge(call: Call, check: Heard) -> Verdict:
@@ -126,7 +127,7 @@ def listen(call: Call, check: Heard) -> Hearing:
         speech = call.timeline.speech(check.role, span)
         is_of_time = check.finding in OF_TIME
         weak = "" if is_of_time else too_weak(speech, call.min_confidence) or invented_words(call)
-        unheard = "" if is_of_time else _warned(call, MISSING_WORDS)
+        unheard = "" if is_of_time else _unheard(call, check.role)
         unsure = missing or weak or unheard
         facts = _findings(call, check, span)
         return Hearing(facts, None, _searched(call, check, span), unsure, invented=bool(weak))
@@ -155,7 +156,7 @@ def listen(call: Call, check: Heard) -> Hearing:
         _roles_unsure(call, check.role),
         foreign,
         _weak(speech, floor, best, wanted),
-        _warned(call, MISSING_WORDS),
+        _unheard(call, check.role),
     )
     unsure = next(filter(None, doubts), "")
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
@@ -164,7 +165,7 @@ def listen(call: Call, check: Heard) -> Hearing:
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
     nearest = best.evidence if best and not hits else None
     invented = bool(foreign or too_weak(speech, floor))
-    return Hearing(ordered, nearest, searched, unsure, maybe=maybe, invented=invented)
+    return Hearing(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
 
 
 def _search(
@@ -269,12 +270,16 @@ def _roles_unsure(call: Call, role: str) -> str:
 
 def invented_words(call: Call) -> str:
     """Why all words of a call may be made up whatever their confidence, or "": it is in another language."""
-    return _warned(call, (OTHER_LANGUAGE,))
+    return next((w for w in call.conversation.transcript.warnings if w.startswith(OTHER_LANGUAGE)), "")
 
 
-def _warned(call: Call, beginnings: tuple[str, ...]) -> str:
-    """The first warning of the recording that begins so, or ""."""
-    return next((w for w in call.conversation.transcript.warnings if w.startswith(beginnings)), "")
+def _unheard(call: Call, role: str) -> str:
+    """Why words of a role may be missing without a trace, or ""."""
+    others = tuple(
+        f"{TOO_QUIET}: the {other}'s " for other in call.timeline.roles if role not in ("any", other)
+    )
+    warnings = call.conversation.transcript.warnings
+    return next((w for w in warnings if w.startswith(MISSING_WORDS) and not w.startswith(others)), "")
 
 
 def too_weak(speech: Speech, floor: float) -> str:
