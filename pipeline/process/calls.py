@@ -33,6 +33,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import CallQAError, RecordingError
+from pipeline.process.again import First, Second, SecondHearing, hear_again, marked
 from pipeline.process.cache import StageCache
 from pipeline.process.capacity import cores
 from pipeline.process.tools import Fingerprints, Tools, digest
@@ -94,6 +95,7 @@ NOTHING: Mapping[int, Opened] = {}
 class _Annotated:
     heard: Heard
     conversation: Conversation
+    second: Second | None = None
 
     @property
     def metadata(self) -> CallMetadata:
@@ -211,6 +213,8 @@ def judge(heard: Sequence[Heard | CallRecord], tools: Tools, cache: StageCache) 
         else:
             stage = StageRun("annotate", tools.annotator.fingerprint, "", "", pace * call.n_turns)
             annotated[place] = _Annotated(replace(call, stages=(*call.stages, stage)), result)
+    if tools.again is not None:
+        annotated |= _heard_again(annotated, tools.again, tools, cache)
     started = time.perf_counter()
     cards = _together(tools.score, [(one.conversation, one.metadata) for one in annotated.values()])
     pace = (time.perf_counter() - started) / (sum(one.heard.n_turns for one in annotated.values()) or 1)
@@ -301,6 +305,39 @@ def _annotate(heard: Sequence[Heard], tools: Tools) -> list[Conversation]:
     return list(tools.annotator.annotate(transcripts, [_known(one.received) for one in heard]))
 
 
+def _heard_again(
+    annotated: Mapping[int, _Annotated], again: SecondHearing, tools: Tools, cache: StageCache
+) -> dict[int, _Annotated]:
+    """The calls of which some words were heard again, annotated anew."""
+    first = {
+        place: First(
+            one.heard.received,
+            one.metadata,
+            one.heard.transcript,
+            one.conversation,
+            _transcript_fingerprint(one.heard.received, tools),
+        )
+        for place, one in annotated.items()
+        if one.heard.received.kind == "recording" and one.heard.transcript is not None
+    }
+    found = zip(first, hear_again(list(first.values()), again, tools, cache), strict=True)
+    seconds = {place: second for place, second in found if second is not None}
+    heard = {
+        place: replace(
+            annotated[place].heard,
+            transcript=second.transcript,
+            stages=(*annotated[place].heard.stages, second.stage),
+        )
+        for place, second in seconds.items()
+    }
+    made = _together(partial(_annotate, tools=tools), list(heard.values()))
+    return {
+        place: _Annotated(heard[place], result, seconds[place])
+        for place, result in zip(heard, made, strict=True)
+        if not isinstance(result, Exception)
+    }
+
+
 def _scored(
     annotated: _Annotated, result: tuple[Scorecard, ...] | Exception, pace: float, tools: Tools
 ) -> CallRecord:
@@ -312,6 +349,8 @@ def _scored(
     if not result:
         reason, hint = _unanswered(annotated, tools)
         entry = replace(entry, reason=reason, hint=hint)
+    if annotated.second is not None:
+        result = tuple(marked(card, annotated.second) for card in result)
     warnings = (*entry.warnings, *conversation.transcript.warnings, *conversation.warnings)
     return CallRecord(
         replace(entry, warnings=tuple(dict.fromkeys(warnings))),

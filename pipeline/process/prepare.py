@@ -25,6 +25,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import RecordingError
+from pipeline.process.again import SecondHearing, Wanted, wanted
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.capacity import threads_per_worker
@@ -32,7 +33,7 @@ from pipeline.process.files import load_sound
 from pipeline.process.tools import Fingerprints, Tools, digest
 from pipeline.rubric import Rubric
 from pipeline.rubric.queries import Matcher
-from pipeline.settings import Settings
+from pipeline.settings import Settings, TranscribeSettings
 from pipeline.store import Store
 
 OnWait = Callable[[str], None]
@@ -168,6 +169,7 @@ def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
         sorted(r.hash for r in rubrics),
         settings.score.min_confidence,
         settings.intake.min_audio_s,
+        *([transcribe.fingerprint(again)] if (again := transcribe.second(settings.transcribe)) else []),
     )
     return Fingerprints(hearing, judging)
 
@@ -201,8 +203,12 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     def score_calls(asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
         return _score(asked, rubrics, settings.score.min_confidence, matcher)
 
+    def wanted_of(asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[Wanted]:
+        return _wanted(asked, rubrics, settings.score.min_confidence, matcher)
+
+    again = transcribe.second(settings.transcribe)
     return Tools(
-        engine=_LazyEngine(settings),
+        engine=_LazyEngine(settings.transcribe),
         annotator=annotate.load_annotator(settings.annotate, settings.privacy),
         load_audio=load_audio,
         job=job,
@@ -213,6 +219,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         rubrics=rubrics,
         fingerprints=under,
         load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
+        again=SecondHearing(_LazyEngine(again, excerpts=True), again.model, wanted_of) if again else None,
     )
 
 
@@ -223,31 +230,64 @@ def _score(
     matcher: Matcher,
 ) -> list[tuple[Scorecard, ...]]:
     """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
+    found = _answered(asked, rubrics, min_confidence, matcher)
+    return [tuple(answered.card(one) for one, answered in answers) for answers in found]
+
+
+def _answered(
+    asked: Sequence[tuple[Conversation, CallMetadata]],
+    rubrics: tuple[Rubric, ...],
+    min_confidence: float,
+    matcher: Matcher,
+) -> list[list[tuple[Rubric, score.Answered]]]:
+    """The answers of each call under each of the rubrics that apply to it."""
     chosen = [
         rubric.select(
             rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
         )
         for said, about in asked
     ]
-    cards: list[dict[str, Scorecard]] = [{} for _ in asked]
+    found: list[dict[str, score.Answered]] = [{} for _ in asked]
     for one in rubrics:
         own = [place for place, wanted in enumerate(chosen) if one in wanted]
         calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
         answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher)
         for place, answers in zip(own, answered, strict=True):
-            cards[place][one.hash] = answers.card(one)
-    return [tuple(found[one.hash] for one in wanted) for found, wanted in zip(cards, chosen, strict=True)]
+            found[place][one.hash] = answers
+    return [
+        [(one, answers[one.hash]) for one in wanted] for answers, wanted in zip(found, chosen, strict=True)
+    ]
+
+
+def _wanted(
+    asked: Sequence[tuple[Conversation, CallMetadata]],
+    rubrics: tuple[Rubric, ...],
+    min_confidence: float,
+    matcher: Matcher,
+) -> list[Wanted]:
+    """What to hear again in each call, by the rubrics that apply to it."""
+    found = _answered(asked, rubrics, min_confidence, matcher)
+    return [
+        wanted(
+            said,
+            about,
+            [(one, told.answers) for one, told in answers],
+            min_confidence=min_confidence,
+            matcher=matcher,
+        )
+        for (said, about), answers in zip(asked, found, strict=True)
+    ]
 
 
 class _LazyEngine:
     """The speech engine, loaded when first asked: transcript files need none."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings.transcribe
+    def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
+        self._settings, self._excerpts = settings, excerpts
         self._engine: transcribe.Engine | None = None
-        self.fingerprint = transcribe.fingerprint(settings.transcribe)
+        self.fingerprint = transcribe.fingerprint(settings)
 
     def transcribe(self, jobs: Sequence[transcribe.Job]) -> list[Transcript | RecordingError]:
         """As the engine does."""
-        self._engine = self._engine or transcribe.load_engine(self._settings)
+        self._engine = self._engine or transcribe.load_engine(self._settings, excerpts=self._excerpts)
         return self._engine.transcribe(jobs)

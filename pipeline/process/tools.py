@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.conversation import (
     AudioClip,
@@ -22,6 +22,9 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import RecordingError
+
+if TYPE_CHECKING:
+    from pipeline.process.again import SecondHearing
 
 
 class Engine(Protocol):
@@ -73,6 +76,7 @@ class Tools:
         rubrics: Those rubrics, for the store.
         fingerprints: Of all of these and their options.
         load_lazy: Loads what a stage would load with the first call, where it will surely be needed.
+        again: Hears again what answers hang on; None where the settings do not ask for it.
     """
 
     engine: Engine
@@ -86,6 +90,7 @@ class Tools:
     rubrics: tuple[Any, ...]
     fingerprints: Fingerprints
     load_lazy: Callable[[], None] = lambda: None
+    again: SecondHearing | None = None
 
 
 def digest(*parts: object) -> str:

@@ -27,6 +27,7 @@ from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scale_share, scorecard, team_mean
 from pipeline.score.call import Call, Plan
 from pipeline.score.criteria import answer, recorded
+from pipeline.score.decisive import words_that_decide
 from pipeline.score.hearing import listen, too_weak
 from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
@@ -44,6 +45,7 @@ __all__ = [
     "score",
     "scorecard",
     "team_mean",
+    "words_that_decide",
 ]
 
 REVISION = "callqa.score/4"
