@@ -28,6 +28,12 @@ NO_SPEECH = "no speech was found"
 """Begins the warning of a recording in which nobody speaks."""
 WEAKLY_HEARD = "recognised weakly"
 """Begins the warning of a recording whose words may be invented; the causes follow."""
+OTHER_LANGUAGE = "it was heard as"
+"""Begins the warning of a recording that sounds like another language than it was declared to be."""
+TOO_QUIET = "too quiet"
+"""Begins the warning of a recording of which words are missing without a trace."""
+CLIPPED = "clipped"
+"""Begins the warning of a recording with samples cut off at full scale."""
 
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
@@ -50,6 +56,7 @@ class AudioClip:
         sha256: Hex digest of the file's bytes as received; "" for audio made in memory.
         codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
         source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
+        doubled_s: Seconds (start, end) in which two channels carried the same sound; kept on the first alone.
     """
 
     samples: npt.NDArray[np.float32]
@@ -57,6 +64,7 @@ class AudioClip:
     sha256: str = ""
     codec: str = ""
     source_sample_rate_hz: int = SAMPLE_RATE_HZ
+    doubled_s: tuple[tuple[float, float], ...] = ()
 
     @property
     def n_channels(self) -> int:

@@ -114,6 +114,10 @@ class TranscribeSettings(Slice):
         "auto", description="number format of the network; auto = the fastest this processor has"
     )
     threads: int = Field(0, ge=0, description="windows decoded at once, a core each; 0 = all cores")
+    again: Literal["off", "decisive"] = Field(
+        "off", description="decisive: words that an answer hangs on are heard again by again_model"
+    )
+    again_model: str = Field("small", description="Whisper model name or path of weights, larger than model")
 
     @field_validator("language", mode="before")
     @classmethod

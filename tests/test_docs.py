@@ -14,7 +14,7 @@ from pipeline.cli.commands import app
 from pipeline.export import captions, sound
 from pipeline.process import loop, report
 from pipeline.speakers import diarise, parties, roles
-from pipeline.transcribe import engine, vad
+from pipeline.transcribe import recognition, vad
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -43,7 +43,7 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 CLAIMS = [
     ("transcription.md", "padded by {:g} s", vad.PAD_S),
-    ("transcription.md", "joined up to {:g} s", engine.LONGEST_S),
+    ("transcription.md", "joined up to {:g} s", recognition.FULL_CONTEXT_S),
     ("transcription.md", "a pause of {:g} s", turns.TURN_PAUSE_S),
     ("transcription.md", "a gap of {:g} s", turns.YIELD_PAUSE_S),
     ("audio.md", "more than {:.1f} million samples", clip.MAX_SAMPLES_IN_MEMORY / 1e6),

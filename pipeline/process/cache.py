@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -45,9 +46,9 @@ class StageCache:
         """Where one stage's result of one call is kept."""
         return self.calls_dir / folder_name(call_id) / f"{stage}-{fingerprint[:16]}.json"
 
-    def read_transcript(self, call_id: str, fingerprint: str) -> Transcript | None:
-        """The transcript made under this fingerprint, or None; a damaged file counts as none."""
-        path = self.path(call_id, "transcribe", fingerprint)
+    def read_transcript(self, call_id: str, fingerprint: str, stage: str = "transcribe") -> Transcript | None:
+        """The transcript a stage made under this fingerprint, or None; a damaged file counts as none."""
+        path = self.path(call_id, stage, fingerprint)
         if not path.is_file():
             return None
         try:
@@ -55,13 +56,13 @@ class StageCache:
         except RecordingError:
             return None
 
-    def write_transcript(self, transcript: Transcript, fingerprint: str) -> None:
-        """Keep a transcript; older fingerprints of the same call are dropped.
+    def write_transcript(self, transcript: Transcript, fingerprint: str, stage: str = "transcribe") -> None:
+        """Keep a stage's transcript; older fingerprints of the same call and stage are dropped.
 
         Raises:
             MachineError: The disk is full or not writable.
         """
-        path = self.path(transcript.call_id, "transcribe", fingerprint)
+        path = self.path(transcript.call_id, stage, fingerprint)
         try:
             self.calls_dir.parent.parent.mkdir(parents=True, exist_ok=True)
             for folder in (self.calls_dir.parent, self.calls_dir, path.parent):
@@ -69,7 +70,7 @@ class StageCache:
             write_private(path, contract.to_json(transcript) + "\n")
         except OSError as error:
             raise disk_fault(path, error) from error
-        for older in path.parent.glob("transcribe-*.json"):
+        for older in path.parent.glob(f"{stage}-*.json"):
             if older != path:
                 older.unlink(missing_ok=True)
 
@@ -107,3 +108,9 @@ def disk_fault(path: Path, error: OSError) -> MachineError:
         f"cannot write {path.parent}: {error.strerror or error}",
         hint="check its permissions, or give another place with [flow] state_dir",
     )
+
+
+def digest(*parts: object) -> str:
+    """Hex SHA-256 of the canonical JSON of the parts."""
+    body = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()

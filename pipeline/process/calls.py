@@ -33,9 +33,10 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import CallQAError, RecordingError
-from pipeline.process.cache import StageCache
+from pipeline.process.again import First, Second, SecondHearing, hear_again, marked
+from pipeline.process.cache import StageCache, digest
 from pipeline.process.capacity import cores
-from pipeline.process.stages import Fingerprints, Stages, digest
+from pipeline.process.stages import Fingerprints, Stages
 from pipeline.rubric import why_not
 from pipeline.transcribe import Job
 
@@ -64,6 +65,7 @@ class CallState:
         clip: The sound, until the transcript has roles and is redacted.
         transcript: What was said; beside a clip, as the engine gave it: without roles, not redacted yet.
         conversation: The annotated call.
+        second: What was heard again by a larger model, already in the transcript.
         scorecards: Its scores.
         ended: Its ledger row, once there is nothing more to do.
     """
@@ -73,6 +75,7 @@ class CallState:
     clip: AudioClip | None = None
     transcript: Transcript | None = None
     conversation: Conversation | None = None
+    second: Second | None = None
     scorecards: tuple[Scorecard, ...] = ()
     ended: LedgerEntry | None = None
 
@@ -180,6 +183,9 @@ def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list
     """
     told = _spread(partial(_assigned, stages=stages, cache=cache), calls)
     annotated = _advance(told, lambda call: call.ended is None, partial(_annotated, stages=stages))
+    if stages.again is not None:
+        heard_again = partial(_heard_again, again=stages.again, stages=stages, cache=cache)
+        annotated = _advance(annotated, _is_heard_speech, heard_again)
     scored = _advance(annotated, lambda call: call.ended is None, partial(_scored, stages=stages))
     return [call.record() for call in scored]
 
@@ -300,6 +306,35 @@ def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
     return done
 
 
+def _is_heard_speech(call: CallState) -> bool:
+    return call.ended is None and call.received.kind == "recording"
+
+
+def _heard_again(
+    calls: list[CallState], again: SecondHearing, stages: Stages, cache: StageCache
+) -> list[CallState]:
+    """Recordings, those of which some words were heard again annotated anew."""
+    first = [
+        First(
+            call.received,
+            call.metadata,
+            call.transcript,
+            call.conversation,
+            _transcript_fingerprint(call, stages),
+        )
+        for call in calls
+        if call.transcript is not None and call.conversation is not None
+    ]
+    found = hear_again(first, again, stages.load_audio, cache)
+    done = [
+        call
+        if second is None
+        else replace(call, transcript=second.transcript, second=second, stages=(*call.stages, second.stage))
+        for call, second in zip(calls, found, strict=True)
+    ]
+    return _advance(done, lambda call: call.second is not None, partial(_annotated, stages=stages))
+
+
 def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
     """Calls with their scorecards and their rows; the seconds are shared out by turns."""
     asked = [(call.conversation, call.metadata) for call in calls if call.conversation is not None]
@@ -312,6 +347,8 @@ def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
             done.append(_failed(call, stages, "score", result))
             continue
         stage = StageRun("score", "", "", "", pace * call.n_turns)
+        if call.second is not None:
+            result = tuple(marked(card, call.second) for card in result)
         call = replace(call, scorecards=result, stages=(*call.stages, stage))
         done.append(replace(call, ended=_scored_row(call, stages)))
     return done

@@ -6,8 +6,6 @@ Two of them hold models (the speech engine, the annotator); the rest are functio
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,13 +24,14 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import RecordingError
-from pipeline.process.cache import FULL
+from pipeline.process.again import SecondHearing, Wanted, wanted
+from pipeline.process.cache import FULL, digest
 from pipeline.rubric import Rubric
 from pipeline.rubric.queries import Matcher
-from pipeline.settings import Settings
+from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Engine, Job
 
-TRANSCRIPT_REVISION = 2
+TRANSCRIPT_REVISION = 3
 """Raised when decoding, speakers or redaction change what a transcript says."""
 
 
@@ -74,6 +73,7 @@ class Stages:
         rubrics: Those rubrics, for the store.
         fingerprints: Of all of these and their options.
         load_lazy: Loads what a stage would load with the first call, where it will surely be needed.
+        again: Hears again what answers hang on; None where the settings do not ask for it.
     """
 
     engine: Engine
@@ -85,6 +85,7 @@ class Stages:
     rubrics: tuple[Rubric, ...]
     fingerprints: Fingerprints
     load_lazy: Callable[[], None] = lambda: None
+    again: SecondHearing | None = None
 
 
 def load_stages(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints) -> Stages:
@@ -96,7 +97,7 @@ def load_stages(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpr
     transcribe.one_thread_each()
     matcher = matchers.load_matcher()
     return Stages(
-        engine=_LazyEngine(settings),
+        engine=_LazyEngine(settings.transcribe),
         annotator=annotate.load_annotator(settings.annotate, settings.privacy),
         load_audio=partial(load_audio, settings=settings),
         read_transcript=intake.read_transcript,
@@ -105,6 +106,22 @@ def load_stages(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpr
         rubrics=rubrics,
         fingerprints=under,
         load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
+        again=_second_hearing(settings, rubrics, matcher),
+    )
+
+
+def _second_hearing(
+    settings: Settings, rubrics: tuple[Rubric, ...], matcher: Matcher
+) -> SecondHearing | None:
+    again = transcribe.second(settings.transcribe)
+    if again is None:
+        return None
+    min_confidence = settings.score.min_confidence
+    return SecondHearing(
+        _LazyEngine(again, excerpts=True),
+        again.model,
+        partial(_wanted, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher),
+        lambda transcript: annotate.redact(transcript, settings.privacy)[0],
     )
 
 
@@ -123,14 +140,9 @@ def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
         sorted(r.hash for r in rubrics),
         settings.score.min_confidence,
         settings.intake.min_audio_s,
+        *([transcribe.fingerprint(again)] if (again := transcribe.second(settings.transcribe)) else []),
     )
     return Fingerprints(transcript, answers)
-
-
-def digest(*parts: object) -> str:
-    """Hex SHA-256 of the canonical JSON of the parts."""
-    body = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def load_audio(received: Received, settings: Settings) -> AudioClip:
@@ -174,31 +186,66 @@ def _score(
     matcher: Matcher,
 ) -> list[tuple[Scorecard, ...]]:
     """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
+    found = _answered(asked, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher)
+    return [tuple(answered.card(one) for one, answered in answers) for answers in found]
+
+
+def _answered(
+    asked: Sequence[tuple[Conversation, CallMetadata]],
+    *,
+    rubrics: tuple[Rubric, ...],
+    min_confidence: float,
+    matcher: Matcher,
+) -> list[list[tuple[Rubric, score.Answered]]]:
+    """The answers of each call under each of the rubrics that apply to it."""
     chosen = [
         rubric.select(
             rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
         )
         for said, about in asked
     ]
-    cards: list[dict[str, Scorecard]] = [{} for _ in asked]
+    found: list[dict[str, score.Answered]] = [{} for _ in asked]
     for one in rubrics:
         own = [place for place, wanted in enumerate(chosen) if one in wanted]
         calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
         answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher)
         for place, answers in zip(own, answered, strict=True):
-            cards[place][one.hash] = answers.card(one)
-    return [tuple(found[one.hash] for one in wanted) for found, wanted in zip(cards, chosen, strict=True)]
+            found[place][one.hash] = answers
+    return [
+        [(one, answers[one.hash]) for one in wanted] for answers, wanted in zip(found, chosen, strict=True)
+    ]
+
+
+def _wanted(
+    asked: Sequence[tuple[Conversation, CallMetadata]],
+    *,
+    rubrics: tuple[Rubric, ...],
+    min_confidence: float,
+    matcher: Matcher,
+) -> list[Wanted]:
+    """What to hear again in each call, by the rubrics that apply to it."""
+    found = _answered(asked, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher)
+    return [
+        wanted(
+            said,
+            about,
+            [(one, told.answers) for one, told in answers],
+            min_confidence=min_confidence,
+            matcher=matcher,
+        )
+        for (said, about), answers in zip(asked, found, strict=True)
+    ]
 
 
 class _LazyEngine:
     """The speech engine, loaded when first asked: transcript files need none."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings.transcribe
+    def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
+        self._settings, self._excerpts = settings, excerpts
         self._engine: Engine | None = None
-        self.fingerprint = transcribe.fingerprint(settings.transcribe)
+        self.fingerprint = transcribe.fingerprint(settings)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
         """As the engine does."""
-        self._engine = self._engine or transcribe.load_engine(self._settings)
+        self._engine = self._engine or transcribe.load_engine(self._settings, excerpts=self._excerpts)
         return self._engine.transcribe(jobs)

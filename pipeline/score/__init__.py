@@ -27,6 +27,7 @@ from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scorecard
 from pipeline.score.call import Call, Plan
 from pipeline.score.criteria import answer, recorded
+from pipeline.score.decisive import words_that_decide
 from pipeline.score.hearing import listen, too_weak
 from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
@@ -42,6 +43,7 @@ __all__ = [
     "recorded",
     "score",
     "scorecard",
+    "words_that_decide",
 ]
 
 REVISION = "callqa.score/4"

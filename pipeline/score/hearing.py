@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.conversation import Answer, Evidence, Finding, Role, Searched
+from pipeline.conversation import (
+    CLIPPED,
+    OTHER_LANGUAGE,
+    TOO_QUIET,
+    Answer,
+    Evidence,
+    Finding,
+    Role,
+    Searched,
+)
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.timeline import Span, Speech
@@ -27,6 +36,8 @@ FOREIGN = 0.2
 """Share of the speech in a language the rubric does not know from which a miss means nothing."""
 OF_TIME = frozenset({"hold", "interruption", "overtalk", "silence"})
 """Findings that rest on when people speak, not on their words."""
+MISSING_WORDS = (TOO_QUIET, CLIPPED)
+"""Begin the warnings of a recording in which what was not heard may have been said."""
 SURE_OF_ROLES = 0.6
 """Confidence in who is the agent below which nothing is missed, and nothing forbidden was said."""
 
@@ -62,6 +73,7 @@ class Hearing:
     absent: str = ""
     maybe: int = 0
     invented: bool = False
+    near: tuple[Hit, ...] = ()
 
 
 def judge(call: Call, check: Heard) -> Verdict:
@@ -112,13 +124,13 @@ def listen(call: Call, check: Heard) -> Hearing:
         return Hearing((), None, _searched(call, check, span), unsure, absent)
     missing = _role_missing(call, check.role)
     if isinstance(check, FindingCheck):
-        weak = (
-            ""
-            if check.finding in OF_TIME
-            else too_weak(call.timeline.speech(check.role, span), call.min_confidence)
-        )
+        speech = call.timeline.speech(check.role, span)
+        is_of_time = check.finding in OF_TIME
+        weak = "" if is_of_time else too_weak(speech, call.min_confidence) or invented_words(call)
+        unheard = "" if is_of_time else _unheard(call, check.role)
+        unsure = missing or weak or unheard
         facts = _findings(call, check, span)
-        return Hearing(facts, None, _searched(call, check, span), missing or weak, invented=bool(weak))
+        return Hearing(facts, None, _searched(call, check, span), unsure, invented=bool(weak))
     if missing:
         return Hearing((), None, _searched(call, check, span), missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
@@ -139,14 +151,21 @@ def listen(call: Call, check: Heard) -> Hearing:
     if not complete:
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
-    unsure = _roles_unsure(call, check.role) or _weak(speech, floor, best, wanted)
+    foreign = invented_words(call)
+    doubts = (
+        _roles_unsure(call, check.role),
+        foreign,
+        _weak(speech, floor, best, wanted),
+        _unheard(call, check.role),
+    )
+    unsure = next(filter(None, doubts), "")
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     threshold = min(query.threshold for query in wanted)
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else NEAR * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
     nearest = best.evidence if best and not hits else None
-    invented = bool(too_weak(speech, floor))
-    return Hearing(ordered, nearest, searched, unsure, maybe=maybe, invented=invented)
+    invented = bool(foreign or too_weak(speech, floor))
+    return Hearing(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
 
 
 def _search(
@@ -247,6 +266,20 @@ def _roles_unsure(call: Call, role: str) -> str:
     if role == "any" or sure is None or sure >= SURE_OF_ROLES:
         return ""
     return f"who is the {role} is only {100 * sure:.0f} % sure"
+
+
+def invented_words(call: Call) -> str:
+    """Why all words of a call may be made up whatever their confidence, or "": it is in another language."""
+    return next((w for w in call.conversation.transcript.warnings if w.startswith(OTHER_LANGUAGE)), "")
+
+
+def _unheard(call: Call, role: str) -> str:
+    """Why words of a role may be missing without a trace, or ""."""
+    others = tuple(
+        f"{TOO_QUIET}: the {other}'s " for other in call.timeline.roles if role not in ("any", other)
+    )
+    warnings = call.conversation.transcript.warnings
+    return next((w for w in warnings if w.startswith(MISSING_WORDS) and not w.startswith(others)), "")
 
 
 def too_weak(speech: Speech, floor: float) -> str:

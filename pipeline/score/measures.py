@@ -12,7 +12,7 @@ from pipeline.conversation import Evidence, Finding, Searched
 from pipeline.errors import RubricError
 from pipeline.rubric import checks as kinds
 from pipeline.score.call import Call
-from pipeline.score.hearing import evidence_of, too_weak
+from pipeline.score.hearing import evidence_of, invented_words, too_weak
 from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
 
@@ -36,7 +36,7 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
     """A metric within limits, or its place on a curve."""
     searched = Searched(what=f"metric {check.metric}")
     value = call.conversation.metrics.get(check.metric)
-    weak = too_weak(call.timeline.speech("any", Span()), call.min_confidence)
+    weak = too_weak(call.timeline.speech("any", Span()), call.min_confidence) or invented_words(call)
     if weak and check.metric in OF_WORDS:
         return Verdict("undetermined", searched=searched, reason=weak)
     if value is None:
@@ -55,7 +55,7 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
 def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
     """How a role feels."""
     searched = Searched(what=f"{check.measure} sentiment, {check.part.replace('_', ' ')}", role=check.role)
-    weak = too_weak(call.timeline.speech(check.role, Span()), call.min_confidence)
+    weak = too_weak(call.timeline.speech(check.role, Span()), call.min_confidence) or invented_words(call)
     if weak:
         return Verdict("undetermined", searched=searched, reason=weak)
     felt = call.conversation.sentiment.get(check.role)

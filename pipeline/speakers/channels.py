@@ -42,6 +42,12 @@ MIN_ACTIVE_DBFS = -60.0
 OWN_SPEECH_S = 0.1
 """Louder-than-echo stretches shorter than this are clicks, not the channel's own party."""
 OWN_SPEECH_MARGIN_S = 0.2
+DOUBLED_S = 4.0
+"""Shorter stretches of the same sound on two channels are both parties hearing one click, beep or laugh."""
+DOUBLED_AGAIN_S = 1.0
+"""Where one such stretch is, shorter ones are more of it."""
+DOUBLED_STEADY_DB = 1.5
+"""Frames of copies differ in level by no more than this from what the copies differ by on the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,16 @@ def clean_channels(clip: AudioClip) -> AudioClip:
         return replace(clip, samples=clip.samples[:1], warnings=(*clip.warnings, said))
     silenced = {j: np.ones(levels.shape[1], bool) for _, j in copies}
     warnings = [f"channel {j} is a copy of channel {i} and was not transcribed" for i, j in copies]
-    for path in _echo_paths(clip.samples, levels, skip=set(silenced)):
+    doubled: list[tuple[float, float]] = []
+    for i, j in combinations(range(clip.n_channels), 2):
+        for start, end in () if {i, j} & set(silenced) else _doubled(clip.samples, levels, i, j):
+            silenced.setdefault(j, np.zeros(levels.shape[1], bool))[start:end] = True
+            doubled.append((start * FRAME / SAMPLE_RATE_HZ, end * FRAME / SAMPLE_RATE_HZ))
+            warnings.append(
+                f"channel {j} carries the same sound as channel {i} from {doubled[-1][0]:.0f} "
+                f"to {doubled[-1][1]:.0f} s: it was heard once"
+            )
+    for path in _echo_paths(clip.samples, levels, skip={j for _, j in copies}):
         echo = _echo_frames(levels, path)
         if not echo.any():
             continue
@@ -84,7 +99,12 @@ def clean_channels(clip: AudioClip) -> AudioClip:
         )
     if not warnings:
         return clip
-    return replace(clip, samples=_silence(clip.samples, silenced), warnings=(*clip.warnings, *warnings))
+    return replace(
+        clip,
+        samples=_silence(clip.samples, silenced),
+        warnings=(*clip.warnings, *warnings),
+        doubled_s=tuple(sorted(doubled)),
+    )
 
 
 def _levels_db(channel: Floats) -> Floats:
@@ -159,6 +179,44 @@ def _is_copy(samples: Floats, levels: Floats, i: int, j: int) -> bool:
         return False
     _, agree = _agreeing(list(_lags(samples, starts, i, j)))
     return bool(agree.mean() >= SAME_SHARE)
+
+
+def _doubled(samples: Floats, levels: Floats, i: int, j: int) -> Iterator[tuple[int, int]]:
+    """Stretches, in frames, in which both channels carry the same sound at about the same level."""
+    per_window = WINDOW // FRAME
+    n = levels.shape[1] // per_window
+    grid = levels[:, : n * per_window].reshape(levels.shape[0], n, per_window)
+    mean_db = 10 * np.log10(np.mean(10 ** (grid / 10), axis=2))
+    active = (_active(levels[i]) | _active(levels[j]))[: n * per_window].reshape(n, per_window)
+    busy = np.flatnonzero(active.mean(axis=1) > 0.5)
+    alike = np.flatnonzero(np.abs(mean_db[j] - mean_db[i])[busy] < LEVEL_MARGIN_DB)
+    if len(alike) < DOUBLED_S * SAMPLE_RATE_HZ / WINDOW:
+        return
+    tried = alike[np.linspace(0, len(alike) - 1, min(len(alike), MAX_WINDOWS)).astype(int)]
+    _, agree = _agreeing(list(_lags(samples, busy[tried] * WINDOW, i, j)))
+    same = np.zeros(len(busy), bool)
+    same[alike] = agree[np.rint(np.interp(alike, tried, np.arange(len(tried)))).astype(int)]
+    padded = np.r_[False, same, False]
+    same |= padded[:-2] & padded[2:]  # a window alone in between, as of a cough on one side, parts nothing
+    edges = np.flatnonzero(np.diff(np.r_[0, same.astype(np.int8), 0])).reshape(-1, 2)
+    lengths_s = np.diff(edges, axis=1)[:, 0] * WINDOW / SAMPLE_RATE_HZ
+    if not (lengths_s >= DOUBLED_S).any():
+        return
+    for (first, past), length_s in zip(edges, lengths_s, strict=True):
+        if length_s >= DOUBLED_AGAIN_S:
+            yield _to_its_edges(levels, i, j, busy[first] * per_window, (busy[past - 1] + 1) * per_window)
+
+
+def _to_its_edges(levels: Floats, i: int, j: int, start: int, end: int) -> tuple[int, int]:
+    """A doubled stretch with the frames beside it, up to a window, that are still alike."""
+    apart = levels[j] - levels[i]
+    alike = np.abs(apart - np.median(apart[start:end])) < DOUBLED_STEADY_DB
+    first, last = max(0, start - WINDOW // FRAME), min(len(alike), end + WINDOW // FRAME)
+    while start > first and alike[start - 1]:
+        start -= 1
+    while end < last and alike[end]:
+        end += 1
+    return int(start), int(end)
 
 
 def _echo_paths(samples: Floats, levels: Floats, skip: set[int]) -> Iterator[EchoPath]:

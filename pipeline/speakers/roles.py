@@ -21,6 +21,11 @@ from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
 
 ENOUGH_EVIDENCE = 0.75
 """Below this probability the configured default channel is the better guess."""
+DOUBLED_SURE = 0.55
+"""How sure the roles can be at most where both parties speak on one channel; below ``score``'s bound."""
+ONE_VOICE_SURE = 0.55
+"""The wording of one voice alone, on one channel, tells no more than this about who it is: there is nobody to
+compare it with, and two voices may have been taken for one. Below ``score``'s bound for knowing the roles."""
 
 
 def assign_roles(
@@ -68,7 +73,26 @@ def _with_roles_told(
             told = replace(told, channels=1)
     else:
         told = _one_channel(transcript, clip, metadata)
+    told = _doubted(told, clip)
     return replace(told, warnings=(*told.warnings, *weak.said_of(told, clip, metadata)))
+
+
+def _doubted(told: Transcript, clip: AudioClip | None) -> Transcript:
+    """Less sure of the roles where people speak while both parties are on both channels."""
+    spans = clip.doubled_s if clip is not None else ()
+    inside = [
+        turn
+        for turn in told.turns
+        if any(a <= ((turn.start_s or 0.0) + (turn.end_s or 0.0)) / 2 <= b for a, b in spans)
+    ]
+    if not inside or told.channels < 2:
+        return told
+    said = (
+        f"channels doubled: {n_words(inside)} of {n_words(told.turns)} words were said while both parties "
+        "were on both channels, so who said them is not known"
+    )
+    sure = min(DOUBLED_SURE, 1.0 if told.role_confidence is None else told.role_confidence)
+    return replace(told, role_confidence=sure, warnings=(*told.warnings, said))
 
 
 def _nameless(transcript: Transcript) -> Transcript:
@@ -185,9 +209,12 @@ def _one_voice(transcript: Transcript, channel: int, named: int | None, sure: fl
         role, confidence, by = ("agent" if named == channel else "customer"), 1.0, "metadata"
     else:
         odds = agent_log_odds(text(transcript.turns))
-        confidence = 1 / (1 + math.exp(-min(abs(odds), 6.0))) * sure
+        confidence = min(ONE_VOICE_SURE, 1 / (1 + math.exp(-min(abs(odds), 6.0))) * sure)
         role, by = ("unknown" if odds == 0 else "agent" if odds > 0 else "customer"), "wording"
-    said = f"only one voice was heard: {role} by {by} ({100 * confidence:.0f} % sure)"
+    said = (
+        f"only one voice was heard ({100 * sure:.0f} % sure), where a call has two: "
+        f"{role} by {by} ({100 * confidence:.0f} % sure)"
+    )
     return replace(
         transcript,
         turns=tuple(replace(turn, role=role) for turn in transcript.turns),

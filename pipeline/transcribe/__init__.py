@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe.identity import fingerprint
+from pipeline.transcribe.again import Part, parts_of
+from pipeline.transcribe.identity import fingerprint, second
 from pipeline.transcribe.job import Job
 
 if TYPE_CHECKING:
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Engine",
     "Job",
+    "Part",
     "describe",
     "fingerprint",
     "load_engine",
     "measure_kernels",
     "one_thread_each",
+    "parts_of",
+    "second",
     "warning",
 ]
 
@@ -41,8 +45,12 @@ class Engine(Protocol):
         """Transcribe calls; one that cannot be is an error in its place."""
 
 
-def load_engine(settings: TranscribeSettings) -> Engine:
+def load_engine(settings: TranscribeSettings, *, excerpts: bool = False) -> Engine:
     """Load the engine the settings name, with its weights.
+
+    Args:
+        settings: Of the engine.
+        excerpts: It will hear excerpts of some seconds only (``again``), each in less time then.
 
     Raises:
         ModelError: Its weights or its package are missing or damaged.
@@ -53,7 +61,7 @@ def load_engine(settings: TranscribeSettings) -> Engine:
         return FasterWhisperEngine(settings)
     from pipeline.transcribe.engine import WhisperEngine
 
-    return WhisperEngine(settings)
+    return WhisperEngine(settings, excerpts=excerpts)
 
 
 def one_thread_each() -> None:

@@ -38,6 +38,8 @@ class Decoded:
         no_speech: Probability that the window holds no speech.
         text: The tokens as text.
         looped: Whether it was cut for repeating itself.
+        sounds: Probability of each language the model knows, before it was told any; columns as
+            ``tokenizer.all_language_codes``. None for an English-only model.
     """
 
     tokens: list[int]
@@ -47,6 +49,7 @@ class Decoded:
     no_speech: float
     text: str
     looped: bool
+    sounds: torch.Tensor | None = None
 
     @property
     def mean_log_probability(self) -> float:
@@ -92,19 +95,22 @@ class GreedyDecoder:
         """
         sot = torch.tensor([[self._tokenizer.sot]], device=self._device).expand(len(features), 1)
         logits, _ = self._decoder.step(sot, self._decoder.start(list(features), 1))
-        codes = self._tokenizer.all_language_codes
+        return self._sounds(logits, allowed)
+
+    def _sounds(self, logits: torch.Tensor, allowed: Sequence[str] = ()) -> torch.Tensor:
+        """Probability of each language, from the logits after the start token."""
         logits = logits[:, list(self._tokenizer.all_language_tokens)]
         if allowed:
-            banned = [n for n, code in enumerate(codes) if code not in allowed]
-            logits[:, banned] = float("-inf")
-        return logits.softmax(-1).cpu()
+            codes = self._tokenizer.all_language_codes
+            logits[:, [n for n, code in enumerate(codes) if code not in allowed]] = float("-inf")
+        return logits.float().softmax(-1).cpu()
 
     def decode(
         self,
         features: Sequence[torch.Tensor],
         seconds: Sequence[float],
         languages: Sequence[str | None],
-        prompt: Sequence[int] = (),
+        prompts: Sequence[Sequence[int]],
         temperature: float = 0.0,
     ) -> list[Decoded]:
         """Decode a batch.
@@ -113,28 +119,32 @@ class GreedyDecoder:
             features: One (T, D) per window.
             seconds: Length of each window, which bounds its tokens.
             languages: Code per window.
-            prompt: Text tokens set before each window, such as a vocabulary.
+            prompts: Text tokens set before each window, such as names to expect.
             temperature: 0 takes the likeliest token; above, tokens are drawn, reproducibly.
         """
-        prefix = self._prompted(prompt)
-        budget = self._budget(seconds, len(prefix) + 4)
-        cache = self._decoder.start(list(features), len(prefix) + 4 + budget)
+        before = self._before(prompts)
+        budget = self._budget(seconds, before.shape[1] + 3)
+        cache = self._decoder.start(list(features), before.shape[1] + 3 + budget)
         rows = _Rows(len(features), budget, self._device)
-        start = torch.tensor([[*prefix, self._tokenizer.sot]], device=self._device)
-        logits, attention = self._decoder.step(start.expand(len(features), -1), cache)
+        logits, attention = self._decoder.step(before, cache)
         no_speech = self._no_speech(logits)
+        sounds: Sequence[torch.Tensor | None] = [None] * len(features)
         if self._multilingual:
+            sounds = list(self._sounds(logits))
             task = [self._task(language) for language in languages]
             logits, attention = self._decoder.step(torch.tensor(task, device=self._device), cache)
         self._loop(logits, attention[:, :, -1:], cache, rows, budget, temperature)
-        return [self._decoded(rows, n, languages[n], no_speech[n]) for n in range(len(features))]
+        return [
+            replace(self._decoded(rows, n, languages[n], no_speech[n]), sounds=sounds[n])
+            for n in range(len(features))
+        ]
 
     def search(
         self,
         features: Sequence[torch.Tensor],
         seconds: Sequence[float],
         before: Sequence[Decoded],
-        prompt: Sequence[int] = (),
+        prompts: Sequence[Sequence[int]],
     ) -> list[Decoded]:
         """Decode a batch again with beam search.
 
@@ -142,9 +152,9 @@ class GreedyDecoder:
             features: One (T, D) per window.
             seconds: Length of each window.
             before: What the greedy pass heard; kept where the search comes to no end or repeats itself.
-            prompt: Text tokens set before each window, such as a vocabulary.
+            prompts: Text tokens set before each window, such as names to expect.
         """
-        prefix = self._prefix(prompt, [d.language for d in before])
+        prefix = self._prefix(prompts, [d.language for d in before])
         budget = self._budget(seconds, prefix.shape[1])
         cache = self._decoder.start(list(features), prefix.shape[1] + budget)
         whole = cache.afresh()
@@ -210,14 +220,18 @@ class GreedyDecoder:
         n_text_ctx = self._decoder.n_text_ctx
         return min(int(max(seconds) * TOKENS_PER_S) + SPARE_TOKENS, n_text_ctx - n_prefix, n_text_ctx // 2)
 
-    def _prefix(self, prompt: Sequence[int], languages: Sequence[str | None]) -> torch.Tensor:
+    def _prefix(self, prompts: Sequence[Sequence[int]], languages: Sequence[str | None]) -> torch.Tensor:
         """What precedes the text of each window: (B, n)."""
-        before = [*self._prompted(prompt), self._tokenizer.sot]
         task = [self._task(language) if self._multilingual else [] for language in languages]
-        return torch.tensor([[*before, *t] for t in task], device=self._device)
+        told = torch.tensor(task, dtype=torch.long, device=self._device).view(len(prompts), -1)
+        return torch.cat([self._before(prompts), told], 1)
 
-    def _prompted(self, prompt: Sequence[int]) -> list[int]:
-        return [self._tokenizer.sot_prev, *prompt] if prompt else []
+    def _before(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Each window's prompt and the start of its text: (B, n), shorter prompts filled up in front."""
+        longest = max(map(len, prompts), default=0)
+        marks = [[self._tokenizer.sot_prev] * (longest - len(p) + 1) if longest else [] for p in prompts]
+        rows = [[*mark, *prompt, self._tokenizer.sot] for mark, prompt in zip(marks, prompts, strict=True)]
+        return torch.tensor(rows, dtype=torch.long, device=self._device)
 
     def _no_speech(self, logits: torch.Tensor) -> list[float]:
         token = self._tokenizer.special_tokens.get("<|nospeech|>", self._tokenizer.no_speech)

@@ -10,28 +10,32 @@ import torch
 from whisper.tokenizer import LANGUAGES
 
 from pipeline import models
-from pipeline.conversation import NO_SPEECH, SAMPLE_RATE_HZ, Engine, Transcript
+from pipeline.conversation import NO_SPEECH, OTHER_LANGUAGE, SAMPLE_RATE_HZ, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import alignment
+from pipeline.transcribe import alignment, foreign
 from pipeline.transcribe.decoding import Decoded
 from pipeline.transcribe.identity import fingerprint
 from pipeline.transcribe.job import Job
 from pipeline.transcribe.precision import choose, return_free_memory
-from pipeline.transcribe.recognition import BATCH_FRAMES, FRAME_SAMPLES, Recogniser
+from pipeline.transcribe.recognition import BATCH_FRAMES, FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
 from pipeline.turns import HeardWord, build_turns
 
-LONGEST_S = 30.0  # what the model was trained on
-WEAK_CONFIDENCE = 0.6  # mean of a window's words, under which it may be of another language
+EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # of a window of an excerpt, and what the network is given
 GROUP_FRAMES = 4 * BATCH_FRAMES  # features held at once: 100 MB with base
 
 
 class WhisperEngine:
-    """Whisper and voice activity, loaded once, used for any number of calls."""
+    """Whisper and voice activity, loaded once, used for any number of calls.
 
-    def __init__(self, settings: TranscribeSettings) -> None:
+    Args:
+        settings: Of the engine.
+        excerpts: The recordings will be excerpts of some seconds: windows are shorter, at half the cost.
+    """
+
+    def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
         self._settings = settings
         for code in (*settings.languages, *((settings.language,) if settings.language else ())):
             if code not in LANGUAGES:
@@ -40,7 +44,11 @@ class WhisperEngine:
                     hint="give an ISO 639-1 code such as en or ur, or auto to detect it",
                 )
         self.hardware = choose(settings.device, settings.precision, settings.threads)
-        self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings)
+        longest_s, context_s = (
+            (EXCERPT_S, EXCERPT_CONTEXT_S) if excerpts else (FULL_CONTEXT_S, FULL_CONTEXT_S)
+        )
+        self._longest = int(longest_s * SAMPLE_RATE_HZ)
+        self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings, context_s)
         self._vad = VoiceActivity()
         self.fingerprint = fingerprint(settings)
         self.identity = Engine("callqa", settings.model, self.fingerprint)
@@ -66,7 +74,7 @@ class WhisperEngine:
         channels = [(n, c, job.clip.samples[c]) for n, job in jobs for c in _channels(job)]
         channels.sort(key=lambda entry: -len(entry[2]))
         shares = [channels[k :: self.hardware.threads] for k in range(self.hardware.threads)]
-        longest = int(LONGEST_S * SAMPLE_RATE_HZ)
+        longest = self._longest
         found = self._recogniser.map(lambda share: self._vad.spans([s for _, _, s in share], longest), shares)
         windows = [
             window
@@ -77,14 +85,15 @@ class WhisperEngine:
         return sorted(windows, key=lambda w: (w.call, w.channel, w.spans))
 
     def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[tuple[list[HeardWord], str]]:
-        """Words of a group of windows, decoded longest first, and the language a weak one sounds like."""
+        """Words of a group of windows, longest first, and the other language each sounds like, or ""."""
         order = sorted(range(len(windows)), key=lambda n: -windows[n].n_samples)
         ordered = [windows[n] for n in order]
         audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in ordered]
         seconds = [len(a) / SAMPLE_RATE_HZ for a in audio]
         features = self._recogniser.map(self._recogniser.encode, audio)
         languages = self._languages(ordered, jobs, features, seconds)
-        decoded = self._recogniser.decode(features, seconds, languages)
+        terms = [(*self._settings.vocabulary, *jobs[w.call].names) for w in ordered]
+        decoded = self._recogniser.decode(features, seconds, languages, terms)
         found: list[list[HeardWord]] = [[] for _ in windows]
         shares = [list(range(k, len(order), self.hardware.threads)) for k in range(self.hardware.threads)]
 
@@ -97,27 +106,12 @@ class WhisperEngine:
         for rows, share in zip(shares, placed, strict=True):
             for n, words in zip(rows, share, strict=True):
                 found[order[n]] = words
-        likelier = self._sounds_like([found[n] for n in order], ordered, features, seconds, languages)
+        codes = self._recogniser.tokenizer("en").all_language_codes
+        likelier = [
+            foreign.likelier(d.sounds, codes, language, length_s)
+            for d, language, length_s in zip(decoded, languages, seconds, strict=True)
+        ]
         return [(found[n], likelier[place]) for place, n in sorted(enumerate(order), key=lambda at: at[1])]
-
-    def _sounds_like(
-        self,
-        heard: Sequence[Sequence[HeardWord]],
-        windows: Sequence[Window],
-        features: Sequence[torch.Tensor],
-        seconds: Sequence[float],
-        languages: Sequence[str],
-    ) -> list[str]:
-        """For windows of weak words the language they sound like, where it is another; else ""."""
-        told = [""] * len(windows)
-        weak = [n for n, words in enumerate(heard) if words and _mean_confidence(words) < WEAK_CONFIDENCE]
-        if weak and self._recogniser.is_multilingual:
-            found = self._recogniser.languages(
-                [features[n] for n in weak], [seconds[n] for n in weak], [windows[n].call for n in weak], ()
-            )
-            for n, language in zip(weak, found, strict=True):
-                told[n] = language if language != languages[n] else ""
-        return told
 
     def _languages(
         self,
@@ -170,18 +164,15 @@ class WhisperEngine:
         )
 
 
-def _mean_confidence(words: Sequence[HeardWord]) -> float:
-    return sum(word.confidence or 0.0 for word in words) / len(words)
-
-
 def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[str]:
-    """That nobody speaks, or that most words are weak and sound like another language."""
+    """That nobody speaks, or that most words sound like another language."""
     if not heard:
         yield f"{NO_SPEECH} in the recording"
         return
-    language, count = likelier.most_common(1)[0] if likelier else ("", 0)
-    if language and 2 * count > len(heard):
-        yield f"it was heard as {heard[0].language or 'another language'} and sounds like {language}"
+    foreign_words = Counter({language: count for language, count in likelier.items() if language})
+    if 2 * foreign_words.total() > len(heard):
+        (language, _), *_ = foreign_words.most_common(1)
+        yield f"{OTHER_LANGUAGE} {heard[0].language or 'another language'} and sounds like {language}"
 
 
 def _fault(job: Job) -> RecordingError | None:

@@ -45,7 +45,7 @@ class FasterWhisperEngine:
                 job.clip.samples[channel],
                 language=job.language or self._settings.language,
                 multilingual=len(self._settings.languages) > 1,
-                hotwords=" ".join(self._settings.vocabulary) or None,
+                hotwords=" ".join((*self._settings.vocabulary, *job.names)) or None,
                 beam_size=1,
                 word_timestamps=True,
             )

@@ -8,8 +8,8 @@ from pipeline import models
 from pipeline.settings import TranscribeSettings
 
 REVISION = "6"  # raise when the same audio could give other words
-NO_MATTER = {"threads"}
-"""Settings that change how long it takes, not what is heard."""
+NO_MATTER = {"threads", "again", "again_model"}
+"""Settings that do not change what is heard first."""
 
 
 def fingerprint(settings: TranscribeSettings) -> str:
@@ -21,3 +21,10 @@ def fingerprint(settings: TranscribeSettings) -> str:
     weights = models.locate(settings.model)
     options = settings.model_dump_json(exclude=NO_MATTER | {"model"})
     return hashlib.sha256(f"{REVISION}|{weights.sha256}|{options}".encode()).hexdigest()[:16]
+
+
+def second(settings: TranscribeSettings) -> TranscribeSettings | None:
+    """The settings of the engine that hears again; None where nothing is."""
+    if settings.again == "off":
+        return None
+    return settings.model_copy(update={"model": settings.again_model, "again": "off"})

@@ -1,0 +1,211 @@
+"""Words that answers hang on, heard again by a larger model before the call is scored.
+
+    annotated ─▶ which words decide ─▶ their sound, the larger model ─▶ transcript with its words
+
+The first transcript stays in the cache; what was heard again is kept beside it, by the model and the words
+asked for. What privacy took out of a transcript is never heard again, nor is what stands beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline import score
+from pipeline.conversation import (
+    AudioClip,
+    CallMetadata,
+    Conversation,
+    CriterionAnswer,
+    Evidence,
+    Received,
+    Scorecard,
+    StageRun,
+    Transcript,
+)
+from pipeline.errors import RecordingError
+from pipeline.process.cache import StageCache, digest
+from pipeline.rubric import Rubric
+from pipeline.rubric.queries import Matcher
+from pipeline.transcribe import Engine, Job
+from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, parts_of, put_in, spans_of
+
+STAGE = "again"
+MOST = 0.3
+"""Share of a call's words that is heard again at most."""
+HEARD_AGAIN = "heard again"
+"""Begins the warning of a transcript, and ends the rule of evidence, whose words a larger model heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to hear again in a call: the parts of turns its answers hang on, and names to expect in them."""
+
+    parts: tuple[Part, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecondHearing:
+    """Who hears again, and what.
+
+    Attributes:
+        engine: Loaded when first asked.
+        model: Its name, for people.
+        wanted: Of each call.
+        redact: Removes private data from what was heard.
+    """
+
+    engine: Engine
+    model: str
+    wanted: Callable[[Sequence[tuple[Conversation, CallMetadata]]], list[Wanted]]
+    redact: Callable[[Transcript], Transcript]
+
+
+def wanted(
+    said: Conversation,
+    about: CallMetadata,
+    answered: Sequence[tuple[Rubric, Mapping[str, CriterionAnswer]]],
+    *,
+    min_confidence: float,
+    matcher: Matcher,
+) -> Wanted:
+    """What to hear again in a call: what its answers hang on, that nearest to another answer first.
+
+    Args:
+        said: The call as heard first, annotated.
+        about: The agent and the client are names to expect, and the companies of the rubrics.
+        answered: Rubrics with all their answers.
+        min_confidence: As in scoring.
+        matcher: Finds phrases.
+    """
+    spans = score.words_that_decide(said, about, answered, min_confidence=min_confidence, matcher=matcher)
+    named = (about.agent_name, about.client, *(name for one, _ in answered for name in one.company))
+    return Wanted(
+        parts_of(said.transcript, spans, MOST),
+        tuple(dict.fromkeys(name for name in named if name)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A recording as heard first.
+
+    Attributes:
+        received: The file.
+        metadata: Of the call.
+        transcript: With roles, redacted.
+        conversation: The transcript annotated.
+        fingerprint: Of the transcript.
+    """
+
+    received: Received
+    metadata: CallMetadata
+    transcript: Transcript
+    conversation: Conversation
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A recording of which some words were heard again.
+
+    Attributes:
+        transcript: With them.
+        stage: What it took.
+        spans: Role, start and end in seconds of what was heard again.
+    """
+
+    transcript: Transcript
+    stage: StageRun
+    spans: tuple[Span, ...]
+
+
+def hear_again(
+    calls: Sequence[First],
+    again: SecondHearing,
+    load_audio: Callable[[Received], AudioClip],
+    cache: StageCache,
+) -> list[Second | None]:
+    """The calls with the words that their answers hang on heard again; None where there are none.
+
+    Raises:
+        CallQAError: The model's weights are missing or damaged; the disk is full.
+        OSError: A transient fault.
+    """
+    wanted = again.wanted([(call.conversation, call.metadata) for call in calls])
+    found: dict[int, Second] = {}
+    cut: dict[int, tuple[Excerpt, ...]] = {}
+    for place, (call, asked) in enumerate(zip(calls, wanted, strict=True)):
+        if not asked.parts:
+            continue
+        kept = cache.read_transcript(call.metadata.call_id, _fingerprint(call, asked, again), STAGE)
+        if kept is not None:
+            found[place] = _second(call, kept, asked, again, 0.0)
+            continue
+        try:
+            clip = load_audio(call.received)
+        except RecordingError:  # gone since it was first heard, which stands
+            continue
+        job = Job(call.metadata.call_id, clip, call.metadata.language, names=asked.names)
+        cut[place] = excerpts(job, call.transcript, asked.parts)
+    for place, (results, seconds) in _heard(cut, again).items():
+        call, asked = calls[place], wanted[place]
+        transcript = again.redact(put_in(call.transcript, cut[place], results))
+        cache.write_transcript(transcript, _fingerprint(call, asked, again), STAGE)
+        found[place] = _second(call, transcript, asked, again, seconds)
+    return [found.get(place) for place in range(len(calls))]
+
+
+def _heard(
+    cut: Mapping[int, tuple[Excerpt, ...]], again: SecondHearing
+) -> dict[int, tuple[list[Transcript | RecordingError], float]]:
+    """What the engine makes of the excerpts of all calls together, and its seconds for each call."""
+    jobs = [excerpt.job for own in cut.values() for excerpt in own]
+    if not jobs:
+        return {}
+    started = time.perf_counter()
+    results = iter(again.engine.transcribe(jobs))
+    pace = (time.perf_counter() - started) / sum(job.clip.duration_s for job in jobs)
+    return {
+        place: ([next(results) for _ in own], pace * sum(excerpt.job.clip.duration_s for excerpt in own))
+        for place, own in cut.items()
+    }
+
+
+def _fingerprint(call: First, asked: Wanted, again: SecondHearing) -> str:
+    parts = [(part.turn, part.first, part.last) for part in asked.parts]
+    return digest(call.fingerprint, again.engine.fingerprint, parts, asked.names)
+
+
+def _second(
+    call: First, transcript: Transcript, asked: Wanted, again: SecondHearing, seconds: float
+) -> Second:
+    spans = spans_of(call.transcript, asked.parts)
+    length_s = sum(end_s - start_s for _, start_s, end_s in spans)
+    said = f"{HEARD_AGAIN} by {again.model}: {length_s:.0f} s on which answers hang"
+    stage = StageRun(STAGE, again.engine.fingerprint, transcript.engine.name, again.model, seconds)
+    return Second(replace(transcript, warnings=(*transcript.warnings, said)), stage, spans)
+
+
+def marked(card: Scorecard, second: Second) -> Scorecard:
+    """A scorecard whose evidence says which of it was heard again."""
+
+    def told(evidence: Evidence) -> Evidence:
+        start_s, end_s = evidence.start_s, evidence.end_s
+        if start_s is None or end_s is None:
+            return evidence
+        inside = any(
+            role == evidence.role and start_s < until_s and from_s < end_s
+            for role, from_s, until_s in second.spans
+        )
+        by = f"{evidence.rule}; {HEARD_AGAIN} by {second.stage.model}"
+        return replace(evidence, rule=by) if inside else evidence
+
+    def answer(one: CriterionAnswer) -> CriterionAnswer:
+        nearest = told(one.nearest) if one.nearest else None
+        return replace(one, evidence=tuple(map(told, one.evidence)), nearest=nearest)
+
+    sections = (replace(s, criteria=tuple(map(answer, s.criteria))) for s in card.sections)
+    return replace(card, sections=tuple(sections))

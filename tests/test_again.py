@@ -1,0 +1,287 @@
+"""Words that answers hang on, heard again by a larger model."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from pipeline import rubric, score
+from pipeline.conversation import (
+    SAMPLE_RATE_HZ,
+    AudioClip,
+    CallMetadata,
+    Conversation,
+    Transcript,
+    Turn,
+    Word,
+)
+from pipeline.errors import RecordingError
+from pipeline.matchers import load_matcher
+from pipeline.process.again import SecondHearing, Wanted
+from pipeline.process.cache import StageCache
+from pipeline.process.calls import process_window
+from pipeline.process.stages import Stages
+from pipeline.settings import TranscribeSettings
+from pipeline.transcribe import Job, Part, fingerprint, parts_of, second
+from pipeline.transcribe.again import excerpts, put_in
+from tests.fakes import fake_received, fake_stages
+
+MATCHER = load_matcher()
+
+
+def said(n: int, role: str, text: str, start_s: float, channel: int, word_s: float = 0.5) -> Turn:
+    """A turn whose words follow each other without a pause."""
+    words = tuple(
+        Word(w, start_s + k * word_s, start_s + (k + 1) * word_s, 0.8) for k, w in enumerate(text.split())
+    )
+    return Turn(n, role, text, start_s, words[-1].end_s, channel, 0.8, words, "en")  # type: ignore[arg-type]
+
+
+FIRST = Transcript(
+    "c",
+    (
+        said(0, "agent", "this is Joe from North wind", 1.0, 0),
+        said(1, "customer", "hi I have a four fusion", 5.0, 1),
+        said(2, "agent", "okay my card is [CARD]", 9.0, 0),
+        said(3, "customer", "the soridate came", 14.0, 1),
+        said(4, "agent", "goodbye", 25.0, 0),
+    ),
+    channels=2,
+)
+CLIP = AudioClip(np.arange(2 * 30 * SAMPLE_RATE_HZ, dtype=np.float32).reshape(2, -1))
+
+
+class Echo:
+    """An engine that hears the same words in every excerpt, at given seconds of it."""
+
+    def __init__(self, *heard: tuple[str, float], word_s: float = 0.5) -> None:
+        self.heard, self.word_s = heard, word_s
+        self.jobs: list[Job] = []
+
+    def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+        """The same words for every job."""
+        self.jobs += jobs
+        turns = tuple(
+            said(n, "unknown", text, at_s, 0, self.word_s) for n, (text, at_s) in enumerate(self.heard)
+        )
+        return [Transcript(job.call_id, turns) for job in jobs]
+
+
+def heard_again(parts: Sequence[Part], *heard: tuple[str, float]) -> tuple[Transcript, list[Job]]:
+    """The first transcript with parts heard again, and what the engine was asked."""
+    engine = Echo(*heard)
+    asked = excerpts(Job("c", CLIP, "en"), FIRST, parts)
+    return put_in(FIRST, asked, engine.transcribe([one.job for one in asked])), engine.jobs
+
+
+def test_words_heard_again_take_the_place_of_the_first() -> None:
+    """Text, words and times are the second hearing's; everything around them stays."""
+    second, (job,) = heard_again([Part(1, 0, 5)], ("I have a Ford Fusion", 0.8))
+
+    assert second.turns[1].text == "I have a Ford Fusion"
+    assert [word.start_s for word in second.turns[1].words] == pytest.approx([5.0, 5.5, 6.0, 6.5, 7.0])
+    assert [turn for turn in second.turns if turn.turn != 1] == [t for t in FIRST.turns if t.turn != 1]
+    assert job.clip.n_channels == 1
+    assert job.language == "en"
+
+
+def test_part_of_a_turn_keeps_the_rest_of_it() -> None:
+    """Only the words asked for are others; a hyphen heard without a space before it stays without."""
+    second, _ = heard_again([Part(1, 3, 5)], ("a Ford -Fusion", 0.6))
+
+    assert second.turns[1].text == "hi I have a Ford -Fusion"
+    assert len(second.turns[1].words) == 6
+
+
+def test_what_is_not_heard_a_second_time_stays() -> None:
+    """A second model that hears nothing takes no word away."""
+    second, jobs = heard_again([Part(1, 0, 5), Part(3, 0, 2)])
+
+    assert second == FIRST
+    assert len(jobs) == 1
+
+
+def test_an_excerpt_holds_the_sound_of_its_parts_alone() -> None:
+    """A channel's parts are joined with silence between them, at the samples they have in the recording."""
+    (one,) = excerpts(Job("c", CLIP), FIRST, [Part(1, 0, 5), Part(3, 0, 2)])
+    samples = one.job.clip.samples[0]
+
+    first = one.pieces[0]
+    begin = int(first.at_s * SAMPLE_RATE_HZ)
+    assert samples[begin] == CLIP.samples[1, int(first.start_s * SAMPLE_RATE_HZ)]
+    assert one.job.clip.duration_s < 3.4 + 1.9 + 3 * 0.7
+    assert not samples[: begin - 1].any()
+
+
+def test_what_privacy_took_out_is_not_heard_again() -> None:
+    """Nor is what the same person said just before or after: half a card number would not be found."""
+    spans = [(turn.role, turn.start_s or 0.0, turn.end_s or 0.0) for turn in FIRST.turns]
+
+    parts = parts_of(FIRST, spans, 1.0)
+
+    assert parts == ()
+    assert len(parts_of(replace(FIRST, turns=FIRST.turns[3:]), spans, 1.0)) == 2
+
+
+def test_no_more_is_heard_again_than_asked_for() -> None:
+    """The words that matter most are taken first, up to a length."""
+    spans = [("customer", 14.0, 15.5), ("customer", 5.0, 8.0)]
+    open_ = Transcript("c", tuple(t for t in FIRST.turns if "[" not in t.text), channels=2)
+
+    assert parts_of(open_, spans, 0.3) == (Part(3, 0, 2),)  # type: ignore[arg-type]
+    assert parts_of(open_, spans, 1.0) == (Part(1, 0, 5), Part(3, 0, 2))  # type: ignore[arg-type]
+
+
+class Fixed(Echo):
+    """An engine that hears the first transcript in every recording."""
+
+    fingerprint = "fixed"
+
+    def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
+        """The same transcript for every job."""
+        self.jobs += jobs
+        return [replace(FIRST, call_id=job.call_id, duration_s=30.0) for job in jobs]
+
+
+def batch_stages(larger: Echo, parts: tuple[Part, ...]) -> Stages:
+    """Stages whose score has the customer's last words as evidence."""
+    stages = fake_stages(Fixed())  # type: ignore[arg-type]
+    engine = cast(Any, larger)
+    engine.fingerprint = "second"
+    again = SecondHearing(
+        engine, "large", lambda asked: [Wanted(parts, ("Joe",)) for _ in asked], lambda t: t
+    )
+    return replace(stages, again=again, load_audio=lambda received: CLIP)
+
+
+def test_ledger_and_evidence_say_what_was_heard_again(tmp_path: Path) -> None:
+    """The row warns, the stage is counted, and evidence of those words names the model that heard them."""
+    larger = Echo(("thank you goodbye", 0.7), word_s=0.25)
+    stages = batch_stages(larger, (Part(4, 0, 0),))
+    received = fake_received(tmp_path, {"a.wav": "one"})
+
+    (record,) = process_window(received, stages, StageCache(tmp_path / "state"))
+
+    assert record.conversation is not None
+    assert record.conversation.transcript.turns[4].text == "thank you goodbye"
+    assert any(w.startswith("heard again by large") for w in record.ledger.warnings)
+    assert [stage.model for stage in record.stages if stage.stage == "again"] == ["large"]
+    (answer,) = record.scorecards[0].sections[0].criteria
+    assert (answer.answer, answer.evidence[0].rule) == ("yes", "fake; heard again by large")
+    assert larger.jobs[0].names == ("Joe",)
+
+
+def test_what_was_heard_again_is_kept(tmp_path: Path) -> None:
+    """A second run under the same model and rubrics asks neither engine."""
+    larger = Echo(("thank you goodbye", 0.7), word_s=0.25)
+    stages = batch_stages(larger, (Part(4, 0, 0),))
+    received = fake_received(tmp_path, {"a.wav": "one"})
+    cache = StageCache(tmp_path / "state")
+
+    first, again = (process_window(received, stages, cache)[0] for _ in range(2))
+
+    assert first.conversation == again.conversation
+    assert first.scorecards == again.scorecards
+    assert len(larger.jobs) == 1
+
+
+def test_a_call_on_which_nothing_hangs_is_heard_once(tmp_path: Path) -> None:
+    """No sound is opened again, no stage counted."""
+    larger = Echo()
+    stages = batch_stages(larger, ())
+
+    (record,) = process_window(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
+
+    assert not larger.jobs
+    assert "again" not in {stage.stage for stage in record.stages}
+
+
+def test_nothing_is_loaded_unless_it_is_asked_for() -> None:
+    """Off is the default; what is heard first, and its fingerprint, do not depend on the choice."""
+    off = TranscribeSettings(model="base")
+    on = off.model_copy(update={"again": "decisive", "again_model": "tiny.en"})
+
+    assert second(off) is None
+    assert second(on) == off.model_copy(update={"model": "tiny.en", "again_model": "tiny.en"})
+    assert fingerprint(on) == fingerprint(off)
+
+
+FORM = rubric.parse("""
+rubric: disclosure
+version: 1.0.0
+mode: points
+pass_mark: 80
+sections:
+  - id: words
+    criteria:
+      - id: recorded
+        question: Is it said?
+        points: 10
+        check: {kind: phrases, any: [this call is recorded], match: fuzzy, window: {first_s: 20}}
+      - id: not_recorded
+        question: Is it not said?
+        points: 10
+        check:
+          {kind: phrases, any: [this call is recorded], match: fuzzy, window: {first_s: 20}, negate: true}
+""")
+
+
+def hanging(text: str, unsure: int | None = None, start_s: float = 1.0) -> list[Any]:
+    """What the two criteria hang on in a call in which the agent says a text; one of its words is unsure."""
+    turn = said(0, "agent", text, start_s, 0, 0.3)
+    if unsure is not None:
+        words = list(turn.words)
+        words[unsure] = replace(words[unsure], confidence=0.1)
+        turn = replace(turn, words=tuple(words))
+    conversation = Conversation(
+        Transcript("c", (said(1, "agent", "hello", 0.0, 0), turn), language="en", channels=2)
+    )
+    about = CallMetadata("c")
+    (told,) = score.answers([(about, conversation, {})], FORM, min_confidence=0.4, matcher=MATCHER)
+    found = []
+    for criterion in FORM.criteria():
+        one = FORM.model_copy(
+            update={"sections": (FORM.sections[0].model_copy(update={"criteria": (criterion,)}),)}
+        )
+        asked = [(one, told.answers)]
+        found.append(score.words_that_decide(conversation, about, asked, min_confidence=0.4, matcher=MATCHER))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "unsure"),
+    [
+        ("this call is recorded for training", None),  # firm
+        ("this car is recorded for training", None),  # near
+        ("we will look at your bill now", None),  # far
+        ("we will look at your bill now", 3),  # far, with a word hardly heard
+        ("this call is recorded for training", 4),
+    ],
+)
+def test_yes_and_no_hang_on_the_same_words(text: str, unsure: int | None) -> None:
+    """A criterion and its opposite ask for the same words again: nothing leans towards yes."""
+    wanted, opposite = hanging(text, unsure)
+
+    assert wanted == opposite
+
+
+def test_a_firm_match_hangs_on_nothing_and_a_near_one_on_its_words() -> None:
+    """Said plainly, nothing is heard again; nearly said, what came nearest is."""
+    firm, _ = hanging("this call is recorded for training")
+    near, _ = hanging("this car is recorded for training")
+
+    assert firm == []
+    assert near
+    assert all(role == "agent" and 1.0 <= start_s < end_s <= 3.1 for role, start_s, end_s in near)
+
+
+def test_words_hardly_heard_count_where_the_criterion_looks() -> None:
+    """In the window of a criterion that is not met, a word of low confidence is heard again; outside, not."""
+    inside, _ = hanging("we will look at your bill now", unsure=3)
+    outside, _ = hanging("we will look at your bill now", unsure=3, start_s=40.0)
+
+    assert ("agent", pytest.approx(1.9), pytest.approx(2.2)) in inside
+    assert all(start_s < 40.0 for _, start_s, _ in outside)
