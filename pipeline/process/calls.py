@@ -312,13 +312,19 @@ def _scored(
     if not result:
         reason, hint = _unanswered(annotated, tools)
         entry = replace(entry, reason=reason, hint=hint)
+    if any(a.postponed for card in result for section in card.sections for a in section.criteria):
+        entry = replace(entry, fingerprint="")  # the next run asks the judge again
     warnings = (*entry.warnings, *conversation.transcript.warnings, *conversation.warnings)
     return CallRecord(
         replace(entry, warnings=tuple(dict.fromkeys(warnings))),
         metadata=annotated.metadata,
         conversation=conversation,
         scorecards=result,
-        stages=(*heard.stages, _stage("score", "", pace * heard.n_turns)),
+        stages=(
+            *heard.stages,
+            _stage("score", "", pace * heard.n_turns),
+            *tools.spent(conversation.transcript.call_id),
+        ),
     )
 
 

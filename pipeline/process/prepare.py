@@ -8,7 +8,7 @@ is the one place that names them all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -27,12 +27,15 @@ from pipeline.conversation import (
 from pipeline.errors import RecordingError
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
-from pipeline.process.capacity import threads_per_worker
+from pipeline.process.capacity import threads_per_worker, worker_count
 from pipeline.process.files import load_sound
+from pipeline.process.judging import NOBODY, Standings, is_asked, load_judge, standings
+from pipeline.process.judging import notes as judge_notes
 from pipeline.process.tools import Fingerprints, Tools, digest
 from pipeline.rubric import Rubric
+from pipeline.rubric.judging import Judge
 from pipeline.rubric.queries import Matcher
-from pipeline.settings import Settings
+from pipeline.settings import JudgeSettings, Settings
 from pipeline.store import Store
 
 OnWait = Callable[[str], None]
@@ -48,6 +51,7 @@ class Prepared:
 
     Attributes:
         notes: What a person should know of the files received, a sentence each.
+        standings: How far people agree with a language model, where one is asked.
     """
 
     plan: Plan
@@ -57,6 +61,7 @@ class Prepared:
     on_wait: OnWait | None = None
     reworded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    standings: Standings = field(default_factory=dict)
 
     def open(self, observer: Observer | None = None) -> Batch:
         """Everything to carry the plan out; models are loaded when first used."""
@@ -70,9 +75,11 @@ class Prepared:
             settings = settings.model_copy(
                 update={"transcribe": settings.transcribe.model_copy(update=shared)}
             )
+        if settings.flow.runner != "thread":
+            settings = settings.model_copy(update={"judge": _shared(settings)})
         return Batch(
             plan=self.plan,
-            make_tools=partial(load_tools, settings, self.rubrics, self.fingerprints),
+            make_tools=partial(load_tools, settings, self.rubrics, self.fingerprints, self.standings),
             cache=StageCache(settings.state_dir),
             load=_Loader(settings, self.rubrics, self.on_wait),
             flow=settings.flow,
@@ -112,17 +119,31 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
+    said = judge_notes(settings, rubrics)
     store = open_store(settings, on_wait)
     if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
-        notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
+        notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
         return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
     with store:
         received = tuple(intake.discover(paths, settings.intake, ledger=store.ledger))
         ledger = store.ledger([str(item.path) for item in received])
         reworded = store.reworded(rubrics)
-    notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
-    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes)
+        stand = standings(store, rubrics, settings)
+    notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
+    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes, stand)
+
+
+def _shared(settings: Settings) -> JudgeSettings:
+    """A worker's part of what the judge of all workers may do."""
+    workers = worker_count(settings.flow)
+    ours = settings.judge
+    return ours.model_copy(
+        update={
+            "at_once": max(1, ours.at_once // workers),
+            "budget_calls": ours.budget_calls // workers,
+        }
+    )
 
 
 def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> list[str]:
@@ -168,11 +189,14 @@ def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
         sorted(r.hash for r in rubrics),
         settings.score.min_confidence,
         settings.intake.min_audio_s,
+        *([settings.judge.model] if is_asked(settings, rubrics) else []),
     )
     return Fingerprints(hearing, judging)
 
 
-def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints) -> Tools:
+def load_tools(
+    settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints, standings: Standings = NOBODY
+) -> Tools:
     """Every stage, models loaded.
 
     Raises:
@@ -180,6 +204,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
     """
     transcribe.one_thread_each()
     matcher = matchers.load_matcher()
+    judge = load_judge(settings, rubrics, standings)
 
     def load_audio(received: Received) -> AudioClip:
         return load_sound(received, settings)
@@ -199,7 +224,7 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         return annotate.redact(transcript, settings.privacy)[0]
 
     def score_calls(asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
-        return _score(asked, rubrics, settings.score.min_confidence, matcher)
+        return _score(asked, rubrics, settings.score.min_confidence, matcher, judge)
 
     return Tools(
         engine=_LazyEngine(settings),
@@ -213,6 +238,8 @@ def load_tools(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpri
         rubrics=rubrics,
         fingerprints=under,
         load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
+        spent=judge.spent if judge is not None else lambda call_id: (),
+        leave=judge.leave if judge is not None else lambda: None,
     )
 
 
@@ -221,6 +248,7 @@ def _score(
     rubrics: tuple[Rubric, ...],
     min_confidence: float,
     matcher: Matcher,
+    judge: Judge | None,
 ) -> list[tuple[Scorecard, ...]]:
     """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
     chosen = [
@@ -233,7 +261,7 @@ def _score(
     for one in rubrics:
         own = [place for place, wanted in enumerate(chosen) if one in wanted]
         calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
-        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher)
+        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher, judge=judge)
         for place, answers in zip(own, answered, strict=True):
             cards[place][one.hash] = answers.card(one)
     return [tuple(found[one.hash] for one in wanted) for found, wanted in zip(cards, chosen, strict=True)]

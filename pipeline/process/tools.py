@@ -19,6 +19,7 @@ from pipeline.conversation import (
     FirstParty,
     Received,
     Scorecard,
+    StageRun,
     Transcript,
 )
 from pipeline.errors import RecordingError
@@ -73,6 +74,8 @@ class Tools:
         rubrics: Those rubrics, for the store.
         fingerprints: Of all of these and their options.
         load_lazy: Loads what a stage would load with the first call, where it will surely be needed.
+        spent: What a language model cost for a call just scored, by call id.
+        leave: Called when the run is being ended: nothing more is asked of a language model.
     """
 
     engine: Engine
@@ -86,6 +89,8 @@ class Tools:
     rubrics: tuple[Any, ...]
     fingerprints: Fingerprints
     load_lazy: Callable[[], None] = lambda: None
+    spent: Callable[[str], tuple[StageRun, ...]] = lambda call_id: ()
+    leave: Callable[[], None] = lambda: None
 
 
 def digest(*parts: object) -> str:

@@ -104,6 +104,10 @@ def describe(check: Any) -> str:
         return f"the {check.role} speaks {' or '.join(check.allowed)}"
     if isinstance(check, kinds.ManualCheck):
         return "a person says so"
+    if isinstance(check, kinds.JudgeCheck):
+        whose = "anyone" if check.role == "any" else f"the {check.role}"
+        asked = f"a language model, quoting {whose}, answers yes to “{check.question}”"
+        return asked + _when(check.window)
     if isinstance(check, kinds.PluginCheck):
         return f"the plugin {check.name} says so"
     if isinstance(check, kinds.SequenceCheck):

@@ -1,0 +1,132 @@
+"""Names, titles and pronouns replaced by words that are the same for everybody, with the way back.
+
+So that an answer cannot depend on who somebody is, nothing that tells one caller or agent from another by
+name or gender is sent: two calls that differ in nothing else are the same text. What a model quotes of that
+text is found again in the transcript by its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline import privacy
+from pipeline.conversation import Transcript, Turn
+
+NAME, COMPANY, TITLE = "[NAME]", "[COMPANY]", "[TITLE]"
+FindNames = Callable[[str], Iterable[tuple[int, int]]]
+"""Where names stand in a text, as (start, end) characters."""
+TITLES = re.compile(r"\b(?:sir|ma['’]?am|madam|mr|mrs|ms|mister|missus)\b\.?|\bMiss\b", re.IGNORECASE)
+PRONOUNS = {
+    "he": "they", "she": "they", "him": "them", "his": "them", "her": "them", "hers": "them",
+    "himself": "themself", "herself": "themself",
+}  # fmt: skip
+"""English; "his" and "her" become one word, since "her" is "him" as well as "his"."""
+PRONOUN = re.compile(r"\b(?:" + "|".join(PRONOUNS) + r")\b", re.IGNORECASE)
+PLACEHOLDERS = {"[NAME]": NAME}
+SURNAME = re.compile(r"(?:\s+|-)[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A turn as it is sent.
+
+    Attributes:
+        turn: The turn it is of.
+        text: One line, names replaced.
+        pieces: (start in ``text``, end, start in the turn's text, end) of all its parts, in order.
+    """
+
+    turn: Turn
+    text: str
+    pieces: tuple[tuple[int, int, int, int], ...]
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """Where characters of the text sent stand in the turn; a stand-in is the whole it stands for."""
+        first = next((p for p in self.pieces if p[0] <= start < p[1]), self.pieces[-1])
+        last = next((p for p in self.pieces if p[0] < end <= p[1]), first)
+        whole = [one[1] - one[0] != one[3] - one[2] for one in (first, last)]
+        return (
+            first[2] if whole[0] else first[2] + start - first[0],
+            last[3] if whole[1] else last[2] + end - last[0],
+        )
+
+
+def neutral(
+    turns: Sequence[Turn], find_names: FindNames, people: Iterable[str] = (), companies: Iterable[str] = ()
+) -> list[Sent]:
+    """Turns as they may be sent.
+
+    Args:
+        turns: Redacted.
+        find_names: Finds what may be a name; what ``privacy`` finds introduced as one comes on top.
+        people: Names known from the metadata, and references.
+        companies: The same for firms.
+    """
+    known = [(_pattern(people), NAME), (_pattern(companies), COMPANY)]
+    introduced: dict[int, list[tuple[int, int]]] = {}
+    for span in privacy.find(Transcript("", tuple(turns))):
+        if span.kind == "name":
+            introduced.setdefault(span.turn, []).append((span.start, span.end))
+    return [_sent(turn, known, introduced.get(at, []), find_names) for at, turn in enumerate(turns)]
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Any of these names, whole or by one of their longer words."""
+    parts = {part for name in names for part in (name, *re.split(r"[\s,.;/_-]+", name)) if len(part) > 2}
+    told = sorted(map(re.escape, parts), key=lambda part: -len(part))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(told)})(?!\w)", re.IGNORECASE) if told else None
+
+
+def _sent(
+    turn: Turn,
+    known: Sequence[tuple[re.Pattern[str] | None, str]],
+    introduced: Sequence[tuple[int, int]],
+    find_names: FindNames,
+) -> Sent:
+    text = turn.text
+    found = [(m.start(), m.end(), word) for pattern, word in known if pattern for m in pattern.finditer(text)]
+    found += [(m.start(), m.end(), TITLE) for m in TITLES.finditer(text)]
+    found += [(m.start(), m.end(), PRONOUNS[m[0].lower()]) for m in PRONOUN.finditer(text)]
+    for start, end in (*introduced, *find_names(text)):
+        surname = SURNAME.match(text, end)
+        found.append((start, surname.end() if surname else end, NAME))
+    return _joined(turn, _apart(found, text))
+
+
+def _apart(found: Sequence[tuple[int, int, str]], text: str) -> list[tuple[int, int, str]]:
+    """Without overlaps, the longest first; names beside each other are one."""
+    kept: list[tuple[int, int, str]] = []
+    for start, end, word in sorted(found, key=lambda f: (f[0], -f[1])):
+        if kept and (
+            start < kept[-1][1] or (_is_gap(text[kept[-1][1] : start]) and word == NAME == kept[-1][2])
+        ):
+            if end > kept[-1][1]:
+                kept[-1] = (kept[-1][0], end, kept[-1][2])
+        else:
+            kept.append((start, end, word))
+    return kept
+
+
+def _is_gap(between: str) -> bool:
+    return len(between) <= 2 and not between.strip(" -.")
+
+
+def _joined(turn: Turn, replaced: Sequence[tuple[int, int, str]]) -> Sent:
+    parts: list[str] = []
+    pieces: list[tuple[int, int, int, int]] = []
+    at = place = 0
+    for start, end, word in (*replaced, (len(turn.text), len(turn.text), "")):
+        for said, first, last in ((_plain(turn.text[place:start]), place, start), (word, start, end)):
+            if said:
+                parts.append(said)
+                pieces.append((at, at + len(said), first, last))
+                at += len(said)
+        place = end
+    return Sent(turn, "".join(parts), tuple(pieces))
+
+
+def _plain(text: str) -> str:
+    """The same number of characters in one line, without what could pass for the marks around the call."""
+    return "".join(" " if not char.isprintable() else {"<": "‹", ">": "›"}.get(char, char) for char in text)
