@@ -79,14 +79,14 @@ def serving(model: Model) -> Iterator[Model]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             return
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             if model.fault in {"html", "500", "redirect", "401"}:
                 _misbehave(self, model)
                 return
             listed = [{"id": name, "object": "model", "digest": model.digest} for name in model.models]
             _send(self, json.dumps({"object": "list", "data": listed}))
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with model.lock:
                 model.asked.append(body)
@@ -94,9 +94,8 @@ def serving(model: Model) -> Iterator[Model]:
                 model.at_once += 1
                 model.most_at_once = max(model.most_at_once, model.at_once)
             try:
-                if model.fault:
-                    if _misbehave(self, model, body):
-                        return
+                if model.fault and _misbehave(self, model, body):
+                    return
                 said = model.answer(body["messages"][-1]["content"])
                 _send(self, _completion(said if isinstance(said, str) else json.dumps(said)))
             finally:
@@ -126,7 +125,11 @@ def _completion(content: str, finish: str = "stop") -> str:
 
 
 def _send(
-    handler: BaseHTTPRequestHandler, text: str, status: int = 200, kind: str = "application/json", **headers: str
+    handler: BaseHTTPRequestHandler,
+    text: str,
+    status: int = 200,
+    kind: str = "application/json",
+    **headers: str,
 ) -> None:
     body = text.encode()
     handler.send_response(status)

@@ -53,8 +53,10 @@ class Trust:
     @property
     def told(self) -> str:
         """The figures in a sentence."""
-        figures = f"people agree with {self.agreed} of {self.n} of its answers"
-        sure = f"{figures}, at least {self.at_least:.0%} (95 % sure)" if self.n else figures
+        sure = "nobody has confirmed any of its answers yet"
+        if self.n:
+            figures = f"people agree with {self.agreed} of {self.n} of its answers"
+            sure = f"{figures}, at least {self.at_least:.0%} (95 % sure)"
         if self.scored:
             return f"{sure}: it is scored, from {self.wanted:.0%}"
         if self.agreed == self.n and self.wanted < 1:

@@ -144,6 +144,8 @@ class Endpoint:
         told = {key: mine[key] for key in ("digest", "root", "meta") if mine and mine.get(key)}
         if mine and mine.get("owned_by") == "library":  # Ollama, which tells digests elsewhere
             told["digest"] = await self._ollama_digest(mine["id"])
+        if isinstance(told.get("meta"), dict):  # llama.cpp's; how much it is let read is no other model
+            told["meta"] = {key: value for key, value in told["meta"].items() if key != "n_ctx"}
         return json.dumps(told, sort_keys=True)[:2000] if any(told.values()) else ""
 
     async def _ollama_digest(self, name: str) -> str:

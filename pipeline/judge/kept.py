@@ -12,14 +12,16 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from pipeline.conversation import Answer
 from pipeline.rubric.judging import Judged, Quoted
 
 FolderOf = Callable[[str], Path]
 """The folder of a call's results, by call id."""
 MAX_BYTES = 20_000_000
 CALLS_AT_HAND = 256
+ANSWERS = get_args(Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def _answered(line: dict[str, Any]) -> Answered | None:
     try:
         judged = line["judged"]
         quotes = tuple(Quoted(q["turn"], q["start"], q["end"], q["exact"]) for q in judged["quotes"])
-        told = Judged(judged["answer"], judged["result"], judged["reason"], judged["why"], quotes)
+        if judged["answer"] not in ANSWERS:
+            return None
+        told = Judged(judged["answer"], judged["result"], str(judged["reason"]), str(judged["why"]), quotes)
         return Answered(
             told,
             float(line["seconds"]),

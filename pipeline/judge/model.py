@@ -16,12 +16,12 @@ from pipeline.judge import prompt, reply
 from pipeline.judge.endpoint import AwayError, Endpoint, TooLongError
 from pipeline.judge.kept import Answered, Kept
 from pipeline.judge.standins import FindNames, Sent, neutral
-from pipeline.rubric.judging import Judged, Question
+from pipeline.rubric.judging import Judged, Question, Quoted
 from pipeline.settings import JudgeSettings
 
 LASTING = frozenset({"answered", "unsure", "unquoted", "invented", "differs"})
 """What asking again would only repeat."""
-UNKNOWN = "nobody has confirmed any of its answers yet"
+UNKNOWN = "it is not known here how far people agree with it"
 AWAY_AFTER = 3
 """So many requests in a row that fail each by themselves, and no more are made in this run."""
 
@@ -130,12 +130,14 @@ class LanguageModel:
                 self._closed = error.told
 
     async def _one(self, endpoint: Endpoint, asking: _Asking) -> Judged:
+        places = {one.turn.turn: one for one in asking.sent}
         kept = self._kept.find(asking.question.call_id, asking.key, self._identity)
+        if kept and any(not _fits(quote, places) for quote in kept.judged.quotes):
+            kept = None  # damaged
         found = kept or await self._fresh(endpoint, asking)
         if kept is None and found.judged.result in LASTING:
             self._kept.keep(asking.question.call_id, asking.key, self._identity or "", found)
         self._count(asking.question, found, asked=0 if kept else found.calls)
-        places = {one.turn.turn: one for one in asking.sent}
         quotes = []
         for quote in found.judged.quotes:
             start, end = places[quote.turn].original(quote.start, quote.end)
@@ -216,6 +218,11 @@ class LanguageModel:
 def fingerprint(settings: JudgeSettings) -> str:
     """Changes when an answer could, the model behind a name aside, which only the server can tell."""
     return f"{prompt.REVISION}:{settings.model}"
+
+
+def _fits(quote: Quoted, places: Mapping[int, Sent]) -> bool:
+    """Whether a quote kept from before lies in what is sent."""
+    return quote.turn in places and 0 <= quote.start < quote.end <= len(places[quote.turn].text)
 
 
 def _not_asked(why: str, result: str = "away") -> Judged:

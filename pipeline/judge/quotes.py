@@ -21,6 +21,8 @@ NEARLY = 90.0
 NEARLY_WORDS = 4
 ANYWHERE_WORDS = 3
 """A shorter quote counts only in the turn it names: "thank you" stands in every call."""
+DENIED_WITHIN = 2
+"""Words before a quote in which a denial of it may stand."""
 TOKEN = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"  # no spaces between words
     r"|[^\W_]+(?:['’][^\W_]+)*"
@@ -74,8 +76,14 @@ def _in_run(part: list[str], turn: int, run: Sequence[Sent]) -> tuple[Quoted, ..
         said = [token for token in said if run[token.at].turn.turn == turn]
     for start in range(len(said) - len(part) + 1):
         if all(said[start + i].word == word for i, word in enumerate(part)):
-            return _places(said[start : start + len(part)], run, exact=True)
+            return _places(_with_denial(said, start, start + len(part)), run, exact=True)
     return _nearly(part, said, run)
+
+
+def _with_denial(said: Sequence[_Token], start: int, end: int) -> Sequence[_Token]:
+    """A quote from its denial on: who quotes "cancel it" of "I did not cancel it" shows the rest too."""
+    before = range(max(0, start - DENIED_WITHIN), start)
+    return said[next((at for at in before if said[at].word in DENIALS), start) : end]
 
 
 def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tuple[Quoted, ...]:
@@ -84,8 +92,8 @@ def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tup
     starts, at = [], 0
     for token in said:
         starts.append(at)
-        at += len(token.word) + 1
-    text, quote = " ".join(token.word for token in said), " ".join(part)
+        at += len(token.word)
+    text, quote = "".join(token.word for token in said), "".join(part)
     if len(quote) > 1.1 * len(text):
         return ()
     near = fuzz.partial_ratio_alignment(quote, text, score_cutoff=NEARLY)
@@ -97,7 +105,12 @@ def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tup
         if start + len(token.word) > near.dest_start and start < near.dest_end
     ]
     heard = [token.word for token in stretch]
-    if _turning(heard) != _turning(part) or fuzz.ratio(quote, " ".join(heard)) < NEARLY:
+    missing, first = max(0, len(part) - len(stretch)), said.index(stretch[0])
+    around = said[max(0, first - missing - 1) : first + len(stretch) + missing]  # a denial may be left out
+    if (
+        _turning([token.word for token in around]) != _turning(part)
+        or fuzz.ratio(quote, "".join(heard)) < NEARLY
+    ):
         return ()
     return _places(stretch, run, exact=False)
 

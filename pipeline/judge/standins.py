@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline import privacy
 from pipeline.conversation import Transcript, Turn
@@ -28,6 +29,16 @@ PLACEHOLDERS = {"[NAME]": NAME}
 SURNAME = re.compile(r"(?:\s+|-)[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
+class _Piece(NamedTuple):
+    """Characters ``start`` to ``end`` as sent are, or stand in for, ``place`` to ``until`` of the turn."""
+
+    start: int
+    end: int
+    place: int
+    until: int
+    stands_in: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A turn as it is sent.
@@ -35,21 +46,20 @@ class Sent:
     Attributes:
         turn: The turn it is of.
         text: One line, names replaced.
-        pieces: (start in ``text``, end, start in the turn's text, end) of all its parts, in order.
+        pieces: All its parts, in order.
     """
 
     turn: Turn
     text: str
-    pieces: tuple[tuple[int, int, int, int], ...]
+    pieces: tuple[_Piece, ...]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Where characters of the text sent stand in the turn; a stand-in is the whole it stands for."""
-        first = next((p for p in self.pieces if p[0] <= start < p[1]), self.pieces[-1])
-        last = next((p for p in self.pieces if p[0] < end <= p[1]), first)
-        whole = [one[1] - one[0] != one[3] - one[2] for one in (first, last)]
+        first = next((p for p in self.pieces if p.start <= start < p.end), self.pieces[-1])
+        last = next((p for p in self.pieces if p.start < end <= p.end), first)
         return (
-            first[2] if whole[0] else first[2] + start - first[0],
-            last[3] if whole[1] else last[2] + end - last[0],
+            first.place if first.stands_in else first.place + start - first.start,
+            last.until if last.stands_in else last.place + end - last.start,
         )
 
 
@@ -68,8 +78,15 @@ def neutral(
     introduced: dict[int, list[tuple[int, int]]] = {}
     for span in privacy.find(Transcript("", tuple(turns))):
         if span.kind == "name":
-            introduced.setdefault(span.turn, []).append((span.start, span.end))
+            end = _name_end(turns[span.turn].text, span.start, span.end)
+            introduced.setdefault(span.turn, []).append((span.start, end))
     return [_sent(turn, known, introduced.get(at, []), find_names) for at, turn in enumerate(turns)]
+
+
+def _name_end(text: str, start: int, end: int) -> int:
+    """Where a name ends that was found by what stands before it: with capitals, before a small letter."""
+    small = re.search(r"\s+[^\W\dA-Z_]", text[start:end]) if text[start].isupper() else None
+    return start + small.start() if small else end
 
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
@@ -115,13 +132,14 @@ def _is_gap(between: str) -> bool:
 
 def _joined(turn: Turn, replaced: Sequence[tuple[int, int, str]]) -> Sent:
     parts: list[str] = []
-    pieces: list[tuple[int, int, int, int]] = []
+    pieces: list[_Piece] = []
     at = place = 0
     for start, end, word in (*replaced, (len(turn.text), len(turn.text), "")):
-        for said, first, last in ((_plain(turn.text[place:start]), place, start), (word, start, end)):
+        before = _plain(turn.text[place:start])
+        for said, first, last, stands_in in ((before, place, start, False), (word, start, end, True)):
             if said:
                 parts.append(said)
-                pieces.append((at, at + len(said), first, last))
+                pieces.append(_Piece(at, at + len(said), first, last, stands_in))
                 at += len(said)
         place = end
     return Sent(turn, "".join(parts), tuple(pieces))

@@ -59,8 +59,7 @@ def names_in(text: str) -> list[tuple[int, int]]:
     return [
         (said.starts[i], said.ends[i])
         for i in places("name", text)
-        if text[said.starts[i]].isupper()
-        or (said.words[i] not in COMMON_TOO and (not i or said.words[i - 1] not in ("sir", "madam")))
+        if text[said.starts[i]].isupper() or (said.words[i] in names() and said.words[i] not in COMMON_TOO)
     ]
 
 
