@@ -237,6 +237,7 @@ def test_no_name_title_or_gender_is_sent_and_quotes_still_point_at_the_words_sai
     """Names of the metadata, of the talk and of redaction, titles and pronouns are stand-ins."""
     spoken = call(
         ("agent", "Northwind Telecom, this is Travis Baker speaking, sorry to hear that"),
+        ("customer", "your agent seven wrote K-1 \ud800 on it, baker or Travis"),
         ("customer", "my name is Susan Miller, and she said, sir, that Mr. Okafor owes [NAME] nothing"),
         ("agent", "Thank you, Mrs Miller. It is about your bill, is it?"),
     )
@@ -248,6 +249,7 @@ def test_no_name_title_or_gender_is_sent_and_quotes_still_point_at_the_words_sai
     lines = [said for _, _, said in turns(model.prompts[0])]
     assert lines == [
         "[COMPANY], this is [NAME] speaking, sorry to hear that",
+        "your agent seven wrote [REFERENCE]   on it, [NAME] or [NAME]",
         "my name is [NAME], and they said, [TITLE], that [TITLE] [NAME] owes [NAME] nothing",
         "Thank you, [TITLE] [NAME]. It is about your bill, is it?",
     ]

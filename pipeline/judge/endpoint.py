@@ -203,7 +203,7 @@ class Endpoint:
     async def _once(self, method: str, path: str, body: Mapping[str, Any] | None, base: str | None) -> bytes:
         if not self._addresses:
             self._addresses = await resolve(self._settings)
-        fault: httpx.TransportError | None = None
+        fault: Exception | None = None
         for address in tuple(self._addresses):  # the first that answers
             request = self._request(address, method, path, body, base)
             try:
@@ -214,13 +214,15 @@ class Endpoint:
                     finally:
                         await answer.aclose()
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if "CERTIFICATE" in str(error).upper():
+                    raise AwayError(f"the certificate of {self._host} is not trusted (judge.url)") from error
                 fault = error
                 continue
             except (TimeoutError, httpx.TimeoutException) as error:
                 raise AwayError(
                     f"no answer within {self._settings.timeout_s:g} s (judge.timeout_s)", one=True
                 ) from error
-            except httpx.TransportError as error:
+            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
                 raise AwayError(
                     "the connection broke off before the answer was whole", again=True, one=True
                 ) from error

@@ -85,12 +85,22 @@ class LanguageModel:
         found: dict[int, Judged] = {}
         self._began = time.monotonic()
         with ThreadPoolExecutor(1, "judge") as thread:  # there may be a running loop in this one
-            thread.submit(asyncio.run, self._ask_all(asking, found)).result()
+            try:
+                thread.submit(asyncio.run, self._ask_all(asking, found)).result()
+            except BaseException:  # Ctrl-C, while the thread waits
+                self.leave()
+                raise
         self._seconds += time.monotonic() - self._began
         return [found[at] if at in found else _not_asked(self._closed) for at in range(len(asking))]
 
     def _asking(self, question: Question) -> _Asking:
-        sent = neutral(question.turns, self._find_names, question.people, question.companies)
+        sent = neutral(
+            question.turns,
+            self._find_names,
+            people=question.people,
+            references=question.references,
+            companies=question.companies,
+        )
         ways = [prompt.messages(question.check, sent, turned=turned) for turned in (False, True)]
         body = [prompt.REVISION, self.model, ways]
         key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pipeline import privacy
 from pipeline.conversation import Transcript, Turn
 
-NAME, COMPANY, TITLE = "[NAME]", "[COMPANY]", "[TITLE]"
+NAME, COMPANY, TITLE, REFERENCE = "[NAME]", "[COMPANY]", "[TITLE]", "[REFERENCE]"
 FindNames = Callable[[str], Iterable[tuple[int, int]]]
 """Where names stand in a text, as (start, end) characters."""
 TITLES = re.compile(r"\b(?:sir|ma['’]?am|madam|mr|mrs|ms|mister|missus)\b\.?|\bMiss\b", re.IGNORECASE)
@@ -25,7 +25,11 @@ PRONOUNS = {
 }  # fmt: skip
 """English; "his" and "her" become one word, since "her" is "him" as well as "his"."""
 PRONOUN = re.compile(r"\b(?:" + "|".join(PRONOUNS) + r")\b", re.IGNORECASE)
-PLACEHOLDERS = {"[NAME]": NAME}
+NO_NAMES = frozenset([
+    "agent", "user", "test", "team", "support", "desk", "sales", "service", "the", "and", "not", "known",
+    "unknown",
+])  # fmt: skip
+"""Words that stand where an agent's name should, in metadata."""
 SURNAME = re.compile(r"(?:\s+|-)[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
@@ -64,17 +68,28 @@ class Sent:
 
 
 def neutral(
-    turns: Sequence[Turn], find_names: FindNames, people: Iterable[str] = (), companies: Iterable[str] = ()
+    turns: Sequence[Turn],
+    find_names: FindNames,
+    *,
+    people: Iterable[str] = (),
+    references: Iterable[str] = (),
+    companies: Iterable[str] = (),
 ) -> list[Sent]:
     """Turns as they may be sent.
 
     Args:
         turns: Redacted.
         find_names: Finds what may be a name; what ``privacy`` finds introduced as one comes on top.
-        people: Names known from the metadata, and references.
-        companies: The same for firms.
+        people: Names known from the metadata, taken out by their parts too.
+        references: Ids and numbers of people, whole.
+        companies: Names of firms, whole.
     """
-    known = [(_pattern(people), NAME), (_pattern(companies), COMPANY)]
+    parts = [part for name in people for part in (name, *re.split(r"[\s,.;/_-]+", name))]
+    known = [
+        (_pattern(part for part in parts if part.casefold() not in NO_NAMES), NAME),
+        (_pattern(references), REFERENCE),
+        (_pattern(companies), COMPANY),
+    ]
     introduced: dict[int, list[tuple[int, int]]] = {}
     for span in privacy.find(Transcript("", tuple(turns))):
         if span.kind == "name":
@@ -90,9 +105,8 @@ def _name_end(text: str, start: int, end: int) -> int:
 
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
-    """Any of these names, whole or by one of their longer words."""
-    parts = {part for name in names for part in (name, *re.split(r"[\s,.;/_-]+", name)) if len(part) > 2}
-    told = sorted(map(re.escape, parts), key=lambda part: -len(part))
+    """Any of these, as whole words."""
+    told = sorted({re.escape(name) for name in names if len(name) > 2}, key=lambda name: -len(name))
     return re.compile(rf"(?<!\w)(?:{'|'.join(told)})(?!\w)", re.IGNORECASE) if told else None
 
 

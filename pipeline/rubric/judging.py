@@ -29,8 +29,9 @@ class Question:
         criterion_id: Whose check it is.
         check: What is asked, and whose words may be quoted.
         turns: The turns of the window, redacted.
-        people: Names that must not be sent, as written in the metadata.
-        companies: The same for firms.
+        people: Names that must not be sent, as written in the metadata, nor any part of them.
+        references: Numbers and ids of people.
+        companies: Names of firms.
     """
 
     call_id: str
@@ -38,6 +39,7 @@ class Question:
     check: JudgeCheck
     turns: tuple[Turn, ...]
     people: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
     companies: tuple[str, ...] = ()
 
 

@@ -49,7 +49,8 @@ def _question(call: Call, check: JudgeCheck, span: Span) -> Question:
         call.criterion_id,
         check,
         call.timeline.within(span),
-        people=tuple(filter(None, (about.agent_name, about.agent_id, about.customer_ref))),
+        people=tuple(filter(None, (about.agent_name,))),
+        references=tuple(filter(None, (about.agent_id, about.customer_ref))),
         companies=tuple(filter(None, (about.client, *call.plan.rubric.company))),
     )
 

@@ -97,10 +97,12 @@ def save_scorecards(
 def save_stage(
     connection: Connection, stage: str, runs: Mapping[str, Sequence[StageRun]], now: dt.datetime
 ) -> None:
-    """Replace the rows of one stage of some calls."""
+    """Replace the rows of one stage of some calls, for the criteria that there are new rows of."""
+    criteria = sorted({run.criterion_id for found in runs.values() for run in found})
     connection.execute(
-        "DELETE FROM stage_runs WHERE stage = ? AND call_id IN (SELECT unnest(?::VARCHAR[]))",
-        [stage, list(runs)],
+        "DELETE FROM stage_runs WHERE stage = ? AND call_id IN (SELECT unnest(?::VARCHAR[])) "
+        "AND criterion_id IN (SELECT unnest(?::VARCHAR[]))",
+        [stage, list(runs), criteria],
     )
     _append(connection, "stage_runs", columns.stage_rows(list(runs.items())), now)
 
