@@ -35,6 +35,11 @@ TOO_QUIET = "too quiet"
 CLIPPED = "clipped"
 """Begins the warning of a recording with samples cut off at full scale."""
 
+NOT_ASKED = "the judge could not be asked"
+"""Begins the reason of an answer for which a language model was away: the next run asks again."""
+SUGGESTED = "a suggestion that does not count"
+"""Begins the reason of an answer that people have not yet confirmed often enough to be scored."""
+
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
 Medium = Literal["voice", "chat", "email"]
@@ -338,6 +343,16 @@ class CriterionAnswer:
 
     __reduce__ = _by_values
 
+    @property
+    def suggested(self) -> bool:
+        """Whether it waits for people to confirm answers like it."""
+        return self.reason.startswith(SUGGESTED)
+
+    @property
+    def postponed(self) -> bool:
+        """Whether it could not be asked now, and the next run should."""
+        return NOT_ASKED in self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class SectionScore:
@@ -406,13 +421,30 @@ def _first(told: Sequence[str], count: int, between: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """One stage's work on one call: how long it took and under which fingerprint."""
+    """One stage's work on one call: how long it took and under which fingerprint.
+
+    A language model's has a row a criterion, with what the answer cost when it was asked.
+
+    Attributes:
+        criterion_id: What a language model was asked; "" for other stages.
+        calls: Requests to it.
+        prompt_tokens: Tokens it read, as its server counts.
+        answer_tokens: Tokens it wrote.
+        result: What came of it: ``rubric.judging.Result``.
+        asked: Requests of this very run, 0 where the answer was kept from before.
+    """
 
     stage: str
     fingerprint: str
     engine: str
     model: str
     seconds: float
+    criterion_id: str = ""
+    calls: int = 0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    result: str = ""
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain, islice
 from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
@@ -32,6 +33,9 @@ from pipeline.interpreter import no_collections
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store, read
+
+if TYPE_CHECKING:
+    from pipeline.judge import LanguageModel
 
 WINDOW = 400
 """Calls read and saved together."""
@@ -94,6 +98,7 @@ def rescore(
     calls: CallFilter | None = None,
     everything: bool = False,
     processes: int | None = None,
+    judge: LanguageModel | None = None,
 ) -> Iterator[Rescored]:
     """Score stored calls and keep the results; yields as windows are saved.
 
@@ -107,17 +112,20 @@ def rescore(
         calls: Which calls; all by default.
         everything: Also calls the rubric does not apply to.
         processes: How many answer; by default one a core where many calls have to be asked, else one.
+        judge: Answers checks of the kind ``judge``, in this process alone: it is the one that is waited for.
 
     Raises:
         StoreError: The database refuses; the windows before are kept.
     """
     calls = calls or CallFilter()
     alone, part = (ALONE_BY_MEANING, PART_BY_MEANING) if rubric.by_meaning() else (ALONE, PART)
-    scorer = score.fingerprint(matcher, min_confidence)
+    scorer = score.fingerprint(matcher, min_confidence, judge if rubric.judged() else None)
+    if judge is not None:
+        processes = 1
     if processes is None:
         processes = _cores() if _unsettled(store, rubric, calls, scorer) > alone else 1
     store.hold_little()
-    with no_collections(), _answering(rubric, matcher, min_confidence, processes) as answer:
+    with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
         for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
             cards = [
@@ -125,6 +133,8 @@ def rescore(
                 for one in (*window.settled, *answered)
             ]
             store.save_scorecards(cards, [rubric])
+            if judge is not None:
+                store.save_stage("judge", {card.call_id: judge.spent(card.call_id) for card in cards})
             for card in cards:
                 before = window.before.get(card.call_id)
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
@@ -203,7 +213,14 @@ def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
     }
 
 
-def _answer(asked: Asked, *, rubric: Rubric, matcher: Matcher, min_confidence: float) -> list[score.Answered]:
+def _answer(
+    asked: Asked,
+    *,
+    rubric: Rubric,
+    matcher: Matcher,
+    min_confidence: float,
+    judge: LanguageModel | None = None,
+) -> list[score.Answered]:
     """Answer what is not known of some calls."""
     if rubric.by_meaning():
         _load_parser_alone()
@@ -211,7 +228,7 @@ def _answer(asked: Asked, *, rubric: Rubric, matcher: Matcher, min_confidence: f
     batch = [
         (about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls, lazy_words=True)
     ]
-    answered = score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher)
+    answered = score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
     return [
         replace(one, answers={name: given for name, given in one.answers.items() if name not in had})
         for (_, _, had), one in zip(batch, answered, strict=True)
@@ -237,10 +254,10 @@ Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
 
 @contextmanager
 def _answering(
-    rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int
+    rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int, judge: LanguageModel | None
 ) -> Iterator[Answering]:
     """What answers: this process and others beside it, each with a matcher of its own."""
-    here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence)
+    here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence, judge=judge)
     if processes <= 1:
         yield lambda asked: partial(here, asked)
         return

@@ -9,8 +9,17 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -158,6 +167,53 @@ class ScoreSettings(Slice):
     )
 
 
+class JudgeSettings(Slice):
+    """A language model of your own for checks of the kind ``judge``; none unless ``url`` is given."""
+
+    url: str | None = Field(
+        None, description="OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1 (docs/judge.md)"
+    )
+    model: str = Field("", description="model by the server's name for it")
+    api_key: SecretStr | None = Field(None, description="bearer token; best given as CALLQA_JUDGE__API_KEY")
+    allow_remote: bool = Field(
+        False, description="true: redacted text of calls may go to an address that is not private"
+    )
+    timeout_s: float = Field(120.0, gt=0, le=3600, description="how long one request may take in all")
+    at_once: int = Field(2, ge=1, le=256, description="requests at the same time")
+    context_tokens: int = Field(
+        4096, ge=512, description="what the server lets the model read at once; longer calls are not asked"
+    )
+    budget_calls: int = Field(10_000, ge=0, description="requests a run; what is left waits for the next run")
+    budget_s: float = Field(3600.0, ge=0, description="seconds of waiting for the model a run")
+    trust: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="agreement with people (lower limit, 95 % sure) from which a criterion's answers are "
+        "scored; 0 = from the start",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _endpoint(cls, given: str | None) -> str | None:
+        """An address of a server, whole; a bare host means its ``/v1``."""
+        if given is None or not given.strip():
+            return None
+        url = urlsplit(given.strip().rstrip("/"))
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError(f"{given!r} is no address of a server; write http://127.0.0.1:11434/v1")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("no user, password or query may be in it; a key goes into judge.api_key")
+        _ = url.port  # raises ValueError when it is no number
+        return urlunsplit(url._replace(path=url.path or "/v1"))
+
+    @model_validator(mode="after")
+    def _named(self) -> JudgeSettings:
+        if self.url and not self.model.strip():
+            raise ValueError("judge.model is missing: name the model that the server at judge.url offers")
+        return self
+
+
 class StoreSettings(Slice):
     """Where the answers are kept."""
 
@@ -236,6 +292,7 @@ class Settings(BaseSettings):
     transcribe: TranscribeSettings = TranscribeSettings()
     annotate: AnnotateSettings = AnnotateSettings()
     score: ScoreSettings = ScoreSettings()
+    judge: JudgeSettings = JudgeSettings()
     store: StoreSettings = StoreSettings()
     privacy: PrivacySettings = PrivacySettings()
     flow: FlowSettings = FlowSettings()

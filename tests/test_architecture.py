@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matchers", "score"}
+STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matchers", "judge", "score"}
 LEVELS = [
     {"errors"},
     {"conversation"},
@@ -31,6 +31,7 @@ ENGINES = {
     "silero_vad": {"transcribe"},
     "spacy": {"annotate", "matchers"},
     "duckdb": {"store"},
+    "httpx": {"judge"},
     "prefect": set(),
     "typer": {"cli"},
     "click": {"cli"},

@@ -216,4 +216,14 @@ def _sum(tally: Tally) -> Any:
         stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in tally.stage_s.items())
         table.add_row("audio", clock(tally.audio_s), f"{speed:.1f}× real time, {tally.wall_s:.1f} s in all")
         table.add_row("time", "", stages)
+    for name, one in sorted(tally.judged.items()):
+        results = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in one.results.most_common())
+        cost = (
+            f"{one.calls} requests, {one.tokens:,} tokens, {one.seconds:.1f} s"
+            if one.calls
+            else "none asked anew"
+        )
+        table.add_row("judge", str(one.results.total()), f"{name}: {results}; {cost}")
+    for reason, n in tally.unasked.most_common(3):
+        table.add_row("left", str(n), f"{reason}; the next run asks again")
     return table

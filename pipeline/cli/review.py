@@ -16,8 +16,11 @@ from pipeline.cli.store import Db, open_store
 if TYPE_CHECKING:
     from pipeline.calibrate import Agreement, Calibration
     from pipeline.calibrate.agreement import Coefficient
+    from pipeline.calibrate.trust import Trust
     from pipeline.review.import_reviews import Report
     from pipeline.review.queue import Queue
+    from pipeline.settings import JudgeSettings
+    from pipeline.store import Store
 
 review = typer.Typer(
     help="What to listen to, the packet to do it with, and the corrections that come back.",
@@ -168,17 +171,38 @@ def calibrate(
     Example: callqa calibrate --rubric support
     """
     from pipeline.calibrate import calibrate as compare_all
+    from pipeline.settings import load_settings
 
     filters = call_options.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
     with open_store(db) as store:
         found = compare_all(store, filters)
+        trusted = _trusted(store, load_settings().judge, rubric)
     if json:
         for row in (*found.criteria, *found.reviewers):
             typer.echo(_agreement_json(row))
     else:
         _print_calibration(found)
+    for one in trusted:
+        counts = "" if one.scored else "; until then its answers are suggestions"
+        note(f"judge: {one.rubric} {one.criterion}: {one.told}{counts}")
+    if any(one.scored for one in trusted):
+        note("where that is new: callqa rescore --rubric RUBRIC counts the answers already given")
     for caution in found.cautions:
         note(f"caution: {caution}")
+
+
+def _trusted(store: Store, settings: JudgeSettings, rubric: str | None) -> list[Trust]:
+    """How the criteria stand that ask a language model, in the newest text of each rubric."""
+    from pipeline.calibrate.trust import trust
+
+    if settings.url is None:
+        return []
+    from pipeline import judge
+
+    rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE is_latest")
+    newest = {one.id: one for one in store.rubrics(row["rubric_hash"] for row in rows).values()}
+    asked = [one for one in newest.values() if rubric in (None, one.id, one.hash)]
+    return trust(store, asked, settings, judge.fingerprint(settings))
 
 
 def _agreement_json(row: Agreement) -> str:

@@ -35,9 +35,11 @@ def lint(
     from pipeline import rubric
     from pipeline.errors import RubricError
     from pipeline.matchers.common import chance_in_call
+    from pipeline.settings import load_settings
 
     faults: list[str] = []
     warned = 0
+    judged = load_settings().judge.url is not None
     for name in which:
         try:
             form = rubric.load(name)
@@ -45,12 +47,12 @@ def lint(
             faults.append(error.message)
             continue
         if db is None:
-            warnings = rubric.lint(form, chance=chance_in_call)
+            warnings = rubric.lint(form, chance=chance_in_call, judged=judged)
         else:
             with open_store(db) as store:
                 typical_s = store.query(rubric.TYPICAL_SQL)[0]["s"]
                 rates = store.query(rubric.NEVER_MET_SQL, [form.id])
-            warnings = rubric.lint(form, typical_s, chance_in_call)
+            warnings = rubric.lint(form, typical_s, chance_in_call, judged=judged)
             warnings += rubric.never_met(form, {row["criterion_id"]: row["met"] for row in rates})
         for warning in warnings:
             typer.echo(f"{form.source}: warning: {warning}")
@@ -265,20 +267,28 @@ def rescore(
     from collections import Counter
 
     from pipeline import matchers, rubric
+    from pipeline.process import judging
     from pipeline.rescore import rescore as run
     from pipeline.settings import load_settings
 
     form = rubric.load(which)
     matcher = matchers.load_matcher()
     calls = call_options.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
-    floor = load_settings().score.min_confidence
+    settings = load_settings(store={"db": db})
+    floor = settings.score.min_confidence
+    for told in judging.notes(settings, [form]):
+        note(told)
     moved: Counter[tuple[str, str]] = Counter()
     warned: Counter[str] = Counter()
     count = 0
     with open_store(db, read_only=False) as store:
-        for done in run(store, form, matcher, min_confidence=floor, calls=calls, everything=everything):
+        judge = judging.load_judge(settings, [form], judging.standings(store, [form], settings))
+        for done in run(
+            store, form, matcher, min_confidence=floor, calls=calls, everything=everything, judge=judge
+        ):
             count += 1
             warned.update(done.after.warnings)
+            warned.update({a.reason for s in done.after.sections for a in s.criteria if a.postponed})
             if done.flipped and done.before is not None:
                 moved[done.before.outcome, done.after.outcome] += 1
                 _print_flip(done, json=json)

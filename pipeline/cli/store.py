@@ -134,6 +134,14 @@ _CALLS_SQL = (
     "outcome, why FROM v_scorecards ORDER BY final_score, call_id"
 )
 
+_JUDGE_SQL = (
+    "SELECT criterion_id AS judged, model, count(*) AS answers, count(*) FILTER (result = 'answered') AS "
+    "decided, count(*) FILTER (result = 'invented') AS invented, count(*) FILTER (result = 'differs') AS "
+    "differs, count(*) FILTER (result IN ('away', 'budget')) AS not_asked, sum(calls)::BIGINT AS requests, "
+    "sum(prompt_tokens + answer_tokens)::BIGINT AS tokens, round(sum(seconds), 1) AS seconds "
+    "FROM stage_runs WHERE stage = 'judge' GROUP BY ALL ORDER BY ALL"
+)
+
 
 @app.command()
 def status(
@@ -151,13 +159,17 @@ def status(
     from pipeline.store.sandbox import Sandbox
 
     with open_store(db) as store:
-        answer = Sandbox(store).ask(_CALLS_SQL if calls else _FILES_SQL)
+        asked = Sandbox(store)
+        answer = asked.ask(_CALLS_SQL if calls else _FILES_SQL)
+        judged = asked.ask(_JUDGE_SQL)
     if json:
         write_json(answer)
         return
     print_table(answer)
     if not calls:
         _add_up(answer)
+        if judged.num_rows:
+            print_table(judged)
 
 
 def _add_up(answer: pa.Table) -> None:

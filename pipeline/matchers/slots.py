@@ -31,6 +31,13 @@ ORDINALS = frozenset([
     "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
     "nineteenth", "twentieth", "thirtieth",
 ])  # fmt: skip
+COMMON_TOO = frozenset([
+    "art", "bill", "bob", "chance", "chase", "chip", "chuck", "cliff", "crystal", "dale", "dawn", "don",
+    "drew", "faith", "frank", "gene", "glen", "grace", "grant", "guy", "heath", "holly", "hope", "ivy",
+    "jack", "joy", "lance", "major", "mark", "max", "miles", "pat", "penny", "ray", "reed", "rich",
+    "rob", "rose", "ruby", "sandy", "skip", "sue", "summer", "wade", "ward", "wayne", "will",
+])  # fmt: skip
+"""First names that are ordinary words."""
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
 
 
@@ -44,6 +51,16 @@ def places(slot: str, text: str) -> tuple[int, ...]:
     """
     said = words(text)
     return tuple(i for i in range(len(said.words)) if KINDS[slot](said, i, text))
+
+
+def names_in(text: str) -> list[tuple[int, int]]:
+    """Where names stand in a text, as (start, end) characters; a bill in small letters is none."""
+    said = words(text)
+    return [
+        (said.starts[i], said.ends[i])
+        for i in places("name", text)
+        if text[said.starts[i]].isupper() or (said.words[i] in names() and said.words[i] not in COMMON_TOO)
+    ]
 
 
 def _number(said: Words, at: int, text: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from pipeline.conversation import CallRecord, LedgerEntry, Received
+from pipeline.conversation import NOT_ASKED, CallRecord, LedgerEntry, Received, StageRun
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import open_file, work_fingerprint
 from pipeline.process.prefetch import Prefetch
@@ -48,6 +48,36 @@ def _stands(row: LedgerEntry, item: Received, under: Fingerprints) -> bool:
 
 
 @dataclass(slots=True)
+class Judged:
+    """What a language model was asked about one criterion, and what that cost in this batch.
+
+    Attributes:
+        results: Answers by what came of them (``rubric.judging.Result``), those kept from before included.
+        calls: Requests made.
+        tokens: Tokens read and written.
+        seconds: Spent waiting for it.
+    """
+
+    results: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def add(self, stage: StageRun) -> None:
+        """Count one answer."""
+        self.results[stage.result] += 1
+        if stage.asked:
+            self.calls += stage.asked
+            self.tokens += stage.prompt_tokens + stage.answer_tokens
+            self.seconds += stage.seconds
+
+    def summary(self) -> dict[str, Any]:
+        """In JSON."""
+        results = dict(sorted(self.results.items()))
+        return {**results, "calls": self.calls, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
+
+
+@dataclass(slots=True)
 class Tally:
     """What became of the files of one batch, added up as it goes; no word of any call.
 
@@ -61,6 +91,8 @@ class Tally:
         wall_s: Length of the batch.
         autofails: Scorecards with an auto-fail.
         lowest: Lowest final scores as (score, call id, rubric id).
+        judged: What a language model was asked and cost, by criterion.
+        unasked: Why it could not be asked, where it could not.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -72,6 +104,8 @@ class Tally:
     wall_s: float = 0.0
     autofails: int = 0
     lowest: list[tuple[float, str, str]] = field(default_factory=list)
+    judged: dict[str, Judged] = field(default_factory=dict)
+    unasked: Counter[str] = field(default_factory=Counter)
 
     @property
     def files(self) -> int:
@@ -103,12 +137,17 @@ class Tally:
         """Count one processed file."""
         self._count(record.ledger)
         for stage in record.stages:
-            self.stage_s[stage.stage] = self.stage_s.get(stage.stage, 0.0) + stage.seconds
+            if stage.stage == "judge":
+                self.judged.setdefault(stage.criterion_id, Judged()).add(stage)
+            if stage.stage != "judge" or stage.asked:
+                self.stage_s[stage.stage] = self.stage_s.get(stage.stage, 0.0) + stage.seconds
         if any(s.stage == "transcribe" and s.seconds > 0 for s in record.stages) and record.conversation:
             self.audio_s += record.conversation.transcript.duration_s or 0.0
         for card in record.scorecards:
             self.outcomes[card.outcome] += 1
             self.autofails += bool(card.autofail_reasons)
+            postponed = (a.reason for s in card.sections for a in s.criteria if a.postponed)
+            self.unasked.update(reason[reason.index(NOT_ASKED) :] for reason in postponed)
             if card.final_score is not None:
                 self.lowest = sorted([*self.lowest, (card.final_score, card.call_id, card.rubric.id)])[:10]
 
@@ -129,6 +168,7 @@ class Tally:
             "audio_s": round(self.audio_s, 3),
             "wall_s": round(self.wall_s, 3),
             "stage_s": {name: round(seconds, 3) for name, seconds in self.stage_s.items()},
+            "judge": {name: one.summary() for name, one in sorted(self.judged.items())},
             "exit_code": self.exit_code,
         }
 
@@ -213,6 +253,11 @@ class Batch:
                 stages.engine.transcribe([])
                 lazy.result()
                 if_it_fails.pop_all()
+
+    def leave(self) -> None:
+        """The batch is being ended: let nothing of it wait for long."""
+        if "stages" in self.__dict__:
+            self.stages.leave()
 
     @property
     def left(self) -> tuple[Received, ...]:

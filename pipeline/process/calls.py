@@ -349,7 +349,8 @@ def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
         stage = StageRun("score", "", "", "", pace * call.n_turns)
         if call.second is not None:
             result = tuple(marked(card, call.second) for card in result)
-        call = replace(call, scorecards=result, stages=(*call.stages, stage))
+        spent = stages.spent(call.metadata.call_id)
+        call = replace(call, scorecards=result, stages=(*call.stages, stage, *spent))
         done.append(replace(call, ended=_scored_row(call, stages)))
     return done
 
@@ -362,6 +363,8 @@ def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
     if not call.scorecards:
         reason, hint = _unanswered(call.metadata, call.conversation.transcript, stages)
         row = replace(row, reason=reason, hint=hint)
+    if any(a.postponed for card in call.scorecards for section in card.sections for a in section.criteria):
+        row = replace(row, fingerprint="")  # the next run asks the judge again
     warnings = (*row.warnings, *call.conversation.transcript.warnings, *call.conversation.warnings)
     return replace(row, warnings=tuple(dict.fromkeys(warnings)))
 

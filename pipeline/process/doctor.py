@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import shutil
 import zoneinfo
@@ -12,6 +13,7 @@ from typing import Literal
 from pipeline import models, rubric, transcribe
 from pipeline.errors import CallQAError
 from pipeline.process.capacity import available_bytes, cores, threads_per_worker, worker_count
+from pipeline.process.judging import leaves
 from pipeline.process.prepare import open_store
 from pipeline.settings import Settings
 
@@ -40,7 +42,7 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check; one that breaks is itself a fault."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _machine, _kernels, _disk, _model, _database, _rubrics, _codecs, _zones, _prefect,
+        _machine, _kernels, _disk, _model, _database, _rubrics, _judge, _codecs, _zones, _prefect,
     )  # fmt: skip
     for check in checks:
         name = check.__name__.strip("_")
@@ -108,6 +110,35 @@ def _rubrics(settings: Settings) -> Finding:
     names = settings.score.rubrics or tuple(rubric.shipped())
     loaded = [rubric.load(name) for name in names]
     return Finding("rubrics", "ok", ", ".join(f"{one.id} {one.version}" for one in loaded))
+
+
+def _judge(settings: Settings) -> Finding:
+    ours = settings.judge
+    if ours.url is None:
+        names = settings.score.rubrics or tuple(rubric.shipped())
+        asking = [one.id for one in map(rubric.load, names) if one.judged()]
+        if asking:
+            fix = "name an endpoint: [judge] url and model (docs/judge.md)"
+            return Finding("judge", "warning", f"none, and {', '.join(asking)} ask one", fix)
+        return Finding("judge", "ok", "none: no language model is asked anything")
+    from pipeline import judge
+
+    async def meet() -> str:
+        async with judge.Endpoint(ours) as endpoint:
+            await endpoint.identity()
+        return ", ".join(await judge.resolve(ours))
+
+    try:
+        found = f"{ours.model} at {ours.url} ({asyncio.run(meet())})"
+    except judge.AwayError as error:
+        return Finding(
+            "judge", "fault", error.told, "until then its criteria stay undetermined (docs/judge.md)"
+        )
+    if ours.allow_remote:
+        return Finding(
+            "judge", "warning", f"{found}; {leaves(ours)}", "judge.allow_remote = false forbids it"
+        )
+    return Finding("judge", "ok", found)
 
 
 def _codecs(_settings: Settings) -> Finding:

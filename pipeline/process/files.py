@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline import annotate, contract, intake, matchers, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, Received, Scorecard, Transcript
 from pipeline.errors import RecordingError, UsageError
+from pipeline.process.judging import load_judge
 from pipeline.process.stages import assign_and_redact, load_audio
 from pipeline.settings import Settings
 
@@ -112,10 +113,10 @@ def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> 
     """
     chosen = rubric.load(rubric_name)
     matcher = matchers.load_matcher()
+    judge = load_judge(settings, [chosen], keeps=False)  # there is no database to keep answers beside
+    floor = settings.score.min_confidence
     for metadata, conversation in _conversations(files, settings):
-        yield score.score(
-            conversation, chosen, metadata, min_confidence=settings.score.min_confidence, matcher=matcher
-        )
+        yield score.score(conversation, chosen, metadata, min_confidence=floor, matcher=matcher, judge=judge)
 
 
 def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[CallMetadata, Conversation]]:

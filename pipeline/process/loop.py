@@ -95,6 +95,9 @@ def _finish_in_order(
                 _finalise(batch, steps, waiting.popleft().result())
         while waiting:
             _finalise(batch, steps, waiting.popleft().result())
+    except BaseException:
+        batch.leave()
+        raise
     finally:
         behind.shutdown(cancel_futures=True)
 

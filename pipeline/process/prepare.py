@@ -7,7 +7,7 @@ nothing to do never loads one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from pipeline import intake, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
 from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
 from pipeline.process.cache import StageCache
-from pipeline.process.capacity import threads_per_worker
+from pipeline.process.capacity import threads_per_worker, worker_count
+from pipeline.process.judging import Standings, standings
+from pipeline.process.judging import notes as judge_notes
 from pipeline.process.stages import Fingerprints, fingerprints, load_stages
 from pipeline.rubric import Rubric
-from pipeline.settings import Settings
+from pipeline.settings import JudgeSettings, Settings
 from pipeline.store import Store
 
 OnWait = Callable[[str], None]
@@ -32,6 +34,7 @@ class Prepared:
 
     Attributes:
         notes: What a person should know of the files received, a sentence each.
+        standings: How far people agree with a language model, where one is asked.
     """
 
     plan: Plan
@@ -41,6 +44,7 @@ class Prepared:
     on_wait: OnWait | None = None
     reworded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    standings: Standings = field(default_factory=dict)
 
     def open(self, observer: Observer | None = None) -> Batch:
         """Everything to carry the plan out; models are loaded when first used."""
@@ -54,9 +58,11 @@ class Prepared:
             settings = settings.model_copy(
                 update={"transcribe": settings.transcribe.model_copy(update=shared)}
             )
+        if settings.flow.runner != "thread":
+            settings = settings.model_copy(update={"judge": _shared(settings)})
         return Batch(
             plan=self.plan,
-            load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints),
+            load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints, self.standings),
             cache=StageCache(settings.state_dir),
             load=_Loader(settings, self.rubrics, self.on_wait),
             flow=settings.flow,
@@ -96,17 +102,31 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
+    said = judge_notes(settings, rubrics)
     opened = open_store(settings, on_wait)
     if not opened.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
-        notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
+        notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
         return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
     with opened:
         received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
         ledger = opened.ledger([str(item.path) for item in received])
         reworded = opened.reworded(rubrics)
-    notes = (*intake.notable(received), *_unnamed_queues(received, rubrics))
-    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes)
+        stand = standings(opened, rubrics, settings)
+    notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
+    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes, stand)
+
+
+def _shared(settings: Settings) -> JudgeSettings:
+    """A worker's part of what the judge of all workers may do."""
+    workers = worker_count(settings.flow)
+    ours = settings.judge
+    return ours.model_copy(
+        update={
+            "at_once": max(1, ours.at_once // workers),
+            "budget_calls": ours.budget_calls // workers,
+        }
+    )
 
 
 def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> list[str]:

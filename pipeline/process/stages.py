@@ -21,12 +21,15 @@ from pipeline.conversation import (
     FirstParty,
     Received,
     Scorecard,
+    StageRun,
     Transcript,
 )
 from pipeline.errors import RecordingError
 from pipeline.process.again import SecondHearing, Wanted, wanted
 from pipeline.process.cache import FULL, digest
+from pipeline.process.judging import NOBODY, Standings, is_asked, load_judge
 from pipeline.rubric import Rubric
+from pipeline.rubric.judging import Judge
 from pipeline.rubric.queries import Matcher
 from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Engine, Job
@@ -74,6 +77,8 @@ class Stages:
         fingerprints: Of all of these and their options.
         load_lazy: Loads what a stage would load with the first call, where it will surely be needed.
         again: Hears again what answers hang on; None where the settings do not ask for it.
+        spent: What a language model cost for a call just scored, by call id.
+        leave: Called when the run is being ended: nothing more is asked of a language model.
     """
 
     engine: Engine
@@ -86,9 +91,13 @@ class Stages:
     fingerprints: Fingerprints
     load_lazy: Callable[[], None] = lambda: None
     again: SecondHearing | None = None
+    spent: Callable[[str], tuple[StageRun, ...]] = lambda call_id: ()
+    leave: Callable[[], None] = lambda: None
 
 
-def load_stages(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints) -> Stages:
+def load_stages(
+    settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints, standings: Standings = NOBODY
+) -> Stages:
     """Every stage, models loaded; the speech engine loads with the first recording.
 
     Raises:
@@ -96,17 +105,21 @@ def load_stages(settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerpr
     """
     transcribe.one_thread_each()
     matcher = matchers.load_matcher()
+    judge = load_judge(settings, rubrics, standings)
+    min_confidence = settings.score.min_confidence
     return Stages(
         engine=_LazyEngine(settings.transcribe),
         annotator=annotate.load_annotator(settings.annotate, settings.privacy),
         load_audio=partial(load_audio, settings=settings),
         read_transcript=intake.read_transcript,
         assign_and_redact=partial(assign_and_redact, settings=settings),
-        score=partial(_score, rubrics=rubrics, min_confidence=settings.score.min_confidence, matcher=matcher),
+        score=partial(_score, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher, judge=judge),
         rubrics=rubrics,
         fingerprints=under,
         load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
         again=_second_hearing(settings, rubrics, matcher),
+        spent=judge.spent if judge is not None else lambda call_id: (),
+        leave=judge.leave if judge is not None else lambda: None,
     )
 
 
@@ -140,6 +153,7 @@ def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
         sorted(r.hash for r in rubrics),
         settings.score.min_confidence,
         settings.intake.min_audio_s,
+        *([settings.judge.model] if is_asked(settings, rubrics) else []),
         *([transcribe.fingerprint(again)] if (again := transcribe.second(settings.transcribe)) else []),
     )
     return Fingerprints(transcript, answers)
@@ -184,9 +198,10 @@ def _score(
     rubrics: tuple[Rubric, ...],
     min_confidence: float,
     matcher: Matcher,
+    judge: Judge | None = None,
 ) -> list[tuple[Scorecard, ...]]:
     """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
-    found = _answered(asked, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher)
+    found = _answered(asked, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher, judge=judge)
     return [tuple(answered.card(one) for one, answered in answers) for answers in found]
 
 
@@ -196,6 +211,7 @@ def _answered(
     rubrics: tuple[Rubric, ...],
     min_confidence: float,
     matcher: Matcher,
+    judge: Judge | None = None,
 ) -> list[list[tuple[Rubric, score.Answered]]]:
     """The answers of each call under each of the rubrics that apply to it."""
     chosen = [
@@ -208,7 +224,7 @@ def _answered(
     for one in rubrics:
         own = [place for place, wanted in enumerate(chosen) if one in wanted]
         calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
-        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher)
+        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher, judge=judge)
         for place, answers in zip(own, answered, strict=True):
             found[place][one.hash] = answers
     return [

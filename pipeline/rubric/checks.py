@@ -287,6 +287,32 @@ class PluginCheck(Measure):
         return f"the plugin {self.name} says so"
 
 
+class JudgeExample(Strict):
+    """Words as somebody might say them, and the answer they deserve."""
+
+    said: Phrase
+    answer: Literal["yes", "no", "na"]
+    why: str = Field("", max_length=300)
+
+
+class JudgeCheck(Strict):
+    """A question a language model answers, at the endpoint that ``[judge]`` of the settings names.
+
+    Its answer counts only where the words it quotes stand in the transcript (docs/judge.md).
+    """
+
+    kind: Literal["judge"]
+    question: str = Field(
+        min_length=1, max_length=500, description="answered by yes, no or na (not applicable)"
+    )
+    guidance: str = Field("", max_length=4000, description="what yes, no and not applicable mean")
+    examples: tuple[JudgeExample, ...] = Field((), max_length=8)
+    role: SearchedRole = Field(
+        "agent", description="whose words may be quoted; what the others say in the window is sent with them"
+    )
+    window: Window | None = Field(None, description="what is sent; the whole call when left out")
+
+
 class SequenceCheck(Strict):
     """Things are heard in this order."""
 
@@ -341,6 +367,7 @@ Check = Annotated[
     | LanguageCheck
     | ManualCheck
     | PluginCheck
+    | JudgeCheck
     | SequenceCheck
     | ObligationCheck
     | AllCheck

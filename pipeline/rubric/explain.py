@@ -88,6 +88,10 @@ def describe(check: Any) -> str:
         return _heard(check)
     if isinstance(check, kinds.Measure):
         return check.sentence()
+    if isinstance(check, kinds.JudgeCheck):
+        whose = "anyone" if check.role == "any" else f"the {check.role}"
+        asked = f"a language model, quoting {whose}, answers yes to “{check.question}”"
+        return asked + _when(check.window)
     if isinstance(check, kinds.SequenceCheck):
         return ", then ".join(describe(step) for step in check.steps) + _within(check)
     if isinstance(check, kinds.ObligationCheck):

@@ -12,6 +12,7 @@ from pipeline.rubric.checks import (
     PLUGINS,
     AllCheck,
     FindingCheck,
+    JudgeCheck,
     ManualCheck,
     PhraseCheck,
     PluginCheck,
@@ -36,23 +37,28 @@ NEVER_MET_SQL = (
 TYPICAL_SQL = "SELECT median(duration_s) AS s FROM calls WHERE duration_s IS NOT NULL"
 
 
+NO_JUDGE = "asks a judge, and no settings here name one ([judge] url): it will stay undetermined"
 COMMON = 0.05
 """Chance from which a phrase is too common: said in one of twenty ordinary calls, whatever is asked."""
 Chance = Callable[[str, str, float | None], float]
 """Phrase, way of matching and seconds searched: its chance in an ordinary call (``matchers.common``)."""
 
 
-def lint(rubric: Rubric, typical_s: float | None = None, chance: Chance | None = None) -> list[str]:
+def lint(
+    rubric: Rubric, typical_s: float | None = None, chance: Chance | None = None, *, judged: bool = True
+) -> list[str]:
     """Warnings, in the order of the form.
 
     Args:
         rubric: Checked.
         typical_s: Length of a typical call, where stored calls tell (``TYPICAL_SQL``).
         chance: Tells how common a phrase is; None: not asked.
+        judged: Whether the settings name a language model for checks of the kind ``judge``.
     """
     told = (w for c in rubric.criteria() for w in _criterion(rubric, c, typical_s))
     common = too_common(rubric, chance) if chance is not None else []
-    return [*_weights(rubric), *told, *common, *_form(rubric)]
+    unasked = [] if judged else [f"{name}: {NO_JUDGE}" for name in rubric.judged()]
+    return [*_weights(rubric), *told, *unasked, *common, *_form(rubric)]
 
 
 @dataclass(frozen=True)
@@ -156,6 +162,8 @@ def _unreliable(criterion: Criterion) -> Iterator[str]:
             yield "auto-fail on sentiment, which is an estimate; use it as evidence, or counts: info"
         if isinstance(check, PhraseCheck) and check.match == "meaning":
             yield "auto-fail on phrases by meaning, which errs now and then; prefer match: fuzzy"
+        if isinstance(check, JudgeCheck):
+            yield "auto-fail on a language model's answer, which errs; prefer phrases with match: fuzzy"
         if isinstance(check, PluginCheck):
             yield f"auto-fail on the plugin {check.name!r}; make sure it abstains when unsure"
         if isinstance(check, ManualCheck):
@@ -200,4 +208,4 @@ def _form(rubric: Rubric) -> Iterator[str]:
 def _needs_sound(criterion: Criterion) -> bool:
     """Checks a written dialogue cannot show."""
     kinds: set[Any] = {getattr(c, "kind", "") for c in criterion.checks()}
-    return bool(kinds & {"sentiment", "event", "metric", "manual", "plugin", "language", "finding"})
+    return bool(kinds & {"sentiment", "event", "metric", "manual", "plugin", "language", "finding", "judge"})

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from pipeline.conversation import Answer, Direction, Medium, Outcome, RubricRef
-from pipeline.rubric.checks import Check, Fraction, Seconds, Strict, TextCheck, parts
+from pipeline.rubric.checks import Check, Fraction, JudgeCheck, Seconds, Strict, TextCheck, parts
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -305,6 +305,10 @@ class Rubric(Strict):
         """Whether models read the calls, which takes a hundred times what looking for letters does."""
         checks = (check for criterion in self.criteria() for check in criterion.checks())
         return any(getattr(check, "match", "") == "meaning" for check in checks)
+
+    def judged(self) -> tuple[str, ...]:
+        """Ids of the criteria that ask a language model."""
+        return tuple(c.id for c in self.criteria() if any(isinstance(k, JudgeCheck) for k in c.checks()))
 
     def auto_fail_of(self, criterion: Criterion) -> AutoFail | None:
         """The policy that applies to a criterion, or None."""

@@ -18,6 +18,7 @@ from pipeline.rubric.checks import (
     SLOTS,
     AllCheck,
     AnyCheck,
+    JudgeCheck,
     MetricCheck,
     NotCheck,
     ObligationCheck,
@@ -192,14 +193,15 @@ def same_criteria(old: Rubric, new: Rubric) -> frozenset[str]:
     """Ids of criteria that two texts of a rubric ask in the same way: a call's answers are the same.
 
     Weights, words for people and what a miss does to the score may differ; what it waits for may not.
-    A check of another package is never taken to be the same.
+    A check of another package is never taken to be the same, nor one that asks a language model, which keeps
+    its own answers.
     """
     before = {c.id: _asks(old, s, c) for s in old.sections for c in s.criteria}
     now = {c.id: (s, c) for s in new.sections for c in s.criteria}
     same: set[str] = set()
     for name in evaluation_order(new):  # after all it waits for
         section, criterion = now[name]
-        plain = not any(isinstance(check, PluginCheck) for check in criterion.checks())
+        plain = not any(isinstance(check, PluginCheck | JudgeCheck) for check in criterion.checks())
         if plain and before.get(name) == _asks(new, section, criterion) and needs(section, criterion) <= same:
             same.add(name)
     return frozenset(same)

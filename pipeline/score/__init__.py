@@ -22,6 +22,7 @@ from pipeline.conversation import (
     Scorecard,
 )
 from pipeline.rubric.checks import PhraseCheck
+from pipeline.rubric.judging import Judge
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scorecard
@@ -92,6 +93,7 @@ def score(
     *,
     min_confidence: float,
     matcher: Matcher,
+    judge: Judge | None = None,
 ) -> Scorecard:
     """Answer every criterion of a rubric for one call.
 
@@ -101,6 +103,7 @@ def score(
         metadata: Of the call, for conditions.
         min_confidence: Word confidence 0..1 below which a miss is undetermined.
         matcher: Finds phrases in turns (``pipeline.matchers.load_matcher``).
+        judge: Answers questions to a language model (``pipeline.judge.load``); None where there is none.
 
     Returns:
         The scorecard, the same for the same input.
@@ -109,7 +112,7 @@ def score(
         RubricError: A check plugin is missing.
     """
     asked: list[Asked] = [(metadata, conversation, {})]
-    (answered,) = answers(asked, rubric, min_confidence=min_confidence, matcher=matcher)
+    (answered,) = answers(asked, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
     return answered.card(rubric)
 
 
@@ -127,7 +130,12 @@ def heard(
 
 
 def answers(
-    asked: Sequence[Asked], rubric: Rubric, *, min_confidence: float, matcher: Matcher
+    asked: Sequence[Asked],
+    rubric: Rubric,
+    *,
+    min_confidence: float,
+    matcher: Matcher,
+    judge: Judge | None = None,
 ) -> list[Answered]:
     """Answer a batch of calls, which is faster than one after the other: the matcher works on all at once.
 
@@ -136,13 +144,33 @@ def answers(
         rubric: Checked.
         min_confidence: As in ``score``.
         matcher: As in ``score``.
+        judge: As in ``score``.
     """
     plan = _plan(_Held(rubric))
-    calls = [Call(spoken, about, matcher, min_confidence, plan, known) for about, spoken, known in asked]
+    calls = [
+        Call(spoken, about, matcher, min_confidence, plan, known, judge) for about, spoken, known in asked
+    ]
     prepare = getattr(matcher, "prepare", None)
     if prepare is not None:
         prepare(_searches(calls, plan))
+    for call in calls:
+        _advance(call)
+    while judge is not None and (open_ := [call for call in calls if call.wanted]):
+        judged = iter(judge.ask([question for call in open_ for question in call.wanted.values()]))
+        for call in open_:
+            call.told({asked: next(judged) for asked in call.wanted})
+            _advance(call)
     return [_answered(call) for call in calls]
+
+
+def _advance(call: Call) -> None:
+    """Answer every criterion that waits neither for another one nor for a language model."""
+    for name in call.plan.order:
+        if name not in call.answers and call.plan.needs[name] <= call.answers.keys():
+            call.waits = False
+            given = answer(call, call.plan.criteria[name])
+            if not call.waits:
+                call.answers[name] = given
 
 
 def _searches(calls: Sequence[Call], plan: Plan) -> list[tuple[Query, tuple[str, ...]]]:
@@ -167,11 +195,8 @@ def _searches(calls: Sequence[Call], plan: Plan) -> list[tuple[Query, tuple[str,
 
 
 def _answered(call: Call) -> Answered:
-    for name in call.plan.order:
-        if name not in call.answers:
-            call.answers[name] = answer(call, call.plan.criteria[name])
     warnings = (*call.timeline.warnings, *call.matcher.notes)
-    scorer = fingerprint(call.matcher, call.min_confidence)
+    scorer = fingerprint(call.matcher, call.min_confidence, call.judge if call.plan.rubric.judged() else None)
     withheld, outcome = _withheld(call)
     return Answered(call.conversation.transcript.call_id, call.answers, warnings, scorer, withheld, outcome)
 
@@ -191,9 +216,10 @@ def _withheld(call: Call) -> tuple[str, Outcome]:
     return "", "not_scored"
 
 
-def fingerprint(matcher: Matcher, min_confidence: float) -> str:
+def fingerprint(matcher: Matcher, min_confidence: float, judge: Judge | None = None) -> str:
     """Changes when the answer to a criterion could, given the call and the criterion."""
-    return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}"
+    asked = f"+{judge.fingerprint}" if judge is not None else ""
+    return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}{asked}"
 
 
 class _Held:

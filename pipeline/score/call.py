@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role
-from pipeline.rubric.checks import FindingCheck, Heard, PhraseCheck, RegexCheck, TokenCheck
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role, Turn
+from pipeline.rubric.checks import FindingCheck, Heard, JudgeCheck, PhraseCheck, RegexCheck, TokenCheck
+from pipeline.rubric.judging import Judge, Judged, Question
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query, queries
-from pipeline.rubric.references import evaluation_order
+from pipeline.rubric.references import evaluation_order, needs
 from pipeline.score.timeline import Timeline
+
+Asked = tuple[int, int, int]
+"""A check, by ``id``, and the first and the last turn it is asked of."""
 
 
 class Plan:
@@ -21,6 +25,9 @@ class Plan:
         self.order = evaluation_order(rubric)
         self.criteria = {c.id: c for c in rubric.criteria()}
         self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
+        self.needs = {
+            name: needs(self.section_of[name], c) & self.criteria.keys() for name, c in self.criteria.items()
+        }
         self._queries: dict[int, tuple[Query, ...]] = {}
         self._what: dict[int, str] = {}
 
@@ -65,6 +72,10 @@ class Call:
         plan: The rubric, prepared.
         timeline: The turns with ways of looking them up.
         answers: Criteria answered so far, for conditions and windows.
+        judge: Answers questions to a language model; None where there is none.
+        criterion_id: What is being answered.
+        wanted: Questions that wait for an answer, by what ``judged`` is asked under.
+        waits: Whether what is being answered waits for one of them.
     """
 
     def __init__(
@@ -75,6 +86,7 @@ class Call:
         min_confidence: float,
         plan: Plan,
         known: Mapping[str, CriterionAnswer],
+        judge: Judge | None = None,
     ) -> None:
         self.conversation = conversation
         self.metadata = metadata
@@ -83,7 +95,29 @@ class Call:
         self.plan = plan
         self.timeline = Timeline(conversation.transcript, plan.rubric.spoken)
         self.answers = dict(known)
+        self.judge = judge
+        self.criterion_id = ""
+        self.wanted: dict[Asked, Question] = {}
+        self.waits = False
+        self._judged: dict[Asked, Judged] = {}
         self._by_turn = {t.turn: t for t in conversation.transcript.turns}
+
+    def turn(self, number: int) -> Turn:
+        """A turn by its number."""
+        return self._by_turn[number]
+
+    def judged(self, check: JudgeCheck, question: Question) -> Judged | None:
+        """What a question came to; None where that is not known yet, and it is noted to be asked."""
+        asked = id(check), question.turns[0].turn, question.turns[-1].turn
+        if asked not in self._judged:
+            self.wanted[asked] = question
+            self.waits = True
+        return self._judged.get(asked)
+
+    def told(self, answers: Mapping[Asked, Judged]) -> None:
+        """Take what was wanted."""
+        self._judged.update(answers)
+        self.wanted.clear()
 
     def whereabouts(self, finding: Finding) -> tuple[Role, float]:
         """Whose a finding is, and its place on the timeline."""

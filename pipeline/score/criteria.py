@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.conversation import CriterionAnswer, Evidence
+from pipeline.conversation import Answer, CriterionAnswer, Evidence
 from pipeline.rubric import checks as kinds
 from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
 from pipeline.score.call import Call
 from pipeline.score.hearing import Hit, judge, listen
+from pipeline.score.judged import judged
 from pipeline.score.verdict import Verdict, every, opposite, some
 
 
 def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
     """The answer to one criterion; those it depends on are in ``call.answers`` already."""
+    call.criterion_id = criterion.id
     verdict = _applicable(call, criterion)
     if verdict is None:
         verdict = _graded(call, criterion) if criterion.levels else evaluate(call, criterion.check)
@@ -28,6 +30,7 @@ def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
 def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> CriterionAnswer:
     """A verdict with the points it earns."""
     points: float | None = None
+    counts = criterion.counts != "info" and not verdict.suggested
     if verdict.answer in ("yes", "no"):
         points = criterion.earned(verdict.earned)
     elif verdict.answer == "na" and rubric.not_applicable == "as_pass":
@@ -35,11 +38,11 @@ def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> Criterio
     return CriterionAnswer(
         id=criterion.id,
         answer=verdict.answer,
-        points=None if criterion.counts == "info" else points,
+        points=points if counts else None,
         max_points=criterion.points,
         weight=criterion.weight,
         critical=criterion.critical,
-        scored=criterion.counts != "info",
+        scored=counts,
         evidence=verdict.evidence[:10],
         searched=verdict.searched,
         nearest=verdict.nearest if verdict.answer != "yes" else None,
@@ -79,7 +82,7 @@ def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
         clauses.append((holds, f"{name} is {'not known' if value is None else value}"))
     for name, wanted in condition.answers.items():
         given = call.answers[name].answer
-        unsure = given == "undetermined" and given not in wanted
+        unsure = (given == "undetermined" and given not in wanted) or call.answers[name].suggested
         clauses.append((None if unsure else given in wanted, f"{name} is {given}"))
     if condition.finding is not None:
         kind, label = condition.finding.kind, condition.finding.label
@@ -104,15 +107,19 @@ def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
 def _graded(call: Call, criterion: Criterion) -> Verdict:
     """The first level whose check holds; not decided when a better level cannot be told."""
     last = Verdict("no", 0.0)
+    suggested = False  # one level above it that is only a suggestion makes the grade one too
     for level, share in criterion.steps():
         verdict = evaluate(call, level.check)
+        suggested = suggested or verdict.suggested
         if verdict.answer == "undetermined":
             return verdict
         if verdict.answer == "yes":
             reason = f"{level.label}: {verdict.reason}" if verdict.reason else level.label
-            return replace(verdict, answer="yes" if share >= 0.5 else "no", share=share, reason=reason)
+            answer: Answer = "yes" if share >= 0.5 else "no"
+            return replace(verdict, answer=answer, share=share, reason=reason, suggested=suggested)
         last = verdict
-    return replace(last, answer="no", share=0.0, reason=last.reason or "no level was reached")
+    reason = last.reason or "no level was reached"
+    return replace(last, answer="no", share=0.0, reason=reason, suggested=suggested)
 
 
 def evaluate(call: Call, check: Any) -> Verdict:
@@ -198,6 +205,15 @@ def _place(trigger: Evidence) -> str:
     return f"its trigger at {int(trigger.start_s) // 60}:{int(trigger.start_s) % 60:02d}"
 
 
+def _parts(call: Call, checks: Sequence[Any], decides: Answer) -> list[Verdict]:
+    """The verdicts of parts, in order; a language model is asked only where the others do not decide."""
+    asks = [any(isinstance(part, kinds.JudgeCheck) for part in kinds.parts(check)) for check in checks]
+    found = {at: evaluate(call, check) for at, check in enumerate(checks) if not asks[at]}
+    if not any(verdict.answer == decides for verdict in found.values()):
+        found |= {at: evaluate(call, check) for at, check in enumerate(checks) if asks[at]}
+    return [found[at] for at in sorted(found)]
+
+
 EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
     kinds.PhraseCheck: judge,
     kinds.RegexCheck: judge,
@@ -206,7 +222,8 @@ EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
     **measures.ANSWERED_BY,
     kinds.SequenceCheck: _sequence,
     kinds.ObligationCheck: _obligation,
-    kinds.AllCheck: lambda call, check: every([evaluate(call, c) for c in check.checks]),
-    kinds.AnyCheck: lambda call, check: some([evaluate(call, c) for c in check.checks]),
+    kinds.JudgeCheck: judged,
+    kinds.AllCheck: lambda call, check: every(_parts(call, check.checks, "no")),
+    kinds.AnyCheck: lambda call, check: some(_parts(call, check.checks, "yes")),
     kinds.NotCheck: lambda call, check: opposite(evaluate(call, check.check)),
 }

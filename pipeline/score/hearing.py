@@ -122,7 +122,7 @@ def listen(call: Call, check: Heard) -> Hearing:
     span, absent, unsure = bounds(call, check.window)
     if absent:
         return Hearing((), None, _searched(call, check, span), unsure, absent)
-    missing = _role_missing(call, check.role)
+    missing = role_missing(call, check.role)
     if isinstance(check, FindingCheck):
         speech = call.timeline.speech(check.role, span)
         is_of_time = check.finding in OF_TIME
@@ -153,7 +153,7 @@ def listen(call: Call, check: Heard) -> Hearing:
     best = max(near, key=lambda h: h.evidence.strength, default=None)
     foreign = invented_words(call)
     doubts = (
-        _roles_unsure(call, check.role),
+        roles_unsure(call, check.role),
         foreign,
         _weak(speech, floor, best, wanted),
         _unheard(call, check.role),
@@ -174,7 +174,7 @@ def _search(
     """Matches that count and those that nearly do, placed and inside the window."""
     hits: list[Hit] = []
     near: list[Hit] = []
-    unsure = bool(_roles_unsure(call, role))
+    unsure = bool(roles_unsure(call, role))
     for found in call.matcher.find(query, speech.texts):
         text, stretch = speech.texts[found.at], speech.stretches[found.at]
         offset, turn = stretch.turn_at(found.start)
@@ -243,8 +243,8 @@ def bounds(call: Call, window: Window | None) -> tuple[Span, str, str]:
 def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
     if anchor.criterion is not None:
         answer = call.answers[anchor.criterion]
-        unsure = "undetermined" if answer.answer == "undetermined" else ""
-        if answer.answer != "yes":
+        unsure = "undetermined" if answer.answer == "undetermined" or answer.suggested else ""
+        if answer.answer != "yes" or unsure:
             return [], unsure
         return sorted(call.place_of(e) for e in answer.evidence), unsure
     kind, _, label = (anchor.finding or "").partition("/")
@@ -252,7 +252,8 @@ def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
     return sorted(call.whereabouts(f)[1] for f in found), ""
 
 
-def _role_missing(call: Call, role: str) -> str:
+def role_missing(call: Call, role: str) -> str:
+    """Why nobody's words can be searched for a role, or ""."""
     if role == "any" or role in call.timeline.roles:
         return ""
     if "unknown" in call.timeline.roles:
@@ -260,7 +261,7 @@ def _role_missing(call: Call, role: str) -> str:
     return f"no {role} speaks in this transcript"
 
 
-def _roles_unsure(call: Call, role: str) -> str:
+def roles_unsure(call: Call, role: str) -> str:
     """Why it is not known whose words were searched, or ""."""
     sure = call.conversation.transcript.role_confidence
     if role == "any" or sure is None or sure >= SURE_OF_ROLES:

@@ -161,6 +161,11 @@ class Timeline:
             )
         return self._speech[key]
 
+    def within(self, span: Span) -> tuple[Turn, ...]:
+        """The turns with words that lie in a part of the call, or reach into it."""
+        said = (t for t in self.turns if t.text.strip())
+        return tuple(t for t in said if self._end(t) >= span.low and self._start(t) <= span.high)
+
     def _grouped(self, turns: Sequence[Turn]) -> list[list[Turn]]:
         groups: list[list[Turn]] = []
         words = 0

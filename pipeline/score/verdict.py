@@ -19,6 +19,7 @@ class Verdict:
         searched: Where was looked.
         nearest: The best candidate that did not count.
         reason: Why, in a sentence.
+        suggested: It is not known well enough how often answers like it are right: it earns no points.
     """
 
     answer: Answer
@@ -27,6 +28,7 @@ class Verdict:
     searched: Searched | None = None
     nearest: Evidence | None = None
     reason: str = ""
+    suggested: bool = False
 
     @property
     def earned(self) -> float:
@@ -66,4 +68,5 @@ def _joined(verdicts: Sequence[Verdict], *, decides: Answer, otherwise: Answer) 
         searched=told[0].searched,
         nearest=max((v.nearest for v in told if v.nearest), key=lambda e: e.strength, default=None),
         reason="; ".join(dict.fromkeys(v.reason for v in told if v.reason)),
+        suggested=(all if deciding else any)(v.suggested for v in told),
     )

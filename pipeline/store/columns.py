@@ -24,6 +24,7 @@ from pipeline.conversation import (
     Review,
     SampledCall,
     Scorecard,
+    StageRun,
 )
 from pipeline.errors import StoreError
 
@@ -168,8 +169,20 @@ def role_sentiment(records: Sequence[CallRecord]) -> Columns:
 
 def stage_runs(records: Sequence[CallRecord]) -> Columns:
     """The stage_runs table."""
-    ids, runs = _children(records, lambda r: r.stages)
-    return ids | _pick(runs, ("stage", "fingerprint", "engine", "model", "seconds"))
+    return stage_rows([(call_id(r), r.stages) for r in records])
+
+
+def stage_rows(runs: Sequence[tuple[str | None, Sequence[StageRun]]]) -> Columns:
+    """Rows of the stage_runs table, by call id."""
+    made = [run for _, of_call in runs for run in of_call]
+    judged = [bool(run.criterion_id) for run in made]
+    rows = {
+        "call_id": _repeated([i for i, _ in runs], [len(of_call) for _, of_call in runs]),
+        **_pick(made, ("stage", "fingerprint", "engine", "model", "seconds")),
+    }
+    for name in ("criterion_id", "calls", "prompt_tokens", "answer_tokens", "result"):  # NULL elsewhere
+        rows[name] = [getattr(run, name) if own else None for run, own in zip(made, judged, strict=True)]
+    return rows
 
 
 def scorecards(cards: Sequence[Scorecard]) -> Columns:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
-from pipeline.conversation import CallMetadata, CallRecord, Review, SampledCall, Scorecard
+from pipeline.conversation import CallMetadata, CallRecord, Review, SampledCall, Scorecard, StageRun
 from pipeline.store import columns
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
@@ -92,6 +92,19 @@ def save_scorecards(
     _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
     _append_scorecards(connection, scorecards, now)
+
+
+def save_stage(
+    connection: Connection, stage: str, runs: Mapping[str, Sequence[StageRun]], now: dt.datetime
+) -> None:
+    """Replace the rows of one stage of some calls, for the criteria that there are new rows of."""
+    criteria = sorted({run.criterion_id for found in runs.values() for run in found})
+    connection.execute(
+        "DELETE FROM stage_runs WHERE stage = ? AND call_id IN (SELECT unnest(?::VARCHAR[])) "
+        "AND criterion_id IN (SELECT unnest(?::VARCHAR[]))",
+        [stage, list(runs), criteria],
+    )
+    _append(connection, "stage_runs", columns.stage_rows(list(runs.items())), now)
 
 
 def _append_scorecards(connection: Connection, scorecards: Sequence[Scorecard], now: dt.datetime) -> None:

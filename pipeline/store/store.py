@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipeline.conversation import (
     Review,
     SampledCall,
     Scorecard,
+    StageRun,
     Transcript,
 )
 from pipeline.errors import StoreError
@@ -247,6 +248,16 @@ class Store:
         rubrics = list(rubrics)
         hasten(self.connection)
         self._write(lambda connection, now: loading.save_scorecards(connection, scorecards, rubrics, now))
+
+    def save_stage(self, stage: str, runs: Mapping[str, Sequence[StageRun]]) -> None:
+        """Replace what is known of one stage of stored calls, by call id; calls without runs keep theirs.
+
+        Raises:
+            StoreError: The database refuses; nothing is kept.
+        """
+        told = {call_id: found for call_id, found in runs.items() if found}
+        if told:
+            self._write(lambda connection, now: loading.save_stage(connection, stage, told, now))
 
     def hold_little(self) -> None:
         """Keep at most 128 MB of the file in memory from now on: a pass over history reads it once."""
