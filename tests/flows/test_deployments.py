@@ -11,7 +11,7 @@ import pytest
 from flows.environment import quiet_prefect, server_with_schedules
 from pipeline import rubrics
 from pipeline.store import Store
-from tests.test_run import write_calls
+from tests.process.test_run import write_calls
 
 pytestmark = pytest.mark.prefect
 
@@ -49,7 +49,7 @@ def deploy_rescore(parameters: dict[str, Any]) -> Any:
 
     from flows.maintenance import rescore_history
 
-    plan = yaml.safe_load((Path(__file__).parents[1] / "prefect.yaml").read_text())
+    plan = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())
     (deployment,) = [one for one in plan["deployments"] if one["name"] == "rescore"]
     assert deployment["entrypoint"] == "flows/maintenance.py:rescore_history"
     triggers = [DeploymentEventTrigger.model_validate(one) for one in deployment["triggers"]]
