@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flows.environment import quiet_prefect, server_with_schedules
+from flows.launch import events_are_sent
 from pipeline import rubrics
 from pipeline.store import Store
 from tests.process.test_run import write_calls
@@ -26,6 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with quiet_prefect(), server_with_schedules():
             refresh_global_settings_context()  # where another test has imported Prefect already
             yield
+            assert events_are_sent()  # or what Prefect still holds goes to the next test's server
     refresh_global_settings_context()
 
 
