@@ -119,7 +119,7 @@ def show(job: Batch) -> State[None]:
 
 
 def final_state(tally: Tally) -> State[None]:
-    """The honest end of a flow run: all, some or none of what was received."""
+    """How a flow run ended: all, some or none of the files received could be used."""
     usable = tally.files - tally.unusable
     message = f"{usable} of {tally.files} files scored or knowingly skipped"
     if not tally.unusable:

@@ -1,7 +1,7 @@
 """A prepared batch as a flow run of this process: the way of ``callqa run``.
 
 Prefect starts its ephemeral server while models load. Should it not start, or end on the way, the batch
-goes on without it: orchestration watches over the work and never stops it.
+goes on without it: what only shows a run must not end it.
 """
 
 from __future__ import annotations

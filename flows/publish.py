@@ -1,6 +1,6 @@
 """What a flow run shows in Prefect's UI: progress, the last window's table, a summary; and one event.
 
-Counts, seconds and call ids only: artifacts live in Prefect's database, where no word of a
+Counts, seconds and call ids only: artifacts are kept in Prefect's database, where no word of a
 customer belongs. A server that cannot take an artifact never fails a batch.
 """
 

@@ -210,7 +210,7 @@ class Received:
 
     Attributes:
         path: Where it lies.
-        kind: ``recording`` goes to the ears, ``transcript`` straight to ``annotate``.
+        kind: a ``recording`` is transcribed first, a ``transcript`` goes straight to ``annotate``.
         sha256: Hex digest of the bytes; None when they could not be read.
         metadata: What is known of the call; None when the file cannot become one.
         fault: Why it cannot become a call; its ``reason`` goes to the ledger.

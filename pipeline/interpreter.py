@@ -49,3 +49,16 @@ def quick_switches() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+@contextmanager
+def without_torch() -> Iterator[None]:
+    """Import as where torch is not installed: spaCy would load it, a second and 180 MB for nothing."""
+    if "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]

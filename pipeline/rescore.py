@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -29,7 +28,7 @@ from pipeline import matchers, score
 from pipeline.child_processes import leave_with_parent
 from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import ModelError, RubricError
-from pipeline.interpreter import no_collections
+from pipeline.interpreter import no_collections, without_torch
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.store import CallFilter, Store, read
@@ -237,15 +236,8 @@ def _answer(
 
 @cache
 def _load_parser_alone() -> None:
-    """Load spaCy without torch, which it would import where there is one: a second and 180 MB for nothing."""
-    if "torch" in sys.modules:
-        return
-    sys.modules["torch"] = None  # type: ignore[assignment]  # "not installed"
-    try:
-        with suppress(ModelError):  # the matcher will say so
-            matchers.load_parser()
-    finally:
-        del sys.modules["torch"]
+    with without_torch(), suppress(ModelError):  # the matcher will say so
+        matchers.load_parser()
 
 
 Answering = Callable[[Asked], Callable[[], list[score.Answered]]]

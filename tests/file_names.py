@@ -6,7 +6,7 @@
 come out of it. ``mangle`` makes variants as they reach a folder: another ending or two, capitals, an empty
 part, a counter of another length, a date that does not exist, a cut, a copy's ``(1)``. Every variant must
 come in as a call, and its start must be the true one, or absent, with a warning. What nothing can tell is
-a name whose only date is another real day. ``tests/test_intake_names.py`` uses both.
+a name whose only date is another real day. ``tests/intake/test_intake_names.py`` uses both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""File to samples: probe by content, decode, mend, resample; and samples to pictures and files.
+"""File to samples: told by content, decode, mend, resample; and samples to pictures and files.
 
     path ─▶ signature (what is it?) ─▶ decode (blocks) ─▶ clip (mend, 16 kHz) ─▶ AudioClip
 
@@ -8,7 +8,6 @@ Whatever is wrong with a file becomes a ``RecordingError`` with a reason word, o
 """
 
 from pipeline.audio.clip import load
-from pipeline.audio.decode import AudioInfo, probe
 from pipeline.audio.render import encode, peaks
 
-__all__ = ["AudioInfo", "encode", "load", "peaks", "probe"]
+__all__ = ["encode", "load", "peaks"]

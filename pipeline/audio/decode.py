@@ -59,16 +59,6 @@ class Source:
     warnings: list[str] = field(default_factory=list)
 
 
-def probe(path: Path) -> AudioInfo:
-    """Say what a recording is without decoding it.
-
-    Raises:
-        RecordingError: The same reasons as ``load``, as far as headers tell.
-    """
-    with open_source(path) as source:
-        return source.info
-
-
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
     """Open a recording by content.

@@ -200,7 +200,7 @@ def _outside(path: Path) -> RecordingError:
 
 
 def unreadable(path: Path, error: OSError) -> RecordingError:
-    """The fault of a file the system would not hand over."""
+    """The fault of a file that the system refuses to read."""
     return RecordingError(
         f"{path.name} cannot be read: {error.strerror}", hint="check its permissions", reason="unreadable"
     )

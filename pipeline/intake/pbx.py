@@ -61,7 +61,7 @@ def leg(given: Given, which: str) -> Given:
 
 
 def inside(number: str) -> bool:
-    """Whether a number is an extension of the house."""
+    """Whether a number is an internal extension."""
     return bool(cdr.EXTENSION.fullmatch(number))
 
 

@@ -112,7 +112,7 @@ def too_deep(path: Path) -> RecordingError:
 def media(received: Received) -> Iterator[Path]:
     """The file to decode for a received recording: itself, or the sound inside a vCon or linked to by one.
 
-    What is taken out lives in a private temporary folder and is gone afterwards.
+    What is taken out is in a private temporary folder and is gone afterwards.
 
     Raises:
         RecordingError: The vCon's recording is damaged.

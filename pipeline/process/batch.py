@@ -195,14 +195,14 @@ class Observer(Protocol):
         """One file has reached its end and is in the store."""
 
 
-class Nobody:
-    """The observer of a batch that runs unseen."""
+class Unobserved:
+    """The observer of a batch of which nobody is told."""
 
     def started(self, pending: int, known: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def finished(self, record: CallRecord) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
 
 @dataclass
@@ -225,7 +225,7 @@ class Batch:
     cache: StageCache
     load: Load
     flow: FlowSettings
-    observer: Observer = field(default_factory=Nobody)
+    observer: Observer = field(default_factory=Unobserved)
     reworded: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
     _prefetch: Prefetch | None = field(default=None, init=False, repr=False)

@@ -372,7 +372,7 @@ def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
 def _unanswered(about: CallMetadata, said: Transcript, stages: Stages) -> tuple[str, str]:
     """The reason word and the hint of a call that no rubric is for."""
     if about.direction == "internal":
-        return "internal_call", "a call within the house; a rubric for direction: [internal] would answer it"
+        return "internal_call", "an internal call; a rubric for direction: [internal] would answer it"
     whys = [
         f"{one.id}: {why_not(one, about, duration_s=said.duration_s, language=said.language)}"
         for one in stages.rubrics[:SHOWN_RUBRICS]
@@ -429,7 +429,7 @@ def _row(item: Received, fingerprint: str, status: LedgerStatus) -> LedgerEntry:
 
 
 def _transcript_fingerprint(call: CallState, stages: Stages) -> str:
-    """A transcript depends on less than the answers do: a new agent name is no reason to listen again."""
+    """A transcript depends on less than the answers do: a new agent name does not need a new transcript."""
     about, under = call.metadata, stages.fingerprints.transcript
     return digest(call.received.sha256, about.language, about.agent_channel, about.direction, under)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import intake, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
-from pipeline.process.batch import Batch, Nobody, Observer, Plan, plan
+from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.capacity import threads_per_worker, worker_count
 from pipeline.process.judging import Standings, standings
@@ -66,7 +66,7 @@ class Prepared:
             cache=StageCache(settings.state_dir),
             load=_Loader(settings, self.rubrics, self.on_wait),
             flow=settings.flow,
-            observer=observer or Nobody(),
+            observer=observer or Unobserved(),
             reworded=self.reworded,
         )
 

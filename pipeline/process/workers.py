@@ -71,7 +71,7 @@ def _processes(settings: FlowSettings) -> Iterator[Executor]:
     try:
         yield workers
     except BaseException:
-        for child in multiprocessing.active_children():  # nobody waits for what they are at
+        for child in multiprocessing.active_children():  # their windows are not waited for
             child.terminate()
         raise
     finally:
@@ -95,7 +95,7 @@ def _dask(settings: FlowSettings) -> Iterator[Executor]:
         with dask.Client(settings.cluster) as client:
             yield client.get_executor(pure=False)
         return
-    # One thread a worker: the engine's own threads use the cores. No dashboard, no chatter.
+    # One thread a worker: the engine's own threads use the cores. No dashboard, no log lines.
     with (
         dask.LocalCluster(
             n_workers=worker_count(settings),

@@ -2,7 +2,7 @@
 
 The network is Resemblyzer's (Corentin Jemine, Apache-2.0), an implementation of Wan et al. 2018,
 "Generalized end-to-end loss for speaker verification": mel energies, three LSTM layers, one linear
-layer. Its package needs a C compiler and a removed module to install, so ``make_weights.py`` takes
+layer. Its package needs a C compiler and a removed module to install, so ``training/voice_weights.py`` takes
 the weights alone, as float16 tensors in an npz without pickles.
 """
 

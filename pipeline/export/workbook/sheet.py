@@ -126,10 +126,10 @@ class TableSheet:
             rule["format"] = self._formats.colours[word]
             self.sheet.conditional_format(1, col, max(self.rows, 1), col, rule)
 
-    def bars(self, name: str, *, most: float = 100, colour: str = "#9DC3E6") -> None:
+    def bars(self, name: str, *, most: float = 100) -> None:
         """Draw a bar behind each figure of a column, from 0 to ``most``."""
         col = self.column(name)
-        bar = {"type": "data_bar", "bar_color": colour, "bar_solid": True}
+        bar = {"type": "data_bar", "bar_color": "#9DC3E6", "bar_solid": True}
         scale = {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": most}
         self.sheet.conditional_format(1, col, max(self.rows, 1), col, bar | scale)
 

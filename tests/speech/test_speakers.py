@@ -18,8 +18,8 @@ from pipeline.settings import AudioSettings
 
 Samples = npt.NDArray[np.float32]
 
-SAMPLES = Path(__file__).parents[1] / "sample_audio"
-CALLS = Path(__file__).parents[1].parent / "shared" / "data" / "calls"
+SAMPLES = Path(__file__).parents[2] / "sample_audio"
+CALLS = Path(__file__).parents[2].parent / "shared" / "data" / "calls"
 AGENT = "Thank you for calling Harper Valley, my name is Ana, how can I help you today?"
 CUSTOMER = "Hi, I lost my debit card, can you send me a new one to my address?"
 

@@ -134,14 +134,6 @@ def test_headerless_gsm_of_asterisk_is_known_by_its_frames(tmp_path: Path) -> No
     assert pitch_hz(clip.samples[0]) == pytest.approx(400, abs=5)
 
 
-def test_a_probe_reads_the_header_alone(tmp_path: Path) -> None:
-    """Container, coding, channels, rate and length are known before decoding."""
-    path = tmp_path / "x.bin"
-    soundfile.write(path, tone(2.0, 8000, 2), 8000, format="WAV", subtype="ULAW")
-
-    assert audio.probe(path) == audio.AudioInfo("wav", "wav/ulaw", 2, 8000, 2.0)
-
-
 def test_a_cut_off_wav_is_refused_not_half_read(tmp_path: Path) -> None:
     """A WAV whose header promises more than there is comes out as truncated."""
     whole = tmp_path / "whole.wav"

@@ -553,7 +553,7 @@ def test_any_template_compiles_or_is_refused(text: str) -> None:
         assert template.compile_template(text).tokens
 
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORDINGS = (ROOT / "docs" / "recordings.md").read_text("utf-8")
 ROWS = re.findall(r"^\|([^|]*)\| `(filename_template = [^`]+)` \| `([^`]+)` \|", RECORDINGS, re.MULTILINE)
 BLOCKS = re.findall(r"(?:^    .*\n)+", RECORDINGS, re.MULTILINE)

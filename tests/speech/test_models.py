@@ -88,7 +88,7 @@ def test_the_wheel_becomes_openai_whisper_itself() -> None:
     assert (model.encoder.positional_embedding - sinusoids(1500, 512)).abs().max() < 1e-3
 
 
-SAMPLES = Path(__file__).parents[1] / "sample_audio"
+SAMPLES = Path(__file__).parents[2] / "sample_audio"
 TINY = {"bands": 80, "vocabulary": 51865, "width": 64, "encoder_layers": 1, "decoder_layers": 1}
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from pipeline import audio
 from pipeline.errors import RecordingError
-from tests.test_audio import tone, write_av
+from tests.speech.test_audio import tone, write_av
 
 N_FILES = 640
 LONGEST_S = 10.0

@@ -345,7 +345,7 @@ def vcon_calls() -> list[Call]:
 def test_vcon_follows_the_core_draft() -> None:
     """Every kind of call is a document the draft's schema accepts; a broken one is refused."""
     validator = Draft7Validator(
-        json.loads((Path(__file__).parent / "vcon_core.schema.json").read_text("utf-8"))
+        json.loads((Path(__file__).parents[1] / "vcon_core.schema.json").read_text("utf-8"))
     )
     for call in vcon_calls():
         document = json.loads(json.dumps(vcon(call)))

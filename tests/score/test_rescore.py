@@ -25,7 +25,7 @@ from pipeline.rescore import Rescored, rescore
 from pipeline.rubric.queries import Found, Query
 from pipeline.store import CallFilter, Store
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FORM = """
 rubric: desk
 version: "{version}"

@@ -294,7 +294,7 @@ def test_lint_knows_what_can_be_found() -> None:
     told = "\n".join(rubric.lint(waiting))
     assert "callqa finds no 'sentiment'" in told
     assert "no 'risk'" not in told
-    lists = (Path(__file__).parents[1] / "pipeline" / "annotate" / "data").glob("phrases_*.yaml")
+    lists = (Path(__file__).parents[2] / "pipeline" / "annotate" / "data").glob("phrases_*.yaml")
     made = {entry["kind"] for path in lists for entry in yaml.safe_load(path.read_text("utf-8"))}
     assert made
     assert made <= FINDING_KINDS

@@ -19,7 +19,7 @@ from pipeline.store.sandbox import Sandbox
 from pipeline.store.search import search
 from tests.store_factory import RUBRIC, record
 
-WRITER = [sys.executable, str(Path(__file__).parent / "store_writer.py")]
+WRITER = [sys.executable, str(Path(__file__).parents[1] / "store_writer.py")]
 # More in the nightly run: CALLQA_KILLS=100
 KILLS = int(os.environ.get("CALLQA_KILLS", "6"))
 
@@ -214,7 +214,7 @@ def test_a_full_disk_loses_nothing_that_was_committed(db: Path) -> None:
         "except CallQAError as error:\n"
         "    print(type(error).__name__, error.message)\n"
     )
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     run = subprocess.run([sys.executable, "-c", script, str(db), root], capture_output=True, text=True)
     assert run.stdout.startswith("MachineError"), run.stdout + run.stderr
     with Store(db) as store:
@@ -247,7 +247,7 @@ def test_a_snapshot_holds_what_a_killed_writer_committed(db: Path, tmp_path: Pat
         "store.load([record('c4')], [RUBRIC])\n"
         "os._exit(9)\n"
     )
-    subprocess.run([sys.executable, "-c", killed, str(db), str(Path(__file__).parents[1])], check=False)
+    subprocess.run([sys.executable, "-c", killed, str(db), str(Path(__file__).parents[2])], check=False)
     assert db.with_name("qa.duckdb.wal").exists()
     with Store(db, read_only=True) as store:
         store.snapshot(tmp_path / "copy.duckdb")

@@ -1,7 +1,7 @@
 """Make the shipped voice encoder from Resemblyzer's wheel.
 
     pip download --no-deps resemblyzer==0.1.4
-    python -m pipeline.speakers.make_weights Resemblyzer-0.1.4-py3-none-any.whl
+    python -m training.voice_weights Resemblyzer-0.1.4-py3-none-any.whl
 
 The checkpoint inside is read as tensors only (``weights_only``); nothing from the wheel is executed.
 """

@@ -29,7 +29,7 @@ def test_workers_of_a_killed_parent_leave(tmp_path: Path) -> None:
     parent = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
-        env={"PYTHONPATH": str(Path(__file__).parents[1])},
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
         text=True,
     )
     assert parent.stdout is not None

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from flows.environment import quiet_prefect, server_with_schedules
+from flows.launch import events_are_sent
 from pipeline import rubrics
 from pipeline.store import Store
-from tests.test_run import write_calls
+from tests.process.test_run import write_calls
 
 pytestmark = pytest.mark.prefect
 
@@ -26,6 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with quiet_prefect(), server_with_schedules():
             refresh_global_settings_context()  # where another test has imported Prefect already
             yield
+            assert events_are_sent()  # or what Prefect still holds goes to the next test's server
     refresh_global_settings_context()
 
 
@@ -49,7 +51,7 @@ def deploy_rescore(parameters: dict[str, Any]) -> Any:
 
     from flows.maintenance import rescore_history
 
-    plan = yaml.safe_load((Path(__file__).parents[1] / "prefect.yaml").read_text())
+    plan = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())
     (deployment,) = [one for one in plan["deployments"] if one["name"] == "rescore"]
     assert deployment["entrypoint"] == "flows/maintenance.py:rescore_history"
     triggers = [DeploymentEventTrigger.model_validate(one) for one in deployment["triggers"]]

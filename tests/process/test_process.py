@@ -14,7 +14,7 @@ from pipeline import rubric
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
 from pipeline.errors import MachineError, ModelError, RecordingError
 from pipeline.process import calls, loop, prefetch
-from pipeline.process.batch import Batch, Nobody, Plan, Tally, plan
+from pipeline.process.batch import Batch, Plan, Tally, Unobserved, plan
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import CallState, open_file, process_window, transcribe
 from pipeline.process.loop import run_batch
@@ -82,7 +82,7 @@ def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "reason", "hint"),
     [
-        (CallMetadata("a", direction="internal"), "internal_call", "within the house"),
+        (CallMetadata("a", direction="internal"), "internal_call", "an internal call"),
         (CallMetadata("a", queue="1509", direction="inbound"), "no_rubric", 'queues = {"1509" = "..."}'),
         (CallMetadata("a", queue="sales"), "no_rubric", "support: queue is sales, the rubric is for support"),
     ],
@@ -115,7 +115,7 @@ def test_a_second_run_does_nothing_and_exits_the_same(tmp_path: Path) -> None:
     assert engine.calls == ["a", "c", "e"]
 
 
-def test_new_answers_do_not_need_new_ears(tmp_path: Path) -> None:
+def test_new_answers_do_not_need_a_new_transcript(tmp_path: Path) -> None:
     """With another rubric the kept transcript is scored again and the engine is left alone."""
     shelf, engine = Shelf(), FakeEngine()
     received = fake_received(tmp_path, {"a.wav": "one"})
@@ -128,7 +128,7 @@ def test_new_answers_do_not_need_new_ears(tmp_path: Path) -> None:
     assert engine.calls == ["a"]
 
 
-def test_new_metadata_is_loaded_without_listening_again(tmp_path: Path) -> None:
+def test_new_metadata_is_loaded_without_transcribing_again(tmp_path: Path) -> None:
     """A corrected agent name scores again the call from the kept transcript."""
     shelf, engine = Shelf(), FakeEngine()
     received = fake_received(tmp_path, {"a.wav": "one"})
@@ -385,7 +385,7 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
     """Progress is told after the load, in order."""
     told: list[str] = []
 
-    class Listening(Nobody):
+    class Listening(Unobserved):
         def finished(self, record: CallRecord) -> None:
             told.append(Path(record.ledger.path).name)
 

@@ -1,13 +1,14 @@
 """Settings of the whole process are put back."""
 
 import gc
+import importlib
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
 import pytest
 
-from pipeline.interpreter import few_collections, no_collections, quick_switches
+from pipeline.interpreter import few_collections, no_collections, quick_switches, without_torch
 
 
 @pytest.mark.parametrize("setting", [few_collections, no_collections, quick_switches])
@@ -22,3 +23,11 @@ def test_python_is_left_as_it_was(setting: Callable[[], AbstractContextManager[N
         assert now() != before
         raise ValueError
     assert now() == before
+
+
+def test_torch_is_hidden_only_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What imports it meanwhile finds it not installed; afterwards it can be had again."""
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with without_torch(), pytest.raises(ImportError):
+        importlib.import_module("torch")
+    assert "torch" not in sys.modules

@@ -12,7 +12,7 @@ from pipeline.errors import RecordingError
 from pipeline.intake import discover
 from pipeline.settings import IntakeSettings
 
-SAMPLES = Path(__file__).parents[1] / "sample_audio"
+SAMPLES = Path(__file__).parents[2] / "sample_audio"
 RECEIVED = {item.path.name: item for item in discover([SAMPLES], IntakeSettings())}
 CALLS = sorted(name for name, item in RECEIVED.items() if not item.fault and not name.startswith("broken"))
 

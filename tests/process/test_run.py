@@ -18,7 +18,7 @@ from pipeline import contract
 from pipeline.conversation import Transcript, Turn
 from pipeline.store import Store
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def callqa(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -18,8 +18,8 @@ from pipeline.conversation import Review
 from pipeline.review.import_reviews import import_reviews
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, example_records, graded_records
-from tests.test_calibrate import graded_review
-from tests.test_tune import FORM, desk, invoke
+from tests.review.test_calibrate import graded_review
+from tests.review.test_tune import FORM, desk, invoke
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -29,7 +29,7 @@ pytestmark = [
         not (CHROMIUM and DRIVER), reason="Debian's chromium and chromium-driver are not installed"
     ),
 ]
-AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def record_sound(path: Path, seconds: float) -> None:

@@ -527,7 +527,7 @@ def test_hand_written_dialogue_is_mostly_read_right(annotator: Annotator) -> Non
     assert right / len(lines) >= 0.8
 
 
-DIALOGUE = Path(__file__).parent / "data" / "dialogue_lines.tsv"
+DIALOGUE = Path(__file__).parents[1] / "data" / "dialogue_lines.tsv"
 
 
 def test_names_only_mentioned_are_found_with_ner() -> None:

@@ -19,7 +19,7 @@ from tests.paraphrases import CHECK, THRESHOLD, paraphrases
 from training.criteria import read
 
 MATCHER = load_matcher()
-TALK = Path(__file__).parent / "data" / "ordinary_talk.tsv"
+TALK = Path(__file__).parents[1] / "data" / "ordinary_talk.tsv"
 NAME = ("My name is {name}", "This is {name}", "I'm {name}", "{name} here", "{name} speaking")
 EMPATHY = (
     "I understand how frustrating this is",
@@ -249,7 +249,7 @@ print(found.strength >= 0.5, *matcher.notes)
 """
     done = subprocess.run(
         [sys.executable, "-c", program],
-        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1], check=True,
+        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2], check=True,
     )  # fmt: skip
     assert done.stdout.startswith("True phrases were matched by their words and sounds, not by meaning")
 

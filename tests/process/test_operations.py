@@ -21,15 +21,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from flows.serve import check_schedule
 from pipeline.conversation import CallRecord, LedgerEntry
 from pipeline.errors import UsageError
-from pipeline.process.batch import Nobody, Tally
+from pipeline.process.batch import Tally, Unobserved
 from pipeline.process.capacity import threads_per_worker, worker_count
 from pipeline.process.doctor import examine
 from pipeline.process.report import conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
-from tests.test_run import write_calls
+from tests.process.test_run import write_calls
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def tally_of(**statuses: int) -> Tally:
@@ -187,7 +187,8 @@ def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path, monkeypatch: py
         if naps == 3:
             raise KeyboardInterrupt
 
-    rounds = watch([Path("..", tmp_path.name, "in")], settings, Nobody(), settle_s=30, every_s=0, sleep=nap)
+    folder = Path("..", tmp_path.name, "in")
+    rounds = watch([folder], settings, Unobserved(), settle_s=30, every_s=0, sleep=nap)
 
     assert [next(rounds).processed, next(rounds).processed] == [1, 1]
     with pytest.raises(KeyboardInterrupt):

@@ -20,7 +20,7 @@ from pipeline.process.stages import Fingerprints
 from pipeline.settings import AudioSettings, IntakeSettings, IntakeSource, Settings
 from tests.other_tools import ASSEMBLYAI, BARE, BOTH, HELLO, HI, INSIGHTS, PCA, TOLD, TWILIO, WHISPER
 
-DOCS = (Path(__file__).parents[1] / "docs" / "recordings.md").read_text("utf-8")
+DOCS = (Path(__file__).parents[2] / "docs" / "recordings.md").read_text("utf-8")
 IDS = [f"{n} {t[0]}" for n, t in enumerate(TOLD)]
 
 

@@ -10,7 +10,7 @@ from pipeline.store import Store
 from pipeline.store.sandbox import Sandbox
 from tests.store_factory import RUBRIC, record
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COOKBOOK = sorted((ROOT / "docs" / "cookbook").glob("*.sql"))
 
 

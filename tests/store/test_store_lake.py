@@ -73,7 +73,7 @@ def postgres(tmp_path: Path) -> Iterator[str]:
 
 def write_at_once(db: str, windows: int) -> None:
     """Two processes load their own calls at the same time."""
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, db, name, root, str(windows)], stderr=subprocess.PIPE)
         for name in "ab"

@@ -90,7 +90,7 @@ def test_without_torch_a_command_says_what_to_install() -> None:
     program = "import sys; sys.modules['torch'] = None; from pipeline.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "transcribe", call],
-        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[1],
+        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert "the Python package 'torch' is not installed" in done.stderr

@@ -125,7 +125,7 @@ def test_a_silent_call_has_no_turns_and_says_so(engine: Engine) -> None:
     assert "no speech" in transcript.warnings[0]
 
 
-DATA = Path(__file__).parents[1].parent / "shared" / "data" / "calls"
+DATA = Path(__file__).parents[2].parent / "shared" / "data" / "calls"
 
 
 @pytest.mark.whisper
@@ -355,7 +355,7 @@ def test_beams_keep_their_own_past(seed: int, windows: int, budget: int) -> None
 def test_faster_whisper_stands_behind_the_same_seam() -> None:
     """The optional engine hears the same call, says who it is, and times its words."""
     pytest.importorskip("faster_whisper", reason="the extra faster-whisper is not installed")
-    sample = Path(__file__).parents[1] / "sample_audio" / "collections-no-disclosure.wav"
+    sample = Path(__file__).parents[2] / "sample_audio" / "collections-no-disclosure.wav"
     clip = audio.load(sample)
     (transcript,) = load_engine(TranscribeSettings(engine="faster-whisper")).transcribe([Job("call", clip)])
     assert isinstance(transcript, Transcript)
@@ -370,7 +370,7 @@ def test_faster_whisper_stands_behind_the_same_seam() -> None:
 
 def test_words_forced_into_another_language_say_what_they_sound_like(engine: Engine) -> None:
     """A call whose data name the wrong language has a warning that names the likelier one."""
-    clip = audio.load(Path(__file__).parents[1] / "sample_audio" / "support-good.wav")
+    clip = audio.load(Path(__file__).parents[2] / "sample_audio" / "support-good.wav")
     short = replace(clip, samples=clip.samples[:, : 20 * SAMPLE_RATE_HZ])
 
     right, wrong = engine.transcribe([Job("right", short, "en"), Job("wrong", short, "ar")])
