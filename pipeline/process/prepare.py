@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pipeline
-from pipeline import annotate, intake, matchers, rubric, score, speakers, transcribe
+from pipeline import annotate, intake, matchers, models, rubric, score, speakers, transcribe
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
@@ -113,6 +113,9 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
+    again = transcribe.second(settings.transcribe)
+    if again is not None and models.locate(again.model).source == "download":
+        models.pull(again.model)  # before a whole window has been heard in vain
     store = open_store(settings, on_wait)
     if not store.is_lake and not store.path.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))

@@ -114,6 +114,9 @@ def excerpts(job: Job, transcript: Transcript, parts: Collection[Part]) -> tuple
         transcript: What it heard.
         parts: Of the transcript's turns.
     """
+    heard_as = {turn.language for turn in transcript.turns}
+    if job.language is None and len(heard_as) == 1:  # an excerpt may be too short to tell it by
+        job = replace(job, language=heard_as.pop())
     pieces = _by_channel(transcript, parts)
     clips = {c: replace(job.clip, samples=_joined(job.clip, c, own)[None]) for c, own in pieces.items()}
     return tuple(
