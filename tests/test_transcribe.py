@@ -22,7 +22,7 @@ from pipeline import audio, models, rubric, score, speakers
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Conversation, Transcript
 from pipeline.matchers import load_matcher
 from pipeline.settings import AudioSettings, TranscribeSettings
-from pipeline.transcribe import Engine, Job, load_engine, probe, warning
+from pipeline.transcribe import Engine, Job, foreign, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
@@ -431,3 +431,25 @@ def test_urdu_heard_as_english_says_so(engine: Engine) -> None:
     assert isinstance(heard_, Transcript)
     (told,) = heard_.warnings
     assert told.startswith("it was heard as en and sounds like ")
+
+
+@pytest.mark.parametrize(
+    ("heard_as", "sounds", "seconds", "told"),
+    [
+        ("en", {"en": 0.73, "cy": 0.2}, 20.0, ""),
+        ("en", {"en": 0.01, "es": 0.99}, 20.0, "es"),
+        ("en", {"en": 0.08, "hu": 0.25, "he": 0.2}, 20.0, "another language"),
+        ("en", {"en": 0.01, "es": 0.99}, 2.0, ""),  # too short to tell
+        ("ur", {"ur": 0.1, "hi": 0.8, "en": 0.05}, 20.0, ""),  # one is taken for the other
+        ("ur", {"ur": 0.1, "hu": 0.3, "fa": 0.3}, 20.0, ""),
+        ("ur", {"ur": 0.01, "en": 0.97}, 20.0, "en"),
+    ],
+)
+def test_a_window_is_foreign_only_where_that_is_plain(
+    heard_as: str, sounds: dict[str, float], seconds: float, told: str
+) -> None:
+    """Languages alike, short windows and doubtful ones raise no alarm."""
+    probability = torch.tensor(list(sounds.values()))
+
+    assert foreign.likelier(probability, list(sounds), heard_as, seconds) == told
+    assert foreign.likelier(None, [], heard_as, seconds) == ""
