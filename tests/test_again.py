@@ -18,13 +18,14 @@ from pipeline.conversation import (
     Turn,
     Word,
 )
-from pipeline.errors import RecordingError
+from pipeline.errors import ModelError, RecordingError
 from pipeline.matchers import load_matcher
 from pipeline.process.again import SecondHearing, Wanted
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_window
+from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
-from pipeline.settings import TranscribeSettings
+from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Job, Part, fingerprint, parts_of, second
 from pipeline.transcribe.again import excerpts, put_in
 from tests.fakes import fake_received, fake_stages
@@ -114,6 +115,16 @@ def test_an_excerpt_holds_the_sound_of_its_parts_alone() -> None:
     assert samples[begin] == CLIP.samples[1, int(first.start_s * SAMPLE_RATE_HZ)]
     assert one.job.clip.duration_s < 3.4 + 1.9 + 3 * 0.7
     assert not samples[: begin - 1].any()
+
+
+def test_an_excerpt_is_heard_in_the_language_of_its_call() -> None:
+    """Some seconds are too little to tell a language by: what the whole call was heard as is known."""
+    urdu = replace(FIRST, turns=tuple(replace(turn, language="ur") for turn in FIRST.turns))
+    mixed = replace(FIRST, turns=(*urdu.turns[:3], *FIRST.turns[3:]))
+
+    assert [one.job.language for one in excerpts(Job("c", CLIP), urdu, [Part(1, 0, 5)])] == ["ur"]
+    assert [one.job.language for one in excerpts(Job("c", CLIP, "en"), urdu, [Part(1, 0, 5)])] == ["en"]
+    assert [one.job.language for one in excerpts(Job("c", CLIP), mixed, [Part(1, 0, 5)])] == [None]
 
 
 def test_what_privacy_took_out_is_not_heard_again() -> None:
@@ -285,3 +296,23 @@ def test_words_hardly_heard_count_where_the_criterion_looks() -> None:
 
     assert ("agent", pytest.approx(1.9), pytest.approx(2.2)) in inside
     assert all(start_s < 40.0 for _, start_s, _ in outside)
+
+
+def test_a_larger_model_that_is_not_there_is_said_before_anything_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where small cannot be had, the run ends with one sentence instead of after the first window."""
+
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    settings = Settings.model_validate(
+        {"transcribe": {"again": "decisive"}, "store": {"db": str(tmp_path / "calls.duckdb")}}
+    )
+
+    with pytest.raises(ModelError, match="no weights for model 'small'") as caught:
+        prepare([tmp_path], settings)
+
+    assert "callqa models pull small" in caught.value.hint

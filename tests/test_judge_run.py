@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.test_run import callqa
 
 from pipeline import contract
 from pipeline.conversation import Review, Transcript, Turn
 from pipeline.store import Store
 from tests.judge_server import Model, honest, serving
-from tests.test_run import callqa
 
 RUBRIC = """
 rubric: warmth

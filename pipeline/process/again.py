@@ -32,7 +32,7 @@ from pipeline.transcribe import Engine, Job
 from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, parts_of, put_in, spans_of
 
 STAGE = "again"
-MOST = 0.3
+MOST = 0.5
 """Share of a call's words that is heard again at most."""
 HEARD_AGAIN = "heard again"
 """Begins the warning of a transcript, and ends the rule of evidence, whose words a larger model heard."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline import intake, rubric, store, transcribe
+from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
@@ -102,6 +102,9 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     """
     rubrics = load_rubrics(settings)
     under = fingerprints(settings, rubrics)
+    again = transcribe.second(settings.transcribe)
+    if again is not None and models.locate(again.model).source == "download":
+        models.pull(again.model)  # before a whole window has been heard in vain
     said = judge_notes(settings, rubrics)
     opened = open_store(settings, on_wait)
     if not opened.exists():  # made by the first load: faults here leave nothing

@@ -28,6 +28,8 @@ PAUSE_S = 0.6
 
 AROUND_S = 2.0
 """Heard with the words that matter: what a recogniser makes of a word depends on those around it."""
+PHRASE_GAP_S = 0.3
+"""A pause in which a phrase ends: cut where nobody pauses, words at the edges are lost."""
 PLACEHOLDER = re.compile(r"\[[A-Z_]+\]")
 
 
@@ -83,12 +85,22 @@ def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tup
 
 
 def _around(turn: Turn, start_s: float, end_s: float) -> set[int]:
-    """The words of a turn said in a span or shortly before or after, by their places."""
-    return {
+    """The words of a turn said in a span or shortly before or after, by their places, in whole phrases."""
+    near = [
         n
         for n, word in enumerate(turn.words)
         if word.end_s >= start_s - AROUND_S and word.start_s <= end_s + AROUND_S
-    }
+    ]
+    if not near:
+        return set()
+    ends = [n for n, (one, other) in enumerate(pairwise(turn.words)) if _ends_phrase(one, other)]
+    first = max((n + 1 for n in ends if n < near[0]), default=0)
+    last = min((n for n in ends if n >= near[-1]), default=len(turn.words) - 1)
+    return set(range(first, last + 1))
+
+
+def _ends_phrase(word: Word, following: Word) -> bool:
+    return word.text.endswith((".", "?", "!")) or following.start_s - word.end_s >= PHRASE_GAP_S
 
 
 def _runs(number: int, words: Collection[int]) -> Iterator[Part]:
@@ -114,6 +126,9 @@ def excerpts(job: Job, transcript: Transcript, parts: Collection[Part]) -> tuple
         transcript: What it heard.
         parts: Of the transcript's turns.
     """
+    heard_as = {turn.language for turn in transcript.turns}
+    if job.language is None and len(heard_as) == 1:  # an excerpt may be too short to tell it by
+        job = replace(job, language=heard_as.pop())
     pieces = _by_channel(transcript, parts)
     clips = {c: replace(job.clip, samples=_joined(job.clip, c, own)[None]) for c, own in pieces.items()}
     return tuple(

@@ -169,10 +169,11 @@ def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[st
     if not heard:
         yield f"{NO_SPEECH} in the recording"
         return
-    foreign_words = Counter({language: count for language, count in likelier.items() if language})
-    if 2 * foreign_words.total() > len(heard):
-        (language, _), *_ = foreign_words.most_common(1)
-        yield f"{OTHER_LANGUAGE} {heard[0].language or 'another language'} and sounds like {language}"
+    strange = Counter({language: count for language, count in likelier.items() if language})
+    if 2 * strange.total() > len(heard):
+        language, count = strange.most_common(1)[0]
+        named = language if 2 * count > strange.total() else foreign.OTHER
+        yield f"{OTHER_LANGUAGE} {heard[0].language or foreign.OTHER} and sounds like {named}"
 
 
 def _fault(job: Job) -> RecordingError | None:

@@ -22,7 +22,7 @@ from pipeline import audio, models, rubric, score, speakers
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Conversation, Transcript
 from pipeline.matchers import load_matcher
 from pipeline.settings import AudioSettings, TranscribeSettings
-from pipeline.transcribe import Engine, Job, load_engine, probe, warning
+from pipeline.transcribe import Engine, Job, foreign, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
@@ -384,6 +384,10 @@ def test_words_forced_into_another_language_say_what_they_sound_like(engine: Eng
 SPOKEN = {
     "ur": "السلام علیکم، کال کرنے کا شکریہ۔ میں آج آپ کی کیا مدد کر سکتا ہوں؟ "
     "مجھے ایک لمحے کے لیے آپ کا اکاؤنٹ دیکھنے دیں۔",
+    "es": "Buenos días, gracias por llamar al servicio de atención al cliente. ¿En qué puedo ayudarle hoy? "
+    "Mi factura de este mes es mucho más alta que la del mes pasado y quiero saber por qué.",
+    "en": "Good morning, thank you for calling customer service. How can I help you today? "
+    "My bill this month is much higher than last month and I would like to know why.",
     "hi": "नमस्ते, कॉल करने के लिए धन्यवाद। मैं आज आपकी क्या मदद कर सकता हूँ? मुझे एक पल के लिए आपका खाता देखने दीजिए।",
 }
 
@@ -424,10 +428,41 @@ def test_an_urdu_call_is_undetermined_under_an_english_rubric(engine: Engine, vo
 
 
 @pytest.mark.whisper
-def test_urdu_heard_as_english_says_so(engine: Engine) -> None:
+def test_spanish_heard_as_english_says_so(engine: Engine) -> None:
     """Words made up in the declared language are not believed, however surely they were heard."""
-    (heard_,) = engine.transcribe([Job("c", spoken("ur", SPOKEN["ur"]), "en")])
+    (heard_,) = engine.transcribe([Job("c", spoken("es", SPOKEN["es"]), "en")])
 
     assert isinstance(heard_, Transcript)
-    (told,) = heard_.warnings
-    assert told.startswith("it was heard as en and sounds like ")
+    assert heard_.warnings == ("it was heard as en and sounds like es",)
+
+
+@pytest.mark.whisper
+@pytest.mark.parametrize("voice", ["en-us", "en-gb-scotland", "en-029"])
+def test_accents_of_english_raise_no_alarm(engine: Engine, voice: str) -> None:
+    """A false alarm would leave a whole call undetermined."""
+    (heard_,) = engine.transcribe([Job("c", spoken(voice, SPOKEN["en"]), "en")])
+
+    assert isinstance(heard_, Transcript)
+    assert heard_.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("heard_as", "sounds", "seconds", "told"),
+    [
+        ("en", {"en": 0.73, "cy": 0.2}, 20.0, ""),
+        ("en", {"en": 0.01, "es": 0.99}, 20.0, "es"),
+        ("en", {"en": 0.08, "hu": 0.25, "he": 0.2}, 20.0, "another language"),
+        ("en", {"en": 0.01, "es": 0.99}, 5.0, ""),  # too short to tell
+        ("ur", {"ur": 0.1, "hi": 0.8, "en": 0.05}, 20.0, ""),  # one is taken for the other
+        ("ur", {"ur": 0.05, "hu": 0.3, "fa": 0.3}, 20.0, ""),
+        ("ur", {"ur": 0.01, "en": 0.97}, 20.0, "en"),
+    ],
+)
+def test_a_window_is_foreign_only_where_that_is_plain(
+    heard_as: str, sounds: dict[str, float], seconds: float, told: str
+) -> None:
+    """Languages alike, short windows and doubtful ones raise no alarm."""
+    probability = torch.tensor(list(sounds.values()))
+
+    assert foreign.likelier(probability, list(sounds), heard_as, seconds) == told
+    assert foreign.likelier(None, [], heard_as, seconds) == ""
