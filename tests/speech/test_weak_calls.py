@@ -21,7 +21,7 @@ from pipeline.conversation import (
 from pipeline.matchers import load_matcher
 from pipeline.settings import AudioSettings
 
-SAMPLES = Path(__file__).parents[1] / "sample_audio"
+SAMPLES = Path(__file__).parents[2] / "sample_audio"
 MATCHER = load_matcher()
 FORM = rubric.parse("""
 rubric: mixed

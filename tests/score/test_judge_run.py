@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_run import callqa
 
 from pipeline import contract
 from pipeline.conversation import Review, Transcript, Turn
 from pipeline.store import Store
 from tests.judge_server import Model, honest, serving
+from tests.process.test_run import callqa
 
 RUBRIC = """
 rubric: warmth
@@ -252,7 +252,7 @@ def test_nothing_of_the_judge_is_imported_where_none_is_configured(tmp_path: Pat
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120,
-        env={"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
 
     assert done.stdout.strip() == "[]", done.stderr

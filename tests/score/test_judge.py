@@ -34,7 +34,7 @@ from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings, load_settings
 from tests.judge_server import Model, honest, serving, turns
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ORDERS = (ROOT / "bench" / "data" / "judge_orders.txt").read_text("utf-8").splitlines()
 SAID = (
     ("agent", "thank you for calling this is Travis how can I help"),
