@@ -170,7 +170,7 @@ def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[st
         yield f"{NO_SPEECH} in the recording"
         return
     strange = Counter({language: count for language, count in likelier.items() if language})
-    if 2 * strange.total() > len(heard):
+    if strange.total() >= foreign.ENOUGH_WORDS and 2 * strange.total() > len(heard):
         language, count = strange.most_common(1)[0]
         named = language if 2 * count > strange.total() else foreign.OTHER
         yield f"{OTHER_LANGUAGE} {heard[0].language or foreign.OTHER} and sounds like {named}"

@@ -19,8 +19,9 @@ Polish have 0.00 to 0.10 (German in noise 0.23), its Urdu and Hindi 0.08 to 0.20
 to 0.56, pass for English. All with *base*."""
 SURE = 0.5
 """Probability from which the other language is named."""
-SHORTEST_S = 8.0
-"""Shorter windows of accented English have 0.06 at times."""
+SHORTEST_S = 3.0
+ENOUGH_WORDS = 15
+"""Fewer tell nothing: a window of 5 s of accented English has 0.06 at times."""
 OTHER = "another language"
 ALIKE = (
     {"hi", "ur", "pa", "ne", "sd"},

@@ -414,17 +414,12 @@ def test_an_urdu_call_is_undetermined_under_an_english_rubric(engine: Engine, vo
     assert isinstance(heard_, Transcript)
     assert heard_.language == "ur"
     assert heard_.warnings == ()
-    told = speakers.assign_roles(heard_, clip, CallMetadata("c", agent_channel=0), AudioSettings())
-    card = score.score(
-        Conversation(told),
-        rubric.load("support"),
-        CallMetadata("c"),
-        min_confidence=0.4,
-        matcher=load_matcher(),
-    )
-    spoken_of = [a for s in card.sections for a in s.criteria if a.searched and a.searched.turns]
-    assert spoken_of
-    assert {a.answer for a in spoken_of} == {"undetermined"}
+    about = CallMetadata("c", agent_channel=0)
+    told = Conversation(speakers.assign_roles(heard_, clip, about, AudioSettings()))
+    card = score.score(told, rubric.load("support"), about, min_confidence=0.4, matcher=load_matcher())
+    answers = {a.answer for s in card.sections for a in s.criteria}
+    assert answers <= {"undetermined", "na"}
+    assert "undetermined" in answers
 
 
 @pytest.mark.whisper
@@ -452,7 +447,7 @@ def test_accents_of_english_raise_no_alarm(engine: Engine, voice: str) -> None:
         ("en", {"en": 0.73, "cy": 0.2}, 20.0, ""),
         ("en", {"en": 0.01, "es": 0.99}, 20.0, "es"),
         ("en", {"en": 0.08, "hu": 0.25, "he": 0.2}, 20.0, "another language"),
-        ("en", {"en": 0.01, "es": 0.99}, 5.0, ""),  # too short to tell
+        ("en", {"en": 0.01, "es": 0.99}, 2.0, ""),  # too short to tell
         ("ur", {"ur": 0.1, "hi": 0.8, "en": 0.05}, 20.0, ""),  # one is taken for the other
         ("ur", {"ur": 0.05, "hu": 0.3, "fa": 0.3}, 20.0, ""),
         ("ur", {"ur": 0.01, "en": 0.97}, 20.0, "en"),
