@@ -98,8 +98,7 @@ def choose(folder: Path, count: int) -> tuple[list[Conversation], Mapping[str, M
     wanted: dict[str, None] = {}
     for act in ACTS:
         wanted |= dict.fromkeys([call for call in order if acts[call][act] == "1"][: count // 4])
-    wanted |= dict.fromkeys(order[: max(0, count - len(wanted))])
-    chosen = list(wanted)[:count]
+    chosen = list(wanted | dict.fromkeys(order))[:count]
     return [calls[call] for call in chosen], {call: acts[call] for call in chosen}
 
 

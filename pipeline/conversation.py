@@ -36,9 +36,9 @@ CLIPPED = "clipped"
 """Begins the warning of a recording with samples cut off at full scale."""
 
 NOT_ASKED = "the judge could not be asked"
-"""Begins the reason of an answer for which a language model was away: the next run asks again."""
+"""Stands in the reason of an answer for which a language model was away: the next run asks again."""
 SUGGESTED = "a suggestion that does not count"
-"""Begins the reason of an answer that people have not yet confirmed often enough to be scored."""
+"""Stands in the reason of an answer that people have not yet confirmed often enough to be scored."""
 
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
@@ -346,7 +346,7 @@ class CriterionAnswer:
     @property
     def suggested(self) -> bool:
         """Whether it waits for people to confirm answers like it."""
-        return self.reason.startswith(SUGGESTED)
+        return SUGGESTED in self.reason
 
     @property
     def postponed(self) -> bool:

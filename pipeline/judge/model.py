@@ -81,7 +81,8 @@ class LanguageModel:
 
     def ask(self, questions: Sequence[Question]) -> list[Judged]:
         """One answer a question, in order; whatever happens at the endpoint."""
-        asking = [self._asking(question) for question in questions]
+        sent: dict[object, tuple[Sent, ...]] = {}
+        asking = [self._asking(question, sent) for question in questions]
         found: dict[int, Judged] = {}
         self._began = time.monotonic()
         with ThreadPoolExecutor(1, "judge") as thread:  # there may be a running loop in this one
@@ -93,18 +94,18 @@ class LanguageModel:
         self._seconds += time.monotonic() - self._began
         return [found[at] if at in found else _not_asked(self._closed) for at in range(len(asking))]
 
-    def _asking(self, question: Question) -> _Asking:
-        sent = neutral(
-            question.turns,
-            self._find_names,
-            people=question.people,
-            references=question.references,
-            companies=question.companies,
-        )
+    def _asking(self, question: Question, done: dict[object, tuple[Sent, ...]]) -> _Asking:
+        """A question ready to be asked; ``done`` has what was made of the same turns for others."""
+        spoken = question.turns
+        alike = id(spoken[0]), id(spoken[-1]), question.people, question.references, question.companies
+        if alike not in done:
+            names = {name: getattr(question, name) for name in ("people", "references", "companies")}
+            done[alike] = tuple(neutral(spoken, self._find_names, **names))
+        sent = done[alike]
         ways = [prompt.messages(question.check, sent, turned=turned) for turned in (False, True)]
         body = [prompt.REVISION, self.model, ways]
         key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
-        return _Asking(question, tuple(sent), (ways[0], ways[1]), key)
+        return _Asking(question, sent, (ways[0], ways[1]), key)
 
     async def _ask_all(self, asking: Sequence[_Asking], found: dict[int, Judged]) -> None:
         """All questions: those of one call after another, since the server keeps what it has read of it."""

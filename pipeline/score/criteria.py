@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.conversation import Answer, CriterionAnswer, Evidence
+from pipeline.conversation import SUGGESTED, Answer, CriterionAnswer, Evidence
 from pipeline.rubric import checks as kinds
 from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
@@ -31,6 +31,7 @@ def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> Criterio
     """A verdict with the points it earns."""
     points: float | None = None
     counts = criterion.counts != "info" and not verdict.suggested
+    suggested = f"{verdict.reason}: {SUGGESTED}, since a judge's answer leads to it"
     if verdict.answer in ("yes", "no"):
         points = criterion.earned(verdict.earned)
     elif verdict.answer == "na" and rubric.not_applicable == "as_pass":
@@ -46,7 +47,7 @@ def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> Criterio
         evidence=verdict.evidence[:10],
         searched=verdict.searched,
         nearest=verdict.nearest if verdict.answer != "yes" else None,
-        reason=verdict.reason,
+        reason=verdict.reason if SUGGESTED in verdict.reason or not verdict.suggested else suggested,
     )
 
 

@@ -57,6 +57,7 @@ def _joined(verdicts: Sequence[Verdict], *, decides: Answer, otherwise: Answer) 
     if not verdicts:
         return Verdict("na", reason="no part of it applies")
     deciding = [v for v in verdicts if v.answer == decides]
+    deciding = [v for v in deciding if not v.suggested] or deciding
     unsure = [v for v in verdicts if v.answer == "undetermined"]
     answer = decides if deciding else "undetermined" if unsure else otherwise
     told = deciding or unsure or list(verdicts)
@@ -68,5 +69,5 @@ def _joined(verdicts: Sequence[Verdict], *, decides: Answer, otherwise: Answer) 
         searched=told[0].searched,
         nearest=max((v.nearest for v in told if v.nearest), key=lambda e: e.strength, default=None),
         reason="; ".join(dict.fromkeys(v.reason for v in told if v.reason)),
-        suggested=(all if deciding else any)(v.suggested for v in told),
+        suggested=any(v.suggested for v in told),
     )

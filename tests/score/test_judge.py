@@ -529,6 +529,9 @@ sections:
          {{kind: phrases, match: exact, any: ["thank you"]}}, {{kind: judge, {REFUNDS}}}]}}}}
       - {{id: both, question: B, check: {{kind: all_of, checks: [
          {{kind: phrases, match: exact, any: ["thank you"]}}, {{kind: judge, {REFUNDS}}}]}}}}
+      - {{id: graded, question: L, levels: [
+         {{label: best, check: {{kind: judge, {REFUNDS}}}}},
+         {{label: good, check: {{kind: phrases, match: exact, any: ["thank you"]}}}}]}}
 """)  # fmt: skip
     card = scored(form, asked_of(model, trust=0.8))
 
@@ -540,7 +543,9 @@ sections:
     assert answer(card, "after").answer == "undetermined"
     assert (answer(card, "either").answer, answer(card, "either").scored) == ("yes", True)
     assert (answer(card, "both").answer, answer(card, "both").scored) == ("no", False)
-    assert len(model.asked) == 4  # not where the words decide
+    assert (answer(card, "graded").answer, answer(card, "graded").scored) == ("yes", False)
+    assert answer(card, "graded").suggested
+    assert len(model.asked) == 6  # not where the words decide
 
 
 def test_answers_are_kept_and_only_what_changed_is_asked(model: Model, tmp_path: Path) -> None:
