@@ -461,3 +461,31 @@ def test_a_window_is_foreign_only_where_that_is_plain(
 
     assert foreign.likelier(probability, list(sounds), heard_as, seconds) == told
     assert foreign.likelier(None, [], heard_as, seconds) == ""
+
+
+@pytest.mark.whisper
+def test_names_to_expect_are_not_heard_in_silence_or_noise(engine: Engine) -> None:
+    """Where nobody speaks, no word of the names is written."""
+    noise = np.random.default_rng(0).normal(0, 0.05, 10 * SAMPLE_RATE_HZ).astype(np.float32)
+    names = ("Priya Raghunathan", "Meridian Telecom")
+
+    heard_ = engine.transcribe(
+        [Job("c", AudioClip(samples[None]), "en", names=names) for samples in (np.zeros_like(noise), noise)]
+    )
+
+    assert [one.turns for one in heard_ if isinstance(one, Transcript)] == [(), ()]
+
+
+@pytest.mark.whisper
+def test_a_name_to_expect_is_heard_as_it_is_spelt(engine: Engine) -> None:
+    """In a batch, each call has its own names; without them the sounds are spelt otherwise."""
+    clip = spoken("en-us", "Thank you for calling Meridian Telecom, this is Priya Raghunathan speaking.")
+
+    plain, told = engine.transcribe(
+        [Job("a", clip, "en"), Job("b", clip, "en", names=("Priya Raghunathan", "Meridian Telecom"))]
+    )
+
+    assert isinstance(plain, Transcript)
+    assert isinstance(told, Transcript)
+    assert "Raghunathan" not in " ".join(turn.text for turn in plain.turns)
+    assert "Priya Raghunathan" in " ".join(turn.text for turn in told.turns)
