@@ -51,7 +51,7 @@ def read(content: str, check: JudgeCheck, sent: Sequence[Sent]) -> Judged:
     answer: Answer = given  # type: ignore[assignment]
     found: list[Quoted] = []
     for quote in reply.quotes:
-        if quote.words.strip():
+        if any(char.isalnum() for char in quote.words):  # "..." copied from the form is no quote
             places = quotes.find(quote.words, quote.turn, sent)
             if not places:
                 return undecided("invented", "the judge quotes words that nobody said there")

@@ -148,6 +148,7 @@ def test_an_answer_that_depends_on_the_order_is_none(model: Model) -> None:
         ({"answer": "no", "quotes": [{"turn": 0, "words": "I do not care about your bill"}]}, "invented"),
         ({"answer": "yes", "quotes": []}, "unquoted"),
         ({"answer": "no", "quotes": []}, "unquoted"),
+        ({"answer": "yes", "quotes": [{"turn": 0, "words": "..."}]}, "unquoted"),
         ({"answer": "yes", "quotes": [{"turn": 1, "words": "my bill is wrong"}]}, "unquoted"),
         ({"answer": "unsure", "quotes": []}, "unsure"),
         ({"answer": "maybe", "quotes": []}, "malformed"),
