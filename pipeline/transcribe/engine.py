@@ -62,7 +62,7 @@ class WhisperEngine:
         for group in _groups(windows):
             for window, (words, likelier) in zip(group, self._recognise(group, jobs), strict=True):
                 heard[window.call] += words
-                doubts[window.call][likelier] += len(words)
+                doubts[window.call][likelier] += window.n_samples if words else 0
             return_free_memory()
         return [
             faults[n] if n in faults else self._transcript(job, heard[n], doubts[n])
@@ -165,14 +165,15 @@ class WhisperEngine:
 
 
 def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[str]:
-    """That nobody speaks, or that most words sound like another language."""
+    """That nobody speaks, or that most speech sounds like another language; lengths are in samples."""
     if not heard:
         yield f"{NO_SPEECH} in the recording"
         return
-    strange = Counter({language: count for language, count in likelier.items() if language})
-    if strange.total() >= foreign.ENOUGH_WORDS and 2 * strange.total() > len(heard):
-        language, count = strange.most_common(1)[0]
-        named = language if 2 * count > strange.total() else foreign.OTHER
+    strange = Counter({language: length for language, length in likelier.items() if language})
+    enough = foreign.ENOUGH_S * SAMPLE_RATE_HZ
+    if strange.total() >= enough and 2 * strange.total() > likelier.total():
+        language, length = strange.most_common(1)[0]
+        named = language if 2 * length > strange.total() else foreign.OTHER
         yield f"{OTHER_LANGUAGE} {heard[0].language or foreign.OTHER} and sounds like {named}"
 
 

@@ -20,8 +20,8 @@ to 0.56, pass for English. All with *base*."""
 SURE = 0.5
 """Probability from which the other language is named."""
 SHORTEST_S = 3.0
-ENOUGH_WORDS = 15
-"""Fewer tell nothing: a window of 5 s of accented English has 0.06 at times."""
+ENOUGH_S = 8.0
+"""Less in all tells nothing: a window of 5 s of accented English has 0.06 at times."""
 OTHER = "another language"
 ALIKE = (
     {"hi", "ur", "pa", "ne", "sd"},
