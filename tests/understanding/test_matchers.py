@@ -268,15 +268,19 @@ def test_a_text_is_judged_the_same_alone_and_among_others() -> None:
 
 
 def test_criteria_the_weights_never_saw() -> None:
-    """On the check set, most other acts and nearly all unrelated talk do not pass; misheard phrases do."""
+    """On the check set other acts and unrelated talk do not pass, misheard phrases do: measured, less 0.03.
+
+    Measured: misheard 0.85, other words 0.42, other acts 0.12, unrelated 0 (``bench.rubric_accuracy``).
+    """
     scored = paraphrases(read(CHECK), MATCHER)
 
     def passing(kind: str) -> float:
         of_kind = [s.strength >= THRESHOLD for s in scored if s.kind == kind]
         return sum(of_kind) / len(of_kind)
 
-    assert passing("asr_error") >= 0.8
-    assert passing("hard") <= 0.2
+    assert passing("asr_error") >= 0.82
+    assert passing("paraphrase") >= 0.39
+    assert passing("hard") <= 0.15
     assert passing("unrelated") <= 0.02
 
 
