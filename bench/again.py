@@ -1,4 +1,4 @@
-"""Hearing decisive words again: how much of a larger model's gain in answers it brings, and at what cost.
+"""PhraseHits decisive words again: how much of a larger model's gain in answers it brings, and at what cost.
 
     python -m bench.again [FOLDER ...] [--first tiny.en] [--again base]
 
@@ -24,7 +24,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline import annotate, intake, matchers, rubric, score, speakers, transcribe
+from pipeline import annotate, intake, matching, rubric, score, speakers, transcribe
 from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Transcript, Turn
 from pipeline.errors import CallQAError
 from pipeline.process.again import wanted
@@ -35,7 +35,7 @@ from pipeline.transcribe.again import excerpts, put_in
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = Settings()
-MATCHER = matchers.load_matcher()
+MATCHER = matching.load_matcher()
 ANNOTATOR = annotate.load_annotator(SETTINGS.annotate, SETTINGS.privacy)
 Said = dict[str, Conversation]
 Answers = dict[tuple[str, str], str]

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from pipeline import contract, encoder, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Transcript, Turn
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.rubric import Rubric
 from pipeline.text.words import words
 

@@ -31,8 +31,8 @@ from bench.llama import serving
 from pipeline import contract, judge, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, StageRun, Transcript, Turn
 from pipeline.judge.standins import neutral
-from pipeline.matchers import load_matcher
-from pipeline.matchers.slots import names_in
+from pipeline.matching import load_matcher
+from pipeline.matching.slots import names_in
 from pipeline.rubric import Rubric
 from pipeline.rubric.judging import Judge
 from pipeline.settings import JudgeSettings

@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.memory import watched
-from pipeline import matchers, rubric
+from pipeline import matching, rubric
 from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Transcript, Turn, Word
 from pipeline.rescore import rescore
 from pipeline.store import Store
@@ -100,7 +100,7 @@ def rescored(db: str, text: str) -> Measured:
         flips = [
             done.flipped
             for done in rescore(
-                store, rubric.parse(text, "bench"), matchers.load_matcher(), min_confidence=0.4
+                store, rubric.parse(text, "bench"), matching.load_matcher(), min_confidence=0.4
             )
         ]
     seconds = time.perf_counter() - start

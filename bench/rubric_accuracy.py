@@ -22,7 +22,7 @@ from rich.table import Table
 from bench.calls import kappa
 from pipeline import rubric, score
 from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
-from pipeline.matchers import TextMatcher, load_matcher
+from pipeline.matching import TextMatcher, load_matcher
 from tests.paraphrases import CHECK, THRESHOLD, Scored, paraphrases
 from training.criteria import development, read
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from bench.calls import ACTS, operator_calls, truths
 from pipeline import rubric
 from pipeline.calibrate import tune
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 
 
 def main() -> None:

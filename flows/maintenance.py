@@ -11,7 +11,7 @@ from typing import Any
 
 from prefect import flow
 
-from pipeline import export, matchers, rescore
+from pipeline import export, matching, rescore
 from pipeline.process.cache import StageCache
 from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.settings import Settings, load_settings
@@ -62,7 +62,7 @@ def rescore_history(config: str | None = None, settings: Slices | None = None) -
     Calls that already have a score under the same rubric text get the same one again.
     """
     resolved = _settings(config, settings)
-    matcher = matchers.load_matcher()
+    matcher = matching.load_matcher()
     doubt = resolved.score.min_confidence
     with open_store(resolved) as store:
         return sum(

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from pipeline import matchers, score
+from pipeline import matching, score
 from pipeline.child_processes import leave_with_parent
 from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import ModelError, RubricError
@@ -237,7 +237,7 @@ def _answer(
 @cache
 def _load_parser_alone() -> None:
     with without_torch(), suppress(ModelError):  # the matcher will say so
-        matchers.load_parser()
+        matching.load_parser()
 
 
 Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
@@ -293,7 +293,7 @@ def _start_worker(text: str, source: str, min_confidence: float) -> None:
     leave_with_parent()
     _one_thread_each()
     _worker = partial(
-        _answer, rubric=parse(text, source), matcher=matchers.load_matcher(), min_confidence=min_confidence
+        _answer, rubric=parse(text, source), matcher=matching.load_matcher(), min_confidence=min_confidence
     )
 
 

@@ -22,7 +22,7 @@ Party = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWord:
+class TimedWord:
     """A word as decoded: ``text`` keeps its leading space, times are of the recording.
 
     ``channel`` and ``speaker`` together tell the parties apart; either may be unknown.
@@ -37,17 +37,17 @@ class HeardWord:
     speaker: str | None = None
 
 
-def build_turns(heard: Sequence[HeardWord]) -> tuple[Turn, ...]:
+def build_turns(heard: Sequence[TimedWord]) -> tuple[Turn, ...]:
     """Group words into turns, ordered by start.
 
     Args:
         heard: Words of all parties of one call, in any order.
     """
-    words: dict[Party, list[HeardWord]] = defaultdict(list)
+    words: dict[Party, list[TimedWord]] = defaultdict(list)
     for word in heard:
         words[_party(word)].append(word)
     middles = sorted(((w.start_s + w.end_s) / 2, _party(w)) for w in heard)
-    groups: list[list[HeardWord]] = []
+    groups: list[list[TimedWord]] = []
     for party in sorted(words):
         own = sorted(words[party], key=lambda w: w.start_s)
         for n, word in enumerate(own):
@@ -58,11 +58,11 @@ def build_turns(heard: Sequence[HeardWord]) -> tuple[Turn, ...]:
     return tuple(_turn(n, group) for n, group in enumerate(groups))
 
 
-def _party(word: HeardWord) -> Party:
+def _party(word: TimedWord) -> Party:
     return (-1 if word.channel is None else word.channel, word.speaker or "")
 
 
-def _parts(before: HeardWord, after: HeardWord, middles: list[tuple[float, Party]]) -> bool:
+def _parts(before: TimedWord, after: TimedWord, middles: list[tuple[float, Party]]) -> bool:
     """Whether a turn ends between two neighbouring words of a party; ``middles`` are of everybody's words."""
     gap = after.start_s - before.end_s
     if gap >= TURN_PAUSE_S or before.language != after.language:
@@ -79,7 +79,7 @@ def _parts(before: HeardWord, after: HeardWord, middles: list[tuple[float, Party
     return False
 
 
-def _turn(number: int, group: Sequence[HeardWord]) -> Turn:
+def _turn(number: int, group: Sequence[TimedWord]) -> Turn:
     sure = [w.confidence for w in group if w.confidence is not None]
     return Turn(
         turn=number,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import rubric
-from pipeline.matchers import TextMatcher
+from pipeline.matching import TextMatcher
 from pipeline.rubric.queries import queries
 from training.criteria import Criterion
 

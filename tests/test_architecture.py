@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matchers", "judge", "score"}
+STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matching", "judge", "score"}
 LEVELS = [
     {"errors"},
     {"conversation"},
@@ -29,7 +29,7 @@ ENGINES = {
     "torch": {"transcribe", "speakers", "models"},
     "whisper": {"transcribe", "models"},
     "silero_vad": {"transcribe"},
-    "spacy": {"annotate", "matchers"},
+    "spacy": {"annotate", "matching"},
     "duckdb": {"store"},
     "httpx": {"judge"},
     "prefect": set(),

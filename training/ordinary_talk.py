@@ -3,7 +3,7 @@
     python -m training.ordinary_talk --talk ../shared/data/meeting_talk/turns.tsv.gz
 
 From three quarters of the AMI and ICSI meetings (CC BY 4.0); every fourth is left out, for tests and the
-bench. Writes ``pipeline/matchers/weights/ordinary.npz``: word counts, words in their order, vectors of
+bench. Writes ``pipeline/matching/weights/ordinary.npz``: word counts, words in their order, vectors of
 stretches, how near ordinary talk comes to a phrase on average, and what else is commonly said to customers
 (the written criteria's phrases). Run it after ``train_matcher``.
 """
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from pipeline import encoder
 from pipeline.encoder.network import quantise
-from pipeline.matchers import meaning
+from pipeline.matching import meaning
 from pipeline.text.words import words
 from training.criteria import written
 
-OUT = Path("pipeline/matchers/weights/ordinary.npz")
+OUT = Path("pipeline/matching/weights/ordinary.npz")
 HELD_OUT = 4  # every fourth meeting
 SHIPPED_PASSAGES, TAIL_PASSAGES = 420, 3000
 GRID = np.arange(0.30, 1.001, 0.02)

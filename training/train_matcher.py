@@ -6,7 +6,7 @@ Contrastive learning (InfoNCE, van den Oord et al. 2018) of low-rank changes on 
 criterion's phrases attract the stretches that act them out and repel those that share its words but not
 its act, other criteria's, what is said in every call, and stretches of real talk (AMI and ICSI meetings,
 CC BY 4.0). A stretch is read as the matcher reads it: within the speech around it. Writes
-``pipeline/matchers/weights/encoder.npz``; twenty minutes on two cores. 300 steps more gained nothing on the
+``pipeline/matching/weights/encoder.npz``; twenty minutes on two cores. 300 steps more gained nothing on the
 development paraphrases.
 """
 
@@ -30,7 +30,7 @@ from pipeline.text.words import words
 from training.criteria import Criterion, service_talk, written
 from training.low_rank import LowRank, padded, save
 
-OUT = Path("pipeline/matchers/weights/encoder.npz")
+OUT = Path("pipeline/matching/weights/encoder.npz")
 STEPS, WARM_UP, RATE = 600, 40, 5e-4
 TEMPERATURE = 0.05
 CRITERIA, PHRASES, MEETS, MISSES, SERVICE, TALK = 10, 2, 3, 4, 8, 8

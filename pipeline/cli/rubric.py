@@ -34,7 +34,7 @@ def lint(
     """
     from pipeline import rubric
     from pipeline.errors import RubricError
-    from pipeline.matchers.common import chance_in_call
+    from pipeline.matching.common import chance_in_call
     from pipeline.settings import load_settings
 
     faults: list[str] = []
@@ -80,12 +80,12 @@ def check(
 
     import pyarrow as pa
 
-    from pipeline import matchers, rubric, score
+    from pipeline import matching, rubric, score
     from pipeline.cli.query_output import print_table, write_json
-    from pipeline.matchers.common import chance_in_call
+    from pipeline.matching.common import chance_in_call
 
     form = rubric.load(which)
-    matcher = matchers.load_matcher()
+    matcher = matching.load_matcher()
     stored = []
     if db is not None:
         with open_store(db) as store:
@@ -186,11 +186,11 @@ def run_tests(
 
     Example: callqa rubric test my_rubric.yaml
     """
-    from pipeline import matchers, rubric, score
+    from pipeline import matching, rubric, score
     from pipeline.errors import RubricError
     from pipeline.rubric.cases import run_cases
 
-    matcher = matchers.load_matcher()
+    matcher = matching.load_matcher()
     failed = count = 0
     for name in which or rubric.shipped():
         form = rubric.load(name)
@@ -266,13 +266,13 @@ def rescore(
     """
     from collections import Counter
 
-    from pipeline import matchers, rubric
+    from pipeline import matching, rubric
     from pipeline.process import judging
     from pipeline.rescore import rescore as run
     from pipeline.settings import load_settings
 
     form = rubric.load(which)
-    matcher = matchers.load_matcher()
+    matcher = matching.load_matcher()
     calls = call_options.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
     settings = load_settings(store={"db": db})
     floor = settings.score.min_confidence

@@ -40,13 +40,13 @@ def run(
     """Tune a rubric; see ``cli.rubric.tune``."""
     from itertools import chain, islice
 
-    from pipeline import matchers, rubric
+    from pipeline import matching, rubric
     from pipeline.calibrate import tune
     from pipeline.calibrate.pairs import last_words
     from pipeline.rubric.edits import Change, diff, edited
     from pipeline.store import CallFilter
 
-    form, matcher = rubric.load(which), matchers.load_matcher()
+    form, matcher = rubric.load(which), matching.load_matcher()
     given: list[Mark] = []
     with open_store(db) as store:
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])

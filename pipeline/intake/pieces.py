@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.conversation import Role, Turn, Word
-from pipeline.turns import HeardWord
+from pipeline.turns import TimedWord
 
 Json = dict[str, Any]
 MAX_LABEL_CHARS = 64
@@ -124,7 +124,7 @@ def turn(
     role: Role = "unknown",
     on: int | None = None,
     confidence: float | None = None,
-    words: Sequence[HeardWord] = (),
+    words: Sequence[TimedWord] = (),
 ) -> Turn:
     """One turn, its times both there or both absent; its role as told, else as its speaker's label names."""
     if end_s is None:
@@ -155,12 +155,12 @@ def word(
     *,
     on: int | None = None,
     speaker: object = None,
-) -> HeardWord | None:
+) -> TimedWord | None:
     """One timed word with its leading space; None without text or sane times."""
     spoken = text(said)
     if not spoken or start_s is None or end_s is None or end_s < start_s:
         return None
-    return HeardWord(f" {spoken}", start_s, end_s, share(confidence), on, None, label(speaker))
+    return TimedWord(f" {spoken}", start_s, end_s, share(confidence), on, None, label(speaker))
 
 
 def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline import annotate, contract, intake, matchers, rubric, score
+from pipeline import annotate, contract, intake, matching, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, Received, Scorecard, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.process.judging import load_judge
@@ -112,7 +112,7 @@ def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> 
         RecordingError: A file is not a transcript.
     """
     chosen = rubric.load(rubric_name)
-    matcher = matchers.load_matcher()
+    matcher = matching.load_matcher()
     judge = load_judge(settings, [chosen], keeps=False)  # there is no database to keep answers beside
     floor = settings.score.min_confidence
     for metadata, conversation in _conversations(files, settings):

@@ -65,7 +65,7 @@ def load_judge(
     if not is_asked(settings, rubrics):
         return None
     from pipeline import judge
-    from pipeline.matchers.slots import names_in
+    from pipeline.matching.slots import names_in
 
     calls = StageCache(settings.state_dir).calls_dir
     kept = judge.Kept((lambda call_id: calls / folder_name(call_id)) if keeps else None)

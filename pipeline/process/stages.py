@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 import pipeline
-from pipeline import annotate, audio, intake, matchers, rubric, score, speakers, transcribe
+from pipeline import annotate, audio, intake, matching, rubric, score, speakers, transcribe
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
@@ -104,7 +104,7 @@ def load_stages(
         ModelError: Weights are missing or damaged.
     """
     transcribe.one_thread_each()
-    matcher = matchers.load_matcher()
+    matcher = matching.load_matcher()
     judge = load_judge(settings, rubrics, standings)
     min_confidence = settings.score.min_confidence
     return Stages(
@@ -148,7 +148,7 @@ def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
     )
     answers = digest(
         pipeline.__version__,  # scoring is cheap to redo, so it is redone with every release
-        matchers.fingerprint(),
+        matching.fingerprint(),
         annotate.fingerprint(settings.annotate, settings.privacy),
         sorted(r.hash for r in rubrics),
         settings.score.min_confidence,

@@ -41,7 +41,7 @@ NO_JUDGE = "asks a judge, and no settings here name one ([judge] url): it will s
 COMMON = 0.05
 """Chance from which a phrase is too common: said in one of twenty ordinary calls, whatever is asked."""
 Chance = Callable[[str, str, float | None], float]
-"""Phrase, way of matching and seconds searched: its chance in an ordinary call (``matchers.common``)."""
+"""Phrase, way of matching and seconds searched: its chance in an ordinary call (``matching.common``)."""
 
 
 def lint(

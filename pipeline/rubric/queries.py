@@ -1,7 +1,7 @@
 """What a check of words asks of a matcher, and what a matcher answers.
 
 The seam between ``score`` (which knows windows, roles and confidence, and no language) and
-``matchers`` (which know language, and no call).
+``matching`` (which know language, and no call).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Found:
 
 
 class Matcher(Protocol):
-    """Finds queries in texts; ``pipeline.matchers`` has the real one."""
+    """Finds queries in texts; ``pipeline.matching`` has the real one."""
 
     @property
     def fingerprint(self) -> str:

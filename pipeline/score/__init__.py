@@ -26,10 +26,10 @@ from pipeline.rubric.judging import Judge
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scorecard
-from pipeline.score.call import Call, Plan
+from pipeline.score.call import Call, RubricPlan
 from pipeline.score.criteria import answer, recorded
 from pipeline.score.decisive import words_that_decide
-from pipeline.score.hearing import listen, too_weak
+from pipeline.score.phrase_checks import find_words, too_weak
 from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
 
@@ -102,7 +102,7 @@ def score(
         rubric: Checked.
         metadata: Of the call, for conditions.
         min_confidence: Word confidence 0..1 below which a miss is undetermined.
-        matcher: Finds phrases in turns (``pipeline.matchers.load_matcher``).
+        matcher: Finds phrases in turns (``pipeline.matching.load_matcher``).
         judge: Answers questions to a language model (``pipeline.judge.load``); None where there is none.
 
     Returns:
@@ -124,8 +124,10 @@ def heard(
     Returns:
         All that counts, in order of time, and the nearest that does not.
     """
-    call = Call(conversation, CallMetadata(conversation.transcript.call_id), matcher, 0.0, Plan(rubric), {})
-    found = listen(call, check)
+    call = Call(
+        conversation, CallMetadata(conversation.transcript.call_id), matcher, 0.0, RubricPlan(rubric), {}
+    )
+    found = find_words(call, check)
     return tuple(hit.evidence for hit in found.hits), found.nearest
 
 
@@ -173,7 +175,7 @@ def _advance(call: Call) -> None:
                 call.answers[name] = given
 
 
-def _searches(calls: Sequence[Call], plan: Plan) -> list[tuple[Query, tuple[str, ...]]]:
+def _searches(calls: Sequence[Call], plan: RubricPlan) -> list[tuple[Query, tuple[str, ...]]]:
     """What the calls will search for; a search that waits for an answer may be missed, which costs time."""
     said: dict[Hashable, dict[str, None]] = {}
     places: dict[str, tuple[Query, dict[Hashable, None]]] = {}
@@ -236,5 +238,5 @@ class _Held:
 
 
 @lru_cache(maxsize=32)
-def _plan(held: _Held) -> Plan:
-    return Plan(held.rubric)
+def _plan(held: _Held) -> RubricPlan:
+    return RubricPlan(held.rubric)

@@ -17,7 +17,7 @@ Asked = tuple[int, int, int]
 """A check, by ``id``, and the first and the last turn it is asked of."""
 
 
-class Plan:
+class RubricPlan:
     """What is the same for every call under one rubric: order, queries, descriptions."""
 
     def __init__(self, rubric: Rubric) -> None:
@@ -84,7 +84,7 @@ class Call:
         metadata: CallMetadata,
         matcher: Matcher,
         min_confidence: float,
-        plan: Plan,
+        plan: RubricPlan,
         known: Mapping[str, CriterionAnswer],
         judge: Judge | None = None,
     ) -> None:

@@ -11,8 +11,8 @@ from pipeline.rubric import checks as kinds
 from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
 from pipeline.score.call import Call
-from pipeline.score.hearing import Hit, judge, listen
 from pipeline.score.judged import judged
+from pipeline.score.phrase_checks import Hit, answer_words, find_words
 from pipeline.score.verdict import Verdict, every, opposite, some
 
 
@@ -92,7 +92,7 @@ def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
         )
         clauses.append((heard, f"no {kind}{'/' + label if label else ''} was heard"))
     if condition.said is not None:
-        verdict = judge(call, condition.said)
+        verdict = answer_words(call, condition.said)
         sure = {"yes": True, "no": False, "na": False}
         clauses.append((sure.get(verdict.answer), verdict.reason or "it was said"))
     if condition.any:
@@ -133,7 +133,7 @@ def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
     evidence: list[Evidence] = []
     before: Hit | None = None
     for number, step in enumerate(check.steps, 1):
-        heard = listen(call, step)
+        heard = find_words(call, step)
         follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
         if not follows:
             told = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
@@ -163,12 +163,12 @@ def _follows(call: Call, check: Any, before: Hit, after: Hit) -> bool:
 
 def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
     """After every trigger its answer, within the limits; or, for ``must: false``, never."""
-    triggers = listen(call, check.trigger)
+    triggers = find_words(call, check.trigger)
     if not triggers.hits:
         if triggers.unsure:
             return Verdict("undetermined", searched=triggers.searched, reason=triggers.unsure)
         return Verdict("na", searched=triggers.searched, reason="its trigger was not heard")
-    replies = listen(call, check.then)
+    replies = find_words(call, check.then)
     kept, open_ = [], []
     for trigger in triggers.hits:
         reply = next((h for h in replies.hits if _follows(call, check, trigger, h)), None)
@@ -216,10 +216,10 @@ def _parts(call: Call, checks: Sequence[Any], decides: Answer) -> list[Verdict]:
 
 
 EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
-    kinds.PhraseCheck: judge,
-    kinds.RegexCheck: judge,
-    kinds.TokenCheck: judge,
-    kinds.FindingCheck: judge,
+    kinds.PhraseCheck: answer_words,
+    kinds.RegexCheck: answer_words,
+    kinds.TokenCheck: answer_words,
+    kinds.FindingCheck: answer_words,
     **measures.ANSWERED_BY,
     kinds.SequenceCheck: _sequence,
     kinds.ObligationCheck: _obligation,

@@ -13,8 +13,8 @@ from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, R
 from pipeline.rubric.checks import PhraseCheck, RegexCheck, TokenCheck
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher
-from pipeline.score.call import Call, Plan
-from pipeline.score.hearing import bounds, listen
+from pipeline.score.call import Call, RubricPlan
+from pipeline.score.phrase_checks import bounds, find_words
 
 NEARLY = 0.08
 """Strength from which the best candidate might count if its words were heard otherwise."""
@@ -48,7 +48,7 @@ def words_that_decide(
     """
     found: dict[Said, float] = {}
     for rubric, answers in answered:
-        call = Call(conversation, metadata, matcher, min_confidence, Plan(rubric), answers)
+        call = Call(conversation, metadata, matcher, min_confidence, RubricPlan(rubric), answers)
         for criterion in rubric.criteria():
             if answers[criterion.id].answer == "na":
                 continue
@@ -61,7 +61,7 @@ def words_that_decide(
 
 def _open(call: Call, check: PhraseCheck | RegexCheck | TokenCheck) -> Iterator[tuple[Said, float]]:
     """Words by which a check might come to count or not, each with how far it is from that."""
-    heard = listen(call, check)
+    heard = find_words(call, check)
     enough = check.at_least if check.negate or check.at_most is None else check.at_most + 1
     if heard.absent or sum(hit.evidence.strength >= FIRM for hit in heard.hits) >= enough:
         return

@@ -10,7 +10,7 @@ from pipeline.conversation import SUGGESTED, Evidence, Searched
 from pipeline.rubric.checks import JudgeCheck
 from pipeline.rubric.judging import Judged, Question, Quoted
 from pipeline.score.call import Call
-from pipeline.score.hearing import QUOTE_CHARACTERS, bounds, role_missing, roles_unsure, too_weak
+from pipeline.score.phrase_checks import QUOTE_CHARACTERS, bounds, role_missing, roles_unsure, too_weak
 from pipeline.score.timeline import Span, Stretch
 from pipeline.score.verdict import Verdict
 

@@ -12,7 +12,7 @@ from pipeline.conversation import Evidence, Finding, Searched
 from pipeline.errors import RubricError
 from pipeline.rubric import checks as kinds
 from pipeline.score.call import Call
-from pipeline.score.hearing import evidence_of, invented_words, too_weak
+from pipeline.score.phrase_checks import evidence_of, invented_words, too_weak
 from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
 

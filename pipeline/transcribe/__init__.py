@@ -13,7 +13,7 @@ from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.again import Part, parts_of
-from pipeline.transcribe.identity import fingerprint, second
+from pipeline.transcribe.fingerprint import fingerprint, second
 from pipeline.transcribe.job import Job
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import alignment, foreign
 from pipeline.transcribe.decoding import Decoded
-from pipeline.transcribe.identity import fingerprint
+from pipeline.transcribe.fingerprint import fingerprint
 from pipeline.transcribe.job import Job
 from pipeline.transcribe.precision import choose, return_free_memory
 from pipeline.transcribe.recognition import BATCH_FRAMES, FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # of a window of an excerpt, and what the network is given
 GROUP_FRAMES = 4 * BATCH_FRAMES  # features held at once: 100 MB with base
@@ -57,7 +57,7 @@ class WhisperEngine:
         """Transcribe calls together; one that cannot be is an error in its place."""
         faults = {n: fault for n, job in enumerate(jobs) if (fault := _fault(job))}
         windows = self._windows([(n, job) for n, job in enumerate(jobs) if n not in faults])
-        heard: dict[int, list[HeardWord]] = defaultdict(list)
+        heard: dict[int, list[TimedWord]] = defaultdict(list)
         doubts: dict[int, Counter[str]] = defaultdict(Counter)
         for group in _groups(windows):
             for window, (words, likelier) in zip(group, self._recognise(group, jobs), strict=True):
@@ -84,7 +84,7 @@ class WhisperEngine:
         ]
         return sorted(windows, key=lambda w: (w.call, w.channel, w.spans))
 
-    def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[tuple[list[HeardWord], str]]:
+    def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[tuple[list[TimedWord], str]]:
         """Words of a group of windows, longest first, and the other language each sounds like, or ""."""
         order = sorted(range(len(windows)), key=lambda n: -windows[n].n_samples)
         ordered = [windows[n] for n in order]
@@ -94,10 +94,10 @@ class WhisperEngine:
         languages = self._languages(ordered, jobs, features, seconds)
         terms = [(*self._settings.vocabulary, *jobs[w.call].names) for w in ordered]
         decoded = self._recogniser.decode(features, seconds, languages, terms)
-        found: list[list[HeardWord]] = [[] for _ in windows]
+        found: list[list[TimedWord]] = [[] for _ in windows]
         shares = [list(range(k, len(order), self.hardware.threads)) for k in range(self.hardware.threads)]
 
-        def work(rows: list[int]) -> list[list[HeardWord]]:
+        def work(rows: list[int]) -> list[list[TimedWord]]:
             return self._words(
                 [ordered[n] for n in rows], [audio[n] for n in rows], [decoded[n] for n in rows]
             )
@@ -137,7 +137,7 @@ class WhisperEngine:
 
     def _words(
         self, windows: Sequence[Window], audio: Sequence[Samples], decoded: Sequence[Decoded]
-    ) -> list[list[HeardWord]]:
+    ) -> list[list[TimedWord]]:
         aligned = alignment.align(
             [d.tokens for d in decoded],
             [d.log_probabilities for d in decoded],
@@ -150,7 +150,7 @@ class WhisperEngine:
             for window, words, result in zip(windows, aligned, decoded, strict=True)
         ]
 
-    def _transcript(self, job: Job, heard: list[HeardWord], likelier: Counter[str]) -> Transcript:
+    def _transcript(self, job: Job, heard: list[TimedWord], likelier: Counter[str]) -> Transcript:
         turns = build_turns(heard)
         spoken = [turn.language for turn in turns for _ in turn.words]
         return Transcript(
@@ -164,7 +164,7 @@ class WhisperEngine:
         )
 
 
-def _warnings(heard: Sequence[HeardWord], likelier: Counter[str]) -> Iterator[str]:
+def _warnings(heard: Sequence[TimedWord], likelier: Counter[str]) -> Iterator[str]:
     """That nobody speaks, or that most speech sounds like another language; lengths are in samples."""
     if not heard:
         yield f"{NO_SPEECH} in the recording"

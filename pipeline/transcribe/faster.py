@@ -8,9 +8,9 @@ from pipeline import models
 from pipeline.conversation import NO_SPEECH, Engine, Transcript
 from pipeline.errors import ModelError, RecordingError
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe.identity import fingerprint
+from pipeline.transcribe.fingerprint import fingerprint
 from pipeline.transcribe.job import Job
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 
 class FasterWhisperEngine:
@@ -39,7 +39,7 @@ class FasterWhisperEngine:
         return [self._one(job) for job in jobs]
 
     def _one(self, job: Job) -> Transcript | RecordingError:
-        heard: list[HeardWord] = []
+        heard: list[TimedWord] = []
         for channel in range(job.clip.n_channels) if job.channels is None else job.channels:
             segments, info = self._pipeline.transcribe(
                 job.clip.samples[channel],
@@ -50,7 +50,7 @@ class FasterWhisperEngine:
                 word_timestamps=True,
             )
             heard += [
-                HeardWord(w.word, w.start, w.end, w.probability, channel, info.language)
+                TimedWord(w.word, w.start, w.end, w.probability, channel, info.language)
                 for segment in segments
                 for w in segment.words or ()
             ]

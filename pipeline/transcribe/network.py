@@ -1,10 +1,10 @@
 """Whisper's network laid out for batched inference on few cores.
 
 Part of ``transcribe``: the weights of openai-whisper's module, in the format the hardware likes,
-with (1) an encoder that sees only the frames a window has, (2) a decoder with preallocated
-self-attention caches and cross-attention keys cut to the longest window of its batch, and
-(3) the attention of the alignment heads kept while decoding, so that word times cost no second
-pass. Shapes: B windows, T encoder frames (20 ms each), S tokens, D model width, H heads.
+with (1) an encoder that works on a few hundred frames at a time, which stay in the cache, (2) a
+decoder with preallocated self-attention caches and cross-attention keys cut to the longest window of
+its batch, and (3) the attention of the alignment heads kept while decoding, so that word times cost
+no second pass. Shapes: B windows, T encoder frames (20 ms each), S tokens, D model width, H heads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.heard import HEAD, Floats, Heard, Integers, Packed
+from pipeline.transcribe.audio_attention import HEAD, Floats, Heard, Integers, Packed
 from pipeline.transcribe.kernels import Linear, attend
 from pipeline.transcribe.precision import Hardware, linear
 from pipeline.transcribe.probe import FEW, MANY

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.conversation import SAMPLE_RATE_HZ
 from pipeline.transcribe.alignment import AlignedWord
 from pipeline.transcribe.vad import Samples, Span
-from pipeline.turns import HeardWord
+from pipeline.turns import TimedWord
 
 CRUSHED = 3  # words
 END_REACH_S = 0.6  # further from the end of speech, the last word is not what was last heard
@@ -45,7 +45,7 @@ class Window:
         """The joined audio: float32 (n_samples,) out of the channel's samples."""
         return np.concatenate([samples[span.start : span.end] for span in self.spans])
 
-    def place(self, words: Sequence[AlignedWord], language: str | None) -> list[HeardWord]:
+    def place(self, words: Sequence[AlignedWord], language: str | None) -> list[TimedWord]:
         """Lead aligned words back to the recording: each into the span it was heard in.
 
         Attention begins a phrase's first word with the padding before it and puts the pause after
@@ -54,7 +54,7 @@ class Window:
         """
         crushed = list(takewhile(lambda w: w.end_s - w.start_s < 0.03, reversed(words)))
         spoken = words[: len(words) - len(crushed)] if len(crushed) >= CRUSHED else words
-        placed: list[HeardWord] = []
+        placed: list[TimedWord] = []
         spans: list[Span] = []
         for word in spoken:
             span, shift_s = self._span_at(word.heard_s)
@@ -62,7 +62,7 @@ class Window:
             low = (span.voice_start if first else span.start) / SAMPLE_RATE_HZ
             high = span.end / SAMPLE_RATE_HZ
             start_s, end_s = (min(max(t + shift_s, low), high) for t in (word.start_s, word.end_s))
-            placed.append(HeardWord(word.text, start_s, end_s, word.confidence, self.channel, language))
+            placed.append(TimedWord(word.text, start_s, end_s, word.confidence, self.channel, language))
             spans.append(span)
         for n, (word_, span) in enumerate(zip(placed, spans, strict=True)):
             speech_end_s = span.voice_end / SAMPLE_RATE_HZ

@@ -22,7 +22,7 @@ from pipeline.conversation import (
     Turn,
 )
 from pipeline.errors import CallQAError
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.rubric.edits import Change, diff, edited
 from pipeline.store import Store
 

@@ -28,8 +28,8 @@ from pipeline.judge import quotes
 from pipeline.judge.endpoint import is_private
 from pipeline.judge.model import LanguageModel
 from pipeline.judge.standins import neutral
-from pipeline.matchers import load_matcher
-from pipeline.matchers.slots import names_in
+from pipeline.matching import load_matcher
+from pipeline.matching.slots import names_in
 from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings, load_settings
 from tests.judge_server import Model, honest, serving, turns

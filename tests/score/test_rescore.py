@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import matchers, rubric, score
+from pipeline import matching, rubric, score
 from pipeline.cli.commands import app
 from pipeline.contract import from_dict, to_json
 from pipeline.conversation import (
@@ -70,7 +70,7 @@ class Asked:
     """The real matcher, and which phrases it was asked for."""
 
     def __init__(self) -> None:
-        self.matcher = matchers.load_matcher(models=False)
+        self.matcher = matching.load_matcher(models=False)
         self.fingerprint, self.notes = self.matcher.fingerprint, self.matcher.notes
         self.phrases: set[str] = set()
 
@@ -201,7 +201,7 @@ def test_several_processes_give_the_same_answers(store: Store) -> None:
     scores = {name: (r.after.final_score, r.after.outcome) for name, r in alone.items()}
     store.load([call(f"more-{i}") for i in range(5)])
     together = {
-        r.call_id: r for r in rescore(store, new, matchers.load_matcher(), min_confidence=0.4, processes=2)
+        r.call_id: r for r in rescore(store, new, matching.load_matcher(), min_confidence=0.4, processes=2)
     }
     assert len(together) == 8
     assert {n: (r.after.final_score, r.after.outcome) for n, r in together.items() if n in scores} == scores
@@ -220,10 +220,10 @@ def test_forgetting_in_the_middle_of_a_batch_loses_nothing(monkeypatch: pytest.M
     texts = [f"thank you for calling number {word}" for word in ("one", "two", "three", "four")]
     texts += ["thank you for calling again"]
     query = Query("meaning", ("thanks for your call",), unless=("I called you",), key="k")
-    whole = [f.at for f in matchers.load_matcher().find(query, texts)]
+    whole = [f.at for f in matching.load_matcher().find(query, texts)]
     assert len(whole) > 2
-    monkeypatch.setattr(matchers, "KEPT", 0)
-    matcher = matchers.load_matcher()
+    monkeypatch.setattr(matching, "KEPT", 0)
+    matcher = matching.load_matcher()
     assert [[f.at for f in matcher.find(query, texts)] for _ in range(2)] == [whole] * 2
     assert [f.at for f in matcher.find(query, [*texts, texts[-1]])] == [*whole, 5]
 

@@ -13,7 +13,7 @@ from pipeline import rubric, score
 from pipeline.cli.commands import app
 from pipeline.conversation import FINDING_KINDS, CallMetadata, Conversation, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 
 MATCHER = load_matcher(models=False)
 HEAD = "rubric: r\nmode: question\npass_mark: 50\nsections:\n  - id: s\n    criteria:\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline import rubric, score
 from pipeline.contract import to_json
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript, Turn
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.rubric import Rubric
 
 MODES = st.sampled_from(["points", "question", "section"])
@@ -202,11 +202,11 @@ def test_any_transcript_scores_in_range_and_the_same_twice(said: list[tuple[Any,
 def test_the_same_bytes_from_another_process() -> None:
     """Nothing hangs on the order of sets or the seed of hashes."""
     code = """
-from pipeline import contract, matchers, rubric, score
+from pipeline import contract, matching, rubric, score
 from pipeline.conversation import *
 turns = tuple(Turn(i, "agent", said) for i, said in enumerate(["thank you for calling"] * 6))
 call, form = Conversation(Transcript("c", turns)), rubric.load("support")
-matcher = matchers.load_matcher(models=False)
+matcher = matching.load_matcher(models=False)
 card = score.score(call, form, CallMetadata("c"), min_confidence=0.4, matcher=matcher)
 print(card.rubric.hash, contract.to_json(card))
 """

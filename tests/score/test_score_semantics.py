@@ -12,7 +12,7 @@ from pipeline.conversation import (
     Turn,
     Word,
 )
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.rubric.cases import run_cases
 
 MATCHER = load_matcher()

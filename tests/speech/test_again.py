@@ -19,7 +19,7 @@ from pipeline.conversation import (
     Word,
 )
 from pipeline.errors import ModelError, RecordingError
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.process.again import SecondHearing, Wanted
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_window

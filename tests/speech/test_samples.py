@@ -70,7 +70,7 @@ def test_the_agent_speaks_on_the_channel_the_manifest_names() -> None:
 
 def test_a_bare_yes_answers_no_question_by_meaning() -> None:
     """The hold of ``billing-unresolved`` was not asked for; the "Yes." after it is no permission."""
-    from pipeline import matchers, rubric, score
+    from pipeline import matching, rubric, score
     from pipeline.conversation import Conversation, Finding
 
     call = read(Transcript, SAMPLES / "billing-unresolved.expected.json")
@@ -83,7 +83,7 @@ def test_a_bare_yes_answers_no_question_by_meaning() -> None:
         rubric.load("support"),
         item.metadata,
         min_confidence=0.4,
-        matcher=matchers.load_matcher(),
+        matcher=matching.load_matcher(),
     )
 
     answers = {answer.id: answer.answer for section in card.sections for answer in section.criteria}

@@ -20,19 +20,19 @@ from whisper.timing import dtw_cpu, median_filter
 
 from pipeline import audio, models, rubric, score, speakers
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Conversation, Transcript
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.settings import AudioSettings, TranscribeSettings
 from pipeline.transcribe import Engine, Job, foreign, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
+from pipeline.transcribe.audio_attention import Floats, Integers, Packed
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import _without_loop
-from pipeline.transcribe.heard import Floats, Integers, Packed
 from pipeline.transcribe.kernels import INT8, Kernel, attend, build, rounded
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
 from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def engine() -> Engine:
     return load_engine(TranscribeSettings())
 
 
-def heard(text: str, start_s: float, end_s: float, channel: int = 0) -> HeardWord:
+def heard(text: str, start_s: float, end_s: float, channel: int = 0) -> TimedWord:
     """A word as the decoder gives it."""
-    return HeardWord(" " + text, start_s, end_s, 0.9, channel, "en")
+    return TimedWord(" " + text, start_s, end_s, 0.9, channel, "en")
 
 
 def test_turns_are_split_where_the_other_side_speaks() -> None:

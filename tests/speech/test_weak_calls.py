@@ -18,7 +18,7 @@ from pipeline.conversation import (
     Transcript,
     Turn,
 )
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.settings import AudioSettings
 
 SAMPLES = Path(__file__).parents[2] / "sample_audio"

@@ -5,7 +5,7 @@ import pytest
 from pipeline import rubric, score
 from pipeline.annotate import load_annotator
 from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
-from pipeline.matchers import load_matcher
+from pipeline.matching import load_matcher
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from tests import dialogue
 

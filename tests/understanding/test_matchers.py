@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import rubric
-from pipeline.matchers import chance, load_matcher, ordinary, slots, wording
-from pipeline.matchers.common import chance_in_call
+from pipeline.matching import chance, load_matcher, ordinary, slots, wording
+from pipeline.matching.common import chance_in_call
 from pipeline.rubric.checks import SLOTS
 from pipeline.rubric.queries import Found, queries
 from pipeline.text.words import words
@@ -239,7 +239,7 @@ def test_without_the_models_phrases_go_by_words_and_the_matcher_says_so() -> Non
     program = """
 from pathlib import Path
 from pipeline import encoder, rubric
-from pipeline.matchers import load_matcher, meaning
+from pipeline.matching import load_matcher, meaning
 from pipeline.rubric.queries import queries
 meaning.ENCODER = Path("nowhere.npz")
 matcher = load_matcher()

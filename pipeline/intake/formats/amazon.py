@@ -14,7 +14,7 @@ from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces, times
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, record, seconds
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 _NOW_S = 60.0
 """Post Call Analytics dates a call whose name it cannot read by the moment it works on it."""
@@ -78,9 +78,9 @@ def _speakers(results: Json) -> dict[object, object]:
     }
 
 
-def _words(items: Iterable[Json], speakers: Mapping[object, object], on: int | None) -> Iterator[HeardWord]:
+def _words(items: Iterable[Json], speakers: Mapping[object, object], on: int | None) -> Iterator[TimedWord]:
     """Words in order; a mark of punctuation, which has no time, belongs to the word before it."""
-    before: HeardWord | None = None
+    before: TimedWord | None = None
     for item in items:
         best = next(iter(objects(item.get("alternatives"))), {})
         if item.get("type") == "punctuation":

@@ -11,7 +11,7 @@ from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, seconds
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 _OWN = frozenset(
     ["audio_url", "audio_duration", "acoustic_model", "language_model", "speech_model", "speech_models"]
@@ -44,7 +44,7 @@ def _utterance(one: Json) -> Turn:
     )
 
 
-def _words(given: object) -> list[HeardWord]:
+def _words(given: object) -> list[TimedWord]:
     found = [
         pieces.word(
             one.get("text"),

@@ -15,7 +15,7 @@ from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, record
-from pipeline.turns import HeardWord
+from pipeline.turns import TimedWord
 
 TICKS_PER_S = 10_000_000
 _DURATION = re.compile(r"P(?:T(?:(\d{1,5})H)?(?:(\d{1,7})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?", re.A)
@@ -42,7 +42,7 @@ def _camel(given: object) -> Json:
     return {name[:1].lower() + name[1:]: value for name, value in record(given).items()}
 
 
-def _words(given: object, per_s: float = TICKS_PER_S) -> list[HeardWord]:
+def _words(given: object, per_s: float = TICKS_PER_S) -> list[TimedWord]:
     found = []
     for each in objects(given):
         one = _camel(each)

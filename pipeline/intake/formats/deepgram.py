@@ -12,7 +12,7 @@ from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, record, seconds
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 
 def _is_deepgram(document: Json) -> bool:
@@ -46,7 +46,7 @@ def _turns(document: Json) -> Iterable[Turn]:
     ]
 
 
-def _words(stretch: Json, on: int | None) -> Iterator[HeardWord]:
+def _words(stretch: Json, on: int | None) -> Iterator[TimedWord]:
     for one in objects(stretch.get("words")):
         heard = pieces.word(
             pieces.text(one.get("punctuated_word"), one.get("word")),

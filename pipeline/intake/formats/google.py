@@ -14,7 +14,7 @@ from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, first, objects, record, seconds
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 _RESULT_END = ("resultEndTime", "resultEndOffset", "result_end_time", "result_end_offset")
 
@@ -38,9 +38,9 @@ def _turns(document: Json) -> Iterable[Turn]:
     return build_turns(words) if words else _stretches(results)
 
 
-def _words(results: list[Json]) -> list[HeardWord]:
+def _words(results: list[Json]) -> list[TimedWord]:
     """Every word once: with speakers told apart, the last result repeats the words of all with their tags."""
-    heard: dict[tuple[object, ...], HeardWord] = {}
+    heard: dict[tuple[object, ...], TimedWord] = {}
     for result in results:
         for one in objects(next(iter(objects(result["alternatives"])), {}).get("words")):
             found = pieces.word(

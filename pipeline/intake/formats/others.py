@@ -16,7 +16,7 @@ from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, record, seconds
-from pipeline.turns import HeardWord, build_turns
+from pipeline.turns import TimedWord, build_turns
 
 
 def _is_speechmatics(document: Json) -> bool:
@@ -26,7 +26,7 @@ def _is_speechmatics(document: Json) -> bool:
 
 
 def _speechmatics(document: Json) -> Iterable[Turn]:
-    heard: list[HeardWord] = []
+    heard: list[TimedWord] = []
     for one in objects(document["results"]):
         best = next(iter(objects(one.get("alternatives"))), {})
         if one.get("type") == "punctuation":

@@ -18,7 +18,7 @@ from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, first, objects, record, seconds
-from pipeline.turns import HeardWord
+from pipeline.turns import TimedWord
 
 # What verbose_json calls the languages most heard; the rest are read as codes or not at all.
 _NAMES = """arabic ar bengali bn chinese zh danish da dutch nl english en finnish fi french fr german de
@@ -46,7 +46,7 @@ def _segments(document: Json) -> Iterator[Turn]:
         )
 
 
-def _confidence(segment: Json, words: list[HeardWord]) -> float | None:
+def _confidence(segment: Json, words: list[TimedWord]) -> float | None:
     """As stated, else by its words, else from the mean log-probability of its tokens."""
     stated = pieces.share(first(segment, ("confidence", "score")))
     mean = segment.get("avg_logprob")
@@ -55,7 +55,7 @@ def _confidence(segment: Json, words: list[HeardWord]) -> float | None:
     return round(math.exp(mean), 4) if -100 < mean <= 0 else None
 
 
-def _words(given: object) -> list[HeardWord]:
+def _words(given: object) -> list[TimedWord]:
     """Words with times; WhisperX leaves those of numbers out."""
     found = [
         pieces.word(

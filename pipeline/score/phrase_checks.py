@@ -53,7 +53,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class PhraseHits:
     """All that a check of words heard.
 
     Attributes:
@@ -76,12 +76,12 @@ class Hearing:
     near: tuple[Hit, ...] = ()
 
 
-def judge(call: Call, check: Heard) -> Verdict:
+def answer_words(call: Call, check: Heard) -> Verdict:
     """The verdict of one check of words."""
-    return verdict(check, listen(call, check))
+    return verdict(check, find_words(call, check))
 
 
-def verdict(check: Heard, heard: Hearing) -> Verdict:
+def verdict(check: Heard, heard: PhraseHits) -> Verdict:
     """What a hearing says, given how often the check wants it."""
     evidence = tuple(sorted((h.evidence for h in heard.hits), key=lambda e: -e.strength))
 
@@ -117,11 +117,11 @@ def verdict(check: Heard, heard: Hearing) -> Verdict:
     return given("yes", "" if wanted else "not heard")
 
 
-def listen(call: Call, check: Heard) -> Hearing:
+def find_words(call: Call, check: Heard) -> PhraseHits:
     """Search a call for what a check wants heard."""
     span, absent, unsure = bounds(call, check.window)
     if absent:
-        return Hearing((), None, _searched(call, check, span), unsure, absent)
+        return PhraseHits((), None, _searched(call, check, span), unsure, absent)
     missing = role_missing(call, check.role)
     if isinstance(check, FindingCheck):
         speech = call.timeline.speech(check.role, span)
@@ -130,9 +130,9 @@ def listen(call: Call, check: Heard) -> Hearing:
         unheard = "" if is_of_time else _unheard(call, check.role)
         unsure = missing or weak or unheard
         facts = _findings(call, check, span)
-        return Hearing(facts, None, _searched(call, check, span), unsure, invented=bool(weak))
+        return PhraseHits(facts, None, _searched(call, check, span), unsure, invented=bool(weak))
     if missing:
-        return Hearing((), None, _searched(call, check, span), missing)
+        return PhraseHits((), None, _searched(call, check, span), missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
     speech = call.timeline.speech(check.role, span)
     searched = _searched(call, check, span, speech.turns)
@@ -144,7 +144,7 @@ def listen(call: Call, check: Heard) -> Hearing:
         try:
             found, almost = _search(call, query, speech, span, floor, check.role)
         except TooSlowError as error:
-            return Hearing((), None, searched, f"the regular expression {error.pattern!r} takes too long")
+            return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
         hits += found
         near += almost
         complete = complete and bool(found)
@@ -165,7 +165,7 @@ def listen(call: Call, check: Heard) -> Hearing:
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
     nearest = best.evidence if best and not hits else None
     invented = bool(foreign or too_weak(speech, floor))
-    return Hearing(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
+    return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
 
 
 def _search(

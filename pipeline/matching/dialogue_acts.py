@@ -2,7 +2,7 @@
 
 Cues of spoken English, as regular expressions that survive recognition errors. The same words in another act
 are not the same thing said: a cue that is in the speech and not in the phrases, or the other way about,
-counts for or against, by weights that ``training/train_acts.py`` fits.
+counts for or against, by weights that ``training/train_dialogue_acts.py`` fits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
-WEIGHTS = Path(__file__).parent / "weights" / "acts.tsv"
+WEIGHTS = Path(__file__).parent / "weights" / "dialogue_acts.tsv"
 LOWEST, HIGHEST = -4.0, 2.0
 """Log-odds beyond these say no more: cues are hints."""
 WORD = re.compile(r"[\w']+")

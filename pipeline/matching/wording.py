@@ -17,7 +17,7 @@ from operator import itemgetter
 from jellyfish import metaphone
 from rapidfuzz import fuzz
 
-from pipeline.matchers import ordinary, slots
+from pipeline.matching import ordinary, slots
 from pipeline.rubric.queries import Found
 from pipeline.text.words import words
 

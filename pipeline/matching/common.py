@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.matchers import chance, ordinary, wording
+from pipeline.matching import chance, ordinary, wording
 from pipeline.text.words import words
 
 WORDS_A_CALL = 600

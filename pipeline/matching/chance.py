@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from pipeline.matchers import ordinary
-from pipeline.matchers.wording import (
+from pipeline.matching import ordinary
+from pipeline.matching.wording import (
     LEAST_CONTENT,
     LEAST_COVERAGE,
     MOST_GAP,

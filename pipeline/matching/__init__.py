@@ -16,8 +16,8 @@ from importlib import import_module
 from typing import Any
 
 from pipeline.errors import ModelError
-from pipeline.matchers import acts, chance, meaning, ordinary, regexes, slots, wording
-from pipeline.matchers.wording import Aligned, Wording
+from pipeline.matching import chance, dialogue_acts, meaning, ordinary, regexes, slots, wording
+from pipeline.matching.wording import Aligned, Wording
 from pipeline.rubric.queries import Found, Query
 from pipeline.text.words import words
 
@@ -50,7 +50,7 @@ else: denied, asked, reported."""
 @cache
 def fingerprint() -> str:
     """Changes when an answer could; loads no model."""
-    files = (meaning.ENCODER, ordinary.WEIGHTS, acts.WEIGHTS, ordinary.NAMES)
+    files = (meaning.ENCODER, ordinary.WEIGHTS, dialogue_acts.WEIGHTS, ordinary.NAMES)
     kept = b"".join(path.read_bytes() for path in files if path.is_file())
     return f"{REVISION}+{hashlib.sha256(kept).hexdigest()[:12]}"
 
@@ -250,7 +250,7 @@ class TextMatcher:
     def _by_parser(self, query: Query, texts: Sequence[str]) -> list[Found]:
         if self._parser is None:
             return wording.find_exact(query.phrases, texts) if query.method == "lemma" else []
-        from pipeline.matchers import parsed  # imports spaCy, and that torch
+        from pipeline.matching import parsed  # imports spaCy, and that torch
 
         return [
             replace(found, at=at)
@@ -337,7 +337,9 @@ def _is_meant(one: Aligned, near: meaning.Near) -> bool:
 
 def _act(phrases: tuple[str, ...], text: str, first: int, last: int) -> float:
     """Log-odds that a stretch does what some phrases do."""
-    return acts.same_act(meaning.around(text, first, last, acts.BEFORE, acts.AFTER), phrases)
+    return dialogue_acts.same_act(
+        meaning.around(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER), phrases
+    )
 
 
 def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:

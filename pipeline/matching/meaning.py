@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import encoder
-from pipeline.matchers import ordinary
-from pipeline.matchers.slots import SLOT
+from pipeline.matching import ordinary
+from pipeline.matching.slots import SLOT
 from pipeline.text.words import words
 
 ENCODER = Path(__file__).parent / "weights" / "encoder.npz"

@@ -1,16 +1,16 @@
 """Fit how much each cue of an act tells: logistic regression on the written criteria.
 
-    python -m training.train_acts
+    python -m training.train_dialogue_acts
 
 Utterances that meet a criterion against those that share its words but not its act. Writes
-``pipeline/matchers/weights/acts.tsv``. Run it after ``train_matcher``, which tells where in an utterance
-the act lies.
+``pipeline/matching/weights/dialogue_acts.tsv``. Run it after ``train_matcher``, which tells where in an
+utterance the act lies.
 """
 
 from __future__ import annotations
 
 from pipeline import encoder
-from pipeline.matchers import acts, meaning
+from pipeline.matching import dialogue_acts, meaning
 from training.criteria import Criterion, written
 
 NOTHING = encoder.NOTHING
@@ -28,8 +28,10 @@ def examples(criteria: dict[str, Criterion]) -> tuple[list[list[float]], list[in
         )
         for (text, label), (place,) in zip(labelled, near, strict=True):
             if place is not None:
-                said = meaning.around(text, place.first, place.last, acts.BEFORE, acts.AFTER)
-                rows.append(acts.differences(said, phrases))
+                said = meaning.around(
+                    text, place.first, place.last, dialogue_acts.BEFORE, dialogue_acts.AFTER
+                )
+                rows.append(dialogue_acts.differences(said, phrases))
                 labels.append(label)
     return rows, labels
 
@@ -40,13 +42,13 @@ def main() -> None:
 
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=3000).fit(*examples(written()))
     weights = model.coef_[0].tolist()
-    half = len(acts.CUES)
+    half = len(dialogue_acts.CUES)
     lines = ["cue\tonly in the speech\tonly in the phrases", f"bias\t{model.intercept_[0]:.3f}\t0"]
     lines += [
         f"{name}\t{alone:.3f}\t{missing:.3f}"
-        for name, alone, missing in zip(acts.CUES, weights[:half], weights[half:], strict=True)
+        for name, alone, missing in zip(dialogue_acts.CUES, weights[:half], weights[half:], strict=True)
     ]
-    acts.WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
+    dialogue_acts.WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
 
 

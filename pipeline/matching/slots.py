@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from pipeline.matchers.ordinary import load, names
+from pipeline.matching.ordinary import load, names
 from pipeline.text.words import Words, words
 
 SLOT = re.compile(r"\{(\w+)\}")
