@@ -48,7 +48,11 @@ SHAPES: tuple[Shape, ...] = (
 )
 """Of the base model, a sixth of the vocabulary; layers of other models go by the nearest."""
 KERNELS = ("float32", "bfloat16", "fbgemm", "onednn")
+PREFERRED = ("fbgemm", "onednn", "float32", "bfloat16")
 ATTENTIONS = ("fused float32", "tiled float32", "fused bfloat16", "tiled bfloat16")
+ALIKE = 1.15
+"""Up to so many times the shortest time kernels count as equally fast and the first preferred is taken: else
+a test in a busier hour would pick another, which rounds otherwise: a word in some hundred would change."""
 REPEATS = 8
 HOPELESS = 4.0  # times slower than the best so far: not tried again (a first try lays out weights, too)
 LIBRARY_SWITCHES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "FBGEMM_ENABLE_INSTRUCTIONS")
@@ -88,17 +92,26 @@ class Measured:
         )
 
     def fastest(self, shape: Shape, among: tuple[str, ...] = KERNELS) -> str:
-        """The kernel for a layer, by the measured shape that is nearest to it; float32 where none was."""
+        """The kernel for a layer, by the measured shape that is nearest to it; float32 where none was.
+
+        Of kernels about as fast as each other it is the same one every time.
+        """
         if not self.linear:
             return "float32"
         nearest = min(self.linear, key=lambda name: _distance(shape, _shape(name)))
         times = {kernel: s for kernel, s in self.linear[nearest].items() if kernel in among}
-        return min(times, key=lambda kernel: times[kernel]) if times else "float32"
+        return _preferred(times, PREFERRED) or "float32"
 
     def fastest_attention(self, among: tuple[str, ...] = ATTENTIONS) -> str:
         """How to attend."""
         times = {way: s for way, s in self.attention.items() if way in among}
-        return min(times, key=lambda way: times[way]) if times else "tiled float32"
+        return _preferred(times, ATTENTIONS) or "tiled float32"
+
+
+def _preferred(times: Mapping[str, float], order: tuple[str, ...]) -> str:
+    """The first in an order that is about as fast as the fastest; "" without any times."""
+    limit = ALIKE * min(times.values(), default=0.0)
+    return next((name for name in order if times.get(name, math.inf) <= limit), "")
 
 
 def measured() -> Measured:

@@ -263,6 +263,14 @@ def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path) -> None:
     assert known.fastest((12, 1280, 51866), ("float32",)) == "float32"
 
 
+@pytest.mark.parametrize("seconds", [(1.0, 0.95), (1.0, 1.05), (1.1, 1.0)])
+def test_kernels_about_as_fast_are_not_swapped_by_a_new_test(seconds: tuple[float, float]) -> None:
+    """A few per cent, as another hour on the same machine gives, change no kernel and so no word."""
+    fbgemm, onednn = seconds
+    known = probe.Measured({"250x512x512": {"float32": 2.0, "fbgemm": fbgemm, "onednn": onednn}}, {})
+    assert known.fastest((250, 512, 512)) == "fbgemm"
+
+
 @pytest.mark.parametrize("crash", ["import os; os.kill(os.getpid(), 4)", "raise ImportError('no such op')"])
 def test_a_probe_that_crashes_leaves_float32_and_says_so(
     own_cache: Path, monkeypatch: pytest.MonkeyPatch, crash: str
