@@ -313,7 +313,7 @@ def _is_heard_speech(call: CallState) -> bool:
 def _heard_again(
     calls: list[CallState], again: SecondHearing, stages: Stages, cache: StageCache
 ) -> list[CallState]:
-    """Recordings, those of which some words were heard again annotated anew."""
+    """Recordings, those with words heard again annotated anew; one that cannot be stays as it was."""
     first = [
         First(
             call.received,
@@ -326,13 +326,14 @@ def _heard_again(
         if call.transcript is not None and call.conversation is not None
     ]
     found = hear_again(first, again, stages.load_audio, cache)
-    done = [
+    heard = [
         call
         if second is None
         else replace(call, transcript=second.transcript, second=second, stages=(*call.stages, second.stage))
         for call, second in zip(calls, found, strict=True)
     ]
-    return _advance(done, lambda call: call.second is not None, partial(_annotated, stages=stages))
+    done = _advance(heard, lambda call: call.second is not None, partial(_annotated, stages=stages))
+    return [before if after.ended else after for before, after in zip(calls, done, strict=True)]
 
 
 def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:

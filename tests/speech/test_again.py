@@ -1,6 +1,6 @@
 """Words that answers hang on, heard again by a larger model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +28,7 @@ from pipeline.process.stages import Stages
 from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Job, Part, fingerprint, parts_of, second
 from pipeline.transcribe.again import excerpts, put_in
-from tests.fakes import fake_received, fake_stages
+from tests.fakes import FakeAnnotator, fake_received, fake_stages
 
 MATCHER = load_matcher()
 
@@ -197,6 +197,29 @@ def test_what_was_heard_again_is_kept(tmp_path: Path) -> None:
     assert first.conversation == again.conversation
     assert first.scorecards == again.scorecards
     assert len(larger.jobs) == 1
+
+
+class Stumbling(FakeAnnotator):
+    """Breaks on words that were heard again."""
+
+    def annotate(
+        self, transcripts: Sequence[Transcript], metadata: Sequence[CallMetadata]
+    ) -> Iterator[Conversation]:
+        """As the fake, or an error."""
+        if any(w.startswith("heard again") for one in transcripts for w in one.warnings):
+            raise ValueError("words nobody thought of")
+        return super().annotate(transcripts, metadata)
+
+
+def test_a_call_whose_second_words_cannot_be_annotated_keeps_the_first(tmp_path: Path) -> None:
+    """A fault in what is only a better hearing costs no call its score."""
+    stages = replace(batch_stages(Echo(("well", 0.7)), (Part(4, 0, 0),)), annotator=Stumbling())
+
+    (record,) = process_window(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
+
+    assert record.ledger.status == "scored"
+    assert record.conversation is not None
+    assert record.conversation.transcript.turns[4].text == FIRST.turns[4].text
 
 
 def test_a_call_on_which_nothing_hangs_is_heard_once(tmp_path: Path) -> None:
