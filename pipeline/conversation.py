@@ -426,7 +426,8 @@ class StageRun:
     A language model's has a row a criterion, with what the answer cost when it was asked.
 
     Attributes:
-        criterion_id: What a language model was asked; "" for other stages.
+        rubric_id: Whose criterion a language model was asked about; "" for other stages.
+        criterion_id: Which criterion it was asked about; "" for other stages.
         calls: Requests to it.
         prompt_tokens: Tokens it read, as its server counts.
         answer_tokens: Tokens it wrote.
@@ -439,6 +440,7 @@ class StageRun:
     engine: str
     model: str
     seconds: float
+    rubric_id: str = ""
     criterion_id: str = ""
     calls: int = 0
     prompt_tokens: int = 0

@@ -135,9 +135,10 @@ _CALLS_SQL = (
 )
 
 _JUDGE_SQL = (
-    "SELECT criterion_id AS judged, model, count(*) AS answers, count(*) FILTER (result = 'answered') AS "
-    "decided, count(*) FILTER (result = 'invented') AS invented, count(*) FILTER (result = 'differs') AS "
-    "differs, count(*) FILTER (result IN ('away', 'budget')) AS not_asked, sum(calls)::BIGINT AS requests, "
+    "SELECT rubric_id AS rubric, criterion_id AS judged, model, count(*) AS answers, "
+    "count(*) FILTER (result = 'answered') AS decided, count(*) FILTER (result = 'invented') AS invented, "
+    "count(*) FILTER (result = 'differs') AS differs, "
+    "count(*) FILTER (result IN ('away', 'budget')) AS not_asked, sum(calls)::BIGINT AS requests, "
     "sum(prompt_tokens + answer_tokens)::BIGINT AS tokens, round(sum(seconds), 1) AS seconds "
     "FROM stage_runs WHERE stage = 'judge' GROUP BY ALL ORDER BY ALL"
 )

@@ -216,6 +216,7 @@ class LanguageModel:
                 prompt.REVISION,
                 self.model,
                 round(found.seconds, 3),
+                question.rubric_id,
                 question.criterion_id,
                 found.calls,
                 found.prompt_tokens,

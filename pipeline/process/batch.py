@@ -91,7 +91,7 @@ class Tally:
         wall_s: Length of the batch.
         autofails: Scorecards with an auto-fail.
         lowest: Lowest final scores as (score, call id, rubric id).
-        judged: What a language model was asked and cost, by criterion.
+        judged: What a language model was asked and cost, by rubric and criterion, as ``rubric/criterion``.
         unasked: Why it could not be asked, where it could not.
     """
 
@@ -138,7 +138,7 @@ class Tally:
         self._count(record.ledger)
         for stage in record.stages:
             if stage.stage == "judge":
-                self.judged.setdefault(stage.criterion_id, Judged()).add(stage)
+                self.judged.setdefault(f"{stage.rubric_id}/{stage.criterion_id}", Judged()).add(stage)
             if stage.stage != "judge" or stage.asked:
                 self.stage_s[stage.stage] = self.stage_s.get(stage.stage, 0.0) + stage.seconds
         if any(s.stage == "transcribe" and s.seconds > 0 for s in record.stages) and record.conversation:

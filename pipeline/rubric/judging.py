@@ -26,6 +26,7 @@ class Question:
 
     Attributes:
         call_id: Of the call.
+        rubric_id: Of the rubric.
         criterion_id: Whose check it is.
         check: What is asked, and whose words may be quoted.
         turns: The turns of the window, redacted.
@@ -35,6 +36,7 @@ class Question:
     """
 
     call_id: str
+    rubric_id: str
     criterion_id: str
     check: JudgeCheck
     turns: tuple[Turn, ...]

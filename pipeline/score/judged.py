@@ -46,6 +46,7 @@ def _question(call: Call, check: JudgeCheck, span: Span) -> Question:
     about = call.metadata
     return Question(
         about.call_id,
+        call.plan.rubric.id,
         call.criterion_id,
         check,
         call.timeline.within(span),

@@ -180,7 +180,8 @@ def stage_rows(runs: Sequence[tuple[str | None, Sequence[StageRun]]]) -> Columns
         "call_id": _repeated([i for i, _ in runs], [len(of_call) for _, of_call in runs]),
         **_pick(made, ("stage", "fingerprint", "engine", "model", "seconds")),
     }
-    for name in ("criterion_id", "calls", "prompt_tokens", "answer_tokens", "result"):  # NULL elsewhere
+    own_names = ("rubric_id", "criterion_id", "calls", "prompt_tokens", "answer_tokens", "result")
+    for name in own_names:  # NULL elsewhere
         rows[name] = [getattr(run, name) if own else None for run, own in zip(made, judged, strict=True)]
     return rows
 

@@ -98,22 +98,22 @@ def test_a_run_asks_once_shows_the_cost_and_sends_no_card(folder: Path, model: M
     assert len(model.asked) == 12
     assert not any("4111" in prompt for prompt in model.prompts)
     assert all("[CARD]" in prompt for prompt in model.prompts)
-    assert "sorry: 3 answered; 6 requests, 660 tokens" in told
+    assert "warmth/sorry: 3 answered; 6 requests, 660 tokens" in told
     rows = query(
         folder,
-        "SELECT criterion_id, sum(calls) AS calls, sum(prompt_tokens) AS read, "
+        "SELECT rubric_id, criterion_id, sum(calls) AS calls, sum(prompt_tokens) AS read, "
         "sum(answer_tokens) AS written, min(seconds) > 0 AS took "
         "FROM stage_runs WHERE stage = 'judge' GROUP BY ALL ORDER BY ALL",
     )
     assert rows == [
-        {"criterion_id": name, "calls": 6, "read": 600, "written": 60, "took": True}
+        {"rubric_id": "warmth", "criterion_id": name, "calls": 6, "read": 600, "written": 60, "took": True}
         for name in ("refund", "sorry")
     ]
     summary = json.loads(next((folder / "qa.duckdb.state" / "runs").glob("*.json")).read_text())
-    assert summary["judge"]["sorry"]["answered"] == 3
-    assert summary["judge"]["sorry"]["tokens"] == 660
+    assert summary["judge"]["warmth/sorry"]["answered"] == 3
+    assert summary["judge"]["warmth/sorry"]["tokens"] == 660
     shown = callqa("status", "--db", "qa.duckdb", cwd=folder).stdout
-    assert re.search(r"sorry\s+fake\s+3\s+3\s+0\s+0\s+0\s+6\s+660", shown)
+    assert re.search(r"warmth\s+sorry\s+fake\s+3\s+3\s+0\s+0\s+0\s+6\s+660", shown)
 
 
 def test_a_re_run_asks_nothing_and_a_re_score_only_what_changed(folder: Path, model: Model) -> None:
@@ -237,7 +237,7 @@ def test_worker_processes_ask_too(folder: Path, model: Model) -> None:
     done = callqa("run", "calls", *how, cwd=folder, CALLQA_FLOW__PROCESSES="2", CALLQA_FLOW__WINDOW="2")
 
     assert done.returncode == 0, done.stderr
-    assert "sorry: 3 answered; 6 requests" in done.stderr
+    assert "warmth/sorry: 3 answered; 6 requests" in done.stderr
 
 
 def test_nothing_of_the_judge_is_imported_where_none_is_configured(tmp_path: Path) -> None:
