@@ -31,7 +31,7 @@ NEGATORS = word_set("not never without nahi nahin mat نہیں نہ")
 NEGATION_REACH = 3  # "do not want to cancel": the negator stands within three words before
 SPEAKER = word_set("i my me mine myself we our us he she his her")
 SUBJECT_REACH = 5
-SHORT_IS = word_set("it that this what who where there here how he she")
+IT_IS = re.compile(r"(?<!\S)(it|that|this|what|who|where|there|here|how|he|she) is(?!\S)")
 
 
 class PhraseList(BaseModel):
@@ -134,8 +134,8 @@ class PhraseFinder:
                 if "..." in reading:
                     self._matcher.add(str(number), [_gap_pattern(nlp, reading)])
                     continue
-                for words in _forms(nlp, reading):
-                    self._readings.setdefault(" ".join(words), []).append(number)
+                for said in _forms(nlp, reading):
+                    self._readings.setdefault(said, []).append(number)
             if entry.patterns:
                 self._add_patterns(str(number), entry)
         self._first_words = {reading.split(" ", 1)[0] for reading in self._readings}
@@ -189,26 +189,22 @@ def _is_of_another(entry: PhraseList, words: Sequence[str], start: int, end: int
     return False
 
 
-def fluent_words(nlp: Language, text: str) -> list[str]:
-    """Words of a phrase in the form matching uses: normalised, contractions in full."""
-    return [word for chunk in text.lower().split() for word in _chunk_words(nlp, chunk)]
+def _fluent(nlp: Language, text: str) -> str:
+    """The words of a phrase in the form matching uses: normalised, contractions in full."""
+    return " ".join(filter(None, [_of_chunk(nlp, chunk) for chunk in text.lower().split()]))
 
 
 @lru_cache(maxsize=20_000)
-def _chunk_words(nlp: Language, chunk: str) -> tuple[str, ...]:
-    return tuple(token.norm_ for token in nlp.make_doc(chunk) if not (token.is_punct or token.is_space))
+def _of_chunk(nlp: Language, chunk: str) -> str:
+    return " ".join(t.norm_ for t in nlp.make_doc(chunk) if not (t.is_punct or t.is_space))
 
 
-def _forms(nlp: Language, reading: str) -> Iterator[list[str]]:
+def _forms(nlp: Language, reading: str) -> Iterator[str]:
     """The words of a reading, and the same with "it is" as "it's"."""
-    words = fluent_words(nlp, reading)
-    if words:
-        yield words
-        short = [
-            "'s" if word == "is" and index and words[index - 1] in SHORT_IS else word
-            for index, word in enumerate(words)
-        ]
-        if short != words:
+    said = _fluent(nlp, reading)
+    if said:
+        yield said
+        if " is" in said and (short := IT_IS.sub(r"\1 's", said)) != said:
             yield short
 
 
@@ -217,7 +213,7 @@ def _gap_pattern(nlp: Language, reading: str) -> list[dict[str, Any]]:
     for index, part in enumerate(reading.split("...")):
         if index:
             pattern += [{"OP": "?"}] * 4
-        pattern += [{"ORTH": word} for word in fluent_words(nlp, part)]
+        pattern += [{"ORTH": word} for word in _fluent(nlp, part).split()]
     return pattern
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from pipeline.cli.console import complain, say_interrupted
 from pipeline.errors import CallQAError, ModelError
-from pipeline.interpreter import few_collections
+from pipeline.interpreter import few_collections, no_collection_at_exit
 
 INTERRUPTED, TERMINATED = 130, 143
 OURS = {"pipeline", "flows"}
@@ -54,6 +54,7 @@ def _leave(code: int) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+    no_collection_at_exit()
     sys.exit(code)
 
 

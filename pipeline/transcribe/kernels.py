@@ -53,9 +53,9 @@ def rounded(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     neighbour, so a layer of *base* is off by 1.55 % with random activations: 1.4 % with weights of all
     8 bits, 2.5 % with 7. Every processor and library gets the same integers, hence the same words.
     """
-    pairs = weight.view(len(weight), -1, 2)
-    positive = pairs.clamp(min=0).sum(-1).amax(1)
-    negative = -pairs.clamp(max=0).sum(-1).amin(1)
+    first, second = weight[:, 0::2], weight[:, 1::2]
+    positive = (first.clamp(min=0) + second.clamp(min=0)).amax(1)
+    negative = -(first.clamp(max=0) + second.clamp(max=0)).amin(1)
     scale = torch.maximum(positive, negative).clamp(min=EPSILON) / 127
     return (weight / scale[:, None]).round().to(torch.int8), scale
 

@@ -50,7 +50,7 @@ SHAPES: tuple[Shape, ...] = (
 KERNELS = ("float32", "bfloat16", "fbgemm", "onednn")
 PREFERRED = ("fbgemm", "onednn", "float32", "bfloat16")
 ATTENTIONS = ("fused float32", "tiled float32", "fused bfloat16", "tiled bfloat16")
-ALIKE = 1.15
+ALIKE = 1.25
 """Up to so many times the shortest time kernels count as equally fast and the first preferred is taken: else
 a test in a busier hour would pick another, which rounds otherwise: a word in some hundred would change."""
 REPEATS = 8
