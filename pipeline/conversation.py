@@ -62,6 +62,7 @@ class AudioClip:
         codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
         source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
         doubled_s: Seconds (start, end) in which two channels carried the same sound; kept on the first alone.
+        clipped: Whether so many samples are at full scale that words suffer.
     """
 
     samples: npt.NDArray[np.float32]
@@ -70,6 +71,7 @@ class AudioClip:
     codec: str = ""
     source_sample_rate_hz: int = SAMPLE_RATE_HZ
     doubled_s: tuple[tuple[float, float], ...] = ()
+    clipped: bool = False
 
     @property
     def n_channels(self) -> int:
@@ -167,6 +169,10 @@ class Transcript:
     medium: Medium = "voice"
     warnings: tuple[str, ...] = ()
     role_confidence: float | None = None
+
+    def warned(self, *kinds: str) -> tuple[str, ...]:
+        """The warnings of these kinds; a kind is how a warning begins, in files and stores of every age."""
+        return tuple(warning for warning in self.warnings if warning.startswith(kinds))
 
 
 @dataclass(frozen=True, slots=True)

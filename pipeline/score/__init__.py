@@ -211,8 +211,7 @@ def _withheld(call: Call) -> tuple[str, Outcome]:
     for role in ("any", "agent"):
         unsure = too_weak(call.timeline.speech(role, Span()), call.min_confidence)
         if unsure:
-            why = [w for w in transcript.warnings if w.startswith(WEAKLY_HEARD)]
-            return "; ".join([unsure, *why]), "needs_review"
+            return "; ".join([unsure, *transcript.warned(WEAKLY_HEARD)]), "needs_review"
     return "", "not_scored"
 
 
