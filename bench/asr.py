@@ -36,7 +36,7 @@ from bench.memory import peak_mb
 from pipeline import audio, models
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import Job, describe, load_engine
+from pipeline.transcribe import Job, load_engine
 from pipeline.transcribe.precision import available_cores, choose, linear
 
 ROOT = Path(__file__).parents[1]
@@ -346,7 +346,9 @@ def main() -> None:
     calls, parts = read_calls(options.data), options.only.split(",")
     if not calls:
         sys.exit(f"no recordings with *.truth.json in {options.data}; give --data")
-    report: dict[str, Any] = {"machine": describe(TranscribeSettings())}
+    ours = TranscribeSettings()
+    hardware = choose(ours.device, ours.precision, ours.threads)
+    report: dict[str, Any] = {"machine": f"callqa engine, model {ours.model}, {hardware}"}
     jobs: dict[str, Callable[[], Any]] = {
         "speed": lambda: bench_speed(calls, options.copies, options.rounds),
         "run": lambda: bench_run(calls),
