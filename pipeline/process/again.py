@@ -181,9 +181,4 @@ def marked(card: Scorecard, heard_again: Sequence[Span], model: str) -> Scorecar
         by = f"{evidence.rule}; {HEARD_AGAIN} by {model}"
         return replace(evidence, rule=by) if inside else evidence
 
-    def answer(one: CriterionAnswer) -> CriterionAnswer:
-        nearest = told(one.nearest) if one.nearest else None
-        return replace(one, evidence=tuple(map(told, one.evidence)), nearest=nearest)
-
-    sections = (replace(s, criteria=tuple(map(answer, s.criteria))) for s in card.sections)
-    return replace(card, sections=tuple(sections))
+    return card.with_answers(lambda answer: answer.with_evidence(told))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline import contract
+from pipeline.child_processes import cores
 from pipeline.conversation import (
     CallMetadata,
     CallRecord,
@@ -33,7 +34,6 @@ from pipeline.conversation import (
 from pipeline.errors import CallQAError, RecordingError
 from pipeline.process.again import SecondHearing, hear_again, marked
 from pipeline.process.cache import StageCache, digest
-from pipeline.process.capacity import cores
 from pipeline.process.stages import Fingerprints, Stages
 from pipeline.process.state import CallState
 from pipeline.rubric import why_not
@@ -301,7 +301,7 @@ def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
     if not call.scorecards:
         reason, hint = _unanswered(call.metadata, call.conversation.transcript, stages)
         row = replace(row, reason=reason, hint=hint)
-    if any(a.postponed for card in call.scorecards for section in card.sections for a in section.criteria):
+    if any(answer.postponed for card in call.scorecards for answer in card.answers):
         row = replace(row, fingerprint="")  # the next run asks the judge again
     warnings = (*row.warnings, *call.conversation.transcript.warnings, *call.conversation.warnings)
     return replace(row, warnings=tuple(dict.fromkeys(warnings)))
