@@ -34,10 +34,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.memory import peak_mb
 from pipeline import audio, models
+from pipeline.child_processes import cores
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import Job, describe, load_engine
-from pipeline.transcribe.precision import available_cores, choose, linear
+from pipeline.transcribe import Job, load_engine
+from pipeline.transcribe.precision import choose, linear
 
 ROOT = Path(__file__).parents[1]
 NORMAL = EnglishTextNormalizer()
@@ -129,11 +130,10 @@ def word_errors(calls: list[Call], heard: Channels) -> float:
 
 def bench_speed(calls: list[Call], copies: int, rounds: int) -> dict[str, Any]:
     """Channel-seconds a second and word errors, side by side."""
-    cores = available_cores()
     many, engine = calls * copies, load_engine(TranscribeSettings())
     runners: dict[str, tuple[Callable[[list[Call]], Channels], list[Call]]] = {
         "callqa": (lambda batch: run_callqa(engine, batch), many),
-        "faster-whisper int8, batch 16, greedy": (faster_whisper_runner(cores), many),
+        "faster-whisper int8, batch 16, greedy": (faster_whisper_runner(cores()), many),
         "whisper.transcribe greedy": (stock_runner(), calls),  # one copy: it is the slowest by far
     }
     rates: dict[str, list[float]] = {name: [] for name in runners}
@@ -142,7 +142,7 @@ def bench_speed(calls: list[Call], copies: int, rounds: int) -> dict[str, Any]:
         run(calls[-1:])  # warm up
     for _ in range(rounds):
         for name, (run, batch) in runners.items():
-            torch.set_num_threads(cores)
+            torch.set_num_threads(cores())
             start = time.perf_counter()
             heard = run(batch)
             rates[name].append(sum(call.channel_s for call in batch) / (time.perf_counter() - start))
@@ -172,7 +172,7 @@ def bench_run(calls: list[Call], n_calls: int = 24) -> dict[str, float]:
             samples = call.clip.samples + rng.normal(0, 1e-4, call.clip.samples.shape).astype(np.float32)
             batch.append(replace(call, clip=AudioClip(samples)))
             soundfile.write(f"{folder}/call-{n:02d}.wav", samples.T, SAMPLE_RATE_HZ, subtype="PCM_16")
-        transcribe = faster_whisper_runner(available_cores())
+        transcribe = faster_whisper_runner(cores())
         transcribe(calls[-1:])
         start = time.perf_counter()
         transcribe(batch)
@@ -304,7 +304,7 @@ def matmul_peak(precision: Any, size: int = 1536) -> float:
         start = time.perf_counter()
         layer(x)
         best = min(best, time.perf_counter() - start)
-    torch.set_num_threads(available_cores())
+    torch.set_num_threads(cores())
     return 2 * size**3 / best / 1e9
 
 
@@ -346,7 +346,9 @@ def main() -> None:
     calls, parts = read_calls(options.data), options.only.split(",")
     if not calls:
         sys.exit(f"no recordings with *.truth.json in {options.data}; give --data")
-    report: dict[str, Any] = {"machine": describe(TranscribeSettings())}
+    ours = TranscribeSettings()
+    hardware = choose(ours.device, ours.precision, ours.threads)
+    report: dict[str, Any] = {"machine": f"callqa engine, model {ours.model}, {hardware}"}
     jobs: dict[str, Callable[[], Any]] = {
         "speed": lambda: bench_speed(calls, options.copies, options.rounds),
         "run": lambda: bench_run(calls),

@@ -1,4 +1,4 @@
-"""Processes end with the process that started them, even when that is killed.
+"""How many processes there can be; and they end with the process that started them, even when it is killed.
 
 A killed parent cannot tell its workers to stop, and siblings hold each other's pipes open, so that
 each would wait for work for ever, with its models in memory.
@@ -10,6 +10,11 @@ import os
 import subprocess
 import threading
 from multiprocessing import connection, parent_process
+
+
+def cores() -> int:
+    """Cores this process may use: containers and ``taskset`` give fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def leave_with_parent() -> None:

@@ -24,22 +24,16 @@ class Interval:
     n: int
 
 
-def z_of(confidence: float) -> float:
-    """The two-sided normal quantile: 1.96 for 0.95."""
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
-
-
-def wilson(hits: int, n: int, *, confidence: float = 0.95) -> Interval:
-    """Wilson score interval of a proportion, 0..1 (Wilson 1927; Brown, Cai and DasGupta 2001).
+def wilson(hits: int, n: int) -> Interval:
+    """95 % Wilson score interval of a proportion, 0..1 (Wilson 1927; Brown, Cai and DasGupta 2001).
 
     Args:
         hits: Successes, 0..n.
         n: Trials; 0 gives an empty interval.
-        confidence: Two-sided confidence level.
     """
     if n == 0:
         return Interval(None, None, None, 0)
-    z = z_of(confidence)
+    z = NormalDist().inv_cdf(0.975)
     p = hits / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -86,13 +80,13 @@ def mean(values: Sequence[float]) -> Interval:
     return Interval(centre, centre - half, centre + half, n)
 
 
-def margin_of(n: int, *, population: int | None = None, share: float = 0.5) -> float | None:
+def margin_of(n: int, *, population: int | None = None) -> float | None:
     """Half width of the 95 % Wilson interval that ``n`` reviewed calls buy, with finite correction."""
     if n <= 0:
         return None
     if population is not None and n >= population:
         return 0.0
-    interval = wilson(round(share * n), n)
+    interval = wilson(round(n / 2), n)
     half = ((interval.high or 0.0) - (interval.low or 0.0)) / 2
     if population is not None and population > 1:
         half *= math.sqrt((population - n) / (population - 1))

@@ -10,8 +10,8 @@ This module imports the standard library and ``errors`` only, so any stage may i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,6 +62,7 @@ class AudioClip:
         codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
         source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
         doubled_s: Seconds (start, end) in which two channels carried the same sound; kept on the first alone.
+        clipped: Whether so many samples are at full scale that words suffer.
     """
 
     samples: npt.NDArray[np.float32]
@@ -70,6 +71,7 @@ class AudioClip:
     codec: str = ""
     source_sample_rate_hz: int = SAMPLE_RATE_HZ
     doubled_s: tuple[tuple[float, float], ...] = ()
+    clipped: bool = False
 
     @property
     def n_channels(self) -> int:
@@ -167,6 +169,10 @@ class Transcript:
     medium: Medium = "voice"
     warnings: tuple[str, ...] = ()
     role_confidence: float | None = None
+
+    def warned(self, *kinds: str) -> tuple[str, ...]:
+        """The warnings of these kinds; a kind is how a warning begins, in files and stores of every age."""
+        return tuple(warning for warning in self.warnings if warning.startswith(kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +349,11 @@ class CriterionAnswer:
 
     __reduce__ = _by_values
 
+    def with_evidence(self, change: Callable[[Evidence], Evidence]) -> CriterionAnswer:
+        """The same answer with another form of all it rests on, the nearest miss included."""
+        nearest = change(self.nearest) if self.nearest else None
+        return replace(self, evidence=tuple(map(change, self.evidence)), nearest=nearest)
+
     @property
     def suggested(self) -> bool:
         """Whether it waits for people to confirm answers like it."""
@@ -397,6 +408,16 @@ class Scorecard:
     scorer: str = ""
 
     @property
+    def answers(self) -> tuple[CriterionAnswer, ...]:
+        """Every answer, in the rubric's order."""
+        return tuple(answer for section in self.sections for answer in section.criteria)
+
+    def with_answers(self, change: Callable[[CriterionAnswer], CriterionAnswer]) -> Scorecard:
+        """The same card with another form of each answer; its figures stay."""
+        sections = (replace(s, criteria=tuple(map(change, s.criteria))) for s in self.sections)
+        return replace(self, sections=tuple(sections))
+
+    @property
     def why(self) -> str:
         """Why it did not pass: the auto-fails, the doubts, or the dearest misses; "" when it did."""
         if self.outcome == "pass":
@@ -405,7 +426,7 @@ class Scorecard:
             return "auto-fail: " + _first(self.autofail_reasons, 2, "; ")
         if self.review_reasons:
             return _first(self.review_reasons, 1, "; ")
-        missed = [a for s in self.sections for a in s.criteria if a.scored and a.answer == "no"]
+        missed = [a for a in self.answers if a.scored and a.answer == "no"]
         missed.sort(key=lambda a: -(a.max_points - (a.points or 0.0)) * a.weight)
         if missed:
             return "missed " + _first([a.id for a in missed], 3, ", ")

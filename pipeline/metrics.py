@@ -111,7 +111,7 @@ def measure(
         if knows_roles:
             values[f"{role}_words"] = float(sum(len(turn.text.split()) for turn in own))
             values[f"{role}_questions"] = float(sum(is_question(turn.text) for turn in own))
-    values.update(_presence(transcript, spoken, greeting_turns, closing_turns))
+    values.update(_presence(spoken, greeting_turns, closing_turns))
     speech = intervals(transcript)
     duration_s = transcript.duration_s or max((i.end_s for i in speech), default=0.0)
     if transcript.medium != "voice" or not (speech or transcript.duration_s) or duration_s <= 0:
@@ -262,7 +262,7 @@ def is_question(text: str) -> bool:
 
 
 def _presence(
-    transcript: Transcript, spoken: Sequence[Turn], greeting: Sequence[int], closing: Sequence[int]
+    spoken: Sequence[Turn], greeting: Sequence[int], closing: Sequence[int]
 ) -> dict[str, float | None]:
     """Greeting early and closing late, by the agent's phrases."""
     if not any(turn.role == "agent" for turn in spoken):

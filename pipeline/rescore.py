@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from threadpoolctl import threadpool_limits
 
 from pipeline import matching, score
-from pipeline.child_processes import leave_with_parent
+from pipeline.child_processes import cores, leave_with_parent
 from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import ModelError, RubricError
 from pipeline.interpreter import no_collections, without_torch
@@ -122,7 +122,7 @@ def rescore(
     if judge is not None:
         processes = 1
     if processes is None:
-        processes = _cores() if _unsettled(store, rubric, calls, scorer) > alone else 1
+        processes = cores() if _unsettled(store, rubric, calls, scorer) > alone else 1
     store.hold_little()
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
@@ -139,10 +139,6 @@ def rescore(
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
             if number % 5 == 0:
                 gc.collect()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _unsettled(store: Store, rubric: Rubric, calls: CallFilter, scorer: str) -> int:
@@ -204,7 +200,7 @@ def _same(store: Store, old_hash: str, rubric: Rubric) -> frozenset[str]:
 
 def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
     """The answers a call keeps, with the new weights."""
-    old = {a.id: a for s in before.sections for a in s.criteria}
+    old = {a.id: a for a in before.answers}
     return {
         c.id: replace(old[c.id], weight=c.weight, critical=c.critical)
         for c in rubric.criteria()
@@ -318,13 +314,11 @@ def _in_order(
 
 def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:
     """Criteria whose answer is another, those that decide the outcome first."""
-    old = {a.id: a for s in before.sections for a in s.criteria}
-    changed = [
-        (a, old.get(a.id)) for s in after.sections for a in s.criteria if _told(old.get(a.id)) != a.answer
-    ]
+    old = {a.id: a for a in before.answers}
+    changed = [(a, old.get(a.id)) for a in after.answers if _told(old.get(a.id)) != a.answer]
     changed.sort(key=lambda pair: (not pair[0].critical, -pair[0].weight))
     told = [f"{a.id}: {_told(b)} → {a.answer}" + (f" ({a.reason})" if a.reason else "") for a, b in changed]
-    gone = sorted(set(old) - {a.id for s in after.sections for a in s.criteria})
+    gone = sorted(set(old) - {a.id for a in after.answers})
     told += [f"{name}: no longer asked" for name in gone]
     if not told and before.final_score != after.final_score:
         told.append("same answers, other weights")

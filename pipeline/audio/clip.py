@@ -66,6 +66,7 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
         sha256=_sha256(path),
         codec=info.codec,
         source_sample_rate_hz=info.sample_rate_hz,
+        clipped=health.clipped(),
     )
 
 
@@ -159,13 +160,17 @@ class _Health:
             part -= offset[:, None].astype(np.float32)
             part /= np.float32(scale)
 
+    def clipped(self) -> bool:
+        """Whether many samples are at full scale."""
+        return self.scale() == 1.0 and self.n_clipped > CLIPPED_SHARE * self.n_samples
+
     def warnings(self) -> Iterator[str]:
         """One sentence a fault."""
         if self.n_not_finite:
             yield f"{self.n_not_finite} samples were not numbers and were made silent"
         if self.scale() != 1.0:
             yield f"samples reach {self.scale():.0f} times full scale and were scaled down"
-        elif self.n_clipped > CLIPPED_SHARE * self.n_samples:
+        elif self.clipped():
             share = 100 * self.n_clipped / self.n_samples
             yield f"{CLIPPED}: {share:.1f} % of samples are at full scale; expect more wrong words"
         if self.offset().any():

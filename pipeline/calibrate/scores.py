@@ -53,7 +53,7 @@ def deviations(store: Store, reviews: Sequence[Review]) -> list[ScoreDeviation]:
 
 
 def _deviation(card: Scorecard, rubric: Rubric, reviewer: str, said: Mapping[str, Review]) -> ScoreDeviation:
-    machine = {answer.id: answer for section in card.sections for answer in section.criteria}
+    machine = {answer.id: answer for answer in card.answers}
     human = {
         asked.id: _overridden(machine[asked.id], asked, rubric, said.get(asked.id))
         for asked in rubric.criteria()

@@ -288,7 +288,7 @@ def rescore(
         ):
             count += 1
             warned.update(done.after.warnings)
-            warned.update({a.reason for s in done.after.sections for a in s.criteria if a.postponed})
+            warned.update({a.reason for a in done.after.answers if a.postponed})
             if done.flipped and done.before is not None:
                 moved[done.before.outcome, done.after.outcome] += 1
                 _print_flip(done, json=json)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from pipeline.conversation import CriterionAnswer, Evidence, Finding, Scorecard, Turn
+from pipeline.conversation import CriterionAnswer, Finding, Scorecard, Turn
 from pipeline.export.selection import Call
 
 INTRODUCED = re.compile(r"(?i)\b(my name(?: is|'s|’s)|(?:speaking|chatting) (?:with|to)) +(?!\[)[^\W\d_]+")
@@ -74,21 +74,9 @@ def _finding(finding: Finding, names: re.Pattern[str] | None) -> Finding:
 
 
 def _card(card: Scorecard, names: re.Pattern[str] | None) -> Scorecard:
-    sections = tuple(
-        replace(section, criteria=tuple(_answer(answer, names) for answer in section.criteria))
-        for section in card.sections
-    )
-    return replace(card, sections=sections)
+    return card.with_answers(lambda answer: _answer(answer, names))
 
 
 def _answer(answer: CriterionAnswer, names: re.Pattern[str] | None) -> CriterionAnswer:
-    return replace(
-        answer,
-        evidence=tuple(_evidence(e, names) for e in answer.evidence),
-        nearest=_evidence(answer.nearest, names) if answer.nearest else None,
-        reason=_hide(answer.reason, names),
-    )
-
-
-def _evidence(evidence: Evidence, names: re.Pattern[str] | None) -> Evidence:
-    return replace(evidence, quote=_hide(evidence.quote, names))
+    hidden = answer.with_evidence(lambda evidence: replace(evidence, quote=_hide(evidence.quote, names)))
+    return replace(hidden, reason=_hide(answer.reason, names))

@@ -18,7 +18,6 @@ from pipeline.conversation import (
     Finding,
     Review,
     Scorecard,
-    SectionScore,
     Transcript,
     Turn,
 )
@@ -119,22 +118,14 @@ class Redactor:
 
     def _card(self, card: Scorecard, safe: Mapping[int, str]) -> Scorecard:
         return replace(
-            card,
-            sections=tuple(self._section(section, safe) for section in card.sections),
+            card.with_answers(lambda answer: self._answer(answer, safe)),
             autofail_reasons=tuple(map(self.text, card.autofail_reasons)),
             review_reasons=tuple(map(self.text, card.review_reasons)),
         )
 
-    def _section(self, section: SectionScore, safe: Mapping[int, str]) -> SectionScore:
-        return replace(section, criteria=tuple(self._answer(answer, safe) for answer in section.criteria))
-
     def _answer(self, answer: CriterionAnswer, safe: Mapping[int, str]) -> CriterionAnswer:
-        return replace(
-            answer,
-            evidence=tuple(self._evidence(e, safe) for e in answer.evidence),
-            nearest=self._evidence(answer.nearest, safe) if answer.nearest else None,
-            reason=self.text(answer.reason),
-        )
+        redacted = answer.with_evidence(lambda evidence: self._evidence(evidence, safe))
+        return replace(redacted, reason=self.text(answer.reason))
 
     def _evidence(self, evidence: Evidence, safe: Mapping[int, str]) -> Evidence:
         """A quote on its own; where its turn held something private, the turn as it may be read.
@@ -148,6 +139,6 @@ class Redactor:
 
 
 def _quotes(cards: Sequence[Scorecard]) -> list[str]:
-    answers = [answer for card in cards for section in card.sections for answer in section.criteria]
+    answers = [answer for card in cards for answer in card.answers]
     found = [evidence.quote for answer in answers for evidence in answer.evidence]
     return found + [answer.nearest.quote for answer in answers if answer.nearest]

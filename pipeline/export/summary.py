@@ -177,7 +177,7 @@ MOMENTS = 3
 def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
     """Keep each unit's strongest quotes: what the best calls did, and where customers felt worst."""
     for card in call.scorecards:
-        for _, answer in answers_of(card):
+        for answer in card.answers:
             if answer.answer == "yes" and answer.evidence and answer.evidence[0].start_s is not None:
                 said = answer.evidence[0]
                 text = texts.get((card.rubric.hash, answer.id))

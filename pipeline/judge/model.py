@@ -97,7 +97,7 @@ class LanguageModel:
     def _asking(self, question: Question, done: dict[object, tuple[Sent, ...]]) -> _Asking:
         """A question ready to be asked; ``done`` has what was made of the same turns for others."""
         spoken = question.turns
-        alike = id(spoken[0]), id(spoken[-1]), question.people, question.references, question.companies
+        alike = spoken, question.people, question.references, question.companies
         if alike not in done:
             names = {name: getattr(question, name) for name in ("people", "references", "companies")}
             done[alike] = tuple(neutral(spoken, self._find_names, **names))

@@ -144,7 +144,7 @@ class TextMatcher:
         for at, text in enumerate(texts):
             near = self._near[text].get(query.key) if by_meaning else None
             candidates = [
-                self._worded(query, at, text, phrase, one, searched, near)
+                self._worded(at, text, phrase, one, searched, near)
                 for phrase, one in worded.get(at, {}).items()
             ]
             if near is not None and near.closeness >= FAINT:
@@ -154,7 +154,6 @@ class TextMatcher:
 
     def _worded(
         self,
-        query: Query,
         at: int,
         text: str,
         phrase: str,

@@ -26,6 +26,7 @@ from pipeline.conversation import (
 )
 from pipeline.errors import RecordingError
 from pipeline.process.cache import StageCache, digest
+from pipeline.process.state import CallState
 from pipeline.rubric import Rubric
 from pipeline.rubric.queries import Matcher
 from pipeline.transcribe import Engine, Job
@@ -88,61 +89,35 @@ def wanted(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class First:
-    """A recording as heard first.
-
-    Attributes:
-        received: The file.
-        metadata: Of the call.
-        transcript: With roles, redacted.
-        conversation: The transcript annotated.
-        fingerprint: Of the transcript.
-    """
-
-    received: Received
-    metadata: CallMetadata
-    transcript: Transcript
-    conversation: Conversation
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Second:
-    """A recording of which some words were heard again.
-
-    Attributes:
-        transcript: With them.
-        stage: What it took.
-        spans: Role, start and end in seconds of what was heard again.
-    """
-
-    transcript: Transcript
-    stage: StageRun
-    spans: tuple[Span, ...]
-
-
 def hear_again(
-    calls: Sequence[First],
+    calls: Sequence[CallState],
     again: SecondHearing,
     load_audio: Callable[[Received], AudioClip],
     cache: StageCache,
-) -> list[Second | None]:
-    """The calls with the words that their answers hang on heard again; None where there are none.
+    under: str,
+) -> list[CallState]:
+    """The calls, annotated, with the words that their answers hang on heard again; the others as they are.
+
+    Args:
+        calls: Recordings with their conversations.
+        again: Who hears again.
+        load_audio: A recording to a clip.
+        cache: Where transcripts are kept.
+        under: Fingerprint of all that shaped the first transcripts.
 
     Raises:
         CallQAError: The model's weights are missing or damaged; the disk is full.
         OSError: A transient fault.
     """
-    wanted = again.wanted([(call.conversation, call.metadata) for call in calls])
-    found: dict[int, Second] = {}
+    wanted = again.wanted([(call.conversation, call.metadata) for call in calls if call.conversation])
+    done = list(calls)
     cut: dict[int, tuple[Excerpt, ...]] = {}
     for place, (call, asked) in enumerate(zip(calls, wanted, strict=True)):
-        if not asked.parts:
+        if not asked.parts or call.transcript is None:
             continue
-        kept = cache.read_transcript(call.metadata.call_id, _fingerprint(call, asked, again), STAGE)
+        kept = cache.read_transcript(call.metadata.call_id, _fingerprint(call, asked, again, under), STAGE)
         if kept is not None:
-            found[place] = _second(call, kept, asked, again, 0.0)
+            done[place] = _heard_again(call, kept, asked, again, 0.0)
             continue
         try:
             clip = load_audio(call.received)
@@ -152,10 +127,11 @@ def hear_again(
         cut[place] = excerpts(job, call.transcript, asked.parts)
     for place, (results, seconds) in _heard(cut, again).items():
         call, asked = calls[place], wanted[place]
+        assert call.transcript is not None
         transcript = again.redact(put_in(call.transcript, cut[place], results))
-        cache.write_transcript(transcript, _fingerprint(call, asked, again), STAGE)
-        found[place] = _second(call, transcript, asked, again, seconds)
-    return [found.get(place) for place in range(len(calls))]
+        cache.write_transcript(transcript, _fingerprint(call, asked, again, under), STAGE)
+        done[place] = _heard_again(call, transcript, asked, again, seconds)
+    return done
 
 
 def _heard(
@@ -174,23 +150,25 @@ def _heard(
     }
 
 
-def _fingerprint(call: First, asked: Wanted, again: SecondHearing) -> str:
+def _fingerprint(call: CallState, asked: Wanted, again: SecondHearing, under: str) -> str:
     parts = [(part.turn, part.first, part.last) for part in asked.parts]
-    return digest(call.fingerprint, again.engine.fingerprint, parts, asked.names)
+    return digest(call.transcript_fingerprint(under), again.engine.fingerprint, parts, asked.names)
 
 
-def _second(
-    call: First, transcript: Transcript, asked: Wanted, again: SecondHearing, seconds: float
-) -> Second:
+def _heard_again(
+    call: CallState, transcript: Transcript, asked: Wanted, again: SecondHearing, seconds: float
+) -> CallState:
+    assert call.transcript is not None
     spans = spans_of(call.transcript, asked.parts)
     length_s = sum(end_s - start_s for _, start_s, end_s in spans)
     said = f"{HEARD_AGAIN} by {again.model}: {length_s:.0f} s on which answers hang"
     stage = StageRun(STAGE, again.engine.fingerprint, transcript.engine.name, again.model, seconds)
-    return Second(replace(transcript, warnings=(*transcript.warnings, said)), stage, spans)
+    transcript = replace(transcript, warnings=(*transcript.warnings, said))
+    return replace(call, transcript=transcript, heard_again=spans, stages=(*call.stages, stage))
 
 
-def marked(card: Scorecard, second: Second) -> Scorecard:
-    """A scorecard whose evidence says which of it was heard again."""
+def marked(card: Scorecard, heard_again: Sequence[Span], model: str) -> Scorecard:
+    """A scorecard whose evidence says which of it a larger model heard."""
 
     def told(evidence: Evidence) -> Evidence:
         start_s, end_s = evidence.start_s, evidence.end_s
@@ -198,14 +176,9 @@ def marked(card: Scorecard, second: Second) -> Scorecard:
             return evidence
         inside = any(
             role == evidence.role and start_s < until_s and from_s < end_s
-            for role, from_s, until_s in second.spans
+            for role, from_s, until_s in heard_again
         )
-        by = f"{evidence.rule}; {HEARD_AGAIN} by {second.stage.model}"
+        by = f"{evidence.rule}; {HEARD_AGAIN} by {model}"
         return replace(evidence, rule=by) if inside else evidence
 
-    def answer(one: CriterionAnswer) -> CriterionAnswer:
-        nearest = told(one.nearest) if one.nearest else None
-        return replace(one, evidence=tuple(map(told, one.evidence)), nearest=nearest)
-
-    sections = (replace(s, criteria=tuple(map(answer, s.criteria))) for s in card.sections)
-    return replace(card, sections=tuple(sections))
+    return card.with_answers(lambda answer: answer.with_evidence(told))

@@ -146,7 +146,7 @@ class Tally:
         for card in record.scorecards:
             self.outcomes[card.outcome] += 1
             self.autofails += bool(card.autofail_reasons)
-            postponed = (a.reason for s in card.sections for a in s.criteria if a.postponed)
+            postponed = (a.reason for a in card.answers if a.postponed)
             self.unasked.update(reason[reason.index(NOT_ASKED) :] for reason in postponed)
             if card.final_score is not None:
                 self.lowest = sorted([*self.lowest, (card.final_score, card.call_id, card.rubric.id)])[:10]

@@ -14,29 +14,28 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline import contract
+from pipeline.child_processes import cores
 from pipeline.conversation import (
-    AudioClip,
     CallMetadata,
     CallRecord,
     Conversation,
     LedgerEntry,
     LedgerStatus,
     Received,
-    Scorecard,
     StageRun,
     Transcript,
 )
 from pipeline.errors import CallQAError, RecordingError
-from pipeline.process.again import First, Second, SecondHearing, hear_again, marked
+from pipeline.process.again import SecondHearing, hear_again, marked
 from pipeline.process.cache import StageCache, digest
-from pipeline.process.capacity import cores
 from pipeline.process.stages import Fingerprints, Stages
+from pipeline.process.state import CallState
 from pipeline.rubric import why_not
 from pipeline.transcribe import Job
 
@@ -53,53 +52,6 @@ RETRIED_REASONS = frozenset({"unreadable", "missing", "no_room"})
 _TRANSIENT_ERRNOS = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CallState:
-    """One file on its way through the stages; each returns it with its own result filled in.
-
-    Attributes:
-        received: The file.
-        stages: What was done so far.
-        clip: The sound, until the transcript has roles and is redacted.
-        transcript: What was said; beside a clip, as the engine gave it: without roles, not redacted yet.
-        conversation: The annotated call.
-        second: What was heard again by a larger model, already in the transcript.
-        scorecards: Its scores.
-        ended: Its ledger row, once there is nothing more to do.
-    """
-
-    received: Received
-    stages: tuple[StageRun, ...] = ()
-    clip: AudioClip | None = None
-    transcript: Transcript | None = None
-    conversation: Conversation | None = None
-    second: Second | None = None
-    scorecards: tuple[Scorecard, ...] = ()
-    ended: LedgerEntry | None = None
-
-    @property
-    def metadata(self) -> CallMetadata:
-        """What is known of the call; files without metadata end when they are opened."""
-        assert self.received.metadata is not None
-        return self.received.metadata
-
-    @property
-    def n_turns(self) -> int:
-        """How much was said."""
-        return len(self.transcript.turns) if self.transcript else 0
-
-    @property
-    def awaits_engine(self) -> bool:
-        """Whether there is sound and no transcript of it yet."""
-        return self.clip is not None and self.transcript is None
-
-    def record(self) -> CallRecord:
-        """What goes into the store."""
-        assert self.ended is not None
-        metadata = self.metadata if self.conversation else None
-        return CallRecord(self.ended, metadata, self.conversation, self.scorecards, self.stages)
 
 
 def work_fingerprint(received: Received, under: Fingerprints) -> str:
@@ -145,7 +97,9 @@ def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
         except Exception as error:
             return _failed(call, stages, "intake", error)
         return replace(call, transcript=said)
-    kept = cache.read_transcript(item.metadata.call_id, _transcript_fingerprint(call, stages))
+    kept = cache.read_transcript(
+        item.metadata.call_id, call.transcript_fingerprint(stages.fingerprints.transcript)
+    )
     if kept is not None:
         stage = StageRun("transcribe", stages.engine.fingerprint, *_made_by(kept), 0.0)
         return replace(call, transcript=kept, stages=(stage,))
@@ -281,7 +235,7 @@ def _assigned(call: CallState, stages: Stages, cache: StageCache) -> CallState:
         transcript = stages.assign_and_redact(call.transcript, call.clip, call.metadata, None)
     except Exception as error:
         return _failed(call, stages, "speakers", error)
-    cache.write_transcript(transcript, _transcript_fingerprint(call, stages))
+    cache.write_transcript(transcript, call.transcript_fingerprint(stages.fingerprints.transcript))
     stage = StageRun("speakers", "", "", "", time.perf_counter() - started)
     return replace(call, transcript=transcript, clip=None, stages=(*call.stages, stage))
 
@@ -314,25 +268,8 @@ def _heard_again(
     calls: list[CallState], again: SecondHearing, stages: Stages, cache: StageCache
 ) -> list[CallState]:
     """Recordings, those with words heard again annotated anew; one that cannot be stays as it was."""
-    first = [
-        First(
-            call.received,
-            call.metadata,
-            call.transcript,
-            call.conversation,
-            _transcript_fingerprint(call, stages),
-        )
-        for call in calls
-        if call.transcript is not None and call.conversation is not None
-    ]
-    found = hear_again(first, again, stages.load_audio, cache)
-    heard = [
-        call
-        if second is None
-        else replace(call, transcript=second.transcript, second=second, stages=(*call.stages, second.stage))
-        for call, second in zip(calls, found, strict=True)
-    ]
-    done = _advance(heard, lambda call: call.second is not None, partial(_annotated, stages=stages))
+    heard = hear_again(calls, again, stages.load_audio, cache, stages.fingerprints.transcript)
+    done = _advance(heard, lambda call: bool(call.heard_again), partial(_annotated, stages=stages))
     return [before if after.ended else after for before, after in zip(calls, done, strict=True)]
 
 
@@ -348,8 +285,8 @@ def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
             done.append(_failed(call, stages, "score", result))
             continue
         stage = StageRun("score", "", "", "", pace * call.n_turns)
-        if call.second is not None:
-            result = tuple(marked(card, call.second) for card in result)
+        if call.heard_again and stages.again is not None:
+            result = tuple(marked(card, call.heard_again, stages.again.model) for card in result)
         spent = stages.spent(call.metadata.call_id)
         call = replace(call, scorecards=result, stages=(*call.stages, stage, *spent))
         done.append(replace(call, ended=_scored_row(call, stages)))
@@ -364,7 +301,7 @@ def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
     if not call.scorecards:
         reason, hint = _unanswered(call.metadata, call.conversation.transcript, stages)
         row = replace(row, reason=reason, hint=hint)
-    if any(a.postponed for card in call.scorecards for section in card.sections for a in section.criteria):
+    if any(answer.postponed for card in call.scorecards for answer in card.answers):
         row = replace(row, fingerprint="")  # the next run asks the judge again
     warnings = (*row.warnings, *call.conversation.transcript.warnings, *call.conversation.warnings)
     return replace(row, warnings=tuple(dict.fromkeys(warnings)))
@@ -427,12 +364,6 @@ def _row(item: Received, fingerprint: str, status: LedgerStatus) -> LedgerEntry:
         warnings=item.warnings,
         fingerprint=fingerprint,
     )
-
-
-def _transcript_fingerprint(call: CallState, stages: Stages) -> str:
-    """A transcript depends on less than the answers do: a new agent name does not need a new transcript."""
-    about, under = call.metadata, stages.fingerprints.transcript
-    return digest(call.received.sha256, about.language, about.agent_channel, about.direction, under)
 
 
 def _made_by(result: Transcript | Exception) -> tuple[str, str]:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from pipeline.child_processes import cores
 from pipeline.settings import FlowSettings
 
 WORKER_BYTES = 2 * 1024**3
 """One worker with *base* loaded and a window of calls decoded stays under this."""
 WORKER_THREADS = 2
 """Beyond two threads a worker, decoding is bound by memory: more workers do more."""
-
-
-def cores() -> int:
-    """Cores this process may use, containers and affinity respected."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
 
 
 def available_bytes() -> int | None:

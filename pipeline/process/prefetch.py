@@ -11,7 +11,7 @@ from itertools import pairwise
 from types import TracebackType
 
 from pipeline.conversation import Received
-from pipeline.process.calls import CallState
+from pipeline.process.state import CallState
 
 PREFETCH_BYTES = 256 * 2**20
 """Half an hour of two channels; of longer recordings some are opened when their window comes."""

@@ -11,8 +11,6 @@ from pipeline.conversation import Conversation, SampledCall, Scorecard
 from pipeline.review.sampling import Candidate, Pick, Precision, precision, random_sample, risk_queue
 from pipeline.store import CallFilter, Store
 
-WINDOW = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Queue:

@@ -145,7 +145,7 @@ def _card_signs(cards: Sequence[Scorecard]) -> list[tuple[int, str]]:
     for card in cards:
         if card.autofail_reasons:
             signs.append((RISK["autofail"], f"auto-fail: {', '.join(card.autofail_reasons)}"))
-        unsure = [a.id for section in card.sections for a in section.criteria if a.answer == "undetermined"]
+        unsure = [a.id for a in card.answers if a.answer == "undetermined"]
         if unsure:
             signs.append(
                 (RISK["undetermined"] * min(len(unsure), 3), f"undetermined: {', '.join(unsure[:5])}")

@@ -147,6 +147,9 @@ class TokenCheck(Heard):
     kind: Literal["tokens"]
     any: tuple[tuple[dict[str, Any], ...], ...] = Field(min_length=1, max_length=50)
 
+    def __hash__(self) -> int:
+        return hash((self.role, self.window, len(self.any)))  # patterns are dictionaries, which have no hash
+
 
 class FindingCheck(Heard):
     """Something the annotator heard: a topic, a promise, an entity, private data, …."""

@@ -264,6 +264,9 @@ class Rubric(Strict):
     _text: str = PrivateAttr("")
     _source: str = PrivateAttr("")
 
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
     @property
     def id(self) -> str:
         """The rubric's name, stable over versions."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import chain
 
 from pipeline.conversation import (
@@ -26,7 +25,7 @@ from pipeline.rubric.judging import Judge
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
 from pipeline.score.arithmetic import form_score, scorecard
-from pipeline.score.call import Call, RubricPlan
+from pipeline.score.call import Call, RubricPlan, plan_of
 from pipeline.score.criteria import answer, recorded
 from pipeline.score.decisive import words_that_decide
 from pipeline.score.phrase_checks import find_words, too_weak
@@ -124,9 +123,8 @@ def heard(
     Returns:
         All that counts, in order of time, and the nearest that does not.
     """
-    call = Call(
-        conversation, CallMetadata(conversation.transcript.call_id), matcher, 0.0, RubricPlan(rubric), {}
-    )
+    about = CallMetadata(conversation.transcript.call_id)
+    call = Call(conversation, about, matcher, 0.0, plan_of(rubric), {})
     found = find_words(call, check)
     return tuple(hit.evidence for hit in found.hits), found.nearest
 
@@ -148,7 +146,7 @@ def answers(
         matcher: As in ``score``.
         judge: As in ``score``.
     """
-    plan = _plan(_Held(rubric))
+    plan = plan_of(rubric)
     calls = [
         Call(spoken, about, matcher, min_confidence, plan, known, judge) for about, spoken, known in asked
     ]
@@ -213,8 +211,7 @@ def _withheld(call: Call) -> tuple[str, Outcome]:
     for role in ("any", "agent"):
         unsure = too_weak(call.timeline.speech(role, Span()), call.min_confidence)
         if unsure:
-            why = [w for w in transcript.warnings if w.startswith(WEAKLY_HEARD)]
-            return "; ".join([unsure, *why]), "needs_review"
+            return "; ".join([unsure, *transcript.warned(WEAKLY_HEARD)]), "needs_review"
     return "", "not_scored"
 
 
@@ -222,21 +219,3 @@ def fingerprint(matcher: Matcher, min_confidence: float, judge: Judge | None = N
     """Changes when the answer to a criterion could, given the call and the criterion."""
     asked = f"+{judge.fingerprint}" if judge is not None else ""
     return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}{asked}"
-
-
-class _Held:
-    """A rubric as a cache key: by content hash, so that a thousand calls share one plan."""
-
-    def __init__(self, rubric: Rubric) -> None:
-        self.rubric = rubric
-
-    def __hash__(self) -> int:
-        return hash(self.rubric.hash)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and self.rubric.hash == other.rubric.hash
-
-
-@lru_cache(maxsize=32)
-def _plan(held: _Held) -> RubricPlan:
-    return RubricPlan(held.rubric)

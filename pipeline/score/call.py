@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role, Turn
@@ -13,8 +14,8 @@ from pipeline.rubric.queries import Matcher, Query, queries
 from pipeline.rubric.references import evaluation_order, needs
 from pipeline.score.timeline import Timeline
 
-Asked = tuple[int, int, int]
-"""A check, by ``id``, and the first and the last turn it is asked of."""
+Asked = tuple[str, JudgeCheck, int, int]
+"""A criterion, the check of it, and the first and the last turn it is asked of."""
 
 
 class RubricPlan:
@@ -28,8 +29,7 @@ class RubricPlan:
         self.needs = {
             name: needs(self.section_of[name], c) & self.criteria.keys() for name, c in self.criteria.items()
         }
-        self._queries: dict[int, tuple[Query, ...]] = {}
-        self._what: dict[int, str] = {}
+        self._queries: dict[Heard, tuple[Query, ...]] = {}
 
     def spoken(self, known: Collection[str]) -> list[Any]:
         """The checks that search words, of every criterion not known."""
@@ -43,22 +43,21 @@ class RubricPlan:
 
     def queries(self, check: PhraseCheck | RegexCheck | TokenCheck | Any) -> tuple[Query, ...]:
         """The queries of a check, built once."""
-        found = self._queries.get(id(check))  # checks live as long as the rubric this plan holds
-        if found is None:
-            found = self._queries[id(check)] = queries(check, self.rubric.company)
-        return found
+        if check not in self._queries:
+            self._queries[check] = queries(check, self.rubric.company)
+        return self._queries[check]
 
     def what(self, check: Heard) -> str:
-        """A check of words in words, built once."""
-        told = self._what.get(id(check))
-        if told is None:
-            told = self._what[id(check)] = self._describe(check)
-        return told
-
-    def _describe(self, check: Heard) -> str:
+        """A check of words in words."""
         if isinstance(check, FindingCheck):
             return f"finding {check.finding}" + (f" ({', '.join(check.labels)})" if check.labels else "")
         return " and ".join(query.what for query in self.queries(check))
+
+
+@lru_cache(maxsize=32)
+def plan_of(rubric: Rubric) -> RubricPlan:
+    """The plan of a rubric, built once for all calls."""
+    return RubricPlan(rubric)
 
 
 class Call:
@@ -108,7 +107,7 @@ class Call:
 
     def judged(self, check: JudgeCheck, question: Question) -> Judged | None:
         """What a question came to; None where that is not known yet, and it is noted to be asked."""
-        asked = id(check), question.turns[0].turn, question.turns[-1].turn
+        asked = self.criterion_id, check, question.turns[0].turn, question.turns[-1].turn
         if asked not in self._judged:
             self.wanted[asked] = question
             self.waits = True

@@ -13,7 +13,7 @@ from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, R
 from pipeline.rubric.checks import PhraseCheck, RegexCheck, TokenCheck
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher
-from pipeline.score.call import Call, RubricPlan
+from pipeline.score.call import Call, plan_of
 from pipeline.score.phrase_checks import bounds, find_words
 
 NEARLY = 0.08
@@ -48,7 +48,7 @@ def words_that_decide(
     """
     found: dict[Said, float] = {}
     for rubric, answers in answered:
-        call = Call(conversation, metadata, matcher, min_confidence, RubricPlan(rubric), answers)
+        call = Call(conversation, metadata, matcher, min_confidence, plan_of(rubric), answers)
         for criterion in rubric.criteria():
             if answers[criterion.id].answer == "na":
                 continue

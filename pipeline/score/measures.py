@@ -46,10 +46,10 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
     said = f"{check.metric} is {value:.4g}"
     if check.curve:
         share = _on_curve(value, check.curve)
-        answer = _measured(call, said, f"curve {list(check.curve)}", share >= 0.5, searched)
+        answer = _measured(said, f"curve {list(check.curve)}", share >= 0.5, searched)
         return Verdict(answer.answer, share, answer.evidence, searched, reason=answer.reason)
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
-    return _measured(call, said, kinds.limits(check.min, check.max), holds, searched)
+    return _measured(said, kinds.limits(check.min, check.max), holds, searched)
 
 
 def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
@@ -71,7 +71,7 @@ def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
         return Verdict("undetermined", searched=searched, reason=f"no sentiment of the {check.role} there")
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
     said = f"{check.role} sentiment {value:+.2f}"
-    return _measured(call, said, kinds.limits(check.min, check.max), holds, searched)
+    return _measured(said, kinds.limits(check.min, check.max), holds, searched)
 
 
 def _lowest(call: Call, role: str, quarter: int) -> float | None:
@@ -169,7 +169,7 @@ def _plugin(name: str) -> CheckPlugin:
     )
 
 
-def _measured(call: Call, said: str, limits: str, holds: bool, searched: Searched) -> Verdict:
+def _measured(said: str, limits: str, holds: bool, searched: Searched) -> Verdict:
     evidence = Evidence(None, "unknown", None, None, said, limits)
     return Verdict(
         "yes" if holds else "no",

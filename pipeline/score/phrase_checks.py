@@ -36,8 +36,6 @@ FOREIGN = 0.2
 """Share of the speech in a language the rubric does not know from which a miss means nothing."""
 OF_TIME = frozenset({"hold", "interruption", "overtalk", "silence"})
 """Findings that rest on when people speak, not on their words."""
-MISSING_WORDS = (TOO_QUIET, CLIPPED)
-"""Begin the warnings of a recording in which what was not heard may have been said."""
 SURE_OF_ROLES = 0.6
 """Confidence in who is the agent below which nothing is missed, and nothing forbidden was said."""
 
@@ -271,7 +269,7 @@ def roles_unsure(call: Call, role: str) -> str:
 
 def invented_words(call: Call) -> str:
     """Why all words of a call may be made up whatever their confidence, or "": it is in another language."""
-    return next((w for w in call.conversation.transcript.warnings if w.startswith(OTHER_LANGUAGE)), "")
+    return next(iter(call.conversation.transcript.warned(OTHER_LANGUAGE)), "")
 
 
 def _unheard(call: Call, role: str) -> str:
@@ -279,8 +277,8 @@ def _unheard(call: Call, role: str) -> str:
     others = tuple(
         f"{TOO_QUIET}: the {other}'s " for other in call.timeline.roles if role not in ("any", other)
     )
-    warnings = call.conversation.transcript.warnings
-    return next((w for w in warnings if w.startswith(MISSING_WORDS) and not w.startswith(others)), "")
+    told = call.conversation.transcript.warned(TOO_QUIET, CLIPPED)
+    return next((warning for warning in told if not warning.startswith(others)), "")
 
 
 def too_weak(speech: Speech, floor: float) -> str:

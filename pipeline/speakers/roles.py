@@ -61,6 +61,7 @@ def _with_roles_told(
 ) -> Transcript:
     if all(turn.role != "unknown" for turn in transcript.turns):
         return transcript
+    crowded = False
     spoken_on = sorted({turn.channel for turn in transcript.turns if turn.channel is not None})
     if len(spoken_on) >= 2:
         if clip is None and first_party and metadata.agent_channel is None:
@@ -72,9 +73,9 @@ def _with_roles_told(
         if transcript.medium == "voice":
             told = replace(told, channels=1)
     else:
-        told = _one_channel(transcript, clip, metadata)
+        told, crowded = _one_channel(transcript, clip, metadata)
     told = _doubted(told, clip)
-    return replace(told, warnings=(*told.warnings, *weak.said_of(told, clip, metadata)))
+    return replace(told, warnings=(*told.warnings, *weak.said_of(told, clip, metadata, crowded=crowded)))
 
 
 def _doubted(told: Transcript, clip: AudioClip | None) -> Transcript:
@@ -157,11 +158,11 @@ def _by_evidence(turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata)
     return best, probability
 
 
-def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata) -> Transcript:
-    """Roles when all that was said came over one channel: voices must tell the parties apart."""
+def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata) -> tuple[Transcript, bool]:
+    """Roles when voices must tell the parties apart, all on one channel; whether there are more than two."""
     transcript = replace(transcript, channels=1)
     if not transcript.turns:
-        return transcript
+        return transcript, False
     channel = min(transcript.turns[0].channel or 0, clip.n_channels - 1)
     transcript = replace(
         transcript, warnings=(*transcript.warnings, *_about_channels(clip, channel, metadata))
@@ -169,7 +170,7 @@ def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata
     heard = diarise(transcript.turns, clip, channel)
     if heard.n_voices == 1:
         named = metadata.agent_channel if clip.n_channels > 1 else None
-        return _one_voice(transcript, channel, named, heard.confidence)
+        return _one_voice(transcript, channel, named, heard.confidence), False
     parties: tuple[list[Turn], list[Turn]] = ([], [])
     for turn, is_second in zip(heard.turns, heard.is_second, strict=True):
         parties[is_second].append(turn)
@@ -183,14 +184,12 @@ def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata
         f"mono: speakers were told apart by voice ({100 * heard.confidence:.0f} % sure), "
         f"agent and customer by wording ({100 * evidence:.0f} % sure)"
     )
-    if heard.n_voices > 2:
+    crowded = heard.n_voices > 2
+    if crowded:
         said += "; a third voice was heard (a transfer?), which may be on the wrong side"
-    return replace(
-        transcript,
-        turns=turns,
-        role_confidence=round(heard.confidence * evidence, 3),
-        warnings=(*transcript.warnings, said),
-    )
+    sure = round(heard.confidence * evidence, 3)
+    told = replace(transcript, turns=turns, role_confidence=sure, warnings=(*transcript.warnings, said))
+    return told, crowded
 
 
 def _about_channels(clip: AudioClip, channel: int, metadata: CallMetadata) -> Iterator[str]:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from pipeline.conversation import (
-    CLIPPED,
     OTHER_LANGUAGE,
     SAMPLE_RATE_HZ,
     TOO_QUIET,
@@ -34,13 +33,16 @@ MIN_S = 0.5
 """Less sound than this has no level."""
 
 
-def said_of(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Iterator[str]:
+def said_of(
+    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, *, crowded: bool = False
+) -> Iterator[str]:
     """That speech is too quiet, and one sentence when a call was recognised weakly, with its causes.
 
     Args:
         transcript: With roles, confidence by turn and the warnings so far.
         clip: The sound; None for transcripts from elsewhere.
         metadata: Whose language the recogniser was held to.
+        crowded: More than two voices share a channel.
     """
     if clip is not None:
         yield from _too_quiet(transcript, clip)
@@ -51,7 +53,10 @@ def said_of(transcript: Transcript, clip: AudioClip | None, metadata: CallMetada
     mean = sum(confidence * count for confidence, count in weighed) / words
     if mean >= WEAK_CONFIDENCE:
         return
-    causes = list(_causes(transcript, clip, metadata)) or ["why cannot be told from the sound"]
+    causes = [*_causes(transcript, clip, metadata)]
+    if crowded:
+        causes.append("more than two voices share a channel")
+    causes = causes or ["why cannot be told from the sound"]
     yield f"{WEAKLY_HEARD} (mean word confidence {mean:.2f}): {', '.join(causes)}"
 
 
@@ -73,13 +78,11 @@ def _too_quiet(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
 def _causes(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Iterator[str]:
     if clip is not None:
         yield from _of_sound(transcript, clip)
-    told = [said for said in transcript.warnings if said.startswith(OTHER_LANGUAGE)]
+    told = transcript.warned(OTHER_LANGUAGE)
     if told:
         yield from told
     elif metadata.language:
         yield f"it was heard as {metadata.language}, as its data say: is that what was spoken?"
-    if any("third voice" in said for said in transcript.warnings):
-        yield "more than two voices share a channel"
 
 
 def _of_sound(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
@@ -88,7 +91,7 @@ def _of_sound(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
         yield f"speech is quiet ({-speech_db:.0f} dB below full scale)"
     if speech_db is not None and rest_db is not None and speech_db - rest_db < NOISY_DB:
         yield f"speech is only {max(0.0, speech_db - rest_db):.0f} dB above the noise"
-    if any(said.startswith(CLIPPED) for said in clip.warnings):
+    if clip.clipped:
         yield "it is clipped"
     if clip.source_sample_rate_hz < TELEPHONE_RATE_HZ:
         yield f"nothing above {clip.source_sample_rate_hz / 2000:g} kHz was recorded"

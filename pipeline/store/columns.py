@@ -238,8 +238,8 @@ def answers(cards: Sequence[Scorecard]) -> Columns:
 
 def evidence(cards: Sequence[Scorecard]) -> Columns:
     """The evidence table: what an answer rests on, and the nearest miss."""
-    answers = [a for c in cards for s in c.sections for a in s.criteria]
-    card_of = [c for c in cards for s in c.sections for _ in s.criteria]
+    answers = [a for c in cards for a in c.answers]
+    card_of = [c for c in cards for _ in c.answers]
     quotes = [(*a.evidence, a.nearest) if a.nearest else a.evidence for a in answers]
     counts = [len(found) for found in quotes]
     found = [e for found in quotes for e in found]

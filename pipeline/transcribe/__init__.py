@@ -23,7 +23,6 @@ __all__ = [
     "Engine",
     "Job",
     "Part",
-    "describe",
     "fingerprint",
     "load_engine",
     "measure_kernels",
@@ -75,16 +74,6 @@ def one_thread_each() -> None:
 
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
-
-
-def describe(settings: TranscribeSettings) -> str:
-    """How these settings run on this machine, for people; loads no weights."""
-    if settings.engine == "faster-whisper":
-        return f"faster-whisper, model {settings.model}"
-    from pipeline.transcribe.precision import choose
-
-    hardware = choose(settings.device, settings.precision, settings.threads)
-    return f"callqa engine, model {settings.model}, {hardware}"
 
 
 def measure_kernels() -> Measured:

@@ -131,10 +131,7 @@ def excerpts(job: Job, transcript: Transcript, parts: Collection[Part]) -> tuple
         job = replace(job, language=heard_as.pop())
     pieces = _by_channel(transcript, parts)
     clips = {c: replace(job.clip, samples=_joined(job.clip, c, own)[None]) for c, own in pieces.items()}
-    return tuple(
-        Excerpt(replace(job, clip=clips[channel], channels=None), tuple(own))
-        for channel, own in pieces.items()
-    )
+    return tuple(Excerpt(replace(job, clip=clips[channel]), tuple(own)) for channel, own in pieces.items())
 
 
 def put_in(

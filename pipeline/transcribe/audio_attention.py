@@ -34,11 +34,10 @@ class Heard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Floats:
-    """As they are: (B, H, T, 64) each; the mask is -inf past a window's end, (B, 1, 1, T)."""
+    """As they are: (B, H, T, 64) each."""
 
     keys: torch.Tensor
     values: torch.Tensor
-    mask: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Windows."""
@@ -46,14 +45,12 @@ class Floats:
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Plain softmax attention."""
-        scores = queries @ self.keys.transpose(-1, -2)
-        weights = (scores if self.mask is None else scores + self.mask).softmax(-1)
+        weights = (queries @ self.keys.transpose(-1, -2)).softmax(-1)
         return weights @ self.values, weights
 
     def keep(self, windows: torch.Tensor) -> Floats:
         """The windows listed only, copied."""
-        mask = None if self.mask is None else self.mask[windows]
-        return Floats(self.keys[windows], self.values[windows], mask)
+        return Floats(self.keys[windows], self.values[windows])
 
 
 @dataclass(frozen=True, slots=True)

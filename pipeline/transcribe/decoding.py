@@ -125,7 +125,7 @@ class GreedyDecoder:
         before = self._before(prompts)
         budget = self._budget(seconds, before.shape[1] + 3)
         cache = self._decoder.start(list(features), before.shape[1] + 3 + budget)
-        rows = _Rows(len(features), budget, self._device)
+        rows = _Rows(len(features))
         logits, attention = self._decoder.step(before, cache)
         no_speech = self._no_speech(logits)
         sounds: Sequence[torch.Tensor | None] = [None] * len(features)
@@ -255,7 +255,7 @@ class GreedyDecoder:
 class _Rows:
     """What each row has said so far, by its place in the original batch."""
 
-    def __init__(self, count: int, budget: int, device: str) -> None:
+    def __init__(self, count: int) -> None:
         self.tokens: list[list[int]] = [[] for _ in range(count)]
         self.scores: list[list[float]] = [[] for _ in range(count)]
         self.attention: list[list[torch.Tensor]] = [[] for _ in range(count)]

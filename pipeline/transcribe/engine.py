@@ -71,7 +71,7 @@ class WhisperEngine:
 
     def _windows(self, jobs: Sequence[tuple[int, Job]]) -> list[Window]:
         """Speech of every channel, packed; channels are spread over the threads."""
-        channels = [(n, c, job.clip.samples[c]) for n, job in jobs for c in _channels(job)]
+        channels = [(n, c, samples) for n, job in jobs for c, samples in enumerate(job.clip.samples)]
         channels.sort(key=lambda entry: -len(entry[2]))
         shares = [channels[k :: self.hardware.threads] for k in range(self.hardware.threads)]
         longest = self._longest
@@ -185,18 +185,7 @@ def _fault(job: Job) -> RecordingError | None:
             hint="decode it again from the original recording",
             reason="not_finite",
         )
-    missing = [c for c in _channels(job) if not 0 <= c < job.clip.n_channels]
-    if missing:
-        return RecordingError(
-            f"{job.call_id}: channel {missing[0]} was asked for, the recording has {job.clip.n_channels}",
-            hint="correct the channel in the call's metadata",
-            reason="no_such_channel",
-        )
     return None
-
-
-def _channels(job: Job) -> tuple[int, ...]:
-    return tuple(range(job.clip.n_channels)) if job.channels is None else job.channels
 
 
 def _own_language(job: Job) -> str | None:

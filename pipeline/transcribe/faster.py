@@ -40,7 +40,7 @@ class FasterWhisperEngine:
 
     def _one(self, job: Job) -> Transcript | RecordingError:
         heard: list[TimedWord] = []
-        for channel in range(job.clip.n_channels) if job.channels is None else job.channels:
+        for channel in range(job.clip.n_channels):
             segments, info = self._pipeline.transcribe(
                 job.clip.samples[channel],
                 language=job.language or self._settings.language,

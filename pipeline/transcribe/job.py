@@ -15,12 +15,10 @@ class Job:
         call_id: Whose transcript it becomes.
         clip: Its audio.
         language: ISO 639-1 code from metadata; None for what the settings say.
-        channels: Channels to transcribe; None for all.
         names: To be expected in this call, besides those of the settings.
     """
 
     call_id: str
     clip: AudioClip
     language: str | None = None
-    channels: tuple[int, ...] | None = None
     names: tuple[str, ...] = ()

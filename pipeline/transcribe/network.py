@@ -2,9 +2,9 @@
 
 Part of ``transcribe``: the weights of openai-whisper's module, in the format the hardware likes,
 with (1) an encoder that works on a few hundred frames at a time, which stay in the cache, (2) a
-decoder with preallocated self-attention caches and cross-attention keys cut to the longest window of
-its batch, and (3) the attention of the alignment heads kept while decoding, so that word times cost
-no second pass. Shapes: B windows, T encoder frames (20 ms each), S tokens, D model width, H heads.
+decoder with preallocated self-attention caches, and (3) the attention of the alignment heads kept
+while decoding, so that word times cost no second pass. Shapes: B windows, T encoder frames (20 ms
+each), S tokens, D model width, H heads.
 """
 
 from __future__ import annotations
@@ -189,22 +189,21 @@ class Decoder:
         """Prepare a batch.
 
         Args:
-            features: One (T, D) per window; lengths may differ.
+            features: One (T, D) per window, T the same for all.
             max_tokens: Tokens a row may reach, prefix included.
         """
-        lengths = [f.shape[0] for f in features]
         rows, depth = len(features), len(self._layers)
         device, dtype = self._hardware.device, self._hardware.compute
         n_head = self._embedding.shape[1] // HEAD
-        audio = self._packed(features) if self._integers(lengths) else self._floats(features)
+        audio = self._packed(features) if self._integers(len(features[0])) else self._floats(features)
         text = torch.empty(2, depth, rows, n_head, max_tokens, HEAD, device=device, dtype=dtype)
         return Cache(list(text[0]), list(text[1]), audio)
 
-    def _integers(self, lengths: list[int]) -> bool:
-        """Whether 8-bit keys and values are read faster, as far as the probe tells; needs equal windows."""
-        shape = (FEW, self._embedding.shape[1], lengths[0])
+    def _integers(self, n_frames: int) -> bool:
+        """Whether 8-bit keys and values are read faster, as far as the probe tells."""
+        shape = (FEW, self._embedding.shape[1], n_frames)
         fast = self._hardware.device == "cpu" and self._hardware.compute == torch.float32
-        return fast and len(set(lengths)) == 1 and self._hardware.kernel(shape) == "fbgemm"
+        return fast and self._hardware.kernel(shape) == "fbgemm"
 
     def _packed(self, features: list[torch.Tensor]) -> list[Heard]:
         """Keys and values as integers, a window at a time."""
@@ -217,23 +216,16 @@ class Decoder:
         return [Integers(layer) for layer in zip(*windows, strict=True)]
 
     def _floats(self, features: list[torch.Tensor]) -> list[Heard]:
-        """Keys and values as they are, padded to the longest window."""
-        lengths = [f.shape[0] for f in features]
-        rows, longest, depth = len(features), max(lengths), len(self._layers)
+        """Keys and values as they are, a window at a time."""
+        depth, n_head = len(self._layers), self._embedding.shape[1] // HEAD
         device, dtype = self._hardware.device, self._hardware.compute
-        n_head = self._embedding.shape[1] // HEAD
-        shape = (2, rows, n_head, longest, HEAD)
-        audio = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(depth)]
+        shape = (2, len(features), n_head, len(features[0]), HEAD)
+        audio = [torch.empty(shape, device=device, dtype=dtype) for _ in range(depth)]
         for row, feature in enumerate(features):
             projected = self._audio(feature).view(-1, depth, 2, n_head, HEAD).permute(1, 2, 3, 0, 4)
             for both, part in zip(audio, projected, strict=True):
-                both[:, row, :, : lengths[row]] = part
-        mask = None
-        if min(lengths) < longest:
-            past = torch.arange(longest, device=device) >= torch.tensor(lengths, device=device)[:, None]
-            mask = torch.zeros(rows, longest, device=device, dtype=dtype).masked_fill_(past, float("-inf"))
-            mask = mask[:, None, None]
-        return [Floats(both[0], both[1], mask) for both in audio]
+                both[:, row] = part
+        return [Floats(keys, values) for keys, values in audio]
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Feed tokens and look one further.

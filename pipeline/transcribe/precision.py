@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
+from pipeline.child_processes import cores
 from pipeline.transcribe.kernels import INT8, Kernel, Linear, build
 from pipeline.transcribe.probe import SHAPES, Measured, Shape, measured
 
@@ -69,14 +69,7 @@ def choose(device: str, precision: Precision | Literal["auto"], threads: int) ->
         attention = found.fastest_attention((f"tiled {precision}", f"fused {precision}"))
         kernels = (cast("Kernel", precision),)
     how, _, format_ = attention.partition(" ")
-    return Hardware(
-        device, kernels, getattr(torch, format_), how == "fused", threads or available_cores(), found
-    )
-
-
-def available_cores() -> int:
-    """Cores this process may use (containers and ``taskset`` give fewer than the machine has)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Hardware(device, kernels, getattr(torch, format_), how == "fused", threads or cores(), found)
 
 
 def few_arenas() -> None:

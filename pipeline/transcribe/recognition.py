@@ -113,7 +113,7 @@ class Recogniser:
         """
         if not self.is_multilingual:
             return ["en"] * len(features)
-        batches = _batches([len(f) for f in features], self.hardware.threads)
+        batches = self._batches(len(features))
         found = self.map(lambda b: self._decoder.languages([features[n] for n in b], allowed), batches)
         probability = torch.cat(found)
         codes = self.tokenizer("en").all_language_codes
@@ -147,7 +147,7 @@ class Recogniser:
         def first(rows: range) -> list[Decoded]:
             return self._run(list(rows), features, seconds, languages, prompts, 0.0)
 
-        batches = _batches([len(f) for f in features], self.hardware.threads)
+        batches = self._batches(len(features))
         results = [d for batch in self.map(first, batches) for d in batch]
         unprompted: list[Sequence[int]] = [()] * len(features)
         echoed = [
@@ -219,6 +219,12 @@ class Recogniser:
                 )
         return decoded
 
+    def _batches(self, count: int) -> list[range]:
+        """Neighbouring windows in batches of at most the two limits, a share for each thread."""
+        share = -(-count // self.hardware.threads)
+        rows = max(min(BATCH_ROWS, BATCH_FRAMES // (self._mel_frames // 2), share), 1)
+        return [range(begin, min(begin + rows, count)) for begin in range(0, count, rows)]
+
     def _prompt(self, terms: Sequence[str]) -> Sequence[int]:
         """Names to expect, as text heard before; they come from files, so nothing in them is a command."""
         text = f" {', '.join(terms)}." if terms else ""
@@ -243,15 +249,3 @@ def _emptied(decoded: Decoded) -> Decoded:
 
 def _plain(text: str) -> str:
     return re.sub(r"[^\w]+", " ", text.lower()).strip()
-
-
-def _batches(frames: Sequence[int], threads: int) -> list[range]:
-    """Neighbouring windows cut into batches of at most the two limits, a share for each thread."""
-    rows = max(min(BATCH_ROWS, -(-len(frames) // threads)), 1)
-    batches, begin = [], 0
-    while begin < len(frames):
-        longest = max(frames[begin : begin + rows])
-        end = min(begin + max(min(rows, BATCH_FRAMES // longest), 1), len(frames))
-        batches.append(range(begin, end))
-        begin = end
-    return batches

@@ -16,10 +16,11 @@ from pipeline.errors import MachineError, ModelError, RecordingError
 from pipeline.process import calls, loop, prefetch
 from pipeline.process.batch import Batch, Plan, Tally, Unobserved, plan
 from pipeline.process.cache import StageCache, folder_name
-from pipeline.process.calls import CallState, open_file, process_window, transcribe
+from pipeline.process.calls import open_file, process_window, transcribe
 from pipeline.process.loop import run_batch
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.prepare import prepare
+from pipeline.process.state import CallState
 from pipeline.settings import FlowSettings, load_settings
 from pipeline.transcribe import Job
 from tests.fakes import FakeEngine, fake_clip, fake_received, fake_stages, faulty_batch

@@ -116,7 +116,7 @@ def quiet(level: float, noise: float = 0.0, **clip: object) -> tuple[Transcript,
     [
         (quiet(0.001), CallMetadata("c"), "speech is quiet (60 dB below full scale)"),
         (quiet(0.05, 0.05), CallMetadata("c"), "speech is only 3 dB above the noise"),
-        (quiet(0.05, warnings=("clipped: 9.0 % of samples",)), CallMetadata("c"), "it is clipped"),
+        (quiet(0.05, clipped=True), CallMetadata("c"), "it is clipped"),
         (quiet(0.05, source_sample_rate_hz=6000), CallMetadata("c"), "nothing above 3 kHz was recorded"),
         (quiet(0.05, codec="wav/gsm_ms"), CallMetadata("c"), "the codec wav/gsm_ms keeps little"),
         (quiet(0.05), CallMetadata("c", language="en"), "it was heard as en, as its data say"),

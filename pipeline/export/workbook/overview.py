@@ -34,7 +34,7 @@ def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title
     sheet.set_row(0, 28)
     put(sheet, 0, 0, title, formats.title)
     put(sheet, 1, 0, _period(totals), formats.subtitle)
-    row = _headline(sheet, formats, totals, 3)
+    row = _headline(sheet, formats, totals)
     outcomes_row = row + 3
     row = _outcomes(sheet, formats, totals, row + 1)
     row = _rubrics(sheet, formats, totals, row + 1)
@@ -109,7 +109,8 @@ def _period(totals: Totals) -> str:
     return f"{totals.calls:,} calls, {hours:.1f} hours, {totals.first:%d %b %Y} to {totals.last:%d %b %Y}"
 
 
-def _headline(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
+    row = 3
     overall = totals.overall
     score, rate = overall.mean(), overall.pass_rate()
     figures = (
