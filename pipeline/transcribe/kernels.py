@@ -95,7 +95,8 @@ class FbgemmLinear:
         rows = x.reshape(-1, x.shape[-1]).float()
         peak = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON)
         product = multiply(rows / peak, self._weight)
-        return torch.addcmul(self._bias, product, peak).view(*x.shape[:-1], -1).to(self._compute)
+        torch.addcmul(self._bias, product, peak, out=product)
+        return product.view(*x.shape[:-1], -1).to(self._compute)
 
 
 def multiply(
@@ -158,4 +159,5 @@ class OneDnnLinear:
             [],
             "",
         )
-        return torch.addcmul(self._bias, product, scale.to(self._compute)).view(*x.shape[:-1], -1)
+        torch.addcmul(self._bias, product, scale.to(self._compute), out=product)
+        return product.view(*x.shape[:-1], -1)
