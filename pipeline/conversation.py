@@ -58,7 +58,6 @@ class AudioClip:
         samples: float32, shape (n_channels, n_samples), nominally -1..1, at ``SAMPLE_RATE_HZ``. A long
             recording is a ``numpy.memmap`` of an unlinked temporary file: read it by slices.
         warnings: Sentences for people about what was wrong with the file or mended in it.
-        sha256: Hex digest of the file's bytes as received; "" for audio made in memory.
         codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
         source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
         doubled_s: Seconds (start, end) in which two channels carried the same sound; kept on the first alone.
@@ -67,7 +66,6 @@ class AudioClip:
 
     samples: npt.NDArray[np.float32]
     warnings: tuple[str, ...] = ()
-    sha256: str = ""
     codec: str = ""
     source_sample_rate_hz: int = SAMPLE_RATE_HZ
     doubled_s: tuple[tuple[float, float], ...] = ()

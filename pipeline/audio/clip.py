@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,16 +62,10 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
     return AudioClip(
         samples=samples,
         warnings=(*source.warnings, *health.warnings()),
-        sha256=_sha256(path),
         codec=info.codec,
         source_sample_rate_hz=info.sample_rate_hz,
         clipped=health.clipped(),
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refused(path: Path, what: str, reason: str, hint: str = "") -> RecordingError:

@@ -57,14 +57,12 @@ class Template:
     """A compiled template.
 
     Attributes:
-        text: As written.
         pattern: What the end of a path must look like, a group a token.
         tokens: Token names in the order of the groups.
         time_format: strptime format of the date and time tokens joined by a blank; "" when it has none.
         depth: How many parts of the path it covers.
     """
 
-    text: str
     pattern: re.Pattern[str]
     tokens: tuple[str, ...]
     time_format: str
@@ -160,7 +158,7 @@ def compile_template(text: str) -> Template:
     joined = " ".join(formats[t] for t in ("datetime", "date", "time") if t in formats)
     if formats and not {"Y", "y"} & set(re.findall("%(.)", joined)):
         raise _bad(text, "has a time without a year")
-    return Template(text, re.compile(pattern, re.ASCII), tuple(tokens), joined, body.count("/") + 1)
+    return Template(re.compile(pattern, re.ASCII), tuple(tokens), joined, body.count("/") + 1)
 
 
 def mismatch(path: Path, template: str, why: str) -> RecordingError:

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
+from pipeline.text.words import unpunctuated
+
 WEIGHTS = Path(__file__).parent / "weights" / "dialogue_acts.tsv"
 LOWEST, HIGHEST = -4.0, 2.0
 """Log-odds beyond these say no more: cues are hints."""
-WORD = re.compile(r"[\w']+")
 BEFORE, AFTER = 6, 2
 """Words around a stretch in which its act shows ("he never told me that ...")."""
 OPENERS = r"^(?:so |and |um |uh |okay |right |now |well |hi |alright )*"
@@ -87,7 +88,7 @@ CUES |= {
 @lru_cache(maxsize=65_536)
 def cues(text: str) -> tuple[bool, ...]:
     """Which of ``CUES`` a text holds."""
-    plain = " ".join(WORD.findall(text.lower().replace("’", "'")))
+    plain = unpunctuated(text)
     return tuple(cue.search(plain) is not None for cue in CUES.values())
 
 

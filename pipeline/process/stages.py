@@ -106,34 +106,31 @@ def load_stages(
     transcribe.one_thread_each()
     matcher = matching.load_matcher()
     judge = load_judge(settings, rubrics, standings)
-    min_confidence = settings.score.min_confidence
+    scoring = _Scoring(rubrics, settings.score.min_confidence, matcher, judge)
     return Stages(
         engine=_LazyEngine(settings.transcribe),
         annotator=annotate.load_annotator(settings.annotate, settings.privacy),
         load_audio=partial(load_audio, settings=settings),
         read_transcript=intake.read_transcript,
         assign_and_redact=partial(assign_and_redact, settings=settings),
-        score=partial(_score, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher, judge=judge),
+        score=scoring.cards,
         rubrics=rubrics,
         fingerprints=under,
         load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
-        again=_second_hearing(settings, rubrics, matcher),
+        again=_second_hearing(settings, scoring),
         spent=judge.spent if judge is not None else lambda call_id: (),
         leave=judge.leave if judge is not None else lambda: None,
     )
 
 
-def _second_hearing(
-    settings: Settings, rubrics: tuple[Rubric, ...], matcher: Matcher
-) -> SecondHearing | None:
+def _second_hearing(settings: Settings, scoring: _Scoring) -> SecondHearing | None:
     again = transcribe.second(settings.transcribe)
     if again is None:
         return None
-    min_confidence = settings.score.min_confidence
     return SecondHearing(
         _LazyEngine(again, excerpts=True),
         again.model,
-        partial(_wanted, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher),
+        scoring.wanted,
         lambda transcript: annotate.redact(transcript, settings.privacy)[0],
     )
 
@@ -192,65 +189,56 @@ def assign_and_redact(
     return replace(redacted, warnings=(*(clip.warnings if clip else ()), *redacted.warnings))
 
 
-def _score(
-    asked: Sequence[tuple[Conversation, CallMetadata]],
-    *,
-    rubrics: tuple[Rubric, ...],
-    min_confidence: float,
-    matcher: Matcher,
-    judge: Judge | None = None,
-) -> list[tuple[Scorecard, ...]]:
-    """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
-    found = _answered(asked, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher, judge=judge)
-    return [tuple(answered.card(one) for one, answered in answers) for answers in found]
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """What scores: rubrics, the matcher, and a judge where one is asked."""
 
+    rubrics: tuple[Rubric, ...]
+    min_confidence: float
+    matcher: Matcher
+    judge: Judge | None
 
-def _answered(
-    asked: Sequence[tuple[Conversation, CallMetadata]],
-    *,
-    rubrics: tuple[Rubric, ...],
-    min_confidence: float,
-    matcher: Matcher,
-    judge: Judge | None = None,
-) -> list[list[tuple[Rubric, score.Answered]]]:
-    """The answers of each call under each of the rubrics that apply to it."""
-    chosen = [
-        rubric.select(
-            rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
-        )
-        for said, about in asked
-    ]
-    found: list[dict[str, score.Answered]] = [{} for _ in asked]
-    for one in rubrics:
-        own = [place for place, wanted in enumerate(chosen) if one in wanted]
-        calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
-        answered = score.answers(calls, one, min_confidence=min_confidence, matcher=matcher, judge=judge)
-        for place, answers in zip(own, answered, strict=True):
-            found[place][one.hash] = answers
-    return [
-        [(one, answers[one.hash]) for one in wanted] for answers, wanted in zip(found, chosen, strict=True)
-    ]
+    def cards(self, asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
+        """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
+        found = self._answers(asked, self.judge)
+        return [tuple(answered.card(one) for one, answered in answers) for answers in found]
 
+    def wanted(self, asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[Wanted]:
+        """What to hear again in each call, by the rubrics that apply to it; no judge is asked for that."""
+        return [
+            wanted(
+                said,
+                about,
+                [(one, told.answers) for one, told in answers],
+                min_confidence=self.min_confidence,
+                matcher=self.matcher,
+            )
+            for (said, about), answers in zip(asked, self._answers(asked, None), strict=True)
+        ]
 
-def _wanted(
-    asked: Sequence[tuple[Conversation, CallMetadata]],
-    *,
-    rubrics: tuple[Rubric, ...],
-    min_confidence: float,
-    matcher: Matcher,
-) -> list[Wanted]:
-    """What to hear again in each call, by the rubrics that apply to it."""
-    found = _answered(asked, rubrics=rubrics, min_confidence=min_confidence, matcher=matcher)
-    return [
-        wanted(
-            said,
-            about,
-            [(one, told.answers) for one, told in answers],
-            min_confidence=min_confidence,
-            matcher=matcher,
-        )
-        for (said, about), answers in zip(asked, found, strict=True)
-    ]
+    def _answers(
+        self, asked: Sequence[tuple[Conversation, CallMetadata]], judge: Judge | None
+    ) -> list[list[tuple[Rubric, score.Answered]]]:
+        """The answers of each call under each of the rubrics that apply to it."""
+        chosen = [
+            rubric.select(
+                self.rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
+            )
+            for said, about in asked
+        ]
+        found: list[dict[str, score.Answered]] = [{} for _ in asked]
+        for one in self.rubrics:
+            own = [place for place, applying in enumerate(chosen) if one in applying]
+            calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
+            answered = score.answers(
+                calls, one, min_confidence=self.min_confidence, matcher=self.matcher, judge=judge
+            )
+            for place, answers in zip(own, answered, strict=True):
+                found[place][one.hash] = answers
+        return [
+            [(one, answers[one.hash]) for one in applying]
+            for answers, applying in zip(found, chosen, strict=True)
+        ]
 
 
 class _LazyEngine:

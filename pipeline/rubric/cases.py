@@ -25,7 +25,6 @@ class CaseResult:
 
     name: str
     faults: tuple[str, ...]
-    scorecard: Scorecard
 
 
 def run_cases(rubric: Rubric, score: Score) -> Iterator[CaseResult]:
@@ -33,7 +32,7 @@ def run_cases(rubric: Rubric, score: Score) -> Iterator[CaseResult]:
     for case in rubric.tests:
         conversation, metadata = staged(case)
         card = score(conversation, rubric, metadata)
-        yield CaseResult(case.name, tuple(_differences(case, card)), card)
+        yield CaseResult(case.name, tuple(_differences(case, card)))
 
 
 def staged(case: Case) -> tuple[Conversation, CallMetadata]:
@@ -57,7 +56,7 @@ def staged(case: Case) -> tuple[Conversation, CallMetadata]:
 
 
 def _differences(case: Case, card: Scorecard) -> Iterator[str]:
-    answers = {a.id: a for s in card.sections for a in s.criteria}
+    answers = {a.id: a for a in card.answers}
     for name, wanted in case.expect.items():
         given = answers[name]
         if given.answer != wanted:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from pipeline.conversation import Direction, Medium, Turn
+from pipeline.text.words import unpunctuated
 
 _AGENT: dict[float, tuple[str, ...]] = {
     4.0: (
@@ -105,7 +106,7 @@ AT_ONCE_S = 0.3
 
 def agent_log_odds(text: str) -> float:
     """Log-odds that these words are the agent's: positive for the agent, 0 where nothing tells."""
-    said = " ".join(re.findall(r"[\w']+", text.lower().replace("’", "'")))
+    said = unpunctuated(text)
     odds = PRONOUN_WEIGHT * (min(len(_YOUR.findall(said)), 6) - min(len(_MY.findall(said)), 6))
     return odds + sum(
         weight * min(sum(1 for _ in rule.finditer(said)), MAX_REPEATS) for weight, rule in _RULES

@@ -128,6 +128,11 @@ def _holder(message: str) -> str | None:
     return "another process" if re.search(locked, message, re.IGNORECASE | re.DOTALL) else None
 
 
+def quoted(text: object) -> str:
+    """Text inside a string of SQL, where no parameter can stand."""
+    return str(text).replace("'", "''")
+
+
 def is_damage(error: duckdb.Error) -> bool:
     """Whether DuckDB found bytes it did not write, which it may do only when it comes to read them."""
     return re.search(r"corrupt|checksum|failed to deserialize|INTERNAL Error", str(error), re.I) is not None

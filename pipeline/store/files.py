@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import MachineError, StoreError
-from pipeline.store.connection import Connection
+from pipeline.store.connection import Connection, quoted
 
 try:
     import fcntl
@@ -78,7 +78,7 @@ def wal(db: Path) -> Path:
 
 
 def _copy_rows(connection: Connection, fresh: Path) -> None:
-    connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+    connection.execute(f"ATTACH '{quoted(fresh)}' AS fresh")
     tables = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() ORDER BY table_name"
     ).fetchall()
@@ -144,7 +144,3 @@ def index_path(db: Path) -> Path:
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     wal(path).unlink(missing_ok=True)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -18,7 +18,7 @@ import duckdb
 
 from pipeline.errors import StoreError
 from pipeline.store import files, migrations
-from pipeline.store.connection import CONFIG, Connection, OnWait, wait_for
+from pipeline.store.connection import CONFIG, Connection, OnWait, quoted, wait_for
 from pipeline.store.extensions import load
 from pipeline.store.store import Store, make_empty
 
@@ -68,8 +68,17 @@ class LakeStore(Store):
         return True
 
     def folders(self) -> list[str]:
-        """Where its rows are kept."""
-        return [data_path(self.connection)]
+        """Where its rows are kept.
+
+        Raises:
+            StoreError: The lake does not say.
+        """
+        row = self.connection.execute(
+            f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
+        ).fetchone()
+        if row is None:
+            raise StoreError("the lake does not say where its data is", hint="add ?data_path=FOLDER to --db")
+        return [str(row[0])]
 
     def snapshot(self, dest: Path) -> int:
         """Copy it to a database file of its own, full text search included; returns its size in bytes.
@@ -88,10 +97,14 @@ class LakeStore(Store):
         migrations.migrate(connection, None)  # a lake keeps its own history
 
     def _is_conflict(self, error: StoreError) -> bool:
-        return is_conflict(error)
+        said = f"{error.message}\n{error.__cause__}"  # DuckDB says so past its first line
+        return re.search(r"conflict|database is locked|could not serialize", said, re.IGNORECASE) is not None
 
     def _reclaim(self) -> tuple[tuple[str, ...], None]:
-        forget_deleted(self.connection)
+        """Rewrite files with deleted rows and drop every older snapshot, so that erased bytes are gone."""
+        self.connection.execute(f"CALL ducklake_rewrite_data_files('{NAME}', delete_threshold => 0)")
+        self.connection.execute(f"CALL ducklake_expire_snapshots('{NAME}', older_than => now())")
+        self.connection.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
         return (), None
 
 
@@ -107,7 +120,7 @@ def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait 
     needed = ["ducklake", *([SCANNERS[kind]] if kind in SCANNERS else [])]
     needed += ["httpfs"] if data_path.startswith(("s3://", "gs://", "r2://")) else []
     options = ["DATA_INLINING_ROW_LIMIT 0"]  # no call's words in the catalogue
-    options += [f"DATA_PATH '{_quoted(data_path)}'"] if data_path else []
+    options += [f"DATA_PATH '{quoted(data_path)}'"] if data_path else []
     options += ["READ_ONLY"] if read_only else []
 
     def attempt() -> Connection:
@@ -118,7 +131,7 @@ def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait 
                 load(connection, extension)
             if "httpfs" in needed:
                 _point_at_object_store(connection)
-            connection.execute(f"ATTACH '{_quoted(catalogue)}' AS {NAME} ({', '.join(options)})")
+            connection.execute(f"ATTACH '{quoted(catalogue)}' AS {NAME} ({', '.join(options)})")
             connection.execute(f"USE {NAME}")
         except BaseException:
             connection.close()
@@ -144,30 +157,3 @@ def _point_at_object_store(connection: Connection) -> None:
 def shown(db: str) -> str:
     """The lake for messages, without the catalogue's password."""
     return " ".join(part for part in db.split() if not part.lower().startswith("password="))
-
-
-def is_conflict(error: StoreError) -> bool:
-    """Whether a write failed only because another writer came first; DuckDB says so past the first line."""
-    said = f"{error.message}\n{error.__cause__}"
-    return re.search(r"conflict|database is locked|could not serialize", said, re.IGNORECASE) is not None
-
-
-def data_path(connection: Connection) -> str:
-    """Where the rows of the attached lake are kept."""
-    row = connection.execute(
-        f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
-    ).fetchone()
-    if row is None:
-        raise StoreError("the lake does not say where its data is", hint="add ?data_path=FOLDER to --db")
-    return str(row[0])
-
-
-def forget_deleted(connection: Connection) -> None:
-    """Rewrite files that hold deleted rows and drop every older snapshot, so that erased bytes are gone."""
-    connection.execute(f"CALL ducklake_rewrite_data_files('{NAME}', delete_threshold => 0)")
-    connection.execute(f"CALL ducklake_expire_snapshots('{NAME}', older_than => now())")
-    connection.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

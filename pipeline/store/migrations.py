@@ -16,7 +16,7 @@ import duckdb
 
 import pipeline
 from pipeline.errors import StoreError
-from pipeline.store.connection import Connection
+from pipeline.store.connection import Connection, quoted
 
 RECORD = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -116,7 +116,7 @@ def _explain_views(connection: Connection) -> None:
         "SELECT table_name, column_name, comment FROM duckdb_columns() "
         "WHERE database_name = current_database() AND NOT internal ORDER BY table_name, column_index"
     ).fetchall()
-    comments = {(table, column): _quoted(comment or "") for table, column, comment in rows}
+    comments = {(table, column): quoted(comment or "") for table, column, comment in rows}
     comments |= {(view, column): text for view, column, text in VIEW_COLUMN.findall(views_sql())}
     statements = []
     for view, body in re.findall(r"CREATE OR REPLACE VIEW (\w+) AS(.*?);", views_sql(), re.DOTALL):
@@ -126,10 +126,6 @@ def _explain_views(connection: Connection) -> None:
             comments[view, column] = words
             statements.append(f"COMMENT ON COLUMN {view}.{column} IS '{words}';")
     connection.execute(f"BEGIN; {' '.join(statements)} COMMIT")
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def backup_path(file: Path, seen: int) -> Path:

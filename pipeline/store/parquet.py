@@ -18,7 +18,7 @@ from typing import Any
 import pipeline
 from pipeline.errors import MachineError, StoreError
 from pipeline.store import migrations
-from pipeline.store.connection import Connection
+from pipeline.store.connection import Connection, quoted
 
 SCHEMA = "callqa.parquet/1"
 NO_MONTH = "none"
@@ -103,7 +103,7 @@ def _write_tables(connection: Connection, folder: Path) -> dict[str, int]:
 
 def _copy(connection: Connection, query: str, path: Path, more: str = "") -> int:
     row = connection.execute(
-        f"COPY ({query}) TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd{more})"
+        f"COPY ({query}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION zstd{more})"
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -122,7 +122,7 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
         files = folder / table / "*" / "*.parquet" if table in BY_MONTH else folder / f"{table}.parquet"
         if not manifest["rows"].get(table):
             continue
-        source = f"read_parquet('{_quoted(files)}', union_by_name = true, hive_partitioning = false)"
+        source = f"read_parquet('{quoted(files)}', union_by_name = true, hive_partitioning = false)"
         keys = _keys(table)
         connection.execute(
             f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})"  # noqa: S608
@@ -155,7 +155,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
         )
     checked: dict[str, Any] = manifest
     return checked
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

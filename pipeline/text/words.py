@@ -13,10 +13,17 @@ from functools import lru_cache
 
 WORD = re.compile(r"[$£€₹]|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’`-][^\W\d_]+)*", re.UNICODE)
 
+AS_WRITTEN = re.compile(r"[\w']+")
+
 
 def word_set(text: str) -> frozenset[str]:
     """The words of a line, as a set."""
     return frozenset(text.split())
+
+
+def unpunctuated(text: str) -> str:
+    """Text in lower case with one space between its words, none of them changed: what cue patterns read."""
+    return " ".join(AS_WRITTEN.findall(text.lower().replace("’", "'")))
 
 
 FILLERS = word_set("uh um uhm er erm ah hmm hm mm mhm mmm eh")
