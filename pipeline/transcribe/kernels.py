@@ -144,7 +144,7 @@ class OneDnnLinear:
         scale = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON) / 127
         # oneDNN's fast path wants unsigned activations; +0.5 makes the truncation a rounding
         shifted = (rows / scale).add_(128.5).to(torch.uint8)
-        product = torch.ops.onednn.qlinear_pointwise(
+        product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
             shifted,
             1.0,
             128,
