@@ -9,6 +9,9 @@ import pytest
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+# Before NumPy is imported: on two cores, the threads of two test processes waited for each other busily, and
+# a call that is scored in 0.2 s took 16.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 for name in [name for name in os.environ if name.startswith("PREFECT_API")]:
     del os.environ[name]  # a developer's own server is none of our business
 
