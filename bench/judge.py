@@ -29,7 +29,14 @@ from rich.table import Table
 from bench.calls import ACTS, kappa
 from bench.llama import serving
 from pipeline import contract, judge, rubric, score
-from pipeline.conversation import CallMetadata, Conversation, StageRun, Transcript, Turn
+from pipeline.conversation import (
+    CallMetadata,
+    Conversation,
+    CriterionAnswer,
+    StageRun,
+    Transcript,
+    Turn,
+)
 from pipeline.judge.standins import neutral
 from pipeline.matching import load_matcher
 from pipeline.matching.slots import names_in
@@ -65,10 +72,17 @@ PEOPLE = (
 
 @dataclass
 class Asked:
-    """Answers by call and criterion, and what they cost."""
+    """Answers by call and criterion, and what they cost.
+
+    Attributes:
+        answers: By call and criterion id.
+        stages: What was asked.
+        unfounded: Decided answers that show no quote, or one that is not in the turn it names.
+    """
 
     answers: dict[tuple[str, str], str] = field(default_factory=dict)
     stages: list[StageRun] = field(default_factory=list)
+    unfounded: int = 0
 
     def results(self, criterion: str) -> Counter[str]:
         """How often each result came out."""
@@ -113,7 +127,17 @@ def ask(calls: Sequence[Conversation], asked: Rubric, judged: Judge | None) -> A
         )
         found.answers |= {(name, criterion): one.answer for criterion, one in done.answers.items()}
         found.stages += judged.spent(name) if judged is not None else ()
+        found.unfounded += sum(not _is_founded(one, call) for one in done.answers.values())
     return found
+
+
+def _is_founded(answer: CriterionAnswer, call: Conversation) -> bool:
+    """Whether an answer, where it is one, shows words, and all of them stand where it says."""
+    if answer.answer in ("undetermined", "na"):
+        return True
+    said = {turn.turn: turn.text for turn in call.transcript.turns}
+    shown = [*answer.evidence, *filter(None, [answer.nearest])]
+    return bool(shown) and all(one.turn in said and one.quote in said[one.turn] for one in shown)
 
 
 def report(console: Console, acts: Mapping[str, Mapping[str, str]], judged: Asked, phrases: Asked) -> None:
@@ -137,6 +161,10 @@ def report(console: Console, acts: Mapping[str, Mapping[str, str]], judged: Aske
     console.print(f"right of all {total} answers: judge {rights['judge']}, phrases {rights['phrases']}")
     if rights["judge"] < rights["phrases"]:
         console.print("[bold]The model is WORSE than phrases on these questions: do not use it for them.[/]")
+    decided = sum(answer != "undetermined" for answer in judged.answers.values())
+    console.print(
+        f"{decided} answers of the judge scored, {judged.unfounded} of them without words of the call"
+    )
     stages = judged.stages
     tokens = sum(s.prompt_tokens + s.answer_tokens for s in stages)
     seconds = sum(s.seconds for s in stages)
