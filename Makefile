@@ -23,7 +23,7 @@ demo: $(VENV)/.demo
 		'$(BIN)/callqa search "anything else" --db out/qa.duckdb'
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
