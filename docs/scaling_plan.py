@@ -14,7 +14,8 @@ NIGHT_H = 8
 TWO_CORES = 89.8
 """Channel-seconds a second, model *base*, 2 idle Zen 4 cores with AVX-512 (``bench/asr.py``, 2026)."""
 TWO_OLDER_CORES = 40.8
-"""The same on 2 idle cores of an AMD EPYC with AVX2 and neither VNNI nor AVX-512; 27.8 by faster-whisper there."""
+"""The same on 2 idle cores of an AMD EPYC with AVX2, without VNNI and AVX-512; 40.6 in a second run. Beside
+it faster-whisper: 27.8 and 29.1. Word errors of both runs 0.0275 against its 0.0241."""
 REST = 0.08
 """Share of wall time that is not transcription: 60 calls of 20 s (``bench/operations.py --whisper 60``)."""
 SIXTEEN_CORES = 8 * TWO_CORES * 0.7
@@ -87,7 +88,7 @@ takes {REST:.0%} of the wall time of a small batch, which the plan takes off. So
 | machine, model *base* | speed | how known |
 |---|---|---|
 | 2 cores (Zen 4, AVX-512), nothing else running | {TWO_CORES} | measured |
-| 2 cores (EPYC with AVX2 only), nothing else running | {TWO_OLDER_CORES} | measured; faster-whisper in int8 27.8 |
+| 2 cores (EPYC with AVX2 only), nothing else running | {TWO_OLDER_CORES} | measured, word errors 2.75 %; faster-whisper in int8 28 to 29, 2.41 % |
 | 16 cores, 8 workers of 2 threads | 8 × {TWO_CORES} × 0.7 = {SIXTEEN_CORES:.0f} | assumed: workers share the memory's bandwidth |
 | one data-centre GPU | {GPU:,.0f} | assumed: measure before you buy |
 

@@ -52,7 +52,8 @@ PREFERRED = ("fbgemm", "onednn", "float32", "bfloat16")
 ATTENTIONS = ("fused float32", "tiled float32", "fused bfloat16", "tiled bfloat16")
 ALIKE = 1.25
 """Up to so many times the shortest time kernels count as equally fast and the first preferred is taken: else
-a test in a busier hour would pick another, which rounds otherwise: a word in some hundred would change."""
+a test in a busier hour would pick another, which rounds otherwise: a word in some hundred would change. Tests
+of one machine differed by 17 %, where the engine was as fast with any mixture of the two 8-bit libraries."""
 REPEATS = 8
 HOPELESS = 4.0  # times slower than the best so far: not tried again (a first try lays out weights, too)
 LIBRARY_SWITCHES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "FBGEMM_ENABLE_INSTRUCTIONS")
