@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -43,8 +43,10 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 SHOWN_RUBRICS = 3
 """Of how many rubrics a ledger row says why they are not for the call."""
-CARRIED_BYTES = 256 * 2**20
-"""Sound that waits for ``score`` while the engine goes on: half an hour of two channels, no more."""
+TOGETHER_BYTES = 128 * 2**20
+"""Sound transcribed together, a quarter of an hour of two channels: more makes batches no fuller."""
+CARRIED_BYTES = 128 * 2**20
+"""Sound that waits for ``score`` while the engine goes on."""
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
 """Files that are sound but hold nothing to score."""
 RETRIED_REASONS = frozenset({"unreadable", "missing", "no_room"})
@@ -124,9 +126,30 @@ def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: Sta
         CallQAError: The disk, a model: nothing that is the fault of one recording.
         OSError: A transient fault.
     """
-    opened = _spread(lambda one: one if isinstance(one, CallState) else open_file(one, stages, cache), files)
-    stage = partial(_transcribed, stages=stages, cache=cache)
-    return _advance(opened, lambda call: call.awaits_engine, stage)
+    done: list[CallState] = []
+    carried = 0
+    for opened in _opened(files, stages, cache):
+        for call in _advance(opened, lambda call: call.awaits_engine, partial(_transcribed, stages=stages)):
+            carried += call.sound_bytes
+            done.append(call if carried <= CARRIED_BYTES else _assigned(call, stages, cache))
+    return done
+
+
+def _opened(
+    files: Sequence[Received | CallState], stages: Stages, cache: StageCache
+) -> Iterator[list[CallState]]:
+    """The files, opened, in parts with no more sound than is transcribed together."""
+
+    def opened(one: Received | CallState) -> CallState:
+        return one if isinstance(one, CallState) else open_file(one, stages, cache)
+
+    part: list[CallState] = []
+    for start in range(0, len(files), cores()):
+        part += _spread(opened, files[start : start + cores()])
+        if sum(call.sound_bytes for call in part) >= TOGETHER_BYTES:
+            yield part
+            part = []
+    yield part
 
 
 def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list[CallRecord]:
@@ -201,7 +224,7 @@ def _is_of_one_call(error: Exception) -> bool:
     return isinstance(error, RecordingError) or not (isinstance(error, CallQAError) or is_transient(error))
 
 
-def _transcribed(calls: list[CallState], stages: Stages, cache: StageCache) -> list[CallState]:
+def _transcribed(calls: list[CallState], stages: Stages) -> list[CallState]:
     """Calls with what the engine makes of their sound; the seconds are shared out by length of sound."""
     clips = [call.clip for call in calls if call.clip is not None]
     jobs = [
@@ -211,18 +234,15 @@ def _transcribed(calls: list[CallState], stages: Stages, cache: StageCache) -> l
     started = time.perf_counter()
     results = _together(stages.engine.transcribe, jobs)
     pace = (time.perf_counter() - started) / (sum(clip.duration_s for clip in clips) or 1.0)
-    carried, done = 0, []
+    done = []
     for call, clip, result in zip(calls, clips, results, strict=True):
         seconds = pace * clip.duration_s
         stage = StageRun("transcribe", stages.engine.fingerprint, *_made_by(result), seconds)
         call = replace(call, stages=(*call.stages, stage))
-        carried += clip.samples.nbytes
         if isinstance(result, Exception):
             done.append(_failed(call, stages, "transcribe", result))
-        elif carried <= CARRIED_BYTES:
-            done.append(replace(call, transcript=result))
         else:
-            done.append(_assigned(replace(call, transcript=result), stages, cache))
+            done.append(replace(call, transcript=result))
     return done
 
 

@@ -13,8 +13,8 @@ from types import TracebackType
 from pipeline.conversation import Received
 from pipeline.process.state import CallState
 
-PREFETCH_BYTES = 256 * 2**20
-"""Half an hour of two channels; of longer recordings some are opened when their window comes."""
+PREFETCH_BYTES = 128 * 2**20
+"""A quarter of an hour of two channels; what is longer is opened when its window comes."""
 Window = tuple[Received, ...]
 
 
@@ -64,5 +64,5 @@ class Prefetch:
             except Exception:  # noqa: S112
                 continue
             files[place] = opened
-            n_bytes += opened.clip.samples.nbytes if opened.clip else 0
+            n_bytes += opened.sound_bytes
         return files

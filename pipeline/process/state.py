@@ -55,6 +55,11 @@ class CallState:
         return len(self.transcript.turns) if self.transcript else 0
 
     @property
+    def sound_bytes(self) -> int:
+        """Memory that its sound takes."""
+        return self.clip.samples.nbytes if self.clip else 0
+
+    @property
     def awaits_engine(self) -> bool:
         """Whether there is sound and no transcript of it yet."""
         return self.clip is not None and self.transcript is None

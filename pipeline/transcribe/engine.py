@@ -18,13 +18,13 @@ from pipeline.transcribe.decoding import Decoded
 from pipeline.transcribe.fingerprint import fingerprint
 from pipeline.transcribe.job import Job
 from pipeline.transcribe.precision import choose, return_free_memory
-from pipeline.transcribe.recognition import BATCH_FRAMES, FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
+from pipeline.transcribe.recognition import FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
 from pipeline.turns import TimedWord, build_turns
 
 EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # of a window of an excerpt, and what the network is given
-GROUP_FRAMES = 4 * BATCH_FRAMES  # features held at once: 100 MB with base
+GROUP = 64  # windows whose features are held at once, so that memory does not grow with the calls: 200 MB
 
 
 class WhisperEngine:
@@ -194,13 +194,8 @@ def _own_language(job: Job) -> str | None:
     return code if code in LANGUAGES else None
 
 
-def _groups(windows: Sequence[Window]) -> list[Sequence[Window]]:
-    """Windows whose features are held at once, so that memory does not grow with the calls."""
-    groups: list[Sequence[Window]] = []
-    begin, frames = 0, 0
-    for n, window in enumerate(windows):
-        frames += window.n_samples // FRAME_SAMPLES
-        if frames >= GROUP_FRAMES:
-            groups.append(windows[begin : n + 1])
-            begin, frames = n + 1, 0
-    return [*groups, windows[begin:]] if begin < len(windows) else groups
+def _groups(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
+    """Windows in as few groups as may be, all about as large."""
+    count = -(-len(windows) // GROUP)
+    for n in range(count):
+        yield windows[n * len(windows) // count : (n + 1) * len(windows) // count]

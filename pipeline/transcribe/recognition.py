@@ -8,8 +8,9 @@ does; what still is not speech by the model's own account is dropped.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -42,6 +43,27 @@ PHANTOMS = frozenset(
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows to decode: features (T, D), length, language, names to expect, and these as tokens."""
+
+    features: Sequence[torch.Tensor]
+    seconds: Sequence[float]
+    languages: Sequence[str]
+    terms: Sequence[Sequence[str]]
+    prompts: Sequence[Sequence[int]]
+
+    def part(self, rows: Sequence[int]) -> Windows:
+        """Some of them."""
+        return Windows(
+            [self.features[n] for n in rows],
+            [self.seconds[n] for n in rows],
+            [self.languages[n] for n in rows],
+            [self.terms[n] for n in rows],
+            [self.prompts[n] for n in rows],
+        )
 
 
 class Recogniser:
@@ -142,82 +164,54 @@ class Recogniser:
             languages: Code per window.
             terms: Names to expect in each window; one that echoes them is decoded again without.
         """
-        prompts = [self._prompt(expected) for expected in terms]
+        heard = Windows(features, seconds, languages, terms, [self._prompt(expected) for expected in terms])
 
-        def first(rows: range) -> list[Decoded]:
-            return self._run(list(rows), features, seconds, languages, prompts, 0.0)
+        def work(rows: range) -> list[Decoded]:
+            return self._decoded(heard.part(rows))
 
-        batches = self._batches(len(features))
-        results = [d for batch in self.map(first, batches) for d in batch]
-        unprompted: list[Sequence[int]] = [()] * len(features)
-        echoed = [
+        return [d for batch in self.map(work, self._batches(len(features))) for d in batch]
+
+    def _decoded(self, heard: Windows) -> list[Decoded]:
+        """A batch, with its second tries: in the same thread, while the others take further batches."""
+        results = self._run(heard, 0.0)
+        echoed = {
             n
             for n, d in enumerate(results)
-            if prompts[n] and not (d.passes and not _echoes(d.text, terms[n]))
-        ]
-        for n, again in zip(
-            echoed, self._run(echoed, features, seconds, languages, unprompted, 0.0), strict=True
-        ):
+            if heard.prompts[n] and not (d.passes and not _echoes(d.text, heard.terms[n]))
+        }
+        unprompted = replace(heard, prompts=[()] * len(results))
+        for n, again in self._again(unprompted, sorted(echoed), 0.0):
             results[n] = again
         for temperature in TEMPERATURES:
             failed = [n for n, d in enumerate(results) if not d.passes and not d.silent]
-            retried = self._run(failed, features, seconds, languages, unprompted, temperature)
-            for n, again in zip(failed, retried, strict=True):
+            for n, again in self._again(unprompted, failed, temperature):
                 if again.passes or again.mean_log_probability > results[n].mean_log_probability:
                     results[n] = again
-        self._search(results, features, seconds, prompts, set(echoed))
-        return [_emptied(d) if _is_phantom(d) else d for d in results]
-
-    def _search(
-        self,
-        results: list[Decoded],
-        features: Sequence[torch.Tensor],
-        seconds: Sequence[float],
-        prompts: Sequence[Sequence[int]],
-        echoed: set[int],
-    ) -> None:
-        """Decode windows that passed but are not sure again, a share of them a thread."""
         unsure = [
             n
             for n, d in enumerate(results)
             if d.passes and d.mean_log_probability < self._sure and n not in echoed
         ]
-        rows = min(SEARCH_ROWS, -(-len(unsure) // self.hardware.threads)) or 1
-        parts = [unsure[begin : begin + rows] for begin in range(0, len(unsure), rows)]
-
-        def search(part: list[int]) -> list[Decoded]:
-            return self._decoder.search(
-                [features[n] for n in part],
-                [seconds[n] for n in part],
-                [results[n] for n in part],
-                [prompts[n] for n in part],
-            )
-
-        for part, found in zip(parts, self.map(search, parts), strict=True):
-            for n, again in zip(part, found, strict=True):
+        for begin in range(0, len(unsure), SEARCH_ROWS):
+            rows = unsure[begin : begin + SEARCH_ROWS]
+            part = heard.part(rows)
+            before = [results[n] for n in rows]
+            searched = self._decoder.search(part.features, part.seconds, before, part.prompts)
+            for n, again in zip(rows, searched, strict=True):
                 results[n] = again
+        return [_emptied(d) if _is_phantom(d) else d for d in results]
 
-    def _run(
-        self,
-        rows: Sequence[int],
-        features: Sequence[torch.Tensor],
-        seconds: Sequence[float],
-        languages: Sequence[str],
-        prompts: Sequence[Sequence[int]],
-        temperature: float,
-    ) -> list[Decoded]:
-        decoded: list[Decoded] = []
-        for begin in range(0, len(rows), BATCH_ROWS):
-            part = rows[begin : begin + BATCH_ROWS]
-            with torch.inference_mode():
-                decoded += self._decoder.decode(
-                    [features[n] for n in part],
-                    [seconds[n] for n in part],
-                    [languages[n] for n in part],
-                    [prompts[n] for n in part],
-                    temperature,
-                )
-        return decoded
+    def _again(
+        self, heard: Windows, rows: Sequence[int], temperature: float
+    ) -> Iterator[tuple[int, Decoded]]:
+        """Some windows of a batch decoded again, each with its number."""
+        if rows:
+            yield from zip(rows, self._run(heard.part(rows), temperature), strict=True)
+
+    def _run(self, heard: Windows, temperature: float) -> list[Decoded]:
+        return self._decoder.decode(
+            heard.features, heard.seconds, heard.languages, heard.prompts, temperature
+        )
 
     def _batches(self, count: int) -> list[range]:
         """Neighbouring windows in batches of at most the two limits, a share for each thread."""

@@ -282,6 +282,21 @@ def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.
     assert len(list(cache.calls_dir.iterdir())) == 3
 
 
+def test_a_window_of_long_recordings_is_transcribed_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As much sound is opened and transcribed at once as fits; every call is in its place."""
+    monkeypatch.setattr(calls, "cores", lambda: 1)
+    received = tuple(fake_received(tmp_path, {n + ".wav": n for n in "abcde"}))
+    monkeypatch.setattr(calls, "TOGETHER_BYTES", 2 * fake_clip(received[0]).samples.nbytes)
+    engine = FakeEngine()
+    heard = transcribe(received, fake_stages(engine=engine), StageCache(tmp_path / "state"))
+
+    assert engine.windows == [2, 2, 1]
+    assert [one.received for one in heard] == list(received)
+    assert all(one.transcript for one in heard)
+
+
 def test_a_window_that_never_works_does_not_sink_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
