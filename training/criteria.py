@@ -14,6 +14,8 @@ import yaml
 HERE = Path(__file__).parent
 KINDS = {"+ ": "paraphrase", "~ ": "asr_error", "- ": "hard", "0 ": "unrelated"}
 MEETS = ("+ ", "~ ")
+EVERY, MOST, FIRST = "criteria_?.txt", "criteria_[a-k].txt", "criteria_[a-e].txt"
+"""All written criteria; those that the matcher's first student, and those that its teacher learnt from."""
 
 
 @dataclass
@@ -25,9 +27,9 @@ class Criterion:
     said: list[tuple[str, int, str]] = field(default_factory=list)
 
 
-def written() -> dict[str, Criterion]:
+def written(files: str = EVERY) -> dict[str, Criterion]:
     """The committed criteria."""
-    return read(*sorted(HERE.glob("criteria_*.txt")))
+    return read(*sorted(HERE.glob(files)))
 
 
 def read(*paths: Path) -> dict[str, Criterion]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from pipeline.encoder.adapters import linear_names
-from pipeline.encoder.network import EPSILON, HEADS, LAYERS, Network
+from pipeline.encoder.network import EPSILON, HEADS, Network
 
 RANK = 16
 
@@ -26,8 +26,9 @@ class LowRank(nn.Module):
         super().__init__()
         self.base = TorchNetwork.of(base)
         torch.manual_seed(0)
+        self.names = linear_names(base)
         self.down, self.up = nn.ParameterList(), nn.ParameterList()
-        for name in linear_names():
+        for name in self.names:
             rows, columns = base.tensors[f"{name}.weight"].shape
             self.down.append(nn.Parameter(torch.randn(RANK, columns) / columns**0.5))
             self.up.append(nn.Parameter(torch.zeros(rows, RANK)))
@@ -35,14 +36,14 @@ class LowRank(nn.Module):
     def network(self) -> TorchNetwork:
         """The network as it is now; gradients reach the changes."""
         tensors = dict(self.base.tensors)
-        for name, down, up in zip(linear_names(), self.down, self.up, strict=True):
+        for name, down, up in zip(self.names, self.down, self.up, strict=True):
             tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
-        return TorchNetwork(self.base.words, self.base.word_scale, tensors)
+        return TorchNetwork(self.base.words, self.base.word_scale, tensors, self.base.n_layers)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """What is shipped, in float16."""
         arrays: dict[str, NDArray[np.generic]] = {}
-        for name, down, up in zip(linear_names(), self.down, self.up, strict=True):
+        for name, down, up in zip(self.names, self.down, self.up, strict=True):
             arrays[f"{name}.down"] = down.detach().numpy().astype(np.float16)
             arrays[f"{name}.up"] = up.detach().numpy().astype(np.float16)
         return arrays
@@ -62,17 +63,19 @@ class TorchNetwork:
     Attributes:
         words: Embedding rows, int8, shape (30522, 384), with ``word_scale`` float32 (30522,).
         tensors: Everything else by its name in the original state dict, float32.
+        n_layers: How many layers there are.
     """
 
     words: Tensor
     word_scale: Tensor
     tensors: Mapping[str, Tensor]
+    n_layers: int
 
     @classmethod
     def of(cls, base: Network) -> TorchNetwork:
         """The same weights."""
         tensors = {name: torch.from_numpy(array) for name, array in base.tensors.items()}
-        return cls(torch.from_numpy(base.words), torch.from_numpy(base.word_scale), tensors)
+        return cls(torch.from_numpy(base.words), torch.from_numpy(base.word_scale), tensors, base.n_layers)
 
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Last hidden states.
@@ -87,7 +90,7 @@ class TorchNetwork:
         real = mask.flatten().nonzero()[:, 0]  # all but attention goes by token: padding costs nothing there
         attended = None if len(real) == mask.numel() else mask[:, None, None, :]
         state = self._embed(ids).flatten(0, 1)[real]
-        for layer in range(LAYERS):
+        for layer in range(self.n_layers):
             state = self._layer(f"encoder.layer.{layer}.", state, real, mask.shape, attended)
         return _spread(state, real, mask.shape)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pipeline import encoder
 from pipeline.matching import dialogue_acts, meaning
-from training.criteria import Criterion, written
+from training.criteria import FIRST, Criterion, written
 
 NOTHING = encoder.NOTHING
 INVERSE_PENALTY = 0.1  # of scikit-learn's ridge: cues are few and overlap
@@ -40,7 +40,7 @@ def main() -> None:
     """Fit and write."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=3000).fit(*examples(written()))
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=3000).fit(*examples(written(FIRST)))
     weights = model.coef_[0].tolist()
     half = len(dialogue_acts.CUES)
     lines = ["cue\tonly in the speech\tonly in the phrases", f"bias\t{model.intercept_[0]:.3f}\t0"]

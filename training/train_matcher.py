@@ -1,51 +1,86 @@
-"""Teach the sentence encoder acts in running speech: a stretch lies near the phrases it acts out.
+"""Teach a small sentence encoder acts in running speech: a stretch lies near the phrases it acts out.
 
     python -m training.train_matcher
 
-Contrastive learning (InfoNCE, van den Oord et al. 2018) of low-rank changes on the written criteria: a
-criterion's phrases attract the stretches that act them out and repel those that share its words but not
-its act, other criteria's, what is said in every call, and stretches of real talk (AMI and ICSI meetings,
-CC BY 4.0). A stretch is read as the matcher reads it: within the speech around it. Writes
-``pipeline/matching/weights/encoder.npz``; twenty minutes on two cores. 300 steps more gained nothing on the
-development paraphrases.
+In three parts. (1) A teacher: the shipped encoder's six layers with low-rank changes, by contrastive
+learning (InfoNCE, van den Oord et al. 2018) on the first of the written criteria: a criterion's phrases
+attract the stretches that act them out and repel those that share its words but not its act, other
+criteria's, what is said in every call, and stretches of real talk (AMI and ICSI meetings, CC BY 4.0). A
+stretch is read as the matcher reads it: within the speech around it. (2) A student: three of the six layers
+learn to give every token of talk and of the criteria the teacher's state (distillation, Hinton et al. 2015).
+(3) The student goes on as the teacher began, once on most criteria and once on all. Criteria
+that ask the same are taken for one, and a line said in every call is no example against a criterion that it
+may meet; both as the student judges them after (2). (4) What is shipped is the mean of the weights after (2)
+and of both after (3) (model soups, Wortsman et al. 2022): on whole calls it is wrong less often than any of
+them. Writes ``pipeline/matching/weights/encoder.npz``; an
+hour on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import torch
 from jellyfish import metaphone
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from pipeline import encoder
 from pipeline.text.words import words
-from training.criteria import Criterion, service_talk, written
-from training.low_rank import LowRank, padded, save
+from training.criteria import EVERY, FIRST, MOST, Criterion, service_talk, written
+from training.low_rank import LowRank, TorchNetwork, padded, save
+from training.ordinary_talk import HELD_OUT, meetings
+from training.student import Student
 
 OUT = Path("pipeline/matching/weights/encoder.npz")
-STEPS, WARM_UP, RATE = 600, 40, 5e-4
+LAYERS = (0, 2, 5)  # of the six, those that the student begins with
+WARM_UP = 40
+DISTIL_STEPS, DISTIL_RATE, DISTIL_TEXTS = 900, 4e-4, 64
 TEMPERATURE = 0.05
-CRITERIA, PHRASES, MEETS, MISSES, SERVICE, TALK = 10, 2, 3, 4, 8, 8
-"""Of a step: criteria, and of each so many phrases (and its description), utterances that meet it and that
-do not; lines said in every call; passages of real talk."""
-STRETCHES = 8
-"""Taken from each passage of real talk."""
+ALIKE, MET = 0.84, 0.55
+"""Cosines by the student: from which two criteria ask the same, and a line may meet a criterion."""
+PHRASES, MEETS, MISSES = 2, 3, 4
+"""Of each criterion of a step: phrases (and its description), utterances that meet it and that do not."""
 HARD = 1.0
 """Added to the logits of utterances that share a criterion's words but not its act: they count e times."""
 MISHEARD, AROUND = 0.15, 0.6
 """Chance that a line is misheard, and that real talk stands around an utterance."""
 LENGTHS = (4, 6, 8, 11, 14, 18)
-PASSAGE = 24
+PASSAGE, LONGEST = 24, 60
 CHUNKS = 4  # of a step's texts, by length, so that little is padded
 SEED = 1
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is taught, and what a step holds.
+
+    Attributes:
+        steps, rate: Of the optimiser.
+        criteria, service, talk: In a step: criteria, lines said in every call, passages of real talk.
+        stretches: Taken from each passage.
+    """
+
+    steps: int
+    rate: float
+    criteria: int
+    service: int
+    talk: int
+    stretches: int
+
+
+TEACHER = Course(600, 5e-4, 10, 8, 8, 8)
+STUDENTS = {MOST: Course(260, 1.5e-4, 12, 12, 16, 64), EVERY: Course(600, 1.5e-4, 12, 12, 16, 64)}
+SHARES = (0.3, 0.35, 0.35)
+"""Of the distilled student and of the two taught further, in the mean; chosen on the operator calls."""
 
 
 @dataclass(frozen=True)
@@ -107,19 +142,13 @@ def lesson(one: Criterion) -> Lesson:
     """Where in an utterance its act lies, the encoder tells as it is before training."""
     plain = encoder.load()
     phrases = plain.embed([" ".join(words(p).words) for p in one.phrases])
-
-    def placed(text: str) -> tuple[tuple[str, ...], int, int]:
-        said = words(text).words
-        spans = stretches(len(said))
-        near = plain.embed([" ".join(said[a:b]) for a, b in spans]) @ phrases.T
-        return said, *spans[int(near.max(axis=1).argmax())]
-
-    return Lesson(
-        [words(p).words for p in one.phrases],
-        words(one.meaning).words,
-        [placed(text) for text, label, _ in one.said if label],
-        [placed(text) for text, label, _ in one.said if not label],
-    )
+    said = [words(text).words[:LONGEST] for text, _, _ in one.said]
+    placed: dict[int, list[tuple[tuple[str, ...], int, int]]] = {0: [], 1: []}
+    for (_, label, _), text, sums in zip(one.said, said, plain.by_word(said), strict=True):
+        if text:
+            nearest = int((stretch_vectors(sums) @ phrases.T).max(axis=1).argmax())
+            placed[label].append((text, *stretches(len(text))[nearest]))
+    return Lesson([words(p).words for p in one.phrases], words(one.meaning).words, placed[1], placed[0])
 
 
 def stretches(count: int) -> list[tuple[int, int]]:
@@ -129,38 +158,84 @@ def stretches(count: int) -> list[tuple[int, int]]:
 
 
 class Talk:
-    """Passages of real talk."""
+    """Passages of real talk, of the meetings that the sample of ordinary talk is made from."""
 
     def __init__(self, path: Path, dice: random.Random) -> None:
         self.dice = dice
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            texts = [line.rstrip("\n").split("\t")[-1] for line in file]
-        self.turns = [said for text in texts if len(said := words(text).words) >= LENGTHS[0]]
+        kept = [said for at, said in enumerate(meetings(path).values()) if at % HELD_OUT]
+        self.turns = [said for meeting in kept for said in meeting if len(said) >= LENGTHS[0]]
+        self.ends = list(accumulate(map(len, self.turns)))
 
     def passage(self, most: int) -> tuple[str, ...]:
-        """Up to so many words in a row."""
-        said = self.dice.choice(self.turns)
+        """Up to so many words in a row; of longer turns more often."""
+        (said,) = self.dice.choices(self.turns, cum_weights=self.ends)
         start = self.dice.randrange(max(1, len(said) - most + 1))
         return said[start : start + most]
 
 
-def drawn(lessons: dict[str, Lesson], talk: Talk, misheard: Misheard, dice: random.Random) -> list[Line]:
+@dataclass(frozen=True)
+class Material:
+    """What is taught.
+
+    Attributes:
+        lessons: By criterion.
+        alike: Of each criterion, itself and those that ask the same.
+        service: Lines said in every call, and the criteria that each may meet.
+    """
+
+    lessons: Mapping[str, Lesson]
+    alike: Mapping[str, frozenset[str]]
+    service: Sequence[tuple[frozenset[str], tuple[str, ...]]]
+
+    @classmethod
+    def of(cls, lessons: Mapping[str, Lesson]) -> Material:
+        """As written: each criterion stands alone."""
+        service = [(meets, said) for meets, text in service_talk() if (said := words(text).words)]
+        return cls(lessons, {name: frozenset([name]) for name in lessons}, service)
+
+    def related(self, read: encoder.Encoder) -> Material:
+        """With what an encoder takes for the same."""
+        names = list(self.lessons)
+        phrases = [read.embed([" ".join(said) for said in self.lessons[n].phrases]) for n in names]
+        every = np.concatenate(phrases)
+        starts = np.cumsum([0, *map(len, phrases)])[:-1]
+        near = np.stack([np.maximum.reduceat(p @ every.T, starts, axis=1).mean(0) for p in phrases])
+        near = (near + near.T) / 2
+        alike = {
+            name: frozenset([name, *(names[at] for at in np.flatnonzero(row >= ALIKE))])
+            for name, row in zip(names, near, strict=True)
+        }
+        service = []
+        for (meets, said), sums in zip(self.service, read.by_word([s for _, s in self.service]), strict=True):
+            best = np.maximum.reduceat((stretch_vectors(sums) @ every.T).max(axis=0), starts)
+            service.append((meets | {names[at] for at in np.flatnonzero(best >= MET)}, said))
+        return Material(self.lessons, alike, service)
+
+
+def stretch_vectors(sums: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the sums of a text's words, vectors of its stretches, of length 1, in the order of ``stretches``."""
+    spans = np.array(stretches(len(sums)))
+    before = np.concatenate([encoder.ZERO, np.cumsum(sums, axis=0)])
+    vectors = before[spans[:, 1]] - before[spans[:, 0]]
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def drawn(course: Course, material: Material, talk: Talk, misheard: Misheard) -> list[Line]:
     """The texts of a step."""
-    lines = []
-    for name in dice.sample(sorted(lessons), CRITERIA):
-        one, about = lessons[name], frozenset([name])
+    lines, dice = [], talk.dice
+    for name in dice.sample(sorted(material.lessons), course.criteria):
+        one, about = material.lessons[name], material.alike[name]
         asked = [*dice.sample(one.phrases, min(PHRASES, len(one.phrases))), one.meaning]
         lines += [Line(said, 0, len(said), about, asks=True) for said in asked]
         for group, meets, most in ((one.meets, True, MEETS), (one.misses, False, MISSES)):
             for said, first, last in dice.sample(group, min(most, len(group))):
                 lines.append(in_talk(Line(said, first, last, about, meets=meets), talk, dice))
-    for meets_, text in dice.sample(service_talk(), SERVICE):
-        if said := words(text).words:  # nothing is left of "mm hmm"
-            lines.append(in_talk(Line(said, 0, len(said), meets_ | {"|"}), talk, dice))
-    for _ in range(TALK):
+    for may_meet, said in dice.sample(material.service, course.service):
+        lines.append(in_talk(Line(said, 0, len(said), may_meet | {"|"}), talk, dice))
+    for _ in range(course.talk):
         said = talk.passage(PASSAGE)
         spans = stretches(len(said))
-        chosen = dice.sample(spans, min(STRETCHES, len(spans)))
+        chosen = dice.sample(spans, min(course.stretches, len(spans)))
         lines += [Line(said, first, last, frozenset(["|"])) for first, last in chosen]
     return [
         Line(tuple(misheard(x.said)), x.first, x.last, x.about, x.asks, x.meets)
@@ -180,7 +255,7 @@ def in_talk(line: Line, talk: Talk, dice: random.Random) -> Line:
     return Line((*before, *line.said, *after), first, last, line.about, meets=line.meets)
 
 
-def embedded(model: LowRank, lines: Sequence[Line]) -> Tensor:
+def embedded(model: LowRank | Student, lines: Sequence[Line]) -> Tensor:
     """Vectors through which gradients pass, float32, (n_lines, 384); each distinct text is read once."""
     texts = list(dict.fromkeys(line.said for line in lines))
     read = [tokens(said) for said in texts]
@@ -192,13 +267,18 @@ def embedded(model: LowRank, lines: Sequence[Line]) -> Tensor:
         ids, mask = padded([read[row][0] for row in rows])
         hidden = network.hidden(ids, mask)
         states |= {texts[row]: (hidden[at], read[row]) for at, row in enumerate(rows)}
-    pooled = []
+    pooled, sums = [], {}
     for line in lines:
         hidden, (ids_, owner) = states[line.said]
         if line.asks:
             pooled.append(hidden[: len(ids_)].mean(0))
-        else:
-            pooled.append(hidden[[i for i, o in enumerate(owner) if line.first <= o < line.last]].mean(0))
+            continue
+        if line.said not in sums:  # of words up to each, and the token each begins with
+            before = torch.cat([hidden.new_zeros(1, hidden.shape[1]), hidden[1 : len(ids_) - 1].cumsum(0)])
+            sums[line.said] = before, np.searchsorted(owner[1:-1], np.arange(len(line.said) + 1))
+        before, at = sums[line.said]
+        low, high = int(at[line.first]), int(at[line.last])
+        pooled.append((before[high] - before[low]) / max(high - low, 1))
     return fn.normalize(fn.dropout(torch.stack(pooled), 0.1))
 
 
@@ -229,34 +309,88 @@ def loss_of(vectors: Tensor, lines: Sequence[Line]) -> Tensor:
     return by_phrase + 0.5 * by_stretch
 
 
-def train(lessons: dict[str, Lesson], talk: Talk, path: Path, dice: random.Random) -> None:
-    """Train and write the changes."""
-    vocabulary = [w for w in encoder.load().tokenizer.vocabulary if w.isalpha() and len(w) > 2][:12_000]
-    model, misheard = LowRank(encoder.load().network), Misheard(vocabulary, dice)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    for step in range(STEPS):
+def rates(optimiser: torch.optim.Optimizer, highest: float, steps: int) -> Iterator[int]:
+    """Steps, each with its learning rate set: up over the first, then down in a straight line."""
+    for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / WARM_UP) * max(0.05, 1 - step / STEPS)
-        lines = drawn(lessons, talk, misheard, dice)
+            group["lr"] = highest * min(1.0, (step + 1) / WARM_UP) * max(0.05, 1 - step / steps)
+        yield step
+
+
+def step_along(optimiser: torch.optim.Optimizer, model: nn.Module, loss: Tensor) -> None:
+    """One step against the gradient of a loss."""
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+
+
+def contrast(course: Course, model: LowRank | Student, material: Material, talk: Talk) -> None:
+    """Phrases attract what acts them out."""
+    vocabulary = [w for w in encoder.load().tokenizer.vocabulary if w.isalpha() and len(w) > 2][:12_000]
+    misheard = Misheard(vocabulary, talk.dice)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=course.rate, weight_decay=0.01)
+    for step in rates(optimiser, course.rate, course.steps):
+        lines = drawn(course, material, talk, misheard)
         loss = loss_of(embedded(model, lines), lines)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        step_along(optimiser, model, loss)
         if step % 20 == 19:
-            print(f"{path.name}: step {step + 1} loss {float(loss.detach()):.3f}", flush=True)
-    save(path, "acts", model.arrays())
+            print(f"contrast: step {step + 1} loss {float(loss.detach()):.3f}", flush=True)
+
+
+def distil(student: Student, teacher: TorchNetwork, lessons: Mapping[str, Lesson], talk: Talk) -> None:
+    """The student gives each token the state that the teacher gives it."""
+    dice = talk.dice
+    texts = [said for one in lessons.values() for said in [*one.phrases, one.meaning]]
+    texts += [said for one in lessons.values() for said, _, _ in [*one.meets, *one.misses]]
+    optimiser = torch.optim.AdamW(student.parameters(), lr=DISTIL_RATE, weight_decay=0.01)
+    for step in rates(optimiser, DISTIL_RATE, DISTIL_STEPS):
+        said = [talk.passage(PASSAGE) for _ in range(DISTIL_TEXTS // 2)]
+        said += [dice.choice(texts) for _ in range(DISTIL_TEXTS // 4)]
+        said += [
+            (*talk.passage(dice.randrange(1, 8)), *dice.choice(texts), *talk.passage(dice.randrange(1, 8)))
+            for _ in range(DISTIL_TEXTS // 4)
+        ]
+        ids, mask = padded([tokens(text)[0] for text in said])
+        with torch.no_grad():
+            wanted = teacher.hidden(ids, mask)[mask]
+        given = student.network().hidden(ids, mask)[mask]
+        apart = 1 - fn.cosine_similarity(given, wanted, dim=-1).mean()
+        step_along(optimiser, student, 20 * fn.mse_loss(given, wanted) + apart)
+        if step % 20 == 19:
+            print(f"distil: step {step + 1} 1 - cosine {float(apart.detach()):.3f}", flush=True)
+
+
+def mean(students: Sequence[Student], shares: Sequence[float]) -> Student:
+    """A student whose weights are the mean of others'; it takes the place of the first."""
+    with torch.no_grad():
+        for name, weight in students[0].weights.items():
+            weight.copy_(sum(share * s.weights[name] for s, share in zip(students, shares, strict=True)))
+    return students[0]
 
 
 def main() -> None:
-    """Train the shipped changes."""
+    """Train the shipped layers."""
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--talk", type=Path, default=Path("../shared/data/meeting_talk/turns.tsv.gz"))
     ask.add_argument("--out", type=Path, default=OUT)
     given = ask.parse_args()
-    dice = random.Random(SEED)
+    torch.manual_seed(0)
+    talk = Talk(given.talk, random.Random(SEED))
     lessons = {name: lesson(one) for name, one in written().items()}
-    train(lessons, Talk(given.talk, dice), given.out, dice)
+    first = {name: lessons[name] for name in written(FIRST)}
+    plain = encoder.load()
+    teacher, student = LowRank(plain.network), Student(plain.network, LAYERS)
+    contrast(TEACHER, teacher, Material.of(first), talk)
+    distil(student, teacher.network(), first, talk)
+    distilled = plain.network.with_layers(student.arrays())
+    read = encoder.Encoder("student", plain.tokenizer, distilled)
+    students = [student]
+    for files, course in STUDENTS.items():
+        taught = Student(distilled, range(len(LAYERS)))
+        contrast(course, taught, Material.of({n: lessons[n] for n in written(files)}).related(read), talk)
+        students.append(taught)
+    save(given.out, "acts", mean(students, SHARES).arrays())
 
 
 if __name__ == "__main__":

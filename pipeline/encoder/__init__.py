@@ -97,19 +97,19 @@ def batches(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
 
 
 @cache
-def load(changes: Path | None = None) -> Encoder:
+def load(layers: Path | None = None) -> Encoder:
     """The shipped encoder, read once a process (about 0.2 s).
 
     Args:
-        changes: Low-rank changes to it (see ``adapters``).
+        layers: Other layers on its words and their vectors.
 
     Raises:
         ModelError: A weights file is missing or damaged.
     """
-    if changes is not None:
+    if layers is not None:
         base = load()
-        fingerprint, thin = adapters.read(changes)
-        return Encoder(fingerprint, base.tokenizer, adapters.merge(base.network, thin))
+        fingerprint, arrays = adapters.read(layers)
+        return Encoder(fingerprint, base.tokenizer, base.network.with_layers(arrays))
     try:
         with np.load(WEIGHTS, allow_pickle=False) as arrays:
             tensors = {name: arrays[name] for name in arrays.files}

@@ -1,7 +1,7 @@
 """Low-rank changes to the shipped encoder (LoRA, Hu et al. 2021): two thin matrices a linear layer.
 
-Sentiment and the phrase matcher each have the encoder with changes of their own; what is shipped of
-a change is its two thin matrices, in an npz without pickles. ``training/low_rank.py`` trains them.
+Sentiment has the encoder with changes of its own; what is shipped of them is the thin matrices, in an
+npz without pickles. ``training/low_rank.py`` trains them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoder.network import LAYERS, LINEARS, Network
+from pipeline.encoder.network import LINEARS, Network
 from pipeline.errors import ModelError
 
 
-def linear_names() -> list[str]:
+def linear_names(base: Network) -> list[str]:
     """Every adapted linear layer, in the original's naming."""
-    return [f"encoder.layer.{layer}.{name}" for layer in range(LAYERS) for name in LINEARS]
+    return [f"encoder.layer.{layer}.{name}" for layer in range(base.n_layers) for name in LINEARS]
 
 
 def read(path: Path) -> tuple[str, dict[str, NDArray[np.generic]]]:
-    """The fingerprint and arrays of a file of changes.
+    """The fingerprint and arrays of a file of weights.
 
     Raises:
         ModelError: The file is missing or damaged.
@@ -41,7 +41,7 @@ def read(path: Path) -> tuple[str, dict[str, NDArray[np.generic]]]:
 def merge(base: Network, changes: Mapping[str, NDArray[np.generic]]) -> Network:
     """The network with ``up @ down`` added to each linear layer."""
     tensors = dict(base.tensors)
-    for name in linear_names():
+    for name in linear_names(base):
         up, down = (changes[f"{name}.{part}"].astype(np.float32) for part in ("up", "down"))
         tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
     return Network(base.words, base.word_scale, tensors)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 HEADS = 12
-LAYERS = 6
 EPSILON = np.float32(1e-12)  # of BERT's layer norms
+WORDS = "embeddings.word_embeddings.weight"
 LINEARS = (
     "attention.self.query",
     "attention.self.key",
@@ -40,9 +41,20 @@ def quantise(matrix: Array) -> tuple[NDArray[np.int8], Array]:
     return np.round(matrix / scale[:, None]).astype(np.int8), scale
 
 
+def _floats(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
+    """Stored tensors as float32, those of int8 times the scale of each row."""
+    tensors = {}
+    for name, array in arrays.items():
+        if not name.endswith(".scale"):
+            tensors[name] = array.astype(np.float32)
+            if f"{name}.scale" in arrays:
+                tensors[name] *= arrays[f"{name}.scale"].astype(np.float32)[:, None]
+    return tensors
+
+
 @dataclass(frozen=True)
 class Network:
-    """The six transformer layers.
+    """The transformer's layers.
 
     Attributes:
         words: Embedding rows, int8, shape (30522, 384), with ``word_scale`` float32 (30522,).
@@ -56,15 +68,17 @@ class Network:
     @classmethod
     def from_int8(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Network:
         """Multiply the stored rows out; ``NAME.scale`` marks a quantised ``NAME``."""
-        tensors = {}
-        for name, array in arrays.items():
-            if name.endswith(".scale") or name.startswith("embeddings.word_"):
-                continue
-            tensors[name] = array.astype(np.float32)
-            if f"{name}.scale" in arrays:
-                tensors[name] *= arrays[f"{name}.scale"].astype(np.float32)[:, None]
-        word = "embeddings.word_embeddings.weight"
-        return cls(arrays[word].astype(np.int8), arrays[f"{word}.scale"].astype(np.float32), tensors)
+        rest = {name: array for name, array in arrays.items() if not name.startswith(WORDS)}
+        return cls(arrays[WORDS].astype(np.int8), arrays[f"{WORDS}.scale"].astype(np.float32), _floats(rest))
+
+    def with_layers(self, arrays: Mapping[str, NDArray[np.generic]]) -> Network:
+        """Another network on the same words: its tensors, stored likewise."""
+        return Network(self.words, self.word_scale, _floats(arrays))
+
+    @cached_property
+    def n_layers(self) -> int:
+        """How many layers there are."""
+        return sum(name.endswith(f"{LINEARS[0]}.weight") for name in self.tensors)
 
     def pooled(self, tokens: Sequence[Sequence[int]]) -> Array:
         """Mean of the last hidden states over each text's tokens.
@@ -89,7 +103,7 @@ class Network:
             spans.append((slice(start, start + count * length), count))
             start += count * length
         state = self._embed(np.concatenate(tokens), np.concatenate([np.arange(n) for n in lengths]))
-        for layer in range(LAYERS):
+        for layer in range(self.n_layers):
             state = self._layer(f"encoder.layer.{layer}.", state, spans)
         return state
 

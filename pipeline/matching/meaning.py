@@ -1,7 +1,7 @@
 """Phrases said in other words: stretches of speech as sentence vectors, near a phrase or not.
 
 A turn is read once, in passages; the vector of every stretch in it is the mean over its words, each word
-read within the speech around it. The encoder's changes (``training/train_matcher.py``) bring a
+read within the speech around it. The encoder (three layers, ``training/train_matcher.py``) brings a
 stretch near the phrases whose act it does, not those whose words it shares.
 """
 
@@ -27,7 +27,7 @@ PASSAGE, STEP = 24, 16
 """Words read together, and from the start of one passage to the next."""
 ALIKE = 0.6
 """Cosine from which a common phrase does what a query asks, and all phrases of its act with it."""
-MARGIN = 0.05
+MARGIN = 0.03
 """How much nearer a stretch must lie to the query than to anything else commonly said; chosen on the
 operator calls."""
 CANDIDATES, WORTH_COMPARING = 4, 0.45
