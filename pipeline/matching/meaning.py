@@ -130,18 +130,23 @@ def nearest(texts: Sequence[str], asked: Sequence[Wanted]) -> list[list[Near | N
             at, start, _ = batch[number]
             cosines = vectors @ every.T
             best = np.maximum.reduceat(cosines, starts, axis=1)
+            nearest_rows = best.argmax(axis=0)
             for query, one in enumerate(asked):
-                near = _nearest_of(best[:, query], vectors, one)
+                row = int(nearest_rows[query])
+                closeness = float(best[row, query])
                 have = found[at][query]
-                if have is None or near[1] > have.closeness:
-                    row, closeness = near
+                if have is not None and closeness <= have.closeness:
+                    continue
+                if closeness >= WORTH_COMPARING and len(one.others):
+                    row, closeness = _beside_rivals(best[:, query], vectors, one)
+                if have is None or closeness > have.closeness:
                     own = cosines[row, starts[query] : starts[query] + len(one.vectors)]
                     first, last = (bounds[row] + start).tolist()
                     found[at][query] = Near(round(closeness, 4), int(own.argmax()), first, last)
     return found
 
 
-def _nearest_of(cosines: Array, vectors: Array, one: Wanted) -> tuple[int, float]:
+def _beside_rivals(cosines: Array, vectors: Array, one: Wanted) -> tuple[int, float]:
     """The stretch nearest to a query when what lies nearer to something else is set back."""
     rows = (
         np.argpartition(-cosines, CANDIDATES - 1)[:CANDIDATES]
@@ -149,9 +154,6 @@ def _nearest_of(cosines: Array, vectors: Array, one: Wanted) -> tuple[int, float
         else np.arange(len(cosines))
     )
     own = cosines[rows]
-    if own.max() < WORTH_COMPARING or not len(one.others):
-        row = int(cosines.argmax())
-        return row, float(cosines[row])
     rival = (vectors[rows] @ one.others.T).max(axis=1)
     closeness = own - np.maximum(0.0, rival - own + MARGIN)
     best = int(closeness.argmax())

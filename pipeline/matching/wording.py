@@ -15,7 +15,7 @@ from functools import lru_cache
 from operator import itemgetter
 
 from jellyfish import metaphone
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from pipeline.matching import ordinary, slots
 from pipeline.rubric.queries import Found
@@ -29,6 +29,8 @@ GAP, MOST_GAP = 0.12, 3
 KNOWN_ALIKE, UNKNOWN_ALIKE, NAME_ALIKE = 0.9, 0.75, 0.62
 """Likeness (0..1) of a misheard word: the same sound as another known word; letters or sounds in common
 where recognition wrote no word of the language; where the phrase's own word is a name it may not know."""
+SOUNDS_COUNT = 0.95
+"""How much the share of sounds in common counts beside that of letters."""
 FUZZY_COVERAGE, UNSURE_CONTENT, UNSURE_COVERAGE = 0.78, 0.66, 0.6
 """Where words are asked for: all content words and so much of the phrase; from how much on it is unsure."""
 LEAST_CONTENT, LEAST_COVERAGE, LEAST_WITH_SLOT = 0.45, 0.6, 0.85
@@ -171,7 +173,7 @@ def alike(wanted: str, said: str, *, is_name: bool, free: bool) -> float:
     if said in ordinary.load().known and not is_name:
         return KNOWN_ALIKE if same_sound and letters >= 0.5 else 0.0
     sounds = 1.0 if same_sound else fuzz.ratio(sound, heard) / 100 if len(sound) > 2 else 0.0
-    likeness = max(letters, 0.95 * sounds)
+    likeness = max(letters, SOUNDS_COUNT * sounds)
     return likeness if likeness >= (NAME_ALIKE if is_name else UNKNOWN_ALIKE) else 0.0
 
 
@@ -209,6 +211,8 @@ class Wording:
                     where[word, at in phrase.names].append((number, at))
         self._wanted = [(word, is_name, places) for (word, is_name), places in where.items()]
         self._near = self._neighbours()
+        self._spelt = [word for word, _, _ in self._wanted]
+        self._sounds = [_sound(word) for word in self._spelt]
         self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
         self._worth: dict[tuple[int, frozenset[int]], bool] = {}
 
@@ -280,16 +284,25 @@ class Wording:
         return like
 
     def _compared(self, word: str) -> Iterable[Hit]:
-        rows: Iterable[int] = range(len(self._wanted))
+        keys, misheard = _traits(word) | {"name"}, word not in ordinary.load().known
         if word[0].isdigit():
-            rows = self._near.get("number" if self.free else f"stem {word}", ())
-        elif word in ordinary.load().known:
-            keys = _traits(word) | {"name"}
-            rows = sorted({row for key in keys for row in self._near.get(key, ())})
-        for wanted, is_name, where in (self._wanted[row] for row in rows):
+            keys, misheard = {"number" if self.free else f"stem {word}"}, False
+        rows = {row for key in keys for row in self._near.get(key, ())}
+        if misheard:
+            rows.update(self._misheard(word))
+        for wanted, is_name, where in (self._wanted[row] for row in sorted(rows)):
             likeness = alike(wanted, word, is_name=is_name, free=self.free)
             if likeness:
                 yield from ((number, at, likeness) for number, at in where)
+
+    def _misheard(self, word: str) -> Iterable[int]:
+        """Which words wanted share enough letters or sounds with a word that the language does not know."""
+        for said, wanted, least in (
+            (word, self._spelt, UNKNOWN_ALIKE),
+            (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUNDS_COUNT),
+        ):
+            near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
+            yield from (row for _, _, row in near)
 
     def _likes_joined(self, said: Sequence[str]) -> list[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
         """Words that recognition cut in two, at least one part of which is no word of the language."""
