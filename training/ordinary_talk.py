@@ -5,8 +5,7 @@
 From three quarters of the AMI and ICSI meetings (CC BY 4.0); every fourth is left out, for tests and the
 bench. Writes ``pipeline/matching/weights/ordinary.npz``: word counts, words in their order, vectors of
 stretches, how near ordinary talk comes to a phrase on average, and what else is commonly said to customers
-(the phrases of the first of the written criteria; those of all are no better). Run it after
-``train_matcher``.
+(the phrases of all written criteria). Run it after ``train_matcher``.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def passages(talk: list[list[tuple[str, ...]]], count: int, seed: int) -> list[t
 
 
 def tail(talk: list[tuple[str, ...]]) -> NDArray[np.float32]:
-    """Of the written criteria's phrases, how many passages a word come as near, log10, over ``GRID``."""
+    """Of the phrases of the first criteria, how many passages a word come as near, log10, over ``GRID``."""
     asked = meaning.phrases([p for one in written(FIRST).values() for p in one.phrases])
     best = np.full((len(talk), len(asked)), -1.0, np.float32)
     for low in range(0, len(talk), meaning.BATCH):

@@ -100,8 +100,8 @@ def test_evidence_says_how_unlikely_it_is_by_chance() -> None:
     """The rule of a match names the phrase and what it is measured against."""
     found = find(RECORDED, "just so you know we tape these calls for training")
     assert found is not None
-    named = [f"meaning: {phrase} (ordinary talk comes as near in 1 of " for phrase in RECORDED]
-    assert found.rule.startswith(tuple(named))
+    phrase = "Calls may be recorded for quality purposes"
+    assert found.rule.startswith(f"meaning: {phrase} (ordinary talk comes as near in 1 of ")
 
 
 @pytest.mark.parametrize(
