@@ -2,18 +2,18 @@
 
     python -m training.train_matcher
 
-In three parts. (1) A teacher: the shipped encoder's six layers with low-rank changes, by contrastive
+In four parts. (1) A teacher: the shipped encoder's six layers with low-rank changes, by contrastive
 learning (InfoNCE, van den Oord et al. 2018) on the first of the written criteria: a criterion's phrases
 attract the stretches that act them out and repel those that share its words but not its act, other
 criteria's, what is said in every call, and stretches of real talk (AMI and ICSI meetings, CC BY 4.0). A
 stretch is read as the matcher reads it: within the speech around it. (2) A student: three of the six layers
 learn to give every token of talk and of the criteria the teacher's state (distillation, Hinton et al. 2015).
-(3) The student goes on as the teacher began, once on most criteria and once on all. Criteria
-that ask the same are taken for one, and a line said in every call is no example against a criterion that it
-may meet; both as the student judges them after (2). (4) What is shipped is the mean of the weights after (2)
-and of both after (3) (model soups, Wortsman et al. 2022): on whole calls it is wrong less often than any of
-them. Writes ``pipeline/matching/weights/encoder.npz``; an
-hour on two cores.
+(3) The student goes on as the teacher began, once on most criteria and once on all. Criteria that ask the
+same are taken for one, and a line said in every call is no example against a criterion that it may meet;
+both as the student judges them after (2). (4) What is shipped is the mean of the weights after (2) and of
+both after (3) (model soups, Wortsman et al. 2022): on whole calls it says yes wrongly less often than the
+last of them.
+Writes ``pipeline/matching/weights/encoder.npz``; an hour on two cores.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from jellyfish import metaphone
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from pipeline import encoder
+from pipeline.matching import meaning
 from pipeline.text.words import words
 from training.criteria import EVERY, FIRST, MOST, Criterion, service_talk, written
 from training.low_rank import LowRank, TorchNetwork, padded, save
@@ -53,8 +53,7 @@ HARD = 1.0
 """Added to the logits of utterances that share a criterion's words but not its act: they count e times."""
 MISHEARD, AROUND = 0.15, 0.6
 """Chance that a line is misheard, and that real talk stands around an utterance."""
-LENGTHS = (4, 6, 8, 11, 14, 18)
-PASSAGE, LONGEST = 24, 60
+LONGEST = 60  # words of an utterance that are read
 CHUNKS = 4  # of a step's texts, by length, so that little is padded
 SEED = 1
 
@@ -146,15 +145,11 @@ def lesson(one: Criterion) -> Lesson:
     placed: dict[int, list[tuple[tuple[str, ...], int, int]]] = {0: [], 1: []}
     for (_, label, _), text, sums in zip(one.said, said, plain.by_word(said), strict=True):
         if text:
-            nearest = int((stretch_vectors(sums) @ phrases.T).max(axis=1).argmax())
-            placed[label].append((text, *stretches(len(text))[nearest]))
+            bounds = meaning.spans(len(text))
+            near = (meaning.stretch_vectors(sums, bounds) @ phrases.T).max(axis=1)
+            first, last = bounds[near.argmax()].tolist()
+            placed[label].append((text, first, last))
     return Lesson([words(p).words for p in one.phrases], words(one.meaning).words, placed[1], placed[0])
-
-
-def stretches(count: int) -> list[tuple[int, int]]:
-    """Bounds of the stretches of a text of so many words."""
-    found = {(start, min(start + n, count)) for n in LENGTHS for start in range(0, count, max(1, n // 2))}
-    return sorted((a, b) for a, b in found if b - a >= min(count, LENGTHS[0]))
 
 
 class Talk:
@@ -163,7 +158,7 @@ class Talk:
     def __init__(self, path: Path, dice: random.Random) -> None:
         self.dice = dice
         kept = [said for at, said in enumerate(meetings(path).values()) if at % HELD_OUT]
-        self.turns = [said for meeting in kept for said in meeting if len(said) >= LENGTHS[0]]
+        self.turns = [said for meeting in kept for said in meeting if len(said) >= meaning.LENGTHS[0]]
         self.ends = list(accumulate(map(len, self.turns)))
 
     def passage(self, most: int) -> tuple[str, ...]:
@@ -207,17 +202,10 @@ class Material:
         }
         service = []
         for (meets, said), sums in zip(self.service, read.by_word([s for _, s in self.service]), strict=True):
-            best = np.maximum.reduceat((stretch_vectors(sums) @ every.T).max(axis=0), starts)
+            vectors = meaning.stretch_vectors(sums, meaning.spans(len(said)))
+            best = np.maximum.reduceat((vectors @ every.T).max(axis=0), starts)
             service.append((meets | {names[at] for at in np.flatnonzero(best >= MET)}, said))
         return Material(self.lessons, alike, service)
-
-
-def stretch_vectors(sums: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of the sums of a text's words, vectors of its stretches, of length 1, in the order of ``stretches``."""
-    spans = np.array(stretches(len(sums)))
-    before = np.concatenate([encoder.ZERO, np.cumsum(sums, axis=0)])
-    vectors = before[spans[:, 1]] - before[spans[:, 0]]
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 def drawn(course: Course, material: Material, talk: Talk, misheard: Misheard) -> list[Line]:
@@ -233,8 +221,8 @@ def drawn(course: Course, material: Material, talk: Talk, misheard: Misheard) ->
     for may_meet, said in dice.sample(material.service, course.service):
         lines.append(in_talk(Line(said, 0, len(said), may_meet | {"|"}), talk, dice))
     for _ in range(course.talk):
-        said = talk.passage(PASSAGE)
-        spans = stretches(len(said))
+        said = talk.passage(meaning.PASSAGE)
+        spans = meaning.spans(len(said)).tolist()
         chosen = dice.sample(spans, min(course.stretches, len(spans)))
         lines += [Line(said, first, last, frozenset(["|"])) for first, last in chosen]
     return [
@@ -345,7 +333,7 @@ def distil(student: Student, teacher: TorchNetwork, lessons: Mapping[str, Lesson
     texts += [said for one in lessons.values() for said, _, _ in [*one.meets, *one.misses]]
     optimiser = torch.optim.AdamW(student.parameters(), lr=DISTIL_RATE, weight_decay=0.01)
     for step in rates(optimiser, DISTIL_RATE, DISTIL_STEPS):
-        said = [talk.passage(PASSAGE) for _ in range(DISTIL_TEXTS // 2)]
+        said = [talk.passage(meaning.PASSAGE) for _ in range(DISTIL_TEXTS // 2)]
         said += [dice.choice(texts) for _ in range(DISTIL_TEXTS // 4)]
         said += [
             (*talk.passage(dice.randrange(1, 8)), *dice.choice(texts), *talk.passage(dice.randrange(1, 8)))

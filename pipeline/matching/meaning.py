@@ -80,10 +80,15 @@ def stretches(read: Sequence[Sequence[str]]) -> Iterator[tuple[int, NDArray[np.i
     for number, sums in enumerate(encoder.load(ENCODER).by_word(read)):
         bounds = spans(len(sums))
         if len(bounds):
-            before = np.concatenate([encoder.ZERO, np.cumsum(sums, axis=0)])
-            vectors = before[bounds[:, 1]] - before[bounds[:, 0]]
-            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-            yield number, bounds, vectors
+            yield number, bounds, stretch_vectors(sums, bounds)
+
+
+def stretch_vectors(sums: Array, bounds: NDArray[np.intp]) -> Array:
+    """Of the sums over each word of a text, vectors of its stretches: float32, (n, 384), each of length 1."""
+    before = np.concatenate([encoder.ZERO, np.cumsum(sums, axis=0)])
+    vectors: Array = before[bounds[:, 1]] - before[bounds[:, 0]]
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return vectors
 
 
 @dataclass(frozen=True)
