@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.encoder.network import Network, quantise
 from training.low_rank import TorchNetwork
@@ -32,6 +34,20 @@ class Student(nn.Module):
         tensors = {name.replace("/", "."): weight for name, weight in self.weights.items()}
         return TorchNetwork(self.base.words, self.base.word_scale, tensors, self.n_layers)
 
+    def narrow(self, ids: Tensor, mask: Tensor, width: int) -> None:
+        """Keep in each layer the inner units that add most to what it gives, on some texts."""
+        given = self.network()
+        watched = Watched(given.words, given.word_scale, given.tensors, given.n_layers)
+        with torch.no_grad():
+            watched.hidden(ids, mask)
+        for name, used in watched.used.items():
+            out = self.weights[f"{name}.weight".replace(".", "/")].detach()
+            kept = (used * out.norm(dim=0)).topk(width).indices.sort().values
+            inner = name.replace("output", "intermediate")
+            for part, axis in ((f"{name}.weight", 1), (f"{inner}.weight", 0), (f"{inner}.bias", 0)):
+                part = part.replace(".", "/")
+                self.weights[part] = nn.Parameter(self.weights[part].detach().index_select(axis, kept))
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """What is shipped: matrices as int8 with a scale a row, the rest as float16."""
         arrays: dict[str, NDArray[np.generic]] = {}
@@ -42,3 +58,15 @@ class Student(nn.Module):
             else:
                 arrays[name], arrays[f"{name}.scale"] = quantise(values)
         return arrays
+
+
+@dataclass(frozen=True)
+class Watched(TorchNetwork):
+    """A network that notes how much each inner unit of its layers is used, by the layer's last product."""
+
+    used: dict[str, Tensor] = field(default_factory=dict)
+
+    def _linear(self, state: Tensor, name: str) -> Tensor:
+        if name.endswith("output.dense") and "attention" not in name:
+            self.used[name] = state.abs().sum(0)
+        return super()._linear(state, name)

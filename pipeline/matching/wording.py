@@ -26,9 +26,11 @@ CONTENT = 0.6
 LIGHT = 0.15
 GAP, MOST_GAP = 0.12, 3
 """What a word in between takes from the match, and how many may stand there."""
-KNOWN_ALIKE, UNKNOWN_ALIKE, NAME_ALIKE = 0.9, 0.75, 0.62
-"""Likeness (0..1) of a misheard word: the same sound as another known word; letters or sounds in common
-where recognition wrote no word of the language; where the phrase's own word is a name it may not know."""
+KNOWN_ALIKE, UNKNOWN_ALIKE, NAME_ALIKE = 0.6, 0.75, 0.62
+"""Likeness (0..1) of a misheard word: the same sound as another known word ("things" for "thanks", which is
+too little of most phrases); letters or sounds in common where recognition wrote no word of the language; where the phrase's own word is a name it may not know."""
+HALF = 0.5
+"""Letters in common without which sounds are none: "Kate" is not "goodbye"."""
 SOUNDS_COUNT = 0.95
 """How much the share of sounds in common counts beside that of letters."""
 FUZZY_COVERAGE, UNSURE_CONTENT, UNSURE_COVERAGE = 0.78, 0.66, 0.6
@@ -170,8 +172,10 @@ def alike(wanted: str, said: str, *, is_name: bool, free: bool) -> float:
     sound, heard = _sound(wanted), _sound(said)
     letters = fuzz.ratio(wanted, said) / 100
     same_sound = sound == heard and len(sound) > 1
-    if said in ordinary.load().known and not is_name:
-        return KNOWN_ALIKE if same_sound and letters >= 0.5 else 0.0
+    if not is_name and letters < HALF:
+        return 0.0
+    if not is_name and said in ordinary.load().known:
+        return KNOWN_ALIKE if same_sound else 0.0
     sounds = 1.0 if same_sound else fuzz.ratio(sound, heard) / 100 if len(sound) > 2 else 0.0
     likeness = max(letters, SOUNDS_COUNT * sounds)
     return likeness if likeness >= (NAME_ALIKE if is_name else UNKNOWN_ALIKE) else 0.0
