@@ -5,7 +5,7 @@
 All goes through the product's own scorer and the shipped matcher. Operator calls: truth is the corpus's
 dialogue acts (three criteria), readings of forty calls by two readers (``bench/data/operator_labels.csv``),
 and that nobody in them does four of the criteria. Ordinary talk (telephone, and meetings that the sample of
-ordinary talk was not made from): every yes is false, but for those who do say goodbye or "oh dear".
+ordinary talk was not made from): every yes is false, but for those who do say "bye" or "oh dear" (``SAID``).
 ``--baseline``: the published sentence encoder on windows of 5, 9 and 14 words, with a bound from ordinary
 talk, beside it. No weight was learnt from these calls. A few bounds were chosen while looking at all of the
 operator calls and at the telephone talk; the odd-numbered calls are shown apart.
@@ -35,6 +35,13 @@ from pipeline.text.words import words
 LABELS = Path(__file__).parent / "data" / "operator_labels.csv"
 NEVER = ("says_recorded", "debt_notice", "offers_supervisor", "survey")
 ACTS = ("asks_to_wait", "apologises", "says_goodbye")
+SAID = {
+    "says_goodbye": ("bye",),
+    "empathy": ("oh dear",),
+    "thanks_customer": ("thanks", "thank you"),
+    "gives_name": ("my name is", "my name's"),
+}
+"""Words in ordinary talk that do what a criterion asks: a yes with one of them in its quote is true."""
 HELD_OUT = 4  # every fourth meeting is not in the shipped sample
 MEETING_WORDS = 1500  # about ten minutes
 WINDOWS, PERCENTILE = (5, 9, 14), 99.99
@@ -189,17 +196,26 @@ def summary(result: Mapping[str, Figures], console: Console) -> dict[str, float]
 
 def ordinary_table(
     title: str, answers: Answers, form: Rubric, console: Console
-) -> dict[str, tuple[float, float]]:
-    """Of talk that meets nothing: yes, and not decided, in 100 conversations."""
-    shown = Table("criterion", "yes / 100", "undetermined / 100", title=title)
+) -> dict[str, tuple[float, float, float]]:
+    """Of talk that meets nothing: yes, yes without ``SAID``, and not decided, in 100 conversations."""
+    shown = Table("criterion", "yes / 100", "false yes / 100", "undetermined / 100", title=title)
     result = {}
     for criterion in form.criteria():
-        given = [one[criterion.id].answer for one in answers.values()]
-        both = [100 * given.count(a) / len(given) for a in ("yes", "undetermined")]  # type: ignore[arg-type]
-        result[criterion.id] = (both[0], both[1])
-        shown.add_row(criterion.id, *(f"{x:.1f}" for x in both))
+        given = [one[criterion.id] for one in answers.values()]
+        said = [one for one in given if one.answer == "yes"]
+        unsure = sum(one.answer == "undetermined" for one in given)
+        counts = (len(said), sum(not is_said(one) for one in said), unsure)
+        shares = [100 * count / len(given) for count in counts]
+        result[criterion.id] = (shares[0], shares[1], shares[2])
+        shown.add_row(criterion.id, *(f"{x:.1f}" for x in shares))
     console.print(shown)
     return result
+
+
+def is_said(answer: CriterionAnswer) -> bool:
+    """Whether a quote holds words that do what the criterion asks."""
+    named = SAID.get(answer.id, ())
+    return any(word in one.quote.lower() for one in answer.evidence for word in named)
 
 
 def wrong(answers: Answers, expected: Mapping[str, Truth], console: Console) -> None:

@@ -27,8 +27,9 @@ LIGHT = 0.15
 GAP, MOST_GAP = 0.12, 3
 """What a word in between takes from the match, and how many may stand there."""
 KNOWN_ALIKE, UNKNOWN_ALIKE, NAME_ALIKE = 0.6, 0.75, 0.62
-"""Likeness (0..1) of a misheard word: the same sound as another known word ("things" for "thanks", which is
-too little of most phrases); letters or sounds in common where recognition wrote no word of the language; where the phrase's own word is a name it may not know."""
+"""Likeness (0..1) of a misheard word: the same sound as another known word, which is too little of most
+phrases ("things that are helps"); letters or sounds in common where recognition wrote no word of the
+language; where the phrase's own word is a name it may not know."""
 HALF = 0.5
 """Letters in common without which sounds are none: "Kate" is not "goodbye"."""
 SOUNDS_COUNT = 0.95
