@@ -13,9 +13,9 @@ from typing import Literal
 from pipeline import models, rubric, transcribe
 from pipeline.child_processes import cores
 from pipeline.errors import CallQAError
-from pipeline.process.capacity import available_bytes, threads_per_worker, worker_count
 from pipeline.process.judging import leaves
 from pipeline.process.prepare import open_store
+from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
 
 FREE_BYTES = 5 * 1024**3

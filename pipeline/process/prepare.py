@@ -15,10 +15,10 @@ from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
-from pipeline.process.capacity import threads_per_worker, worker_count
 from pipeline.process.judging import Standings, standings
 from pipeline.process.judging import notes as judge_notes
 from pipeline.process.stages import Fingerprints, fingerprints, load_stages
+from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings, Settings
 from pipeline.store import Store
