@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline import models, rubric, transcribe
+from pipeline import models, transcribe
 from pipeline.child_processes import cores
 from pipeline.errors import CallQAError
 from pipeline.process.judging import leaves
-from pipeline.process.prepare import open_store
+from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
 
@@ -108,16 +108,14 @@ def _database(settings: Settings) -> Finding:
 
 
 def _rubrics(settings: Settings) -> Finding:
-    names = settings.score.rubrics or tuple(rubric.shipped())
-    loaded = [rubric.load(name) for name in names]
-    return Finding("rubrics", "ok", ", ".join(f"{one.id} {one.version}" for one in loaded))
+    told = ", ".join(f"{one.id} {one.version}" for one in load_rubrics(settings))
+    return Finding("rubrics", "ok", told)
 
 
 def _judge(settings: Settings) -> Finding:
     ours = settings.judge
     if ours.url is None:
-        names = settings.score.rubrics or tuple(rubric.shipped())
-        asking = [one.id for one in map(rubric.load, names) if one.judged()]
+        asking = [one.id for one in load_rubrics(settings) if one.judged()]
         if asking:
             fix = "name an endpoint: [judge] url and model (docs/judge.md)"
             return Finding("judge", "warning", f"none, and {', '.join(asking)} ask one", fix)
