@@ -7,7 +7,7 @@ nothing to do never loads one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -64,25 +64,19 @@ class Prepared:
             plan=self.plan,
             load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints, self.standings),
             cache=StageCache(settings.state_dir),
-            load=_Loader(settings, self.rubrics, self.on_wait),
+            load=partial(_load, settings=settings, rubrics=self.rubrics, on_wait=self.on_wait),
             flow=settings.flow,
             observer=observer or Unobserved(),
             reworded=self.reworded,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    """Puts a window into the store, which is held open for that long only."""
-
-    settings: Settings
-    rubrics: tuple[Rubric, ...]
-    on_wait: OnWait | None
-
-    def __call__(self, records: Sequence[CallRecord]) -> None:
-        """Load in one transaction."""
-        with open_store(self.settings, self.on_wait) as opened:
-            opened.load(records, self.rubrics)
+def _load(
+    records: Sequence[CallRecord], settings: Settings, rubrics: tuple[Rubric, ...], on_wait: OnWait | None
+) -> None:
+    """Put a window into the store in one transaction; it is held open for that long only."""
+    with open_store(settings, on_wait) as opened:
+        opened.load(records, rubrics)
 
 
 def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = None) -> Prepared:
@@ -105,19 +99,18 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     again = transcribe.second(settings.transcribe)
     if again is not None and models.locate(again.model).source == "download":
         models.pull(again.model)  # before a whole window has been heard in vain
-    said = judge_notes(settings, rubrics)
     opened = open_store(settings, on_wait)
     if not opened.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
-        notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
-        return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
-    with opened:
-        received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
-        ledger = opened.ledger([str(item.path) for item in received])
-        reworded = opened.reworded(rubrics)
-        stand = standings(opened, rubrics, settings)
-    notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
-    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes, stand)
+        prepared = Prepared(Plan(received), settings, rubrics, under, on_wait)
+    else:
+        with opened:
+            received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
+            to_do = plan(received, opened.ledger([str(item.path) for item in received]), under)
+            reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
+        prepared = Prepared(to_do, settings, rubrics, under, on_wait, reworded, standings=stand)
+    said = (*judge_notes(settings, rubrics), *intake.notable(received), *_unnamed_queues(received, rubrics))
+    return replace(prepared, notes=said)
 
 
 def _shared(settings: Settings) -> JudgeSettings:
