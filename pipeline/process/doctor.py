@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline import models, transcribe
+from pipeline import models
 from pipeline.child_processes import cores
 from pipeline.errors import CallQAError
 from pipeline.process.judging import leaves
 from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
+from pipeline.transcribe.probe import renew
 
 FREE_BYTES = 5 * 1024**3
 """Below this a night's transcripts and the database may not fit."""
@@ -68,7 +69,7 @@ def _machine(settings: Settings) -> Finding:
 
 def _kernels(_settings: Settings) -> Finding:
     """What the processor multiplies fastest, measured again."""
-    found = transcribe.measure_kernels()
+    found = renew()
     if found.warning:
         return Finding("kernels", "warning", found.warning, "pip install --force-reinstall torch, then again")
     return Finding("kernels", "ok", str(found))
