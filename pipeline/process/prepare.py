@@ -20,7 +20,7 @@ from pipeline.process.judging import notes as judge_notes
 from pipeline.process.stages import Fingerprints, fingerprints, load_stages
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.rubric import Rubric
-from pipeline.settings import JudgeSettings, Settings
+from pipeline.settings import Settings
 from pipeline.store import Store
 
 OnWait = Callable[[str], None]
@@ -53,13 +53,8 @@ class Prepared:
             slow = transcribe.warning(settings.transcribe)  # measured here, not by workers beside each other
             if slow and self.on_wait:
                 self.on_wait(slow)
-        if settings.flow.runner != "thread" and not settings.transcribe.threads:
-            shared = {"threads": threads_per_worker(settings.flow)}
-            settings = settings.model_copy(
-                update={"transcribe": settings.transcribe.model_copy(update=shared)}
-            )
         if settings.flow.runner != "thread":
-            settings = settings.model_copy(update={"judge": _shared(settings)})
+            settings = _shared(settings)
         return Batch(
             plan=self.plan,
             load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints, self.standings),
@@ -113,14 +108,15 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     return replace(prepared, notes=said)
 
 
-def _shared(settings: Settings) -> JudgeSettings:
-    """A worker's part of what the judge of all workers may do."""
-    workers = worker_count(settings.flow)
-    ours = settings.judge
-    return ours.model_copy(
+def _shared(settings: Settings) -> Settings:
+    """The settings of one worker: its part of the cores, and of what the judge of all workers may do."""
+    workers, judge, engine = worker_count(settings.flow), settings.judge, settings.transcribe
+    threads = engine.threads or threads_per_worker(settings.flow)
+    limits = {"at_once": max(1, judge.at_once // workers), "budget_calls": judge.budget_calls // workers}
+    return settings.model_copy(
         update={
-            "at_once": max(1, ours.at_once // workers),
-            "budget_calls": ours.budget_calls // workers,
+            "transcribe": engine.model_copy(update={"threads": threads}),
+            "judge": judge.model_copy(update=limits),
         }
     )
 
