@@ -24,14 +24,6 @@ class CallQAError(Exception):
         self.message = message
         self.hint = hint
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Survive the trip between worker processes with the hint."""
-        return (_rebuild, (type(self), self.message, self.hint))
-
-
-def _rebuild(kind: type[CallQAError], message: str, hint: str) -> CallQAError:
-    return kind(message, hint=hint)
-
 
 class UsageError(CallQAError):
     """The command line, a path or a setting is wrong; the person who typed it can mend it."""
@@ -53,14 +45,6 @@ class RecordingError(CallQAError):
     def __init__(self, message: str, *, hint: str = "", reason: str = "unreadable") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Keep the reason too."""
-        return (_rebuild_recording, (type(self), self.message, self.hint, self.reason))
-
-
-def _rebuild_recording(kind: type[RecordingError], message: str, hint: str, reason: str) -> RecordingError:
-    return kind(message, hint=hint, reason=reason)
 
 
 class ModelError(CallQAError):

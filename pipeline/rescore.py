@@ -270,15 +270,10 @@ def _answering(
         return given.pop(there) if there in given else there.result()
 
     try:
-        with _one_thread_each():
+        with threadpool_limits(1, user_api="blas"):  # there is one process a core already
             yield begin
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _one_thread_each() -> threadpool_limits:
-    """Matrix products here in one thread (until left, if entered): there is one process a core already."""
-    return threadpool_limits(1, user_api="blas")
 
 
 _worker: Callable[[Asked], list[score.Answered]] | None = None
@@ -287,7 +282,7 @@ _worker: Callable[[Asked], list[score.Answered]] | None = None
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
     global _worker
     leave_with_parent()
-    _one_thread_each()
+    threadpool_limits(1, user_api="blas")
     _worker = partial(
         _answer, rubric=parse(text, source), matcher=matching.load_matcher(), min_confidence=min_confidence
     )

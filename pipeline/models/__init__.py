@@ -216,16 +216,12 @@ def _remedy(error: Exception, place: Path, otherwise: str) -> str:
     return f"free some space on the disk that holds {place}, and try again" if full else otherwise
 
 
-def _urls() -> dict[str, str]:
+@functools.cache
+def _urls() -> Mapping[str, str]:
     """openai-whisper's model addresses; each carries the SHA-256 of its file.
 
     Read from the package's source so that listing models does not import torch.
     """
-    return dict(_parsed_urls())
-
-
-@functools.cache
-def _parsed_urls() -> tuple[tuple[str, str], ...]:
     import ast
 
     spec = importlib.util.find_spec("whisper")
@@ -233,7 +229,8 @@ def _parsed_urls() -> tuple[tuple[str, str], ...]:
         raise ModelError("openai-whisper is not installed", hint="pip install openai-whisper==20250625")
     for node in ast.parse(Path(spec.origin).read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_MODELS":
-            return tuple(ast.literal_eval(node.value).items())
+            urls: dict[str, str] = ast.literal_eval(node.value)
+            return urls
     raise ModelError("this openai-whisper lists no models", hint="pip install openai-whisper==20250625")
 
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline import models, rubric, transcribe
+from pipeline import models
 from pipeline.child_processes import cores
 from pipeline.errors import CallQAError
-from pipeline.process.capacity import available_bytes, threads_per_worker, worker_count
 from pipeline.process.judging import leaves
-from pipeline.process.prepare import open_store
+from pipeline.process.prepare import load_rubrics, open_store
+from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
+from pipeline.transcribe.probe import renew
 
 FREE_BYTES = 5 * 1024**3
 """Below this a night's transcripts and the database may not fit."""
@@ -68,7 +69,7 @@ def _machine(settings: Settings) -> Finding:
 
 def _kernels(_settings: Settings) -> Finding:
     """What the processor multiplies fastest, measured again."""
-    found = transcribe.measure_kernels()
+    found = renew()
     if found.warning:
         return Finding("kernels", "warning", found.warning, "pip install --force-reinstall torch, then again")
     return Finding("kernels", "ok", str(found))
@@ -108,16 +109,14 @@ def _database(settings: Settings) -> Finding:
 
 
 def _rubrics(settings: Settings) -> Finding:
-    names = settings.score.rubrics or tuple(rubric.shipped())
-    loaded = [rubric.load(name) for name in names]
-    return Finding("rubrics", "ok", ", ".join(f"{one.id} {one.version}" for one in loaded))
+    told = ", ".join(f"{one.id} {one.version}" for one in load_rubrics(settings))
+    return Finding("rubrics", "ok", told)
 
 
 def _judge(settings: Settings) -> Finding:
     ours = settings.judge
     if ours.url is None:
-        names = settings.score.rubrics or tuple(rubric.shipped())
-        asking = [one.id for one in map(rubric.load, names) if one.judged()]
+        asking = [one.id for one in load_rubrics(settings) if one.judged()]
         if asking:
             fix = "name an endpoint: [judge] url and model (docs/judge.md)"
             return Finding("judge", "warning", f"none, and {', '.join(asking)} ask one", fix)

@@ -24,9 +24,8 @@ from pipeline.errors import CallQAError, MachineError
 from pipeline.interpreter import quick_switches
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.calls import describe, give_up, is_transient, score, transcribe
-from pipeline.process.capacity import worker_count
 from pipeline.process.prefetch import Window
-from pipeline.process.workers import open_workers, process_there
+from pipeline.process.workers import open_workers, process_there, worker_count
 
 Done = TypeVar("Done")
 Scoring = Callable[[], Sequence[CallRecord]]

@@ -7,7 +7,7 @@ nothing to do never loads one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
-from pipeline.process.capacity import threads_per_worker, worker_count
 from pipeline.process.judging import Standings, standings
 from pipeline.process.judging import notes as judge_notes
 from pipeline.process.stages import Fingerprints, fingerprints, load_stages
+from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.rubric import Rubric
-from pipeline.settings import JudgeSettings, Settings
+from pipeline.settings import Settings
 from pipeline.store import Store
 
 OnWait = Callable[[str], None]
@@ -53,36 +53,25 @@ class Prepared:
             slow = transcribe.warning(settings.transcribe)  # measured here, not by workers beside each other
             if slow and self.on_wait:
                 self.on_wait(slow)
-        if settings.flow.runner != "thread" and not settings.transcribe.threads:
-            shared = {"threads": threads_per_worker(settings.flow)}
-            settings = settings.model_copy(
-                update={"transcribe": settings.transcribe.model_copy(update=shared)}
-            )
         if settings.flow.runner != "thread":
-            settings = settings.model_copy(update={"judge": _shared(settings)})
+            settings = _shared(settings)
         return Batch(
             plan=self.plan,
             load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints, self.standings),
             cache=StageCache(settings.state_dir),
-            load=_Loader(settings, self.rubrics, self.on_wait),
+            load=partial(_load, settings=settings, rubrics=self.rubrics, on_wait=self.on_wait),
             flow=settings.flow,
             observer=observer or Unobserved(),
             reworded=self.reworded,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    """Puts a window into the store, which is held open for that long only."""
-
-    settings: Settings
-    rubrics: tuple[Rubric, ...]
-    on_wait: OnWait | None
-
-    def __call__(self, records: Sequence[CallRecord]) -> None:
-        """Load in one transaction."""
-        with open_store(self.settings, self.on_wait) as opened:
-            opened.load(records, self.rubrics)
+def _load(
+    records: Sequence[CallRecord], settings: Settings, rubrics: tuple[Rubric, ...], on_wait: OnWait | None
+) -> None:
+    """Put a window into the store in one transaction; it is held open for that long only."""
+    with open_store(settings, on_wait) as opened:
+        opened.load(records, rubrics)
 
 
 def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = None) -> Prepared:
@@ -105,29 +94,29 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     again = transcribe.second(settings.transcribe)
     if again is not None and models.locate(again.model).source == "download":
         models.pull(again.model)  # before a whole window has been heard in vain
-    said = judge_notes(settings, rubrics)
     opened = open_store(settings, on_wait)
     if not opened.exists():  # made by the first load: faults here leave nothing
         received = tuple(intake.discover(paths, settings.intake))
-        notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
-        return Prepared(Plan(received), settings, rubrics, under, on_wait, notes=notes)
-    with opened:
-        received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
-        ledger = opened.ledger([str(item.path) for item in received])
-        reworded = opened.reworded(rubrics)
-        stand = standings(opened, rubrics, settings)
-    notes = (*said, *intake.notable(received), *_unnamed_queues(received, rubrics))
-    return Prepared(plan(received, ledger, under), settings, rubrics, under, on_wait, reworded, notes, stand)
+        prepared = Prepared(Plan(received), settings, rubrics, under, on_wait)
+    else:
+        with opened:
+            received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
+            to_do = plan(received, opened.ledger([str(item.path) for item in received]), under)
+            reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
+        prepared = Prepared(to_do, settings, rubrics, under, on_wait, reworded, standings=stand)
+    said = (*judge_notes(settings, rubrics), *intake.notable(received), *_unnamed_queues(received, rubrics))
+    return replace(prepared, notes=said)
 
 
-def _shared(settings: Settings) -> JudgeSettings:
-    """A worker's part of what the judge of all workers may do."""
-    workers = worker_count(settings.flow)
-    ours = settings.judge
-    return ours.model_copy(
+def _shared(settings: Settings) -> Settings:
+    """The settings of one worker: its part of the cores, and of what the judge of all workers may do."""
+    workers, judge, engine = worker_count(settings.flow), settings.judge, settings.transcribe
+    threads = engine.threads or threads_per_worker(settings.flow)
+    limits = {"at_once": max(1, judge.at_once // workers), "budget_calls": judge.budget_calls // workers}
+    return settings.model_copy(
         update={
-            "at_once": max(1, ours.at_once // workers),
-            "budget_calls": ours.budget_calls // workers,
+            "transcribe": engine.model_copy(update={"threads": threads}),
+            "judge": judge.model_copy(update=limits),
         }
     )
 

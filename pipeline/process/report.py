@@ -1,22 +1,27 @@
-"""After the batch: the run summary, the Prometheus text file, and whether somebody should be told.
+"""After the batch: the run summary, the Prometheus text file, and telling somebody by webhook or e-mail.
 
-All of it is counts, seconds and call ids; no word of any call.
+All of it is counts, seconds and call ids; no word of any call. Nothing is sent unless settings name a way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+import smtplib
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from pipeline.process.alerts import send
 from pipeline.process.batch import Tally
 from pipeline.process.cache import disk_fault, write_private
 from pipeline.settings import AlertSettings, Settings
 
 KEPT_SUMMARIES = 400
 """More than a year of nights."""
+TIMEOUT_S = 10.0
 
 
 def conclude(tally: Tally, settings: Settings) -> list[str]:
@@ -47,7 +52,7 @@ def conclude(tally: Tally, settings: Settings) -> list[str]:
             write_metrics(tally, settings.flow.metrics_file, now)
     except OSError as error:
         raise disk_fault(path, error) from error
-    return alerts + send(alerts, summary, settings.flow.alerts) if alerts else []
+    return alerts + _send(alerts, summary, settings.flow.alerts) if alerts else []
 
 
 def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
@@ -63,6 +68,51 @@ def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
             yield f"{count} of {total} {what}, more than {limit:.0%}"
     if tally.audio_s and tally.wall_s and tally.audio_s / tally.wall_s < limits.min_speed:
         yield f"{tally.audio_s / tally.wall_s:.1f} audio seconds a second, less than {limits.min_speed:g}"
+
+
+def _send(alerts: Sequence[str], summary: Mapping[str, Any], to: AlertSettings) -> list[str]:
+    """Deliver alerts; a message that cannot be delivered never fails a batch.
+
+    Args:
+        alerts: Sentences.
+        summary: The run summary: counts, seconds and call ids.
+        to: Where they go.
+
+    Returns:
+        What could not be delivered, a sentence each.
+    """
+    undelivered = []
+    if to.webhook:
+        try:
+            _post(to.webhook, {"text": "callqa: " + "; ".join(alerts), **summary})
+        except (OSError, ValueError) as error:
+            undelivered.append(f"the alert did not reach {urlsplit(to.webhook).hostname}: {error}")
+    if to.email_to:
+        try:
+            _mail(alerts, summary, to)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            undelivered.append(f"the alert did not reach {', '.join(to.email_to)}: {error}")
+    return undelivered
+
+
+def _post(url: str, body: Mapping[str, Any]) -> None:
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise ValueError("a webhook must be an http or https URL")
+    request = urllib.request.Request(  # noqa: S310 - the scheme is checked above
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
+        pass
+
+
+def _mail(alerts: Sequence[str], summary: Mapping[str, Any], to: AlertSettings) -> None:
+    message = EmailMessage()
+    message["Subject"] = f"callqa: {alerts[0]}"
+    message["From"], message["To"] = to.email_from, ", ".join(to.email_to)
+    message.set_content("\n".join(alerts) + "\n\n" + json.dumps(summary, indent=1) + "\n")
+    host, _, port = to.smtp.partition(":")
+    with smtplib.SMTP(host, int(port or 25), timeout=TIMEOUT_S) as server:
+        server.send_message(message)
 
 
 def write_metrics(tally: Tally, path: Path, now: dt.datetime) -> None:

@@ -7,10 +7,9 @@ Two of them hold models (the speech engine, the annotator); the rest are functio
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 import pipeline
 from pipeline import annotate, audio, intake, matching, rubric, score, speakers, transcribe
@@ -36,17 +35,6 @@ from pipeline.transcribe import Engine, Job
 
 TRANSCRIPT_REVISION = 3
 """Raised when decoding, speakers or redaction change what a transcript says."""
-
-
-class Annotator(Protocol):
-    """Transcripts to conversations; ``fingerprint`` changes when its output could."""
-
-    @property
-    def fingerprint(self) -> str: ...  # noqa: D102
-
-    def annotate(  # noqa: D102
-        self, transcripts: Sequence[Transcript], metadata: Sequence[CallMetadata]
-    ) -> Iterator[Conversation]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,7 @@ class Stages:
     """
 
     engine: Engine
-    annotator: Annotator
+    annotator: annotate.Annotator
     load_audio: Callable[[Received], AudioClip]
     read_transcript: Callable[[Received], Transcript]
     assign_and_redact: Callable[[Transcript, AudioClip | None, CallMetadata, FirstParty | None], Transcript]

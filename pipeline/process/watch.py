@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from pipeline.process.batch import Batch, Observer, Plan, Tally
+from pipeline.process.batch import Observer, Plan, Tally
 from pipeline.process.loop import run_batch
 from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
@@ -45,22 +44,19 @@ def watch(
     tried: Seen = {}
     stages: Stages | None = None
     while True:
-        still = {path: mark for path, mark in _files(folders).items() if _age_s(mark) >= settle_s}
+        settled_ns = time.time_ns() - settle_s * 1e9
+        still = {path: mark for path, mark in _files(folders).items() if mark[1] <= settled_ns}
         if any(tried.get(path) != mark for path, mark in still.items()):
             tried = still
-            batch = _settled_only(prepare(list(folders), settings).open(observer), still)
+            batch = prepare(list(folders), settings).open(observer)
+            # what is still being written is left for a later round
+            batch.plan = Plan(tuple(item for item in batch.plan.pending if item.path in still))
             if batch.plan.pending:
                 if stages is not None:
                     batch.stages = stages
                 yield run_batch(batch)
                 stages = batch.stages
         sleep(every_s)
-
-
-def _settled_only(batch: Batch, still: Seen) -> Batch:
-    """Leave files that are still being written for a later round."""
-    ready = tuple(item for item in batch.plan.pending if item.path in still)
-    return replace(batch, plan=Plan(ready, ()))
 
 
 def _files(folders: Sequence[Path]) -> Seen:
@@ -75,7 +71,3 @@ def _files(folders: Sequence[Path]) -> Seen:
             if path.is_file():
                 found[path] = (stat.st_size, stat.st_mtime_ns)
     return found
-
-
-def _age_s(mark: tuple[int, int]) -> float:
-    return time.time() - mark[1] / 1e9

@@ -7,7 +7,7 @@ answers each with a ``Transcript`` or the ``RecordingError`` that stands in its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
@@ -16,16 +16,12 @@ from pipeline.transcribe.again import Part, parts_of
 from pipeline.transcribe.fingerprint import fingerprint, second
 from pipeline.transcribe.job import Job
 
-if TYPE_CHECKING:
-    from pipeline.transcribe.probe import Measured
-
 __all__ = [
     "Engine",
     "Job",
     "Part",
     "fingerprint",
     "load_engine",
-    "measure_kernels",
     "one_thread_each",
     "parts_of",
     "second",
@@ -74,13 +70,6 @@ def one_thread_each() -> None:
 
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
-
-
-def measure_kernels() -> Measured:
-    """Measure again what this processor multiplies fastest, and keep it; imports no torch here."""
-    from pipeline.transcribe.probe import renew
-
-    return renew()
 
 
 def warning(settings: TranscribeSettings) -> str:

@@ -196,16 +196,12 @@ def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDAr
     return joined
 
 
-@dataclass(frozen=True, slots=True)
-class _Spelt:
-    """A word as it stands in the text, with the space before it, if any."""
-
-    text: str
-    word: Word
+Spelt = tuple[str, Word]
+"""A word as it stands in the text, with what stands before it there, and the word."""
 
 
-def _spelt(turns: Sequence[Turn]) -> list[_Spelt]:
-    """The words of turns with what stands before them in the text."""
+def _spelt(turns: Sequence[Turn]) -> list[Spelt]:
+    """The words of turns as they stand in the text."""
     spelt = []
     for turn in turns:
         places = TurnClock(turn).places
@@ -214,7 +210,7 @@ def _spelt(turns: Sequence[Turn]) -> list[_Spelt]:
         ends = [0, *(end for _, end in places)]
         for (before, end), word in zip(pairwise(ends), turn.words, strict=True):
             text = turn.text[before:end]
-            spelt.append(_Spelt(text if before else f" {text}", word))
+            spelt.append((text if before else f" {text}", word))
     return spelt
 
 
@@ -226,28 +222,25 @@ def _put_in(transcript: Transcript, pieces: Sequence[_Piece], heard: Transcript)
         shift_s = piece.start_s - piece.at_s
         length_s = piece.end_s - piece.start_s
         own = [
-            replace(
-                one,
-                word=replace(
-                    one.word,
-                    start_s=round(one.word.start_s + shift_s, 3),
-                    end_s=round(one.word.end_s + shift_s, 3),
-                ),
-            )
-            for one in spelt
-            if 0 <= (one.word.start_s + one.word.end_s) / 2 - piece.at_s < length_s
+            (text, _shifted(word, shift_s))
+            for text, word in spelt
+            if 0 <= (word.start_s + word.end_s) / 2 - piece.at_s < length_s
         ]
         turns[piece.part.turn] = _respelt(turns[piece.part.turn], piece.part, own)
     return replace(transcript, turns=tuple(turns[turn.turn] for turn in transcript.turns))
 
 
-def _respelt(turn: Turn, part: Part, own: Sequence[_Spelt]) -> Turn:
+def _shifted(word: Word, by_s: float) -> Word:
+    return replace(word, start_s=round(word.start_s + by_s, 3), end_s=round(word.end_s + by_s, 3))
+
+
+def _respelt(turn: Turn, part: Part, own: Sequence[Spelt]) -> Turn:
     """A turn with other words in the place of a part of its own; without any, as it was."""
     places = TurnClock(turn).places
     if not own or places is None:
         return turn
-    text = "".join(one.text for one in own).strip()
-    words = (*turn.words[: part.first], *(one.word for one in own), *turn.words[part.last + 1 :])
+    text = "".join(said for said, _ in own).strip()
+    words = (*turn.words[: part.first], *(word for _, word in own), *turn.words[part.last + 1 :])
     sure = [word.confidence for word in words if word.confidence is not None]
     return replace(
         turn,

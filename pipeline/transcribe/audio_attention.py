@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -19,22 +18,9 @@ HEAD = 64  # width of a head in every Whisper
 SEVEN_BITS = 64  # two products of these and 255 fit into 16 bits, whatever their signs
 
 
-class Heard(Protocol):
-    """One layer's keys and values of a batch of windows."""
-
-    def __len__(self) -> int:
-        """Windows."""
-
-    def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries (B, H, S, 64), scaled already, to what they find, likewise, and weights (B, H, S, T)."""
-
-    def keep(self, windows: torch.Tensor) -> Heard:
-        """The windows listed only."""
-
-
 @dataclass(frozen=True, slots=True)
 class Floats:
-    """As they are: (B, H, T, 64) each."""
+    """One layer's keys and values of a batch of windows, as they are: (B, H, T, 64) each."""
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -44,7 +30,7 @@ class Floats:
         return len(self.keys)
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Plain softmax attention."""
+        """Queries (B, H, S, 64), scaled already, to what they find, likewise, and weights (B, H, S, T)."""
         weights = (queries @ self.keys.transpose(-1, -2)).softmax(-1)
         return weights @ self.values, weights
 
@@ -77,7 +63,7 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Integers:
-    """A window's keys as a packed (T, D) weight, its values as a packed (D, T) one.
+    """Likewise, as integers: a window's keys as a packed (T, D) weight, its values as a packed (D, T) one.
 
     All heads are multiplied at once: a head's query has zeros where the other heads are.
     """
@@ -89,7 +75,7 @@ class Integers:
         return len(self.windows)
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Softmax attention of 8-bit products."""
+        """As ``Floats`` do, by 8-bit products."""
         count, heads, length, _ = queries.shape
         own = torch.eye(heads).repeat_interleave(HEAD, 1)  # (H, D): which columns are a head's
         spread = (queries.transpose(1, 2).reshape(count, length, 1, -1) * own).flatten(1, 2)
@@ -108,3 +94,6 @@ class Integers:
     def keep(self, windows: torch.Tensor) -> Integers:
         """The windows listed only; nothing is copied."""
         return Integers([self.windows[n] for n in windows.tolist()])
+
+
+Heard = Floats | Integers

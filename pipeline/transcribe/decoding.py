@@ -25,6 +25,25 @@ LOOP_REPEATS, LOOP_TOKENS, LOOP_CHECK = 4, 12, 8  # this often and this long in 
 MAX_COMPRESSION_RATIO, MIN_LOG_PROBABILITY, MAX_NO_SPEECH = 2.4, -1.0, 0.6
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A window to decode.
+
+    Attributes:
+        features: (T, D), T the same for all of a batch.
+        seconds: Its length, which bounds its tokens.
+        language: ISO 639-1 code.
+        terms: Names to expect.
+        prompt: These as text tokens, set before the window.
+    """
+
+    features: torch.Tensor
+    seconds: float
+    language: str
+    terms: Sequence[str]
+    prompt: Sequence[int]
+
+
 @dataclass(slots=True)
 class Decoded:
     """What was heard in one window.
@@ -34,7 +53,7 @@ class Decoded:
         log_probabilities: Of each token, and of the end of text where it was reached.
         attention: The alignment heads' attention, (n_heads, n_tokens + 1, T): the row before a
             token is the one that chose it.
-        language: ISO 639-1 code it was decoded as; None for an English-only model.
+        language: ISO 639-1 code it was decoded as.
         no_speech: Probability that the window holds no speech.
         text: The tokens as text.
         looped: Whether it was cut for repeating itself.
@@ -45,7 +64,7 @@ class Decoded:
     tokens: list[int]
     log_probabilities: list[float]
     attention: torch.Tensor
-    language: str | None
+    language: str
     no_speech: float
     text: str
     looped: bool
@@ -105,58 +124,40 @@ class GreedyDecoder:
             logits[:, [n for n, code in enumerate(codes) if code not in allowed]] = float("-inf")
         return logits.float().softmax(-1).cpu()
 
-    def decode(
-        self,
-        features: Sequence[torch.Tensor],
-        seconds: Sequence[float],
-        languages: Sequence[str | None],
-        prompts: Sequence[Sequence[int]],
-        temperature: float = 0.0,
-    ) -> list[Decoded]:
+    def decode(self, windows: Sequence[Encoded], temperature: float) -> list[Decoded]:
         """Decode a batch.
 
         Args:
-            features: One (T, D) per window.
-            seconds: Length of each window, which bounds its tokens.
-            languages: Code per window.
-            prompts: Text tokens set before each window, such as names to expect.
+            windows: At least one.
             temperature: 0 takes the likeliest token; above, tokens are drawn, reproducibly.
         """
-        before = self._before(prompts)
-        budget = self._budget(seconds, before.shape[1] + 3)
-        cache = self._decoder.start(list(features), before.shape[1] + 3 + budget)
-        rows = _Rows(len(features))
+        before = self._before(windows)
+        budget = self._budget(windows, before.shape[1] + 3)
+        cache = self._decoder.start([w.features for w in windows], before.shape[1] + 3 + budget)
+        rows = _Rows(len(windows))
         logits, attention = self._decoder.step(before, cache)
         no_speech = self._no_speech(logits)
-        sounds: Sequence[torch.Tensor | None] = [None] * len(features)
+        sounds: Sequence[torch.Tensor | None] = [None] * len(windows)
         if self._multilingual:
             sounds = list(self._sounds(logits))
-            task = [self._task(language) for language in languages]
+            task = [self._task(w.language) for w in windows]
             logits, attention = self._decoder.step(torch.tensor(task, device=self._device), cache)
         self._loop(logits, attention[:, :, -1:], cache, rows, budget, temperature)
         return [
-            replace(self._decoded(rows, n, languages[n], no_speech[n]), sounds=sounds[n])
-            for n in range(len(features))
+            replace(self._decoded(rows, n, w.language, no_speech[n]), sounds=sounds[n])
+            for n, w in enumerate(windows)
         ]
 
-    def search(
-        self,
-        features: Sequence[torch.Tensor],
-        seconds: Sequence[float],
-        before: Sequence[Decoded],
-        prompts: Sequence[Sequence[int]],
-    ) -> list[Decoded]:
+    def search(self, windows: Sequence[Encoded], before: Sequence[Decoded]) -> list[Decoded]:
         """Decode a batch again with beam search.
 
         Args:
-            features: One (T, D) per window.
-            seconds: Length of each window.
+            windows: At least one.
             before: What the greedy pass heard; kept where the search comes to no end or repeats itself.
-            prompts: Text tokens set before each window, such as names to expect.
         """
-        prefix = self._prefix(prompts, [d.language for d in before])
-        budget = self._budget(seconds, prefix.shape[1])
-        cache = self._decoder.start(list(features), prefix.shape[1] + budget)
+        prefix = self._prefix(windows)
+        budget = self._budget(windows, prefix.shape[1])
+        cache = self._decoder.start([w.features for w in windows], prefix.shape[1] + budget)
         whole = cache.afresh()
         logits, _ = self._decoder.step(prefix, cache)
         found = search(
@@ -215,19 +216,20 @@ class GreedyDecoder:
             if n + 1 < budget:
                 logits, attention = self._decoder.step(tokens[:, None], cache)
 
-    def _budget(self, seconds: Sequence[float], n_prefix: int) -> int:
+    def _budget(self, windows: Sequence[Encoded], n_prefix: int) -> int:
         """Most tokens the windows of a batch may hold."""
-        n_text_ctx = self._decoder.n_text_ctx
-        return min(int(max(seconds) * TOKENS_PER_S) + SPARE_TOKENS, n_text_ctx - n_prefix, n_text_ctx // 2)
+        n_text_ctx, longest_s = self._decoder.n_text_ctx, max(w.seconds for w in windows)
+        return min(int(longest_s * TOKENS_PER_S) + SPARE_TOKENS, n_text_ctx - n_prefix, n_text_ctx // 2)
 
-    def _prefix(self, prompts: Sequence[Sequence[int]], languages: Sequence[str | None]) -> torch.Tensor:
+    def _prefix(self, windows: Sequence[Encoded]) -> torch.Tensor:
         """What precedes the text of each window: (B, n)."""
-        task = [self._task(language) if self._multilingual else [] for language in languages]
-        told = torch.tensor(task, dtype=torch.long, device=self._device).view(len(prompts), -1)
-        return torch.cat([self._before(prompts), told], 1)
+        task = [self._task(w.language) if self._multilingual else [] for w in windows]
+        told = torch.tensor(task, dtype=torch.long, device=self._device).view(len(windows), -1)
+        return torch.cat([self._before(windows), told], 1)
 
-    def _before(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+    def _before(self, windows: Sequence[Encoded]) -> torch.Tensor:
         """Each window's prompt and the start of its text: (B, n), shorter prompts filled up in front."""
+        prompts = [w.prompt for w in windows]
         longest = max(map(len, prompts), default=0)
         marks = [[self._tokenizer.sot_prev] * (longest - len(p) + 1) if longest else [] for p in prompts]
         rows = [[*mark, *prompt, self._tokenizer.sot] for mark, prompt in zip(marks, prompts, strict=True)]
@@ -237,12 +239,11 @@ class GreedyDecoder:
         token = self._tokenizer.special_tokens.get("<|nospeech|>", self._tokenizer.no_speech)
         return [float(p) for p in logits.softmax(-1)[:, token]]
 
-    def _task(self, language: str | None) -> list[int]:
+    def _task(self, language: str) -> list[int]:
         tokenizer = self._tokenizer
-        spoken = tokenizer.to_language_token(language or "en")
-        return [spoken, tokenizer.transcribe, tokenizer.no_timestamps]
+        return [tokenizer.to_language_token(language), tokenizer.transcribe, tokenizer.no_timestamps]
 
-    def _decoded(self, rows: _Rows, n: int, language: str | None, no_speech: float) -> Decoded:
+    def _decoded(self, rows: _Rows, n: int, language: str, no_speech: float) -> Decoded:
         tokens, looped = _without_loop(rows.tokens[n])
         # a row that never ended lacks the step after its last token, which times that token
         tokens = tokens[: len(rows.attention[n]) - 1]

@@ -57,13 +57,17 @@ class WhisperEngine:
         """Transcribe calls together; one that cannot be is an error in its place."""
         faults = {n: fault for n, job in enumerate(jobs) if (fault := _fault(job))}
         windows = self._windows([(n, job) for n, job in enumerate(jobs) if n not in faults])
+        found: dict[Window, tuple[list[TimedWord], str]] = {}
+        for group in _groups(windows):
+            longest_first = sorted(group, key=lambda w: -w.n_samples)
+            found.update(zip(longest_first, self._recognise(longest_first, jobs), strict=True))
+            return_free_memory()
         heard: dict[int, list[TimedWord]] = defaultdict(list)
         doubts: dict[int, Counter[str]] = defaultdict(Counter)
-        for group in _groups(windows):
-            for window, (words, likelier) in zip(group, self._recognise(group, jobs), strict=True):
-                heard[window.call] += words
-                doubts[window.call][likelier] += window.n_samples if words else 0
-            return_free_memory()
+        for window in windows:
+            words, likelier = found[window]
+            heard[window.call] += words
+            doubts[window.call][likelier] += window.n_samples if words else 0
         return [
             faults[n] if n in faults else self._transcript(job, heard[n], doubts[n])
             for n, job in enumerate(jobs)
@@ -85,33 +89,24 @@ class WhisperEngine:
         return sorted(windows, key=lambda w: (w.call, w.channel, w.spans))
 
     def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[tuple[list[TimedWord], str]]:
-        """Words of a group of windows, longest first, and the other language each sounds like, or ""."""
-        order = sorted(range(len(windows)), key=lambda n: -windows[n].n_samples)
-        ordered = [windows[n] for n in order]
-        audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in ordered]
+        """Words of windows, longest first, and the other language each sounds like, or ""."""
+        audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in windows]
         seconds = [len(a) / SAMPLE_RATE_HZ for a in audio]
         features = self._recogniser.map(self._recogniser.encode, audio)
-        languages = self._languages(ordered, jobs, features, seconds)
-        terms = [(*self._settings.vocabulary, *jobs[w.call].names) for w in ordered]
+        languages = self._languages(windows, jobs, features, seconds)
+        terms = [(*self._settings.vocabulary, *jobs[w.call].names) for w in windows]
         decoded = self._recogniser.decode(features, seconds, languages, terms)
-        found: list[list[TimedWord]] = [[] for _ in windows]
-        shares = [list(range(k, len(order), self.hardware.threads)) for k in range(self.hardware.threads)]
-
-        def work(rows: list[int]) -> list[list[TimedWord]]:
-            return self._words(
-                [ordered[n] for n in rows], [audio[n] for n in rows], [decoded[n] for n in rows]
-            )
-
-        placed = self._recogniser.map(work, shares)
-        for rows, share in zip(shares, placed, strict=True):
-            for n, words in zip(rows, share, strict=True):
-                found[order[n]] = words
+        words: list[list[TimedWord]] = [[] for _ in windows]
+        shares = [slice(k, None, self.hardware.threads) for k in range(self.hardware.threads)]
+        placed = self._recogniser.map(lambda s: self._words(windows[s], audio[s], decoded[s]), shares)
+        for share, own in zip(shares, placed, strict=True):
+            words[share] = own
         codes = self._recogniser.tokenizer("en").all_language_codes
         likelier = [
             foreign.likelier(d.sounds, codes, language, length_s)
             for d, language, length_s in zip(decoded, languages, seconds, strict=True)
         ]
-        return [(found[n], likelier[place]) for place, n in sorted(enumerate(order), key=lambda at: at[1])]
+        return list(zip(words, likelier, strict=True))
 
     def _languages(
         self,

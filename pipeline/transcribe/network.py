@@ -25,23 +25,11 @@ if TYPE_CHECKING:
     from whisper.model import ResidualAttentionBlock as Block
 
 
-class Norm:
-    """A layer norm in float32."""
-
-    def __init__(self, module: torch.nn.LayerNorm, device: str) -> None:
-        self._weight = module.weight.detach().to(device)
-        self._bias = module.bias.detach().to(device)
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise the last dimension."""
-        return F.layer_norm(x, self._weight.shape, self._weight, self._bias)
-
-
 class Mlp:
     """The feed-forward half of a block."""
 
     def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
-        self._norm = Norm(block.mlp_ln, hardware.device)
+        self._norm = block.mlp_ln.to(hardware.device)
         self._up, self._down = (_stacked([block.mlp[n]], hardware, rows) for n in (0, 2))
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -53,7 +41,7 @@ class SelfAttention:
     """Norm, stacked query-key-value projection and output projection of one block."""
 
     def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
-        self._norm = Norm(block.attn_ln, hardware.device)
+        self._norm = block.attn_ln.to(hardware.device)
         self._qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware, rows)
         self._out = _stacked([block.attn.out], hardware, rows)
 
@@ -78,7 +66,7 @@ class Encoder:
         ]
         self._positions = encoder.positional_embedding.detach().to(device)
         self._layers = [(SelfAttention(b, hardware, MANY), Mlp(b, hardware, MANY)) for b in encoder.blocks]
-        self._norm = Norm(encoder.ln_post, device)
+        self._norm = encoder.ln_post.to(device)
         self._dtype, self._fused = dtype, hardware.fused
 
     def __call__(self, mel: torch.Tensor) -> torch.Tensor:
@@ -142,7 +130,7 @@ class CrossAttention:
 
     def __init__(self, block: Block, heads: list[int], hardware: Hardware) -> None:
         attention: MultiHeadAttention = block.cross_attn
-        self._norm = Norm(block.cross_attn_ln, hardware.device)
+        self._norm = block.cross_attn_ln.to(hardware.device)
         self._query = _stacked([attention.query], hardware, FEW)
         self._out = _stacked([attention.out], hardware, FEW)
         self.alignment_heads = heads
@@ -176,7 +164,7 @@ class Decoder:
             )
             for n, block in enumerate(decoder.blocks)
         ]
-        self._norm = Norm(decoder.ln, hardware.device)
+        self._norm = decoder.ln.to(hardware.device)
         self._logits = linear(self._embedding, None, hardware, FEW)
         self._audio = _stacked(
             [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)],

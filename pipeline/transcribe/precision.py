@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
 from pipeline.child_processes import cores
 from pipeline.transcribe.kernels import INT8, Kernel, Linear, build
@@ -100,9 +99,7 @@ def linear(weight: torch.Tensor, bias: torch.Tensor | None, hardware: Hardware, 
     Returns:
         A function from (…, n_in) to (…, n_out) in ``hardware.compute``.
     """
-    if hardware.device == "cpu":
-        n_out, n_in = weight.shape
-        return build(hardware.kernel((rows, n_in, n_out)), weight, bias, hardware.compute)
-    w = weight.to(hardware.device, hardware.compute)
-    b = None if bias is None else bias.to(hardware.device, hardware.compute)
-    return lambda x: F.linear(x.to(w.dtype), w, b)
+    n_out, n_in = weight.shape
+    placed = None if bias is None else bias.to(hardware.device)
+    kernel = hardware.kernel((rows, n_in, n_out))
+    return build(kernel, weight.to(hardware.device), placed, hardware.compute)

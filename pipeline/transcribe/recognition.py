@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, GreedyDecoder
+from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, Encoded, GreedyDecoder
 from pipeline.transcribe.network import Decoder, Encoder
 from pipeline.transcribe.precision import Hardware, few_arenas
 from pipeline.transcribe.vad import Samples
@@ -45,27 +45,6 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Windows to decode: features (T, D), length, language, names to expect, and these as tokens."""
-
-    features: Sequence[torch.Tensor]
-    seconds: Sequence[float]
-    languages: Sequence[str]
-    terms: Sequence[Sequence[str]]
-    prompts: Sequence[Sequence[int]]
-
-    def part(self, rows: Sequence[int]) -> Windows:
-        """Some of them."""
-        return Windows(
-            [self.features[n] for n in rows],
-            [self.seconds[n] for n in rows],
-            [self.languages[n] for n in rows],
-            [self.terms[n] for n in rows],
-            [self.prompts[n] for n in rows],
-        )
-
-
 class Recogniser:
     """The network with everything around it that turns audio into tokens."""
 
@@ -82,14 +61,14 @@ class Recogniser:
         self._sure = SURE_LOG_PROBABILITY[settings.beam]
         self._dims = model.dims
         self.is_multilingual, self._num_languages = model.is_multilingual, model.num_languages
-        self._tokenizers: dict[str | None, Tokenizer] = {}
+        self._tokenizers: dict[str, Tokenizer] = {}
         self._encoder = Encoder(model, hardware)
         self._decoder = GreedyDecoder(Decoder(model, hardware), self.tokenizer("en"), hardware.device)
         self._pool = ThreadPoolExecutor(
             hardware.threads, "transcribe", initializer=lambda: torch.set_num_threads(1)
         )
 
-    def tokenizer(self, language: str | None) -> Tokenizer:
+    def tokenizer(self, language: str) -> Tokenizer:
         """The tokenizer of a language."""
         if language not in self._tokenizers:
             self._tokenizers[language] = get_tokenizer(
@@ -164,22 +143,20 @@ class Recogniser:
             languages: Code per window.
             terms: Names to expect in each window; one that echoes them is decoded again without.
         """
-        heard = Windows(features, seconds, languages, terms, [self._prompt(expected) for expected in terms])
+        prompts = [self._prompt(expected) for expected in terms]
+        windows = list(map(Encoded, features, seconds, languages, terms, prompts))
+        batches = [[windows[n] for n in rows] for rows in self._batches(len(windows))]
+        return [d for batch in self.map(self._decoded, batches) for d in batch]
 
-        def work(rows: range) -> list[Decoded]:
-            return self._decoded(heard.part(rows))
-
-        return [d for batch in self.map(work, self._batches(len(features))) for d in batch]
-
-    def _decoded(self, heard: Windows) -> list[Decoded]:
+    def _decoded(self, windows: list[Encoded]) -> list[Decoded]:
         """A batch, with its second tries: in the same thread, while the others take further batches."""
-        results = self._run(heard, 0.0)
+        results = self._decoder.decode(windows, 0.0)
         echoed = {
             n
-            for n, d in enumerate(results)
-            if heard.prompts[n] and not (d.passes and not _echoes(d.text, heard.terms[n]))
+            for n, (window, d) in enumerate(zip(windows, results, strict=True))
+            if window.prompt and not (d.passes and not _echoes(d.text, window.terms))
         }
-        unprompted = replace(heard, prompts=[()] * len(results))
+        unprompted = [replace(window, prompt=()) for window in windows]
         for n, again in self._again(unprompted, sorted(echoed), 0.0):
             results[n] = again
         for temperature in TEMPERATURES:
@@ -194,24 +171,17 @@ class Recogniser:
         ]
         for begin in range(0, len(unsure), SEARCH_ROWS):
             rows = unsure[begin : begin + SEARCH_ROWS]
-            part = heard.part(rows)
-            before = [results[n] for n in rows]
-            searched = self._decoder.search(part.features, part.seconds, before, part.prompts)
+            searched = self._decoder.search([windows[n] for n in rows], [results[n] for n in rows])
             for n, again in zip(rows, searched, strict=True):
                 results[n] = again
         return [_emptied(d) if _is_phantom(d) else d for d in results]
 
     def _again(
-        self, heard: Windows, rows: Sequence[int], temperature: float
+        self, windows: Sequence[Encoded], rows: Sequence[int], temperature: float
     ) -> Iterator[tuple[int, Decoded]]:
         """Some windows of a batch decoded again, each with its number."""
         if rows:
-            yield from zip(rows, self._run(heard.part(rows), temperature), strict=True)
-
-    def _run(self, heard: Windows, temperature: float) -> list[Decoded]:
-        return self._decoder.decode(
-            heard.features, heard.seconds, heard.languages, heard.prompts, temperature
-        )
+            yield from zip(rows, self._decoder.decode([windows[n] for n in rows], temperature), strict=True)
 
     def _batches(self, count: int) -> list[range]:
         """Neighbouring windows in batches of at most the two limits, a share for each thread."""

@@ -22,10 +22,10 @@ from flows.serve import check_schedule
 from pipeline.conversation import CallRecord, LedgerEntry
 from pipeline.errors import UsageError
 from pipeline.process.batch import Tally, Unobserved
-from pipeline.process.capacity import threads_per_worker, worker_count
 from pipeline.process.doctor import examine
 from pipeline.process.report import conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
+from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
 from tests.process.test_run import write_calls
 
