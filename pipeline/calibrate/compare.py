@@ -5,7 +5,6 @@ store ─▶ pairs (each person's last word beside the machine's answer) ─▶ 
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -201,18 +200,13 @@ def _drift(pairs: Sequence[Pair]) -> list[Drift]:
     weeks: dict[str, list[bool]] = defaultdict(list)
     for pair in pairs:
         if pair.decided:
-            weeks[_week(pair.review.reviewed_at)].append(pair.machine == pair.human)
+            weeks[f"{pair.review.reviewed_at:%G-W%V}"].append(pair.machine == pair.human)
     rows, hits, seen = [], 0, 0
     for week, agreed in sorted(weeks.items()):
         z = _difference_z(sum(agreed), len(agreed), hits, seen)
         rows.append(Drift(week, wilson(sum(agreed), len(agreed)), z is not None and abs(z) > 1.96))
         hits, seen = hits + sum(agreed), seen + len(agreed)
     return rows
-
-
-def _week(moment: dt.datetime) -> str:
-    year, week, _ = moment.isocalendar()
-    return f"{year}-W{week:02d}"
 
 
 def _difference_z(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float | None:

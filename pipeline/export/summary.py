@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pipeline.confidence_intervals import Interval, mean, wilson
 from pipeline.conversation import Scorecard
 from pipeline.export.selection import Call, Texts, answers_of
-from pipeline.export.tables import local_time
 
 UNKNOWN_AGENT = "(no agent)"
 
@@ -104,15 +103,6 @@ class Totals:
     last: dt.datetime | None = None
 
 
-def iso_week(call: Call) -> str | None:
-    """``2026-W47`` on the site's clock; None when the start is unknown."""
-    local = local_time(call.metadata.started_at, call.metadata.timezone)
-    if local is None:
-        return None
-    year, week, _ = local.isocalendar()
-    return f"{year}-W{week:02d}"
-
-
 def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Call]:
     """Pass calls through while adding each to ``totals``, so that one pass serves all sheets."""
     for call in calls:
@@ -123,14 +113,14 @@ def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Cal
 def _add(totals: Totals, call: Call, texts: Texts) -> None:
     totals.calls += 1
     totals.seconds += call.duration_s or 0.0
-    started = local_time(call.metadata.started_at, call.metadata.timezone)
+    started = call.metadata.started_local
     if started is not None:
         totals.first = min(totals.first or started, started)
         totals.last = max(totals.last or started, started)
     for name, value in call.metrics.items():
         if value is not None:
             totals.metrics[name].append(value)
-    week = iso_week(call)
+    week = f"{started:%G-W%V}" if started else None
     units = _units(totals, call)
     for card in call.scorecards:
         groups = [totals.overall, totals.rubrics[card.rubric.id], *(unit.total for unit in units)]

@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.conversation import CriterionAnswer, Evidence, Scorecard
 from pipeline.export.selection import Call, CriterionText, Texts, answers_of
@@ -74,16 +73,6 @@ def answer_rows(calls: Iterable[Call], texts: Texts) -> Iterator[AnswerRow]:
                 yield AnswerRow(call, card, section_id, answer, text)
 
 
-def local_time(moment: dt.datetime | None, zone: str | None) -> dt.datetime | None:
-    """A time as the site's clock showed it, without zone, for spreadsheets (which know no zones)."""
-    if moment is None:
-        return None
-    try:
-        return moment.astimezone(ZoneInfo(zone or "UTC")).replace(tzinfo=None)
-    except (ZoneInfoNotFoundError, ValueError):
-        return moment.astimezone(dt.UTC).replace(tzinfo=None)
-
-
 def clock(seconds: float | None) -> str:
     """Seconds as the player shows them: ``3:07``, ``1:02:09``; empty for None."""
     if seconds is None:
@@ -136,7 +125,7 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
     ),
     (
         Column("started_at", "Started", "time", 16, "Start of the call on the site's own clock"),
-        lambda r: local_time(r.call.metadata.started_at, r.call.metadata.timezone),
+        lambda r: r.call.metadata.started_local,
     ),
     (
         Column("timezone", "Time zone", "text", 14, "Zone of the site's clock", detail=True),

@@ -6,13 +6,11 @@ something happens, because only there every call had a known chance of being dra
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.confidence_intervals import margin_of
 from pipeline.conversation import CallMetadata, Conversation, Scorecard
@@ -64,14 +62,8 @@ class Precision:
 def stratum_of(metadata: CallMetadata) -> str:
     """Agent and ISO week on the site's clock, e.g. ``a-101 2026-W47``."""
     agent = metadata.agent_id or metadata.agent_name or "unknown agent"
-    if metadata.started_at is None:
-        return f"{agent} undated"
-    try:
-        local = metadata.started_at.astimezone(ZoneInfo(metadata.timezone or "UTC"))
-    except (ZoneInfoNotFoundError, ValueError):
-        local = metadata.started_at.astimezone(dt.UTC)
-    year, week, _ = local.isocalendar()
-    return f"{agent} {year}-W{week:02d}"
+    local = metadata.started_local
+    return f"{agent} {local:%G-W%V}" if local else f"{agent} undated"
 
 
 def random_sample(calls: Iterable[CallMetadata], *, per_stratum: int, seed: int) -> list[Pick]:

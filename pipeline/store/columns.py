@@ -6,8 +6,6 @@ in one place.
 
 from __future__ import annotations
 
-import datetime as dt
-import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -17,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.conversation import (
-    CallMetadata,
     CallRecord,
     LedgerEntry,
     Review,
@@ -36,14 +33,6 @@ def call_id(record: CallRecord) -> str | None:
     if record.conversation is not None:
         return record.conversation.transcript.call_id
     return record.ledger.call_id
-
-
-def zone(name: str | None) -> zoneinfo.ZoneInfo:
-    """A site's zone; UTC where it is not given or unknown."""
-    try:
-        return zoneinfo.ZoneInfo(name or "UTC")
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return zoneinfo.ZoneInfo("UTC")
 
 
 def _pick(items: Sequence[Any], names: Sequence[str]) -> Columns:
@@ -83,13 +72,6 @@ def _card_keys(cards: Sequence[Scorecard], counts: Sequence[int]) -> Columns:
     }
 
 
-def _local(metadata: CallMetadata | None) -> dt.datetime | None:
-    """The start by the site's own clock, without zone."""
-    if metadata is None or metadata.started_at is None:
-        return None
-    return metadata.started_at.astimezone(zone(metadata.timezone)).replace(tzinfo=None)
-
-
 def calls(records: Sequence[CallRecord]) -> Columns:
     """The calls table."""
     metadata = [r.metadata for r in records]
@@ -97,10 +79,9 @@ def calls(records: Sequence[CallRecord]) -> Columns:
     rows: Columns = {"call_id": [t.call_id for t in transcripts]}
     for name in (
         "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction", "medium",
-        "started_at", "timezone", "language", "agent_channel",
+        "started_at", "started_local", "timezone", "language", "agent_channel",
     ):  # fmt: skip
         rows[name] = [getattr(m, name) if m else None for m in metadata]
-    rows["started_local"] = [_local(m) for m in metadata]
     rows["hold_spans"] = [[_Span(*span) for span in m.hold_spans] if m else [] for m in metadata]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
     rows["path"] = [r.ledger.path for r in records]

@@ -277,9 +277,8 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
     warnings = record.ledger.warnings
     started = metadata.started_at
     if started.tzinfo is None:
-        zone = columns.zone(metadata.timezone)
-        started = started.replace(tzinfo=zone)
-        warnings = (*warnings, f"start time had no zone; taken as {zone.key}")
+        started = started.replace(tzinfo=metadata.zone)
+        warnings = (*warnings, f"start time had no zone; taken as {metadata.zone.key}")
     if started > now + dt.timedelta(days=1):
         warnings = (*warnings, f"start time {started.isoformat()} lies in the future")
     if warnings is record.ledger.warnings:

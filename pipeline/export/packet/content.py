@@ -12,7 +12,6 @@ from typing import Any
 from pipeline.calibrate.tune import tunable
 from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, Turn
 from pipeline.export.selection import Call, CriterionText, Texts
-from pipeline.export.tables import local_time
 
 Json = dict[str, Any]
 
@@ -21,7 +20,7 @@ def index_row(call: Call) -> Json:
     """The overview's row of one call: what it is filtered, sorted and coloured by."""
     meta = call.metadata
     card = next(iter(worst_first(call.scorecards)), None)
-    started = local_time(meta.started_at, meta.timezone)
+    started = meta.started_local
     return {
         "id": meta.call_id,
         "client": meta.client or "",
@@ -147,7 +146,7 @@ def _agent_channel(call: Call) -> int:
 
 def _facts(call: Call) -> list[tuple[str, str]]:
     meta = call.metadata
-    started = local_time(meta.started_at, meta.timezone)
+    started = meta.started_local
     facts = (
         ("Agent", " ".join(filter(None, (meta.agent_name, f"({meta.agent_id})" if meta.agent_id else None)))),
         ("Team", meta.team or ""),
