@@ -13,6 +13,11 @@ from pipeline.conversation import Review
 LABELS = ("yes", "no", "na")
 
 
+def sentence(words: str) -> str:
+    """Words of a warning as a sentence of their own."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One answer of the machine beside one person's.
@@ -94,6 +99,11 @@ class Agreement:
         for (_, human), count in self.counts.items():
             by_human[human] += count
         return max(by_human.values(), default=0) / max(self.n, 1)
+
+    @property
+    def words(self) -> str:
+        """The advice, then how far the figures can be trusted, in sentences."""
+        return " ".join((self.advice, *map(sentence, self.warnings)))
 
     def with_words(self, warnings: Sequence[str], advice: str) -> Agreement:
         """The same figures with what they mean."""

@@ -103,6 +103,20 @@ class Totals:
     last: dt.datetime | None = None
 
 
+def spoken(interval: Interval, scale: float = 1.0) -> str:
+    """``61 to 84 %`` for shares (scale 100), ``61 to 84`` for scores; empty without an interval."""
+    if interval.low is None or interval.high is None:
+        return ""
+    low, high = max(0.0, interval.low * scale), min(100.0, interval.high * scale)
+    return f"{low:.0f} to {high:.0f}{' %' if scale == 100 else ''}"
+
+
+def lowest_first(unit: Unit) -> float:
+    """What units are sorted by: the mean score, those without one last."""
+    estimate = unit.total.mean().estimate
+    return 101.0 if estimate is None else estimate
+
+
 def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Call]:
     """Pass calls through while adding each to ``totals``, so that one pass serves all sheets."""
     for call in calls:
