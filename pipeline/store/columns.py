@@ -26,6 +26,11 @@ from pipeline.errors import StoreError
 
 T = TypeVar("T")
 Columns = dict[str, list[Any] | pa.Array]
+METADATA = (
+    "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction", "medium",
+    "started_at", "timezone", "language", "agent_channel",
+)  # fmt: skip
+"""Columns of the calls table that are fields of ``CallMetadata``, but its id."""
 
 
 def call_id(record: CallRecord) -> str | None:
@@ -77,10 +82,7 @@ def calls(records: Sequence[CallRecord]) -> Columns:
     metadata = [r.metadata for r in records]
     transcripts = [r.conversation.transcript for r in records if r.conversation]
     rows: Columns = {"call_id": [t.call_id for t in transcripts]}
-    for name in (
-        "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction", "medium",
-        "started_at", "started_local", "timezone", "language", "agent_channel",
-    ):  # fmt: skip
+    for name in (*METADATA, "started_local"):
         rows[name] = [getattr(m, name) if m else None for m in metadata]
     rows["hold_spans"] = [[_Span(*span) for span in m.hold_spans] if m else [] for m in metadata]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
