@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.confidence_intervals import Interval, mean, wilson
 from pipeline.conversation import Scorecard
-from pipeline.export.selection import Call, Texts, answers_of
+from pipeline.export.selection import Call, Texts, answers_of, words_of
 
 UNKNOWN_AGENT = "(no agent)"
 
@@ -163,12 +163,9 @@ def _add_answers(totals: Totals, units: Sequence[Unit], card: Scorecard, texts: 
     for section_id, answer in answers_of(card):
         key = (card.rubric.id, answer.id)
         if key not in totals.criteria:
-            text = texts.get((card.rubric.hash, answer.id))
+            text = words_of(texts, card.rubric.hash, answer.id)
             totals.criteria[key] = CriterionTotals(
-                rubric=card.rubric.id,
-                section=text.section if text and text.section else section_id,
-                title=text.title if text else answer.id,
-                critical=answer.critical,
+                card.rubric.id, text.section or section_id, text.title, answer.critical
             )
         totals.criteria[key].answers[answer.answer] += 1
         for unit in units:
@@ -184,8 +181,7 @@ def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
         for answer in card.answers:
             if answer.answer == "yes" and answer.evidence and answer.evidence[0].start_s is not None:
                 said = answer.evidence[0]
-                text = texts.get((card.rubric.hash, answer.id))
-                title = text.title if text else answer.id
+                title = words_of(texts, card.rubric.hash, answer.id).title
                 weight = (card.final_score or 0.0) + said.strength + min(len(said.quote), 200) / 1000
                 moment = Moment(call.metadata.call_id, said.start_s or 0.0, said.quote, title, weight)
                 for unit in units:

@@ -6,12 +6,12 @@ Keys are short where they repeat thousands of times; ``packet.js`` is the only r
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.calibrate.tune import tunable
-from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, Turn
-from pipeline.export.selection import Call, CriterionText, Texts
+from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, SectionScore, Turn
+from pipeline.export.selection import Call, Texts, words_of
 
 Json = dict[str, Any]
 
@@ -203,7 +203,7 @@ def _card(card: Scorecard, texts: Texts) -> Json:
         "sections": [
             {
                 "id": section.id,
-                "title": _section_title(card, section.id, section.criteria, texts),
+                "title": _section_title(card.rubric.hash, section, texts),
                 "score": rounded(section.score, 1),
                 "criteria": [_answer(card, answer, texts) for answer in section.criteria],
             }
@@ -212,16 +212,13 @@ def _card(card: Scorecard, texts: Texts) -> Json:
     }
 
 
-def _section_title(card: Scorecard, section_id: str, answers: Iterable[CriterionAnswer], texts: Texts) -> str:
-    for answer in answers:
-        text = texts.get((card.rubric.hash, answer.id))
-        if text and text.section:
-            return text.section
-    return section_id
+def _section_title(rubric_hash: str, section: SectionScore, texts: Texts) -> str:
+    titles = (words_of(texts, rubric_hash, answer.id).section for answer in section.criteria)
+    return next(filter(None, titles), section.id)
 
 
 def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
-    text = texts.get((card.rubric.hash, answer.id)) or CriterionText(answer.id)
+    text = words_of(texts, card.rubric.hash, answer.id)
     searched = answer.searched
     return {
         "id": answer.id,

@@ -11,7 +11,7 @@ from pipeline.calibrate.agreement import Coefficient
 from pipeline.calibrate.figures import sentence
 from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.conversation import Review
-from pipeline.export.selection import CriterionText, Texts
+from pipeline.export.selection import Texts, words_of
 from pipeline.export.summary import spoken
 from pipeline.export.tables import Column
 from pipeline.export.workbook.sheet import TableSheet
@@ -173,14 +173,13 @@ def write_reviews(book: Any, formats: Formats, reviews: Sequence[Review], texts:
     sheet = TableSheet(book, formats, "Reviews", REVIEW_COLUMNS, wide=("criterion", "reason"))
     for review in reversed(reviews):
         criterion = review.criterion_id or ""
-        text = texts.get((review.rubric_hash, criterion)) or CriterionText(criterion)
         how = "blind" if "blind" in review.extra else "confirmed" if "how" in review.extra else ""
         sheet.add(
             [
                 review.reviewed_at.astimezone(dt.UTC).replace(tzinfo=None),
                 review.reviewer,
                 review.call_id,
-                text.title,
+                words_of(texts, review.rubric_hash, criterion).title,
                 review.machine_said,
                 review.said,
                 review.state,
