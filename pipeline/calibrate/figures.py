@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipeline.calibrate.agreement import Coefficient
 from pipeline.confidence_intervals import Interval
@@ -104,10 +104,6 @@ class Agreement:
     def words(self) -> str:
         """The advice, then how far the figures can be trusted, in sentences."""
         return " ".join((self.advice, *map(sentence, self.warnings)))
-
-    def with_words(self, warnings: Sequence[str], advice: str) -> Agreement:
-        """The same figures with what they mean."""
-        return replace(self, warnings=tuple(warnings), advice=advice)
 
 
 @dataclass(frozen=True, slots=True)
