@@ -245,21 +245,20 @@ def rubrics(kept: Sequence[Any]) -> Columns:
 
 def criteria(kept: Sequence[Any]) -> Columns:
     """The criteria table."""
+    names = ("question", "guidance", "points", "weight", "counts", "critical")
     rows = [
         (r.hash, i, section, c)
         for r in kept
         for i, (section, c) in enumerate((s, c) for s in getattr(r, "sections", ()) for c in s.criteria)
     ]
-    out: Columns = {
+    return {
         "rubric_hash": [rubric_hash for rubric_hash, _, _, _ in rows],
         "criterion": [i for _, i, _, _ in rows],
         "criterion_id": [c.id for _, _, _, c in rows],
         "section_id": [s.id for _, _, s, _ in rows],
         "section_title": [s.title or s.id for _, _, s, _ in rows],
+        **_pick([c for _, _, _, c in rows], names),
     }
-    for name in ("question", "guidance", "points", "weight", "counts", "critical"):
-        out[name] = [getattr(c, name) for _, _, _, c in rows]
-    return out
 
 
 def reviews(given: Sequence[Review]) -> Columns:

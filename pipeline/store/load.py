@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
@@ -21,16 +21,12 @@ from pipeline.store import columns
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
 
+if TYPE_CHECKING:
+    from pipeline.conversation import RubricRef
+    from pipeline.rubric import Rubric
 
-class RubricText(Protocol):
-    """What the store keeps of a rubric."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def version(self) -> str: ...  # noqa: D102
-    @property
-    def hash(self) -> str: ...  # noqa: D102
+    RubricText = Rubric | RubricRef
+    """What the store keeps of a rubric; a reference has no text."""
 
 
 class _Held(NamedTuple):
