@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.calibrate.tune import tunable
 from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, SectionScore, Turn
 from pipeline.export.selection import Call, Texts, words_of
+from pipeline.export.sound import Sound
 
 Json = dict[str, Any]
 
@@ -51,25 +52,13 @@ def _mood(call: Call) -> list[float | None] | None:
     return [rounded(q, 2) for q in customer.quarters] if customer else None
 
 
-def call_document(
-    call: Call,
-    texts: Texts,
-    *,
-    peaks: Sequence[Sequence[int]] | None = None,
-    audio: str | None = None,
-    redacted: Sequence[tuple[float, float]] = (),
-    audio_note: str = "",
-    reviews: Sequence[Review] = (),
-) -> Json:
+def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Review]) -> Json:
     """Everything the page shows of one call.
 
     Args:
         call: With its conversation.
         texts: Words of the criteria.
-        peaks: Per channel, loudness 0..255 in equal steps over the recording.
-        audio: Relative or ``data:`` URL of the recording.
-        redacted: Seconds silenced in the recording.
-        audio_note: Why there is nothing to play.
+        sound: Of its recording, or why there is none.
         reviews: What people already said about it.
     """
     meta, conversation = call.metadata, call.conversation
@@ -86,11 +75,11 @@ def call_document(
         "metrics": {name: rounded(value, 3) for name, value in call.metrics.items()},
         "sentiment": _sentiment(call),
         "warnings": [*conversation.transcript.warnings, *conversation.warnings] if conversation else [],
-        "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in peaks or ()],
+        "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in sound.peaks],
         "agentChannel": _agent_channel(call),
-        "audio": audio,
-        "audioNote": audio_note,
-        "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in redacted],
+        "audio": sound.url,
+        "audioNote": sound.note,
+        "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in sound.redacted],
         "holds": [[rounded(a, 2), rounded(b, 2)] for a, b in meta.hold_spans],
         "reviews": [_review(review) for review in reviews],
     }

@@ -32,7 +32,7 @@ SHOWN_METRICS = {
 }
 
 
-def overall_pages(totals: Totals, calibration: Calibration | None = None, *, blind: bool = False) -> Json:
+def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: bool) -> Json:
     """Everything of the packet that is not one call; for blind reviewers, only how much there is."""
     size = {"calls": totals.calls, "hours": round(totals.seconds / 3600, 1)}
     if blind:

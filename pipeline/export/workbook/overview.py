@@ -60,11 +60,11 @@ def _outcome_chart(book: Any, first_row: int) -> Any:
     return chart
 
 
-def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) -> None:
     """Mean score by week, with a line chart."""
     weeks = sorted(totals.weeks.items())
     if len(weeks) < 2:
-        return row
+        return
     heads = ("Week", "Scorecards", "Mean score", "Pass rate", "95 % interval")
     row = _heading(sheet, formats, row, "Week by week", heads)
     first = row
@@ -91,7 +91,6 @@ def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) ->
     chart.set_legend({"none": True})
     chart.set_size({"width": 420, "height": 220})
     sheet.insert_chart("H16", chart)
-    return row
 
 
 def _period(totals: Totals) -> str:

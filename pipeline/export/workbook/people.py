@@ -42,7 +42,7 @@ CRITERION_COLUMNS = (
 )
 
 
-def write_agents(book: Any, formats: Formats, totals: Totals) -> TableSheet:
+def write_agents(book: Any, formats: Formats, totals: Totals) -> None:
     """One row an agent, weakest first, with a sparkline of the weekly means."""
     sheet = TableSheet(book, formats, "Agents", AGENT_COLUMNS, wide=("strengths", "focus"), least_height=32)
     weeks = sorted(totals.weeks)[-MOST_WEEKS:]
@@ -61,7 +61,6 @@ def write_agents(book: Any, formats: Formats, totals: Totals) -> TableSheet:
             sheet.sheet.add_sparkline(row, sheet.column("trend"), _sparkline(row, first_week, len(weeks)))
     sheet.bars("mean")
     sheet.close()
-    return sheet
 
 
 def _sparkline(row: int, first_col: int, count: int) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def _listed(found: list[Comparison]) -> str:
     return "; ".join(f"{c.criterion.title} ({c.rate:.0%}, others {c.others:.0%})" for c in found)
 
 
-def write_criteria(book: Any, formats: Formats, totals: Totals) -> TableSheet:
+def write_criteria(book: Any, formats: Formats, totals: Totals) -> None:
     """One row a criterion, in the rubric's order, with a chart of how often each is met."""
     sheet = TableSheet(book, formats, "Criteria", CRITERION_COLUMNS, wide=("title",))
     for criterion in totals.criteria.values():
@@ -116,4 +115,3 @@ def write_criteria(book: Any, formats: Formats, totals: Totals) -> TableSheet:
         )
     sheet.bars("met", most=1)
     sheet.close()
-    return sheet
