@@ -10,6 +10,7 @@ This module imports the standard library and ``errors`` only, so any stage may i
 from __future__ import annotations
 
 import datetime as dt
+import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -202,6 +203,19 @@ class CallMetadata:
     agent_channel: int | None = None
     hold_spans: tuple[tuple[float, float], ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The site's zone; UTC where it is not given or unknown."""
+        try:
+            return zoneinfo.ZoneInfo(self.timezone or "UTC")
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            return zoneinfo.ZoneInfo("UTC")
+
+    @property
+    def started_local(self) -> dt.datetime | None:
+        """The start by the site's own clock, without zone."""
+        return self.started_at and self.started_at.astimezone(self.zone).replace(tzinfo=None)
 
 
 Noted = Literal["name", "clock"]

@@ -5,11 +5,10 @@ store ─▶ pairs (each person's last word beside the machine's answer) ─▶ 
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from pipeline.calibrate.advice import advise, warnings_for
@@ -65,7 +64,7 @@ class Calibration:
     people: Sequence[PeopleAgreement] = ()
     drift: Sequence[Drift] = ()
     scores: Sequence[ScoreDeviation] = ()
-    cautions: Sequence[str] = field(default_factory=list)
+    cautions: Sequence[str] = ()
 
     @property
     def score_change(self) -> str | None:
@@ -102,7 +101,7 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
         criteria=[
             _criterion(question, alphas.get((question.rubric, question.criterion))) for question in asked
         ],
-        reviewers=[compare("", reviewer, found) for reviewer, found in sorted(by_reviewer.items())],
+        reviewers=[compare("", reviewer, found, reviewer) for reviewer, found in sorted(by_reviewer.items())],
         people=people,
         drift=_drift(pairs),
         scores=deviations(store, [pair.review for pair in pairs]),
@@ -111,17 +110,24 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
 
 
 def _criterion(question: Question, alpha: Coefficient | None) -> Agreement:
-    figures = compare(question.rubric, question.criterion, question.pairs, title=question.title, alpha=alpha)
-    warnings = list(figures.warnings)
+    warnings = []
     if len(question.versions) > 1:
         warnings.append(f"versions {', '.join(question.versions)} ask it alike and are counted together")
     if question.outdated:
         warnings.append(f"{question.outdated} answers to an older wording of it are left out")
-    return figures.with_words(warnings, figures.advice)
+    return compare(
+        question.rubric, question.criterion, question.pairs, question.title, alpha=alpha, warnings=warnings
+    )
 
 
 def compare(
-    rubric: str, name: str, pairs: Sequence[Pair], *, title: str = "", alpha: Coefficient | None = None
+    rubric: str,
+    name: str,
+    pairs: Sequence[Pair],
+    title: str,
+    *,
+    alpha: Coefficient | None = None,
+    warnings: Sequence[str] = (),
 ) -> Agreement:
     """The figures of one criterion or one reviewer, with warnings and advice."""
     decided = [p for p in pairs if p.decided]
@@ -132,7 +138,7 @@ def compare(
     figures = Agreement(
         rubric=rubric,
         name=name,
-        title=title or name,
+        title=title,
         n=len(decided),
         abstained=len(pairs) - len(decided),
         agreement=wilson(sum(p.machine == p.human for p in decided), len(decided)),
@@ -145,7 +151,7 @@ def compare(
         counts=counts,
         disagreements=tuple(p for p in decided if p.machine != p.human),
     )
-    return figures.with_words(warnings_for(figures), advise(figures, alpha))
+    return replace(figures, warnings=(*warnings_for(figures), *warnings), advice=advise(figures, alpha))
 
 
 def _weighted(pairs: Sequence[Pair]) -> Coefficient:
@@ -201,18 +207,13 @@ def _drift(pairs: Sequence[Pair]) -> list[Drift]:
     weeks: dict[str, list[bool]] = defaultdict(list)
     for pair in pairs:
         if pair.decided:
-            weeks[_week(pair.review.reviewed_at)].append(pair.machine == pair.human)
+            weeks[f"{pair.review.reviewed_at:%G-W%V}"].append(pair.machine == pair.human)
     rows, hits, seen = [], 0, 0
     for week, agreed in sorted(weeks.items()):
         z = _difference_z(sum(agreed), len(agreed), hits, seen)
         rows.append(Drift(week, wilson(sum(agreed), len(agreed)), z is not None and abs(z) > 1.96))
         hits, seen = hits + sum(agreed), seen + len(agreed)
     return rows
-
-
-def _week(moment: dt.datetime) -> str:
-    year, week, _ = moment.isocalendar()
-    return f"{year}-W{week:02d}"
 
 
 def _difference_z(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float | None:
@@ -240,10 +241,7 @@ def _cautions(store: Store, pairs: Sequence[Pair], people: Iterable[PeopleAgreem
             f"{outside} of {len(calls)} reviewed calls came from no random sample: agreement on chosen calls "
             "is not agreement on all calls"
         )
-    corrected_only = {p.review.call_id for p in pairs} - {
-        p.review.call_id for p in pairs if p.machine == p.human
-    }
-    if len(corrected_only) == len(calls):
+    if all(p.machine != p.human for p in pairs):
         cautions.append(
             "only corrections came back, no confirmed answers: agreement looks worse than it is; ask "
             "reviewers to tick that they checked the whole call"

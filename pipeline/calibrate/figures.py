@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipeline.calibrate.agreement import Coefficient
 from pipeline.confidence_intervals import Interval
 from pipeline.conversation import Review
 
 LABELS = ("yes", "no", "na")
+
+
+def sentence(words: str) -> str:
+    """Words of a warning as a sentence of their own."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,10 @@ class Agreement:
             by_human[human] += count
         return max(by_human.values(), default=0) / max(self.n, 1)
 
-    def with_words(self, warnings: Sequence[str], advice: str) -> Agreement:
-        """The same figures with what they mean."""
-        return replace(self, warnings=tuple(warnings), advice=advice)
+    @property
+    def words(self) -> str:
+        """The advice, then how far the figures can be trusted, in sentences."""
+        return " ".join((self.advice, *map(sentence, self.warnings)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.calibrate.agreement import Coefficient
     from pipeline.calibrate.trust import Trust
     from pipeline.review.import_reviews import Report
-    from pipeline.review.queue import Queue
+    from pipeline.review.sampling import Queue
     from pipeline.settings import JudgeSettings
     from pipeline.store import Store
 
@@ -46,7 +46,7 @@ def sample(
 
     Example: callqa review sample --per-week 3 --since 2026-11-01
     """
-    from pipeline.review.queue import draw
+    from pipeline.review.sampling import draw
 
     filters = call_options.chosen(
         since=since, until=until, client=client, team=team, agent=agent, rubric=rubric
@@ -95,7 +95,7 @@ def packet(
     """
     from pipeline import export
     from pipeline.errors import UsageError
-    from pipeline.review.queue import sampled_calls
+    from pipeline.review.sampling import sampled_calls
     from pipeline.settings import load_settings
 
     with open_store(db) as store:

@@ -38,8 +38,8 @@ def write_csv(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
         call_out.writerow([column.name for column, _ in CALL_COLUMNS])
         answer_out.writerow([column.name for column, _ in ANSWER_COLUMNS])
         for call in calls:
-            call_out.writerows(_inert(values(CALL_COLUMNS, row)) for row in call_rows([call]))
-            answer_out.writerows(_inert(values(ANSWER_COLUMNS, row)) for row in answer_rows([call], texts))
+            call_out.writerows(_inert(values(CALL_COLUMNS, row)) for row in call_rows(call))
+            answer_out.writerows(_inert(values(ANSWER_COLUMNS, row)) for row in answer_rows(call, texts))
     return paths
 
 
@@ -79,8 +79,8 @@ def write_parquet(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Pat
         call_rows_held: list[list[Cell]] = []
         answer_rows_held: list[list[Cell]] = []
         for call in calls:
-            call_rows_held += [values(CALL_COLUMNS, row) for row in call_rows([call])]
-            answer_rows_held += [values(ANSWER_COLUMNS, row) for row in answer_rows([call], texts)]
+            call_rows_held += [values(CALL_COLUMNS, row) for row in call_rows(call)]
+            answer_rows_held += [values(ANSWER_COLUMNS, row) for row in answer_rows(call, texts)]
             if len(answer_rows_held) >= ROWS_PER_GROUP:
                 _flush(call_out, schemas[0], call_rows_held)
                 _flush(answer_out, schemas[1], answer_rows_held)

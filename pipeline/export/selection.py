@@ -56,6 +56,11 @@ Texts = Mapping[tuple[str, str], CriterionText]
 """Rubric hash and criterion id to the words of that version of the rubric."""
 
 
+def words_of(texts: Texts, rubric_hash: str, criterion: str) -> CriterionText:
+    """How the rubric puts a criterion; its id where the rubric's text is not kept."""
+    return texts.get((rubric_hash, criterion)) or CriterionText(criterion)
+
+
 def answers_of(card: Scorecard) -> list[tuple[str, CriterionAnswer]]:
     """Every answer of a scorecard with the id of its section, in the rubric's order."""
     return [(section.id, answer) for section in card.sections for answer in section.criteria]
@@ -83,9 +88,7 @@ def read_calls(
     )
     for start in range(0, len(picked), WINDOW):
         paths = {row["call_id"]: row["path"] for row in picked[start : start + WINDOW]}
-        window = CallFilter(
-            call_ids=tuple(paths)
-        )  # the other conditions need not be asked for each window again
+        window = CallFilter(call_ids=tuple(paths))  # the other conditions need not be asked again
         cards: dict[str, list[Scorecard]] = defaultdict(list)
         for card in store.scorecards(replace(window, rubric=filters.rubric, outcome=filters.outcome)):
             cards[card.call_id].append(card)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.confidence_intervals import Interval, mean, wilson
 from pipeline.conversation import Scorecard
-from pipeline.export.selection import Call, Texts, answers_of
-from pipeline.export.tables import local_time
+from pipeline.export.selection import Call, Texts, answers_of, words_of
 
 UNKNOWN_AGENT = "(no agent)"
 
@@ -104,13 +103,18 @@ class Totals:
     last: dt.datetime | None = None
 
 
-def iso_week(call: Call) -> str | None:
-    """``2026-W47`` on the site's clock; None when the start is unknown."""
-    local = local_time(call.metadata.started_at, call.metadata.timezone)
-    if local is None:
-        return None
-    year, week, _ = local.isocalendar()
-    return f"{year}-W{week:02d}"
+def spoken(interval: Interval, scale: float = 1.0) -> str:
+    """``61 to 84 %`` for shares (scale 100), ``61 to 84`` for scores; empty without an interval."""
+    if interval.low is None or interval.high is None:
+        return ""
+    low, high = max(0.0, interval.low * scale), min(100.0, interval.high * scale)
+    return f"{low:.0f} to {high:.0f}{' %' if scale == 100 else ''}"
+
+
+def lowest_first(unit: Unit) -> float:
+    """What units are sorted by: the mean score, those without one last."""
+    estimate = unit.total.mean().estimate
+    return 101.0 if estimate is None else estimate
 
 
 def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Call]:
@@ -123,14 +127,14 @@ def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Cal
 def _add(totals: Totals, call: Call, texts: Texts) -> None:
     totals.calls += 1
     totals.seconds += call.duration_s or 0.0
-    started = local_time(call.metadata.started_at, call.metadata.timezone)
+    started = call.metadata.started_local
     if started is not None:
         totals.first = min(totals.first or started, started)
         totals.last = max(totals.last or started, started)
     for name, value in call.metrics.items():
         if value is not None:
             totals.metrics[name].append(value)
-    week = iso_week(call)
+    week = f"{started:%G-W%V}" if started else None
     units = _units(totals, call)
     for card in call.scorecards:
         groups = [totals.overall, totals.rubrics[card.rubric.id], *(unit.total for unit in units)]
@@ -159,12 +163,9 @@ def _add_answers(totals: Totals, units: Sequence[Unit], card: Scorecard, texts: 
     for section_id, answer in answers_of(card):
         key = (card.rubric.id, answer.id)
         if key not in totals.criteria:
-            text = texts.get((card.rubric.hash, answer.id))
+            text = words_of(texts, card.rubric.hash, answer.id)
             totals.criteria[key] = CriterionTotals(
-                rubric=card.rubric.id,
-                section=text.section if text and text.section else section_id,
-                title=text.title if text else answer.id,
-                critical=answer.critical,
+                card.rubric.id, text.section or section_id, text.title, answer.critical
             )
         totals.criteria[key].answers[answer.answer] += 1
         for unit in units:
@@ -180,8 +181,7 @@ def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
         for answer in card.answers:
             if answer.answer == "yes" and answer.evidence and answer.evidence[0].start_s is not None:
                 said = answer.evidence[0]
-                text = texts.get((card.rubric.hash, answer.id))
-                title = text.title if text else answer.id
+                title = words_of(texts, card.rubric.hash, answer.id).title
                 weight = (card.final_score or 0.0) + said.strength + min(len(said.quote), 200) / 1000
                 moment = Moment(call.metadata.call_id, said.start_s or 0.0, said.quote, title, weight)
                 for unit in units:

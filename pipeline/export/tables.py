@@ -7,13 +7,12 @@ files and the Definitions sheet all read the declaration.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.conversation import CriterionAnswer, Evidence, Scorecard
-from pipeline.export.selection import Call, CriterionText, Texts, answers_of
+from pipeline.export.selection import Call, CriterionText, Texts, answers_of, words_of
 
 Kind = Literal["text", "number", "score", "percent", "count", "clock", "time"]
 Cell = str | float | int | bool | dt.datetime | None
@@ -54,34 +53,16 @@ class AnswerRow:
     text: CriterionText
 
 
-def call_rows(calls: Iterable[Call]) -> Iterator[CallRow]:
+def call_rows(call: Call) -> list[CallRow]:
     """One row per scorecard; a call that no rubric answered still gets a row."""
-    for call in calls:
-        if not call.scorecards:
-            yield CallRow(call, None)
-        for card in call.scorecards:
-            yield CallRow(call, card)
+    return [CallRow(call, card) for card in call.scorecards or (None,)]
 
 
-def answer_rows(calls: Iterable[Call], texts: Texts) -> Iterator[AnswerRow]:
+def answer_rows(call: Call, texts: Texts) -> Iterator[AnswerRow]:
     """One row per answer, in the rubric's order."""
-    for call in calls:
-        for card in call.scorecards:
-            for section_id, answer in answers_of(card):
-                text = texts.get((card.rubric.hash, answer.id)) or CriterionText(
-                    answer.id, section=section_id
-                )
-                yield AnswerRow(call, card, section_id, answer, text)
-
-
-def local_time(moment: dt.datetime | None, zone: str | None) -> dt.datetime | None:
-    """A time as the site's clock showed it, without zone, for spreadsheets (which know no zones)."""
-    if moment is None:
-        return None
-    try:
-        return moment.astimezone(ZoneInfo(zone or "UTC")).replace(tzinfo=None)
-    except (ZoneInfoNotFoundError, ValueError):
-        return moment.astimezone(dt.UTC).replace(tzinfo=None)
+    for card in call.scorecards:
+        for section_id, answer in answers_of(card):
+            yield AnswerRow(call, card, section_id, answer, words_of(texts, card.rubric.hash, answer.id))
 
 
 def clock(seconds: float | None) -> str:
@@ -136,7 +117,7 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
     ),
     (
         Column("started_at", "Started", "time", 16, "Start of the call on the site's own clock"),
-        lambda r: local_time(r.call.metadata.started_at, r.call.metadata.timezone),
+        lambda r: r.call.metadata.started_local,
     ),
     (
         Column("timezone", "Time zone", "text", 14, "Zone of the site's clock", detail=True),

@@ -1,7 +1,8 @@
 """Which calls a person should hear: a random sample for rates, a risk-ranked queue for rare failures.
 
 The two answer different questions and are never mixed: only the random sample says how often
-something happens, because only there every call had a known chance of being drawn.
+something happens, because only there every call had a known chance of being drawn. ``draw`` makes both
+from the store and records there how each call was chosen.
 """
 
 from __future__ import annotations
@@ -12,22 +13,11 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal
 
 from pipeline.confidence_intervals import margin_of
-from pipeline.conversation import CallMetadata, Conversation, Scorecard
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A call that could be reviewed.
-
-    ``conversation`` is needed for the risk queue only.
-    """
-
-    metadata: CallMetadata
-    scorecards: tuple[Scorecard, ...] = ()
-    conversation: Conversation | None = None
+from pipeline.conversation import CallMetadata, Conversation, SampledCall, Scorecard
+from pipeline.store import CallFilter, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +26,7 @@ class Pick:
 
     Attributes:
         call_id: The call.
-        method: ``random`` or ``risk``.
+        method: Which of the two.
         stratum: Agent and week it was drawn from; "" for the risk queue.
         probability: Chance the call had of being drawn, 0..1; None for the risk queue.
         reason: Why it was chosen, for people.
@@ -44,7 +34,7 @@ class Pick:
     """
 
     call_id: str
-    method: str
+    method: Literal["random", "risk"]
     stratum: str
     probability: float | None
     reason: str
@@ -61,17 +51,70 @@ class Precision:
     margin: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Calls to review, with what the random part of them will be able to say."""
+
+    sample_id: str
+    picks: Sequence[Pick]
+    precision: Sequence[Precision]
+
+
+def draw(
+    store: Store, filters: CallFilter, *, per_week: int, risky: int, seed: int, now: dt.datetime
+) -> Queue:
+    """Draw a random sample per agent and week, and the riskiest calls beside it; record both.
+
+    Args:
+        store: Open for writing.
+        filters: Calls that may be drawn.
+        per_week: Random calls per agent and week; 0 for none.
+        risky: Length of the risk-ranked queue; 0 for none.
+        seed: Of the random draw.
+        now: Time of the draw; part of its name.
+    """
+    cards: dict[str, list[Scorecard]] = defaultdict(list)
+    for card in store.scorecards(filters) if risky else ():
+        cards[card.call_id].append(card)
+    calls, risks = [], []
+    for metadata, conversation in store.conversations(filters):
+        calls.append(metadata)
+        if risky and (pick := _risk(metadata.call_id, cards[metadata.call_id], conversation)).risk:
+            risks.append(pick)
+    drawn = random_sample(calls, per_stratum=per_week, seed=seed) if per_week else []
+    picks = [*drawn, *sorted(risks, key=lambda pick: (-pick.risk, pick.call_id))[:risky]]
+    sample_id = f"{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{seed}"
+    store.save_sample([_recorded(pick, sample_id, seed, now) for pick in picks])
+    return Queue(sample_id, picks, precision(drawn, len(calls)) if drawn else [])
+
+
+def _recorded(pick: Pick, sample_id: str, seed: int, now: dt.datetime) -> SampledCall:
+    return SampledCall(
+        sample_id=sample_id,
+        call_id=pick.call_id,
+        method=pick.method,
+        stratum=pick.stratum,
+        seed=seed if pick.method == "random" else None,
+        probability=pick.probability,
+        reason=pick.reason,
+        created_at=now,
+        extra={"risk": f"{pick.risk:g}"} if pick.risk else {},
+    )
+
+
+def sampled_calls(store: Store, sample_id: str) -> tuple[str, ...]:
+    """Ids of the calls of one recorded draw."""
+    rows = store.query(
+        "SELECT DISTINCT call_id FROM samples WHERE sample_id = ? ORDER BY call_id", [sample_id]
+    )
+    return tuple(row["call_id"] for row in rows)
+
+
 def stratum_of(metadata: CallMetadata) -> str:
     """Agent and ISO week on the site's clock, e.g. ``a-101 2026-W47``."""
     agent = metadata.agent_id or metadata.agent_name or "unknown agent"
-    if metadata.started_at is None:
-        return f"{agent} undated"
-    try:
-        local = metadata.started_at.astimezone(ZoneInfo(metadata.timezone or "UTC"))
-    except (ZoneInfoNotFoundError, ValueError):
-        local = metadata.started_at.astimezone(dt.UTC)
-    year, week, _ = local.isocalendar()
-    return f"{agent} {year}-W{week:02d}"
+    local = metadata.started_local
+    return f"{agent} {local:%G-W%V}" if local else f"{agent} undated"
 
 
 def random_sample(calls: Iterable[CallMetadata], *, per_stratum: int, seed: int) -> list[Pick]:
@@ -128,16 +171,11 @@ COLLAPSE = -0.6
 NEAR_POINTS = 5.0
 
 
-def risk_queue(calls: Iterable[Candidate], *, limit: int) -> list[Pick]:
-    """Calls most worth a person's time, worst first, each with its reasons."""
-    picks = []
-    for call in calls:
-        signs = [*_card_signs(call.scorecards), *_conversation_signs(call.conversation)]
-        if signs:
-            risk = float(sum(points for points, _ in signs))
-            reason = "; ".join(why for _, why in sorted(signs, key=lambda s: -s[0]))
-            picks.append(Pick(call.metadata.call_id, "risk", "", None, reason, risk))
-    return sorted(picks, key=lambda pick: (-pick.risk, pick.call_id))[:limit]
+def _risk(call_id: str, cards: Sequence[Scorecard], conversation: Conversation) -> Pick:
+    """A call with its reasons to be heard, the gravest first; without any its ``risk`` is 0."""
+    signs = [*_card_signs(cards), *_conversation_signs(conversation)]
+    reason = "; ".join(why for _, why in sorted(signs, key=lambda s: -s[0]))
+    return Pick(call_id, "risk", "", None, reason, float(sum(points for points, _ in signs)))
 
 
 def _card_signs(cards: Sequence[Scorecard]) -> list[tuple[int, str]]:
@@ -163,9 +201,7 @@ def _card_signs(cards: Sequence[Scorecard]) -> list[tuple[int, str]]:
     return signs
 
 
-def _conversation_signs(conversation: Conversation | None) -> list[tuple[int, str]]:
-    if conversation is None:
-        return []
+def _conversation_signs(conversation: Conversation) -> list[tuple[int, str]]:
     signs = []
     known = [t.confidence for t in conversation.transcript.turns if t.confidence is not None]
     if known and (typical := sum(known) / len(known)) < WEAK_CONFIDENCE:

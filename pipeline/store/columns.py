@@ -1,14 +1,11 @@
 """Nouns to columns: one function a table, lists in the order of the rows.
 
 Column names are those of ``sql/``; types come from the database itself, so a column is declared
-in one place. Where rows are many each column has a comprehension of its own: Python reads an
-attribute twice as fast when its name stands in the code.
+in one place.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -18,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.conversation import (
-    CallMetadata,
     CallRecord,
     LedgerEntry,
     Review,
@@ -30,6 +26,11 @@ from pipeline.errors import StoreError
 
 T = TypeVar("T")
 Columns = dict[str, list[Any] | pa.Array]
+METADATA = (
+    "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction", "medium",
+    "started_at", "timezone", "language", "agent_channel",
+)  # fmt: skip
+"""Columns of the calls table that are fields of ``CallMetadata``, but its id."""
 
 
 def call_id(record: CallRecord) -> str | None:
@@ -37,14 +38,6 @@ def call_id(record: CallRecord) -> str | None:
     if record.conversation is not None:
         return record.conversation.transcript.call_id
     return record.ledger.call_id
-
-
-def zone(name: str | None) -> zoneinfo.ZoneInfo:
-    """A site's zone; UTC where it is not given or unknown."""
-    try:
-        return zoneinfo.ZoneInfo(name or "UTC")
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        return zoneinfo.ZoneInfo("UTC")
 
 
 def _pick(items: Sequence[Any], names: Sequence[str]) -> Columns:
@@ -84,31 +77,18 @@ def _card_keys(cards: Sequence[Scorecard], counts: Sequence[int]) -> Columns:
     }
 
 
-def _local(metadata: CallMetadata | None) -> dt.datetime | None:
-    """The start by the site's own clock, without zone."""
-    if metadata is None or metadata.started_at is None:
-        return None
-    return metadata.started_at.astimezone(zone(metadata.timezone)).replace(tzinfo=None)
-
-
 def calls(records: Sequence[CallRecord]) -> Columns:
     """The calls table."""
     metadata = [r.metadata for r in records]
     transcripts = [r.conversation.transcript for r in records if r.conversation]
     rows: Columns = {"call_id": [t.call_id for t in transcripts]}
-    for name in (
-        "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction", "medium",
-        "started_at", "timezone", "language", "agent_channel",
-    ):  # fmt: skip
+    for name in (*METADATA, "started_local"):
         rows[name] = [getattr(m, name) if m else None for m in metadata]
-    rows["started_local"] = [_local(m) for m in metadata]
     rows["hold_spans"] = [[_Span(*span) for span in m.hold_spans] if m else [] for m in metadata]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
     rows["path"] = [r.ledger.path for r in records]
     rows["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
-    rows["duration_s"] = [t.duration_s for t in transcripts]
-    rows["channels"] = [t.channels for t in transcripts]
-    rows["role_confidence"] = [t.role_confidence for t in transcripts]
+    rows |= _pick(transcripts, ("duration_s", "channels", "role_confidence"))
     rows["spoken_language"] = [t.language for t in transcripts]
     rows["transcript_medium"] = [t.medium for t in transcripts]
     rows["engine"] = [t.engine.name for t in transcripts]
@@ -123,19 +103,12 @@ def calls(records: Sequence[CallRecord]) -> Columns:
 def turns(records: Sequence[CallRecord]) -> Columns:
     """The turns table."""
     ids, spoken = _children(records, lambda r: r.conversation.transcript.turns if r.conversation else ())
-    heard = [t.sentiment for t in spoken]
-    return ids | {
-        "turn": [t.turn for t in spoken],
-        "role": [t.role for t in spoken],
-        "channel": [t.channel for t in spoken],
-        "start_s": [t.start_s for t in spoken],
-        "end_s": [t.end_s for t in spoken],
-        "text": [t.text for t in spoken],
-        "confidence": [t.confidence for t in spoken],
-        "language": [t.language for t in spoken],
-        "words": [t.words for t in spoken],
-        "sentiment_score": [s and s.score for s in heard],
-        "sentiment": [s and s.label for s in heard],
+    names = ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language", "words")
+    return {
+        **ids,
+        **_pick(spoken, names),
+        "sentiment_score": [t.sentiment and t.sentiment.score for t in spoken],
+        "sentiment": [t.sentiment and t.sentiment.label for t in spoken],
     }
 
 
@@ -219,19 +192,13 @@ def answers(cards: Sequence[Scorecard]) -> Columns:
     parts = [s for c in cards for s in c.sections]
     given = [a for s in parts for a in s.criteria]
     counts = [sum(len(s.criteria) for s in c.sections) for c in cards]
+    names = ("answer", "points", "max_points", "weight", "critical", "scored", "reason", "searched")
     return {
         **_card_keys(cards, counts),
         "section_id": _repeated([s.id for s in parts], [len(s.criteria) for s in parts]),
         "criterion_id": [a.id for a in given],
         "criterion": _positions(counts),
-        "answer": [a.answer for a in given],
-        "points": [a.points for a in given],
-        "max_points": [a.max_points for a in given],
-        "weight": [a.weight for a in given],
-        "critical": [a.critical for a in given],
-        "scored": [a.scored for a in given],
-        "reason": [a.reason for a in given],
-        "searched": [a.searched for a in given],
+        **_pick(given, names),
         "is_latest": [True] * len(given),
     }
 
@@ -250,25 +217,17 @@ def evidence(cards: Sequence[Scorecard]) -> Columns:
         "criterion_id": _repeated([a.id for a in answers], counts),
         "kind": ["nearest" if nearest else "evidence" for nearest in is_nearest],
         "evidence": [0 if n else i for i, n in zip(_positions(counts), is_nearest, strict=True)],
-        "turn": [e.turn for e in found],
-        "role": [e.role for e in found],
-        "start_s": [e.start_s for e in found],
-        "end_s": [e.end_s for e in found],
-        "quote": [e.quote for e in found],
-        "rule": [e.rule for e in found],
-        "strength": [e.strength for e in found],
+        **_pick(found, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
     }
 
 
 def ledger(entries: Sequence[LedgerEntry]) -> Columns:
     """The ledger table."""
-    return {
-        name: [getattr(e, name) for e in entries]
-        for name in (
-            "path", "audio_sha256", "call_id", "status", "reason", "stage", "error", "hint", "size_bytes",
-            "mtime_ns", "warnings", "fingerprint",
-        )
-    }  # fmt: skip
+    names = (
+        "path", "audio_sha256", "call_id", "status", "reason", "stage", "error", "hint", "size_bytes",
+        "mtime_ns", "warnings", "fingerprint",
+    )  # fmt: skip
+    return _pick(entries, names)
 
 
 def rubrics(kept: Sequence[Any]) -> Columns:
@@ -286,21 +245,20 @@ def rubrics(kept: Sequence[Any]) -> Columns:
 
 def criteria(kept: Sequence[Any]) -> Columns:
     """The criteria table."""
+    names = ("question", "guidance", "points", "weight", "counts", "critical")
     rows = [
         (r.hash, i, section, c)
         for r in kept
         for i, (section, c) in enumerate((s, c) for s in getattr(r, "sections", ()) for c in s.criteria)
     ]
-    out: Columns = {
+    return {
         "rubric_hash": [rubric_hash for rubric_hash, _, _, _ in rows],
         "criterion": [i for _, i, _, _ in rows],
         "criterion_id": [c.id for _, _, _, c in rows],
         "section_id": [s.id for _, _, s, _ in rows],
         "section_title": [s.title or s.id for _, _, s, _ in rows],
+        **_pick([c for _, _, _, c in rows], names),
     }
-    for name in ("question", "guidance", "points", "weight", "counts", "critical"):
-        out[name] = [getattr(c, name) for _, _, _, c in rows]
-    return out
 
 
 def reviews(given: Sequence[Review]) -> Columns:

@@ -51,11 +51,19 @@ def gather(connection: Connection, dest: Path, prepare: Callable[[Path], None]) 
     Raises:
         MachineError: It cannot be written there.
     """
+    with _placed(dest) as partial:
+        prepare(partial)
+        _copy_rows(connection, partial)
+    return dest.stat().st_size
+
+
+@contextlib.contextmanager
+def _placed(dest: Path) -> Iterator[Path]:
+    """A database file to write beside ``dest``, which it becomes when it is complete."""
     partial = dest.with_name(f"{dest.name}.partial")
     try:
         _remove(partial)
-        prepare(partial)
-        _copy_rows(connection, partial)
+        yield partial
         partial.replace(dest)
     except OSError as error:
         raise MachineError(
@@ -63,7 +71,6 @@ def gather(connection: Connection, dest: Path, prepare: Callable[[Path], None]) 
         ) from error
     finally:
         _remove(partial)
-    return dest.stat().st_size
 
 
 def size(db: Path) -> int:
@@ -115,17 +122,10 @@ def copy(db: Path, dest: Path) -> int:
     """
     if dest.exists() and dest.samefile(db):
         raise StoreError(f"{dest} is the database itself", hint="name another file for the copy")
-    partial = dest.with_name(f"{dest.name}.partial")
-    try:
+    with _placed(dest) as partial:
         shutil.copyfile(db, partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        partial.replace(dest)
-    except OSError as error:
-        _remove(partial)
-        raise MachineError(
-            f"cannot write {dest}: {error.strerror or error}", hint="check the folder and its space"
-        ) from error
     return dest.stat().st_size
 
 

@@ -18,7 +18,7 @@ import duckdb
 
 from pipeline.errors import StoreError
 from pipeline.store import files, migrations
-from pipeline.store.connection import CONFIG, Connection, OnWait, quoted, wait_for
+from pipeline.store.connection import CONFIG, Connection, quoted, wait_for
 from pipeline.store.extensions import load
 from pipeline.store.store import Store, make_empty
 
@@ -56,7 +56,7 @@ class LakeStore(Store):
     @property
     def shown(self) -> str:
         """The lake for messages, without the catalogue's password."""
-        return shown(self.db)
+        return " ".join(part for part in self.db.split() if not part.lower().startswith("password="))
 
     @property
     def size_bytes(self) -> None:
@@ -89,9 +89,36 @@ class LakeStore(Store):
         return files.gather(self.connection, dest, make_empty)
 
     def _connect(self, *, read_only: bool) -> Connection:
-        return connect(
-            self.db, read_only=read_only, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait
-        )
+        """Attach a lake, making it when it is not there.
+
+        Raises:
+            StoreError: An extension is missing, or the catalogue cannot be reached.
+            StoreLockedError: The catalogue is a file that another process holds.
+        """
+        catalogue, _, data_path = self.db.partition("?data_path=")
+        kind = catalogue.removeprefix(PREFIX).partition(":")[0]
+        needed = ["ducklake", *([SCANNERS[kind]] if kind in SCANNERS else [])]
+        needed += ["httpfs"] if data_path.startswith(("s3://", "gs://", "r2://")) else []
+        options = ["DATA_INLINING_ROW_LIMIT 0"]  # no call's words in the catalogue
+        options += [f"DATA_PATH '{quoted(data_path)}'"] if data_path else []
+        options += ["READ_ONLY"] if read_only else []
+
+        def attempt() -> Connection:
+            connection = duckdb.connect(config=CONFIG)
+            try:
+                connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+                for extension in needed:
+                    load(connection, extension)
+                if "httpfs" in needed:
+                    _point_at_object_store(connection)
+                connection.execute(f"ATTACH '{quoted(catalogue)}' AS {NAME} ({', '.join(options)})")
+                connection.execute(f"USE {NAME}")
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+        return wait_for(attempt, self.shown, self._lock_timeout_s, self._on_wait)
 
     def _migrate(self, connection: Connection) -> None:
         migrations.migrate(connection, None)  # a lake keeps its own history
@@ -108,39 +135,6 @@ class LakeStore(Store):
         return (), None
 
 
-def connect(db: str, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait | None = None) -> Connection:
-    """Attach a lake, making it when it is not there.
-
-    Raises:
-        StoreError: An extension is missing, or the catalogue cannot be reached.
-        StoreLockedError: The catalogue is a file that another process holds.
-    """
-    catalogue, _, data_path = db.partition("?data_path=")
-    kind = catalogue.removeprefix(PREFIX).partition(":")[0]
-    needed = ["ducklake", *([SCANNERS[kind]] if kind in SCANNERS else [])]
-    needed += ["httpfs"] if data_path.startswith(("s3://", "gs://", "r2://")) else []
-    options = ["DATA_INLINING_ROW_LIMIT 0"]  # no call's words in the catalogue
-    options += [f"DATA_PATH '{quoted(data_path)}'"] if data_path else []
-    options += ["READ_ONLY"] if read_only else []
-
-    def attempt() -> Connection:
-        connection = duckdb.connect(config=CONFIG)
-        try:
-            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-            for extension in needed:
-                load(connection, extension)
-            if "httpfs" in needed:
-                _point_at_object_store(connection)
-            connection.execute(f"ATTACH '{quoted(catalogue)}' AS {NAME} ({', '.join(options)})")
-            connection.execute(f"USE {NAME}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    return wait_for(attempt, shown(db), lock_timeout_s, on_wait)
-
-
 def _point_at_object_store(connection: Connection) -> None:
     """Use the S3-compatible server the environment names, as AWS's own tools do.
 
@@ -152,8 +146,3 @@ def _point_at_object_store(connection: Connection) -> None:
         connection.execute("SET s3_endpoint = ?", [url.netloc + url.path.rstrip("/")])
         connection.execute("SET s3_use_ssl = ?", [url.scheme != "http"])
         connection.execute("SET s3_url_style = 'path'")
-
-
-def shown(db: str) -> str:
-    """The lake for messages, without the catalogue's password."""
-    return " ".join(part for part in db.split() if not part.lower().startswith("password="))

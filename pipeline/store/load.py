@@ -8,9 +8,10 @@ window or nothing. Reviews, samples and scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
@@ -20,19 +21,12 @@ from pipeline.store import columns
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
 
-CALL_TABLES = ("calls", "turns", "findings", "call_metrics", "role_sentiment", "stage_runs")
-SCORE_TABLES = ("scorecards", "sections", "answers", "evidence")
+if TYPE_CHECKING:
+    from pipeline.conversation import RubricRef
+    from pipeline.rubric import Rubric
 
-
-class RubricText(Protocol):
-    """What the store keeps of a rubric."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def version(self) -> str: ...  # noqa: D102
-    @property
-    def hash(self) -> str: ...  # noqa: D102
+    RubricText = Rubric | RubricRef
+    """What the store keeps of a rubric; a reference has no text."""
 
 
 class _Held(NamedTuple):
@@ -56,25 +50,25 @@ def load(
     """
     held = _held(connection, records)
     records = _settle(records, now, held, _erased(connection))
-    _forget_files(connection, records)
+    entries = {r.ledger.path: r.ledger for r in records}
+    with _shown(connection, {"path": list(entries)}):
+        connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
     calls = [r for r in records if r.conversation is not None]
     ids = [columns.call_id(r) for r in calls]
     known = sorted({held[i].loaded_at for i in ids if i is not None and i in held})
     if known:
-        _show(connection, "incoming", {"call_id": ids})
-        for table in CALL_TABLES:
-            connection.execute(
-                f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
-                "AND call_id IN (SELECT call_id FROM incoming)",
-                [known[0], known[-1]],
-            )
-        connection.unregister("incoming")
+        with _shown(connection, {"call_id": ids}):
+            for table in columns.CALL_TABLES:
+                connection.execute(
+                    f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+                    "AND call_id IN (SELECT call_id FROM incoming)",
+                    [known[0], known[-1]],
+                )
         _supersede(connection, [s for r in records for s in r.scorecards])
     _save_rubrics(connection, rubrics, now)
     for table, make in columns.CALL_TABLES.items():
         _append(connection, table, make(calls), now)
     _append_scorecards(connection, [s for r in records for s in r.scorecards], now)
-    entries = {r.ledger.path: r.ledger for r in records}
     _append(connection, "ledger", columns.ledger(list(entries.values())), now)
 
 
@@ -114,17 +108,13 @@ def _append_scorecards(connection: Connection, scorecards: Sequence[Scorecard], 
 
 def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
     """Make room for scorecards: the same text's go, older texts' are no longer newest."""
-    _show(
-        connection,
-        "incoming",
-        {
-            "call_id": [s.call_id for s in scorecards],
-            "rubric_id": [s.rubric.id for s in scorecards],
-            "rubric_hash": [s.rubric.hash for s in scorecards],
-        },
-    )
-    _make_way(connection)
-    connection.unregister("incoming")
+    keys = {
+        "call_id": [s.call_id for s in scorecards],
+        "rubric_id": [s.rubric.id for s in scorecards],
+        "rubric_hash": [s.rubric.hash for s in scorecards],
+    }
+    with _shown(connection, keys):
+        _make_way(connection)
 
 
 def _make_way(connection: Connection) -> None:
@@ -138,7 +128,7 @@ def _make_way(connection: Connection) -> None:
         "WHERE s.rubric_hash = i.rubric_hash OR (s.rubric_id = i.rubric_id AND s.is_latest) GROUP BY ALL"
     ).fetchall()
     for same_text, first, last in sorted(held, reverse=True):
-        for table in SCORE_TABLES if same_text else ("sections", "answers", "scorecards"):
+        for table in columns.SCORE_TABLES if same_text else ("sections", "answers", "scorecards"):
             # scorecards last: the others look it up
             connection.execute(
                 f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? AND "  # noqa: S608
@@ -178,29 +168,23 @@ def save_sample(connection: Connection, sample: Sequence[SampledCall], now: dt.d
     _append(connection, "samples", columns.samples(sample), now)
 
 
-def _forget_files(connection: Connection, records: Sequence[CallRecord]) -> None:
-    """Make room for the ledger rows of these records."""
-    _show(connection, "incoming", {"path": [r.ledger.path for r in records]})
-    connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
-    connection.unregister("incoming")
-
-
 def _held(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _Held]:
     """The calls already stored under the ids of these records, renamed ones included."""
     calls = [r for r in records if r.conversation is not None]
     ids = [columns.call_id(r) for r in calls]
     ids += [_own_id(i, r.ledger.audio_sha256) for i, r in zip(ids, calls, strict=True)]
-    _show(connection, "incoming", {"call_id": ids})
     theirs = "call_id IN (SELECT call_id FROM incoming)"
-    span = connection.execute(f"SELECT min(loaded_at), max(loaded_at) FROM calls WHERE {theirs}").fetchone()  # noqa: S608
-    rows = []
-    if span and span[0]:  # paths and digests are long: they are read only where calls are there already
-        rows = connection.execute(
-            "SELECT call_id, audio_sha256, path, loaded_at FROM calls "  # noqa: S608
-            f"WHERE loaded_at BETWEEN ? AND ? AND {theirs}",
-            span,
-        ).fetchall()
-    connection.unregister("incoming")
+    with _shown(connection, {"call_id": ids}):
+        span = connection.execute(
+            f"SELECT min(loaded_at), max(loaded_at) FROM calls WHERE {theirs}"  # noqa: S608
+        ).fetchone()
+        rows = []
+        if span and span[0]:  # paths and digests are long: they are read only where calls are there already
+            rows = connection.execute(
+                "SELECT call_id, audio_sha256, path, loaded_at FROM calls "  # noqa: S608
+                f"WHERE loaded_at BETWEEN ? AND ? AND {theirs}",
+                span,
+            ).fetchall()
     return {call_id: _Held(*rest) for call_id, *rest in rows}
 
 
@@ -277,9 +261,8 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
     warnings = record.ledger.warnings
     started = metadata.started_at
     if started.tzinfo is None:
-        zone = columns.zone(metadata.timezone)
-        started = started.replace(tzinfo=zone)
-        warnings = (*warnings, f"start time had no zone; taken as {zone.key}")
+        started = started.replace(tzinfo=metadata.zone)
+        warnings = (*warnings, f"start time had no zone; taken as {metadata.zone.key}")
     if started > now + dt.timedelta(days=1):
         warnings = (*warnings, f"start time {started.isoformat()} lies in the future")
     if warnings is record.ledger.warnings:
@@ -312,6 +295,9 @@ def _schema(connection: Connection, table: str) -> pa.Schema:
     return schemas[table]
 
 
-def _show(connection: Connection, name: str, rows: Mapping[str, list[Any]]) -> None:
-    """Make columns of strings visible to SQL under ``name``."""
-    connection.register(name, pa.table({column: columns.texts(values) for column, values in rows.items()}))
+@contextmanager
+def _shown(connection: Connection, rows: Mapping[str, list[Any]]) -> Iterator[None]:
+    """Columns of strings visible to SQL as ``incoming``."""
+    connection.register("incoming", pa.table({name: columns.texts(values) for name, values in rows.items()}))
+    yield
+    connection.unregister("incoming")

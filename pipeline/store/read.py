@@ -35,7 +35,7 @@ from pipeline.conversation import (
     Word,
 )
 from pipeline.errors import RubricError
-from pipeline.store.columns import clean
+from pipeline.store.columns import METADATA, clean
 from pipeline.store.connection import Connection
 from pipeline.store.erase import digest
 from pipeline.store.selection import CallFilter
@@ -52,12 +52,6 @@ def rows(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[R
     cursor = connection.execute(sql, list(values))
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def conversations(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Conversation]]:
-    """Every matching call, a window at a time."""
-    for window in stored(connection, calls):
-        yield from nouns(window)
 
 
 def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Transcript]]:
@@ -161,12 +155,9 @@ def nouns(window: StoredCalls, *, lazy_words: bool = False) -> Iterator[tuple[Ca
 
 
 def _metadata(call: Row) -> CallMetadata:
-    same = (
-        "call_id", "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction",
-        "medium", "started_at", "timezone", "language", "agent_channel",
-    )  # fmt: skip
     return CallMetadata(
-        **{name: call[name] for name in same},
+        call_id=call["call_id"],
+        **{name: call[name] for name in METADATA},
         hold_spans=tuple((span["start_s"], span["end_s"]) for span in call["hold_spans"] or ()),
         extra=dict(call["extra"] or {}),
     )
@@ -256,12 +247,9 @@ def _metrics(found: list[Row]) -> Mapping[str, float | None]:
 
 
 def _role_sentiment(row: Row) -> RoleSentiment:
+    same = ("score", "change", "lowest_score", "lowest_turn")
     return RoleSentiment(
-        score=row["score"],
-        quarters=(row["q1"], row["q2"], row["q3"], row["q4"]),
-        change=row["change"],
-        lowest_score=row["lowest_score"],
-        lowest_turn=row["lowest_turn"],
+        **{name: row[name] for name in same}, quarters=(row["q1"], row["q2"], row["q3"], row["q4"])
     )
 
 
@@ -379,9 +367,6 @@ def ledger(connection: Connection, paths: Sequence[str]) -> dict[str, LedgerEntr
         "SELECT * EXCLUDE (recorded_at) FROM ledger WHERE path IN (SELECT unnest(?::VARCHAR[]))",
         [list(asked)],
     )
-    return {asked[row["path"]]: ledger_entry(row) for row in found}
-
-
-def ledger_entry(row: Row) -> LedgerEntry:
-    """One ledger row as the noun."""
-    return LedgerEntry(**{**row, "warnings": tuple(row["warnings"] or ())})
+    return {
+        asked[row["path"]]: LedgerEntry(**{**row, "warnings": tuple(row["warnings"] or ())}) for row in found
+    }

@@ -302,7 +302,8 @@ class Store:
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Stored calls as nouns, exactly as they were loaded, in the order they were loaded."""
         with self.reading():
-            yield from read.conversations(self.connection, calls)
+            for window in read.stored(self.connection, calls):
+                yield from read.nouns(window)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
         """Stored calls as their rows, for ``read.nouns`` here or in another process."""

@@ -14,8 +14,7 @@ from pipeline import export
 from pipeline.conversation import Review, SampledCall
 from pipeline.errors import UsageError
 from pipeline.review.import_reviews import import_reviews
-from pipeline.review.queue import draw
-from pipeline.review.sampling import random_sample
+from pipeline.review.sampling import draw, random_sample
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, RUBRIC, example_records, graded_records
 

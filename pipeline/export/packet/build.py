@@ -22,7 +22,7 @@ from pipeline.export.names import whole
 from pipeline.export.packet.content import BLIND_COLUMNS, Json, blinded, call_document, index_row
 from pipeline.export.packet.pages import overall_pages
 from pipeline.export.selection import Call, Texts
-from pipeline.export.sound import Sounds
+from pipeline.export.sound import Sound, Sounds
 from pipeline.export.summary import Totals, counted
 
 SCRIPTS = ("base.js", "overview.js", "player.js", "review.js", "call.js", "people.js", "main.js")
@@ -34,11 +34,11 @@ def write(
     texts: Texts,
     *,
     title: str,
-    sounds: Sounds | None = None,
-    reviews: Mapping[str, Sequence[Review]] | None = None,
-    calibration: Calibration | None = None,
-    reviewable: bool = True,
-    blind: bool = False,
+    sounds: Sounds | None,
+    reviews: Mapping[str, Sequence[Review]],
+    calibration: Calibration | None,
+    reviewable: bool,
+    blind: bool,
 ) -> list[Path]:
     """Write the packet.
 
@@ -63,18 +63,10 @@ def write(
     try:
         with data.open("w", encoding="utf-8") as blocks:
             for position, call in enumerate(counted(calls, texts, totals)):
-                sound = sounds.of(call) if sounds else None
-                if sound and sound.path:
+                sound = sounds.of(call) if sounds else Sound(note="no recording in this packet")
+                if sound.path:
                     written.append(sound.path)
-                document = call_document(
-                    call,
-                    texts,
-                    peaks=sound.peaks if sound else None,
-                    audio=sound.url if sound else None,
-                    redacted=sound.redacted if sound else (),
-                    audio_note=sound.note if sound else "no recording in this packet",
-                    reviews=(reviews or {}).get(call.metadata.call_id, ()),
-                )
+                document = call_document(call, texts, sound, reviews.get(call.metadata.call_id, ()))
                 blocks.write(data_block(f"call-{position}", blinded(document) if blind else document))
                 row = index_row(call)
                 rows.append({name: row[name] for name in BLIND_COLUMNS} if blind else row)

@@ -6,13 +6,13 @@ Keys are short where they repeat thousands of times; ``packet.js`` is the only r
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.calibrate.tune import tunable
-from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, Turn
-from pipeline.export.selection import Call, CriterionText, Texts
-from pipeline.export.tables import local_time
+from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, SectionScore, Turn
+from pipeline.export.selection import Call, Texts, words_of
+from pipeline.export.sound import Sound
 
 Json = dict[str, Any]
 
@@ -21,7 +21,7 @@ def index_row(call: Call) -> Json:
     """The overview's row of one call: what it is filtered, sorted and coloured by."""
     meta = call.metadata
     card = next(iter(worst_first(call.scorecards)), None)
-    started = local_time(meta.started_at, meta.timezone)
+    started = meta.started_local
     return {
         "id": meta.call_id,
         "client": meta.client or "",
@@ -52,25 +52,13 @@ def _mood(call: Call) -> list[float | None] | None:
     return [rounded(q, 2) for q in customer.quarters] if customer else None
 
 
-def call_document(
-    call: Call,
-    texts: Texts,
-    *,
-    peaks: Sequence[Sequence[int]] | None = None,
-    audio: str | None = None,
-    redacted: Sequence[tuple[float, float]] = (),
-    audio_note: str = "",
-    reviews: Sequence[Review] = (),
-) -> Json:
+def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Review]) -> Json:
     """Everything the page shows of one call.
 
     Args:
         call: With its conversation.
         texts: Words of the criteria.
-        peaks: Per channel, loudness 0..255 in equal steps over the recording.
-        audio: Relative or ``data:`` URL of the recording.
-        redacted: Seconds silenced in the recording.
-        audio_note: Why there is nothing to play.
+        sound: Of its recording, or why there is none.
         reviews: What people already said about it.
     """
     meta, conversation = call.metadata, call.conversation
@@ -87,11 +75,11 @@ def call_document(
         "metrics": {name: rounded(value, 3) for name, value in call.metrics.items()},
         "sentiment": _sentiment(call),
         "warnings": [*conversation.transcript.warnings, *conversation.warnings] if conversation else [],
-        "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in peaks or ()],
+        "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in sound.peaks],
         "agentChannel": _agent_channel(call),
-        "audio": audio,
-        "audioNote": audio_note,
-        "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in redacted],
+        "audio": sound.url,
+        "audioNote": sound.note,
+        "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in sound.redacted],
         "holds": [[rounded(a, 2), rounded(b, 2)] for a, b in meta.hold_spans],
         "reviews": [_review(review) for review in reviews],
     }
@@ -147,7 +135,7 @@ def _agent_channel(call: Call) -> int:
 
 def _facts(call: Call) -> list[tuple[str, str]]:
     meta = call.metadata
-    started = local_time(meta.started_at, meta.timezone)
+    started = meta.started_local
     facts = (
         ("Agent", " ".join(filter(None, (meta.agent_name, f"({meta.agent_id})" if meta.agent_id else None)))),
         ("Team", meta.team or ""),
@@ -204,7 +192,7 @@ def _card(card: Scorecard, texts: Texts) -> Json:
         "sections": [
             {
                 "id": section.id,
-                "title": _section_title(card, section.id, section.criteria, texts),
+                "title": _section_title(card.rubric.hash, section, texts),
                 "score": rounded(section.score, 1),
                 "criteria": [_answer(card, answer, texts) for answer in section.criteria],
             }
@@ -213,16 +201,13 @@ def _card(card: Scorecard, texts: Texts) -> Json:
     }
 
 
-def _section_title(card: Scorecard, section_id: str, answers: Iterable[CriterionAnswer], texts: Texts) -> str:
-    for answer in answers:
-        text = texts.get((card.rubric.hash, answer.id))
-        if text and text.section:
-            return text.section
-    return section_id
+def _section_title(rubric_hash: str, section: SectionScore, texts: Texts) -> str:
+    titles = (words_of(texts, rubric_hash, answer.id).section for answer in section.criteria)
+    return next(filter(None, titles), section.id)
 
 
 def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
-    text = texts.get((card.rubric.hash, answer.id)) or CriterionText(answer.id)
+    text = words_of(texts, card.rubric.hash, answer.id)
     searched = answer.searched
     return {
         "id": answer.id,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import Any
 
 from pipeline.calibrate import Agreement, Calibration
-from pipeline.calibrate.figures import Drift
+from pipeline.calibrate.figures import Drift, sentence
 from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.confidence_intervals import Interval
 from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
 from pipeline.export.packet.content import Json, rounded
-from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit
+from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit, lowest_first, spoken
 
 # The metrics a supervisor compares, with the words of the page; the rest are in the store.
 SHOWN_METRICS = {
@@ -33,7 +32,7 @@ SHOWN_METRICS = {
 }
 
 
-def overall_pages(totals: Totals, calibration: Calibration | None = None, *, blind: bool = False) -> Json:
+def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: bool) -> Json:
     """Everything of the packet that is not one call; for blind reviewers, only how much there is."""
     size = {"calls": totals.calls, "hours": round(totals.seconds / 3600, 1)}
     if blind:
@@ -48,8 +47,8 @@ def overall_pages(totals: Totals, calibration: Calibration | None = None, *, bli
             "needsReview": totals.overall.outcomes["needs_review"],
         },
         "criteria": [_criterion(c) for c in totals.criteria.values()],
-        "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=_lowest_first)],
-        "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=_lowest_first)],
+        "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=lowest_first)],
+        "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=lowest_first)],
         "metrics": _metrics(totals),
         "agreement": _agreement(calibration) if calibration and calibration.criteria else None,
     }
@@ -67,19 +66,6 @@ def figure(interval: Interval, scale: float) -> dict[str, Any]:
     return {"value": rounded(interval.estimate, 4), "range": spoken(interval, scale)}
 
 
-def spoken(interval: Interval, scale: float) -> str:
-    """``61 to 84 %`` for shares (scale 100), ``61 to 84`` for scores; empty without an interval."""
-    if interval.low is None or interval.high is None:
-        return ""
-    low, high = max(0.0, interval.low * scale), min(100.0, interval.high * scale)
-    return f"{low:.0f} to {high:.0f}{' %' if scale == 100 else ''}"
-
-
-def _lowest_first(unit: Unit) -> float:
-    estimate = unit.total.mean().estimate
-    return 101.0 if estimate is None else estimate
-
-
 def _unit(unit: Unit, totals: Totals) -> Json:
     weeks, limits = weekly(unit)
     strengths, focus = strengths_and_focus(unit, totals)
@@ -89,7 +75,7 @@ def _unit(unit: Unit, totals: Totals) -> Json:
         "team": unit.team,
         "n": unit.total.scorecards,
         "mean": rounded(mean.estimate, 1),
-        "range": spoken(mean, 1),
+        "range": spoken(mean),
         "passRate": rounded(rate.estimate, 4),
         "passRange": spoken(rate, 100),
         "autofails": unit.total.autofails,
@@ -156,7 +142,7 @@ def _agreement(calibration: Calibration) -> Json:
     return {
         "scores": [_deviation(d) for d in calibration.scores if d.deviation is not None],
         "scoreChange": calibration.score_change,
-        "note": " ".join(f"{caution[:1].upper()}{caution[1:]}." for caution in calibration.cautions)
+        "note": " ".join(map(sentence, calibration.cautions))
         or "Machine against people, with 95 % intervals.",
         "rows": [_agreement_row(row) for row in calibration.criteria],
         "reviewers": [_agreement_row(row) for row in calibration.reviewers],
@@ -203,7 +189,6 @@ def _drift(week: Drift) -> Json:
 
 
 def _agreement_row(row: Agreement) -> Json:
-    advice: Sequence[str] = (row.advice, *(f"{w[:1].upper()}{w[1:]}." for w in row.warnings))
     weighted = row.weighted_kappa.value is not None
     kappa = row.weighted_kappa if weighted else row.kappa
     return {
@@ -218,5 +203,5 @@ def _agreement_row(row: Agreement) -> Json:
         "ac1": rounded(row.ac1.value, 3),
         "lenient": row.lenient,
         "strict": row.strict,
-        "advice": " ".join(advice),
+        "advice": row.words,
     }

@@ -115,12 +115,12 @@ def _write_calls(
     )  # fmt: skip
     asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for call in calls:
-        for row in call_rows([call]):
+        for row in call_rows(call):
             at = call_sheet.add(values(CALL_COLUMNS, row))
             if background.packet:
                 target = _target(background.packet, call)
                 call_sheet.link(at, "call_id", target, call.metadata.call_id)
-        for answer in answer_rows([call], texts):
+        for answer in answer_rows(call, texts):
             at = answers.add(values(ANSWER_COLUMNS, answer))
             asked[answer.text.grades].append(at)
             if background.packet:

@@ -5,20 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pipeline.confidence_intervals import Interval
-from pipeline.export.summary import Totals
+from pipeline.export.summary import Totals, spoken
 from pipeline.export.workbook.sheet import for_print, put
 from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
 
 TEXT_CHARS = 40  # of wrapped text in the first column
 LINE_PT = 15.0
-
-
-def between(interval: Interval, *, scale: float = 1.0, unit: str = "") -> str:
-    """An interval in words: ``61 to 84 %``; empty when there is none."""
-    if interval.low is None or interval.high is None:
-        return ""
-    return f"{max(0.0, interval.low * scale):.0f} to {min(100.0, interval.high * scale):.0f}{unit}"
 
 
 def _row_height(text: str) -> float:
@@ -68,11 +60,11 @@ def _outcome_chart(book: Any, first_row: int) -> Any:
     return chart
 
 
-def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
+def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) -> None:
     """Mean score by week, with a line chart."""
     weeks = sorted(totals.weeks.items())
     if len(weeks) < 2:
-        return row
+        return
     heads = ("Week", "Scorecards", "Mean score", "Pass rate", "95 % interval")
     row = _heading(sheet, formats, row, "Week by week", heads)
     first = row
@@ -82,7 +74,7 @@ def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) ->
         put(sheet, row, 1, group.scorecards, formats.of("count"))
         put(sheet, row, 2, mean.estimate, formats.of("score"))
         put(sheet, row, 3, group.pass_rate().estimate, formats.of("percent"))
-        put(sheet, row, 4, between(mean), formats.aside)
+        put(sheet, row, 4, spoken(mean), formats.aside)
         row += 1
     chart = book.add_chart({"type": "line"})
     chart.add_series(
@@ -99,7 +91,6 @@ def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) ->
     chart.set_legend({"none": True})
     chart.set_size({"width": 420, "height": 220})
     sheet.insert_chart("H16", chart)
-    return row
 
 
 def _period(totals: Totals) -> str:
@@ -115,8 +106,8 @@ def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
     score, rate = overall.mean(), overall.pass_rate()
     figures = (
         ("Scorecards", overall.scorecards, formats.big, ""),
-        ("Mean score", score.estimate, formats.big_score, between(score)),
-        ("Pass rate", rate.estimate, formats.big_percent, between(rate, scale=100, unit=" %")),
+        ("Mean score", score.estimate, formats.big_score, spoken(score)),
+        ("Pass rate", rate.estimate, formats.big_percent, spoken(rate, 100)),
         ("Auto-fails", overall.autofails, formats.big, ""),
         ("Need a person", overall.outcomes["needs_review"], formats.big, ""),
     )
@@ -160,7 +151,7 @@ def _rubrics(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
         put(sheet, row, 1, group.scorecards, formats.of("count"))
         put(sheet, row, 2, group.mean().estimate, formats.of("score"))
         put(sheet, row, 3, rate.estimate, formats.of("percent"))
-        put(sheet, row, 4, between(rate, scale=100, unit=" %"), formats.aside)
+        put(sheet, row, 4, spoken(rate, 100), formats.aside)
         put(sheet, row, 5, group.autofails, formats.of("count"))
         row += 1
     return row
@@ -187,6 +178,6 @@ def _weakest(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
         put(sheet, row, 1, criterion.rubric, formats.of("text"))
         put(sheet, row, 2, met.estimate, formats.of("percent"))
         put(sheet, row, 3, met.n, formats.of("count"))
-        put(sheet, row, 4, between(met, scale=100, unit=" %"), formats.aside)
+        put(sheet, row, 4, spoken(met, 100), formats.aside)
         row += 1
     return row

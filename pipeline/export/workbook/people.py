@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
-from pipeline.export.summary import Totals, Unit
+from pipeline.export.summary import Totals, Unit, lowest_first, spoken
 from pipeline.export.tables import Cell, Column
-from pipeline.export.workbook.overview import between
 from pipeline.export.workbook.sheet import TableSheet
 from pipeline.export.workbook.style import Formats
 
@@ -43,7 +42,7 @@ CRITERION_COLUMNS = (
 )
 
 
-def write_agents(book: Any, formats: Formats, totals: Totals) -> TableSheet:
+def write_agents(book: Any, formats: Formats, totals: Totals) -> None:
     """One row an agent, weakest first, with a sparkline of the weekly means."""
     sheet = TableSheet(book, formats, "Agents", AGENT_COLUMNS, wide=("strengths", "focus"), least_height=32)
     weeks = sorted(totals.weeks)[-MOST_WEEKS:]
@@ -51,7 +50,7 @@ def write_agents(book: Any, formats: Formats, totals: Totals) -> TableSheet:
     for offset, week in enumerate(weeks):
         sheet.sheet.set_column(first_week + offset, first_week + offset, 9)
         sheet.sheet.write_string(0, first_week + offset, week, formats.head)
-    units = sorted(totals.agents.values(), key=lambda u: (_estimate(u), u.name))
+    units = sorted(totals.agents.values(), key=lambda u: (lowest_first(u), u.name))
     for unit in units:
         row = sheet.add(_agent_row(unit, totals))
         for offset, week in enumerate(weeks):
@@ -62,7 +61,6 @@ def write_agents(book: Any, formats: Formats, totals: Totals) -> TableSheet:
             sheet.sheet.add_sparkline(row, sheet.column("trend"), _sparkline(row, first_week, len(weeks)))
     sheet.bars("mean")
     sheet.close()
-    return sheet
 
 
 def _sparkline(row: int, first_col: int, count: int) -> dict[str, Any]:
@@ -80,11 +78,6 @@ def _sparkline(row: int, first_col: int, count: int) -> dict[str, Any]:
     }
 
 
-def _estimate(unit: Unit) -> float:
-    estimate = unit.total.mean().estimate
-    return 101.0 if estimate is None else estimate
-
-
 def _agent_row(unit: Unit, totals: Totals) -> list[Cell]:
     weeks, _ = weekly(unit)
     strengths, focus = strengths_and_focus(unit, totals)
@@ -94,9 +87,9 @@ def _agent_row(unit: Unit, totals: Totals) -> list[Cell]:
         unit.team,
         unit.total.scorecards,
         mean.estimate,
-        between(mean),
+        spoken(mean),
         rate.estimate,
-        between(rate, scale=100, unit=" %"),
+        spoken(rate, 100),
         unit.total.autofails,
         None,
         ", ".join(week.week for week in weeks if week.out),
@@ -109,17 +102,16 @@ def _listed(found: list[Comparison]) -> str:
     return "; ".join(f"{c.criterion.title} ({c.rate:.0%}, others {c.others:.0%})" for c in found)
 
 
-def write_criteria(book: Any, formats: Formats, totals: Totals) -> TableSheet:
+def write_criteria(book: Any, formats: Formats, totals: Totals) -> None:
     """One row a criterion, in the rubric's order, with a chart of how often each is met."""
     sheet = TableSheet(book, formats, "Criteria", CRITERION_COLUMNS, wide=("title",))
     for criterion in totals.criteria.values():
         met = criterion.met()
         counts = [criterion.answers[answer] for answer in ("yes", "no", "na", "undetermined")]
         critical = "critical" if criterion.critical else ""
-        interval = between(met, scale=100, unit=" %")
+        interval = spoken(met, 100)
         sheet.add(
             [criterion.rubric, criterion.section, criterion.title, critical, met.estimate, interval, *counts]
         )
     sheet.bars("met", most=1)
     sheet.close()
-    return sheet

@@ -8,11 +8,12 @@ from typing import Any
 
 from pipeline.calibrate import Calibration
 from pipeline.calibrate.agreement import Coefficient
+from pipeline.calibrate.figures import sentence
 from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.conversation import Review
-from pipeline.export.selection import CriterionText, Texts
+from pipeline.export.selection import Texts, words_of
+from pipeline.export.summary import spoken
 from pipeline.export.tables import Column
-from pipeline.export.workbook.overview import between
 from pipeline.export.workbook.sheet import TableSheet
 from pipeline.export.workbook.style import Formats
 
@@ -92,7 +93,7 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> No
                 row.rubric,
                 row.n,
                 row.agreement.estimate,
-                between(row.agreement, scale=100, unit=" %"),
+                spoken(row.agreement, 100),
                 row.kappa.value,
                 row.weighted_kappa.value,
                 _spread(row.weighted_kappa if weighted else row.kappa),
@@ -100,7 +101,7 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> No
                 row.lenient,
                 row.strict,
                 row.abstained,
-                " ".join((row.advice, *(f"{w[:1].upper()}{w[1:]}." for w in row.warnings))),
+                row.words,
             ]
         )
     blank = [None] * (len(AGREEMENT_COLUMNS) - 4)
@@ -114,7 +115,7 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> No
         words = f"Scored again with people's answers, scores move {calibration.score_change}."
         sheet.add(["Scores", None, None, *blank, words])
     for caution in calibration.cautions:
-        sheet.add(["Caution", None, None, *blank, f"{caution[:1].upper()}{caution[1:]}."])
+        sheet.add(["Caution", None, None, *blank, sentence(caution)])
     _chart(book, sheet, len(calibration.criteria))
     sheet.close()
 
@@ -172,14 +173,13 @@ def write_reviews(book: Any, formats: Formats, reviews: Sequence[Review], texts:
     sheet = TableSheet(book, formats, "Reviews", REVIEW_COLUMNS, wide=("criterion", "reason"))
     for review in reversed(reviews):
         criterion = review.criterion_id or ""
-        text = texts.get((review.rubric_hash, criterion)) or CriterionText(criterion)
         how = "blind" if "blind" in review.extra else "confirmed" if "how" in review.extra else ""
         sheet.add(
             [
                 review.reviewed_at.astimezone(dt.UTC).replace(tzinfo=None),
                 review.reviewer,
                 review.call_id,
-                text.title,
+                words_of(texts, review.rubric_hash, criterion).title,
                 review.machine_said,
                 review.said,
                 review.state,
