@@ -1,6 +1,6 @@
 """When things are said: stretches of one speaker's speech, windows over them, places of a match.
 
-Used by ``hearing``. Windows are in seconds where every turn has a time, and fall back to counts
+Used by ``phrase_checks``. Windows are in seconds where every turn has a time, and fall back to counts
 of turns where not (chat, e-mail, transcripts without times), which is said in the scorecard.
 """
 
@@ -81,10 +81,10 @@ class Timeline:
         warnings: Degradations, in sentences.
     """
 
-    def __init__(self, transcript: Transcript, languages: frozenset[str] = frozenset()) -> None:
+    def __init__(self, transcript: Transcript, languages: frozenset[str]) -> None:
         self.turns = transcript.turns
         self._language = {t.turn: language_of(t, transcript.language) for t in transcript.turns}
-        self._known = languages or frozenset(self._language.values())
+        self._known = languages
         self.timed = all(t.start_s is not None and t.end_s is not None for t in self.turns)
         self.warnings: list[str] = []
         if not self.timed:
