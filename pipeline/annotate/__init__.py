@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,9 @@ class Annotator:
             transcripts: With roles assigned.
             metadata: One a transcript, None where nothing is known.
         """
-        window: list[tuple[Transcript, CallMetadata | None]] = []
-        for pair in zip(transcripts, metadata, strict=True):
-            window.append(pair)
-            if len(window) == CALLS_AT_ONCE:
-                yield from self._window(window)
-                window = []
-        yield from self._window(window)
+        pairs = zip(transcripts, metadata, strict=True)
+        while window := list(islice(pairs, CALLS_AT_ONCE)):
+            yield from self._window(window)
 
     def pipeline(self, language: str) -> Language:
         """The spaCy pipeline of a language, built at first use; ``.config`` describes it."""

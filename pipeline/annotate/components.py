@@ -7,7 +7,7 @@ scores feeling. ``nlp.config`` therefore names every version that made an annota
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,12 @@ Doc.set_extension("facts", default=None)
 Doc.set_extension("sentiment", default=None)
 
 
-@Language.factory("callqa_fluent_v1")
-def make_fluent(nlp: Language, name: str) -> Callable[[Doc], Doc]:
-    """Words without fillers, punctuation and immediate repeats, contractions in full."""
-    return fluent
-
-
+@Language.component("callqa_fluent_v1")
 def fluent(doc: Doc) -> Doc:
-    """Set ``doc._.fluent``: a Doc of normal forms whose ``user_data["places"]`` are characters."""
+    """Set ``doc._.fluent`` to words without fillers, punctuation and immediate repeats, in normal form.
+
+    It is a Doc whose ``user_data["places"]`` are characters.
+    """
     words: list[str] = []
     places: list[tuple[int, int]] = []
     for token in doc:
@@ -103,14 +101,9 @@ def make_phrases(
     return Phrases(nlp, lists)
 
 
-@Language.factory("callqa_promises_v1")
-def make_promises(nlp: Language, name: str) -> Callable[[Doc], Doc]:
-    """What the agent commits to do later: who, what, when."""
-    return add_promises
-
-
+@Language.component("callqa_promises_v1")
 def add_promises(doc: Doc) -> Doc:
-    """Append promises of agents to ``doc._.facts``."""
+    """Append what agents commit to do later, who, what and when, to ``doc._.facts``."""
     if doc._.role in ("agent", "unknown"):
         words = [token.text for token in doc._.fluent]
         places = doc._.fluent.user_data["places"]
