@@ -142,7 +142,7 @@ def _conversation(
     transcript: Transcript, metadata: CallMetadata | None, docs: Sequence[Doc], settings: AnnotateSettings
 ) -> Conversation:
     """One call's turns, facts, private data, holds and figures put together."""
-    from pipeline.annotate.path import sentiment_path
+    from pipeline.annotate.sentiment import sentiment_path  # imports spaCy
 
     turns = tuple(
         replace(turn, sentiment=doc._.sentiment) for turn, doc in zip(transcript.turns, docs, strict=True)
