@@ -155,7 +155,7 @@ def _conversation(
     held = metadata.hold_spans if metadata else ()
     own_pauses = pauses(transcript, found, held, redacted)
     excused = [*redacted, *own_pauses]
-    holds = detect(transcript, metadata, found, settings.unannounced_hold_s, excused)
+    holds = detect(transcript, found, settings.unannounced_hold_s, held, excused)
     hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
     found += findings.of_time(transcript, holds, excused)
     found += findings.of_pauses(own_pauses)
