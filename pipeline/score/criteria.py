@@ -137,14 +137,13 @@ def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
         follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
         if not follows:
             told = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
-            answer = "undetermined" if heard.unsure and not heard.hits else "no"
-            reason = heard.unsure if answer == "undetermined" else told
+            unsure = "" if heard.hits else heard.unsure
             return Verdict(
-                answer,  # type: ignore[arg-type]
+                "undetermined" if unsure else "no",
                 evidence=tuple(evidence),
                 searched=heard.searched,
                 nearest=heard.nearest or (heard.hits[0].evidence if heard.hits else None),
-                reason=reason,
+                reason=unsure or told,
             )
         before = follows[0]
         evidence.append(before.evidence)
@@ -179,14 +178,13 @@ def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
     if check.must:
         if not open_:
             return Verdict("yes", evidence=tuple(kept), searched=replies.searched)
-        answer = "undetermined" if replies.unsure and not replies.hits else "no"
-        reason = replies.unsure if answer == "undetermined" else f"nothing followed {_place(open_[0])}"
+        unsure = "" if replies.hits else replies.unsure
         return Verdict(
-            answer,  # type: ignore[arg-type]
+            "undetermined" if unsure else "no",
             evidence=tuple(open_),
             searched=replies.searched,
             nearest=replies.nearest,
-            reason=reason,
+            reason=unsure or f"nothing followed {_place(open_[0])}",
         )
     if kept:
         return Verdict(

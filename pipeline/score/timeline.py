@@ -32,8 +32,6 @@ class Stretch:
 
     def turn_at(self, offset: int) -> tuple[int, Turn]:
         """The turn a character belongs to, and the character's offset within that turn."""
-        if len(self.pieces) == 1:
-            return offset, self.pieces[0][1]
         which = bisect.bisect_right([start for start, _ in self.pieces], offset) - 1
         start, turn = self.pieces[which]
         return offset - start, turn
@@ -215,8 +213,6 @@ class Timeline:
 
 
 def _stretch(turns: list[Turn]) -> Stretch:
-    if len(turns) == 1:
-        return Stretch(turns[0].text, ((0, turns[0]),))
     pieces, offset = [], 0
     for turn in turns:
         pieces.append((offset, turn))
