@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 from pipeline.annotate.phrases import DATA
 from pipeline.conversation import RoleSentiment, Sentiment, SentimentLabel, Turn
 from pipeline.text.words import word_set
+
+if TYPE_CHECKING:
+    from pipeline.encoder.classifier import Classifier
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = word_set("not no never n't cannot can't don't didn't won't isn't wasn't nahi nahin نہیں نہ")
@@ -72,55 +75,19 @@ WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 QUARTERS = 4
 
 
-class Model(Protocol):
-    """Texts to calibrated log-odds of negative, neutral, positive: float32, shape (n_texts, 3)."""
-
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """Weighted words and phrases.
-
-    Attributes:
-        weights: Phrase in lower case to its weight, -1..1.
-    """
-
-    weights: Mapping[str, float]
-
-    def score(self, text: str) -> float:
-        """Sum of the weights found, -1..1; a negator within three words before turns a weight around."""
-        words = [match.group().lower().replace("’", "'") for match in WORD.finditer(text)]
-        total, at = 0.0, 0
-        while at < len(words):
-            size, weight = self._at(words, at)
-            if weight and NEGATORS.intersection(words[max(0, at - 3) : at]):
-                weight = -0.5 * weight
-            total += weight
-            at += size
-        return max(-1.0, min(1.0, total))
-
-    def _at(self, words: Sequence[str], at: int) -> tuple[int, float]:
-        for size in range(min(5, len(words) - at), 0, -1):
-            weight = self.weights.get(" ".join(words[at : at + size]))
-            if weight is not None:
-                return size, weight
-        return 1, 0.0
-
-
 @dataclass(frozen=True)
 class Scorer:
     """Turns to the chances of each label.
 
     Attributes:
         model: None for languages without a trained one.
-        lexicon: Shipped idiom and the user's words.
+        lexicon: Shipped idiom and the user's words: phrase in lower case to its weight, -1..1.
         knows_language: Whether there is a model or a shipped lexicon: if not, silence is no feeling.
     """
 
-    model: Model | None
-    lexicon: Lexicon
-    knows_language: bool = True
+    model: Classifier | None
+    lexicon: Mapping[str, float]
+    knows_language: bool
 
     def odds(self, texts: Sequence[str]) -> list[NDArray[np.float32] | None]:
         """Log-odds of the three labels for each text; None where it only acknowledges or says nothing.
@@ -138,11 +105,30 @@ class Scorer:
         told = [base[text] + weight * self._push(text) if text in base else None for text in texts]
         if self.knows_language:
             return told
-        return [odds if self.lexicon.score(text) else None for text, odds in zip(texts, told, strict=True)]
+        return [odds if self._lexical(text) else None for text, odds in zip(texts, told, strict=True)]
 
     def _push(self, text: str) -> NDArray[np.float32]:
-        score = self.lexicon.score(text)
+        score = self._lexical(text)
         return np.array([max(0.0, -score), 0.0, max(0.0, score)], dtype=np.float32)
+
+    def _lexical(self, text: str) -> float:
+        """Sum of the weights found, -1..1; a negator within three words before turns a weight around."""
+        words = [match.group().lower().replace("’", "'") for match in WORD.finditer(text)]
+        total, at = 0.0, 0
+        while at < len(words):
+            size, weight = self._at(words, at)
+            if weight and NEGATORS.intersection(words[max(0, at - 3) : at]):
+                weight = -0.5 * weight
+            total += weight
+            at += size
+        return max(-1.0, min(1.0, total))
+
+    def _at(self, words: Sequence[str], at: int) -> tuple[int, float]:
+        for size in range(min(5, len(words) - at), 0, -1):
+            weight = self.lexicon.get(" ".join(words[at : at + size]))
+            if weight is not None:
+                return size, weight
+        return 1, 0.0
 
 
 def chances_of(odds: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -190,12 +176,12 @@ def load_scorer(language: str, lexicon: Mapping[str, float]) -> Scorer:
     """The scorer of a language, the user's words over the shipped ones."""
     path = DATA / f"lexicon_{language}.yaml"
     shipped = yaml.safe_load(path.read_text("utf-8"))["idiom"] if path.exists() else {}
-    model: Model | None = None
+    model: Classifier | None = None
     if language == "en":
         from pipeline.encoder import classifier
 
         model = classifier.load()
-    words = Lexicon({**shipped, **{word.lower(): weight for word, weight in lexicon.items()}})
+    words = {**shipped, **{word.lower(): weight for word, weight in lexicon.items()}}
     return Scorer(model, words, knows_language=model is not None or bool(shipped))
 
 
