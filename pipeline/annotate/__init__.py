@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,9 @@ class Annotator:
             transcripts: With roles assigned.
             metadata: One a transcript, None where nothing is known.
         """
-        window: list[tuple[Transcript, CallMetadata | None]] = []
-        for pair in zip(transcripts, metadata, strict=True):
-            window.append(pair)
-            if len(window) == CALLS_AT_ONCE:
-                yield from self._window(window)
-                window = []
-        yield from self._window(window)
+        pairs = zip(transcripts, metadata, strict=True)
+        while window := list(islice(pairs, CALLS_AT_ONCE)):
+            yield from self._window(window)
 
     def pipeline(self, language: str) -> Language:
         """The spaCy pipeline of a language, built at first use; ``.config`` describes it."""
@@ -145,7 +142,7 @@ def _conversation(
     transcript: Transcript, metadata: CallMetadata | None, docs: Sequence[Doc], settings: AnnotateSettings
 ) -> Conversation:
     """One call's turns, facts, private data, holds and figures put together."""
-    from pipeline.annotate.path import sentiment_path
+    from pipeline.annotate.sentiment import sentiment_path  # imports spaCy
 
     turns = tuple(
         replace(turn, sentiment=doc._.sentiment) for turn, doc in zip(transcript.turns, docs, strict=True)
@@ -158,7 +155,7 @@ def _conversation(
     held = metadata.hold_spans if metadata else ()
     own_pauses = pauses(transcript, found, held, redacted)
     excused = [*redacted, *own_pauses]
-    holds = detect(transcript, metadata, found, settings.unannounced_hold_s, excused)
+    holds = detect(transcript, found, settings.unannounced_hold_s, held, excused)
     hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
     found += findings.of_time(transcript, holds, excused)
     found += findings.of_pauses(own_pauses)

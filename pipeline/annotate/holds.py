@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline import metrics
-from pipeline.conversation import CallMetadata, Finding, Transcript, Turn
+from pipeline.conversation import Finding, Transcript, Turn
 
 OWN_PAUSE_WITHIN_S = 8.0  # what the customer goes to look for, they go for soon
 FEW_WORDS = 3  # "sure", "okay one second"
@@ -40,24 +40,30 @@ class Hold:
 def pauses(
     transcript: Transcript,
     found: Sequence[Finding],
-    reported: Sequence[metrics.Span] = (),
-    redacted_spans: Sequence[metrics.Span] = (),
+    reported: Sequence[metrics.Span],
+    redacted_spans: Sequence[metrics.Span],
 ) -> list[metrics.Span]:
     """Silences that are the customer's own: asked for by them, or spent on finding the agent's answer.
 
     A silence after the agent's announcement is the agent's, whatever the customer said to it.
     """
     speech = metrics.intervals(transcript)
-    asked = [f.end_s for f in found if (f.kind, f.label) == ("pause", "announced") and f.end_s is not None]
-    holds = [f.end_s for f in found if (f.kind, f.label) == ("hold", "announced") and f.end_s is not None]
-    own = []
-    for start_s, end_s in metrics.dead_air(speech, reported, redacted_spans):
-        if any(start_s - ANNOUNCED_WITHIN_S <= said_s <= start_s + 1.0 for said_s in holds):
-            continue
-        near = any(start_s - OWN_PAUSE_WITHIN_S <= said_s <= start_s + 1.0 for said_s in asked)
-        if near or _is_looking(transcript.turns, start_s, end_s):
-            own.append((start_s, end_s))
-    return own
+    holds, asked = _announced(found, "hold"), _announced(found, "pause")
+    return [
+        (start_s, end_s)
+        for start_s, end_s in metrics.dead_air(speech, reported, redacted_spans)
+        if not _is_after(holds, start_s, ANNOUNCED_WITHIN_S)
+        and (_is_after(asked, start_s, OWN_PAUSE_WITHIN_S) or _is_looking(transcript.turns, start_s, end_s))
+    ]
+
+
+def _announced(found: Sequence[Finding], kind: str) -> list[float]:
+    """When the announcements of holds, or of pauses, end."""
+    return [f.end_s for f in found if (f.kind, f.label) == (kind, "announced") and f.end_s is not None]
+
+
+def _is_after(announced: Sequence[float], start_s: float, within_s: float) -> bool:
+    return any(start_s - within_s <= said_s <= start_s + 1.0 for said_s in announced)
 
 
 def _is_looking(turns: Sequence[Turn], start_s: float, end_s: float) -> bool:
@@ -74,21 +80,16 @@ def _is_looking(turns: Sequence[Turn], start_s: float, end_s: float) -> bool:
 
 def detect(
     transcript: Transcript,
-    metadata: CallMetadata | None,
     found: Sequence[Finding],
     unannounced_hold_s: float,
-    redacted_spans: Sequence[metrics.Span] = (),
+    reported: Sequence[metrics.Span],
+    redacted_spans: Sequence[metrics.Span],
 ) -> list[Hold]:
     """Every hold of a call in order of time."""
-    reported = metadata.hold_spans if metadata else ()
     holds = [Hold(a, b, "reported") for a, b in reported if b > a]
-    speech = metrics.intervals(transcript)
-    if not speech:
-        return holds
-    announced = [f for f in found if (f.kind, f.label) == ("hold", "announced")]
-    ends_s = [f.end_s for f in announced if f.end_s is not None]
-    for start_s, end_s in metrics.dead_air(speech, reported, redacted_spans):
-        if any(start_s - ANNOUNCED_WITHIN_S <= said_s <= start_s + 1.0 for said_s in ends_s):
+    announced = _announced(found, "hold")
+    for start_s, end_s in metrics.dead_air(metrics.intervals(transcript), reported, redacted_spans):
+        if _is_after(announced, start_s, ANNOUNCED_WITHIN_S):
             holds.append(Hold(start_s, end_s, "announced"))
         elif end_s - start_s >= unannounced_hold_s:
             holds.append(Hold(start_s, end_s, "unannounced"))

@@ -7,7 +7,8 @@ averaged. The lexicon moves the model's log-odds, so a word of the user's own ou
 certainty.
 
 Each turn is read by itself: carrying the speaker's, or anybody's, feeling over from the turn before
-was measured on whole conversations (``bench/dialogue.py``) and gained nothing.
+was measured on whole conversations (``bench/dialogue.py``) and gained nothing. ``sentiment_path`` sums up
+how feeling moves through a call.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from pipeline.annotate.phrases import DATA
-from pipeline.conversation import Sentiment, SentimentLabel
+from pipeline.conversation import RoleSentiment, Sentiment, SentimentLabel, Turn
 from pipeline.text.words import word_set
+
+if TYPE_CHECKING:
+    from pipeline.encoder.classifier import Classifier
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = word_set("not no never n't cannot can't don't didn't won't isn't wasn't nahi nahin نہیں نہ")
@@ -68,42 +72,7 @@ NAMED_FEELING = re.compile(
 PIECE_WORDS = 40
 MAX_PIECES = 12  # of the longest turns, spread evenly: a monologue of an hour costs no more
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-
-
-class Model(Protocol):
-    """Texts to calibrated log-odds of negative, neutral, positive: float32, shape (n_texts, 3)."""
-
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """Weighted words and phrases.
-
-    Attributes:
-        weights: Phrase in lower case to its weight, -1..1.
-    """
-
-    weights: Mapping[str, float]
-
-    def score(self, text: str) -> float:
-        """Sum of the weights found, -1..1; a negator within three words before turns a weight around."""
-        words = [match.group().lower().replace("’", "'") for match in WORD.finditer(text)]
-        total, at = 0.0, 0
-        while at < len(words):
-            size, weight = self._at(words, at)
-            if weight and NEGATORS.intersection(words[max(0, at - 3) : at]):
-                weight = -0.5 * weight
-            total += weight
-            at += size
-        return max(-1.0, min(1.0, total))
-
-    def _at(self, words: Sequence[str], at: int) -> tuple[int, float]:
-        for size in range(min(5, len(words) - at), 0, -1):
-            weight = self.weights.get(" ".join(words[at : at + size]))
-            if weight is not None:
-                return size, weight
-        return 1, 0.0
+QUARTERS = 4
 
 
 @dataclass(frozen=True)
@@ -112,13 +81,13 @@ class Scorer:
 
     Attributes:
         model: None for languages without a trained one.
-        lexicon: Shipped idiom and the user's words.
+        lexicon: Shipped idiom and the user's words: phrase in lower case to its weight, -1..1.
         knows_language: Whether there is a model or a shipped lexicon: if not, silence is no feeling.
     """
 
-    model: Model | None
-    lexicon: Lexicon
-    knows_language: bool = True
+    model: Classifier | None
+    lexicon: Mapping[str, float]
+    knows_language: bool
 
     def odds(self, texts: Sequence[str]) -> list[NDArray[np.float32] | None]:
         """Log-odds of the three labels for each text; None where it only acknowledges or says nothing.
@@ -136,11 +105,30 @@ class Scorer:
         told = [base[text] + weight * self._push(text) if text in base else None for text in texts]
         if self.knows_language:
             return told
-        return [odds if self.lexicon.score(text) else None for text, odds in zip(texts, told, strict=True)]
+        return [odds if self._lexical(text) else None for text, odds in zip(texts, told, strict=True)]
 
     def _push(self, text: str) -> NDArray[np.float32]:
-        score = self.lexicon.score(text)
+        score = self._lexical(text)
         return np.array([max(0.0, -score), 0.0, max(0.0, score)], dtype=np.float32)
+
+    def _lexical(self, text: str) -> float:
+        """Sum of the weights found, -1..1; a negator within three words before turns a weight around."""
+        words = [match.group().lower().replace("’", "'") for match in WORD.finditer(text)]
+        total, at = 0.0, 0
+        while at < len(words):
+            size, weight = self._at(words, at)
+            if weight and NEGATORS.intersection(words[max(0, at - 3) : at]):
+                weight = -0.5 * weight
+            total += weight
+            at += size
+        return max(-1.0, min(1.0, total))
+
+    def _at(self, words: Sequence[str], at: int) -> tuple[int, float]:
+        for size in range(min(5, len(words) - at), 0, -1):
+            weight = self.lexicon.get(" ".join(words[at : at + size]))
+            if weight is not None:
+                return size, weight
+        return 1, 0.0
 
 
 def chances_of(odds: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,10 +176,64 @@ def load_scorer(language: str, lexicon: Mapping[str, float]) -> Scorer:
     """The scorer of a language, the user's words over the shipped ones."""
     path = DATA / f"lexicon_{language}.yaml"
     shipped = yaml.safe_load(path.read_text("utf-8"))["idiom"] if path.exists() else {}
-    model: Model | None = None
+    model: Classifier | None = None
     if language == "en":
         from pipeline.encoder import classifier
 
         model = classifier.load()
-    words = Lexicon({**shipped, **{word.lower(): weight for word, weight in lexicon.items()}})
+    words = {**shipped, **{word.lower(): weight for word, weight in lexicon.items()}}
     return Scorer(model, words, knows_language=model is not None or bool(shipped))
+
+
+def sentiment_path(turns: Sequence[Turn]) -> dict[str, RoleSentiment]:
+    """Sentiment of each role over the call.
+
+    A turn weighs by its words (Contact Lens weighs by talk time; words serve chats too). Quarters
+    are of time where turns have times, else of turns. The change is the last quarter with speech
+    minus the first, None when the role spoke in one quarter only.
+    """
+    scored = [turn for turn in turns if turn.sentiment is not None]
+    if not scored:
+        return {}
+    places = _places(turns)
+    return {
+        role: _of_role([turn for turn in scored if turn.role == role], places)
+        for role in dict.fromkeys(turn.role for turn in scored)
+    }
+
+
+def _places(turns: Sequence[Turn]) -> dict[int, float]:
+    """Each turn's place in the call, 0..1."""
+    times = [(t.start_s + (t.end_s or t.start_s)) / 2 if t.start_s is not None else None for t in turns]
+    known = [time for time in times if time is not None]
+    if len(known) == len(turns) and known and max(known) > min(known):
+        end = max(max(known), max((t.end_s or 0.0) for t in turns))
+        return {turn.turn: min(1.0, max(0.0, time / end)) for turn, time in zip(turns, known, strict=True)}
+    return {turn.turn: (index + 0.5) / len(turns) for index, turn in enumerate(turns)}
+
+
+def _of_role(turns: Sequence[Turn], places: dict[int, float]) -> RoleSentiment:
+    cells: list[list[Turn]] = [[] for _ in range(QUARTERS)]
+    for turn in turns:
+        cells[min(QUARTERS - 1, int(places[turn.turn] * QUARTERS))].append(turn)
+    first, second, third, last = (_mean(cell) for cell in cells)
+    spoken = [value for value in (first, second, third, last) if value is not None]
+    lowest = min(turns, key=_score)
+    return RoleSentiment(
+        score=_mean(turns) or 0.0,
+        quarters=(first, second, third, last),
+        change=round(spoken[-1] - spoken[0], 3) if len(spoken) > 1 else None,
+        lowest_score=_score(lowest),
+        lowest_turn=lowest.turn,
+    )
+
+
+def _score(turn: Turn) -> float:
+    return turn.sentiment.score if turn.sentiment is not None else 0.0
+
+
+def _mean(turns: Sequence[Turn]) -> float | None:
+    weights = [max(1, len(turn.text.split())) for turn in turns]
+    if not weights:
+        return None
+    return round(sum(_score(t) * w for t, w in zip(turns, weights, strict=True)) / sum(weights), 3)

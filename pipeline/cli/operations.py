@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.stages import ConfigOption
+from pipeline.cli.store import Db
 
-Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
-Db = Annotated[str | None, typer.Option(help="DuckDB file that keeps the answers.")]
 Rubrics = Annotated[
     list[str] | None, typer.Option("--rubric", help="Rubric file or shipped name; again for several.")
 ]
@@ -23,7 +23,7 @@ def serve(
     timezone: Annotated[str | None, typer.Option(help="IANA zone of the schedule.")] = None,
     db: Db = None,
     rubric: Rubrics = None,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Stay, and run the batch on a schedule.
 
@@ -53,7 +53,7 @@ def watch(
     every: Annotated[float, typer.Option(help="Seconds between looks.")] = 10.0,
     db: Db = None,
     rubric: Rubrics = None,
-    config: Config = None,
+    config: ConfigOption = None,
 ) -> None:
     """Stay, and process each recording soon after it has arrived.
 
@@ -74,7 +74,7 @@ def watch(
 
 
 @app.command()
-def doctor(db: Db = None, config: Config = None) -> int:
+def doctor(db: Db = None, config: ConfigOption = None) -> int:
     """Check disk, memory, models, database, rubrics, codecs, time zones and Prefect; print the fixes.
 
     Example: callqa doctor --db qa.duckdb

@@ -26,16 +26,14 @@ def _rows(answer: pa.Table) -> list[tuple[Any, ...]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON can hold it."""
+    """A single value as JSON can hold it."""
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, str | int | float | bool | None):
-        return value
-    return str(value)
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def _cell(value: Any) -> str:
@@ -45,8 +43,7 @@ def _cell(value: Any) -> str:
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
     if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    value = _plain(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _json(value) if isinstance(value, list | tuple | dict | int) else str(_plain(value))
     return " ↵ ".join(text.splitlines())  # a row is a line
 
 
@@ -84,17 +81,13 @@ def write_csv(answer: pa.Table) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(answer.column_names)
     for row in _rows(answer):
-        writer.writerow(
-            json.dumps(_plain(v), ensure_ascii=False) if isinstance(v, list | dict) else inert(_plain(v))
-            for v in row
-        )
+        writer.writerow(_json(v) if isinstance(v, list | tuple | dict) else inert(_plain(v)) for v in row)
 
 
 def write_json(answer: pa.Table) -> None:
     """One JSON object a row on stdout."""
     for row in _rows(answer):
-        line = dict(zip(answer.column_names, map(_plain, row), strict=True))
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.write(_json(dict(zip(answer.column_names, row, strict=True))) + "\n")
 
 
 def write_parquet(answer: pa.Table, path: Path) -> None:
@@ -128,7 +121,7 @@ def print_hits(found: Found, *, as_json: bool) -> None:
 
     if as_json:
         for hit in found.hits:
-            sys.stdout.write(json.dumps(asdict(hit), ensure_ascii=False) + "\n")
+            sys.stdout.write(_json(asdict(hit)) + "\n")
         return
     console = Console(soft_wrap=True)
     words = re.compile(r"\b(?:" + "|".join(map(re.escape, found.stems)) + r")\w*", re.IGNORECASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -208,9 +209,6 @@ def _trusted(store: Store, settings: JudgeSettings, rubric: str | None) -> list[
 def _agreement_json(row: Agreement) -> str:
     import json
 
-    def spread(value: Coefficient) -> dict[str, float | None]:
-        return {"value": value.value, "low": value.low, "high": value.high}
-
     return json.dumps(
         {
             "rubric": row.rubric or None,
@@ -219,9 +217,9 @@ def _agreement_json(row: Agreement) -> str:
             "reviewed": row.n,
             "undetermined": row.abstained,
             "agreement": row.agreement.estimate,
-            "kappa": spread(row.kappa),
-            "weighted_kappa": spread(row.weighted_kappa),
-            "ac1": spread(row.ac1),
+            "kappa": asdict(row.kappa),
+            "weighted_kappa": asdict(row.weighted_kappa),
+            "ac1": asdict(row.ac1),
             "pabak": row.pabak,
             "machine_more_generous": row.lenient,
             "machine_stricter": row.strict,

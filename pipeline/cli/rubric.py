@@ -117,32 +117,6 @@ def check(
     note(f"{len(rows)} phrases, {common} of them too common ({bound})")
 
 
-@group.command("tune")
-def tune(
-    which: Which,
-    db: Db = None,
-    marks: Annotated[
-        Path | None,
-        typer.Option("--marks", help="Quotes marked yes or no: CSV, or a packet's JSON.", metavar="FILE"),
-    ] = None,
-    ask: Annotated[
-        Path | None, typer.Option("--ask", help="Write the quotes to mark next here.", metavar="FILE")
-    ] = None,
-    mark: Annotated[bool, typer.Option("--mark", help="Ask about quotes here and keep the marks.")] = False,
-    most: Annotated[int, typer.Option("--most", min=1, help="Quotes to ask about.")] = 20,
-    write: Annotated[
-        Path | None, typer.Option("--write", help="Write the tuned rubric to this new file.", metavar="FILE")
-    ] = None,
-) -> None:
-    """Propose bounds, phrases and counter-examples from what people answered; nothing changes unasked.
-
-    Example: callqa rubric tune my_rubric.yaml --db qa.duckdb --ask to_mark.csv
-    """
-    from pipeline.cli.tuning import run
-
-    run(which, db, marks=marks, ask=ask, mark=mark, most=most, write=write)
-
-
 @group.command("explain")
 def explain(
     which: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.stages import ConfigOption
 
 
 @app.command()
@@ -22,7 +23,7 @@ def run(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Whisper model name or path of weights.")] = None,
     language: Annotated[str | None, typer.Option(help="Language spoken: ISO 639-1 code, or auto.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    config: ConfigOption = None,
     local: Annotated[bool, typer.Option("--local", help="Run without Prefect.")] = False,
     runner: Annotated[
         str | None, typer.Option(help="thread, process, dask or ray: where windows are processed.")

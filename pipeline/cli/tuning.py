@@ -6,13 +6,13 @@ import contextlib
 import csv
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.console import note
-from pipeline.cli.rubric import write_new
-from pipeline.cli.store import open_store
+from pipeline.cli.rubric import Which, group, write_new
+from pipeline.cli.store import Db, open_store
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 
@@ -27,17 +27,27 @@ LONGEST = 500
 """Characters of a quote: longer ones are no phrases."""
 
 
-def run(
-    which: str,
-    db: str | None,
-    *,
-    marks: Path | None,
-    ask: Path | None,
-    mark: bool,
-    most: int,
-    write: Path | None,
+@group.command("tune")
+def tune(
+    which: Which,
+    db: Db = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option("--marks", help="Quotes marked yes or no: CSV, or a packet's JSON.", metavar="FILE"),
+    ] = None,
+    ask: Annotated[
+        Path | None, typer.Option("--ask", help="Write the quotes to mark next here.", metavar="FILE")
+    ] = None,
+    mark: Annotated[bool, typer.Option("--mark", help="Ask about quotes here and keep the marks.")] = False,
+    most: Annotated[int, typer.Option("--most", min=1, help="Quotes to ask about.")] = 20,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Write the tuned rubric to this new file.", metavar="FILE")
+    ] = None,
 ) -> None:
-    """Tune a rubric; see ``cli.rubric.tune``."""
+    """Propose bounds, phrases and counter-examples from what people answered; nothing changes unasked.
+
+    Example: callqa rubric tune my_rubric.yaml --db qa.duckdb --ask to_mark.csv
+    """
     from itertools import chain, islice
 
     from pipeline import matching, rubric

@@ -12,16 +12,16 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pipeline.conversation import Answer
-from pipeline.rubric.judging import Judged, Quoted
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.rubric.judging import Judged
 
 FolderOf = Callable[[str], Path]
 """The folder of a call's results, by call id."""
 MAX_BYTES = 20_000_000
 CALLS_AT_HAND = 256
-ANSWERS = get_args(Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ class Answered:
     calls: int = 0
     prompt_tokens: int = 0
     answer_tokens: int = 0
+
+
+ANSWERED = TypeAdapter(Answered)
 
 
 class Kept:
@@ -63,7 +66,10 @@ class Kept:
         line = self._read[call_id].get(key)
         if line is None or identity not in (None, line.get("identity")):
             return None
-        return _answered(line)
+        try:
+            return ANSWERED.validate_python(line)
+        except ValidationError:  # damaged
+            return None
 
     def keep(self, call_id: str, key: str, identity: str, found: Answered) -> None:
         """Add an answer; a disk that refuses it costs another question, not the batch."""
@@ -98,19 +104,3 @@ def _lines(path: Path) -> dict[str, dict[str, Any]]:
         except (ValueError, KeyError, TypeError):
             continue
     return found
-
-
-def _answered(line: dict[str, Any]) -> Answered | None:
-    try:
-        judged = line["judged"]
-        quotes = tuple(Quoted(q["turn"], q["start"], q["end"], q["exact"]) for q in judged["quotes"])
-        if judged["answer"] not in ANSWERS:
-            return None
-        told = Judged(judged["answer"], judged["result"], str(judged["reason"]), str(judged["why"]), quotes)
-        return Answered(
-            told,
-            float(line["seconds"]),
-            *(int(line[name]) for name in ("calls", "prompt_tokens", "answer_tokens")),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None

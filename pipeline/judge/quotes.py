@@ -7,7 +7,7 @@ denials and numbers, since "I did not cancel it" is as near to "I did cancel it"
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -53,21 +53,17 @@ def find(words: str, turn: int, sent: Sequence[Sent]) -> tuple[Quoted, ...]:
         turn: Number of the turn the model names; looked in first.
         sent: All turns the model was shown.
     """
-    parts = [tokens for part in ELLIPSIS.split(SPEAKER.sub("", words)) if (tokens := _words(part))]
-    runs = sorted(_runs(sent), key=lambda run: all(one.turn.turn != turn for one in run))
+    parts = [[token.word for token in _tokens(part, 0)] for part in ELLIPSIS.split(SPEAKER.sub("", words))]
+    # Turns of one speaker after another are one run: recognisers cut sentences in two.
+    runs = [list(run) for _, run in groupby(sent, key=lambda one: one.turn.role)]
+    runs.sort(key=lambda run: all(one.turn.turn != turn for one in run))
     found: list[Quoted] = []
-    for part in parts:
+    for part in filter(None, parts):
         places = next((p for run in runs if (p := _in_run(part, turn, run))), ())
         if not places:
             return ()
         found += places
     return tuple(dict.fromkeys(found))
-
-
-def _runs(sent: Sequence[Sent]) -> Iterator[list[Sent]]:
-    """Turns of one speaker after another: recognisers cut sentences in two."""
-    for _, run in groupby(sent, key=lambda one: one.turn.role):
-        yield list(run)
 
 
 def _in_run(part: list[str], turn: int, run: Sequence[Sent]) -> tuple[Quoted, ...]:
@@ -129,12 +125,7 @@ def _places(tokens: Sequence[_Token], run: Sequence[Sent], *, exact: bool) -> tu
 
 
 def _tokens(text: str, at: int) -> list[_Token]:
-    return [_Token(_word(m[0]), at, m.start(), m.end()) for m in TOKEN.finditer(text)]
-
-
-def _words(text: str) -> list[str]:
-    return [_word(m[0]) for m in TOKEN.finditer(text)]
-
-
-def _word(written: str) -> str:
-    return written.casefold().replace("'", "").replace("’", "")
+    return [
+        _Token(found[0].casefold().replace("'", "").replace("’", ""), at, found.start(), found.end())
+        for found in TOKEN.finditer(text)
+    ]

@@ -6,6 +6,7 @@ everywhere, so that a misspelt key is an error and never a check that silently d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,7 +15,8 @@ SearchedRole = Literal["agent", "customer", "system", "any"]
 Phrase = Annotated[str, Field(min_length=1, max_length=500)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
+Place = tuple[str | int, ...]
+"""Keys and numbers that lead to a part of a rubric's YAML."""
 
 SLOTS = ("name", "amount", "date", "number", "company")
 """What a phrase may leave open, in braces: "This is {name}", "you owe {amount}"."""
@@ -390,15 +392,18 @@ def limits(low: float | None, high: float | None) -> str:
     return f"at least {low:g}" if low is not None else f"at most {high:g}"
 
 
+def placed(check: Any, place: Place = ()) -> Iterator[tuple[Any, Place]]:
+    """A check and every check inside it, outermost first, each with its place in the YAML."""
+    yield check, place
+    for name in ("checks", "check", "steps", "trigger", "then"):
+        inner = getattr(check, name, ())
+        if isinstance(inner, tuple):
+            for at, one in enumerate(inner):
+                yield from placed(one, (*place, name, at))
+        else:
+            yield from placed(inner, (*place, name))
+
+
 def parts(check: Any) -> list[Any]:
     """A check and every check inside it, outermost first."""
-    inside: list[Any] = []
-    if isinstance(check, AllCheck | AnyCheck):
-        inside = list(check.checks)
-    elif isinstance(check, NotCheck):
-        inside = [check.check]
-    elif isinstance(check, SequenceCheck):
-        inside = list(check.steps)
-    elif isinstance(check, ObligationCheck):
-        inside = [check.trigger, check.then]
-    return [check, *(part for item in inside for part in parts(item))]
+    return [part for part, _ in placed(check)]

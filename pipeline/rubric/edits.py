@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import RubricError
-from pipeline.rubric.load import Path_, parse, places
+from pipeline.rubric.checks import Place
+from pipeline.rubric.load import parse, read_yaml
 from pipeline.rubric.model import Rubric
 
 
@@ -64,7 +65,7 @@ def _holds(rubric: Rubric, name: str, change: Change) -> bool:
 
 
 def _edited(text: str, name: str, change: Change) -> str:
-    data, lines = places(text)
+    data, lines = read_yaml(text)
     at = next(
         ("sections", s, "criteria", c, "check")
         for s, section in enumerate(data["sections"])
@@ -94,9 +95,9 @@ def _edited(text: str, name: str, change: Change) -> str:
 def _add_phrases(
     rows: list[str],
     have: Any,
-    at: Path_,
+    at: Place,
     phrases: tuple[str, ...],
-    lines: dict[Path_, int],
+    lines: dict[Place, int],
     kind: int,
     indent: str,
 ) -> None:

@@ -21,13 +21,13 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import RubricError
 from pipeline.rubric import checks, model
+from pipeline.rubric.checks import Place
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.references import reference_faults
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
 MAX_DEPTH = 40
-Path_ = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def load(path_or_name: str) -> Rubric:
 
 def parse(text: str, source: str = "rubric") -> Rubric:
     """Check the YAML text of a rubric; see ``load``."""
-    data, lines = _read(text, source)
+    data, lines = read_yaml(text, source)
     if not isinstance(data, dict):
         raise RubricError(
             f"{source}:1: expected a mapping with rubric, mode and sections",
@@ -124,12 +124,7 @@ def parse(text: str, source: str = "rubric") -> Rubric:
     return rubric.with_origin(text, source)
 
 
-def places(text: str) -> tuple[Any, dict[Path_, int]]:
-    """Plain data of a rubric's YAML, and the line each part of it begins on, from 1."""
-    return _read(text, "rubric")
-
-
-def _references(rubric: Rubric | None, lines: dict[Path_, int]) -> list[Fault]:
+def _references(rubric: Rubric | None, lines: dict[Place, int]) -> list[Fault]:
     """What the parts of a rubric say wrongly about one another."""
     found = reference_faults(rubric) if rubric is not None else ()
     return [Fault(_line(path, lines), message, hint) for path, message, hint in found]
@@ -146,7 +141,7 @@ def _sound(data: Any, errors: list[Any]) -> Rubric | None:
     return None
 
 
-def _without(data: Any, places: list[Path_]) -> None:
+def _without(data: Any, places: list[Place]) -> None:
     """Leave out the faulty values alone."""
     for place in sorted(places, key=len, reverse=True):
         here = data
@@ -156,7 +151,7 @@ def _without(data: Any, places: list[Path_]) -> None:
             here.pop(place[-1], None)
 
 
-def _with_stand_ins(data: Any, places: list[Path_]) -> None:
+def _with_stand_ins(data: Any, places: list[Place]) -> None:
     """Something plain in the place of every criterion and test in which there is a fault."""
     for place in places:
         match place:
@@ -188,14 +183,14 @@ def _refusal(faults: list[Fault], source: str) -> RubricError:
     return RubricError(f"{source}: {count}\n{listed}", hint="docs/rubrics.md describes every key")
 
 
-def _read(text: str, source: str) -> tuple[Any, dict[Path_, int]]:
-    """Plain data of the YAML and the line each part begins on."""
+def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]:
+    """Plain data of a rubric's YAML, and the line each part of it begins on, from 1."""
     loader = _Loader(text[: MAX_BYTES + 1])
     try:
         if len(text) > MAX_BYTES:
             raise RubricError(f"{source}: larger than {MAX_BYTES:,} characters, which no rubric is")
         node = loader.get_single_node()
-        lines: dict[Path_, int] = {}
+        lines: dict[Place, int] = {}
         if node is not None:
             for count, (path, line) in enumerate(_walk(node, ())):
                 if count > MAX_NODES:
@@ -217,7 +212,7 @@ def _read(text: str, source: str) -> tuple[Any, dict[Path_, int]]:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, int]]:
+def _walk(node: yaml.Node, path: Place) -> Iterator[tuple[Place, int]]:
     """Every node with its place, aliases expanded; refuses repeated keys and bottomless nesting."""
     if len(path) > MAX_DEPTH:
         raise yaml.MarkedYAMLError(
@@ -240,14 +235,14 @@ def _walk(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, int]]:
                 yield where, key.start_mark.line + 1 if where == (*path, name) else line
 
 
-def _line(path: Path_, lines: dict[Path_, int]) -> int:
+def _line(path: Place, lines: dict[Place, int]) -> int:
     """Line of the innermost part of ``path`` that is in the file."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
 
 
-def _place(loc: tuple[str | int, ...], data: Any) -> tuple[Path_, list[str]]:
+def _place(loc: tuple[str | int, ...], data: Any) -> tuple[Place, list[str]]:
     """The part of a pydantic location that is in the file; names of union members are not."""
     path: list[str | int] = []
     here, tag = data, None
@@ -271,7 +266,7 @@ def _echo(item: Any, data: Any) -> bool:
     return item["type"] == "too_short" and isinstance(here, list) and bool(here)
 
 
-def _fault(item: Any, data: Any, lines: dict[Path_, int]) -> Fault:
+def _fault(item: Any, data: Any, lines: dict[Place, int]) -> Fault:
     """One pydantic error as a sentence with a line."""
     path, steps = _place(item["loc"], data)
     where = ".".join(steps) or "rubric"
@@ -322,7 +317,7 @@ KINDS: dict[str, type[BaseModel]] = {
 }
 
 
-def _known_keys(path: Path_, data: Any) -> list[str]:
+def _known_keys(path: Place, data: Any) -> list[str]:
     """The keys that may stand at a place, for the hint after an unknown one."""
     here = data
     for step in path:

@@ -16,20 +16,17 @@ from pipeline.conversation import CallMetadata
 from pipeline.metrics import METRICS
 from pipeline.rubric.checks import (
     SLOTS,
-    AllCheck,
-    AnyCheck,
     JudgeCheck,
     MetricCheck,
-    NotCheck,
-    ObligationCheck,
     PhraseCheck,
+    Place,
     PluginCheck,
     RegexCheck,
-    SequenceCheck,
+    placed,
 )
 from pipeline.rubric.model import Criterion, Rubric, Section
 
-Found = tuple[tuple[str | int, ...], str, str]
+Found = tuple[Place, str, str]
 METADATA_FIELDS = sorted(
     set(CallMetadata.__dataclass_fields__) - {"extra", "hold_spans", "started_at", "agent_channel"}
 )
@@ -45,7 +42,7 @@ def reference_faults(rubric: Rubric) -> Iterator[Found]:
             yield from _condition(section.when, ("sections", at, "when"), known)
             yield from _checks(section.when.checks(), ("sections", at, "when", "said"), known)
         for which, criterion in enumerate(section.criteria):
-            place: tuple[str | int, ...] = ("sections", at, "criteria", which)
+            place: Place = ("sections", at, "criteria", which)
             yield from _criterion(criterion, place, known)
             yield from _slots_of(criterion, place, rubric.company)
     yield from _circles(rubric)
@@ -80,13 +77,13 @@ def _repeated(rubric: Rubric) -> Iterator[Found]:
                 yield place, f"criterion id {criterion.id!r} is used twice", "ids are unique in the rubric"
 
 
-def _criterion(criterion: Criterion, place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
+def _criterion(criterion: Criterion, place: Place, known: list[str]) -> Iterator[Found]:
     if criterion.when is not None:
         yield from _condition(criterion.when, (*place, "when"), known)
     yield from _checks(criterion.checks(), (*place, "check"), known)
 
 
-def _checks(checks: list[Any], place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
+def _checks(checks: list[Any], place: Place, known: list[str]) -> Iterator[Found]:
     for check in checks:
         if isinstance(check, MetricCheck) and check.metric not in METRICS:
             yield (*place, "metric"), f"no metric {check.metric!r}", _near(check.metric, sorted(METRICS))
@@ -98,9 +95,7 @@ def _checks(checks: list[Any], place: tuple[str | int, ...], known: list[str]) -
                 yield place, f"no criterion {anchor.criterion!r}", _near(anchor.criterion, known)
 
 
-def _slots_of(
-    criterion: Criterion, place: tuple[str | int, ...], company: tuple[str, ...]
-) -> Iterator[Found]:
+def _slots_of(criterion: Criterion, place: Place, company: tuple[str, ...]) -> Iterator[Found]:
     """Slots that there are not, and a company that nobody named."""
     said = [
         (check, (*place, "when", "said")) for check in (criterion.when.checks() if criterion.when else ())
@@ -108,7 +103,7 @@ def _slots_of(
     own = [(criterion.check, (*place, "check"))] if criterion.check is not None else []
     levels = [(level.check, (*place, "levels", at, "check")) for at, level in enumerate(criterion.levels)]
     for outer, where in (*own, *levels, *said):
-        for check, spot in _inside(outer, where):
+        for check, spot in placed(outer, where):
             for name in ("any", "all", "unless") if isinstance(check, PhraseCheck) else ():
                 for at, phrase in enumerate(getattr(check, name)):
                     for slot in re.findall(r"\{([^}]*)\}", phrase):
@@ -120,23 +115,7 @@ def _slots_of(
                             yield (*spot, name, at), "{company} stands for nothing", hint
 
 
-def _inside(check: Any, place: tuple[str | int, ...]) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
-    """A check and every check inside it, each with its place."""
-    yield check, place
-    inner: list[tuple[Any, tuple[str | int, ...]]] = []
-    if isinstance(check, AllCheck | AnyCheck):
-        inner = [(one, ("checks", at)) for at, one in enumerate(check.checks)]
-    elif isinstance(check, NotCheck):
-        inner = [(check.check, ("check",))]
-    elif isinstance(check, SequenceCheck):
-        inner = [(one, ("steps", at)) for at, one in enumerate(check.steps)]
-    elif isinstance(check, ObligationCheck):
-        inner = [(check.trigger, ("trigger",)), (check.then, ("then",))]
-    for one, step in inner:
-        yield from _inside(one, (*place, *step))
-
-
-def _regexes(check: RegexCheck, place: tuple[str | int, ...]) -> Iterator[Found]:
+def _regexes(check: RegexCheck, place: Place) -> Iterator[Found]:
     import regex
 
     for pattern in check.any:
@@ -146,7 +125,7 @@ def _regexes(check: RegexCheck, place: tuple[str | int, ...]) -> Iterator[Found]
             yield (*place, "any"), f"{pattern!r} is not a regular expression: {error}", ""
 
 
-def _condition(condition: Any, place: tuple[str | int, ...], known: list[str]) -> Iterator[Found]:
+def _condition(condition: Any, place: Place, known: list[str]) -> Iterator[Found]:
     for part in condition.all():
         for name, answers in part.answers.items():
             if name not in known:

@@ -6,9 +6,8 @@ too) into scores. Reads ``conversation``, ``rubric``; imports no engine.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from pipeline.conversation import (
     NO_SPEECH,
@@ -175,23 +174,13 @@ def _advance(call: Call) -> None:
 
 def _searches(calls: Sequence[Call], plan: RubricPlan) -> list[tuple[Query, tuple[str, ...]]]:
     """What the calls will search for; a search that waits for an answer may be missed, which costs time."""
-    said: dict[Hashable, dict[str, None]] = {}
-    places: dict[str, tuple[Query, dict[Hashable, None]]] = {}
+    found: dict[str, tuple[Query, dict[str, None]]] = {}
     for call in calls:
-        seen = set()
         for check in plan.spoken(call.answers):
-            place = check.role, check.window
+            speech = call.timeline.speech(check.role, call.timeline.span(check.window))
             for query in plan.queries(check):
-                places.setdefault(query.key, (query, {}))[1][place] = None
-            if place not in seen:
-                seen.add(place)
-                speech = call.timeline.speech(check.role, call.timeline.span(check.window))
-                said.setdefault(place, {}).update(dict.fromkeys(speech.texts))
-    texts = {
-        chosen: tuple(dict.fromkeys(chain.from_iterable(said[place] for place in chosen)))
-        for chosen in {tuple(where) for _, where in places.values()}
-    }
-    return [(query, texts[tuple(where)]) for query, where in places.values()]
+                found.setdefault(query.key, (query, {}))[1].update(dict.fromkeys(speech.texts))
+    return [(query, tuple(texts)) for query, texts in found.values()]
 
 
 def _answered(call: Call) -> Answered:

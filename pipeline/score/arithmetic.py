@@ -9,10 +9,10 @@ Modes, with their published sources (docs/rubrics.md has the worked examples):
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.conversation import CriterionAnswer, Outcome, Scorecard, SectionScore
-from pipeline.rubric.model import Criterion, Rubric, Section
+from pipeline.rubric.model import AutoFail, Criterion, Rubric, Section
 from pipeline.score.measures import MANUAL
 
 DECIMALS = 4
@@ -58,9 +58,7 @@ def scorecard(
 
 def form_score(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
     """0..100, auto-fails ignored; None when nothing that counts was answered."""
-    ratio = {"points": _by_points, "question": _by_question, "section": _by_section}[rubric.mode](
-        rubric, answers
-    )
+    ratio = _by_points(rubric, answers) if rubric.mode == "points" else _by_weight(rubric, answers)
     if ratio is None:
         return None
     score = ratio * 100
@@ -72,48 +70,43 @@ def form_score(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float 
 def _by_points(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
     earned = possible = 0.0
     for section in rubric.sections:
-        parts = [(a.points, c.points) for c, a in _scored(section, answers) if a.points is not None]
-        own, most = sum(p for p, _ in parts), sum(m for _, m in parts)
+        own, most = _points(section, answers)
         earned += section.weight * max(own, most * section.floor / 100)
         earned += section.weight * sum(_extra(c, answers) for c in section.criteria)
         possible += section.weight * most
     return earned / possible if possible else None
 
 
-def _by_question(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
+def _by_weight(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
     total = weight = 0.0
     for section in rubric.sections:
-        mean, own = _mean(section, answers)
+        mean, questions = _mean(section, answers)
         if mean is not None:
+            own = questions if rubric.mode == "question" else section.weight
             total += own * max(mean, section.floor / 100)
             weight += own
     return total / weight if weight else None
 
 
-def _by_section(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
-    total = weight = 0.0
-    for section in rubric.sections:
-        mean, _ = _mean(section, answers)
-        if mean is not None:
-            total += section.weight * max(mean, section.floor / 100)
-            weight += section.weight
-    return total / weight if weight else None
+def _points(section: Section, answers: Mapping[str, CriterionAnswer]) -> tuple[float, float]:
+    """Points earned in a section, and those that could be."""
+    scored = _scored(section, answers)
+    return sum(points for _, points in scored), sum(criterion.points for criterion, _ in scored)
 
 
 def _mean(section: Section, answers: Mapping[str, CriterionAnswer]) -> tuple[float | None, float]:
     """Weighted share of points earned in a section, and the sum of the weights."""
     total = weight = 0.0
-    for criterion, answer in _scored(section, answers):
-        if answer.points is not None:
-            total += criterion.weight * answer.points / criterion.points
-            weight += criterion.weight
+    for criterion, points in _scored(section, answers):
+        total += criterion.weight * points / criterion.points
+        weight += criterion.weight
     return (total / weight if weight else None), weight
 
 
-def _scored(
-    section: Section, answers: Mapping[str, CriterionAnswer]
-) -> list[tuple[Criterion, CriterionAnswer]]:
-    return [(c, answers[c.id]) for c in section.criteria if c.counts == "score" and c.id in answers]
+def _scored(section: Section, answers: Mapping[str, CriterionAnswer]) -> list[tuple[Criterion, float]]:
+    """The criteria that count and were answered, each with the points it earned."""
+    given = ((c, answers[c.id].points) for c in section.criteria if c.counts == "score" and c.id in answers)
+    return [(criterion, points) for criterion, points in given if points is not None]
 
 
 def _extra(criterion: Criterion, answers: Mapping[str, CriterionAnswer]) -> float:
@@ -132,9 +125,15 @@ def _rounded(score: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Fired:
-    criterion: Criterion
-    section: Section
+    section: str
+    policy: AutoFail
     reason: str
+
+    def limit(self, scope: str) -> float | None:
+        """The most the failed part may score, or None where the score is kept or another part failed."""
+        if self.policy.scope != scope:
+            return None
+        return {"zero": 0.0, "cap": self.policy.cap, "flag": None}[self.policy.policy]
 
 
 def _auto_fails(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> list[_Fired]:
@@ -147,12 +146,9 @@ def _auto_fails(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> list[
             if policy is None or answer.points is None or answer.answer not in ("yes", "no"):
                 continue
             earned = answer.points / criterion.points
-            failed = earned < policy.below if criterion.levels else answer.answer == "no"
-            if failed:
-                told = f"{criterion.id}: {criterion.question}" + (
-                    f" ({answer.reason})" if answer.reason else ""
-                )
-                fired.append(_Fired(criterion, section, told))
+            if earned < policy.below if criterion.levels else answer.answer == "no":
+                why = f" ({answer.reason})" if answer.reason else ""
+                fired.append(_Fired(section.id, policy, f"{criterion.id}: {criterion.question}{why}"))
     return fired
 
 
@@ -162,7 +158,7 @@ def _after_auto_fails(
     """The raw score with each policy applied: sections first, then the form."""
     if raw is None:
         return None
-    limits = {f.section.id: _limit(rubric, f, "section") for f in fired}
+    limits = {f.section: f.limit("section") for f in fired}
     limited = {s: limit for s, limit in limits.items() if limit is not None}
     score = raw
     if limited:
@@ -172,40 +168,26 @@ def _after_auto_fails(
                 held |= _held(rubric, section, answers, limited[section.id])
         score = form_score(_without_floor(rubric, set(limited)), held) or 0.0
         score = min(score, raw)
-    caps = [limit for f in fired if (limit := _limit(rubric, f, "form")) is not None]
+    caps = [limit for f in fired if (limit := f.limit("form")) is not None]
     return min([score, *caps])
-
-
-def _limit(rubric: Rubric, fired: _Fired, scope: str) -> float | None:
-    """The most a failed part may score, or None where the score is kept."""
-    policy = rubric.auto_fail_of(fired.criterion)
-    if policy is None or policy.scope != scope:
-        return None
-    return {"zero": 0.0, "cap": policy.cap, "flag": None}[policy.policy]
 
 
 def _share(rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer]) -> float | None:
     """What a section earned of what it could, as its rubric's mode counts it, 0..1."""
     if rubric.mode != "points":
         return _mean(section, answers)[0]
-    parts = [(a.points, c.points) for c, a in _scored(section, answers) if a.points is not None]
-    most = sum(m for _, m in parts)
-    return sum(p for p, _ in parts) / most if most else None
+    earned, most = _points(section, answers)
+    return earned / most if most else None
 
 
 def _held(
     rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], limit: float
 ) -> dict[str, CriterionAnswer]:
     """A section's answers with their points held to a limit, in proportion."""
-    import dataclasses
-
     mean = _share(rubric, section, answers)
     factor = 1.0 if not mean or mean * 100 <= limit else limit / (mean * 100)
-    return {
-        c.id: dataclasses.replace(a, points=a.points * factor)
-        for c, a in _scored(section, answers)
-        if a.points is not None
-    }
+    scored = _scored(section, answers)
+    return {c.id: replace(answers[c.id], points=points * factor) for c, points in scored}
 
 
 def _without_floor(rubric: Rubric, sections: set[str]) -> Rubric:
@@ -217,10 +199,10 @@ def _without_floor(rubric: Rubric, sections: set[str]) -> Rubric:
 def _section(
     rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], fired: list[_Fired]
 ) -> SectionScore:
-    failed = [f for f in fired if f.section.id == section.id]
+    failed = [f for f in fired if f.section == section.id]
     mean = _share(rubric, section, answers)
     score = None if mean is None else _rounded(max(mean * 100, section.floor))
-    limits = [limit for f in failed if (limit := _limit(rubric, f, "section")) is not None]
+    limits = [limit for f in failed if (limit := f.limit("section")) is not None]
     if score is not None and limits:
         score = min(score, *limits)
     return SectionScore(
@@ -248,7 +230,7 @@ def _reviews(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> tuple[st
 def _outcome(
     rubric: Rubric, raw: float | None, final: float | None, fired: list[_Fired], reviews: tuple[str, ...]
 ) -> Outcome:
-    if any((policy := rubric.auto_fail_of(f.criterion)) and policy.scope == "form" for f in fired):
+    if any(f.policy.scope == "form" for f in fired):
         return "fail"
     if reviews:
         return "needs_review"

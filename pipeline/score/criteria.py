@@ -13,7 +13,7 @@ from pipeline.score import measures
 from pipeline.score.call import Call
 from pipeline.score.judged import judged
 from pipeline.score.phrase_checks import Hit, answer_words, find_words
-from pipeline.score.verdict import Verdict, every, opposite, some
+from pipeline.score.verdict import Verdict, joined, opposite
 
 
 def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
@@ -22,7 +22,7 @@ def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
     verdict = _applicable(call, criterion)
     if verdict is None:
         verdict = _graded(call, criterion) if criterion.levels else evaluate(call, criterion.check)
-        if verdict.answer == "undetermined" and verdict.reason != measures.MANUAL and not verdict.reason:
+        if verdict.answer == "undetermined" and not verdict.reason:
             verdict = replace(verdict, reason="cannot be told from this call")
     return recorded(criterion, verdict, call.plan.rubric)
 
@@ -137,14 +137,13 @@ def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
         follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
         if not follows:
             told = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
-            answer = "undetermined" if heard.unsure and not heard.hits else "no"
-            reason = heard.unsure if answer == "undetermined" else told
+            unsure = "" if heard.hits else heard.unsure
             return Verdict(
-                answer,  # type: ignore[arg-type]
+                "undetermined" if unsure else "no",
                 evidence=tuple(evidence),
                 searched=heard.searched,
                 nearest=heard.nearest or (heard.hits[0].evidence if heard.hits else None),
-                reason=reason,
+                reason=unsure or told,
             )
         before = follows[0]
         evidence.append(before.evidence)
@@ -179,14 +178,13 @@ def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
     if check.must:
         if not open_:
             return Verdict("yes", evidence=tuple(kept), searched=replies.searched)
-        answer = "undetermined" if replies.unsure and not replies.hits else "no"
-        reason = replies.unsure if answer == "undetermined" else f"nothing followed {_place(open_[0])}"
+        unsure = "" if replies.hits else replies.unsure
         return Verdict(
-            answer,  # type: ignore[arg-type]
+            "undetermined" if unsure else "no",
             evidence=tuple(open_),
             searched=replies.searched,
             nearest=replies.nearest,
-            reason=reason,
+            reason=unsure or f"nothing followed {_place(open_[0])}",
         )
     if kept:
         return Verdict(
@@ -206,13 +204,13 @@ def _place(trigger: Evidence) -> str:
     return f"its trigger at {int(trigger.start_s) // 60}:{int(trigger.start_s) % 60:02d}"
 
 
-def _parts(call: Call, checks: Sequence[Any], decides: Answer) -> list[Verdict]:
-    """The verdicts of parts, in order; a language model is asked only where the others do not decide."""
+def _of_parts(call: Call, checks: Sequence[Any], decides: Answer) -> Verdict:
+    """The verdict of parts together; a language model is asked only where the others do not decide."""
     asks = [any(isinstance(part, kinds.JudgeCheck) for part in kinds.parts(check)) for check in checks]
     found = {at: evaluate(call, check) for at, check in enumerate(checks) if not asks[at]}
     if not any(verdict.answer == decides for verdict in found.values()):
         found |= {at: evaluate(call, check) for at, check in enumerate(checks) if asks[at]}
-    return [found[at] for at in sorted(found)]
+    return joined([found[at] for at in sorted(found)], decides=decides)
 
 
 EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
@@ -224,7 +222,7 @@ EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
     kinds.SequenceCheck: _sequence,
     kinds.ObligationCheck: _obligation,
     kinds.JudgeCheck: judged,
-    kinds.AllCheck: lambda call, check: every(_parts(call, check.checks, "no")),
-    kinds.AnyCheck: lambda call, check: some(_parts(call, check.checks, "yes")),
+    kinds.AllCheck: lambda call, check: _of_parts(call, check.checks, "no"),
+    kinds.AnyCheck: lambda call, check: _of_parts(call, check.checks, "yes"),
     kinds.NotCheck: lambda call, check: opposite(evaluate(call, check.check)),
 }

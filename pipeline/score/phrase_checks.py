@@ -7,7 +7,6 @@ fail. The matcher is handed in (``rubric.queries.Matcher``).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,16 +91,15 @@ def verdict(check: Heard, heard: PhraseHits) -> Verdict:
     firm = 0 if heard.invented else sum(not hit.weak for hit in heard.hits)
     count = len(heard.hits)
     perhaps = "comes near enough to be what is asked, and not near enough to count"
-    most = 0 if check.at_most == 0 else check.at_most
-    if check.negate or most is not None:
-        limit = check.at_least - 1 if check.negate else (most or 0)
+    if check.negate or check.at_most is not None:
+        limit = check.at_least - 1 if check.negate else (check.at_most or 0)
         if firm > limit:
             return given("no", f"heard {count} times" if limit else "heard, and should not be")
         if count > limit:
             return given("undetermined", "heard only where recognition is weak")
         if count + heard.maybe > limit:
             return given("undetermined", f"what was heard {perhaps}")
-    wanted = 0 if check.negate or most == 0 else check.at_least
+    wanted = 0 if check.negate or check.at_most == 0 else check.at_least
     if heard.invented and firm < wanted:
         return given("undetermined", heard.unsure)
     if count < wanted:
@@ -150,15 +148,15 @@ def find_words(call: Call, check: Heard) -> PhraseHits:
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
     foreign = invented_words(call)
+    threshold = min(query.threshold for query in wanted)
     doubts = (
         roles_unsure(call, check.role),
         foreign,
-        _weak(speech, floor, best, wanted),
+        _weak(speech, floor, best, threshold),
         _unheard(call, check.role),
     )
     unsure = next(filter(None, doubts), "")
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
-    threshold = min(query.threshold for query in wanted)
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else NEAR * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
     nearest = best.evidence if best and not hits else None
@@ -288,7 +286,7 @@ def too_weak(speech: Speech, floor: float) -> str:
     return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
 
 
-def _weak(speech: Speech, floor: float, best: Hit | None, wanted: Sequence[Query]) -> str:
+def _weak(speech: Speech, floor: float, best: Hit | None, threshold: float) -> str:
     """Why a miss means nothing: the speech searched was recognised too poorly, or is in another language."""
     if speech.foreign >= FOREIGN:
         spoken = ", ".join(speech.languages)
@@ -297,7 +295,6 @@ def _weak(speech: Speech, floor: float, best: Hit | None, wanted: Sequence[Query
     weak = too_weak(speech, floor)
     if weak:
         return weak
-    threshold = min(query.threshold for query in wanted)
     if best is not None and best.weak and best.evidence.strength >= NEAR * threshold:
         return "what comes nearest was recognised too weakly to tell"
     return ""

@@ -1,6 +1,6 @@
 """When things are said: stretches of one speaker's speech, windows over them, places of a match.
 
-Used by ``hearing``. Windows are in seconds where every turn has a time, and fall back to counts
+Used by ``phrase_checks``. Windows are in seconds where every turn has a time, and fall back to counts
 of turns where not (chat, e-mail, transcripts without times), which is said in the scorecard.
 """
 
@@ -32,8 +32,6 @@ class Stretch:
 
     def turn_at(self, offset: int) -> tuple[int, Turn]:
         """The turn a character belongs to, and the character's offset within that turn."""
-        if len(self.pieces) == 1:
-            return offset, self.pieces[0][1]
         which = bisect.bisect_right([start for start, _ in self.pieces], offset) - 1
         start, turn = self.pieces[which]
         return offset - start, turn
@@ -81,10 +79,10 @@ class Timeline:
         warnings: Degradations, in sentences.
     """
 
-    def __init__(self, transcript: Transcript, languages: frozenset[str] = frozenset()) -> None:
+    def __init__(self, transcript: Transcript, languages: frozenset[str]) -> None:
         self.turns = transcript.turns
         self._language = {t.turn: language_of(t, transcript.language) for t in transcript.turns}
-        self._known = languages or frozenset(self._language.values())
+        self._known = languages
         self.timed = all(t.start_s is not None and t.end_s is not None for t in self.turns)
         self.warnings: list[str] = []
         if not self.timed:
@@ -215,8 +213,6 @@ class Timeline:
 
 
 def _stretch(turns: list[Turn]) -> Stretch:
-    if len(turns) == 1:
-        return Stretch(turns[0].text, ((0, turns[0]),))
     pieces, offset = [], 0
     for turn in turns:
         pieces.append((offset, turn))

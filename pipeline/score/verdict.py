@@ -43,24 +43,17 @@ def opposite(verdict: Verdict) -> Verdict:
     return replace(verdict, answer=swapped.get(verdict.answer, verdict.answer), share=share)
 
 
-def every(verdicts: Sequence[Verdict]) -> Verdict:
-    """All must hold; one no decides, else one undetermined; parts that do not apply are left out."""
-    return _joined([v for v in verdicts if v.answer != "na"], decides="no", otherwise="yes")
-
-
-def some(verdicts: Sequence[Verdict]) -> Verdict:
-    """One must hold; one yes decides, else one undetermined; parts that do not apply are left out."""
-    return _joined([v for v in verdicts if v.answer != "na"], decides="yes", otherwise="no")
-
-
-def _joined(verdicts: Sequence[Verdict], *, decides: Answer, otherwise: Answer) -> Verdict:
+def joined(parts: Sequence[Verdict], *, decides: Answer) -> Verdict:
+    """One part decides by its answer, else one undetermined; parts that do not apply are left out."""
+    verdicts = [v for v in parts if v.answer != "na"]
     if not verdicts:
         return Verdict("na", reason="no part of it applies")
     deciding = [v for v in verdicts if v.answer == decides]
     deciding = [v for v in deciding if not v.suggested] or deciding
     unsure = [v for v in verdicts if v.answer == "undetermined"]
+    otherwise: Answer = "no" if decides == "yes" else "yes"
     answer = decides if deciding else "undetermined" if unsure else otherwise
-    told = deciding or unsure or list(verdicts)
+    told = deciding or unsure or verdicts
     # Parts that fail say where they looked; parts that hold bring their quotes.
     evidence = sorted((e for v in told for e in v.evidence), key=lambda e: -e.strength)
     return Verdict(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline import annotate, metrics
 from pipeline.annotate import Annotator, fingerprint, load_annotator, promises
-from pipeline.annotate.path import sentiment_path
 from pipeline.annotate.phrases import readings
+from pipeline.annotate.sentiment import sentiment_path
 from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcript, Turn, Word
 from pipeline.errors import UsageError
 from pipeline.settings import AnnotateSettings, PrivacySettings
