@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline.errors import RecordingError
 from pipeline.intake import captions, contact_lens, formats, genesys, metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
+from pipeline.intake.pieces import Json
 from pipeline.intake.sniff import AUDIO_SUFFIXES
 
 _GENESYS = ("_call_metadata.json", "_metadata.json")
@@ -60,21 +61,18 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
             hint="mend or remove it, and run again",
             reason="bad_sidecar",
         ) from error
-    if not isinstance(document, dict):
-        return Facts(path.name)
+    said = _record(document, path.name) if isinstance(document, dict) else {}
+    return metadata.read(said, source=path.name, zone_name=zone_name, site_zones=site_zones)
+
+
+def _record(document: Json, name: str) -> Json:
     if vcon.is_vcon(document):
-        container = vcon.unwrap(document, path.name)
-        first = next((p.dialog for p in vcon.parts(container, path.name)), None)
-        return vcon.facts(container, first, path.name, zone_name, site_zones)
+        container = vcon.unwrap(document, name)
+        return vcon.record(container, next((p.dialog for p in vcon.parts(container, name)), None))
     if genesys.is_conversation(document):
         document = genesys.flat(document)
-    if (
-        isinstance(document.get("turns"), list)
-        or formats.find(document)
-        or contact_lens.is_contact_lens(document)
-    ):
-        return Facts(path.name)
-    return metadata.read(document, source=path.name, zone_name=zone_name, site_zones=site_zones)
+    is_transcript = isinstance(document.get("turns"), list) or formats.find(document)
+    return {} if is_transcript or contact_lens.is_contact_lens(document) else document
 
 
 def _belongs(name: str, stems: set[str]) -> bool:
