@@ -90,19 +90,16 @@ def open_source(path: Path) -> Iterator[Source]:
             yield source
 
 
-@contextmanager
-def _open_file(path: Path) -> Iterator[BinaryIO]:
+def _open_file(path: Path) -> BinaryIO:
     if not path.is_file():
         what = "does not exist" if not path.exists() else "is not a file"
         raise RecordingError(f"{path} {what}", reason="missing")
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except OSError as error:
         raise RecordingError(
             f"{path} cannot be read: {error.strerror}", hint="check its permissions", reason="unreadable"
         ) from error
-    with file:
-        yield file
 
 
 @contextmanager
