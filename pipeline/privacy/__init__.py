@@ -88,7 +88,6 @@ def _asked(turns: Sequence[Turn], position: int) -> str:
 class _Told:
     """A private number said: its digits, kind, and the turns from its first to its last."""
 
-    order: int
     digits: str
     kind: str
     first_turn: int
@@ -98,9 +97,9 @@ class _Told:
 def _told(runs: Sequence[tuple[numbers.Run, str | None]]) -> dict[int, list[_Told]]:
     """By turn, the private numbers said there or shortly before."""
     told: dict[int, list[_Told]] = {}
-    for order, (run, kind) in enumerate(runs):
+    for run, kind in runs:
         if kind is not None:
-            one = _Told(order, run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
+            one = _Told(run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
             for turn in range(one.first_turn, one.last_turn + ECHO_TURNS + 1):
                 told.setdefault(turn, []).append(one)
     return told
@@ -136,14 +135,11 @@ def _echoed(run: numbers.Run, told: Mapping[int, Sequence[_Told]]) -> str | None
     Amid the turns of the number two digits are enough.
     """
     first, last = run.tokens[0].turn, run.tokens[-1].turn
-    near = {one.order: one for turn in range(first, last + 1) for one in told.get(turn, ())}
-    kinds = []
+    near = {one for turn in range(first, last + 1) for one in told.get(turn, ()) if run.digits in one.digits}
     is_quantity = len(run.digits) <= MIN_ECHO_DIGITS and rules.is_quantity(run)
-    for one in near.values():
-        is_amid = one.first_turn < first and last < one.last_turn
-        if run.digits in one.digits and (is_amid or (len(run.digits) >= MIN_ECHO_DIGITS and not is_quantity)):
-            kinds.append(one.kind)
-    return min(kinds, key=KINDS.index, default=None)
+    if len(run.digits) < MIN_ECHO_DIGITS or is_quantity:
+        near = {one for one in near if one.first_turn < first and last < one.last_turn}
+    return min((one.kind for one in near), key=KINDS.index, default=None)
 
 
 def _pieces(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:
