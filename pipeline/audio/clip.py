@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -91,22 +90,15 @@ def _check_content(
         raise _refused(path, "is silent on every channel", "silent", "check the recorder's line")
 
 
-@dataclass(slots=True)
 class _Health:
     """What is wrong with the samples, gathered block by block on the way through."""
 
-    n_channels: int
-    n_samples: int = 0
-    n_not_finite: int = 0
-    n_clipped: int = 0
-    total: npt.NDArray[np.float64] = field(init=False)
-    low: npt.NDArray[np.float32] = field(init=False)
-    high: npt.NDArray[np.float32] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.total = np.zeros(self.n_channels)
-        self.low = np.full(self.n_channels, np.inf, np.float32)
-        self.high = np.full(self.n_channels, -np.inf, np.float32)
+    def __init__(self, n_channels: int) -> None:
+        self.n_channels = n_channels
+        self.n_samples = self.n_not_finite = self.n_clipped = 0
+        self.total = np.zeros(n_channels)
+        self.low = np.full(n_channels, np.inf, np.float32)
+        self.high = np.full(n_channels, -np.inf, np.float32)
 
     def examine(self, block: Block) -> Block:
         """Count the faults of a block, shape (n_frames, n_channels); NaN and infinity become silence."""
@@ -131,12 +123,15 @@ class _Health:
 
     def offset(self) -> npt.NDArray[np.float64]:
         """DC offset per channel, 0 where it is too small to matter."""
-        mean = self.total / max(1, self.n_samples / self.n_channels)
+        mean = self._mean()
         return np.where(np.abs(mean) > DC_OFFSET, mean, 0.0)
+
+    def _mean(self) -> npt.NDArray[np.float64]:
+        return self.total / max(1, self.n_samples / self.n_channels)
 
     def peak(self) -> float:
         """Largest excursion from the mean on any channel."""
-        mean = self.total / max(1, self.n_samples / self.n_channels)
+        mean = self._mean()
         return float(np.maximum(self.high - mean, mean - self.low).max())
 
     def scale(self) -> float:
