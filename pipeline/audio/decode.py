@@ -135,12 +135,10 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
             raise _corrupt(path, signature, str(error)) from error
 
     stated = sound.frames if 0 < sound.frames < 2**62 else 0
-    coding = sound.subtype.lower()
+    container, coding = signature.container, sound.subtype.lower()
     info = AudioInfo(
-        container=signature.container,
-        codec=signature.container
-        if coding.startswith(signature.container)
-        else f"{signature.container}/{coding}",
+        container=container,
+        codec=container if coding.startswith(container) else f"{container}/{coding}",
         n_channels=sound.channels,
         sample_rate_hz=sound.samplerate,
         duration_s=stated / sound.samplerate if stated and sound.samplerate else None,
