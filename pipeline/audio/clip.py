@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -45,19 +43,21 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
         RecordingError: ``missing``, ``unreadable``, ``empty``, ``not_audio``, ``truncated``, ``corrupt``,
             ``unsupported``, ``too_short``, ``too_long``, ``silent``.
     """
-    with open_source(path) as source:
+    with (
+        open_source(path) as source,
+        tempfile.SpooledTemporaryFile(4 * MAX_SAMPLES_IN_MEMORY, prefix="callqa-clip-") as spool,
+    ):
         info = source.info
-        health, spool = _Health(info.n_channels), _Spool(info.n_channels)
+        health, n_frames = _Health(info.n_channels), 0
         to_16k = soxr.ResampleStream(info.sample_rate_hz, SAMPLE_RATE_HZ, info.n_channels, dtype="float32")
-        n_frames = 0
         for block in source.blocks:
             n_frames += len(block)
             if n_frames > MAX_DURATION_S * info.sample_rate_hz:
                 raise _refused(path, "lasts more than a day", "too_long")
-            spool.write(to_16k.resample_chunk(health.examine(block)))
-        spool.write(to_16k.resample_chunk(np.zeros((0, info.n_channels), np.float32), last=True))
-    _check_content(path, info, health, n_frames, min_duration_s)
-    samples = spool.samples()
+            spool.write(to_16k.resample_chunk(health.examine(block)).data)
+        spool.write(to_16k.resample_chunk(np.zeros((0, info.n_channels), np.float32), last=True).data)
+        _check_content(path, info, health, n_frames, min_duration_s)
+        samples = _samples(spool, info.n_channels)
     health.mend(samples)
     return AudioClip(
         samples=samples,
@@ -90,22 +90,15 @@ def _check_content(
         raise _refused(path, "is silent on every channel", "silent", "check the recorder's line")
 
 
-@dataclass(slots=True)
 class _Health:
     """What is wrong with the samples, gathered block by block on the way through."""
 
-    n_channels: int
-    n_samples: int = 0
-    n_not_finite: int = 0
-    n_clipped: int = 0
-    total: npt.NDArray[np.float64] = field(init=False)
-    low: npt.NDArray[np.float32] = field(init=False)
-    high: npt.NDArray[np.float32] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.total = np.zeros(self.n_channels)
-        self.low = np.full(self.n_channels, np.inf, np.float32)
-        self.high = np.full(self.n_channels, -np.inf, np.float32)
+    def __init__(self, n_channels: int) -> None:
+        self.n_channels = n_channels
+        self.n_samples = self.n_not_finite = self.n_clipped = 0
+        self.total = np.zeros(n_channels)
+        self.low = np.full(n_channels, np.inf, np.float32)
+        self.high = np.full(n_channels, -np.inf, np.float32)
 
     def examine(self, block: Block) -> Block:
         """Count the faults of a block, shape (n_frames, n_channels); NaN and infinity become silence."""
@@ -130,12 +123,15 @@ class _Health:
 
     def offset(self) -> npt.NDArray[np.float64]:
         """DC offset per channel, 0 where it is too small to matter."""
-        mean = self.total / max(1, self.n_samples / self.n_channels)
+        mean = self._mean()
         return np.where(np.abs(mean) > DC_OFFSET, mean, 0.0)
+
+    def _mean(self) -> npt.NDArray[np.float64]:
+        return self.total / max(1, self.n_samples / self.n_channels)
 
     def peak(self) -> float:
         """Largest excursion from the mean on any channel."""
-        mean = self.total / max(1, self.n_samples / self.n_channels)
+        mean = self._mean()
         return float(np.maximum(self.high - mean, mean - self.low).max())
 
     def scale(self) -> float:
@@ -170,36 +166,13 @@ class _Health:
             yield "a constant offset (DC) was removed; the recorder's line may be faulty"
 
 
-class _Spool:
-    """Resampled blocks, in memory while short and in an unlinked temporary file when long."""
+def _samples(spool: tempfile.SpooledTemporaryFile[bytes], n_channels: int) -> npt.NDArray[np.float32]:
+    """All that was written, shape (n_channels, n_samples); of a long clip a map of the unlinked file.
 
-    def __init__(self, n_channels: int) -> None:
-        self.n_channels = n_channels
-        self.n_frames = 0
-        self._blocks: list[Block] = []
-        self._file: IO[bytes] | None = None
-
-    def write(self, block: Block) -> None:
-        """Append a block of shape (n_frames, n_channels)."""
-        self.n_frames += len(block)
-        if self._file is None and self.n_frames * self.n_channels > MAX_SAMPLES_IN_MEMORY:
-            # Not closed here: the clip's memory map keeps it, and it is gone when the clip is.
-            self._file = tempfile.TemporaryFile(prefix="callqa-clip-")  # noqa: SIM115
-            for earlier in self._blocks:
-                self._file.write(earlier.data)
-            self._blocks = []
-        if self._file is None:
-            self._blocks.append(block)
-        else:
-            self._file.write(block.data)  # tofile() would not say that the disk is full
-
-    def samples(self) -> npt.NDArray[np.float32]:
-        """All of it, shape (n_channels, n_samples); the temporary file goes when the array does."""
-        if self._file is None:
-            frames = (
-                np.concatenate(self._blocks) if self._blocks else np.zeros((0, self.n_channels), np.float32)
-            )
-            self._blocks = []
-            return np.ascontiguousarray(frames.T)
-        self._file.flush()
-        return np.memmap(self._file, np.float32, "r+", shape=(self.n_frames, self.n_channels)).T
+    The file goes when the map does.
+    """
+    n_samples = spool.tell() // 4
+    spool.seek(0)
+    if n_samples > MAX_SAMPLES_IN_MEMORY:
+        return np.memmap(spool, np.float32, "r+", shape=(n_samples // n_channels, n_channels)).T
+    return np.array(np.frombuffer(spool.read(), np.float32).reshape(-1, n_channels).T, order="C")

@@ -90,19 +90,16 @@ def open_source(path: Path) -> Iterator[Source]:
             yield source
 
 
-@contextmanager
-def _open_file(path: Path) -> Iterator[BinaryIO]:
+def _open_file(path: Path) -> BinaryIO:
     if not path.is_file():
         what = "does not exist" if not path.exists() else "is not a file"
         raise RecordingError(f"{path} {what}", reason="missing")
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except OSError as error:
         raise RecordingError(
             f"{path} cannot be read: {error.strerror}", hint="check its permissions", reason="unreadable"
         ) from error
-    with file:
-        yield file
 
 
 @contextmanager
@@ -138,12 +135,10 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
             raise _corrupt(path, signature, str(error)) from error
 
     stated = sound.frames if 0 < sound.frames < 2**62 else 0
-    coding = sound.subtype.lower()
+    container, coding = signature.container, sound.subtype.lower()
     info = AudioInfo(
-        container=signature.container,
-        codec=signature.container
-        if coding.startswith(signature.container)
-        else f"{signature.container}/{coding}",
+        container=container,
+        codec=container if coding.startswith(container) else f"{container}/{coding}",
         n_channels=sound.channels,
         sample_rate_hz=sound.samplerate,
         duration_s=stated / sound.samplerate if stated and sound.samplerate else None,

@@ -92,7 +92,7 @@ def identify(path: Path, head: bytes, size_bytes: int) -> Signature:
     if (later := min(_further_in(head), key=lambda found: found.offset, default=None)) is not None:
         return later
     raise RecordingError(
-        f"{path.name} is not a recording: its first bytes are {_printable(head[:12])}",
+        f"{path.name} is not a recording: its first bytes are {head[:12]!r}",
         hint="known are WAV, W64, AIFF, AU, CAF, FLAC, MP3, AAC, M4A/MP4, Ogg, WebM, AMR, GSM and WMA",
         reason="not_audio",
     )
@@ -126,7 +126,3 @@ def _mp3_frames(head: bytes, at: int) -> bool:
         rate_hz, samples = hz, 144 if version == 3 else 72
         at += samples * _MP3_KBPS[version == 3][kbps] * 1000 // hz + (header[2] >> 1 & 1)
     return True
-
-
-def _printable(head: bytes) -> str:
-    return repr(head) if head else "missing"

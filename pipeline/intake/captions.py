@@ -10,14 +10,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.conversation import Turn
 from pipeline.errors import RecordingError
 from pipeline.intake import pieces
 from pipeline.intake.formats import labels
-from pipeline.turns import TURN_PAUSE_S
+from pipeline.turns import TURN_PAUSE_S, TimedWord
 
 SUFFIXES = (".vtt", ".srt")
 MAX_BYTES = 32 * 2**20
@@ -26,14 +26,6 @@ _STAMP = r"(?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3}"
 _TIMING = re.compile(rf"\s*({_STAMP})\s*-->\s*({_STAMP})(?:\s|$)", re.A)
 _VOICE = re.compile(r"<v(?:\.[^\s>]{1,64})?[ \t]+([^>]{1,200})>", re.I)
 _TAG = re.compile(r"<[^>]{0,200}>|\{\\[^}]{0,200}\}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Cue:
-    start_s: float
-    end_s: float
-    text: str
-    speaker: str | None
 
 
 def are_captions(head: str) -> bool:
@@ -80,8 +72,8 @@ def _decoded(content: bytes) -> str:
     return content.decode("latin-1")
 
 
-def _cues(content: str) -> Iterator[_Cue]:
-    """Every block with a timing line; notes, styles and numbers have none."""
+def _cues(content: str) -> Iterator[TimedWord]:
+    """Every block with a timing line, as if it were one word; notes, styles and numbers have none."""
     timing, said = None, list[str]()
     for line in [*content.splitlines(), ""]:
         found = _TIMING.match(line)
@@ -99,16 +91,14 @@ def _cues(content: str) -> Iterator[_Cue]:
             timing = (found[1], found[2])
 
 
-def _cue(timing: tuple[str, str], said: str) -> _Cue | None:
-    start_s, end_s = (pieces.clock(stamp) for stamp in timing)
+def _cue(timing: tuple[str, str], said: str) -> TimedWord | None:
+    start_s, end_s = map(pieces.clock, timing)
     voice = _VOICE.search(said)
     words = " ".join(html.unescape(_TAG.sub("", said)).split())
-    if start_s is None or end_s is None or end_s < start_s or not words:
-        return None
-    return _Cue(start_s, end_s, words, html.unescape(voice[1]).strip() if voice else None)
+    return pieces.word(words, start_s, end_s, speaker=html.unescape(voice[1]) if voice else None)
 
 
-def _named(cues: list[_Cue]) -> list[_Cue]:
+def _named(cues: list[TimedWord]) -> list[TimedWord]:
     """Speakers from the text, where no voice tells them."""
     if any(cue.speaker for cue in cues):
         return cues
@@ -116,9 +106,9 @@ def _named(cues: list[_Cue]) -> list[_Cue]:
     return [replace(cue, speaker=who, text=said) for cue, (who, said) in zip(cues, named, strict=True)]
 
 
-def _joined(cues: list[_Cue]) -> Iterator[_Cue]:
+def _joined(cues: list[TimedWord]) -> Iterator[TimedWord]:
     """Cues of a known speaker that follow one another are one turn, so that phrases are not cut."""
-    parts: list[_Cue] = []
+    parts: list[TimedWord] = []
     for cue in cues:
         if parts and not (
             cue.speaker
@@ -133,6 +123,6 @@ def _joined(cues: list[_Cue]) -> Iterator[_Cue]:
         yield _whole(parts)
 
 
-def _whole(parts: list[_Cue]) -> _Cue:
+def _whole(parts: list[TimedWord]) -> TimedWord:
     end_s = max(part.end_s for part in parts)
-    return replace(parts[0], end_s=end_s, text=" ".join(part.text for part in parts))
+    return replace(parts[0], end_s=end_s, text=" ".join(part.text.strip() for part in parts))

@@ -7,12 +7,10 @@ Shapes: https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-examp
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pipeline.conversation import Engine, Medium, Role, Transcript, Turn
-from pipeline.intake import metadata, pieces, times
-from pipeline.intake.metadata import Facts
+from pipeline.intake import pieces, times
+from pipeline.intake.pieces import Json
 
 _ROLES: dict[str, Role] = {
     "AGENT": "agent",
@@ -32,47 +30,41 @@ def is_contact_lens(document: object) -> bool:
     )
 
 
-def facts(document: Mapping[str, Any], source: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+def record(document: Json) -> Json:
     """What it says of the call: contact id, channel, language, and for a chat when it began."""
-    about = document.get("CustomerMetadata")
-    about = about if isinstance(about, dict) else {}
-    first = next(iter(_moments(document)), None)
-    record = {
-        "call_id": about.get("ContactId"),
+    first = _first_moment(document)
+    return {
+        "call_id": pieces.record(document.get("CustomerMetadata")).get("ContactId"),
         "medium": str(document.get("Channel", "VOICE")),
         "language": document.get("LanguageCode") or None,
         "started_at": first.isoformat() if first else None,
     }
-    return metadata.read(record, source=source, zone_name=zone_name, site_zones=site_zones)
 
 
-def transcript(document: Mapping[str, Any], call_id: str) -> Transcript:
+def transcript(document: Json, call_id: str) -> Transcript:
     """The turns, with roles by participant and times in seconds."""
     roles = {
         str(p.get("ParticipantId")): _ROLES.get(str(p.get("ParticipantRole")), "unknown")
-        for p in document.get("Participants") or ()
-        if isinstance(p, dict)
+        for p in pieces.objects(document.get("Participants"))
     }
     medium = _MEDIA.get(str(document.get("Channel", "VOICE")), "voice")
-    first = next(iter(_moments(document)), None)
+    first = _first_moment(document)
     turns: list[Turn] = []
-    for item in document["Transcript"]:
-        if (
-            not isinstance(item, dict)
-            or not isinstance(item.get("Content"), str)
-            or not item["Content"].strip()
-        ):
+    for item in pieces.objects(document["Transcript"]):
+        said = pieces.text(item.get("Content"))
+        if not said:
             continue  # joins, leaves and attachments of a chat
         named = str(item.get("ParticipantRole") or item.get("ParticipantId"))
         role = _ROLES.get(named) or roles.get(str(item.get("ParticipantId")), "unknown")
-        start_s, end_s = _seconds(item.get("BeginOffsetMillis")), _seconds(item.get("EndOffsetMillis"))
-        sent = _moment(item)
+        start_s = pieces.seconds(item.get("BeginOffsetMillis"), 1000)
+        end_s = pieces.seconds(item.get("EndOffsetMillis"), 1000)
+        sent = times.moment(item.get("AbsoluteTime"))
         if sent is not None and first is not None:
             start_s = end_s = (sent - first).total_seconds()
         if start_s is None or end_s is None or end_s < start_s:
             start_s = end_s = None
         who = pieces.label(item.get("ParticipantId"))
-        turns.append(Turn(len(turns), role, pieces.text(item["Content"]), start_s, end_s, speaker=who))
+        turns.append(Turn(len(turns), role, said, start_s, end_s, speaker=who))
     return Transcript(
         call_id=call_id,
         turns=tuple(turns),
@@ -83,18 +75,6 @@ def transcript(document: Mapping[str, Any], call_id: str) -> Transcript:
     )
 
 
-def _moments(document: Mapping[str, Any]) -> Iterator[dt.datetime]:
-    return (moment for item in document["Transcript"] if (moment := _moment(item)) is not None)
-
-
-def _moment(item: object) -> dt.datetime | None:
-    stated = item.get("AbsoluteTime") if isinstance(item, dict) else None
-    try:
-        return times.parse(stated, "UTC") if isinstance(stated, str) else None
-    except times.BadTime:
-        return None
-
-
-def _seconds(milliseconds: object) -> float | None:
-    found = pieces.seconds(milliseconds)
-    return None if found is None else found / 1000
+def _first_moment(document: Json) -> dt.datetime | None:
+    sent = (times.moment(item.get("AbsoluteTime")) for item in pieces.objects(document["Transcript"]))
+    return next(filter(None, sent), None)

@@ -20,6 +20,7 @@ from pipeline.intake import metadata, names, sidecar, sniff, times, transcripts
 from pipeline.intake.files import Candidate, Finder, unreadable
 from pipeline.intake.linked import MediaFinder
 from pipeline.intake.metadata import Facts
+from pipeline.intake.pieces import Json
 from pipeline.settings import IntakeSettings, IntakeSource
 
 CALL_ID_CHARS = 16
@@ -127,19 +128,15 @@ class _Intake:
                 known = row.audio_sha256
         received = replace(received, sha256=known or sniff.sha256(path))
         if kind == "recording":
-            return [self._describe(received, candidate, ())]
+            return [self._describe(received, candidate)]
         if kind == "captions":
-            return [self._describe(replace(received, kind="transcript"), candidate, ())]
+            return [self._describe(replace(received, kind="transcript"), candidate)]
         if kind == "json":
-            calls = transcripts.recognise(
-                received, self.zone_name(path), self._settings.site_timezones, self._media
-            )
-            return [item if item.fault else self._describe(item, candidate, facts) for item, facts in calls]
-        if path.suffix.lower() in sniff.AUDIO_SUFFIXES:
-            return [self._describe(received, candidate, ())]
+            calls = transcripts.recognise(received, self._media)
+            return [item if item.fault else self._describe(item, candidate, said) for item, said in calls]
         return [replace(received, fault=_no_call(path, candidate.named))]
 
-    def _describe(self, received: Received, candidate: Candidate, inside: tuple[Facts, ...]) -> Received:
+    def _describe(self, received: Received, candidate: Candidate, inside: Json | None = None) -> Received:
         """Put together what manifest, sidecar, the file itself, CDR, its name and its source say."""
         assert received.sha256 is not None
         path = candidate.path
@@ -149,7 +146,8 @@ class _Intake:
         facts: list[Facts] = [candidate.row.facts] if candidate.row else []
         beside = sidecar.find(path) if received.kind == "recording" else []
         facts += [sidecar.read(one, zone_name, zones) for one in beside]
-        facts += inside
+        if inside is not None:
+            facts.append(metadata.read(inside, source=path.name, zone_name=zone_name, site_zones=zones))
         facts += [found for records in candidate.records if (found := records.find(path, zone_name, zones))][
             :1
         ]

@@ -13,6 +13,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pipeline.errors import RecordingError, UsageError
@@ -65,7 +66,6 @@ class MediaFinder:
                 f"settings: intake.media_dir: {folder} is no folder", hint="mend [intake] media_dir"
             )
         self._folder = folder
-        self._by_name: dict[str, list[Path]] | None = None
         self._by_digest: dict[str, dict[bytes, Path]] = {}
         self._digests: dict[tuple[Path, str], bytes] = {}
 
@@ -101,27 +101,27 @@ class MediaFinder:
         ]
         called = (*wanted.names, *after_hash)
         yield from (beside for name in called if _is_own_file(beside := vcon.with_name(name)))
-        names = self._names() if called else {}
+        names = self._names if called else {}
         for name in called:
             yield from names.get(name, ())
 
+    @cached_property
     def _names(self) -> dict[str, list[Path]]:
-        if self._by_name is None:
-            self._by_name = defaultdict(list)
-            for parent, folders, files in os.walk(self._folder) if self._folder else ():
-                folders.sort()
-                for name in sorted(files):
-                    path = Path(parent) / name
-                    if _is_own_file(path):
-                        self._by_name[name].append(path)
-        return self._by_name
+        found: dict[str, list[Path]] = defaultdict(list)
+        for parent, folders, files in os.walk(self._folder) if self._folder else ():
+            folders.sort()
+            for name in sorted(files):
+                path = Path(parent) / name
+                if _is_own_file(path):
+                    found[name].append(path)
+        return found
 
     def _by_content(self, wanted: Wanted) -> Path | None:
         """A recording in the folder whose content has the stated hash, whatever it is called."""
         for algorithm, _ in wanted.hashes[:1]:
             if algorithm not in self._by_digest:
                 sounds = [
-                    p for paths in self._names().values() for p in paths if p.suffix.lower() in AUDIO_SUFFIXES
+                    p for paths in self._names.values() for p in paths if p.suffix.lower() in AUDIO_SUFFIXES
                 ]
                 self._by_digest[algorithm] = {
                     self._digest(path, algorithm): path for path in reversed(sounds)

@@ -93,18 +93,12 @@ def _rows(
             continue
         source = f"{path.name} row {number}"
         row_path = path.with_name(source)  # what the ledger calls a row that names no usable file
-        empty = Facts(source)
-        if len(cells) > len(header):
-            yield Row(
-                row_path,
-                empty,
-                fault=_fault(source, f"has {len(cells)} cells for {len(header)} columns", "bad_row"),
-            )
-            continue
         record = dict(zip(header, cells, strict=False))
         file = record.pop(header[file_column], "")
-        if not file:
-            yield Row(row_path, empty, fault=_fault(source, "names no file", "bad_row"))
+        if len(cells) > len(header) or not file:
+            too_many = f"has {len(cells)} cells for {len(header)} columns"
+            what = too_many if len(cells) > len(header) else "names no file"
+            yield Row(row_path, Facts(source), fault=_fault(source, what, "bad_row"))
             continue
         target = _locate(folder, file)
         shown = path.parent / target.relative_to(folder) if target else row_path

@@ -288,11 +288,6 @@ def call_id(text: str) -> str:
     return text
 
 
-def direction(text: str) -> Direction:
-    """Raises ValueError for a direction nobody knows."""
-    return _one_of(_DIRECTIONS.get(text.lower(), text.lower()), get_args(Direction), "direction")  # type: ignore[return-value]
-
-
 def language(text: str) -> str:
     """The ISO 639 code of a language tag: ``en-US`` → ``en``.
 
@@ -317,7 +312,7 @@ def check(name: str, text: str, zone_name: str) -> Any:
         case "timezone":
             return times.zone_name_of(text)
         case "direction":
-            return direction(text)
+            return _one_of(_DIRECTIONS.get(text.lower(), text.lower()), get_args(Direction), "direction")
         case "medium":
             return _one_of(_MEDIA.get(text.lower(), text.lower()), get_args(Medium), "medium")
         case "language":

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.intake import pbx, template, times
+from pipeline.intake import cdr, pbx, template, times
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import bare_name
 
@@ -54,7 +54,7 @@ class Names:
 
     def salvage(self, path: Path, zone_name: str) -> Facts | None:
         """What a name that does not fit says all the same: the unique id in it, which dates the call."""
-        found = pbx.UNIQUE_ID.findall(bare_name(path.name)) if self.unique_ids else []
+        found = cdr.UNIQUE_ID.findall(bare_name(path.name)) if self.unique_ids else []
         try:
             return template.facts({"epoch": found[0], "call_id": found[0]}, "", zone_name) if found else None
         except times.BadTime:
@@ -90,8 +90,8 @@ def _as_given(given: Given) -> Given:
 
 def _pbx_leg(bare: str) -> tuple[str, str]:
     """``…-1764453235.353068-in`` is one side of the call."""
-    found = re.fullmatch(f"(.*{pbx.UNIQUE_ID.pattern})(?:{pbx.LEG.pattern})", bare)
-    return (found[1], found[3].lower()) if found else (bare, "")
+    found = re.fullmatch(f"(.*{cdr.UNIQUE_ID.pattern})(?:{pbx.LEG.pattern})", bare)
+    return (found[1], found[2].lower()) if found else (bare, "")
 
 
 _VICIDIAL_AROUND = re.compile(r"(?:(CO|CM|FR)_)?(?:S_)?(.+?)(?:-(all|in|out))?", re.I)

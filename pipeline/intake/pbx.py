@@ -22,8 +22,6 @@ FORMS = (
     _STAMP,
     "{epoch}",
 )
-UNIQUE_ID = re.compile(r"(?<!\d)(\d{10}\.\d{1,18})(?!\d)", re.A)
-"""Epoch seconds, a dot, and a counter of any length that begins anew with every restart."""
 LEG = re.compile(r"-(in|out)", re.A | re.I)
 """Asterisk's Monitor writes each side of a call to a file of its own: what is heard, what is said."""
 

@@ -163,6 +163,28 @@ def word(
     return TimedWord(f" {spoken}", start_s, end_s, share(confidence), on, None, label(speaker))
 
 
+def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
+    """The timed words of a list of objects, under the names that most recognisers give their parts.
+
+    Args:
+        given: The list.
+        per_s: How many units of its times make a second.
+        base: What its channels count from.
+    """
+    found = (
+        word(
+            text(one.get("punctuated_word"), one.get("word"), one.get("text")),
+            seconds(first(one, ("start", "start_s", "start_time")), per_s),
+            seconds(first(one, ("end", "end_s", "end_time")), per_s),
+            first(one, ("confidence", "probability", "score")),
+            on=channel(one.get("channel"), base),
+            speaker=one.get("speaker"),
+        )
+        for one in objects(given)
+    )
+    return [one for one in found if one]
+
+
 def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
     """Turns with words, numbered, in order of time where all have one, else as they came."""
     said = [turn for turn in made if turn.text]

@@ -3,19 +3,27 @@
 ``call.wav.json`` and ``call.json`` describe ``call.wav``, and so do Genesys' ``call_metadata.json`` and
 ``call.wav_metadata.json``, of the conversation, and ``…_call_metadata.json``, of the call in it; a vCon may
 be one. Any other JSON named after a recording (``call.expected.json``) belongs to it and is not a call.
+
+Genesys Cloud's metadata are flat (``agentIds``, ``queueIds``, ``initialDirection``, …) or the whole
+conversation with its participants. Sources: https://help.mypurecloud.com/?p=292632 and the
+``participants`` that post-call analytics reads (aws-samples/amazon-transcribe-post-call-analytics).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import RecordingError
-from pipeline.intake import captions, contact_lens, formats, genesys, metadata, sniff, vcon
+from pipeline.intake import captions, contact_lens, formats, metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
+from pipeline.intake.pieces import Json, objects
 from pipeline.intake.sniff import AUDIO_SUFFIXES
 
 _GENESYS = ("_call_metadata.json", "_metadata.json")
+_AGENTS = ("agent", "user")  # not sets: a stranger's JSON may say a list, which no set can be asked for
+_CUSTOMERS = ("customer", "external")
 
 
 def find(recording: Path) -> list[Path]:
@@ -60,21 +68,40 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
             hint="mend or remove it, and run again",
             reason="bad_sidecar",
         ) from error
-    if not isinstance(document, dict):
-        return Facts(path.name)
+    said = _record(document, path.name) if isinstance(document, dict) else {}
+    return metadata.read(said, source=path.name, zone_name=zone_name, site_zones=site_zones)
+
+
+def _record(document: Json, name: str) -> Json:
     if vcon.is_vcon(document):
-        container = vcon.unwrap(document, path.name)
-        first = next((p.dialog for p in vcon.parts(container, path.name)), None)
-        return vcon.facts(container, first, path.name, zone_name, site_zones)
-    if genesys.is_conversation(document):
-        document = genesys.flat(document)
-    if (
-        isinstance(document.get("turns"), list)
-        or formats.find(document)
-        or contact_lens.is_contact_lens(document)
-    ):
-        return Facts(path.name)
-    return metadata.read(document, source=path.name, zone_name=zone_name, site_zones=site_zones)
+        container = vcon.unwrap(document, name)
+        return vcon.record(container, next((p.dialog for p in vcon.parts(container, name)), None))
+    if is_genesys(document):
+        document = flat(document)
+    is_transcript = isinstance(document.get("turns"), list) or formats.find(document)
+    return {} if is_transcript or contact_lens.is_contact_lens(document) else document
+
+
+def is_genesys(document: Json) -> bool:
+    """Whether a sidecar is Genesys Cloud's conversation with its participants."""
+    return isinstance(document.get("participants"), list) and "conversationId" in document
+
+
+def flat(document: Json) -> Json:
+    """Agents, queues, direction and the customer's number out of a conversation's participants."""
+    people = objects(document["participants"])
+    sessions = list(chain.from_iterable(objects(person.get("sessions")) for person in people))
+    direction = document.get("originatingDirection") or document.get("initialDirection")
+    customer = next((p for p in people if p.get("purpose") in _CUSTOMERS), {})
+    end = "dnis" if direction == "outbound" else "ani"  # who was called, or who called
+    numbers = (session.get(end) for session in objects(customer.get("sessions")))
+    number = next((number for number in numbers if isinstance(number, str)), "")
+    return {name: value for name, value in document.items() if not isinstance(value, dict | list)} | {
+        "agentIds": [p.get("userId") for p in people if p.get("purpose") in _AGENTS],
+        "queueIds": [part.get("queueId") for one in sessions for part in objects(one.get("segments"))],
+        "initialDirection": direction,
+        "customerNumber": number.removeprefix("tel:"),
+    }
 
 
 def _belongs(name: str, stems: set[str]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pipeline.intake import captions
 
-Content = Literal["recording", "json", "captions", "csv", "other", "empty"]
+Content = Literal["recording", "json", "captions", "other", "empty"]
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset({
@@ -68,8 +68,6 @@ def content(path: Path) -> Content:
         return "captions"
     if path.suffix.lower() in AUDIO_SUFFIXES or _is_mpeg(head):
         return "recording"
-    if text is not None and path.suffix.lower() in {".csv", ".tsv"}:
-        return "csv"
     return "other"
 
 

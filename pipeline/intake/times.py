@@ -119,6 +119,14 @@ def parse(text: str, zone_name: str) -> dt.datetime:
     return attach(read(text), zone_name)
 
 
+def moment(value: object) -> dt.datetime | None:
+    """A time in a stranger's JSON, in UTC where it carries no zone; None where it is none."""
+    try:
+        return parse(value, "UTC") if isinstance(value, str) else None
+    except BadTime:
+        return None
+
+
 def basis(text: str) -> Basis:
     """What a time that ``parse`` reads rests on."""
     if _EPOCH.fullmatch(text.strip()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +17,16 @@ from typing import Any, get_args
 from pipeline import contract
 from pipeline.conversation import Engine, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
-from pipeline.intake import captions, contact_lens, formats, metadata, pieces, sniff, vcon
+from pipeline.intake import captions, contact_lens, formats, pieces, sniff, vcon
 from pipeline.intake.linked import MediaFinder
-from pipeline.intake.metadata import Facts
+from pipeline.intake.pieces import Json
 
 SCHEMA = "callqa.transcript/1"
-Described = tuple[Received, tuple[Facts, ...]]
+Described = tuple[Received, Json]
+"""A call with the record of what its file says of it."""
 
 
-def recognise(
-    received: Received, zone_name: str, site_zones: Mapping[str, str], media: MediaFinder
-) -> list[Described]:
+def recognise(received: Received, media: MediaFinder) -> list[Described]:
     """What a JSON file holds: its calls with what it says of each; ``media`` finds what a vCon links to.
 
     Raises:
@@ -38,20 +37,20 @@ def recognise(
     name = received.path.name
     heard = replace(received, kind="transcript")
     if _is_ours(document):
-        return [(heard, (_own_facts(document, name, zone_name, site_zones),))]
+        return [(heard, _own_record(document))]
     if vcon.is_vcon(document):
-        return list(_vcon_parts(received, document, zone_name, site_zones, media))
+        return list(_vcon_parts(received, document, media))
     if contact_lens.is_contact_lens(document):
-        return [(heard, (contact_lens.facts(document, name, zone_name, site_zones),))]
+        return [(heard, contact_lens.record(document))]
     found = formats.find(document)
     if found is not None:
-        return [(heard, (_found_facts(found, name, zone_name, site_zones),))]
+        return [(heard, {name: value for name, value in found.about().items() if name != "duration_s"})]
     fault = RecordingError(
         f"{name} is JSON, but no conversation callqa knows",
         hint=f'a transcript has "schema": "{SCHEMA}"; the formats of other tools are in docs/recordings.md',
         reason="not_a_call",
     )
-    return [(replace(received, fault=fault), ())]
+    return [(replace(received, fault=fault), {})]
 
 
 def read_transcript(received: Received) -> Transcript:
@@ -128,13 +127,7 @@ def media(received: Received) -> Iterator[Path]:
         yield target
 
 
-def _vcon_parts(
-    received: Received,
-    document: dict[str, Any],
-    zone_name: str,
-    site_zones: Mapping[str, str],
-    media: MediaFinder,
-) -> Iterator[Described]:
+def _vcon_parts(received: Received, document: Json, media: MediaFinder) -> Iterator[Described]:
     """Each conversation of a vCon; a recording is known by the hash of its sound, as if it came alone."""
     path = received.path
     inner = vcon.unwrap(document, path.name)
@@ -144,7 +137,7 @@ def _vcon_parts(
         fault = RecordingError(
             f"{path.name} holds no conversation", hint="nothing to do", reason="not_a_call"
         )
-        yield replace(received, fault=fault), ()
+        yield replace(received, fault=fault), {}
     for at, part in enumerate(found):
         name = path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}")
         item = replace(received, path=name, kind=part.kind, part=part.dialog, warnings=warnings)
@@ -166,7 +159,7 @@ def _vcon_parts(
             item = replace(
                 item, sha256=hashlib.sha256(f"{received.sha256}#{part.dialog}".encode()).hexdigest()
             )
-        yield item, (vcon.facts(inner, part.dialog, path.name, zone_name, site_zones),)
+        yield item, vcon.record(inner, part.dialog)
 
 
 def _is_ours(document: object) -> bool:
@@ -178,18 +171,10 @@ def _is_ours(document: object) -> bool:
     return all(not isinstance(turn, dict) or turn.get("role") in get_args(Role) for turn in document["turns"])
 
 
-def _own_facts(document: dict[str, Any], name: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+def _own_record(document: Json) -> Json:
     """A transcript may carry ``metadata`` beside what it says of itself."""
-    own = {key: document.get(key) for key in ("call_id", "language", "medium")}
-    more = document.get("metadata")
-    given = {**(more if isinstance(more, dict) else {}), **{k: v for k, v in own.items() if v}}
-    return metadata.read(given, source=name, zone_name=zone_name, site_zones=site_zones)
-
-
-def _found_facts(found: formats.Found, name: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
-    """What another tool's transcript says of the call; its length is the transcript's."""
-    about = {key: value for key, value in found.about().items() if key != "duration_s"}
-    return metadata.read(about, source=name, zone_name=zone_name, site_zones=site_zones)
+    own = {key: value for key in ("call_id", "language", "medium") if (value := document.get(key))}
+    return pieces.record(document.get("metadata")) | own
 
 
 def _parse(path: Path) -> Any:

@@ -14,19 +14,17 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from pipeline.conversation import Engine, Medium, Role, Transcript, Turn
 from pipeline.errors import RecordingError
-from pipeline.intake import formats, mail, metadata, pieces, times
+from pipeline.intake import formats, mail, pieces, times
 from pipeline.intake.linked import HASHES, MediaFinder, Wanted, file_name
-from pipeline.intake.metadata import Facts
-
-Json = dict[str, Any]
+from pipeline.intake.pieces import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +190,7 @@ def _of_parties(body: object, parties: list[Json]) -> tuple[Turn, ...]:
     return tuple(made)
 
 
-def facts(
-    document: Json, part: int | None, source: str, zone_name: str, site_zones: Mapping[str, str]
-) -> Facts:
+def record(document: Json, part: int | None) -> Json:
     """What a vCon says of one of its dialogs."""
     dialogs = _dialogs(document)
     dialog = dialogs[part] if part is not None else next(iter(dialogs), {})
@@ -203,7 +199,7 @@ def facts(
     agent, customer = by_role.get("agent", {}), by_role.get("customer", {})
     uuid = str(document.get("uuid") or "")
     first = next((at for at, d in enumerate(dialogs) if d.get("type") == "recording"), None)
-    record = {
+    return {
         "call_id": uuid if part in {None, first} or not uuid else f"{uuid}-{part}",
         "started_at": dialog.get("start") or document.get("created_at"),
         "direction": _direction(dialog, parties),
@@ -215,7 +211,6 @@ def facts(
         "customer_ref": _identity(customer) or customer.get("name"),
         "hold_spans": _hold(dialog),
     }
-    return metadata.read(record, source=source, zone_name=zone_name, site_zones=site_zones)
 
 
 def _is_wrapped(document: Json) -> bool:
@@ -248,9 +243,8 @@ def _parties(document: Json) -> list[Json]:
 
 def _analysis(document: Json, dialog: int | None) -> Json | None:
     """The first transcript of a dialog, whether it names the dialog by number or in a list."""
-    given = document.get("analysis")
-    for analysis in given if isinstance(given, list) else ():
-        if not isinstance(analysis, dict) or analysis.get("type") != "transcript":
+    for analysis in pieces.objects(document.get("analysis")):
+        if analysis.get("type") != "transcript":
             continue
         about = analysis.get("dialog")
         about = about if isinstance(about, list) else [about]
@@ -295,8 +289,7 @@ def _stated_hashes(dialog: Json) -> Iterator[tuple[str, bytes]]:
 
 
 def _role(party: Json) -> Role:
-    meta = party.get("meta")
-    return pieces.role_of(party.get("role") or (meta.get("role") if isinstance(meta, dict) else None))
+    return pieces.role_of(party.get("role") or pieces.record(party.get("meta")).get("role"))
 
 
 def _number(speaker: object, parties: list[Json]) -> int | None:
@@ -319,26 +312,30 @@ def _identity(party: Json) -> str | None:
 
 def _direction(dialog: Json, parties: list[Json]) -> str | None:
     """As stated, else from who began: ``originator``, or the first party."""
-    meta = dialog.get("meta")
-    if isinstance(meta, dict) and isinstance(meta.get("direction"), str):
-        return str(meta["direction"])
-    listed = dialog.get("parties")
-    began = dialog.get("originator", listed[0] if isinstance(listed, list) and listed else listed)
+    stated = pieces.record(dialog.get("meta")).get("direction")
+    if isinstance(stated, str):
+        return stated
+    began = _originator(dialog)
     if not isinstance(began, int) or isinstance(began, bool) or not 0 <= began < len(parties):
         return None
     return {"agent": "outbound", "customer": "inbound"}.get(_role(parties[began]))
 
 
+def _originator(dialog: Json) -> object:
+    """The party that began a dialog, as it is named there: as stated, else the first listed."""
+    listed = dialog.get("parties")
+    return dialog.get("originator", listed[0] if isinstance(listed, list) and listed else listed)
+
+
 def _hold(dialog: Json) -> str | None:
     """Hold spans from ``party_history``: from each hold to the next unhold of that party."""
-    start = _moment(dialog.get("start"))
-    history = dialog.get("party_history")
-    if start is None or not isinstance(history, list):
+    start = times.moment(dialog.get("start"))
+    if start is None:
         return None
     began: dict[object, float] = {}
     spans = []
-    for event in history:
-        moment = _moment(event.get("time")) if isinstance(event, dict) else None
+    for event in pieces.objects(dialog.get("party_history")):
+        moment = times.moment(event.get("time"))
         if moment is None:
             continue
         at_s, party = (moment - start).total_seconds(), str(event.get("party"))
@@ -347,13 +344,6 @@ def _hold(dialog: Json) -> str | None:
         elif event.get("event") in {"unhold", "drop"} and party in began and at_s > began[party]:
             spans.append(f"{began.pop(party):.3f}-{at_s:.3f}")
     return ";".join(spans) or None
-
-
-def _moment(text: object) -> dt.datetime | None:
-    try:
-        return times.parse(text, "UTC") if isinstance(text, str) else None
-    except times.BadTime:
-        return None
 
 
 def _message_medium(document: Json) -> Medium:
@@ -396,7 +386,7 @@ def _messages(document: Json, parties: list[Json]) -> Iterator[Turn]:
     """Text dialogs in order of time, as turns with seconds since the first."""
     medium = _message_medium(document)
     sent = [
-        (_moment(dialog.get("start")), dialog, said)
+        (times.moment(dialog.get("start")), dialog, said)
         for dialog in _dialogs(document)
         if dialog.get("type") == "text" and (said := _words(dialog, medium))
     ]
@@ -405,8 +395,7 @@ def _messages(document: Json, parties: list[Json]) -> Iterator[Turn]:
         sent.sort(key=lambda item: item[0] or dt.datetime.min.replace(tzinfo=dt.UTC))
     first = sent[0][0] if sent else None
     for number, (moment, dialog, said) in enumerate(sent):
-        listed = dialog.get("parties")
-        author = dialog.get("originator", listed[0] if isinstance(listed, list) and listed else listed)
+        author = _originator(dialog)
         party = _number(author, parties)
         at_s = (moment - first).total_seconds() if timed and moment and first else None
         role: Role = "unknown" if party is None else _role(parties[party])

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import get_args
 
 from pipeline.conversation import Transcript, Turn, Word
@@ -74,10 +76,9 @@ def _asked(turns: Sequence[Turn], position: int) -> str:
     """What the other side said last before a turn; "uh" and "yes?" in between do not hide it."""
     turn = turns[position]
     for earlier in reversed(turns[max(0, position - ASKED_TURNS) : position]):
-        is_other = earlier.role != turn.role or turn.role == "unknown"
-        if is_other and len(earlier.text.split()) > MIN_ASKED_WORDS:
-            return earlier.text
-        if not is_other and len(earlier.text.split()) > MIN_ASKED_WORDS:
+        if len(earlier.text.split()) > MIN_ASKED_WORDS:
+            if earlier.role != turn.role or turn.role == "unknown":
+                return earlier.text
             break
     before = turns[position - 1] if position else None
     return before.text if before is not None and before.role != turn.role else ""
@@ -87,7 +88,6 @@ def _asked(turns: Sequence[Turn], position: int) -> str:
 class _Told:
     """A private number said: its digits, kind, and the turns from its first to its last."""
 
-    order: int
     digits: str
     kind: str
     first_turn: int
@@ -97,9 +97,9 @@ class _Told:
 def _told(runs: Sequence[tuple[numbers.Run, str | None]]) -> dict[int, list[_Told]]:
     """By turn, the private numbers said there or shortly before."""
     told: dict[int, list[_Told]] = {}
-    for order, (run, kind) in enumerate(runs):
+    for run, kind in runs:
         if kind is not None:
-            one = _Told(order, run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
+            one = _Told(run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
             for turn in range(one.first_turn, one.last_turn + ECHO_TURNS + 1):
                 told.setdefault(turn, []).append(one)
     return told
@@ -135,14 +135,11 @@ def _echoed(run: numbers.Run, told: Mapping[int, Sequence[_Told]]) -> str | None
     Amid the turns of the number two digits are enough.
     """
     first, last = run.tokens[0].turn, run.tokens[-1].turn
-    near = {one.order: one for turn in range(first, last + 1) for one in told.get(turn, ())}
-    kinds = []
+    near = {one for turn in range(first, last + 1) for one in told.get(turn, ()) if run.digits in one.digits}
     is_quantity = len(run.digits) <= MIN_ECHO_DIGITS and rules.is_quantity(run)
-    for one in near.values():
-        is_amid = one.first_turn < first and last < one.last_turn
-        if run.digits in one.digits and (is_amid or (len(run.digits) >= MIN_ECHO_DIGITS and not is_quantity)):
-            kinds.append(one.kind)
-    return min(kinds, key=KINDS.index, default=None)
+    if len(run.digits) < MIN_ECHO_DIGITS or is_quantity:
+        near = {one for one in near if one.first_turn < first and last < one.last_turn}
+    return min((one.kind for one in near), key=KINDS.index, default=None)
 
 
 def _pieces(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:
@@ -205,23 +202,14 @@ def _redact_words(
     words: Sequence[Word], places: Sequence[tuple[int, int]], spans: Sequence[PrivateSpan]
 ) -> Iterator[Word]:
     """The words with each span's words melted into its placeholder."""
-    last: PrivateSpan | None = None
-    pending: Word | None = None
-    for word, (start, end) in zip(words, places, strict=True):
-        span = next((s for s in spans if start < s.end and s.start < end), None)
+    covered = [next((s for s in spans if a < s.end and s.start < b), None) for a, b in places]
+    for span, group in groupby(zip(covered, words, strict=True), key=itemgetter(0)):
+        said = [word for _, word in group]
         if span is None:
-            if pending is not None:
-                yield pending
-            last, pending = None, None
-            yield word
-        elif span is last and pending is not None:
-            pending = replace(pending, end_s=max(pending.end_s, word.end_s))
+            yield from said
         else:
-            if pending is not None:
-                yield pending
-            last, pending = span, replace(word, text=f"[{span.kind.upper()}]")
-    if pending is not None:
-        yield pending
+            end_s = max(word.end_s for word in said)
+            yield replace(said[0], text=f"[{span.kind.upper()}]", end_s=end_s)
 
 
 def _times(clock: TurnClock, start: int, end: int) -> tuple[float | None, float | None]:

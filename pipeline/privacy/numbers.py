@@ -104,11 +104,6 @@ class Run:
                 for wrong in range(1, min(8, len(said)) + 1):
                     yield said[:-wrong] + self.digits[len(said) :]
 
-    @property
-    def written(self) -> str:
-        """The run's tokens joined, digits as digits, to recognise written formats."""
-        return written(self.tokens)
-
 
 def written(tokens: Sequence[Token]) -> str:
     """Tokens joined, digits as digits, without the marks after the last."""

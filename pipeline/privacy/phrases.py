@@ -40,7 +40,7 @@ DATE = (
 )
 BIRTH_CUE = re.compile(r"birth ?(?:day|date)?\b|\bborn\b|\bd\.? ?o\.? ?b\b|paidaish|پیدائش", re.I)
 BIRTH = re.compile(rf"(?:{BIRTH_CUE.pattern})\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I)
-ANSWERED_DATE = re.compile(rf"(?P<it>{DATE})", re.I)
+ANSWERED_DATE = re.compile(DATE, re.I)
 EXPIRY_CUE = re.compile(r"expir|valid (?:until|thru|till)", re.I)
 EXPIRY_DATE = rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}(?:\s?[/-]\s?|\s+of\s+)\d{{2,4}})"
 EXPIRY = re.compile(
@@ -197,21 +197,20 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str, int, int]]:
+    """Every match, or what of it the pattern calls ``it``."""
+    private = "it" if "it" in pattern.groupindex else 0
     for match in pattern.finditer(text):
-        yield kind, match.start("it"), match.end("it")
+        yield kind, match.start(private), match.end(private)
 
 
 def _places(text: str, lowered: str, asked: str) -> Iterator[tuple[str, int, int]]:
-    for match in STREET.finditer(text):
-        yield "address", match.start(), match.end()
+    yield from _named(STREET, "address", text)
     if HOUSE_CUE.search(lowered):
         for match in HOUSE.finditer(text):
             yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
-    for match in PO_BOX.finditer(text):
-        yield "address", match.start(), match.end()
+    yield from _named(PO_BOX, "address", text)
     if POSTCODE_CUE.search(lowered) or POSTCODE_CUE.search(asked.lower()):
-        for match in UK_POSTCODE.finditer(text):
-            yield "address", match.start(), match.end()
+        yield from _named(UK_POSTCODE, "address", text)
 
 
 def _ibans(text: str) -> Iterator[tuple[str, int, int]]:

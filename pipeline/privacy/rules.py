@@ -191,7 +191,7 @@ def _said_once(digits: str) -> str:
 
 def _by_format(run: Run, cue: str | None) -> str | None:
     """Kinds recognised by check digits or written shape."""
-    digits, count, written = run.digits, len(run.digits), run.written
+    digits, count, written = run.digits, len(run.digits), numbers.written(run.tokens)
     if (
         cue != "national_id"
         and count >= 14

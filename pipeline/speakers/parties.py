@@ -6,13 +6,12 @@ sure that is, is said in the same place.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.conversation import CallMetadata, FirstParty, Role, Transcript, Turn
-from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
+from pipeline.speakers.wording import agent_log_odds, likeliest_agent, only_role, text
 
 SECOND_AGENT_LOG_ODDS = 3.0
 """A further speaker whose words are this surely an agent's (95 %) is one: the call was transferred."""
@@ -40,21 +39,21 @@ def assign_by_party(
     known = {turn.role for turn in transcript.turns} & {"agent", "customer"}
     if not parties:
         said = "nothing tells the speakers apart (no channel, name or number): roles are unknown"
-        return _warned(transcript, said, transcript.role_confidence if known else 0.0)
+        return warned(transcript, transcript.role_confidence if known else 0.0, said)
     if len(known) == 1:
         return _completed(transcript, parties, next(iter(known)))
     if known:
         said = f"{_count(parties)} beside agent and customer: their roles are unknown"
-        return _warned(transcript, said, transcript.role_confidence)
+        return warned(transcript, transcript.role_confidence, said)
     if len(parties) == 1 and first_party is None:
         return _one_speaker(transcript, next(iter(parties.values())))
-    likeliest, evidence = _likeliest_agent(parties, transcript, metadata)
+    likeliest, evidence = likeliest_agent(parties, metadata.direction, transcript.medium)
     if first_party is not None:
         return _as_set(transcript, parties, first_party, likeliest, evidence)
     roles, more = _roles(parties, likeliest)
     said = f"{_count(parties)} told apart by name or number, agent and customer by wording"
     said += f" ({100 * evidence:.0f} % sure){more}"
-    return _warned(_with(transcript, roles), said, round(evidence, 3))
+    return warned(_with(transcript, roles), round(evidence, 3), said)
 
 
 def _parties(turns: Sequence[Turn]) -> dict[str, list[Turn]]:
@@ -77,18 +76,6 @@ def _place(name: str) -> int | None:
         return ord(name.upper()) - ord("A")
     number = re.fullmatch(r"(?:[A-Za-z]+[ _-]?)?(\d{1,6})", name, re.A)
     return int(number[1]) if number else None
-
-
-def _likeliest_agent(
-    parties: Mapping[str, Sequence[Turn]], transcript: Transcript, metadata: CallMetadata
-) -> tuple[str, float]:
-    """The speaker that sounds most like an agent, and the probability that it is one."""
-    best = max(parties, key=lambda name: agent_log_odds(text(parties[name])))
-    rest = [turn for name, turns in parties.items() if name != best for turn in turns]
-    probability = first_of_two_is_agent(parties[best], rest, metadata.direction, transcript.medium)
-    if probability < 0.5 and len(parties) == 2:
-        return next(name for name in parties if name != best), 1 - probability
-    return best, probability
 
 
 def _roles(parties: Mapping[str, Sequence[Turn]], agent: str) -> tuple[dict[str, Role], str]:
@@ -123,9 +110,9 @@ def _as_set(
     said = f"the first party was taken as the {first_party}, as the settings say{more}"
     against = evidence if rest and (likeliest == first) != (first_party == "agent") else 0.0
     if against <= 1 - CONTRADICTION:
-        return _warned(_with(transcript, roles), said, 1.0)
+        return warned(_with(transcript, roles), 1.0, said)
     said += f", but the wording says otherwise ({100 * against:.0f} % sure): is first_party right?"
-    return _warned(_with(transcript, roles), said, round(1 - against, 3))
+    return warned(_with(transcript, roles), round(1 - against, 3), said)
 
 
 def _completed(transcript: Transcript, parties: Mapping[str, Sequence[Turn]], known: Role) -> Transcript:
@@ -133,41 +120,37 @@ def _completed(transcript: Transcript, parties: Mapping[str, Sequence[Turn]], kn
     other: Role = "customer" if known == "agent" else "agent"
     if len(parties) == 1:
         said = f"only the {known} is named: the one other speaker was taken as the {other}"
-        return _warned(_with(transcript, {next(iter(parties)): other}), said, None)
+        return warned(_with(transcript, {next(iter(parties)): other}), None, said)
     sign = 1 if other == "agent" else -1
     best = max(parties, key=lambda name: (sign * agent_log_odds(text(parties[name])), n_words(parties[name])))
     said = f"only the {known} is named: one of {_count(parties)} was taken as the {other} by wording"
-    return _warned(_with(transcript, {best: other}), said, 0.5)
+    return warned(_with(transcript, {best: other}), 0.5, said)
 
 
 def _one_speaker(transcript: Transcript, turns: Sequence[Turn]) -> Transcript:
     """The role of the only speaker, as of a voicemail, by wording."""
-    odds = agent_log_odds(text(turns))
-    sure = 1 / (1 + math.exp(-min(abs(odds), 6.0)))
-    role: Role = "unknown" if odds == 0 else "agent" if odds > 0 else "customer"
+    role, sure = only_role(turns)
     said = f"only one speaker is told apart: {role} by wording ({100 * sure:.0f} % sure)"
-    return _warned(_with(transcript, {str(turns[0].speaker): role}), said, round(sure, 3))
+    return warned(_with(transcript, {str(turns[0].speaker): role}), round(sure, 3), said)
 
 
 def _with(transcript: Transcript, roles: Mapping[str, Role]) -> Transcript:
-    turns = (
-        replace(turn, role=roles.get(turn.speaker or "", "unknown")) if turn.role == "unknown" else turn
-        for turn in transcript.turns
-    )
+    return with_roles(transcript, lambda turn: roles.get(turn.speaker or "", "unknown"))
+
+
+def with_roles(transcript: Transcript, role_of: Callable[[Turn], Role]) -> Transcript:
+    """Roles for the turns that have none."""
+    turns = (replace(t, role=role_of(t)) if t.role == "unknown" else t for t in transcript.turns)
     return replace(transcript, turns=tuple(turns))
 
 
-def _warned(transcript: Transcript, said: str, confidence: float | None) -> Transcript:
-    return replace(transcript, role_confidence=confidence, warnings=(*transcript.warnings, said))
+def warned(transcript: Transcript, confidence: float | None, *said: str) -> Transcript:
+    """The transcript with how sure its roles are, and what is to be said of it."""
+    return replace(transcript, role_confidence=confidence, warnings=(*transcript.warnings, *said))
 
 
 def _count(parties: Mapping[str, Sequence[Turn]]) -> str:
     return f"{len(parties)} speaker{'s' * (len(parties) > 1)}"
-
-
-def text(turns: Sequence[Turn]) -> str:
-    """What was said in turns, a stop between them."""
-    return " . ".join(turn.text for turn in turns)
 
 
 def n_words(turns: Sequence[Turn]) -> int:

@@ -8,7 +8,6 @@ is reported, never acted on.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -16,8 +15,8 @@ from pipeline.conversation import AudioClip, CallMetadata, FirstParty, Role, Tra
 from pipeline.settings import AudioSettings
 from pipeline.speakers import weak
 from pipeline.speakers.diarise import diarise
-from pipeline.speakers.parties import CONTRADICTION, assign_by_party, n_words, text
-from pipeline.speakers.wording import agent_log_odds, first_of_two_is_agent
+from pipeline.speakers.parties import CONTRADICTION, assign_by_party, n_words, warned, with_roles
+from pipeline.speakers.wording import first_of_two_is_agent, likeliest_agent, only_role
 
 ENOUGH_EVIDENCE = 0.75
 """Below this probability the configured default channel is the better guess."""
@@ -49,7 +48,9 @@ def assign_roles(
         ``role_confidence`` and warnings. Mono turns are split where the speaker changes. No turn keeps its
         ``speaker``.
     """
-    return _nameless(_with_roles_told(transcript, clip, metadata, audio_settings, first_party))
+    told = _with_roles_told(transcript, clip, metadata, audio_settings, first_party)
+    # The source's names of speakers may be those of people.
+    return replace(told, turns=tuple(replace(turn, speaker=None) for turn in told.turns))
 
 
 def _with_roles_told(
@@ -93,14 +94,7 @@ def _doubted(told: Transcript, clip: AudioClip | None) -> Transcript:
         "were on both channels, so who said them is not known"
     )
     sure = min(DOUBLED_SURE, 1.0 if told.role_confidence is None else told.role_confidence)
-    return replace(told, role_confidence=sure, warnings=(*told.warnings, said))
-
-
-def _nameless(transcript: Transcript) -> Transcript:
-    """Without the source's names of speakers, which may be those of people."""
-    if all(turn.speaker is None for turn in transcript.turns):
-        return transcript
-    return replace(transcript, turns=tuple(replace(turn, speaker=None) for turn in transcript.turns))
+    return warned(told, sure, said)
 
 
 def _by_channel(
@@ -110,20 +104,21 @@ def _by_channel(
     turns_of = {channel: [t for t in transcript.turns if t.channel == channel] for channel in spoken_on}
     agent, confidence, warnings = _agent_channel(turns_of, metadata, audio_settings)
     others = sorted((c for c in spoken_on if c != agent), key=lambda c: -n_words(turns_of[c]))
-    roles: dict[int, Role] = {agent: "agent", others[0]: "customer"}
+    roles: dict[int | None, Role] = {agent: "agent", others[0]: "customer"}
     if len(others) > 1:
         warnings.append(
             f"{len(spoken_on)} channels hold speech: channel {others[0]}, which speaks most beside the "
             "agent's, was taken as the customer's"
         )
-    return _with_roles(transcript, roles, len(spoken_on), confidence, warnings)
+    told = with_roles(transcript, lambda turn: roles.get(turn.channel, "unknown"))
+    return warned(replace(told, channels=len(spoken_on)), round(confidence, 3), *warnings)
 
 
 def _agent_channel(
     turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata, audio_settings: AudioSettings
 ) -> tuple[int, float, list[str]]:
     """The agent's channel, how sure that is (0..1), and what people should know about it."""
-    likeliest, evidence = _by_evidence(turns_of, metadata)
+    likeliest, evidence = likeliest_agent(turns_of, metadata.direction)
     warnings = []
     named = metadata.agent_channel
     if named is not None and named in turns_of:
@@ -146,16 +141,6 @@ def _agent_channel(
         f"channel {default} was taken as the agent's by default; the wording gives it {100 * sure:.0f} %"
     )
     return default, sure, warnings
-
-
-def _by_evidence(turns_of: Mapping[int, Sequence[Turn]], metadata: CallMetadata) -> tuple[int, float]:
-    """The channel that sounds most like an agent's and the probability that it is."""
-    best = max(turns_of, key=lambda c: agent_log_odds(text(turns_of[c])))
-    rest = [turn for channel, turns in turns_of.items() if channel != best for turn in turns]
-    probability = first_of_two_is_agent(turns_of[best], rest, metadata.direction)
-    if probability < 0.5 and len(turns_of) == 2:
-        return next(c for c in turns_of if c != best), 1 - probability
-    return best, probability
 
 
 def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata) -> tuple[Transcript, bool]:
@@ -187,9 +172,7 @@ def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata
     crowded = heard.n_voices > 2
     if crowded:
         said += "; a third voice was heard (a transfer?), which may be on the wrong side"
-    sure = round(heard.confidence * evidence, 3)
-    told = replace(transcript, turns=turns, role_confidence=sure, warnings=(*transcript.warnings, said))
-    return told, crowded
+    return warned(replace(transcript, turns=turns), round(heard.confidence * evidence, 3), said), crowded
 
 
 def _about_channels(clip: AudioClip, channel: int, metadata: CallMetadata) -> Iterator[str]:
@@ -207,38 +190,11 @@ def _one_voice(transcript: Transcript, channel: int, named: int | None, sure: fl
     if named is not None:
         role, confidence, by = ("agent" if named == channel else "customer"), 1.0, "metadata"
     else:
-        odds = agent_log_odds(text(transcript.turns))
-        confidence = min(ONE_VOICE_SURE, 1 / (1 + math.exp(-min(abs(odds), 6.0))) * sure)
-        role, by = ("unknown" if odds == 0 else "agent" if odds > 0 else "customer"), "wording"
+        role, confidence = only_role(transcript.turns)
+        confidence, by = min(ONE_VOICE_SURE, confidence * sure), "wording"
     said = (
         f"only one voice was heard ({100 * sure:.0f} % sure), where a call has two: "
         f"{role} by {by} ({100 * confidence:.0f} % sure)"
     )
-    return replace(
-        transcript,
-        turns=tuple(replace(turn, role=role) for turn in transcript.turns),
-        role_confidence=round(confidence, 3),
-        warnings=(*transcript.warnings, said),
-    )
-
-
-def _with_roles(
-    transcript: Transcript,
-    roles: Mapping[int, Role],
-    channels: int,
-    confidence: float,
-    warnings: Sequence[str],
-) -> Transcript:
-    turns = tuple(
-        replace(turn, role=roles.get(turn.channel, "unknown"))
-        if turn.role == "unknown" and turn.channel is not None
-        else turn
-        for turn in transcript.turns
-    )
-    return replace(
-        transcript,
-        turns=turns,
-        channels=channels,
-        role_confidence=round(confidence, 3),
-        warnings=(*transcript.warnings, *warnings),
-    )
+    turns = tuple(replace(turn, role=role) for turn in transcript.turns)
+    return warned(replace(transcript, turns=turns), round(confidence, 3), said)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from pipeline.conversation import Direction, Medium, Turn
+from pipeline.conversation import Direction, Medium, Role, Turn
 from pipeline.text.words import unpunctuated
 
+Party = TypeVar("Party", int, str)
+"""A party by its channel or its name."""
 _AGENT: dict[float, tuple[str, ...]] = {
     4.0: (
         r"thank(s| you) for (calling|choosing|contacting|holding|waiting)",
@@ -111,6 +114,30 @@ def agent_log_odds(text: str) -> float:
     return odds + sum(
         weight * min(sum(1 for _ in rule.finditer(said)), MAX_REPEATS) for weight, rule in _RULES
     )
+
+
+def likeliest_agent(
+    parties: Mapping[Party, Sequence[Turn]], direction: Direction, medium: Medium = "voice"
+) -> tuple[Party, float]:
+    """The party that sounds most like an agent, and the probability that it is one."""
+    best = max(parties, key=lambda party: agent_log_odds(text(parties[party])))
+    rest = [turn for party, turns in parties.items() if party != best for turn in turns]
+    probability = first_of_two_is_agent(parties[best], rest, direction, medium)
+    if probability < 0.5 and len(parties) == 2:
+        return next(party for party in parties if party != best), 1 - probability
+    return best, probability
+
+
+def only_role(turns: Sequence[Turn]) -> tuple[Role, float]:
+    """The role of somebody who speaks alone, and how sure that is (0..1)."""
+    odds = agent_log_odds(text(turns))
+    role: Role = "unknown" if odds == 0 else "agent" if odds > 0 else "customer"
+    return role, 1 / (1 + math.exp(-min(abs(odds), 6.0)))
+
+
+def text(turns: Sequence[Turn]) -> str:
+    """What was said in turns, a stop between them."""
+    return " . ".join(turn.text for turn in turns)
 
 
 def first_of_two_is_agent(

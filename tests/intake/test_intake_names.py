@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.conversation import Received
 from pipeline.errors import RecordingError, UsageError
-from pipeline.intake import cdr, discover, genesys, metadata, names, notable, template, times
+from pipeline.intake import cdr, discover, metadata, names, notable, sidecar, template, times
 from pipeline.settings import IntakeSettings, IntakeSource
 from tests import file_names, metadata_cases
 
@@ -528,8 +528,8 @@ VALUES = st.recursive(
 def test_any_genesys_conversation_is_flat_or_nothing(participants: list[object], direction: object) -> None:
     """Strangers' JSON under Genesys' keys never crashes."""
     document = {"conversationId": "c", "participants": participants, "originatingDirection": direction}
-    assert genesys.is_conversation(document)
-    facts = metadata.read(genesys.flat(document), source="fuzz", zone_name="UTC", site_zones={})
+    assert sidecar.is_genesys(document)
+    facts = metadata.read(sidecar.flat(document), source="fuzz", zone_name="UTC", site_zones={})
     assert facts.values["call_id"] == "c"
 
 

@@ -11,7 +11,7 @@ from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, seconds
-from pipeline.turns import TimedWord, build_turns
+from pipeline.turns import build_turns
 
 _OWN = frozenset(
     ["audio_url", "audio_duration", "acoustic_model", "language_model", "speech_model", "speech_models"]
@@ -28,7 +28,7 @@ def _turns(document: Json) -> Iterable[Turn]:
     utterances = objects(document.get("utterances"))
     if utterances:
         return [_utterance(one) for one in utterances]
-    words = _words(document.get("words"))
+    words = pieces.words(document.get("words"), 1000, base=1)
     return build_turns(words) if words else [pieces.turn(document.get("text"), None, None)]
 
 
@@ -40,23 +40,8 @@ def _utterance(one: Json) -> Turn:
         speaker=one.get("speaker"),
         on=pieces.channel(one.get("channel"), base=1),
         confidence=pieces.share(one.get("confidence")),
-        words=_words(one.get("words")),
+        words=pieces.words(one.get("words"), 1000, base=1),
     )
-
-
-def _words(given: object) -> list[TimedWord]:
-    found = [
-        pieces.word(
-            one.get("text"),
-            seconds(one.get("start"), 1000),
-            seconds(one.get("end"), 1000),
-            one.get("confidence"),
-            on=pieces.channel(one.get("channel"), base=1),
-            speaker=one.get("speaker"),
-        )
-        for one in objects(given)
-    ]
-    return [w for w in found if w]
 
 
 def _about(document: Json) -> Mapping[str, object]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
@@ -73,7 +72,6 @@ def _turns(document: Json) -> Iterator[Turn]:
     moments = [start for start, _ in times_of if isinstance(start, dt.datetime)]
     began = min(moments, default=None)
     for one, (start, end) in zip(found, times_of, strict=True):
-        words = _words(one.get("words"), per_s)
         yield pieces.turn(
             _text(one),
             _since(start, began, per_s),
@@ -81,7 +79,7 @@ def _turns(document: Json) -> Iterator[Turn]:
             speaker=_speaker(one),
             on=pieces.channel(one.get("channel")) if isinstance(one.get("channel"), int) else None,
             confidence=pieces.share(one.get("confidence")),
-            words=words,
+            words=pieces.words(one.get("words"), per_s),
         )
 
 
@@ -119,19 +117,6 @@ def _since(time: Time, began: dt.datetime | None, per_s: float) -> float | None:
     if isinstance(time, dt.datetime):
         return None if began is None else (time - began).total_seconds()
     return None if time is None or began is not None else time / per_s
-
-
-def _words(given: Any, per_s: float) -> list[Any]:
-    found = (
-        pieces.word(
-            pieces.text(one.get("punctuated_word"), one.get("word"), one.get("text")),
-            pieces.seconds(first(one, ("start", "start_s", "start_time")), per_s),
-            pieces.seconds(first(one, ("end", "end_s", "end_time")), per_s),
-            first(one, ("confidence", "probability", "score")),
-        )
-        for one in objects(given)
-    )
-    return [word for word in found if word]
 
 
 def _about(document: Json) -> Mapping[str, object]:

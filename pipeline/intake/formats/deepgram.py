@@ -7,6 +7,7 @@ with times, and speakers where asked for; ``results.utterances`` the same words 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
@@ -47,17 +48,9 @@ def _turns(document: Json) -> Iterable[Turn]:
 
 
 def _words(stretch: Json, on: int | None) -> Iterator[TimedWord]:
-    for one in objects(stretch.get("words")):
-        heard = pieces.word(
-            pieces.text(one.get("punctuated_word"), one.get("word")),
-            seconds(one.get("start")),
-            seconds(one.get("end")),
-            one.get("confidence"),
-            on=on,
-            speaker=one.get("speaker", stretch.get("speaker")),
-        )
-        if heard:
-            yield heard
+    speaker = pieces.label(stretch.get("speaker"))
+    for word in pieces.words(stretch.get("words")):
+        yield replace(word, channel=on, speaker=word.speaker or speaker)
 
 
 def _utterance(one: Json) -> Turn:

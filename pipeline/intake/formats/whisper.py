@@ -34,7 +34,7 @@ def _is_segments(document: Json) -> bool:
 
 def _segments(document: Json) -> Iterator[Turn]:
     for one in objects(document["segments"]):
-        words = _words(one.get("words"))
+        words = pieces.words(one.get("words"))  # WhisperX leaves the times of numbers out
         spoken = Counter(w.speaker for w in words if w.speaker).most_common(1)
         yield pieces.turn(
             one.get("text"),
@@ -53,21 +53,6 @@ def _confidence(segment: Json, words: list[TimedWord]) -> float | None:
     if stated is not None or words or isinstance(mean, bool) or not isinstance(mean, int | float):
         return stated
     return round(math.exp(mean), 4) if -100 < mean <= 0 else None
-
-
-def _words(given: object) -> list[TimedWord]:
-    """Words with times; WhisperX leaves those of numbers out."""
-    found = [
-        pieces.word(
-            pieces.text(one.get("word"), one.get("text")),
-            seconds(one.get("start")),
-            seconds(one.get("end")),
-            first(one, ("probability", "score", "confidence")),
-            speaker=one.get("speaker"),
-        )
-        for one in objects(given)
-    ]
-    return [w for w in found if w]
 
 
 def _about(document: Json) -> Mapping[str, object]:
