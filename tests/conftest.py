@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("callqa", deadline=None)  # machines are shared: a slow example is no fault
+settings.load_profile("callqa")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 # Before NumPy is imported: on two cores, the threads of two test processes waited for each other busily, and

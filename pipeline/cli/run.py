@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli.app import app
 from pipeline.cli.stages import ConfigOption
+from pipeline.cli.store import Db
 
 
 @app.command()
@@ -17,7 +18,7 @@ def run(
         list[Path],
         typer.Argument(help="Recordings, transcript files, folders or manifests.", show_default=False),
     ],
-    db: Annotated[Path | None, typer.Option(help="DuckDB file that keeps the answers.")] = None,
+    db: Db = None,
     rubric: Annotated[
         list[str] | None, typer.Option(help="Rubric file or shipped name; again for several.")
     ] = None,
@@ -43,7 +44,7 @@ def run(
 
     settings = load_settings(
         config,
-        store={"db": str(db) if db else None},
+        store={"db": db},
         score={"rubrics": tuple(rubric) if rubric else None},
         transcribe={"model": model, "language": language},
         flow={"log_format": log_format, "runner": runner},

@@ -8,7 +8,7 @@ Modes, with their published sources (docs/rubrics.md has the worked examples):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.conversation import CriterionAnswer, Outcome, Scorecard, SectionScore
@@ -158,8 +158,7 @@ def _after_auto_fails(
     """The raw score with each policy applied: sections first, then the form."""
     if raw is None:
         return None
-    limits = {f.section: f.limit("section") for f in fired}
-    limited = {s: limit for s, limit in limits.items() if limit is not None}
+    limited = _section_limits(fired)
     score = raw
     if limited:
         held = dict(answers)
@@ -170,6 +169,16 @@ def _after_auto_fails(
         score = min(score, raw)
     caps = [limit for f in fired if (limit := f.limit("form")) is not None]
     return min([score, *caps])
+
+
+def _section_limits(fired: Sequence[_Fired]) -> dict[str, float]:
+    """The most each failed section may score: the strictest of its auto-fails."""
+    limits: dict[str, float] = {}
+    for one in fired:
+        limit = one.limit("section")
+        if limit is not None:
+            limits[one.section] = min(limit, limits.get(one.section, limit))
+    return limits
 
 
 def _share(rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer]) -> float | None:
@@ -199,18 +208,16 @@ def _without_floor(rubric: Rubric, sections: set[str]) -> Rubric:
 def _section(
     rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], fired: list[_Fired]
 ) -> SectionScore:
-    failed = [f for f in fired if f.section == section.id]
     mean = _share(rubric, section, answers)
     score = None if mean is None else _rounded(max(mean * 100, section.floor))
-    limits = [limit for f in failed if (limit := f.limit("section")) is not None]
-    if score is not None and limits:
-        score = min(score, *limits)
+    if score is not None:
+        score = min(score, _section_limits(fired).get(section.id, score))
     return SectionScore(
         id=section.id,
         score=score,
         criteria=tuple(answers[c.id] for c in section.criteria),
         weight=section.weight,
-        auto_failed=bool(failed),
+        auto_failed=any(one.section == section.id for one in fired),
     )
 
 

@@ -474,7 +474,7 @@ NUMBER_TALK = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(NUMBER_TALK), min_size=1, max_size=30))
 def test_the_quick_look_misses_nothing(words: list[str]) -> None:
     """Whatever the full search would take out, the quick look lets it search for."""

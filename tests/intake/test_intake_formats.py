@@ -488,7 +488,7 @@ def test_a_recognisers_numbers_are_not_a_vcons_parties(tmp_path: Path) -> None:
     assert told.role_confidence is not None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=300) | st.text(max_size=300),
     st.sampled_from(["message/rfc822", "text/html", "multipart/mixed; boundary=b", ""]),
@@ -519,7 +519,7 @@ USUAL = ["recording", "text", "transcript", "hold", "agent", "2025-03-27T09:00:0
 VALUES = st.sampled_from(USUAL) | JSON
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.dictionaries(KEYS, VALUES, max_size=8),
     st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=3),

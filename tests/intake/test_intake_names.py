@@ -422,7 +422,7 @@ WORDS = st.text(string.ascii_letters + string.digits + "äß+ .@", min_size=1, m
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(MOMENTS, st.sampled_from(ZONES), WORDS, WORDS, st.sampled_from(["inbound", "out", "internal"]))
 def test_generated_names_are_dated_exactly_or_not_at_all(
     moment: dt.datetime, zone_name: str, agent: str, customer: str, direction: str
@@ -442,7 +442,7 @@ def test_generated_names_are_dated_exactly_or_not_at_all(
     assert (facts.values["agent_id"], facts.values["customer_ref"]) == (agent, customer)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.integers(800_000_000 + 10**9, 2_100_000_000),
     st.sampled_from(ZONES),
@@ -479,7 +479,7 @@ RECORDS = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(RECORDS, st.sampled_from(ZONES))
 def test_hostile_metadata_never_crashes_and_is_never_misread(
     record: dict[str, object], zone_name: str
@@ -500,7 +500,7 @@ CELLS = st.sampled_from(["", "1672931730.55", "7205551234", "101", "ANSWERED", "
 COLUMNS = CDR.strip().split(",")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=len(COLUMNS)), max_size=5), st.sampled_from(ZONES))
 def test_hostile_call_detail_records_never_crash(rows: list[list[str]], zone_name: str) -> None:
     """Whatever the cells hold, a recording they match has an aware start or none."""
@@ -523,7 +523,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(VALUES, max_size=4), VALUES)
 def test_any_genesys_conversation_is_flat_or_nothing(participants: list[object], direction: object) -> None:
     """Strangers' JSON under Genesys' keys never crashes."""
@@ -533,7 +533,7 @@ def test_any_genesys_conversation_is_flat_or_nothing(participants: list[object],
     assert facts.values["call_id"] == "c"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=string.printable + "é漢\x00", max_size=60), st.sampled_from([FULL, *names.PRESETS]))
 def test_any_name_fits_or_is_refused(name: str, which: str) -> None:
     """No name crashes a template, and one that fits gives an aware start or none."""
@@ -545,7 +545,7 @@ def test_any_name_fits_or_is_refused(name: str, which: str) -> None:
     assert start is None or start.utcoffset() is not None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet="{}:%_.-abcdeYmdHMSagentime", max_size=40))
 def test_any_template_compiles_or_is_refused(text: str) -> None:
     """A template typed wrong is a usage error, never a crash."""

@@ -400,7 +400,7 @@ def test_twenty_thousand_speakers_are_survived(tmp_path: Path) -> None:
     assert len(read(write(tmp_path / "b.json", heard)).turns) == 20_000
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="ab: ->0123456789,.\n<v>/[]AgentSPKR_", max_size=300))
 def test_any_subtitles_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
     """Whatever stands in a file named .srt."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.calibrate import calibrate
@@ -41,7 +41,6 @@ def test_kappa_of_a_published_table() -> None:
     assert (kappa.high - kappa.low) / 2 / 1.96 == pytest.approx(0.054, abs=0.002)
 
 
-@settings(deadline=None)
 @given(TABLES)
 def test_kappa_equals_scikit_learn(cells: list[list[int]]) -> None:
     """All three weightings, on any table that has a κ."""

@@ -148,7 +148,7 @@ def test_640_mangled_files_end_as_clips_or_reasons(tmp_path: Path) -> None:
     assert "Traceback" not in fed.stderr
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     magic=st.sampled_from(
         [b"", b"RIFF\xff\xff\xff\xffWAVE", b"fLaC", b"OggS", b"ID3\x04", b"#!AMR\n", b"\xff\xfb"]

@@ -197,7 +197,7 @@ def test_int8_rows_do_not_feel_their_neighbours(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("kernel", INT8)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31), skew=st.sampled_from([0.0, 0.5, 1.0]))
 def test_int8_sums_never_overflow(kernel: Kernel, seed: int, skew: float) -> None:
     """Loud inputs on large weights of one sign, which 16 bits would not hold, add up exactly."""
@@ -332,7 +332,6 @@ def searched(seed: int, windows: int, budget: int) -> tuple[RememberingDecoder, 
     return decoder, search(decoder, cache, logits, (none, none), 2, budget)  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**31), windows=st.integers(1, 4))
 def test_beam_search_finds_the_likeliest_of_all_short_texts(seed: int, windows: int) -> None:
     """With fewer texts than beams can hold, the search answers what trying every text answers."""
@@ -347,7 +346,6 @@ def test_beam_search_finds_the_likeliest_of_all_short_texts(seed: int, windows: 
         assert hypothesis.rank == pytest.approx(ranks[hypothesis.tokens], abs=1e-4)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**31), windows=st.integers(1, 4), budget=st.integers(3, 12))
 def test_beams_keep_their_own_past(seed: int, windows: int, budget: int) -> None:
     """However beams cross and windows leave, a text's probabilities are those of its own words."""

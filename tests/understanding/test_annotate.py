@@ -455,7 +455,7 @@ def test_the_path_has_quarters_change_and_lowest_point() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(["agent", "customer", "unknown"]), st.text(max_size=60)), max_size=5)
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_text_is_annotated(turns: list[tuple[str, str]]) -> None:
     """No text breaks the pipeline; findings point at turns that exist."""
     conversation = heard(PLAIN, call(*turns))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import rubric
@@ -310,7 +310,6 @@ WORD = st.sampled_from(
 SAID = st.lists(WORD, max_size=12).map(" ".join)
 
 
-@settings(deadline=None)  # a phrase seen first is looked up in the sample
 @given(SAID, st.lists(SAID, max_size=3))
 def test_any_phrase_in_any_text_lies_inside_it(phrase: str, texts: list[str]) -> None:
     """Offsets are of the text, strengths between 0 and 1, whatever is asked of whatever was said."""
@@ -323,7 +322,6 @@ def test_any_phrase_in_any_text_lies_inside_it(phrase: str, texts: list[str]) ->
             assert 0 <= found.strength <= 1
 
 
-@settings(deadline=None)
 @given(SAID)
 def test_what_is_said_as_it_is_written_is_found(phrase: str) -> None:
     """A phrase said word for word is found by every method, unless it denies what it says."""

@@ -33,7 +33,7 @@ def redacted(transcript: Transcript, privacy_settings: PrivacySettings = ALL) ->
 
 
 @given(SEEDS)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_no_digit_is_left_of_numbers_asked_for_one_after_the_other(seed: int) -> None:
     """Cards, codes, PINs, accounts, social security numbers, telephones, in figures or words."""
     turns, _ = spoken_numbers.conversation(random.Random(seed))
@@ -44,7 +44,7 @@ def test_no_digit_is_left_of_numbers_asked_for_one_after_the_other(seed: int) ->
 
 
 @given(SEEDS)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_the_default_leaves_nothing_of_a_card_and_its_codes(seed: int) -> None:
     """What is never kept is gone by default whatever else is told around it."""
     turns, told = spoken_numbers.conversation(random.Random(seed))
@@ -57,7 +57,7 @@ def test_the_default_leaves_nothing_of_a_card_and_its_codes(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 def test_ordinary_numbers_are_not_eaten(seed: int) -> None:
     """Prices, dates, times, model years, mileage, order and stock numbers are nobody's secret."""
     turns = spoken_numbers.ordinary(random.Random(seed))
