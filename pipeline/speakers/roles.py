@@ -49,6 +49,8 @@ def assign_roles(
         ``speaker``.
     """
     told = _with_roles_told(transcript, clip, metadata, audio_settings, first_party)
+    if all(turn.speaker is None for turn in told.turns):
+        return told
     # The source's names of speakers may be those of people.
     return replace(told, turns=tuple(replace(turn, speaker=None) for turn in told.turns))
 

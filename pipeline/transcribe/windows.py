@@ -59,7 +59,10 @@ class Window:
         for word in spoken:
             span, shift_s = self._span_at(word.heard_s)
             first = not spans or spans[-1] is not span
-            low = (span.voice_start if first else span.start) / SAMPLE_RATE_HZ
+            voiced = (
+                word.end_s + shift_s > span.voice_start / SAMPLE_RATE_HZ
+            )  # else the voice was noticed late
+            low = (span.voice_start if first and voiced else span.start) / SAMPLE_RATE_HZ
             high = span.end / SAMPLE_RATE_HZ
             start_s, end_s = (min(max(t + shift_s, low), high) for t in (word.start_s, word.end_s))
             placed.append(TimedWord(word.text, start_s, end_s, word.confidence, self.channel, language))

@@ -298,7 +298,7 @@ def test_marked_quotes_are_kept_downloaded_and_learnt_from(chromium: Any, tmp_pa
         export.write(store, tmp_path / "packet", "html")
     page = opened(chromium, tmp_path / "packet" / "index.html")
     open_call(page, "a")
-    buttons = lambda: page.find_elements("css selector", "[aria-label*='bear with me one'] .means")  # noqa: E731
+    buttons = lambda: page.find_elements("css selector", "[aria-label*='bear with me one moment'] .means")  # noqa: E731
     means, misses = buttons()
     assert (means.text, misses.text) == ("means it", "does not")
     for press, marked in ((means, 1), (means, 0), (means, 1), (misses, 1)):

@@ -91,6 +91,15 @@ def test_the_first_word_begins_and_the_last_ends_where_the_voice_does() -> None:
     assert (last.start_s, last.end_s) == pytest.approx((0.9, 2.8))
 
 
+def test_a_word_said_before_the_voice_is_noticed_keeps_its_place() -> None:
+    """A soft "please" ends before voice activity begins: it still comes before the next word."""
+    (window,) = pack(0, 0, [THREE_SECONDS], 30 * SAMPLE_RATE_HZ)
+    said = [AlignedWord(" Please", 0.05, 0.25, 0.15, 0.9), AlignedWord(" enter", 0.25, 0.6, 0.5, 0.9)]
+    (turn,) = build_turns(window.place(said, "en"))
+    assert turn.text == "Please enter"
+    assert (turn.start_s, turn.words[0].end_s) == pytest.approx((0.05, 0.25))
+
+
 def test_words_squeezed_into_no_time_are_dropped() -> None:
     """A sentence said twice by the decoder but once by the speaker is kept once."""
     (window,) = pack(0, 0, [THREE_SECONDS], 30 * SAMPLE_RATE_HZ)
