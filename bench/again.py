@@ -1,4 +1,4 @@
-"""PhraseHits decisive words again: how much of a larger model's gain in answers it brings, and at what cost.
+"""Decisive words heard again: how much of a larger model's gain in answers it brings, and at what cost.
 
     python -m bench.again [FOLDER ...] [--first tiny.en] [--again base]
 

@@ -38,10 +38,13 @@ SERVICE = 2.5
 operator calls for four acts that nobody in them does."""
 NEAR_ENOUGH = 0.46
 """Closeness below which other words are never enough, however rare; chosen on the operator calls."""
-MEANT, MEANT_WITHOUT = 0.25, 1.2
-"""Closeness in meaning below which most of a phrase's words are not enough; where one that carries it is
-missing, closeness and share of its words must together reach the second: the development paraphrases ("I've
-corrected your date of birth" lacks the request)."""
+MEANT, MEANT_APART = 0.25, 1.2
+"""Closeness in meaning below which a phrase's words are not enough. Where one that carries it is missing, or
+where they do not stand side by side, share of the words and closeness must together reach the second: "I've
+corrected your date of birth" lacks the request, "thank you we'll call" is not "thank you for calling"."""
+FORMULA = 2
+"""Words up to which a phrase or a stretch is a formula ("good evening", "bye"): it is said as it is, or it is
+another one; its meaning alone says too little."""
 UNLIKE, MOSTLY_UNLIKE = -1.5, -1.0
 """Log-odds of the same act below which a phrase said as it is, or in most of its words, may be something
 else: denied, asked, reported."""
@@ -186,7 +189,8 @@ class TextMatcher:
         said = words(text)
         phrase = _asked(query)[near.phrase]
         strength = round(chance.strength(expected), 3)
-        if near.closeness < NEAR_ENOUGH or not _slots_filled(phrase, text, near):
+        formula = near.last - near.first <= FORMULA
+        if formula or near.closeness < NEAR_ENOUGH or not _slots_filled(phrase, text, near):
             strength = min(strength, 0.49 * query.threshold)
         rule = f"meaning: {phrase} ({chance.told(expected)})"
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
@@ -217,7 +221,7 @@ class TextMatcher:
     def _by_meaning(self, query: Query) -> bool:
         """Whether the English encoder can read a query: other scripts go by words."""
         plain = all(phrase.isascii() for phrase in query.phrases)
-        return query.method == "meaning" and plain and self._reads_meaning
+        return query.method == "meaning" and plain and bool(_asked(query)) and self._reads_meaning
 
     def _read_meaning(self, asked: Sequence[tuple[Query, Sequence[str]]]) -> None:
         """Where each new text comes nearest to each query, one reading for all."""
@@ -324,14 +328,16 @@ class _Worded:
 
 
 def _asked(query: Query) -> tuple[str, ...]:
-    """What speech is compared with in meaning: the phrases, and the act in a sentence."""
-    return (*query.phrases, query.meaning) if query.meaning else query.phrases
+    """What speech is compared with in meaning: the phrases but short formulas, and the act in a sentence."""
+    asked = (*query.phrases, query.meaning) if query.meaning else query.phrases
+    return tuple(phrase for phrase in asked if len(words(phrase).words) > FORMULA)
 
 
 def _is_meant(one: Aligned, near: meaning.Near) -> bool:
     """Whether what holds most of a phrase's words is also near its meaning."""
-    whole = one.content > 0.999 or near.closeness + one.coverage >= MEANT_WITHOUT
-    return whole and near.closeness >= MEANT
+    whole = one.content > 0.999 and one.together
+    enough = whole or near.closeness + one.coverage >= MEANT_APART
+    return enough and near.closeness >= MEANT
 
 
 def _act(phrases: tuple[str, ...], text: str, first: int, last: int) -> float:

@@ -135,6 +135,10 @@ def test_the_same_act_in_other_words_or_misheard_counts(phrases: tuple[str, ...]
         (FURTHER, "Yeah, sometimes they make me ask silly questions."),
         (("May I place you on a brief hold",), "Is this the first call you've made?"),
         (("Thank you for calling",), "the branch hours are nine thirty to five"),
+        (("Good evening",), "that's ringing for you"),
+        (("Enjoy the rest of your day",), "bye"),
+        (("Goodbye",), "Kate"),
+        (("Thanks for your help",), "things that are helps"),
     ],
 )
 def test_another_act_or_other_talk_does_not_count(phrases: tuple[str, ...], text: str) -> None:
