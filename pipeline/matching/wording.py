@@ -104,7 +104,7 @@ class Aligned:
         content: Share of its content words' weight that is there, 0..1.
         first: Number of the first word of the stretch; ``last`` of the last.
         denied: A denial stands in the stretch or before it that the phrase has not.
-        together: Its words that are there stand side by side.
+        together: Its words stand in a stretch no longer than the phrase.
         literal: Every word is there as it is, side by side.
     """
 
@@ -353,7 +353,7 @@ def _align(phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]
     there = {at for at, _ in chain}
     content = sum(weights[at] for at in phrase.content)
     first, last = chain[0][1], chain[-1][1]
-    together = last - first == len(chain) - 1
+    together = last - first < len(weights)
     literal = together and len(there) == len(weights) and score > 0.999 * phrase.total
     return Aligned(
         score / phrase.total,

@@ -200,6 +200,7 @@ def test_a_name_slot_hears_a_name(text: str) -> None:
         "This is about your bill",
         "I'm sorry",
         "this is fine",
+        "i'm sorry sir what was that",
     ],
 )
 def test_a_name_slot_needs_a_name(text: str) -> None:
