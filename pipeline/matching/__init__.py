@@ -41,7 +41,7 @@ NEAR_ENOUGH = 0.46
 MEANT, MEANT_APART = 0.25, 1.2
 """Closeness in meaning below which a phrase's words are not enough. Where one that carries it is missing, or
 where they do not stand side by side, share of the words and closeness must together reach the second: "I've
-corrected your date of birth" lacks the request, "thank you just try the call" is no "thank you for calling"."""
+corrected your date of birth" lacks the request, "thank you just try the call" is no thanks for calling."""
 FORMULA = 2
 """Words up to which a phrase or a stretch is a formula ("good evening", "bye"): it is said as it is, or it is
 another one; its meaning alone says too little."""
