@@ -22,6 +22,8 @@ NAMES = WEIGHTS.parent / "names.txt"
 SUFFIXES = ("ings", "ing", "ies", "ied", "ed", "es", "s", "d")
 RARE, COMMON = 1.5, 0.3
 """Weights of a word never heard in ordinary talk, and of the commonest ("you")."""
+CONTENT = 0.6
+"""Weight from which a word carries meaning of its own: "help", "debt", a name; not "can" or "this"."""
 
 
 @lru_cache(maxsize=65_536)

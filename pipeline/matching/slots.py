@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from pipeline.matching.ordinary import load, names
+from pipeline.matching.ordinary import CONTENT, load, names
 from pipeline.text.words import Words, words
 
 SLOT = re.compile(r"\{(\w+)\}")
@@ -41,8 +41,6 @@ COMMON_TOO = frozenset([
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
 CALLED = frozenset(["sir", "madam"])
 """What people are called by without a name: "I'm sorry sir you"; a name behind it is one by itself."""
-RARE_ENOUGH = 0.6
-"""Weight from which a word after a title may be a name in a text without capitals."""
 
 
 @lru_cache(maxsize=8192)
@@ -102,7 +100,7 @@ def _around(said: Words, at: int) -> tuple[str, ...]:
 def _name(said: Words, at: int, text: str) -> bool:
     word, written = said.words[at], text[said.starts[at] : said.ends[at]]
     if at and said.words[at - 1] in TITLES - CALLED:
-        rare = word in names() or load().weight(word) >= RARE_ENOUGH
+        rare = word in names() or load().weight(word) >= CONTENT
         return word not in TITLES and (rare or written[:1].isupper())
     if not word.isalpha() or len(word) < 2 or word in DAYS or word in MONTHS:
         return False

@@ -21,8 +21,6 @@ from pipeline.matching import ordinary, slots
 from pipeline.rubric.queries import Found
 from pipeline.text.words import words
 
-CONTENT = 0.6
-"""Weight from which a word is one of those that carry a phrase: "help", "debt", not "can" or "this"."""
 LIGHT = 0.15
 GAP, MOST_GAP = 0.12, 3
 """What a word in between takes from the match, and how many may stand there."""
@@ -142,7 +140,9 @@ def read(text: str, *, free: bool = True) -> Phrase:
     if free:
         found = ["{name}" if _is_person(found, at, capitals) else word for at, word in enumerate(found)]
     weights = tuple(1.0 if w.startswith("{") else LIGHT if w in PARTICLES else talk.weight(w) for w in found)
-    content = frozenset(i for i, weight in enumerate(weights) if weight >= CONTENT or found[i] in DENIALS)
+    content = frozenset(
+        i for i, weight in enumerate(weights) if weight >= ordinary.CONTENT or found[i] in DENIALS
+    )
     names = frozenset(i for i, w in enumerate(found) if i in capitals or w not in talk.language)
     return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names)
 
