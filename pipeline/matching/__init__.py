@@ -45,6 +45,8 @@ corrected your date of birth" lacks the request, "thank you just try the call" i
 FORMULA = 2
 """Words up to which a phrase or a stretch is a formula ("good evening", "bye"): it is said as it is, or it is
 another one; its meaning alone says too little."""
+BESIDE = 3
+"""Words on each side of a stretch, within its sentence, that a counter-example is looked for in with it."""
 UNLIKE, MOSTLY_UNLIKE = -1.5, -1.0
 """Log-odds of the same act below which a phrase said as it is, or in most of its words, may be something
 else: denied, asked, reported."""
@@ -196,23 +198,26 @@ class TextMatcher:
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
 
     def _excused(self, query: Query, text: str, found: Found) -> Found:
-        """Weaken what is nearer to a counter-example than to the phrases."""
+        """Weaken what is nearer to a counter-example than to the phrases, in the words found or beside them."""
         if not query.unless or found.strength < query.threshold / 2:
             return found
+        said = words(text)
+        first, last = said.starts.index(found.start), said.ends.index(found.end) + 1
+        part = meaning.around(text, first, last, BESIDE, BESIDE)
         against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
-        self._prepare([(against, [text])])
         free = query.method == "meaning"
+        self._prepare([(replace(query, unless=()), [part]), (against, [part])])
         wanted, counter = (
             max(
                 (
                     (round(one.coverage, 2), wording.read(phrase, free=free).total)
-                    for phrase, one in self._wordings[free].find(phrases, text).items()
+                    for phrase, one in self._wordings[free].find(phrases, part).items()
                 ),
                 default=(0.0, 0.0),
             )
             for phrases in (query.phrases, query.unless)
         )
-        near, other = (self._near[text].get(key) for key in (query.key, against.key))
+        near, other = (self._near[part].get(key) if free else None for key in (query.key, against.key))
         nearer = near is not None and other is not None and other.closeness >= near.closeness
         if counter > wanted or (nearer and counter >= wanted):
             return replace(found, strength=min(found.strength, 0.2), rule=f"{found.rule} (a counter-example)")

@@ -30,6 +30,9 @@ ALIKE = 0.6
 MARGIN = 0.03
 """How much nearer a stretch must lie to the query than to anything else commonly said; chosen on the
 operator calls."""
+TELLING = 0.55
+"""Weight of a word without which a stretch says nothing by itself: "on now is it" is near a question whether
+it works now, "a look for you what's the" near one for an account number; read on the operator calls."""
 CANDIDATES, WORTH_COMPARING = 4, 0.45
 BATCH = 64  # passages at once: a few thousand stretches
 STAND_INS = {
@@ -116,7 +119,7 @@ def nearest(texts: Sequence[str], asked: Sequence[Wanted]) -> list[list[Near | N
     """Where each text comes nearest to each query.
 
     Returns:
-        By text, then by query; None where a text has no words.
+        By text, then by query; None where a text has no words that tell something.
     """
     found: list[list[Near | None]] = [[None] * len(asked) for _ in texts]
     if not asked:
@@ -132,7 +135,11 @@ def nearest(texts: Sequence[str], asked: Sequence[Wanted]) -> list[list[Near | N
     for low in range(0, len(parts), BATCH):
         batch = parts[low : low + BATCH]
         for number, bounds, vectors in stretches([part for _, _, part in batch]):
-            at, start, _ = batch[number]
+            at, start, part = batch[number]
+            tell = _tell(part, bounds)
+            if not tell.any():
+                continue
+            bounds, vectors = bounds[tell], vectors[tell]
             cosines = vectors @ every.T
             best = np.maximum.reduceat(cosines, starts, axis=1)
             nearest_rows = best.argmax(axis=0)
@@ -149,6 +156,14 @@ def nearest(texts: Sequence[str], asked: Sequence[Wanted]) -> list[list[Near | N
                     first, last = (bounds[row] + start).tolist()
                     found[at][query] = Near(round(closeness, 4), int(own.argmax()), first, last)
     return found
+
+
+def _tell(said: Sequence[str], bounds: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which stretches hold a word that tells something."""
+    talk = ordinary.load()
+    count = np.cumsum([0, *(talk.weight(word) >= TELLING for word in said)])
+    tell: NDArray[np.bool_] = count[bounds[:, 1]] > count[bounds[:, 0]]
+    return tell
 
 
 def _beside_rivals(cosines: Array, vectors: Array, one: Wanted) -> tuple[int, float]:

@@ -237,6 +237,13 @@ def test_a_counter_example_takes_away_what_lies_nearer_to_it() -> None:
     assert met(("What is your name and date of birth",), "what's your date of birth and name", unless=car)
 
 
+def test_a_counter_example_elsewhere_in_a_turn_takes_nothing_away() -> None:
+    """Thanks are accepted in one sentence, the customer is wished well in the next."""
+    welcome = ("You are welcome",)
+    said = "You're welcome, no problem at all. Okay then, that is all done. Have a really good evening."
+    assert met(("Have a good evening",), said, unless=welcome)
+
+
 def test_an_author_is_told_which_phrases_are_too_common() -> None:
     """“Thank you” is said in many ordinary calls; in half a minute in few; a disclosure in none."""
     assert chance_in_call("Thank you", "exact") > 0.05
