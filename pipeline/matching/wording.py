@@ -263,7 +263,7 @@ class Wording:
         for number, places in hits.items():
             phrase = self.phrases[number]
             self._with_slots(phrase, text, places)
-            best = _align(phrase, text, places)
+            best = _align(phrase, text, places, swap=0.0 if self.free else GAP)
             if best is not None:
                 found[number] = best
         return found
@@ -328,8 +328,13 @@ class Wording:
                 places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
 
 
-def _align(phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]) -> Aligned | None:
-    """The best chain of a phrase's words in their order through the text."""
+def _align(
+    phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]], swap: float
+) -> Aligned | None:
+    """The best chain of a phrase's words in their order through the text.
+
+    A word in the place of one of the phrase's costs ``swap`` beside the one that is missing.
+    """
     weights = phrase.weights
     best: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
     top: tuple[float, tuple[tuple[int, int], ...]] = (0.0, ())
@@ -341,7 +346,7 @@ def _align(phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]
             for (before, stood), (had, links) in best.items():
                 apart, skipped = place - stood - 1, at - before - 1
                 if before < at and 0 <= apart <= MOST_GAP + skipped:
-                    joined = had + gain - GAP * max(0, apart - skipped)
+                    joined = had + gain - GAP * max(0, apart - skipped) - swap * min(apart, skipped)
                     if joined > score:
                         score, chain = joined, (*links, (at, place))
             best[at, place] = score, chain
