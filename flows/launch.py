@@ -48,7 +48,7 @@ def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> 
 def _run(batch: Batch, paths: list[str]) -> str:
     """Run the flow; a sentence when it was Prefect that failed, "" when all went well."""
     try:
-        import prefect  # noqa: F401 - before the thread starts: both would import the same modules
+        import prefect  # before the thread starts: both would import the same modules
 
         if has_own_server():
             import prefect.server.api.server  # noqa: F401 - so that its process starts at once, then models

@@ -198,7 +198,7 @@ class TextMatcher:
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
 
     def _excused(self, query: Query, text: str, found: Found) -> Found:
-        """Weaken what is nearer to a counter-example than to the phrases, in the words found or beside them."""
+        """Weaken what lies, with a few words beside it, nearer to a counter-example than to the phrases."""
         if not query.unless or found.strength < query.threshold / 2:
             return found
         said = words(text)

@@ -99,7 +99,8 @@ class Aligned:
 
     Attributes:
         coverage: Share of the phrase's weight that is there, less what stands in between, 0..1.
-        content: Share of its content words' weight that is there, 0..1.
+        content: Share of its content words' weight that is there, 0..1; another known word of the same sound
+            does not count.
         first: Number of the first word of the stretch; ``last`` of the last.
         denied: A denial stands in the stretch or before it that the phrase has not.
         together: Its words stand in a stretch no longer than the phrase.
@@ -356,13 +357,14 @@ def _align(
         return None
     score, chain = top
     there = {at for at, _ in chain}
+    meant = {at for at, place in chain if max(like for p, like in places[at] if p == place) > KNOWN_ALIKE}
     content = sum(weights[at] for at in phrase.content)
     first, last = chain[0][1], chain[-1][1]
     together = last - first < len(weights)
     literal = together and len(there) == len(weights) and score > 0.999 * phrase.total
     return Aligned(
         score / phrase.total,
-        sum(weights[at] for at in phrase.content & there) / content,
+        sum(weights[at] for at in phrase.content & meant) / content,
         first,
         last,
         not phrase.denied and _denied(text, first, last),

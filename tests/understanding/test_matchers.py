@@ -244,6 +244,25 @@ def test_a_counter_example_elsewhere_in_a_turn_takes_nothing_away() -> None:
     assert met(("Have a good evening",), said, unless=welcome)
 
 
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [
+        ("Is it working now", "that's what you're on now is it"),
+        ("What is your account number", "let me have a look for you what's the"),
+        ("Thank you for calling", "right I think you're calling the wrong number"),
+    ],
+)
+def test_common_words_and_words_that_sound_alike_are_not_enough(phrase: str, said: str) -> None:
+    """Nothing in what is said tells anything, or what does is another word of the same sound."""
+    assert not met((phrase,), said)
+
+
+def test_no_word_stands_for_another_where_a_phrase_must_be_said_in_its_words() -> None:
+    """“Thank you, we'll call” has most of “Thank you for calling”, and another word in its middle."""
+    assert not met(("Thank you for calling",), "thank you we'll call you back", match="fuzzy")
+    assert met(("Thank you for calling",), "thank you so much for calling us", match="fuzzy")
+
+
 def test_an_author_is_told_which_phrases_are_too_common() -> None:
     """“Thank you” is said in many ordinary calls; in half a minute in few; a disclosure in none."""
     assert chance_in_call("Thank you", "exact") > 0.05
