@@ -42,9 +42,6 @@ MEANT, MEANT_APART = 0.25, 1.2
 """Closeness in meaning below which a phrase's words are not enough. Where one that carries it is missing, or
 where they do not stand side by side, share of the words and closeness must together reach the second: "I've
 corrected your date of birth" lacks the request, "thank you just try the call" is no thanks for calling."""
-FORMULA = 2
-"""Words up to which a phrase or a stretch is a formula ("good evening", "bye"): it is said as it is, or it is
-another one; its meaning alone says too little."""
 BESIDE = 3
 """Words on each side of a stretch, within its sentence, that a counter-example is looked for in with it."""
 UNLIKE, MOSTLY_UNLIKE = -1.5, -1.0
@@ -136,10 +133,11 @@ class TextMatcher:
     def _in_its_words(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """What in each text comes nearest by its words."""
         for at, aligned in self._wordings[False].find_all(query.phrases, texts):
-            scored = {phrase: _fuzzy(phrase, one) for phrase, one in aligned.items()}
-            best = max(scored, key=scored.__getitem__)
-            found = _placed(at, texts[at], aligned[best], scored[best], f"fuzzy: {best}")
-            yield self._excused(query, texts[at], found)
+            candidates = [
+                _placed(at, texts[at], one, _fuzzy(phrase, one), f"fuzzy: {phrase}")
+                for phrase, one in aligned.items()
+            ]
+            yield self._strongest(query, texts[at], candidates)
 
     def _freely(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """What in each text comes nearest: by its words, or by its meaning where that is stronger."""
@@ -155,7 +153,18 @@ class TextMatcher:
             if near is not None and near.closeness >= FAINT:
                 candidates.append(self._meant(query, at, text, near, searched))
             if candidates:
-                yield self._excused(query, text, max(candidates, key=lambda one: one.strength))
+                yield self._strongest(query, text, candidates)
+
+    def _strongest(self, query: Query, text: str, candidates: list[Found]) -> Found:
+        """The strongest candidate of a text when counter-examples have weakened those beside them."""
+        best: Found | None = None
+        for one in sorted(candidates, key=lambda one: -one.strength):
+            if best is not None and best.strength >= one.strength:
+                break
+            left = self._excused(query, text, one)
+            best = left if best is None or left.strength > best.strength else best
+        assert best is not None
+        return best
 
     def _worded(
         self,
@@ -191,7 +200,7 @@ class TextMatcher:
         said = words(text)
         phrase = _asked(query)[near.phrase]
         strength = round(chance.strength(expected), 3)
-        formula = near.last - near.first <= FORMULA
+        formula = near.last - near.first <= wording.FORMULA
         if formula or near.closeness < NEAR_ENOUGH or not _slots_filled(phrase, text, near):
             strength = min(strength, 0.49 * query.threshold)
         rule = f"meaning: {phrase} ({chance.told(expected)})"
@@ -335,7 +344,7 @@ class _Worded:
 def _asked(query: Query) -> tuple[str, ...]:
     """What speech is compared with in meaning: the phrases but short formulas, and the act in a sentence."""
     asked = (*query.phrases, query.meaning) if query.meaning else query.phrases
-    return tuple(phrase for phrase in asked if len(words(phrase).words) > FORMULA)
+    return tuple(phrase for phrase in asked if len(words(phrase).words) > wording.FORMULA)
 
 
 def _is_meant(one: Aligned, near: meaning.Near) -> bool:

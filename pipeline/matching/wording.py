@@ -34,9 +34,13 @@ SOUNDS_COUNT = 0.95
 """How much the share of sounds in common counts beside that of letters."""
 FUZZY_COVERAGE, UNSURE_CONTENT, UNSURE_COVERAGE = 0.78, 0.66, 0.6
 """Where words are asked for: all content words and so much of the phrase; from how much on it is unsure."""
-LEAST_CONTENT, LEAST_COVERAGE, LEAST_WITH_SLOT = 0.45, 0.6, 0.85
-"""Where wording is free: shares of the content words, and of the phrase, that must be there; of a phrase with
-a slot nearly all, since anything of its kind fills the slot."""
+FORMULA = 2
+"""Words up to which a phrase or a stretch is a formula ("good evening", "bye"): it is said as it is, or it is
+another one; its meaning alone says too little."""
+LEAST_CONTENT, LEAST_COVERAGE, LEAST_NEARLY_ALL = 0.45, 0.6, 0.85
+"""Where wording is free: shares of the content words, and of the phrase, that must be there. Nearly all of a
+formula ("an early morning call" wishes nobody a good morning), and of a phrase with a slot, since anything of
+its kind fills the slot."""
 OFTEN = 6.0
 """Ordinary talk that comes near a phrase in its own words mostly does what the phrase does ("I'm sorry"):
 of six such stretches one is taken to be chance."""
@@ -403,5 +407,7 @@ def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
 
 
 def least_coverage(phrase: str, least: float = LEAST_COVERAGE) -> float:
-    """Share of a phrase that must be there: ``least``, or more of one with a slot."""
-    return LEAST_WITH_SLOT if any(w.startswith("{") for w in read(phrase).words) else least
+    """Share of a phrase that must be there: ``least``, or more of a formula and of one with a slot."""
+    asked = read(phrase).words
+    nearly_all = len(asked) <= FORMULA or any(word.startswith("{") for word in asked)
+    return max(least, LEAST_NEARLY_ALL) if nearly_all else least

@@ -242,6 +242,8 @@ def test_a_counter_example_elsewhere_in_a_turn_takes_nothing_away() -> None:
     welcome = ("You are welcome",)
     said = "You're welcome, no problem at all. Okay then, that is all done. Have a really good evening."
     assert met(("Have a good evening",), said, unless=welcome)
+    address = "what is your new address please. Right, and can you confirm your date of birth for me"
+    assert met((*IDENTITY, "What is your address"), address, unless=("What is your new address",))
 
 
 @pytest.mark.parametrize(
@@ -250,6 +252,7 @@ def test_a_counter_example_elsewhere_in_a_turn_takes_nothing_away() -> None:
         ("Is it working now", "that's what you're on now is it"),
         ("What is your account number", "let me have a look for you what's the"),
         ("Thank you for calling", "right I think you're calling the wrong number"),
+        ("Good morning", "quarter to seven an early morning call thank you"),
     ],
 )
 def test_common_words_and_words_that_sound_alike_are_not_enough(phrase: str, said: str) -> None:
