@@ -25,11 +25,11 @@ LENGTHS = (4, 6, 8, 11, 14, 18)
 """Words a stretch has; each is taken every half of its length."""
 PASSAGE, STEP = 24, 16
 """Words read together, and from the start of one passage to the next."""
-ALIKE = 0.8
+ALIKE = 0.6
 """Cosine from which a common phrase does what a query asks, and all phrases of its act with it."""
-MARGIN = 0.04
-"""How much nearer anything else commonly said may lie to a stretch than the query before that counts against
-it. Both chosen on the operator calls and the development paraphrases."""
+MARGIN = 0.03
+"""How much nearer a stretch must lie to the query than to anything else commonly said; chosen on the
+operator calls."""
 TELLING = 0.55
 """Weight of a word without which a stretch says nothing by itself: "on now is it" is near a question whether
 it works now, "a look for you what's the" near one for an account number; read on the operator calls."""
@@ -175,7 +175,7 @@ def _beside_rivals(cosines: Array, vectors: Array, one: Wanted) -> tuple[int, fl
     )
     own = cosines[rows]
     rival = (vectors[rows] @ one.others.T).max(axis=1)
-    closeness = own - np.maximum(0.0, rival - own - MARGIN)
+    closeness = own - np.maximum(0.0, rival - own + MARGIN)
     best = int(closeness.argmax())
     return int(rows[best]), float(closeness[best])
 
