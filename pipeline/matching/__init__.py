@@ -160,7 +160,7 @@ class TextMatcher:
         best: Found | None = None
         for one in sorted(candidates, key=lambda one: -one.strength):
             if best is not None and best.strength >= one.strength:
-                break
+                break  # to weigh the rest too would cost a tenth of scoring
             left = self._excused(query, text, one)
             best = left if best is None or left.strength > best.strength else best
         assert best is not None
@@ -215,7 +215,7 @@ class TextMatcher:
         part = meaning.around(text, first, last, BESIDE, BESIDE)
         against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
         free = query.method == "meaning"
-        self._prepare([(replace(query, unless=()), [part]), (against, [part])])
+        self._prepare([(query, [part]), (against, [part])])
         wanted, counter = (
             max(
                 (
