@@ -28,7 +28,7 @@ from pipeline import annotate, intake, matching, rubric, score, speakers, transc
 from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Transcript, Turn
 from pipeline.errors import CallQAError
 from pipeline.process.again import wanted
-from pipeline.process.files import load_sound
+from pipeline.process.stages import load_audio
 from pipeline.rubric import Rubric
 from pipeline.settings import Settings
 from pipeline.transcribe.again import excerpts, put_in
@@ -63,7 +63,7 @@ def read_calls(folders: Sequence[Path]) -> list[Call]:
         told = next(item.path.parent.glob(f"{item.path.stem}.*.json"), None)
         if item.fault is None and item.metadata is not None and item.kind == "recording" and told:
             try:
-                clip = load_sound(item, SETTINGS)
+                clip = load_audio(item, SETTINGS)
             except CallQAError:
                 continue
             calls.append(Call(item, item.metadata, clip, _truth(told, item.metadata.call_id, clip)))

