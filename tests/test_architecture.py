@@ -11,9 +11,9 @@ STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matching", "
 LEVELS = [
     {"errors"},
     {"conversation"},
-    {"contract"},
+    {"contract", "text"},
     {"settings", "metrics", "word_times", "turns", "confidence_intervals"}
-    | {"child_processes", "interpreter", "csv_safety", "text"},
+    | {"child_processes", "interpreter", "csv_safety"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,

@@ -18,6 +18,7 @@ from typing import get_args
 from pipeline.conversation import Transcript, Turn, Word
 from pipeline.privacy import cues, numbers, phrases, rules
 from pipeline.settings import PrivacySettings, PrivateKind
+from pipeline.text.words import count_words
 from pipeline.word_times import TurnClock
 
 KINDS = get_args(PrivateKind)  # strictest first
@@ -76,7 +77,7 @@ def _asked(turns: Sequence[Turn], position: int) -> str:
     """What the other side said last before a turn; "uh" and "yes?" in between do not hide it."""
     turn = turns[position]
     for earlier in reversed(turns[max(0, position - ASKED_TURNS) : position]):
-        if len(earlier.text.split()) > MIN_ASKED_WORDS:
+        if count_words(earlier.text) > MIN_ASKED_WORDS:
             if earlier.role != turn.role or turn.role == "unknown":
                 return earlier.text
             break

@@ -11,14 +11,9 @@ from collections.abc import Iterator
 
 from pipeline.privacy import mail, passwords, urdu
 from pipeline.privacy.rules import iban
+from pipeline.text.words import SMALL, TENS, count_words
 
-NUMBER_WORD = (
-    r"(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
-    r"sixteen|"
-    r"seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
-    r"double|"
-    r"triple)\b|\d+)"
-)
+NUMBER_WORD = rf"(?:(?:{'|'.join([*SMALL, *TENS])}|oh|hundred|thousand|double|triple)\b|\d+)"
 NUMBER = rf"(?:{NUMBER_WORD}(?:[\s-]+(?:and\s+)?{NUMBER_WORD}){{0,8}})"
 MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|march|mar|april|apr|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
@@ -192,7 +187,7 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
         yield from _named(ANSWERED_EXPIRY, "expiry", text)
     if SPELLING_ASKED.search(asked):
         yield from _named(SPELLED_ANSWER, "name", text)
-    if NAME_ASKED.search(asked) and len(text.split()) <= MAX_ANSWER_WORDS:
+    if NAME_ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
         yield from _named(ANSWERED_NAME, "name", text)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from pipeline.conversation import CallMetadata, FirstParty, Role, Transcript, Turn
 from pipeline.speakers.wording import agent_log_odds, likeliest_agent, only_role, text
+from pipeline.text.words import count_words
 
 SECOND_AGENT_LOG_ODDS = 3.0
 """A further speaker whose words are this surely an agent's (95 %) is one: the call was transferred."""
@@ -155,4 +156,4 @@ def _count(parties: Mapping[str, Sequence[Turn]]) -> str:
 
 def n_words(turns: Sequence[Turn]) -> int:
     """How many words were said in turns."""
-    return sum(len(turn.text.split()) for turn in turns)
+    return sum(count_words(turn.text) for turn in turns)
