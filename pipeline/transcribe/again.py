@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, Turn, Word
 from pipeline.errors import RecordingError
 from pipeline.transcribe.job import Job
+from pipeline.turns import mean_confidence
 from pipeline.word_times import TurnClock
 
 MARGIN_S = 0.2
@@ -241,10 +242,9 @@ def _respelt(turn: Turn, part: Part, own: Sequence[Spelt]) -> Turn:
         return turn
     text = "".join(said for said, _ in own).strip()
     words = (*turn.words[: part.first], *(word for _, word in own), *turn.words[part.last + 1 :])
-    sure = [word.confidence for word in words if word.confidence is not None]
     return replace(
         turn,
         text=f"{turn.text[: places[part.first][0]]}{text}{turn.text[places[part.last][1] :]}",
         words=words,
-        confidence=round(sum(sure) / len(sure), 4) if sure else None,
+        confidence=mean_confidence(words),
     )
