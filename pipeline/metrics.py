@@ -245,12 +245,9 @@ ASKS = re.compile(
     r"great)[,\s]+)*"
     r"(?:what|what's|when|where|where's|who|who's|whom|whose|why|how|how's|which|"
     r"(?:is|are|am|was|were|do|does|did|can|could|would|will|should|shall|may|might|have|has|had|isn't|"
-    r"aren't|"
-    r"don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+(?:i|you|he|she|it|we|they|there|this|"
-    r"that|the|"
-    r"my|your|any|anyone|someone)|any (?:other|chance|idea)|anything else|kya|kab|kahan|kaun|kyun|kaise|"
-    r"kitna|"
-    r"کیا|کب|کہاں|کون|کیوں|کیسے|کتنا)\b",
+    r"aren't|don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+(?:i|you|he|she|it|we|they|there|"
+    r"this|that|the|my|your|any|anyone|someone)|any (?:other|chance|idea)|anything else|"
+    r"kya|kab|kahan|kaun|kyun|kaise|kitna|کیا|کب|کہاں|کون|کیوں|کیسے|کتنا)\b",
     re.I,
 )
 

@@ -61,10 +61,9 @@ CUES: tuple[tuple[str, str], ...] = (
             r"(?:phone|mobile|cell|contact|telephone|callback|whatsapp|home|work|best|daytime|evening|landline|"
             r"another|other|alternat\w+|backup|second|different|emergency)(?: phone)? ?number|"
             r"\bphone\b|\bwhatsapp\b|\bmobile\b|\blandline\b|موبائل|رابطہ|"
-            r"\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try|hold of) (?:me|us|you|"
-            r"him|her|them)|emergency contact|"
-            r"call ?back|\bfax\b|number (?:is|here is)|my number|number (?:to|for) (?:call|reach|contact)|"
-            r"فون|نمبر"
+            r"\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try|hold of) (?:me|us|you|him|her|them)|"
+            r"emergency contact|call ?back|\bfax\b|number (?:is|here is)|my number|"
+            r"number (?:to|for) (?:call|reach|contact)|فون|نمبر"
         ),
     ),
     ("dob", r"birth ?(?:day|date)?|\bborn\b|\bd ?o ?b\b|paidaish"),
@@ -82,10 +81,7 @@ CUES: tuple[tuple[str, str], ...] = (
     ("money", r"\$|£|€|dollars?|pounds?|rupees?|price|cost|total|balance|amount|percent"),
     (
         "vague",
-        (
-            r"about|around|request|last(?! (?:two|three|four|five|\d|digits))|past|every|within|"
-            r"for the"
-        ),
+        r"about|around|request|last(?! (?:two|three|four|five|\d|digits))|past|every|within|for the",
     ),
 )
 # "order number is" must not end as the telephone's "number is": a cue takes its noun phrase along.
