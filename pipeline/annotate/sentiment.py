@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pipeline.annotate.phrases import DATA
 from pipeline.conversation import RoleSentiment, Sentiment, SentimentLabel, Turn
-from pipeline.text.words import NEGATIONS, count_words, tokens, word_set
+from pipeline.text.words import FILLERS, NEGATIONS, count_words, tokens, word_set
 
 if TYPE_CHECKING:
     from pipeline.encoder.classifier import Classifier
@@ -36,8 +36,8 @@ LEXICON_ALONE_WEIGHT = 6.0  # where no model speaks, a weight of 0.25 earns its 
 LEXICON_WEIGHT = 4.0  # log-odds a weight of 1 is worth
 NEUTRAL = Sentiment(0.0, "neutral")
 POLITE = Sentiment(0.2, "neutral")
-ACKNOWLEDGEMENTS = word_set(
-    "okay ok o k yeah yes yep yup uh huh um mm mhm hmm hm ah oh right alright sure no nope hello hi hey "
+ACKNOWLEDGEMENTS = FILLERS | word_set(
+    "okay ok o k yeah yes yep yup huh oh right alright sure no nope hello hi hey "
     "bye goodbye so and well i see the a correct exactly true really please "
     "acha achha ji jee haan theek thik"
 )

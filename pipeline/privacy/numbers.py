@@ -28,19 +28,12 @@ AMOUNT = (
 AT_CLOCK = r"(?:(?<=\bat )|(?<=\bby )|(?<=\buntil )|(?<=\bfrom ))\d{1,2}:\d\d(?![\d:])"
 """A time of day after "at", "by", "until" or "from"; by itself, recognition may have written a PIN so."""
 TOKEN = re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|{DIGITS_APART.pattern}")
-
-
-def _valued(line: str) -> dict[str, str]:
-    """Groups of words that mean 0, 1, ...; ``/`` between words of one value."""
-    return {word: str(value) for value, group in enumerate(line.split()) for word in group.split("/")}
-
-
 UNITS = {word: str(n) for word, n in SMALL.items() if n < 10} | dict.fromkeys(("oh", "o", "nought"), "0")
 TEENS = {word: str(n) for word, n in SMALL.items() if n >= 10}
 TENS = {word: str(n // 10) for word, n in words.TENS.items()} | {"fourty": "4"}
 HUNDREDS = {"hundred": "00", "thousand": "000"}
 REPEATS = {"double": 2, "triple": 3, "treble": 3, **urdu.REPEATS}
-URDU = _valued(urdu.NUMBERS)
+URDU = {word: str(n) for n, group in enumerate(urdu.NUMBERS.split()) for word in group.split("/")}
 URDU_HUNDREDS = dict.fromkeys(urdu.HUNDRED.split(), "00")
 BETWEEN = FILLERS | word_set(
     "and then it's its that's is okay ok yeah yes right so next followed by dash "

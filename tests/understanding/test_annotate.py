@@ -16,6 +16,7 @@ from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcr
 from pipeline.errors import UsageError
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.language import language_of
+from pipeline.text.words import FILLERS
 
 
 @pytest.fixture(scope="module")
@@ -512,6 +513,14 @@ def test_courtesy_is_mildly_positive_at_most(annotator: Annotator) -> None:
     assert formula.sentiment is not None
     assert 0 < thanks.sentiment.score <= 0.3
     assert formula.sentiment.label == "neutral"
+
+
+@pytest.mark.parametrize("filler", sorted(FILLERS))
+def test_no_filler_has_a_feeling(annotator: Annotator, filler: str) -> None:
+    """Sounds of hesitation and listening are the same in every stage: nothing is said by them."""
+    (turn,) = heard(annotator, call(("customer", f"{filler} yeah"))).transcript.turns
+
+    assert turn.sentiment == Sentiment(0.0, "neutral")
 
 
 def test_hand_written_dialogue_is_mostly_read_right(annotator: Annotator) -> None:
