@@ -8,8 +8,10 @@ does at once ("I will check that now") is no promise.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 WHO = (
     r"(?P<who>i|we|they|he|she|it|you|someone|somebody|(?:a|the|my|our|your|one of our) (?:\w+ )?"
@@ -71,11 +73,7 @@ def find(words: Sequence[str]) -> Iterator[Promise]:
     if "will" not in words and "going" not in words and "promise" not in words and "shall" not in words:
         return
     text = " ".join(words)
-    starts = {0: 0}
-    at = 0
-    for index, word in enumerate(words):
-        starts[at] = index
-        at += len(word) + 1
+    starts = list(accumulate((len(word) + 1 for word in words), initial=0))
     for match in PROMISE.finditer(text):
         if match["who"] == "you" and not re.match(r"(?:be |)(?:receive|get)", match["what"]):
             continue
@@ -87,6 +85,5 @@ def find(words: Sequence[str]) -> Iterator[Promise]:
             when = earlier["when"] if earlier else None
         if when is None and WEAK.match(match["what"]):
             continue
-        first = starts[match.start()]
-        last = first + len(match.group().split())
+        first, last = bisect_right(starts, match.start()) - 1, bisect_left(starts, match.end())
         yield Promise(first, last, match["who"], match["what"].strip(), when.strip() if when else None)

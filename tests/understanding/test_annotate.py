@@ -118,6 +118,15 @@ def test_thanks_for_calling_opens_a_call_or_closes_it(annotator: Annotator) -> N
     ]
 
 
+def test_a_promise_may_hold_a_word_that_spacy_reads_as_two(annotator: Annotator) -> None:
+    """The norm of "N.Y." is "New York": one word of the turn, though two of the promise."""
+    said = "I will send it to N.Y. tomorrow, and thank you."
+    (promise,) = [f for f in heard(annotator, call(("agent", said))).findings if f.kind == "promise"]
+
+    assert (promise.label, promise.text) == ("send it to New York", "I will send it to N.Y. tomorrow")
+    assert heard(annotator, call(("agent", "I will send it to N.Y."))).findings
+
+
 def test_promises_say_who_what_and_when() -> None:
     """The parts of a commitment are told apart."""
     found = list(promises.find(["okay", "i", "will", "call", "you", "back", "tomorrow", "morning"]))
