@@ -7,7 +7,6 @@ that cost the same full or not. A part in which nothing is heard the second time
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, Turn, Word
 from pipeline.errors import RecordingError
+from pipeline.privacy import PLACEHOLDER
 from pipeline.transcribe.job import Job
 from pipeline.turns import mean_confidence
 from pipeline.word_times import TurnClock
@@ -31,7 +31,6 @@ AROUND_S = 2.0
 """Heard with the words that matter: what a recogniser makes of a word depends on those around it."""
 PHRASE_GAP_S = 0.3
 """A pause in which a phrase ends: cut where nobody pauses, words at the edges are lost."""
-PLACEHOLDER = re.compile(r"\[[A-Z_]+\]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
