@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Role, Transcript, Turn
-from pipeline.text.words import count_words
+from pipeline.text.words import SENTENCE_END, count_words
 
 JOIN_GAP_S = 1.0  # a breath inside one utterance; below both event thresholds
 DEAD_AIR_S = 3.0  # neither side speaks for longer than this (MiiTel)
@@ -256,7 +256,7 @@ def is_question(text: str) -> bool:
     """Whether a turn asks: a question mark, or a sentence that begins as questions do."""
     if "?" in text or "؟" in text:
         return True
-    return any(ASKS.match(part.strip()) for part in re.split(r"[.!;]", text))
+    return any(ASKS.match(part.strip()) for part in SENTENCE_END.split(text))
 
 
 def _presence(

@@ -74,18 +74,19 @@ def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation
     Raises:
         ModelError: The voice encoder's weights cannot be read.
     """
+    one_voice = Diarisation(tuple(turns), (False,) * len(turns), 1, 0.0)
     units = [unit for turn in turns for unit in _units(turn)]
     if not units:
-        return Diarisation(tuple(turns), (False,) * len(turns), 1, 0.0)
+        return one_voice
     spans = _windows(units, clip.duration_s)
     vectors = voice.embed(clip.samples[channel], spans)
     clusters = _two_clusters(vectors)
     if clusters is None:
-        return Diarisation(tuple(turns), (False,) * len(turns), 1, 0.5)
+        return replace(one_voice, confidence=0.5)
     below = ONE_VOICE_COSINE - FEW_WINDOWS / len(vectors) - clusters.cosine
     sure = min(MOST_SURE, 1 / (1 + float(np.exp(-SURENESS * abs(below)))))
     if below < 0:
-        return Diarisation(tuple(turns), (False,) * len(turns), 1, sure)
+        return replace(one_voice, confidence=sure)
     leaning = (vectors @ clusters.second - vectors @ clusters.first) / (1 - clusters.cosine)
     is_second = _smooth(units, _word_scores(units, spans, leaning))
     split, labels = _split(turns, is_second)
