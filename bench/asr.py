@@ -39,6 +39,7 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Job, load_engine
 from pipeline.transcribe.precision import choose
+from pipeline.transcribe.probe import SHAPES
 
 ROOT = Path(__file__).parents[1]
 NORMAL = EnglishTextNormalizer()
@@ -348,7 +349,9 @@ def main() -> None:
         sys.exit(f"no recordings with *.truth.json in {options.data}; give --data")
     ours = TranscribeSettings()
     hardware = choose(ours.device, ours.precision, ours.threads)
-    report: dict[str, Any] = {"machine": f"callqa engine, model {ours.model}, {hardware}"}
+    kernels = ", ".join(dict.fromkeys(hardware.kernel(shape) for shape in SHAPES))
+    machine = f"{kernels} on {hardware.device}, threads: {hardware.threads}"
+    report: dict[str, Any] = {"machine": f"callqa engine, model {ours.model}, {machine}"}
     jobs: dict[str, Callable[[], Any]] = {
         "speed": lambda: bench_speed(calls, options.copies, options.rounds),
         "run": lambda: bench_run(calls),

@@ -15,7 +15,7 @@ import torch
 
 from pipeline.child_processes import cores
 from pipeline.transcribe.kernels import INT8, Kernel, Linear, build
-from pipeline.transcribe.probe import SHAPES, Measured, Shape, measured
+from pipeline.transcribe.probe import Measured, Shape, measured
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
 M_ARENA_MAX = -8  # of glibc's malloc.h
@@ -52,11 +52,6 @@ class Hardware:
         n_out, n_in = weight.shape
         placed = None if bias is None else bias.to(self.device)
         return build(self.kernel((rows, n_in, n_out)), weight.to(self.device), placed, self.compute)
-
-    def __str__(self) -> str:
-        used = dict.fromkeys(self.kernel(shape) for shape in SHAPES)
-        names = " and ".join(f"int8 by {name}" if name in INT8 else name for name in used)
-        return f"{names} on {self.device}, {self.threads} thread{'s' * (self.threads != 1)}"
 
 
 def choose(device: str, precision: Precision | Literal["auto"], threads: int) -> Hardware:
