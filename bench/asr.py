@@ -38,7 +38,8 @@ from pipeline.child_processes import cores
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Transcript
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Job, load_engine
-from pipeline.transcribe.precision import choose, linear
+from pipeline.transcribe.precision import choose
+from pipeline.transcribe.probe import SHAPES
 
 ROOT = Path(__file__).parents[1]
 NORMAL = EnglishTextNormalizer()
@@ -298,7 +299,7 @@ def bench_profile(calls: list[Call]) -> dict[str, Any]:
 def matmul_peak(precision: Any, size: int = 1536) -> float:
     """Best of several large products on one core, in 10^9 operations a second."""
     torch.set_num_threads(1)
-    layer = linear(torch.randn(size, size), None, choose("cpu", precision, 1), size)
+    layer = choose("cpu", precision, 1).linear(torch.randn(size, size), None, size)
     x, best = torch.randn(size, size), float("inf")
     for _ in range(6):
         start = time.perf_counter()
@@ -348,7 +349,9 @@ def main() -> None:
         sys.exit(f"no recordings with *.truth.json in {options.data}; give --data")
     ours = TranscribeSettings()
     hardware = choose(ours.device, ours.precision, ours.threads)
-    report: dict[str, Any] = {"machine": f"callqa engine, model {ours.model}, {hardware}"}
+    kernels = ", ".join(dict.fromkeys(hardware.kernel(shape) for shape in SHAPES))
+    machine = f"{kernels} on {hardware.device}, threads: {hardware.threads}"
+    report: dict[str, Any] = {"machine": f"callqa engine, model {ours.model}, {machine}"}
     jobs: dict[str, Callable[[], Any]] = {
         "speed": lambda: bench_speed(calls, options.copies, options.rounds),
         "run": lambda: bench_run(calls),

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Role, Transcript, Turn
+from pipeline.text.words import SENTENCE_END, count_words
 
 JOIN_GAP_S = 1.0  # a breath inside one utterance; below both event thresholds
 DEAD_AIR_S = 3.0  # neither side speaks for longer than this (MiiTel)
@@ -109,7 +110,7 @@ def measure(
     for role in ("agent", "customer"):
         own = [turn for turn in spoken if turn.role == role]
         if knows_roles:
-            values[f"{role}_words"] = float(sum(len(turn.text.split()) for turn in own))
+            values[f"{role}_words"] = float(sum(count_words(turn.text) for turn in own))
             values[f"{role}_questions"] = float(sum(is_question(turn.text) for turn in own))
     values.update(_presence(spoken, greeting_turns, closing_turns))
     speech = intervals(transcript)
@@ -244,12 +245,9 @@ ASKS = re.compile(
     r"great)[,\s]+)*"
     r"(?:what|what's|when|where|where's|who|who's|whom|whose|why|how|how's|which|"
     r"(?:is|are|am|was|were|do|does|did|can|could|would|will|should|shall|may|might|have|has|had|isn't|"
-    r"aren't|"
-    r"don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+(?:i|you|he|she|it|we|they|there|this|"
-    r"that|the|"
-    r"my|your|any|anyone|someone)|any (?:other|chance|idea)|anything else|kya|kab|kahan|kaun|kyun|kaise|"
-    r"kitna|"
-    r"کیا|کب|کہاں|کون|کیوں|کیسے|کتنا)\b",
+    r"aren't|don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+(?:i|you|he|she|it|we|they|there|"
+    r"this|that|the|my|your|any|anyone|someone)|any (?:other|chance|idea)|anything else|"
+    r"kya|kab|kahan|kaun|kyun|kaise|kitna|کیا|کب|کہاں|کون|کیوں|کیسے|کتنا)\b",
     re.I,
 )
 
@@ -258,7 +256,7 @@ def is_question(text: str) -> bool:
     """Whether a turn asks: a question mark, or a sentence that begins as questions do."""
     if "?" in text or "؟" in text:
         return True
-    return any(ASKS.match(part.strip()) for part in re.split(r"[.!;]", text))
+    return any(ASKS.match(part.strip()) for part in SENTENCE_END.split(text))
 
 
 def _presence(
@@ -291,7 +289,7 @@ def _talk(transcript: Transcript, speech: Sequence[Interval], duration_s: float)
     for role, seconds in talk.items():
         values[f"{role}_talk_s"] = seconds
         values[f"{role}_talk_share"] = seconds / duration_s
-        words = sum(len(t.text.split()) for t in transcript.turns if t.role == role)
+        words = sum(count_words(t.text) for t in transcript.turns if t.role == role)
         values[f"{role}_wpm"] = 60 * words / seconds if seconds >= MIN_WPM_S else None
         values[f"{role}_longest_monologue_s"] = _longest_monologue(speech, role)
     total = talk["agent"] + talk["customer"]

@@ -79,8 +79,13 @@ def _parts(before: TimedWord, after: TimedWord, middles: list[tuple[float, Party
     return False
 
 
+def mean_confidence(words: Sequence[TimedWord | Word]) -> float | None:
+    """The mean confidence of the words that have one, as turns state it."""
+    sure = [word.confidence for word in words if word.confidence is not None]
+    return round(sum(sure) / len(sure), 4) if sure else None
+
+
 def _turn(number: int, group: Sequence[TimedWord]) -> Turn:
-    sure = [w.confidence for w in group if w.confidence is not None]
     return Turn(
         turn=number,
         role="unknown",
@@ -88,7 +93,7 @@ def _turn(number: int, group: Sequence[TimedWord]) -> Turn:
         start_s=round(group[0].start_s, 3),
         end_s=round(max(w.end_s for w in group), 3),
         channel=group[0].channel,
-        confidence=round(sum(sure) / len(sure), 4) if sure else None,
+        confidence=mean_confidence(group),
         words=tuple(
             Word(
                 w.text.strip(),

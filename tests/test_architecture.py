@@ -11,9 +11,9 @@ STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matching", "
 LEVELS = [
     {"errors"},
     {"conversation"},
-    {"contract"},
+    {"contract", "text"},
     {"settings", "metrics", "word_times", "turns", "confidence_intervals"}
-    | {"child_processes", "interpreter", "csv_safety", "text"},
+    | {"child_processes", "interpreter", "csv_safety"},
     {"rubric", "privacy"},
     {"models", "encoder"},
     STAGES,
@@ -91,6 +91,18 @@ def test_each_engine_is_imported_in_one_place(path: Path) -> None:
         engine = name.split(".")[0]
         if engine in ENGINES:
             assert me in ENGINES[engine], f"{path} imports {name}"
+
+
+READERS = {"metrics", "privacy", "transcribe", "speakers", "annotate", "judge", "score"}
+OWN_CUT = re.compile(r"len\(.+\.split\(\)\)|\[\^\\W_\]\+")
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if top(p) in READERS], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_speech_is_cut_into_words_by_the_language_layer(path: Path) -> None:
+    """Whoever reads speech counts and cuts its words by pipeline/text/words.py."""
+    assert not OWN_CUT.search(path.read_text("utf-8"))
 
 
 JOURNEY = re.compile(r"^\d\. .*?(?=^\d\. |^\n?While )", re.MULTILINE | re.DOTALL)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from pipeline.encoder.adapters import linear_names
 from pipeline.encoder.network import EPSILON, HEADS, Network
 
 RANK = 16
@@ -26,7 +25,7 @@ class LowRank(nn.Module):
         super().__init__()
         self.base = TorchNetwork.of(base)
         torch.manual_seed(0)
-        self.names = linear_names(base)
+        self.names = base.linears
         self.down, self.up = nn.ParameterList(), nn.ParameterList()
         for name in self.names:
             rows, columns = base.tensors[f"{name}.weight"].shape

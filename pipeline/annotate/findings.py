@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pipeline import metrics
 from pipeline.annotate.holds import Hold
 from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
-from pipeline.privacy import PrivateSpan
+from pipeline.privacy import PrivateSpan, by_turn, masked
 from pipeline.word_times import TurnClock
 
 CUSTOMER_WEIGHT = 2.0  # the reason for a call is what the customer says it is
@@ -37,7 +37,7 @@ def of_text(
     turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private: Sequence[PrivateSpan]
 ) -> list[Finding]:
     """Facts and private data with their quotes and times; quotes never show private data."""
-    hidden = _by_turn(private)
+    hidden = by_turn(private)
     found: list[Finding] = []
     for position, turn in enumerate(turns):
         spans = hidden.get(position, [])
@@ -48,16 +48,15 @@ def of_text(
             if fact.kind == "pii" or not _in_place(fact.kind, position, len(turns)):
                 continue
             start_s, end_s = clock.when(fact.start, fact.end)
-            quote, value = _masked(turn.text, fact.start, fact.end, spans), fact.value
+            quote, value = masked(turn.text, fact.start, fact.end, spans), fact.value
             if fact.kind == "promise" and quote != turn.text[fact.start : fact.end]:
                 value = quote  # its description would repeat what the quote hides
             label = fact.label if fact.kind != "promise" or value is fact.value else "promise"
             found.append(Finding(fact.kind, label, turn.turn, start_s, end_s, quote, value, fact.source))
         for span in spans:
             start_s, end_s = clock.when(span.start, span.end)
-            placeholder = f"[{span.kind.upper()}]"
             found.append(
-                Finding("pii", span.kind, turn.turn, start_s, end_s, placeholder, None, "callqa.pii.v1")
+                Finding("pii", span.kind, turn.turn, start_s, end_s, span.placeholder, None, "callqa.pii.v1")
             )
     return found
 
@@ -66,24 +65,17 @@ def lowest_points(
     path: Mapping[str, RoleSentiment], turns: Sequence[Turn], private: Sequence[PrivateSpan]
 ) -> Iterator[Finding]:
     """Where each role felt worst, in its own words; none for a role without a negative turn."""
-    hidden = _by_turn(private)
+    hidden = by_turn(private)
     places = {turn.turn: position for position, turn in enumerate(turns)}
     for role, felt in path.items():
         position = places[felt.lowest_turn]
         turn = turns[position]
         if turn.sentiment is not None and turn.sentiment.label == "negative":
-            quote = _masked(turn.text, 0, len(turn.text), hidden.get(position, []))
+            quote = masked(turn.text, 0, len(turn.text), hidden.get(position, []))
             yield Finding(
                 "lowest_point", role, turn.turn, turn.start_s, turn.end_s, quote, felt.lowest_score,
                 "callqa.sentiment.v1",
             )  # fmt: skip
-
-
-def _by_turn(private: Sequence[PrivateSpan]) -> dict[int, list[PrivateSpan]]:
-    spans: dict[int, list[PrivateSpan]] = {}
-    for span in private:
-        spans.setdefault(span.turn, []).append(span)
-    return spans
 
 
 def _in_place(kind: str, position: int, count: int) -> bool:
@@ -96,7 +88,7 @@ def with_names(
     private: Sequence[PrivateSpan], turns: Sequence[Turn], facts: Sequence[Sequence[Fact]]
 ) -> tuple[PrivateSpan, ...]:
     """Private spans and, where none of them lies already, what the entity recogniser found."""
-    taken = _by_turn(private)
+    taken = by_turn(private)
     for position, turn in enumerate(turns):
         for fact in facts[position]:
             own = taken.setdefault(position, [])
@@ -104,16 +96,6 @@ def with_names(
                 when = TurnClock(turn).when(fact.start, fact.end)
                 own.append(PrivateSpan(fact.label, position, fact.start, fact.end, *when, turn.channel))
     return tuple(s for position in sorted(taken) for s in sorted(taken[position], key=lambda s: s.start))
-
-
-def _masked(text: str, start: int, end: int, spans: Sequence[PrivateSpan]) -> str:
-    """The quote with placeholders over anything private in it."""
-    quote, at = "", start
-    for span in spans:
-        if span.end > at and span.start < end:
-            quote += f"{text[at : max(at, span.start)]}[{span.kind.upper()}]"
-            at = span.end
-    return quote + text[at:end]
 
 
 def of_time(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from pipeline import metrics
 from pipeline.conversation import Finding, Transcript, Turn
+from pipeline.text.words import count_words
 
 OWN_PAUSE_WITHIN_S = 8.0  # what the customer goes to look for, they go for soon
 FEW_WORDS = 3  # "sure", "okay one second"
@@ -73,7 +74,7 @@ def _is_looking(turns: Sequence[Turn], start_s: float, end_s: float) -> bool:
     if not before or not after or after[0].role != "customer" or CALLS_OUT.search(after[0].text):
         return False
     asked = before[-1]
-    if asked.role == "customer" and len(asked.text.split()) <= FEW_WORDS and len(before) > 1:
+    if asked.role == "customer" and count_words(asked.text) <= FEW_WORDS and len(before) > 1:
         asked = before[-2]
     return asked.role == "agent" and bool(ASKS.search(asked.text))
 

@@ -23,11 +23,11 @@ from spacy.matcher import Matcher
 from spacy.tokens import Doc
 
 from pipeline.errors import UsageError
-from pipeline.text.words import word_set
+from pipeline.text.words import NEGATIONS, word_set
 
 DATA = Path(__file__).parent / "data"
 MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
-NEGATORS = word_set("not never without nahi nahin mat نہیں نہ")
+NEGATORS = NEGATIONS | word_set("without mat")
 NEGATION_REACH = 3  # "do not want to cancel": the negator stands within three words before
 SPEAKER = word_set("i my me mine myself we our us he she his her")
 SUBJECT_REACH = 5

@@ -8,8 +8,10 @@ does at once ("I will check that now") is no promise.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 WHO = (
     r"(?P<who>i|we|they|he|she|it|you|someone|somebody|(?:a|the|my|our|your|one of our) (?:\w+ )?"
@@ -19,38 +21,29 @@ WHO = (
 )
 WILL = (
     r"(?:will(?: definitely| certainly| also| personally| then| be)?|(?:am|are|is) going to|shall|"
-    r"can have \w+|"
-    r"promise (?:to|you|that) ?\w*)"
+    r"can have \w+|promise (?:to|you|that) ?\w*)"
 )
 DOING = (
     r"(?P<what>(?:have (?:someone|somebody|them|a \w+|my \w+|our \w+) )?(?:be )?(?:call(?:ing)?|phone|ring|"
-    r"text|email|"
-    r"e mail|mail(?:ing)?|send(?:ing)?|post|ship(?:ping)?|refund(?:ing|ed)?|credit(?:ing|ed)?|reimburse|"
-    r"waive|"
-    r"replace|follow(?:ing)? up|get(?:ting)? back|reach(?:ing)? out|contact(?:ing|ed)?|arrange|schedule|book|"
-    r"escalate|submit|raise|file|open a|issue|update you|notify|let you know|come out|visit|deliver(?:ed)?|"
-    r"arrive|"
-    r"receive|make sure|ensure|process(?:ed)?|fix(?:ed)?|resolve(?:d)?|look into|investigate|activate|"
-    r"transfer(?:red)?)"
-    r"\b(?: \w+){0,9}?)"
+    r"text|email|e mail|mail(?:ing)?|send(?:ing)?|post|ship(?:ping)?|refund(?:ing|ed)?|credit(?:ing|ed)?|"
+    r"reimburse|waive|replace|follow(?:ing)? up|get(?:ting)? back|reach(?:ing)? out|contact(?:ing|ed)?|"
+    r"arrange|schedule|book|escalate|submit|raise|file|open a|issue|update you|notify|let you know|"
+    r"come out|visit|deliver(?:ed)?|arrive|receive|make sure|ensure|process(?:ed)?|fix(?:ed)?|"
+    r"resolve(?:d)?|look into|investigate|activate|transfer(?:red)?)\b(?: \w+){0,9}?)"
 )
 DAY = r"(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
 COUNT = (
     r"(?:\d+|a|an|one|two|three|four|five|six|seven|eight|nine|ten|fourteen|fifteen|twenty|thirty|forty|"
-    r"forty eight|"
-    r"twenty four|seventy two|the next)"
+    r"forty eight|twenty four|seventy two|the next)"
 )
 UNIT = r"(?:business |working |calendar )?(?:minutes?|hours?|days?|weeks?|months?)"
 WHEN = (
-    rf"(?:(?:by|on|before|this|next|until|first thing)? ?(?:tomorrow|today|tonight|{DAY}|this (?:afternoon|"
-    rf"evening|week)|"
-    rf"next (?:week|month)|the end of (?:the |this )?(?:day|week|month|business))(?: (?:morning|afternoon|"
-    rf"evening|night))?|"
+    rf"(?:(?:by|on|before|this|next|until|first thing)? ?(?:tomorrow|today|tonight|{DAY}|"
+    rf"this (?:afternoon|evening|week)|next (?:week|month)|"
+    rf"the end of (?:the |this )?(?:day|week|month|business))(?: (?:morning|afternoon|evening|night))?|"
     rf"(?:within|in|after|for)(?: about| the next)? {COUNT}(?: (?:to|or|and|-) {COUNT})? {UNIT}|"
     rf"{COUNT} to {COUNT} {UNIT}|as soon as (?:possible|\w+ \w+)|no later than \w+|"
-    rf"shortly|later(?: today)?|soon|"
-    rf"right after|"
-    r"once (?:it|this|that|the) \w+|when (?:it|the|they) \w+)"
+    r"shortly|later(?: today)?|soon|right after|once (?:it|this|that|the) \w+|when (?:it|the|they) \w+)"
 )
 STOP = r"(?= (?:and|but|so|because|if|okay|ok|is|are|alright|right|or|in order|thank|thanks)\b|$)"
 PROMISE = re.compile(rf"\b{WHO} {WILL} {DOING}(?: (?P<when>{WHEN})|{STOP})")
@@ -80,11 +73,7 @@ def find(words: Sequence[str]) -> Iterator[Promise]:
     if "will" not in words and "going" not in words and "promise" not in words and "shall" not in words:
         return
     text = " ".join(words)
-    starts = {0: 0}
-    at = 0
-    for index, word in enumerate(words):
-        starts[at] = index
-        at += len(word) + 1
+    starts = list(accumulate((len(word) + 1 for word in words), initial=0))
     for match in PROMISE.finditer(text):
         if match["who"] == "you" and not re.match(r"(?:be |)(?:receive|get)", match["what"]):
             continue
@@ -96,6 +85,5 @@ def find(words: Sequence[str]) -> Iterator[Promise]:
             when = earlier["when"] if earlier else None
         if when is None and WEAK.match(match["what"]):
             continue
-        first = starts[match.start()]
-        last = first + len(match.group().split())
+        first, last = bisect_right(starts, match.start()) - 1, bisect_left(starts, match.end())
         yield Promise(first, last, match["who"], match["what"].strip(), when.strip() if when else None)

@@ -24,20 +24,20 @@ from numpy.typing import NDArray
 
 from pipeline.annotate.phrases import DATA
 from pipeline.conversation import RoleSentiment, Sentiment, SentimentLabel, Turn
-from pipeline.text.words import word_set
+from pipeline.text.words import FILLERS, NEGATIONS, count_words, tokens, word_set
 
 if TYPE_CHECKING:
     from pipeline.encoder.classifier import Classifier
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
-NEGATORS = word_set("not no never n't cannot can't don't didn't won't isn't wasn't nahi nahin نہیں نہ")
+NEGATORS = NEGATIONS | word_set("no n't cannot can't don't didn't won't isn't wasn't")
 UNKNOWN_ODDS = np.array([0.0, 1.5, 0.0], dtype=np.float32)  # neutral, until a lexicon says otherwise
 LEXICON_ALONE_WEIGHT = 6.0  # where no model speaks, a weight of 0.25 earns its label
 LEXICON_WEIGHT = 4.0  # log-odds a weight of 1 is worth
 NEUTRAL = Sentiment(0.0, "neutral")
 POLITE = Sentiment(0.2, "neutral")
-ACKNOWLEDGEMENTS = word_set(
-    "okay ok o k yeah yes yep yup uh huh um mm mhm hmm hm ah oh right alright sure no nope hello hi hey "
+ACKNOWLEDGEMENTS = FILLERS | word_set(
+    "okay ok o k yeah yes yep yup huh oh right alright sure no nope hello hi hey "
     "bye goodbye so and well i see the a correct exactly true really please "
     "acha achha ji jee haan theek thik"
 )
@@ -71,7 +71,6 @@ NAMED_FEELING = re.compile(
 )
 PIECE_WORDS = 40
 MAX_PIECES = 12  # of the longest turns, spread evenly: a monologue of an hour costs no more
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 QUARTERS = 4
 
 
@@ -113,7 +112,7 @@ class Scorer:
 
     def _lexical(self, text: str) -> float:
         """Sum of the weights found, -1..1; a negator within three words before turns a weight around."""
-        words = [match.group().lower().replace("’", "'") for match in WORD.finditer(text)]
+        words = [token.text for token in tokens(text)]
         total, at = 0.0, 0
         while at < len(words):
             size, weight = self._at(words, at)
@@ -156,7 +155,7 @@ def without_named_feelings(text: str) -> str:
 
 def is_telling(text: str) -> bool:
     """Whether a text says more than that its speaker listens; "no!" and "oh no" do."""
-    words = [match.group().lower() for match in WORD.finditer(text)]
+    words = [token.text for token in tokens(text)]
     if any(word not in ACKNOWLEDGEMENTS for word in words):
         return True
     return bool(words) and ("!" in text or " ".join(words[:2]) == "oh no")
@@ -233,7 +232,7 @@ def _score(turn: Turn) -> float:
 
 
 def _mean(turns: Sequence[Turn]) -> float | None:
-    weights = [max(1, len(turn.text.split())) for turn in turns]
+    weights = [max(1, count_words(turn.text)) for turn in turns]
     if not weights:
         return None
     return round(sum(_score(t) * w for t, w in zip(turns, weights, strict=True)) / sum(weights), 3)

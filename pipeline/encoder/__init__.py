@@ -14,10 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoder import adapters
-from pipeline.encoder.network import Network
+from pipeline.encoder.network import Network, read
 from pipeline.encoder.wordpiece import WordPiece
-from pipeline.errors import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights" / "all-minilm-l6-v2-int8.npz"
 DIMENSIONS = 384
@@ -106,18 +104,9 @@ def load(layers: Path | None = None) -> Encoder:
     Raises:
         ModelError: A weights file is missing or damaged.
     """
+    fingerprint, arrays = read(layers or WEIGHTS)
     if layers is not None:
         base = load()
-        fingerprint, arrays = adapters.read(layers)
         return Encoder(fingerprint, base.tokenizer, base.network.with_layers(arrays))
-    try:
-        with np.load(WEIGHTS, allow_pickle=False) as arrays:
-            tensors = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"the sentence encoder's weights at {WEIGHTS} cannot be read: {error}",
-            hint="reinstall callqa; the file is part of the package",
-        ) from error
-    pieces = bytes(tensors.pop("vocabulary")).decode("utf-8").split("\n")
-    fingerprint = bytes(tensors.pop("fingerprint")).decode("ascii")
-    return Encoder(fingerprint, WordPiece(pieces), Network.from_int8(tensors))
+    pieces = bytes(arrays.pop("vocabulary")).decode("utf-8").split("\n")
+    return Encoder(fingerprint, WordPiece(pieces), Network.from_int8(arrays))

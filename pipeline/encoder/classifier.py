@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import encoder
-from pipeline.encoder import adapters
-from pipeline.encoder.network import Array, Network
+from pipeline.encoder.network import Array, Network, read
 from pipeline.encoder.wordpiece import WordPiece
 
 WEIGHTS = Path(__file__).parent / "weights" / "sentiment.npz"
@@ -60,6 +59,6 @@ def load() -> Classifier:
         ModelError: The weights file is missing or damaged.
     """
     base = encoder.load()
-    fingerprint, arrays = adapters.read(WEIGHTS)
+    fingerprint, arrays = read(WEIGHTS)
     head, bias = (arrays[name].astype(np.float32) for name in ("head", "bias"))
-    return Classifier(fingerprint, base.tokenizer, adapters.merge(base.network, arrays), head, bias)
+    return Classifier(fingerprint, base.tokenizer, base.network.with_changes(arrays), head, bias)

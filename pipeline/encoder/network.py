@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.errors import ModelError
 
 Array = NDArray[np.float32]
 HEADS = 12
@@ -33,6 +36,23 @@ NORMAL_LOG_ODDS = np.array(
 """ln(Φ(x) / Φ(-x)) / x as a polynomial in x², fitted up to |x| = 5.5: x·Φ(x) is within 4e-6 everywhere."""
 FAR = np.float32(30.0)  # x² beyond which Φ is 0 or 1
 GELU_ROWS = 32  # rows at once: they stay in the cache
+
+
+def read(path: Path) -> tuple[str, dict[str, NDArray[np.generic]]]:
+    """The fingerprint and arrays of a file of weights, an npz without pickles.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            held = {name: arrays[name] for name in arrays.files}
+            return bytes(held.pop("fingerprint")).decode("ascii"), held
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the weights at {path} cannot be read: {error}",
+            hint="reinstall callqa; the file is part of the package",
+        ) from error
 
 
 def quantise(matrix: Array) -> tuple[NDArray[np.int8], Array]:
@@ -74,6 +94,19 @@ class Network:
     def with_layers(self, arrays: Mapping[str, NDArray[np.generic]]) -> Network:
         """Another network on the same words: its tensors, stored likewise."""
         return Network(self.words, self.word_scale, _floats(arrays))
+
+    def with_changes(self, changes: Mapping[str, NDArray[np.generic]]) -> Network:
+        """With ``NAME.up @ NAME.down`` added to each linear layer (LoRA, Hu et al. 2021)."""
+        tensors = dict(self.tensors)
+        for name in self.linears:
+            up, down = (changes[f"{name}.{part}"].astype(np.float32) for part in ("up", "down"))
+            tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
+        return Network(self.words, self.word_scale, tensors)
+
+    @property
+    def linears(self) -> list[str]:
+        """Names of the linear layers, those of the original."""
+        return [f"encoder.layer.{layer}.{name}" for layer in range(self.n_layers) for name in LINEARS]
 
     @cached_property
     def n_layers(self) -> int:

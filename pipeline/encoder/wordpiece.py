@@ -25,28 +25,14 @@ class WordPiece:
         self._cls, self._sep, self._unk = (self.vocabulary[p] for p in ("[CLS]", "[SEP]", "[UNK]"))
         self._word_ids = lru_cache(maxsize=50_000)(self._split_word)
 
-    def encode(self, text: str, max_tokens: int, before: str | None = None) -> list[int]:
-        """Ids of ``[CLS] before [SEP] text [SEP]`` (or without ``before``), at most ``max_tokens``.
-
-        A text too long keeps its start; a ``before`` too long keeps its end, and never takes more
-        than half of the room.
-        """
-        ids = self._ids(text, max_tokens)
-        if before is None:
-            return [self._cls, *ids[: max_tokens - 2], self._sep]
-        room = max_tokens - 3
-        context = self._ids(before[-20 * max_tokens :], 20 * max_tokens)
-        context = context[-max(room - len(ids), room // 2) :]
-        return [self._cls, *context, self._sep, *ids[: room - len(context)], self._sep]
-
-    def _ids(self, text: str, limit: int) -> list[int]:
-        """Ids of the text's words, reading no further than ``limit`` asks for."""
+    def encode(self, text: str, max_tokens: int) -> list[int]:
+        """Ids of ``[CLS] text [SEP]``, at most ``max_tokens``: a text too long keeps its start."""
         ids: list[int] = []
-        for chunk in text[: 40 * limit].split():
+        for chunk in text[: 40 * max_tokens].split():  # read no further than needed
             ids.extend(self._word_ids(chunk))
-            if len(ids) >= limit:
+            if len(ids) >= max_tokens:
                 break
-        return ids
+        return [self._cls, *ids[: max_tokens - 2], self._sep]
 
     def _split_word(self, chunk: str) -> tuple[int, ...]:
         """Ids of one whitespace-delimited chunk."""

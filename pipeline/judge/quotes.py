@@ -15,6 +15,7 @@ from rapidfuzz import fuzz
 
 from pipeline.judge.standins import Sent
 from pipeline.rubric.judging import Quoted
+from pipeline.text.words import UNSPACED_TOO, tokens
 
 NEARLY = 90.0
 """Likeness of letters, 0 to 100, from which a quote is taken for what stands in the transcript."""
@@ -23,10 +24,6 @@ ANYWHERE_WORDS = 3
 """A shorter quote counts only in the turn it names: "thank you" stands in every call."""
 DENIED_WITHIN = 2
 """Words before a quote in which a denial of it may stand."""
-TOKEN = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"  # no spaces between words
-    r"|[^\W_]+(?:['’][^\W_]+)*"
-)
 DENIALS = frozenset([
     "no", "not", "never", "none", "nothing", "nobody", "neither", "nor", "without", "cannot",
     "cant", "wont", "dont", "didnt", "doesnt", "isnt", "arent", "wasnt", "werent", "havent",
@@ -126,6 +123,6 @@ def _places(tokens: Sequence[_Token], run: Sequence[Sent], *, exact: bool) -> tu
 
 def _tokens(text: str, at: int) -> list[_Token]:
     return [
-        _Token(found[0].casefold().replace("'", "").replace("’", ""), at, found.start(), found.end())
-        for found in TOKEN.finditer(text)
+        _Token(token.text.casefold().replace("'", ""), at, token.start, token.end)
+        for token in tokens(text, UNSPACED_TOO)
     ]

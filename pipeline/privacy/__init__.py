@@ -9,7 +9,7 @@ second, and the same answer on every machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -18,6 +18,7 @@ from typing import get_args
 from pipeline.conversation import Transcript, Turn, Word
 from pipeline.privacy import cues, numbers, phrases, rules
 from pipeline.settings import PrivacySettings, PrivateKind
+from pipeline.text.words import count_words
 from pipeline.word_times import TurnClock
 
 KINDS = get_args(PrivateKind)  # strictest first
@@ -50,6 +51,11 @@ class PrivateSpan:
     end_s: float | None
     channel: int | None = None
 
+    @property
+    def placeholder(self) -> str:
+        """What stands in its place."""
+        return f"[{self.kind.upper()}]"
+
 
 def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
     """All private data of a transcript in order, without overlaps; placeholders count too."""
@@ -76,7 +82,7 @@ def _asked(turns: Sequence[Turn], position: int) -> str:
     """What the other side said last before a turn; "uh" and "yes?" in between do not hide it."""
     turn = turns[position]
     for earlier in reversed(turns[max(0, position - ASKED_TURNS) : position]):
-        if len(earlier.text.split()) > MIN_ASKED_WORDS:
+        if count_words(earlier.text) > MIN_ASKED_WORDS:
             if earlier.role != turn.role or turn.role == "unknown":
                 return earlier.text
             break
@@ -177,14 +183,30 @@ def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript
         the first to the last moment of it), and the finds with the offsets of the text given.
     """
     spans = tuple(span for span in find(transcript) if span.kind in privacy.redact)
-    by_turn: dict[int, list[PrivateSpan]] = {}
-    for span in spans:
-        by_turn.setdefault(span.turn, []).append(span)
+    found = by_turn(spans)
     turns = tuple(
-        _redact_turn(turn, by_turn[position]) if position in by_turn else turn
+        _redact_turn(turn, found[position]) if position in found else turn
         for position, turn in enumerate(transcript.turns)
     )
     return replace(transcript, turns=turns), spans
+
+
+def by_turn(spans: Iterable[PrivateSpan]) -> dict[int, list[PrivateSpan]]:
+    """Spans by the position of their turn, in their order."""
+    found: dict[int, list[PrivateSpan]] = {}
+    for span in spans:
+        found.setdefault(span.turn, []).append(span)
+    return found
+
+
+def masked(text: str, start: int, end: int, spans: Sequence[PrivateSpan]) -> str:
+    """Characters ``start`` to ``end`` of a turn's text, placeholders over anything private in them."""
+    quote, at = "", start
+    for span in spans:
+        if span.end > at and span.start < end:
+            quote += f"{text[at : max(at, span.start)]}{span.placeholder}"
+            at = span.end
+    return quote + text[at:end]
 
 
 def _redact_turn(turn: Turn, spans: Sequence[PrivateSpan]) -> Turn:
@@ -192,10 +214,7 @@ def _redact_turn(turn: Turn, spans: Sequence[PrivateSpan]) -> Turn:
     words: tuple[Word, ...] = ()
     if places is not None:
         words = tuple(_redact_words(turn.words, places, spans))
-    text = turn.text
-    for span in reversed(spans):
-        text = f"{text[: span.start]}[{span.kind.upper()}]{text[span.end :]}"
-    return replace(turn, text=text, words=words)
+    return replace(turn, text=masked(turn.text, 0, len(turn.text), spans), words=words)
 
 
 def _redact_words(
@@ -208,8 +227,7 @@ def _redact_words(
         if span is None:
             yield from said
         else:
-            end_s = max(word.end_s for word in said)
-            yield replace(said[0], text=f"[{span.kind.upper()}]", end_s=end_s)
+            yield replace(said[0], text=span.placeholder, end_s=max(word.end_s for word in said))
 
 
 def _times(clock: TurnClock, start: int, end: int) -> tuple[float | None, float | None]:

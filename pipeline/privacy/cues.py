@@ -11,86 +11,61 @@ import re
 
 from pipeline.privacy import urdu
 
-CUES: tuple[tuple[str, str], ...] = (
-    (
-        "cvv",
-        (
-            r"\bc ?v ?[vc]2?\b|security (?:code|number|digits)|(?:on|at|from) the (?:back|reverse)|"
-            r"back of (?:it|(?:the|your|my|that|this) card)|signature (?:strip|panel)|"
-            r"verification (?:value|number)|(?:three|3|four|4)[- ]digits? (?:security |verification )?code|"
-            r"(?:code|(?:four|4)(?: \w+)?) on the front|"
-            r"(?<!last )(?<!final )(?<!first )(?:three|3)[- ](?:(?:little|small|other) )?"
-            r"(?:digits?|numbers|figures)"
-        ),
+CUES = {
+    "cvv": (
+        r"\bc ?v ?[vc]2?\b|security (?:code|number|digits)|(?:on|at|from) the (?:back|reverse)|"
+        r"back of (?:it|(?:the|your|my|that|this) card)|signature (?:strip|panel)|"
+        r"verification (?:value|number)|(?:three|3|four|4)[- ]digits? (?:security |verification )?code|"
+        r"(?:code|(?:four|4)(?: \w+)?) on the front|"
+        r"(?<!last )(?<!final )(?<!first )(?:three|3)[- ](?:(?:little|small|other) )?"
+        r"(?:digits?|numbers|figures)"
     ),
-    ("expiry", r"expir\w*|\bexp\b|valid (?:thru|through|until|till|to)|good (?:thru|through)"),
-    (
-        "pin",
-        (
-            r"\bpins?\b|pass ?code|one[- ]time|\botp\b|"
-            r"(?:verification|access|authentication|login|temporary) code|"
-            r"(?:five|5|six|6|seven|7|eight|8)[- ]digit (?:\w+ )?code|"
-            r"(?:confirmation )?code (?:that )?(?:we|i|they)(?:'ve| have|'ll| will)? (?:just )?"
-            r"(?:sen[dt]|text(?:ed)?|email(?:ed)?)|"
-            r"(?:sen[dt]|text(?:ed)?|email(?:ed)?) (?:it to )?(?:you|me) (?:a|the|your|my) (?:\w+ )?code|"
-            r"pass ?word|pass ?phrase|memorable|security (?:word|answer)"
-        ),
+    "expiry": r"expir\w*|\bexp\b|valid (?:thru|through|until|till|to)|good (?:thru|through)",
+    "pin": (
+        r"\bpins?\b|pass ?code|one[- ]time|\botp\b|"
+        r"(?:verification|access|authentication|login|temporary) code|"
+        r"(?:five|5|six|6|seven|7|eight|8)[- ]digit (?:\w+ )?code|"
+        r"(?:confirmation )?code (?:that )?(?:we|i|they)(?:'ve| have|'ll| will)? (?:just )?"
+        r"(?:sen[dt]|text(?:ed)?|email(?:ed)?)|"
+        r"(?:sen[dt]|text(?:ed)?|email(?:ed)?) (?:it to )?(?:you|me) (?:a|the|your|my) (?:\w+ )?code|"
+        r"pass ?word|pass ?phrase|memorable|security (?:word|answer)"
     ),
-    ("account", r"account(?: number)?|routing|sort code|\baba\b|\bbsb\b|loan number|khata|کھاتہ|اکاؤنٹ"),
-    ("iban", r"\biban\b|\bi ban\b"),
-    (
-        "national_id",
-        (
-            r"\bcnic\b|c n i c|سی این آئی سی|national id\w*(?: card)?|\bid(?:entity)? (?:card|number)|"
-            r"shanakhti(?: card)?|شناختی(?: کارڈ)?|passport|پاسپورٹ|"
-            r"driv\w+ licen[cs]e|licen[cs]e number|national insurance|\bni number|aadha+r|"
-            r"tax(?:payer)? (?:id\w*|number)|medicare|\bnhs\b"
-        ),
+    "account": r"account(?: number)?|routing|sort code|\baba\b|\bbsb\b|loan number|khata|کھاتہ|اکاؤنٹ",
+    "iban": r"\biban\b|\bi ban\b",
+    "national_id": (
+        r"\bcnic\b|c n i c|سی این آئی سی|national id\w*(?: card)?|\bid(?:entity)? (?:card|number)|"
+        r"shanakhti(?: card)?|شناختی(?: کارڈ)?|passport|پاسپورٹ|"
+        r"driv\w+ licen[cs]e|licen[cs]e number|national insurance|\bni number|aadha+r|"
+        r"tax(?:payer)? (?:id\w*|number)|medicare|\bnhs\b"
     ),
-    ("ssn", r"social(?: (?:security|insurance))?(?! (?:media|network|club|worker))|\bs ?s ?n\b"),
-    (
-        "card",
-        (
-            r"card(?: number)?|visa|master ?card|amex|american express|long number|sixteen digits?|"
-            r"16 digits?|کارڈ"
-        ),
+    "ssn": r"social(?: (?:security|insurance))?(?! (?:media|network|club|worker))|\bs ?s ?n\b",
+    "card": (
+        r"card(?: number)?|visa|master ?card|amex|american express|long number|sixteen digits?|"
+        r"16 digits?|کارڈ"
     ),
-    (
-        "phone",
-        (
-            r"(?:phone|mobile|cell|contact|telephone|callback|whatsapp|home|work|best|daytime|evening|landline|"
-            r"another|other|alternat\w+|backup|second|different|emergency)(?: phone)? ?number|"
-            r"\bphone\b|\bwhatsapp\b|\bmobile\b|\blandline\b|موبائل|رابطہ|"
-            r"\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try|hold of) (?:me|us|you|"
-            r"him|her|them)|emergency contact|"
-            r"call ?back|\bfax\b|number (?:is|here is)|my number|number (?:to|for) (?:call|reach|contact)|"
-            r"فون|نمبر"
-        ),
+    "phone": (
+        r"(?:phone|mobile|cell|contact|telephone|callback|whatsapp|home|work|best|daytime|evening|landline|"
+        r"another|other|alternat\w+|backup|second|different|emergency)(?: phone)? ?number|"
+        r"\bphone\b|\bwhatsapp\b|\bmobile\b|\blandline\b|موبائل|رابطہ|"
+        r"\bcell\b|\btelephone\b|(?:call|reach|text|ring|contact|try|hold of) (?:me|us|you|him|her|them)|"
+        r"emergency contact|call ?back|\bfax\b|number (?:is|here is)|my number|"
+        r"number (?:to|for) (?:call|reach|contact)|فون|نمبر"
     ),
-    ("dob", r"birth ?(?:day|date)?|\bborn\b|\bd ?o ?b\b|paidaish"),
-    ("zip", r"zip(?: code)?|post ?code|postal code"),
-    (
-        "harmless",
-        (
-            r"order|reference|\bref\b|tracking|ticket|(?<!in )case|confirmation|invoice|policy|booking|"
-            r"reservation|model|serial|flight|extension|item|part number|product|receipt|claim|"
-            r"complaint number|transaction|\bid for\b|employee|badge|store|branch|version|meter|reading|"
-            r"job number|work order|awb|quote|stock|\bsku\b|\bvin\b|\blot\b|catalog(?:ue)?|\bupc\b|bar ?code|"
-            rf"\bimei\b|asset|mileage|odometer|{urdu.HARMLESS}"
-        ),
+    "dob": r"birth ?(?:day|date)?|\bborn\b|\bd ?o ?b\b|paidaish",
+    "zip": r"zip(?: code)?|post ?code|postal code",
+    "harmless": (
+        r"order|reference|\bref\b|tracking|ticket|(?<!in )case|confirmation|invoice|policy|booking|"
+        r"reservation|model|serial|flight|extension|item|part number|product|receipt|claim|"
+        r"complaint number|transaction|\bid for\b|employee|badge|store|branch|version|meter|reading|"
+        r"job number|work order|awb|quote|stock|\bsku\b|\bvin\b|\blot\b|catalog(?:ue)?|\bupc\b|bar ?code|"
+        rf"\bimei\b|asset|mileage|odometer|{urdu.HARMLESS}"
     ),
-    ("money", r"\$|£|€|dollars?|pounds?|rupees?|price|cost|total|balance|amount|percent"),
-    (
-        "vague",
-        (
-            r"about|around|request|last(?! (?:two|three|four|five|\d|digits))|past|every|within|"
-            r"for the"
-        ),
-    ),
-)
+    "money": r"\$|£|€|dollars?|pounds?|rupees?|price|cost|total|balance|amount|percent",
+    "vague": r"about|around|request|last(?! (?:two|three|four|five|\d|digits))|past|every|within|for the",
+}
 # "order number is" must not end as the telephone's "number is": a cue takes its noun phrase along.
 REST = r"(?:\W+(?:number|numbers|no|code|id|is|was|are|it's|that's|here|نمبر)\b)*"
-PATTERN = re.compile("(?:" + "|".join(f"(?P<{kind}>{cue})" for kind, cue in CUES) + f"){REST}")
+PATTERN = re.compile("(?:" + "|".join(f"(?P<{kind}>{cue})" for kind, cue in CUES.items()) + f"){REST}")
 OBJECT = re.compile(r"\b(?:for|on|about|with|regarding|of|to|in) (?:the|your|this|my|that|an?|our)\W+$")
 QUANTITY_DIGITS = {"money": 9, "vague": 6}  # more digits than this are no price and no estimate
 LENGTHS = {

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from pipeline.conversation import Turn
 from pipeline.privacy import cues, urdu
+from pipeline.text import words
 from pipeline.text.language import language_of
-from pipeline.text.words import FILLERS, word_set
+from pipeline.text.words import DIGITS_APART, FILLERS, SMALL, count_words, word_set
 
 # Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
 # An amount is one token, and says no digits: "$168", "149.99", "25,000".
@@ -26,20 +27,13 @@ AMOUNT = (
 )
 AT_CLOCK = r"(?:(?<=\bat )|(?<=\bby )|(?<=\buntil )|(?<=\bfrom ))\d{1,2}:\d\d(?![\d:])"
 """A time of day after "at", "by", "until" or "from"; by itself, recognition may have written a PIN so."""
-TOKEN = re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
-
-
-def _valued(line: str, first: int = 0) -> dict[str, str]:
-    """Groups of words that mean first, first + 1, ...; ``/`` between words of one value."""
-    return {word: str(value) for value, group in enumerate(line.split(), first) for word in group.split("/")}
-
-
-UNITS = _valued("zero/oh/o/nought one two three four five six seven eight nine")
-TEENS = _valued("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen", 10)
-TENS = _valued("twenty thirty forty/fourty fifty sixty seventy eighty ninety", 2)
+TOKEN = re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|{DIGITS_APART.pattern}")
+UNITS = {word: str(n) for word, n in SMALL.items() if n < 10} | dict.fromkeys(("oh", "o", "nought"), "0")
+TEENS = {word: str(n) for word, n in SMALL.items() if n >= 10}
+TENS = {word: str(n // 10) for word, n in words.TENS.items()} | {"fourty": "4"}
 HUNDREDS = {"hundred": "00", "thousand": "000"}
 REPEATS = {"double": 2, "triple": 3, "treble": 3, **urdu.REPEATS}
-URDU = _valued(urdu.NUMBERS)
+URDU = {word: str(n) for n, group in enumerate(urdu.NUMBERS.split()) for word in group.split("/")}
 URDU_HUNDREDS = dict.fromkeys(urdu.HUNDRED.split(), "00")
 BETWEEN = FILLERS | word_set(
     "and then it's its that's is okay ok yeah yes right so next followed by dash "
@@ -113,48 +107,45 @@ def written(tokens: Sequence[Token]) -> str:
 
 def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[Token]:
     """Tokens of one turn with number words read as digits."""
-    raw = [
-        (m.start(), m.end(), "$" if m["amount"] else m.group().lower().replace("’", "'"))
-        for m in TOKEN.finditer(text)
-    ]
+    raw = [one._replace(text="$") if one.kind == "amount" else one for one in words.tokens(text, TOKEN)]
     tokens: list[Token] = []
     at = 0
     while at < len(raw):
         used, digits = _number(raw, at, is_urdu)
         if digits and _is_count(raw, at, at + used):
             digits = ""
-        start, end = raw[at][0], raw[at + max(used, 1) - 1][1]
-        tokens.append(Token(turn, start, end, raw[at][2], digits))
-        at += max(used, 1)
+        used = max(used, 1)
+        tokens.append(Token(turn, raw[at].start, raw[at + used - 1].end, raw[at].text, digits))
+        at += used
     return tokens
 
 
-def _is_count(raw: Sequence[tuple[int, int, str]], at: int, end: int) -> bool:
+def _is_count(raw: Sequence[words.Token], at: int, end: int) -> bool:
     """Whether a number says how many, not which: "the last four", "three digits", "one moment"."""
-    before = raw[at - 1][2] if at else ""
-    after = raw[end][2] if end < len(raw) else ""
+    before = raw[at - 1].text if at else ""
+    after = raw[end].text if end < len(raw) else ""
     if after == "-" and end + 1 < len(raw):  # "three-digit"
-        after = raw[end + 1][2]
+        after = raw[end + 1].text
     if after in COUNTED_AS and end + 1 < len(raw):
-        after = raw[end + 1][2]
+        after = raw[end + 1].text
     if before in COUNTED or after in OF_COUNTED:
         return True
-    word = raw[at][2]
+    word = raw[at].text
     if word == "one" and after in OF_ONE:
         return True
     begins_sentence = before in {".", "?", "!"} and word in UNITS
     return begins_sentence and after.isalpha() and after not in NUMBER_TALK
 
 
-def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tuple[int, str]:
+def _number(raw: Sequence[words.Token], at: int, is_urdu: bool) -> tuple[int, str]:
     """How many tokens from ``at`` say digits, and which; (0, "") when none do."""
-    word = raw[at][2]
+    word = raw[at].text
     if word[0].isdigit():
         return 1, "".join(str(unicodedata.digit(c, 0)) for c in word)
     unit = UNITS.get(word) or (URDU.get(word) if is_urdu else None)
     if unit is not None:
         hundreds = HUNDREDS if word in UNITS else URDU_HUNDREDS
-        following = raw[at + 1][2] if at + 1 < len(raw) else ""
+        following = raw[at + 1].text if at + 1 < len(raw) else ""
         if following == "thousand":
             return _of_thousand(raw, at, unit)
         if following in hundreds:
@@ -163,25 +154,25 @@ def _number(raw: Sequence[tuple[int, int, str]], at: int, is_urdu: bool) -> tupl
     if word in TEENS:
         return 1, TEENS[word]
     if word in TENS:
-        skip = 1 if at + 2 < len(raw) and raw[at + 1][2] == "-" else 0
-        unit = raw[at + 1 + skip][2] if at + 1 + skip < len(raw) else ""
+        skip = 1 if at + 2 < len(raw) and raw[at + 1].text == "-" else 0
+        unit = raw[at + 1 + skip].text if at + 1 + skip < len(raw) else ""
         if unit in UNITS and UNITS[unit] != "0":
             return 2 + skip, TENS[word] + UNITS[unit]
         return 1, TENS[word] + "0"
     if word in REPEATS and at + 1 < len(raw):
-        following = raw[at + 1][2]
+        following = raw[at + 1].text
         digit = UNITS.get(following) or (URDU.get(following) if is_urdu else None) or following
         if len(digit) == 1 and digit.isdigit():
             return 2, digit * REPEATS[word]
     return 0, ""
 
 
-def _of_thousand(raw: Sequence[tuple[int, int, str]], at: int, unit: str) -> tuple[int, str]:
+def _of_thousand(raw: Sequence[words.Token], at: int, unit: str) -> tuple[int, str]:
     """Thousands, and "two thousand (and) nineteen" as the year it is."""
     rest = at + 2
-    if rest < len(raw) and raw[rest][2] == "and":
+    if rest < len(raw) and raw[rest].text == "and":
         rest += 1
-    word = raw[rest][2] if rest < len(raw) else ""
+    word = raw[rest].text if rest < len(raw) else ""
     if word in TEENS or word in TENS or word in UNITS:
         used, digits = _number(raw, rest, False)
         is_last = rest + used == len(raw) or not _number(raw, rest + used, False)[0]
@@ -203,7 +194,7 @@ def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Toke
         if turn.role == role:
             is_urdu = language_of(turn, language) == "ur"
             stream.extend(tokenise(position, turn.text, is_urdu=is_urdu))
-        elif len(turn.text.split()) > SHORT_REPLY_WORDS and not _is_number_talk(turn.text):
+        elif count_words(turn.text) > SHORT_REPLY_WORDS and not _is_number_talk(turn.text):
             stream.append(Token(position, 0, 0, ""))
     return stream
 

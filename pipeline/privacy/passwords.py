@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pipeline.text.words import count_words
+
 WHAT = (
     r"(?:pass\s?(?:word|phrase|code)|memorable (?:word|name|place)|"
     r"(?:secret|security|code) (?:word|phrase|answer)|"
@@ -73,7 +75,7 @@ def find(text: str, asked: str = "") -> Iterator[tuple[int, int]]:
         for pattern in TOLD:
             for match in pattern.finditer(text):
                 yield match.start("it"), match.end("it")
-    if asked and ASKED.search(asked) and len(text.split()) <= MAX_ANSWER_WORDS:
+    if asked and ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
         told = ANSWER.search(text)
         is_answer = SAYS_YES.search(text) or not YES_OR_NO.search(asked)
         if told is not None and is_answer and not NO_ANSWER.search(told["it"]):

@@ -9,27 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.privacy import mail, passwords, urdu
-from pipeline.privacy.rules import iban
+from pipeline.privacy import mail, passwords, rules, urdu
+from pipeline.text.words import SMALL, TENS, count_words
 
-NUMBER_WORD = (
-    r"(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
-    r"sixteen|"
-    r"seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
-    r"double|"
-    r"triple)\b|\d+)"
-)
+
+def not_any(words: str) -> str:
+    """A pattern that none of the words of a text follows; each may itself be a pattern."""
+    return rf"(?!(?:{'|'.join(words.split())})\b)"
+
+
+NUMBER_WORD = rf"(?:(?:{'|'.join([*SMALL, *TENS])}|oh|hundred|thousand|double|triple)\b|\d+)"
 NUMBER = rf"(?:{NUMBER_WORD}(?:[\s-]+(?:and\s+)?{NUMBER_WORD}){{0,8}})"
-MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|march|mar|april|apr|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
-    rf"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|{urdu.MONTHS})"
-)
+MONTH = rf"(?:{rules.MONTH}|{urdu.MONTHS})"
 ORDINAL = (
     r"(?:\d{1,2}(?:st|nd|rd|th)?|(?:twenty|thirty)?[\s-]?(?:first|second|third|fourth|fifth|sixth|seventh|"
-    r"eighth|"
-    r"ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|"
-    r"nineteenth|"
-    rf"twentieth|thirtieth)|{NUMBER_WORD}(?:[\s-]{NUMBER_WORD})?)"
+    r"eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|"
+    rf"nineteenth|twentieth|thirtieth)|{NUMBER_WORD}(?:[\s-]{NUMBER_WORD})?)"
 )
 URDU_NUMBER = r"(?:\d+|" + "|".join(re.split(r"[\s/]+", f"{urdu.NUMBERS} {urdu.HUNDRED}".strip())) + r")\b"
 DATE = (
@@ -48,27 +43,26 @@ EXPIRY = re.compile(
 )
 ANSWERED_EXPIRY = re.compile(EXPIRY_DATE, re.I)
 STREET_TYPE = (
-    r"(?:street|st|st\.|road|rd|avenue|ave|lane|drive|dr|close|court|ct|boulevard|blvd|way|place|square|terrace|"
-    r"crescent|"
-    r"gardens?|grove|hill|parade|highway|parkway|circle|mohalla|colony|gali)"
+    r"(?:street|st|st\.|road|rd|avenue|ave|lane|drive|dr|close|court|ct|boulevard|blvd|way|place|square|"
+    r"terrace|crescent|gardens?|grove|hill|parade|highway|parkway|circle|mohalla|colony|gali)"
 )
-NO_STREET = (  # words no street is named by: "we open at nine thirty and close at six"
-    r"(?!(?:and|or|but|to|we|i|you|they|he|she|it|is|are|was|were|at|from|when|if|that|this|do|did|does|will|would|"
-    r"can|could|a|an|for|with|so|then|per|than|until|till|[ap]m)\b)"
-)
+NO_STREETS = """
+    and or but to we i you they he she it is are was were at from when if that this do did does will would
+    can could a an for with so then per than until till [ap]m
+"""  # words no street is named by: "we open at nine thirty and close at six"
 STREET = re.compile(
-    rf"\b(?:(?:flat|apartment|apt|unit|suite|house|plot|number|no)\s+(?:number\s+|"
-    rf"no\s+)?{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+)?"
-    rf"{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+(?!(?:minutes|hours|days|dollars|of|more|people|different|times)\b)"
-    rf"(?!(?:on|in|of)\b)(?:(?:{NO_STREET}[a-z']+|st\.|\d+(?:st|nd|rd|th))\s+){{1,3}}?{STREET_TYPE}\b(?:,?\s+(?:apartment|apt|unit|suite|"
-    rf"flat)\s+{NUMBER}(?:\s?[a-d]\b)?)?",
+    rf"\b(?:(?:flat|apartment|apt|unit|suite|house|plot|number|no)\s+(?:number\s+|no\s+)?{NUMBER}"
+    rf"(?:\s?[a-d]\b|[a-z]\b)?,?\s+)?{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+"
+    r"(?!(?:minutes|hours|days|dollars|of|more|people|different|times)\b)(?!(?:on|in|of)\b)"
+    rf"(?:(?:{not_any(NO_STREETS)}[a-z']+|st\.|\d+(?:st|nd|rd|th))\s+){{1,3}}?{STREET_TYPE}\b"
+    rf"(?:,?\s+(?:apartment|apt|unit|suite|flat)\s+{NUMBER}(?:\s?[a-d]\b)?)?",
     re.I,
 )
 HOUSE = re.compile(
-    rf"\b(?:(?:house|flat|plot|apartment|apt|unit|makan|ghar|مکان|گھر|فلیٹ)\s+(?:number|no\.?|نمبر|"
-    rf"#)?\s*{NUMBER}(?:[\s-]?[a-d]\b)?,?\s+)?"
-    rf"(?:(?:street|block|sector|phase|gali|lane|گلی|بلاک|سیکٹر|فیز)\s+(?:number\s+|no\.?\s+|نمبر\s+)?(?:{NUMBER}|"
-    rf"[a-z]\b(?:[\s-]?{NUMBER})?)[,\s]*){{1,4}}"
+    r"\b(?:(?:house|flat|plot|apartment|apt|unit|makan|ghar|مکان|گھر|فلیٹ)\s+(?:number|no\.?|نمبر|#)?\s*"
+    rf"{NUMBER}(?:[\s-]?[a-d]\b)?,?\s+)?"
+    r"(?:(?:street|block|sector|phase|gali|lane|گلی|بلاک|سیکٹر|فیز)\s+(?:number\s+|no\.?\s+|نمبر\s+)?"
+    rf"(?:{NUMBER}|[a-z]\b(?:[\s-]?{NUMBER})?)[,\s]*){{1,4}}"
     r"(?:[a-z]-?\d{1,2}(?:/\d)?\b)?",  # Islamabad's sectors: F-8/3
     re.I,
 )
@@ -92,29 +86,25 @@ NATIONAL_INSURANCE = re.compile(
     re.I,
 )
 
-NAME_STOP = (
-    r"(?!(?:and|i|i'm|my|from|calling|speaking|here|with|on|the|a|an|at|in|is|it|it's|so|but|to|for|"
-    r"because|not|your|"
-    r"you|we|this|that|am|was|just|about|how|what|can|could|would|may|are|please|thank|thanks|again|who|uh|"
-    r"um|of|"
-    r"your|today|sir|ma'am|okay|yes|no|well|first|last|middle|name|spelled|spelt|going|trying|looking|"
-    r"sorry|having|"
-    r"back|good|fine|still|really|very|number|account|or|if|as|correct|right|do|need|want|have|help|"
-    r"great|wonderful|nice|ridiculous|unacceptable|urgent|terrible|crazy|important|awful|perfect|unbelievable|frustrating|"
-    r"someone|somebody|anyone|anybody|him|her|them|me|us|customer|hello|hi|hey|date|phone|email|there|they|he|she|listed|wrong|then|by|under|now)\b)"
-)
-NAME_WORD = rf"{NAME_STOP}[^\W\d_](?:['’-]?[^\W\d_])+"
+NO_NAMES = """
+    and i i'm my from calling speaking here with on the a an at in is it it's so but to for because not
+    your you we this that am was just about how what can could would may are please thank thanks again who
+    uh um of today sir ma'am okay yes no well first last middle name spelled spelt going trying looking
+    sorry having back good fine still really very number account or if as correct right do need want have
+    help great wonderful nice ridiculous unacceptable urgent terrible crazy important awful perfect
+    unbelievable frustrating someone somebody anyone anybody him her them me us customer hello hi hey date
+    phone email there they he she listed wrong then by under now
+"""
+NAME_WORD = rf"{not_any(NO_NAMES)}[^\W\d_](?:['’-]?[^\W\d_])+"
 NAME = rf"(?P<it>{NAME_WORD}(?:\s+{NAME_WORD}){{0,2}})"
 SPELLED = r"(?P<it>[a-z](?:[\s.-]+(?:as in \w+\s+)?[a-z]\b){2,})"
 NAMES = tuple(
     re.compile(pattern, re.I)
     for pattern in (
         (
-            rf"\b(?:my|her|his|their|your|the|account holder'?s?|mother'?s maiden|maiden|full|"
-            rf"cardholder'?s?)"
-            rf"(?: (?:full|first|last|middle|maiden|given|family))? name(?:'s| is| was|s)?(?: (?:is|"
-            rf"uh|um|it's|"
-            rf"on the account is))*\s+{NAME}"
+            r"\b(?:my|her|his|their|your|the|account holder'?s?|mother'?s maiden|maiden|full|cardholder'?s?)"
+            r"(?: (?:full|first|last|middle|maiden|given|family))? name(?:'s| is| was|s)?"
+            rf"(?: (?:is|uh|um|it's|on the account is))*\s+{NAME}"
         ),
         rf"\b(?:first|last|maiden|family|middle) name(?:'s)?(?: is)? (?:it's )?{NAME}",
         rf"\bname (?:is|of|on (?:it|the (?:card|account)) (?:is|says))\s+{NAME}",
@@ -192,7 +182,7 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
         yield from _named(ANSWERED_EXPIRY, "expiry", text)
     if SPELLING_ASKED.search(asked):
         yield from _named(SPELLED_ANSWER, "name", text)
-    if NAME_ASKED.search(asked) and len(text.split()) <= MAX_ANSWER_WORDS:
+    if NAME_ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
         yield from _named(ANSWERED_NAME, "name", text)
 
 
@@ -215,10 +205,10 @@ def _places(text: str, lowered: str, asked: str) -> Iterator[tuple[str, int, int
 
 def _ibans(text: str) -> Iterator[tuple[str, int, int]]:
     for match in IBAN_WRITTEN.finditer(text):
-        if iban(match.group()) or IBAN_CUE.search(text[: match.start()]):
+        if rules.iban(match.group()) or IBAN_CUE.search(text[: match.start()]):
             yield "iban", match.start(), match.end()
     for match in IBAN_SPELLED.finditer(text):
-        if iban(match.group()):
+        if rules.iban(match.group()):
             yield "iban", match.start(), match.end()
     cue = IBAN_CUE.search(text)
     if cue:

@@ -17,8 +17,7 @@ from pipeline.privacy.numbers import Run
 
 QUANTITY_AFTER = re.compile(
     r"^\W*(?:dollars?|pounds?|euros?|rupees?|cents?|bucks|percent|%|minutes?|hours?|days?|weeks?|months?|"
-    r"years?|"
-    r"times|o'?clock|[ap]\.? ?m\b|kilo\w*|miles?|gigs?|gb|mb|points?|people|items?|thousand|million|"
+    r"years?|times|o'?clock|[ap]\.? ?m\b|kilo\w*|miles?|gigs?|gb|mb|points?|people|items?|thousand|million|"
     rf"hundred|{urdu.UNITS_AFTER})"
 )
 LAST_DIGITS = re.compile(
@@ -29,10 +28,11 @@ DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 WRITTEN_DATE = re.compile(rf"{DAY}([-/.]){DAY}\1(?:19|20)?\d{{2}}|(?:19|20)\d{{2}}-[01]\d-[0-3]\d")
 YEAR = re.compile(r"(?:19[3-9]|20[0-4])\d")
 YEAR_CUE = re.compile(r"\b(?:in|since|from|until|till|of|year|a|an|the|my)\W+$")
-MONTH_CUE = re.compile(
-    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
-    r"nov(?:ember)?|dec(?:ember)?)\W+(?:the\W+)?$"
+MONTH = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
 )
+MONTH_CUE = re.compile(rf"\b(?:{MONTH})\W+(?:the\W+)?$")
 MONTH_DIGITS = 6  # "march 27, 1990"
 UNDATED = frozenset({"cvv", "pin", "ssn", "dob", "expiry"})  # asked for these, a date is an answer
 MAX_BREAKS = 12  # a run with more parts than this is a list

@@ -128,14 +128,25 @@ def _active(levels_db: Floats) -> npt.NDArray[np.bool_]:
 
 def _windows(levels: Floats, i: int, j: int) -> tuple[npt.NDArray[np.intp], Floats]:
     """Starts of the windows in which either channel is active, and how much louder ``j`` is, in dB."""
+    busy, louder_db = _busy(levels, i, j)
+    picked = _spread(len(busy))
+    return busy[picked] * WINDOW, louder_db[picked]
+
+
+def _busy(levels: Floats, i: int, j: int) -> tuple[npt.NDArray[np.intp], Floats]:
+    """The windows, by number, in which either channel is active, and how much louder ``j`` is, in dB."""
     per_window = WINDOW // FRAME
     n = levels.shape[1] // per_window
     grid = levels[:, : n * per_window].reshape(levels.shape[0], n, per_window)
     mean_db = 10 * np.log10(np.mean(10 ** (grid / 10), axis=2))
-    busy = (_active(levels[i]) | _active(levels[j]))[: n * per_window].reshape(n, per_window).mean(axis=1)
-    picked = np.flatnonzero(busy > 0.5)
-    picked = picked[np.linspace(0, len(picked) - 1, min(len(picked), MAX_WINDOWS)).astype(int)]
-    return picked * WINDOW, (mean_db[j] - mean_db[i])[picked]
+    active = (_active(levels[i]) | _active(levels[j]))[: n * per_window].reshape(n, per_window)
+    busy = np.flatnonzero(active.mean(axis=1) > 0.5)
+    return busy, (mean_db[j] - mean_db[i])[busy]
+
+
+def _spread(count: int) -> npt.NDArray[np.intp]:
+    """At most ``MAX_WINDOWS`` of so many windows, evenly spread."""
+    return np.linspace(0, count - 1, min(count, MAX_WINDOWS)).astype(np.intp)
 
 
 def _lags(samples: Floats, starts: npt.NDArray[np.intp], i: int, j: int) -> Iterator[tuple[float, int]]:
@@ -183,28 +194,24 @@ def _is_copy(samples: Floats, levels: Floats, i: int, j: int) -> bool:
 
 def _doubled(samples: Floats, levels: Floats, i: int, j: int) -> Iterator[tuple[int, int]]:
     """Stretches, in frames, in which both channels carry the same sound at about the same level."""
-    per_window = WINDOW // FRAME
-    n = levels.shape[1] // per_window
-    grid = levels[:, : n * per_window].reshape(levels.shape[0], n, per_window)
-    mean_db = 10 * np.log10(np.mean(10 ** (grid / 10), axis=2))
-    active = (_active(levels[i]) | _active(levels[j]))[: n * per_window].reshape(n, per_window)
-    busy = np.flatnonzero(active.mean(axis=1) > 0.5)
-    alike = np.flatnonzero(np.abs(mean_db[j] - mean_db[i])[busy] < LEVEL_MARGIN_DB)
+    busy, louder_db = _busy(levels, i, j)
+    alike = np.flatnonzero(np.abs(louder_db) < LEVEL_MARGIN_DB)
     if len(alike) < DOUBLED_S * SAMPLE_RATE_HZ / WINDOW:
         return
-    tried = alike[np.linspace(0, len(alike) - 1, min(len(alike), MAX_WINDOWS)).astype(int)]
+    tried = alike[_spread(len(alike))]
     _, agree = _agreeing(list(_lags(samples, busy[tried] * WINDOW, i, j)))
     same = np.zeros(len(busy), bool)
     same[alike] = agree[np.rint(np.interp(alike, tried, np.arange(len(tried)))).astype(int)]
     padded = np.r_[False, same, False]
     same |= padded[:-2] & padded[2:]  # a window alone in between, as of a cough on one side, parts nothing
-    edges = np.flatnonzero(np.diff(np.r_[0, same.astype(np.int8), 0])).reshape(-1, 2)
+    edges = _runs(same)
     lengths_s = np.diff(edges, axis=1)[:, 0] * WINDOW / SAMPLE_RATE_HZ
     if not (lengths_s >= DOUBLED_S).any():
         return
     for (first, past), length_s in zip(edges, lengths_s, strict=True):
         if length_s >= DOUBLED_AGAIN_S:
-            yield _to_its_edges(levels, i, j, busy[first] * per_window, (busy[past - 1] + 1) * per_window)
+            start, end = busy[first] * WINDOW // FRAME, (busy[past - 1] + 1) * WINDOW // FRAME
+            yield _to_its_edges(levels, i, j, start, end)
 
 
 def _to_its_edges(levels: Floats, i: int, j: int, start: int, end: int) -> tuple[int, int]:
@@ -251,19 +258,22 @@ def _echo_frames(levels: Floats, path: EchoPath) -> npt.NDArray[np.bool_]:
 
 def _longer_than(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.bool_]:
     """Only the runs of at least ``n`` true flags."""
-    edges = np.flatnonzero(np.diff(np.r_[0, flags.astype(np.int8), 0]))
     kept = np.zeros_like(flags)
-    for start, end in edges.reshape(-1, 2):
+    for start, end in _runs(flags):
         kept[start:end] = end - start >= n
     return kept
+
+
+def _runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Where runs of true flags begin and where they are past: (n, 2)."""
+    return np.flatnonzero(np.diff(np.r_[0, flags.astype(np.int8), 0])).reshape(-1, 2)
 
 
 def _silence(samples: Floats, silenced: dict[int, npt.NDArray[np.bool_]]) -> Floats:
     """A copy with the marked 20 ms frames at zero."""
     cleaned = _copy(samples)
     for channel, frames in silenced.items():
-        edges = np.flatnonzero(np.diff(np.r_[0, frames.astype(np.int8), 0])) * FRAME
-        for start, end in edges.reshape(-1, 2):
+        for start, end in _runs(frames) * FRAME:
             cleaned[channel, start:end] = 0.0
     return cleaned
 

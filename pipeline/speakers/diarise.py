@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from pipeline.conversation import AudioClip, Turn, Word
 from pipeline.speakers import voice
+from pipeline.turns import mean_confidence
+from pipeline.word_times import TurnClock
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -72,18 +74,19 @@ def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation
     Raises:
         ModelError: The voice encoder's weights cannot be read.
     """
+    one_voice = Diarisation(tuple(turns), (False,) * len(turns), 1, 0.0)
     units = [unit for turn in turns for unit in _units(turn)]
     if not units:
-        return Diarisation(tuple(turns), (False,) * len(turns), 1, 0.0)
+        return one_voice
     spans = _windows(units, clip.duration_s)
     vectors = voice.embed(clip.samples[channel], spans)
     clusters = _two_clusters(vectors)
     if clusters is None:
-        return Diarisation(tuple(turns), (False,) * len(turns), 1, 0.5)
+        return replace(one_voice, confidence=0.5)
     below = ONE_VOICE_COSINE - FEW_WINDOWS / len(vectors) - clusters.cosine
     sure = min(MOST_SURE, 1 / (1 + float(np.exp(-SURENESS * abs(below)))))
     if below < 0:
-        return Diarisation(tuple(turns), (False,) * len(turns), 1, sure)
+        return replace(one_voice, confidence=sure)
     leaning = (vectors @ clusters.second - vectors @ clusters.first) / (1 - clusters.cosine)
     is_second = _smooth(units, _word_scores(units, spans, leaning))
     split, labels = _split(turns, is_second)
@@ -230,45 +233,25 @@ def _split(turns: Sequence[Turn], is_second: Flags) -> tuple[tuple[Turn, ...], t
             pieces.append((turn, pieces[-1][1] if pieces else False))
             continue
         edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), n]
-        texts = _cut_text(turn, edges)
-        for text, start, end in zip(texts, edges, edges[1:], strict=False):
-            pieces.append((_part(turn, text, start, end), bool(labels[start])))
+        for start, end in pairwise(edges):
+            pieces.append((_part(turn, start, end), bool(labels[start])))
     return (
         tuple(replace(turn, turn=i) for i, (turn, _) in enumerate(pieces)),
         tuple(label for _, label in pieces),
     )
 
 
-def _part(turn: Turn, text: str, start: int, end: int) -> Turn:
+def _part(turn: Turn, start: int, end: int) -> Turn:
     """Words ``start`` to ``end`` of a turn as a turn of their own."""
     if not turn.words or (start, end) == (0, len(turn.words)):
         return turn
-    words = turn.words[start:end]
-    heard = [w.confidence for w in words if w.confidence is not None]
+    words, places = turn.words[start:end], TurnClock(turn).places
+    sure = mean_confidence(words)
     return replace(
         turn,
-        text=text,
+        text=turn.text[places[start][0] : places[end - 1][1]] if places else " ".join(w.text for w in words),
         words=words,
         start_s=words[0].start_s,
         end_s=max(w.end_s for w in words),
-        confidence=round(sum(heard) / len(heard), 4) if heard else turn.confidence,
+        confidence=turn.confidence if sure is None else sure,
     )
-
-
-def _cut_text(turn: Turn, edges: Sequence[int]) -> list[str]:
-    """The turn's text cut before the given words, as it was written."""
-    starts, position = [], 0
-    for word in turn.words:
-        found = turn.text.find(word.text, position)
-        position = found if found >= 0 else position
-        starts.append(position)
-        position += len(word.text)
-    cuts = [0, *(_past_punctuation(turn.text, starts[edge]) for edge in edges[1:-1]), len(turn.text)]
-    return [turn.text[a:b].strip() for a, b in pairwise(cuts)]
-
-
-def _past_punctuation(text: str, at: int) -> int:
-    """A full stop that was timed as a word of its own stays with the sentence it ends."""
-    while at < len(text) and not text[at].isalnum():
-        at += 1
-    return at

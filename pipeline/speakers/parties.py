@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.conversation import CallMetadata, FirstParty, Role, Transcript, Turn
-from pipeline.speakers.wording import agent_log_odds, likeliest_agent, only_role, text
+from pipeline.speakers.wording import agent_log_odds, likeliest_agent, only_role
+from pipeline.text.words import count_words
 
 SECOND_AGENT_LOG_ODDS = 3.0
 """A further speaker whose words are this surely an agent's (95 %) is one: the call was transferred."""
@@ -81,7 +82,7 @@ def _place(name: str) -> int | None:
 def _roles(parties: Mapping[str, Sequence[Turn]], agent: str) -> tuple[dict[str, Role], str]:
     """Agent, customer, and of further speakers those whose wording is an agent's; and what to say of them."""
     others = sorted((name for name in parties if name != agent), key=lambda name: -n_words(parties[name]))
-    odds = {name: agent_log_odds(text(parties[name])) for name in others}
+    odds = {name: agent_log_odds(parties[name]) for name in others}
     least = min(odds, key=odds.__getitem__, default="")
     customer = next((name for name in others if odds[name] < SECOND_AGENT_LOG_ODDS), least)
     further = [name for name in others if name != customer and odds[name] >= SECOND_AGENT_LOG_ODDS]
@@ -104,7 +105,7 @@ def _as_set(
     first, *rest = parties
     agent = first
     if first_party == "customer":
-        agent = max(rest, key=lambda name: agent_log_odds(text(parties[name])), default="")
+        agent = max(rest, key=lambda name: agent_log_odds(parties[name]), default="")
     roles, more = _roles({n: t for n, t in parties.items() if n != first or first_party == "agent"}, agent)
     roles = {name: role for name, role in roles.items() if name} | {first: first_party}
     said = f"the first party was taken as the {first_party}, as the settings say{more}"
@@ -122,7 +123,7 @@ def _completed(transcript: Transcript, parties: Mapping[str, Sequence[Turn]], kn
         said = f"only the {known} is named: the one other speaker was taken as the {other}"
         return warned(_with(transcript, {next(iter(parties)): other}), None, said)
     sign = 1 if other == "agent" else -1
-    best = max(parties, key=lambda name: (sign * agent_log_odds(text(parties[name])), n_words(parties[name])))
+    best = max(parties, key=lambda name: (sign * agent_log_odds(parties[name]), n_words(parties[name])))
     said = f"only the {known} is named: one of {_count(parties)} was taken as the {other} by wording"
     return warned(_with(transcript, {best: other}), 0.5, said)
 
@@ -155,4 +156,4 @@ def _count(parties: Mapping[str, Sequence[Turn]]) -> str:
 
 def n_words(turns: Sequence[Turn]) -> int:
     """How many words were said in turns."""
-    return sum(len(turn.text.split()) for turn in turns)
+    return sum(count_words(turn.text) for turn in turns)

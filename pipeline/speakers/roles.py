@@ -20,11 +20,10 @@ from pipeline.speakers.wording import first_of_two_is_agent, likeliest_agent, on
 
 ENOUGH_EVIDENCE = 0.75
 """Below this probability the configured default channel is the better guess."""
-DOUBLED_SURE = 0.55
-"""How sure the roles can be at most where both parties speak on one channel; below ``score``'s bound."""
-ONE_VOICE_SURE = 0.55
-"""The wording of one voice alone, on one channel, tells no more than this about who it is: there is nobody to
-compare it with, and two voices may have been taken for one. Below ``score``'s bound for knowing the roles."""
+HARDLY_SURE = 0.55
+"""How sure the roles are at most, below ``score``'s bound for knowing them: where both parties speak on one
+channel; and of one voice alone by its wording, since there is nobody to compare it with, and two voices may
+have been taken for one."""
 
 
 def assign_roles(
@@ -95,7 +94,7 @@ def _doubted(told: Transcript, clip: AudioClip | None) -> Transcript:
         f"channels doubled: {n_words(inside)} of {n_words(told.turns)} words were said while both parties "
         "were on both channels, so who said them is not known"
     )
-    sure = min(DOUBLED_SURE, 1.0 if told.role_confidence is None else told.role_confidence)
+    sure = min(HARDLY_SURE, 1.0 if told.role_confidence is None else told.role_confidence)
     return warned(told, sure, said)
 
 
@@ -193,7 +192,7 @@ def _one_voice(transcript: Transcript, channel: int, named: int | None, sure: fl
         role, confidence, by = ("agent" if named == channel else "customer"), 1.0, "metadata"
     else:
         role, confidence = only_role(transcript.turns)
-        confidence, by = min(ONE_VOICE_SURE, confidence * sure), "wording"
+        confidence, by = min(HARDLY_SURE, confidence * sure), "wording"
     said = (
         f"only one voice was heard ({100 * sure:.0f} % sure), where a call has two: "
         f"{role} by {by} ({100 * confidence:.0f} % sure)"

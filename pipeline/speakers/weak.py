@@ -19,6 +19,7 @@ from pipeline.conversation import (
     CallMetadata,
     Transcript,
 )
+from pipeline.text.words import count_words
 
 WEAK_CONFIDENCE = 0.5
 """Mean word confidence under which it is said; sound calls have 0.7 to 0.95 with every model tried."""
@@ -46,7 +47,7 @@ def said_of(
     """
     if clip is not None:
         yield from _too_quiet(transcript, clip)
-    weighed = [(t.confidence, len(t.text.split())) for t in transcript.turns if t.confidence is not None]
+    weighed = [(t.confidence, count_words(t.text)) for t in transcript.turns if t.confidence is not None]
     words = sum(count for _, count in weighed)
     if not words:
         return

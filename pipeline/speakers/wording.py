@@ -107,9 +107,9 @@ FIRST_WRITER = {"inbound": -1.5, "outbound": 1.5, "unknown": -0.8, "internal": 0
 AT_ONCE_S = 0.3
 
 
-def agent_log_odds(text: str) -> float:
-    """Log-odds that these words are the agent's: positive for the agent, 0 where nothing tells."""
-    said = unpunctuated(text)
+def agent_log_odds(turns: Sequence[Turn]) -> float:
+    """Log-odds that these are the agent's words: positive for the agent, 0 where nothing tells."""
+    said = unpunctuated(" ".join(turn.text for turn in turns))
     odds = PRONOUN_WEIGHT * (min(len(_YOUR.findall(said)), 6) - min(len(_MY.findall(said)), 6))
     return odds + sum(
         weight * min(sum(1 for _ in rule.finditer(said)), MAX_REPEATS) for weight, rule in _RULES
@@ -120,7 +120,7 @@ def likeliest_agent(
     parties: Mapping[Party, Sequence[Turn]], direction: Direction, medium: Medium = "voice"
 ) -> tuple[Party, float]:
     """The party that sounds most like an agent, and the probability that it is one."""
-    best = max(parties, key=lambda party: agent_log_odds(text(parties[party])))
+    best = max(parties, key=lambda party: agent_log_odds(parties[party]))
     rest = [turn for party, turns in parties.items() if party != best for turn in turns]
     probability = first_of_two_is_agent(parties[best], rest, direction, medium)
     if probability < 0.5 and len(parties) == 2:
@@ -130,14 +130,9 @@ def likeliest_agent(
 
 def only_role(turns: Sequence[Turn]) -> tuple[Role, float]:
     """The role of somebody who speaks alone, and how sure that is (0..1)."""
-    odds = agent_log_odds(text(turns))
+    odds = agent_log_odds(turns)
     role: Role = "unknown" if odds == 0 else "agent" if odds > 0 else "customer"
     return role, 1 / (1 + math.exp(-min(abs(odds), 6.0)))
-
-
-def text(turns: Sequence[Turn]) -> str:
-    """What was said in turns, a stop between them."""
-    return " . ".join(turn.text for turn in turns)
 
 
 def first_of_two_is_agent(
@@ -151,7 +146,7 @@ def first_of_two_is_agent(
         direction: Of the call, to judge who answers it.
         medium: Of the conversation: who begins a call is not who begins an e-mail thread.
     """
-    odds = agent_log_odds(" ".join(t.text for t in first)) - agent_log_odds(" ".join(t.text for t in second))
+    odds = agent_log_odds(first) - agent_log_odds(second)
     opening = {"voice": FIRST_SPEAKER, "email": FIRST_WRITER}.get(medium, {}).get(direction, 0.0)
     odds += opening * _who_began(first, second)
     return 1 / (1 + math.exp(-max(-6.0, min(6.0, odds))))

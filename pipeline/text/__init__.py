@@ -1,5 +1,5 @@
 """The language layer: what every stage that reads words has in common.
 
-``words`` cuts a text into normalised words, each with its place in the text, and lists what is no word
-(fillers); ``language`` says which language a turn is in.
+``words`` cuts text into words, in the few ways there are, and lists what is no word (fillers); ``language``
+says which language a turn is in.
 """

@@ -9,23 +9,22 @@ from __future__ import annotations
 import re
 
 from pipeline.conversation import Turn
+from pipeline.text.words import tokens, word_set
 
 LATIN_OR_UNKNOWN = ("en", "")
 ARABIC_LETTER = re.compile(r"[\u0621-\u064A\u0671-\u06D3]")
 LATIN_LETTER = re.compile(r"[a-zA-Z\u00C0-\u024F]")
 OTHER = "xx"  # letters that are neither Latin nor Arabic: some language, not English
 LETTER = re.compile(r"[^\W\d_]")
-WORD = re.compile(r"[a-z']+")
 # Function words, the commonest verbs and numbers of Urdu in Latin letters that are no English words.
-ROMAN_URDU = """
+ROMAN_URDU_WORDS = word_set("""
 hai hain hoon hun tha thi thay nahi nahin mujhe mujhay mera meri mere aap aapka aapki aapke apka
 apki apna apni hum humein humara kya kyun kyon kab kahan kaise kaisay kitna kitne kitni bohat bohot
 bahut acha achha theek thik raha rahi rahay rahe gaya gayi gaye karo karna karni karne karwana
 karwani karein karain karta karti karte kijiye dijiye dena dein baat wala wali walay abhi phir lekin
 magar aur yeh woh koi kuch sab bhi ko ka ki ke jee ji haan janab sahab bhai yaar shukriya masla
 maslay sifr sifar aik ek panch paanch chay chhay saat aath
-"""
-ROMAN_URDU_WORDS = frozenset(ROMAN_URDU.split())
+""")
 ROMAN_SHARE = 1 / 3  # of a turn's words; a borrowed "acha" in an English sentence stays below
 ROMAN_WORDS = 2
 
@@ -48,6 +47,6 @@ def language_of(turn: Turn, declared: str | None) -> str:
         return "ur"
     if letters and 2 * len(LATIN_LETTER.findall(turn.text)) < letters:
         return OTHER
-    words = WORD.findall(turn.text.lower())
+    words = [token.text for token in tokens(turn.text) if LATIN_LETTER.search(token.text)]
     roman = sum(word in ROMAN_URDU_WORDS for word in words)
     return "ur" if roman >= ROMAN_WORDS and roman >= ROMAN_SHARE * len(words) else "en"

@@ -1,7 +1,14 @@
-"""Text as it is compared: words in lower case, numbers as digits, with the place each came from.
+"""How text is cut into words; the only place where it is.
 
-Speech is broken, so fillers ("um") and immediate repeats ("can you can you hold") are left out; quotes are
-cut from the text itself by the places kept here, so nothing is missing from them.
+    count_words   how many there are                             metrics, weights, lengths of replies
+    tokens        words as they are written, with their places   sentiment, e-mail addresses, numbers, quotes
+    unpunctuated  one string of words for patterns               who talks like an agent, dialogue acts
+    words         words as phrases are compared with them        matching
+
+``words`` brings speech and phrases into one form: contractions in full, numbers as digits, and, since speech
+is broken, no fillers ("um") and no immediate repeats ("can you can you hold"). Quotes are cut from the text
+itself by the places kept, so nothing is missing from them. spaCy's tokenizer has a fifth way in ``annotate``,
+where token patterns of rubrics and lists need it.
 """
 
 from __future__ import annotations
@@ -10,10 +17,54 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-WORD = re.compile(r"[$£€₹]|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’`-][^\W\d_]+)*", re.UNICODE)
+_WORD = r"[^\W_]+(?:['’][^\W_]+)*"
+WRITTEN = re.compile(_WORD)
+"""Letters and digits, with apostrophes between them only: 'no' in quotation marks is the word."""
+MARKS_TOO = re.compile(rf"{_WORD}|[^\w\s]|_")
+"""And every mark by itself: the dots of an e-mail address."""
+DIGITS_APART = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
+"""And digits apart from letters: the numbers in "4b" and "F-8"."""
+UNSPACED_TOO = re.compile(rf"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|{_WORD}")
+"""A letter a word in scripts that put no space between words: a quote may begin at any."""
+COMPARED = re.compile(r"[$£€₹]|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’`-][^\W\d_]+)*")
+"""For ``words``: figures and hyphened words whole, since what is compared is what they mean."""
+CLITICS_TOO = re.compile(r"[\w']+")
+"""For ``unpunctuated``: an apostrophe anywhere, since recognisers write "I 've" too, and cues read "'ve"."""
 
-AS_WRITTEN = re.compile(r"[\w']+")
+
+class Token(NamedTuple):
+    """A word or mark of a text.
+
+    Attributes:
+        text: In lower case, apostrophes straight.
+        start, end: Its characters in the text.
+        kind: The named group of the pattern that found it, None where it has none.
+    """
+
+    text: str
+    start: int
+    end: int
+    kind: str | None
+
+
+def tokens(text: str, cut: re.Pattern[str] = WRITTEN) -> list[Token]:
+    """The words of a text as they are written, and what else ``cut`` finds."""
+    return [
+        Token(m.group().lower().replace("’", "'"), m.start(), m.end(), m.lastgroup)
+        for m in cut.finditer(text)
+    ]
+
+
+def count_words(text: str) -> int:
+    """How many words there are, as people and word processors count: by the spaces."""
+    return len(text.split())
+
+
+def unpunctuated(text: str) -> str:
+    """Text in lower case with one space between its words, none of them changed: what cue patterns read."""
+    return " ".join(CLITICS_TOO.findall(text.lower().replace("’", "'")))
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -21,13 +72,10 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def unpunctuated(text: str) -> str:
-    """Text in lower case with one space between its words, none of them changed: what cue patterns read."""
-    return " ".join(AS_WRITTEN.findall(text.lower().replace("’", "'")))
-
-
 FILLERS = word_set("uh um uhm er erm ah hmm hm mm mhm mmm eh")
 """Sounds of hesitation: no words of a sentence, in any stage."""
+NEGATIONS = word_set("not never nahi nahin نہیں نہ")
+"""Words that deny in any stage; each adds those that deny in its own form of the words."""
 SPOKEN = {
     "cannot": "can not", "can't": "can not", "cant": "can not", "won't": "will not", "wont": "will not",
     "shan't": "shall not", "gonna": "going to", "wanna": "want to", "gotta": "got to", "i'm": "i am",
@@ -71,7 +119,7 @@ def words(text: str) -> Words:
     """Lower case, contractions and numbers written one way; punctuation, fillers and repeats left out."""
     plain = [
         (word, found.start(), found.end())
-        for found in WORD.finditer(text)
+        for found in COMPARED.finditer(text)
         for word in _counted(found.group())
     ]
     kept = _without_repeats(_numbers(plain))

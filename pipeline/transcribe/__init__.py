@@ -12,18 +12,15 @@ from typing import Protocol
 from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe.again import Part, parts_of
 from pipeline.transcribe.fingerprint import fingerprint, second
 from pipeline.transcribe.job import Job
 
 __all__ = [
     "Engine",
     "Job",
-    "Part",
     "fingerprint",
     "load_engine",
     "one_thread_each",
-    "parts_of",
     "second",
     "warning",
 ]

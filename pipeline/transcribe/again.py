@@ -7,7 +7,6 @@ that cost the same full or not. A part in which nothing is heard the second time
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,9 @@ import numpy.typing as npt
 
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, Turn, Word
 from pipeline.errors import RecordingError
+from pipeline.privacy import PLACEHOLDER
 from pipeline.transcribe.job import Job
+from pipeline.turns import mean_confidence
 from pipeline.word_times import TurnClock
 
 MARGIN_S = 0.2
@@ -30,7 +31,6 @@ AROUND_S = 2.0
 """Heard with the words that matter: what a recogniser makes of a word depends on those around it."""
 PHRASE_GAP_S = 0.3
 """A pause in which a phrase ends: cut where nobody pauses, words at the edges are lost."""
-PLACEHOLDER = re.compile(r"\[[A-Z_]+\]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -241,10 +241,9 @@ def _respelt(turn: Turn, part: Part, own: Sequence[Spelt]) -> Turn:
         return turn
     text = "".join(said for said, _ in own).strip()
     words = (*turn.words[: part.first], *(word for _, word in own), *turn.words[part.last + 1 :])
-    sure = [word.confidence for word in words if word.confidence is not None]
     return replace(
         turn,
         text=f"{turn.text[: places[part.first][0]]}{text}{turn.text[places[part.last][1] :]}",
         words=words,
-        confidence=round(sum(sure) / len(sure), 4) if sure else None,
+        confidence=mean_confidence(words),
     )

@@ -8,7 +8,7 @@ in numpy, so that no compiler is started for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -153,7 +153,7 @@ def _words(
             prepended += text
             continue
         if words and text.strip() in APPENDED and not prepended:
-            words[-1] = _extended(words[-1], text)
+            words[-1] = replace(words[-1], text=words[-1].text + text)  # its pause is not part of the word
             continue
         # the row before a token chose it, so that row shows where it was heard
         fit = matrix[begin:at, start : max(end, start + 1)].clip(0).sum(0).cumsum()
@@ -162,8 +162,3 @@ def _words(
         words.append(AlignedWord(prepended + text, start * FRAME_S, end * FRAME_S, heard, confidence))
         prepended = ""
     return words
-
-
-def _extended(word: AlignedWord, mark: str) -> AlignedWord:
-    """The word with a punctuation mark, whose pause is not part of it."""
-    return AlignedWord(word.text + mark, word.start_s, word.end_s, word.heard_s, word.confidence)

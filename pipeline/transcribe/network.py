@@ -17,7 +17,7 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
 from pipeline.transcribe.audio_attention import HEAD, Floats, Heard, Integers, Packed
 from pipeline.transcribe.kernels import Linear, attend
-from pipeline.transcribe.precision import Hardware, linear
+from pipeline.transcribe.precision import Hardware
 from pipeline.transcribe.probe import FEW, MANY
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Decoder:
             for n, block in enumerate(decoder.blocks)
         ]
         self._norm = decoder.ln.to(hardware.device)
-        self._logits = linear(self._embedding, None, hardware, FEW)
+        self._logits = hardware.linear(self._embedding, None, FEW)
         self._audio = _stacked(
             [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)],
             hardware,
@@ -254,4 +254,4 @@ def _stacked(modules: list[torch.nn.Linear], hardware: Hardware, rows: int) -> L
     bias = torch.cat(
         [torch.zeros(m.out_features) if m.bias is None else m.bias.detach().cpu() for m in modules]
     )
-    return linear(weight, bias, hardware, rows)
+    return hardware.linear(weight, bias, rows)

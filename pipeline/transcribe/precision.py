@@ -15,7 +15,7 @@ import torch
 
 from pipeline.child_processes import cores
 from pipeline.transcribe.kernels import INT8, Kernel, Linear, build
-from pipeline.transcribe.probe import SHAPES, Measured, Shape, measured
+from pipeline.transcribe.probe import Measured, Shape, measured
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
 M_ARENA_MAX = -8  # of glibc's malloc.h
@@ -47,10 +47,11 @@ class Hardware:
             return self.kernels[0]
         return cast("Kernel", self.measured.fastest(shape, self.kernels))
 
-    def __str__(self) -> str:
-        used = dict.fromkeys(self.kernel(shape) for shape in SHAPES)
-        names = " and ".join(f"int8 by {name}" if name in INT8 else name for name in used)
-        return f"{names} on {self.device}, {self.threads} thread{'s' * (self.threads != 1)}"
+    def linear(self, weight: torch.Tensor, bias: torch.Tensor | None, rows: int) -> Linear:
+        """A linear layer in the format that is fastest for its shape, ``rows`` at once: ``kernels.build``."""
+        n_out, n_in = weight.shape
+        placed = None if bias is None else bias.to(self.device)
+        return build(self.kernel((rows, n_in, n_out)), weight.to(self.device), placed, self.compute)
 
 
 def choose(device: str, precision: Precision | Literal["auto"], threads: int) -> Hardware:
@@ -85,21 +86,3 @@ def return_free_memory() -> None:
     """Give what glibc's allocator holds free back to the system, so that holes do not add up."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def linear(weight: torch.Tensor, bias: torch.Tensor | None, hardware: Hardware, rows: int) -> Linear:
-    """A linear layer in the format that is fastest for its shape.
-
-    Args:
-        weight: float32 (n_out, n_in).
-        bias: float32 (n_out,) or None.
-        hardware: Where it runs.
-        rows: How many it usually multiplies at once.
-
-    Returns:
-        A function from (…, n_in) to (…, n_out) in ``hardware.compute``.
-    """
-    n_out, n_in = weight.shape
-    placed = None if bias is None else bias.to(hardware.device)
-    kernel = hardware.kernel((rows, n_in, n_out))
-    return build(kernel, weight.to(hardware.device), placed, hardware.compute)

@@ -7,7 +7,6 @@ does; what still is not speech by the model's own account is dropped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +20,7 @@ from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from pipeline.settings import TranscribeSettings
+from pipeline.text.words import tokens
 from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, Encoded, GreedyDecoder
 from pipeline.transcribe.network import Decoder, Encoder
 from pipeline.transcribe.precision import Hardware, few_arenas
@@ -212,4 +212,4 @@ def _emptied(decoded: Decoded) -> Decoded:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^\w]+", " ", text.lower()).strip()
+    return " ".join(token.text for token in tokens(text))

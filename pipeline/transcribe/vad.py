@@ -26,6 +26,8 @@ FRAME = 512  # samples a frame: 32 ms, what the 16 kHz model was trained on
 CONTEXT = 64  # samples of the frame before, prepended to each
 BLOCK = 1024  # frames a pass, so that memory does not grow with the recording
 STREAMS = 64  # channels a pass, likewise
+SPECTRUM, CONVOLUTIONS = "stft.forward_basis_buffer", [f"encoder.{n}.reparam_conv" for n in range(4)]
+LSTM, OUTPUT = "decoder.rnn.", "decoder.decoder.2"
 
 # Hysteresis of silero-vad's own get_speech_timestamps. The padding is wider because a first
 # consonant cut off costs a word, and because the model hears by pauses of natural length where
@@ -58,7 +60,7 @@ class VoiceActivity:
         self._weights = _read_weights()
         self._lstm = torch.nn.LSTM(128, 128, batch_first=True).eval()
         self._lstm.load_state_dict(
-            {f"{k.removeprefix('lstm.')}_l0": v for k, v in self._weights.items() if "lstm." in k}
+            {f"{k.removeprefix(LSTM)}_l0": v for k, v in self._weights.items() if k.startswith(LSTM)}
         )
 
     def spans(self, channels: Sequence[Samples], longest: int) -> list[list[Span]]:
@@ -99,7 +101,7 @@ class VoiceActivity:
                 row[offset : offset + len(piece)] = piece
             features = self._features(torch.from_numpy(audio), length)
             hidden, state = self._lstm(features, state)
-            weight, bias = self._weights["out.weight"], self._weights["out.bias"]
+            weight, bias = self._weights[f"{OUTPUT}.weight"], self._weights[f"{OUTPUT}.bias"]
             output = torch.sigmoid(F.linear(F.relu(hidden), weight[:, :, 0], bias))[..., 0].numpy()
             for n in range(alive):
                 blocks[n].append(output[n, : frames[n] - start])
@@ -112,12 +114,11 @@ class VoiceActivity:
         rows = []
         for chunk in torch.split(framed, 4096):
             x = F.pad(chunk[:, None], (0, 64), mode="reflect")
-            x = F.conv1d(x, w["stft"], stride=128)
+            x = F.conv1d(x, w[SPECTRUM], stride=128)
             x = (x[:, :129].square() + x[:, 129:].square()).sqrt()
-            x = F.relu(F.conv1d(x, w["conv0.weight"], w["conv0.bias"], padding=1))
-            x = F.relu(F.conv1d(x, w["conv1.weight"], w["conv1.bias"], stride=2, padding=1))
-            x = F.relu(F.conv1d(x, w["conv2.weight"], w["conv2.bias"], stride=2, padding=1))
-            rows.append(F.relu(F.conv1d(x, w["conv3.weight"], w["conv3.bias"], padding=1))[..., 0])
+            for layer, stride in zip(CONVOLUTIONS, (1, 2, 2, 1), strict=True):
+                x = F.relu(F.conv1d(x, w[f"{layer}.weight"], w[f"{layer}.bias"], stride=stride, padding=1))
+            rows.append(x[..., 0])
         return torch.cat(rows).view(-1, length, 128)
 
 
@@ -182,7 +183,7 @@ def _cut(run: tuple[int, int], probability: Samples, longest: int) -> list[tuple
 
 
 def _read_weights() -> dict[str, torch.Tensor]:
-    """The 16 kHz network's tensors out of the silero-vad wheel, under short names.
+    """The 16 kHz network's tensors out of the silero-vad wheel, by their names there.
 
     The package itself is not imported: that would set torch to one thread for the whole process.
 
@@ -196,21 +197,10 @@ def _read_weights() -> dict[str, torch.Tensor]:
             continue
         state = torch.jit.load(str(file)).state_dict()  # type: ignore[no-untyped-call]
         weights = {
-            _short(name): tensor.clone() for name, tensor in state.items() if name.startswith("_model.")
+            name.removeprefix("_model."): tensor.clone()
+            for name, tensor in state.items()
+            if name.startswith("_model.")
         }
-        if {"stft", "conv0.weight", "conv2.bias", "lstm.weight_hh", "out.weight"} <= set(weights):
+        if {SPECTRUM, f"{CONVOLUTIONS[-1]}.bias", f"{LSTM}weight_hh", f"{OUTPUT}.weight"} <= set(weights):
             return weights
     raise ModelError("silero-vad's weights are not installed", hint="pip install 'silero-vad>=6.2.3'")
-
-
-def _short(name: str) -> str:
-    """E.g. ``_model.encoder.0.reparam_conv.weight`` to ``conv0.weight``."""
-    for long, short in (
-        ("_model.stft.forward_basis_buffer", "stft"),
-        ("_model.encoder.", "conv"),
-        (".reparam_conv", ""),
-        ("_model.decoder.rnn", "lstm"),
-        ("_model.decoder.decoder.2", "out"),
-    ):
-        name = name.replace(long, short)
-    return name

@@ -26,8 +26,8 @@ from pipeline.process.calls import process_window
 from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
 from pipeline.settings import Settings, TranscribeSettings
-from pipeline.transcribe import Job, Part, fingerprint, parts_of, second
-from pipeline.transcribe.again import excerpts, put_in
+from pipeline.transcribe import Job, fingerprint, second
+from pipeline.transcribe.again import Part, excerpts, parts_of, put_in
 from tests.fakes import FakeAnnotator, fake_received, fake_stages
 
 MATCHER = load_matcher()

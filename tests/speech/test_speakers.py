@@ -15,6 +15,7 @@ import pytest
 from pipeline import audio, speakers
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Transcript, Turn, Word
 from pipeline.settings import AudioSettings
+from pipeline.speakers import diarise
 
 Samples = npt.NDArray[np.float32]
 
@@ -501,3 +502,15 @@ def test_metadata_that_names_a_second_channel_of_mono_is_said() -> None:
 
     assert "names channel 1" in result.warnings[0]
     assert {"agent", "customer"} == set(roles(result))
+
+
+def test_a_turn_is_cut_before_the_mark_that_begins_a_word() -> None:
+    """A sign or an apostrophe that begins the second voice's first word stays with it."""
+    text = "How much? $50, please."
+    words = tuple(Word(word, i / 2, i / 2 + 0.4) for i, word in enumerate(text.split()))
+    turn = Turn(0, "unknown", text, 0.0, 1.9, words=words)
+    (first, second), labels = diarise._split([turn], np.array([False, False, True, True]))
+
+    assert (first.text, second.text) == ("How much?", "$50, please.")
+    assert (first.words, second.words) == (words[:2], words[2:])
+    assert labels == (False, True)

@@ -16,6 +16,7 @@ from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcr
 from pipeline.errors import UsageError
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.language import language_of
+from pipeline.text.words import FILLERS
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,15 @@ def test_thanks_for_calling_opens_a_call_or_closes_it(annotator: Annotator) -> N
         ("greeting", 0),
         ("closing", 2),
     ]
+
+
+def test_a_promise_may_hold_a_word_that_spacy_reads_as_two(annotator: Annotator) -> None:
+    """The norm of "N.Y." is "New York": one word of the turn, though two of the promise."""
+    said = "I will send it to N.Y. tomorrow, and thank you."
+    (promise,) = [f for f in heard(annotator, call(("agent", said))).findings if f.kind == "promise"]
+
+    assert (promise.label, promise.text) == ("send it to New York", "I will send it to N.Y. tomorrow")
+    assert heard(annotator, call(("agent", "I will send it to N.Y."))).findings
 
 
 def test_promises_say_who_what_and_when() -> None:
@@ -512,6 +522,14 @@ def test_courtesy_is_mildly_positive_at_most(annotator: Annotator) -> None:
     assert formula.sentiment is not None
     assert 0 < thanks.sentiment.score <= 0.3
     assert formula.sentiment.label == "neutral"
+
+
+@pytest.mark.parametrize("filler", sorted(FILLERS))
+def test_no_filler_has_a_feeling(annotator: Annotator, filler: str) -> None:
+    """Sounds of hesitation and listening are the same in every stage: nothing is said by them."""
+    (turn,) = heard(annotator, call(("customer", f"{filler} yeah"))).transcript.turns
+
+    assert turn.sentiment == Sentiment(0.0, "neutral")
 
 
 def test_hand_written_dialogue_is_mostly_read_right(annotator: Annotator) -> None:

@@ -119,6 +119,15 @@ def test_other_private_data_is_named(text: str, kind: str) -> None:
     assert kind in {span.kind for span in found}, found
 
 
+@pytest.mark.parametrize("apostrophe", ["'", "’"])
+def test_the_words_before_an_address_stay(apostrophe: str) -> None:
+    """A curly apostrophe is read as a straight one."""
+    text = f"it{apostrophe}s anna at example dot com"
+    (found,) = privacy.find(spoken(("customer", text)))
+
+    assert text[found.start : found.end] == "anna at example dot com"
+
+
 @pytest.mark.parametrize(
     "text",
     [
