@@ -193,7 +193,7 @@ def _per_call(suffix: str, render: Callable[[Call], str]) -> Callable[[_Job], li
 
 
 def _caption(render: Callable[..., str]) -> Callable[[Call], str]:
-    return lambda call: render(call.conversation.transcript) if call.conversation else ""
+    return lambda call: render(call.conversation.transcript)
 
 
 def _json(render: Callable[[Call], object]) -> Callable[[Call], str]:

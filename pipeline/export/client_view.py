@@ -29,17 +29,14 @@ class ClientView:
         hidden = replace(
             meta, agent_id=alias, agent_name=alias, team=None, site=None, customer_ref=None, extra={}
         )
-        conversation = call.conversation
-        if conversation is not None:
-            transcript = conversation.transcript
-            conversation = replace(
-                conversation,
-                transcript=replace(
-                    transcript, turns=tuple(_turn(t, names) for t in transcript.turns), warnings=()
-                ),
-                findings=tuple(_finding(f, names) for f in conversation.findings),
-                warnings=(),
-            )
+        transcript = call.conversation.transcript
+        turns = tuple(_turn(turn, names) for turn in transcript.turns)
+        conversation = replace(
+            call.conversation,
+            transcript=replace(transcript, turns=turns, warnings=()),
+            findings=tuple(_finding(finding, names) for finding in call.conversation.findings),
+            warnings=(),
+        )
         cards = tuple(_card(card, names) for card in call.scorecards)
         # No recording: the agent's name is heard in it, and may stand in its file name.
         return replace(call, metadata=hidden, conversation=conversation, scorecards=cards, recording=None)

@@ -54,7 +54,7 @@ def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
             document = {
                 "schema": "callqa.call/1",
                 "metadata": contract.to_dict(call.metadata),
-                "conversation": contract.to_dict(call.conversation) if call.conversation else None,
+                "conversation": contract.to_dict(call.conversation),
                 "scorecards": [contract.to_dict(card) for card in call.scorecards],
             }
             out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -125,7 +125,7 @@ CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
     ),
     (
         Column("duration_s", "Length (s)", "number", 9, "Length of the recording in seconds"),
-        lambda r: r.call.duration_s,
+        lambda r: r.call.conversation.transcript.duration_s,
     ),
     (Column("rubric", "Rubric", "text", 16, "Which rubric answered"), _card(lambda c: c.rubric.id)),
     (

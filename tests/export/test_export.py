@@ -330,8 +330,7 @@ def vcon_calls() -> list[Call]:
 
     def call(**changes: object) -> Call:
         known = replace(meta, **changes)  # type: ignore[arg-type]
-        seconds = None if known.medium != "voice" else 120.0
-        return Call(known, record.scorecards, conversation.metrics, seconds, conversation, Path("a b.opus"))
+        return Call(known, conversation, record.scorecards, Path("a b.opus"))
 
     return [
         call(),
@@ -391,9 +390,8 @@ def test_vcon_never_invents_a_start() -> None:
     """A call without a start time has no dialog, and is still a valid vCon."""
     record = example_records(1)[0]
     assert record.metadata is not None
-    call = Call(
-        replace(record.metadata, started_at=None), record.scorecards, conversation=record.conversation
-    )
+    assert record.conversation is not None
+    call = Call(replace(record.metadata, started_at=None), record.conversation, record.scorecards)
     document = vcon(call)
     assert document["dialog"] == []
     assert all(analysis["dialog"] == [] for analysis in document["analysis"])
@@ -428,10 +426,7 @@ def test_rttm_has_ten_columns() -> None:
 def test_contact_lens_times_are_milliseconds_and_sentiment_is_five_fold() -> None:
     """The shapes tools for Contact Lens read."""
     conversation = example_conversation("c", 1)
-    call = Call(
-        example_metadata("c"), (), conversation.metrics, conversation.transcript.duration_s, conversation
-    )
-    document = contact_lens(call)
+    document = contact_lens(Call(example_metadata("c"), conversation))
     first = document["Transcript"][0]
     assert (first["BeginOffsetMillis"], first["ParticipantId"]) == (1000, "AGENT")
     overall = document["ConversationCharacteristics"]["Sentiment"]["OverallSentiment"]["CUSTOMER"]

@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.calibrate.tune import tunable
-from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, SectionScore, Turn
+from pipeline.conversation import (
+    Conversation,
+    CriterionAnswer,
+    Evidence,
+    Finding,
+    Review,
+    Scorecard,
+    SectionScore,
+    Turn,
+)
 from pipeline.export.selection import Call, Texts, words_of
 from pipeline.export.sound import Sound
 
@@ -29,7 +38,7 @@ def index_row(call: Call) -> Json:
         "team": meta.team or "",
         "agent": meta.agent_name or meta.agent_id or "",
         "started": started.strftime("%Y-%m-%d %H:%M") if started else "",
-        "s": call.duration_s,
+        "s": call.conversation.transcript.duration_s,
         "rubric": card.rubric.id if card else "",
         "score": rounded(card.final_score, 1) if card else None,
         "outcome": card.outcome if card else "not_scored",
@@ -48,7 +57,7 @@ def worst_first(cards: Sequence[Scorecard]) -> list[Scorecard]:
 
 def _mood(call: Call) -> list[float | None] | None:
     """The customer's sentiment per quarter, for the small curve in the overview."""
-    customer = call.conversation.sentiment.get("customer") if call.conversation else None
+    customer = call.conversation.sentiment.get("customer")
     return [rounded(q, 2) for q in customer.quarters] if customer else None
 
 
@@ -62,19 +71,19 @@ def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Revi
         reviews: What people already said about it.
     """
     meta, conversation = call.metadata, call.conversation
-    turns = conversation.transcript.turns if conversation else ()
+    transcript = conversation.transcript
     return {
         "id": meta.call_id,
-        "duration": call.duration_s,
-        "channels": conversation.transcript.channels if conversation else 0,
+        "duration": transcript.duration_s,
+        "channels": transcript.channels,
         "medium": meta.medium,
         "facts": _facts(call),
-        "turns": [_turn(turn) for turn in turns],
-        "findings": [_finding(f) for f in (conversation.findings if conversation else ())],
+        "turns": [_turn(turn) for turn in transcript.turns],
+        "findings": [_finding(f) for f in conversation.findings],
         "cards": [_card(card, texts) for card in worst_first(call.scorecards)],
-        "metrics": {name: rounded(value, 3) for name, value in call.metrics.items()},
-        "sentiment": _sentiment(call),
-        "warnings": [*conversation.transcript.warnings, *conversation.warnings] if conversation else [],
+        "metrics": {name: rounded(value, 3) for name, value in conversation.metrics.items()},
+        "sentiment": _sentiment(conversation),
+        "warnings": [*transcript.warnings, *conversation.warnings],
         "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in sound.peaks],
         "agentChannel": _agent_channel(call),
         "audio": sound.url,
@@ -128,7 +137,7 @@ def _review(review: Review) -> Json:
 
 def _agent_channel(call: Call) -> int:
     """The channel the agent was heard on."""
-    turns = call.conversation.transcript.turns if call.conversation else ()
+    turns = call.conversation.transcript.turns
     heard = [turn.channel for turn in turns if turn.role == "agent" and turn.channel is not None]
     return max(set(heard), key=heard.count) if heard else call.metadata.agent_channel or 0
 
@@ -143,7 +152,7 @@ def _facts(call: Call) -> list[tuple[str, str]]:
         ("Queue", meta.queue or ""),
         ("Direction", meta.direction if meta.direction != "unknown" else ""),
         ("Started", f"{started:%d %b %Y, %H:%M} ({meta.timezone or 'UTC'})" if started else ""),
-        ("Language", (call.conversation.transcript.language or "") if call.conversation else ""),
+        ("Language", call.conversation.transcript.language or ""),
     )
     return [(name, value) for name, value in facts if value]
 
@@ -249,9 +258,7 @@ def _evidence(evidence: Evidence) -> Json:
     }
 
 
-def _sentiment(call: Call) -> Json:
-    if not call.conversation:
-        return {}
+def _sentiment(conversation: Conversation) -> Json:
     return {
         role: {
             "score": rounded(mood.score, 2),
@@ -259,7 +266,7 @@ def _sentiment(call: Call) -> Json:
             "change": rounded(mood.change, 2),
             "lowest": mood.lowest_turn,
         }
-        for role, mood in call.conversation.sentiment.items()
+        for role, mood in conversation.sentiment.items()
     }
 
 
