@@ -105,14 +105,8 @@ def _write_calls(
 ) -> None:
     """The Calls and Answers sheets, side by side, a call at a time."""
     call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if background.reviewable else ((), ())
-    call_sheet = TableSheet(
-        book, formats, "Calls", [c for c, _ in CALL_COLUMNS], entries=call_entries,
-        wide=("autofail_reasons", "review_reasons", "agent_name"),
-    )  # fmt: skip
-    answers = TableSheet(
-        book, formats, "Answers", [c for c, _ in ANSWER_COLUMNS], entries=answer_entries,
-        wide=("quote", "reason", "nearest", "criterion", "agent_name"),
-    )  # fmt: skip
+    call_sheet = TableSheet(book, formats, "Calls", CALL_COLUMNS, entries=call_entries)
+    answers = TableSheet(book, formats, "Answers", ANSWER_COLUMNS, entries=answer_entries)
     asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for call in calls:
         for row in call_rows(call):

@@ -161,7 +161,7 @@ def _reasons(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
     row = _heading(sheet, formats, row, "Why calls failed outright", ("Auto-fail reason", "Scorecards"))
     for reason, count in totals.autofail_reasons.most_common(10) or [("none", 0)]:
         sheet.set_row(row, _row_height(reason))
-        put(sheet, row, 0, reason, formats.of("text", wrap=True))
+        put(sheet, row, 0, reason, formats.of("prose"))
         put(sheet, row, 1, count, formats.of("count"))
         row += 1
     return row
@@ -174,7 +174,7 @@ def _weakest(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
     for criterion in sorted(asked, key=lambda c: (c.met().estimate, -c.met().n))[:10]:
         met = criterion.met()
         sheet.set_row(row, _row_height(criterion.title))
-        put(sheet, row, 0, criterion.title, formats.of("text", wrap=True))
+        put(sheet, row, 0, criterion.title, formats.of("prose"))
         put(sheet, row, 1, criterion.rubric, formats.of("text"))
         put(sheet, row, 2, met.estimate, formats.of("percent"))
         put(sheet, row, 3, met.n, formats.of("count"))

@@ -63,7 +63,7 @@ class Formats:
         self.link = book.add_format(left | {"font_color": "#0B57D0", "underline": 1})
         self._kinds = {
             "text": book.add_format(left),
-            "wrap": book.add_format(left | {"text_wrap": True}),
+            "prose": book.add_format(left | {"text_wrap": True}),
             "number": book.add_format(base | {"num_format": "0.0#"}),
             "score": book.add_format(base | {"num_format": "0.0"}),
             "percent": book.add_format(base | {"num_format": "0%"}),
@@ -79,8 +79,8 @@ class Formats:
 
     def head_of(self, kind: str) -> Any:
         """The format of a heading, aligned as the column's cells are."""
-        return self.head if kind == "text" else self._number_head
+        return self.head if kind in {"text", "prose"} else self._number_head
 
-    def of(self, kind: str, *, wrap: bool = False) -> Any:
+    def of(self, kind: str) -> Any:
         """The format of a column kind."""
-        return self._kinds["wrap" if wrap and kind == "text" else kind]
+        return self._kinds[kind]
