@@ -1,6 +1,6 @@
 """What the packet's page is given: one small row per call, and one document per call opened on demand.
 
-Keys are short where they repeat thousands of times; ``packet.js`` is the only reader.
+Keys are short where they repeat thousands of times; the scripts in ``page/`` are the only readers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from pipeline.calibrate.tune import tunable
 from pipeline.conversation import (
-    Conversation,
     CriterionAnswer,
     Evidence,
     Finding,
@@ -75,14 +74,11 @@ def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Revi
     return {
         "id": meta.call_id,
         "duration": transcript.duration_s,
-        "channels": transcript.channels,
-        "medium": meta.medium,
         "facts": _facts(call),
         "turns": [_turn(turn) for turn in transcript.turns],
         "findings": [_finding(f) for f in conversation.findings],
         "cards": [_card(card, texts) for card in worst_first(call.scorecards)],
         "metrics": {name: rounded(value, 3) for name, value in conversation.metrics.items()},
-        "sentiment": _sentiment(conversation),
         "warnings": [*transcript.warnings, *conversation.warnings],
         "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in sound.peaks],
         "agentChannel": _agent_channel(call),
@@ -115,10 +111,9 @@ def blinded(document: Json) -> Json:
     ]
     return document | {
         "cards": cards,
-        "turns": [{k: v for k, v in turn.items() if k not in {"m", "l"}} for turn in document["turns"]],
+        "turns": [{k: v for k, v in turn.items() if k != "l"} for turn in document["turns"]],
         "findings": [f for f in document["findings"] if f["kind"] in {"hold", "silence", "pii"}],
         "metrics": {},
-        "sentiment": {},
         "reviews": [],
     }
 
@@ -166,7 +161,6 @@ def _turn(turn: Turn) -> Json:
         "n": turn.turn,
     }
     if turn.sentiment:
-        row["m"] = rounded(turn.sentiment.score, 2)
         row["l"] = turn.sentiment.label
     if turn.confidence is not None and turn.confidence < 0.5:
         row["c"] = rounded(turn.confidence, 2)
@@ -197,10 +191,8 @@ def _card(card: Scorecard, texts: Texts) -> Json:
         "mark": card.pass_mark,
         "autofail": list(card.autofail_reasons),
         "doubts": list(card.review_reasons),
-        "warnings": list(card.warnings),
         "sections": [
             {
-                "id": section.id,
                 "title": _section_title(card.rubric.hash, section, texts),
                 "score": rounded(section.score, 1),
                 "criteria": [_answer(card, answer, texts) for answer in section.criteria],
@@ -227,7 +219,6 @@ def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
         "answer": answer.answer,
         "points": rounded(answer.points, 2),
         "of": answer.max_points,
-        "weight": answer.weight,
         "critical": answer.critical,
         "learns": text.asked is not None and tunable(text.asked) is not None,
         "scored": answer.scored,
@@ -255,18 +246,6 @@ def _evidence(evidence: Evidence) -> Json:
         "quote": evidence.quote,
         "rule": evidence.rule,
         "strength": rounded(evidence.strength, 2),
-    }
-
-
-def _sentiment(conversation: Conversation) -> Json:
-    return {
-        role: {
-            "score": rounded(mood.score, 2),
-            "quarters": [rounded(q, 2) for q in mood.quarters],
-            "change": rounded(mood.change, 2),
-            "lowest": mood.lowest_turn,
-        }
-        for role, mood in conversation.sentiment.items()
     }
 
 
