@@ -51,7 +51,6 @@ class Formats:
             base
             | {"bg_color": ENTRY, "locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
         )
-        self.aside = book.add_format(left | {"font_color": MUTED})
         self.label = book.add_format(base | {"font_color": MUTED})
         self.big = book.add_format(base | {"bold": True, "font_size": 16, "align": "left"})
         self.big_percent = book.add_format(
@@ -64,6 +63,7 @@ class Formats:
         self._kinds = {
             "text": book.add_format(left),
             "prose": book.add_format(left | {"text_wrap": True}),
+            "aside": book.add_format(left | {"font_color": MUTED}),
             "number": book.add_format(base | {"num_format": "0.0#"}),
             "score": book.add_format(base | {"num_format": "0.0"}),
             "percent": book.add_format(base | {"num_format": "0%"}),
@@ -79,7 +79,7 @@ class Formats:
 
     def head_of(self, kind: str) -> Any:
         """The format of a heading, aligned as the column's cells are."""
-        return self.head if kind in {"text", "prose"} else self._number_head
+        return self.head if kind in {"text", "prose", "aside", "outcome"} else self._number_head
 
     def of(self, kind: str) -> Any:
         """The format of a column kind."""
