@@ -161,7 +161,7 @@ def _weighted(pairs: Sequence[Pair]) -> Coefficient:
         return UNKNOWN
     grades = [label for label in scales.pop() if label != "na"]
     graded = [(p.machine, p.human) for p in pairs if "na" not in (p.machine, p.human)]
-    return cohen_kappa(confusion(graded, grades), weights="quadratic")
+    return cohen_kappa(confusion(graded, grades), graded=True)
 
 
 def _people(asked: Sequence[Question], blind: Sequence[Question]) -> list[PeopleAgreement]:
@@ -184,13 +184,14 @@ def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) ->
     """None where no two people answered the same."""
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for pair in pairs:
-        key = (pair.review.call_id, pair.review.rubric_hash, pair.criterion)
-        units[key][pair.review.reviewer.casefold()] = pair.human
-    shared = {key: said for key, said in units.items() if len(said) >= 2}
+        review = pair.review
+        unit = (review.call_id, review.rubric_hash, review.criterion_id or "")
+        units[unit][review.reviewer.casefold()] = pair.human
+    shared = [said for said in units.values() if len(said) >= 2]
     if not shared:
         return None
-    reviewers = sorted({reviewer for said in shared.values() for reviewer in said})
-    ratings = [[said.get(reviewer) for said in shared.values()] for reviewer in reviewers]
+    reviewers = sorted({reviewer for said in shared for reviewer in said})
+    ratings = [[said.get(reviewer) for said in shared] for reviewer in reviewers]
     scales = {pair.scale for pair in pairs}
     labels = list(dict.fromkeys(label for scale in scales for label in scale))
     graded = len(scales) == 1 and scales != {LABELS}

@@ -63,7 +63,7 @@ def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None
         criterion = review.criterion_id or ""
         if rubric in (None, name, review.rubric_hash):
             quote = quotes.get((review.call_id, review.rubric_hash, criterion), "")
-            pair = _pair(review, name, _scale(rubrics.get(review.rubric_hash), criterion), quote)
+            pair = _pair(review, _scale(rubrics.get(review.rubric_hash), criterion), quote)
             found[name, criterion][review.rubric_hash].append(pair)
     age = {rubric_hash: place for place, rubric_hash in enumerate(rubrics)}
     return [
@@ -72,18 +72,9 @@ def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None
     ]
 
 
-def _pair(review: Review, rubric: str, scale: tuple[str, ...], quote: str) -> Pair:
+def _pair(review: Review, scale: tuple[str, ...], quote: str) -> Pair:
     graded = "grade" in review.extra or "machine_grade" in review.extra
-    machine, human = review.machine_answer or "", review.human_answer or ""
-    return Pair(
-        review=review,
-        rubric=rubric,
-        criterion=review.criterion_id or "",
-        machine=review.machine_said or "" if graded else machine,
-        human=review.said or "" if graded else human,
-        scale=scale if graded else LABELS,
-        quote=quote,
-    )
+    return Pair(review, review.machine_said or "", review.said or "", scale if graded else LABELS, quote)
 
 
 def _scale(rubric: Rubric | None, criterion: str) -> tuple[str, ...]:
