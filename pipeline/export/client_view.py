@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from pipeline.conversation import CriterionAnswer, Finding, Scorecard, Turn
-from pipeline.export.selection import Call
+from pipeline.conversation import CriterionAnswer, Scorecard, Turn
+from pipeline.export.selection import Call, with_words
 
 INTRODUCED = re.compile(r"(?i)\b(my name(?: is|'s|’s)|(?:speaking|chatting) (?:with|to)) +(?!\[)[^\W\d_]+")
 """Agents use names on the telephone that the records do not know."""
@@ -34,7 +34,9 @@ class ClientView:
         conversation = replace(
             call.conversation,
             transcript=replace(transcript, turns=turns, warnings=()),
-            findings=tuple(_finding(finding, names) for finding in call.conversation.findings),
+            findings=tuple(
+                with_words(f, lambda text: _hide(text, names)) for f in call.conversation.findings
+            ),
             warnings=(),
         )
         cards = tuple(_card(card, names) for card in call.scorecards)
@@ -63,11 +65,6 @@ def _hide(text: str, names: re.Pattern[str] | None) -> str:
 def _turn(turn: Turn, names: re.Pattern[str] | None) -> Turn:
     words = tuple(replace(word, text=_hide(word.text, names)) for word in turn.words)
     return replace(turn, text=_hide(turn.text, names), words=words)
-
-
-def _finding(finding: Finding, names: re.Pattern[str] | None) -> Finding:
-    value = _hide(finding.value, names) if isinstance(finding.value, str) else finding.value
-    return replace(finding, text=_hide(finding.text, names), value=value)
 
 
 def _card(card: Scorecard, names: re.Pattern[str] | None) -> Scorecard:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pipeline import privacy as private_data
 from pipeline.calibrate import Calibration
 from pipeline.conversation import CriterionAnswer, Evidence, Review, Scorecard, Transcript, Turn
-from pipeline.export.selection import Call
+from pipeline.export.selection import Call, with_words
 from pipeline.settings import PrivacySettings
 from pipeline.word_times import TurnClock
 
@@ -72,7 +72,7 @@ class Redactor:
             pairs = zip(transcript.turns, redacted.turns, strict=True)
             safe = {new.turn: new.text for old, new in pairs if old.text != new.text}
             transcript = redacted
-        findings = tuple(replace(f, text=self.text(f.text)) for f in call.conversation.findings)
+        findings = tuple(with_words(f, self.text) for f in call.conversation.findings)
         conversation = replace(call.conversation, transcript=transcript, findings=findings)
         cards = tuple(self._card(card, safe) for card in call.scorecards)
         extra = {name: self.text(str(value)) for name, value in call.metadata.extra.items()}

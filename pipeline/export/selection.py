@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Finding, Scorecard
 from pipeline.rubric import Criterion
 from pipeline.store import CallFilter, Store
 
@@ -60,6 +60,13 @@ def words_of(texts: Texts, rubric_hash: str, criterion: str) -> CriterionText:
 def answers_of(card: Scorecard) -> list[tuple[str, CriterionAnswer]]:
     """Every answer of a scorecard with the id of its section, in the rubric's order."""
     return [(section.id, answer) for section in card.sections for answer in section.criteria]
+
+
+def with_words(finding: Finding, change: Callable[[str], str]) -> Finding:
+    """A finding with another form of all that was said: its text, its value, and the label of a promise."""
+    value = change(finding.value) if isinstance(finding.value, str) else finding.value
+    label = change(finding.label) if finding.kind == "promise" else finding.label
+    return replace(finding, text=change(finding.text), value=value, label=label)
 
 
 WINDOW = 200

@@ -229,8 +229,9 @@ def planted() -> CallRecord:
     first = card.sections[0]
     answers = tuple(replace(a, evidence=(leak,), nearest=leak, reason=f"said {CARD}") for a in first.criteria)
     card = replace(card, sections=(replace(first, criteria=answers), *card.sections[1:]))
-    finding = replace(conversation.findings[0], text=f"number {CARD}")
-    conversation = replace(conversation, transcript=transcript, findings=(finding,))
+    heard = replace(conversation.findings[0], text=f"number {CARD}")
+    promise = replace(heard, kind="promise", label=f"charge {SPOKEN_CARD}", value=f"i: charge {SPOKEN_CARD}")
+    conversation = replace(conversation, transcript=transcript, findings=(heard, promise))
     card = replace(card, autofail_reasons=(f"heard {CARD}",), review_reasons=(f"heard {CARD}",))
     assert record.metadata is not None
     metadata = replace(record.metadata, extra={"note": f"paid with {CARD}"})
@@ -313,6 +314,22 @@ def test_client_safe_exports_name_no_agent(db: Path, tmp_path: Path, form: str) 
         assert not [name for name in ("Jennifer", "Moss", "Siddiqui", "a-101", "globex") if name in text], (
             path
         )
+
+
+@pytest.mark.parametrize("form", ["contact-lens", "html", "jsonl"])
+def test_client_safe_promises_name_no_agent(tmp_path: Path, form: str) -> None:
+    """A promise's label and value are what was said, too."""
+    record = example_records(1)[0]
+    assert record.conversation is not None
+    told = "send you an email from jennifer moss"
+    promise = replace(record.conversation.findings[0], kind="promise", label=told, value=f"i: {told}")
+    conversation = replace(record.conversation, findings=(promise,))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, conversation=conversation)])
+        filters = CallFilter(client="acme", rubric="support")
+        (path,) = export.write(store, tmp_path / "out" / "all", form, filters, client_safe=True)
+    assert "send you an email from [AGENT]" in path.read_text("utf-8")
+    assert "jennifer" not in path.read_text("utf-8").lower()
 
 
 def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> None:
