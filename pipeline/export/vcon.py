@@ -75,9 +75,7 @@ def _dialogs(call: Call) -> list[Json]:
         return []
     if meta.medium != "voice":
         return [_message(turn, meta.started_at) for turn in transcript.turns]
-    by_channel: list[int | list[int]] = (
-        [AGENT, CUSTOMER] if (meta.agent_channel or 0) == 0 else [CUSTOMER, AGENT]
-    )
+    by_channel = [CUSTOMER, AGENT] if meta.agent_channel else [AGENT, CUSTOMER]
     dialog: Json = {
         "type": "recording",
         "start": _rfc3339(meta.started_at),
