@@ -111,7 +111,7 @@ def write(
         Every file written.
 
     Raises:
-        UsageError: Unknown format, nothing to export, or a destination that cannot be written.
+        UsageError: Unknown format, or a destination that cannot be written.
         MachineError: The disk is full.
     """
     if format not in FORMATS:
