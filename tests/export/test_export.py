@@ -185,6 +185,15 @@ def test_file_names_are_safe_and_never_collide(call_ids: list[str]) -> None:
         assert name[0] not in ".-"
 
 
+def test_an_id_that_is_another_ids_file_name_does_not_collide() -> None:
+    """A plain id that reads like the tamed name of another: two files, whichever comes first."""
+    twin = FileNames().of("b/c")
+    for first, second in (("b/c", twin), (twin, "b/c")):
+        names = FileNames()
+        assert names.of(first) == twin
+        assert names.of(second) != twin
+
+
 @pytest.mark.parametrize(("call_id", "name"), [("call-001", "call-001"), ("A.b_c", "A.b_c")])
 def test_plain_ids_keep_their_names(call_id: str, name: str) -> None:
     """A file is named after its call."""
