@@ -154,7 +154,9 @@ def _read_workbook(path: Path) -> list[Entry]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of charts and sparklines, which are not read
             return _read_sheets(path)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # openpyxl raises whatever zip, XML and its own classes do
         raise UsageError(
             f"{path}: not a readable workbook: {error}", hint="save it as .xlsx and send it again"
         ) from error
