@@ -308,6 +308,14 @@ def test_files_that_are_no_review_are_refused(db: Path, tmp_path: Path, name: st
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["x.json", "x.xlsx", "x.csv", "x.docx"])
+def test_a_folder_is_no_review(db: Path, tmp_path: Path, name: str) -> None:
+    """A folder that is named like a file is a usage error too."""
+    (tmp_path / name).mkdir()
+    with Store(db) as store, pytest.raises(UsageError):
+        import_reviews(store, [tmp_path / name])
+
+
 @pytest.mark.parametrize(
     ("part", "old", "new"),
     [
