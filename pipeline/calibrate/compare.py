@@ -133,8 +133,9 @@ def compare(
     decided = [p for p in pairs if p.decided]
     counts = Counter((p.machine, p.human) for p in decided)
     possible = list(dict.fromkeys(label for p in decided for label in p.scale)) or list(LABELS)
-    used = [label for label in possible if any(label in said for said in counts)]
-    table = confusion(list(counts.elements()), used if len(used) > 1 else possible[:2])
+    said = {label for both in counts for label in both}
+    labels = sorted(possible, key=lambda label: label not in said)  # those in use first, at least two
+    table = confusion(list(counts.elements()), labels[: max(len(said), 2)])
     figures = Agreement(
         rubric=rubric,
         name=name,
@@ -185,6 +186,8 @@ def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) ->
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for pair in pairs:
         review = pair.review
+        if pair.human not in pair.scale:
+            continue
         unit = (review.call_id, review.rubric_hash, review.criterion_id or "")
         units[unit][review.reviewer.casefold()] = pair.human
     shared = [said for said in units.values() if len(said) >= 2]
