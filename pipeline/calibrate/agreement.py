@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 Table = npt.NDArray[np.float64]
-Weights = Literal["none", "linear", "quadratic"]
 Z_95 = 1.959963984540054
 
 
@@ -48,12 +47,12 @@ def observed_agreement(table: Table) -> float | None:
     return float(np.trace(table) / n) if n else None
 
 
-def cohen_kappa(table: Table, *, weights: Weights = "none") -> Coefficient:
+def cohen_kappa(table: Table, *, graded: bool = False) -> Coefficient:
     """Cohen's κ with its large-sample interval (Fleiss, Cohen and Everitt 1969).
 
     Args:
-        table: Counts, shape (k, k), categories in order when weighted.
-        weights: ``none`` for names, ``linear`` or ``quadratic`` for grades.
+        table: Counts, shape (k, k), categories in order when graded.
+        graded: Weigh with the square of the distance: neighbouring grades half agree.
 
     Returns:
         Unknown when there are no ratings, or when both raters gave one and the same answer
@@ -63,7 +62,8 @@ def cohen_kappa(table: Table, *, weights: Weights = "none") -> Coefficient:
     if n == 0 or k < 2:
         return UNKNOWN
     p = table / n
-    v = _agreement_weights(k, weights)
+    steps = np.subtract.outer(np.arange(k), np.arange(k)) / (k - 1)
+    v = 1 - steps**2 if graded else np.eye(k)
     rows, columns = p.sum(axis=1), p.sum(axis=0)
     expected = float(rows @ v @ columns)
     if math.isclose(expected, 1.0):
@@ -72,13 +72,6 @@ def cohen_kappa(table: Table, *, weights: Weights = "none") -> Coefficient:
     mean_weights = (v @ columns)[:, None] + (rows @ v)[None, :]
     spread = float((p * (v - mean_weights * (1 - kappa)) ** 2).sum()) - (kappa - expected * (1 - kappa)) ** 2
     return _interval(kappa, math.sqrt(max(spread, 0.0) / n) / (1 - expected))
-
-
-def _agreement_weights(k: int, weights: Weights) -> Table:
-    steps = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) / (k - 1)
-    if weights == "none":
-        return np.eye(k)
-    return 1 - (steps if weights == "linear" else steps**2)
 
 
 def gwet_ac1(table: Table) -> Coefficient:

@@ -133,8 +133,9 @@ def compare(
     decided = [p for p in pairs if p.decided]
     counts = Counter((p.machine, p.human) for p in decided)
     possible = list(dict.fromkeys(label for p in decided for label in p.scale)) or list(LABELS)
-    used = [label for label in possible if any(label in said for said in counts)]
-    table = confusion(list(counts.elements()), used if len(used) > 1 else possible[:2])
+    said = {label for both in counts for label in both}
+    labels = sorted(possible, key=lambda label: label not in said)  # those in use first, at least two
+    table = confusion(list(counts.elements()), labels[: max(len(said), 2)])
     figures = Agreement(
         rubric=rubric,
         name=name,
@@ -161,7 +162,7 @@ def _weighted(pairs: Sequence[Pair]) -> Coefficient:
         return UNKNOWN
     grades = [label for label in scales.pop() if label != "na"]
     graded = [(p.machine, p.human) for p in pairs if "na" not in (p.machine, p.human)]
-    return cohen_kappa(confusion(graded, grades), weights="quadratic")
+    return cohen_kappa(confusion(graded, grades), graded=True)
 
 
 def _people(asked: Sequence[Question], blind: Sequence[Question]) -> list[PeopleAgreement]:
@@ -184,13 +185,16 @@ def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) ->
     """None where no two people answered the same."""
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for pair in pairs:
-        key = (pair.review.call_id, pair.review.rubric_hash, pair.criterion)
-        units[key][pair.review.reviewer.casefold()] = pair.human
-    shared = {key: said for key, said in units.items() if len(said) >= 2}
+        review = pair.review
+        if pair.human not in pair.scale:
+            continue
+        unit = (review.call_id, review.rubric_hash, review.criterion_id or "")
+        units[unit][review.reviewer.casefold()] = pair.human
+    shared = [said for said in units.values() if len(said) >= 2]
     if not shared:
         return None
-    reviewers = sorted({reviewer for said in shared.values() for reviewer in said})
-    ratings = [[said.get(reviewer) for said in shared.values()] for reviewer in reviewers]
+    reviewers = sorted({reviewer for said in shared for reviewer in said})
+    ratings = [[said.get(reviewer) for said in shared] for reviewer in reviewers]
     scales = {pair.scale for pair in pairs}
     labels = list(dict.fromkeys(label for scale in scales for label in scale))
     graded = len(scales) == 1 and scales != {LABELS}

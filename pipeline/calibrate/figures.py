@@ -27,12 +27,9 @@ class Pair:
         human: The person's.
         scale: Everything that could be said, best first: the grades or yes and no, then na.
         quote: What the machine rested on or missed by.
-        blind: The person had not seen the machine's answer.
     """
 
     review: Review
-    rubric: str
-    criterion: str
     machine: str
     human: str
     scale: tuple[str, ...] = LABELS

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.calibrate.figures import LABELS, Pair
 from pipeline.conversation import Review
-from pipeline.rubric import Criterion, Rubric
+from pipeline.rubric import Criterion
 from pipeline.store import Store
 
 Key = tuple[str, str]
@@ -56,53 +56,46 @@ def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None
     rows = store.query("SELECT DISTINCT rubric_hash, rubric_id, rubric_version FROM scorecards")
     names = {row["rubric_hash"]: (row["rubric_id"], row["rubric_version"] or "") for row in rows}
     rubrics = store.rubrics({review.rubric_hash for review in reviews})
+    criteria = {(key, c.id): c for key, kept in rubrics.items() for c in kept.criteria()}
     quotes = _quotes(store, reviews)
     found: dict[Key, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
     for review in reviews:
         name = names.get(review.rubric_hash, (review.rubric_hash[:12], ""))[0]
-        criterion = review.criterion_id or ""
         if rubric in (None, name, review.rubric_hash):
-            quote = quotes.get((review.call_id, review.rubric_hash, criterion), "")
-            pair = _pair(review, name, _scale(rubrics.get(review.rubric_hash), criterion), quote)
-            found[name, criterion][review.rubric_hash].append(pair)
+            text = (review.rubric_hash, review.criterion_id or "")
+            quote = quotes.get((review.call_id, *text), "")
+            pair = Pair(
+                review,
+                review.machine_said or "",
+                review.said or "",
+                _scale(review, criteria.get(text)),
+                quote,
+            )
+            found[name, text[1]][review.rubric_hash].append(pair)
     age = {rubric_hash: place for place, rubric_hash in enumerate(rubrics)}
     return [
-        _current(key, {h: by_text[h] for h in sorted(by_text, key=lambda h: age.get(h, -1))}, rubrics, names)
+        _current(key, {h: by_text[h] for h in sorted(by_text, key=lambda h: age.get(h, -1))}, criteria, names)
         for key, by_text in sorted(found.items())
     ]
 
 
-def _pair(review: Review, rubric: str, scale: tuple[str, ...], quote: str) -> Pair:
+def _scale(review: Review, asked: Criterion | None) -> tuple[str, ...]:
+    """What could be said, best first: grades where the review has one, and its rubric is kept."""
     graded = "grade" in review.extra or "machine_grade" in review.extra
-    machine, human = review.machine_answer or "", review.human_answer or ""
-    return Pair(
-        review=review,
-        rubric=rubric,
-        criterion=review.criterion_id or "",
-        machine=review.machine_said or "" if graded else machine,
-        human=review.said or "" if graded else human,
-        scale=scale if graded else LABELS,
-        quote=quote,
-    )
-
-
-def _scale(rubric: Rubric | None, criterion: str) -> tuple[str, ...]:
-    asked = _criterion(rubric, criterion)
-    return (*asked.grades(), "na") if asked and asked.levels else LABELS
+    return (*asked.grades(), "na") if graded and asked and asked.levels else LABELS
 
 
 def _current(
     key: Key,
     by_text: Mapping[str, list[Pair]],
-    rubrics: Mapping[str, Rubric],
+    criteria: Mapping[Key, Criterion],
     names: Mapping[str, tuple[str, str]],
 ) -> Question:
     """The question as the newest rubric text puts it, with the answers given to that very wording."""
     rubric, criterion = key
-    asked = {h: _criterion(rubrics.get(h), criterion) for h in by_text}
     *_, newest = by_text
-    same = [h for h in by_text if h == newest or (asked[h] is not None and asked[h] == asked[newest])]
-    now = asked[newest]
+    now = criteria.get((newest, criterion))
+    same = [h for h in by_text if h == newest or (now and criteria.get((h, criterion)) == now)]
     return Question(
         rubric,
         criterion,
@@ -111,10 +104,6 @@ def _current(
         outdated=sum(len(pairs) for h, pairs in by_text.items() if h not in same),
         title=now.question if now else criterion,
     )
-
-
-def _criterion(rubric: Rubric | None, criterion: str) -> Criterion | None:
-    return next((c for c in rubric.criteria() if c.id == criterion), None) if rubric else None
 
 
 def _quotes(store: Store, reviews: Sequence[Review]) -> dict[tuple[str, str, str], str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pipeline.export.client_view import ClientView
 from pipeline.export.contact_lens import contact_lens
 from pipeline.export.names import FileNames, whole
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call, read_calls, read_texts
+from pipeline.export.selection import Call, Texts, read_calls, read_texts
 from pipeline.export.sound import Sounds
 from pipeline.export.vcon import vcon
 from pipeline.settings import PrivacySettings
@@ -75,6 +75,10 @@ class _Job:
         )
 
 
+Writer = Callable[[_Job], list[Path]]
+"""Writes one export; gives the files written."""
+
+
 def write(
     store: Store,
     dest: Path,
@@ -107,7 +111,7 @@ def write(
         Every file written.
 
     Raises:
-        UsageError: Unknown format, nothing to export, or a destination that cannot be written.
+        UsageError: Unknown format, or a destination that cannot be written.
         MachineError: The disk is full.
     """
     if format not in FORMATS:
@@ -131,14 +135,17 @@ def write(
 
 
 def _xlsx(job: _Job) -> list[Path]:
-    background = workbook.Background(
+    workbook.write(
+        job.dest,
+        job.calls(words=False),
+        read_texts(job.store),
+        title=TITLE,
         ledger=[] if job.client_safe else job.ledger(),
-        calibration=job.calibration(),
         reviews=job.reviews(),
+        calibration=job.calibration(),
         packet=job.packet,
         reviewable=not job.client_safe,
     )
-    workbook.write(job.dest, job.calls(words=False), read_texts(job.store), background, title=TITLE)
     return [job.dest]
 
 
@@ -163,12 +170,8 @@ def _html(job: _Job) -> list[Path]:
     )
 
 
-def _csv(job: _Job) -> list[Path]:
-    return flat.write_csv(job.dest, job.calls(words=False), read_texts(job.store))
-
-
-def _parquet(job: _Job) -> list[Path]:
-    return flat.write_parquet(job.dest, job.calls(words=False), read_texts(job.store))
+def _tables(write: Callable[[Path, Iterable[Call], Texts], list[Path]]) -> Writer:
+    return lambda job: write(job.dest, job.calls(words=False), read_texts(job.store))
 
 
 def _jsonl(job: _Job) -> list[Path]:
@@ -176,7 +179,7 @@ def _jsonl(job: _Job) -> list[Path]:
     return [job.dest]
 
 
-def _per_call(suffix: str, render: Callable[[Call], str]) -> Callable[[_Job], list[Path]]:
+def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
     """A writer of one file a call, named after the call."""
 
     def written(job: _Job) -> list[Path]:
@@ -193,19 +196,19 @@ def _per_call(suffix: str, render: Callable[[Call], str]) -> Callable[[_Job], li
 
 
 def _caption(render: Callable[..., str]) -> Callable[[Call], str]:
-    return lambda call: render(call.conversation.transcript) if call.conversation else ""
+    return lambda call: render(call.conversation.transcript)
 
 
 def _json(render: Callable[[Call], object]) -> Callable[[Call], str]:
     return lambda call: json.dumps(render(call), ensure_ascii=False, indent=1) + "\n"
 
 
-FORMATS: dict[str, Callable[[_Job], list[Path]]] = {
+FORMATS: dict[str, Writer] = {
     "xlsx": _xlsx,
     "html": _html,
-    "csv": _csv,
+    "csv": _tables(flat.write_csv),
     "jsonl": _jsonl,
-    "parquet": _parquet,
+    "parquet": _tables(flat.write_parquet),
     "vcon": _per_call(".vcon.json", _json(vcon)),
     "srt": _per_call(".srt", _caption(captions.srt)),
     "vtt": _per_call(".vtt", _caption(captions.vtt)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def vtt(transcript: Transcript) -> str:
     """WebVTT with a voice tag a cue (W3C WebVTT, section 3.3)."""
     blocks = ["WEBVTT\n"]
     for cue in cues(transcript):
-        text = cue.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        text = html.escape(cue.text, quote=False)
         voice = VOICES[cue.role]
         blocks.append(f"{_stamp(cue.start_s, '.')} --> {_stamp(cue.end_s, '.')}\n<v {voice}>{text}\n")
     return "\n".join(blocks)

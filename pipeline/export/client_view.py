@@ -6,13 +6,15 @@ An outsourcer's client may see how its calls were handled, not whom to blame.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
-from pipeline.conversation import CriterionAnswer, Finding, Scorecard, Turn
-from pipeline.export.selection import Call
+from pipeline.conversation import CriterionAnswer, Turn
+from pipeline.export.selection import Call, with_words
 
 INTRODUCED = re.compile(r"(?i)\b(my name(?: is|'s|’s)|(?:speaking|chatting) (?:with|to)) +(?!\[)[^\W\d_]+")
 """Agents use names on the telephone that the records do not know."""
+Hide = Callable[[str], str]
 
 
 class ClientView:
@@ -23,24 +25,20 @@ class ClientView:
 
     def of(self, call: Call) -> Call:
         """The call as the client may see it."""
-        meta = call.metadata
+        meta, transcript = call.metadata, call.conversation.transcript
         alias = self._alias(meta.agent_id or meta.agent_name)
-        names = _names(meta.agent_name, meta.agent_id)
+        hide = _hiding(meta.agent_name, meta.agent_id)
         hidden = replace(
             meta, agent_id=alias, agent_name=alias, team=None, site=None, customer_ref=None, extra={}
         )
-        conversation = call.conversation
-        if conversation is not None:
-            transcript = conversation.transcript
-            conversation = replace(
-                conversation,
-                transcript=replace(
-                    transcript, turns=tuple(_turn(t, names) for t in transcript.turns), warnings=()
-                ),
-                findings=tuple(_finding(f, names) for f in conversation.findings),
-                warnings=(),
-            )
-        cards = tuple(_card(card, names) for card in call.scorecards)
+        turns = tuple(_turn(turn, hide) for turn in transcript.turns)
+        conversation = replace(
+            call.conversation,
+            transcript=replace(transcript, turns=turns, warnings=()),
+            findings=tuple(with_words(finding, hide) for finding in call.conversation.findings),
+            warnings=(),
+        )
+        cards = tuple(card.with_answers(lambda a: _answer(a, hide)) for card in call.scorecards)
         # No recording: the agent's name is heard in it, and may stand in its file name.
         return replace(call, metadata=hidden, conversation=conversation, scorecards=cards, recording=None)
 
@@ -50,33 +48,23 @@ class ClientView:
         return self._numbers.setdefault(agent, f"Agent {len(self._numbers) + 1}")
 
 
-def _names(*names: str | None) -> re.Pattern[str] | None:
-    """Any part of the agent's name (or the id) as a whole word; initials would hide too much."""
+def _hiding(*names: str | None) -> Hide:
+    """Takes out any part of the agent's name (or the id) as a whole word; initials would hide too much."""
     parts = {part for name in names if name for part in (name, *re.split(r"[\s,]+", name)) if len(part) > 2}
-    if not parts:
-        return None
-    return re.compile(r"(?i)\b(" + "|".join(map(re.escape, sorted(parts, key=len, reverse=True))) + r")\b")
+    longest_first = map(re.escape, sorted(parts, key=len, reverse=True))
+    named = re.compile(r"(?i)\b(" + "|".join(longest_first) + r")\b") if parts else None
+
+    def hide(text: str) -> str:
+        return INTRODUCED.sub(r"\1 [AGENT]", named.sub("[AGENT]", text) if named else text)
+
+    return hide
 
 
-def _hide(text: str, names: re.Pattern[str] | None) -> str:
-    named = names.sub("[AGENT]", text) if names else text
-    return INTRODUCED.sub(r"\1 [AGENT]", named)
+def _turn(turn: Turn, hide: Hide) -> Turn:
+    words = tuple(replace(word, text=hide(word.text)) for word in turn.words)
+    return replace(turn, text=hide(turn.text), words=words)
 
 
-def _turn(turn: Turn, names: re.Pattern[str] | None) -> Turn:
-    words = tuple(replace(word, text=_hide(word.text, names)) for word in turn.words)
-    return replace(turn, text=_hide(turn.text, names), words=words)
-
-
-def _finding(finding: Finding, names: re.Pattern[str] | None) -> Finding:
-    value = _hide(finding.value, names) if isinstance(finding.value, str) else finding.value
-    return replace(finding, text=_hide(finding.text, names), value=value)
-
-
-def _card(card: Scorecard, names: re.Pattern[str] | None) -> Scorecard:
-    return card.with_answers(lambda answer: _answer(answer, names))
-
-
-def _answer(answer: CriterionAnswer, names: re.Pattern[str] | None) -> CriterionAnswer:
-    hidden = answer.with_evidence(lambda evidence: replace(evidence, quote=_hide(evidence.quote, names)))
-    return replace(hidden, reason=_hide(answer.reason, names))
+def _answer(answer: CriterionAnswer, hide: Hide) -> CriterionAnswer:
+    hidden = answer.with_evidence(lambda evidence: replace(evidence, quote=hide(evidence.quote)))
+    return replace(hidden, reason=hide(answer.reason))

@@ -13,26 +13,23 @@ from pipeline.export.selection import Call
 
 Json = dict[str, Any]
 ROLES = {"agent": "AGENT", "customer": "CUSTOMER", "system": "SYSTEM", "unknown": "CUSTOMER"}
-SENTIMENT = {"negative": "NEGATIVE", "neutral": "NEUTRAL", "positive": "POSITIVE"}
 
 
 def contact_lens(call: Call) -> Json:
     """One call as a Contact Lens analysis document."""
-    conversation = call.conversation
-    assert conversation is not None
-    meta = call.metadata
+    meta, conversation = call.metadata, call.conversation
     redacted = any(finding.kind == "pii" for finding in conversation.findings)
     return {
         "Version": "1.1.0",
         "AccountId": "",
-        "Channel": {"voice": "VOICE", "chat": "CHAT", "email": "EMAIL"}[meta.medium],
+        "Channel": meta.medium.upper(),
         "ContentMetadata": {"Output": "Redacted" if redacted else "Raw"},
         "CustomerMetadata": {"ContactId": meta.call_id},
         "JobStatus": "COMPLETED",
         "LanguageCode": conversation.transcript.language or "",
         "Participants": _participants(conversation),
         "Categories": _categories(conversation),
-        "ConversationCharacteristics": _characteristics(call, conversation),
+        "ConversationCharacteristics": _characteristics(conversation),
         "CustomModels": [],
         "Transcript": _transcript(conversation),
     }
@@ -52,9 +49,9 @@ def _transcript(conversation: Conversation) -> list[Json]:
             "Content": turn.text,
         }
         if turn.start_s is not None and turn.end_s is not None:
-            row |= {"BeginOffsetMillis": _ms(turn.start_s), "EndOffsetMillis": _ms(turn.end_s)}
+            row |= _offsets(turn.start_s, turn.end_s)
         if turn.sentiment:
-            row["Sentiment"] = SENTIMENT[turn.sentiment.label]
+            row["Sentiment"] = turn.sentiment.label.upper()
         rows.append(row)
     return rows
 
@@ -65,21 +62,19 @@ def _categories(conversation: Conversation) -> Json:
     for finding in conversation.findings:
         if finding.kind == "pii":
             continue
-        points = details.setdefault(f"{finding.kind}.{finding.label}", {"PointsOfInterest": []})[
-            "PointsOfInterest"
-        ]
+        found = details.setdefault(f"{finding.kind}.{finding.label}", {"PointsOfInterest": []})
         if finding.start_s is not None and finding.end_s is not None:
-            points.append({"BeginOffsetMillis": _ms(finding.start_s), "EndOffsetMillis": _ms(finding.end_s)})
+            found["PointsOfInterest"].append(_offsets(finding.start_s, finding.end_s))
     return {"MatchedCategories": sorted(details), "MatchedDetails": details}
 
 
-def _characteristics(call: Call, conversation: Conversation) -> Json:
-    metrics = call.metrics
+def _characteristics(conversation: Conversation) -> Json:
+    metrics, duration_s = conversation.metrics, conversation.transcript.duration_s
     facts: Json = {}
-    if call.duration_s is not None:
-        facts["TotalConversationDurationMillis"] = _ms(call.duration_s)
+    if duration_s is not None:
+        facts["TotalConversationDurationMillis"] = _ms(duration_s)
     if conversation.sentiment:
-        facts["Sentiment"] = _sentiment(call, conversation)
+        facts["Sentiment"] = _sentiment(conversation)
     speed = {
         ROLES[r]: {"AverageWordsPerMinute": round(v)}
         for r in ("agent", "customer")
@@ -103,21 +98,17 @@ def _characteristics(call: Call, conversation: Conversation) -> Json:
 
 def _silences(conversation: Conversation) -> list[Json]:
     return [
-        {
-            "BeginOffsetMillis": _ms(f.start_s),
-            "EndOffsetMillis": _ms(f.end_s),
-            "DurationMillis": _ms(f.end_s) - _ms(f.start_s),
-        }
+        _offsets(f.start_s, f.end_s) | {"DurationMillis": _ms(f.end_s) - _ms(f.start_s)}
         for f in conversation.findings
         if f.kind in {"silence", "dead_air"} and f.start_s is not None and f.end_s is not None
     ]
 
 
-def _sentiment(call: Call, conversation: Conversation) -> Json:
-    known = {ROLES[role]: mood for role, mood in conversation.sentiment.items() if role in ROLES}
+def _sentiment(conversation: Conversation) -> Json:
+    known = {ROLES[role]: mood for role, mood in conversation.sentiment.items()}
     found: Json = {"OverallSentiment": {role: round(5 * mood.score, 2) for role, mood in known.items()}}
-    if call.duration_s:
-        quarters = {role: _quarters(mood, call.duration_s) for role, mood in known.items()}
+    if duration_s := conversation.transcript.duration_s:
+        quarters = {role: _quarters(mood, duration_s) for role, mood in known.items()}
         found["SentimentByPeriod"] = {"QUARTER": quarters}
     return found
 
@@ -125,14 +116,14 @@ def _sentiment(call: Call, conversation: Conversation) -> Json:
 def _quarters(mood: RoleSentiment, duration_s: float) -> list[Json]:
     step = duration_s / 4
     return [
-        {
-            "BeginOffsetMillis": _ms(i * step),
-            "EndOffsetMillis": _ms((i + 1) * step),
-            "Score": round(5 * score, 2),
-        }
+        _offsets(i * step, (i + 1) * step) | {"Score": round(5 * score, 2)}
         for i, score in enumerate(mood.quarters)
         if score is not None
     ]
+
+
+def _offsets(start_s: float, end_s: float) -> Json:
+    return {"BeginOffsetMillis": _ms(start_s), "EndOffsetMillis": _ms(end_s)}
 
 
 def _ms(seconds: float) -> int:

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,32 @@ from pipeline.export.tables import (
     values,
 )
 
+TABLES: dict[str, Sequence[Column[Any]]] = {"calls": CALL_COLUMNS, "answers": ANSWER_COLUMNS}
+
+
+def _rows(call: Call, texts: Texts) -> dict[str, list[list[Cell]]]:
+    """What a call adds to each table."""
+    return {
+        "calls": [values(CALL_COLUMNS, row) for row in call_rows(call)],
+        "answers": [values(ANSWER_COLUMNS, row) for row in answer_rows(call, texts)],
+    }
+
 
 def write_csv(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
     """``calls.csv`` and ``answers.csv``, UTF-8 with a byte-order mark (spreadsheets need it), no formulas."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "calls.csv", folder / "answers.csv"]
-    with (
-        whole(paths[0]) as call_part,
-        whole(paths[1]) as answer_part,
-        call_part.open("w", encoding="utf-8-sig", newline="") as call_file,
-        answer_part.open("w", encoding="utf-8-sig", newline="") as answer_file,
-    ):
-        call_out, answer_out = csv.writer(call_file), csv.writer(answer_file)
-        call_out.writerow([column.name for column, _ in CALL_COLUMNS])
-        answer_out.writerow([column.name for column, _ in ANSWER_COLUMNS])
+    paths = {name: folder / f"{name}.csv" for name in TABLES}
+    with ExitStack() as files:
+        out = {}
+        for name, path in paths.items():
+            partial = files.enter_context(whole(path))
+            file = files.enter_context(partial.open("w", encoding="utf-8-sig", newline=""))
+            out[name] = csv.writer(file)
+            out[name].writerow([column.name for column in TABLES[name]])
         for call in calls:
-            call_out.writerows(_inert(values(CALL_COLUMNS, row)) for row in call_rows(call))
-            answer_out.writerows(_inert(values(ANSWER_COLUMNS, row)) for row in answer_rows(call, texts))
-    return paths
+            for name, rows in _rows(call, texts).items():
+                out[name].writerows(map(_inert, rows))
+    return list(paths.values())
 
 
 def _inert(cells: Sequence[object]) -> list[object]:
@@ -54,7 +63,7 @@ def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
             document = {
                 "schema": "callqa.call/1",
                 "metadata": contract.to_dict(call.metadata),
-                "conversation": contract.to_dict(call.conversation) if call.conversation else None,
+                "conversation": contract.to_dict(call.conversation),
                 "scorecards": [contract.to_dict(card) for card in call.scorecards],
             }
             out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -68,43 +77,40 @@ def write_parquet(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Pat
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "calls.parquet", folder / "answers.parquet"]
-    schemas = [_schema(column for column, _ in columns) for columns in (CALL_COLUMNS, ANSWER_COLUMNS)]
-    with (
-        whole(paths[0]) as call_part,
-        whole(paths[1]) as answer_part,
-        pq.ParquetWriter(call_part, schemas[0]) as call_out,
-        pq.ParquetWriter(answer_part, schemas[1]) as answer_out,
-    ):
-        call_rows_held: list[list[Cell]] = []
-        answer_rows_held: list[list[Cell]] = []
+    paths = {name: folder / f"{name}.parquet" for name in TABLES}
+    held: dict[str, list[list[Cell]]] = {name: [] for name in TABLES}
+    with ExitStack() as files:
+        out = {}
+        for name, path in paths.items():
+            partial = files.enter_context(whole(path))
+            out[name] = files.enter_context(pq.ParquetWriter(partial, _schema(TABLES[name])))
         for call in calls:
-            call_rows_held += [values(CALL_COLUMNS, row) for row in call_rows(call)]
-            answer_rows_held += [values(ANSWER_COLUMNS, row) for row in answer_rows(call, texts)]
-            if len(answer_rows_held) >= ROWS_PER_GROUP:
-                _flush(call_out, schemas[0], call_rows_held)
-                _flush(answer_out, schemas[1], answer_rows_held)
-        _flush(call_out, schemas[0], call_rows_held)
-        _flush(answer_out, schemas[1], answer_rows_held)
-    return paths
+            for name, rows in _rows(call, texts).items():
+                held[name] += rows
+            if len(held["answers"]) >= ROWS_PER_GROUP:
+                _flush(out, held)
+        _flush(out, held)
+    return list(paths.values())
 
 
-def _schema(columns: Iterable[Column]) -> Any:
+def _schema(columns: Iterable[Column[Any]]) -> Any:
     import pyarrow as pa
 
-    types = {"text": pa.string(), "clock": pa.string(), "count": pa.int64(), "time": pa.timestamp("us")}
+    types = dict.fromkeys(("text", "prose", "clock"), pa.string())
+    types |= {"count": pa.int64(), "time": pa.timestamp("us")}
     return pa.schema(
         [pa.field(c.name, types.get(c.kind, pa.float64()), metadata={"comment": c.meaning}) for c in columns]
     )
 
 
-def _flush(out: Any, schema: Any, rows: list[list[Cell]]) -> None:
+def _flush(out: dict[str, Any], held: dict[str, list[list[Cell]]]) -> None:
+    """Write the rows held of each table as a row group."""
     import pyarrow as pa
 
-    if rows:
-        arrays = [
-            pa.array(column, field.type)
-            for column, field in zip(zip(*rows, strict=True), schema, strict=True)
-        ]
-        out.write_table(pa.Table.from_arrays(arrays, schema=schema))
-        rows.clear()
+    for name, rows in held.items():
+        if rows:
+            schema = out[name].schema
+            columns = zip(zip(*rows, strict=True), schema, strict=True)
+            arrays = [pa.array(cells, field.type) for cells, field in columns]
+            out[name].write_table(pa.Table.from_arrays(arrays, schema=schema))
+            rows.clear()

@@ -32,9 +32,11 @@ class FileNames:
         stem = UNSAFE.sub("-", call_id).strip(".-_ ")[:LONGEST_STEM].rstrip(".-_ ") or "call"
         if RESERVED.match(stem):
             stem = f"call-{stem}"
-        if stem != call_id or self._taken.get(stem.casefold(), call_id) != call_id:
-            stem = f"{stem}-{hashlib.sha256(call_id.encode('utf-8', 'replace')).hexdigest()[:8]}"
-        self._taken[stem.casefold()] = call_id
+        digest = hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:8]
+        if stem != call_id:
+            stem = f"{stem}-{digest}"
+        while self._taken.setdefault(stem.casefold(), call_id) != call_id:
+            stem = f"{stem}-{digest}"
         return stem + suffix
 
 

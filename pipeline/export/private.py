@@ -12,16 +12,8 @@ from dataclasses import replace
 
 from pipeline import privacy as private_data
 from pipeline.calibrate import Calibration
-from pipeline.conversation import (
-    CriterionAnswer,
-    Evidence,
-    Finding,
-    Review,
-    Scorecard,
-    Transcript,
-    Turn,
-)
-from pipeline.export.selection import Call
+from pipeline.conversation import CriterionAnswer, Evidence, Review, Scorecard, Transcript, Turn
+from pipeline.export.selection import Call, with_words
 from pipeline.settings import PrivacySettings
 from pipeline.word_times import TurnClock
 
@@ -72,18 +64,16 @@ class Redactor:
             words: Whether the transcript itself leaves; tables show quotes only, and looking through
                 every word of ten thousand calls would take most of their time.
         """
-        conversation = call.conversation
+        transcript = call.conversation.transcript
         safe: dict[int, str] = {}
-        if conversation is not None:
-            transcript = conversation.transcript
-            shown = [turn.text for turn in transcript.turns] if words else _quotes(call.scorecards)
-            if self._may_be_private("\n".join(shown)):
-                redacted, _ = private_data.redact(transcript, self._policy)
-                pairs = zip(transcript.turns, redacted.turns, strict=True)
-                safe = {new.turn: new.text for old, new in pairs if old.text != new.text}
-                transcript = redacted
-            findings = tuple(self._finding(f) for f in conversation.findings)
-            conversation = replace(conversation, transcript=transcript, findings=findings)
+        shown = [turn.text for turn in transcript.turns] if words else _quotes(call.scorecards)
+        if self._may_be_private("\n".join(shown)):
+            redacted, _ = private_data.redact(transcript, self._policy)
+            pairs = zip(transcript.turns, redacted.turns, strict=True)
+            safe = {new.turn: new.text for old, new in pairs if old.text != new.text}
+            transcript = redacted
+        findings = tuple(with_words(f, self.text) for f in call.conversation.findings)
+        conversation = replace(call.conversation, transcript=transcript, findings=findings)
         cards = tuple(self._card(card, safe) for card in call.scorecards)
         extra = {name: self.text(str(value)) for name, value in call.metadata.extra.items()}
         metadata = replace(call.metadata, extra=extra)
@@ -112,9 +102,6 @@ class Redactor:
     def _may_be_private(self, text: str) -> bool:
         """Whether it is worth looking properly, which costs a hundred times as much."""
         return not self._numeric_only or SUSPICIOUS.search(text) is not None
-
-    def _finding(self, finding: Finding) -> Finding:
-        return replace(finding, text=self.text(finding.text))
 
     def _card(self, card: Scorecard, safe: Mapping[int, str]) -> Scorecard:
         return replace(

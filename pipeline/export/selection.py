@@ -1,13 +1,13 @@
-"""What an export sees of the store: one ``Call`` with its scorecards, metrics and, if asked, its words."""
+"""What an export sees of the store: one ``Call`` with its words and its scorecards."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Finding, Scorecard
 from pipeline.rubric import Criterion
 from pipeline.store import CallFilter, Store
 
@@ -18,18 +18,14 @@ class Call:
 
     Attributes:
         metadata: What the telephone system knows.
+        conversation: The words, findings and metrics.
         scorecards: The latest scorecard per rubric.
-        metrics: Named as in ``pipeline.metrics``; None is unknown.
-        duration_s: Length of the recording; None for text.
-        conversation: The words and findings; None where the export asked for numbers only.
-        recording: The audio file as it was received, when it still exists.
+        recording: The audio file as it was received; it need not exist any more.
     """
 
     metadata: CallMetadata
+    conversation: Conversation
     scorecards: tuple[Scorecard, ...] = ()
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
-    duration_s: float | None = None
-    conversation: Conversation | None = None
     recording: Path | None = None
 
 
@@ -66,6 +62,13 @@ def answers_of(card: Scorecard) -> list[tuple[str, CriterionAnswer]]:
     return [(section.id, answer) for section in card.sections for answer in section.criteria]
 
 
+def with_words(finding: Finding, change: Callable[[str], str]) -> Finding:
+    """A finding with another form of all that was said: its text, its value, and the label of a promise."""
+    value = change(finding.value) if isinstance(finding.value, str) else finding.value
+    label = change(finding.label) if finding.kind == "promise" else finding.label
+    return replace(finding, text=change(finding.text), value=value, label=label)
+
+
 WINDOW = 200
 
 
@@ -92,19 +95,11 @@ def read_calls(
         cards: dict[str, list[Scorecard]] = defaultdict(list)
         for card in store.scorecards(replace(window, rubric=filters.rubric, outcome=filters.outcome)):
             cards[card.call_id].append(card)
-        found = {meta.call_id: (meta, conversation) for meta, conversation in store.conversations(window)}
+        found = {call[0].call_id: call for call in store.conversations(window)}
         for done, (call_id, path) in enumerate(paths.items(), start):
             if progress:
                 progress(done, len(picked))
-            meta, conversation = found[call_id]
-            yield Call(
-                metadata=meta,
-                scorecards=tuple(cards[call_id]),
-                metrics=conversation.metrics,
-                duration_s=conversation.transcript.duration_s,
-                conversation=conversation,
-                recording=Path(path) if path else None,
-            )
+            yield Call(*found[call_id], tuple(cards[call_id]), Path(path) if path else None)
     if progress:
         progress(len(picked), len(picked))
 

@@ -57,7 +57,7 @@ class Sounds:
 
     def of(self, call: Call) -> Sound:
         """The recording of one call, as far as there is one and it may be heard."""
-        if call.recording is None or call.metadata.medium != "voice" or call.conversation is None:
+        if call.recording is None or call.metadata.medium != "voice":
             return Sound(note="no recording")
         try:
             clip = audio.load(call.recording)

@@ -126,12 +126,12 @@ def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Cal
 
 def _add(totals: Totals, call: Call, texts: Texts) -> None:
     totals.calls += 1
-    totals.seconds += call.duration_s or 0.0
+    totals.seconds += call.conversation.transcript.duration_s or 0.0
     started = call.metadata.started_local
     if started is not None:
         totals.first = min(totals.first or started, started)
         totals.last = max(totals.last or started, started)
-    for name, value in call.metrics.items():
+    for name, value in call.conversation.metrics.items():
         if value is not None:
             totals.metrics[name].append(value)
     week = f"{started:%G-W%V}" if started else None
@@ -186,8 +186,8 @@ def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
                 moment = Moment(call.metadata.call_id, said.start_s or 0.0, said.quote, title, weight)
                 for unit in units:
                     _keep(unit.best, moment)
-    mood = call.conversation.sentiment.get("customer") if call.conversation else None
-    if call.conversation and mood and mood.lowest_score <= -0.3:
+    mood = call.conversation.sentiment.get("customer")
+    if mood and mood.lowest_score <= -0.3:
         turn = next((t for t in call.conversation.transcript.turns if t.turn == mood.lowest_turn), None)
         if turn is not None and turn.start_s is not None:
             why = f"customer at {mood.lowest_score:+.1f}"

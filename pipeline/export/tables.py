@@ -1,7 +1,7 @@
 """The two tables every export shares: one row a scorecard, one row an answer.
 
-A column is declared once, with its title, unit and meaning; the workbook, the CSV and Parquet
-files and the Definitions sheet all read the declaration.
+A column is declared once, with its title, unit, meaning and where its cells come from; the workbook, the CSV
+and Parquet files and the Definitions sheet all read the declaration.
 """
 
 from __future__ import annotations
@@ -9,21 +9,29 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Generic, Literal, TypeVar
 
 from pipeline.conversation import CriterionAnswer, Evidence, Scorecard
 from pipeline.export.selection import Call, CriterionText, Texts, answers_of, words_of
 
-Kind = Literal["text", "number", "score", "percent", "count", "clock", "time"]
+Kind = Literal["text", "prose", "number", "score", "percent", "count", "clock", "time"]
+"""How a cell is shown; ``prose`` is text that is wrapped."""
 Cell = str | float | int | bool | dt.datetime | None
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column: machine name, title for people, how to show it, what it means.
+class Column(Generic[Row]):
+    """One column of a table.
 
-    ``detail`` columns start hidden in the workbook: machines and the curious need them, a printed
-    page does not.
+    Attributes:
+        name: For machines.
+        title: For people.
+        kind: How to show it.
+        width: In the workbook, in digits.
+        meaning: For the Definitions sheet and the Parquet schema.
+        read: Gives the cell of a row.
+        detail: It starts hidden in the workbook: machines and the curious need it, a printed page does not.
     """
 
     name: str
@@ -31,6 +39,7 @@ class Column:
     kind: Kind
     width: int
     meaning: str
+    read: Callable[[Row], Cell]
     detail: bool = False
 
 
@@ -98,169 +107,84 @@ def _searched(row: AnswerRow) -> str:
     return f"{searched.what} ({who}{window}, {searched.turns} turns)"
 
 
-CALL_COLUMNS: Sequence[tuple[Column, Callable[[CallRow], Cell]]] = (
-    (
-        Column("call_id", "Call", "text", 15, "Identity of the call in the store"),
-        lambda r: r.call.metadata.call_id,
-    ),
-    (Column("client", "Client", "text", 13, "Whose customers called"), lambda r: r.call.metadata.client),
-    (Column("queue", "Queue", "text", 14, "Queue or campaign", detail=True), lambda r: r.call.metadata.queue),
-    (Column("team", "Team", "text", 12, "The agent's team", detail=True), lambda r: r.call.metadata.team),
-    (
-        Column("agent_id", "Agent id", "text", 12, "The agent's number", detail=True),
-        lambda r: r.call.metadata.agent_id,
-    ),
-    (Column("agent_name", "Agent", "text", 15, "The agent's name"), lambda r: r.call.metadata.agent_name),
-    (
-        Column("direction", "Direction", "text", 10, "inbound, outbound or internal", detail=True),
-        lambda r: r.call.metadata.direction,
-    ),
-    (
-        Column("started_at", "Started", "time", 16, "Start of the call on the site's own clock"),
-        lambda r: r.call.metadata.started_local,
-    ),
-    (
-        Column("timezone", "Time zone", "text", 14, "Zone of the site's clock", detail=True),
-        lambda r: r.call.metadata.timezone or "UTC",
-    ),
-    (
-        Column("duration_s", "Length (s)", "number", 9, "Length of the recording in seconds"),
-        lambda r: r.call.duration_s,
-    ),
-    (Column("rubric", "Rubric", "text", 16, "Which rubric answered"), _card(lambda c: c.rubric.id)),
-    (
-        Column("rubric_version", "Version", "text", 8, "Which version of it", detail=True),
-        _card(lambda c: c.rubric.version),
-    ),
-    (
-        Column("outcome", "Outcome", "text", 13, "pass, fail, needs_review or not_scored"),
-        _card(lambda c: c.outcome),
-    ),
-    (
-        Column("final_score", "Score", "score", 8, "0 to 100 after the rubric's auto-fail policy"),
-        _card(lambda c: c.final_score),
-    ),
-    (
-        Column("raw_score", "Raw score", "score", 10, "0 to 100 before auto-fails", detail=True),
-        _card(lambda c: c.raw_score),
-    ),
-    (
-        Column("pass_mark", "Pass mark", "score", 10, "The score a pass needs", detail=True),
-        _card(lambda c: c.pass_mark),
-    ),
-    (
-        Column(
-            "critical_score",
-            "Critical score",
-            "score",
-            12,
-            "0 to 100 over the critical criteria only",
-            detail=True,
-        ),
-        _card(lambda c: c.critical_score),
-    ),
-    (
-        Column("autofail_reasons", "Auto-fail", "text", 32, "Why the call failed whatever its points"),
-        _card(lambda c: "; ".join(c.autofail_reasons)),
-    ),
-    (
-        Column(
-            "review_reasons", "Needs a person because", "text", 26, "Why the machine would not decide alone"
-        ),
-        _card(lambda c: "; ".join(c.review_reasons)),
-    ),
-    (
-        Column(
-            "rubric_hash",
-            "Rubric text",
-            "text",
-            12,
-            "Digest of the rubric's exact text; imports need it",
-            detail=True,
-        ),
-        _card(lambda c: c.rubric.hash),
-    ),
-)
+CALL_COLUMNS: Sequence[Column[CallRow]] = (
+    Column("call_id", "Call", "text", 15, "Identity of the call in the store",
+           lambda r: r.call.metadata.call_id),
+    Column("client", "Client", "text", 13, "Whose customers called", lambda r: r.call.metadata.client),
+    Column("queue", "Queue", "text", 14, "Queue or campaign", lambda r: r.call.metadata.queue, detail=True),
+    Column("team", "Team", "text", 12, "The agent's team", lambda r: r.call.metadata.team, detail=True),
+    Column("agent_id", "Agent id", "text", 12, "The agent's number",
+           lambda r: r.call.metadata.agent_id, detail=True),
+    Column("agent_name", "Agent", "prose", 15, "The agent's name", lambda r: r.call.metadata.agent_name),
+    Column("direction", "Direction", "text", 10, "inbound, outbound or internal",
+           lambda r: r.call.metadata.direction, detail=True),
+    Column("started_at", "Started", "time", 16, "Start of the call on the site's own clock",
+           lambda r: r.call.metadata.started_local),
+    Column("timezone", "Time zone", "text", 14, "Zone of the site's clock",
+           lambda r: r.call.metadata.timezone or "UTC", detail=True),
+    Column("duration_s", "Length (s)", "number", 9, "Length of the recording in seconds",
+           lambda r: r.call.conversation.transcript.duration_s),
+    Column("rubric", "Rubric", "text", 16, "Which rubric answered", _card(lambda c: c.rubric.id)),
+    Column("rubric_version", "Version", "text", 8, "Which version of it",
+           _card(lambda c: c.rubric.version), detail=True),
+    Column("outcome", "Outcome", "text", 13, "pass, fail, needs_review or not_scored",
+           _card(lambda c: c.outcome)),
+    Column("final_score", "Score", "score", 8, "0 to 100 after the rubric's auto-fail policy",
+           _card(lambda c: c.final_score)),
+    Column("raw_score", "Raw score", "score", 10, "0 to 100 before auto-fails",
+           _card(lambda c: c.raw_score), detail=True),
+    Column("pass_mark", "Pass mark", "score", 10, "The score a pass needs",
+           _card(lambda c: c.pass_mark), detail=True),
+    Column("critical_score", "Critical score", "score", 12, "0 to 100 over the critical criteria only",
+           _card(lambda c: c.critical_score), detail=True),
+    Column("autofail_reasons", "Auto-fail", "prose", 32, "Why the call failed whatever its points",
+           _card(lambda c: "; ".join(c.autofail_reasons))),
+    Column("review_reasons", "Needs a person because", "prose", 26, "Why the machine would not decide alone",
+           _card(lambda c: "; ".join(c.review_reasons))),
+    Column("rubric_hash", "Rubric text", "text", 12, "Digest of the rubric's exact text; imports need it",
+           _card(lambda c: c.rubric.hash), detail=True),
+)  # fmt: skip
 
-ANSWER_COLUMNS: Sequence[tuple[Column, Callable[[AnswerRow], Cell]]] = (
-    (
-        Column("call_id", "Call", "text", 14, "Identity of the call in the store"),
-        lambda r: r.call.metadata.call_id,
-    ),
-    (
-        Column("agent_name", "Agent", "text", 13, "The agent's name, or number"),
-        lambda r: r.call.metadata.agent_name or r.call.metadata.agent_id,
-    ),
-    (Column("rubric", "Rubric", "text", 15, "Which rubric asked"), lambda r: r.card.rubric.id),
-    (
-        Column("section", "Section", "text", 16, "Section of the rubric", detail=True),
-        lambda r: r.text.section or r.section_id,
-    ),
-    (
-        Column(
-            "criterion_id", "Criterion id", "text", 20, "Name of the criterion in the rubric", detail=True
-        ),
-        lambda r: r.answer.id,
-    ),
-    (Column("criterion", "Criterion", "text", 30, "What was asked"), lambda r: r.text.title),
-    (
-        Column(
-            "answer",
-            "Answer",
-            "text",
-            13,
-            "yes, no, na (did not apply) or undetermined (the machine is not sure)",
-        ),
-        lambda r: r.answer.answer,
-    ),
-    (Column("points", "Points", "number", 7, "Points earned"), lambda r: r.answer.points),
-    (Column("max_points", "Of", "number", 5, "Points that could be earned"), lambda r: r.answer.max_points),
-    (
-        Column("critical", "Critical", "text", 9, "Whether a no fails the call"),
-        lambda r: "critical" if r.answer.critical else "",
-    ),
-    (Column("quote", "Evidence", "text", 38, "The words the answer rests on"), _first(lambda e: e.quote)),
-    (Column("speaker", "Speaker", "text", 10, "Who said them", detail=True), _first(lambda e: e.role)),
-    (
-        Column("time", "Time", "clock", 8, "When, from the start of the recording"),
-        _first(lambda e: clock(e.start_s)),
-    ),
-    (
-        Column("start_s", "Start (s)", "number", 9, "The same in seconds", detail=True),
-        _first(lambda e: e.start_s),
-    ),
-    (
-        Column("end_s", "End (s)", "number", 9, "End of the quote in seconds", detail=True),
-        _first(lambda e: e.end_s),
-    ),
-    (Column("rule", "Rule", "text", 24, "The rule that fired", detail=True), _first(lambda e: e.rule)),
-    (Column("reason", "Reason", "text", 24, "The answer explained in a sentence"), lambda r: r.answer.reason),
-    (
-        Column("nearest", "Nearest miss", "text", 30, "For a miss: the closest words that were said"),
-        _nearest(lambda e: e.quote),
-    ),
-    (
-        Column("nearest_time", "Miss at", "clock", 9, "When those were said"),
-        _nearest(lambda e: clock(e.start_s)),
-    ),
-    (
-        Column("searched", "Searched", "text", 40, "For a miss: where the machine looked", detail=True),
-        _searched,
-    ),
-    (
-        Column(
-            "rubric_hash",
-            "Rubric text",
-            "text",
-            12,
-            "Digest of the rubric's exact text; needed to import corrections",
-            detail=True,
-        ),
-        lambda r: r.card.rubric.hash,
-    ),
-)
+ANSWER_COLUMNS: Sequence[Column[AnswerRow]] = (
+    Column("call_id", "Call", "text", 14, "Identity of the call in the store",
+           lambda r: r.call.metadata.call_id),
+    Column("agent_name", "Agent", "prose", 13, "The agent's name, or number",
+           lambda r: r.call.metadata.agent_name or r.call.metadata.agent_id),
+    Column("rubric", "Rubric", "text", 15, "Which rubric asked", lambda r: r.card.rubric.id),
+    Column("section", "Section", "text", 16, "Section of the rubric",
+           lambda r: r.text.section or r.section_id, detail=True),
+    Column("criterion_id", "Criterion id", "text", 20, "Name of the criterion in the rubric",
+           lambda r: r.answer.id, detail=True),
+    Column("criterion", "Criterion", "prose", 30, "What was asked", lambda r: r.text.title),
+    Column("answer", "Answer", "text", 13,
+           "yes, no, na (did not apply) or undetermined (the machine is not sure)",
+           lambda r: r.answer.answer),
+    Column("points", "Points", "number", 7, "Points earned", lambda r: r.answer.points),
+    Column("max_points", "Of", "number", 5, "Points that could be earned", lambda r: r.answer.max_points),
+    Column("critical", "Critical", "text", 9, "Whether a no fails the call",
+           lambda r: "critical" if r.answer.critical else ""),
+    Column("quote", "Evidence", "prose", 38, "The words the answer rests on", _first(lambda e: e.quote)),
+    Column("speaker", "Speaker", "text", 10, "Who said them", _first(lambda e: e.role), detail=True),
+    Column("time", "Time", "clock", 8, "When, from the start of the recording",
+           _first(lambda e: clock(e.start_s))),
+    Column("start_s", "Start (s)", "number", 9, "The same in seconds",
+           _first(lambda e: e.start_s), detail=True),
+    Column("end_s", "End (s)", "number", 9, "End of the quote in seconds",
+           _first(lambda e: e.end_s), detail=True),
+    Column("rule", "Rule", "text", 24, "The rule that fired", _first(lambda e: e.rule), detail=True),
+    Column("reason", "Reason", "prose", 24, "The answer explained in a sentence", lambda r: r.answer.reason),
+    Column("nearest", "Nearest miss", "prose", 30, "For a miss: the closest words that were said",
+           _nearest(lambda e: e.quote)),
+    Column("nearest_time", "Miss at", "clock", 9, "When those were said",
+           _nearest(lambda e: clock(e.start_s))),
+    Column("searched", "Searched", "text", 40, "For a miss: where the machine looked",
+           _searched, detail=True),
+    Column("rubric_hash", "Rubric text", "text", 12,
+           "Digest of the rubric's exact text; needed to import corrections",
+           lambda r: r.card.rubric.hash, detail=True),
+)  # fmt: skip
 
 
-def values(columns: Sequence[tuple[Column, Callable[[Any], Cell]]], row: object) -> list[Cell]:
+def values(columns: Sequence[Column[Row]], row: Row) -> list[Cell]:
     """One row's cells in the order of the columns."""
-    return [read(row) for _, read in columns]
+    return [column.read(row) for column in columns]

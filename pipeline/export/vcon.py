@@ -10,10 +10,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline import contract
-from pipeline.conversation import Conversation, Transcript, Turn
+from pipeline.conversation import RoleSentiment, Turn
 from pipeline.export.selection import Call
 
 Json = dict[str, Any]
@@ -28,7 +29,7 @@ def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
         call: With its conversation.
         now: Creation time of the container; default the current time.
     """
-    meta, conversation = call.metadata, call.conversation
+    meta, transcript = call.metadata, call.conversation.transcript
     dialogs = _dialogs(call)
     document: Json = {
         "vcon": "0.4.0",
@@ -37,10 +38,10 @@ def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
         "subject": f"call {meta.call_id}",
         "parties": _parties(call),
         "dialog": dialogs,
-        "analysis": _analyses(call, dialogs) if conversation else [],
+        "analysis": _analyses(call, dialogs),
         "attachments": [],
     }
-    if conversation and any("[" in turn.text and "]" in turn.text for turn in conversation.transcript.turns):
+    if any("[" in turn.text and "]" in turn.text for turn in transcript.turns):
         document["redacted"] = {"type": "private-data"}
     return document
 
@@ -69,22 +70,20 @@ def _parties(call: Call) -> list[Json]:
 
 
 def _dialogs(call: Call) -> list[Json]:
-    meta = call.metadata
+    meta, transcript = call.metadata, call.conversation.transcript
     if meta.started_at is None:
         return []
-    if meta.medium != "voice" and call.conversation:
-        return [_message(turn, meta.started_at) for turn in call.conversation.transcript.turns]
-    by_channel: list[int | list[int]] = (
-        [AGENT, CUSTOMER] if (meta.agent_channel or 0) == 0 else [CUSTOMER, AGENT]
-    )
+    if meta.medium != "voice":
+        return [_message(turn, meta.started_at) for turn in transcript.turns]
+    by_channel = [CUSTOMER, AGENT] if meta.agent_channel else [AGENT, CUSTOMER]
     dialog: Json = {
         "type": "recording",
         "start": _rfc3339(meta.started_at),
         "parties": by_channel,
         "mediatype": "audio/x-wav",
     }
-    if call.duration_s is not None:
-        dialog["duration"] = round(call.duration_s, 3)  # seconds, not milliseconds
+    if transcript.duration_s is not None:
+        dialog["duration"] = round(transcript.duration_s, 3)  # seconds, not milliseconds
     if meta.direction != "unknown":
         caller = AGENT if meta.direction == "outbound" else CUSTOMER
         if by_channel[0] != caller:
@@ -131,16 +130,12 @@ def _message(turn: Turn, started_at: dt.datetime) -> Json:
 
 
 def _analyses(call: Call, dialogs: list[Json]) -> list[Json]:
-    assert call.conversation is not None
+    transcript, sentiment = call.conversation.transcript, call.conversation.sentiment
     about = {"dialog": list(range(len(dialogs)))}  # the vcon library wants the key even when empty
-    engine = call.conversation.transcript.engine
-    found = [
-        _analysis(
-            "transcript", _transcript(call.conversation.transcript), f"{engine.name} {engine.model}", about
-        )
-    ]
-    if call.conversation.sentiment:
-        found.append(_analysis("sentiment", _sentiment(call.conversation), "callqa annotate", about))
+    product = f"{transcript.engine.name} {transcript.engine.model}"
+    found = [_analysis("transcript", contract.to_dict(transcript), product, about)]
+    if sentiment:
+        found.append(_analysis("sentiment", _sentiment(sentiment), "callqa annotate", about))
     found += [_analysis("report", contract.to_dict(card), "callqa score", about) for card in call.scorecards]
     return found
 
@@ -158,14 +153,9 @@ def _analysis(kind: str, body: Json, product: str, about: Json) -> Json:
     }
 
 
-def _transcript(transcript: Transcript) -> Json:
-    return contract.to_dict(transcript)
-
-
-def _sentiment(conversation: Conversation) -> Json:
+def _sentiment(sentiment: Mapping[str, RoleSentiment]) -> Json:
     roles = {
-        role: {"score": s.score, "quarters": s.quarters, "change": s.change}
-        for role, s in conversation.sentiment.items()
+        role: {"score": s.score, "quarters": s.quarters, "change": s.change} for role, s in sentiment.items()
     }
     return {"schema": "callqa.sentiment/1", "roles": roles}
 

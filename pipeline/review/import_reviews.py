@@ -129,24 +129,22 @@ class _Cards:
     """Scorecards of the calls a file speaks of, found by what people wrote."""
 
     def __init__(self, store: Store, call_ids: set[str]) -> None:
-        self._store = store
         known = {row["call_id"] for row in store.query("SELECT call_id FROM calls")}
         folded: dict[str, list[str]] = defaultdict(list)
         for call_id in known:
             folded[_folded(call_id)].append(call_id)
-        self._ids = {
-            written: written if written in known else (folded[_folded(written)] or [""])[0]
-            for written in call_ids
-            if written in known or len(folded[_folded(written)]) <= 1
-        }
+        self._ids = {}
+        for written in call_ids:
+            alike = [written] if written in known else folded[_folded(written)]
+            if len(alike) == 1:
+                self._ids[written] = alike[0]
         self._cards: dict[str, list[_Card]] = defaultdict(list)
-        wanted = list({call_id for call_id in self._ids.values() if call_id})
         rows = store.query(
             "SELECT answers.call_id, answers.rubric_hash, rubric_id, criterion_id, answer, points "
             "FROM answers JOIN scorecards USING (call_id, rubric_hash) "
             "WHERE answers.call_id IN (SELECT unnest(?::VARCHAR[])) "
             "ORDER BY scorecards.is_latest DESC, rubric_id, criterion",
-            [wanted],
+            [list(set(self._ids.values()))],
         )
         rubrics = store.rubrics({row["rubric_hash"] for row in rows})
         criteria = {key: {c.id: c for c in rubric.criteria()} for key, rubric in rubrics.items()}

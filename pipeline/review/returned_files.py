@@ -79,19 +79,15 @@ def read(path: Path, kind: str = "") -> list[Entry]:
     Raises:
         UsageError: Not a file a review comes back in, or nothing in it looks like one.
     """
+    suffix = kind or path.suffix.lower()
     try:
         size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise UsageError(f"{path} is too large for a review ({size:,} bytes)")
+        if suffix in READERS:
+            return READERS[suffix](path)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", hint="give the file a reviewer sent back") from error
-    if size > LARGEST_FILE:
-        raise UsageError(f"{path} is too large for a review ({size:,} bytes)")
-    suffix = kind or path.suffix.lower()
-    if suffix == ".json":
-        return _read_json(path)
-    if suffix in {".xlsx", ".xlsm"}:
-        return _read_workbook(path)
-    if suffix == ".csv":
-        return _read_csv(path)
     raise UsageError(
         f"{path}: cannot read reviews from {suffix or 'a file without ending'}",
         hint="give the packet's .json, a workbook saved as .xlsx, or a .csv",
@@ -154,7 +150,9 @@ def _read_workbook(path: Path) -> list[Entry]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of charts and sparklines, which are not read
             return _read_sheets(path)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # openpyxl raises whatever zip, XML and its own classes do
         raise UsageError(
             f"{path}: not a readable workbook: {error}", hint="save it as .xlsx and send it again"
         ) from error
@@ -194,6 +192,9 @@ def _read_csv(path: Path) -> list[Entry]:
     if found is None:
         raise _not_understood(path)
     return found
+
+
+READERS = {".json": _read_json, ".xlsx": _read_workbook, ".xlsm": _read_workbook, ".csv": _read_csv}
 
 
 def _not_understood(path: Path) -> UsageError:

@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -178,40 +178,28 @@ def _risk(call_id: str, cards: Sequence[Scorecard], conversation: Conversation) 
     return Pick(call_id, "risk", "", None, reason, float(sum(points for points, _ in signs)))
 
 
-def _card_signs(cards: Sequence[Scorecard]) -> list[tuple[int, str]]:
-    signs = []
+def _card_signs(cards: Sequence[Scorecard]) -> Iterator[tuple[int, str]]:
     for card in cards:
-        if card.autofail_reasons:
-            signs.append((RISK["autofail"], f"auto-fail: {', '.join(card.autofail_reasons)}"))
         unsure = [a.id for a in card.answers if a.answer == "undetermined"]
         if unsure:
-            signs.append(
-                (RISK["undetermined"] * min(len(unsure), 3), f"undetermined: {', '.join(unsure[:5])}")
-            )
+            yield RISK["undetermined"] * min(len(unsure), 3), f"undetermined: {', '.join(unsure[:5])}"
         score, mark = card.final_score, card.pass_mark
-        if (
-            score is not None
-            and mark is not None
-            and not card.autofail_reasons
-            and abs(score - mark) <= NEAR_POINTS
-        ):
-            signs.append(
-                (RISK["near_mark"], f"score {score:.1f} is within {NEAR_POINTS:g} of the pass mark {mark:g}")
-            )
-    return signs
+        if card.autofail_reasons:
+            yield RISK["autofail"], f"auto-fail: {', '.join(card.autofail_reasons)}"
+        elif score is not None and mark is not None and abs(score - mark) <= NEAR_POINTS:
+            near = f"score {score:.1f} is within {NEAR_POINTS:g} of the pass mark {mark:g}"
+            yield RISK["near_mark"], near
 
 
-def _conversation_signs(conversation: Conversation) -> list[tuple[int, str]]:
-    signs = []
+def _conversation_signs(conversation: Conversation) -> Iterator[tuple[int, str]]:
     known = [t.confidence for t in conversation.transcript.turns if t.confidence is not None]
     if known and (typical := sum(known) / len(known)) < WEAK_CONFIDENCE:
-        signs.append((RISK["low_confidence"], f"speech was recognised weakly ({typical:.2f})"))
+        yield RISK["low_confidence"], f"speech was recognised weakly ({typical:.2f})"
     heard = {f.label for f in conversation.findings if f.kind == "risk"}
     legal, churn = heard & LEGAL, {label for label in heard if label.startswith("churn")}
     for kind, labels in (("legal", legal), ("churn", churn), ("other_risk", heard - legal - churn)):
         if labels:
-            signs.append((RISK[kind], f"heard: {', '.join(sorted(labels)).replace('_', ' ')}"))
+            yield RISK[kind], f"heard: {', '.join(sorted(labels)).replace('_', ' ')}"
     customer = conversation.sentiment.get("customer")
     if customer and customer.change is not None and customer.change <= COLLAPSE:
-        signs.append((RISK["collapse"], f"the customer's mood fell by {-customer.change:.1f}"))
-    return signs
+        yield RISK["collapse"], f"the customer's mood fell by {-customer.change:.1f}"

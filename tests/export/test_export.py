@@ -185,6 +185,15 @@ def test_file_names_are_safe_and_never_collide(call_ids: list[str]) -> None:
         assert name[0] not in ".-"
 
 
+def test_an_id_that_is_another_ids_file_name_does_not_collide() -> None:
+    """A plain id that reads like the tamed name of another: two files, whichever comes first."""
+    twin = FileNames().of("b/c")
+    for first, second in (("b/c", twin), (twin, "b/c")):
+        names = FileNames()
+        assert names.of(first) == twin
+        assert names.of(second) != twin
+
+
 @pytest.mark.parametrize(("call_id", "name"), [("call-001", "call-001"), ("A.b_c", "A.b_c")])
 def test_plain_ids_keep_their_names(call_id: str, name: str) -> None:
     """A file is named after its call."""
@@ -229,8 +238,9 @@ def planted() -> CallRecord:
     first = card.sections[0]
     answers = tuple(replace(a, evidence=(leak,), nearest=leak, reason=f"said {CARD}") for a in first.criteria)
     card = replace(card, sections=(replace(first, criteria=answers), *card.sections[1:]))
-    finding = replace(conversation.findings[0], text=f"number {CARD}")
-    conversation = replace(conversation, transcript=transcript, findings=(finding,))
+    heard = replace(conversation.findings[0], text=f"number {CARD}")
+    promise = replace(heard, kind="promise", label=f"charge {SPOKEN_CARD}", value=f"i: charge {SPOKEN_CARD}")
+    conversation = replace(conversation, transcript=transcript, findings=(heard, promise))
     card = replace(card, autofail_reasons=(f"heard {CARD}",), review_reasons=(f"heard {CARD}",))
     assert record.metadata is not None
     metadata = replace(record.metadata, extra={"note": f"paid with {CARD}"})
@@ -315,6 +325,22 @@ def test_client_safe_exports_name_no_agent(db: Path, tmp_path: Path, form: str) 
         )
 
 
+@pytest.mark.parametrize("form", ["contact-lens", "html", "jsonl"])
+def test_client_safe_promises_name_no_agent(tmp_path: Path, form: str) -> None:
+    """A promise's label and value are what was said, too."""
+    record = example_records(1)[0]
+    assert record.conversation is not None
+    told = "send you an email from jennifer moss"
+    promise = replace(record.conversation.findings[0], kind="promise", label=told, value=f"i: {told}")
+    conversation = replace(record.conversation, findings=(promise,))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, conversation=conversation)])
+        filters = CallFilter(client="acme", rubric="support")
+        (path,) = export.write(store, tmp_path / "out" / "all", form, filters, client_safe=True)
+    assert "send you an email from [AGENT]" in path.read_text("utf-8")
+    assert "jennifer" not in path.read_text("utf-8").lower()
+
+
 def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> None:
     """Without them it would show one client another's calls."""
     with Store(db, read_only=True) as store, pytest.raises(UsageError, match="one client and one rubric"):
@@ -330,8 +356,7 @@ def vcon_calls() -> list[Call]:
 
     def call(**changes: object) -> Call:
         known = replace(meta, **changes)  # type: ignore[arg-type]
-        seconds = None if known.medium != "voice" else 120.0
-        return Call(known, record.scorecards, conversation.metrics, seconds, conversation, Path("a b.opus"))
+        return Call(known, conversation, record.scorecards, Path("a b.opus"))
 
     return [
         call(),
@@ -391,9 +416,8 @@ def test_vcon_never_invents_a_start() -> None:
     """A call without a start time has no dialog, and is still a valid vCon."""
     record = example_records(1)[0]
     assert record.metadata is not None
-    call = Call(
-        replace(record.metadata, started_at=None), record.scorecards, conversation=record.conversation
-    )
+    assert record.conversation is not None
+    call = Call(replace(record.metadata, started_at=None), record.conversation, record.scorecards)
     document = vcon(call)
     assert document["dialog"] == []
     assert all(analysis["dialog"] == [] for analysis in document["analysis"])
@@ -428,10 +452,7 @@ def test_rttm_has_ten_columns() -> None:
 def test_contact_lens_times_are_milliseconds_and_sentiment_is_five_fold() -> None:
     """The shapes tools for Contact Lens read."""
     conversation = example_conversation("c", 1)
-    call = Call(
-        example_metadata("c"), (), conversation.metrics, conversation.transcript.duration_s, conversation
-    )
-    document = contact_lens(call)
+    document = contact_lens(Call(example_metadata("c"), conversation))
     first = document["Transcript"][0]
     assert (first["BeginOffsetMillis"], first["ParticipantId"]) == (1000, "AGENT")
     overall = document["ConversationCharacteristics"]["Sentiment"]["OverallSentiment"]["CUSTOMER"]

@@ -43,13 +43,13 @@ def test_kappa_of_a_published_table() -> None:
 
 @given(TABLES)
 def test_kappa_equals_scikit_learn(cells: list[list[int]]) -> None:
-    """All three weightings, on any table that has a κ."""
+    """Unweighted and with quadratic weights, on any table that has a κ."""
     table = np.array(cells, dtype=float)
     cohen_kappa_score = pytest.importorskip("sklearn.metrics").cohen_kappa_score
     first = np.repeat([0, 0, 0, 1, 1, 1, 2, 2, 2], table.astype(int).ravel())
     second = np.repeat([0, 1, 2] * 3, table.astype(int).ravel())
-    for ours, theirs in (("none", None), ("linear", "linear"), ("quadratic", "quadratic")):
-        mine = cohen_kappa(table, weights=ours).value
+    for graded, theirs in ((False, None), (True, "quadratic")):
+        mine = cohen_kappa(table, graded=graded).value
         if mine is not None:
             expected = cohen_kappa_score(first, second, weights=theirs, labels=[0, 1, 2])
             assert mine == pytest.approx(expected, abs=1e-9)
@@ -164,6 +164,14 @@ def test_nothing_reviewed_says_what_to_do(store: Store) -> None:
     assert "callqa review" in found.cautions[0]
 
 
+@pytest.mark.parametrize("answer", ["yes", "no", "na"])
+def test_one_answer_throughout_is_agreement(store: Store, answer: str) -> None:
+    """Machine and people always say the same, be it that the question never applied: κ has no value."""
+    store.save_reviews([review(n, answer, answer) for n in range(40)])
+    (row,) = calibrate(store).criteria
+    assert (row.agreement.estimate, row.kappa.value, row.ac1.value) == (1.0, None, 1.0)
+
+
 def test_machine_that_misses_is_told_to_widen(store: Store) -> None:
     """Mostly machine-no, person-yes: the advice says what to mend and quotes what was said."""
     missed = store.query(
@@ -270,6 +278,22 @@ def graded(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "graded.duckdb") as opened:
         opened.load(graded_records(60), [GRADED])
         yield opened
+
+
+@pytest.mark.parametrize("grade", [0, 1, 2])
+def test_one_grade_throughout_is_agreement(graded: Store, grade: int) -> None:
+    """Whichever grade of the scale it is."""
+    graded.save_reviews([graded_review(n, grade) for n in range(grade, 60, 3)])
+    (row,) = calibrate(graded).criteria
+    assert (row.agreement.estimate, row.kappa.value, row.ac1.value) == (1.0, None, 1.0)
+
+
+def test_grades_of_a_rubric_that_is_not_kept_are_no_figures(graded: Store) -> None:
+    """Without its text nobody knows what a grade is worth, nor how near two people are."""
+    graded.save_reviews([graded_review(n, n % 2, by=who, rubric="gone") for n in range(9) for who in "AB"])
+    found = calibrate(graded)
+    assert [row.n for row in found.criteria] == [0]
+    assert found.people == []
 
 
 def test_grades_are_compared_as_grades(graded: Store) -> None:

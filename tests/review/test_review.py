@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -305,6 +306,36 @@ def test_files_that_are_no_review_are_refused(db: Path, tmp_path: Path, name: st
             import_reviews(store, [tmp_path / name])
         assert store.reviews() == []
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.xlsx", "x.csv", "x.docx"])
+def test_a_folder_is_no_review(db: Path, tmp_path: Path, name: str) -> None:
+    """A folder that is named like a file is a usage error too."""
+    (tmp_path / name).mkdir()
+    with Store(db) as store, pytest.raises(UsageError):
+        import_reviews(store, [tmp_path / name])
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        ("xl/worksheets/sheet2.xml", b"</row>", b"<row>"),  # not XML
+        ("xl/styles.xml", b"numFmtId", b"numFjjId"),  # an attribute nobody knows
+    ],
+)
+def test_a_damaged_workbook_is_refused(db: Path, tmp_path: Path, part: str, old: bytes, new: bytes) -> None:
+    """A book whose archive is whole and whose parts are not ends in a sentence, not in a traceback."""
+    with Store(db) as store:
+        export.write(store, tmp_path / "good.xlsx", "xlsx")
+        with (
+            zipfile.ZipFile(tmp_path / "good.xlsx") as good,
+            zipfile.ZipFile(tmp_path / "x.xlsx", "w") as bad,
+        ):
+            for name in good.namelist():
+                content = good.read(name)
+                bad.writestr(name, content.replace(old, new) if name == part else content)
+        with pytest.raises(UsageError, match="not a readable workbook"):
+            import_reviews(store, [tmp_path / "x.xlsx"])
 
 
 def test_random_sample_is_seeded_and_stratified(db: Path) -> None:

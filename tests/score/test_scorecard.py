@@ -57,7 +57,8 @@ def test_the_reason_reads_the_same_while_running_afterwards_and_in_the_packet(
     told = CliRunner().invoke(app, ["status", "--calls", "--json", "--db", str(tmp_path / "qa.duckdb")])
     assert json.loads(told.stdout)["why"] == card.why
     assert call.metadata is not None
-    assert index_row(Call(call.metadata, (card,)))["why"] == card.why
+    assert call.conversation is not None
+    assert index_row(Call(call.metadata, call.conversation, (card,)))["why"] == card.why
 
 
 def test_a_purged_call_keeps_no_reason_in_words(tmp_path: Path) -> None:

@@ -59,23 +59,22 @@ def write(
     totals = Totals()
     rows: list[Json] = []
     written = [dest]
-    data = dest.with_name(f".{dest.name}.calls")
-    try:
-        with data.open("w", encoding="utf-8") as blocks:
-            for position, call in enumerate(counted(calls, texts, totals)):
-                sound = sounds.of(call) if sounds else Sound(note="no recording in this packet")
-                if sound.path:
-                    written.append(sound.path)
-                document = call_document(call, texts, sound, reviews.get(call.metadata.call_id, ()))
-                blocks.write(data_block(f"call-{position}", blinded(document) if blind else document))
-                row = index_row(call)
-                rows.append({name: row[name] for name in BLIND_COLUMNS} if blind else row)
+    before, after = _page(title)
+    with whole(dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
+        out.write(before)
+        for position, call in enumerate(counted(calls, texts, totals)):
+            sound = sounds.of(call) if sounds else Sound(note="no recording in this packet")
+            if sound.path:
+                written.append(sound.path)
+            document = call_document(call, texts, sound, reviews.get(call.metadata.call_id, ()))
+            out.write(data_block(f"call-{position}", blinded(document) if blind else document))
+            row = index_row(call)
+            rows.append({name: row[name] for name in BLIND_COLUMNS} if blind else row)
         packet = {"title": title, "reviewable": reviewable, "blind": blind, "calls": rows}
         packet |= overall_pages(totals, calibration, blind=blind)
         packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
-        _assemble(dest, title, data_block("packet", packet), data)
-    finally:
-        data.unlink(missing_ok=True)
+        out.write(data_block("packet", packet))
+        out.write(after)
     return written
 
 
@@ -95,8 +94,8 @@ def data_block(name: str, document: object) -> str:
     )
 
 
-def _assemble(dest: Path, title: str, packet: str, calls: Path) -> None:
-    """Stream the page into a sibling and move it into place, so that no half page is ever seen."""
+def _page(title: str) -> tuple[str, str]:
+    """The page with its style and script: what stands before the data, and what after."""
     page = resources.files("pipeline.export.packet") / "page"
     css = (page / "packet.css").read_text("utf-8")
     script = "(() => {\n" + "\n".join((page / name).read_text("utf-8") for name in SCRIPTS) + "\n})();"
@@ -109,16 +108,7 @@ def _assemble(dest: Path, title: str, packet: str, calls: Path) -> None:
     ):
         filled = filled.replace("{{" + name + "}}", value, 1)
     before, after = filled.split("{{data}}", 1)
-    with (
-        whole(dest) as partial,
-        partial.open("w", encoding="utf-8", newline="\n") as out,
-        calls.open(encoding="utf-8") as blocks,
-    ):
-        out.write(before)
-        out.write(packet)
-        while chunk := blocks.read(1 << 20):
-            out.write(chunk)
-        out.write(after)
+    return before, after
 
 
 def content_policy(css: str, script: str) -> str:

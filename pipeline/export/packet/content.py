@@ -1,6 +1,6 @@
 """What the packet's page is given: one small row per call, and one document per call opened on demand.
 
-Keys are short where they repeat thousands of times; ``packet.js`` is the only reader.
+Keys are short where they repeat thousands of times; the scripts in ``page/`` are the only readers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.calibrate.tune import tunable
-from pipeline.conversation import CriterionAnswer, Evidence, Finding, Review, Scorecard, SectionScore, Turn
+from pipeline.conversation import (
+    CriterionAnswer,
+    Evidence,
+    Finding,
+    Review,
+    Scorecard,
+    SectionScore,
+    Turn,
+)
 from pipeline.export.selection import Call, Texts, words_of
 from pipeline.export.sound import Sound
 
@@ -29,7 +37,7 @@ def index_row(call: Call) -> Json:
         "team": meta.team or "",
         "agent": meta.agent_name or meta.agent_id or "",
         "started": started.strftime("%Y-%m-%d %H:%M") if started else "",
-        "s": call.duration_s,
+        "s": call.conversation.transcript.duration_s,
         "rubric": card.rubric.id if card else "",
         "score": rounded(card.final_score, 1) if card else None,
         "outcome": card.outcome if card else "not_scored",
@@ -48,7 +56,7 @@ def worst_first(cards: Sequence[Scorecard]) -> list[Scorecard]:
 
 def _mood(call: Call) -> list[float | None] | None:
     """The customer's sentiment per quarter, for the small curve in the overview."""
-    customer = call.conversation.sentiment.get("customer") if call.conversation else None
+    customer = call.conversation.sentiment.get("customer")
     return [rounded(q, 2) for q in customer.quarters] if customer else None
 
 
@@ -62,19 +70,16 @@ def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Revi
         reviews: What people already said about it.
     """
     meta, conversation = call.metadata, call.conversation
-    turns = conversation.transcript.turns if conversation else ()
+    transcript = conversation.transcript
     return {
         "id": meta.call_id,
-        "duration": call.duration_s,
-        "channels": conversation.transcript.channels if conversation else 0,
-        "medium": meta.medium,
+        "duration": transcript.duration_s,
         "facts": _facts(call),
-        "turns": [_turn(turn) for turn in turns],
-        "findings": [_finding(f) for f in (conversation.findings if conversation else ())],
+        "turns": [_turn(turn) for turn in transcript.turns],
+        "findings": [_finding(f) for f in conversation.findings],
         "cards": [_card(card, texts) for card in worst_first(call.scorecards)],
-        "metrics": {name: rounded(value, 3) for name, value in call.metrics.items()},
-        "sentiment": _sentiment(call),
-        "warnings": [*conversation.transcript.warnings, *conversation.warnings] if conversation else [],
+        "metrics": {name: rounded(value, 3) for name, value in conversation.metrics.items()},
+        "warnings": [*transcript.warnings, *conversation.warnings],
         "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in sound.peaks],
         "agentChannel": _agent_channel(call),
         "audio": sound.url,
@@ -106,10 +111,9 @@ def blinded(document: Json) -> Json:
     ]
     return document | {
         "cards": cards,
-        "turns": [{k: v for k, v in turn.items() if k not in {"m", "l"}} for turn in document["turns"]],
+        "turns": [{k: v for k, v in turn.items() if k != "l"} for turn in document["turns"]],
         "findings": [f for f in document["findings"] if f["kind"] in {"hold", "silence", "pii"}],
         "metrics": {},
-        "sentiment": {},
         "reviews": [],
     }
 
@@ -128,7 +132,7 @@ def _review(review: Review) -> Json:
 
 def _agent_channel(call: Call) -> int:
     """The channel the agent was heard on."""
-    turns = call.conversation.transcript.turns if call.conversation else ()
+    turns = call.conversation.transcript.turns
     heard = [turn.channel for turn in turns if turn.role == "agent" and turn.channel is not None]
     return max(set(heard), key=heard.count) if heard else call.metadata.agent_channel or 0
 
@@ -143,7 +147,7 @@ def _facts(call: Call) -> list[tuple[str, str]]:
         ("Queue", meta.queue or ""),
         ("Direction", meta.direction if meta.direction != "unknown" else ""),
         ("Started", f"{started:%d %b %Y, %H:%M} ({meta.timezone or 'UTC'})" if started else ""),
-        ("Language", (call.conversation.transcript.language or "") if call.conversation else ""),
+        ("Language", call.conversation.transcript.language or ""),
     )
     return [(name, value) for name, value in facts if value]
 
@@ -157,7 +161,6 @@ def _turn(turn: Turn) -> Json:
         "n": turn.turn,
     }
     if turn.sentiment:
-        row["m"] = rounded(turn.sentiment.score, 2)
         row["l"] = turn.sentiment.label
     if turn.confidence is not None and turn.confidence < 0.5:
         row["c"] = rounded(turn.confidence, 2)
@@ -188,10 +191,8 @@ def _card(card: Scorecard, texts: Texts) -> Json:
         "mark": card.pass_mark,
         "autofail": list(card.autofail_reasons),
         "doubts": list(card.review_reasons),
-        "warnings": list(card.warnings),
         "sections": [
             {
-                "id": section.id,
                 "title": _section_title(card.rubric.hash, section, texts),
                 "score": rounded(section.score, 1),
                 "criteria": [_answer(card, answer, texts) for answer in section.criteria],
@@ -218,7 +219,6 @@ def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
         "answer": answer.answer,
         "points": rounded(answer.points, 2),
         "of": answer.max_points,
-        "weight": answer.weight,
         "critical": answer.critical,
         "learns": text.asked is not None and tunable(text.asked) is not None,
         "scored": answer.scored,
@@ -246,20 +246,6 @@ def _evidence(evidence: Evidence) -> Json:
         "quote": evidence.quote,
         "rule": evidence.rule,
         "strength": rounded(evidence.strength, 2),
-    }
-
-
-def _sentiment(call: Call) -> Json:
-    if not call.conversation:
-        return {}
-    return {
-        role: {
-            "score": rounded(mood.score, 2),
-            "quarters": [rounded(q, 2) for q in mood.quarters],
-            "change": rounded(mood.change, 2),
-            "lowest": mood.lowest_turn,
-        }
-        for role, mood in call.conversation.sentiment.items()
     }
 
 

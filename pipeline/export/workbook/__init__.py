@@ -4,6 +4,6 @@
 totals are kept on the way, and the summary sheets are written from them at the end.
 """
 
-from pipeline.export.workbook.book import Background, write
+from pipeline.export.workbook.book import write
 
-__all__ = ["Background", "write"]
+__all__ = ["write"]

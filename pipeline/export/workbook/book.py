@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +25,7 @@ from pipeline.export.tables import (
 )
 from pipeline.export.workbook.overview import write_summary
 from pipeline.export.workbook.people import write_agents, write_criteria
-from pipeline.export.workbook.reference import write_coverage, write_definitions
+from pipeline.export.workbook.reference import Ledger, write_coverage, write_definitions
 from pipeline.export.workbook.reviewed import write_agreement, write_reviews, write_scores
 from pipeline.export.workbook.sheet import TableSheet, put
 from pipeline.export.workbook.style import ANSWER_COLOURS, OUTCOME_COLOURS, Formats
@@ -42,34 +41,30 @@ BOOK_OPTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
-    """What the workbook says beside the calls themselves.
-
-    Attributes:
-        ledger: Rows of status, reason, files, and path, error, hint for files that need attention.
-        calibration: Agreement with people; None leaves the sheet out.
-        reviews: Everything people said, oldest first.
-        packet: Relative path of a packet the times link into; "" for no links.
-        reviewable: Whether the workbook takes corrections.
-    """
-
-    ledger: Sequence[Mapping[str, Any]] = ()
-    calibration: Calibration | None = None
-    reviews: Sequence[Review] = ()
-    packet: str = ""
-    reviewable: bool = True
-
-
-def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Background, *, title: str) -> None:
+def write(
+    dest: Path,
+    calls: Iterable[Call],
+    texts: Texts,
+    *,
+    title: str,
+    ledger: Sequence[Ledger],
+    reviews: Sequence[Review],
+    calibration: Calibration | None,
+    packet: str,
+    reviewable: bool,
+) -> None:
     """Write the workbook.
 
     Args:
         dest: The .xlsx file; moved into place when complete.
         calls: Calls in the order they should appear.
         texts: Words of the criteria.
-        background: Coverage, agreement, links.
         title: What was exported, for the first sheet.
+        ledger: Rows of status, reason, files, and path, error, hint for files that need attention.
+        reviews: Everything people said, oldest first.
+        calibration: Agreement with people; None leaves the sheet out.
+        packet: Relative path of a packet the times link into; "" for no links.
+        reviewable: Whether the workbook takes corrections.
     """
     import xlsxwriter  # not at the top: only workbooks need it
 
@@ -80,16 +75,16 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
         formats = Formats(book)
         summary = book.add_worksheet("Summary")
         totals = Totals()
-        _write_calls(book, formats, counted(calls, texts, totals), texts, background)
+        _write_calls(book, formats, counted(calls, texts, totals), texts, packet, reviewable)
         write_agents(book, formats, totals)
         write_criteria(book, formats, totals)
-        if background.calibration and background.calibration.criteria:
-            write_agreement(book, formats, background.calibration)
-            write_scores(book, formats, background.calibration.scores)
-        if background.reviews:
-            write_reviews(book, formats, background.reviews, texts)
-        if background.ledger:
-            write_coverage(book, formats, background.ledger)
+        if calibration and calibration.criteria:
+            write_agreement(book, formats, calibration)
+            write_scores(book, formats, calibration.scores)
+        if reviews:
+            write_reviews(book, formats, reviews, texts)
+        if ledger:
+            write_coverage(book, formats, ledger)
         write_definitions(book, formats)
         write_summary(book, summary, formats, totals, title)
         summary.activate()
@@ -101,34 +96,28 @@ def write(dest: Path, calls: Iterable[Call], texts: Texts, background: Backgroun
 
 
 def _write_calls(
-    book: Any, formats: Formats, calls: Iterable[Call], texts: Texts, background: Background
+    book: Any, formats: Formats, calls: Iterable[Call], texts: Texts, packet: str, reviewable: bool
 ) -> None:
     """The Calls and Answers sheets, side by side, a call at a time."""
-    call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if background.reviewable else ((), ())
-    call_sheet = TableSheet(
-        book, formats, "Calls", [c for c, _ in CALL_COLUMNS], entries=call_entries,
-        wide=("autofail_reasons", "review_reasons", "agent_name"),
-    )  # fmt: skip
-    answers = TableSheet(
-        book, formats, "Answers", [c for c, _ in ANSWER_COLUMNS], entries=answer_entries,
-        wide=("quote", "reason", "nearest", "criterion", "agent_name"),
-    )  # fmt: skip
+    call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if reviewable else ((), ())
+    call_sheet = TableSheet(book, formats, "Calls", CALL_COLUMNS, entries=call_entries)
+    answers = TableSheet(book, formats, "Answers", ANSWER_COLUMNS, entries=answer_entries)
     asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for call in calls:
         for row in call_rows(call):
             at = call_sheet.add(values(CALL_COLUMNS, row))
-            if background.packet:
-                target = _target(background.packet, call)
+            if packet:
+                target = _target(packet, call)
                 call_sheet.link(at, "call_id", target, call.metadata.call_id)
         for answer in answer_rows(call, texts):
             at = answers.add(values(ANSWER_COLUMNS, answer))
             asked[answer.text.grades].append(at)
-            if background.packet:
-                _link_times(answers, at, background.packet, answer)
+            if packet:
+                _link_times(answers, at, packet, answer)
     call_sheet.colour_words("outcome", tuple(OUTCOME_COLOURS))
     call_sheet.bars("final_score")
     answers.colour_words("answer", tuple(ANSWER_COLOURS))
-    if background.reviewable:
+    if reviewable:
         _offer_choices(book, call_sheet, answers, asked)
     for sheet in (call_sheet, answers):
         sheet.close()

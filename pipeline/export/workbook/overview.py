@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.export.summary import Totals, spoken
+from pipeline.export.tables import Cell
 from pipeline.export.workbook.sheet import for_print, put
 from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
 
 TEXT_CHARS = 40  # of wrapped text in the first column
 LINE_PT = 15.0
+COLUMNS = 6
 
 
 def _row_height(text: str) -> float:
@@ -18,8 +21,23 @@ def _row_height(text: str) -> float:
     return LINE_PT * max(1, math.ceil(len(text) / (TEXT_CHARS * 1.15)))
 
 
+# Headings of the tables, each with the kind of the cells under it.
+SCORES = {"Scorecards": "count", "Mean score": "score", "Pass rate": "percent", "95 % interval": "aside"}
+OUTCOMES = {"Outcome": "outcome", "Scorecards": "count", "Share": "percent"}
+RUBRICS = {"Rubric": "text", **SCORES, "Auto-fails": "count"}
+REASONS = {"Auto-fail reason": "prose", "Scorecards": "count"}
+WEAKEST = {
+    "Criterion": "prose",
+    "Rubric": "text",
+    "Met": "percent",
+    "Asked": "count",
+    "95 % interval": "aside",
+}
+WEEKS = {"Week": "text", **SCORES}
+
+
 def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
-    """Headline figures with intervals, outcomes, rubrics, auto-fail reasons, weakest criteria."""
+    """Headline figures with intervals, outcomes, rubrics, auto-fail reasons, weakest criteria, weeks."""
     for col, width in enumerate((TEXT_CHARS + 6, 14, 14, 14, 18, 14)):
         sheet.set_column(col, col, width)
     sheet.hide_gridlines(2)
@@ -28,13 +46,68 @@ def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title
     put(sheet, 1, 0, _period(totals), formats.subtitle)
     row = _headline(sheet, formats, totals)
     outcomes_row = row + 3
-    row = _outcomes(sheet, formats, totals, row + 1)
-    row = _rubrics(sheet, formats, totals, row + 1)
-    row = _reasons(sheet, formats, totals, row + 1)
-    row = _weakest(sheet, formats, totals, row + 1)
-    _weeks(book, sheet, formats, totals, row + 1)
+    reasons, weeks = totals.autofail_reasons.most_common(10) or [("none", 0)], _weeks(totals)
+    row = _table(sheet, formats, row + 1, "Outcomes", OUTCOMES, _outcomes(totals))
+    row = _table(sheet, formats, row + 1, "Rubrics", RUBRICS, _rubrics(totals))
+    row = _table(sheet, formats, row + 1, "Why calls failed outright", REASONS, reasons)
+    row = _table(sheet, formats, row + 1, "Criteria met least often", WEAKEST, _weakest(totals))
+    if len(weeks) > 1:
+        row = _table(sheet, formats, row + 1, "Week by week", WEEKS, weeks)
+        sheet.insert_chart("H16", _week_chart(book, row - len(weeks), row - 1))
     sheet.insert_chart("H4", _outcome_chart(book, outcomes_row))
     for_print(sheet)
+
+
+def _table(
+    sheet: Any,
+    formats: Formats,
+    row: int,
+    title: str,
+    kinds: Mapping[str, str],
+    rows: Iterable[Sequence[Cell]],
+) -> int:
+    """Write title, headings and rows from a row of the sheet on; returns the row after them."""
+    heads = [*kinds.items(), *[("", "text")] * (COLUMNS - len(kinds))]
+    for col in range(COLUMNS):  # row by row: rows go straight to disk
+        put(sheet, row, col, title if col == 0 else "", formats.section)
+    for col, (head, kind) in enumerate(heads):
+        put(sheet, row + 1, col, head, formats.head_of(kind))
+    row += 2
+    for cells in rows:
+        for col, (cell, kind) in enumerate(zip(cells, kinds.values(), strict=True)):
+            if kind == "prose":
+                sheet.set_row(row, _row_height(str(cell)))
+            put(sheet, row, col, cell, formats.colours[str(cell)] if kind == "outcome" else formats.of(kind))
+        row += 1
+    return row
+
+
+def _outcomes(totals: Totals) -> list[tuple[Cell, ...]]:
+    counts, scorecards = totals.overall.outcomes, max(totals.overall.scorecards, 1)
+    return [(outcome, counts[outcome], counts[outcome] / scorecards) for outcome in OUTCOME_COLOURS]
+
+
+def _rubrics(totals: Totals) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for name, group in sorted(totals.rubrics.items()):
+        mean, rate = group.mean(), group.pass_rate()
+        interval = spoken(rate, 100)
+        rows.append((name, group.scorecards, mean.estimate, rate.estimate, interval, group.autofails))
+    return rows
+
+
+def _weakest(totals: Totals) -> list[tuple[Cell, ...]]:
+    asked = [(c, c.met()) for c in totals.criteria.values() if c.met().n]
+    weakest = sorted(asked, key=lambda pair: (pair[1].estimate, -pair[1].n))[:10]
+    return [(c.title, c.rubric, met.estimate, met.n, spoken(met, 100)) for c, met in weakest]
+
+
+def _weeks(totals: Totals) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for week, group in sorted(totals.weeks.items()):
+        mean, rate = group.mean(), group.pass_rate()
+        rows.append((week, group.scorecards, mean.estimate, rate.estimate, spoken(mean)))
+    return rows
 
 
 def _outcome_chart(book: Any, first_row: int) -> Any:
@@ -60,28 +133,14 @@ def _outcome_chart(book: Any, first_row: int) -> Any:
     return chart
 
 
-def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) -> None:
-    """Mean score by week, with a line chart."""
-    weeks = sorted(totals.weeks.items())
-    if len(weeks) < 2:
-        return
-    heads = ("Week", "Scorecards", "Mean score", "Pass rate", "95 % interval")
-    row = _heading(sheet, formats, row, "Week by week", heads)
-    first = row
-    for week, group in weeks:
-        mean = group.mean()
-        put(sheet, row, 0, week, formats.of("text"))
-        put(sheet, row, 1, group.scorecards, formats.of("count"))
-        put(sheet, row, 2, mean.estimate, formats.of("score"))
-        put(sheet, row, 3, group.pass_rate().estimate, formats.of("percent"))
-        put(sheet, row, 4, spoken(mean), formats.aside)
-        row += 1
+def _week_chart(book: Any, first_row: int, last_row: int) -> Any:
+    """Mean score by week as a line."""
     chart = book.add_chart({"type": "line"})
     chart.add_series(
         {
             "name": "Mean score",
-            "categories": ["Summary", first, 0, row - 1, 0],
-            "values": ["Summary", first, 2, row - 1, 2],
+            "categories": ["Summary", first_row, 0, last_row, 0],
+            "values": ["Summary", first_row, 2, last_row, 2],
             "line": {"color": "#23364D", "width": 2},
             "marker": {"type": "circle"},
         }
@@ -90,7 +149,7 @@ def _weeks(book: Any, sheet: Any, formats: Formats, totals: Totals, row: int) ->
     chart.set_y_axis({"min": 0, "max": 100})
     chart.set_legend({"none": True})
     chart.set_size({"width": 420, "height": 220})
-    sheet.insert_chart("H16", chart)
+    return chart
 
 
 def _period(totals: Totals) -> str:
@@ -118,66 +177,3 @@ def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
     for col, (_, _, _, note) in enumerate(figures):
         put(sheet, row + 2, col, note, formats.subtitle)
     return row + 3
-
-
-def _heading(sheet: Any, formats: Formats, row: int, title: str, heads: tuple[str, ...]) -> int:
-    for col in range(6):
-        put(sheet, row, col, title if col == 0 else "", formats.section)
-    for col in range(6):
-        head = heads[col] if col < len(heads) else ""
-        is_text = not head or head in {"Rubric", "95 % interval"} or col == 0
-        put(sheet, row + 1, col, head, formats.head_of("text" if is_text else "count"))
-    return row + 2
-
-
-def _outcomes(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
-    row = _heading(sheet, formats, row, "Outcomes", ("Outcome", "Scorecards", "Share"))
-    whole = max(totals.overall.scorecards, 1)
-    for outcome in OUTCOME_COLOURS:
-        count = totals.overall.outcomes[outcome]
-        put(sheet, row, 0, outcome, formats.colours[outcome])
-        put(sheet, row, 1, count, formats.of("count"))
-        put(sheet, row, 2, count / whole, formats.of("percent"))
-        row += 1
-    return row
-
-
-def _rubrics(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
-    heads = ("Rubric", "Scorecards", "Mean score", "Pass rate", "95 % interval", "Auto-fails")
-    row = _heading(sheet, formats, row, "Rubrics", heads)
-    for name, group in sorted(totals.rubrics.items()):
-        rate = group.pass_rate()
-        put(sheet, row, 0, name, formats.of("text"))
-        put(sheet, row, 1, group.scorecards, formats.of("count"))
-        put(sheet, row, 2, group.mean().estimate, formats.of("score"))
-        put(sheet, row, 3, rate.estimate, formats.of("percent"))
-        put(sheet, row, 4, spoken(rate, 100), formats.aside)
-        put(sheet, row, 5, group.autofails, formats.of("count"))
-        row += 1
-    return row
-
-
-def _reasons(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
-    row = _heading(sheet, formats, row, "Why calls failed outright", ("Auto-fail reason", "Scorecards"))
-    for reason, count in totals.autofail_reasons.most_common(10) or [("none", 0)]:
-        sheet.set_row(row, _row_height(reason))
-        put(sheet, row, 0, reason, formats.of("text", wrap=True))
-        put(sheet, row, 1, count, formats.of("count"))
-        row += 1
-    return row
-
-
-def _weakest(sheet: Any, formats: Formats, totals: Totals, row: int) -> int:
-    heads = ("Criterion", "Rubric", "Met", "Asked", "95 % interval")
-    row = _heading(sheet, formats, row, "Criteria met least often", heads)
-    asked = [c for c in totals.criteria.values() if c.met().n]
-    for criterion in sorted(asked, key=lambda c: (c.met().estimate, -c.met().n))[:10]:
-        met = criterion.met()
-        sheet.set_row(row, _row_height(criterion.title))
-        put(sheet, row, 0, criterion.title, formats.of("text", wrap=True))
-        put(sheet, row, 1, criterion.rubric, formats.of("text"))
-        put(sheet, row, 2, met.estimate, formats.of("percent"))
-        put(sheet, row, 3, met.n, formats.of("count"))
-        put(sheet, row, 4, spoken(met, 100), formats.aside)
-        row += 1
-    return row

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, Cell, Column
+from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, Column, values
 from pipeline.export.workbook.people import AGENT_COLUMNS, CRITERION_COLUMNS
 from pipeline.export.workbook.reviewed import AGREEMENT_COLUMNS, REVIEW_COLUMNS, SCORE_COLUMNS
 from pipeline.export.workbook.sheet import TableSheet
 from pipeline.export.workbook.style import Formats
 from pipeline.metrics import METRICS
 
-COVERAGE_COLUMNS = (
-    Column("status", "Status", "text", 14, "scored, skipped, failed, quarantined or purged"),
-    Column("reason", "Reason", "text", 18, "Why a file was not scored"),
-    Column("files", "Files", "count", 9, "How many files"),
-    Column("path", "File", "text", 50, "Which file, for those that need attention"),
-    Column("error", "What happened", "text", 50, "The fault in a sentence"),
-    Column("hint", "What to do", "text", 40, "The next step"),
+Ledger = Mapping[str, Any]
+COVERAGE_COLUMNS: Sequence[Column[Ledger]] = (
+    Column("status", "Status", "text", 14, "scored, skipped, failed, quarantined or purged",
+           itemgetter("status")),
+    Column("reason", "Reason", "text", 18, "Why a file was not scored", itemgetter("reason")),
+    Column("files", "Files", "count", 9, "How many files", itemgetter("files")),
+    Column("path", "File", "prose", 50, "Which file, for those that need attention", itemgetter("path")),
+    Column("error", "What happened", "prose", 50, "The fault in a sentence", itemgetter("error")),
+    Column("hint", "What to do", "prose", 40, "The next step", itemgetter("hint")),
+)  # fmt: skip
+DEFINITION_COLUMNS: Sequence[Column[Sequence[str]]] = (
+    Column("where", "Where", "text", 14, "", itemgetter(0)),
+    Column("word", "Word", "text", 30, "", itemgetter(1)),
+    Column("meaning", "Meaning", "prose", 100, "", itemgetter(2)),
 )
 WORDS = (
     ("pass", "The final score reaches the pass mark and nothing auto-failed"),
@@ -39,43 +48,35 @@ WORDS = (
 )
 
 
-def write_coverage(book: Any, formats: Formats, ledger: Sequence[Mapping[str, Any]]) -> None:
+def write_coverage(book: Any, formats: Formats, ledger: Sequence[Ledger]) -> None:
     """Counts by status and reason first, then every file that needs attention."""
-    sheet = TableSheet(book, formats, "Coverage", COVERAGE_COLUMNS, wide=("path", "error", "hint"))
-    counts: dict[tuple[str, str], int] = {}
+    sheet = TableSheet(book, formats, "Coverage", COVERAGE_COLUMNS)
+    counts: Counter[tuple[str, str]] = Counter()
     for row in ledger:
-        key = (row["status"], row["reason"] or "")
-        counts[key] = counts.get(key, 0) + row["files"]
+        counts[row["status"], row["reason"] or ""] += row["files"]
     for (status, reason), files in sorted(counts.items(), key=lambda item: -item[1]):
         sheet.add([status, reason, files])
     for row in ledger:
         if row["path"]:
-            cells: list[Cell] = [row["status"], row["reason"], 1, row["path"], row["error"], row["hint"]]
-            sheet.add(cells)
+            sheet.add(values(COVERAGE_COLUMNS, row))
     sheet.close()
 
 
 def write_definitions(book: Any, formats: Formats) -> None:
     """Every column and metric of the workbook with its meaning."""
-    columns = (
-        Column("where", "Where", "text", 14, ""),
-        Column("word", "Word", "text", 30, ""),
-        Column("meaning", "Meaning", "text", 100, ""),
-    )
-    sheet = TableSheet(book, formats, "Definitions", columns, wide=("meaning",))
-    for word, meaning in WORDS:
-        sheet.add(["everywhere", word, meaning])
-    for where, declared in (
-        ("Calls", [column for column, _ in CALL_COLUMNS]),
-        ("Answers", [column for column, _ in ANSWER_COLUMNS]),
-        ("Agents", AGENT_COLUMNS),
-        ("Criteria", CRITERION_COLUMNS),
-        ("Agreement", AGREEMENT_COLUMNS),
-        ("Score deviation", SCORE_COLUMNS),
-        ("Reviews", REVIEW_COLUMNS),
-    ):
-        for column in declared:
-            sheet.add([where, column.title, column.meaning])
-    for name, meaning in METRICS.items():
-        sheet.add(["metrics", name, meaning])
+    tables: dict[str, Sequence[Column[Any]]] = {
+        "Calls": CALL_COLUMNS,
+        "Answers": ANSWER_COLUMNS,
+        "Agents": AGENT_COLUMNS,
+        "Criteria": CRITERION_COLUMNS,
+        "Agreement": AGREEMENT_COLUMNS,
+        "Score deviation": SCORE_COLUMNS,
+        "Reviews": REVIEW_COLUMNS,
+    }
+    rows = [("everywhere", word, meaning) for word, meaning in WORDS]
+    rows += [(name, column.title, column.meaning) for name, columns in tables.items() for column in columns]
+    rows += [("metrics", name, meaning) for name, meaning in METRICS.items()]
+    sheet = TableSheet(book, formats, "Definitions", DEFINITION_COLUMNS)
+    for row in rows:
+        sheet.add(row)
     sheet.close()

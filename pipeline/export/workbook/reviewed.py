@@ -4,106 +4,103 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline.calibrate import Calibration
+from pipeline.calibrate import Agreement, Calibration
 from pipeline.calibrate.agreement import Coefficient
 from pipeline.calibrate.figures import sentence
 from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.conversation import Review
 from pipeline.export.selection import Texts, words_of
 from pipeline.export.summary import spoken
-from pipeline.export.tables import Column
+from pipeline.export.tables import Column, values
 from pipeline.export.workbook.sheet import TableSheet
 from pipeline.export.workbook.style import Formats
 
-AGREEMENT_COLUMNS = (
-    Column("what", "Criterion, or who", "text", 34, "Machine against people on it, or against this person"),
-    Column("rubric", "Rubric", "text", 13, "Which rubric asks"),
-    Column("n", "Reviewed", "count", 9, "Answers with a person's answer beside the machine's"),
-    Column("agreement", "Agreement", "percent", 10, "Share of equal answers"),
-    Column("range", "95 % interval", "text", 13, "Wilson interval of it"),
-    Column("kappa", "κ", "number", 7, "Cohen's κ: agreement beyond chance; 1 is perfect, 0 is chance"),
-    Column("weighted", "Weighted κ", "number", 9, "κ with quadratic weights, for criteria with grades"),
-    Column(
-        "kappa_range",
-        "95 % interval of κ",
-        "text",
-        13,
-        "Of the weighted κ where there is one (Fleiss et al.)",
-    ),
-    Column("ac1", "AC1", "number", 7, "Gwet's AC1: steady where nearly all answers are the same"),
-    Column(
-        "lenient",
-        "Machine more generous",
-        "count",
-        10,
-        "It says yes, or gives the better grade; the person does not",
-    ),
-    Column(
-        "strict", "Machine stricter", "count", 9, "It says no, or gives the worse grade; the person does not"
-    ),
-    Column("undetermined", "Undetermined", "count", 13, "The machine was not sure; not counted"),
-    Column("advice", "What it means", "text", 60, "What to do, and how far to trust the figures"),
-)
-SCORE_COLUMNS = (
-    Column("call_id", "Call", "text", 24, "Identity of the call in the store"),
-    Column("rubric", "Rubric", "text", 18, "Which rubric asks"),
-    Column("reviewer", "Reviewer", "text", 20, "Whose answers"),
-    Column("machine", "Machine's score", "score", 12, "0 to 100"),
-    Column(
-        "person",
-        "With the person's answers",
-        "score",
-        14,
-        "The same arithmetic with the person's answers in place",
-    ),
-    Column("deviation", "Difference", "number", 12, "The latter less the former, in points"),
-    Column("was", "Outcome", "text", 14, "Under the machine's answers"),
-    Column("becomes", "Becomes", "text", 14, "Under the person's answers"),
-)
-REVIEW_COLUMNS = (
-    Column("at", "When", "time", 17, "When it was said (UTC)"),
-    Column("reviewer", "Who", "text", 20, "Who said it"),
-    Column("call_id", "Call", "text", 20, "About which call"),
-    Column("criterion", "Criterion", "text", 40, "About which question; empty for the whole call"),
-    Column("machine", "Machine", "text", 16, "What the machine had answered"),
-    Column("person", "Person", "text", 16, "What the person answered"),
-    Column("state", "State", "text", 14, "submitted, acknowledged, disputed, upheld or overturned"),
-    Column("reason", "Comment", "text", 44, "In the person's words"),
-    Column(
-        "how",
-        "How",
-        "text",
-        14,
-        "blind: without the machine's answers in view; confirmed: with the whole call",
-    ),
-    Column("source", "File", "text", 28, "The file it came in"),
-)
+
+def _spread(value: Coefficient) -> str:
+    if value.low is None or value.high is None:
+        return ""
+    return f"{value.low:.2f} to {value.high:.2f}"
+
+
+AGREEMENT_COLUMNS: Sequence[Column[Agreement]] = (
+    Column("what", "Criterion, or who", "prose", 34, "Machine against people on it, or against this person",
+           lambda r: r.title if r.rubric else f"Reviewer {r.name}"),
+    Column("rubric", "Rubric", "text", 13, "Which rubric asks", lambda r: r.rubric),
+    Column("n", "Reviewed", "count", 9, "Answers with a person's answer beside the machine's", lambda r: r.n),
+    Column("agreement", "Agreement", "percent", 10, "Share of equal answers", lambda r: r.agreement.estimate),
+    Column("range", "95 % interval", "text", 13, "Wilson interval of it", lambda r: spoken(r.agreement, 100)),
+    Column("kappa", "κ", "number", 7, "Cohen's κ: agreement beyond chance; 1 is perfect, 0 is chance",
+           lambda r: r.kappa.value),
+    Column("weighted", "Weighted κ", "number", 9, "κ with quadratic weights, for criteria with grades",
+           lambda r: r.weighted_kappa.value),
+    Column("kappa_range", "95 % interval of κ", "text", 13,
+           "Of the weighted κ where there is one (Fleiss et al.)",
+           lambda r: _spread(r.kappa if r.weighted_kappa.value is None else r.weighted_kappa)),
+    Column("ac1", "AC1", "number", 7, "Gwet's AC1: steady where nearly all answers are the same",
+           lambda r: r.ac1.value),
+    Column("lenient", "Machine more generous", "count", 10,
+           "It says yes, or gives the better grade; the person does not", lambda r: r.lenient),
+    Column("strict", "Machine stricter", "count", 9,
+           "It says no, or gives the worse grade; the person does not", lambda r: r.strict),
+    Column("undetermined", "Undetermined", "count", 13, "The machine was not sure; not counted",
+           lambda r: r.abstained),
+    Column("advice", "What it means", "prose", 60, "What to do, and how far to trust the figures",
+           lambda r: r.words),
+)  # fmt: skip
+SCORE_COLUMNS: Sequence[Column[ScoreDeviation]] = (
+    Column("call_id", "Call", "text", 24, "Identity of the call in the store", lambda d: d.call_id),
+    Column("rubric", "Rubric", "text", 18, "Which rubric asks", lambda d: d.rubric),
+    Column("reviewer", "Reviewer", "text", 20, "Whose answers", lambda d: d.reviewer),
+    Column("machine", "Machine's score", "score", 12, "0 to 100", lambda d: d.machine_score),
+    Column("person", "With the person's answers", "score", 14,
+           "The same arithmetic with the person's answers in place", lambda d: d.human_score),
+    Column("deviation", "Difference", "number", 12, "The latter less the former, in points",
+           lambda d: d.deviation),
+    Column("was", "Outcome", "text", 14, "Under the machine's answers", lambda d: d.machine_outcome),
+    Column("becomes", "Becomes", "text", 14, "Under the person's answers", lambda d: d.human_outcome),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """What one person said, with the words its rubric uses for the criterion."""
+
+    review: Review
+    criterion: str
+
+
+def _how(review: Review) -> str:
+    return "blind" if "blind" in review.extra else "confirmed" if "how" in review.extra else ""
+
+
+REVIEW_COLUMNS: Sequence[Column[ReviewRow]] = (
+    Column("at", "When", "time", 17, "When it was said (UTC)",
+           lambda r: r.review.reviewed_at.astimezone(dt.UTC).replace(tzinfo=None)),
+    Column("reviewer", "Who", "text", 20, "Who said it", lambda r: r.review.reviewer),
+    Column("call_id", "Call", "text", 20, "About which call", lambda r: r.review.call_id),
+    Column("criterion", "Criterion", "prose", 40, "About which question; empty for the whole call",
+           lambda r: r.criterion),
+    Column("machine", "Machine", "text", 16, "What the machine had answered",
+           lambda r: r.review.machine_said),
+    Column("person", "Person", "text", 16, "What the person answered", lambda r: r.review.said),
+    Column("state", "State", "text", 14, "submitted, acknowledged, disputed, upheld or overturned",
+           lambda r: r.review.state),
+    Column("reason", "Comment", "prose", 44, "In the person's words", lambda r: r.review.reason),
+    Column("how", "How", "text", 14,
+           "blind: without the machine's answers in view; confirmed: with the whole call",
+           lambda r: _how(r.review)),
+    Column("source", "File", "text", 28, "The file it came in", lambda r: r.review.source),
+)  # fmt: skip
 
 
 def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> None:
     """Machine against people: a row a criterion, a row a reviewer, people among themselves, the cautions."""
-    sheet = TableSheet(book, formats, "Agreement", AGREEMENT_COLUMNS, wide=("what", "advice"))
+    sheet = TableSheet(book, formats, "Agreement", AGREEMENT_COLUMNS)
     for row in (*calibration.criteria, *calibration.reviewers):
-        weighted = row.weighted_kappa.value is not None
-        sheet.add(
-            [
-                row.title if row.rubric else f"Reviewer {row.name}",
-                row.rubric,
-                row.n,
-                row.agreement.estimate,
-                spoken(row.agreement, 100),
-                row.kappa.value,
-                row.weighted_kappa.value,
-                _spread(row.weighted_kappa if weighted else row.kappa),
-                row.ac1.value,
-                row.lenient,
-                row.strict,
-                row.abstained,
-                row.words,
-            ]
-        )
+        sheet.add(values(AGREEMENT_COLUMNS, row))
     blank = [None] * (len(AGREEMENT_COLUMNS) - 4)
     for people in calibration.people:
         alpha = "unknown" if people.alpha.value is None else f"{people.alpha.value:.2f}"
@@ -141,28 +138,11 @@ def _chart(book: Any, sheet: TableSheet, count: int) -> None:
     sheet.chart_below(chart)
 
 
-def _spread(value: Coefficient) -> str:
-    if value.low is None or value.high is None:
-        return ""
-    return f"{value.low:.2f} to {value.high:.2f}"
-
-
 def write_scores(book: Any, formats: Formats, scores: Sequence[ScoreDeviation]) -> None:
     """What each person's answers do to each score, furthest first."""
     sheet = TableSheet(book, formats, "Score deviation", SCORE_COLUMNS)
     for found in scores:
-        sheet.add(
-            [
-                found.call_id,
-                found.rubric,
-                found.reviewer,
-                found.machine_score,
-                found.human_score,
-                found.deviation,
-                found.machine_outcome,
-                found.human_outcome,
-            ]
-        )
+        sheet.add(values(SCORE_COLUMNS, found))
     for name in ("was", "becomes"):
         sheet.colour_words(name, ("pass", "fail", "needs_review", "not_scored"))
     sheet.close()
@@ -170,22 +150,8 @@ def write_scores(book: Any, formats: Formats, scores: Sequence[ScoreDeviation]) 
 
 def write_reviews(book: Any, formats: Formats, reviews: Sequence[Review], texts: Texts) -> None:
     """Everything people said, newest first; nothing is ever taken out of it."""
-    sheet = TableSheet(book, formats, "Reviews", REVIEW_COLUMNS, wide=("criterion", "reason"))
+    sheet = TableSheet(book, formats, "Reviews", REVIEW_COLUMNS)
     for review in reversed(reviews):
-        criterion = review.criterion_id or ""
-        how = "blind" if "blind" in review.extra else "confirmed" if "how" in review.extra else ""
-        sheet.add(
-            [
-                review.reviewed_at.astimezone(dt.UTC).replace(tzinfo=None),
-                review.reviewer,
-                review.call_id,
-                words_of(texts, review.rubric_hash, criterion).title,
-                review.machine_said,
-                review.said,
-                review.state,
-                review.reason,
-                how,
-                review.source,
-            ]
-        )
+        title = words_of(texts, review.rubric_hash, review.criterion_id or "").title
+        sheet.add(values(REVIEW_COLUMNS, ReviewRow(review, title)))
     sheet.close()

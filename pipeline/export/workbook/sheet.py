@@ -50,9 +50,8 @@ class TableSheet:
         book: Any,
         formats: Formats,
         name: str,
-        columns: Sequence[Column],
+        columns: Sequence[Column[Any]],
         *,
-        wide: Sequence[str] = (),
         entries: Sequence[Entry] = (),
         least_height: float = 15.0,
     ) -> None:
@@ -61,7 +60,6 @@ class TableSheet:
         self._columns = columns
         self._links = 0
         self._chart_rows = 0
-        self._wide = set(wide)
         self._least_height = least_height
         self._name = name
         self._formats = formats
@@ -69,9 +67,7 @@ class TableSheet:
         details = [column.name for column in columns if column.detail]
         self._entries = range(len(shown), len(shown) + len(entries))
         place = {name: at for at, name in enumerate([*shown, *(heading for heading, _ in entries), *details])}
-        self._cells = [
-            (place[column.name], formats.of(column.kind, wrap=column.name in wide)) for column in columns
-        ]
+        self._cells = [(place[column.name], formats.of(column.kind)) for column in columns]
         self.sheet.set_row(0, 30)
         for column, (col, form) in zip(columns, self._cells, strict=True):
             options = {"hidden": True, "level": 1} if column.detail else {}
@@ -102,7 +98,7 @@ class TableSheet:
         lines = [
             math.ceil(len(cell) / (column.width * CHARS_PER_WIDTH))
             for column, cell in zip(self._columns, cells, strict=False)
-            if column.name in self._wide and not column.detail and isinstance(cell, str)
+            if column.kind == "prose" and isinstance(cell, str)
         ]
         return max(self._least_height, LINE_POINTS * min(max(lines, default=1), MOST_LINES) + 2)
 

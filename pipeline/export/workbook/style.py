@@ -27,60 +27,46 @@ class Formats:
     """Every cell format of a workbook, made once and shared."""
 
     def __init__(self, book: Any) -> None:
+        add = book.add_format
         base = {"font_name": FONT, "font_size": 10, "valign": "top", "font_color": INK}
         left = base | {"align": "left", "indent": 1}  # without "left", an indent at the top is dropped
-        self.title = book.add_format(base | {"bold": True, "font_size": 18, "font_color": HEAD})
-        self.subtitle = book.add_format(base | {"font_color": MUTED, "italic": True})
-        self.section = book.add_format(
-            base | {"bold": True, "font_size": 12, "font_color": HEAD, "bottom": 1}
-        )
-        band = {
-            "bold": True,
-            "font_color": "#FFFFFF",
-            "bg_color": HEAD,
-            "text_wrap": True,
-            "valign": "vcenter",
-        }
-        self.head = book.add_format(left | band)
-        self._number_head = book.add_format(base | band | {"align": "right"})
-        self.entry_head = book.add_format(
-            base
-            | {"bold": True, "font_color": INK, "bg_color": "#F2D98B", "text_wrap": True, "valign": "vcenter"}
-        )
-        self.entry = book.add_format(
-            base
-            | {"bg_color": ENTRY, "locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
-        )
-        self.aside = book.add_format(left | {"font_color": MUTED})
-        self.label = book.add_format(base | {"font_color": MUTED})
-        self.big = book.add_format(base | {"bold": True, "font_size": 16, "align": "left"})
-        self.big_percent = book.add_format(
-            base | {"bold": True, "font_size": 16, "align": "left", "num_format": "0%"}
-        )
-        self.big_score = book.add_format(
-            base | {"bold": True, "font_size": 16, "align": "left", "num_format": "0.0"}
-        )
-        self.link = book.add_format(left | {"font_color": "#0B57D0", "underline": 1})
+        head = {"bold": True, "text_wrap": True, "valign": "vcenter"}
+        band = head | {"font_color": "#FFFFFF", "bg_color": HEAD}
+        field = {"locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
+        big = base | {"bold": True, "font_size": 16, "align": "left"}
+        self.title = add(base | {"bold": True, "font_size": 18, "font_color": HEAD})
+        self.subtitle = add(base | {"font_color": MUTED, "italic": True})
+        self.section = add(base | {"bold": True, "font_size": 12, "font_color": HEAD, "bottom": 1})
+        self.head = add(left | band)
+        self._number_head = add(base | band | {"align": "right"})
+        self.entry_head = add(base | head | {"bg_color": "#F2D98B"})
+        self.entry = add(base | field | {"bg_color": ENTRY})
+        self.label = add(base | {"font_color": MUTED})
+        self.big = add(big)
+        self.big_percent = add(big | {"num_format": "0%"})
+        self.big_score = add(big | {"num_format": "0.0"})
+        self.link = add(left | {"font_color": "#0B57D0", "underline": 1})
         self._kinds = {
-            "text": book.add_format(left),
-            "wrap": book.add_format(left | {"text_wrap": True}),
-            "number": book.add_format(base | {"num_format": "0.0#"}),
-            "score": book.add_format(base | {"num_format": "0.0"}),
-            "percent": book.add_format(base | {"num_format": "0%"}),
-            "count": book.add_format(base | {"num_format": "#,##0"}),
-            "clock": book.add_format(base | {"align": "right"}),
-            "time": book.add_format(base | {"align": "right", "num_format": "yyyy-mm-dd hh:mm"}),
+            "text": add(left),
+            "prose": add(left | {"text_wrap": True}),
+            "aside": add(left | {"font_color": MUTED}),
+            "number": add(base | {"num_format": "0.0#"}),
+            "score": add(base | {"num_format": "0.0"}),
+            "percent": add(base | {"num_format": "0%"}),
+            "count": add(base | {"num_format": "#,##0"}),
+            "clock": add(base | {"align": "right"}),
+            "time": add(base | {"align": "right", "num_format": "yyyy-mm-dd hh:mm"}),
         }
         self.colours = {
-            word: book.add_format({"font_color": ink, "bg_color": fill, "bold": True})
+            word: add({"font_color": ink, "bg_color": fill, "bold": True})
             for table in (OUTCOME_COLOURS, ANSWER_COLOURS)
             for word, (ink, fill) in table.items()
         }
 
     def head_of(self, kind: str) -> Any:
         """The format of a heading, aligned as the column's cells are."""
-        return self.head if kind == "text" else self._number_head
+        return self.head if kind in {"text", "prose", "aside", "outcome"} else self._number_head
 
-    def of(self, kind: str, *, wrap: bool = False) -> Any:
+    def of(self, kind: str) -> Any:
         """The format of a column kind."""
-        return self._kinds["wrap" if wrap and kind == "text" else kind]
+        return self._kinds[kind]
