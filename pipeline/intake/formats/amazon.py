@@ -161,18 +161,6 @@ def _known_time(header: Json, zone_name: str) -> str | None:
 
 
 FORMS = (
-    Form(
-        "Post Call Analytics",
-        "https://github.com/aws-samples/amazon-transcribe-post-call-analytics/blob/develop/docs/output_json_structure.md",
-        _is_pca,
-        _pca,
-        _about_pca,
-    ),
-    Form(
-        "Amazon Transcribe",
-        "https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html",
-        _is_transcribe,
-        _transcribe,
-        _about_transcribe,
-    ),
+    Form("Post Call Analytics", _is_pca, _pca, _about_pca),
+    Form("Amazon Transcribe", _is_transcribe, _transcribe, _about_transcribe),
 )

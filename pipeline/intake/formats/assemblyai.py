@@ -48,12 +48,4 @@ def _about(document: Json) -> Mapping[str, object]:
     return {"language": document.get("language_code"), "duration_s": document.get("audio_duration")}
 
 
-FORMS = (
-    Form(
-        "AssemblyAI",
-        "https://www.assemblyai.com/docs/api-reference/transcripts/get",
-        _is_assemblyai,
-        _turns,
-        _about,
-    ),
-)
+FORMS = (Form("AssemblyAI", _is_assemblyai, _turns, _about),)

@@ -144,23 +144,10 @@ def _about_conversation(document: Json) -> Mapping[str, object]:
 
 
 FORMS = (
-    Form(
-        "Azure Speech",
-        "https://learn.microsoft.com/azure/ai-services/speech-service/batch-transcription-get",
-        _is_batch,
-        _batch,
-        _about_batch,
-    ),
-    Form(
-        "Azure Speech, fast transcription",
-        "https://learn.microsoft.com/azure/ai-services/speech-service/fast-transcription-create",
-        _is_fast,
-        _fast,
-        _about_fast,
-    ),
+    Form("Azure Speech", _is_batch, _batch, _about_batch),
+    Form("Azure Speech, fast transcription", _is_fast, _fast, _about_fast),
     Form(
         "Azure conversations",
-        "https://learn.microsoft.com/azure/ai-services/language-service/conversational-pii/how-to-call-for-conversations",
         lambda document: bool(_conversations(document)),
         _conversation,
         _about_conversation,

@@ -70,12 +70,4 @@ def _about(document: Json) -> Mapping[str, object]:
     return {"language": language, "duration_s": record(document.get("metadata")).get("duration")}
 
 
-FORMS = (
-    Form(
-        "Deepgram",
-        "https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded",
-        _is_deepgram,
-        _turns,
-        _about,
-    ),
-)
+FORMS = (Form("Deepgram", _is_deepgram, _turns, _about),)

@@ -101,18 +101,6 @@ def _entries(document: Json) -> Iterator[Turn]:
 
 
 FORMS = (
-    Form(
-        "Google Speech-to-Text",
-        "https://cloud.google.com/speech-to-text/docs/reference/rest/v1/speech/recognize",
-        lambda document: bool(_results(document)),
-        _turns,
-        _about,
-    ),
-    Form(
-        "Google conversational insights",
-        "https://cloud.google.com/contact-center/insights/docs/conversation-data-format",
-        _is_entries,
-        _entries,
-        lambda document: {"medium": "chat"},
-    ),
+    Form("Google Speech-to-Text", lambda document: bool(_results(document)), _turns, _about),
+    Form("Google conversational insights", _is_entries, _entries, lambda document: {"medium": "chat"}),
 )

@@ -123,36 +123,24 @@ def _twilio(document: Json) -> Iterator[Turn]:
 
 
 FORMS = (
+    Form("Speechmatics", _is_speechmatics, _speechmatics, _about_speechmatics),
     Form(
-        "Speechmatics",
-        "https://docs.speechmatics.com/speech-to-text/batch/output",
-        _is_speechmatics,
-        _speechmatics,
-        _about_speechmatics,
-    ),
-    Form(
-        "Rev AI",
-        "https://docs.rev.ai/api/asynchronous/transcripts/",
-        lambda document: any("elements" in one for one in objects(document.get("monologues"))),
-        _rev,
+        "Rev AI", lambda document: any("elements" in one for one in objects(document.get("monologues"))), _rev
     ),
     Form(
         "Genesys Cloud",
-        "https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url",
         lambda document: any("phrases" in one for one in objects(document.get("transcripts"))),
         _genesys,
         _about_genesys,
     ),
     Form(
         "ElevenLabs",
-        "https://elevenlabs.io/docs/api-reference/speech-to-text/convert",
         _is_elevenlabs,
         _elevenlabs,
         lambda document: {"language": document.get("language_code")},
     ),
     Form(
         "Twilio",
-        "https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource",
         lambda document: any("media_channel" in one for one in objects(document.get("sentences"))),
         _twilio,
     ),
