@@ -8,7 +8,6 @@ https://github.com/aws-samples/amazon-transcribe-post-call-analytics/blob/develo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces, times
@@ -36,20 +35,8 @@ def _transcribe(document: Json) -> Iterable[Turn]:
             for w in _words(objects(one.get("items")), {}, _channel_of(one, at))
         ]
     else:
-        heard = list(_words(_items(results), _speakers(results), None))
-    if heard:
-        return build_turns(heard)
-    segments = objects(results.get("audio_segments"))
-    return [
-        pieces.turn(
-            s.get("transcript"),
-            seconds(s.get("start_time")),
-            seconds(s.get("end_time")),
-            speaker=s.get("speaker_label"),
-            on=pieces.channel(s.get("channel_label")),
-        )
-        for s in segments
-    ]
+        heard = _words(_items(results), _speakers(results), None)
+    return build_turns(heard) if heard else map(pieces.segment, objects(results.get("audio_segments")))
 
 
 def _items(results: Json) -> list[Json]:
@@ -78,28 +65,10 @@ def _speakers(results: Json) -> dict[object, object]:
     }
 
 
-def _words(items: Iterable[Json], speakers: Mapping[object, object], on: int | None) -> Iterator[TimedWord]:
-    """Words in order; a mark of punctuation, which has no time, belongs to the word before it."""
-    before: TimedWord | None = None
-    for item in items:
-        best = next(iter(objects(item.get("alternatives"))), {})
-        if item.get("type") == "punctuation":
-            if before is not None:
-                before = replace(before, text=before.text + pieces.text(best.get("content")))
-            continue
-        if before is not None:
-            yield before
-        start_s = seconds(item.get("start_time"))
-        before = pieces.word(
-            best.get("content"),
-            start_s,
-            seconds(item.get("end_time")),
-            best.get("confidence"),
-            on=pieces.channel(item.get("channel_label")) if on is None else on,
-            speaker=item.get("speaker_label", speakers.get(str(item.get("start_time")))),
-        )
-    if before is not None:
-        yield before
+def _words(items: Iterable[Json], speakers: Mapping[object, object], on: int | None) -> list[TimedWord]:
+    return pieces.items(
+        items, lambda item: item.get("speaker_label", speakers.get(str(item.get("start_time")))), on
+    )
 
 
 def _about_transcribe(document: Json) -> Mapping[str, object]:
@@ -120,19 +89,13 @@ def _pca(document: Json) -> Iterator[Turn]:
     for segment in objects(document["SpeechSegments"]):
         named = segment.get("SegmentSpeaker")
         role: Role = "system" if segment.get("IVRSegment") is True else pieces.role_of(shown.get(str(named)))
-        words = [
-            pieces.word(
-                w.get("Text"), seconds(w.get("StartTime")), seconds(w.get("EndTime")), w.get("Confidence")
-            )
-            for w in objects(segment.get("WordConfidence"))
-        ]
         yield pieces.turn(
             pieces.text(segment.get("DisplayText"), segment.get("OriginalText")),
             seconds(segment.get("SegmentStartTime")),
             seconds(segment.get("SegmentEndTime")),
             speaker=named,
             role=role,
-            words=[w for w in words if w],
+            words=pieces.words(segment.get("WordConfidence")),
         )
 
 
