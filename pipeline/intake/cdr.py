@@ -18,26 +18,11 @@ from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import bare_name
 
-_MASTER_COLUMNS = (
-    "accountcode",
-    "src",
-    "dst",
-    "dcontext",
-    "clid",
-    "channel",
-    "dstchannel",
-    "lastapp",
-    "lastdata",
-    "start",
-    "answer",
-    "end",
-    "duration",
-    "billsec",
-    "disposition",
-    "amaflags",
-    "uniqueid",
-    "userfield",
-)
+# fmt: off
+_MASTER_COLUMNS = ("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp",
+                   "lastdata", "start", "answer", "end", "duration", "billsec", "disposition", "amaflags",
+                   "uniqueid", "userfield")
+# fmt: on
 _DISPOSITIONS = frozenset({"ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"})
 UNIQUE_ID = re.compile(r"(?<!\d)\d{10}\.\d{1,18}(?!\d)", re.A)
 """Epoch seconds, a dot, and a counter of any length that begins anew with every restart."""
