@@ -21,6 +21,7 @@ from pipeline.intake.files import Candidate, Finder, unreadable
 from pipeline.intake.linked import MediaFinder
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json
+from pipeline.intake.times import Zones
 from pipeline.settings import IntakeSettings, IntakeSource
 
 CALL_ID_CHARS = 16
@@ -49,7 +50,7 @@ def discover(
             except for the manifest of a subfolder.
     """
     intake = _Intake(settings)
-    found = Finder(intake.zone_name, settings.site_timezones, settings.media_dir).find(paths)
+    found = Finder(intake.zones, settings.media_dir).find(paths)
     seen: set[Path] = set()
     while together := list(islice(found, LOOKED_UP_TOGETHER)):
         intake.before = ledger([str(candidate.path) for candidate in together]) if ledger else {}
@@ -141,21 +142,19 @@ class _Intake:
         assert received.sha256 is not None
         path = candidate.path
         source = self._source(path)
-        zone_name = self.zone_name(path)
-        zones = self._settings.site_timezones
+        zones = self.zones(path)
         facts: list[Facts] = [candidate.row.facts] if candidate.row else []
         beside = sidecar.find(path) if received.kind == "recording" else []
-        facts += [sidecar.read(one, zone_name, zones) for one in beside]
+        facts += [sidecar.read(one, zones) for one in beside]
         if inside is not None:
-            facts.append(metadata.read(inside, source=path.name, zone_name=zone_name, site_zones=zones))
-        facts += [found for records in candidate.records if (found := records.find(path, zone_name, zones))][
-            :1
-        ]
-        misnamed = self._read_name(received.path, source, zone_name, facts)
-        facts.append(metadata.read(source.metadata, source="settings", zone_name=zone_name, site_zones=zones))
+            facts.append(metadata.read(inside, source=path.name, zones=zones))
+        recorded = filter(None, (records.find(path, zones) for records in candidate.records))
+        facts += islice(recorded, 1)
+        misnamed = self._read_name(received.path, source, zones.place, facts)
+        facts.append(metadata.read(source.metadata, source="settings", zones=zones))
         facts = [metadata.with_queue_name(one, self._settings.queues) for one in facts]
         call, warnings = metadata.merge(
-            facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zone_name
+            facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zones.place
         )
         call = _with_agent_channel(call, source)
         kinds: dict[Noted, bool] = {"name": bool(misnamed), "clock": metadata.clocks_differ(facts, call)}
@@ -192,9 +191,10 @@ class _Intake:
             return (f"{fault.message}; {left}",)
         return ()
 
-    def zone_name(self, path: Path) -> str:
-        """The zone of the place a file comes from."""
-        return self._source(path).timezone or self._settings.timezone
+    def zones(self, path: Path) -> Zones:
+        """The zones of the place a file comes from."""
+        place = self._source(path).timezone or self._settings.timezone
+        return Zones(place, self._settings.site_timezones)
 
     def _source(self, path: Path) -> IntakeSource:
         """The settings of the place a file comes from: the first whose pattern matches its path."""

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from pipeline.conversation import CallMetadata, Direction, Medium
 from pipeline.intake import times
-from pipeline.intake.times import Basis
+from pipeline.intake.times import Basis, Zones
 
 # fmt: off
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -83,16 +83,13 @@ class Facts:
     clock: bool = False
 
 
-def read(
-    record: Mapping[str, object], *, source: str, zone_name: str, site_zones: Mapping[str, str]
-) -> Facts:
+def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
     """Understand one flat record of strings or JSON scalars.
 
     Args:
         record: Column or key → value; names are matched without case, spaces or camel case.
         source: Name of the source, for warnings.
-        zone_name: Zone of times that carry none, where neither the record nor its site has one.
-        site_zones: Zone by site.
+        zones: Of times that carry none, where the record has no zone.
     """
     fields = [(field_name(name), value) for name, value in _flat(record)]
     given = {name: text for name, value in fields if name and (text := _plain(value))}
@@ -101,8 +98,8 @@ def read(
     used: set[str] = set()
     if not any(name in given for name in ALIASES["timezone"]):
         site = next((given[name] for name in ALIASES["site"] if name in given), "")
-        given |= {"timezone": site_zones[site]} if site in site_zones else {}
-    own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zone_name)
+        given |= {"timezone": zones.by_site[site]} if site in zones.by_site else {}
+    own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zones.place)
     _join_date_and_time(given)
     several = {name: texts for name, value in fields if len(texts := _texts(value)) > 1}
     basis: Basis = "offset"

@@ -11,7 +11,6 @@ conversation with its participants. Sources: https://help.mypurecloud.com/?p=292
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pipeline.intake import captions, contact_lens, formats, metadata, sniff, vc
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json, objects
 from pipeline.intake.sniff import AUDIO_SUFFIXES
+from pipeline.intake.times import Zones
 
 _GENESYS = ("_call_metadata.json", "_metadata.json")
 _AGENTS = ("agent", "user")  # not sets: a stranger's JSON may say a list, which no set can be asked for
@@ -49,7 +49,7 @@ def companions(names: list[str]) -> set[str]:
     return found
 
 
-def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+def read(path: Path, zones: Zones) -> Facts:
     """What a sidecar says; a transcript beside its recording says nothing.
 
     An empty one is passed over with a warning: ``callqa transcribe call.mp3 --json > call.json`` has the
@@ -69,7 +69,7 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
             reason="bad_sidecar",
         ) from error
     said = _record(document, path.name) if isinstance(document, dict) else {}
-    return metadata.read(said, source=path.name, zone_name=zone_name, site_zones=site_zones)
+    return metadata.read(said, source=path.name, zones=zones)
 
 
 def _record(document: Json, name: str) -> Json:
