@@ -7,6 +7,7 @@ Shapes: https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-examp
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from pipeline.conversation import Engine, Medium, Role, Transcript, Turn
 from pipeline.intake import pieces, times
@@ -51,24 +52,25 @@ def transcript(document: Json, call_id: str) -> Transcript:
     first = _first_moment(document)
     turns: list[Turn] = []
     for item in pieces.objects(document["Transcript"]):
-        said = pieces.text(item.get("Content"))
-        if not said:
-            continue  # joins, leaves and attachments of a chat
         named = str(item.get("ParticipantRole") or item.get("ParticipantId"))
-        role = _ROLES.get(named) or roles.get(str(item.get("ParticipantId")), "unknown")
         start_s = pieces.seconds(item.get("BeginOffsetMillis"), 1000)
         end_s = pieces.seconds(item.get("EndOffsetMillis"), 1000)
         sent = times.moment(item.get("AbsoluteTime"))
         if sent is not None and first is not None:
             start_s = end_s = (sent - first).total_seconds()
-        if start_s is None or end_s is None or end_s < start_s:
-            start_s = end_s = None
-        who = pieces.label(item.get("ParticipantId"))
-        turns.append(Turn(len(turns), role, said, start_s, end_s, speaker=who))
+        turn = pieces.turn(
+            item.get("Content"),
+            start_s,
+            end_s,
+            speaker=item.get("ParticipantId"),
+            role=_ROLES.get(named) or roles.get(str(item.get("ParticipantId")), "unknown"),
+        )
+        if turn.text:  # joins, leaves and attachments of a chat have none
+            turns.append(replace(turn, turn=len(turns)))
     return Transcript(
         call_id=call_id,
         turns=tuple(turns),
-        duration_s=max((turn.end_s for turn in turns if turn.end_s is not None), default=None),
+        duration_s=pieces.ended_s(turns),
         engine=Engine("contact-lens", str(document.get("Version", ""))),
         channels=2 if medium == "voice" else 0,  # it only takes calls with a channel for each speaker
         medium=medium,

@@ -201,12 +201,8 @@ def field_name(name: str) -> str:
     return re.sub(r"[^0-9a-z]+", "_", spaced.lower()).strip("_")[:_MAX_ID_CHARS]
 
 
-def hold_spans(text: str) -> tuple[tuple[float, float], ...]:
-    """Spans written as ``49.8-60.8; 70-75`` (seconds).
-
-    Raises:
-        ValueError: Not written so, or a span that ends before it starts.
-    """
+def _hold_spans(text: str) -> tuple[tuple[float, float], ...]:
+    """Spans written as ``49.8-60.8; 70-75`` (seconds)."""
     spans = []
     for part in filter(None, (p.strip() for p in re.split(r"[;,]", text))):
         match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) *- *(\d{1,6}(?:\.\d{1,6})?)", part, re.A)
@@ -216,23 +212,15 @@ def hold_spans(text: str) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(spans))
 
 
-def call_id(text: str) -> str:
-    """An identity that a store, a log line and a spreadsheet can carry.
-
-    Raises:
-        ValueError: Too long, or with characters that do not print.
-    """
+def _call_id(text: str) -> str:
+    """An identity that a store, a log line and a spreadsheet can carry."""
     if len(text) > _MAX_ID_CHARS or not text.isprintable():
         raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
     return text
 
 
-def language(text: str) -> str:
-    """The ISO 639 code of a language tag: ``en-US`` → ``en``.
-
-    Raises:
-        ValueError: Not a language tag.
-    """
+def _language(text: str) -> str:
+    """The ISO 639 code of a language tag: ``en-US`` → ``en``."""
     match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*", text)
     if match is None:
         raise ValueError("a language is an ISO 639 code such as en or ur")
@@ -255,16 +243,16 @@ def check(name: str, text: str, zone_name: str) -> Any:
         case "medium":
             return _one_of(_MEDIA.get(text.lower(), text.lower()), get_args(Medium), "medium")
         case "language":
-            return language(text)
+            return _language(text)
         case "agent_channel":
             number = _CHANNELS.get(text.lower(), text)
             if not re.fullmatch(r"\d{1,2}", str(number), re.A):
                 raise ValueError("a channel is 0, 1, left or right")
             return int(number)
         case "hold_spans":
-            return hold_spans(text)
+            return _hold_spans(text)
         case "call_id":
-            return call_id(text)
+            return _call_id(text)
     return _clip(text)
 
 

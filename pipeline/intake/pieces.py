@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -245,9 +245,9 @@ def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
     said = [turn for turn in made if turn.text]
     if all(turn.start_s is not None for turn in said):
         said.sort(key=lambda turn: turn.start_s or 0.0)
-    return tuple(_numbered(said))
+    return tuple(replace(turn, turn=number) for number, turn in enumerate(said))
 
 
-def _numbered(made: Sequence[Turn]) -> Iterator[Turn]:
-    for number, one in enumerate(made):
-        yield replace(one, turn=number)
+def ended_s(turns: Iterable[Turn]) -> float | None:
+    """When the last turn ends, in seconds; None where none has a time."""
+    return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)

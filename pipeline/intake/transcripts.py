@@ -91,12 +91,12 @@ def _read(path: Path, received: Received, call_id: str) -> Transcript:
 
 def _spoken(call_id: str, turns: tuple[Turn, ...], tool: str, duration_s: float | None = None) -> Transcript:
     """A transcript of what another tool heard; ``channels`` is 1 where it told voices apart on one."""
-    ends = [turn.end_s for turn in turns if turn.end_s is not None]
+    ends = [end_s for end_s in (pieces.ended_s(turns), duration_s or None) if end_s is not None]
     heard_on = {turn.channel for turn in turns}
     return Transcript(
         call_id,
         turns,
-        duration_s=max([*ends, *([duration_s] if duration_s else [])], default=None),
+        duration_s=max(ends, default=None),
         engine=Engine(tool, "unknown"),
         channels=len(heard_on) if len(heard_on) > 1 else 0,
     )
@@ -139,27 +139,32 @@ def _vcon_parts(received: Received, document: Json, media: MediaFinder) -> Itera
         )
         yield replace(received, fault=fault), {}
     for at, part in enumerate(found):
-        name = path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}")
-        item = replace(received, path=name, kind=part.kind, part=part.dialog, warnings=warnings)
-        item = replace(item, container=path if at else None, fault=part.fault)
-        if part.media is not None:
-            item = replace(item, media=part.media, sha256=sniff.sha256(part.media))
-            if part.unchecked:
-                said = (
-                    f"{path.name}: its recording {part.media.name} was taken by its name; no hash is stated"
-                )
-                item = replace(item, warnings=(*warnings, said))
-        elif part.kind == "recording" and part.dialog is not None and part.fault is None:
-            try:
-                sound = vcon.audio(inner, part.dialog, path.name)
-                item = replace(item, sha256=hashlib.sha256(sound).hexdigest())
-            except RecordingError as fault:
-                item = replace(item, fault=fault)
-        elif at:
-            item = replace(
-                item, sha256=hashlib.sha256(f"{received.sha256}#{part.dialog}".encode()).hexdigest()
-            )
+        item = replace(
+            received,
+            path=path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}"),
+            container=path if at else None,
+            kind=part.kind,
+            part=part.dialog,
+            media=part.media,
+            fault=part.fault,
+            warnings=(*warnings, *part.warnings),
+        )
+        try:
+            item = replace(item, sha256=_sha256(item, received, inner))
+        except RecordingError as fault:
+            item = replace(item, fault=fault)
         yield item, vcon.record(inner, part.dialog)
+
+
+def _sha256(item: Received, received: Received, inner: Json) -> str | None:
+    """What one conversation of a vCon is known by: its sound, else the file and its place in that."""
+    if item.media is not None:
+        return sniff.sha256(item.media)
+    if item.kind == "recording" and item.part is not None and item.fault is None:
+        return hashlib.sha256(vcon.audio(inner, item.part, received.path.name)).hexdigest()
+    if item.container is None:
+        return received.sha256
+    return hashlib.sha256(f"{received.sha256}#{item.part}".encode()).hexdigest()
 
 
 def _is_ours(document: object) -> bool:

@@ -33,14 +33,14 @@ class Part:
 
     Attributes:
         media: The recording, where the vCon only links to it and it was found on this machine.
-        unchecked: Whether that was taken by its name alone, for want of a hash.
+        warnings: What a person should know of it.
     """
 
     kind: Literal["recording", "transcript"]
     dialog: int | None
     fault: RecordingError | None = None
     media: Path | None = None
-    unchecked: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def is_vcon(document: object) -> bool:
@@ -104,7 +104,8 @@ def _linked(document: Json, at: int, name: str, media: MediaFinder | None, besid
     except RecordingError as error:
         return Part("recording", at, error)
     if path is not None:
-        return Part("recording", at, media=path, unchecked=not wanted.hashes)
+        said = f"{name}: its recording {path.name} was taken by its name; no hash is stated"
+        return Part("recording", at, media=path, warnings=() if wanted.hashes else (said,))
     if _analysis(document, at) is not None:
         return Part("transcript", at)
     called = f" ({wanted.names[0]})" if wanted.names else ""
@@ -165,7 +166,7 @@ def transcript(document: Json, part: int | None, call_id: str) -> Transcript:
     return Transcript(
         call_id=call_id,
         turns=turns,
-        duration_s=max((turn.end_s for turn in turns if turn.end_s is not None), default=None),
+        duration_s=pieces.ended_s(turns),
         engine=Engine(vendor[:64], "vcon"),
         medium=medium,
     )
