@@ -67,7 +67,7 @@ def open_source(path: Path) -> Iterator[Source]:
             raise RecordingError(f"{path.name} is empty (0 bytes)", hint="ask for it again", reason="empty")
         file.seek(0)
         signature = identify(path, file.read(HEAD_BYTES), size_bytes)
-        sound: Any = _After(file, signature.offset) if signature.offset else file
+        sound: Any = _FromSound(file, signature.offset)
         missing = missing_bytes(sound, signature, size_bytes - signature.offset)
         if missing > MISSING_BYTES_TOLERATED:
             raise RecordingError(
@@ -76,7 +76,7 @@ def open_source(path: Path) -> Iterator[Source]:
                 hint="copy it again; was it still being written?",
                 reason="truncated",
             )
-        with _open_decoder(path, sound, signature) as source:
+        with _open_decoder(path, file, sound, signature) as source:
             _check_layout(path, source)
             if signature.offset:
                 source.warnings.append(f"{signature.offset} bytes ahead of the sound were passed over")
@@ -96,13 +96,13 @@ def _open_file(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def _open_decoder(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
-    sound = _try_soundfile(file) if signature.soundfile else None
-    if sound is not None:
-        with sound:
-            yield _soundfile_source(path, sound, signature)
+def _open_decoder(path: Path, file: BinaryIO, sound: Any, signature: Signature) -> Iterator[Source]:
+    opened = _try_soundfile(file) if signature.soundfile else None
+    if opened is not None:
+        with opened:
+            yield _soundfile_source(path, opened, signature)
     else:
-        with _open_av(path, file, signature) as source:
+        with _open_av(path, sound, signature) as source:
             yield source
 
 
@@ -139,8 +139,8 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
     )
 
 
-class _After:
-    """An open file without its first bytes."""
+class _FromSound:
+    """An open file from where its sound begins; a seek that damaged headers send nowhere fails as in C."""
 
     def __init__(self, file: BinaryIO, offset: int) -> None:
         self.read, self._file, self._offset = file.read, file, offset
@@ -150,33 +150,23 @@ class _After:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if whence == os.SEEK_SET:
-            return self._file.seek(offset + self._offset) - self._offset if offset >= 0 else self.seek(0)
-        return self._file.seek(offset, whence) - self._offset
-
-
-class _SeekableFile:
-    """An open file for FFmpeg: a seek that its damaged headers send nowhere fails quietly, as in C."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.tell, self._file = file.read, file.tell, file
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+            if offset < 0:
+                return -1
+            offset += self._offset
         try:
-            return self._file.seek(offset, whence)
+            return self._file.seek(offset, whence) - self._offset
         except (OSError, ValueError, OverflowError):
             return -1
 
 
 @contextmanager
-def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
+def _open_av(path: Path, sound: Any, signature: Signature) -> Iterator[Source]:
     import av
 
-    file.seek(0)
+    sound.seek(0)
     try:
         # format: the demuxer that the bytes call for, so none that follows links can be picked.
-        container = av.open(
-            _SeekableFile(file), mode="r", format=signature.av_format, metadata_errors="ignore"
-        )
+        container = av.open(sound, mode="r", format=signature.av_format, metadata_errors="ignore")
     except (av.FFmpegError, ValueError, OSError, EOFError) as error:
         raise _corrupt(path, signature, str(error)) from error
     with container:
