@@ -95,25 +95,23 @@ class _Intake:
         if received.fault is not None or received.metadata is None or received.sha256 is None:
             return received
         call_id = received.metadata.call_id
-        twin = self._call_id_by_sha256.get(received.sha256)
-        if twin is not None:
+        if twin := self._call_id_by_sha256.get(received.sha256):
             fault = RecordingError(
                 f"{received.path.name} has the same content as call {twin}",
                 hint="nothing to do; the call is scored once",
                 reason="duplicate",
             )
-            return replace(received, fault=fault)
-        other = self._path_by_call_id.get(call_id)
-        if other is not None:
+        elif other := self._path_by_call_id.get(call_id):
             fault = RecordingError(
                 f"{received.path.name} has the call id {call_id} of {other.name}, but another content",
                 hint="give each call its own call_id in the manifest, sidecar or file name",
                 reason="duplicate_call_id",
             )
-            return replace(received, fault=fault)
-        self._call_id_by_sha256[received.sha256] = call_id
-        self._path_by_call_id[call_id] = received.path
-        return received
+        else:
+            self._call_id_by_sha256[received.sha256] = call_id
+            self._path_by_call_id[call_id] = received.path
+            return received
+        return replace(received, fault=fault)
 
     def _read(self, candidate: Candidate) -> list[Received]:
         path = candidate.path

@@ -177,11 +177,10 @@ def _of_parties(body: object, parties: list[Json]) -> tuple[Turn, ...]:
 
     Only a plain list of turns numbers parties: a recogniser's numbers are those of the voices it told apart.
     """
-    found = formats.find(body) if isinstance(body, dict | list) else None
-    turns = found.turns() if found else formats.turns(body)
+    found = formats.find(body)
     counts_voices = found is not None and found.form not in formats.bare.FORMS
     made = []
-    for turn in turns:
+    for turn in formats.turns(body):
         number = _number(turn.speaker, parties)
         if number is None or (counts_voices and turn.speaker and turn.speaker.isdigit()):
             made.append(turn)
@@ -234,12 +233,12 @@ def _decode(text: str) -> bytes:
 
 
 def _dialogs(document: Json) -> list[Json]:
-    return [d if isinstance(d, dict) else {} for d in document.get("dialog") or []]
+    return [pieces.record(dialog) for dialog in document.get("dialog") or []]
 
 
 def _parties(document: Json) -> list[Json]:
     given = document.get("parties")
-    return [p if isinstance(p, dict) else {} for p in given] if isinstance(given, list) else []
+    return [pieces.record(party) for party in given] if isinstance(given, list) else []
 
 
 def _analysis(document: Json, dialog: int | None) -> Json | None:
@@ -316,10 +315,8 @@ def _direction(dialog: Json, parties: list[Json]) -> str | None:
     stated = pieces.record(dialog.get("meta")).get("direction")
     if isinstance(stated, str):
         return stated
-    began = _originator(dialog)
-    if not isinstance(began, int) or isinstance(began, bool) or not 0 <= began < len(parties):
-        return None
-    return {"agent": "outbound", "customer": "inbound"}.get(_role(parties[began]))
+    began = _number(_originator(dialog), parties)
+    return None if began is None else {"agent": "outbound", "customer": "inbound"}.get(_role(parties[began]))
 
 
 def _originator(dialog: Json) -> object:
