@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import RecordingError
-from pipeline.intake import captions, contact_lens, formats, metadata, sniff, vcon
+from pipeline.intake import captions, formats, metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json, objects
 from pipeline.intake.sniff import AUDIO_SUFFIXES
@@ -79,7 +79,7 @@ def _record(document: Json, name: str) -> Json:
     if is_genesys(document):
         document = flat(document)
     is_transcript = isinstance(document.get("turns"), list) or formats.find(document)
-    return {} if is_transcript or contact_lens.is_contact_lens(document) else document
+    return {} if is_transcript else document
 
 
 def is_genesys(document: Json) -> bool:

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline import contract
-from pipeline.conversation import Engine, Received, Role, Transcript, Turn
+from pipeline.conversation import Engine, Medium, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
-from pipeline.intake import captions, contact_lens, formats, pieces, sniff, vcon
+from pipeline.intake import captions, formats, pieces, sniff, vcon
 from pipeline.intake.linked import MediaFinder
 from pipeline.intake.pieces import Json
 
 SCHEMA = "callqa.transcript/1"
 Described = tuple[Received, Json]
 """A call with the record of what its file says of it."""
+_OF_TRANSCRIPT = frozenset({"duration_s", "channels", "model"})
+"""What a format says of its transcript, not of the call."""
 
 
 def recognise(received: Received, media: MediaFinder) -> list[Described]:
@@ -40,11 +42,9 @@ def recognise(received: Received, media: MediaFinder) -> list[Described]:
         return [(heard, _own_record(document))]
     if vcon.is_vcon(document):
         return list(_vcon_parts(received, document, media))
-    if contact_lens.is_contact_lens(document):
-        return [(heard, contact_lens.record(document))]
     found = formats.find(document)
     if found is not None:
-        return [(heard, {name: value for name, value in found.about().items() if name != "duration_s"})]
+        return [(heard, {name: value for name, value in found.about().items() if name not in _OF_TRANSCRIPT})]
     fault = RecordingError(
         f"{name} is JSON, but no conversation callqa knows",
         hint=f'a transcript has "schema": "{SCHEMA}"; the formats of other tools are in docs/recordings.md',
@@ -73,32 +73,30 @@ def read_transcript(received: Received) -> Transcript:
 
 def _read(path: Path, received: Received, call_id: str) -> Transcript:
     if sniff.content(path) == "captions":
-        return _spoken(call_id, captions.turns(path), "subtitles")
+        return _spoken(call_id, captions.turns(path), "subtitles", {})
     document = _parse(path)
     if _is_ours(document):
         return replace(contract.from_dict(Transcript, document, source=path.name), call_id=call_id)
     if vcon.is_vcon(document):
         return vcon.transcript(vcon.unwrap(document, path.name), received.part, call_id)
-    if contact_lens.is_contact_lens(document):
-        return contact_lens.transcript(document, call_id)
     found = formats.find(document)
     if found is None:
         raise RecordingError(f"{path.name} has changed", hint="run again", reason="not_a_call")
-    about = found.about()
-    read = _spoken(call_id, found.turns(), found.form.name, pieces.seconds(about.get("duration_s")))
-    return replace(read, medium="chat") if about.get("medium") == "chat" else read
+    return _spoken(call_id, found.turns(), found.form.name, found.about())
 
 
-def _spoken(call_id: str, turns: tuple[Turn, ...], tool: str, duration_s: float | None = None) -> Transcript:
-    """A transcript of what another tool heard; ``channels`` is 1 where it told voices apart on one."""
-    ends = [end_s for end_s in (pieces.ended_s(turns), duration_s or None) if end_s is not None]
+def _spoken(call_id: str, turns: tuple[Turn, ...], tool: str, about: Json) -> Transcript:
+    """A transcript of what another tool heard; ``about`` is what that says of it (``Form.about``)."""
+    stated_s = pieces.seconds(about.get("duration_s")) or None
+    ends = [end_s for end_s in (pieces.ended_s(turns), stated_s) if end_s is not None]
     heard_on = {turn.channel for turn in turns}
     return Transcript(
         call_id,
         turns,
         duration_s=max(ends, default=None),
-        engine=Engine(tool, "unknown"),
-        channels=len(heard_on) if len(heard_on) > 1 else 0,
+        engine=Engine(tool, str(about.get("model", "unknown"))),
+        channels=len(heard_on) if len(heard_on) > 1 else about.get("channels", 0),
+        medium=about["medium"] if about.get("medium") in get_args(Medium) else "voice",
     )
 
 

@@ -130,6 +130,14 @@ def test_messages_with_dates_are_a_chat(tmp_path: Path) -> None:
         assert [t.role for t in told.turns] == ["agent", "customer"]
 
 
+def test_a_list_of_turns_may_say_that_it_is_email(tmp_path: Path) -> None:
+    """The medium beside the list is the call's and the transcript's: who began a thread is the customer."""
+    (item,) = discover([write(tmp_path / "a.json", {"medium": "email", "turns": BARE})], IntakeSettings())
+
+    assert item.metadata is not None
+    assert item.metadata.medium == read_transcript(item).medium == "email"
+
+
 def test_words_never_become_metadata(tmp_path: Path) -> None:
     """A transcript beside its recording, and what stands beside a list of turns, leave no text in extra."""
     (tmp_path / "call.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt ")

@@ -21,7 +21,8 @@ class Form:
         name: Of the tool that writes it, for people.
         fits: Whether a JSON object is such a transcript.
         turns: Its turns in any order, not numbered; those without text are passed over.
-        about: What it says of the call, by the names of ``CallMetadata``, and ``duration_s``.
+        about: What it says of the call, by the names of ``CallMetadata``; of the transcript, ``duration_s``,
+            ``channels`` and ``model``.
     """
 
     name: str
