@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -106,9 +107,8 @@ def csv_rows(path: Path) -> list[list[str]]:
     first = text.splitlines()[0] if text.strip() else ""
     delimiter = max(",;\t|", key=first.count)
     try:
-        return [
-            [cell.strip() for cell in row] for row in csv.reader(text.splitlines(True), delimiter=delimiter)
-        ]
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        return [[cell.strip() for cell in row] for row in rows]
     except csv.Error as error:
         raise ValueError(str(error)) from error
 
