@@ -75,7 +75,7 @@ def read(path: Path, zones: Zones) -> Facts:
 def _record(document: Json, name: str) -> Json:
     if vcon.is_vcon(document):
         container = vcon.unwrap(document, name)
-        return vcon.record(container, next((p.dialog for p in vcon.parts(container, name)), None))
+        return vcon.record(container, next(iter(vcon.recordings(container)), None))
     if is_genesys(document):
         document = flat(document)
     is_transcript = isinstance(document.get("turns"), list) or formats.find(document)

@@ -130,7 +130,7 @@ def _vcon_parts(received: Received, document: Json, media: MediaFinder) -> Itera
     path = received.path
     inner = vcon.unwrap(document, path.name)
     warnings = () if inner is document else (f"{path.name}: the signature of the vCon was not checked",)
-    found = vcon.parts(inner, path.name, media, path)
+    found = vcon.parts(inner, path, media)
     if not found:
         fault = RecordingError(
             f"{path.name} holds no conversation", hint="nothing to do", reason="not_a_call"

@@ -70,47 +70,46 @@ def unwrap(document: Json, name: str) -> Json:
     return inner
 
 
-def parts(
-    document: Json, name: str, media: MediaFinder | None = None, beside: Path | None = None
-) -> list[Part]:
+def recordings(document: Json) -> list[int]:
+    """The dialogs that were recorded, by number."""
+    kinds = [(dialog.get("type") or (_media_type(dialog) and "recording")) for dialog in _dialogs(document)]
+    return [at for at, kind in enumerate(kinds) if kind == "recording"]
+
+
+def parts(document: Json, file: Path, media: MediaFinder) -> list[Part]:
     """The conversations inside: each recorded dialog, else the messages, else a transcript alone.
 
     Args:
         document: The vCon, out of its signature.
-        name: Of its file, for messages.
-        media: Finds recordings that are only linked to, on this machine; None looks for none.
-        beside: The vCon's file, beside which they may lie.
+        file: Where it lies.
+        media: Finds recordings that are only linked to, on this machine.
     """
-    found: list[Part] = []
-    messages = False
-    for at, dialog in enumerate(_dialogs(document)):
-        if dialog.get("type") == "text":
-            messages = True
-        elif dialog.get("type") == "recording" or (not dialog.get("type") and _media_type(dialog)):
-            found.append(
-                Part("recording", at) if dialog.get("body") else _linked(document, at, name, media, beside)
-            )
+    dialogs = _dialogs(document)
+    found = [
+        Part("recording", at) if dialogs[at].get("body") else _linked(document, at, file, media)
+        for at in recordings(document)
+    ]
+    messages = any(dialog.get("type") == "text" for dialog in dialogs)
     if not found and (messages or _analysis(document, None) is not None):
         found.append(Part("transcript", None))
     return found
 
 
-def _linked(document: Json, at: int, name: str, media: MediaFinder | None, beside: Path | None) -> Part:
+def _linked(document: Json, at: int, file: Path, media: MediaFinder) -> Part:
     """A recording that is not inside: found on this machine, else its transcript, else out of reach."""
-    dialog = _dialogs(document)[at]
-    wanted = _wanted(dialog)
+    wanted = _wanted(_dialogs(document)[at])
     try:
-        path = media.find(wanted, beside) if media and beside else None
+        path = media.find(wanted, file)
     except RecordingError as error:
         return Part("recording", at, error)
     if path is not None:
-        said = f"{name}: its recording {path.name} was taken by its name; no hash is stated"
+        said = f"{file.name}: its recording {path.name} was taken by its name; no hash is stated"
         return Part("recording", at, media=path, warnings=() if wanted.hashes else (said,))
     if _analysis(document, at) is not None:
         return Part("transcript", at)
     called = f" ({wanted.names[0]})" if wanted.names else ""
     fault = RecordingError(
-        f"the recording of {name}{called} is not inside it, and callqa fetches nothing",
+        f"the recording of {file.name}{called} is not inside it, and callqa fetches nothing",
         hint="fetch the recording and put it beside the vCon under that name, or name its folder in "
         "[intake] media_dir",
         reason="external_media",
