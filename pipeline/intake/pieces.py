@@ -182,7 +182,7 @@ def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
     """The timed words of a list of objects, under the names that most recognisers give their parts.
 
     Args:
-        given: The list.
+        given: The list; anything else has no words.
         per_s: How many units of its times make a second.
         base: What its channels count from.
     """

@@ -1,7 +1,6 @@
 """Files that hold conversations in words: recognised by their content, opened when their turn comes.
 
-callqa's own transcripts, vCon, Contact Lens and Call Analytics output, other tools' JSON (``formats``), and
-subtitles.
+callqa's own transcripts, vCon, other tools' JSON (``formats``), and subtitles.
 """
 
 from __future__ import annotations

@@ -13,41 +13,35 @@ from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces, times
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, record, seconds
-from pipeline.turns import TimedWord, build_turns
+from pipeline.turns import build_turns
 
 _NOW_S = 60.0
 """Post Call Analytics dates a call whose name it cannot read by the moment it works on it."""
 
 
+def _channels(results: Json) -> list[Json]:
+    return objects(record(results.get("channel_labels")).get("channels"))
+
+
 def _is_transcribe(document: Json) -> bool:
     results = record(document.get("results"))
-    spoken = any(item.get("type") in ("pronunciation", "punctuation") for item in _items(results))
+    items = [item for one in (results, *_channels(results)) for item in objects(one.get("items"))]
+    spoken = any(item.get("type") in ("pronunciation", "punctuation") for item in items)
     return spoken or isinstance(results.get("audio_segments"), list)
 
 
 def _transcribe(document: Json) -> Iterable[Turn]:
     results = record(document["results"])
-    by_channel = objects(record(results.get("channel_labels")).get("channels"))
-    if by_channel:
-        heard = [
-            w
-            for at, one in enumerate(by_channel)
-            for w in _words(objects(one.get("items")), {}, _channel_of(one, at))
-        ]
-    else:
-        heard = _words(_items(results), _speakers(results), None)
+    by_channel = _channels(results)
+    speakers = {} if by_channel else _speakers(results)
+
+    def speaker(item: Json) -> object:
+        return item.get("speaker_label", speakers.get(str(item.get("start_time"))))
+
+    heard = [] if by_channel else pieces.items(objects(results.get("items")), speaker)
+    for at, one in enumerate(by_channel):
+        heard += pieces.items(objects(one.get("items")), speaker, _channel_of(one, at))
     return build_turns(heard) if heard else map(pieces.segment, objects(results.get("audio_segments")))
-
-
-def _items(results: Json) -> list[Json]:
-    found = objects(results.get("items"))
-    if found:
-        return found
-    return [
-        i
-        for one in objects(record(results.get("channel_labels")).get("channels"))
-        for i in objects(one.get("items"))
-    ]
 
 
 def _channel_of(one: Json, at: int) -> int:
@@ -63,12 +57,6 @@ def _speakers(results: Json) -> dict[object, object]:
         for segment in segments
         for item in objects(segment.get("items"))
     }
-
-
-def _words(items: Iterable[Json], speakers: Mapping[object, object], on: int | None) -> list[TimedWord]:
-    return pieces.items(
-        items, lambda item: item.get("speaker_label", speakers.get(str(item.get("start_time")))), on
-    )
 
 
 def _about_transcribe(document: Json) -> Mapping[str, object]:
