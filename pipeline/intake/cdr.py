@@ -40,6 +40,11 @@ class Record:
     row: int
     cells: Mapping[str, str]
 
+    @property
+    def started(self) -> str:
+        """Local time of the call, as written."""
+        return self.cells.get("calldate") or self.cells.get("start", "")
+
 
 @dataclass(frozen=True, slots=True)
 class CallRecords:
@@ -96,7 +101,7 @@ def _facts(found: Sequence[Record], file: str, zones: Zones) -> Facts:
     handled it is named in a warning and kept in ``extra``.
     """
     rows = [row for row in found if row.cells.get("disposition") == "ANSWERED"] or list(found)
-    rows.sort(key=lambda row: (row.cells.get("calldate") or row.cells.get("start", ""), row.row))
+    rows.sort(key=lambda row: (row.started, row.row))
     longest = max(rows, key=_talk_s)
     legs = [_leg(row.cells) for row in rows]
     outside = next((leg for leg in legs if leg.get("customer_ref")), None)
@@ -111,13 +116,13 @@ def _facts(found: Sequence[Record], file: str, zones: Zones) -> Facts:
     given["queue"] = next((leg["queue"] for leg in legs if leg.get("queue")), "")
     for column in ("calldate", "start"):
         given.pop(column, "")
-    given["started_at"] = rows[0].cells.get("calldate") or rows[0].cells.get("start", "")
+    given["started_at"] = rows[0].started
     agents = list(dict.fromkeys(filter(None, handlers)))
     if len(agents) > 1:
         given["agents"] = ";".join(agents)
     source = f"{file} row {longest.row}"
     facts = metadata.read(given, source=source, zones=zones)
-    facts = _dated(rows[0].cells, facts, zones.place)
+    facts = _dated(rows[0], facts, zones.place)
     if len(agents) > 1:
         who = (
             f"rows {', '.join(str(row.row) for row in rows)} are one call that {' and '.join(agents)} handled"
@@ -132,12 +137,12 @@ def _talk_s(record: Record) -> int:
     return int(seconds) if seconds.isdecimal() and seconds.isascii() else 0
 
 
-def _dated(record: Mapping[str, str], facts: Facts, zone_name: str) -> Facts:
+def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     """The start by the row's local time and the epoch number of its unique id together."""
-    unique_id = UNIQUE_ID.search(record.get("uniqueid", ""))
+    unique_id = UNIQUE_ID.search(record.cells.get("uniqueid", ""))
     try:
         epoch = times.from_epoch(unique_id[0]) if unique_id else None
-        local = times.read(record.get("calldate") or record.get("start", ""))
+        local = times.read(record.started)
     except times.BadTime:
         return facts
     if epoch is None or local.tzinfo is not None:
