@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,32 +31,25 @@ MAX_BAD_PACKETS = 0.05
 """Share of undecodable packets above which the recording is refused: about one word in twenty."""
 
 
-@dataclass(frozen=True, slots=True)
-class AudioInfo:
-    """What a recording is, by its content.
+@dataclass(slots=True)
+class Source:
+    """An open recording.
 
     Attributes:
-        container: ``wav``, ``mp3``, ``ogg``, ``mp4``...
+        blocks: float32 of shape (n_frames, n_channels), once.
         codec: Container and coding, e.g. ``wav/ulaw``; the coding alone where they are one.
         n_channels: Channels in the file.
         sample_rate_hz: Of the file.
         duration_s: As the header states it; None when it does not.
+        warnings: What was passed over or left silent; complete when ``blocks`` are read.
     """
 
-    container: str
+    blocks: Iterator[Block]
     codec: str
     n_channels: int
     sample_rate_hz: int
     duration_s: float | None
-
-
-@dataclass(slots=True)
-class Source:
-    """An open recording: ``blocks`` yields float32 of shape (n_frames, n_channels) once."""
-
-    info: AudioInfo
-    blocks: Iterator[Block]
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str]
 
 
 @contextmanager
@@ -74,7 +67,7 @@ def open_source(path: Path) -> Iterator[Source]:
             raise RecordingError(f"{path.name} is empty (0 bytes)", hint="ask for it again", reason="empty")
         file.seek(0)
         signature = identify(path, file.read(HEAD_BYTES), size_bytes)
-        sound: Any = _After(file, signature.offset) if signature.offset else file
+        sound: Any = _FromSound(file, signature.offset)
         missing = missing_bytes(sound, signature, size_bytes - signature.offset)
         if missing > MISSING_BYTES_TOLERATED:
             raise RecordingError(
@@ -83,8 +76,8 @@ def open_source(path: Path) -> Iterator[Source]:
                 hint="copy it again; was it still being written?",
                 reason="truncated",
             )
-        with _open_decoder(path, sound, signature) as source:
-            _check_layout(path, source.info)
+        with _open_decoder(path, file, sound, signature) as source:
+            _check_layout(path, source)
             if signature.offset:
                 source.warnings.append(f"{signature.offset} bytes ahead of the sound were passed over")
             yield source
@@ -103,13 +96,13 @@ def _open_file(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def _open_decoder(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
-    sound = _try_soundfile(file) if signature.soundfile else None
-    if sound is not None:
-        with sound:
-            yield _soundfile_source(path, sound, signature)
+def _open_decoder(path: Path, file: BinaryIO, sound: Any, signature: Signature) -> Iterator[Source]:
+    opened = _try_soundfile(file) if signature.soundfile else None
+    if opened is not None:
+        with opened:
+            yield _soundfile_source(path, opened, signature)
     else:
-        with _open_av(path, file, signature) as source:
+        with _open_av(path, sound, signature) as source:
             yield source
 
 
@@ -136,18 +129,18 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
 
     stated = sound.frames if 0 < sound.frames < 2**62 else 0
     container, coding = signature.container, sound.subtype.lower()
-    info = AudioInfo(
-        container=container,
+    return Source(
+        blocks(),
         codec=container if coding.startswith(container) else f"{container}/{coding}",
         n_channels=sound.channels,
         sample_rate_hz=sound.samplerate,
         duration_s=stated / sound.samplerate if stated and sound.samplerate else None,
+        warnings=[],
     )
-    return Source(info, blocks())
 
 
-class _After:
-    """An open file without its first bytes."""
+class _FromSound:
+    """An open file from where its sound begins; a seek that damaged headers send nowhere fails as in C."""
 
     def __init__(self, file: BinaryIO, offset: int) -> None:
         self.read, self._file, self._offset = file.read, file, offset
@@ -157,33 +150,23 @@ class _After:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if whence == os.SEEK_SET:
-            return self._file.seek(offset + self._offset) - self._offset if offset >= 0 else self.seek(0)
-        return self._file.seek(offset, whence) - self._offset
-
-
-class _SeekableFile:
-    """An open file for FFmpeg: a seek that its damaged headers send nowhere fails quietly, as in C."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.tell, self._file = file.read, file.tell, file
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+            if offset < 0:
+                return -1
+            offset += self._offset
         try:
-            return self._file.seek(offset, whence)
+            return self._file.seek(offset, whence) - self._offset
         except (OSError, ValueError, OverflowError):
             return -1
 
 
 @contextmanager
-def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Source]:
+def _open_av(path: Path, sound: Any, signature: Signature) -> Iterator[Source]:
     import av
 
-    file.seek(0)
+    sound.seek(0)
     try:
         # format: the demuxer that the bytes call for, so none that follows links can be picked.
-        container = av.open(
-            _SeekableFile(file), mode="r", format=signature.av_format, metadata_errors="ignore"
-        )
+        container = av.open(sound, mode="r", format=signature.av_format, metadata_errors="ignore")
     except (av.FFmpegError, ValueError, OSError, EOFError) as error:
         raise _corrupt(path, signature, str(error)) from error
     with container:
@@ -197,31 +180,28 @@ def _open_av(path: Path, file: BinaryIO, signature: Signature) -> Iterator[Sourc
                 hint="convert it to WAV, FLAC or MP3",
                 reason="unsupported",
             )
-        duration_s = (
-            float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
-        )
+        length, tick_s = stream.duration, stream.time_base
         name = context.codec.canonical_name
-        info = AudioInfo(
-            container=signature.container,
+        warnings: list[str] = []
+        yield Source(
+            _av_blocks(path, container, stream, signature, warnings),
             codec=signature.container if name == signature.container else f"{signature.container}/{name}",
             n_channels=context.channels,
             sample_rate_hz=context.sample_rate,
-            duration_s=duration_s,
+            duration_s=float(length * tick_s) if length and tick_s else None,
+            warnings=warnings,
         )
-        source = Source(info, iter(()))
-        source.blocks = _av_blocks(path, container, stream, source, signature)
-        yield source
 
 
 def _av_blocks(
-    path: Path, container: Any, stream: Any, source: Source, signature: Signature
+    path: Path, container: Any, stream: Any, signature: Signature, warnings: list[str]
 ) -> Iterator[Block]:
     """Decoded frames; an undecodable packet becomes silence of its length, so that times stay true."""
     import av
 
-    rate_hz, n_channels = source.info.sample_rate_hz, source.info.n_channels
-    layout = stream.codec_context.layout.name
-    to_float = av.AudioResampler(format="flt", layout=layout, rate=rate_hz)
+    context = stream.codec_context
+    rate_hz, n_channels = context.sample_rate, context.channels
+    to_float = av.AudioResampler(format="flt", layout=context.layout.name, rate=rate_hz)
     n_packets = n_bad = 0
 
     def interleaved(frame: Any) -> Iterator[Block]:
@@ -246,19 +226,20 @@ def _av_blocks(
     if n_bad > MAX_BAD_PACKETS * n_packets:
         raise _corrupt(path, signature, f"{n_bad} of {n_packets} packets cannot be decoded")
     if n_bad:
-        source.warnings.append(f"{n_bad} of {n_packets} packets could not be decoded and were left silent")
+        warnings.append(f"{n_bad} of {n_packets} packets could not be decoded and were left silent")
 
 
-def _check_layout(path: Path, info: AudioInfo) -> None:
-    if info.n_channels < 1 or info.sample_rate_hz not in SAMPLE_RATES_HZ:
+def _check_layout(path: Path, source: Source) -> None:
+    n_channels, rate_hz = source.n_channels, source.sample_rate_hz
+    if n_channels < 1 or rate_hz not in SAMPLE_RATES_HZ:
         raise RecordingError(
-            f"{path.name}: its header says {info.n_channels} channels at {info.sample_rate_hz} Hz",
+            f"{path.name}: its header says {n_channels} channels at {rate_hz} Hz",
             hint="the header is damaged, or this is no call",
-            reason="corrupt" if info.n_channels < 1 or info.sample_rate_hz < 1 else "unsupported",
+            reason="corrupt" if n_channels < 1 or rate_hz < 1 else "unsupported",
         )
-    if info.n_channels > MAX_CHANNELS:
+    if n_channels > MAX_CHANNELS:
         raise RecordingError(
-            f"{path.name} has {info.n_channels} channels; a call has one or two, {MAX_CHANNELS} at most",
+            f"{path.name} has {n_channels} channels; a call has one or two, {MAX_CHANNELS} at most",
             hint="mix it down to one channel a party",
             reason="unsupported",
         )

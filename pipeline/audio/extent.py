@@ -33,10 +33,8 @@ def missing_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
 def _promised_ends(file: BinaryIO, signature: Signature, size_bytes: int) -> Iterator[int]:
     """Offsets at which the parts of the file must end, by its own headers."""
     match signature.container:
-        case "wav" | "aiff":
-            yield from _chunk_ends(file, size_bytes, big_endian=signature.container == "aiff")
-        case "w64" | "caf":
-            yield from _long_chunk_ends(file, size_bytes, signature.container)
+        case "wav" | "aiff" | "w64" | "caf":
+            yield from _chunk_end(file, size_bytes, signature.container)
         case "au":
             offset, length = struct.unpack(">4xII", file.read(12))
             if length not in _UNSTATED:
@@ -53,23 +51,29 @@ def _promised_ends(file: BinaryIO, signature: Signature, size_bytes: int) -> Ite
             yield from _asf_end(file)
 
 
-def _chunk_ends(file: BinaryIO, size_bytes: int, *, big_endian: bool) -> Iterator[int]:
-    """Ends of RIFF/RF64 ``data`` or AIFF ``SSND`` chunks."""
-    magic = file.read(12)[:4]
-    order = ">" if big_endian or magic == b"RIFX" else "<"
-    position, data_bytes_64 = 12, 0
-    while position + 8 <= size_bytes:
+def _chunk_end(file: BinaryIO, size_bytes: int, container: str) -> Iterator[int]:
+    """End of the chunk that holds the sound, in WAV, AIFF and their 64-bit cousins W64 and CAF."""
+    order = ">" if container == "aiff" or file.read(4) == b"RIFX" else "<"
+    position, layout, padding = {"w64": (40, "<16sQ", 8), "caf": (8, ">4sq", 1)}.get(
+        container, (12, f"{order}4sI", 2)
+    )
+    header_bytes, data_bytes_64 = struct.calcsize(layout), 0
+    while position + header_bytes <= size_bytes:
         file.seek(position)
-        name, length = struct.unpack(f"{order}4sI", file.read(8))
+        name, length = struct.unpack(layout, file.read(header_bytes))
+        if container == "w64":
+            length -= header_bytes  # Sony counts the header in
         if name == b"ds64":
             data_bytes_64 = struct.unpack("<QQ", file.read(16))[1]
-        if name in (b"data", b"SSND"):
+        if name[:4] in (b"data", b"SSND"):
             if length == 0xFFFFFFFF and data_bytes_64:
                 length = data_bytes_64
             if length not in _UNSTATED:
-                yield position + 8 + length
+                yield position + header_bytes + length
             return
-        position += 8 + length + length % 2
+        if length < 0:
+            return
+        position += header_bytes + -(-length // padding) * padding
 
 
 def _box_ends(file: BinaryIO, size_bytes: int) -> Iterator[int]:
@@ -115,21 +119,6 @@ def _xing_end(file: BinaryIO) -> Iterator[int]:
     if flags & 0b11 == 0b11:
         (stream_bytes,) = struct.unpack(">I", head[at + 12 : at + 16])
         yield start + stream_bytes
-
-
-def _long_chunk_ends(file: BinaryIO, size_bytes: int, container: str) -> Iterator[int]:
-    """Ends of the chunks of the 64-bit cousins of WAV and AIFF."""
-    position, layout, padding = (40, "<16sQ", 8) if container == "w64" else (8, ">4sq", 1)
-    header_bytes = struct.calcsize(layout)
-    while position + header_bytes <= size_bytes:
-        file.seek(position)
-        name, length = struct.unpack(layout, file.read(header_bytes))
-        length += 0 if container == "w64" else header_bytes  # Sony counts the header in
-        if length < header_bytes:  # -1 in CAF: to the end of the file
-            return
-        if name[:4] == b"data":
-            yield position + length
-        position += -(-length // padding) * padding
 
 
 def _element_ends(file: BinaryIO) -> Iterator[int]:

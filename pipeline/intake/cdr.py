@@ -17,27 +17,13 @@ from pathlib import Path, PurePosixPath
 from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import bare_name
+from pipeline.intake.times import Zones
 
-_MASTER_COLUMNS = (
-    "accountcode",
-    "src",
-    "dst",
-    "dcontext",
-    "clid",
-    "channel",
-    "dstchannel",
-    "lastapp",
-    "lastdata",
-    "start",
-    "answer",
-    "end",
-    "duration",
-    "billsec",
-    "disposition",
-    "amaflags",
-    "uniqueid",
-    "userfield",
-)
+# fmt: off
+_MASTER_COLUMNS = ("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp",
+                   "lastdata", "start", "answer", "end", "duration", "billsec", "disposition", "amaflags",
+                   "uniqueid", "userfield")
+# fmt: on
 _DISPOSITIONS = frozenset({"ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"})
 UNIQUE_ID = re.compile(r"(?<!\d)\d{10}\.\d{1,18}(?!\d)", re.A)
 """Epoch seconds, a dot, and a counter of any length that begins anew with every restart."""
@@ -54,6 +40,11 @@ class Record:
     row: int
     cells: Mapping[str, str]
 
+    @property
+    def started(self) -> str:
+        """Local time of the call, as written."""
+        return self.cells.get("calldate") or self.cells.get("start", "")
+
 
 @dataclass(frozen=True, slots=True)
 class CallRecords:
@@ -64,20 +55,14 @@ class CallRecords:
     by_unique_id: Mapping[str, Sequence[Record]]
     by_linked_id: Mapping[str, Sequence[Record]]
 
-    def find(self, recording: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts | None:
-        """What the records of a recording say, where any match.
-
-        Args:
-            recording: The recording.
-            zone_name: Zone of the telephone system's clock.
-            site_zones: Zone by site.
-        """
+    def find(self, recording: Path, zones: Zones) -> Facts | None:
+        """What the records of a recording say, where any match."""
         name = bare_name(recording.name)
         unique_id = UNIQUE_ID.search(name)
         key = unique_id[0] if unique_id else ""
         matched = self.by_name.get(name) or self.by_unique_id.get(key, ())
         found = {record.row: record for record in chain(matched, self.by_linked_id.get(key, ()))}
-        return _facts(list(found.values()), self.path.name, zone_name, site_zones) if found else None
+        return _facts(list(found.values()), self.path.name, zones) if found else None
 
 
 def is_cdr(lines: Sequence[Sequence[str]]) -> bool:
@@ -109,14 +94,14 @@ def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
     return CallRecords(path, by_name, by_unique_id, by_linked_id)
 
 
-def _facts(found: Sequence[Record], file: str, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+def _facts(found: Sequence[Record], file: str, zones: Zones) -> Facts:
     """A call of one or more rows, as one.
 
     It begins with the first row that was answered and is of the agent who talked longest; whoever else
     handled it is named in a warning and kept in ``extra``.
     """
     rows = [row for row in found if row.cells.get("disposition") == "ANSWERED"] or list(found)
-    rows.sort(key=lambda row: (row.cells.get("calldate") or row.cells.get("start", ""), row.row))
+    rows.sort(key=lambda row: (row.started, row.row))
     longest = max(rows, key=_talk_s)
     legs = [_leg(row.cells) for row in rows]
     outside = next((leg for leg in legs if leg.get("customer_ref")), None)
@@ -131,13 +116,13 @@ def _facts(found: Sequence[Record], file: str, zone_name: str, site_zones: Mappi
     given["queue"] = next((leg["queue"] for leg in legs if leg.get("queue")), "")
     for column in ("calldate", "start"):
         given.pop(column, "")
-    given["started_at"] = rows[0].cells.get("calldate") or rows[0].cells.get("start", "")
+    given["started_at"] = rows[0].started
     agents = list(dict.fromkeys(filter(None, handlers)))
     if len(agents) > 1:
         given["agents"] = ";".join(agents)
     source = f"{file} row {longest.row}"
-    facts = metadata.read(given, source=source, zone_name=zone_name, site_zones=site_zones)
-    facts = _dated(rows[0].cells, facts, zone_name)
+    facts = metadata.read(given, source=source, zones=zones)
+    facts = _dated(rows[0], facts, zones.place)
     if len(agents) > 1:
         who = (
             f"rows {', '.join(str(row.row) for row in rows)} are one call that {' and '.join(agents)} handled"
@@ -152,21 +137,22 @@ def _talk_s(record: Record) -> int:
     return int(seconds) if seconds.isdecimal() and seconds.isascii() else 0
 
 
-def _dated(record: Mapping[str, str], facts: Facts, zone_name: str) -> Facts:
+def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     """The start by the row's local time and the epoch number of its unique id together."""
-    unique_id = UNIQUE_ID.search(record.get("uniqueid", ""))
+    unique_id = UNIQUE_ID.search(record.cells.get("uniqueid", ""))
     try:
-        epoch = times.from_epoch(times.epoch_seconds(unique_id[0])) if unique_id else None
-        local = times.read(record.get("calldate") or record.get("start", ""))
+        epoch = times.from_epoch(unique_id[0]) if unique_id else None
+        local = times.read(record.started)
     except times.BadTime:
         return facts
     if epoch is None or local.tzinfo is not None:
         return facts
-    moment, own_zone, doubt = times.settle(local, epoch, zone_name)
-    values = {**facts.values, "started_at": moment} | ({"timezone": own_zone} if own_zone else {})
+    started, doubt = times.settle(local, epoch, zone_name)
     warnings = [text for text in facts.warnings if "started_at" not in text]  # e.g. an hour that came twice
     warnings += [f"{facts.source}: {doubt}"] if doubt else []
-    return replace(facts, values=values, warnings=tuple(warnings), basis="epoch", clock=bool(doubt))
+    return replace(
+        facts, values={**facts.values, **started}, warnings=tuple(warnings), basis="epoch", clock=bool(doubt)
+    )
 
 
 def _leg(record: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from pipeline.intake.files import Candidate, Finder, unreadable
 from pipeline.intake.linked import MediaFinder
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json
+from pipeline.intake.times import Zones
 from pipeline.settings import IntakeSettings, IntakeSource
 
 CALL_ID_CHARS = 16
@@ -49,7 +50,7 @@ def discover(
             except for the manifest of a subfolder.
     """
     intake = _Intake(settings)
-    found = Finder(intake.zone_name, settings.site_timezones, settings.media_dir).find(paths)
+    found = Finder(intake.zones, settings.media_dir).find(paths)
     seen: set[Path] = set()
     while together := list(islice(found, LOOKED_UP_TOGETHER)):
         intake.before = ledger([str(candidate.path) for candidate in together]) if ledger else {}
@@ -94,25 +95,23 @@ class _Intake:
         if received.fault is not None or received.metadata is None or received.sha256 is None:
             return received
         call_id = received.metadata.call_id
-        twin = self._call_id_by_sha256.get(received.sha256)
-        if twin is not None:
+        if twin := self._call_id_by_sha256.get(received.sha256):
             fault = RecordingError(
                 f"{received.path.name} has the same content as call {twin}",
                 hint="nothing to do; the call is scored once",
                 reason="duplicate",
             )
-            return replace(received, fault=fault)
-        other = self._path_by_call_id.get(call_id)
-        if other is not None:
+        elif other := self._path_by_call_id.get(call_id):
             fault = RecordingError(
                 f"{received.path.name} has the call id {call_id} of {other.name}, but another content",
                 hint="give each call its own call_id in the manifest, sidecar or file name",
                 reason="duplicate_call_id",
             )
-            return replace(received, fault=fault)
-        self._call_id_by_sha256[received.sha256] = call_id
-        self._path_by_call_id[call_id] = received.path
-        return received
+        else:
+            self._call_id_by_sha256[received.sha256] = call_id
+            self._path_by_call_id[call_id] = received.path
+            return received
+        return replace(received, fault=fault)
 
     def _read(self, candidate: Candidate) -> list[Received]:
         path = candidate.path
@@ -141,21 +140,19 @@ class _Intake:
         assert received.sha256 is not None
         path = candidate.path
         source = self._source(path)
-        zone_name = self.zone_name(path)
-        zones = self._settings.site_timezones
+        zones = self.zones(path)
         facts: list[Facts] = [candidate.row.facts] if candidate.row else []
         beside = sidecar.find(path) if received.kind == "recording" else []
-        facts += [sidecar.read(one, zone_name, zones) for one in beside]
+        facts += [sidecar.read(one, zones) for one in beside]
         if inside is not None:
-            facts.append(metadata.read(inside, source=path.name, zone_name=zone_name, site_zones=zones))
-        facts += [found for records in candidate.records if (found := records.find(path, zone_name, zones))][
-            :1
-        ]
-        misnamed = self._read_name(received.path, source, zone_name, facts)
-        facts.append(metadata.read(source.metadata, source="settings", zone_name=zone_name, site_zones=zones))
+            facts.append(metadata.read(inside, source=path.name, zones=zones))
+        recorded = filter(None, (records.find(path, zones) for records in candidate.records))
+        facts += islice(recorded, 1)
+        misnamed = self._read_name(received.path, source, zones.place, facts)
+        facts.append(metadata.read(source.metadata, source="settings", zones=zones))
         facts = [metadata.with_queue_name(one, self._settings.queues) for one in facts]
         call, warnings = metadata.merge(
-            facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zone_name
+            facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zones.place
         )
         call = _with_agent_channel(call, source)
         kinds: dict[Noted, bool] = {"name": bool(misnamed), "clock": metadata.clocks_differ(facts, call)}
@@ -192,9 +189,10 @@ class _Intake:
             return (f"{fault.message}; {left}",)
         return ()
 
-    def zone_name(self, path: Path) -> str:
-        """The zone of the place a file comes from."""
-        return self._source(path).timezone or self._settings.timezone
+    def zones(self, path: Path) -> Zones:
+        """The zones of the place a file comes from."""
+        place = self._source(path).timezone or self._settings.timezone
+        return Zones(place, self._settings.site_timezones)
 
     def _source(self, path: Path) -> IntakeSource:
         """The settings of the place a file comes from: the first whose pattern matches its path."""

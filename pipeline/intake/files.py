@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import cdr, manifest, sidecar, sniff
 from pipeline.intake.cdr import CallRecords
-from pipeline.intake.manifest import Manifest, Row, ZoneOf
+from pipeline.intake.manifest import Row, ZonesOf
 
 _UNWANTED = frozenset({"thumbs.db", "desktop.ini"})
 _CONTAINERS = frozenset({".json", ".vcon", ".jws"})
@@ -43,9 +43,8 @@ class Candidate:
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zone_of: ZoneOf, site_zones: Mapping[str, str], media_dir: Path | None = None) -> None:
-        self._zone_of = zone_of
-        self._site_zones = site_zones
+    def __init__(self, zones_of: ZonesOf, media_dir: Path | None = None) -> None:
+        self._zones_of = zones_of
         self._media_dir = media_dir and _resolve(media_dir)
         self._later: list[tuple[Path, Path, tuple[dict[Path, Row], ...], tuple[CallRecords, ...]]] = []
 
@@ -72,8 +71,8 @@ class Finder:
         records = tuple(table for table in tables.values() if isinstance(table, CallRecords))
         for path in starts:
             table = tables.get(path)
-            if isinstance(table, Manifest):
-                for row in table.rows:
+            if isinstance(table, list):
+                for row in table:
                     yield Candidate(row.path, True, row, records, row.fault)
             elif path.is_dir():
                 yield from self._walk(path, path.resolve(), (), records)
@@ -99,8 +98,8 @@ class Finder:
             if isinstance(table, CallRecords):
                 records = (table, *records)
             else:
-                own = table.by_file()
-                failed = [row for row in table.rows if row.fault is not None]
+                own = manifest.by_file(table)
+                failed = [row for row in table if row.fault is not None]
         rows = (own, *outer)
         resolved_folder = _resolve(folder)
         if not any(rows):  # a vCon says more of a call than the name of the recording it links to
@@ -128,7 +127,7 @@ class Finder:
         elif not _resolve(entry).is_relative_to(root):  # a folder inside the root is walked by itself
             yield Candidate(entry, True, fault=_outside(entry))
 
-    def _tables(self, entries: Sequence[Path]) -> dict[Path, CallRecords | Manifest]:
+    def _tables(self, entries: Sequence[Path]) -> dict[Path, CallRecords | list[Row]]:
         """The CSV files of a folder that describe its calls."""
         tables = {}
         for entry in entries:
@@ -138,7 +137,7 @@ class Finder:
                     tables[entry] = table
         return tables
 
-    def _table(self, path: Path, *, named: bool) -> CallRecords | Manifest | None:
+    def _table(self, path: Path, *, named: bool) -> CallRecords | list[Row] | None:
         """A CSV file as what it is; one named as a table must be readable, one merely found need not."""
         try:
             lines = sniff.csv_rows(path)
@@ -149,7 +148,7 @@ class Finder:
         if cdr.is_cdr(lines):
             return cdr.read(path, lines)
         if named:
-            return manifest.read(path, lines, self._zone_of, self._site_zones)
+            return manifest.read(path, lines, self._zones_of)
         return None
 
     def _row_of(self, path: Path) -> Row | None:
@@ -158,7 +157,7 @@ class Finder:
         if not table.is_file():
             return None
         found = self._table(table, named=True)
-        return found.by_file().get(_resolve(path)) if isinstance(found, Manifest) else None
+        return manifest.by_file(found).get(_resolve(path)) if isinstance(found, list) else None
 
 
 def _absolute(path: Path) -> Path:

@@ -118,16 +118,15 @@ class MediaFinder:
 
     def _by_content(self, wanted: Wanted) -> Path | None:
         """A recording in the folder whose content has the stated hash, whatever it is called."""
-        for algorithm, _ in wanted.hashes[:1]:
-            if algorithm not in self._by_digest:
-                sounds = [
-                    p for paths in self._names.values() for p in paths if p.suffix.lower() in AUDIO_SUFFIXES
-                ]
-                self._by_digest[algorithm] = {
-                    self._digest(path, algorithm): path for path in reversed(sounds)
-                }
-        places = [self._by_digest[a].get(digest) for a, digest in wanted.hashes[:1]]
-        return next((path for path in places if path is not None and self._has(path, wanted)), None)
+        if not wanted.hashes:
+            return None
+        algorithm, digest = wanted.hashes[0]
+        if algorithm not in self._by_digest:
+            files = [path for paths in self._names.values() for path in paths]
+            sounds = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+            self._by_digest[algorithm] = {self._digest(path, algorithm): path for path in reversed(sounds)}
+        path = self._by_digest[algorithm].get(digest)
+        return path if path is not None and self._has(path, wanted) else None
 
     def _has(self, path: Path, wanted: Wanted) -> bool:
         return all(self._digest(path, algorithm) == digest for algorithm, digest in wanted.hashes)

@@ -41,12 +41,14 @@ def words(content: str | bytes, media_type: str = "") -> str:
     """
     raw = content.encode("utf-8", "replace") if isinstance(content, str) else content
     kind = media_type.lower().split(";")[0].strip()
-    if kind.startswith("multipart/") and not has_headers(raw):
-        raw = b"Content-Type: " + media_type.encode("ascii", "replace").replace(b"\n", b" ") + b"\n\n" + raw
-    elif kind == "text/html" and not has_headers(raw):
-        return _without_quotation(_of_html(raw.decode("utf-8", "replace")))
-    elif kind != "message/rfc822" and not has_headers(raw):
-        return _without_quotation(raw.decode("utf-8", "replace").strip())
+    if not has_headers(raw):
+        if kind.startswith("multipart/"):
+            stated = media_type.encode("ascii", "replace").replace(b"\n", b" ")
+            raw = b"Content-Type: " + stated + b"\n\n" + raw
+        elif kind == "text/html":
+            return _without_quotation(_of_html(raw.decode("utf-8", "replace")))
+        elif kind != "message/rfc822":
+            return _without_quotation(raw.decode("utf-8", "replace").strip())
     return _without_quotation(_body(message_from_bytes(raw)))
 
 

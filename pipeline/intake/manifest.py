@@ -7,16 +7,17 @@ a file that is not there becomes a row of the ledger: rows are never dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata
 from pipeline.intake.metadata import Facts
+from pipeline.intake.times import Zones
 
-ZoneOf = Callable[[Path], str]
-"""The zone of the place a file comes from."""
+ZonesOf = Callable[[Path], Zones]
+"""The zones of the place a file comes from."""
 FILE_NAME = "manifest.csv"
 FILE_COLUMNS = ("file", "path", "filename", "file_name", "recording", "audio", "recordingfile")
 
@@ -38,26 +39,13 @@ class Row:
     fault: RecordingError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """A checked manifest; ``rows`` keeps the order of the file."""
-
-    path: Path
-    rows: tuple[Row, ...]
-
-    def by_file(self) -> dict[Path, Row]:
-        """The usable rows by resolved path of their file."""
-        return {row.target: row for row in self.rows if row.target and row.fault is None}
-
-
-def read(path: Path, lines: list[list[str]], zone_of: ZoneOf, site_zones: Mapping[str, str]) -> Manifest:
-    """Check a manifest.
+def read(path: Path, lines: list[list[str]], zones_of: ZonesOf) -> list[Row]:
+    """Every row of a manifest, in its order.
 
     Args:
         path: Where it lies; its rows name files relative to this folder.
         lines: Its cells, header first.
-        zone_of: Zone of the times in a file's row that carry none, where neither row nor site has one.
-        site_zones: Zone by site.
+        zones_of: Zones of the times in a file's row.
 
     Raises:
         UsageError: It cannot be read as a manifest at all: without it every call would go without
@@ -75,16 +63,16 @@ def read(path: Path, lines: list[list[str]], zone_of: ZoneOf, site_zones: Mappin
         raise UsageError(
             f"manifest {path}: two columns called {', '.join(sorted(doubled))}", hint="rename or drop one"
         )
-    return Manifest(path, tuple(_rows(path, header, file_column, lines[1:], zone_of, site_zones)))
+    return list(_rows(path, header, file_column, lines[1:], zones_of))
+
+
+def by_file(rows: list[Row]) -> dict[Path, Row]:
+    """The usable rows by resolved path of their file."""
+    return {row.target: row for row in rows if row.target and row.fault is None}
 
 
 def _rows(
-    path: Path,
-    header: list[str],
-    file_column: int,
-    lines: list[list[str]],
-    zone_of: ZoneOf,
-    site_zones: Mapping[str, str],
+    path: Path, header: list[str], file_column: int, lines: list[list[str]], zones_of: ZonesOf
 ) -> Iterator[Row]:
     folder = path.parent.resolve()
     seen: dict[Path, int] = {}
@@ -102,8 +90,7 @@ def _rows(
             continue
         target = _locate(folder, file)
         shown = path.parent / target.relative_to(folder) if target else row_path
-        zone_name = zone_of(shown)
-        facts = metadata.read(record, source=source, zone_name=zone_name, site_zones=site_zones)
+        facts = metadata.read(record, source=source, zones=zones_of(shown))
         if target is None:
             fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
             yield Row(row_path, facts, fault=fault)

@@ -15,94 +15,36 @@ from typing import Any, get_args
 
 from pipeline.conversation import CallMetadata, Direction, Medium
 from pipeline.intake import times
-from pipeline.intake.times import Basis
+from pipeline.intake.times import Basis, Zones
 
+# fmt: off
 ALIASES: dict[str, tuple[str, ...]] = {
-    "call_id": (
-        "call_id",
-        "callid",
-        "contact_id",
-        "interaction_id",
-        "recording_id",
-        "conversation_id",
-        "sid",
-    ),
+    "call_id": ("call_id", "callid", "contact_id", "interaction_id", "recording_id", "conversation_id",
+                "sid"),
     "client": ("client", "client_id", "tenant"),
     "site": ("site", "location"),
-    "queue": (
-        "queue",
-        "queue_name",
-        "queue_names",
-        "queue_id",
-        "queue_ids",
-        "queue_number",
-        "campaign",
-        "skill_group",
-    ),
+    "queue": ("queue", "queue_name", "queue_names", "queue_id", "queue_ids", "queue_number", "campaign",
+              "skill_group"),
     "team": ("team", "agent_team"),
-    "agent_id": (
-        "agent_id",
-        "agent",
-        "agent_ids",
-        "agent_username",
-        "agent_code",
-        "agent_number",
-        "agent_extension",
-        "agent_email",
-        "user_id",
-        "user_ids",
-    ),
+    "agent_id": ("agent_id", "agent", "agent_ids", "agent_username", "agent_code", "agent_number",
+                 "agent_extension", "agent_email", "user_id", "user_ids"),
     "agent_name": ("agent_name", "agent_full_name"),
-    "customer_ref": (
-        "customer_ref",
-        "customer_id",
-        "customer",
-        "customer_number",
-        "customer_phone",
-        "customer_phone_number",
-        "customer_phone_no",
-        "customer_telephone",
-        "customer_mobile",
-        "cust_phone",
-        "client_phone",
-        "contact_phone",
-        "caller",
-        "caller_id",
-        "caller_number",
-        "caller_phone",
-        "caller_phone_number",
-        "phone_number",
-        "phone",
-        "telephone",
-        "mobile",
-        "msisdn",
-    ),
+    "customer_ref": ("customer_ref", "customer_id", "customer", "customer_number", "customer_phone",
+                     "customer_phone_number", "customer_phone_no", "customer_telephone", "customer_mobile",
+                     "cust_phone", "client_phone", "contact_phone", "caller", "caller_id", "caller_number",
+                     "caller_phone", "caller_phone_number", "phone_number", "phone", "telephone", "mobile",
+                     "msisdn"),
     "direction": ("direction", "call_direction", "initial_direction", "initiation_method"),
     "medium": ("medium", "media_type"),
-    "started_at": (
-        "started_at",
-        "start_time",
-        "start_timestamp",
-        "start",
-        "call_start",
-        "call_start_time",
-        "conversation_start",
-        "start_date_time",
-        "datetime",
-        "date_time",
-        "call_date_time",
-        "calldate",
-        "timestamp",
-        "recorded_at",
-        "initiation_timestamp",
-        "call_date",
-        "start_date",
-    ),
+    "started_at": ("started_at", "start_time", "start_timestamp", "start", "call_start", "call_start_time",
+                   "conversation_start", "start_date_time", "datetime", "date_time", "call_date_time",
+                   "calldate", "timestamp", "recorded_at", "initiation_timestamp", "call_date", "start_date"),
     "timezone": ("timezone", "time_zone", "tz"),
     "language": ("language", "language_code", "lang"),
     "agent_channel": ("agent_channel",),
     "hold_spans": ("hold_spans",),
 }
+# fmt: on
 """Names other systems give our fields, best first; a column that is none of them goes to ``extra``."""
 
 _DATES = ("date", "call_date", "start_date", "recording_date")
@@ -141,16 +83,13 @@ class Facts:
     clock: bool = False
 
 
-def read(
-    record: Mapping[str, object], *, source: str, zone_name: str, site_zones: Mapping[str, str]
-) -> Facts:
+def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
     """Understand one flat record of strings or JSON scalars.
 
     Args:
         record: Column or key → value; names are matched without case, spaces or camel case.
         source: Name of the source, for warnings.
-        zone_name: Zone of times that carry none, where neither the record nor its site has one.
-        site_zones: Zone by site.
+        zones: Of times that carry none, where the record has no zone.
     """
     fields = [(field_name(name), value) for name, value in _flat(record)]
     given = {name: text for name, value in fields if name and (text := _plain(value))}
@@ -159,8 +98,8 @@ def read(
     used: set[str] = set()
     if not any(name in given for name in ALIASES["timezone"]):
         site = next((given[name] for name in ALIASES["site"] if name in given), "")
-        given |= {"timezone": site_zones[site]} if site in site_zones else {}
-    own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zone_name)
+        given |= {"timezone": zones.by_site[site]} if site in zones.by_site else {}
+    own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zones.place)
     _join_date_and_time(given)
     several = {name: texts for name, value in fields if len(texts := _texts(value)) > 1}
     basis: Basis = "offset"
@@ -262,12 +201,8 @@ def field_name(name: str) -> str:
     return re.sub(r"[^0-9a-z]+", "_", spaced.lower()).strip("_")[:_MAX_ID_CHARS]
 
 
-def hold_spans(text: str) -> tuple[tuple[float, float], ...]:
-    """Spans written as ``49.8-60.8; 70-75`` (seconds).
-
-    Raises:
-        ValueError: Not written so, or a span that ends before it starts.
-    """
+def _hold_spans(text: str) -> tuple[tuple[float, float], ...]:
+    """Spans written as ``49.8-60.8; 70-75`` (seconds)."""
     spans = []
     for part in filter(None, (p.strip() for p in re.split(r"[;,]", text))):
         match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) *- *(\d{1,6}(?:\.\d{1,6})?)", part, re.A)
@@ -277,23 +212,15 @@ def hold_spans(text: str) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(spans))
 
 
-def call_id(text: str) -> str:
-    """An identity that a store, a log line and a spreadsheet can carry.
-
-    Raises:
-        ValueError: Too long, or with characters that do not print.
-    """
+def _call_id(text: str) -> str:
+    """An identity that a store, a log line and a spreadsheet can carry."""
     if len(text) > _MAX_ID_CHARS or not text.isprintable():
         raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
     return text
 
 
-def language(text: str) -> str:
-    """The ISO 639 code of a language tag: ``en-US`` → ``en``.
-
-    Raises:
-        ValueError: Not a language tag.
-    """
+def _language(text: str) -> str:
+    """The ISO 639 code of a language tag: ``en-US`` → ``en``."""
     match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*", text)
     if match is None:
         raise ValueError("a language is an ISO 639 code such as en or ur")
@@ -316,16 +243,16 @@ def check(name: str, text: str, zone_name: str) -> Any:
         case "medium":
             return _one_of(_MEDIA.get(text.lower(), text.lower()), get_args(Medium), "medium")
         case "language":
-            return language(text)
+            return _language(text)
         case "agent_channel":
             number = _CHANNELS.get(text.lower(), text)
             if not re.fullmatch(r"\d{1,2}", str(number), re.A):
                 raise ValueError("a channel is 0, 1, left or right")
             return int(number)
         case "hold_spans":
-            return hold_spans(text)
+            return _hold_spans(text)
         case "call_id":
-            return call_id(text)
+            return _call_id(text)
     return _clip(text)
 
 

@@ -1,14 +1,12 @@
 """What file names say: a template of the user's own, or a preset for a known telephone system.
 
-A preset is a list of templates, the first that fits wins, and a function that turns the system's
-words into ours and refuses what does not make sense there. Names that systems write in any order
-are read by their marks instead.
+A preset is a list of templates, or a function of its own for names whose parts come in any order.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,13 +65,26 @@ def load(text: str) -> Names:
     Raises:
         UsageError: Neither.
     """
-    if text in _BY_MARKS:
-        return Names(text, _BY_MARKS[text])
-    texts, finish, around = _BY_TEMPLATE.get(text, ((text,), _as_given, None))
-    templates = tuple(template.compile_template(t) for t in texts)
+    match = PRESETS.get(text) or _by_templates((text,))
+    return Names(text, match, unique_ids=match is _PBX)
+
+
+def _by_templates(
+    texts: Sequence[str],
+    finish: Callable[[Given], Given] = lambda given: given,
+    around: Callable[[str], tuple[str, str]] = lambda bare: (bare, ""),
+) -> Match:
+    """Names that fit one of several templates; the first that fits wins.
+
+    Args:
+        texts: The templates.
+        finish: A system's words → ours; refuses what makes no sense there.
+        around: A name → what the templates read of it, and which side of its call the file holds, or "".
+    """
+    templates = [template.compile_template(text) for text in texts]
 
     def match(path: Path) -> tuple[Given, str] | None:
-        bare, leg = around(bare_name(path.name)) if around else (path.name, "")
+        bare, leg = around(bare_name(path.name))
         for candidate in templates:
             given = candidate.match(path.with_name(bare))
             if given is not None:
@@ -81,11 +92,7 @@ def load(text: str) -> Names:
                 return (pbx.leg(given, leg) if leg else given), candidate.time_format
         return None
 
-    return Names(text, match, unique_ids=finish is pbx.read)
-
-
-def _as_given(given: Given) -> Given:
-    return given
+    return match
 
 
 def _pbx_leg(bare: str) -> tuple[str, str]:
@@ -156,12 +163,12 @@ def _pca(path: Path) -> tuple[Given, str] | None:
 
 
 _STAMP = "{datetime:%Y%m%d-%H%M%S}"
-_Around = Callable[[str], tuple[str, str]] | None
-_BY_TEMPLATE: Mapping[str, tuple[tuple[str, ...], Callable[[Given], Given], _Around]] = {
-    "asterisk": (pbx.FORMS, pbx.read, _pbx_leg),
-    "freepbx": (pbx.FORMS, pbx.read, _pbx_leg),
-    "issabel": (pbx.FORMS, pbx.read, _pbx_leg),
-    "vicidial": (
+_PBX = _by_templates(pbx.FORMS, pbx.read, _pbx_leg)
+PRESETS: Mapping[str, Match] = {
+    "asterisk": _PBX,
+    "freepbx": _PBX,
+    "issabel": _PBX,
+    "vicidial": _by_templates(
         (
             f"{_STAMP}_{{customer}}_{{agent}}",
             f"{_STAMP}_{{customer}}_{{queue}}_{{agent}}",
@@ -171,12 +178,11 @@ _BY_TEMPLATE: Mapping[str, tuple[tuple[str, ...], Callable[[Given], Given], _Aro
         _vicidial,
         _vicidial_leg,
     ),
-    "vicidial-agent-first": ((f"{_STAMP}_{{agent}}_{{customer}}",), _vicidial, _vicidial_leg),
-    "genesys": (("conversation_id={extra.conversation_id}/{call_id}", "{call_id}"), _as_given, None),
-    "twilio": (("{call_id}", "{_}_{call_id}"), _twilio, None),
+    "vicidial-agent-first": _by_templates((f"{_STAMP}_{{agent}}_{{customer}}",), _vicidial, _vicidial_leg),
+    "genesys": _by_templates(("conversation_id={extra.conversation_id}/{call_id}", "{call_id}")),
+    "twilio": _by_templates(("{call_id}", "{_}_{call_id}"), _twilio),
+    "amazon-pca": _pca,
 }
-_BY_MARKS: Mapping[str, Match] = {"amazon-pca": _pca}
-PRESETS = (*_BY_TEMPLATE, *_BY_MARKS)
 """Systems whose names are known; times in them are local time of the source's zone.
 
 The forms, each with the public page it comes from, are in ``tests/file_names.py``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,16 @@ def record(value: object) -> Json:
 def first(given: Json, names: Iterable[str]) -> Any:
     """The value of the first of several names that has one; None where none has."""
     return next((given[name] for name in names if given.get(name) is not None), None)
+
+
+def stated(given: Iterable[Json], *names: str) -> Any:
+    """The first value that one of several objects has under one of the names; None where none has."""
+    return next(filter(None, (first(one, names) for one in given)), None)
+
+
+def best(heard: Json, name: str = "alternatives") -> Json:
+    """The first of a recogniser's alternatives, which is the likeliest; empty where there is none."""
+    return next(iter(objects(heard.get(name))), {})
 
 
 def text(*values: object) -> str:
@@ -163,26 +173,71 @@ def word(
     return TimedWord(f" {spoken}", start_s, end_s, share(confidence), on, None, label(speaker))
 
 
+_WORDS = ("punctuated_word", "word", "text", "value", "Text")
+_STARTS = ("start", "start_s", "start_time", "ts", "StartTime")
+_ENDS = ("end", "end_s", "end_time", "end_ts", "EndTime")
+
+
 def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
     """The timed words of a list of objects, under the names that most recognisers give their parts.
 
     Args:
-        given: The list.
+        given: The list; anything else has no words.
         per_s: How many units of its times make a second.
         base: What its channels count from.
     """
     found = (
         word(
-            text(one.get("punctuated_word"), one.get("word"), one.get("text")),
-            seconds(first(one, ("start", "start_s", "start_time")), per_s),
-            seconds(first(one, ("end", "end_s", "end_time")), per_s),
-            first(one, ("confidence", "probability", "score")),
+            text(*(one.get(name) for name in _WORDS)),
+            seconds(first(one, _STARTS), per_s),
+            seconds(first(one, _ENDS), per_s),
+            first(one, ("confidence", "Confidence", "probability", "score")),
             on=channel(one.get("channel"), base),
-            speaker=one.get("speaker"),
+            speaker=first(one, ("speaker", "speaker_id")),
         )
         for one in objects(given)
     )
     return [one for one in found if one]
+
+
+def items(given: Iterable[Json], speaker: Callable[[Json], object], on: int | None = None) -> list[TimedWord]:
+    """The words of items with alternatives; punctuation, which has no time, belongs to the word before it.
+
+    Args:
+        given: The items.
+        speaker: Who said an item.
+        on: The channel of all of them, where they do not name it.
+    """
+    heard: list[TimedWord] = []
+    for item in given:
+        likeliest = best(item)
+        if item.get("type") == "punctuation":
+            if heard:
+                heard[-1] = replace(heard[-1], text=heard[-1].text + text(likeliest.get("content")))
+            continue
+        found = word(
+            likeliest.get("content"),
+            seconds(item.get("start_time")),
+            seconds(item.get("end_time")),
+            likeliest.get("confidence"),
+            on=channel(item.get("channel_label")) if on is None else on,
+            speaker=speaker(item),
+        )
+        heard += [found] if found else []
+    return heard
+
+
+def segment(one: Json, per_s: float = 1.0, base: int = 0, words: Sequence[TimedWord] = ()) -> Turn:
+    """A stretch of talk under the names that most recognisers give its parts; units as in ``words``."""
+    return turn(
+        text(one.get("text"), one.get("transcript")),
+        seconds(first(one, _STARTS), per_s),
+        seconds(first(one, _ENDS), per_s),
+        speaker=first(one, ("speaker", "speaker_label")),
+        on=channel(first(one, ("channel", "channel_label", "media_channel")), base),
+        confidence=share(one.get("confidence")),
+        words=words,
+    )
 
 
 def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
@@ -190,9 +245,9 @@ def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
     said = [turn for turn in made if turn.text]
     if all(turn.start_s is not None for turn in said):
         said.sort(key=lambda turn: turn.start_s or 0.0)
-    return tuple(_numbered(said))
+    return tuple(replace(turn, turn=number) for number, turn in enumerate(said))
 
 
-def _numbered(made: Sequence[Turn]) -> Iterator[Turn]:
-    for number, one in enumerate(made):
-        yield replace(one, turn=number)
+def ended_s(turns: Iterable[Turn]) -> float | None:
+    """When the last turn ends, in seconds; None where none has a time."""
+    return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)

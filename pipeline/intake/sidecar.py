@@ -11,15 +11,15 @@ conversation with its participants. Sources: https://help.mypurecloud.com/?p=292
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import RecordingError
-from pipeline.intake import captions, contact_lens, formats, metadata, sniff, vcon
+from pipeline.intake import captions, formats, metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json, objects
 from pipeline.intake.sniff import AUDIO_SUFFIXES
+from pipeline.intake.times import Zones
 
 _GENESYS = ("_call_metadata.json", "_metadata.json")
 _AGENTS = ("agent", "user")  # not sets: a stranger's JSON may say a list, which no set can be asked for
@@ -49,7 +49,7 @@ def companions(names: list[str]) -> set[str]:
     return found
 
 
-def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
+def read(path: Path, zones: Zones) -> Facts:
     """What a sidecar says; a transcript beside its recording says nothing.
 
     An empty one is passed over with a warning: ``callqa transcribe call.mp3 --json > call.json`` has the
@@ -69,17 +69,17 @@ def read(path: Path, zone_name: str, site_zones: Mapping[str, str]) -> Facts:
             reason="bad_sidecar",
         ) from error
     said = _record(document, path.name) if isinstance(document, dict) else {}
-    return metadata.read(said, source=path.name, zone_name=zone_name, site_zones=site_zones)
+    return metadata.read(said, source=path.name, zones=zones)
 
 
 def _record(document: Json, name: str) -> Json:
     if vcon.is_vcon(document):
         container = vcon.unwrap(document, name)
-        return vcon.record(container, next((p.dialog for p in vcon.parts(container, name)), None))
+        return vcon.record(container, next(iter(vcon.recordings(container)), None))
     if is_genesys(document):
         document = flat(document)
     is_transcript = isinstance(document.get("turns"), list) or formats.find(document)
-    return {} if is_transcript or contact_lens.is_contact_lens(document) else document
+    return {} if is_transcript else document
 
 
 def is_genesys(document: Json) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -25,24 +26,11 @@ AUDIO_SUFFIXES = frozenset({
 # fmt: on
 """Names that claim to be recordings: such a file is never ignored, whatever it holds."""
 
-_MAGIC: tuple[tuple[int, bytes], ...] = (
-    (0, b"RIFF"),
-    (0, b"RIFX"),
-    (0, b"RF64"),
-    (0, b"riff"),  # Sony Wave64
-    (0, b"FORM"),
-    (0, b"fLaC"),
-    (0, b"OggS"),
-    (0, b"ID3"),
-    (0, b".snd"),
-    (0, b"caff"),
-    (0, b"#!AMR"),
-    (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
-    (0, b"0&\xb2u"),  # ASF, WMA
-    (0, b"NIST_1A"),
-    (0, b"wvpk"),
-    (4, b"ftyp"),  # MP4, M4A
-)
+# fmt: off
+_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"caff", b".snd", b"NIST_1A", b"fLaC", b"wvpk",
+          b"OggS", b"ID3", b"#!AMR", b"\x1aE\xdf\xa3", b"0&\xb2u")
+# fmt: on
+"""Of WAV, Wave64, AIFF, CAF, AU, SPHERE, FLAC, WavPack, Ogg, MP3, AMR, Matroska (WebM) and ASF (WMA)."""
 _HEAD_BYTES = 65536
 _ENDINGS = AUDIO_SUFFIXES | {".wav49", ".json"}
 MAX_JSON_BYTES = 256 * 2**20
@@ -59,7 +47,7 @@ def content(path: Path) -> Content:
         head = file.read(_HEAD_BYTES)
     if not head:
         return "empty"
-    if any(head[at : at + len(magic)] == magic for at, magic in _MAGIC):
+    if head.startswith(_MAGIC) or head[4:8] == b"ftyp":  # MP4, M4A
         return "recording"
     text = _text(head)
     if text is not None and text.lstrip().startswith(("{", "[")):
@@ -119,9 +107,8 @@ def csv_rows(path: Path) -> list[list[str]]:
     first = text.splitlines()[0] if text.strip() else ""
     delimiter = max(",;\t|", key=first.count)
     try:
-        return [
-            [cell.strip() for cell in row] for row in csv.reader(text.splitlines(True), delimiter=delimiter)
-        ]
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        return [[cell.strip() for cell in row] for row in rows]
     except csv.Error as error:
         raise ValueError(str(error)) from error
 

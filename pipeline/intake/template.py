@@ -99,12 +99,10 @@ def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
     clock = ""
     try:
         if "epoch" in given:
-            epoch = times.from_epoch(times.epoch_seconds(given["epoch"]))
-            moment, own_zone, clock = times.settle(local, epoch, zone_name)
-            values |= {"started_at": moment} | ({"timezone": own_zone} if own_zone else {})
+            started, clock = times.settle(local, times.from_epoch(given["epoch"]), zone_name)
+            values |= started
             warnings += [f"file name: {clock}"] if clock else []
         elif local is not None:
-            times.plausible(local)
             values["started_at"] = times.attach(local, zone_name)
     except times.AmbiguousTime as error:
         warnings.append(f"file name: started_at left out: {error}")

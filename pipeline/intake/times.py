@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
@@ -44,6 +45,13 @@ QUEUE_S = 450
 
 Basis = Literal["epoch", "offset", "local"]
 """What a moment rests on: an epoch number, a time with its offset, or local time of an assumed zone."""
+
+
+class Zones(NamedTuple):
+    """IANA names of the zones of times that carry none: of a record's site, else of its file's place."""
+
+    place: str
+    by_site: Mapping[str, str]
 
 
 class BadTime(ValueError):  # noqa: N818 - it names the fact, not an error of ours
@@ -79,15 +87,10 @@ def zone_name_of(text: str) -> str:
         BadTime: No such zone, or an offset that has no name (``+05:30``: name the place instead).
     """
     found = zone(text)
-    return text.strip() if isinstance(found, ZoneInfo) else name_offset(found)
+    return text.strip() if isinstance(found, ZoneInfo) else _name_offset(found)
 
 
-def name_offset(fixed: dt.tzinfo) -> str:
-    """The IANA name of a fixed offset of whole hours.
-
-    Raises:
-        BadTime: It has none.
-    """
+def _name_offset(fixed: dt.tzinfo) -> str:
     offset = fixed.utcoffset(None)
     assert offset is not None
     hours, rest = divmod(round(offset.total_seconds()), 3600)
@@ -115,7 +118,7 @@ def parse(text: str, zone_name: str) -> dt.datetime:
     if _EPOCH.fullmatch(text):
         if _DATE_AND_HOUR.fullmatch(text):
             raise BadTime("a date with an hour and an epoch number cannot be told apart")
-        return from_epoch(epoch_seconds(text))
+        return from_epoch(text)
     return attach(read(text), zone_name)
 
 
@@ -134,23 +137,18 @@ def basis(text: str) -> Basis:
     return "local" if read(text.strip()).tzinfo is None else "offset"
 
 
-def epoch_seconds(text: str) -> float:
-    """Seconds of ``1743042317``, ``1743042317000`` (ms) and ``1743042317.56``.
+def from_epoch(text: str) -> dt.datetime:
+    """The UTC time of ``1743042317``, ``1743042317000`` (ms) and ``1743042317.56``.
 
     What stands after a dot is the counter of an Asterisk unique id (or a fraction of a second, which
     nobody misses), of any length.
-    """
-    whole, _, _ = text.partition(".")
-    return int(whole) / 1000 if len(whole) == len("1743042317000") else int(whole)
-
-
-def from_epoch(seconds: float) -> dt.datetime:
-    """The UTC time of a Unix epoch number.
 
     Raises:
         BadTime: Outside the years recordings come from.
     """
-    return plausible(dt.datetime.fromtimestamp(seconds, tz=dt.UTC))
+    whole, _, _ = text.partition(".")
+    seconds = int(whole) / 1000 if len(whole) == len("1743042317000") else int(whole)
+    return _plausible(dt.datetime.fromtimestamp(seconds, tz=dt.UTC))
 
 
 def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
@@ -160,7 +158,7 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
         AmbiguousTime: The local time happened twice, or never.
         BadTime: The year is implausible.
     """
-    plausible(moment)
+    _plausible(moment)
     if moment.tzinfo is not None:
         return moment
     local = zone(zone_name)
@@ -174,9 +172,7 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
     return first
 
 
-def settle(
-    local: dt.datetime | None, epoch: dt.datetime, zone_name: str
-) -> tuple[dt.datetime, str | None, str]:
+def settle(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tuple[dict[str, object], str]:
     """The start of a call whose name carries both local time and an epoch number.
 
     The epoch number is when the channel was made, in UTC; the local time is when recording began.
@@ -188,38 +184,30 @@ def settle(
         zone_name: The configured zone.
 
     Returns:
-        The start, aware; the zone derived where it is neither the configured one nor UTC, on which
-        servers run whatever the site; the doubt in words, or "".
+        ``started_at``, and ``timezone`` where that is neither the configured one nor UTC, on which servers
+        run whatever the site; the doubt in words, or "".
     """
     configured = epoch.astimezone(zone(zone_name))
     if local is None:
-        return configured, None, ""
+        return {"started_at": configured}, ""
     apart_s = (local - epoch.replace(tzinfo=None)).total_seconds()
     offset = configured.utcoffset() or dt.timedelta()
     if -_CLOCK_S <= apart_s - offset.total_seconds() <= QUEUE_S:
-        return local.replace(tzinfo=dt.timezone(offset)), None, ""
+        return {"started_at": local.replace(tzinfo=dt.timezone(offset))}, ""
     half_hours = round((apart_s - (QUEUE_S - _CLOCK_S) / 2) / 1800)
     if not -24 <= half_hours <= 28 or not -_CLOCK_S <= apart_s - half_hours * 1800 <= QUEUE_S:
-        return (
-            epoch,
-            None,
-            "its local time contradicts its epoch number; the epoch number is believed",
-        )
+        return {
+            "started_at": epoch
+        }, "its local time contradicts its epoch number; the epoch number is believed"
     own = dt.timezone(dt.timedelta(minutes=30 * half_hours))
     doubt = f"its epoch number says the clock was {own}, but {zone_name} was {dt.timezone(offset)} then"
-    try:
-        own_name = name_offset(own) if half_hours else None
-    except BadTime:
-        own_name = None
-    return local.replace(tzinfo=own), own_name, f"{doubt}; the epoch number is believed"
+    values: dict[str, object] = {"started_at": local.replace(tzinfo=own)}
+    if half_hours and half_hours % 2 == 0:  # half an hour has no name
+        values["timezone"] = _name_offset(own)
+    return values, f"{doubt}; the epoch number is believed"
 
 
-def plausible(moment: dt.datetime) -> dt.datetime:
-    """The moment itself, when recordings can come from its year.
-
-    Raises:
-        BadTime: They cannot.
-    """
+def _plausible(moment: dt.datetime) -> dt.datetime:
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise BadTime(f"the year {moment.year} is implausible")
     return moment

@@ -1,7 +1,6 @@
 """Files that hold conversations in words: recognised by their content, opened when their turn comes.
 
-callqa's own transcripts, vCon, Contact Lens and Call Analytics output, other tools' JSON (``formats``), and
-subtitles.
+callqa's own transcripts, vCon, other tools' JSON (``formats``), and subtitles.
 """
 
 from __future__ import annotations
@@ -15,15 +14,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline import contract
-from pipeline.conversation import Engine, Received, Role, Transcript, Turn
+from pipeline.conversation import Engine, Medium, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
-from pipeline.intake import captions, contact_lens, formats, pieces, sniff, vcon
+from pipeline.intake import captions, formats, pieces, sniff, vcon
 from pipeline.intake.linked import MediaFinder
 from pipeline.intake.pieces import Json
 
 SCHEMA = "callqa.transcript/1"
 Described = tuple[Received, Json]
 """A call with the record of what its file says of it."""
+_OF_TRANSCRIPT = frozenset({"duration_s", "channels", "model"})
+"""What a format says of its transcript, not of the call."""
 
 
 def recognise(received: Received, media: MediaFinder) -> list[Described]:
@@ -40,11 +41,9 @@ def recognise(received: Received, media: MediaFinder) -> list[Described]:
         return [(heard, _own_record(document))]
     if vcon.is_vcon(document):
         return list(_vcon_parts(received, document, media))
-    if contact_lens.is_contact_lens(document):
-        return [(heard, contact_lens.record(document))]
     found = formats.find(document)
     if found is not None:
-        return [(heard, {name: value for name, value in found.about().items() if name != "duration_s"})]
+        return [(heard, {name: value for name, value in found.about().items() if name not in _OF_TRANSCRIPT})]
     fault = RecordingError(
         f"{name} is JSON, but no conversation callqa knows",
         hint=f'a transcript has "schema": "{SCHEMA}"; the formats of other tools are in docs/recordings.md',
@@ -73,32 +72,30 @@ def read_transcript(received: Received) -> Transcript:
 
 def _read(path: Path, received: Received, call_id: str) -> Transcript:
     if sniff.content(path) == "captions":
-        return _spoken(call_id, captions.turns(path), "subtitles")
+        return _spoken(call_id, captions.turns(path), "subtitles", {})
     document = _parse(path)
     if _is_ours(document):
         return replace(contract.from_dict(Transcript, document, source=path.name), call_id=call_id)
     if vcon.is_vcon(document):
         return vcon.transcript(vcon.unwrap(document, path.name), received.part, call_id)
-    if contact_lens.is_contact_lens(document):
-        return contact_lens.transcript(document, call_id)
     found = formats.find(document)
     if found is None:
         raise RecordingError(f"{path.name} has changed", hint="run again", reason="not_a_call")
-    about = found.about()
-    read = _spoken(call_id, found.turns(), found.form.name, pieces.seconds(about.get("duration_s")))
-    return replace(read, medium="chat") if about.get("medium") == "chat" else read
+    return _spoken(call_id, found.turns(), found.form.name, found.about())
 
 
-def _spoken(call_id: str, turns: tuple[Turn, ...], tool: str, duration_s: float | None = None) -> Transcript:
-    """A transcript of what another tool heard; ``channels`` is 1 where it told voices apart on one."""
-    ends = [turn.end_s for turn in turns if turn.end_s is not None]
+def _spoken(call_id: str, turns: tuple[Turn, ...], tool: str, about: Json) -> Transcript:
+    """A transcript of what another tool heard; ``about`` is what that says of it (``Form.about``)."""
+    stated_s = pieces.seconds(about.get("duration_s")) or None
+    ends = [end_s for end_s in (pieces.ended_s(turns), stated_s) if end_s is not None]
     heard_on = {turn.channel for turn in turns}
     return Transcript(
         call_id,
         turns,
-        duration_s=max([*ends, *([duration_s] if duration_s else [])], default=None),
-        engine=Engine(tool, "unknown"),
-        channels=len(heard_on) if len(heard_on) > 1 else 0,
+        duration_s=max(ends, default=None),
+        engine=Engine(tool, str(about.get("model", "unknown"))),
+        channels=len(heard_on) if len(heard_on) > 1 else about.get("channels", 0),
+        medium=about["medium"] if about.get("medium") in get_args(Medium) else "voice",
     )
 
 
@@ -132,34 +129,39 @@ def _vcon_parts(received: Received, document: Json, media: MediaFinder) -> Itera
     path = received.path
     inner = vcon.unwrap(document, path.name)
     warnings = () if inner is document else (f"{path.name}: the signature of the vCon was not checked",)
-    found = vcon.parts(inner, path.name, media, path)
+    found = vcon.parts(inner, path, media)
     if not found:
         fault = RecordingError(
             f"{path.name} holds no conversation", hint="nothing to do", reason="not_a_call"
         )
         yield replace(received, fault=fault), {}
     for at, part in enumerate(found):
-        name = path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}")
-        item = replace(received, path=name, kind=part.kind, part=part.dialog, warnings=warnings)
-        item = replace(item, container=path if at else None, fault=part.fault)
-        if part.media is not None:
-            item = replace(item, media=part.media, sha256=sniff.sha256(part.media))
-            if part.unchecked:
-                said = (
-                    f"{path.name}: its recording {part.media.name} was taken by its name; no hash is stated"
-                )
-                item = replace(item, warnings=(*warnings, said))
-        elif part.kind == "recording" and part.dialog is not None and part.fault is None:
-            try:
-                sound = vcon.audio(inner, part.dialog, path.name)
-                item = replace(item, sha256=hashlib.sha256(sound).hexdigest())
-            except RecordingError as fault:
-                item = replace(item, fault=fault)
-        elif at:
-            item = replace(
-                item, sha256=hashlib.sha256(f"{received.sha256}#{part.dialog}".encode()).hexdigest()
-            )
+        item = replace(
+            received,
+            path=path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}"),
+            container=path if at else None,
+            kind=part.kind,
+            part=part.dialog,
+            media=part.media,
+            fault=part.fault,
+            warnings=(*warnings, *part.warnings),
+        )
+        try:
+            item = replace(item, sha256=_sha256(item, received, inner))
+        except RecordingError as fault:
+            item = replace(item, fault=fault)
         yield item, vcon.record(inner, part.dialog)
+
+
+def _sha256(item: Received, received: Received, inner: Json) -> str | None:
+    """What one conversation of a vCon is known by: its sound, else the file and its place in that."""
+    if item.media is not None:
+        return sniff.sha256(item.media)
+    if item.kind == "recording" and item.part is not None and item.fault is None:
+        return hashlib.sha256(vcon.audio(inner, item.part, received.path.name)).hexdigest()
+    if item.container is None:
+        return received.sha256
+    return hashlib.sha256(f"{received.sha256}#{item.part}".encode()).hexdigest()
 
 
 def _is_ours(document: object) -> bool:

@@ -33,14 +33,14 @@ class Part:
 
     Attributes:
         media: The recording, where the vCon only links to it and it was found on this machine.
-        unchecked: Whether that was taken by its name alone, for want of a hash.
+        warnings: What a person should know of it.
     """
 
     kind: Literal["recording", "transcript"]
     dialog: int | None
     fault: RecordingError | None = None
     media: Path | None = None
-    unchecked: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def is_vcon(document: object) -> bool:
@@ -70,46 +70,46 @@ def unwrap(document: Json, name: str) -> Json:
     return inner
 
 
-def parts(
-    document: Json, name: str, media: MediaFinder | None = None, beside: Path | None = None
-) -> list[Part]:
+def recordings(document: Json) -> list[int]:
+    """The dialogs that were recorded, by number."""
+    kinds = [(dialog.get("type") or (_media_type(dialog) and "recording")) for dialog in _dialogs(document)]
+    return [at for at, kind in enumerate(kinds) if kind == "recording"]
+
+
+def parts(document: Json, file: Path, media: MediaFinder) -> list[Part]:
     """The conversations inside: each recorded dialog, else the messages, else a transcript alone.
 
     Args:
         document: The vCon, out of its signature.
-        name: Of its file, for messages.
-        media: Finds recordings that are only linked to, on this machine; None looks for none.
-        beside: The vCon's file, beside which they may lie.
+        file: Where it lies.
+        media: Finds recordings that are only linked to, on this machine.
     """
-    found: list[Part] = []
-    messages = False
-    for at, dialog in enumerate(_dialogs(document)):
-        if dialog.get("type") == "text":
-            messages = True
-        elif dialog.get("type") == "recording" or (not dialog.get("type") and _media_type(dialog)):
-            found.append(
-                Part("recording", at) if dialog.get("body") else _linked(document, at, name, media, beside)
-            )
+    dialogs = _dialogs(document)
+    found = [
+        Part("recording", at) if dialogs[at].get("body") else _linked(document, at, file, media)
+        for at in recordings(document)
+    ]
+    messages = any(dialog.get("type") == "text" for dialog in dialogs)
     if not found and (messages or _analysis(document, None) is not None):
         found.append(Part("transcript", None))
     return found
 
 
-def _linked(document: Json, at: int, name: str, media: MediaFinder | None, beside: Path | None) -> Part:
+def _linked(document: Json, at: int, file: Path, media: MediaFinder) -> Part:
     """A recording that is not inside: found on this machine, else its transcript, else out of reach."""
-    dialog = _dialogs(document)[at]
-    wanted = _wanted(dialog)
+    wanted = _wanted(_dialogs(document)[at])
     try:
-        path = media.find(wanted, beside) if media and beside else None
+        path = media.find(wanted, file)
     except RecordingError as error:
         return Part("recording", at, error)
     if path is not None:
-        return Part("recording", at, media=path, unchecked=not wanted.hashes)
+        said = f"{file.name}: its recording {path.name} was taken by its name; no hash is stated"
+        return Part("recording", at, media=path, warnings=() if wanted.hashes else (said,))
     if _analysis(document, at) is not None:
         return Part("transcript", at)
     called = f" ({wanted.names[0]})" if wanted.names else ""
     fault = RecordingError(
-        f"the recording of {name}{called} is not inside it, and callqa fetches nothing",
+        f"the recording of {file.name}{called} is not inside it, and callqa fetches nothing",
         hint="fetch the recording and put it beside the vCon under that name, or name its folder in "
         "[intake] media_dir",
         reason="external_media",
@@ -165,7 +165,7 @@ def transcript(document: Json, part: int | None, call_id: str) -> Transcript:
     return Transcript(
         call_id=call_id,
         turns=turns,
-        duration_s=max((turn.end_s for turn in turns if turn.end_s is not None), default=None),
+        duration_s=pieces.ended_s(turns),
         engine=Engine(vendor[:64], "vcon"),
         medium=medium,
     )
@@ -176,11 +176,10 @@ def _of_parties(body: object, parties: list[Json]) -> tuple[Turn, ...]:
 
     Only a plain list of turns numbers parties: a recogniser's numbers are those of the voices it told apart.
     """
-    found = formats.find(body) if isinstance(body, dict | list) else None
-    turns = found.turns() if found else formats.turns(body)
+    found = formats.find(body)
     counts_voices = found is not None and found.form not in formats.bare.FORMS
     made = []
-    for turn in turns:
+    for turn in formats.turns(body):
         number = _number(turn.speaker, parties)
         if number is None or (counts_voices and turn.speaker and turn.speaker.isdigit()):
             made.append(turn)
@@ -233,12 +232,12 @@ def _decode(text: str) -> bytes:
 
 
 def _dialogs(document: Json) -> list[Json]:
-    return [d if isinstance(d, dict) else {} for d in document.get("dialog") or []]
+    return [pieces.record(dialog) for dialog in document.get("dialog") or []]
 
 
 def _parties(document: Json) -> list[Json]:
     given = document.get("parties")
-    return [p if isinstance(p, dict) else {} for p in given] if isinstance(given, list) else []
+    return [pieces.record(party) for party in given] if isinstance(given, list) else []
 
 
 def _analysis(document: Json, dialog: int | None) -> Json | None:
@@ -315,10 +314,8 @@ def _direction(dialog: Json, parties: list[Json]) -> str | None:
     stated = pieces.record(dialog.get("meta")).get("direction")
     if isinstance(stated, str):
         return stated
-    began = _originator(dialog)
-    if not isinstance(began, int) or isinstance(began, bool) or not 0 <= began < len(parties):
-        return None
-    return {"agent": "outbound", "customer": "inbound"}.get(_role(parties[began]))
+    began = _number(_originator(dialog), parties)
+    return None if began is None else {"agent": "outbound", "customer": "inbound"}.get(_role(parties[began]))
 
 
 def _originator(dialog: Json) -> object:

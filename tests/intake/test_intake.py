@@ -111,6 +111,19 @@ def test_a_manifest_describes_the_files_of_its_folder(tmp_path: Path) -> None:
     assert call["b.wav"].agent_id is None
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0c"])
+def test_only_a_line_break_ends_a_row(tmp_path: Path, separator: str) -> None:
+    """Separators of Unicode and form feeds, which copied text brings along, stay inside their cell."""
+    wav(tmp_path / "a.wav")
+    (tmp_path / "manifest.csv").write_text(f"file,note,agent\na.wav,first{separator}second,ann\n", "utf-8")
+
+    (item,) = run(tmp_path)
+
+    assert item.metadata is not None
+    assert item.metadata.agent_id == "ann"
+    assert item.metadata.extra["note"] == "first second"
+
+
 def test_every_bad_row_of_a_manifest_is_accounted_for(tmp_path: Path) -> None:
     """Missing files, paths out of the folder, doubled and empty rows end in the ledger, good rows go on."""
     wav(tmp_path / "m" / "a.wav")

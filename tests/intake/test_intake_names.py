@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pipeline.conversation import Received
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import cdr, discover, metadata, names, notable, sidecar, template, times
+from pipeline.intake.times import Zones
 from pipeline.settings import IntakeSettings, IntakeSource
 from tests import file_names, metadata_cases
 
@@ -485,7 +486,7 @@ def test_hostile_metadata_never_crashes_and_is_never_misread(
     record: dict[str, object], zone_name: str
 ) -> None:
     """Any record gives metadata a store can keep: an aware start or none, an id that prints."""
-    facts = metadata.read(record, source="fuzz", zone_name=zone_name, site_zones={})
+    facts = metadata.read(record, source="fuzz", zones=Zones(zone_name, {}))
     call, _ = metadata.merge([facts], default_call_id="f" * 16, zone_name=zone_name)
 
     assert call.started_at is None or call.started_at.utcoffset() is not None
@@ -506,7 +507,7 @@ def test_hostile_call_detail_records_never_crash(rows: list[list[str]], zone_nam
     """Whatever the cells hold, a recording they match has an aware start or none."""
     rows = [row + ["1672931730.55"] * (len(COLUMNS) - len(row)) for row in rows]
     records = cdr.read(Path("cdr.csv"), [COLUMNS, *rows])
-    facts = records.find(Path("q-1-2-20230105-151530-1672931730.55.wav"), zone_name, {})
+    facts = records.find(Path("q-1-2-20230105-151530-1672931730.55.wav"), Zones(zone_name, {}))
     start = facts.values.get("started_at") if facts else None
     assert start is None or start.utcoffset() is not None
 
@@ -529,7 +530,7 @@ def test_any_genesys_conversation_is_flat_or_nothing(participants: list[object],
     """Strangers' JSON under Genesys' keys never crashes."""
     document = {"conversationId": "c", "participants": participants, "originatingDirection": direction}
     assert sidecar.is_genesys(document)
-    facts = metadata.read(sidecar.flat(document), source="fuzz", zone_name="UTC", site_zones={})
+    facts = metadata.read(sidecar.flat(document), source="fuzz", zones=Zones("UTC", {}))
     assert facts.values["call_id"] == "c"
 
 

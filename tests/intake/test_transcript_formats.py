@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,11 @@ def test_every_format_that_tells_speakers_apart_ends_with_roles(
 
 def test_every_format_is_listed_with_its_page() -> None:
     """The user's guide names each tool, and the page its schema is from."""
+    source = "".join(path.read_text("utf-8") for path in Path(formats.__file__).parent.glob("*.py"))
+    pages = dict(re.findall(r"^\| \[([^\]]+)\]\((https://[^)]+)\) \|", DOCS, re.MULTILINE))
     for form in formats.FORMS:
         assert form.name in DOCS
-        assert form.page.startswith("https://") or form.name == "a list of turns"
-        assert form.page in DOCS or form.name == "a list of turns"
+        assert form.name == "a list of turns" or pages[form.name] in source
 
 
 def test_what_a_transcript_says_of_its_call_is_metadata(tmp_path: Path) -> None:
@@ -126,6 +128,14 @@ def test_messages_with_dates_are_a_chat(tmp_path: Path) -> None:
         assert [(t.text, t.start_s, t.end_s) for t in said.turns] == [(HELLO, 0.0, 0.0), (HI, at_s, at_s)]
         told = speakers.assign_roles(said, None, item.metadata, AudioSettings())
         assert [t.role for t in told.turns] == ["agent", "customer"]
+
+
+def test_a_list_of_turns_may_say_that_it_is_email(tmp_path: Path) -> None:
+    """The medium beside the list is the call's and the transcript's: who began a thread is the customer."""
+    (item,) = discover([write(tmp_path / "a.json", {"medium": "email", "turns": BARE})], IntakeSettings())
+
+    assert item.metadata is not None
+    assert item.metadata.medium == read_transcript(item).medium == "email"
 
 
 def test_words_never_become_metadata(tmp_path: Path) -> None:

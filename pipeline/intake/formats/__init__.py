@@ -1,21 +1,32 @@
 """Other tools' transcripts: each format by its published schema, recognised by its content.
 
 A document is looked at as it is, and inside the wrappers that services and scripts put around a result.
-vCon and Contact Lens, which say more than words, have modules of their own beside this package.
+vCon, which says more than words, has a module of its own beside this package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.formats import amazon, assemblyai, azure, bare, deepgram, google, others, whisper
+from pipeline.intake.formats import (
+    amazon,
+    assemblyai,
+    azure,
+    bare,
+    contact_lens,
+    deepgram,
+    google,
+    others,
+    whisper,
+)
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json
 
 FORMS: tuple[Form, ...] = (
+    *contact_lens.FORMS,
     *amazon.FORMS,
     *azure.FORMS,
     *deepgram.FORMS,
@@ -41,8 +52,8 @@ class Found:
         """Its turns in order of time; empty when nothing was said."""
         return pieces.ordered(self.form.turns(self.inner))
 
-    def about(self) -> Mapping[str, object]:
-        """What it says of the call, by the names of ``CallMetadata``; and ``duration_s``."""
+    def about(self) -> Json:
+        """What it says of the call and of the transcript, as ``Form.about``."""
         return {name: value for name, value in self.form.about(self.inner).items() if value is not None}
 
 

@@ -8,59 +8,40 @@ https://github.com/aws-samples/amazon-transcribe-post-call-analytics/blob/develo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces, times
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, record, seconds
-from pipeline.turns import TimedWord, build_turns
+from pipeline.turns import build_turns
 
 _NOW_S = 60.0
 """Post Call Analytics dates a call whose name it cannot read by the moment it works on it."""
 
 
+def _channels(results: Json) -> list[Json]:
+    return objects(record(results.get("channel_labels")).get("channels"))
+
+
 def _is_transcribe(document: Json) -> bool:
     results = record(document.get("results"))
-    spoken = any(item.get("type") in ("pronunciation", "punctuation") for item in _items(results))
+    items = [item for one in (results, *_channels(results)) for item in objects(one.get("items"))]
+    spoken = any(item.get("type") in ("pronunciation", "punctuation") for item in items)
     return spoken or isinstance(results.get("audio_segments"), list)
 
 
 def _transcribe(document: Json) -> Iterable[Turn]:
     results = record(document["results"])
-    by_channel = objects(record(results.get("channel_labels")).get("channels"))
-    if by_channel:
-        heard = [
-            w
-            for at, one in enumerate(by_channel)
-            for w in _words(objects(one.get("items")), {}, _channel_of(one, at))
-        ]
-    else:
-        heard = list(_words(_items(results), _speakers(results), None))
-    if heard:
-        return build_turns(heard)
-    segments = objects(results.get("audio_segments"))
-    return [
-        pieces.turn(
-            s.get("transcript"),
-            seconds(s.get("start_time")),
-            seconds(s.get("end_time")),
-            speaker=s.get("speaker_label"),
-            on=pieces.channel(s.get("channel_label")),
-        )
-        for s in segments
-    ]
+    by_channel = _channels(results)
+    speakers = {} if by_channel else _speakers(results)
 
+    def speaker(item: Json) -> object:
+        return item.get("speaker_label", speakers.get(str(item.get("start_time"))))
 
-def _items(results: Json) -> list[Json]:
-    found = objects(results.get("items"))
-    if found:
-        return found
-    return [
-        i
-        for one in objects(record(results.get("channel_labels")).get("channels"))
-        for i in objects(one.get("items"))
-    ]
+    heard = [] if by_channel else pieces.items(objects(results.get("items")), speaker)
+    for at, one in enumerate(by_channel):
+        heard += pieces.items(objects(one.get("items")), speaker, _channel_of(one, at))
+    return build_turns(heard) if heard else map(pieces.segment, objects(results.get("audio_segments")))
 
 
 def _channel_of(one: Json, at: int) -> int:
@@ -76,30 +57,6 @@ def _speakers(results: Json) -> dict[object, object]:
         for segment in segments
         for item in objects(segment.get("items"))
     }
-
-
-def _words(items: Iterable[Json], speakers: Mapping[object, object], on: int | None) -> Iterator[TimedWord]:
-    """Words in order; a mark of punctuation, which has no time, belongs to the word before it."""
-    before: TimedWord | None = None
-    for item in items:
-        best = next(iter(objects(item.get("alternatives"))), {})
-        if item.get("type") == "punctuation":
-            if before is not None:
-                before = replace(before, text=before.text + pieces.text(best.get("content")))
-            continue
-        if before is not None:
-            yield before
-        start_s = seconds(item.get("start_time"))
-        before = pieces.word(
-            best.get("content"),
-            start_s,
-            seconds(item.get("end_time")),
-            best.get("confidence"),
-            on=pieces.channel(item.get("channel_label")) if on is None else on,
-            speaker=item.get("speaker_label", speakers.get(str(item.get("start_time")))),
-        )
-    if before is not None:
-        yield before
 
 
 def _about_transcribe(document: Json) -> Mapping[str, object]:
@@ -120,19 +77,13 @@ def _pca(document: Json) -> Iterator[Turn]:
     for segment in objects(document["SpeechSegments"]):
         named = segment.get("SegmentSpeaker")
         role: Role = "system" if segment.get("IVRSegment") is True else pieces.role_of(shown.get(str(named)))
-        words = [
-            pieces.word(
-                w.get("Text"), seconds(w.get("StartTime")), seconds(w.get("EndTime")), w.get("Confidence")
-            )
-            for w in objects(segment.get("WordConfidence"))
-        ]
         yield pieces.turn(
             pieces.text(segment.get("DisplayText"), segment.get("OriginalText")),
             seconds(segment.get("SegmentStartTime")),
             seconds(segment.get("SegmentEndTime")),
             speaker=named,
             role=role,
-            words=[w for w in words if w],
+            words=pieces.words(segment.get("WordConfidence")),
         )
 
 
@@ -161,18 +112,6 @@ def _known_time(header: Json, zone_name: str) -> str | None:
 
 
 FORMS = (
-    Form(
-        "Post Call Analytics",
-        "https://github.com/aws-samples/amazon-transcribe-post-call-analytics/blob/develop/docs/output_json_structure.md",
-        _is_pca,
-        _pca,
-        _about_pca,
-    ),
-    Form(
-        "Amazon Transcribe",
-        "https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html",
-        _is_transcribe,
-        _transcribe,
-        _about_transcribe,
-    ),
+    Form("Post Call Analytics", _is_pca, _pca, _about_pca),
+    Form("Amazon Transcribe", _is_transcribe, _transcribe, _about_transcribe),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, objects, seconds
+from pipeline.intake.pieces import Json, objects
 from pipeline.turns import build_turns
 
 _OWN = frozenset(
@@ -27,33 +27,15 @@ def _is_assemblyai(document: Json) -> bool:
 def _turns(document: Json) -> Iterable[Turn]:
     utterances = objects(document.get("utterances"))
     if utterances:
-        return [_utterance(one) for one in utterances]
+        return [
+            pieces.segment(one, 1000, 1, pieces.words(one.get("words"), 1000, base=1)) for one in utterances
+        ]
     words = pieces.words(document.get("words"), 1000, base=1)
     return build_turns(words) if words else [pieces.turn(document.get("text"), None, None)]
-
-
-def _utterance(one: Json) -> Turn:
-    return pieces.turn(
-        one.get("text"),
-        seconds(one.get("start"), 1000),
-        seconds(one.get("end"), 1000),
-        speaker=one.get("speaker"),
-        on=pieces.channel(one.get("channel"), base=1),
-        confidence=pieces.share(one.get("confidence")),
-        words=pieces.words(one.get("words"), 1000, base=1),
-    )
 
 
 def _about(document: Json) -> Mapping[str, object]:
     return {"language": document.get("language_code"), "duration_s": document.get("audio_duration")}
 
 
-FORMS = (
-    Form(
-        "AssemblyAI",
-        "https://www.assemblyai.com/docs/api-reference/transcripts/get",
-        _is_assemblyai,
-        _turns,
-        _about,
-    ),
-)
+FORMS = (Form("AssemblyAI", _is_assemblyai, _turns, _about),)

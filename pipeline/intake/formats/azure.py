@@ -65,7 +65,7 @@ def _is_batch(document: Json) -> bool:
 def _batch(document: Json) -> Iterator[Turn]:
     for each in objects(_phrases(document)):
         phrase = _camel(each)
-        best = _camel(next(iter(objects(phrase.get("nBest"))), {}))
+        best = _camel(pieces.best(phrase, "nBest"))
         if phrase.get("recognitionStatus", "Success") != "Success":
             continue
         yield pieces.turn(
@@ -79,9 +79,8 @@ def _batch(document: Json) -> Iterator[Turn]:
 
 
 def _about_batch(document: Json) -> Mapping[str, object]:
-    phrases = objects(_phrases(document))
-    locale = next((one.get("locale") for one in phrases if one.get("locale")), None)
     place = record(document.get("transcription")) or document
+    locale = pieces.stated(objects(_phrases(document)), "locale")
     return {"language": locale, "duration_s": _seconds(_camel(place), "duration")}
 
 
@@ -102,7 +101,7 @@ def _fast(document: Json) -> Iterator[Turn]:
 
 
 def _about_fast(document: Json) -> Mapping[str, object]:
-    locale = next((one.get("locale") for one in objects(document["phrases"]) if one.get("locale")), None)
+    locale = pieces.stated(objects(document["phrases"]), "locale")
     return {"language": locale, "duration_s": _seconds(document, "duration", 1000)}
 
 
@@ -144,23 +143,10 @@ def _about_conversation(document: Json) -> Mapping[str, object]:
 
 
 FORMS = (
-    Form(
-        "Azure Speech",
-        "https://learn.microsoft.com/azure/ai-services/speech-service/batch-transcription-get",
-        _is_batch,
-        _batch,
-        _about_batch,
-    ),
-    Form(
-        "Azure Speech, fast transcription",
-        "https://learn.microsoft.com/azure/ai-services/speech-service/fast-transcription-create",
-        _is_fast,
-        _fast,
-        _about_fast,
-    ),
+    Form("Azure Speech", _is_batch, _batch, _about_batch),
+    Form("Azure Speech, fast transcription", _is_fast, _fast, _about_fast),
     Form(
         "Azure conversations",
-        "https://learn.microsoft.com/azure/ai-services/language-service/conversational-pii/how-to-call-for-conversations",
         lambda document: bool(_conversations(document)),
         _conversation,
         _about_conversation,

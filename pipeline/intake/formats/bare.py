@@ -141,6 +141,4 @@ def spoken_lines(body: str) -> Iterator[Turn]:
         yield pieces.turn(said, None, None, speaker=speaker)
 
 
-FORMS = (
-    Form("a list of turns", "docs/recordings.md", lambda document: bool(_pieces(document)), _turns, _about),
-)
+FORMS = (Form("a list of turns", lambda document: bool(_pieces(document)), _turns, _about),)

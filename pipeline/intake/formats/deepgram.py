@@ -12,7 +12,7 @@ from dataclasses import replace
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, objects, record, seconds
+from pipeline.intake.pieces import Json, objects, record
 from pipeline.turns import TimedWord, build_turns
 
 
@@ -22,15 +22,13 @@ def _is_deepgram(document: Json) -> bool:
     return heard or any("transcript" in one for one in objects(results.get("utterances")))
 
 
-def _best(heard: Json) -> Json:
-    return next(iter(objects(heard.get("alternatives"))), {})
-
-
 def _turns(document: Json) -> Iterable[Turn]:
     results = record(document["results"])
     channels, utterances = objects(results.get("channels")), objects(results.get("utterances"))
     words = [
-        w for at, one in enumerate(channels) for w in _words(_best(one), at if len(channels) > 1 else None)
+        w
+        for at, one in enumerate(channels)
+        for w in _words(pieces.best(one), at if len(channels) > 1 else None)
     ]
     if not words:
         several = len({str(one.get("channel")) for one in utterances}) > 1
@@ -41,9 +39,8 @@ def _turns(document: Json) -> Iterable[Turn]:
         ]
     if words:
         return build_turns(words)
-    stretches = [_utterance(one) for one in utterances]
-    return stretches or [
-        pieces.turn(_best(one).get("transcript"), None, None, on=at) for at, one in enumerate(channels)
+    return [pieces.segment(one) for one in utterances] or [
+        pieces.turn(pieces.best(one).get("transcript"), None, None, on=at) for at, one in enumerate(channels)
     ]
 
 
@@ -53,29 +50,10 @@ def _words(stretch: Json, on: int | None) -> Iterator[TimedWord]:
         yield replace(word, channel=on, speaker=word.speaker or speaker)
 
 
-def _utterance(one: Json) -> Turn:
-    return pieces.turn(
-        one.get("transcript"),
-        seconds(one.get("start")),
-        seconds(one.get("end")),
-        speaker=one.get("speaker"),
-        on=pieces.channel(one.get("channel")),
-        confidence=pieces.share(one.get("confidence")),
-    )
-
-
 def _about(document: Json) -> Mapping[str, object]:
     channels = objects(record(document["results"]).get("channels"))
-    language = next((c.get("detected_language") for c in channels if c.get("detected_language")), None)
+    language = pieces.stated(channels, "detected_language")
     return {"language": language, "duration_s": record(document.get("metadata")).get("duration")}
 
 
-FORMS = (
-    Form(
-        "Deepgram",
-        "https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded",
-        _is_deepgram,
-        _turns,
-        _about,
-    ),
-)
+FORMS = (Form("Deepgram", _is_deepgram, _turns, _about),)

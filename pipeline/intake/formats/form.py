@@ -19,14 +19,13 @@ class Form:
 
     Attributes:
         name: Of the tool that writes it, for people.
-        page: The public page that describes it.
         fits: Whether a JSON object is such a transcript.
         turns: Its turns in any order, not numbered; those without text are passed over.
-        about: What it says of the call, by the names of ``CallMetadata``, and ``duration_s``.
+        about: What it says of the call, by the names of ``CallMetadata``; of the transcript, ``duration_s``,
+            ``channels`` and ``model``.
     """
 
     name: str
-    page: str
     fits: Callable[[Json], bool]
     turns: Callable[[Json], Iterable[Turn]]
     about: Callable[[Json], Mapping[str, object]] = _nothing

@@ -42,7 +42,7 @@ def _words(results: list[Json]) -> list[TimedWord]:
     """Every word once: with speakers told apart, the last result repeats the words of all with their tags."""
     heard: dict[tuple[object, ...], TimedWord] = {}
     for result in results:
-        for one in objects(next(iter(objects(result["alternatives"])), {}).get("words")):
+        for one in objects(pieces.best(result).get("words")):
             found = pieces.word(
                 one.get("word"),
                 _time(first(one, ("startTime", "startOffset", "start_time", "start_offset"))),
@@ -62,7 +62,7 @@ def _stretches(results: list[Json]) -> Iterator[Turn]:
     ended: dict[int | None, float] = {}
     for result in results:
         on = pieces.channel(first(result, ("channelTag", "channel_tag")), base=1)
-        best = next(iter(objects(result["alternatives"])), {})
+        best = pieces.best(result)
         end_s = _time(first(result, _RESULT_END))
         start_s = None if end_s is None else min(ended.get(on, 0.0), end_s)
         yield pieces.turn(
@@ -81,8 +81,7 @@ def _time(given: object) -> float | None:
 
 
 def _about(document: Json) -> Mapping[str, object]:
-    codes = (first(one, ("languageCode", "language_code")) for one in _results(document))
-    return {"language": next(filter(None, codes), None)}
+    return {"language": pieces.stated(_results(document), "languageCode", "language_code")}
 
 
 def _is_entries(document: Json) -> bool:
@@ -101,18 +100,6 @@ def _entries(document: Json) -> Iterator[Turn]:
 
 
 FORMS = (
-    Form(
-        "Google Speech-to-Text",
-        "https://cloud.google.com/speech-to-text/docs/reference/rest/v1/speech/recognize",
-        lambda document: bool(_results(document)),
-        _turns,
-        _about,
-    ),
-    Form(
-        "Google conversational insights",
-        "https://cloud.google.com/contact-center/insights/docs/conversation-data-format",
-        _is_entries,
-        _entries,
-        lambda document: {"medium": "chat"},
-    ),
+    Form("Google Speech-to-Text", lambda document: bool(_results(document)), _turns, _about),
+    Form("Google conversational insights", _is_entries, _entries, lambda document: {"medium": "chat"}),
 )

@@ -10,13 +10,12 @@ https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects, record, seconds
-from pipeline.turns import TimedWord, build_turns
+from pipeline.turns import build_turns
 
 
 def _is_speechmatics(document: Json) -> bool:
@@ -26,23 +25,12 @@ def _is_speechmatics(document: Json) -> bool:
 
 
 def _speechmatics(document: Json) -> Iterable[Turn]:
-    heard: list[TimedWord] = []
-    for one in objects(document["results"]):
-        best = next(iter(objects(one.get("alternatives"))), {})
-        if one.get("type") == "punctuation":
-            if heard:
-                heard[-1] = replace(heard[-1], text=heard[-1].text + pieces.text(best.get("content")))
-            continue
-        speaker = None if best.get("speaker") == "UU" else best.get("speaker")  # it could not tell
-        found = pieces.word(
-            best.get("content"),
-            seconds(one.get("start_time")),
-            seconds(one.get("end_time")),
-            best.get("confidence"),
-            speaker=one.get("channel") or speaker,
-        )
-        heard += [found] if found else []
-    return build_turns(heard)
+    return build_turns(pieces.items(objects(document["results"]), _speaker))
+
+
+def _speaker(item: Json) -> object:
+    named = pieces.best(item).get("speaker")
+    return item.get("channel") or (None if named == "UU" else named)  # it could not tell
 
 
 def _about_speechmatics(document: Json) -> Mapping[str, object]:
@@ -53,12 +41,7 @@ def _about_speechmatics(document: Json) -> Mapping[str, object]:
 def _rev(document: Json) -> Iterator[Turn]:
     for one in objects(document["monologues"]):
         elements = objects(one.get("elements"))
-        words = [
-            pieces.word(e.get("value"), seconds(e.get("ts")), seconds(e.get("end_ts")), e.get("confidence"))
-            for e in elements
-            if e.get("type") == "text"
-        ]
-        timed = [w for w in words if w]
+        timed = pieces.words([e for e in elements if e.get("type") == "text"])
         said = "".join(e["value"] for e in elements if isinstance(e.get("value"), str))
         span = (timed[0].start_s, timed[-1].end_s) if timed else (None, None)
         yield pieces.turn(said, *span, speaker=one.get("speaker"), words=timed)
@@ -87,11 +70,10 @@ def _genesys(document: Json) -> Iterator[Turn]:
 
 
 def _about_genesys(document: Json) -> Mapping[str, object]:
-    language = next((t.get("language") for t in objects(document["transcripts"]) if t.get("language")), None)
     return {
         "call_id": document.get("conversationId"),
         "started_at": document.get("conversationStartTime"),
-        "language": language,
+        "language": pieces.stated(objects(document["transcripts"]), "language"),
     }
 
 
@@ -100,59 +82,33 @@ def _is_elevenlabs(document: Json) -> bool:
 
 
 def _elevenlabs(document: Json) -> Iterable[Turn]:
-    found = [
-        pieces.word(
-            one.get("text"), seconds(one.get("start")), seconds(one.get("end")), speaker=one.get("speaker_id")
-        )
-        for one in objects(document["words"])
-        if one.get("type") == "word"
-    ]
-    return build_turns([w for w in found if w])
+    return build_turns(pieces.words([one for one in objects(document["words"]) if one.get("type") == "word"]))
 
 
-def _twilio(document: Json) -> Iterator[Turn]:
+def _twilio(document: Json) -> Iterable[Turn]:
     """Twilio's sentences: the channel counts from 1."""
-    for one in objects(document["sentences"]):
-        yield pieces.turn(
-            one.get("transcript"),
-            seconds(one.get("start_time")),
-            seconds(one.get("end_time")),
-            on=pieces.channel(one.get("media_channel"), base=1),
-            confidence=pieces.share(one.get("confidence")),
-        )
+    return [pieces.segment(one, base=1) for one in objects(document["sentences"])]
 
 
 FORMS = (
+    Form("Speechmatics", _is_speechmatics, _speechmatics, _about_speechmatics),
     Form(
-        "Speechmatics",
-        "https://docs.speechmatics.com/speech-to-text/batch/output",
-        _is_speechmatics,
-        _speechmatics,
-        _about_speechmatics,
-    ),
-    Form(
-        "Rev AI",
-        "https://docs.rev.ai/api/asynchronous/transcripts/",
-        lambda document: any("elements" in one for one in objects(document.get("monologues"))),
-        _rev,
+        "Rev AI", lambda document: any("elements" in one for one in objects(document.get("monologues"))), _rev
     ),
     Form(
         "Genesys Cloud",
-        "https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url",
         lambda document: any("phrases" in one for one in objects(document.get("transcripts"))),
         _genesys,
         _about_genesys,
     ),
     Form(
         "ElevenLabs",
-        "https://elevenlabs.io/docs/api-reference/speech-to-text/convert",
         _is_elevenlabs,
         _elevenlabs,
         lambda document: {"language": document.get("language_code")},
     ),
     Form(
         "Twilio",
-        "https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource",
         lambda document: any("media_channel" in one for one in objects(document.get("sentences"))),
         _twilio,
     ),

@@ -90,25 +90,9 @@ def _chunks(document: Json) -> Iterator[Turn]:
 
 
 FORMS = (
+    Form("Whisper and WhisperX", _is_segments, _segments, _about),
+    Form("whisper.cpp", _is_cpp, _cpp, _about),
     Form(
-        "Whisper and WhisperX",
-        "https://github.com/openai/whisper/blob/main/whisper/transcribe.py",
-        _is_segments,
-        _segments,
-        _about,
-    ),
-    Form(
-        "whisper.cpp",
-        "https://github.com/ggml-org/whisper.cpp/blob/master/examples/cli/cli.cpp",
-        _is_cpp,
-        _cpp,
-        _about,
-    ),
-    Form(
-        "Transformers and insanely-fast-whisper",
-        "https://huggingface.co/docs/transformers/model_doc/whisper",
-        lambda document: bool(_stretches(document)),
-        _chunks,
-        _about,
+        "Transformers and insanely-fast-whisper", lambda document: bool(_stretches(document)), _chunks, _about
     ),
 )
