@@ -5,7 +5,6 @@ Part of checking a rubric (``load``); pydantic has already checked each part on 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pipeline.conversation import CallMetadata
+from pipeline.known_names import did_you_mean
 from pipeline.metrics import METRICS
 from pipeline.rubric.checks import (
     SLOTS,
@@ -49,7 +49,7 @@ def reference_faults(rubric: Rubric) -> Iterator[Found]:
     for at, case in enumerate(rubric.tests):
         for name in case.expect:
             if name not in known:
-                yield ("tests", at, "expect", name), f"no criterion {name!r}", _near(name, known)
+                yield ("tests", at, "expect", name), f"no criterion {name!r}", did_you_mean(name, known)
     if not any(c.counts == "score" for c in rubric.criteria()):
         yield ("sections",), "no criterion counts towards the score", "give one `counts: score`"
     elif not _weighs(rubric):
@@ -86,13 +86,14 @@ def _criterion(criterion: Criterion, place: Place, known: list[str]) -> Iterator
 def _checks(checks: list[Any], place: Place, known: list[str]) -> Iterator[Found]:
     for check in checks:
         if isinstance(check, MetricCheck) and check.metric not in METRICS:
-            yield (*place, "metric"), f"no metric {check.metric!r}", _near(check.metric, sorted(METRICS))
+            hint = did_you_mean(check.metric, sorted(METRICS))
+            yield (*place, "metric"), f"no metric {check.metric!r}", hint
         if isinstance(check, RegexCheck):
             yield from _regexes(check, place)
         window = getattr(check, "window", None)
         for anchor in (window.after, window.before) if window is not None else ():
             if anchor is not None and anchor.criterion is not None and anchor.criterion not in known:
-                yield place, f"no criterion {anchor.criterion!r}", _near(anchor.criterion, known)
+                yield place, f"no criterion {anchor.criterion!r}", did_you_mean(anchor.criterion, known)
 
 
 def _slots_of(criterion: Criterion, place: Place, company: tuple[str, ...]) -> Iterator[Found]:
@@ -129,13 +130,13 @@ def _condition(condition: Any, place: Place, known: list[str]) -> Iterator[Found
     for part in condition.all():
         for name, answers in part.answers.items():
             if name not in known:
-                yield (*place, "answers", name), f"no criterion {name!r}", _near(name, known)
+                yield (*place, "answers", name), f"no criterion {name!r}", did_you_mean(name, known)
             for answer in answers:
                 if answer not in ANSWERS:
                     yield (*place, "answers", name), f"no answer {answer!r}", f"one of {', '.join(ANSWERS)}"
         for name in part.metadata:
             if not name.startswith("extra.") and name not in METADATA_FIELDS:
-                hint = _near(name, METADATA_FIELDS) + "; other columns are extra.<column>"
+                hint = did_you_mean(name, METADATA_FIELDS) + "; other columns are extra.<column>"
                 yield (*place, "metadata", name), f"no metadata field {name!r}", hint
 
 
@@ -195,8 +196,3 @@ def _asks(rubric: Rubric, section: Section, criterion: Criterion) -> object:
 def needs(section: Section, criterion: Criterion) -> set[str]:
     """Ids of criteria that must be answered before one of this section."""
     return criterion.depends_on() | (section.when.depends_on() if section.when else set())
-
-
-def _near(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known[:12])}"
