@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from pipeline.cli.app import app
+from pipeline.cli.batch_view import BatchView
+from pipeline.cli.console import note
 from pipeline.cli.stages import ConfigOption
 from pipeline.cli.store import Db
 
@@ -30,7 +34,6 @@ def serve(
     Example: callqa serve /recordings --db qa.duckdb --cron "0 2 * * *" --timezone Asia/Karachi
     """
     from flows.serve import serve_batch
-    from pipeline.cli.console import note
     from pipeline.process.prepare import load_rubrics
     from pipeline.settings import load_settings
 
@@ -59,8 +62,6 @@ def watch(
 
     Example: callqa watch /incoming --db qa.duckdb --settle 30
     """
-    from pipeline.cli.batch_view import BatchView
-    from pipeline.cli.console import note
     from pipeline.process.report import conclude
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
@@ -79,9 +80,6 @@ def doctor(db: Db = None, config: ConfigOption = None) -> int:
 
     Example: callqa doctor --db qa.duckdb
     """
-    from rich.console import Console
-    from rich.text import Text
-
     from pipeline.process.doctor import examine
     from pipeline.settings import load_settings
 

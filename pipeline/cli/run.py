@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.batch_view import BatchView
 from pipeline.cli.stages import ConfigOption
 from pipeline.cli.store import Db
 
@@ -38,7 +39,6 @@ def run(
 
     Example: callqa run recordings/ --db qa.duckdb --rubric support
     """
-    from pipeline.cli.batch_view import BatchView
     from pipeline.process.batch import nothing_new
     from pipeline.settings import load_settings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +14,12 @@ import typer
 from pipeline.cli.console import note
 from pipeline.cli.rubric import Which, group, write_new
 from pipeline.cli.store import Db, open_store
+from pipeline.conversation import Evidence
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.calibrate.tune import Mark, Proposal
-    from pipeline.conversation import Evidence
 
 COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
 YES, NO = {"yes", "y", "1", "true"}, {"no", "n", "0", "false"}
@@ -48,8 +49,6 @@ def tune(
 
     Example: callqa rubric tune my_rubric.yaml --db qa.duckdb --ask to_mark.csv
     """
-    from itertools import chain, islice
-
     from pipeline import matching, rubric
     from pipeline.calibrate import tune
     from pipeline.calibrate.pairs import last_words
