@@ -7,6 +7,7 @@ same model under that name, or cannot be asked.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -21,7 +22,6 @@ from pipeline.rubric.judging import Judged
 FolderOf = Callable[[str], Path]
 """The folder of a call's results, by call id."""
 MAX_BYTES = 20_000_000
-CALLS_AT_HAND = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,6 @@ class Kept:
 
     def __init__(self, folder_of: FolderOf | None) -> None:
         self._folder_of = folder_of
-        self._read: dict[str, dict[str, dict[str, Any]]] = {}
 
     def find(self, call_id: str, key: str, identity: str | None) -> Answered | None:
         """The answer to a prompt, or None.
@@ -59,11 +58,7 @@ class Kept:
         """
         if self._folder_of is None:
             return None
-        if call_id not in self._read:
-            if len(self._read) >= CALLS_AT_HAND:
-                self._read.clear()
-            self._read[call_id] = _lines(self._folder_of(call_id) / "judge.jsonl")
-        line = self._read[call_id].get(key)
+        line = _lines(self._folder_of(call_id) / "judge.jsonl").get(key)
         if line is None or identity not in (None, line.get("identity")):
             return None
         try:
@@ -77,15 +72,12 @@ class Kept:
             return
         line = {"key": key, "identity": identity, **asdict(found)}
         folder = self._folder_of(call_id)
-        try:
+        with contextlib.suppress(OSError):
             for parent in (folder.parent.parent, folder.parent, folder):
                 parent.mkdir(exist_ok=True, mode=0o700)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
             with os.fdopen(os.open(folder / "judge.jsonl", flags, 0o600), "ab") as file:
                 file.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-        except OSError:
-            return
-        self._read.setdefault(call_id, {})[key] = line
 
 
 def _lines(path: Path) -> dict[str, dict[str, Any]]:
