@@ -12,12 +12,8 @@ from rich.text import Text
 from pipeline.cli.app import app
 from pipeline.cli.batch_view import BatchView
 from pipeline.cli.console import note
-from pipeline.cli.stages import ConfigOption
+from pipeline.cli.stages import ConfigOption, RubricsOption
 from pipeline.cli.store import Db
-
-Rubrics = Annotated[
-    list[str] | None, typer.Option("--rubric", help="Rubric file or shipped name; again for several.")
-]
 
 
 @app.command()
@@ -26,7 +22,7 @@ def serve(
     cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday.")] = "0 2 * * *",
     timezone: Annotated[str | None, typer.Option(help="IANA zone of the schedule.")] = None,
     db: Db = None,
-    rubric: Rubrics = None,
+    rubric: RubricsOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Stay, and run the batch on a schedule.
@@ -55,7 +51,7 @@ def watch(
     settle: Annotated[float, typer.Option(help="Seconds a file must have kept its size.")] = 30.0,
     every: Annotated[float, typer.Option(help="Seconds between looks.")] = 10.0,
     db: Db = None,
-    rubric: Rubrics = None,
+    rubric: RubricsOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Stay, and process each recording soon after it has arrived.

@@ -25,6 +25,9 @@ group = typer.Typer(no_args_is_help=True, help="Write and check rubrics.")
 app.add_typer(group, name="rubric")
 
 Which = Annotated[str, typer.Argument(help="A YAML file or a shipped name.", metavar="RUBRIC")]
+WhichOrAll = Annotated[
+    list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
+]
 
 
 @group.command("lint")
@@ -50,14 +53,13 @@ def lint(
         except RubricError as error:
             faults.append(error.message)
             continue
-        if db is None:
-            warnings = rubric.lint(form, chance=chance_in_call, judged=judged)
-        else:
+        typical_s, met = None, {}
+        if db is not None:
             with open_store(db) as store:
                 typical_s = store.query(rubric.TYPICAL_SQL)[0]["s"]
                 rates = store.query(rubric.NEVER_MET_SQL, [form.id])
-            warnings = rubric.lint(form, typical_s, chance_in_call, judged=judged)
-            warnings += rubric.never_met(form, {row["criterion_id"]: row["met"] for row in rates})
+                met = {row["criterion_id"]: row["met"] for row in rates}
+        warnings = rubric.lint(form, typical_s, chance_in_call, judged=judged) + rubric.never_met(form, met)
         for warning in warnings:
             typer.echo(f"{form.source}: warning: {warning}")
         warned += len(warnings)
@@ -120,9 +122,7 @@ def check(
 
 @group.command("explain")
 def explain(
-    which: Annotated[
-        list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
-    ] = None,
+    which: WhichOrAll = None,
 ) -> None:
     """Say a rubric in plain words; of several, also in which order they are tried on a call.
 
@@ -151,9 +151,7 @@ def schema() -> None:
 
 @group.command("test")
 def run_tests(
-    which: Annotated[
-        list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
-    ] = None,
+    which: WhichOrAll = None,
 ) -> None:
     """Run the tests written inside rubrics.
 

@@ -25,6 +25,9 @@ from pipeline.conversation import Conversation, Transcript
 from pipeline.errors import UsageError
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: callqa.toml.")]
+RubricsOption = Annotated[
+    list[str] | None, typer.Option("--rubric", help="Rubric file or shipped name; again for several.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for other programs.")]
 
 

@@ -56,12 +56,13 @@ def tune(
     from pipeline.store import CallFilter
 
     form, matcher = rubric.load(which), matching.load_matcher()
+    wording = {criterion.id: criterion.question for criterion in form.criteria()}
     given: list[Mark] = []
     with open_store(db) as store:
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
         if marks is not None and (marks.exists() or not mark):
-            given = read_marks(marks, {c.id for c in form.criteria()}, hashes)
+            given = read_marks(marks, wording, hashes)
         said, differ = tune.labels(last_words(store.reviews()), hashes)
         answered = CallFilter(call_ids=tuple({call for calls in said.values() for call in calls}))
         kept = store.conversations(answered) if said else iter(())
@@ -71,7 +72,7 @@ def tune(
         if marks is None or (marks.exists() and _is_json(marks)):
             raise UsageError("--mark needs a CSV to keep the marks in", hint="--mark --marks marks.csv")
         asked = tune.questions(form, calls, said, given, matcher, most)
-        given += converse(asked, {c.id: c.question for c in form.criteria()}, marks)
+        given += converse(asked, wording, marks)
     proposals = tune.propose(form, calls, said, given, matcher, differ)
     for one in proposals:
         _print(one)
@@ -96,7 +97,7 @@ def tune(
         typer.echo(line)
     if ask is not None:
         asked = tune.questions(form, calls, said, given, matcher, most)
-        write_questions(ask, asked, {c.id: c.question for c in form.criteria()})
+        write_questions(ask, asked, wording)
         note(f"{len(asked)} quotes to mark: {ask}; fill the column mark with yes or no, then --marks {ask}")
     if write is not None:
         write_new(write, text)
@@ -196,8 +197,12 @@ def write_questions(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for criterion, call, near in asked:
-            start = "" if near.start_s is None else f"{near.start_s:.1f}"
-            writer.writerow(map(inert, (criterion, questions[criterion], call, start, near.quote, "")))
+            writer.writerow(_row(criterion, questions[criterion], call, near, ""))
+
+
+def _row(criterion: str, question: str, call: str, near: Evidence, mark: str) -> list[object]:
+    start = "" if near.start_s is None else f"{near.start_s:.1f}"
+    return [inert(cell) for cell in (criterion, question, call, start, near.quote, mark)]
 
 
 def converse(
@@ -232,8 +237,7 @@ def converse(
                 break
             if word in YES | NO:
                 marks.append(Mark(criterion, call, near.quote, word in YES))
-                start = "" if near.start_s is None else f"{near.start_s:.1f}"
                 said = "yes" if word in YES else "no"
-                writer.writerow(map(inert, (criterion, questions[criterion], call, start, near.quote, said)))
+                writer.writerow(_row(criterion, questions[criterion], call, near, said))
                 file.flush()
     return marks

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.rubric import checks as kinds
 from pipeline.rubric.model import AppliesTo, AutoFail, Condition, Criterion, Rubric
+from pipeline.rubric.select import FIELDS, in_order
 
 MODES = {
     "points": "Points earned over points possible, each multiplied by its section's weight.",
@@ -22,9 +23,8 @@ def explain(rubric: Rubric) -> str:
 
 def explain_order(rubrics: Sequence[Rubric]) -> str:
     """In which order rubrics are tried on a call, and on which calls."""
-    ordered = sorted(rubrics, key=lambda r: (-r.priority, r.id, r.version))
     listed = "\n".join(
-        f"  {n}. {r.id} {r.version}: {_applies(r.applies_to)}" for n, r in enumerate(ordered, 1)
+        f"  {n}. {r.id} {r.version}: {_applies(r.applies_to)}" for n, r in enumerate(in_order(rubrics), 1)
     )
     return f"Every rubric that applies scores the call, in this order:\n{listed}\n"
 
@@ -170,11 +170,7 @@ def _condition(condition: Condition) -> str:
 
 
 def _applies(asks: AppliesTo) -> str:
-    told = [
-        f"{name} {' or '.join(getattr(asks, name))}"
-        for name in ("client", "site", "queue", "team", "direction", "medium", "language")
-        if getattr(asks, name)
-    ]
+    told = [f"{name} {' or '.join(getattr(asks, name))}" for name in FIELDS if getattr(asks, name)]
     told += [f"{name} {' or '.join(values)}" for name, values in asks.extra.items()]
     if asks.min_duration_s is not None:
         told.append(f"from {asks.min_duration_s:g} s")
