@@ -258,10 +258,12 @@ def _place(loc: tuple[str | int, ...], data: Any) -> Place:
 
 
 def _echo(item: Any, data: Any) -> bool:
-    """A list that is "too short" only because what it holds was refused."""
+    """A list "too short" only because what it holds was refused; a faulty mapping that is "no boolean"."""
     here = data
     for step in _place(item["loc"], data):
         here = here[step]
+    if item["type"] == "bool_type":
+        return isinstance(here, dict)
     return item["type"] == "too_short" and isinstance(here, list) and bool(here)
 
 

@@ -110,6 +110,14 @@ def test_a_criterion_with_a_fault_is_still_asked_what_it_refers_to(fault: str, t
     assert "no criterion 'zz'" in said
 
 
+def test_a_fault_in_an_auto_fail_is_told_alone() -> None:
+    """Where a boolean may stand too, nobody is told to write one."""
+    told = faults("id: a, question: q, auto_fail: {polciy: cap}, check: {kind: manual}")
+    assert "did you mean 'policy'?" in told
+    assert told.startswith("r.yaml: 1 error")
+    assert "valid boolean" in faults("id: a, question: q, auto_fail: perhaps, check: {kind: manual}")
+
+
 def test_a_condition_of_a_section_is_checked_and_waited_for() -> None:
     """Its windows may hang on a criterion, which must exist and is answered first."""
     text = HEAD + "      - {id: late, question: q, check: {kind: phrases, match: fuzzy, any: [goodbye]}}\n"
