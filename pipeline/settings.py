@@ -87,13 +87,7 @@ class IntakeSettings(Slice):
 
     def default_source(self) -> IntakeSource:
         """What holds for files no source matches."""
-        return IntakeSource(
-            timezone=self.timezone,
-            filename_template=self.filename_template,
-            strict=self.strict,
-            agent_channel=self.agent_channel,
-            first_party=self.first_party,
-        )
+        return IntakeSource(**self.model_dump(include=set(IntakeSource.model_fields)))
 
 
 class AudioSettings(Slice):
