@@ -47,6 +47,9 @@ class Anchor(Strict):
             raise ValueError("give either criterion or finding")
         return self
 
+    def __str__(self) -> str:
+        return self.criterion or self.finding or ""
+
 
 class Window(Strict):
     """The part of the call that is searched; every limit given must hold."""

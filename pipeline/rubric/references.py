@@ -45,9 +45,13 @@ def reference_faults(rubric: Rubric) -> Iterator[Found]:
             yield (*place, "id"), f"{what} id {part.id!r} is used twice", "ids are unique in the rubric"
         yield from _part(part, place, known, rubric.company)
     yield from _circles(rubric)
-    if not any(c.counts == "score" for c in rubric.criteria()):
+    scored = [(s, c) for s in rubric.sections for c in s.criteria if c.counts == "score"]
+    if not scored:
         yield ("sections",), "no criterion counts towards the score", "give one `counts: score`"
-    elif not _weighs(rubric):
+    elif not any(
+        (rubric.mode == "question" or s.weight > 0) and (rubric.mode == "points" or c.weight > 0)
+        for s, c in scored
+    ):
         yield ("sections",), "all weights that count in this mode are 0", "give one a weight above 0"
 
 
@@ -70,15 +74,6 @@ def _part(part: Strict, place: Place, known: list[str], company: tuple[str, ...]
         case Case():
             for name in part.expect:
                 yield from _unknown(name, (*place, "expect", name), known)
-
-
-def _weighs(rubric: Rubric) -> bool:
-    scored = [(s, c) for s in rubric.sections for c in s.criteria if c.counts == "score"]
-    if rubric.mode == "points":
-        return any(s.weight > 0 for s, _ in scored)
-    if rubric.mode == "question":
-        return any(c.weight > 0 for _, c in scored)
-    return any(s.weight > 0 and c.weight > 0 for s, c in scored)
 
 
 def _slots(check: PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[Found]:
