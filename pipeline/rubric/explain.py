@@ -89,7 +89,7 @@ def _auto_fail(policy: AutoFail) -> str:
     what = "the call" if policy.scope == "form" else "its section"
     done = {
         "zero": "and its score is 0",
-        "cap": f"and its score is at most {policy.cap:g}" if policy.cap else "",
+        "cap": f"and its score is at most {policy.cap or 0:g}",
         "flag": "and its score stays",
     }
     return f"fails {what}, {done[policy.policy]}"

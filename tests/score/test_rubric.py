@@ -308,6 +308,13 @@ def test_lint_knows_what_can_be_found() -> None:
     assert made <= FINDING_KINDS
 
 
+@pytest.mark.parametrize("cap", [0, 40])
+def test_a_capped_score_is_explained(cap: int) -> None:
+    """A cap of 0 too."""
+    one = form(f"id: a, question: q, auto_fail: {{policy: cap, cap: {cap}}}, check: {{kind: manual}}")
+    assert f"a no fails the call, and its score is at most {cap}" in rubric.explain(one)
+
+
 def test_a_rubric_from_template_to_tests(tmp_path: Path) -> None:
     """``new`` never overwrites; what it writes lints clean and is explained; ``schema`` completes it."""
     path = str(tmp_path / "acme.yaml")
