@@ -110,6 +110,20 @@ def test_a_criterion_with_a_fault_is_still_asked_what_it_refers_to(fault: str, t
     assert "no criterion 'zz'" in said
 
 
+@pytest.mark.parametrize(
+    ("fault", "hint"),
+    [
+        ("check: {kind: judge, question: q, examples: [{said: x, answer: yes, zz: 1}]}", "said, answer, why"),
+        ("check: {kind: not, check: {kind: manual, zz: 1}}", "kind, required, scale"),
+        ("when: {any: [{finding: {kind: risk, zz: 1}}]}, check: {kind: manual}", "kind, label"),
+        ("levels: [{label: x, zz: 1, check: {kind: manual}}]", "label, check, share"),
+    ],
+)
+def test_a_key_like_no_other_is_answered_with_those_of_its_place(fault: str, hint: str) -> None:
+    """Whatever the part it stands in is part of."""
+    assert f"unknown key 'zz' (known here: {hint})" in faults(f"id: a, question: q, {fault}")
+
+
 def test_a_fault_in_an_auto_fail_is_told_alone() -> None:
     """Where a boolean may stand too, nobody is told to write one."""
     told = faults("id: a, question: q, auto_fail: {polciy: cap}, check: {kind: manual}")
