@@ -238,7 +238,7 @@ def main() -> None:
         url = stack.enter_context(serving(given.gguf)) if given.gguf else given.url
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = JudgeSettings(url=url, model=given.model, trust=0, timeout_s=600, budget_s=7200, at_once=1)
-        judged = judge.LanguageModel(settings, judge.Kept(lambda call: folder / call), names_in)
+        judged = judge.LanguageModel(settings, lambda call: folder / call, names_in)
         console.print(
             f"{given.gguf or given.model}: {len(calls)} calls of {WORDS.start} to {WORDS.stop - 1} words"
         )

@@ -50,8 +50,7 @@ METRICS: Mapping[str, str] = {
     "overtalk_ratio": "overtalk_s / recording, 0..1",
     "overlap_count": "stretches longer than 0.3 s in which both speak, backchannels too",
     "agent_interruptions": "times the agent started over the customer for over 0.3 s and kept on for over "
-    "1 s "
-    "(TMA: charged to who started second)",
+    "1 s (TMA: charged to who started second)",
     "customer_interruptions": "times the customer started over the agent likewise",
     "agent_wpm": "agent words / minutes of the agent's own talk time (TMA: utterance time)",
     "customer_wpm": "customer words / minutes of the customer's own talk time",
@@ -241,13 +240,13 @@ def overlaps(speech: Sequence[Interval]) -> list[Overlap]:
 
 
 ASKS = re.compile(
-    r"^(?:(?:and|so|but|okay|ok|well|um|uh|yeah|yes|hi|hello|sorry|now|then|oh|right|alright|sure|"
-    r"great)[,\s]+)*"
+    r"^(?:(?:and|so|but|okay|ok|well|um|uh|yeah|yes|hi|hello|sorry|now|then|oh|right|alright|sure|great)[,\s]+)*"
     r"(?:what|what's|when|where|where's|who|who's|whom|whose|why|how|how's|which|"
     r"(?:is|are|am|was|were|do|does|did|can|could|would|will|should|shall|may|might|have|has|had|isn't|"
-    r"aren't|don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+(?:i|you|he|she|it|we|they|there|"
-    r"this|that|the|my|your|any|anyone|someone)|any (?:other|chance|idea)|anything else|"
-    r"kya|kab|kahan|kaun|kyun|kaise|kitna|کیا|کب|کہاں|کون|کیوں|کیسے|کتنا)\b",
+    r"aren't|don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+"
+    r"(?:i|you|he|she|it|we|they|there|this|that|the|my|your|any|anyone|someone)|"
+    r"any (?:other|chance|idea)|anything else|kya|kab|kahan|kaun|kyun|kaise|kitna|"
+    r"کیا|کب|کہاں|کون|کیوں|کیسے|کتنا)\b",
     re.I,
 )
 
@@ -265,21 +264,12 @@ def _presence(
     """Greeting early and closing late, by the agent's phrases."""
     if not any(turn.role == "agent" for turn in spoken):
         return {}
-    by_number = {turn.turn: turn for turn in spoken}
-    early = [turn.turn for turn in spoken[:3]]
-    late = {turn.turn for turn in spoken[-6:]}
-    first = next(
-        (
-            by_number[number]
-            for number in sorted(greeting)
-            if number in by_number and (number in early or (by_number[number].start_s or 1e9) <= 60.0)
-        ),
-        None,
-    )
+    early = [t for at, t in enumerate(spoken) if at < 3 or (t.start_s is not None and t.start_s <= 60.0)]
+    first = next((turn for turn in early if turn.turn in greeting), None)
     return {
         "greeting_s": first.start_s if first is not None else None,
         "has_greeting": float(first is not None),
-        "has_closing": float(any(number in late for number in closing)),
+        "has_closing": float(any(turn.turn in closing for turn in spoken[-6:])),
     }
 
 

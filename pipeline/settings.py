@@ -6,7 +6,6 @@ environment variables use a double underscore: ``CALLQA_TRANSCRIBE__MODEL=tiny.e
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -30,6 +29,7 @@ from pydantic_settings import (
 
 from pipeline.conversation import Direction, FirstParty
 from pipeline.errors import UsageError
+from pipeline.known_names import did_you_mean, keys_at
 
 
 class Slice(BaseModel):
@@ -87,13 +87,7 @@ class IntakeSettings(Slice):
 
     def default_source(self) -> IntakeSource:
         """What holds for files no source matches."""
-        return IntakeSource(
-            timezone=self.timezone,
-            filename_template=self.filename_template,
-            strict=self.strict,
-            agent_channel=self.agent_channel,
-            first_party=self.first_party,
-        )
+        return IntakeSource(**self.model_dump(include=set(IntakeSource.model_fields)))
 
 
 class AudioSettings(Slice):
@@ -355,11 +349,5 @@ def _fault(item: ErrorDetails) -> str:
     path = [str(part) for part in item["loc"]]
     if item["type"] != "extra_forbidden":
         return f"{'.'.join(path)}: {item['msg']}"
-    known: Any = Settings
-    for part in path[:-1]:
-        field = known.model_fields.get(part) if hasattr(known, "model_fields") else None
-        known = field.annotation if field else None
-    names = list(getattr(known, "model_fields", ()))
-    near = difflib.get_close_matches(path[-1], names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
+    hint = did_you_mean(path[-1], keys_at(Settings, item["loc"][:-1]))
     return f"{'.'.join(path)}: no such setting; {hint}"

@@ -11,7 +11,7 @@ STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matching", "
 LEVELS = [
     {"errors"},
     {"conversation"},
-    {"contract", "text"},
+    {"contract", "text", "known_names"},
     {"settings", "metrics", "word_times", "turns", "confidence_intervals"}
     | {"child_processes", "interpreter", "csv_safety"},
     {"rubric", "privacy"},

@@ -56,6 +56,7 @@ def test_unknown_keys_are_errors_and_all_are_named(tmp_path: Path) -> None:
         ("[stroe]\ndb = 'x'", "stroe: no such setting; did you mean 'store'?"),
         ("[flow.alerts]\nwebhok = 'x'", "flow.alerts.webhok: no such setting; did you mean 'webhook'?"),
         ("[store]\nlock_timeout = 1", "did you mean 'lock_timeout_s'?"),
+        ("[[intake.sources]]\ntimezon = ''", "sources.0.timezon: no such setting; did you mean 'timezone'?"),
     ],
 )
 def test_a_mistyped_key_is_answered_with_the_nearest(tmp_path: Path, text: str, hint: str) -> None:

@@ -11,6 +11,8 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+import typer
+
 from pipeline.cli.console import complain, say_interrupted
 from pipeline.errors import CallQAError, ModelError
 from pipeline.interpreter import few_collections, no_collection_at_exit
@@ -32,7 +34,7 @@ def main() -> None:
     except CallQAError as error:
         complain(error)
         code = error.exit_code
-    except (KeyboardInterrupt, EOFError):
+    except (KeyboardInterrupt, EOFError, typer.Abort):
         say_interrupted()
         code = INTERRUPTED
     except BrokenPipeError:  # `callqa sql … | head` is not a fault
@@ -74,8 +76,6 @@ def _other(error: Exception) -> int:
     if show is not None:
         show()
         return int(getattr(error, "exit_code", 2))
-    if type(error).__name__ in {"Exit", "Abort"}:
-        return int(getattr(error, "exit_code", INTERRUPTED))
     if os.environ.get("CALLQA_DEBUG"):
         raise error
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in OURS:

@@ -1,7 +1,7 @@
 """The Typer application and the list of its command modules.
 
-Command modules import Typer and the standard library at the top and everything else inside the
-command, so that ``callqa --help`` imports no engine.
+Modules here import Typer, Rich, the nouns and errors at the top, and what takes longer (settings, stages, the
+store) inside the command, so that ``callqa --help`` imports no engine.
 """
 
 from __future__ import annotations

@@ -12,8 +12,14 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.conversation import CallRecord, Scorecard
+
 if TYPE_CHECKING:
-    from pipeline.conversation import CallRecord, Scorecard
     from pipeline.process.batch import Tally
 
 PLAIN_EVERY_S = 30.0
@@ -56,9 +62,6 @@ class BatchView:
         if not self._live:
             yield
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -122,8 +125,6 @@ class BatchView:
         if self._json:
             self._log("ended", **tally.summary())
             return
-        from rich.console import Console
-
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(_sum(tally))
         if not tally.files:
@@ -132,9 +133,6 @@ class BatchView:
             console.print("nothing to do: every file is in the ledger already")
 
     def _line(self, record: CallRecord) -> None:
-        from rich.console import Console
-        from rich.text import Text
-
         facts = _facts(record)
         outcome = str(facts["outcome"])
         score = "" if facts["score"] is None else f"{facts['score']:.0f}"
@@ -201,8 +199,6 @@ def _badness(card: Scorecard) -> tuple[int, float]:
 
 
 def _sum(tally: Tally) -> Any:
-    from rich.table import Table
-
     table = Table(show_header=False, box=None, pad_edge=False)
     outcomes = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(tally.outcomes.items()))
     table.add_row("files", str(tally.files), f"{tally.known} known from before" if tally.known else "")

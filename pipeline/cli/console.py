@@ -7,6 +7,18 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
 from pipeline.errors import CallQAError
 
 Item = TypeVar("Item")
@@ -14,9 +26,6 @@ Item = TypeVar("Item")
 
 def complain(error: CallQAError) -> None:
     """Print one error and its hint; plain text, so that it survives logs and pipes."""
-    from rich.console import Console
-    from rich.text import Text
-
     console = Console(stderr=True, soft_wrap=True)
     console.print(Text.assemble(("error: ", "bold red"), error.message))
     if error.hint:
@@ -25,18 +34,12 @@ def complain(error: CallQAError) -> None:
 
 def note(text: str) -> None:
     """Tell people something that is not data."""
-    from rich.console import Console
-    from rich.text import Text
-
     Console(stderr=True, soft_wrap=True).print(Text(text))
 
 
 @contextlib.contextmanager
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar for work on so many of so many, gone when done; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -46,9 +49,6 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def waited_for(what: str, items: Iterable[Item]) -> Iterator[Item]:
     """Items as they come, with a running clock while the next is waited for; silent where no terminal is."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
     console, coming = Console(stderr=True), iter(items)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     while True:

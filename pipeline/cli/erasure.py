@@ -6,13 +6,12 @@ import datetime as dt
 import json
 import re
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.store.store import Purged
 
 DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}

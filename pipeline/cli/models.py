@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from pipeline.cli.app import app
 
@@ -20,9 +22,6 @@ def list_models() -> None:
 
     Example: callqa models list
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from pipeline import models
 
     table = Table("model", "found in", "size", "get it with")

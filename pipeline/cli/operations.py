@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from pipeline.cli.app import app
-from pipeline.cli.stages import ConfigOption
+from pipeline.cli.batch_view import BatchView
+from pipeline.cli.console import note
+from pipeline.cli.stages import ConfigOption, RubricsOption
 from pipeline.cli.store import Db
-
-Rubrics = Annotated[
-    list[str] | None, typer.Option("--rubric", help="Rubric file or shipped name; again for several.")
-]
 
 
 @app.command()
@@ -22,7 +22,7 @@ def serve(
     cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday.")] = "0 2 * * *",
     timezone: Annotated[str | None, typer.Option(help="IANA zone of the schedule.")] = None,
     db: Db = None,
-    rubric: Rubrics = None,
+    rubric: RubricsOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Stay, and run the batch on a schedule.
@@ -30,7 +30,6 @@ def serve(
     Example: callqa serve /recordings --db qa.duckdb --cron "0 2 * * *" --timezone Asia/Karachi
     """
     from flows.serve import serve_batch
-    from pipeline.cli.console import note
     from pipeline.process.prepare import load_rubrics
     from pipeline.settings import load_settings
 
@@ -52,15 +51,13 @@ def watch(
     settle: Annotated[float, typer.Option(help="Seconds a file must have kept its size.")] = 30.0,
     every: Annotated[float, typer.Option(help="Seconds between looks.")] = 10.0,
     db: Db = None,
-    rubric: Rubrics = None,
+    rubric: RubricsOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Stay, and process each recording soon after it has arrived.
 
     Example: callqa watch /incoming --db qa.duckdb --settle 30
     """
-    from pipeline.cli.batch_view import BatchView
-    from pipeline.cli.console import note
     from pipeline.process.report import conclude
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
@@ -79,9 +76,6 @@ def doctor(db: Db = None, config: ConfigOption = None) -> int:
 
     Example: callqa doctor --db qa.duckdb
     """
-    from rich.console import Console
-    from rich.text import Text
-
     from pipeline.process.doctor import examine
     from pipeline.settings import load_settings
 

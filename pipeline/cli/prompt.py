@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.console import complain, note
+from pipeline.cli.query_output import print_table
 from pipeline.errors import StoreError
 
 if TYPE_CHECKING:
@@ -34,9 +36,6 @@ def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
         sandbox: Answers.
         read: Gives one line for a prompt, or raises EOFError at the end.
     """
-    from pipeline.cli.console import complain, note
-    from pipeline.cli.query_output import print_table
-
     note(HELP)
     remember()
     lines: list[str] = []

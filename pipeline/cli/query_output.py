@@ -7,9 +7,17 @@ import datetime as dt
 import json
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.console import note
+from pipeline.cli.scorecard import clock
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,13 +57,11 @@ def _cell(value: Any) -> str:
 
 def print_table(answer: pa.Table, *, plain: bool = False) -> None:
     """A table of at most ``MAX_TABLE_ROWS`` rows, as wide as the terminal (or as needed when piped)."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     piped = plain or not sys.stdout.isatty()
     console = Console(width=10_000 if piped else None)
-    table = Table(show_header=True, header_style="bold", box=None if piped else _box(), pad_edge=False)
+    table = Table(
+        show_header=True, header_style="bold", box=None if piped else box.SIMPLE_HEAD, pad_edge=False
+    )
     for field in answer.schema:
         numeric = str(field.type).startswith(("int", "uint", "double", "float", "decimal"))
         table.add_column(field.name, justify="right" if numeric else "left", overflow="fold")
@@ -63,15 +69,7 @@ def print_table(answer: pa.Table, *, plain: bool = False) -> None:
         table.add_row(*(Text(_cell(v)) for v in row))
     console.print(table)
     if answer.num_rows > MAX_TABLE_ROWS:
-        from pipeline.cli.console import note
-
         note(f"{answer.num_rows} rows, the first {MAX_TABLE_ROWS} shown; all of them with --csv or --json")
-
-
-def _box() -> Any:
-    from rich import box
-
-    return box.SIMPLE_HEAD
 
 
 def write_csv(answer: pa.Table) -> None:
@@ -111,14 +109,6 @@ def write_parquet(answer: pa.Table, path: Path) -> None:
 
 def print_hits(found: Found, *, as_json: bool) -> None:
     """Turns that were found, the words highlighted."""
-    from dataclasses import asdict
-
-    from rich.console import Console
-    from rich.text import Text
-
-    from pipeline.cli.console import note
-    from pipeline.cli.scorecard import clock
-
     if as_json:
         for hit in found.hits:
             sys.stdout.write(_json(asdict(hit)) + "\n")

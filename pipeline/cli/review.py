@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import counted, note
 from pipeline.cli.store import Db, open_store
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.calibrate import Agreement, Calibration
@@ -58,9 +62,6 @@ def sample(
 
 
 def _print_queue(queue: Queue) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("call", "chosen", "chance", "why")
     for pick in queue.picks:
         chance = f"{pick.probability:.2f}" if pick.probability is not None else ""
@@ -95,7 +96,6 @@ def packet(
     Example: callqa review packet packet/ --outcome needs_review
     """
     from pipeline import export
-    from pipeline.errors import UsageError
     from pipeline.review.sampling import sampled_calls
     from pipeline.settings import load_settings
 
@@ -207,8 +207,6 @@ def _trusted(store: Store, settings: JudgeSettings, rubric: str | None) -> list[
 
 
 def _agreement_json(row: Agreement) -> str:
-    import json
-
     return json.dumps(
         {
             "rubric": row.rubric or None,
@@ -232,9 +230,6 @@ def _agreement_json(row: Agreement) -> str:
 
 
 def _print_calibration(found: Calibration) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     console = Console()
     for title, rows in (("criterion", found.criteria), ("reviewer", found.reviewers)):
         table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "generous", "strict")

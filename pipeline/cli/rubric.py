@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +13,9 @@ import typer
 from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import note
+from pipeline.cli.query_output import print_table, write_json
 from pipeline.cli.store import Db, Json, open_store
+from pipeline.errors import RubricError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.rescore import Rescored
@@ -20,6 +25,9 @@ group = typer.Typer(no_args_is_help=True, help="Write and check rubrics.")
 app.add_typer(group, name="rubric")
 
 Which = Annotated[str, typer.Argument(help="A YAML file or a shipped name.", metavar="RUBRIC")]
+WhichOrAll = Annotated[
+    list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
+]
 
 
 @group.command("lint")
@@ -33,7 +41,6 @@ def lint(
     Example: callqa rubric lint my_rubric.yaml
     """
     from pipeline import rubric
-    from pipeline.errors import RubricError
     from pipeline.matching.common import chance_in_call
     from pipeline.settings import load_settings
 
@@ -46,14 +53,13 @@ def lint(
         except RubricError as error:
             faults.append(error.message)
             continue
-        if db is None:
-            warnings = rubric.lint(form, chance=chance_in_call, judged=judged)
-        else:
+        typical_s, met = None, {}
+        if db is not None:
             with open_store(db) as store:
                 typical_s = store.query(rubric.TYPICAL_SQL)[0]["s"]
                 rates = store.query(rubric.NEVER_MET_SQL, [form.id])
-            warnings = rubric.lint(form, typical_s, chance_in_call, judged=judged)
-            warnings += rubric.never_met(form, {row["criterion_id"]: row["met"] for row in rates})
+                met = {row["criterion_id"]: row["met"] for row in rates}
+        warnings = rubric.lint(form, typical_s, chance_in_call, judged=judged) + rubric.never_met(form, met)
         for warning in warnings:
             typer.echo(f"{form.source}: warning: {warning}")
         warned += len(warnings)
@@ -76,12 +82,9 @@ def check(
 
     Example: callqa rubric check my_rubric.yaml --db qa.duckdb
     """
-    from itertools import islice
-
     import pyarrow as pa
 
     from pipeline import matching, rubric, score
-    from pipeline.cli.query_output import print_table, write_json
     from pipeline.matching.common import chance_in_call
 
     form = rubric.load(which)
@@ -119,9 +122,7 @@ def check(
 
 @group.command("explain")
 def explain(
-    which: Annotated[
-        list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
-    ] = None,
+    which: WhichOrAll = None,
 ) -> None:
     """Say a rubric in plain words; of several, also in which order they are tried on a call.
 
@@ -143,8 +144,6 @@ def schema() -> None:
 
     Example: callqa rubric schema > rubric.schema.json
     """
-    import json
-
     from pipeline.rubric import Rubric
 
     typer.echo(json.dumps({"title": "callqa rubric", **Rubric.model_json_schema()}, indent=2))
@@ -152,16 +151,13 @@ def schema() -> None:
 
 @group.command("test")
 def run_tests(
-    which: Annotated[
-        list[str] | None, typer.Argument(help="YAML files or shipped names; all shipped when left out.")
-    ] = None,
+    which: WhichOrAll = None,
 ) -> None:
     """Run the tests written inside rubrics.
 
     Example: callqa rubric test my_rubric.yaml
     """
     from pipeline import matching, rubric, score
-    from pipeline.errors import RubricError
     from pipeline.rubric.cases import run_cases
 
     matcher = matching.load_matcher()
@@ -193,8 +189,6 @@ def write_new(path: Path, text: str) -> None:
     Raises:
         UsageError: It is there, or cannot be written.
     """
-    from pipeline.errors import UsageError
-
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -238,8 +232,6 @@ def rescore(
 
     Example: callqa rescore --rubric support_v2.yaml
     """
-    from collections import Counter
-
     from pipeline import matching, rubric
     from pipeline.process import judging
     from pipeline.rescore import rescore as run
@@ -265,19 +257,17 @@ def rescore(
             warned.update({a.reason for a in done.after.answers if a.postponed})
             if done.flipped and done.before is not None:
                 moved[done.before.outcome, done.after.outcome] += 1
-                _print_flip(done, json=json)
+                _print_flip(done, as_json=json)
     for told, calls_warned in warned.most_common():
         note(f"{calls_warned} calls: {told}")
     listed = ", ".join(f"{n} {a} → {b}" for (a, b), n in sorted(moved.items())) or "nobody flips"
     note(f"{count} calls scored under {form.id} {form.version} ({form.hash[:12]}): {listed}")
 
 
-def _print_flip(done: Rescored, *, json: bool) -> None:
+def _print_flip(done: Rescored, *, as_json: bool) -> None:
     before, after = done.before, done.after
     assert before is not None
-    if json:
-        from json import dumps
-
+    if as_json:
         row = {
             "call_id": done.call_id,
             "outcome_before": before.outcome,
@@ -286,7 +276,7 @@ def _print_flip(done: Rescored, *, json: bool) -> None:
             "score_after": after.final_score,
             "changes": list(done.changes),
         }
-        typer.echo(dumps(row, ensure_ascii=False))
+        typer.echo(json.dumps(row, ensure_ascii=False))
         return
     scores = f"{_score(before.final_score)} → {_score(after.final_score)}"
     why = "; ".join(done.changes[:3]) + ("; …" if len(done.changes) > 3 else "")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import app
-from pipeline.cli.stages import ConfigOption
+from pipeline.cli.batch_view import BatchView
+from pipeline.cli.stages import ConfigOption, RubricsOption
 from pipeline.cli.store import Db
 
 
@@ -19,9 +20,7 @@ def run(
         typer.Argument(help="Recordings, transcript files, folders or manifests.", show_default=False),
     ],
     db: Db = None,
-    rubric: Annotated[
-        list[str] | None, typer.Option(help="Rubric file or shipped name; again for several.")
-    ] = None,
+    rubric: RubricsOption = None,
     model: Annotated[str | None, typer.Option(help="Whisper model name or path of weights.")] = None,
     language: Annotated[str | None, typer.Option(help="Language spoken: ISO 639-1 code, or auto.")] = None,
     config: ConfigOption = None,
@@ -38,7 +37,6 @@ def run(
 
     Example: callqa run recordings/ --db qa.duckdb --rubric support
     """
-    from pipeline.cli.batch_view import BatchView
     from pipeline.process.batch import nothing_new
     from pipeline.settings import load_settings
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-    from pipeline.conversation import CallMetadata, CriterionAnswer, Evidence, Scorecard
+from pipeline.conversation import CallMetadata, CriterionAnswer, Evidence, Scorecard
 
 COLOURS = {
     "pass": "bold green", "fail": "bold red", "needs_review": "bold yellow", "not_scored": "dim",
@@ -24,10 +22,6 @@ def clock(seconds: float | None) -> str:
 
 def render(card: Scorecard, metadata: CallMetadata | None = None) -> RenderableType:
     """The whole scorecard: heading, reasons, then each criterion with its quote or nearest miss."""
-    from rich.console import Group
-    from rich.panel import Panel
-    from rich.text import Text
-
     parts: list[RenderableType] = []
     for title, reasons, style in (
         ("auto-fail", card.autofail_reasons, "bold red"),
@@ -43,8 +37,6 @@ def render(card: Scorecard, metadata: CallMetadata | None = None) -> RenderableT
 
 
 def _title(card: Scorecard) -> Text:
-    from rich.text import Text
-
     raw = "" if card.raw_score == card.final_score else f" (before auto-fail {_score(card.raw_score)})"
     mark = "" if card.pass_mark is None else f", pass mark {card.pass_mark:g}"
     return Text.assemble(
@@ -56,8 +48,6 @@ def _title(card: Scorecard) -> Text:
 
 
 def _about(metadata: CallMetadata | None) -> Text | None:
-    from rich.text import Text
-
     if metadata is None:
         return None
     started = metadata.started_at.isoformat(timespec="minutes") if metadata.started_at else None
@@ -76,8 +66,6 @@ def _score(score: float | None) -> str:
 
 
 def _answer(answer: CriterionAnswer) -> list[Text]:
-    from rich.text import Text
-
     points = "" if answer.points is None else f"  {answer.points:g}/{answer.max_points:g}"
     critical = "  critical" if answer.critical else ""
     colour = COLOURS[answer.answer]
@@ -105,8 +93,6 @@ def _answer(answer: CriterionAnswer) -> list[Text]:
 
 
 def _quote(evidence: Evidence, prefix: str) -> Text:
-    from rich.text import Text
-
     sure = "" if evidence.strength >= 1 else f"  {evidence.strength:.0%}"
     return Text.assemble(
         (f"     {clock(evidence.start_s):>5} {evidence.role:<8} ", "cyan"),

@@ -7,20 +7,27 @@ said before redaction; ``show``, ``search``, ``sql`` and every export know only 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from pipeline.cli.app import app
 from pipeline.cli.console import waited_for
-from pipeline.cli.scorecard import clock
+from pipeline.cli.scorecard import clock, render
 from pipeline.cli.store import Db, open_store
-
-if TYPE_CHECKING:
-    from pipeline.conversation import Conversation, Scorecard, Transcript
+from pipeline.conversation import Conversation, Transcript
+from pipeline.errors import UsageError
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: callqa.toml.")]
+RubricsOption = Annotated[
+    list[str] | None, typer.Option("--rubric", help="Rubric file or shipped name; again for several.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for other programs.")]
 
 
@@ -39,8 +46,6 @@ def transcribe(
     Example: callqa transcribe sample_audio/support-good.wav --vtt
     """
     if as_json + as_srt + as_vtt > 1:
-        from pipeline.errors import UsageError
-
         raise UsageError("--json, --srt and --vtt exclude one another", hint="choose one")
     from pipeline.process.files import transcribe_file
     from pipeline.settings import load_settings
@@ -103,7 +108,7 @@ def score(
         if as_json:
             _print_json(scorecard)
         else:
-            _print_scorecard(scorecard)
+            Console().print(render(scorecard))
 
 
 @app.command()
@@ -121,7 +126,6 @@ def original(
 
     Example: callqa original call-0042 --reason "dispute 118, card holder asked" --db out/qa.duckdb
     """
-    from pipeline.errors import UsageError
     from pipeline.process.files import original_of
     from pipeline.settings import load_settings
     from pipeline.store import CallFilter
@@ -154,52 +158,34 @@ def _print_json(noun: object) -> None:
     sys.stdout.write(to_json(noun) + "\n")
 
 
-def _table(*columns: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    return Table(*columns, box=box.SIMPLE_HEAD)
-
-
-def _show(*renderables: object) -> None:
-    from rich.console import Console
-
-    console = Console()
-    for renderable in renderables:
-        console.print(renderable)
-
-
 def _print_turns(transcript: Transcript) -> None:
-    from rich.text import Text
-
-    table = _table("time", "who", "said")
+    table = Table("time", "who", "said", box=box.SIMPLE_HEAD)
     for turn in transcript.turns:
         table.add_row(clock(turn.start_s), turn.role, Text(turn.text))
-    _show(table, *(Text(f"warning: {w}", style="yellow") for w in transcript.warnings))
+    _print_tables([table], transcript.warnings)
 
 
 def _print_conversation(conversation: Conversation) -> None:
-    from rich.text import Text
-
     moods = {"negative": "red", "neutral": "", "positive": "green"}
-    turns = _table("time", "who", "mood", "said")
+    turns = Table("time", "who", "mood", "said", box=box.SIMPLE_HEAD)
     for turn in conversation.transcript.turns:
         mood = turn.sentiment
         style = moods[mood.label] if mood else ""
         score = f"{mood.score:+.2f}" if mood else ""
         turns.add_row(clock(turn.start_s), turn.role, score, Text(turn.text, style=style))
-    findings = _table("finding", "time", "quote", "value")
+    findings = Table("finding", "time", "quote", "value", box=box.SIMPLE_HEAD)
     for found in conversation.findings:
         value = "" if found.value is None else str(found.value)
         findings.add_row(f"{found.kind}: {found.label}", clock(found.start_s), Text(found.text), Text(value))
-    metrics = _table("metric", "value")
+    metrics = Table("metric", "value", box=box.SIMPLE_HEAD)
     for name, number in conversation.metrics.items():
         metrics.add_row(name, "unknown" if number is None else f"{number:.2f}")
-    warnings = (*conversation.transcript.warnings, *conversation.warnings)
-    _show(turns, findings, metrics, *(Text(f"warning: {w}", style="yellow") for w in warnings))
+    _print_tables([turns, findings, metrics], (*conversation.transcript.warnings, *conversation.warnings))
 
 
-def _print_scorecard(scorecard: Scorecard) -> None:
-    from pipeline.cli.scorecard import render
-
-    _show(render(scorecard))
+def _print_tables(tables: Sequence[Table], warnings: Sequence[str]) -> None:
+    console = Console()
+    for table in tables:
+        console.print(table)
+    for warning in warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))

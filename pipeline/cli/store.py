@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from pipeline.cli.app import app
 from pipeline.cli.console import note
+from pipeline.cli.erasure import agree, erase_stage_results, parse_age, prove
+from pipeline.cli.prompt import converse, hand_over
+from pipeline.cli.query_output import print_hits, print_table, write_csv, write_json, write_parquet
+from pipeline.cli.scorecard import render
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,8 +51,6 @@ def sql(
 
     Example: callqa sql "SELECT outcome, count(*) FROM v_scorecards GROUP BY ALL"
     """
-    from pipeline.cli.prompt import converse, hand_over
-    from pipeline.cli.query_output import print_table, write_csv, write_json, write_parquet
     from pipeline.store.sandbox import Sandbox
 
     if query is None and not sys.stdin.isatty():
@@ -83,7 +87,6 @@ def search(
 
     Example: callqa search 'cancel "right now"' --team blue
     """
-    from pipeline.cli.query_output import print_hits
     from pipeline.store import CallFilter
     from pipeline.store.search import search as find
 
@@ -104,11 +107,7 @@ def show(
 
     Example: callqa show call-0042 --db out/qa.duckdb
     """
-    from rich.console import Console
-
-    from pipeline.cli.scorecard import render
     from pipeline.contract import to_json
-    from pipeline.errors import UsageError
     from pipeline.store import CallFilter
 
     with open_store(db) as store:
@@ -156,7 +155,6 @@ def status(
 
     Example: callqa status --calls --db out/qa.duckdb
     """
-    from pipeline.cli.query_output import print_table, write_json
     from pipeline.store.sandbox import Sandbox
 
     with open_store(db) as store:
@@ -242,7 +240,6 @@ def purge(
 
     Example: callqa purge --older-than 365d --keep-figures --yes
     """
-    from pipeline.cli.erasure import agree, erase_stage_results, parse_age, prove
     from pipeline.store import CallFilter
 
     before = parse_age(older_than) if older_than else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +14,12 @@ import typer
 from pipeline.cli.console import note
 from pipeline.cli.rubric import Which, group, write_new
 from pipeline.cli.store import Db, open_store
+from pipeline.conversation import Evidence
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.calibrate.tune import Mark, Proposal
-    from pipeline.conversation import Evidence
 
 COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
 YES, NO = {"yes", "y", "1", "true"}, {"no", "n", "0", "false"}
@@ -48,8 +49,6 @@ def tune(
 
     Example: callqa rubric tune my_rubric.yaml --db qa.duckdb --ask to_mark.csv
     """
-    from itertools import chain, islice
-
     from pipeline import matching, rubric
     from pipeline.calibrate import tune
     from pipeline.calibrate.pairs import last_words
@@ -57,12 +56,13 @@ def tune(
     from pipeline.store import CallFilter
 
     form, matcher = rubric.load(which), matching.load_matcher()
+    wording = {criterion.id: criterion.question for criterion in form.criteria()}
     given: list[Mark] = []
     with open_store(db) as store:
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
         if marks is not None and (marks.exists() or not mark):
-            given = read_marks(marks, {c.id for c in form.criteria()}, hashes)
+            given = read_marks(marks, wording, hashes)
         said, differ = tune.labels(last_words(store.reviews()), hashes)
         answered = CallFilter(call_ids=tuple({call for calls in said.values() for call in calls}))
         kept = store.conversations(answered) if said else iter(())
@@ -72,7 +72,7 @@ def tune(
         if marks is None or (marks.exists() and _is_json(marks)):
             raise UsageError("--mark needs a CSV to keep the marks in", hint="--mark --marks marks.csv")
         asked = tune.questions(form, calls, said, given, matcher, most)
-        given += converse(asked, {c.id: c.question for c in form.criteria()}, marks)
+        given += converse(asked, wording, marks)
     proposals = tune.propose(form, calls, said, given, matcher, differ)
     for one in proposals:
         _print(one)
@@ -97,7 +97,7 @@ def tune(
         typer.echo(line)
     if ask is not None:
         asked = tune.questions(form, calls, said, given, matcher, most)
-        write_questions(ask, asked, {c.id: c.question for c in form.criteria()})
+        write_questions(ask, asked, wording)
         note(f"{len(asked)} quotes to mark: {ask}; fill the column mark with yes or no, then --marks {ask}")
     if write is not None:
         write_new(write, text)
@@ -197,8 +197,12 @@ def write_questions(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for criterion, call, near in asked:
-            start = "" if near.start_s is None else f"{near.start_s:.1f}"
-            writer.writerow(map(inert, (criterion, questions[criterion], call, start, near.quote, "")))
+            writer.writerow(_row(criterion, questions[criterion], call, near, ""))
+
+
+def _row(criterion: str, question: str, call: str, near: Evidence, mark: str) -> list[object]:
+    start = "" if near.start_s is None else f"{near.start_s:.1f}"
+    return [inert(cell) for cell in (criterion, question, call, start, near.quote, mark)]
 
 
 def converse(
@@ -233,8 +237,7 @@ def converse(
                 break
             if word in YES | NO:
                 marks.append(Mark(criterion, call, near.quote, word in YES))
-                start = "" if near.start_s is None else f"{near.start_s:.1f}"
                 said = "yes" if word in YES else "no"
-                writer.writerow(map(inert, (criterion, questions[criterion], call, start, near.quote, said)))
+                writer.writerow(_row(criterion, questions[criterion], call, near, said))
                 file.flush()
     return marks

@@ -6,7 +6,6 @@ Nothing here is imported, and nothing is sent, unless ``[judge]`` of the setting
 """
 
 from pipeline.judge.endpoint import AwayError, Endpoint, resolve
-from pipeline.judge.kept import Kept
 from pipeline.judge.model import LanguageModel, fingerprint
 
-__all__ = ["AwayError", "Endpoint", "Kept", "LanguageModel", "fingerprint", "resolve"]
+__all__ = ["AwayError", "Endpoint", "LanguageModel", "fingerprint", "resolve"]

@@ -25,6 +25,7 @@ MAX_BYTES = 1_000_000
 CONNECT_S = 5.0
 PAUSES_S = (1.0, 4.0)
 """Before each further try after a refused connection, a broken answer or a fault of the server."""
+OTHER_FORM = "the server answers in another form: judge.url must be an OpenAI-form endpoint, …/v1"
 PRIVATE = tuple(
     ipaddress.ip_network(net)
     for net in ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -126,7 +127,7 @@ class Endpoint:
         """
         name = self._settings.model
         try:
-            listed = await self._json("GET", "/models")
+            listed = await self._json("GET", f"{self._url.path}/models")
         except _RefusedError as error:
             if error.status in (401, 403):
                 raise AwayError(_refused(error)) from error
@@ -147,7 +148,7 @@ class Endpoint:
 
     async def _ollama_digest(self, name: str) -> str:
         try:
-            tags = await self._json("GET", "/api/tags", base="")
+            tags = await self._json("GET", "/api/tags")
         except (_RefusedError, AwayError):
             return ""
         models = [m for m in _list(tags.get("models")) if isinstance(m, dict)]
@@ -168,41 +169,40 @@ class Endpoint:
             "max_tokens": max_tokens,
             "stream": False,
         }
+        path = f"{self._url.path}/chat/completions"
         form = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
         try:
             try:
                 constrained = {"response_format": form} if self._constrained else {}
-                told = await self._json("POST", "/chat/completions", body | constrained)
+                told = await self._json("POST", path, body | constrained)
             except _RefusedError as error:
                 if not self._constrained or not error.is_about_form:
                     raise
                 self._constrained = False
-                told = await self._json("POST", "/chat/completions", body)
+                told = await self._json("POST", path, body)
         except _RefusedError as error:
             if error.is_about_length:
                 raise TooLongError from error
             raise AwayError(_refused(error), one=error.status in (400, 413, 422)) from error
         return _reply(told)
 
-    async def _json(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, base: str | None = None
-    ) -> dict[str, Any]:
+    async def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One request, tried again with pauses where that may help; its answer, a JSON object."""
         for pause_s in (*PAUSES_S, None):
             try:
-                return _object(await self._once(method, path, body, base))
+                return _object(await self._once(method, path, body))
             except AwayError as error:
                 if pause_s is None or not error.again:
                     raise
                 await asyncio.sleep(pause_s)
         raise AssertionError("unreachable")
 
-    async def _once(self, method: str, path: str, body: Mapping[str, Any] | None, base: str | None) -> bytes:
+    async def _once(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
         if not self._addresses:
             self._addresses = await resolve(self._settings)
         fault: Exception | None = None
         for address in tuple(self._addresses):  # the first that answers
-            request = self._request(address, method, path, body, base)
+            request = self._request(address, method, path, body)
             try:
                 async with asyncio.timeout(self._settings.timeout_s):
                     answer = await self._client.send(request, stream=True)
@@ -229,13 +229,11 @@ class Endpoint:
             f"nothing answers at {self._host} (judge.url): is the server up?", again=True
         ) from fault
 
-    def _request(
-        self, address: str, method: str, path: str, body: Mapping[str, Any] | None, base: str | None
-    ) -> httpx.Request:
+    def _request(self, address: str, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Request:
         """A request to a checked address, in the name of the host."""
         host = f"[{address}]" if ":" in address else address
         port = f":{self._url.port}" if self._url.port else ""
-        place = f"{self._url.scheme}://{host}{port}{self._url.path if base is None else base}{path}"
+        place = f"{self._url.scheme}://{host}{port}{path}"
         names = {"sni_hostname": self._url.hostname or ""}  # certificates are of the name, not the address
         return self._client.build_request(method, place, headers=self._headers, json=body, extensions=names)
 
@@ -298,7 +296,7 @@ def _object(body: bytes) -> dict[str, Any]:
             f"the server answers {what}: judge.url must be an OpenAI-form endpoint, …/v1"
         ) from error
     if not isinstance(found, dict):
-        raise AwayError("the server answers in another form: judge.url must be an OpenAI-form endpoint, …/v1")
+        raise AwayError(OTHER_FORM)
     return found
 
 
@@ -315,8 +313,8 @@ def _reply(told: Mapping[str, Any]) -> Reply:
     first = choices[0] if choices and isinstance(choices[0], dict) else {}
     message = first.get("message")
     content = message.get("content") if isinstance(message, dict) else None
-    if not choices or not isinstance(message, dict):
-        raise AwayError("the server answers in another form: judge.url must be an OpenAI-form endpoint, …/v1")
+    if not isinstance(message, dict):
+        raise AwayError(OTHER_FORM)
     usage = told.get("usage") if isinstance(told.get("usage"), dict) else {}
     return Reply(
         content if isinstance(content, str) else "",

@@ -7,9 +7,9 @@ same model under that name, or cannot be asked.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.rubric.judging import Judged
 
-FolderOf = Callable[[str], Path]
-"""The folder of a call's results, by call id."""
+FILE = "judge.jsonl"
 MAX_BYTES = 20_000_000
-CALLS_AT_HAND = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,54 +36,32 @@ class Answered:
 ANSWERED = TypeAdapter(Answered)
 
 
-class Kept:
-    """The answers of the calls of one state directory.
+def find(folder: Path, key: str, identity: str | None) -> Answered | None:
+    """The answer to a prompt, or None.
 
     Args:
-        folder_of: None keeps nothing.
+        folder: Of the call's results.
+        key: Of the prompt and the model.
+        identity: What the server tells of the model; None when it cannot be asked.
     """
+    line = _lines(folder / FILE).get(key)
+    if line is None or identity not in (None, line.get("identity")):
+        return None
+    try:
+        return ANSWERED.validate_python(line)
+    except ValidationError:  # damaged
+        return None
 
-    def __init__(self, folder_of: FolderOf | None) -> None:
-        self._folder_of = folder_of
-        self._read: dict[str, dict[str, dict[str, Any]]] = {}
 
-    def find(self, call_id: str, key: str, identity: str | None) -> Answered | None:
-        """The answer to a prompt, or None.
-
-        Args:
-            call_id: Of the call.
-            key: Of the prompt and the model.
-            identity: What the server tells of the model; None when it cannot be asked.
-        """
-        if self._folder_of is None:
-            return None
-        if call_id not in self._read:
-            if len(self._read) >= CALLS_AT_HAND:
-                self._read.clear()
-            self._read[call_id] = _lines(self._folder_of(call_id) / "judge.jsonl")
-        line = self._read[call_id].get(key)
-        if line is None or identity not in (None, line.get("identity")):
-            return None
-        try:
-            return ANSWERED.validate_python(line)
-        except ValidationError:  # damaged
-            return None
-
-    def keep(self, call_id: str, key: str, identity: str, found: Answered) -> None:
-        """Add an answer; a disk that refuses it costs another question, not the batch."""
-        if self._folder_of is None:
-            return
-        line = {"key": key, "identity": identity, **asdict(found)}
-        folder = self._folder_of(call_id)
-        try:
-            for parent in (folder.parent.parent, folder.parent, folder):
-                parent.mkdir(exist_ok=True, mode=0o700)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            with os.fdopen(os.open(folder / "judge.jsonl", flags, 0o600), "ab") as file:
-                file.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-        except OSError:
-            return
-        self._read.setdefault(call_id, {})[key] = line
+def keep(folder: Path, key: str, identity: str, found: Answered) -> None:
+    """Add an answer; a disk that refuses it costs another question, not the batch."""
+    line = {"key": key, "identity": identity, **asdict(found)}
+    with contextlib.suppress(OSError):
+        for parent in (folder.parent.parent, folder.parent, folder):
+            parent.mkdir(exist_ok=True, mode=0o700)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        with os.fdopen(os.open(folder / FILE, flags, 0o600), "ab") as file:
+            file.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
 
 def _lines(path: Path) -> dict[str, dict[str, Any]]:

@@ -6,15 +6,17 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 
 from pipeline.conversation import NOT_ASKED, StageRun
+from pipeline.judge import kept as answers
 from pipeline.judge import prompt, reply
 from pipeline.judge.endpoint import AwayError, Endpoint, TooLongError
-from pipeline.judge.kept import Answered, Kept
+from pipeline.judge.kept import Answered
 from pipeline.judge.standins import FindNames, Sent, neutral
 from pipeline.rubric.judging import Judged, Question, Quoted
 from pipeline.settings import JudgeSettings
@@ -41,7 +43,7 @@ class LanguageModel:
 
     Args:
         settings: With a ``url``.
-        kept: Answers of before.
+        folder_of: The folder of a call's results, by call id, where answers are kept; None keeps nothing.
         find_names: Finds what may be a name in a text.
         standings: By rubric and criterion id, why its answers do not count yet, "" where they do.
     """
@@ -49,13 +51,13 @@ class LanguageModel:
     def __init__(
         self,
         settings: JudgeSettings,
-        kept: Kept,
+        folder_of: Callable[[str], Path] | None,
         find_names: FindNames,
         standings: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self.model = settings.model
         self.fingerprint = fingerprint(settings)
-        self._settings, self._kept, self._find_names = settings, kept, find_names
+        self._settings, self._folder_of, self._find_names = settings, folder_of, find_names
         self._standings = standings or {}
         self._spent: dict[str, list[StageRun]] = {}
         self._identity: str | None = None
@@ -142,12 +144,13 @@ class LanguageModel:
 
     async def _one(self, endpoint: Endpoint, asking: _Asking) -> Judged:
         places = {one.turn.turn: one for one in asking.sent}
-        kept = self._kept.find(asking.question.call_id, asking.key, self._identity)
+        folder = self._folder_of(asking.question.call_id) if self._folder_of else None
+        kept = answers.find(folder, asking.key, self._identity) if folder else None
         if kept and any(not _fits(quote, places) for quote in kept.judged.quotes):
             kept = None  # damaged
         found = kept or await self._fresh(endpoint, asking)
-        if kept is None and found.judged.result in LASTING:
-            self._kept.keep(asking.question.call_id, asking.key, self._identity or "", found)
+        if folder and kept is None and found.judged.result in LASTING:
+            answers.keep(folder, asking.key, self._identity or "", found)
         self._count(asking.question, found, asked=0 if kept else found.calls)
         quotes = []
         for quote in found.judged.quotes:

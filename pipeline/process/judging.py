@@ -68,5 +68,5 @@ def load_judge(
     from pipeline.matching.slots import names_in
 
     calls = StageCache(settings.state_dir).calls_dir
-    kept = judge.Kept((lambda call_id: calls / folder_name(call_id)) if keeps else None)
-    return judge.LanguageModel(settings.judge, kept, names_in, standings)
+    folder_of = (lambda call_id: calls / folder_name(call_id)) if keeps else None
+    return judge.LanguageModel(settings.judge, folder_of, names_in, standings)

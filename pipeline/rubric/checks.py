@@ -7,7 +7,7 @@ everywhere, so that a misspelt key is an error and never a check that silently d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,7 @@ SearchedRole = Literal["agent", "customer", "system", "any"]
 Phrase = Annotated[str, Field(min_length=1, max_length=500)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Part = TypeVar("Part", bound="Strict")
 Place = tuple[str | int, ...]
 """Keys and numbers that lead to a part of a rubric's YAML."""
 
@@ -30,6 +31,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
+class BaseCheck(Strict):
+    """Base of every kind of check."""
+
+
 class Anchor(Strict):
     """A moment of the call: where another criterion was met, or where a finding was heard."""
 
@@ -41,6 +46,9 @@ class Anchor(Strict):
         if (self.criterion is None) == (self.finding is None):
             raise ValueError("give either criterion or finding")
         return self
+
+    def __str__(self) -> str:
+        return self.criterion or self.finding or ""
 
 
 class Window(Strict):
@@ -67,7 +75,7 @@ class Window(Strict):
         return self
 
 
-class Heard(Strict):
+class Heard(BaseCheck):
     """What every check of words shares: who, where, how often, and whether it must be absent."""
 
     role: SearchedRole = Field("agent", description="whose words are searched")
@@ -165,7 +173,7 @@ class FindingCheck(Heard):
 TextCheck = Annotated[PhraseCheck | RegexCheck | TokenCheck | FindingCheck, Field(discriminator="kind")]
 
 
-class Measure(Strict):
+class Measure(BaseCheck):
     """Base of the checks of numbers and facts, which say in words what they ask."""
 
     def sentence(self) -> str:
@@ -300,7 +308,7 @@ class JudgeExample(Strict):
     why: str = Field("", max_length=300)
 
 
-class JudgeCheck(Strict):
+class JudgeCheck(BaseCheck):
     """A question a language model answers, at the endpoint that ``[judge]`` of the settings names.
 
     Its answer counts only where the words it quotes stand in the transcript (docs/judge.md).
@@ -318,7 +326,7 @@ class JudgeCheck(Strict):
     window: Window | None = Field(None, description="what is sent; the whole call when left out")
 
 
-class SequenceCheck(Strict):
+class SequenceCheck(BaseCheck):
     """Things are heard in this order."""
 
     kind: Literal["sequence"]
@@ -329,7 +337,7 @@ class SequenceCheck(Strict):
     )
 
 
-class ObligationCheck(Strict):
+class ObligationCheck(BaseCheck):
     """Whenever the trigger is heard, the answer must follow (or must not). Not applicable without trigger."""
 
     kind: Literal["obligation"]
@@ -340,21 +348,21 @@ class ObligationCheck(Strict):
     within_turns: Annotated[int, Field(ge=1)] | None = None
 
 
-class AllCheck(Strict):
+class AllCheck(BaseCheck):
     """Every one of several checks holds."""
 
     kind: Literal["all_of"]
     checks: tuple[Check, ...] = Field(min_length=1, max_length=50)
 
 
-class AnyCheck(Strict):
+class AnyCheck(BaseCheck):
     """At least one of several checks holds."""
 
     kind: Literal["any_of"]
     checks: tuple[Check, ...] = Field(min_length=1, max_length=50)
 
 
-class NotCheck(Strict):
+class NotCheck(BaseCheck):
     """The check inside does not hold."""
 
     kind: Literal["not"]
@@ -392,18 +400,19 @@ def limits(low: float | None, high: float | None) -> str:
     return f"at least {low:g}" if low is not None else f"at most {high:g}"
 
 
-def placed(check: Any, place: Place = ()) -> Iterator[tuple[Any, Place]]:
-    """A check and every check inside it, outermost first, each with its place in the YAML."""
-    yield check, place
-    for name in ("checks", "check", "steps", "trigger", "then"):
-        inner = getattr(check, name, ())
-        if isinstance(inner, tuple):
-            for at, one in enumerate(inner):
-                yield from placed(one, (*place, name, at))
-        else:
+def placed(outer: Strict, place: Place = ()) -> Iterator[tuple[Strict, Place]]:
+    """A part of a rubric and every part inside it, outermost first, each with its place in the YAML."""
+    yield outer, place
+    for name in type(outer).model_fields:
+        inner = getattr(outer, name)
+        if isinstance(inner, Strict):
             yield from placed(inner, (*place, name))
+        elif isinstance(inner, tuple):
+            for at, one in enumerate(inner):
+                if isinstance(one, Strict):
+                    yield from placed(one, (*place, name, at))
 
 
-def parts(check: Any) -> list[Any]:
-    """A check and every check inside it, outermost first."""
-    return [part for part, _ in placed(check)]
+def parts(outer: Strict, kind: type[Part]) -> list[Part]:
+    """Those of one kind among a part of a rubric and every part inside it, outermost first."""
+    return [part for part, _ in placed(outer) if isinstance(part, kind)]

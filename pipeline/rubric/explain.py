@@ -7,12 +7,26 @@ from typing import Any
 
 from pipeline.rubric import checks as kinds
 from pipeline.rubric.model import AppliesTo, AutoFail, Condition, Criterion, Rubric
+from pipeline.rubric.select import FIELDS, in_order
 
 MODES = {
     "points": "Points earned over points possible, each multiplied by its section's weight.",
     "question": "The weighted share of criteria met; section weights play no part.",
     "section": "Each section is the weighted share of its criteria met; sections weigh by their own weights.",
 }
+LIMITS = {
+    "first_s": "in the first {:g} s of agent speech",
+    "last_s": "in the last {:g} s",
+    "from_pct": "from {:g} % of the call",
+    "to_pct": "up to {:g} % of the call",
+    "first_turns": "in the first {} turns",
+    "last_turns": "in the last {} turns",
+    "after": "after {}",
+    "before": "before {}",
+    "within_s": "within {:g} s",
+    "within_turns": "within {} turns",
+}
+"""Of windows, sequences and obligations, by the name of the key."""
 
 
 def explain(rubric: Rubric) -> str:
@@ -22,9 +36,8 @@ def explain(rubric: Rubric) -> str:
 
 def explain_order(rubrics: Sequence[Rubric]) -> str:
     """In which order rubrics are tried on a call, and on which calls."""
-    ordered = sorted(rubrics, key=lambda r: (-r.priority, r.id, r.version))
     listed = "\n".join(
-        f"  {n}. {r.id} {r.version}: {_applies(r.applies_to)}" for n, r in enumerate(ordered, 1)
+        f"  {n}. {r.id} {r.version}: {_applies(r.applies_to)}" for n, r in enumerate(in_order(rubrics), 1)
     )
     return f"Every rubric that applies scores the call, in this order:\n{listed}\n"
 
@@ -76,7 +89,7 @@ def _auto_fail(policy: AutoFail) -> str:
     what = "the call" if policy.scope == "form" else "its section"
     done = {
         "zero": "and its score is 0",
-        "cap": f"and its score is at most {policy.cap:g}" if policy.cap else "",
+        "cap": f"and its score is at most {policy.cap or 0:g}",
         "flag": "and its score stays",
     }
     return f"fails {what}, {done[policy.policy]}"
@@ -91,12 +104,12 @@ def describe(check: Any) -> str:
     if isinstance(check, kinds.JudgeCheck):
         whose = "anyone" if check.role == "any" else f"the {check.role}"
         asked = f"a language model, quoting {whose}, answers yes to “{check.question}”"
-        return asked + _when(check.window)
+        return asked + _limits(check.window)
     if isinstance(check, kinds.SequenceCheck):
-        return ", then ".join(describe(step) for step in check.steps) + _within(check)
+        return ", then ".join(describe(step) for step in check.steps) + _limits(check)
     if isinstance(check, kinds.ObligationCheck):
         must = "follows" if check.must else "does not follow"
-        return f"each time {describe(check.trigger)}, it {must} that {describe(check.then)}{_within(check)}"
+        return f"each time {describe(check.trigger)}, it {must} that {describe(check.then)}{_limits(check)}"
     if isinstance(check, kinds.NotCheck):
         return f"it is not so that {describe(check.check)}"
     joint = " and " if isinstance(check, kinds.AllCheck) else " or "
@@ -107,7 +120,7 @@ def _heard(check: kinds.Heard) -> str:
     who = "anyone" if check.role == "any" else f"the {check.role}"
     if isinstance(check, kinds.FindingCheck):
         what = f"{check.finding}{'/' + ', '.join(check.labels) if check.labels else ''} is found"
-        return f"{what} ({who}){_when(check.window)}{_often(check)}"
+        return f"{what} ({who}){_limits(check.window)}{_often(check)}"
     if isinstance(check, kinds.PhraseCheck):
         how = {
             "exact": "in these words",
@@ -124,7 +137,7 @@ def _heard(check: kinds.Heard) -> str:
     else:
         what = "a token pattern"
     verb = "does not say" if check.negate else "says"
-    return f"{who} {verb} {what}{_when(check.window)}{_often(check)}"
+    return f"{who} {verb} {what}{_limits(check.window)}{_often(check)}"
 
 
 def _often(check: kinds.Heard) -> str:
@@ -132,26 +145,10 @@ def _often(check: kinds.Heard) -> str:
     return told + (f", at most {check.at_most} times" if check.at_most is not None else "")
 
 
-def _when(window: kinds.Window | None) -> str:
-    if window is None:
-        return ""
-    told = [
-        f"in the first {window.first_s:g} s of agent speech" if window.first_s is not None else "",
-        f"in the last {window.last_s:g} s" if window.last_s is not None else "",
-        f"from {window.from_pct:g} % of the call" if window.from_pct is not None else "",
-        f"up to {window.to_pct:g} % of the call" if window.to_pct is not None else "",
-        f"in the first {window.first_turns} turns" if window.first_turns is not None else "",
-        f"in the last {window.last_turns} turns" if window.last_turns is not None else "",
-        f"after {window.after.criterion or window.after.finding}" if window.after is not None else "",
-        f"before {window.before.criterion or window.before.finding}" if window.before is not None else "",
-        f"within {window.within_s:g} s" if window.within_s is not None else "",
-    ]
-    return " " + " ".join(filter(None, told))
-
-
-def _within(check: Any) -> str:
-    seconds = f" within {check.within_s:g} s" if check.within_s is not None else ""
-    return seconds + (f" within {check.within_turns} turns" if check.within_turns is not None else "")
+def _limits(part: kinds.Strict | None) -> str:
+    """The limits that a window or a check sets, in words."""
+    given = ((told, getattr(part, name, None)) for name, told in LIMITS.items())
+    return "".join(f" {told.format(value)}" for told, value in given if value is not None)
 
 
 def _condition(condition: Condition) -> str:
@@ -170,11 +167,7 @@ def _condition(condition: Condition) -> str:
 
 
 def _applies(asks: AppliesTo) -> str:
-    told = [
-        f"{name} {' or '.join(getattr(asks, name))}"
-        for name in ("client", "site", "queue", "team", "direction", "medium", "language")
-        if getattr(asks, name)
-    ]
+    told = [f"{name} {' or '.join(getattr(asks, name))}" for name in FIELDS if getattr(asks, name)]
     told += [f"{name} {' or '.join(values)}" for name, values in asks.extra.items()]
     if asks.min_duration_s is not None:
         told.append(f"from {asks.min_duration_s:g} s")

@@ -20,7 +20,7 @@ from pipeline.rubric.checks import (
     Window,
     parts,
 )
-from pipeline.rubric.model import Criterion, Rubric
+from pipeline.rubric.model import Criterion, HeardFinding, Rubric
 
 KNOWN = ", ".join(sorted(FINDING_KINDS))
 LONG_CALL_S = 360.0
@@ -85,12 +85,11 @@ class Phrase:
 def phrases(rubric: Rubric) -> Iterator[Phrase]:
     """Every phrase of a rubric, those of conditions and counter-examples aside, in the order of the form."""
     for criterion in rubric.criteria():
-        own = [criterion.check, *(level.check for level in criterion.levels)]
-        for check in (part for outer in own if outer is not None for part in parts(outer)):
-            if isinstance(check, PhraseCheck):
-                for text in (*check.any, *check.all):
-                    named = text.replace("{company}", rubric.company[0]) if rubric.company else text
-                    yield Phrase(criterion.id, named, check)
+        own = [criterion.check] if criterion.check else [level.check for level in criterion.levels]
+        for check in (part for outer in own for part in parts(outer, PhraseCheck)):
+            for text in (*check.any, *check.all):
+                named = text.replace("{company}", rubric.company[0]) if rubric.company else text
+                yield Phrase(criterion.id, named, check)
 
 
 def too_common(rubric: Rubric, chance: Chance) -> list[str]:
@@ -152,8 +151,8 @@ def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) ->
 
 def _finding_kinds(criterion: Criterion) -> set[str]:
     """Families of findings that its conditions and checks wait for."""
-    heard = {c.finding.kind for c in (criterion.when.all() if criterion.when else ()) if c.finding}
-    return heard | {check.finding for check in criterion.checks() if isinstance(check, FindingCheck)}
+    waited_for = {finding.kind for finding in parts(criterion, HeardFinding)}
+    return waited_for | {check.finding for check in parts(criterion, FindingCheck)}
 
 
 def _unreliable(criterion: Criterion) -> Iterator[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from pipeline.errors import RubricError
-from pipeline.rubric import checks, model
+from pipeline.known_names import did_you_mean, keys_at
 from pipeline.rubric.checks import Place
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.references import reference_faults
@@ -132,7 +131,7 @@ def _references(rubric: Rubric | None, lines: dict[Place, int]) -> list[Fault]:
 
 def _sound(data: Any, errors: list[Any]) -> Rubric | None:
     """The rubric without its faulty parts, so that the rest can be checked too, if that can be."""
-    places = [_place(item["loc"], data)[0] for item in errors]
+    places = [_place(item["loc"], data) for item in errors]
     for mend in (_without, _with_stand_ins):
         mended = copy.deepcopy(data)
         mend(mended, places)
@@ -242,7 +241,7 @@ def _line(path: Place, lines: dict[Place, int]) -> int:
     return lines.get(path, 1)
 
 
-def _place(loc: tuple[str | int, ...], data: Any) -> tuple[Place, list[str]]:
+def _place(loc: tuple[str | int, ...], data: Any) -> Place:
     """The part of a pydantic location that is in the file; names of union members are not."""
     path: list[str | int] = []
     here, tag = data, None
@@ -255,75 +254,38 @@ def _place(loc: tuple[str | int, ...], data: Any) -> tuple[Place, list[str]]:
             path.append(step)
             here = here[step]
             tag = here.get("kind") if isinstance(here, dict) else None
-    return tuple(path), [str(step) for step in path]
+    return tuple(path)
 
 
 def _echo(item: Any, data: Any) -> bool:
-    """A list that is "too short" only because what it holds was refused."""
+    """A list "too short" only because what it holds was refused; a faulty mapping that is "no boolean"."""
     here = data
-    for step in _place(item["loc"], data)[0]:
+    for step in _place(item["loc"], data):
         here = here[step]
+    if item["type"] == "bool_type":
+        return isinstance(here, dict)
     return item["type"] == "too_short" and isinstance(here, list) and bool(here)
 
 
 def _fault(item: Any, data: Any, lines: dict[Place, int]) -> Fault:
     """One pydantic error as a sentence with a line."""
-    path, steps = _place(item["loc"], data)
-    where = ".".join(steps) or "rubric"
+    path = _place(item["loc"], data)
+    where = ".".join(map(str, path)) or "rubric"
     line = _line(path, lines)
-    kind = item["type"]
-    if kind == "extra_forbidden":
-        known = _known_keys(path[:-1], data)
-        near = difflib.get_close_matches(str(path[-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return Fault(line, f"{where}: unknown key {path[-1]!r}", hint)
-    if kind == "missing":
-        return Fault(line, f"{where}: the key {item['loc'][-1]!r} is missing")
-    if kind == "union_tag_not_found":
-        return Fault(line, f"{where}: the key 'kind' is missing", f"one of {_kinds(item)}")
-    if kind == "union_tag_invalid":
-        tag = item["ctx"]["tag"]
-        near = difflib.get_close_matches(tag, re.findall(r"'([^']+)'", item["ctx"]["expected_tags"]), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"one of {_kinds(item)}"
-        return Fault(line, f"{where}: unknown kind of check {tag!r}", hint)
+    match item["type"]:
+        case "extra_forbidden":
+            name = str(path[-1])
+            hint = did_you_mean(name, keys_at(Rubric, item["loc"][:-1]))
+            return Fault(line, f"{where}: unknown key {name!r}", hint)
+        case "missing":
+            return Fault(line, f"{where}: the key {item['loc'][-1]!r} is missing")
+        case "union_tag_not_found":
+            hint = "one of phrases, regex, metric, … (docs/rubrics.md)"
+            return Fault(line, f"{where}: the key 'kind' is missing", hint)
+        case "union_tag_invalid":
+            tag, known = item["ctx"]["tag"], re.findall(r"'([^']+)'", item["ctx"]["expected_tags"])
+            return Fault(line, f"{where}: unknown kind of check {tag!r}", did_you_mean(tag, known))
     message = item["msg"].removeprefix("Value error, ")
     given = item["input"]
     shown = f", got {given!r}" if isinstance(given, str | int | float | bool) and len(str(given)) < 60 else ""
     return Fault(line, f"{where}: {message[0].lower()}{message[1:]}{shown}")
-
-
-def _kinds(item: Any) -> str:
-    return str(item.get("ctx", {}).get("expected_tags") or "phrases, regex, metric, … (docs/rubrics.md)")
-
-
-CONTAINERS: dict[str, type[BaseModel]] = {
-    "sections": model.Section,
-    "criteria": model.Criterion,
-    "levels": model.Level,
-    "tests": model.Case,
-    "applies_to": model.AppliesTo,
-    "auto_fail": model.AutoFail,
-    "when": model.Condition,
-    "unless": model.Condition,
-    "window": checks.Window,
-    "after": checks.Anchor,
-    "before": checks.Anchor,
-    "finding": model.HeardFinding,
-}
-KINDS: dict[str, type[BaseModel]] = {
-    kind.model_fields["kind"].annotation.__args__[0]: kind  # type: ignore[union-attr]
-    for kind in vars(checks).values()
-    if isinstance(kind, type) and issubclass(kind, BaseModel) and "kind" in kind.model_fields
-}
-
-
-def _known_keys(path: Place, data: Any) -> list[str]:
-    """The keys that may stand at a place, for the hint after an unknown one."""
-    here = data
-    for step in path:
-        here = here[step]
-    if isinstance(here, dict) and here.get("kind") in KINDS:
-        return sorted(KINDS[here["kind"]].model_fields)
-    names = [step for step in path if isinstance(step, str)]
-    owner = CONTAINERS.get(names[-1], Rubric) if names else Rubric
-    return list(owner.model_fields)

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from pipeline.conversation import Answer, Direction, Medium, Outcome, RubricRef
-from pipeline.rubric.checks import Check, Fraction, JudgeCheck, Seconds, Strict, TextCheck, parts
+from pipeline.rubric.checks import (
+    BaseCheck,
+    Check,
+    Fraction,
+    JudgeCheck,
+    PhraseCheck,
+    Seconds,
+    Strict,
+    TextCheck,
+    parts,
+)
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -63,26 +73,6 @@ class Condition(Strict):
         if not (self.metadata or self.answers or self.finding or self.said or self.any or self.unless):
             raise ValueError("an empty condition always holds; leave it out")
         return self
-
-    def all(self) -> Iterator[Condition]:
-        """This condition and those inside it."""
-        yield self
-        for inner in (*self.any, *((self.unless,) if self.unless else ())):
-            yield from inner.all()
-
-    def checks(self) -> list[Any]:
-        """Every check of words in this condition."""
-        return [c.said for c in self.all() if c.said is not None]
-
-    def depends_on(self) -> set[str]:
-        """Ids of criteria that must be answered before this can be told."""
-        return {name for c in self.all() for name in c.answers} | _anchors(self.checks())
-
-
-def _anchors(checks: Iterable[Any]) -> set[str]:
-    """Ids of the criteria whose evidence windows of checks hang on."""
-    windows = [w for check in checks if (w := getattr(check, "window", None)) is not None]
-    return {a.criterion for w in windows for a in (w.after, w.before) if a is not None and a.criterion}
 
 
 class AutoFail(Strict):
@@ -177,15 +167,11 @@ class Criterion(Strict):
         """Points of an answer that earns this share of them."""
         return round(self.points * max(share, self.floor / 100), 6)
 
-    def checks(self) -> list[Any]:
-        """Every check in this criterion, nested ones and its condition's included."""
+    def checks(self) -> list[BaseCheck]:
+        """Every check in this criterion, nested ones and, last, its condition's included."""
         own = [self.check] if self.check is not None else [level.check for level in self.levels]
-        said = self.when.checks() if self.when else []
-        return [part for check in (*own, *said) for part in parts(check)]
-
-    def depends_on(self) -> set[str]:
-        """Ids of criteria that must be answered before this one."""
-        return (self.when.depends_on() if self.when else set()) | _anchors(self.checks())
+        said = parts(self.when, BaseCheck) if self.when else []
+        return [*(part for check in own for part in parts(check, BaseCheck)), *said]
 
 
 class Section(Strict):
@@ -306,12 +292,11 @@ class Rubric(Strict):
 
     def by_meaning(self) -> bool:
         """Whether models read the calls, which takes a hundred times what looking for letters does."""
-        checks = (check for criterion in self.criteria() for check in criterion.checks())
-        return any(getattr(check, "match", "") == "meaning" for check in checks)
+        return any(c.match == "meaning" for one in self.criteria() for c in parts(one, PhraseCheck))
 
     def judged(self) -> tuple[str, ...]:
         """Ids of the criteria that ask a language model."""
-        return tuple(c.id for c in self.criteria() if any(isinstance(k, JudgeCheck) for k in c.checks()))
+        return tuple(c.id for c in self.criteria() if parts(c, JudgeCheck))
 
     def auto_fail_of(self, criterion: Criterion) -> AutoFail | None:
         """The policy that applies to a criterion, or None."""

@@ -5,26 +5,28 @@ Part of checking a rubric (``load``); pydantic has already checked each part on 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from pipeline.conversation import CallMetadata
+from pipeline.known_names import did_you_mean
 from pipeline.metrics import METRICS
 from pipeline.rubric.checks import (
     SLOTS,
+    Anchor,
     JudgeCheck,
     MetricCheck,
     PhraseCheck,
     Place,
     PluginCheck,
     RegexCheck,
+    Strict,
+    parts,
     placed,
 )
-from pipeline.rubric.model import Criterion, Rubric, Section
+from pipeline.rubric.model import Case, Condition, Criterion, Rubric, Section
 
 Found = tuple[Place, str, str]
 METADATA_FIELDS = sorted(
@@ -35,84 +37,61 @@ ANSWERS = ("yes", "no", "na", "undetermined")
 
 def reference_faults(rubric: Rubric) -> Iterator[Found]:
     """Every fault that needs the whole rubric to see: its place, what is wrong, a hint."""
-    yield from _repeated(rubric)
     known = [criterion.id for criterion in rubric.criteria()]
-    for at, section in enumerate(rubric.sections):
-        if section.when is not None:
-            yield from _condition(section.when, ("sections", at, "when"), known)
-            yield from _checks(section.when.checks(), ("sections", at, "when", "said"), known)
-        for which, criterion in enumerate(section.criteria):
-            place: Place = ("sections", at, "criteria", which)
-            yield from _criterion(criterion, place, known)
-            yield from _slots_of(criterion, place, rubric.company)
+    used = {Section: Counter(section.id for section in rubric.sections), Criterion: Counter(known)}
+    for part, place in placed(rubric):
+        if isinstance(part, Section | Criterion) and used[type(part)][part.id] > 1:
+            what = type(part).__name__.lower()
+            yield (*place, "id"), f"{what} id {part.id!r} is used twice", "ids are unique in the rubric"
+        yield from _part(part, place, known, rubric.company)
     yield from _circles(rubric)
-    for at, case in enumerate(rubric.tests):
-        for name in case.expect:
-            if name not in known:
-                yield ("tests", at, "expect", name), f"no criterion {name!r}", _near(name, known)
-    if not any(c.counts == "score" for c in rubric.criteria()):
+    scored = [(s, c) for s in rubric.sections for c in s.criteria if c.counts == "score"]
+    if not scored:
         yield ("sections",), "no criterion counts towards the score", "give one `counts: score`"
-    elif not _weighs(rubric):
+    elif not any(
+        (rubric.mode == "question" or s.weight > 0) and (rubric.mode == "points" or c.weight > 0)
+        for s, c in scored
+    ):
         yield ("sections",), "all weights that count in this mode are 0", "give one a weight above 0"
 
 
-def _weighs(rubric: Rubric) -> bool:
-    scored = [(s, c) for s in rubric.sections for c in s.criteria if c.counts == "score"]
-    if rubric.mode == "points":
-        return any(s.weight > 0 for s, _ in scored)
-    if rubric.mode == "question":
-        return any(c.weight > 0 for _, c in scored)
-    return any(s.weight > 0 and c.weight > 0 for s, c in scored)
+def _part(part: Strict, place: Place, known: list[str], company: tuple[str, ...]) -> Iterator[Found]:
+    """What one part says wrongly about the rest of the rubric, whose criteria are known."""
+    match part:
+        case MetricCheck() if part.metric not in METRICS:
+            hint = did_you_mean(part.metric, sorted(METRICS))
+            yield (*place, "metric"), f"no metric {part.metric!r}", hint
+        case RegexCheck():
+            yield from _regexes(part, place)
+        case PhraseCheck():
+            yield from _slots(part, place, company)
+        case Anchor() if part.criterion is not None:
+            yield from _unknown(part.criterion, (*place, "criterion"), known)
+        case Condition():
+            for name in part.answers:
+                yield from _unknown(name, (*place, "answers", name), known)
+            yield from _condition(part, place)
+        case Case():
+            for name in part.expect:
+                yield from _unknown(name, (*place, "expect", name), known)
 
 
-def _repeated(rubric: Rubric) -> Iterator[Found]:
-    sections = Counter(s.id for s in rubric.sections)
-    criteria = Counter(c.id for c in rubric.criteria())
-    for at, section in enumerate(rubric.sections):
-        if sections[section.id] > 1:
-            yield ("sections", at, "id"), f"section id {section.id!r} is used twice", "ids are unique"
-        for which, criterion in enumerate(section.criteria):
-            if criteria[criterion.id] > 1:
-                place = ("sections", at, "criteria", which, "id")
-                yield place, f"criterion id {criterion.id!r} is used twice", "ids are unique in the rubric"
-
-
-def _criterion(criterion: Criterion, place: Place, known: list[str]) -> Iterator[Found]:
-    if criterion.when is not None:
-        yield from _condition(criterion.when, (*place, "when"), known)
-    yield from _checks(criterion.checks(), (*place, "check"), known)
-
-
-def _checks(checks: list[Any], place: Place, known: list[str]) -> Iterator[Found]:
-    for check in checks:
-        if isinstance(check, MetricCheck) and check.metric not in METRICS:
-            yield (*place, "metric"), f"no metric {check.metric!r}", _near(check.metric, sorted(METRICS))
-        if isinstance(check, RegexCheck):
-            yield from _regexes(check, place)
-        window = getattr(check, "window", None)
-        for anchor in (window.after, window.before) if window is not None else ():
-            if anchor is not None and anchor.criterion is not None and anchor.criterion not in known:
-                yield place, f"no criterion {anchor.criterion!r}", _near(anchor.criterion, known)
-
-
-def _slots_of(criterion: Criterion, place: Place, company: tuple[str, ...]) -> Iterator[Found]:
+def _slots(check: PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[Found]:
     """Slots that there are not, and a company that nobody named."""
-    said = [
-        (check, (*place, "when", "said")) for check in (criterion.when.checks() if criterion.when else ())
-    ]
-    own = [(criterion.check, (*place, "check"))] if criterion.check is not None else []
-    levels = [(level.check, (*place, "levels", at, "check")) for at, level in enumerate(criterion.levels)]
-    for outer, where in (*own, *levels, *said):
-        for check, spot in placed(outer, where):
-            for name in ("any", "all", "unless") if isinstance(check, PhraseCheck) else ():
-                for at, phrase in enumerate(getattr(check, name)):
-                    for slot in re.findall(r"\{([^}]*)\}", phrase):
-                        if slot not in SLOTS:
-                            hint = f"there are {', '.join(f'{{{s}}}' for s in SLOTS)}"
-                            yield (*spot, name, at), f"no slot {{{slot}}}", hint
-                        elif slot == "company" and not company:
-                            hint = "say `company: [Northwind Telecom]` at the top of the rubric"
-                            yield (*spot, name, at), "{company} stands for nothing", hint
+    for name in ("any", "all", "unless"):
+        for at, phrase in enumerate(getattr(check, name)):
+            for slot in re.findall(r"\{([^}]*)\}", phrase):
+                if slot not in SLOTS:
+                    hint = f"there are {', '.join(f'{{{s}}}' for s in SLOTS)}"
+                    yield (*place, name, at), f"no slot {{{slot}}}", hint
+                elif slot == "company" and not company:
+                    hint = "say `company: [Northwind Telecom]` at the top of the rubric"
+                    yield (*place, name, at), "{company} stands for nothing", hint
+
+
+def _unknown(name: str, place: Place, known: list[str]) -> Iterator[Found]:
+    if name not in known:
+        yield place, f"no criterion {name!r}", did_you_mean(name, known)
 
 
 def _regexes(check: RegexCheck, place: Place) -> Iterator[Found]:
@@ -125,18 +104,15 @@ def _regexes(check: RegexCheck, place: Place) -> Iterator[Found]:
             yield (*place, "any"), f"{pattern!r} is not a regular expression: {error}", ""
 
 
-def _condition(condition: Any, place: Place, known: list[str]) -> Iterator[Found]:
-    for part in condition.all():
-        for name, answers in part.answers.items():
-            if name not in known:
-                yield (*place, "answers", name), f"no criterion {name!r}", _near(name, known)
-            for answer in answers:
-                if answer not in ANSWERS:
-                    yield (*place, "answers", name), f"no answer {answer!r}", f"one of {', '.join(ANSWERS)}"
-        for name in part.metadata:
-            if not name.startswith("extra.") and name not in METADATA_FIELDS:
-                hint = _near(name, METADATA_FIELDS) + "; other columns are extra.<column>"
-                yield (*place, "metadata", name), f"no metadata field {name!r}", hint
+def _condition(condition: Condition, place: Place) -> Iterator[Found]:
+    for name, answers in condition.answers.items():
+        for answer in answers:
+            if answer not in ANSWERS:
+                yield (*place, "answers", name), f"no answer {answer!r}", f"one of {', '.join(ANSWERS)}"
+    for name in condition.metadata:
+        if not name.startswith("extra.") and name not in METADATA_FIELDS:
+            hint = did_you_mean(name, METADATA_FIELDS) + "; other columns are extra.<column>"
+            yield (*place, "metadata", name), f"no metadata field {name!r}", hint
 
 
 def _circles(rubric: Rubric) -> Iterator[Found]:
@@ -145,14 +121,10 @@ def _circles(rubric: Rubric) -> Iterator[Found]:
         evaluation_order(rubric)
     except CycleError as error:
         circle = error.args[1]
-        for at, section in enumerate(rubric.sections):
-            for which, criterion in enumerate(section.criteria):
-                if criterion.id == circle[0]:
-                    yield (
-                        ("sections", at, "criteria", which),
-                        f"criteria depend on each other in a circle: {' -> '.join(circle)}",
-                        "remove one of the conditions or windows",
-                    )
+        told = f"criteria depend on each other in a circle: {' -> '.join(circle)}"
+        for part, place in placed(rubric):
+            if isinstance(part, Criterion) and part.id == circle[0]:
+                yield place, told, "remove one of the conditions or windows"
 
 
 def evaluation_order(rubric: Rubric) -> tuple[str, ...]:
@@ -194,9 +166,6 @@ def _asks(rubric: Rubric, section: Section, criterion: Criterion) -> object:
 
 def needs(section: Section, criterion: Criterion) -> set[str]:
     """Ids of criteria that must be answered before one of this section."""
-    return criterion.depends_on() | (section.when.depends_on() if section.when else set())
-
-
-def _near(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known[:12])}"
+    waiting = [criterion, section.when] if section.when else [criterion]
+    answers = {name for one in waiting for condition in parts(one, Condition) for name in condition.answers}
+    return answers | {a.criterion for one in waiting for a in parts(one, Anchor) if a.criterion}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipeline.conversation import CallMetadata
 from pipeline.rubric.model import Rubric
@@ -28,8 +28,12 @@ def select(
         duration_s: Length of the call, for rubrics that ask for one.
         language: As recognised; used where the metadata has none.
     """
-    chosen = [r for r in rubrics if not why_not(r, metadata, duration_s=duration_s, language=language)]
-    return sorted(chosen, key=lambda r: (-r.priority, r.id, r.version))
+    return in_order(r for r in rubrics if not why_not(r, metadata, duration_s=duration_s, language=language))
+
+
+def in_order(rubrics: Iterable[Rubric]) -> list[Rubric]:
+    """Rubrics in the order they are tried: highest priority first, then by id and version."""
+    return sorted(rubrics, key=lambda r: (-r.priority, r.id, r.version))
 
 
 def why_not(

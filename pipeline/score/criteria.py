@@ -206,7 +206,7 @@ def _place(trigger: Evidence) -> str:
 
 def _of_parts(call: Call, checks: Sequence[Any], decides: Answer) -> Verdict:
     """The verdict of parts together; a language model is asked only where the others do not decide."""
-    asks = [any(isinstance(part, kinds.JudgeCheck) for part in kinds.parts(check)) for check in checks]
+    asks = [bool(kinds.parts(check, kinds.JudgeCheck)) for check in checks]
     found = {at: evaluate(call, check) for at, check in enumerate(checks) if not asks[at]}
     if not any(verdict.answer == decides for verdict in found.values()):
         found |= {at: evaluate(call, check) for at, check in enumerate(checks) if asks[at]}

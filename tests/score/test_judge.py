@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline import judge, rubric, score
+from pipeline import rubric, score
 from pipeline.conversation import (
     NOT_ASKED,
     SUGGESTED,
@@ -77,7 +77,7 @@ def asked_of(model: Model, kept: Path | None = None, **settings: Any) -> Languag
     """A judge at this server whose answers count from the start."""
     given = {"url": model.url, "model": "fake", "trust": 0.0, **settings}
     return LanguageModel(
-        JudgeSettings(**given), judge.Kept((lambda name: kept / "calls" / name) if kept else None), names_in
+        JudgeSettings(**given), (lambda name: kept / "calls" / name) if kept else None, names_in
     )
 
 
@@ -617,7 +617,7 @@ def test_a_real_llama_cpp_server_answers_in_the_form_asked_for() -> None:
 
     with llama(Path(GGUF)) as url:
         settings = JudgeSettings(url=url, model="local", trust=0, timeout_s=300)
-        judged = LanguageModel(settings, judge.Kept(None), names_in)
+        judged = LanguageModel(settings, None, names_in)
         told = answer(scored(asking('question: "Did the agent say sorry?"'), judged), "c1")
         (stage,) = judged.spent("c-1")
     assert NOT_ASKED not in told.reason

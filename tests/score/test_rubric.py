@@ -110,6 +110,28 @@ def test_a_criterion_with_a_fault_is_still_asked_what_it_refers_to(fault: str, t
     assert "no criterion 'zz'" in said
 
 
+@pytest.mark.parametrize(
+    ("fault", "hint"),
+    [
+        ("check: {kind: judge, question: q, examples: [{said: x, answer: yes, zz: 1}]}", "said, answer, why"),
+        ("check: {kind: not, check: {kind: manual, zz: 1}}", "kind, required, scale"),
+        ("when: {any: [{finding: {kind: risk, zz: 1}}]}, check: {kind: manual}", "kind, label"),
+        ("levels: [{label: x, zz: 1, check: {kind: manual}}]", "label, check, share"),
+    ],
+)
+def test_a_key_like_no_other_is_answered_with_those_of_its_place(fault: str, hint: str) -> None:
+    """Whatever the part it stands in is part of."""
+    assert f"unknown key 'zz' (known here: {hint})" in faults(f"id: a, question: q, {fault}")
+
+
+def test_a_fault_in_an_auto_fail_is_told_alone() -> None:
+    """Where a boolean may stand too, nobody is told to write one."""
+    told = faults("id: a, question: q, auto_fail: {polciy: cap}, check: {kind: manual}")
+    assert "did you mean 'policy'?" in told
+    assert told.startswith("r.yaml: 1 error")
+    assert "valid boolean" in faults("id: a, question: q, auto_fail: perhaps, check: {kind: manual}")
+
+
 def test_a_condition_of_a_section_is_checked_and_waited_for() -> None:
     """Its windows may hang on a criterion, which must exist and is answered first."""
     text = HEAD + "      - {id: late, question: q, check: {kind: phrases, match: fuzzy, any: [goodbye]}}\n"
@@ -298,6 +320,13 @@ def test_lint_knows_what_can_be_found() -> None:
     made = {entry["kind"] for path in lists for entry in yaml.safe_load(path.read_text("utf-8"))}
     assert made
     assert made <= FINDING_KINDS
+
+
+@pytest.mark.parametrize("cap", [0, 40])
+def test_a_capped_score_is_explained(cap: int) -> None:
+    """A cap of 0 too."""
+    one = form(f"id: a, question: q, auto_fail: {{policy: cap, cap: {cap}}}, check: {{kind: manual}}")
+    assert f"a no fails the call, and its score is at most {cap}" in rubric.explain(one)
 
 
 def test_a_rubric_from_template_to_tests(tmp_path: Path) -> None:
