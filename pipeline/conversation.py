@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,15 +26,7 @@ SAMPLE_RATE_HZ = 16_000
 """Every clip is resampled to this rate once, on decoding: it is what the recogniser hears."""
 
 NO_SPEECH = "no speech was found"
-"""Begins the warning of a recording in which nobody speaks."""
-WEAKLY_HEARD = "recognised weakly"
-"""Begins the warning of a recording whose words may be invented; the causes follow."""
-OTHER_LANGUAGE = "it was heard as"
-"""Begins the warning of a recording that sounds like another language than it was declared to be."""
-TOO_QUIET = "too quiet"
-"""Begins the warning of a recording of which words are missing without a trace."""
-CLIPPED = "clipped"
-"""Begins the warning of a recording with samples cut off at full scale."""
+"""Said of a recording in which nobody speaks."""
 
 NOT_ASKED = "the judge could not be asked"
 """Stands in the reason of an answer for which a language model was away: the next run asks again."""
@@ -49,6 +41,24 @@ Answer = Literal["yes", "no", "na", "undetermined"]
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
 FirstParty = Literal["agent", "customer"]
+DoubtKind = Literal["recognised_weakly", "other_language", "too_quiet", "clipped"]
+"""Words may be invented; all of them may be, being in another language than declared; words may be missing
+without a trace, because speech is faint; or because samples are cut off at full scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A warning that answers depend on: why words of a call may be invented or missing.
+
+    Attributes:
+        kind: What is wrong.
+        said: The same in a sentence for people, which stands among the warnings too.
+        role: Whose words; None: anybody's.
+    """
+
+    kind: DoubtKind
+    said: str
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +72,7 @@ class AudioClip:
         codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
         source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
         doubled_s: Seconds (start, end) in which two channels carried the same sound; kept on the first alone.
-        clipped: Whether so many samples are at full scale that words suffer.
+        doubts: Which of the warnings answers depend on.
     """
 
     samples: npt.NDArray[np.float32]
@@ -70,7 +80,7 @@ class AudioClip:
     codec: str = ""
     source_sample_rate_hz: int = SAMPLE_RATE_HZ
     doubled_s: tuple[tuple[float, float], ...] = ()
-    clipped: bool = False
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def n_channels(self) -> int:
@@ -156,7 +166,7 @@ class Transcript:
     ``channels`` is the number of audio channels that were told apart (1 = mono, speakers
     guessed; 2 = one speaker a channel; 0 = no audio). ``role_confidence`` (0..1) is how sure it is
     who is agent and who customer, None when the source states the roles itself. ``warnings`` are
-    sentences for people.
+    sentences for people, ``doubts`` those of them that answers depend on.
     """
 
     call_id: str
@@ -168,10 +178,17 @@ class Transcript:
     medium: Medium = "voice"
     warnings: tuple[str, ...] = ()
     role_confidence: float | None = None
+    doubts: tuple[Doubt, ...] = ()
 
-    def warned(self, *kinds: str) -> tuple[str, ...]:
-        """The warnings of these kinds; a kind is how a warning begins, in files and stores of every age."""
-        return tuple(warning for warning in self.warnings if warning.startswith(kinds))
+    def doubted(self, doubts: Iterable[Doubt]) -> Transcript:
+        """The same with further doubts, and their sentences among the warnings."""
+        more = tuple(doubts)
+        warnings = (*self.warnings, *(doubt.said for doubt in more))
+        return replace(self, warnings=warnings, doubts=(*self.doubts, *more))
+
+    def said_of(self, *kinds: DoubtKind) -> tuple[str, ...]:
+        """The sentences of doubts of these kinds."""
+        return tuple(doubt.said for doubt in self.doubts if doubt.kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)

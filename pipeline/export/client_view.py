@@ -32,11 +32,10 @@ class ClientView:
         conversation = call.conversation
         if conversation is not None:
             transcript = conversation.transcript
+            turns = tuple(_turn(t, names) for t in transcript.turns)
             conversation = replace(
                 conversation,
-                transcript=replace(
-                    transcript, turns=tuple(_turn(t, names) for t in transcript.turns), warnings=()
-                ),
+                transcript=replace(transcript, turns=turns, warnings=(), doubts=()),
                 findings=tuple(_finding(f, names) for f in conversation.findings),
                 warnings=(),
             )

@@ -10,16 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.conversation import (
-    CLIPPED,
-    OTHER_LANGUAGE,
-    TOO_QUIET,
-    Answer,
-    Evidence,
-    Finding,
-    Role,
-    Searched,
-)
+from pipeline.conversation import Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.timeline import Span, Speech
@@ -267,16 +258,15 @@ def roles_unsure(call: Call, role: str) -> str:
 
 def invented_words(call: Call) -> str:
     """Why all words of a call may be made up whatever their confidence, or "": it is in another language."""
-    return next(iter(call.conversation.transcript.warned(OTHER_LANGUAGE)), "")
+    return next(iter(call.conversation.transcript.said_of("other_language")), "")
 
 
 def _unheard(call: Call, role: str) -> str:
     """Why words of a role may be missing without a trace, or ""."""
-    others = tuple(
-        f"{TOO_QUIET}: the {other}'s " for other in call.timeline.roles if role not in ("any", other)
-    )
-    told = call.conversation.transcript.warned(TOO_QUIET, CLIPPED)
-    return next((warning for warning in told if not warning.startswith(others)), "")
+    for doubt in call.conversation.transcript.doubts:
+        if doubt.kind in ("too_quiet", "clipped") and (role == "any" or doubt.role in (None, role)):
+            return doubt.said
+    return ""
 
 
 def too_weak(speech: Speech, floor: float) -> str:

@@ -96,6 +96,7 @@ def calls(records: Sequence[CallRecord]) -> Columns:
     rows["engine_fingerprint"] = [t.engine.fingerprint for t in transcripts]
     rows["turn_count"] = [len(t.turns) for t in transcripts]
     rows["transcript_warnings"] = [t.warnings for t in transcripts]
+    rows["transcript_doubts"] = [t.doubts for t in transcripts]
     rows["warnings"] = [r.conversation.warnings for r in records if r.conversation]
     return rows
 

@@ -22,7 +22,7 @@ WORDS = ("turns", "findings", "evidence")  # all that is deleted when the figure
 
 BLANKED = {
     "calls": "customer_ref = NULL, extra = NULL, path = NULL, audio_sha256 = NULL, hold_spans = NULL, "
-    "turn_count = 0, transcript_warnings = [], warnings = []",
+    "turn_count = 0, transcript_warnings = [], transcript_doubts = [], warnings = []",
     "answers": "reason = '', searched = NULL",
     "scorecards": "review_reasons = [], warnings = [], why = ''",
     "reviews": "reason = NULL, source = NULL, extra = NULL",

@@ -19,6 +19,7 @@ from pipeline.conversation import (
     CallMetadata,
     Conversation,
     CriterionAnswer,
+    Doubt,
     Engine,
     Evidence,
     Finding,
@@ -174,6 +175,7 @@ def _transcript(call: Row, turns: list[Turn]) -> Transcript:
         role_confidence=call["role_confidence"],
         medium=call["transcript_medium"],
         warnings=tuple(call["transcript_warnings"]),
+        doubts=tuple(Doubt(**doubt) for doubt in call["transcript_doubts"] or ()),
     )
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.conversation import CallRecord, LedgerEntry
+from pipeline.conversation import CallRecord, Doubt, LedgerEntry
 from pipeline.errors import MachineError, StoreError, StoreLockedError
 from pipeline.store import CallFilter, Store, migrations
+from pipeline.store.connection import quoted
 from pipeline.store.sandbox import Sandbox
 from pipeline.store.search import search
 from tests.store_factory import RUBRIC, record
@@ -160,22 +161,29 @@ def test_an_older_database_is_upgraded_and_a_copy_kept(
         assert kept.query("SELECT count(*) AS n FROM calls") == [{"n": 3}]
 
 
-@pytest.mark.parametrize("start", sorted(migrations.sql_files()))
-def test_calls_of_every_earlier_version_come_through(tmp_path: Path, start: int) -> None:
-    """A database as that version left it is upgraded with its rows, and the views answer."""
-    path = tmp_path / "old.duckdb"
+def older(path: Path, version: int, rows: str) -> Path:
+    """A database as a version left it, with rows inserted by SQL."""
     with duckdb.connect(str(path)) as old:
         old.execute("SET TimeZone = 'UTC'")
         old.execute(migrations.RECORD)
         for number, (name, sql) in migrations.sql_files().items():
-            if number <= start:
+            if number <= version:
                 old.execute(sql)
                 old.execute("INSERT INTO schema_migrations VALUES (?, ?, '', now(), '0')", [number, name])
-        old.execute(
-            "INSERT INTO calls (call_id, started_at, timezone) VALUES "
-            "('c1', '2026-03-02 20:00:00+00', 'Asia/Karachi'), "
-            "('c2', '2026-03-02 20:00:00+00', 'Mars/Base'), ('c3', NULL, NULL)"
-        )
+        old.execute(rows)
+    return path
+
+
+@pytest.mark.parametrize("start", sorted(migrations.sql_files()))
+def test_calls_of_every_earlier_version_come_through(tmp_path: Path, start: int) -> None:
+    """A database as that version left it is upgraded with its rows, and the views answer."""
+    path = older(
+        tmp_path / "old.duckdb",
+        start,
+        "INSERT INTO calls (call_id, started_at, timezone) VALUES "
+        "('c1', '2026-03-02 20:00:00+00', 'Asia/Karachi'), "
+        "('c2', '2026-03-02 20:00:00+00', 'Mars/Base'), ('c3', NULL, NULL)",
+    )
     with Store(path, read_only=True) as store:
         rows = store.query(
             "SELECT call_id, local_hour, CAST(week AS VARCHAR) AS week FROM v_calls ORDER BY call_id"
@@ -184,6 +192,36 @@ def test_calls_of_every_earlier_version_come_through(tmp_path: Path, start: int)
     assert len(rows) == 3
     if start < 2:
         assert hours == {"c1": 1, "c2": 20, "c3": None}
+
+
+def test_warnings_that_answers_depend_on_are_told_from_others_once(tmp_path: Path) -> None:
+    """Older stores kept their sentences alone; the upgrade gives each its kind, and whose words it is of."""
+    said = (
+        "clipped: 5.0 % of samples are at full scale",
+        "too quiet: the agent's speech is 64 dB below full scale",
+        "too quiet: speech on channel 2 is 60 dB below full scale",
+        "a constant offset (DC) was removed",
+        "it was heard as en and sounds like ur",
+        "recognised weakly (mean word confidence 0.20): it is clipped",
+    )
+    sentences = ", ".join(f"'{quoted(one)}'" for one in said)
+    path = older(
+        tmp_path / "old.duckdb",
+        6,
+        "INSERT INTO calls (call_id, path, transcript_warnings, warnings, loaded_at) VALUES "
+        f"('c1', 'c1.wav', [{sentences}], [], now()), ('c2', 'c2.wav', [], [], now())",
+    )
+    with Store(path) as store:
+        told = {about.call_id: about for _, about in store.headings()}
+    assert told["c1"].warnings == said
+    assert told["c1"].doubts == (
+        Doubt("clipped", said[0]),
+        Doubt("too_quiet", said[1], "agent"),
+        Doubt("too_quiet", said[2]),
+        Doubt("other_language", said[4]),
+        Doubt("recognised_weakly", said[5]),
+    )
+    assert told["c2"].doubts == ()
 
 
 def test_a_migration_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
