@@ -28,16 +28,13 @@ SAMPLE_RATE_HZ = 16_000
 NO_SPEECH = "no speech was found"
 """Said of a recording in which nobody speaks."""
 
-NOT_ASKED = "the judge could not be asked"
-"""Stands in the reason of an answer for which a language model was away: the next run asks again."""
-SUGGESTED = "a suggestion that does not count"
-"""Stands in the reason of an answer that people have not yet confirmed often enough to be scored."""
-
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
 Medium = Literal["voice", "chat", "email"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 Answer = Literal["yes", "no", "na", "undetermined"]
+Awaited = Literal["people", "judge"]
+"""What an answer waits for: people who confirm answers like it; a language model that could not be asked."""
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
 FirstParty = Literal["agent", "customer"]
@@ -362,7 +359,7 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class CriterionAnswer:
-    """The answer to one criterion with the points it earned."""
+    """The answer to one criterion with the points it earned, and what it waits for, if anything."""
 
     id: str
     answer: Answer
@@ -375,6 +372,7 @@ class CriterionAnswer:
     searched: Searched | None = None
     nearest: Evidence | None = None
     reason: str = ""
+    awaits: Awaited | None = None
 
     __reduce__ = _by_values
 
@@ -382,16 +380,6 @@ class CriterionAnswer:
         """The same answer with another form of all it rests on, the nearest miss included."""
         nearest = change(self.nearest) if self.nearest else None
         return replace(self, evidence=tuple(map(change, self.evidence)), nearest=nearest)
-
-    @property
-    def suggested(self) -> bool:
-        """Whether it waits for people to confirm answers like it."""
-        return SUGGESTED in self.reason
-
-    @property
-    def postponed(self) -> bool:
-        """Whether it could not be asked now, and the next run should."""
-        return NOT_ASKED in self.reason
 
 
 @dataclass(frozen=True, slots=True)

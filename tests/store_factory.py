@@ -94,7 +94,7 @@ def scorecard(
             nearest=nearest,
             reason="not said in the first 30 s",
         ),
-        CriterionAnswer("hold", "na", None, 1.0, 1.0, scored=False),
+        CriterionAnswer("hold", "na", None, 1.0, 1.0, scored=False, awaits="people"),
     )
     return Scorecard(
         call_id, rubric, 33.3, final, outcome, (SectionScore("opening", 33.3, criteria, 1.0, True),),  # type: ignore[arg-type]

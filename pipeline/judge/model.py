@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from pipeline.conversation import NOT_ASKED, StageRun
+from pipeline.conversation import StageRun
 from pipeline.judge import prompt, reply
 from pipeline.judge.endpoint import AwayError, Endpoint, TooLongError
 from pipeline.judge.kept import Answered, Kept
@@ -238,7 +238,7 @@ def _fits(quote: Quoted, places: Mapping[int, Sent]) -> bool:
 
 
 def _not_asked(why: str, result: str = "away") -> Judged:
-    return reply.undecided(result, f"{NOT_ASKED}: {why or 'it did not answer'}")
+    return reply.undecided(result, f"the judge could not be asked: {why or 'it did not answer'}")
 
 
 def _too_long(why: str) -> Judged:

@@ -230,7 +230,7 @@ def bounds(call: Call, window: Window | None) -> tuple[Span, str, str]:
 def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
     if anchor.criterion is not None:
         answer = call.answers[anchor.criterion]
-        unsure = "undetermined" if answer.answer == "undetermined" or answer.suggested else ""
+        unsure = "undetermined" if answer.answer == "undetermined" or answer.awaits == "people" else ""
         if answer.answer != "yes" or unsure:
             return [], unsure
         return sorted(call.place_of(e) for e in answer.evidence), unsure

@@ -193,7 +193,7 @@ def answers(cards: Sequence[Scorecard]) -> Columns:
     parts = [s for c in cards for s in c.sections]
     given = [a for s in parts for a in s.criteria]
     counts = [sum(len(s.criteria) for s in c.sections) for c in cards]
-    names = ("answer", "points", "max_points", "weight", "critical", "scored", "reason", "searched")
+    names = ("answer", "points", "max_points", "weight", "critical", "scored", "reason", "awaits", "searched")
     return {
         **_card_keys(cards, counts),
         "section_id": _repeated([s.id for s in parts], [len(s.criteria) for s in parts]),

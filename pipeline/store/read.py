@@ -281,7 +281,7 @@ SELECT call_id, rubric_hash, {columns} FROM {table}
 WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) {more} ORDER BY {order}"""
 _SECTION = "section_id, score, weight, auto_failed"
 _ANSWER = (
-    "section_id, criterion_id, answer, points, max_points, weight, critical, scored, reason, "
+    "section_id, criterion_id, answer, points, max_points, weight, critical, scored, reason, awaits, "
     "searched.what, searched.role, searched.start_s, searched.end_s, searched.turns"
 )
 _EVIDENCE = "criterion_id, kind, turn, role, start_s, end_s, quote, rule, strength"
@@ -305,12 +305,12 @@ def _scorecard_window(
         quotes[call_id, rubric, criterion, kind].append(Evidence(*quote))
     answers: dict[tuple[str, ...], list[CriterionAnswer]] = defaultdict(list)
     for call_id, rubric, section, *told in parts("answers", _ANSWER, "criterion"):
-        criterion, *given, reason, what, role, start_s, end_s, turns = told
+        criterion, *given, reason, awaits, what, role, start_s, end_s, turns = told
         nearest = quotes.get((call_id, rubric, criterion, "nearest"))
         evidence = tuple(quotes.get((call_id, rubric, criterion, "evidence"), ()))
         searched = None if what is None else Searched(what, role, start_s, end_s, turns)
         answers[call_id, rubric, section].append(
-            CriterionAnswer(*[criterion, *given, evidence, searched, nearest and nearest[0], reason])
+            CriterionAnswer(*[criterion, *given, evidence, searched, nearest and nearest[0], reason, awaits])
         )
     sections: dict[tuple[str, str], list[SectionScore]] = defaultdict(list)
     for call_id, rubric, section, score, weight, auto_failed in parts("sections", _SECTION, "section"):

@@ -224,6 +224,22 @@ def test_warnings_that_answers_depend_on_are_told_from_others_once(tmp_path: Pat
     assert told["c2"].doubts == ()
 
 
+def test_what_answers_wait_for_is_told_by_their_reasons_once(tmp_path: Path) -> None:
+    """Older stores kept the reason alone; the upgrade says which were suggestions or not asked."""
+    reasons = {
+        "away": "it was not heard; the judge could not be asked: it did not answer",
+        "graded": "good: a suggestion that does not count, since a judge''s answer leads to it",
+        "plain": "not heard",
+        "none": "",
+    }
+    rows = ", ".join(f"('c1', 'h', '{name}', '{reason}')" for name, reason in reasons.items())
+    inserted = f"INSERT INTO answers (call_id, rubric_hash, criterion_id, reason) VALUES {rows}"
+    with Store(older(tmp_path / "old.duckdb", 6, inserted)) as store:
+        told = store.query("SELECT criterion_id, awaits FROM answers")
+    awaits = {"away": "judge", "graded": "people", "plain": None, "none": None}
+    assert {row["criterion_id"]: row["awaits"] for row in told} == awaits
+
+
 def test_a_migration_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of a migration is undone with its record."""
     files = migrations.sql_files()
