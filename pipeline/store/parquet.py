@@ -129,6 +129,7 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
         )
         row = connection.execute(f"INSERT INTO {table} BY NAME FROM {source}").fetchone()
         rows[table] = int(row[0]) if row else 0
+    migrations.complete(connection, manifest["schema_version"])
     return rows
 
 

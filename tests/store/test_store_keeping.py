@@ -327,6 +327,28 @@ def test_parquet_goes_out_and_comes_back_the_same(db: Path, tmp_path: Path) -> N
     assert (folder / "calls" / "month=2020-01").is_dir()
 
 
+def test_parquet_of_an_older_version_comes_back_complete(db: Path, tmp_path: Path) -> None:
+    """What columns of later versions hold is worked out for the rows taken in, and for no other."""
+    folder = tmp_path / "store"
+    with Store(db) as store:
+        store.export_parquet(folder)
+        store.load([record("c9")], [RUBRIC])
+        store.connection.execute("UPDATE calls SET transcript_warnings = ['clipped'] WHERE call_id = 'c9'")
+        calls = folder / "calls" / "month=2026-03" / "data_0.parquet"
+        written = f"read_parquet('{calls}', hive_partitioning = false)"
+        columns = "* EXCLUDE (started_local, transcript_doubts)"
+        store.connection.execute(
+            f"COPY (SELECT {columns} FROM {written}) TO '{tmp_path / 'old'}' (FORMAT parquet)"
+        )
+        (tmp_path / "old").replace(calls)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 1}))
+        before = sorted(store.conversations(), key=lambda call: call[0].call_id)
+        store.import_parquet(folder)
+        assert sorted(store.conversations(), key=lambda call: call[0].call_id) == before
+        assert store.query("SELECT count(*) AS n FROM v_calls WHERE local_hour IS NULL") == [{"n": 0}]
+
+
 def test_parquet_is_readable_by_other_tools(db: Path, tmp_path: Path) -> None:
     """Pandas and plain PyArrow read the hive folders; times carry their zone."""
     pd = pytest.importorskip("pandas")
