@@ -291,6 +291,26 @@ SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Columns]] = {
     "answers": answers,
     "evidence": evidence,
 }
+OF_CALLS = (*CALL_TABLES, *SCORE_TABLES)
+"""Tables whose rows come and go with their calls."""
+KEYS = {
+    "calls": "call_id",
+    "turns": "call_id, turn",
+    "findings": "call_id, finding",
+    "call_metrics": "call_id",
+    "role_sentiment": "call_id, role",
+    "stage_runs": "call_id, stage, rubric_id, criterion_id",
+    "scorecards": "call_id, rubric_hash",
+    "sections": "call_id, rubric_hash, section_id",
+    "answers": "call_id, rubric_hash, criterion_id",
+    "evidence": "call_id, rubric_hash, criterion_id, kind, evidence",
+    "ledger": "path",
+    "rubrics": "rubric_hash",
+    "criteria": "rubric_hash, criterion_id",
+    "reviews": "review_id",
+    "samples": "sample_id, call_id",
+}
+"""What tells the rows of each table apart; only of ``stage_runs`` may several share it."""
 
 
 def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema) -> pa.Table:
