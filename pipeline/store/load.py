@@ -92,12 +92,18 @@ def save_stage(
     connection: Connection, stage: str, runs: Mapping[str, Sequence[StageRun]], now: dt.datetime
 ) -> None:
     """Replace the rows of one stage of some calls, for the criteria that there are new rows of."""
-    criteria = sorted({run.criterion_id for found in runs.values() for run in found})
-    connection.execute(
-        "DELETE FROM stage_runs WHERE stage = ? AND call_id IN (SELECT unnest(?::VARCHAR[])) "
-        "AND criterion_id IN (SELECT unnest(?::VARCHAR[]))",
-        [stage, list(runs), criteria],
-    )
+    new = [(call_id, run) for call_id, found in runs.items() for run in found]
+    keys = {
+        "call_id": [call_id for call_id, _ in new],
+        "rubric_id": [run.rubric_id for _, run in new],
+        "criterion_id": [run.criterion_id for _, run in new],
+    }
+    with _shown(connection, keys):
+        connection.execute(
+            "DELETE FROM stage_runs WHERE stage = ? AND (call_id, rubric_id, criterion_id) IN "
+            "(SELECT (call_id, rubric_id, criterion_id) FROM incoming)",
+            [stage],
+        )
     _append(connection, "stage_runs", columns.stage_rows(list(runs.items())), now)
 
 
