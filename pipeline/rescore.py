@@ -5,16 +5,15 @@
 A criterion that both texts of a rubric ask alike has the answer it had, as long as the call, the
 scoring and the matcher are the same: of a changed rubric only what changed is searched for, and
 where only weights and marks changed, no word is read. Where there are many calls, other processes
-answer too; this one alone reads and writes the database, and answers while it would wait for them.
+answer; this one alone reads and writes the database.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -41,7 +40,7 @@ WINDOW = 400
 PART, PART_BY_MEANING = 50, 10
 """Calls answered at once: the fewer, the sooner all are done together; the more, the less each costs."""
 ALONE, ALONE_BY_MEANING = 250, 30
-"""Up to so many calls this process answers alone: another takes half a second to start, four with models."""
+"""Up to so many calls this process answers alone: others take half a second to start, four with models."""
 
 Answers = Mapping[str, CriterionAnswer]
 Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
@@ -51,10 +50,6 @@ _CURRENT_SQL = """
 SELECT s.call_id, s.rubric_hash FROM scorecards AS s JOIN calls AS c USING (call_id)
 WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND s.loaded_at >= c.loaded_at
   AND s.outcome <> 'not_scored' AND s.call_id IN (SELECT unnest(?::VARCHAR[]))"""
-
-_HELD_SQL = """
-SELECT s.rubric_hash, count(*) AS n FROM scorecards AS s JOIN calls USING (call_id)
-WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND {where} GROUP BY ALL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ def rescore(
         min_confidence: As in scoring.
         calls: Which calls; all by default.
         everything: Also calls the rubric does not apply to.
-        processes: How many answer; by default one a core where many calls have to be asked, else one.
+        processes: How many answer; by default one a core where there are many calls, else this one alone.
         judge: Answers checks of the kind ``judge``, in this process alone: it is the one that is waited for.
 
     Raises:
@@ -122,7 +117,7 @@ def rescore(
     if judge is not None:
         processes = 1
     if processes is None:
-        processes = cores() if _unsettled(store, rubric, calls, scorer) > alone else 1
+        processes = cores() if store.count(calls) > alone else 1
     store.hold_little()
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
@@ -139,15 +134,6 @@ def rescore(
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
             if number % 5 == 0:
                 gc.collect()
-
-
-def _unsettled(store: Store, rubric: Rubric, calls: CallFilter, scorer: str) -> int:
-    """About how many calls must be asked something: those whose newest scorecard did not ask all of it."""
-    where, values = calls.where()
-    held = store.query(_HELD_SQL.format(where=where), [rubric.id, scorer, *values])
-    every = {criterion.id for criterion in rubric.criteria()}
-    alike = [int(row["n"]) for row in held if _same(store, row["rubric_hash"], rubric) == every]
-    return store.count(calls) - sum(alike)
 
 
 def _windows(
@@ -244,34 +230,15 @@ Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
 def _answering(
     rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int, judge: LanguageModel | None
 ) -> Iterator[Answering]:
-    """What answers: this process and others beside it, each with a matcher of its own."""
-    here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence, judge=judge)
+    """What answers: this process, or others, each with a matcher of its own."""
     if processes <= 1:
+        here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence, judge=judge)
         yield lambda asked: partial(here, asked)
         return
     start = (rubric.text, rubric.source, min_confidence)
-    pool = ProcessPoolExecutor(processes - 1, get_context("spawn"), _start_worker, start)
-    pool.submit(os.getpid)  # so that all start now, while the first calls are read
-
-    waiting: deque[tuple[Future[list[score.Answered]], Asked]] = deque()
-    given: dict[Future[list[score.Answered]], list[score.Answered]] = {}
-
-    def begin(asked: Asked) -> Callable[[], list[score.Answered]]:
-        while waiting and waiting[0][0].done():
-            waiting.popleft()
-        waiting.append((pool.submit(_answer_there, asked), asked))
-        return partial(finish, waiting[-1][0])
-
-    def finish(there: Future[list[score.Answered]]) -> list[score.Answered]:
-        while waiting and not there.done():  # rather than wait, answer what nobody has begun
-            free, asked = waiting.popleft()
-            if free.cancel():
-                given[free] = here(asked)
-        return given.pop(there) if there in given else there.result()
-
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, start)
     try:
-        with threadpool_limits(1, user_api="blas"):  # there is one process a core already
-            yield begin
+        yield lambda asked: pool.submit(_answer_there, asked).result
     finally:
         pool.shutdown(cancel_futures=True)
 
