@@ -49,7 +49,7 @@ Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
 _CURRENT_SQL = """
 SELECT s.call_id, s.rubric_hash FROM scorecards AS s JOIN calls AS c USING (call_id)
 WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND s.loaded_at >= c.loaded_at
-  AND s.outcome <> 'not_scored' AND s.call_id IN (SELECT unnest(?::VARCHAR[]))"""
+  AND s.raw_score IS NOT NULL AND s.call_id IN (SELECT unnest(?::VARCHAR[]))"""
 
 
 @dataclass(frozen=True, slots=True)
