@@ -206,9 +206,7 @@ def _answer(
     if rubric.by_meaning():
         _load_parser_alone()
     calls, known = asked
-    batch = [
-        (about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls, lazy_words=True)
-    ]
+    batch = [(about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls)]
     answered = score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
     return [
         replace(one, answers={name: given for name, given in one.answers.items() if name not in had})

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -132,14 +132,9 @@ def _children(connection: Connection, table: str, where: list[Any]) -> dict[str,
     return dict(grouped)
 
 
-def nouns(window: StoredCalls, *, lazy_words: bool = False) -> Iterator[tuple[CallMetadata, Conversation]]:
-    """A window of calls as nouns.
-
-    Args:
-        window: From ``stored``.
-        lazy_words: Make words only where they are asked for, which most of them never are.
-    """
-    turns = _turns(window.turns, lazy_words)
+def nouns(window: StoredCalls) -> Iterator[tuple[CallMetadata, Conversation]]:
+    """A window of calls, from ``stored``, as nouns."""
+    turns = _turns(window.turns)
     others = window.others
     for call_id in window.ids:
         call = others["calls"][call_id][0]
@@ -179,59 +174,23 @@ def _transcript(call: Row, turns: list[Turn]) -> Transcript:
     )
 
 
-def _turns(table: pa.Table, lazy_words: bool) -> dict[str, list[Turn]]:
+def _turns(table: pa.Table) -> dict[str, list[Turn]]:
     """Turns by call. There are thousands a window, and words ten times as many: no dicts are made of them."""
     *columns, heard = (column.combine_chunks() for column in table.columns)
-    heard = StoredWords.of(heard)
-    rows = list(zip(*(column.to_pylist() for column in columns), strict=True))
+    words = list(map(Word, *(heard.values.field(f.name).to_pylist() for f in fields(Word))))
+    spans = pairwise(heard.offsets.to_pylist())
+    rows = list(zip(*(column.to_pylist() for column in columns), spans, strict=True))
     grouped: dict[str, list[Turn]] = defaultdict(list)
     for at in table.column("turn").to_numpy().argsort(kind="stable").tolist():
-        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label = rows[at]
-        words = cast("tuple[Word, ...]", heard[at]) if lazy_words else tuple(heard[at])
+        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label, span = rows[
+            at
+        ]
+        own = tuple(words[slice(*span)])
         felt = Sentiment(score, label) if label is not None else None
         grouped[call_id].append(
-            Turn(turn, role, text, start_s, end_s, channel, confidence, words, language, felt)
+            Turn(turn, role, text, start_s, end_s, channel, confidence, own, language, felt)
         )
     return grouped
-
-
-class StoredWords(Sequence[Word]):
-    """Stands in for a turn's tuple of words: each is made when it is asked for."""
-
-    __slots__ = ("_columns", "_high", "_low")
-
-    def __init__(self, columns: tuple[pa.Array, ...], low: int, high: int) -> None:
-        self._columns, self._low, self._high = columns, low, high
-
-    @classmethod
-    def of(cls, column: pa.ListArray) -> list[StoredWords]:
-        """The words of every turn of a column of lists of words."""
-        columns = tuple(column.values.field(name) for name in ("text", "start_s", "end_s", "confidence"))
-        offsets = column.offsets.to_pylist()
-        return [cls(columns, low, high) for low, high in pairwise(offsets)]
-
-    def __len__(self) -> int:
-        return self._high - self._low
-
-    def __iter__(self) -> Iterator[Word]:
-        parts = (column.slice(self._low, len(self)).to_pylist() for column in self._columns)
-        return map(Word, *parts)
-
-    @overload
-    def __getitem__(self, at: int) -> Word: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[Word, ...]: ...
-    def __getitem__(self, at: int | slice) -> Word | tuple[Word, ...]:
-        if isinstance(at, slice):
-            return tuple(self)[at]
-        place = range(self._low, self._high)[at]
-        return Word(*(column[place].as_py() for column in self._columns))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
 
 
 def _finding(row: Row) -> Finding:
