@@ -75,10 +75,9 @@ class Rescored:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some calls: the scorecards they had, the answers they keep, and those whose words must be searched."""
+    """Some calls: the scorecards they had, those all of whose answers are kept, and those to be asked."""
 
     before: Mapping[str, Scorecard]
-    kept: Mapping[str, Answers]
     settled: list[score.Answered]
     asked: list[Asked]
 
@@ -122,10 +121,7 @@ def rescore(
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
         for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
-            cards = [
-                replace(one, answers={**window.kept.get(one.call_id, {}), **one.answers}).card(rubric)
-                for one in (*window.settled, *answered)
-            ]
+            cards = [one.card(rubric) for one in (*window.settled, *answered)]
             store.save_scorecards(cards, [rubric])
             if judge is not None:
                 store.save_stage("judge", {card.call_id: judge.spent(card.call_id) for card in cards})
@@ -164,7 +160,6 @@ def _windows(
         open_ = tuple(i for i in ids if i not in settled)
         yield _Window(
             before,
-            kept,
             [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
             [
                 (calls, {i: kept[i] for i in calls.ids if i in kept})
@@ -207,11 +202,7 @@ def _answer(
         _load_parser_alone()
     calls, known = asked
     batch = [(about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls)]
-    answered = score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
-    return [
-        replace(one, answers={name: given for name, given in one.answers.items() if name not in had})
-        for (_, _, had), one in zip(batch, answered, strict=True)
-    ]
+    return score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
 
 
 @cache
