@@ -57,7 +57,7 @@ class Rescored:
     """One call under the new rubric, beside its newest score under the old text of the same rubric.
 
     Attributes:
-        before: The scorecard it had, None for its first; evidence only of the answers that are kept.
+        before: The scorecard it had, None for its first.
         after: The new scorecard.
         changes: Criteria answered otherwise than before, with the reason.
     """
@@ -151,8 +151,7 @@ def _windows(
         }
         for old_hash in set(current.values()) - set(same):
             same[old_hash] = _same(store, old_hash, rubric)
-        quoted = frozenset().union(*(same[old_hash] for old_hash in set(current.values())))
-        scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id), quoted=quoted)
+        scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))
         before = {card.call_id: card for card in scored}
         kept = {i: _kept(before[i], same[old_hash], rubric) for i, old_hash in current.items()}
         count = sum(1 for _ in rubric.criteria())

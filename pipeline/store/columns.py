@@ -349,11 +349,11 @@ def _has_nul(array: pa.Array) -> bool:
 def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:
     """Dataclasses (or None) as structs, built a field at a time: far faster than from dicts."""
     fields = [kind.field(i) for i in range(kind.num_fields)]
-    missing = [item is None for item in items]
-    if any(missing):
-        items = [_Blank if item is None else item for item in items]
-    children = [_array(list(map(attrgetter(f.name), items)), f.type) for f in fields]
-    return pa.StructArray.from_arrays(children, fields=fields, mask=pa.array(missing, pa.bool_()))
+    children = [
+        _array([None if item is None else getattr(item, f.name) for item in items], f.type) for f in fields
+    ]
+    missing = pa.array([item is None for item in items], pa.bool_())
+    return pa.StructArray.from_arrays(children, fields=fields, mask=missing)
 
 
 class _Span(NamedTuple):
@@ -361,12 +361,6 @@ class _Span(NamedTuple):
 
     start_s: float
     end_s: float
-
-
-class _Blank:
-    """Stands in a struct's place where there is none."""
-
-    what = role = start_s = end_s = turns = text = confidence = None
 
 
 def clean(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -214,16 +214,8 @@ def _role_sentiment(row: Row) -> RoleSentiment:
     )
 
 
-def scorecards(
-    connection: Connection, calls: CallFilter, quoted: Collection[str] | None = None
-) -> Iterator[Scorecard]:
-    """Every matching scorecard (the newest of each rubric id, or of exactly one rubric hash).
-
-    Args:
-        connection: Open.
-        calls: Which.
-        quoted: Criteria whose evidence is read too; every one by default.
-    """
+def scorecards(connection: Connection, calls: CallFilter) -> Iterator[Scorecard]:
+    """Every matching scorecard (the newest of each rubric id, or of exactly one rubric hash)."""
     condition, more = calls.scorecards()
     where, values = replace(calls, rubric=None, outcome=None).children("scorecards")
     picked = rows(
@@ -232,12 +224,12 @@ def scorecards(
         [*more, *values],
     )
     for start in range(0, len(picked), WINDOW):
-        yield from _scorecard_window(connection, picked[start : start + WINDOW], quoted)
+        yield from _scorecard_window(connection, picked[start : start + WINDOW])
 
 
 _CARD_PART_SQL = """
 SELECT call_id, rubric_hash, {columns} FROM {table}
-WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) {more} ORDER BY {order}"""
+WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}"""
 _SECTION = "section_id, score, weight, auto_failed"
 _ANSWER = (
     "section_id, criterion_id, answer, points, max_points, weight, critical, scored, reason, awaits, "
@@ -246,20 +238,17 @@ _ANSWER = (
 _EVIDENCE = "criterion_id, kind, turn, role, start_s, end_s, quote, rule, strength"
 
 
-def _scorecard_window(
-    connection: Connection, cards: list[Row], quoted: Collection[str] | None
-) -> Iterator[Scorecard]:
+def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scorecard]:
     """Scorecards whole. A call has dozens of answers and quotes: no dicts are made of them."""
     where = [cards[0]["loaded_at"], cards[-1]["loaded_at"], list({c["call_id"] for c in cards})]
 
-    def parts(table: str, columns: str, order: str, only: Collection[str] | None = None) -> Iterator[Any]:
-        more = "" if only is None else "AND criterion_id IN (SELECT unnest(?::VARCHAR[]))"
-        sql = _CARD_PART_SQL.format(table=table, columns=columns, order=order, more=more)
-        return iter(connection.execute(sql, where if only is None else [*where, list(only)]).fetchall())
+    def parts(table: str, columns: str, order: str) -> list[Any]:
+        sql = _CARD_PART_SQL.format(table=table, columns=columns, order=order)
+        return connection.execute(sql, where).fetchall()
 
     quotes: dict[tuple[str, ...], list[Evidence]] = defaultdict(list)
     for call_id, rubric, criterion, kind, *quote in parts(
-        "evidence", _EVIDENCE, "criterion_id, kind, evidence", quoted
+        "evidence", _EVIDENCE, "criterion_id, kind, evidence"
     ):
         quotes[call_id, rubric, criterion, kind].append(Evidence(*quote))
     answers: dict[tuple[str, ...], list[CriterionAnswer]] = defaultdict(list)
