@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.store.integrity import KEYS
+from pipeline.store.columns import KEYS
 from pipeline.store.store import Store
 
 ORDER = (
@@ -61,7 +61,7 @@ def markdown(mark: str = "") -> str:
     parts += [_section(view, f"{words}.", columns) for view, words in views.items()]
     parts.append("## Tables\n")
     for table in (*ORDER, *sorted(set(tables) - set(ORDER))):
-        key = f" One row for each `{KEYS[table]}`." if table in KEYS else ""
+        key = f" One row for each `{KEYS[table]}`." if table in KEYS and table != "stage_runs" else ""
         parts.append(_section(table, f"{tables[table]}.{key}", columns))
     return "\n".join(parts)
 

@@ -1,7 +1,7 @@
 """The public JSON contract: dicts out of the nouns, and checked nouns out of strangers' JSON.
 
 Every document carries ``"schema": "callqa.<noun>/1"``. Writing never drops a field; reading
-accepts a document without the schema key, without ``words``, ``confidence`` or ``channel``,
+accepts a document without the schema key, without ``words``, ``confidence``, ``channel`` or ``doubts``,
 and ignores keys it does not know (other recognisers write their own), but never guesses a
 missing ``turns``.
 """
@@ -9,6 +9,8 @@ missing ``turns``.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +70,26 @@ def _complete(kind: type, body: dict[str, Any], source: str) -> dict[str, Any]:
         turns = body.get("turns")
         if isinstance(turns, list):
             body["turns"] = [{"turn": i, **t} if isinstance(t, dict) else t for i, t in enumerate(turns)]
+        if "doubts" not in body and isinstance(body.get("warnings"), list):
+            body["doubts"] = list(_doubts_among(body["warnings"]))
     return body
+
+
+OLD_DOUBTS = {
+    "recognised weakly": "recognised_weakly",
+    "it was heard as": "other_language",
+    "too quiet": "too_quiet",
+    "clipped": "clipped",
+}
+"""How warnings began that answers depend on, in documents written before these had a kind."""
+
+
+def _doubts_among(warnings: Iterable[object]) -> Iterator[dict[str, Any]]:
+    for said in map(str, warnings):
+        whose = re.match(r"too quiet: the (agent|customer|system)'s ", said)
+        for beginning, kind in OLD_DOUBTS.items():
+            if said.startswith(beginning):
+                yield {"kind": kind, "said": said, "role": whose[1] if whose else None}
 
 
 def to_json(noun: object) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,29 +26,36 @@ SAMPLE_RATE_HZ = 16_000
 """Every clip is resampled to this rate once, on decoding: it is what the recogniser hears."""
 
 NO_SPEECH = "no speech was found"
-"""Begins the warning of a recording in which nobody speaks."""
-WEAKLY_HEARD = "recognised weakly"
-"""Begins the warning of a recording whose words may be invented; the causes follow."""
-OTHER_LANGUAGE = "it was heard as"
-"""Begins the warning of a recording that sounds like another language than it was declared to be."""
-TOO_QUIET = "too quiet"
-"""Begins the warning of a recording of which words are missing without a trace."""
-CLIPPED = "clipped"
-"""Begins the warning of a recording with samples cut off at full scale."""
-
-NOT_ASKED = "the judge could not be asked"
-"""Stands in the reason of an answer for which a language model was away: the next run asks again."""
-SUGGESTED = "a suggestion that does not count"
-"""Stands in the reason of an answer that people have not yet confirmed often enough to be scored."""
+"""Said of a recording in which nobody speaks."""
 
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
 Medium = Literal["voice", "chat", "email"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 Answer = Literal["yes", "no", "na", "undetermined"]
+Awaited = Literal["people", "judge"]
+"""What an answer waits for: people who confirm answers like it; a language model that could not be asked."""
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
 FirstParty = Literal["agent", "customer"]
+DoubtKind = Literal["recognised_weakly", "other_language", "too_quiet", "clipped"]
+"""Words may be invented; all of them may be, being in another language than declared; words may be missing
+without a trace, because speech is faint; or because samples are cut off at full scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A warning that answers depend on: why words of a call may be invented or missing.
+
+    Attributes:
+        kind: What is wrong.
+        said: The same in a sentence for people, which stands among the warnings too.
+        role: Whose words; None: anybody's.
+    """
+
+    kind: DoubtKind
+    said: str
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +69,7 @@ class AudioClip:
         codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
         source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
         doubled_s: Seconds (start, end) in which two channels carried the same sound; kept on the first alone.
-        clipped: Whether so many samples are at full scale that words suffer.
+        doubts: Which of the warnings answers depend on.
     """
 
     samples: npt.NDArray[np.float32]
@@ -70,7 +77,7 @@ class AudioClip:
     codec: str = ""
     source_sample_rate_hz: int = SAMPLE_RATE_HZ
     doubled_s: tuple[tuple[float, float], ...] = ()
-    clipped: bool = False
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def n_channels(self) -> int:
@@ -156,7 +163,7 @@ class Transcript:
     ``channels`` is the number of audio channels that were told apart (1 = mono, speakers
     guessed; 2 = one speaker a channel; 0 = no audio). ``role_confidence`` (0..1) is how sure it is
     who is agent and who customer, None when the source states the roles itself. ``warnings`` are
-    sentences for people.
+    sentences for people, ``doubts`` those of them that answers depend on.
     """
 
     call_id: str
@@ -168,10 +175,17 @@ class Transcript:
     medium: Medium = "voice"
     warnings: tuple[str, ...] = ()
     role_confidence: float | None = None
+    doubts: tuple[Doubt, ...] = ()
 
-    def warned(self, *kinds: str) -> tuple[str, ...]:
-        """The warnings of these kinds; a kind is how a warning begins, in files and stores of every age."""
-        return tuple(warning for warning in self.warnings if warning.startswith(kinds))
+    def doubted(self, doubts: Iterable[Doubt]) -> Transcript:
+        """The same with further doubts, and their sentences among the warnings."""
+        more = tuple(doubts)
+        warnings = (*self.warnings, *(doubt.said for doubt in more))
+        return replace(self, warnings=warnings, doubts=(*self.doubts, *more))
+
+    def said_of(self, *kinds: DoubtKind) -> tuple[str, ...]:
+        """The sentences of doubts of these kinds."""
+        return tuple(doubt.said for doubt in self.doubts if doubt.kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +359,7 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class CriterionAnswer:
-    """The answer to one criterion with the points it earned."""
+    """The answer to one criterion with the points it earned, and what it waits for, if anything."""
 
     id: str
     answer: Answer
@@ -358,6 +372,7 @@ class CriterionAnswer:
     searched: Searched | None = None
     nearest: Evidence | None = None
     reason: str = ""
+    awaits: Awaited | None = None
 
     __reduce__ = _by_values
 
@@ -365,16 +380,6 @@ class CriterionAnswer:
         """The same answer with another form of all it rests on, the nearest miss included."""
         nearest = change(self.nearest) if self.nearest else None
         return replace(self, evidence=tuple(map(change, self.evidence)), nearest=nearest)
-
-    @property
-    def suggested(self) -> bool:
-        """Whether it waits for people to confirm answers like it."""
-        return SUGGESTED in self.reason
-
-    @property
-    def postponed(self) -> bool:
-        """Whether it could not be asked now, and the next run should."""
-        return NOT_ASKED in self.reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,15 @@
 A criterion that both texts of a rubric ask alike has the answer it had, as long as the call, the
 scoring and the matcher are the same: of a changed rubric only what changed is searched for, and
 where only weights and marks changed, no word is read. Where there are many calls, other processes
-answer too; this one alone reads and writes the database, and answers while it would wait for them.
+answer; this one alone reads and writes the database.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -41,7 +40,7 @@ WINDOW = 400
 PART, PART_BY_MEANING = 50, 10
 """Calls answered at once: the fewer, the sooner all are done together; the more, the less each costs."""
 ALONE, ALONE_BY_MEANING = 250, 30
-"""Up to so many calls this process answers alone: another takes half a second to start, four with models."""
+"""Up to so many calls this process answers alone: others take half a second to start, four with models."""
 
 Answers = Mapping[str, CriterionAnswer]
 Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
@@ -50,11 +49,7 @@ Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
 _CURRENT_SQL = """
 SELECT s.call_id, s.rubric_hash FROM scorecards AS s JOIN calls AS c USING (call_id)
 WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND s.loaded_at >= c.loaded_at
-  AND s.outcome <> 'not_scored' AND s.call_id IN (SELECT unnest(?::VARCHAR[]))"""
-
-_HELD_SQL = """
-SELECT s.rubric_hash, count(*) AS n FROM scorecards AS s JOIN calls USING (call_id)
-WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND {where} GROUP BY ALL"""
+  AND s.raw_score IS NOT NULL AND s.call_id IN (SELECT unnest(?::VARCHAR[]))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ class Rescored:
     """One call under the new rubric, beside its newest score under the old text of the same rubric.
 
     Attributes:
-        before: The scorecard it had, None for its first; evidence only of the answers that are kept.
+        before: The scorecard it had, None for its first.
         after: The new scorecard.
         changes: Criteria answered otherwise than before, with the reason.
     """
@@ -80,10 +75,9 @@ class Rescored:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some calls: the scorecards they had, the answers they keep, and those whose words must be searched."""
+    """Some calls: the scorecards they had, those all of whose answers are kept, and those to be asked."""
 
     before: Mapping[str, Scorecard]
-    kept: Mapping[str, Answers]
     settled: list[score.Answered]
     asked: list[Asked]
 
@@ -110,7 +104,7 @@ def rescore(
         min_confidence: As in scoring.
         calls: Which calls; all by default.
         everything: Also calls the rubric does not apply to.
-        processes: How many answer; by default one a core where many calls have to be asked, else one.
+        processes: How many answer; by default one a core where there are many calls, else this one alone.
         judge: Answers checks of the kind ``judge``, in this process alone: it is the one that is waited for.
 
     Raises:
@@ -122,15 +116,12 @@ def rescore(
     if judge is not None:
         processes = 1
     if processes is None:
-        processes = cores() if _unsettled(store, rubric, calls, scorer) > alone else 1
+        processes = cores() if store.count(calls) > alone else 1
     store.hold_little()
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
         for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
-            cards = [
-                replace(one, answers={**window.kept.get(one.call_id, {}), **one.answers}).card(rubric)
-                for one in (*window.settled, *answered)
-            ]
+            cards = [one.card(rubric) for one in (*window.settled, *answered)]
             store.save_scorecards(cards, [rubric])
             if judge is not None:
                 store.save_stage("judge", {card.call_id: judge.spent(card.call_id) for card in cards})
@@ -139,15 +130,6 @@ def rescore(
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
             if number % 5 == 0:
                 gc.collect()
-
-
-def _unsettled(store: Store, rubric: Rubric, calls: CallFilter, scorer: str) -> int:
-    """About how many calls must be asked something: those whose newest scorecard did not ask all of it."""
-    where, values = calls.where()
-    held = store.query(_HELD_SQL.format(where=where), [rubric.id, scorer, *values])
-    every = {criterion.id for criterion in rubric.criteria()}
-    alike = [int(row["n"]) for row in held if _same(store, row["rubric_hash"], rubric) == every]
-    return store.count(calls) - sum(alike)
 
 
 def _windows(
@@ -169,8 +151,7 @@ def _windows(
         }
         for old_hash in set(current.values()) - set(same):
             same[old_hash] = _same(store, old_hash, rubric)
-        quoted = frozenset().union(*(same[old_hash] for old_hash in set(current.values())))
-        scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id), quoted=quoted)
+        scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))
         before = {card.call_id: card for card in scored}
         kept = {i: _kept(before[i], same[old_hash], rubric) for i, old_hash in current.items()}
         count = sum(1 for _ in rubric.criteria())
@@ -178,7 +159,6 @@ def _windows(
         open_ = tuple(i for i in ids if i not in settled)
         yield _Window(
             before,
-            kept,
             [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
             [
                 (calls, {i: kept[i] for i in calls.ids if i in kept})
@@ -220,14 +200,8 @@ def _answer(
     if rubric.by_meaning():
         _load_parser_alone()
     calls, known = asked
-    batch = [
-        (about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls, lazy_words=True)
-    ]
-    answered = score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
-    return [
-        replace(one, answers={name: given for name, given in one.answers.items() if name not in had})
-        for (_, _, had), one in zip(batch, answered, strict=True)
-    ]
+    batch = [(about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls)]
+    return score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
 
 
 @cache
@@ -244,34 +218,15 @@ Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
 def _answering(
     rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int, judge: LanguageModel | None
 ) -> Iterator[Answering]:
-    """What answers: this process and others beside it, each with a matcher of its own."""
-    here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence, judge=judge)
+    """What answers: this process, or others, each with a matcher of its own."""
     if processes <= 1:
+        here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence, judge=judge)
         yield lambda asked: partial(here, asked)
         return
     start = (rubric.text, rubric.source, min_confidence)
-    pool = ProcessPoolExecutor(processes - 1, get_context("spawn"), _start_worker, start)
-    pool.submit(os.getpid)  # so that all start now, while the first calls are read
-
-    waiting: deque[tuple[Future[list[score.Answered]], Asked]] = deque()
-    given: dict[Future[list[score.Answered]], list[score.Answered]] = {}
-
-    def begin(asked: Asked) -> Callable[[], list[score.Answered]]:
-        while waiting and waiting[0][0].done():
-            waiting.popleft()
-        waiting.append((pool.submit(_answer_there, asked), asked))
-        return partial(finish, waiting[-1][0])
-
-    def finish(there: Future[list[score.Answered]]) -> list[score.Answered]:
-        while waiting and not there.done():  # rather than wait, answer what nobody has begun
-            free, asked = waiting.popleft()
-            if free.cancel():
-                given[free] = here(asked)
-        return given.pop(there) if there in given else there.result()
-
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, start)
     try:
-        with threadpool_limits(1, user_api="blas"):  # there is one process a core already
-            yield begin
+        yield lambda asked: pool.submit(_answer_there, asked).result
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -7,6 +7,7 @@ from pipeline.conversation import (
     CallRecord,
     Conversation,
     CriterionAnswer,
+    Doubt,
     Engine,
     Evidence,
     Finding,
@@ -56,8 +57,11 @@ def conversation(
         for i, text in enumerate(lines)
     )
     engine = Engine("callqa", "base", "fp-engine")
+    said = Transcript(call_id, turns, "en", 5.0 * len(turns), engine, 2, "voice", ("faint left channel",))
     return Conversation(
-        Transcript(call_id, turns, "en", 5.0 * len(turns), engine, 2, "voice", ("faint left channel",)),
+        said.doubted(
+            (Doubt("too_quiet", "too quiet: the agent's speech", "agent"), Doubt("clipped", "clipped"))
+        ),
         findings=(
             Finding("silence", "dead_air", None, 1.0, 4.5, "", 3.5, "callqa.metrics.v1"),
             Finding("topic", "billing", 1, 5.0, 9.25, "bill", "billing", "callqa.topic.v1"),
@@ -90,7 +94,7 @@ def scorecard(
             nearest=nearest,
             reason="not said in the first 30 s",
         ),
-        CriterionAnswer("hold", "na", None, 1.0, 1.0, scored=False),
+        CriterionAnswer("hold", "na", None, 1.0, 1.0, scored=False, awaits="people"),
     )
     return Scorecard(
         call_id, rubric, 33.3, final, outcome, (SectionScore("opening", 33.3, criteria, 1.0, True),),  # type: ignore[arg-type]

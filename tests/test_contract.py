@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import contract
-from pipeline.conversation import Conversation, Finding, Sentiment, Transcript, Turn, Word
+from pipeline.conversation import Conversation, Doubt, Finding, Sentiment, Transcript, Turn, Word
 from pipeline.errors import RecordingError
 
+doubts = st.builds(
+    Doubt, st.sampled_from(["too_quiet", "clipped"]), st.text(max_size=9), st.sampled_from([None, "agent"])
+)
 times = st.floats(0, 1e5, allow_nan=False)
 words = st.builds(Word, st.text(max_size=8), times, times, st.none() | st.floats(0, 1))
 turns = st.builds(
@@ -24,7 +27,12 @@ turns = st.builds(
     sentiment=st.none() | st.builds(Sentiment, st.floats(-1, 1), st.sampled_from(["negative", "neutral"])),
 )
 transcripts = st.builds(
-    Transcript, call_id=st.text(max_size=9), turns=st.lists(turns, max_size=3).map(tuple), language=st.none()
+    Transcript,
+    call_id=st.text(max_size=9),
+    turns=st.lists(turns, max_size=3).map(tuple),
+    language=st.none(),
+    warnings=st.lists(st.sampled_from(["clipped", "odd"]), max_size=2).map(tuple),
+    doubts=st.lists(doubts, max_size=2).map(tuple),
 )
 
 
@@ -58,6 +66,32 @@ def test_turn_numbers_and_the_call_id_may_be_left_out() -> None:
 
     assert transcript.call_id == "a17"
     assert [t.turn for t in transcript.turns] == [0, 1]
+
+
+def test_a_transcript_written_before_doubts_had_a_kind_keeps_them() -> None:
+    """What answers depend on is found among the warnings of an older file, and in no newer one."""
+    said = [
+        "too quiet: the agent's speech is 64 dB below full scale",
+        "too quiet: speech on channel 2 is 60 dB below full scale",
+        "a constant offset (DC) was removed",
+        "it was heard as en and sounds like ur",
+        "clipped: 5.0 % of samples are at full scale",
+        "recognised weakly (mean word confidence 0.20): it is clipped",
+    ]
+    turns = [{"role": "agent", "text": "hello"}]
+
+    old = contract.from_dict(Transcript, {"turns": turns, "warnings": said}, source="c")
+    new = contract.from_dict(Transcript, {"turns": turns, "warnings": said, "doubts": []}, source="c")
+
+    assert old.warnings == tuple(said)
+    assert old.doubts == (
+        Doubt("too_quiet", said[0], "agent"),
+        Doubt("too_quiet", said[1]),
+        Doubt("other_language", said[3]),
+        Doubt("clipped", said[4]),
+        Doubt("recognised_weakly", said[5]),
+    )
+    assert new.doubts == ()
 
 
 def test_only_turns_with_role_and_text_are_required() -> None:

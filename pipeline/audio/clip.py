@@ -11,7 +11,7 @@ import numpy.typing as npt
 import soxr
 
 from pipeline.audio.decode import Block, Source, open_source
-from pipeline.conversation import CLIPPED, SAMPLE_RATE_HZ, AudioClip
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Doubt
 from pipeline.errors import RecordingError
 
 MAX_SAMPLES_IN_MEMORY = 2**24
@@ -65,7 +65,7 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
         warnings=(*source.warnings, *health.warnings()),
         codec=source.codec,
         source_sample_rate_hz=source.sample_rate_hz,
-        clipped=health.clipped(),
+        doubts=health.doubts(),
     )
 
 
@@ -142,9 +142,13 @@ class _Health:
             part -= offset[:, None].astype(np.float32)
             part /= np.float32(scale)
 
-    def clipped(self) -> bool:
-        """Whether many samples are at full scale."""
-        return self.scale() == 1.0 and self.n_clipped > CLIPPED_SHARE * self.n_samples
+    def doubts(self) -> tuple[Doubt, ...]:
+        """That many samples are at full scale."""
+        if self.scale() != 1.0 or self.n_clipped <= CLIPPED_SHARE * self.n_samples:
+            return ()
+        share = 100 * self.n_clipped / self.n_samples
+        said = f"clipped: {share:.1f} % of samples are at full scale; expect more wrong words"
+        return (Doubt("clipped", said),)
 
     def warnings(self) -> Iterator[str]:
         """One sentence a fault."""
@@ -152,9 +156,7 @@ class _Health:
             yield f"{self.n_not_finite} samples were not numbers and were made silent"
         if self.scale() != 1.0:
             yield f"samples reach {self.scale():.0f} times full scale and were scaled down"
-        elif self.clipped():
-            share = 100 * self.n_clipped / self.n_samples
-            yield f"{CLIPPED}: {share:.1f} % of samples are at full scale; expect more wrong words"
+        yield from (doubt.said for doubt in self.doubts())
         if self.offset().any():
             yield "a constant offset (DC) was removed; the recorder's line may be faulty"
 

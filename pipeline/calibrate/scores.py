@@ -82,5 +82,7 @@ def _overridden(
         points = asked.earned(asked.grades().get(review.said or "", 1.0 if said == "yes" else 0.0))
     elif rubric.not_applicable == "as_pass":
         points = asked.points
-    points = points if answer.scored or answer.suggested else None  # a person's answer counts at once
+    points = (
+        points if answer.scored or answer.awaits == "people" else None
+    )  # a person's answer counts at once
     return replace(answer, answer=said, points=points, evidence=(), nearest=None)

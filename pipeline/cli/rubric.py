@@ -254,7 +254,7 @@ def rescore(
         ):
             count += 1
             warned.update(done.after.warnings)
-            warned.update({a.reason for a in done.after.answers if a.postponed})
+            warned.update({a.reason for a in done.after.answers if a.awaits == "judge"})
             if done.flipped and done.before is not None:
                 moved[done.before.outcome, done.after.outcome] += 1
                 _print_flip(done, as_json=json)

@@ -34,7 +34,7 @@ class ClientView:
         turns = tuple(_turn(turn, hide) for turn in transcript.turns)
         conversation = replace(
             call.conversation,
-            transcript=replace(transcript, turns=turns, warnings=()),
+            transcript=replace(transcript, turns=turns, warnings=(), doubts=()),
             findings=tuple(with_words(finding, hide) for finding in call.conversation.findings),
             warnings=(),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.conversation import NOT_ASKED, StageRun
+from pipeline.conversation import StageRun
 from pipeline.judge import kept as answers
 from pipeline.judge import prompt, reply
 from pipeline.judge.endpoint import AwayError, Endpoint, TooLongError
@@ -241,7 +241,7 @@ def _fits(quote: Quoted, places: Mapping[int, Sent]) -> bool:
 
 
 def _not_asked(why: str, result: str = "away") -> Judged:
-    return reply.undecided(result, f"{NOT_ASKED}: {why or 'it did not answer'}")
+    return reply.undecided(result, f"the judge could not be asked: {why or 'it did not answer'}")
 
 
 def _too_long(why: str) -> Judged:

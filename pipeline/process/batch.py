@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from pipeline.conversation import NOT_ASKED, CallRecord, LedgerEntry, Received, StageRun
+from pipeline.conversation import CallRecord, LedgerEntry, Received, StageRun
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import open_file, work_fingerprint
 from pipeline.process.prefetch import Prefetch
@@ -146,8 +146,7 @@ class Tally:
         for card in record.scorecards:
             self.outcomes[card.outcome] += 1
             self.autofails += bool(card.autofail_reasons)
-            postponed = (a.reason for a in card.answers if a.postponed)
-            self.unasked.update(reason[reason.index(NOT_ASKED) :] for reason in postponed)
+            self.unasked.update(a.reason for a in card.answers if a.awaits == "judge")
             if card.final_score is not None:
                 self.lowest = sorted([*self.lowest, (card.final_score, card.call_id, card.rubric.id)])[:10]
 

@@ -321,7 +321,7 @@ def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
     if not call.scorecards:
         reason, hint = _unanswered(call.metadata, call.conversation.transcript, stages)
         row = replace(row, reason=reason, hint=hint)
-    if any(answer.postponed for card in call.scorecards for answer in card.answers):
+    if any(answer.awaits == "judge" for card in call.scorecards for answer in card.answers):
         row = replace(row, fingerprint="")  # the next run asks the judge again
     warnings = (*row.warnings, *call.conversation.transcript.warnings, *call.conversation.warnings)
     return replace(row, warnings=tuple(dict.fromkeys(warnings)))

@@ -174,7 +174,10 @@ def assign_and_redact(
     """Say who speaks, then remove private data by the policy; warnings about the sound come first."""
     assigned = speakers.assign_roles(transcript, clip, metadata, settings.audio, first_party)
     redacted, _ = annotate.redact(assigned, settings.privacy)
-    return replace(redacted, warnings=(*(clip.warnings if clip else ()), *redacted.warnings))
+    if clip is None:
+        return redacted
+    warnings, doubts = (*clip.warnings, *redacted.warnings), (*clip.doubts, *redacted.doubts)
+    return replace(redacted, warnings=warnings, doubts=doubts)
 
 
 @dataclass(frozen=True, slots=True)

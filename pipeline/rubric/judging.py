@@ -18,6 +18,8 @@ Result = Literal[
 ]
 """``unsure``: the model says so; ``unquoted``: no words that show it; ``invented``: words nobody said;
 ``differs``: asked again it answers otherwise; ``malformed``: not in the form asked for."""
+NOT_ASKED: frozenset[Result] = frozenset({"away", "budget"})
+"""It could not be asked: the next run tries again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from pipeline.conversation import (
     NO_SPEECH,
-    WEAKLY_HEARD,
     CallMetadata,
     Conversation,
     CriterionAnswer,
@@ -200,7 +199,7 @@ def _withheld(call: Call) -> tuple[str, Outcome]:
     for role in ("any", "agent"):
         unsure = too_weak(call.timeline.speech(role, Span()), call.min_confidence)
         if unsure:
-            return "; ".join([unsure, *transcript.warned(WEAKLY_HEARD)]), "needs_review"
+            return "; ".join([unsure, *transcript.said_of("recognised_weakly")]), "needs_review"
     return "", "not_scored"
 
 

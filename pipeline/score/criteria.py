@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.conversation import SUGGESTED, Answer, CriterionAnswer, Evidence
+from pipeline.conversation import Answer, CriterionAnswer, Evidence
 from pipeline.rubric import checks as kinds
 from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
 from pipeline.score.call import Call
-from pipeline.score.judged import judged
+from pipeline.score.judged import SUGGESTED, judged
 from pipeline.score.phrase_checks import Hit, answer_words, find_words
 from pipeline.score.verdict import Verdict, joined, opposite
 
@@ -30,8 +30,7 @@ def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
 def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> CriterionAnswer:
     """A verdict with the points it earns."""
     points: float | None = None
-    counts = criterion.counts != "info" and not verdict.suggested
-    suggested = f"{verdict.reason}: {SUGGESTED}, since a judge's answer leads to it"
+    counts = criterion.counts != "info" and verdict.awaits != "people"
     if verdict.answer in ("yes", "no"):
         points = criterion.earned(verdict.earned)
     elif verdict.answer == "na" and rubric.not_applicable == "as_pass":
@@ -47,7 +46,8 @@ def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> Criterio
         evidence=verdict.evidence[:10],
         searched=verdict.searched,
         nearest=verdict.nearest if verdict.answer != "yes" else None,
-        reason=verdict.reason if SUGGESTED in verdict.reason or not verdict.suggested else suggested,
+        reason=verdict.reason,
+        awaits=verdict.awaits,
     )
 
 
@@ -83,7 +83,7 @@ def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
         clauses.append((holds, f"{name} is {'not known' if value is None else value}"))
     for name, wanted in condition.answers.items():
         given = call.answers[name].answer
-        unsure = (given == "undetermined" and given not in wanted) or call.answers[name].suggested
+        unsure = (given == "undetermined" and given not in wanted) or call.answers[name].awaits == "people"
         clauses.append((None if unsure else given in wanted, f"{name} is {given}"))
     if condition.finding is not None:
         kind, label = condition.finding.kind, condition.finding.label
@@ -111,16 +111,24 @@ def _graded(call: Call, criterion: Criterion) -> Verdict:
     suggested = False  # one level above it that is only a suggestion makes the grade one too
     for level, share in criterion.steps():
         verdict = evaluate(call, level.check)
-        suggested = suggested or verdict.suggested
+        suggested = suggested or verdict.awaits == "people"
         if verdict.answer == "undetermined":
             return verdict
         if verdict.answer == "yes":
             reason = f"{level.label}: {verdict.reason}" if verdict.reason else level.label
             answer: Answer = "yes" if share >= 0.5 else "no"
-            return replace(verdict, answer=answer, share=share, reason=reason, suggested=suggested)
+            return _grade(replace(verdict, answer=answer, share=share, reason=reason), suggested)
         last = verdict
     reason = last.reason or "no level was reached"
-    return replace(last, answer="no", share=0.0, reason=reason, suggested=suggested)
+    return _grade(replace(last, answer="no", share=0.0, reason=reason), suggested)
+
+
+def _grade(verdict: Verdict, suggested: bool) -> Verdict:
+    """A grade, which says so where it is only a suggestion because a level above it is one."""
+    if not suggested or verdict.awaits:
+        return verdict
+    reason = f"{verdict.reason}: {SUGGESTED}, since a judge's answer leads to it"
+    return replace(verdict, reason=reason, awaits="people")
 
 
 def evaluate(call: Call, check: Any) -> Verdict:

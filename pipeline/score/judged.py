@@ -6,9 +6,9 @@ what it wants to know (``Call.judged``), and is evaluated again once that is kno
 
 from __future__ import annotations
 
-from pipeline.conversation import SUGGESTED, Evidence, Searched
+from pipeline.conversation import Awaited, Evidence, Searched
 from pipeline.rubric.checks import JudgeCheck
-from pipeline.rubric.judging import Judged, Question, Quoted
+from pipeline.rubric.judging import NOT_ASKED, Judged, Question, Quoted
 from pipeline.score.call import Call
 from pipeline.score.phrase_checks import QUOTE_CHARACTERS, bounds, role_missing, roles_unsure, too_weak
 from pipeline.score.timeline import Span, Stretch
@@ -16,6 +16,7 @@ from pipeline.score.verdict import Verdict
 
 NO_JUDGE = "no judge is configured: name an endpoint under [judge] in the settings"
 WAITING = Verdict("undetermined", reason="not asked yet")
+SUGGESTED = "a suggestion that does not count"
 WHY_CHARACTERS = 300
 
 
@@ -58,7 +59,8 @@ def _question(call: Call, check: JudgeCheck, span: Span) -> Question:
 
 def _verdict(call: Call, found: Judged, searched: Searched) -> Verdict:
     if found.answer == "undetermined":
-        return Verdict("undetermined", searched=searched, reason=found.reason)
+        awaits: Awaited | None = "judge" if found.result in NOT_ASKED else None
+        return Verdict("undetermined", searched=searched, reason=found.reason, awaits=awaits)
     assert call.judge is not None
     standing = call.judge.standing(call.plan.rubric.id, call.criterion_id)
     said = {"yes": "", "no": "the judge says no", "na": "the judge says that it does not apply"}[found.answer]
@@ -67,7 +69,7 @@ def _verdict(call: Call, found: Judged, searched: Searched) -> Verdict:
         evidence=tuple(_evidence(call, quote, found) for quote in found.quotes),
         searched=searched,
         reason=f"{SUGGESTED}: {standing}" if standing else said,
-        suggested=bool(standing),
+        awaits="people" if standing else None,
     )
 
 

@@ -10,16 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.conversation import (
-    CLIPPED,
-    OTHER_LANGUAGE,
-    TOO_QUIET,
-    Answer,
-    Evidence,
-    Finding,
-    Role,
-    Searched,
-)
+from pipeline.conversation import Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.timeline import Span, Speech
@@ -239,7 +230,7 @@ def bounds(call: Call, window: Window | None) -> tuple[Span, str, str]:
 def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
     if anchor.criterion is not None:
         answer = call.answers[anchor.criterion]
-        unsure = "undetermined" if answer.answer == "undetermined" or answer.suggested else ""
+        unsure = "undetermined" if answer.answer == "undetermined" or answer.awaits == "people" else ""
         if answer.answer != "yes" or unsure:
             return [], unsure
         return sorted(call.place_of(e) for e in answer.evidence), unsure
@@ -267,16 +258,15 @@ def roles_unsure(call: Call, role: str) -> str:
 
 def invented_words(call: Call) -> str:
     """Why all words of a call may be made up whatever their confidence, or "": it is in another language."""
-    return next(iter(call.conversation.transcript.warned(OTHER_LANGUAGE)), "")
+    return next(iter(call.conversation.transcript.said_of("other_language")), "")
 
 
 def _unheard(call: Call, role: str) -> str:
     """Why words of a role may be missing without a trace, or ""."""
-    others = tuple(
-        f"{TOO_QUIET}: the {other}'s " for other in call.timeline.roles if role not in ("any", other)
-    )
-    told = call.conversation.transcript.warned(TOO_QUIET, CLIPPED)
-    return next((warning for warning in told if not warning.startswith(others)), "")
+    for doubt in call.conversation.transcript.doubts:
+        if doubt.kind in ("too_quiet", "clipped") and (role == "any" or doubt.role in (None, role)):
+            return doubt.said
+    return ""
 
 
 def too_weak(speech: Speech, floor: float) -> str:

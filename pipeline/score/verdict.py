@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.conversation import Answer, Evidence, Searched
+from pipeline.conversation import Answer, Awaited, Evidence, Searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Verdict:
         searched: Where was looked.
         nearest: The best candidate that did not count.
         reason: Why, in a sentence.
-        suggested: It is not known well enough how often answers like it are right: it earns no points.
+        awaits: ``people``: it is not known well enough how often answers like it are right, so it earns no
+            points; ``judge``: a language model could not be asked.
     """
 
     answer: Answer
@@ -28,7 +29,7 @@ class Verdict:
     searched: Searched | None = None
     nearest: Evidence | None = None
     reason: str = ""
-    suggested: bool = False
+    awaits: Awaited | None = None
 
     @property
     def earned(self) -> float:
@@ -49,7 +50,7 @@ def joined(parts: Sequence[Verdict], *, decides: Answer) -> Verdict:
     if not verdicts:
         return Verdict("na", reason="no part of it applies")
     deciding = [v for v in verdicts if v.answer == decides]
-    deciding = [v for v in deciding if not v.suggested] or deciding
+    deciding = [v for v in deciding if v.awaits is None] or deciding
     unsure = [v for v in verdicts if v.answer == "undetermined"]
     otherwise: Answer = "no" if decides == "yes" else "yes"
     answer = decides if deciding else "undetermined" if unsure else otherwise
@@ -62,5 +63,5 @@ def joined(parts: Sequence[Verdict], *, decides: Answer) -> Verdict:
         searched=told[0].searched,
         nearest=max((v.nearest for v in told if v.nearest), key=lambda e: e.strength, default=None),
         reason="; ".join(dict.fromkeys(v.reason for v in told if v.reason)),
-        suggested=any(v.suggested for v in told),
+        awaits=next((v.awaits for v in told if v.awaits), None),
     )

@@ -77,7 +77,7 @@ def _with_roles_told(
     else:
         told, crowded = _one_channel(transcript, clip, metadata)
     told = _doubted(told, clip)
-    return replace(told, warnings=(*told.warnings, *weak.said_of(told, clip, metadata, crowded=crowded)))
+    return told.doubted(weak.doubts(told, clip, metadata, crowded=crowded))
 
 
 def _doubted(told: Transcript, clip: AudioClip | None) -> Transcript:

@@ -10,15 +10,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from pipeline.conversation import (
-    OTHER_LANGUAGE,
-    SAMPLE_RATE_HZ,
-    TOO_QUIET,
-    WEAKLY_HEARD,
-    AudioClip,
-    CallMetadata,
-    Transcript,
-)
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Doubt, Transcript
 from pipeline.text.words import count_words
 
 WEAK_CONFIDENCE = 0.5
@@ -34,13 +26,13 @@ MIN_S = 0.5
 """Less sound than this has no level."""
 
 
-def said_of(
+def doubts(
     transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, *, crowded: bool = False
-) -> Iterator[str]:
-    """That speech is too quiet, and one sentence when a call was recognised weakly, with its causes.
+) -> Iterator[Doubt]:
+    """That speech is too quiet, and one when a call was recognised weakly, with its causes.
 
     Args:
-        transcript: With roles, confidence by turn and the warnings so far.
+        transcript: With roles, confidence by turn and the doubts so far.
         clip: The sound; None for transcripts from elsewhere.
         metadata: Whose language the recogniser was held to.
         crowded: More than two voices share a channel.
@@ -58,28 +50,30 @@ def said_of(
     if crowded:
         causes.append("more than two voices share a channel")
     causes = causes or ["why cannot be told from the sound"]
-    yield f"{WEAKLY_HEARD} (mean word confidence {mean:.2f}): {', '.join(causes)}"
+    said = f"recognised weakly (mean word confidence {mean:.2f}): {', '.join(causes)}"
+    yield Doubt("recognised_weakly", said)
 
 
-def _too_quiet(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
-    """A sentence for each channel whose speech is so quiet that more of it may not have been heard at all."""
+def _too_quiet(transcript: Transcript, clip: AudioClip) -> Iterator[Doubt]:
+    """One for each channel whose speech is so quiet that more of it may not have been heard at all."""
     roles = {0 if clip.n_channels == 1 else turn.channel: turn.role for turn in transcript.turns}
     for channel in sorted(c for c in roles if c is not None):
         speech_db, _ = _levels(transcript, clip, {channel})
         if speech_db is not None and speech_db < QUIET_DBFS:
+            role = roles[channel] if clip.n_channels > 1 and roles[channel] != "unknown" else None
             whose = "speech" if clip.n_channels == 1 else f"speech on channel {channel}"
-            if clip.n_channels > 1 and roles[channel] != "unknown":
-                whose = f"the {roles[channel]}'s speech"
-            yield (
-                f"{TOO_QUIET}: {whose} is {-speech_db:.0f} dB below full scale, "
+            whose = f"the {role}'s speech" if role else whose
+            said = (
+                f"too quiet: {whose} is {-speech_db:.0f} dB below full scale, "
                 "so words may be missing; ask for a louder recording"
             )
+            yield Doubt("too_quiet", said, role)
 
 
 def _causes(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Iterator[str]:
     if clip is not None:
         yield from _of_sound(transcript, clip)
-    told = transcript.warned(OTHER_LANGUAGE)
+    told = transcript.said_of("other_language")
     if told:
         yield from told
     elif metadata.language:
@@ -92,7 +86,7 @@ def _of_sound(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
         yield f"speech is quiet ({-speech_db:.0f} dB below full scale)"
     if speech_db is not None and rest_db is not None and speech_db - rest_db < NOISY_DB:
         yield f"speech is only {max(0.0, speech_db - rest_db):.0f} dB above the noise"
-    if clip.clipped:
+    if any(doubt.kind == "clipped" for doubt in clip.doubts):
         yield "it is clipped"
     if clip.source_sample_rate_hz < TELEPHONE_RATE_HZ:
         yield f"nothing above {clip.source_sample_rate_hz / 2000:g} kHz was recorded"

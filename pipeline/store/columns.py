@@ -6,7 +6,7 @@ in one place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
@@ -14,17 +14,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline.conversation import (
-    CallRecord,
-    LedgerEntry,
-    Review,
-    SampledCall,
-    Scorecard,
-    StageRun,
-)
+from pipeline.conversation import CallRecord, LedgerEntry, Review, SampledCall, Scorecard, StageRun
 from pipeline.errors import StoreError
 
 T = TypeVar("T")
+Key = TypeVar("Key")
 Columns = dict[str, list[Any] | pa.Array]
 METADATA = (
     "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction", "medium",
@@ -50,31 +44,15 @@ def texts(values: Sequence[str | None]) -> pa.Array:
     return _array(list(values), pa.string())
 
 
-def _repeated(values: Sequence[str | None], counts: Sequence[int]) -> pa.Array:
-    """Each text as often as its count says: the key of a parent beside each of its children."""
-    return texts(values).take(pa.array(np.repeat(np.arange(len(values)), counts)))
+def _flat(groups: Iterable[tuple[Key, Iterable[T]]]) -> tuple[list[Key], list[int], list[T]]:
+    """The items of all groups, and beside each the key of its group and its place there, from 0."""
+    rows = [(key, place, item) for key, items in groups for place, item in enumerate(items)]
+    return [key for key, _, _ in rows], [place for _, place, _ in rows], [item for _, _, item in rows]
 
 
-def _positions(counts: Sequence[int]) -> list[int]:
-    """The position of each child among those of its parent, from 0."""
-    return list(chain.from_iterable(map(range, counts)))
-
-
-def _children(
-    records: Iterable[CallRecord], group: Callable[[CallRecord], Collection[T]]
-) -> tuple[Columns, list[T]]:
-    """The items of every call in one list, and beside them the call id of each as a column."""
-    groups = [(call_id(record), group(record)) for record in records]
-    ids = _repeated([i for i, _ in groups], [len(items) for _, items in groups])
-    return {"call_id": ids}, list(chain.from_iterable(items for _, items in groups))
-
-
-def _card_keys(cards: Sequence[Scorecard], counts: Sequence[int]) -> Columns:
-    """Call id and rubric hash, repeated for each child of a scorecard."""
-    return {
-        "call_id": _repeated([c.call_id for c in cards], counts),
-        "rubric_hash": _repeated([c.rubric.hash for c in cards], counts),
-    }
+def _of_cards(cards: Sequence[Scorecard]) -> Columns:
+    """The columns that say which scorecard each row is of."""
+    return {"call_id": [c.call_id for c in cards], "rubric_hash": [c.rubric.hash for c in cards]}
 
 
 def calls(records: Sequence[CallRecord]) -> Columns:
@@ -96,16 +74,17 @@ def calls(records: Sequence[CallRecord]) -> Columns:
     rows["engine_fingerprint"] = [t.engine.fingerprint for t in transcripts]
     rows["turn_count"] = [len(t.turns) for t in transcripts]
     rows["transcript_warnings"] = [t.warnings for t in transcripts]
+    rows["transcript_doubts"] = [t.doubts for t in transcripts]
     rows["warnings"] = [r.conversation.warnings for r in records if r.conversation]
     return rows
 
 
 def turns(records: Sequence[CallRecord]) -> Columns:
     """The turns table."""
-    ids, spoken = _children(records, lambda r: r.conversation.transcript.turns if r.conversation else ())
+    ids, _, spoken = _flat((call_id(r), r.conversation.transcript.turns) for r in records if r.conversation)
     names = ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language", "words")
     return {
-        **ids,
+        "call_id": ids,
         **_pick(spoken, names),
         "sentiment_score": [t.sentiment and t.sentiment.score for t in spoken],
         "sentiment": [t.sentiment and t.sentiment.label for t in spoken],
@@ -114,9 +93,10 @@ def turns(records: Sequence[CallRecord]) -> Columns:
 
 def findings(records: Sequence[CallRecord]) -> Columns:
     """The findings table."""
-    ids, found = _children(records, lambda r: r.conversation.findings if r.conversation else ())
-    return ids | {
-        "finding": _positions([len(r.conversation.findings) for r in records if r.conversation]),
+    ids, places, found = _flat((call_id(r), r.conversation.findings) for r in records if r.conversation)
+    return {
+        "call_id": ids,
+        "finding": places,
         **_pick(found, ("kind", "label", "turn", "start_s", "end_s", "text", "source")),
         "value": [None if isinstance(f.value, str) else f.value for f in found],
         "value_text": [f.value if isinstance(f.value, str) else None for f in found],
@@ -131,9 +111,10 @@ def call_metrics(records: Sequence[CallRecord]) -> Columns:
 
 def role_sentiment(records: Sequence[CallRecord]) -> Columns:
     """The role_sentiment table."""
-    ids, pairs = _children(records, lambda r: r.conversation.sentiment.items() if r.conversation else ())
+    ids, _, pairs = _flat((call_id(r), r.conversation.sentiment.items()) for r in records if r.conversation)
     felt = [s for _, s in pairs]
-    return ids | {
+    return {
+        "call_id": ids,
         "role": [role for role, _ in pairs],
         **_pick(felt, ("score", "change", "lowest_score", "lowest_turn")),
         **{f"q{i + 1}": [s.quarters[i] for s in felt] for i in range(4)},
@@ -147,15 +128,10 @@ def stage_runs(records: Sequence[CallRecord]) -> Columns:
 
 def stage_rows(runs: Sequence[tuple[str | None, Sequence[StageRun]]]) -> Columns:
     """Rows of the stage_runs table, by call id."""
-    made = [run for _, of_call in runs for run in of_call]
-    judged = [bool(run.criterion_id) for run in made]
-    rows = {
-        "call_id": _repeated([i for i, _ in runs], [len(of_call) for _, of_call in runs]),
-        **_pick(made, ("stage", "fingerprint", "engine", "model", "seconds")),
-    }
-    own_names = ("rubric_id", "criterion_id", "calls", "prompt_tokens", "answer_tokens", "result")
-    for name in own_names:  # NULL elsewhere
-        rows[name] = [getattr(run, name) if own else None for run, own in zip(made, judged, strict=True)]
+    ids, _, made = _flat(runs)
+    rows: Columns = {"call_id": ids, **_pick(made, ("stage", "fingerprint", "engine", "model", "seconds"))}
+    for name in ("rubric_id", "criterion_id", "calls", "prompt_tokens", "answer_tokens", "result"):
+        rows[name] = [getattr(run, name) if run.criterion_id else None for run in made]
     return rows
 
 
@@ -176,11 +152,10 @@ def scorecards(cards: Sequence[Scorecard]) -> Columns:
 
 def sections(cards: Sequence[Scorecard]) -> Columns:
     """The sections table."""
-    parts = [s for c in cards for s in c.sections]
-    counts = [len(c.sections) for c in cards]
+    own, places, parts = _flat((c, c.sections) for c in cards)
     return {
-        **_card_keys(cards, counts),
-        "section": _positions(counts),
+        **_of_cards(own),
+        "section": places,
         "section_id": [s.id for s in parts],
         **_pick(parts, ("score", "weight", "auto_failed")),
         "is_latest": [True] * len(parts),
@@ -189,15 +164,14 @@ def sections(cards: Sequence[Scorecard]) -> Columns:
 
 def answers(cards: Sequence[Scorecard]) -> Columns:
     """The answers table."""
-    parts = [s for c in cards for s in c.sections]
-    given = [a for s in parts for a in s.criteria]
-    counts = [sum(len(s.criteria) for s in c.sections) for c in cards]
-    names = ("answer", "points", "max_points", "weight", "critical", "scored", "reason", "searched")
+    own, places, found = _flat((c, [(s.id, a) for s in c.sections for a in s.criteria]) for c in cards)
+    given = [a for _, a in found]
+    names = ("answer", "points", "max_points", "weight", "critical", "scored", "reason", "awaits", "searched")
     return {
-        **_card_keys(cards, counts),
-        "section_id": _repeated([s.id for s in parts], [len(s.criteria) for s in parts]),
+        **_of_cards(own),
+        "section_id": [section for section, _ in found],
         "criterion_id": [a.id for a in given],
-        "criterion": _positions(counts),
+        "criterion": places,
         **_pick(given, names),
         "is_latest": [True] * len(given),
     }
@@ -205,18 +179,14 @@ def answers(cards: Sequence[Scorecard]) -> Columns:
 
 def evidence(cards: Sequence[Scorecard]) -> Columns:
     """The evidence table: what an answer rests on, and the nearest miss."""
-    answers = [a for c in cards for a in c.answers]
-    card_of = [c for c in cards for _ in c.answers]
-    quotes = [(*a.evidence, a.nearest) if a.nearest else a.evidence for a in answers]
-    counts = [len(found) for found in quotes]
-    found = [e for found in quotes for e in found]
-    is_nearest = [e is a.nearest for a, found in zip(answers, quotes, strict=True) for e in found]
+    quoted = [((c, a.id, "evidence"), a.evidence) for c in cards for a in c.answers]
+    quoted += [((c, a.id, "nearest"), (a.nearest,)) for c in cards for a in c.answers if a.nearest]
+    own, places, found = _flat(quoted)
     return {
-        "call_id": _repeated([c.call_id for c in card_of], counts),
-        "rubric_hash": _repeated([c.rubric.hash for c in card_of], counts),
-        "criterion_id": _repeated([a.id for a in answers], counts),
-        "kind": ["nearest" if nearest else "evidence" for nearest in is_nearest],
-        "evidence": [0 if n else i for i, n in zip(_positions(counts), is_nearest, strict=True)],
+        **_of_cards([card for card, _, _ in own]),
+        "criterion_id": [criterion for _, criterion, _ in own],
+        "kind": [kind for _, _, kind in own],
+        "evidence": places,
         **_pick(found, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
     }
 
@@ -290,6 +260,26 @@ SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Columns]] = {
     "answers": answers,
     "evidence": evidence,
 }
+OF_CALLS = (*CALL_TABLES, *SCORE_TABLES)
+"""Tables whose rows come and go with their calls."""
+KEYS = {
+    "calls": "call_id",
+    "turns": "call_id, turn",
+    "findings": "call_id, finding",
+    "call_metrics": "call_id",
+    "role_sentiment": "call_id, role",
+    "stage_runs": "call_id, stage, rubric_id, criterion_id",
+    "scorecards": "call_id, rubric_hash",
+    "sections": "call_id, rubric_hash, section_id",
+    "answers": "call_id, rubric_hash, criterion_id",
+    "evidence": "call_id, rubric_hash, criterion_id, kind, evidence",
+    "ledger": "path",
+    "rubrics": "rubric_hash",
+    "criteria": "rubric_hash, criterion_id",
+    "reviews": "review_id",
+    "samples": "sample_id, call_id",
+}
+"""What tells the rows of each table apart; only of ``stage_runs`` may several share it."""
 
 
 def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema) -> pa.Table:
@@ -359,11 +349,11 @@ def _has_nul(array: pa.Array) -> bool:
 def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:
     """Dataclasses (or None) as structs, built a field at a time: far faster than from dicts."""
     fields = [kind.field(i) for i in range(kind.num_fields)]
-    missing = [item is None for item in items]
-    if any(missing):
-        items = [_Blank if item is None else item for item in items]
-    children = [_array(list(map(attrgetter(f.name), items)), f.type) for f in fields]
-    return pa.StructArray.from_arrays(children, fields=fields, mask=pa.array(missing, pa.bool_()))
+    children = [
+        _array([None if item is None else getattr(item, f.name) for item in items], f.type) for f in fields
+    ]
+    missing = pa.array([item is None for item in items], pa.bool_())
+    return pa.StructArray.from_arrays(children, fields=fields, mask=missing)
 
 
 class _Span(NamedTuple):
@@ -371,12 +361,6 @@ class _Span(NamedTuple):
 
     start_s: float
     end_s: float
-
-
-class _Blank:
-    """Stands in a struct's place where there is none."""
-
-    what = role = start_s = end_s = turns = text = confidence = None
 
 
 def clean(value: Any) -> Any:

@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.store.columns import OF_CALLS
 from pipeline.store.connection import Connection
 from pipeline.store.selection import CallFilter
 
 ERASED_PREFIX = "sha256:"
-# Order matters to no table: there are no foreign keys.
-CHILDREN = (
-    "turns", "findings", "evidence", "answers", "sections", "scorecards", "call_metrics", "role_sentiment",
-    "stage_runs", "reviews", "samples", "calls",
-)  # fmt: skip
+TABLES = (*OF_CALLS, "reviews", "samples")
 WORDS = ("turns", "findings", "evidence")  # all that is deleted when the figures are kept
 
 BLANKED = {
     "calls": "customer_ref = NULL, extra = NULL, path = NULL, audio_sha256 = NULL, hold_spans = NULL, "
-    "turn_count = 0, transcript_warnings = [], warnings = []",
+    "turn_count = 0, transcript_warnings = [], transcript_doubts = [], warnings = []",
     "answers": "reason = '', searched = NULL",
     "scorecards": "review_reasons = [], warnings = [], why = ''",
     "reviews": "reason = NULL, source = NULL, extra = NULL",
@@ -100,7 +97,7 @@ def erase(
     )
     ids = [i for (i,) in connection.execute("SELECT call_id FROM erasing ORDER BY call_id").fetchall()]
     before = _count(connection)
-    for table in WORDS if keep_figures else CHILDREN:
+    for table in WORDS if keep_figures else TABLES:
         connection.execute(f"DELETE FROM {table} WHERE call_id IN (SELECT call_id FROM erasing)")  # noqa: S608
     if keep_figures:
         _blank(connection)
@@ -109,7 +106,7 @@ def erase(
     connection.execute("DROP TABLE erasing")
     return Erasure(
         tuple(ids),
-        {table: before[table] - left[table] for table in CHILDREN if before[table] > left[table]},
+        {table: before[table] - left[table] for table in TABLES if before[table] > left[table]},
         {table: n for table, n in left.items() if n},
         tombstones,
     )
@@ -118,7 +115,7 @@ def erase(
 def _count(connection: Connection) -> dict[str, int]:
     """Rows of the calls being erased, by table."""
     counts = {}
-    for table in CHILDREN:
+    for table in TABLES:
         row = connection.execute(
             f"SELECT count(*) FROM {table} WHERE call_id IN (SELECT call_id FROM erasing)"  # noqa: S608
         ).fetchone()

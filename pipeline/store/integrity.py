@@ -4,29 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.store.columns import KEYS, OF_CALLS
 from pipeline.store.connection import Connection
 
-# The key of each table that has one: no two rows may share it.
-KEYS = {
-    "calls": "call_id",
-    "ledger": "path",
-    "turns": "call_id, turn",
-    "findings": "call_id, finding",
-    "call_metrics": "call_id",
-    "role_sentiment": "call_id, role",
-    "rubrics": "rubric_hash",
-    "criteria": "rubric_hash, criterion_id",
-    "scorecards": "call_id, rubric_hash",
-    "sections": "call_id, rubric_hash, section_id",
-    "answers": "call_id, rubric_hash, criterion_id",
-    "evidence": "call_id, rubric_hash, criterion_id, kind, evidence",
-    "reviews": "review_id",
-    "samples": "sample_id, call_id",
-}
-OF_CALLS = (
-    "turns", "findings", "call_metrics", "role_sentiment", "stage_runs", "scorecards", "sections", "answers",
-    "evidence",
-)  # fmt: skip
 SPAN_SLACK_S = 1.0  # recognisers place the last word's end within this of the end of the audio
 
 
@@ -55,8 +35,9 @@ def _queries() -> dict[str, str]:
         f"{table}: more than one row of the same {keys}": f"SELECT concat_ws(' ', {keys}) AS example "  # noqa: S608
         f"FROM {table} GROUP BY {keys} HAVING count(*) > 1"
         for table, keys in KEYS.items()
+        if table != "stage_runs"
     }
-    for table in OF_CALLS:
+    for table in (name for name in OF_CALLS if name != "calls"):
         queries[f"{table}: rows of a call that is not there"] = (
             f"SELECT call_id AS example FROM {table} ANTI JOIN calls USING (call_id)"  # noqa: S608
         )

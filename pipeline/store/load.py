@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
@@ -92,12 +91,18 @@ def save_stage(
     connection: Connection, stage: str, runs: Mapping[str, Sequence[StageRun]], now: dt.datetime
 ) -> None:
     """Replace the rows of one stage of some calls, for the criteria that there are new rows of."""
-    criteria = sorted({run.criterion_id for found in runs.values() for run in found})
-    connection.execute(
-        "DELETE FROM stage_runs WHERE stage = ? AND call_id IN (SELECT unnest(?::VARCHAR[])) "
-        "AND criterion_id IN (SELECT unnest(?::VARCHAR[]))",
-        [stage, list(runs), criteria],
-    )
+    new = [(call_id, run) for call_id, found in runs.items() for run in found]
+    keys = {
+        "call_id": [call_id for call_id, _ in new],
+        "rubric_id": [run.rubric_id for _, run in new],
+        "criterion_id": [run.criterion_id for _, run in new],
+    }
+    with _shown(connection, keys):
+        connection.execute(
+            "DELETE FROM stage_runs WHERE stage = ? AND (call_id, rubric_id, criterion_id) IN "
+            "(SELECT (call_id, rubric_id, criterion_id) FROM incoming)",
+            [stage],
+        )
     _append(connection, "stage_runs", columns.stage_rows(list(runs.items())), now)
 
 
@@ -276,23 +281,12 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
 
 def _append(connection: Connection, table: str, rows: columns.Columns, now: dt.datetime) -> None:
     """Append rows with the time of their transaction; without SQL, whose planning takes longer than they."""
-    built = columns.arrow(rows, _schema(connection, table))
+    built = columns.arrow(rows, connection.table(table).limit(0).to_arrow_table().schema)
     if built.num_rows:
         stamp = built.schema.get_field_index("recorded_at" if table == "ledger" else "loaded_at")
         times = pa.repeat(pa.scalar(now, built.schema.field(stamp).type), built.num_rows)
         stamped = built.set_column(stamp, built.schema.field(stamp), times)
         connection.from_arrow(stamped.__arrow_c_stream__()).insert_into(table)  # no scanner of datasets
-
-
-_SCHEMAS: WeakKeyDictionary[Connection, dict[str, pa.Schema]] = WeakKeyDictionary()
-
-
-def _schema(connection: Connection, table: str) -> pa.Schema:
-    """A table's columns as Arrow types, asked once a connection."""
-    schemas = _SCHEMAS.setdefault(connection, {})
-    if table not in schemas:
-        schemas[table] = connection.table(table).limit(0).to_arrow_table().schema
-    return schemas[table]
 
 
 @contextmanager

@@ -110,6 +110,19 @@ def migrate(connection: Connection, file: Path | None) -> None:
         _explain_views(connection)
 
 
+def complete(connection: Connection, seen: int) -> None:
+    """Fill in what rows taken in from a store of an older version lack; in the current transaction.
+
+    Args:
+        connection: Open for writing.
+        seen: Schema version the rows were written under.
+    """
+    for number, (_, sql) in sql_files().items():
+        for statement in duckdb.extract_statements(sql) if number > seen else ():
+            if statement.type == duckdb.StatementType.UPDATE:  # each touches only rows without a value
+                connection.execute(statement)
+
+
 def _explain_views(connection: Connection) -> None:
     """Comment on every column of every view: with the words of ``views.sql``, else of what the view reads."""
     rows = connection.execute(

@@ -18,30 +18,11 @@ from typing import Any
 import pipeline
 from pipeline.errors import MachineError, StoreError
 from pipeline.store import migrations
+from pipeline.store.columns import KEYS, OF_CALLS, SCORE_TABLES
 from pipeline.store.connection import Connection, quoted
 
 SCHEMA = "callqa.parquet/1"
 NO_MONTH = "none"
-# Tables of calls with the order of their rows within a call.
-BY_MONTH = {
-    "calls": "call_id",
-    "turns": "turn",
-    "findings": "finding",
-    "call_metrics": "call_id",
-    "role_sentiment": "role",
-    "stage_runs": "stage",
-    "scorecards": "rubric_hash",
-    "sections": "rubric_hash, section",
-    "answers": "rubric_hash, criterion",
-    "evidence": "rubric_hash, criterion_id, kind, evidence",
-}
-WHOLE = {
-    "ledger": "path",
-    "rubrics": "rubric_hash",
-    "criteria": "rubric_hash, criterion",
-    "reviews": "review_id",
-    "samples": "sample_id, call_id",
-}
 
 
 def write(connection: Connection, folder: Path) -> dict[str, int]:
@@ -85,17 +66,18 @@ def _write_tables(connection: Connection, folder: Path) -> dict[str, int]:
     connection.execute("SET threads = 1")  # several threads would write several files in any order
     rows = {}
     try:
-        for table, order in BY_MONTH.items():
+        for table, keys in KEYS.items():
+            if table not in OF_CALLS:
+                rows[table] = _copy(connection, f"FROM {table} ORDER BY {keys}", folder / f"{table}.parquet")
+                continue
             rows[table] = _copy(
                 connection,
                 f"SELECT t.*, coalesce(strftime(c.started_at, '%Y-%m'), '{NO_MONTH}') AS month "  # noqa: S608
                 f"FROM {table} AS t JOIN (SELECT call_id, started_at FROM calls) AS c USING (call_id) "
-                f"ORDER BY month, t.call_id, {order}",
+                f"ORDER BY month, {keys}",
                 folder / table,
                 ", PARTITION_BY (month)",
             )
-        for table, order in WHOLE.items():
-            rows[table] = _copy(connection, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
     finally:
         connection.execute("RESET threads")
     return rows
@@ -118,26 +100,20 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
     """
     manifest = _manifest(folder)
     rows = {}
-    for table in (*BY_MONTH, *WHOLE):
-        files = folder / table / "*" / "*.parquet" if table in BY_MONTH else folder / f"{table}.parquet"
+    for table, keys in KEYS.items():
+        files = folder / table / "*" / "*.parquet" if table in OF_CALLS else folder / f"{table}.parquet"
         if not manifest["rows"].get(table):
             continue
         source = f"read_parquet('{quoted(files)}', union_by_name = true, hive_partitioning = false)"
-        keys = _keys(table)
+        if table in OF_CALLS:  # a call, or one scorecard of it, is replaced as a whole
+            keys = "call_id, rubric_hash" if table in SCORE_TABLES else "call_id"
         connection.execute(
             f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})"  # noqa: S608
         )
         row = connection.execute(f"INSERT INTO {table} BY NAME FROM {source}").fetchone()
         rows[table] = int(row[0]) if row else 0
+    migrations.complete(connection, manifest["schema_version"])
     return rows
-
-
-def _keys(table: str) -> str:
-    """What of a table is replaced together."""
-    if table in {"scorecards", "sections", "answers", "evidence"}:
-        return "call_id, rubric_hash"
-    own = {"ledger": "path", "rubrics": "rubric_hash", "criteria": "rubric_hash", "reviews": "review_id"}
-    return own.get(table, "sample_id, call_id" if table == "samples" else "call_id")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

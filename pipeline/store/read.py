@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -19,6 +19,7 @@ from pipeline.conversation import (
     CallMetadata,
     Conversation,
     CriterionAnswer,
+    Doubt,
     Engine,
     Evidence,
     Finding,
@@ -131,14 +132,9 @@ def _children(connection: Connection, table: str, where: list[Any]) -> dict[str,
     return dict(grouped)
 
 
-def nouns(window: StoredCalls, *, lazy_words: bool = False) -> Iterator[tuple[CallMetadata, Conversation]]:
-    """A window of calls as nouns.
-
-    Args:
-        window: From ``stored``.
-        lazy_words: Make words only where they are asked for, which most of them never are.
-    """
-    turns = _turns(window.turns, lazy_words)
+def nouns(window: StoredCalls) -> Iterator[tuple[CallMetadata, Conversation]]:
+    """A window of calls, from ``stored``, as nouns."""
+    turns = _turns(window.turns)
     others = window.others
     for call_id in window.ids:
         call = others["calls"][call_id][0]
@@ -174,62 +170,27 @@ def _transcript(call: Row, turns: list[Turn]) -> Transcript:
         role_confidence=call["role_confidence"],
         medium=call["transcript_medium"],
         warnings=tuple(call["transcript_warnings"]),
+        doubts=tuple(Doubt(**doubt) for doubt in call["transcript_doubts"] or ()),
     )
 
 
-def _turns(table: pa.Table, lazy_words: bool) -> dict[str, list[Turn]]:
+def _turns(table: pa.Table) -> dict[str, list[Turn]]:
     """Turns by call. There are thousands a window, and words ten times as many: no dicts are made of them."""
     *columns, heard = (column.combine_chunks() for column in table.columns)
-    heard = StoredWords.of(heard)
-    rows = list(zip(*(column.to_pylist() for column in columns), strict=True))
+    words = list(map(Word, *(heard.values.field(f.name).to_pylist() for f in fields(Word))))
+    spans = pairwise(heard.offsets.to_pylist())
+    rows = list(zip(*(column.to_pylist() for column in columns), spans, strict=True))
     grouped: dict[str, list[Turn]] = defaultdict(list)
     for at in table.column("turn").to_numpy().argsort(kind="stable").tolist():
-        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label = rows[at]
-        words = cast("tuple[Word, ...]", heard[at]) if lazy_words else tuple(heard[at])
+        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label, span = rows[
+            at
+        ]
+        own = tuple(words[slice(*span)])
         felt = Sentiment(score, label) if label is not None else None
         grouped[call_id].append(
-            Turn(turn, role, text, start_s, end_s, channel, confidence, words, language, felt)
+            Turn(turn, role, text, start_s, end_s, channel, confidence, own, language, felt)
         )
     return grouped
-
-
-class StoredWords(Sequence[Word]):
-    """Stands in for a turn's tuple of words: each is made when it is asked for."""
-
-    __slots__ = ("_columns", "_high", "_low")
-
-    def __init__(self, columns: tuple[pa.Array, ...], low: int, high: int) -> None:
-        self._columns, self._low, self._high = columns, low, high
-
-    @classmethod
-    def of(cls, column: pa.ListArray) -> list[StoredWords]:
-        """The words of every turn of a column of lists of words."""
-        columns = tuple(column.values.field(name) for name in ("text", "start_s", "end_s", "confidence"))
-        offsets = column.offsets.to_pylist()
-        return [cls(columns, low, high) for low, high in pairwise(offsets)]
-
-    def __len__(self) -> int:
-        return self._high - self._low
-
-    def __iter__(self) -> Iterator[Word]:
-        parts = (column.slice(self._low, len(self)).to_pylist() for column in self._columns)
-        return map(Word, *parts)
-
-    @overload
-    def __getitem__(self, at: int) -> Word: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[Word, ...]: ...
-    def __getitem__(self, at: int | slice) -> Word | tuple[Word, ...]:
-        if isinstance(at, slice):
-            return tuple(self)[at]
-        place = range(self._low, self._high)[at]
-        return Word(*(column[place].as_py() for column in self._columns))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
 
 
 def _finding(row: Row) -> Finding:
@@ -253,16 +214,8 @@ def _role_sentiment(row: Row) -> RoleSentiment:
     )
 
 
-def scorecards(
-    connection: Connection, calls: CallFilter, quoted: Collection[str] | None = None
-) -> Iterator[Scorecard]:
-    """Every matching scorecard (the newest of each rubric id, or of exactly one rubric hash).
-
-    Args:
-        connection: Open.
-        calls: Which.
-        quoted: Criteria whose evidence is read too; every one by default.
-    """
+def scorecards(connection: Connection, calls: CallFilter) -> Iterator[Scorecard]:
+    """Every matching scorecard (the newest of each rubric id, or of exactly one rubric hash)."""
     condition, more = calls.scorecards()
     where, values = replace(calls, rubric=None, outcome=None).children("scorecards")
     picked = rows(
@@ -271,44 +224,41 @@ def scorecards(
         [*more, *values],
     )
     for start in range(0, len(picked), WINDOW):
-        yield from _scorecard_window(connection, picked[start : start + WINDOW], quoted)
+        yield from _scorecard_window(connection, picked[start : start + WINDOW])
 
 
 _CARD_PART_SQL = """
 SELECT call_id, rubric_hash, {columns} FROM {table}
-WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) {more} ORDER BY {order}"""
+WHERE loaded_at BETWEEN ? AND ? AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {order}"""
 _SECTION = "section_id, score, weight, auto_failed"
 _ANSWER = (
-    "section_id, criterion_id, answer, points, max_points, weight, critical, scored, reason, "
+    "section_id, criterion_id, answer, points, max_points, weight, critical, scored, reason, awaits, "
     "searched.what, searched.role, searched.start_s, searched.end_s, searched.turns"
 )
 _EVIDENCE = "criterion_id, kind, turn, role, start_s, end_s, quote, rule, strength"
 
 
-def _scorecard_window(
-    connection: Connection, cards: list[Row], quoted: Collection[str] | None
-) -> Iterator[Scorecard]:
+def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scorecard]:
     """Scorecards whole. A call has dozens of answers and quotes: no dicts are made of them."""
     where = [cards[0]["loaded_at"], cards[-1]["loaded_at"], list({c["call_id"] for c in cards})]
 
-    def parts(table: str, columns: str, order: str, only: Collection[str] | None = None) -> Iterator[Any]:
-        more = "" if only is None else "AND criterion_id IN (SELECT unnest(?::VARCHAR[]))"
-        sql = _CARD_PART_SQL.format(table=table, columns=columns, order=order, more=more)
-        return iter(connection.execute(sql, where if only is None else [*where, list(only)]).fetchall())
+    def parts(table: str, columns: str, order: str) -> list[Any]:
+        sql = _CARD_PART_SQL.format(table=table, columns=columns, order=order)
+        return connection.execute(sql, where).fetchall()
 
     quotes: dict[tuple[str, ...], list[Evidence]] = defaultdict(list)
     for call_id, rubric, criterion, kind, *quote in parts(
-        "evidence", _EVIDENCE, "criterion_id, kind, evidence", quoted
+        "evidence", _EVIDENCE, "criterion_id, kind, evidence"
     ):
         quotes[call_id, rubric, criterion, kind].append(Evidence(*quote))
     answers: dict[tuple[str, ...], list[CriterionAnswer]] = defaultdict(list)
     for call_id, rubric, section, *told in parts("answers", _ANSWER, "criterion"):
-        criterion, *given, reason, what, role, start_s, end_s, turns = told
+        criterion, *given, reason, awaits, what, role, start_s, end_s, turns = told
         nearest = quotes.get((call_id, rubric, criterion, "nearest"))
         evidence = tuple(quotes.get((call_id, rubric, criterion, "evidence"), ()))
         searched = None if what is None else Searched(what, role, start_s, end_s, turns)
         answers[call_id, rubric, section].append(
-            CriterionAnswer(*[criterion, *given, evidence, searched, nearest and nearest[0], reason])
+            CriterionAnswer(*[criterion, *given, evidence, searched, nearest and nearest[0], reason, awaits])
         )
     sections: dict[tuple[str, str], list[SectionScore]] = defaultdict(list)
     for call_id, rubric, section, score, weight, auto_failed in parts("sections", _SECTION, "section"):

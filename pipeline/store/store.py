@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -318,12 +318,10 @@ class Store:
         where, values = calls.where()
         return int(self.query(f"SELECT count(*) AS n FROM calls WHERE {where}", values)[0]["n"])  # noqa: S608
 
-    def scorecards(
-        self, calls: CallFilter = EVERYTHING, *, quoted: Collection[str] | None = None
-    ) -> Iterator[Scorecard]:
-        """Stored scorecards: the newest of each rubric id, or those of one hash; see ``read.scorecards``."""
+    def scorecards(self, calls: CallFilter = EVERYTHING) -> Iterator[Scorecard]:
+        """Stored scorecards: the newest of each rubric id, or those of one hash."""
         with self.reading():
-            yield from read.scorecards(self.connection, calls, quoted)
+            yield from read.scorecards(self.connection, calls)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The answer of a query, a dict a row; times are aware datetimes in UTC.

@@ -10,7 +10,7 @@ import torch
 from whisper.tokenizer import LANGUAGES
 
 from pipeline import models
-from pipeline.conversation import NO_SPEECH, OTHER_LANGUAGE, SAMPLE_RATE_HZ, Engine, Transcript
+from pipeline.conversation import NO_SPEECH, SAMPLE_RATE_HZ, Doubt, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import alignment, foreign
@@ -148,28 +148,27 @@ class WhisperEngine:
     def _transcript(self, job: Job, heard: list[TimedWord], likelier: Counter[str]) -> Transcript:
         turns = build_turns(heard)
         spoken = [turn.language for turn in turns for _ in turn.words]
-        return Transcript(
+        transcript = Transcript(
             call_id=job.call_id,
             turns=turns,
             language=max(set(spoken), key=spoken.count) if spoken else job.language,
             duration_s=round(job.clip.duration_s, 3),
             engine=self.identity,
             channels=job.clip.n_channels,
-            warnings=tuple(_warnings(heard, likelier)),
+            warnings=() if heard else (f"{NO_SPEECH} in the recording",),
         )
+        return transcript.doubted(_other_language(heard, likelier))
 
 
-def _warnings(heard: Sequence[TimedWord], likelier: Counter[str]) -> Iterator[str]:
-    """That nobody speaks, or that most speech sounds like another language; lengths are in samples."""
-    if not heard:
-        yield f"{NO_SPEECH} in the recording"
-        return
+def _other_language(heard: Sequence[TimedWord], likelier: Counter[str]) -> Iterator[Doubt]:
+    """That most speech sounds like another language; lengths are in samples."""
     strange = Counter({language: length for language, length in likelier.items() if language})
     enough = foreign.ENOUGH_S * SAMPLE_RATE_HZ
-    if strange.total() >= enough and 2 * strange.total() > likelier.total():
+    if heard and strange.total() >= enough and 2 * strange.total() > likelier.total():
         language, length = strange.most_common(1)[0]
         named = language if 2 * length > strange.total() else foreign.OTHER
-        yield f"{OTHER_LANGUAGE} {heard[0].language or foreign.OTHER} and sounds like {named}"
+        said = f"it was heard as {heard[0].language or foreign.OTHER} and sounds like {named}"
+        yield Doubt("other_language", said)
 
 
 def _fault(job: Job) -> RecordingError | None:

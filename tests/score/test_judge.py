@@ -14,8 +14,6 @@ import pytest
 
 from pipeline import rubric, score
 from pipeline.conversation import (
-    NOT_ASKED,
-    SUGGESTED,
     CallMetadata,
     Conversation,
     CriterionAnswer,
@@ -337,9 +335,9 @@ def test_an_endpoint_that_fails_leaves_its_criteria_to_the_next_run(
     for name in ("c1", "c2"):
         given = answer(card, name)
         assert given.answer == "undetermined"
-        assert given.reason.startswith(NOT_ASKED)
+        assert given.reason.startswith("the judge could not be asked")
         assert told in given.reason
-        assert given.postponed
+        assert given.awaits == "judge"
     assert answer(card, "greets").answer == "yes"
 
 
@@ -375,7 +373,7 @@ def test_a_call_longer_than_the_model_reads_is_not_sent(model: Model) -> None:
     assert model.asked == []
     assert "too long for the judge" in told.reason
     assert "judge.context_tokens" in told.reason
-    assert not told.postponed
+    assert told.awaits is None
 
     model.fault = "too_long"
     told = answer(scored(asking(APOLOGISES), asked_of(model)), "c1")
@@ -388,7 +386,7 @@ def test_the_budget_of_a_run_ends_it(model: Model) -> None:
 
     assert answer(card, "c1").answer == "yes"
     assert "budget" in answer(card, "c2").reason
-    assert answer(card, "c2").postponed
+    assert answer(card, "c2").awaits == "judge"
     assert len(model.asked) == 2
 
 
@@ -538,14 +536,16 @@ sections:
 
     refunds = answer(card, "refunds")
     assert (refunds.answer, refunds.points, refunds.scored) == ("no", None, False)
-    assert refunds.reason.startswith(SUGGESTED)
+    assert refunds.reason.startswith("a suggestion that does not count")
+    assert refunds.awaits == "people"
     assert refunds.evidence
     assert (card.outcome, card.final_score, card.autofail_reasons) == ("pass", 100.0, ())
     assert answer(card, "after").answer == "undetermined"
     assert (answer(card, "either").answer, answer(card, "either").scored) == ("yes", True)
     assert (answer(card, "both").answer, answer(card, "both").scored) == ("no", False)
     assert (answer(card, "graded").answer, answer(card, "graded").scored) == ("yes", False)
-    assert answer(card, "graded").suggested
+    assert answer(card, "graded").awaits == "people"
+    assert answer(card, "graded").reason.endswith("does not count, since a judge's answer leads to it")
     assert len(model.asked) == 6  # not where the words decide
 
 
@@ -620,7 +620,7 @@ def test_a_real_llama_cpp_server_answers_in_the_form_asked_for() -> None:
         judged = LanguageModel(settings, None, names_in)
         told = answer(scored(asking('question: "Did the agent say sorry?"'), judged), "c1")
         (stage,) = judged.spent("c-1")
-    assert NOT_ASKED not in told.reason
+    assert "could not be asked" not in told.reason
     assert stage.result in {"answered", "unsure", "unquoted", "invented", "differs", "malformed"}
     assert stage.prompt_tokens > 200
     assert stage.answer_tokens > 5

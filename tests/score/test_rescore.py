@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,25 @@ def test_changed_weights_and_marks_read_no_words(store: Store) -> None:
         fresh = score.score(conversation, new, metadata, min_confidence=0.4, matcher=Asked())
         assert done[metadata.call_id].after == fresh
     assert done["good"].changes == ("same answers, other weights",)
+
+
+def test_a_call_whose_score_is_withheld_stays_so_under_new_weights(store: Store) -> None:
+    """The agent was not understood: there are answers from the customer's words, and no score."""
+    weak = call("weak", ("yes what", *LINES[::2]))
+    assert weak.conversation is not None
+    said = weak.conversation.transcript
+    mumbled, *clear = said.turns
+    turns = (replace(mumbled, confidence=0.1), *(replace(turn, role="customer") for turn in clear))
+    store.load([replace(weak, conversation=Conversation(replace(said, turns=turns)))])
+    text = FORM.replace("match: fuzzy", "match: fuzzy, role: any")
+    old, new = (rubric.parse(text.format(**{**BASE, "weight": weight}), "desk.yaml") for weight in "13")
+    before = run(store, old, Asked())["weak"].after
+    assert (before.outcome, before.final_score, before.answers[0].answer) == ("needs_review", None, "yes")
+
+    after = run(store, new, Asked())["weak"].after
+
+    assert (after.outcome, after.final_score) == ("needs_review", None)
+    assert after.review_reasons == before.review_reasons
 
 
 def test_new_weights_load_no_model() -> None:

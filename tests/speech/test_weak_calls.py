@@ -13,6 +13,7 @@ from pipeline.conversation import (
     AudioClip,
     CallMetadata,
     Conversation,
+    Doubt,
     Finding,
     RoleSentiment,
     Transcript,
@@ -116,7 +117,7 @@ def quiet(level: float, noise: float = 0.0, **clip: object) -> tuple[Transcript,
     [
         (quiet(0.001), CallMetadata("c"), "speech is quiet (60 dB below full scale)"),
         (quiet(0.05, 0.05), CallMetadata("c"), "speech is only 3 dB above the noise"),
-        (quiet(0.05, clipped=True), CallMetadata("c"), "it is clipped"),
+        (quiet(0.05, doubts=(Doubt("clipped", "clipped"),)), CallMetadata("c"), "it is clipped"),
         (quiet(0.05, source_sample_rate_hz=6000), CallMetadata("c"), "nothing above 3 kHz was recorded"),
         (quiet(0.05, codec="wav/gsm_ms"), CallMetadata("c"), "the codec wav/gsm_ms keeps little"),
         (quiet(0.05), CallMetadata("c", language="en"), "it was heard as en, as its data say"),
@@ -129,10 +130,11 @@ def test_a_weak_recording_says_why(
     """Level, noise, clipping, band, codec and language are named where they can be told."""
     transcript, clip = transcript_and_clip
 
-    told = speakers.assign_roles(transcript, clip, metadata, AudioSettings()).warnings
+    told = speakers.assign_roles(transcript, clip, metadata, AudioSettings())
 
-    (sentence,) = [w for w in told if w.startswith("recognised weakly")]
+    (sentence,) = [w for w in told.warnings if w.startswith("recognised weakly")]
     assert cause in sentence
+    assert told.said_of("recognised_weakly") == (sentence,)
 
 
 def test_the_cause_is_in_the_reason_of_the_scorecard() -> None:
@@ -140,7 +142,8 @@ def test_the_cause_is_in_the_reason_of_the_scorecard() -> None:
     weak = heard(0.2, 0.2)
     said = "recognised weakly (mean word confidence 0.20): it is clipped"
 
-    told = card(replace(weak, transcript=replace(weak.transcript, warnings=(said,))))
+    doubt = Doubt("recognised_weakly", said)
+    told = card(replace(weak, transcript=weak.transcript.doubted([doubt])))
 
     assert told.why.endswith(said)
 
@@ -164,28 +167,36 @@ def test_speech_too_quiet_to_be_heard_whole_is_said(db: float, is_told: bool, n_
     """What was heard has good confidence; what was missed leaves no trace but the level, even of one side."""
     transcript, clip = loud(db, n_channels)
 
-    told = speakers.assign_roles(transcript, clip, CallMetadata("c"), AudioSettings()).warnings
+    told = speakers.assign_roles(transcript, clip, CallMetadata("c"), AudioSettings())
 
-    quiet_ = [w for w in told if w.startswith("too quiet")]
+    quiet_ = [w for w in told.warnings if w.startswith("too quiet")]
     assert len(quiet_) == is_told
     assert all(("the agent's" in w) == (n_channels == 2) for w in quiet_)
+    role = "agent" if n_channels == 2 else None
+    assert told.doubts == tuple(Doubt("too_quiet", w, role) for w in quiet_)
 
 
 @pytest.mark.parametrize(
-    ("warning", "said", "unsaid"),
+    ("doubt", "said", "unsaid"),
     [
-        ("too quiet: speech is 64 dB below full scale, so words may be missing", "yes", "undetermined"),
-        ("too quiet: the agent's speech is 64 dB below full scale", "yes", "undetermined"),
-        ("too quiet: the customer's speech is 64 dB below full scale", "yes", "no"),
-        ("clipped: 5.0 % of samples are at full scale; expect more wrong words", "yes", "undetermined"),
-        ("it was heard as en and sounds like ur", "undetermined", "undetermined"),
-        ("a constant offset (DC) was removed", "yes", "no"),
+        (Doubt("too_quiet", "64 dB below full scale"), "yes", "undetermined"),
+        (Doubt("too_quiet", "64 dB below full scale", "agent"), "yes", "undetermined"),
+        (Doubt("too_quiet", "64 dB below full scale", "customer"), "yes", "no"),
+        (Doubt("clipped", "5.0 % of samples are at full scale"), "yes", "undetermined"),
+        (Doubt("other_language", "it sounds like ur"), "undetermined", "undetermined"),
+        (Doubt("recognised_weakly", "mean word confidence 0.45"), "yes", "no"),
+        (None, "yes", "no"),
     ],
 )
-def test_scoring_heeds_what_is_wrong_with_the_sound(warning: str, said: str, unsaid: str) -> None:
-    """Words that may be missing make a miss mean nothing; words that may be made up, a hit as well."""
+def test_scoring_heeds_what_is_wrong_with_the_sound(doubt: Doubt | None, said: str, unsaid: str) -> None:
+    """Words that may be missing make a miss mean nothing; words that may be made up, a hit as well.
+
+    A warning alone decides nothing, however it begins.
+    """
     whole = heard(0.9, 0.9)
-    whole = replace(whole, transcript=replace(whole.transcript, warnings=(warning,)))
+    transcript = whole.transcript.doubted([doubt] if doubt else [])
+    warnings = (*transcript.warnings, "too quiet: speech", "clipped: speech", "it was heard as speech")
+    whole = replace(whole, transcript=replace(transcript, warnings=warnings))
     without = replace(whole, transcript=replace(whole.transcript, turns=whole.transcript.turns[1:]))
     silent = replace(
         without,
@@ -198,15 +209,15 @@ def test_scoring_heeds_what_is_wrong_with_the_sound(warning: str, said: str, uns
     for conversation, wanted in ((whole, said), (silent, unsaid)):
         greets = card(conversation).sections[0].criteria[0]
         assert greets.answer == wanted
-        assert wanted != "undetermined" or greets.reason == warning
+        assert wanted != "undetermined" or greets.reason == (doubt and doubt.said)
 
 
 def test_feeling_and_word_metrics_of_another_language_are_undetermined() -> None:
     """Words made up in the declared language have no feeling and greet nobody; silence is still silence."""
     whole = heard(0.9, 0.9)
-    said = "it was heard as en and sounds like ur"
+    foreign = whole.transcript.doubted([Doubt("other_language", "it was heard as en and sounds like ur")])
 
-    (section,) = card(replace(whole, transcript=replace(whole.transcript, warnings=(said,)))).sections
+    (section,) = card(replace(whole, transcript=foreign)).sections
 
     told = {c.id: c.answer for c in section.criteria}
     assert told.pop("silence") == "yes"

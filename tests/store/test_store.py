@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.conversation import CallRecord, Finding, LedgerEntry, RubricRef
+from pipeline.conversation import CallRecord, Finding, LedgerEntry, RubricRef, StageRun
 from pipeline.errors import StoreError
 from pipeline.store import CallFilter, Store
 from tests.store_factory import RUBRIC, START, metadata, record, scorecard
@@ -232,6 +232,27 @@ def test_a_window_that_fails_leaves_nothing(store: Store) -> None:
     assert counts(store) == before
     store.load([record("c3")], [RUBRIC])
     assert counts(store)["calls"] == 3
+
+
+def test_what_a_judge_cost_is_replaced_for_its_own_criterion_alone(store: Store) -> None:
+    """Two rubrics may name a criterion alike, and of another call the same one may not have been asked."""
+
+    def cost(rubric: str, criterion: str, calls: int) -> StageRun:
+        return StageRun("judge", "f", "e", "m", 1.0, rubric, criterion, calls=calls, result="answered")
+
+    store.save_stage("judge", {"c1": [cost("a", "x", 1), cost("b", "x", 2)], "c2": [cost("a", "y", 3)]})
+    store.save_stage("judge", {"c1": [cost("a", "x", 4), cost("a", "y", 5)], "c2": [cost("a", "x", 6)]})
+
+    rows = store.query("SELECT * FROM stage_runs WHERE stage = 'judge'")
+    kept = {(r["call_id"], r["rubric_id"], r["criterion_id"]): r["calls"] for r in rows}
+    assert len(rows) == len(kept)
+    assert kept == {
+        ("c1", "a", "x"): 4,
+        ("c1", "b", "x"): 2,
+        ("c1", "a", "y"): 5,
+        ("c2", "a", "y"): 3,
+        ("c2", "a", "x"): 6,
+    }
 
 
 def test_every_view_answers(store: Store) -> None:

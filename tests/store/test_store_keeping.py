@@ -12,9 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.conversation import CallRecord, LedgerEntry
+from pipeline.conversation import CallRecord, Doubt, LedgerEntry
 from pipeline.errors import MachineError, StoreError, StoreLockedError
 from pipeline.store import CallFilter, Store, migrations
+from pipeline.store.connection import quoted
 from pipeline.store.sandbox import Sandbox
 from pipeline.store.search import search
 from tests.store_factory import RUBRIC, record
@@ -160,22 +161,29 @@ def test_an_older_database_is_upgraded_and_a_copy_kept(
         assert kept.query("SELECT count(*) AS n FROM calls") == [{"n": 3}]
 
 
-@pytest.mark.parametrize("start", sorted(migrations.sql_files()))
-def test_calls_of_every_earlier_version_come_through(tmp_path: Path, start: int) -> None:
-    """A database as that version left it is upgraded with its rows, and the views answer."""
-    path = tmp_path / "old.duckdb"
+def older(path: Path, version: int, rows: str) -> Path:
+    """A database as a version left it, with rows inserted by SQL."""
     with duckdb.connect(str(path)) as old:
         old.execute("SET TimeZone = 'UTC'")
         old.execute(migrations.RECORD)
         for number, (name, sql) in migrations.sql_files().items():
-            if number <= start:
+            if number <= version:
                 old.execute(sql)
                 old.execute("INSERT INTO schema_migrations VALUES (?, ?, '', now(), '0')", [number, name])
-        old.execute(
-            "INSERT INTO calls (call_id, started_at, timezone) VALUES "
-            "('c1', '2026-03-02 20:00:00+00', 'Asia/Karachi'), "
-            "('c2', '2026-03-02 20:00:00+00', 'Mars/Base'), ('c3', NULL, NULL)"
-        )
+        old.execute(rows)
+    return path
+
+
+@pytest.mark.parametrize("start", sorted(migrations.sql_files()))
+def test_calls_of_every_earlier_version_come_through(tmp_path: Path, start: int) -> None:
+    """A database as that version left it is upgraded with its rows, and the views answer."""
+    path = older(
+        tmp_path / "old.duckdb",
+        start,
+        "INSERT INTO calls (call_id, started_at, timezone) VALUES "
+        "('c1', '2026-03-02 20:00:00+00', 'Asia/Karachi'), "
+        "('c2', '2026-03-02 20:00:00+00', 'Mars/Base'), ('c3', NULL, NULL)",
+    )
     with Store(path, read_only=True) as store:
         rows = store.query(
             "SELECT call_id, local_hour, CAST(week AS VARCHAR) AS week FROM v_calls ORDER BY call_id"
@@ -184,6 +192,52 @@ def test_calls_of_every_earlier_version_come_through(tmp_path: Path, start: int)
     assert len(rows) == 3
     if start < 2:
         assert hours == {"c1": 1, "c2": 20, "c3": None}
+
+
+def test_warnings_that_answers_depend_on_are_told_from_others_once(tmp_path: Path) -> None:
+    """Older stores kept their sentences alone; the upgrade gives each its kind, and whose words it is of."""
+    said = (
+        "clipped: 5.0 % of samples are at full scale",
+        "too quiet: the agent's speech is 64 dB below full scale",
+        "too quiet: speech on channel 2 is 60 dB below full scale",
+        "a constant offset (DC) was removed",
+        "it was heard as en and sounds like ur",
+        "recognised weakly (mean word confidence 0.20): it is clipped",
+    )
+    sentences = ", ".join(f"'{quoted(one)}'" for one in said)
+    path = older(
+        tmp_path / "old.duckdb",
+        6,
+        "INSERT INTO calls (call_id, path, transcript_warnings, warnings, loaded_at) VALUES "
+        f"('c1', 'c1.wav', [{sentences}], [], now()), ('c2', 'c2.wav', [], [], now())",
+    )
+    with Store(path) as store:
+        told = {about.call_id: about for _, about in store.headings()}
+    assert told["c1"].warnings == said
+    assert told["c1"].doubts == (
+        Doubt("clipped", said[0]),
+        Doubt("too_quiet", said[1], "agent"),
+        Doubt("too_quiet", said[2]),
+        Doubt("other_language", said[4]),
+        Doubt("recognised_weakly", said[5]),
+    )
+    assert told["c2"].doubts == ()
+
+
+def test_what_answers_wait_for_is_told_by_their_reasons_once(tmp_path: Path) -> None:
+    """Older stores kept the reason alone; the upgrade says which were suggestions or not asked."""
+    reasons = {
+        "away": "it was not heard; the judge could not be asked: it did not answer",
+        "graded": "good: a suggestion that does not count, since a judge''s answer leads to it",
+        "plain": "not heard",
+        "none": "",
+    }
+    rows = ", ".join(f"('c1', 'h', '{name}', '{reason}')" for name, reason in reasons.items())
+    inserted = f"INSERT INTO answers (call_id, rubric_hash, criterion_id, reason) VALUES {rows}"
+    with Store(older(tmp_path / "old.duckdb", 6, inserted)) as store:
+        told = store.query("SELECT criterion_id, awaits FROM answers")
+    awaits = {"away": "judge", "graded": "people", "plain": None, "none": None}
+    assert {row["criterion_id"]: row["awaits"] for row in told} == awaits
 
 
 def test_a_migration_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +325,28 @@ def test_parquet_goes_out_and_comes_back_the_same(db: Path, tmp_path: Path) -> N
             assert after == before
         assert again.check() == []
     assert (folder / "calls" / "month=2020-01").is_dir()
+
+
+def test_parquet_of_an_older_version_comes_back_complete(db: Path, tmp_path: Path) -> None:
+    """What columns of later versions hold is worked out for the rows taken in, and for no other."""
+    folder = tmp_path / "store"
+    with Store(db) as store:
+        store.export_parquet(folder)
+        store.load([record("c9")], [RUBRIC])
+        store.connection.execute("UPDATE calls SET transcript_warnings = ['clipped'] WHERE call_id = 'c9'")
+        calls = folder / "calls" / "month=2026-03" / "data_0.parquet"
+        written = f"read_parquet('{calls}', hive_partitioning = false)"
+        columns = "* EXCLUDE (started_local, transcript_doubts)"
+        store.connection.execute(
+            f"COPY (SELECT {columns} FROM {written}) TO '{tmp_path / 'old'}' (FORMAT parquet)"
+        )
+        (tmp_path / "old").replace(calls)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 1}))
+        before = sorted(store.conversations(), key=lambda call: call[0].call_id)
+        store.import_parquet(folder)
+        assert sorted(store.conversations(), key=lambda call: call[0].call_id) == before
+        assert store.query("SELECT count(*) AS n FROM v_calls WHERE local_hour IS NULL") == [{"n": 0}]
 
 
 def test_parquet_is_readable_by_other_tools(db: Path, tmp_path: Path) -> None:

@@ -12,4 +12,5 @@ UPDATE scorecards SET scorer = '', why = CASE
         SELECT string_agg(a.criterion_id, ', ' ORDER BY (a.max_points - coalesce(a.points, 0)) * a.weight DESC)
         FROM answers AS a
         WHERE a.call_id = scorecards.call_id AND a.rubric_hash = scorecards.rubric_hash
-          AND a.answer = 'no' AND a.scored), '') END;
+          AND a.answer = 'no' AND a.scored), '') END
+WHERE why IS NULL;
