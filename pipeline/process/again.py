@@ -34,7 +34,7 @@ from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, parts_of, p
 
 STAGE = "again"
 MOST = 0.5
-"""Share of a call's words that is heard again at most."""
+"""Share of the time in which words are said that is heard again at most."""
 HEARD_AGAIN = "heard again"
 """Begins the warning of a transcript, and ends the rule of evidence, whose words a larger model heard."""
 

@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Role
-from pipeline.rubric.checks import PhraseCheck, RegexCheck, TokenCheck
-from pipeline.rubric.model import Rubric
+from pipeline.conversation import Answer, CallMetadata, Conversation, CriterionAnswer, Role
+from pipeline.rubric.checks import (
+    BaseCheck,
+    ObligationCheck,
+    PhraseCheck,
+    RegexCheck,
+    SentimentCheck,
+    TokenCheck,
+    Window,
+    parts,
+)
+from pipeline.rubric.model import Criterion, Rubric
 from pipeline.rubric.queries import Matcher
 from pipeline.score.call import Call, plan_of
 from pipeline.score.phrase_checks import bounds, find_words
@@ -50,13 +59,24 @@ def words_that_decide(
     for rubric, answers in answered:
         call = Call(conversation, metadata, matcher, min_confidence, plan_of(rubric), answers)
         for criterion in rubric.criteria():
-            if answers[criterion.id].answer == "na":
-                continue
-            for check in criterion.checks():
+            for check in _deciding(criterion, answers[criterion.id].answer):
                 if isinstance(check, PhraseCheck | RegexCheck | TokenCheck):
-                    for said, apart in _open(call, check):
-                        found[said] = min(apart, found.get(said, apart))
+                    open_words = _open(call, check)
+                elif isinstance(check, SentimentCheck):
+                    open_words = _doubtful(call, check.role, None)
+                else:
+                    continue
+                for said, apart in open_words:
+                    found[said] = min(apart, found.get(said, apart))
     return sorted(found, key=lambda said: found[said])
+
+
+def _deciding(criterion: Criterion, answer: Answer) -> Sequence[BaseCheck]:
+    """The checks an answer hangs on; where it does not apply, those by which it might."""
+    if answer != "na":
+        return criterion.checks()
+    triggers = [part.trigger for check in criterion.checks() for part in parts(check, ObligationCheck)]
+    return [*triggers, *(parts(criterion.when, BaseCheck) if criterion.when else ())]
 
 
 def _open(call: Call, check: PhraseCheck | RegexCheck | TokenCheck) -> Iterator[tuple[Said, float]]:
@@ -71,9 +91,14 @@ def _open(call: Call, check: PhraseCheck | RegexCheck | TokenCheck) -> Iterator[
         one = hit.evidence
         if NEARLY <= one.strength < FIRM and one.start_s is not None and one.end_s is not None:
             yield (one.role, one.start_s, one.end_s), abs(one.strength - threshold)
-    span, _, _ = bounds(call, check.window)
+    yield from _doubtful(call, check.role, check.window)
+
+
+def _doubtful(call: Call, role: str, window: Window | None) -> Iterator[tuple[Said, float]]:
+    """Words that were hardly heard, where a check looks."""
+    span, _, _ = bounds(call, window)
     for turn in call.timeline.turns:
-        for word in turn.words if check.role in ("any", turn.role) else ():
+        for word in turn.words if role in ("any", turn.role) else ():
             sure = 1.0 if word.confidence is None else word.confidence
             if sure < DOUBTFUL and span.low - EDGE_S <= word.start_s <= span.high + EDGE_S:
-                yield (turn.role, word.start_s, word.end_s), sure
+                yield (turn.role, word.start_s, word.end_s), 1 + sure  # after all that was found

@@ -65,9 +65,9 @@ def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tup
     Args:
         transcript: With roles, redacted.
         spans: Whose words, and when; those that matter most first.
-        share: Of the words that may be heard again; spans beyond it are left out.
+        share: Of the time in which words are said that may be heard again; spans beyond it are left out.
     """
-    left = share * sum(len(turn.words) for turn in transcript.turns)
+    left_s = share * sum(_seconds(turn, range(len(turn.words))) for turn in transcript.turns)
     private = {turn.turn for turn in transcript.turns if PLACEHOLDER.search(turn.text)}
     beside = {n + step for n in private for step in (-2, -1, 0, 1, 2)}
     chosen: dict[int, set[int]] = defaultdict(set)
@@ -78,10 +78,15 @@ def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tup
             if (turn.end_s or 0.0) < start_s or (turn.start_s or 0.0) > end_s:
                 continue
             more = _around(turn, start_s, end_s) - chosen[turn.turn]
-            if len(more) <= left:
+            if (length_s := _seconds(turn, more)) <= left_s:
                 chosen[turn.turn] |= more
-                left -= len(more)
+                left_s -= length_s
     return tuple(part for number in sorted(chosen) for part in _runs(number, chosen[number]))
+
+
+def _seconds(turn: Turn, places: Iterable[int]) -> float:
+    """How long words take; a hundred that were made up in no time take none."""
+    return sum(turn.words[place].end_s - turn.words[place].start_s for place in places)
 
 
 def _around(turn: Turn, start_s: float, end_s: float) -> set[int]:
