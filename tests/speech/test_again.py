@@ -321,6 +321,53 @@ def test_words_hardly_heard_count_where_the_criterion_looks() -> None:
     assert all(start_s < 40.0 for _, start_s, _ in outside)
 
 
+OBLIGATION = rubric.parse("""
+rubric: promise
+version: 1.0.0
+mode: question
+pass_mark: 80
+sections:
+  - id: words
+    criteria:
+      - id: read_back
+        question: Was the order read back?
+        check:
+          kind: obligation
+          trigger: {kind: phrases, match: fuzzy, role: customer, any: [sign me up]}
+          then: {kind: phrases, match: fuzzy, any: [let me read that back]}
+""")
+
+
+def test_a_criterion_that_does_not_apply_hangs_on_what_would_make_it_apply() -> None:
+    """Where the trigger may have been said in words hardly heard, they are heard again; the answer is not."""
+    turn = said(0, "customer", "sing bee cup please", 1.0, 1)
+    turn = replace(turn, words=tuple(replace(word, confidence=0.1) for word in turn.words))
+    agent = said(1, "agent", "let us see", 4.0, 0)
+    agent = replace(agent, words=tuple(replace(word, confidence=0.1) for word in agent.words))
+    conversation = Conversation(Transcript("c", (turn, agent), language="en", channels=2))
+    about = CallMetadata("c")
+    (told,) = score.answers([(about, conversation, {})], OBLIGATION, min_confidence=0.0, matcher=MATCHER)
+
+    found = score.words_that_decide(
+        conversation, about, [(OBLIGATION, told.answers)], min_confidence=0.0, matcher=MATCHER
+    )
+
+    assert told.answers["read_back"].answer == "na"
+    assert {role for role, _, _ in found} == {"customer"}
+
+
+def test_words_made_up_in_no_time_leave_the_budget_to_others() -> None:
+    """A hundred words in a tenth of a second do not keep a short sentence from being heard again."""
+    invented = said(0, "customer", "do that " * 50, 5.0, 1, 0.001)
+    real = said(1, "customer", "yes let us do it", 1.0, 1)
+    firm = said(2, "agent", "thank you very much for calling us today", 8.0, 0)
+    transcript = Transcript("c", (real, invented, firm), language="en", channels=2)
+
+    parts = parts_of(transcript, [("customer", 5.0, 5.1), ("customer", 1.0, 3.0)], 0.9)
+
+    assert Part(1, 0, 4) in parts
+
+
 def test_a_larger_model_that_is_not_there_is_said_before_anything_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
