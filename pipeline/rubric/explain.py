@@ -162,7 +162,7 @@ def _condition(condition: Condition) -> str:
     if condition.any:
         told.append("(" + " or ".join(_condition(c) for c in condition.any) + ")")
     if condition.unless is not None:
-        told.append(f"unless {_condition(condition.unless)}")
+        told.append(f"not ({_condition(condition.unless)})")
     return " and ".join(told)
 
 
