@@ -23,7 +23,6 @@ import gzip
 import itertools
 import json
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,10 +36,10 @@ from rich.table import Table
 
 from bench.rescore import rubric_text
 from pipeline import contract, encoder, matching, rubric, score
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Transcript, Turn
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Role, Transcript, Turn
 from pipeline.matching import load_matcher, meaning
 from pipeline.rubric import Rubric
-from pipeline.text.words import words
+from pipeline.text.words import count_words, words
 
 LABELS = Path(__file__).parent / "data" / "operator_labels.csv"
 NEVER = ("says_recorded", "debt_notice", "offers_supervisor", "survey")
@@ -54,6 +53,7 @@ SAID = {
 """Words in ordinary talk that do what a criterion asks: a yes with one of them in its quote is true."""
 HELD_OUT = 4  # every fourth meeting is not in the shipped sample
 COST_WORDS = 600
+WORD_S, PAUSE_S = 0.35, 1.5  # between the turns of meetings
 MEETING_WORDS = 1500  # about ten minutes
 WINDOWS, PERCENTILE = (5, 9, 14), 99.99
 BOUNDS = {
@@ -143,15 +143,25 @@ def meetings(path: Path) -> list[Conversation]:
 
 
 def _spoken(name: str, texts: Iterable[str]) -> Conversation:
+    said: list[tuple[Role, str]] = []
+    count = 0.0
+    for text in texts:
+        said.append(("agent", text))
+        count += count_words(text) + PAUSE_S / WORD_S
+        if count > MEETING_WORDS:
+            break
+    return Conversation(timed(name, said, PAUSE_S))
+
+
+def timed(name: str, said: Sequence[tuple[Role, str]], pause_s: float) -> Transcript:
+    """A transcript of what each role says in turn, times made from word counts."""
     turns: list[Turn] = []
     at = 0.0
-    for number, text in enumerate(texts):
-        length = 0.35 * len(text.split())
-        turns.append(Turn(number, "agent", text, at, at + length))
-        at += length + 1.5
-        if at > 0.35 * MEETING_WORDS:
-            break
-    return Conversation(Transcript(name, tuple(turns), "en", at))
+    for number, (role, text) in enumerate(said):
+        length = WORD_S * count_words(text)
+        turns.append(Turn(number, role, text, at, at + length))
+        at += length + pause_s
+    return Transcript(name, tuple(turns), "en", at)
 
 
 def truths(folder: Path) -> dict[str, Truth]:
@@ -166,6 +176,11 @@ def truths(folder: Path) -> dict[str, Truth]:
             if row["reader_a"] == row["reader_b"] and row["criterion"] not in found:
                 read[row["criterion"]][row["call_id"]] = row["reader_a"] == "1"
     return found | {name: Truth(by_call, "readers") for name, by_call in read.items()}
+
+
+def every_other(expected: Mapping[str, Truth], first: int) -> dict[str, Truth]:
+    """What people say of the even-numbered calls (0) or of the odd-numbered ones (1)."""
+    return {n: Truth(dict(list(t.by_call.items())[first::2]), t.whose) for n, t in expected.items()}
 
 
 def answered(calls: Sequence[Conversation], form: Rubric) -> Answers:
@@ -302,10 +317,7 @@ def cross_validate(
             trials.append((values, answered(calls, form)))
     result: dict[str, object] = {}
     for half in (0, 1):
-        kept, other = (
-            {n: Truth(dict(list(t.by_call.items())[at::2]), t.whose) for n, t in with_truth.items()}
-            for at in (half, 1 - half)
-        )
+        kept, other = (every_other(with_truth, at) for at in (half, 1 - half))
         values, answers = best(trials, kept)
         console.print(f"bounds {values}, chosen on half {half + 1} of the calls; the other half:")
         found = {name: figures(answers, name, truth) for name, truth in other.items()}
@@ -335,10 +347,7 @@ def best(trials: Sequence[Trial], kept: Mapping[str, Truth]) -> Trial:
 def cost(path: Path, console: Console) -> float:
     """Core seconds of scoring a call of ``COST_WORDS`` under 20 criteria; the median."""
     talk = [part for one in meetings(path) for part in _parts(one)]
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "bench.yaml"
-        written.write_text(rubric_text("meaning"), "utf-8")
-        form = rubric.load(str(written))
+    form = rubric.parse(rubric_text("meaning"), "bench")
     matcher, took = load_matcher(), []
     for one in talk:
         before = time.process_time()
@@ -358,9 +367,9 @@ def _parts(conversation: Conversation) -> Iterator[Conversation]:
     """A conversation cut into calls of ``COST_WORDS``, turns said by agent and customer in turn."""
     turns: list[Turn] = []
     for turn in conversation.transcript.turns:
-        role = "customer" if len(turns) % 2 else "agent"
+        role: Role = "customer" if len(turns) % 2 else "agent"
         turns.append(replace(turn, turn=len(turns), role=role))
-        if sum(len(one.text.split()) for one in turns) >= COST_WORDS:
+        if sum(count_words(one.text) for one in turns) >= COST_WORDS:
             yield Conversation(replace(conversation.transcript, turns=tuple(turns)))
             turns = []
 
@@ -386,7 +395,7 @@ def main() -> None:
     figures_ = table(f"Operator calls ({len(calls)})", answers, expected, console)
     result["operator"] = {name: vars(one) for name, one in figures_.items()}
     result["summary"] = summary(figures_, console)
-    odd = {name: Truth(dict(list(t.by_call.items())[1::2]), t.whose) for name, t in expected.items()}
+    odd = every_other(expected, 1)
     console.print("odd-numbered calls alone:")
     result["summary, odd calls"] = summary({n: figures(answers, n, t) for n, t in odd.items()}, console)
     talk = {

@@ -15,16 +15,17 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.calls import Answers, answered
+from bench.calls import Answers, answered, timed
 from pipeline import rubric
-from pipeline.conversation import Conversation, Transcript, Turn
+from pipeline.conversation import Conversation
 
-WORD_S, PAUSE_S = 0.35, 0.5
+PAUSE_S = 0.5
 COUNTED = ("right", "wrong", "undetermined", "both na", "na by one")
 Labels = dict[tuple[str, str], str]
 
@@ -34,12 +35,8 @@ def calls(folder: Path) -> dict[str, list[Conversation]]:
     found: dict[str, list[Conversation]] = defaultdict(list)
     for path in sorted(folder.glob("*.json")):
         body = json.loads(path.read_text("utf-8"))
-        turns, at = [], 0.0
-        for number, turn in enumerate(body["turns"]):
-            length = WORD_S * len(turn["text"].split())
-            turns.append(Turn(number, turn["role"], turn["text"], at, at + length))
-            at += length + PAUSE_S
-        transcript = Transcript(body["call_id"], tuple(turns), "en", at, channels=2)
+        said = [(turn["role"], turn["text"]) for turn in body["turns"]]
+        transcript = replace(timed(body["call_id"], said, PAUSE_S), channels=2)
         found[body["rubric"]].append(Conversation(transcript))
     return found
 
