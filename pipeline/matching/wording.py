@@ -354,9 +354,8 @@ def _align(
                     joined = had + gain - GAP * max(0, apart - skipped) - swap * min(apart, skipped)
                     if joined > score:
                         score, chain = joined, (*links, (at, place))
-            if (at, place) not in best or score > best[at, place][
-                0
-            ]:  # joined with the next, a word counts less
+            # One place may be heard twice, joined with the next word too, which counts less.
+            if score > best.get((at, place), (0.0,))[0]:
                 best[at, place] = score, chain
             if score > top[0]:
                 top = score, chain
