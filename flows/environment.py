@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.child_processes import end_with_this_process
@@ -30,13 +30,11 @@ QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
     "PREFECT_CLIENT_MAX_RETRIES": "1",  # a server that is gone does not come back
 }
 # A server that callqa starts listens on the loopback interface alone and forgets what ended a month ago.
 OWN = {
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_API_HOST": "127.0.0.1",
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",
@@ -71,8 +69,6 @@ def quiet_prefect() -> Iterator[None]:
         password = f"callqa:{secrets.token_urlsafe(24)}"
         chosen |= {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_API_AUTH_STRING": password}
         chosen |= {**OWN, "PREFECT_HOME": str(_make_home())}
-    else:
-        chosen["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
     try:
@@ -95,16 +91,16 @@ def _make_home() -> Path:
 
 
 @contextlib.contextmanager
-def server_with_schedules() -> Iterator[None]:
+def own_server() -> Iterator[Callable[[], None]]:
     """``prefect server start`` for as long as this lasts, at ``PREFECT_API_URL``; inside ``quiet_prefect``.
 
-    Raises:
-        MachineError: It did not start.
+    Yields:
+        What waits until the server answers; raises ``MachineError`` when it does not start.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/api"
-    log = home() / "server.log"
+    log = home() / f"server-{port}.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as said:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
@@ -116,9 +112,9 @@ def server_with_schedules() -> Iterator[None]:
         )
     try:
         end_with_this_process(process.pid)
-        _wait_until_healthy(url, process, log)
         os.environ["PREFECT_API_URL"] = url
-        yield
+        yield lambda: _wait_until_healthy(url, process, log)
+        log.unlink(missing_ok=True)
     finally:
         process.terminate()
         try:

@@ -7,7 +7,6 @@ customer belongs. A server that cannot take an artifact never fails a batch.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -20,14 +19,10 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
 from prefect.events import emit_event
 
 from pipeline.conversation import CallRecord
 from pipeline.process.batch import Tally
-
-KEPT_DAYS = 30
 
 
 class Progress:
@@ -80,17 +75,6 @@ def announce(reworded: Sequence[str]) -> None:
     """Say that stored scores are of an older text of these rubrics; ``prefect.yaml`` re-scores on it."""
     for rubric in reworded:
         emit_event("callqa.rubric.changed", resource={"prefect.resource.id": f"callqa.rubric.{rubric}"})
-
-
-def forget_old_runs() -> None:
-    """Delete flow runs that ended long ago, with their artifacts: an ephemeral server does not."""
-    ended = dt.datetime.now(dt.UTC) - dt.timedelta(days=KEPT_DAYS)
-    old = FlowRunFilter(end_time=FlowRunFilterEndTime(before_=ended))
-    with contextlib.suppress(Exception), get_client(sync_client=True) as client:
-        for artifact in client.read_artifacts(flow_run_filter=old):
-            client.delete_artifact(artifact.id)
-        for run in client.read_flow_runs(flow_run_filter=old):
-            client.delete_flow_run(run.id)
 
 
 def window_rows(window: Sequence[CallRecord]) -> list[dict[str, Any]]:

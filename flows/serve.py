@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from flows.environment import has_own_server, quiet_prefect, server_with_schedules
+from flows.environment import has_own_server, own_server, quiet_prefect
 from pipeline.errors import UsageError
 
 
@@ -34,7 +34,9 @@ def serve_batch(
     """
     check_schedule(cron, timezone)
     warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect's, on SIGTERM
-    with quiet_prefect(), server_with_schedules() if has_own_server() else nullcontext():
+    with quiet_prefect(), own_server() if has_own_server() else nullcontext() as answers:
+        if answers is not None:
+            answers()
         from prefect.schedules import Cron
 
         from flows.batch import batch

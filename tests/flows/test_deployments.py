@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.environment import quiet_prefect, server_with_schedules
+from flows.environment import own_server, quiet_prefect
 from flows.launch import events_are_sent
 from pipeline import rubrics
 from pipeline.store import Store
@@ -24,7 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("server") / "prefect"))
-        with quiet_prefect(), server_with_schedules():
+        with quiet_prefect(), own_server() as answers:
+            answers()
             refresh_global_settings_context()  # where another test has imported Prefect already
             yield
             assert events_are_sent()  # or what Prefect still holds goes to the next test's server
