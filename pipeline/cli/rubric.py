@@ -118,6 +118,8 @@ def check(
     common = sum(bool(row["advice"]) for row in rows)
     bound = f"{100 * rubric.COMMON:.0f} of 100 ordinary calls or more"
     note(f"{len(rows)} phrases, {common} of them too common ({bound})")
+    if db is None:
+        note("chance alone: whether a phrase is heard where the act is done, stored calls tell (--db)")
 
 
 @group.command("explain")

@@ -215,6 +215,8 @@ class TextMatcher:
         said = words(text)
         first, last = said.starts.index(found.start), said.ends.index(found.end) + 1
         part = meaning.around(text, first, last, BESIDE, BESIDE)
+        room = max(BESIDE, *(len(words(phrase).words) - (last - first) for phrase in query.unless))
+        whole = meaning.around(text, first, last, room, room)  # a longer counter-example must fit in
         against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
         free = query.method == "meaning"
         self._prepare([(query, [part]), (against, [part])])
@@ -222,7 +224,7 @@ class TextMatcher:
             max(
                 (
                     (round(one.coverage, 2), wording.read(phrase, free=free).total)
-                    for phrase, one in self._wordings[free].find(phrases, part).items()
+                    for phrase, one in self._wordings[free].find(phrases, whole).items()
                 ),
                 default=(0.0, 0.0),
             )

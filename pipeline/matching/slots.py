@@ -31,6 +31,11 @@ ORDINALS = frozenset([
     "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
     "nineteenth", "twentieth", "thirtieth",
 ])  # fmt: skip
+PERIODS = frozenset(["morning", "afternoon", "evening", "weekend", "week", "month", "year"])
+THIS = frozenset(["this", "next", "coming", "following"])
+"""Before one of ``PERIODS``: "next week", "this afternoon"."""
+ENDINGS = frozenset(["st", "nd", "rd", "th"])
+CLOCK = frozenset(["am", "pm", "o'clock", "oclock", "noon", "midnight"])
 COMMON_TOO = frozenset([
     "art", "bill", "bob", "chance", "chase", "chip", "chuck", "cliff", "crystal", "dale", "dawn", "don",
     "drew", "faith", "frank", "gene", "glen", "grace", "grant", "guy", "heath", "holly", "hope", "ivy",
@@ -88,15 +93,28 @@ def _amount(said: Words, at: int, text: str) -> bool:
 
 
 def _date(said: Words, at: int, text: str) -> bool:
+    """A day, a time of day, or a period named from today: "the 14th", "3 o'clock", "next week"."""
     word, around = said.words[at], _around(said, at)
-    if word in DAYS or word in MONTHS - {"may", "march"}:
+    before, after = said.words[max(0, at - 3) : at], said.words[at + 1 : at + 3]
+    if word in DAYS or word in MONTHS - {"may", "march"} or word in CLOCK - {"am", "pm"}:
+        return True
+    if word in PERIODS:
+        return before[-1:] != () and (before[-1] in THIS or before[-3:-1] == ("end", "of"))
+    if word[0].isdigit() and _follows(after):
         return True
     if word in MONTHS or (word[0].isdigit() and len(word) in (1, 2, 4)) or word in ORDINALS:
-        near = said.words[max(0, at - 2) : at + 3]  # "the fifth of may"
+        near = said.words[max(0, at - 3) : at + 3]  # "the 5th of may"
         if word in MONTHS:
             return any(w[0].isdigit() or w in ORDINALS for w in near)
         return bool(MONTHS.intersection(around) or ("of" in around and MONTHS.intersection(near)))
     return False
+
+
+def _follows(after: tuple[str, ...]) -> bool:
+    """Whether what comes after a number makes a day or a time of day of it: "14th", "3 p.m.", "3:30 pm"."""
+    if after[:1] and after[0] in ENDINGS | CLOCK:
+        return True
+    return len(after) > 1 and after[1] in CLOCK and (after[0] in ("a", "p") or after[0][0].isdigit())
 
 
 def _around(said: Words, at: int) -> tuple[str, ...]:

@@ -126,18 +126,24 @@ def _heard(check: kinds.Heard) -> str:
             "exact": "in these words",
             "lemma": "in any inflection",
             "fuzzy": "even misheard",
-            "meaning": "in any words",
+            "meaning": "in these or like words",
         }
-        listed = [f"“{p}”" for p in check.any]
-        said = " or ".join(listed[:3]) + (f" or {len(listed) - 3} more" if listed[3:] else "")
-        said = " and ".join(filter(None, [said, *(f"“{p}”" for p in check.all)]))
-        what = f"{said} ({how[check.match]})"
+        said = " and ".join(filter(None, [_some(check.any), *(f"“{p}”" for p in check.all)]))
+        act = f": {check.meaning.rstrip('.')}" if check.meaning else ""
+        what = f"{said} ({how[check.match]}{act})"
+        if check.unless:
+            what += f", but not {_some(check.unless)}"
     elif isinstance(check, kinds.RegexCheck):
         what = f"something that fits {' or '.join(check.any[:3])}"
     else:
         what = "a token pattern"
     verb = "does not say" if check.negate else "says"
     return f"{who} {verb} {what}{_limits(check.window)}{_often(check)}"
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f" or {len(texts) - 3} more" if texts[3:] else ""
+    return " or ".join(f"“{text}”" for text in texts[:3]) + more
 
 
 def _often(check: kinds.Heard) -> str:

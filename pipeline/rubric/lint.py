@@ -103,6 +103,8 @@ def too_common(rubric: Rubric, chance: Chance) -> list[str]:
 
 def advice(one: Phrase) -> str:
     """What to do about a phrase that is too common."""
+    if one.check.negate:
+        return "so many calls fail for it: name the bad words more fully, or say in `unless` what is harmless"
     if one.seconds is None:
         return "give it a window where the act belongs (first_s, last_s), or a longer wording"
     return "give it a longer wording, or a narrower window"

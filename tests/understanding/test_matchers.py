@@ -215,6 +215,9 @@ def test_a_name_slot_needs_a_name(text: str) -> None:
         ("amount", "that is three hundred and fifty dollars", ["350", "dollars"]),
         ("amount", "it is forty nine ninety nine", ["49", "99"]),
         ("date", "come on the fifth of may or on Tuesday", ["fifth", "may", "tuesday"]),
+        ("date", "on the 14th of May, or at three pm", ["14", "may", "3"]),
+        ("date", "this afternoon, next week or by the end of the month", ["afternoon", "week", "month"]),
+        ("date", "in the morning I take 12 and a week is long", []),
         ("number", "your number is five five eight one", ["5", "5", "8"]),
         ("name", "am I speaking with Mister Evans", ["evans"]),
     ],
@@ -244,6 +247,15 @@ def test_a_counter_example_elsewhere_in_a_turn_takes_nothing_away() -> None:
     assert met(("Have a good evening",), said, unless=welcome)
     address = "what is your new address please. Right, and can you confirm your date of birth for me"
     assert met((*IDENTITY, "What is your address"), address, unless=("What is your new address",))
+
+
+@pytest.mark.parametrize("match", ["fuzzy", "meaning"])
+def test_a_counter_example_may_be_longer_than_what_is_found(match: str) -> None:
+    """Who does not know and finds out has not left the customer there."""
+    finds_out = ("I don't know but let me find out",)
+    assert met(("I don't know",), "sorry I don't know that one", unless=finds_out, match=match)
+    said = "I don't know but let me find out for you"
+    assert not met(("I don't know",), said, unless=finds_out, match=match)
 
 
 @pytest.mark.parametrize(
