@@ -3,9 +3,9 @@
     python -m training.ordinary_talk --talk ../shared/data/meeting_talk/turns.tsv.gz
 
 From three quarters of the AMI and ICSI meetings (CC BY 4.0); every fourth is left out, for tests and the
-bench. Writes ``pipeline/matching/weights/ordinary.npz``: word counts, words in their order, vectors of
-stretches, how near ordinary talk comes to a phrase on average, and what else is commonly said to customers
-(the phrases of all written criteria). Run it after ``train_matcher``.
+bench. Writes ``pipeline/matching/weights/ordinary.npz``: word counts, words in their order, how near ordinary
+talk comes to a phrase on average, and what else is commonly said to customers (the phrases of all written
+criteria). Run it after ``train_matcher``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.criteria import FIRST, written
 
 OUT = Path("pipeline/matching/weights/ordinary.npz")
 HELD_OUT = 4  # every fourth meeting
-SHIPPED_PASSAGES, TAIL_PASSAGES = 420, 3000
+TAIL_PASSAGES = 3000
 GRID = np.arange(0.30, 1.001, 0.02)
 
 
@@ -79,15 +79,6 @@ def main() -> None:
     kept = [meeting for at, meeting in enumerate(every) if at % HELD_OUT]
     sample = [at for meeting in kept for turn in meeting if turn for at in (*(row[w] + 1 for w in turn), 0)]
     rates = tail(passages(kept, TAIL_PASSAGES, seed=1))
-    vectors, starts, n_words = [], [], 0
-    shipped = passages(kept, SHIPPED_PASSAGES, seed=2)
-    for low in range(0, len(shipped), meaning.BATCH):
-        batch = shipped[low : low + meaning.BATCH]
-        for number, _, found in meaning.stretches(batch):
-            starts.append(sum(map(len, vectors)))
-            vectors.append(found)
-            n_words += len(batch[number])
-    rows8, scale = quantise(np.concatenate(vectors))
     asked = [(name, p) for name, one in written().items() for p in one.phrases]
     rivals, rival_scale = quantise(meaning.phrases([p for _, p in asked]))
     groups = np.unique([name for name, _ in asked], return_inverse=True)[1]
@@ -97,13 +88,12 @@ def main() -> None:
         vocabulary=np.frombuffer("\n".join(vocabulary).encode(), np.uint8),
         counts=np.array([counts[word] for word in vocabulary], np.int32),
         sample=np.array(sample, np.uint16),
-        vectors=rows8, scale=scale, starts=np.array(starts, np.int32), vector_words=np.int32(n_words),
         dictionary=np.frombuffer("\n".join(dictionary).encode(), np.uint8),
         rivals=rivals, rival_scale=rival_scale, rival_groups=groups.astype(np.int16),
         tail_cosines=GRID.astype(np.float32), tail_rates=rates,
     )  # fmt: skip
     shown = ", ".join(f"{at:.2f} {10**rate:.1e}" for at, rate in zip(GRID[::4], rates[::4], strict=True))
-    print(f"{OUT}: {OUT.stat().st_size / 1e6:.1f} MB, {len(rows8)} vectors; a word: {shown}")
+    print(f"{OUT}: {OUT.stat().st_size / 1e6:.1f} MB; a word: {shown}")
 
 
 if __name__ == "__main__":

