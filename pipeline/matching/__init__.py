@@ -178,7 +178,7 @@ class TextMatcher:
         """A phrase said in its own words, most of them."""
         if one.literal:
             strength, how = 1.0, "as said"
-        elif one.content < wording.LEAST_CONTENT or one.coverage < wording.least_coverage(phrase):
+        elif _too_little(phrase, one):
             strength, how = 0.2 * one.coverage, "too little of it"
         else:
             expected = searched * chance.of_wording(wording.read(phrase), one.coverage)
@@ -349,6 +349,12 @@ def _asked(query: Query) -> tuple[str, ...]:
     """What speech is compared with in meaning: the phrases but short formulas, and the act in a sentence."""
     asked = (*query.phrases, query.meaning) if query.meaning else query.phrases
     return tuple(phrase for phrase in asked if len(words(phrase).words) > wording.FORMULA)
+
+
+def _too_little(phrase: str, one: Aligned) -> bool:
+    """Whether too little of a phrase is there: "due", of "it's due to", alone means other things."""
+    alone = one.first == one.last and len(words(phrase).words) > wording.FORMULA
+    return alone or one.content < wording.LEAST_CONTENT or one.coverage < wording.least_coverage(phrase)
 
 
 def _is_meant(one: Aligned, near: meaning.Near) -> bool:
