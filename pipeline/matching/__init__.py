@@ -188,17 +188,17 @@ class TextMatcher:
         elif strength > 0.3 and not one.literal and near is not None and not _is_meant(one, near):
             strength, how = 0.3, "its words, perhaps not its meaning"
         elif strength > 0.2:
-            act = _act((phrase,), text, one.first, one.last + 1)
+            act = _act(phrase, text, one.first, one.last + 1)
             if act < (UNLIKE if one.literal else MOSTLY_UNLIKE):
                 strength, how = min(strength, 0.3), "perhaps in another act"
         return _placed(at, text, one, strength, f"wording: {phrase} ({how})")
 
     def _meant(self, query: Query, at: int, text: str, near: meaning.Near, searched: int) -> Found:
         """A phrase's act in other words."""
-        closeness = near.closeness + ACT_WORTH * _act(query.phrases, text, near.first, near.last)
+        phrase = _asked(query)[near.phrase]
+        closeness = near.closeness + ACT_WORTH * _act(phrase, text, near.first, near.last)
         expected = SERVICE * searched * chance.of_meaning(len(self._wanted[query.key].vectors), closeness)
         said = words(text)
-        phrase = _asked(query)[near.phrase]
         strength = round(chance.strength(expected), 3)
         formula = near.last - near.first <= wording.FORMULA
         if formula or near.closeness < NEAR_ENOUGH:
@@ -364,11 +364,10 @@ def _is_meant(one: Aligned, near: meaning.Near) -> bool:
     return enough and near.closeness >= MEANT
 
 
-def _act(phrases: tuple[str, ...], text: str, first: int, last: int) -> float:
-    """Log-odds that a stretch does what some phrases do."""
-    return dialogue_acts.same_act(
-        meaning.around(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER), phrases
-    )
+def _act(phrase: str, text: str, first: int, last: int) -> float:
+    """Log-odds that a stretch does what a phrase does."""
+    said = meaning.around(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER)
+    return dialogue_acts.same_act(said, (phrase,))
 
 
 def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
