@@ -227,7 +227,9 @@ def test_what_fills_a_slot(slot: str, text: str, filled: list[str]) -> None:
     assert [words(text).words[i] for i in slots.places(slot, text)] == filled
 
 
-@pytest.mark.parametrize("said", ["that's 409 866 5088", "nine six one eight eight", "I see your order of 86"])
+@pytest.mark.parametrize(
+    "said", ["that's 409 866 5088", "nine six one eight eight", "I see your order of 86"]
+)
 def test_a_number_by_itself_is_no_reference_number(said: str) -> None:
     """What fills a place says nothing without a word for what it is."""
     asked = ("The confirmation number for that is {number}", "Your case number is {number}")
