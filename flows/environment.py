@@ -114,7 +114,8 @@ def own_server() -> Iterator[Callable[[], None]]:
         end_with_this_process(process.pid)
         os.environ["PREFECT_API_URL"] = url
         yield lambda: _wait_until_healthy(url, process, log)
-        log.unlink(missing_ok=True)
+        if process.poll() is None:  # one that ended by itself has said why
+            log.unlink(missing_ok=True)
     finally:
         process.terminate()
         try:

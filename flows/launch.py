@@ -47,9 +47,8 @@ def _run(batch: Batch, paths: list[str]) -> str:
     """Run the flow; a sentence when it was Prefect that failed, "" when all went well."""
     try:
         with own_server() if has_own_server() else nullcontext() as answers:
-            from flows.batch import (
-                run_prepared,  # before the thread starts: both would import the same modules
-            )
+            # Imported before the thread starts: both would import the same modules.
+            from flows.batch import run_prepared
 
             with ThreadPoolExecutor(1, "models") as beside:
                 models = beside.submit(batch.warm_up) if batch.flow.runner == "thread" else None
@@ -57,7 +56,7 @@ def _run(batch: Batch, paths: list[str]) -> str:
                     if answers is not None:
                         answers()
                 except MachineError as error:
-                    return error.message
+                    return f"{error.message} ({error.hint})"
                 if models is not None:
                     models.result()
             run_prepared(batch, paths)
