@@ -264,7 +264,9 @@ def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) 
     run.stdout.readline()
     threads = Path(f"/proc/{run.pid}/task").glob("*/children")
     children = [child for thread in threads for child in thread.read_text().split()]
-    (server,) = [child for child in children if b"uvicorn" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    (server,) = [
+        child for child in children if b"server\0start" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
     os.kill(int(server), signal.SIGKILL)
     _, said = run.communicate(timeout=60)
 
