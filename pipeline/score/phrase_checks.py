@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 QUOTE_CHARACTERS = 240
 NEAR = 0.5
 """From this share of the threshold on a candidate may be what is asked: neither a yes nor a no."""
+WORTH_SHOWING = 0.05
+"""Strength below which the nearest candidate is near nothing, and would only puzzle who reads it."""
 FOREIGN = 0.2
 """Share of the speech in a language the rubric does not know from which a miss means nothing."""
 OF_TIME = frozenset({"hold", "interruption", "overtalk", "silence"})
@@ -150,7 +152,7 @@ def find_words(call: Call, check: Heard) -> PhraseHits:
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else NEAR * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
-    nearest = best.evidence if best and not hits else None
+    nearest = best.evidence if best and not hits and best.evidence.strength >= WORTH_SHOWING else None
     invented = bool(foreign or too_weak(speech, floor))
     return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
 
