@@ -101,11 +101,7 @@ class _Health:
         self.high = np.full(n_channels, -np.inf, np.float32)
 
     def examine(self, block: Block) -> Block:
-        """Update the statistics with a block of shape (n_frames, n_channels).
-
-        Returns:
-            The block, with NaN and infinity replaced by silence.
-        """
+        """Add a block (n_frames, n_channels) to the statistics; return it with NaN and infinity set to 0."""
         if not len(block):
             return block
         channels = np.ascontiguousarray(block.T)  # sums over contiguous memory are 40 times as fast
