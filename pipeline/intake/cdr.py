@@ -30,7 +30,11 @@ UNIQUE_ID = re.compile(r"(?<!\d)\d{10}\.\d{1,18}(?!\d)", re.A)
 EXTENSION = re.compile(r"\d{2,6}", re.A)
 """Internal extensions; longer numbers belong to the public network."""
 _CHANNEL_EXTENSION = re.compile(r"(?:SIP|PJSIP|IAX2|Local|SCCP|Agent)/(\d{2,6})(?=[-@])", re.A)
-_PRIVATE_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", "dstchannel", "lastdata"})
+# fmt: off
+_CONSUMED_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", "dstchannel", "lastdata",
+                               "calldate", "start"})
+# fmt: on
+"""Columns that ``extra`` does not keep: they are private, or kept in fields of the metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +112,12 @@ def _facts(records: Sequence[Record], file: str, zones: Zones) -> Facts:
     handlers = [
         leg.get("called" if outside and leg["direction"] == "internal" else "agent_id", "") for leg in legs
     ]
-    given = {name: text for name, text in longest.cells.items() if name not in _PRIVATE_COLUMNS}
+    given = {name: text for name, text in longest.cells.items() if name not in _CONSUMED_COLUMNS}
     given["client"] = given.pop("accountcode", "")
     given |= outside or legs[rows.index(longest)]
     given["agent_id"] = handlers[rows.index(longest)] or given.get("agent_id", "")
     given.pop("called", "")
     given["queue"] = next((leg["queue"] for leg in legs if leg.get("queue")), "")
-    for column in ("calldate", "start"):
-        given.pop(column, "")
     given["started_at"] = rows[0].started
     agents = list(dict.fromkeys(filter(None, handlers)))
     if len(agents) > 1:
