@@ -140,10 +140,7 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
 
 
 class _FileFromOffset:
-    """An open file seen from the offset where its sound begins.
-
-    A seek to an impossible position, as damaged headers cause, returns -1 like in C instead of raising.
-    """
+    """An open file from ``offset`` on; a seek to an impossible position returns -1, as in C."""
 
     def __init__(self, file: BinaryIO, offset: int) -> None:
         self.read, self._file, self._offset = file.read, file, offset
@@ -248,9 +245,9 @@ def _check_layout(path: Path, source: Source) -> None:
         )
 
 
-def _corrupt(path: Path, signature: Signature, said: str) -> RecordingError:
+def _corrupt(path: Path, signature: Signature, why: str) -> RecordingError:
     return RecordingError(
-        f"{path.name} looks like {signature.container} but cannot be decoded: {said or 'unknown layout'}",
+        f"{path.name} looks like {signature.container} but cannot be decoded: {why or 'unknown layout'}",
         hint="play it in another player; if that works, convert it to WAV or FLAC",
         reason="corrupt",
     )

@@ -19,14 +19,10 @@ _GSM_FRAME_BYTES = 33
 
 
 class Signature(NamedTuple):
-    """A container format and its readers.
+    """A container format, whether libsndfile is tried before FFmpeg, and the name of FFmpeg's demuxer.
 
-    Attributes:
-        container: Name of the format.
-        soundfile: Whether libsndfile is tried before FFmpeg.
-        av_format: Name of FFmpeg's demuxer.
-        offset: Where the container begins, in bytes. Recorders and download scripts may put zeros, headers
-            of their own or an error message ahead of it.
+    ``offset`` is the byte at which the container begins: recorders and download scripts may put zeros,
+    headers of their own or an error message ahead of it.
     """
 
     container: str
@@ -64,8 +60,7 @@ _PATTERNS_ANYWHERE: tuple[tuple[re.Pattern[bytes], Signature], ...] = (
 )
 _SYNC = re.compile(rb"\xff[\xe2-\xfb]")
 _MP3_FRAMES = 3
-"""Consecutive frame headers required, each at the place the one before states. Random bytes look like that
-at about one place in 10^9."""
+"""Frame headers required, each where the one before states; random bytes have them at 1 of 10^9 places."""
 _MP3_KBPS = {  # layer III, by whether it is MPEG version 1; ISO 11172-3 and 13818-3; index 0 is "free"
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),

@@ -158,13 +158,8 @@ class _Intake:
         if metadata.clocks_differ(facts, call):
             noted.add("clock")
         warnings = (*received.warnings, *warnings, *misnamed)
-        return replace(
-            received,
-            metadata=call,
-            warnings=warnings,
-            noted=frozenset(noted),
-            first_party=source.first_party,
-        )
+        received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
+        return replace(received, noted=frozenset(noted))
 
     def _read_name(
         self, path: Path, source: IntakeSource, zone_name: str, facts: list[Facts]

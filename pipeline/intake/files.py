@@ -84,22 +84,16 @@ class Finder:
     def _walk(
         self, folder: Path, root: Path, outer: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
     ) -> Iterator[Candidate]:
-        """Yield the files of a folder and its subfolders.
+        """Yield the files of a folder and its subfolders; links must not leave ``root``.
 
-        Args:
-            folder: The folder.
-            root: The folder the user gave; links that leave it are not followed.
-            outer: Manifest rows of the folders above, nearest first, by resolved path; used rows are removed.
-            records: Call detail records of the folders above, nearest first.
+        ``outer`` has the manifest rows of the folders above, nearest first; a row is removed once it is used.
         """
         try:
-            children = sorted(folder.iterdir())
+            paths = sorted(folder.iterdir())
         except OSError as error:
             yield Candidate(folder, True, fault=unreadable(folder, error))
             return
-        entries = [
-            e for e in children if not e.name.startswith((".", "~$")) and e.name.lower() not in _UNWANTED
-        ]
+        entries = [p for p in paths if not p.name.startswith((".", "~$")) and p.name.lower() not in _UNWANTED]
         companions = sidecar.companions([e.name for e in entries])
         tables = self._tables(entries)
         usable_rows: dict[Path, Row] = {}
@@ -118,7 +112,7 @@ class Finder:
             if entry in tables:
                 continue
             if entry.is_dir():
-                yield from self._folder(entry, root, rows, records)
+                yield from self._subfolder(entry, root, rows, records)
                 continue
             target = _resolve(entry) if entry.is_symlink() else resolved_folder / entry.name
             row = next((r.pop(target) for r in rows if target in r), None)
@@ -127,7 +121,7 @@ class Finder:
         for row in (*failed_rows, *usable_rows.values()):  # rows whose file was not yielded above
             yield Candidate(row.path, True, row, records, row.fault)
 
-    def _folder(
+    def _subfolder(
         self, entry: Path, root: Path, rows: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
     ) -> Iterator[Candidate]:
         if not entry.is_symlink() and self._media_dir == _resolve(entry):  # after all vCons that link into it
@@ -148,11 +142,7 @@ class Finder:
         return tables
 
     def _table(self, path: Path, *, named: bool) -> CallRecords | list[Row] | None:
-        """Read a CSV file as call detail records, or as a manifest if ``named``; None when it is neither.
-
-        Raises:
-            UsageError: The file is ``named`` as a table by a person or its file name, and cannot be read.
-        """
+        """Read a CSV file as call detail records or, if ``named``, a manifest; a named one must be valid."""
         try:
             lines = sniff.csv_rows(path)
         except (OSError, ValueError) as error:

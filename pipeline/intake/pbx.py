@@ -99,7 +99,7 @@ def _inbound(kind: str, called: str, caller: str) -> Given:
 
 
 def _by_numbers(called: str, caller: str) -> Given:
-    """Facts from the numbers alone, for prefixes of any direction (``force``): the agent has the extension."""
+    """Facts from the numbers alone, for prefixes of any direction (``force``): the extension is the agent."""
     if inside(called) and inside(caller):
         return _tokens(agent=caller, called=called, direction="internal")
     if inside(caller):
@@ -112,10 +112,10 @@ def _by_numbers(called: str, caller: str) -> Given:
 
 
 def _before_2012(kind: str, number: str, other: str) -> Given:
-    """Facts from an old prefix: ``OUT101`` is a call by extension 101; ``g600`` or ``q600`` is one to a group.
+    """Facts from an old prefix: ``OUT101`` has an extension; ``g600``, ``rg600``, ``q600`` a group or queue.
 
-    Without the other number the direction is unknown, because a group can be called from inside too. ``g101``
-    without it names the group member whose calls are recorded.
+    Without the other number the direction is unknown, because a group can be called from inside too, and
+    ``g101`` names the group member whose calls are recorded.
     """
     if kind == "g" and not other:
         return _tokens(called=number)

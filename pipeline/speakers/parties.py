@@ -101,11 +101,7 @@ def _by_settings(
     likeliest: str,
     evidence: float,
 ) -> Transcript:
-    """Assign roles by the settings.
-
-    By wording, ``likeliest`` is the agent with probability ``evidence``. Where that contradicts the settings,
-    it only causes a warning and a lower confidence.
-    """
+    """Assign roles by the settings; contrary wording only causes a warning and a lower confidence."""
     first, *rest = parties
     agent = first
     if first_party == "customer":

@@ -187,10 +187,7 @@ def _about_channels(clip: AudioClip, channel: int, metadata: CallMetadata) -> It
 
 
 def _one_voice(transcript: Transcript, channel: int, named: int | None, sure: float) -> Transcript:
-    """Assign the role of the only voice (e.g. a voicemail): by ``named``, the agent's channel, or by wording.
-
-    ``sure`` is the probability that there is only one voice.
-    """
+    """Assign the role of the only voice (e.g. a voicemail): by ``named``, the agent's channel, or wording."""
     role: Role
     if named is not None:
         role, confidence, by = ("agent" if named == channel else "customer"), 1.0, "metadata"
