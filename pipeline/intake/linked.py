@@ -29,7 +29,8 @@ class Wanted:
 
     Attributes:
         names: Possible names of its file, without folders.
-        hashes: The digest its content must have, for each supported algorithm that the vCon states.
+        hashes: The digest its content must have, for each supported algorithm that the vCon states; b"" for a
+            digest that cannot be decoded, which no file has.
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,8 @@ class Wanted:
         """Possible names of a file named by its hash: hexadecimal or base64url, with or without algorithm."""
         names: set[str] = set()
         for algorithm, digest in self.hashes:
+            if not digest:
+                continue
             for text in (digest.hex(), base64.urlsafe_b64encode(digest).decode().rstrip("=")):
                 names |= {text, f"{algorithm}-{text}"}
         return names
@@ -131,7 +134,7 @@ class MediaFinder:
         return path if path is not None and self._matches_hashes(path, wanted) else None
 
     def _matches_hashes(self, path: Path, wanted: Wanted) -> bool:
-        return all(self._digest(path, algorithm) == digest for algorithm, digest in wanted.hashes)
+        return all(digest and self._digest(path, algorithm) == digest for algorithm, digest in wanted.hashes)
 
     def _digest(self, path: Path, algorithm: str) -> bytes:
         """The digest of a file, computed once; b"" when the file cannot be read."""
