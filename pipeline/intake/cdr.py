@@ -120,18 +120,15 @@ def _facts(records: Sequence[Record], file: str, zones: Zones) -> Facts:
     given["queue"] = next((leg["queue"] for leg in legs if leg.get("queue")), "")
     given["started_at"] = rows[0].started
     agents = list(dict.fromkeys(filter(None, handlers)))
+    warnings = []
     if len(agents) > 1:
         given["agents"] = ";".join(agents)
-    source = f"{file} row {longest.row}"
-    facts = metadata.read(given, source=source, zones=zones)
+        numbers = ", ".join(str(row.row) for row in rows)
+        who = f"rows {numbers} are one call that {' and '.join(agents)} handled"
+        warnings.append(f"{file}: {who}; agent_id is {given['agent_id']}, who talked longest")
+    facts = metadata.read(given, source=f"{file} row {longest.row}", zones=zones)
     facts = _dated(rows[0], facts, zones.place)
-    if len(agents) > 1:
-        who = (
-            f"rows {', '.join(str(row.row) for row in rows)} are one call that {' and '.join(agents)} handled"
-        )
-        warning = f"{file}: {who}; agent_id is {given['agent_id']}, who talked longest"
-        facts = replace(facts, warnings=(*facts.warnings, warning))
-    return facts
+    return replace(facts, warnings=(*facts.warnings, *warnings))
 
 
 def _talk_s(record: Record) -> int:

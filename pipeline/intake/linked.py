@@ -127,9 +127,8 @@ class MediaFinder:
         algorithm, digest = wanted.hashes[0]
         if algorithm not in self._by_digest:
             files = [path for paths in self._by_name.values() for path in paths]
-            recordings = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
-            digests = {self._digest(path, algorithm): path for path in reversed(recordings)}
-            self._by_digest[algorithm] = digests
+            audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+            self._by_digest[algorithm] = {self._digest(path, algorithm): path for path in reversed(audio)}
         path = self._by_digest[algorithm].get(digest)
         return path if path is not None and self._matches_hashes(path, wanted) else None
 
