@@ -103,12 +103,13 @@ def _by_settings(
 ) -> Transcript:
     """Assign roles by the settings; contrary wording only causes a warning and a lower confidence."""
     first, *rest = parties
-    agent = first
-    if first_party == "customer":
-        agent = max(rest, key=lambda name: agent_log_odds(parties[name]), default="")
-    others = {name: parties[name] for name in rest}
-    roles, more = _roles_by_wording(parties if first_party == "agent" else others, agent)
-    roles = {name: role for name, role in roles.items() if name} | {first: first_party}
+    roles, more = dict[str, Role](), ""
+    if first_party == "agent":
+        roles, more = _roles_by_wording(parties, first)
+    elif rest:
+        others = {name: parties[name] for name in rest}
+        roles, more = _roles_by_wording(others, max(rest, key=lambda name: agent_log_odds(parties[name])))
+    roles |= {first: first_party}
     warning = f"the first party was taken as the {first_party}, as the settings say{more}"
     against = evidence if rest and (likeliest == first) != (first_party == "agent") else 0.0
     if against <= 1 - CONTRADICTION:
