@@ -1,10 +1,10 @@
-"""File to samples: told by content, decode, mend, resample; and samples to pictures and files.
+"""Read a recording into samples, and write samples as waveform peaks or a small audio file.
 
-    path ─▶ signature (what is it?) ─▶ decode (blocks) ─▶ clip (mend, 16 kHz) ─▶ AudioClip
+    path ─▶ signature (container format) ─▶ decode (blocks) ─▶ clip (repair, 16 kHz) ─▶ AudioClip
 
-Everything runs block by block; a clip longer than ``clip.MAX_SAMPLES_IN_MEMORY`` lives in an
-unlinked temporary file, so a recording of many hours needs no more memory than one of minutes.
-Whatever is wrong with a file becomes a ``RecordingError`` with a reason word, or a warning on the clip.
+All steps work block by block. A clip longer than ``clip.MAX_SAMPLES_IN_MEMORY`` is kept in an unlinked
+temporary file, so a recording of many hours needs no more memory than one of a few minutes.
+A fault of the file raises ``RecordingError`` with a reason, or becomes a warning on the clip.
 """
 
 from pipeline.audio.clip import load

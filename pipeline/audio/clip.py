@@ -1,4 +1,4 @@
-"""``load``: a recording's samples at 16 kHz, with what was wrong with them mended or said."""
+"""``load`` decodes a recording to samples at 16 kHz, repairs faults in them and warns about the faults."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Doubt
 from pipeline.errors import RecordingError
 
 MAX_SAMPLES_IN_MEMORY = 2**24
-"""64 MiB, nearly nine minutes of two channels; longer clips live in an unlinked temporary file."""
+"""64 MiB, nearly nine minutes of two channels; longer clips are kept in an unlinked temporary file."""
 MAX_DURATION_S = 24 * 3600.0
-"""A day: beyond it the file is a bomb or a line left open, and would fill the disk."""
+"""A longer file is a decompression bomb or a line left open, and would fill the disk."""
 SILENT_PEAK = 10 ** (-60 / 20)
-"""-60 dBFS: below it not even a whisper on a bad line is left."""
+"""-60 dBFS: even a whisper on a bad line is louder."""
 CLIPPED_SHARE = 0.01
-"""Sound calls have 0.000, the same calls 20 dB too loud 0.015 to 0.11 of a channel's samples (three composed
-telephone calls, five sample calls)."""
+"""Share of samples at full scale from which a clip counts as clipped. Good recordings have 0.000; the same
+recordings 20 dB too loud have 0.015 to 0.11 (three composed telephone calls, five sample calls)."""
 DC_OFFSET = 0.01
+"""A channel whose mean lies further from zero than this (full scale is 1) has its mean subtracted."""
 _FULL_SCALE = 0.98
-"""The loudest code of 8-bit telephony stands for 0.980 (µ-law) or 0.984 (A-law) of full scale."""
+"""The largest 8-bit telephony code decodes to 0.980 (µ-law) or 0.984 (A-law) of full scale."""
 _CHUNK_SAMPLES = 2**20
 
 
@@ -33,11 +34,11 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
     """Decode a recording to float32 at 16 kHz, in bounded memory.
 
     Args:
-        path: The file; what it is is told by its content.
+        path: The file. Its format is recognised by its content, not by its name.
         min_duration_s: Shorter recordings are refused as ``too_short``.
 
     Returns:
-        The clip; its warnings tell of NaN, clipping, DC offset, over-scaled samples and lost packets.
+        The clip, with warnings about NaN, clipping, DC offset, over-scaled samples and lost packets.
 
     Raises:
         RecordingError: ``missing``, ``unreadable``, ``empty``, ``not_audio``, ``truncated``, ``corrupt``,
@@ -59,7 +60,7 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
         spool.write(to_16k.resample_chunk(np.zeros((0, source.n_channels), np.float32), last=True).data)
         _check_content(path, source, health, n_frames, min_duration_s)
         samples = _samples(spool, source.n_channels)
-    health.mend(samples)
+    health.repair(samples)
     return AudioClip(
         samples=samples,
         warnings=(*source.warnings, *health.warnings()),
@@ -90,7 +91,7 @@ def _check_content(path: Path, source: Source, health: _Health, n_frames: int, m
 
 
 class _Health:
-    """What is wrong with the samples, gathered block by block on the way through."""
+    """Statistics of the samples, collected block by block while decoding, and the faults they show."""
 
     def __init__(self, n_channels: int) -> None:
         self.n_channels = n_channels
@@ -100,10 +101,10 @@ class _Health:
         self.high = np.full(n_channels, -np.inf, np.float32)
 
     def examine(self, block: Block) -> Block:
-        """Count the faults of a block, shape (n_frames, n_channels); NaN and infinity become silence."""
+        """Add a block (n_frames, n_channels) to the statistics; return it with NaN and infinity set to 0."""
         if not len(block):
             return block
-        channels = np.ascontiguousarray(block.T)  # sums along memory take a fortieth of those across
+        channels = np.ascontiguousarray(block.T)  # sums over contiguous memory are 40 times as fast
         finite = np.isfinite(channels)
         channels = np.where(finite, channels, np.float32(0))
         self.n_samples += channels.size
@@ -115,7 +116,7 @@ class _Health:
         return np.ascontiguousarray(channels.T)
 
     def offset(self) -> npt.NDArray[np.float64]:
-        """DC offset per channel, 0 where it is too small to matter."""
+        """DC offset per channel; 0 where it is below ``DC_OFFSET``."""
         mean = self._mean()
         return np.where(np.abs(mean) > DC_OFFSET, mean, 0.0)
 
@@ -123,17 +124,17 @@ class _Health:
         return self.total / max(1, self.n_samples / self.n_channels)
 
     def peak(self) -> float:
-        """Largest excursion from the mean on any channel."""
+        """Largest distance of a sample from its channel's mean."""
         mean = self._mean()
         return float(np.maximum(self.high - mean, mean - self.low).max())
 
     def scale(self) -> float:
-        """What over-scaled float samples (16-bit numbers in a float file) must be divided by, else 1."""
+        """Divisor for over-scaled samples (e.g. 16-bit integers written to a float file); 1 when in range."""
         peak = self.peak()
         return peak if peak > 2.0 else 1.0
 
-    def mend(self, samples: npt.NDArray[np.float32]) -> None:
-        """Remove the offset and the over-scaling in place; ``samples`` is (n_channels, n_samples)."""
+    def repair(self, samples: npt.NDArray[np.float32]) -> None:
+        """Remove the DC offset and the over-scaling in place; ``samples`` is (n_channels, n_samples)."""
         offset, scale = self.offset(), self.scale()
         if scale == 1.0 and not offset.any():
             return
@@ -143,7 +144,7 @@ class _Health:
             part /= np.float32(scale)
 
     def doubts(self) -> tuple[Doubt, ...]:
-        """That many samples are at full scale."""
+        """The doubt ``clipped``, when the share of samples at full scale exceeds ``CLIPPED_SHARE``."""
         if self.scale() != 1.0 or self.n_clipped <= CLIPPED_SHARE * self.n_samples:
             return ()
         share = 100 * self.n_clipped / self.n_samples
@@ -151,7 +152,7 @@ class _Health:
         return (Doubt("clipped", said),)
 
     def warnings(self) -> Iterator[str]:
-        """One sentence a fault."""
+        """One sentence for each fault."""
         if self.n_not_finite:
             yield f"{self.n_not_finite} samples were not numbers and were made silent"
         if self.scale() != 1.0:
@@ -162,9 +163,9 @@ class _Health:
 
 
 def _samples(spool: tempfile.SpooledTemporaryFile[bytes], n_channels: int) -> npt.NDArray[np.float32]:
-    """All that was written, shape (n_channels, n_samples); of a long clip a map of the unlinked file.
+    """The samples written to ``spool``, shape (n_channels, n_samples).
 
-    The file goes when the map does.
+    For a long clip this is a memory map of the unlinked file, which is freed together with the map.
     """
     n_samples = spool.tell() // 4
     spool.seek(0)

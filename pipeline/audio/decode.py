@@ -1,8 +1,8 @@
-"""Opening a recording by content and reading it block by block as float32.
+"""Open a recording by its content and read it block by block as float32.
 
-libsndfile reads the plain formats (WAV, FLAC, AIFF, AU...), FFmpeg through PyAV the compressed
-ones and the WAVs libsndfile does not know (MP3, G.726 or TrueSpeech inside). Both get an open file,
-never a name: names are guessed at, or taken for protocols.
+libsndfile reads the plain formats (WAV, FLAC, AIFF, AU...). FFmpeg, through PyAV, reads the compressed
+formats and the WAV files that libsndfile cannot decode (with MP3, G.726 or TrueSpeech inside). Both get an
+open file and not a name, because they guess formats from names and treat some names as network addresses.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pipeline.errors import RecordingError
 Block = npt.NDArray[np.float32]
 BLOCK_FRAMES = 262_144
 MAX_CHANNELS = 16
-"""More is a studio or conference recording, not a call; ask for a mix-down instead of guessing."""
+"""A recording with more channels is from a studio or a conference, not a call, and is refused."""
 SAMPLE_RATES_HZ = range(4_000, 384_001)
-"""Below 4 kHz no speech is left; a header that says more than 384 kHz is damaged."""
+"""Below 4 kHz speech cannot be understood; a header that states more than 384 kHz is damaged."""
 MAX_BAD_PACKETS = 0.05
-"""Share of undecodable packets above which the recording is refused: about one word in twenty."""
+"""Largest share of undecodable packets that is accepted: about one word in twenty."""
 
 
 @dataclass(slots=True)
@@ -36,12 +36,12 @@ class Source:
     """An open recording.
 
     Attributes:
-        blocks: float32 of shape (n_frames, n_channels), once.
-        codec: Container and coding, e.g. ``wav/ulaw``; the coding alone where they are one.
-        n_channels: Channels in the file.
-        sample_rate_hz: Of the file.
-        duration_s: As the header states it; None when it does not.
-        warnings: What was passed over or left silent; complete when ``blocks`` are read.
+        blocks: Arrays of float32, shape (n_frames, n_channels). Can be iterated once.
+        codec: Container and codec, e.g. ``wav/ulaw``; one name where both have the same, e.g. ``mp3``.
+        n_channels: Number of channels in the file.
+        sample_rate_hz: Sample rate of the file.
+        duration_s: Duration stated by the header; None when it states none.
+        warnings: Sentences about skipped bytes and packets left silent; complete after the last block.
     """
 
     blocks: Iterator[Block]
@@ -54,7 +54,7 @@ class Source:
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """Open a recording by content.
+    """Open a recording, recognising its format by its content.
 
     Raises:
         RecordingError: ``missing``, ``unreadable``, ``empty``, ``not_audio``, ``truncated``, ``corrupt``,
@@ -67,7 +67,7 @@ def open_source(path: Path) -> Iterator[Source]:
             raise RecordingError(f"{path.name} is empty (0 bytes)", hint="ask for it again", reason="empty")
         file.seek(0)
         signature = identify(path, file.read(HEAD_BYTES), size_bytes)
-        sound: Any = _FromSound(file, signature.offset)
+        sound: Any = _FileFromOffset(file, signature.offset)
         missing = missing_bytes(sound, signature, size_bytes - signature.offset)
         if missing > MISSING_BYTES_TOLERATED:
             raise RecordingError(
@@ -107,10 +107,10 @@ def _open_decoder(path: Path, file: BinaryIO, sound: Any, signature: Signature) 
 
 
 def _try_soundfile(file: BinaryIO) -> Any | None:
-    """The file opened by libsndfile; None where it does not know what is inside."""
+    """Open the file with libsndfile; None when libsndfile cannot decode it."""
     import soundfile
 
-    os.lseek(file.fileno(), 0, os.SEEK_SET)  # a buffered seek(0) need not move the descriptor
+    os.lseek(file.fileno(), 0, os.SEEK_SET)  # a buffered file.seek(0) may leave the descriptor elsewhere
     try:
         return soundfile.SoundFile(file.fileno(), closefd=False)
     except (soundfile.SoundFileError, TypeError, ValueError):
@@ -139,8 +139,8 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
     )
 
 
-class _FromSound:
-    """An open file from where its sound begins; a seek that damaged headers send nowhere fails as in C."""
+class _FileFromOffset:
+    """An open file from ``offset`` on; a seek to an impossible position returns -1, as in C."""
 
     def __init__(self, file: BinaryIO, offset: int) -> None:
         self.read, self._file, self._offset = file.read, file, offset
@@ -165,7 +165,7 @@ def _open_av(path: Path, sound: Any, signature: Signature) -> Iterator[Source]:
 
     sound.seek(0)
     try:
-        # format: the demuxer that the bytes call for, so none that follows links can be picked.
+        # The demuxer is named, so that FFmpeg cannot choose one that opens further files or addresses.
         container = av.open(sound, mode="r", format=signature.av_format, metadata_errors="ignore")
     except (av.FFmpegError, ValueError, OSError, EOFError) as error:
         raise _corrupt(path, signature, str(error)) from error
@@ -196,7 +196,7 @@ def _open_av(path: Path, sound: Any, signature: Signature) -> Iterator[Source]:
 def _av_blocks(
     path: Path, container: Any, stream: Any, signature: Signature, warnings: list[str]
 ) -> Iterator[Block]:
-    """Decoded frames; an undecodable packet becomes silence of its length, so that times stay true."""
+    """Decode frames; an undecodable packet becomes silence of the same length, so that times stay correct."""
     import av
 
     context = stream.codec_context
@@ -245,9 +245,9 @@ def _check_layout(path: Path, source: Source) -> None:
         )
 
 
-def _corrupt(path: Path, signature: Signature, said: str) -> RecordingError:
+def _corrupt(path: Path, signature: Signature, why: str) -> RecordingError:
     return RecordingError(
-        f"{path.name} looks like {signature.container} but cannot be decoded: {said or 'unknown layout'}",
+        f"{path.name} looks like {signature.container} but cannot be decoded: {why or 'unknown layout'}",
         hint="play it in another player; if that works, convert it to WAV or FLAC",
         reason="corrupt",
     )

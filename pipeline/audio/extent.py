@@ -1,7 +1,7 @@
-"""Whether all the bytes that a recording's headers promise are there.
+"""Check that a recording has all the bytes that its headers state.
 
-Decoders pass over a cut-off end in silence, and half a call must not be scored as a whole one.
-Raw streams (AAC in ADTS, AMR, GSM) promise nothing; of those only a broken last frame tells.
+Decoders ignore a missing end without an error, and half a call must not be scored as a whole one.
+Raw streams (AAC in ADTS, AMR, GSM) state no length; only a broken last frame can show a cut there.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import BinaryIO
 from pipeline.audio.signature import Signature
 
 MISSING_BYTES_TOLERATED = 512
-"""Sloppy headers are off by a chunk or a block; real truncation loses more (32 ms of 8 kHz PCM)."""
+"""Inaccurate headers are off by a chunk or a block; a real cut loses more (this is 32 ms of 8 kHz PCM)."""
 _UNSTATED = {0, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFF000, 0xFFFFF000}
-"""Lengths that stream writers leave in the header when they could not go back to fill it in."""
+"""Placeholder lengths of writers that stream their output and cannot go back to fill in the header."""
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
 def missing_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
-    """How many bytes the headers promise beyond the end of the file; 0 when they promise none."""
+    """Number of bytes by which the stated length exceeds the file; 0 when nothing is missing or stated."""
     file.seek(0)
     try:
         ends = [end for end in _promised_ends(file, signature, size_bytes) if end > size_bytes]
@@ -31,7 +31,7 @@ def missing_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
 
 
 def _promised_ends(file: BinaryIO, signature: Signature, size_bytes: int) -> Iterator[int]:
-    """Offsets at which the parts of the file must end, by its own headers."""
+    """Offsets at which parts of the file end according to its headers."""
     match signature.container:
         case "wav" | "aiff" | "w64" | "caf":
             yield from _chunk_end(file, size_bytes, signature.container)
@@ -52,7 +52,7 @@ def _promised_ends(file: BinaryIO, signature: Signature, size_bytes: int) -> Ite
 
 
 def _chunk_end(file: BinaryIO, size_bytes: int, container: str) -> Iterator[int]:
-    """End of the chunk that holds the sound, in WAV, AIFF and their 64-bit cousins W64 and CAF."""
+    """End of the chunk that holds the sound, in WAV, AIFF and the 64-bit formats W64 and CAF."""
     order = ">" if container == "aiff" or file.read(4) == b"RIFX" else "<"
     position, layout, padding = {"w64": (40, "<16sQ", 8), "caf": (8, ">4sq", 1)}.get(
         container, (12, f"{order}4sI", 2)
@@ -62,7 +62,7 @@ def _chunk_end(file: BinaryIO, size_bytes: int, container: str) -> Iterator[int]
         file.seek(position)
         name, length = struct.unpack(layout, file.read(header_bytes))
         if container == "w64":
-            length -= header_bytes  # Sony counts the header in
+            length -= header_bytes  # W64 lengths include the chunk's header
         if name == b"ds64":
             data_bytes_64 = struct.unpack("<QQ", file.read(16))[1]
         if name[:4] in (b"data", b"SSND"):
@@ -91,7 +91,7 @@ def _box_ends(file: BinaryIO, size_bytes: int) -> Iterator[int]:
 
 
 def _last_ogg_page_end(file: BinaryIO, size_bytes: int) -> Iterator[int]:
-    """End of the last page, which a cut lands inside of unless it is very lucky."""
+    """End of the last page; a cut almost always falls inside a page."""
     start = max(0, size_bytes - 65_536)
     file.seek(start)
     tail = file.read()
@@ -122,7 +122,7 @@ def _xing_end(file: BinaryIO) -> Iterator[int]:
 
 
 def _element_ends(file: BinaryIO) -> Iterator[int]:
-    """End of Matroska's one segment."""
+    """End of the single segment of a Matroska file."""
     position = 0
     for expected in (_EBML, _SEGMENT):
         file.seek(position)
@@ -138,7 +138,7 @@ def _element_ends(file: BinaryIO) -> Iterator[int]:
 
 
 def _asf_end(file: BinaryIO) -> Iterator[int]:
-    """File size by ASF's file properties object."""
+    """File size stated by the file properties object of an ASF file."""
     head = file.read(8192)
     at = head.find(_ASF_FILE_PROPERTIES)
     if at >= 0:

@@ -1,4 +1,4 @@
-"""A clip as people meet it: peaks for the strip above a transcript, and a small file to play."""
+"""Waveform peaks of a clip, for the strip above a transcript, and a small audio file of it to play."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pipeline.errors import MachineError
 Spans = Sequence[tuple[float, float]]
 BEEP_HZ = 1000.0
 BEEP_LEVEL = 0.1
-"""-20 dBFS: plainly heard, does not hurt in headphones after quiet speech."""
+"""-20 dBFS: clearly audible, but not painful in headphones after quiet speech."""
 BIT_RATE_PER_CHANNEL = {"opus": 20_000, "mp3": 32_000}
-"""Speech stays fully intelligible and an hour of two channels stays below 30 MB."""
+"""Bits per second: speech stays fully intelligible, and an hour of two channels stays below 30 MB."""
 _ENCODERS = {"opus": ("ogg", "libopus"), "mp3": ("mp3", "libmp3lame")}
 
 
 def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
-    """Largest absolute sample in each of ``n`` equal stretches of the recording.
+    """Largest absolute sample in each of ``n`` equal sections of the recording.
 
     Returns:
-        float32, shape (n_channels, n), 0..1; a clip shorter than ``n`` samples repeats its samples.
+        float32, shape (n_channels, n), 0..1; samples of a clip shorter than ``n`` samples are repeated.
 
     Raises:
         ValueError: ``n`` is not positive.
@@ -38,8 +38,8 @@ def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
     strip = np.zeros((clip.n_channels, n), np.float32)
     for i in range(n if n_samples else 0):
         start = min(edges[i], n_samples - 1)
-        stretch = clip.samples[:, start : max(edges[i + 1], start + 1)]
-        strip[:, i] = np.abs(stretch).max(axis=1)
+        section = clip.samples[:, start : max(edges[i + 1], start + 1)]
+        strip[:, i] = np.abs(section).max(axis=1)
     return np.minimum(strip, np.float32(1))
 
 
@@ -51,14 +51,14 @@ def encode(
     mute_spans: Spans = (),
     beep_spans: Spans = (),
 ) -> None:
-    """Write a clip as Ogg Opus or MP3; nothing of the covered stretches is left in the file.
+    """Write a clip as Ogg Opus or MP3, with muted and beeped spans removed before encoding.
 
     Args:
-        clip: More than two channels are mixed to one.
-        path: Where to write; replaced when it exists.
+        clip: The clip to write; more than two channels are mixed to one.
+        path: Where to write; an existing file is replaced.
         codec: ``opus`` or ``mp3``.
-        mute_spans: Seconds (start, end) made silent on every channel.
-        beep_spans: Seconds (start, end) replaced by a tone on every channel.
+        mute_spans: Spans (start, end) in seconds that become silence on every channel.
+        beep_spans: Spans (start, end) in seconds that are replaced by a tone on every channel.
 
     Raises:
         MachineError: The file cannot be written.
@@ -94,7 +94,7 @@ def encode(
 def _covered_blocks(
     clip: AudioClip, n_channels: int, mute_spans: Spans, beep_spans: Spans
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Blocks of ten seconds, shape (n_channels, n), private stretches already replaced."""
+    """Blocks of ten seconds, shape (n_channels, n), with the spans already muted or replaced by the tone."""
     step = 10 * SAMPLE_RATE_HZ
     for start in range(0, clip.samples.shape[1], step):
         block = np.array(clip.samples[:, start : start + step], dtype=np.float32)

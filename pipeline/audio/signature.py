@@ -1,8 +1,8 @@
-"""What a file is, by its first bytes.
+"""Recognise the container format of a recording by its first bytes.
 
-Names and extensions are never looked at: recorders and people get them wrong. Only containers
-listed here are opened, each by one named reader, so a hostile playlist or script can never
-reach a decoder that would follow it to other files.
+File names and extensions are ignored, because recorders and people get them wrong. Only the containers
+listed here are opened, each by a fixed reader, so a hostile playlist or script never reaches a decoder
+that would open the files it names.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _GSM_FRAME_BYTES = 33
 
 
 class Signature(NamedTuple):
-    """A container and who reads it: libsndfile first where it can, then FFmpeg's demuxer ``av_format``.
+    """A container format, whether libsndfile is tried before FFmpeg, and the name of FFmpeg's demuxer.
 
-    ``offset`` is where it begins, in bytes: recorders and download scripts put zeros, their own headers
-    or an error message ahead of it.
+    ``offset`` is the byte at which the container begins: recorders and download scripts may put zeros,
+    headers of their own or an error message ahead of it.
     """
 
     container: str
@@ -51,8 +51,8 @@ _BY_MAGIC: tuple[tuple[int, bytes, Signature], ...] = (
 )
 
 HEAD_BYTES = 16_384
-"""How far into a file its sound may begin."""
-_INSIDE: tuple[tuple[re.Pattern[bytes], Signature], ...] = (
+"""Leading bytes in which a container is looked for."""
+_PATTERNS_ANYWHERE: tuple[tuple[re.Pattern[bytes], Signature], ...] = (
     (re.compile(rb"RIFF.{4}WAVEfmt ", re.DOTALL), Signature("wav", False, "wav")),
     (re.compile(rb"OggS\x00\x02"), Signature("ogg", False, "ogg")),
     (re.compile(rb"fLaC[\x00\x80]\x00\x00\x22"), Signature("flac", False, "flac")),
@@ -60,8 +60,8 @@ _INSIDE: tuple[tuple[re.Pattern[bytes], Signature], ...] = (
 )
 _SYNC = re.compile(rb"\xff[\xe2-\xfb]")
 _MP3_FRAMES = 3
-"""Headers in a row, each where the one before says: chance alone has them once in about 10^9 places."""
-_MP3_KBPS = {  # by MPEG version 1 or not, layer III; ISO 11172-3 and 13818-3, index 0 is "free"
+"""Frame headers required, each where the one before states; random bytes have them at 1 of 10^9 places."""
+_MP3_KBPS = {  # layer III, by whether it is MPEG version 1; ISO 11172-3 and 13818-3; index 0 is "free"
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
@@ -69,15 +69,15 @@ _MP3_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (1
 
 
 def identify(path: Path, head: bytes, size_bytes: int) -> Signature:
-    """Say what a file is.
+    """Recognise the container format of a file.
 
     Args:
-        path: For the message only.
-        head: The first ``HEAD_BYTES`` bytes, fewer when the file is shorter.
+        path: Used only in the error message.
+        head: The first ``HEAD_BYTES`` bytes, or all bytes of a shorter file.
         size_bytes: Size of the whole file.
 
     Raises:
-        RecordingError: ``not_audio`` when the bytes are of no known recording format.
+        RecordingError: ``not_audio`` when the bytes match no known format.
     """
     for offset, magic, signature in _BY_MAGIC:
         if head[offset : offset + len(magic)] == magic:
@@ -89,7 +89,8 @@ def identify(path: Path, head: bytes, size_bytes: int) -> Signature:
     frames = head[: 32 * _GSM_FRAME_BYTES : _GSM_FRAME_BYTES]
     if size_bytes % _GSM_FRAME_BYTES == 0 and len(frames) >= 8 and all(byte >> 4 == 0xD for byte in frames):
         return Signature("gsm", False, "gsm")  # Asterisk's headerless .gsm: each frame opens with 0xD
-    if (later := min(_further_in(head), key=lambda found: found.offset, default=None)) is not None:
+    later = min(_after_leading_bytes(head), key=lambda found: found.offset, default=None)
+    if later is not None:
         return later
     raise RecordingError(
         f"{path.name} is not a recording: its first bytes are {head[:12]!r}",
@@ -98,9 +99,9 @@ def identify(path: Path, head: bytes, size_bytes: int) -> Signature:
     )
 
 
-def _further_in(head: bytes) -> Iterator[Signature]:
-    """Containers that begin after something else."""
-    for pattern, signature in _INSIDE:
+def _after_leading_bytes(head: bytes) -> Iterator[Signature]:
+    """Containers that begin somewhere in ``head``, after other bytes."""
+    for pattern, signature in _PATTERNS_ANYWHERE:
         if found := pattern.search(head):
             yield signature._replace(offset=found.start())
     for sync in _SYNC.finditer(head):
@@ -110,7 +111,7 @@ def _further_in(head: bytes) -> Iterator[Signature]:
 
 
 def _mp3_frames(head: bytes, at: int) -> bool:
-    """Whether ``_MP3_FRAMES`` frame headers of MPEG layer III of one sample rate follow one another."""
+    """Whether ``_MP3_FRAMES`` consecutive layer III frame headers of one sample rate begin at ``at``."""
     rate_hz = 0
     for _ in range(_MP3_FRAMES):
         header = head[at : at + 4]

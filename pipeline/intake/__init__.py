@@ -1,9 +1,9 @@
-"""Intake: paths in, received files out, each with what is known of its call.
+"""Turn paths into received files, each with the metadata of its call.
 
     paths ─▶ files (manifest, sidecar, CDR) ─▶ sniff ─▶ metadata (times, names) ─▶ ``Received``
 
-First stage of the flow. It opens recordings only to recognise and hash them; whether one can be
-decoded is for ``audio`` to say.
+This is the first stage of the flow. It opens recordings only to recognise and hash them; whether one can
+be decoded is found out by ``audio``.
 """
 
 from pipeline.intake.discover import discover, notable

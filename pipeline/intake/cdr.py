@@ -1,8 +1,8 @@
-"""Call detail records of Asterisk, FreePBX and Issabel: CSV rows that know who called whom, when.
+"""Call detail records (CDR) of Asterisk, FreePBX and Issabel: CSV rows that say who called whom and when.
 
-Both the exported form with a header and Asterisk's own ``Master.csv`` without one. A recording is
-matched by the ``recordingfile`` column, else by the ``uniqueid`` in its name; a call that was sent on
-has several rows, of which its ``linkedid`` is the same.
+The exported form with a header is read, and so is Asterisk's own ``Master.csv`` without one. A recording is
+matched by the ``recordingfile`` column, else by the ``uniqueid`` in its name. A transferred call has several
+rows with the same ``linkedid``.
 Field names: https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Records-CDR/CDR-Variables/
 """
 
@@ -26,16 +26,20 @@ _MASTER_COLUMNS = ("accountcode", "src", "dst", "dcontext", "clid", "channel", "
 # fmt: on
 _DISPOSITIONS = frozenset({"ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"})
 UNIQUE_ID = re.compile(r"(?<!\d)\d{10}\.\d{1,18}(?!\d)", re.A)
-"""Epoch seconds, a dot, and a counter of any length that begins anew with every restart."""
+"""Epoch seconds, a dot, and a counter of any length that restarts with the server."""
 EXTENSION = re.compile(r"\d{2,6}", re.A)
-"""Internal numbers; what is longer is a number of the public network."""
+"""Internal extensions; longer numbers belong to the public network."""
 _CHANNEL_EXTENSION = re.compile(r"(?:SIP|PJSIP|IAX2|Local|SCCP|Agent)/(\d{2,6})(?=[-@])", re.A)
-_PRIVATE_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", "dstchannel", "lastdata"})
+# fmt: off
+_CONSUMED_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", "dstchannel", "lastdata",
+                               "calldate", "start"})
+# fmt: on
+"""Columns that ``extra`` does not keep: they are private, or kept in fields of the metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of a file, cells by column."""
+    """One row of a file: its number, and its cells by column."""
 
     row: int
     cells: Mapping[str, str]
@@ -48,7 +52,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CallRecords:
-    """The records of one file, by recording name (without folder and endings) and by unique or linked id."""
+    """The records of one file, by recording name (without folder and endings), unique id and linked id."""
 
     path: Path
     by_name: Mapping[str, Sequence[Record]]
@@ -56,17 +60,17 @@ class CallRecords:
     by_linked_id: Mapping[str, Sequence[Record]]
 
     def find(self, recording: Path, zones: Zones) -> Facts | None:
-        """What the records of a recording say, where any match."""
+        """Facts from the records of a recording; None when no record matches."""
         name = bare_name(recording.name)
         unique_id = UNIQUE_ID.search(name)
         key = unique_id[0] if unique_id else ""
         matched = self.by_name.get(name) or self.by_unique_id.get(key, ())
-        found = {record.row: record for record in chain(matched, self.by_linked_id.get(key, ()))}
-        return _facts(list(found.values()), self.path.name, zones) if found else None
+        by_row = {record.row: record for record in chain(matched, self.by_linked_id.get(key, ()))}
+        return _facts(list(by_row.values()), self.path.name, zones) if by_row else None
 
 
 def is_cdr(lines: Sequence[Sequence[str]]) -> bool:
-    """Whether CSV rows are call detail records, by header or by Asterisk's fixed column order."""
+    """Whether CSV rows are call detail records: by their header, or by Asterisk's fixed column order."""
     if not lines:
         return False
     header = {metadata.field_name(name) for name in lines[0]}
@@ -94,13 +98,13 @@ def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
     return CallRecords(path, by_name, by_unique_id, by_linked_id)
 
 
-def _facts(found: Sequence[Record], file: str, zones: Zones) -> Facts:
-    """A call of one or more rows, as one.
+def _facts(records: Sequence[Record], file: str, zones: Zones) -> Facts:
+    """Combine the rows of a call into one set of facts.
 
-    It begins with the first row that was answered and is of the agent who talked longest; whoever else
-    handled it is named in a warning and kept in ``extra``.
+    The call starts with the first answered row and belongs to the agent who talked longest. Other agents who
+    handled it are named in a warning and kept in ``extra``.
     """
-    rows = [row for row in found if row.cells.get("disposition") == "ANSWERED"] or list(found)
+    rows = [row for row in records if row.cells.get("disposition") == "ANSWERED"] or list(records)
     rows.sort(key=lambda row: (row.started, row.row))
     longest = max(rows, key=_talk_s)
     legs = [_leg(row.cells) for row in rows]
@@ -108,28 +112,23 @@ def _facts(found: Sequence[Record], file: str, zones: Zones) -> Facts:
     handlers = [
         leg.get("called" if outside and leg["direction"] == "internal" else "agent_id", "") for leg in legs
     ]
-    given = {name: text for name, text in longest.cells.items() if name not in _PRIVATE_COLUMNS}
+    given = {name: text for name, text in longest.cells.items() if name not in _CONSUMED_COLUMNS}
     given["client"] = given.pop("accountcode", "")
     given |= outside or legs[rows.index(longest)]
     given["agent_id"] = handlers[rows.index(longest)] or given.get("agent_id", "")
     given.pop("called", "")
     given["queue"] = next((leg["queue"] for leg in legs if leg.get("queue")), "")
-    for column in ("calldate", "start"):
-        given.pop(column, "")
     given["started_at"] = rows[0].started
     agents = list(dict.fromkeys(filter(None, handlers)))
+    warnings = []
     if len(agents) > 1:
         given["agents"] = ";".join(agents)
-    source = f"{file} row {longest.row}"
-    facts = metadata.read(given, source=source, zones=zones)
+        numbers = ", ".join(str(row.row) for row in rows)
+        who = f"rows {numbers} are one call that {' and '.join(agents)} handled"
+        warnings.append(f"{file}: {who}; agent_id is {given['agent_id']}, who talked longest")
+    facts = metadata.read(given, source=f"{file} row {longest.row}", zones=zones)
     facts = _dated(rows[0], facts, zones.place)
-    if len(agents) > 1:
-        who = (
-            f"rows {', '.join(str(row.row) for row in rows)} are one call that {' and '.join(agents)} handled"
-        )
-        told = f"{file}: {who}; agent_id is {given['agent_id']}, who talked longest"
-        facts = replace(facts, warnings=(*facts.warnings, told))
-    return facts
+    return replace(facts, warnings=(*facts.warnings, *warnings))
 
 
 def _talk_s(record: Record) -> int:
@@ -138,7 +137,7 @@ def _talk_s(record: Record) -> int:
 
 
 def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
-    """The start by the row's local time and the epoch number of its unique id together."""
+    """Set the start of the call from the row's local time and the epoch number of its unique id together."""
     unique_id = UNIQUE_ID.search(record.cells.get("uniqueid", ""))
     try:
         epoch = times.from_epoch(unique_id[0]) if unique_id else None
@@ -148,19 +147,18 @@ def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     if epoch is None or local.tzinfo is not None:
         return facts
     started, doubt = times.settle(local, epoch, zone_name)
-    warnings = [text for text in facts.warnings if "started_at" not in text]  # e.g. an hour that came twice
+    warnings = [text for text in facts.warnings if "started_at" not in text]  # e.g. about a repeated hour
     warnings += [f"{facts.source}: {doubt}"] if doubt else []
-    return replace(
-        facts, values={**facts.values, **started}, warnings=tuple(warnings), basis="epoch", clock=bool(doubt)
-    )
+    values = {**facts.values, **started}
+    return replace(facts, values=values, warnings=tuple(warnings), basis="epoch", clock_conflict=bool(doubt))
 
 
-def _leg(record: Mapping[str, str]) -> dict[str, str]:
-    """A row in our words: who is inside, who outside, and the way the call went."""
-    src, dst = record.get("src", ""), record.get("dst", "")
-    near = _CHANNEL_EXTENSION.match(record.get("channel", ""))
-    far = _CHANNEL_EXTENSION.match(record.get("dstchannel", ""))
-    queue = record.get("lastdata", "").split(",")[0] if record.get("lastapp") == "Queue" else ""
+def _leg(cells: Mapping[str, str]) -> dict[str, str]:
+    """Agent, customer, direction and queue of one row, by our field names."""
+    src, dst = cells.get("src", ""), cells.get("dst", "")
+    near = _CHANNEL_EXTENSION.match(cells.get("channel", ""))
+    far = _CHANNEL_EXTENSION.match(cells.get("dstchannel", ""))
+    queue = cells.get("lastdata", "").split(",")[0] if cells.get("lastapp") == "Queue" else ""
     src_inside, dst_inside = bool(EXTENSION.fullmatch(src)), bool(EXTENSION.fullmatch(dst))
     if src_inside and not dst_inside:
         who = {"direction": "outbound", "agent_id": src, "customer_ref": dst}

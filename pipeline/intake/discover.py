@@ -1,8 +1,8 @@
-"""From paths to received files: each with its hash and metadata, or the fault that ends its way.
+"""Turn paths into received files, each with its hash and metadata, or with the fault that stops it.
 
     find (files, manifests, CDR) ─▶ recognise by content ─▶ hash ─▶ gather facts ─▶ merge ─▶ unique?
 
-Every file found comes out exactly once, so that the ledger adds up.
+Every file found is yielded exactly once, so that the ledger accounts for all files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
-from typing import get_args
 
 from pipeline.conversation import CallMetadata, LedgerEntry, Noted, Received
 from pipeline.errors import RecordingError, UsageError
@@ -25,47 +24,47 @@ from pipeline.intake.times import Zones
 from pipeline.settings import IntakeSettings, IntakeSource
 
 CALL_ID_CHARS = 16
-LOOKED_UP_TOGETHER = 1000
+LEDGER_BATCH = 1000
 Ledger = Callable[[Sequence[str]], Mapping[str, LedgerEntry]]
-"""Paths → the ledger rows of those that were received before, by path."""
+"""Looks up paths in the ledger; returns the rows of those received before, by path."""
 
 
 def discover(
     paths: Sequence[Path], settings: IntakeSettings, *, ledger: Ledger | None = None
 ) -> Iterator[Received]:
-    """Every file under the paths, ready to be processed or with the fault that ends its way.
+    """Find every file under the paths, ready to be processed or with the fault that stops it.
 
     Args:
-        paths: Recordings, transcripts, folders (walked whole, in sorted order), manifests and call
+        paths: Recordings, transcripts, folders (walked recursively, in sorted order), manifests and call
             detail records.
-        settings: Where metadata comes from.
-        ledger: Asked for many files at a time; spares reading those unchanged since they were hashed.
+        settings: The sources of metadata.
+        ledger: Looks up many files at once. A file that is unchanged since it was hashed is not read again.
 
     Yields:
-        One item a call. Nothing but small headers, metadata and (for the hash) one file at a time
-        is read; memory grows only by the identities already seen.
+        One item per call. Only headers, metadata and (for hashing) one file at a time are read; memory
+        grows only by the hashes and call ids already seen.
 
     Raises:
-        UsageError: A path, a manifest, a time zone or a template is wrong; before the first item,
+        UsageError: A path, a manifest, a time zone or a template is wrong. Raised before the first item,
             except for the manifest of a subfolder.
     """
     intake = _Intake(settings)
-    found = Finder(intake.zones, settings.media_dir).find(paths)
+    candidates = Finder(intake.zones, settings.media_dir).find(paths)
     seen: set[Path] = set()
-    while together := list(islice(found, LOOKED_UP_TOGETHER)):
-        intake.before = ledger([str(candidate.path) for candidate in together]) if ledger else {}
-        for candidate in together:
-            if candidate.path not in seen:  # a folder and a file in it may both have been named
+    while batch := list(islice(candidates, LEDGER_BATCH)):
+        intake.ledger_rows = ledger([str(candidate.path) for candidate in batch]) if ledger else {}
+        for candidate in batch:
+            if candidate.path not in seen:  # the user may have given a folder and a file in it
                 seen.add(candidate.path)
                 yield from map(intake.unique, intake.receive(candidate))
 
 
 class _Intake:
-    """What is known while files come in: settings, earlier rows, and the identities already given out."""
+    """State of one intake: settings, ledger rows of the current batch, hashes and call ids already seen."""
 
     def __init__(self, settings: IntakeSettings) -> None:
         self._settings = settings
-        self.before: Mapping[str, LedgerEntry] = {}
+        self.ledger_rows: Mapping[str, LedgerEntry] = {}
         self._call_id_by_sha256: dict[str, str] = {}
         self._path_by_call_id: dict[str, Path] = {}
         self._default = settings.default_source()
@@ -91,7 +90,7 @@ class _Intake:
             return [_refused(candidate.path, unreadable(candidate.path, error))]
 
     def unique(self, received: Received) -> Received:
-        """Refuse what came in already: the same content, or another content under the same call id."""
+        """Refuse a file whose content came in already, or whose call id another content has."""
         if received.fault is not None or received.metadata is None or received.sha256 is None:
             return received
         call_id = received.metadata.call_id
@@ -120,34 +119,34 @@ class _Intake:
         kind = sniff.content(path)
         if kind == "empty":
             raise RecordingError(f"{path.name} is empty", hint="ask for it again", reason="empty")
-        known = None  # of a JSON file the ledger may know the sound inside, not the file
+        known_sha256 = None  # for a JSON file the ledger may have the hash of the sound inside it
         if kind != "json":
-            row = self.before.get(str(path))
+            row = self.ledger_rows.get(str(path))
             if row is not None and (row.size_bytes, row.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-                known = row.audio_sha256
-        received = replace(received, sha256=known or sniff.sha256(path))
+                known_sha256 = row.audio_sha256
+        received = replace(received, sha256=known_sha256 or sniff.sha256(path))
         if kind == "recording":
             return [self._describe(received, candidate)]
         if kind == "captions":
             return [self._describe(replace(received, kind="transcript"), candidate)]
         if kind == "json":
             calls = transcripts.recognise(received, self._media)
-            return [item if item.fault else self._describe(item, candidate, said) for item, said in calls]
+            return [item if item.fault else self._describe(item, candidate, record) for item, record in calls]
         return [replace(received, fault=_no_call(path, candidate.named))]
 
     def _describe(self, received: Received, candidate: Candidate, inside: Json | None = None) -> Received:
-        """Put together what manifest, sidecar, the file itself, CDR, its name and its source say."""
+        """Merge what manifest, sidecar, the file (``inside``), CDR, file name and settings say of a call."""
         assert received.sha256 is not None
         path = candidate.path
         source = self._source(path)
         zones = self.zones(path)
         facts: list[Facts] = [candidate.row.facts] if candidate.row else []
-        beside = sidecar.find(path) if received.kind == "recording" else []
-        facts += [sidecar.read(one, zones) for one in beside]
+        sidecars = sidecar.find(path) if received.kind == "recording" else []
+        facts += [sidecar.read(one, zones) for one in sidecars]
         if inside is not None:
             facts.append(metadata.read(inside, source=path.name, zones=zones))
-        recorded = filter(None, (records.find(path, zones) for records in candidate.records))
-        facts += islice(recorded, 1)
+        cdr_facts = filter(None, (records.find(path, zones) for records in candidate.records))
+        facts += islice(cdr_facts, 1)
         misnamed = self._read_name(received.path, source, zones.place, facts)
         facts.append(metadata.read(source.metadata, source="settings", zones=zones))
         facts = [metadata.with_queue_name(one, self._settings.queues) for one in facts]
@@ -155,20 +154,20 @@ class _Intake:
             facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zones.place
         )
         call = _with_agent_channel(call, source)
-        kinds: dict[Noted, bool] = {"name": bool(misnamed), "clock": metadata.clocks_differ(facts, call)}
-        noted = frozenset(kind for kind, there in kinds.items() if there)
+        noted: set[Noted] = {"name"} if misnamed else set()
+        if metadata.clocks_differ(facts, call):
+            noted.add("clock")
         warnings = (*received.warnings, *warnings, *misnamed)
-        return replace(
-            received, metadata=call, warnings=warnings, noted=noted, first_party=source.first_party
-        )
+        received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
+        return replace(received, noted=frozenset(noted))
 
     def _read_name(
         self, path: Path, source: IntakeSource, zone_name: str, facts: list[Facts]
     ) -> tuple[str, ...]:
-        """Add what the name says, and say where it does not fit.
+        """Append the facts of the file name to ``facts``; return a warning when the name does not fit.
 
         Raises:
-            RecordingError: It does not fit, nothing else dates the call, and the settings are strict.
+            RecordingError: The name does not fit, nothing else dates the call, and the settings are strict.
         """
         if not source.filename_template:
             return ()
@@ -179,23 +178,19 @@ class _Intake:
             strict = self._settings.strict if source.strict is None else source.strict
             if strict and not any("started_at" in known.values for known in facts):
                 raise
-            found = names.salvage(path, zone_name)
-            facts += [found] if found else []
-            left = (
-                "only the unique id in it is used"
-                if found
-                else "its start and what else it says are left out"
-            )
-            return (f"{fault.message}; {left}",)
+            if salvaged := names.salvage(path, zone_name):
+                facts.append(salvaged)
+                return (f"{fault.message}; only the unique id in it is used",)
+            return (f"{fault.message}; its start and what else it says are left out",)
         return ()
 
     def zones(self, path: Path) -> Zones:
-        """The zones of the place a file comes from."""
+        """The time zones that apply to a file by its source."""
         place = self._source(path).timezone or self._settings.timezone
         return Zones(place, self._settings.site_timezones)
 
     def _source(self, path: Path) -> IntakeSource:
-        """The settings of the place a file comes from: the first whose pattern matches its path."""
+        """The first source in the settings whose pattern matches the path, else the default source."""
         text = path.as_posix()
         for source in self._settings.sources:
             if fnmatchcase(text, source.path):
@@ -204,26 +199,27 @@ class _Intake:
 
 
 def notable(received: Sequence[Received]) -> list[str]:
-    """What a person should know of a whole batch before it runs, a sentence a kind; no word of any call."""
-    said = []
-    misnamed, apart = ([item for item in received if kind in item.noted] for kind in get_args(Noted))
+    """Sentences about a whole batch for a person to read before it runs: at most one per ``Noted`` kind."""
+    notes = []
+    misnamed = [item for item in received if "name" in item.noted]
+    clocks_differ = [item for item in received if "clock" in item.noted]
     if misnamed:
-        said.append(
+        notes.append(
             f"{len(misnamed)} of {len(received)} files have names that do not fit the file-name template, "
             f"e.g. {misnamed[0].path.name}: they are scored without what the name would say (agent, "
             "direction, start); mend [intake] filename_template, or set strict = true to quarantine them"
         )
-    if apart:
-        said.append(
-            f"in {len(apart)} of {len(received)} files two sources disagree about the time, e.g. "
-            f"{apart[0].path.name}; an epoch number is believed where there is one; check [intake] timezone "
-            "and the clock of the telephone system"
+    if clocks_differ:
+        notes.append(
+            f"in {len(clocks_differ)} of {len(received)} files two sources disagree about the time, e.g. "
+            f"{clocks_differ[0].path.name}; an epoch number is believed where there is one; check [intake] "
+            "timezone and the clock of the telephone system"
         )
-    return said
+    return notes
 
 
 def _with_agent_channel(call: CallMetadata, source: IntakeSource) -> CallMetadata:
-    """The channel map of the source, where nobody said it for this call."""
+    """Set the agent's channel from the settings of the source, unless the call's metadata has it."""
     chosen = source.agent_channel
     if call.agent_channel is not None or chosen is None:
         return call
@@ -245,7 +241,7 @@ def _no_call(path: Path, named: bool) -> RecordingError:
 
 
 def _unnameable(path: Path) -> Received:
-    """A name that is no text (wrong encoding, control characters) cannot be kept in the ledger as it is."""
+    """Refuse a file whose name the ledger cannot hold: in a wrong encoding, or with control characters."""
     shown = str(path).encode("utf-8", "backslashreplace").decode()
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
     fault = RecordingError(f"{shown}: the name is not printable text", hint="rename it", reason="bad_name")

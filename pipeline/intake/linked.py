@@ -1,7 +1,7 @@
-"""Recordings that a vCon only links to, found on this machine: by name or by hash; nothing is fetched.
+"""Find, by name or by hash, the recordings on this machine that a vCon only links to; nothing is downloaded.
 
-They lie beside the vCon, or anywhere in the folder of ``intake.media_dir``. What the vCon states of the
-content decides: a file of the right name and another content is not the recording.
+They may lie beside the vCon or anywhere below ``intake.media_dir``. When the vCon states a hash, a file with
+the right name but different content is not accepted.
 """
 
 from __future__ import annotations
@@ -25,25 +25,31 @@ _MAX_NAME_BYTES = 255
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A recording that is looked for.
+    """A linked recording to search for.
 
     Attributes:
-        names: What its file may be called, without folders.
-        hashes: Each known algorithm with the digest the content must have.
+        names: Possible names of its file, without folders.
+        hashes: The digest its content must have, for each supported algorithm that the vCon states; b"" for a
+            digest that cannot be decoded, which no file has.
     """
 
     names: tuple[str, ...]
     hashes: tuple[tuple[str, bytes], ...]
 
     @property
-    def digests(self) -> frozenset[str]:
-        """What a file named by its hash may be called: in base 16 or base64url, with the algorithm or not."""
-        spelt = ((a, (d.hex(), base64.urlsafe_b64encode(d).decode().rstrip("="))) for a, d in self.hashes)
-        return frozenset(name for a, both in spelt for d in both for name in (d, f"{a}-{d}"))
+    def hash_names(self) -> set[str]:
+        """Possible names of a file named by its hash: hexadecimal or base64url, with or without algorithm."""
+        names: set[str] = set()
+        for algorithm, digest in self.hashes:
+            if not digest:
+                continue
+            for text in (digest.hex(), base64.urlsafe_b64encode(digest).decode().rstrip("=")):
+                names |= {text, f"{algorithm}-{text}"}
+        return names
 
 
 def file_name(given: str) -> str:
-    """The name alone, out of any folders of either kind; "" where it is no name of a file."""
+    """The name without folders, in POSIX or Windows spelling; "" when it is not a valid file name."""
     name = PureWindowsPath(PurePosixPath(given).name).name
     if name.startswith(".") or not name.isprintable() or len(os.fsencode(name)) > _MAX_NAME_BYTES:
         return ""
@@ -51,13 +57,13 @@ def file_name(given: str) -> str:
 
 
 class MediaFinder:
-    """Finds linked recordings; the folder is listed, and its files hashed, only when one is asked for.
+    """Finds linked recordings; lists the folder and hashes its files only when a recording is asked for.
 
     Args:
-        folder: Of ``intake.media_dir``; None looks beside the vCon alone.
+        folder: The folder ``intake.media_dir``; None to look only beside the vCon.
 
     Raises:
-        UsageError: The folder is none.
+        UsageError: The folder does not exist or is not a folder.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -70,14 +76,14 @@ class MediaFinder:
         self._digests: dict[tuple[Path, str], bytes] = {}
 
     def find(self, wanted: Wanted, vcon: Path) -> Path | None:
-        """The recording, or None where it is not here.
+        """The file of the recording, or None when it is not on this machine.
 
         Raises:
-            RecordingError: A file has the name but not the stated hash, or several have the name and no hash
-                is stated to choose by.
+            RecordingError: A file has the name but not the stated hash, or different files have the name and
+                no hash is stated to choose by.
         """
         named = list(dict.fromkeys(path for path in self._named(wanted, vcon) if path != vcon))
-        fitting = [path for path in named if self._has(path, wanted)]
+        fitting = [path for path in named if self._matches_hashes(path, wanted)]
         if len(fitting) > 1 and not wanted.hashes and len({self._digest(p, "sha256") for p in fitting}) > 1:
             raise RecordingError(
                 f"{vcon.name}: {len(fitting)} different files are called {fitting[0].name}",
@@ -95,44 +101,42 @@ class MediaFinder:
         return found
 
     def _named(self, wanted: Wanted, vcon: Path) -> Iterator[Path]:
-        """Files of the right name or called after the hash: beside the vCon, then in the folder."""
-        after_hash = [
-            f"{d}{suffix}" for d in sorted(wanted.digests) for suffix in ("", *sorted(AUDIO_SUFFIXES))
-        ]
-        called = (*wanted.names, *after_hash)
-        yield from (beside for name in called if _is_own_file(beside := vcon.with_name(name)))
-        names = self._names if called else {}
-        for name in called:
-            yield from names.get(name, ())
+        """Files with one of the names, or named by the hash: first beside the vCon, then in the folder."""
+        suffixes = ("", *sorted(AUDIO_SUFFIXES))
+        hash_names = [f"{text}{suffix}" for text in sorted(wanted.hash_names) for suffix in suffixes]
+        names = (*wanted.names, *hash_names)
+        yield from filter(_is_regular_file, map(vcon.with_name, names))
+        for name in names:
+            yield from self._by_name.get(name, ())
 
     @cached_property
-    def _names(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = defaultdict(list)
+    def _by_name(self) -> dict[str, list[Path]]:
+        by_name: dict[str, list[Path]] = defaultdict(list)
         for parent, folders, files in os.walk(self._folder) if self._folder else ():
             folders.sort()
             for name in sorted(files):
                 path = Path(parent) / name
-                if _is_own_file(path):
-                    found[name].append(path)
-        return found
+                if _is_regular_file(path):
+                    by_name[name].append(path)
+        return by_name
 
     def _by_content(self, wanted: Wanted) -> Path | None:
-        """A recording in the folder whose content has the stated hash, whatever it is called."""
+        """The recording in the folder whose content has the stated hashes, whatever its name."""
         if not wanted.hashes:
             return None
         algorithm, digest = wanted.hashes[0]
         if algorithm not in self._by_digest:
-            files = [path for paths in self._names.values() for path in paths]
-            sounds = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
-            self._by_digest[algorithm] = {self._digest(path, algorithm): path for path in reversed(sounds)}
+            files = [path for paths in self._by_name.values() for path in paths]
+            audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
+            self._by_digest[algorithm] = {self._digest(path, algorithm): path for path in reversed(audio)}
         path = self._by_digest[algorithm].get(digest)
-        return path if path is not None and self._has(path, wanted) else None
+        return path if path is not None and self._matches_hashes(path, wanted) else None
 
-    def _has(self, path: Path, wanted: Wanted) -> bool:
-        return all(self._digest(path, algorithm) == digest for algorithm, digest in wanted.hashes)
+    def _matches_hashes(self, path: Path, wanted: Wanted) -> bool:
+        return all(digest and self._digest(path, algorithm) == digest for algorithm, digest in wanted.hashes)
 
     def _digest(self, path: Path, algorithm: str) -> bytes:
-        """The digest of a file; b"" of one that cannot be read, which is therefore not the recording."""
+        """The digest of a file, computed once; b"" when the file cannot be read."""
         if (path, algorithm) not in self._digests:
             try:
                 with path.open("rb") as file:
@@ -142,8 +146,8 @@ class MediaFinder:
         return self._digests[path, algorithm]
 
 
-def _is_own_file(path: Path) -> bool:
-    """Whether it is a regular file of its folder: a link may lead anywhere."""
+def _is_regular_file(path: Path) -> bool:
+    """Whether the path is a regular file; a link is not, because it may lead anywhere."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except (OSError, ValueError):

@@ -1,6 +1,7 @@
-"""The words of an e-mail: out of its MIME parts and their encodings, without the mail it answers.
+"""Extract the text its author wrote from an e-mail: decode the MIME parts and remove the quoted message.
 
-RFC 5322 and RFC 2045 to 2049, read with Python's own parser; quoted replies as mail programs mark them.
+Follows RFC 5322 and RFC 2045 to 2049 with Python's own parser; quotations are found by the marks that mail
+programs put before them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from email import message_from_bytes
 from email.message import Message
 from html.parser import HTMLParser
+from itertools import islice
 
 _HEADER = re.compile(r"[!-9;-~]{1,64}:[ \t]?[^\n]{0,998}(?:\n|$)")
 _MAIL_HEADERS = ("content-type:", "mime-version:", "content-transfer-encoding:")
@@ -21,23 +23,23 @@ _QUOTED_FROM = re.compile(
 )
 _TAG = re.compile(r"<[^<>]{0,1000}>")
 # fmt: off
-_BREAKS = frozenset({"address", "article", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "p",
-                     "section", "table", "tr", "ul", "ol"})
+_BREAK_TAGS = frozenset({"address", "article", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
+                         "p", "section", "table", "tr", "ul", "ol"})
 # fmt: on
-_UNSAID = frozenset({"script", "style", "title", "blockquote"})
+_SKIPPED_TAGS = frozenset({"script", "style", "title", "blockquote"})
 MAX_PARTS = 200
 MAX_HTML_CHARS = 1_000_000
 
 
 def words(content: str | bytes, media_type: str = "") -> str:
-    """What the writer of a message wrote.
+    """The text that the author of a message wrote.
 
     Args:
-        content: A whole message with its headers, the body of one, or plain words.
-        media_type: What the message is said to be; ``multipart/…; boundary=…`` may stand for its headers.
+        content: A whole message with headers, the body of a message, or plain text.
+        media_type: The stated media type; ``multipart/…; boundary=…`` replaces missing headers.
 
     Returns:
-        Text of the plain part, else of the HTML part. A message that is only a quotation is kept whole.
+        The text of the plain part, else of the HTML part. A message that is only a quotation is kept whole.
     """
     raw = content.encode("utf-8", "replace") if isinstance(content, str) else content
     kind = media_type.lower().split(";")[0].strip()
@@ -46,32 +48,29 @@ def words(content: str | bytes, media_type: str = "") -> str:
             stated = media_type.encode("ascii", "replace").replace(b"\n", b" ")
             raw = b"Content-Type: " + stated + b"\n\n" + raw
         elif kind == "text/html":
-            return _without_quotation(_of_html(raw.decode("utf-8", "replace")))
+            return _without_quotation(_html_to_text(raw.decode("utf-8", "replace")))
         elif kind != "message/rfc822":
             return _without_quotation(raw.decode("utf-8", "replace").strip())
-    return _without_quotation(_body(message_from_bytes(raw)))
+    return _without_quotation(_message_text(message_from_bytes(raw)))
 
 
 def has_headers(raw: bytes) -> bool:
-    """Whether it begins with headers of a message, one of them about its content."""
-    head = raw[:16384].decode("utf-8", "replace").replace("\r\n", "\n").split("\n\n")[0]
-    begun = head.lstrip()
-    return _HEADER.match(begun) is not None and any(
-        line.lower().startswith(_MAIL_HEADERS) for line in begun.split("\n")
+    """Whether ``raw`` begins with message headers, one of which describes the content."""
+    head = raw[:16384].decode("utf-8", "replace").replace("\r\n", "\n").split("\n\n")[0].lstrip()
+    return _HEADER.match(head) is not None and any(
+        line.lower().startswith(_MAIL_HEADERS) for line in head.split("\n")
     )
 
 
-def _body(message: Message) -> str:
-    """The plain text of a message, else its HTML as text; attachments are passed over."""
-    found: dict[str, list[str]] = {"text/plain": [], "text/html": []}
-    for number, part in enumerate(message.walk()):
-        if number >= MAX_PARTS:
-            break
+def _message_text(message: Message) -> str:
+    """The plain text of a message, else its HTML as text; attachments are skipped."""
+    texts: dict[str, list[str]] = {"text/plain": [], "text/html": []}
+    for part in islice(message.walk(), MAX_PARTS):
         kind = part.get_content_type()
-        if kind in found and not part.is_multipart() and part.get_content_disposition() != "attachment":
-            found[kind].append(_decoded(part))
-    plain = "\n".join(text for text in found["text/plain"] if text.strip())
-    return plain.strip() or "\n".join(map(_of_html, found["text/html"])).strip()
+        if kind in texts and not part.is_multipart() and part.get_content_disposition() != "attachment":
+            texts[kind].append(_decoded(part))
+    plain = "\n".join(text for text in texts["text/plain"] if text.strip())
+    return plain.strip() or "\n".join(map(_html_to_text, texts["text/html"])).strip()
 
 
 def _decoded(part: Message) -> str:
@@ -85,48 +84,48 @@ def _decoded(part: Message) -> str:
 
 
 def _without_quotation(text: str) -> str:
-    """Without what it answers: words of somebody else, who has a turn of his own."""
+    """Remove the quoted message, which is a turn of its own author; keep a text that is only a quotation."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    quoted = _QUOTED_FROM.search(text)
-    own = text[: quoted.start()] if quoted else text
-    own = "\n".join(line for line in own.split("\n") if not line.lstrip().startswith(">")).strip()
-    return own or text.strip()
+    quotation = _QUOTED_FROM.search(text)
+    before = text[: quotation.start()] if quotation else text
+    unquoted = "\n".join(line for line in before.split("\n") if not line.lstrip().startswith(">")).strip()
+    return unquoted or text.strip()
 
 
-class _Text(HTMLParser):
-    """Collects what is read of a page."""
+class _TextExtractor(HTMLParser):
+    """Collects the visible text of an HTML page."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.said: list[str] = []
-        self._within = 0
+        self.parts: list[str] = []
+        self._skipped_depth = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNSAID:
-            self._within += 1
-        if tag in _BREAKS:
-            self.said.append("\n")
+        if tag in _SKIPPED_TAGS:
+            self._skipped_depth += 1
+        if tag in _BREAK_TAGS:
+            self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _UNSAID and self._within:
-            self._within -= 1
-        if tag in _BREAKS:
-            self.said.append("\n")
+        if tag in _SKIPPED_TAGS and self._skipped_depth:
+            self._skipped_depth -= 1
+        if tag in _BREAK_TAGS:
+            self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
-        if not self._within:
-            self.said.append(data)
+        if not self._skipped_depth:
+            self.parts.append(data)
 
 
-def _of_html(page: str) -> str:
-    """A page as text, a line a paragraph, without quoted mail (``blockquote``)."""
+def _html_to_text(page: str) -> str:
+    """Convert HTML to text: one line per paragraph, without quoted mail (``blockquote``)."""
     page = page[:MAX_HTML_CHARS]
-    reader = _Text()
+    extractor = _TextExtractor()
     try:
-        reader.feed(page)
-        reader.close()
-        read = "".join(reader.said)
-    except (AssertionError, ValueError):  # the parser gives up on some malformed declarations
-        read = ""
-    lines = (" ".join(line.split()) for line in read.split("\n"))
+        extractor.feed(page)
+        extractor.close()
+        text = "".join(extractor.parts)
+    except (AssertionError, ValueError):  # the parser fails on some malformed declarations
+        text = ""
+    lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line) or " ".join(_TAG.sub(" ", page).split())

@@ -1,8 +1,8 @@
-"""The manifest: a CSV with a row of metadata for each recording.
+"""Read manifests: CSV files with a row of metadata for each recording.
 
-``manifest.csv`` in a folder describes the files below it; a manifest given on the command line
-is itself the list of calls. A row that names no file, a file outside the manifest's folder, or
-a file that is not there becomes a row of the ledger: rows are never dropped.
+``manifest.csv`` in a folder describes the files below it. A manifest given on the command line is the list of
+calls to process. A row that names no file, a missing file or a file outside the manifest's folder gets a row
+in the ledger with its fault; no row is dropped.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pipeline.intake.metadata import Facts
 from pipeline.intake.times import Zones
 
 ZonesOf = Callable[[Path], Zones]
-"""The zones of the place a file comes from."""
+"""Returns the time zones that apply to a file."""
 FILE_NAME = "manifest.csv"
 FILE_COLUMNS = ("file", "path", "filename", "file_name", "recording", "audio", "recordingfile")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the file it names with what it says of it, or why it cannot be used.
+    """One row of a manifest.
 
     Attributes:
-        path: The file, as the ledger knows it; for a row that names none, the manifest and the row.
-        facts: What the row says.
-        target: The file with links resolved, which is how a file found in a folder is matched.
+        path: The file by its path in the ledger; for a row without a usable file, manifest and row number.
+        facts: The metadata in the row.
+        target: The file with links resolved, by which files found in a folder are matched to rows.
         fault: Why the row cannot be used.
     """
 
@@ -40,16 +40,16 @@ class Row:
 
 
 def read(path: Path, lines: list[list[str]], zones_of: ZonesOf) -> list[Row]:
-    """Every row of a manifest, in its order.
+    """All rows of a manifest, in order.
 
     Args:
-        path: Where it lies; its rows name files relative to this folder.
-        lines: Its cells, header first.
-        zones_of: Zones of the times in a file's row.
+        path: The manifest; its rows name files relative to its folder.
+        lines: Its cells by row, header first.
+        zones_of: Returns the time zones that apply to a file.
 
     Raises:
-        UsageError: It cannot be read as a manifest at all: without it every call would go without
-            its metadata, so the person who wrote it must mend it first.
+        UsageError: It is not a valid manifest. The run stops, because without it all calls would lack their
+            metadata; its author must correct it first.
     """
     header = [metadata.field_name(name) for name in lines[0]] if lines else []
     file_column = next((header.index(name) for name in FILE_COLUMNS if name in header), None)
@@ -67,7 +67,7 @@ def read(path: Path, lines: list[list[str]], zones_of: ZonesOf) -> list[Row]:
 
 
 def by_file(rows: list[Row]) -> dict[Path, Row]:
-    """The usable rows by resolved path of their file."""
+    """The usable rows, by the resolved path of their file."""
     return {row.target: row for row in rows if row.target and row.fault is None}
 
 
@@ -80,7 +80,7 @@ def _rows(
         if not any(cells):
             continue
         source = f"{path.name} row {number}"
-        row_path = path.with_name(source)  # what the ledger calls a row that names no usable file
+        row_path = path.with_name(source)  # stands in the ledger for a row without a usable file
         record = dict(zip(header, cells, strict=False))
         file = record.pop(header[file_column], "")
         if len(cells) > len(header) or not file:
@@ -103,10 +103,10 @@ def _rows(
 
 
 def _locate(folder: Path, file: str) -> Path | None:
-    """The file a row names, resolved; None where that is not below ``folder``."""
+    """The resolved path of the file a row names; None when it is not below ``folder``."""
     try:
         target = (folder / file).resolve()
-        if "\\" in file and not target.exists():  # written on Windows
+        if "\\" in file and not target.exists():  # a Windows path
             target = (folder / file.replace("\\", "/")).resolve()
         return target if target.is_relative_to(folder) else None
     except (OSError, ValueError, RuntimeError):  # NUL, too long, a loop of links

@@ -1,8 +1,7 @@
-"""Facts about one call from several sources, merged into its ``CallMetadata``.
+"""Merge facts about a call from several sources into its ``CallMetadata``.
 
-A ``Facts`` is what one source (manifest row, sidecar, CDR row, file name, settings) says.
-Sources are merged in order of trust; where two disagree the more trusted one wins and the
-disagreement becomes a warning in the ledger.
+A ``Facts`` holds what one source (manifest row, sidecar, CDR row, file name, settings) says. Sources are
+merged in order of trust: where two disagree, the more trusted one wins and the ledger gets a warning.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "hold_spans": ("hold_spans",),
 }
 # fmt: on
-"""Names other systems give our fields, best first; a column that is none of them goes to ``extra``."""
+"""Names of our fields in other systems, best first; columns with any other name go to ``extra``."""
 
 _DATES = ("date", "call_date", "start_date", "recording_date")
 _CLOCKS = ("time", "start_time", "call_time", "time_of_day")
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?", re.A)
-_ONE_OF_SEVERAL = ("agent_id", "queue")
-"""Fields that other systems give as lists: a call that two people handled."""
+_FIRST_OF_LIST = ("agent_id", "queue")
+"""Fields that other systems may give as a list, e.g. when two agents handled a call; the first is used."""
 _DIRECTIONS = {"in": "inbound", "incoming": "inbound", "out": "outbound", "outgoing": "outbound"}
 _DIRECTIONS |= {"outbound-api": "outbound", "outbound-dial": "outbound", "int": "internal"}
 _MEDIA = {"call": "voice", "phone": "voice", "audio": "voice", "message": "chat", "e-mail": "email"}
@@ -59,7 +58,7 @@ _CHANNELS = {"left": 0, "right": 1, "l": 0, "r": 1}
 _PRIVATE_FIELDS = frozenset({"customer_ref", "agent_name"})
 _MAX_EXTRA, _MAX_CHARS, _MAX_ID_CHARS = 64, 500, 128
 _SAME_START_S = 120.0
-"""Clocks of a telephone system and its recorder may differ by this much before it is a conflict."""
+"""Starts from two sources that differ by no more than this do not conflict: their clocks may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +66,12 @@ class Facts:
     """What one source says about a call.
 
     Attributes:
-        source: Its name in warnings, e.g. ``manifest.csv row 3``.
-        values: Checked values by field of ``CallMetadata``; absent where the source says nothing.
-        extra: Anything else it says.
-        warnings: What it says that could not be understood.
-        basis: What its ``started_at`` rests on.
-        clock: Whether its own local time disagreed with its own epoch number.
+        source: The name of the source in warnings, e.g. ``manifest.csv row 3``.
+        values: Checked values by field of ``CallMetadata``, only of fields that the source has.
+        extra: Anything else the source says, by column.
+        warnings: Sentences about values that could not be understood.
+        basis: The kind of time that ``started_at`` was read from.
+        clock_conflict: Whether the local time of the source contradicts its own epoch number.
     """
 
     source: str
@@ -80,19 +79,19 @@ class Facts:
     extra: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     basis: Basis = "offset"
-    clock: bool = False
+    clock_conflict: bool = False
 
 
 def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
-    """Understand one flat record of strings or JSON scalars.
+    """Read one record of strings, JSON scalars and lists of them.
 
     Args:
-        record: Column or key → value; names are matched without case, spaces or camel case.
+        record: Values by column or key. Case, spaces and camel case in names do not matter.
         source: Name of the source, for warnings.
-        zones: Of times that carry none, where the record has no zone.
+        zones: Time zones for times without one, in a record that does not state its own.
     """
     fields = [(field_name(name), value) for name, value in _flat(record)]
-    given = {name: text for name, value in fields if name and (text := _plain(value))}
+    given = {name: text for name, value in fields if name and (text := _to_text(value))}
     values: dict[str, Any] = {}
     warnings: list[str] = []
     used: set[str] = set()
@@ -101,7 +100,7 @@ def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
         given |= {"timezone": zones.by_site[site]} if site in zones.by_site else {}
     own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zones.place)
     _join_date_and_time(given)
-    several = {name: texts for name, value in fields if len(texts := _texts(value)) > 1}
+    lists = {name: texts for name, value in fields if len(texts := _list_texts(value)) > 1}
     basis: Basis = "offset"
     for name, aliases in ALIASES.items():
         alias = next((a for a in aliases if a in given), None)
@@ -109,19 +108,19 @@ def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
             continue
         used.add(alias)
         text = given[alias]
-        if name in _ONE_OF_SEVERAL and alias in several:
-            used.discard(alias)  # all of them stay in extra
-            text = several[alias][0]
-            warnings.append(f"{source}: {alias} names {len(several[alias])}; the first is the call's {name}")
+        if name in _FIRST_OF_LIST and alias in lists:
+            used.discard(alias)  # extra keeps the whole list
+            text = lists[alias][0]
+            warnings.append(f"{source}: {alias} names {len(lists[alias])}; the first is the call's {name}")
         try:
             values[name] = check(name, text, own_zone)
             basis = times.basis(text) if name == "started_at" else basis
         except ValueError as error:
-            shown = "" if name in _PRIVATE_FIELDS else f" {_clip(text, 40)!r}"
+            shown = "" if name in _PRIVATE_FIELDS else f" {_truncated(text, 40)!r}"
             warnings.append(f"{source}: {alias}{shown} left out: {error}")
             if name == "started_at":
-                used.discard(alias)  # a day without a time of day is still worth keeping
-    extra = {name: _clip(value) for name, value in given.items() if name not in used}
+                used.discard(alias)  # extra keeps it: a date without a time of day is still useful
+    extra = {name: _truncated(value) for name, value in given.items() if name not in used}
     if len(extra) > _MAX_EXTRA:
         warnings.append(f"{source}: {len(extra) - _MAX_EXTRA} of {len(extra)} extra columns left out")
         extra = dict(list(extra.items())[:_MAX_EXTRA])
@@ -129,7 +128,7 @@ def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
 
 
 def _join_date_and_time(given: dict[str, str]) -> None:
-    """A date in one column and a time of day in another are the start, in place of either."""
+    """Replace a date in one column and a time of day in another by one ``started_at``."""
     clock = next((name for name in _CLOCKS if _TIME_OF_DAY.fullmatch(given.get(name, ""))), None)
     date = next((name for name in _DATES if name in given and ":" not in given[name]), None)
     if "date" in given and "time" in given:
@@ -141,15 +140,15 @@ def _join_date_and_time(given: dict[str, str]) -> None:
 def merge(
     sources: Sequence[Facts], *, default_call_id: str, zone_name: str
 ) -> tuple[CallMetadata, tuple[str, ...]]:
-    """One call's metadata from all its sources, most trusted first.
+    """Merge the facts of all sources into the metadata of one call.
 
     Args:
-        sources: What each source says.
-        default_call_id: Identity where no source gives one, from the content's SHA-256.
-        zone_name: The site's zone where no source names one.
+        sources: The facts, most trusted source first.
+        default_call_id: Call id to use when no source gives one, from the content's SHA-256.
+        zone_name: Time zone to use when no source names one.
 
     Returns:
-        The metadata, and warnings: what was not understood, and where sources disagree.
+        The metadata, and warnings about values that were not understood and sources that disagree.
     """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -176,7 +175,7 @@ def merge(
 
 
 def with_queue_name(facts: Facts, queues: Mapping[str, str]) -> Facts:
-    """The queue by the name the settings give its number or id, which stays in ``extra``."""
+    """Replace a queue number or id by its name in the settings; ``extra`` keeps the number."""
     number = str(facts.values.get("queue"))
     if number not in queues:
         return facts
@@ -185,10 +184,10 @@ def with_queue_name(facts: Facts, queues: Mapping[str, str]) -> Facts:
 
 
 def clocks_differ(sources: Sequence[Facts], call: CallMetadata) -> bool:
-    """Whether a local time of some source contradicts the call's start: a wrong zone, or a wrong clock."""
+    """Whether the local time of any source contradicts the call's start: a wrong zone or a wrong clock."""
     start = call.started_at
     return any(
-        facts.clock
+        facts.clock_conflict
         or (facts.basis == "local" and _conflict("started_at", start, facts.values["started_at"], True) != "")
         for facts in sources
         if start is not None and "started_at" in facts.values
@@ -196,13 +195,13 @@ def clocks_differ(sources: Sequence[Facts], call: CallMetadata) -> bool:
 
 
 def field_name(name: str) -> str:
-    """A column or key in our spelling: ``conversationId`` and ``Conversation ID`` → ``conversation_id``."""
+    """A column name or key in snake case: ``conversationId``, ``Conversation ID`` → ``conversation_id``."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[^0-9a-z]+", "_", spaced.lower()).strip("_")[:_MAX_ID_CHARS]
 
 
 def _hold_spans(text: str) -> tuple[tuple[float, float], ...]:
-    """Spans written as ``49.8-60.8; 70-75`` (seconds)."""
+    """Parse spans written as ``49.8-60.8; 70-75`` (seconds)."""
     spans = []
     for part in filter(None, (p.strip() for p in re.split(r"[;,]", text))):
         match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) *- *(\d{1,6}(?:\.\d{1,6})?)", part, re.A)
@@ -213,7 +212,7 @@ def _hold_spans(text: str) -> tuple[tuple[float, float], ...]:
 
 
 def _call_id(text: str) -> str:
-    """An identity that a store, a log line and a spreadsheet can carry."""
+    """Check that a call id can be kept in a store, a log line and a spreadsheet."""
     if len(text) > _MAX_ID_CHARS or not text.isprintable():
         raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
     return text
@@ -228,10 +227,10 @@ def _language(text: str) -> str:
 
 
 def check(name: str, text: str, zone_name: str) -> Any:
-    """The value of one field of ``CallMetadata`` from its text.
+    """Parse the text of one field of ``CallMetadata``.
 
     Raises:
-        ValueError: The text is no such value.
+        ValueError: The text is not a valid value of the field.
     """
     match name:
         case "started_at":
@@ -253,27 +252,27 @@ def check(name: str, text: str, zone_name: str) -> Any:
             return _hold_spans(text)
         case "call_id":
             return _call_id(text)
-    return _clip(text)
+    return _truncated(text)
 
 
-def _conflict(name: str, used: Any, other: Any, waited: bool = False) -> str:
-    """How two values of a field disagree, or "" when they do not; private fields are not quoted.
+def _conflict(name: str, used: Any, other: Any, allow_queue_time: bool = False) -> str:
+    """Describe how two values of a field disagree; "" when they agree. Private values are not quoted.
 
     Args:
         name: The field.
-        used: Its value.
-        other: What another source says.
-        waited: Whether two starts may lie as far apart as a caller waits in a queue: an epoch number is
-            of the call, the time beside it perhaps of its recording.
+        used: The value in use.
+        other: The value of another source.
+        allow_queue_time: Whether two starts may differ by the time a caller waits in a queue. An epoch number
+            is the start of the call; the other time may be the start of its recording.
     """
     if name == "started_at":
         apart_s = abs((used - other).total_seconds())
-        if apart_s <= (times.QUEUE_S if waited else _SAME_START_S):
+        if apart_s <= (times.QUEUE_S if allow_queue_time else _SAME_START_S):
             return ""
         hint = ", which looks like a wrong time zone" if _is_zone_shift(apart_s) else ""
         return f" by {dt.timedelta(seconds=round(apart_s))}{hint}"
     if name == "call_id" or used == other or str(used).casefold() == str(other).casefold():
-        return ""  # each source may have its own idea of identity; the first is the call's
+        return ""  # sources may use different call ids; the first one is used
     return "" if name == "hold_spans" else " " if name in _PRIVATE_FIELDS else f" ({used} / {other})"
 
 
@@ -289,7 +288,7 @@ def _one_of(text: str, allowed: Iterable[str], what: str) -> str:
 
 
 def _flat(record: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Objects inside objects, one level deep: ``{"Agent": {"Username": …}}`` → ``Agent_Username``."""
+    """Flatten one level of nested objects: ``{"Agent": {"Username": …}}`` → ``Agent_Username``."""
     for name, value in record.items():
         if isinstance(value, dict):
             yield from ((f"{name}_{key}", inner) for key, inner in value.items())
@@ -297,14 +296,14 @@ def _flat(record: Mapping[str, object]) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _texts(value: object) -> list[str]:
-    """What a list of JSON scalars says, each thing once, in order; nothing for what is no list."""
+def _list_texts(value: object) -> list[str]:
+    """The distinct non-empty texts of a list of JSON scalars, in order; [] for any other value."""
     return list(dict.fromkeys(filter(None, map(_scalar, value[:20])))) if isinstance(value, list) else []
 
 
-def _plain(value: object) -> str:
-    """A JSON scalar or a list of them as clean text; objects and lists of lists are not facts."""
-    return ";".join(_texts(value)) if isinstance(value, list) else _scalar(value)
+def _to_text(value: object) -> str:
+    """A JSON scalar or a list of scalars as clean text; "" for objects and nested lists."""
+    return ";".join(_list_texts(value)) if isinstance(value, list) else _scalar(value)
 
 
 def _scalar(value: object) -> str:
@@ -312,9 +311,9 @@ def _scalar(value: object) -> str:
         return str(value).lower()
     if not isinstance(value, str | int | float):
         return ""
-    text = str(value).encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be stored
+    text = str(value).encode("utf-8", "replace").decode("utf-8")  # replaces surrogates, which no store takes
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def _clip(text: str, chars: int = _MAX_CHARS) -> str:
+def _truncated(text: str, chars: int = _MAX_CHARS) -> str:
     return text if len(text) <= chars else text[: chars - 1] + "…"

@@ -1,6 +1,6 @@
-"""What file names say: a template of the user's own, or a preset for a known telephone system.
+"""Read metadata from file names, by a template from the settings or a preset for a known telephone system.
 
-A preset is a list of templates, or a function of its own for names whose parts come in any order.
+A preset is a list of templates, or a function where the parts of a name may come in any order.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pipeline.intake.sniff import bare_name
 
 Given = dict[str, str]
 Match = Callable[[Path], tuple[Given, str] | None]
-"""A file → value by token, in our words, and the format of its time; None where its name is another kind.
+"""Takes a file; returns the values in its name by token and the strptime format of its time.
 
-Raises ValueError where it is of the kind but makes no sense.
+Returns None when the name has another form, and raises ValueError when its values are implausible.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How the names of one source are read.
+    """Reads the file names of one source.
 
     Attributes:
-        title: The preset, or the template itself.
-        match: Reads a name.
-        unique_ids: Whether a name of another form may still end in Asterisk's unique id.
+        title: Name of the preset, or the template itself.
+        match: Reads the values in a name.
+        unique_ids: Whether a name of another form may still contain Asterisk's unique id.
     """
 
     title: str
@@ -37,33 +37,35 @@ class Names:
     unique_ids: bool = False
 
     def read(self, path: Path, zone_name: str) -> Facts:
-        """What a file's name says.
+        """The facts in a file's name; local times are in the zone ``zone_name``.
 
         Raises:
             RecordingError: The name does not fit (``name_mismatch``).
         """
         try:
-            found = self.match(path)
-            if found is None:
+            matched = self.match(path)
+            if matched is None:
                 raise ValueError
-            return template.facts(*found, zone_name)
+            return template.facts(*matched, zone_name)
         except ValueError as error:
             raise template.mismatch(path, self.title, str(error)) from error
 
     def salvage(self, path: Path, zone_name: str) -> Facts | None:
-        """What a name that does not fit says all the same: the unique id in it, which dates the call."""
-        found = cdr.UNIQUE_ID.findall(bare_name(path.name)) if self.unique_ids else []
+        """Facts from the unique id, which dates the call, in a name that does not fit; None without one."""
+        unique_id = cdr.UNIQUE_ID.search(bare_name(path.name)) if self.unique_ids else None
+        if unique_id is None:
+            return None
         try:
-            return template.facts({"epoch": found[0], "call_id": found[0]}, "", zone_name) if found else None
+            return template.facts({"epoch": unique_id[0], "call_id": unique_id[0]}, "", zone_name)
         except times.BadTime:
             return None
 
 
 def load(text: str) -> Names:
-    """A preset by its name, or a template.
+    """Load a preset by its name, or else compile ``text`` as a template.
 
     Raises:
-        UsageError: Neither.
+        UsageError: The template is not valid.
     """
     match = PRESETS.get(text) or _by_templates((text,))
     return Names(text, match, unique_ids=match is _PBX)
@@ -72,19 +74,20 @@ def load(text: str) -> Names:
 def _by_templates(
     texts: Sequence[str],
     finish: Callable[[Given], Given] = lambda given: given,
-    around: Callable[[str], tuple[str, str]] = lambda bare: (bare, ""),
+    split_leg: Callable[[str], tuple[str, str]] = lambda bare: (bare, ""),
 ) -> Match:
-    """Names that fit one of several templates; the first that fits wins.
+    """A ``Match`` that uses the first of several templates that fits.
 
     Args:
         texts: The templates.
-        finish: A system's words → ours; refuses what makes no sense there.
-        around: A name → what the templates read of it, and which side of its call the file holds, or "".
+        finish: Translates a system's tokens into ours; raises ValueError for implausible values.
+        split_leg: Splits a name into the part that the templates read and the side of the call that the file
+            holds ("" when it holds both).
     """
     templates = [template.compile_template(text) for text in texts]
 
     def match(path: Path) -> tuple[Given, str] | None:
-        bare, leg = around(bare_name(path.name))
+        bare, leg = split_leg(bare_name(path.name))
         for candidate in templates:
             given = candidate.match(path.with_name(bare))
             if given is not None:
@@ -96,27 +99,26 @@ def _by_templates(
 
 
 def _pbx_leg(bare: str) -> tuple[str, str]:
-    """``…-1764453235.353068-in`` is one side of the call."""
-    found = re.fullmatch(f"(.*{cdr.UNIQUE_ID.pattern})(?:{pbx.LEG.pattern})", bare)
-    return (found[1], found[2].lower()) if found else (bare, "")
+    """Split off the side of the call, ``-in`` in ``…-1764453235.353068-in``."""
+    parts = re.fullmatch(f"(.*{cdr.UNIQUE_ID.pattern})(?:{pbx.LEG.pattern})", bare)
+    return (parts[1], parts[2].lower()) if parts else (bare, "")
 
 
-_VICIDIAL_AROUND = re.compile(r"(?:(CO|CM|FR)_)?(?:S_)?(.+?)(?:-(all|in|out))?", re.I)
+_VICIDIAL_NAME = re.compile(r"(?:(CO|CM|FR)_)?(?:S_)?(.+?)(?:-(all|in|out))?", re.I)
 _VICIDIAL_SIDES = {"co": "customer-only", "cm": "customer-muted", "in": "in", "out": "out"}
 
 
 def _vicidial_leg(bare: str) -> tuple[str, str]:
-    """``S_`` and ``FR_S_`` are stereo recordings; ``-in``, ``-out``, ``CO_S_``, ``CM_S_`` hold one side."""
-    found = _VICIDIAL_AROUND.fullmatch(bare)
-    if found is None:
+    """Split off marks: ``S_``, ``FR_S_`` mean stereo; ``-in``, ``-out``, ``CO_S_``, ``CM_S_`` one side."""
+    parts = _VICIDIAL_NAME.fullmatch(bare)
+    if parts is None:
         return bare, ""
-    before, name, after = (part.lower() for part in found.groups(""))
-    side = _VICIDIAL_SIDES.get(before) or _VICIDIAL_SIDES.get(after, "")
-    return bare[found.start(2) : found.end(2)] if name else bare, side
+    prefix, suffix = (parts[1] or "").lower(), (parts[3] or "").lower()
+    return parts[2], _VICIDIAL_SIDES.get(prefix) or _VICIDIAL_SIDES.get(suffix, "")
 
 
 def _vicidial(given: Given) -> Given:
-    """Phone number and agent must look like one, or the other order was meant."""
+    """Check that agent and phone number are not swapped: there is a preset for either order."""
     if "customer" in given and not re.fullmatch(r"\+?\d{6,15}", given["customer"], re.A):
         raise ValueError("the customer is no telephone number; there is a preset for either order")
     if re.fullmatch(r"\+?\d{9,15}", given.get("agent", ""), re.A):
@@ -138,9 +140,10 @@ _PCA_NOTE = re.compile(r"_(mono|stereo)$", re.I)
 
 
 def _pca(path: Path) -> tuple[Given, str] | None:
-    """Post-call analytics' names: values after ``GUID_``, ``AGENT_``, ``CUST_`` and ``DT``, in any order.
+    """Read names of Amazon's post-call analytics: values after ``GUID_``, ``AGENT_``, ``CUST_`` and ``DT``.
 
-    What stands before the first mark is a label; what stands after the last value, a note.
+    The values may come in any order. Text before the first mark is a label, ``_mono`` or ``_stereo`` at the
+    end a note. Without marks after the time stamp, all the text after it is the note.
     """
     bare = bare_name(path.name)
     stamps = list(_PCA_STAMP.finditer(bare))
@@ -183,7 +186,7 @@ PRESETS: Mapping[str, Match] = {
     "twilio": _by_templates(("{call_id}", "{_}_{call_id}"), _twilio),
     "amazon-pca": _pca,
 }
-"""Systems whose names are known; times in them are local time of the source's zone.
+"""Readers for the names of known systems. Times in names are local times of the source's zone.
 
-The forms, each with the public page it comes from, are in ``tests/file_names.py``.
+``tests/file_names.py`` has examples of each form and the public page it comes from.
 """

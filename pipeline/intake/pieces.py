@@ -1,4 +1,4 @@
-"""Values out of strangers' JSON, each checked: what is not as it should be counts as not given."""
+"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.turns import TimedWord
 
 Json = dict[str, Any]
 MAX_LABEL_CHARS = 64
-MOST_S = 1e9
+MOST_S = 1e9  # larger times are implausible
 # fmt: off
 _ROLE_WORDS: tuple[tuple[Role, frozenset[str]], ...] = (
     ("system", frozenset({"system", "ivr", "bot", "automated", "virtual", "recording", "announcement"})),
@@ -23,92 +23,92 @@ _ROLE_WORDS: tuple[tuple[Role, frozenset[str]], ...] = (
                             "patient", "borrower"})),
 )
 # fmt: on
-"""Words of a speaker's label that tell a role; the first kind found wins, so that "customer service" and
-"client advisor" are the agent and a "virtual agent" is no person."""
+"""Words in a speaker's label that indicate a role. The first role that matches wins: "customer service" and
+"client advisor" are the agent, a "virtual agent" is the system."""
 
 
 def objects(value: object) -> list[Json]:
-    """The objects of a list; none where it is no list."""
+    """The objects in a list; [] when the value is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def record(value: object) -> Json:
-    """An object, empty where it is none."""
+    """The value if it is an object, else {}."""
     return value if isinstance(value, dict) else {}
 
 
 def first(given: Json, names: Iterable[str]) -> Any:
-    """The value of the first of several names that has one; None where none has."""
+    """The value of the first of several names that has one; None when none has."""
     return next((given[name] for name in names if given.get(name) is not None), None)
 
 
 def stated(given: Iterable[Json], *names: str) -> Any:
-    """The first value that one of several objects has under one of the names; None where none has."""
+    """The first value that any of several objects has under one of the names; None when none has."""
     return next(filter(None, (first(one, names) for one in given)), None)
 
 
-def best(heard: Json, name: str = "alternatives") -> Json:
-    """The first of a recogniser's alternatives, which is the likeliest; empty where there is none."""
-    return next(iter(objects(heard.get(name))), {})
+def best(result: Json, name: str = "alternatives") -> Json:
+    """The first and most likely of a recogniser's alternatives; {} when there is none."""
+    return next(iter(objects(result.get(name))), {})
 
 
 def text(*values: object) -> str:
-    """The first of several values that is text with something in it, without what cannot be stored."""
-    found = next((v for v in values if isinstance(v, str) and v.strip()), "")
-    return found.encode("utf-8", "replace").decode().replace("\0", " ").strip()
+    """The first non-blank string among the values, or "", without characters that cannot be stored."""
+    first_text = next((v for v in values if isinstance(v, str) and v.strip()), "")
+    return first_text.encode("utf-8", "replace").decode().replace("\0", " ").strip()
 
 
 def number(value: object) -> float | None:
-    """A finite number that is not below zero, also as digits; None where it is none."""
+    """A finite number of at least zero, given as a number or as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        found = float(value)
+        parsed = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) and found >= 0 else None
+    return parsed if math.isfinite(parsed) and parsed >= 0 else None
 
 
 def seconds(value: object, per_s: float = 1.0) -> float | None:
-    """A time in seconds, or None where it is no sane number.
+    """A time in seconds; None when the value is not a plausible number.
 
     Args:
-        value: A number, digits as text, or Google's ``1.300s``.
-        per_s: How many of its units make a second: 1000 for milliseconds.
+        value: A number, a number as text, or Google's ``1.300s``.
+        per_s: Units per second: 1000 for milliseconds.
     """
-    found = number(value.removesuffix("s") if isinstance(value, str) else value)
-    return found / per_s if found is not None and found / per_s < MOST_S else None
+    parsed = number(value.removesuffix("s") if isinstance(value, str) else value)
+    return parsed / per_s if parsed is not None and parsed / per_s < MOST_S else None
 
 
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,6}))?", re.A)
 
 
 def clock(value: object) -> float | None:
-    """Seconds of ``[hh:]mm:ss[.mmm]``; None where it is none."""
-    found = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    """A time written as ``[hh:]mm:ss[.mmm]``, in seconds; None for anything else."""
+    parts = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
+    if parts is None:
         return None
-    return int(found[1] or 0) * 3600 + int(found[2]) * 60 + int(found[3]) + float(f"0.{found[4] or 0}")
+    return int(parts[1] or 0) * 3600 + int(parts[2]) * 60 + int(parts[3]) + float(f"0.{parts[4] or 0}")
 
 
 def share(value: object) -> float | None:
-    """A confidence 0..1, or None where it is no such number."""
-    number = seconds(value)
-    return number if number is not None and number <= 1 else None
+    """A confidence 0..1; None for anything else."""
+    parsed = seconds(value)
+    return parsed if parsed is not None and parsed <= 1 else None
 
 
 def channel(value: object, base: int = 0) -> int | None:
-    """A channel counted from 0, from a number counted from ``base``, also at the end of ``ch_0``."""
+    """Index from 0 of a channel numbered from ``base``, given as a number or like ``ch_0``; else None."""
     if isinstance(value, str):
-        found = re.fullmatch(r"(?:ch_?|channel[ _]?)?(\d{1,2})", value.strip().lower(), re.A)
-        value = int(found[1]) if found else None
+        numbered = re.fullmatch(r"(?:ch_?|channel[ _]?)?(\d{1,2})", value.strip().lower(), re.A)
+        value = int(numbered[1]) if numbered else None
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value - base if 0 <= value - base < 64 else None
 
 
 def label(value: object) -> str | None:
-    """How a speaker is told from the others: a name or a number as text."""
+    """The label of a speaker: its name or number as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
@@ -118,15 +118,15 @@ def label(value: object) -> str | None:
 
 
 def role_of(speaker: object) -> Role:
-    """The role a speaker's label names, ``unknown`` where it is only a number or a name."""
+    """The role that a speaker's label names; ``unknown`` when it is only a number or a person's name."""
     if not isinstance(speaker, str):
         return "unknown"
     words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", speaker[:MAX_LABEL_CHARS]).lower()))
-    return next((role for role, told in _ROLE_WORDS if words & told), "unknown")
+    return next((role for role, role_words in _ROLE_WORDS if words & role_words), "unknown")
 
 
 def turn(
-    said: object,
+    content: object,
     start_s: float | None,
     end_s: float | None,
     *,
@@ -136,29 +136,29 @@ def turn(
     confidence: float | None = None,
     words: Sequence[TimedWord] = (),
 ) -> Turn:
-    """One turn, its times both there or both absent; its role as told, else as its speaker's label names."""
+    """Build a turn with both times or neither. An unknown ``role`` is taken from the speaker's label."""
     if end_s is None:
         end_s = start_s
     if start_s is None or end_s is None or end_s < start_s:
         start_s = end_s = None
     name = label(speaker)
     timed = tuple(Word(w.text.strip(), w.start_s, w.end_s, w.confidence) for w in words)
-    sure = [w.confidence for w in timed if w.confidence is not None]
+    known = [w.confidence for w in timed if w.confidence is not None]
     return Turn(
         0,
         role if role != "unknown" else role_of(name),
-        text(said),
+        text(content),
         start_s,
         end_s,
         channel=on,
-        confidence=round(sum(sure) / len(sure), 4) if confidence is None and sure else confidence,
+        confidence=round(sum(known) / len(known), 4) if confidence is None and known else confidence,
         words=timed if start_s is not None else (),
         speaker=name,
     )
 
 
 def word(
-    said: object,
+    content: object,
     start_s: float | None,
     end_s: float | None,
     confidence: object = None,
@@ -166,8 +166,8 @@ def word(
     on: int | None = None,
     speaker: object = None,
 ) -> TimedWord | None:
-    """One timed word with its leading space; None without text or sane times."""
-    spoken = text(said)
+    """Build a timed word with a leading space; None without text or plausible times."""
+    spoken = text(content)
     if not spoken or start_s is None or end_s is None or end_s < start_s:
         return None
     return TimedWord(f" {spoken}", start_s, end_s, share(confidence), on, None, label(speaker))
@@ -179,14 +179,14 @@ _ENDS = ("end", "end_s", "end_time", "end_ts", "EndTime")
 
 
 def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
-    """The timed words of a list of objects, under the names that most recognisers give their parts.
+    """The timed words of a list of objects, read under the names that most recognisers use.
 
     Args:
-        given: The list; anything else has no words.
-        per_s: How many units of its times make a second.
-        base: What its channels count from.
+        given: The list; any other value gives no words.
+        per_s: Units per second of its times.
+        base: Number of the first channel.
     """
-    found = (
+    timed = (
         word(
             text(*(one.get(name) for name in _WORDS)),
             seconds(first(one, _STARTS), per_s),
@@ -197,25 +197,25 @@ def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
         )
         for one in objects(given)
     )
-    return [one for one in found if one]
+    return [one for one in timed if one]
 
 
 def items(given: Iterable[Json], speaker: Callable[[Json], object], on: int | None = None) -> list[TimedWord]:
-    """The words of items with alternatives; punctuation, which has no time, belongs to the word before it.
+    """The words of items with alternatives; punctuation, which has no time, is added to the word before it.
 
     Args:
         given: The items.
-        speaker: Who said an item.
-        on: The channel of all of them, where they do not name it.
+        speaker: Returns the speaker of an item.
+        on: The channel of all items; None to read it from each item.
     """
-    heard: list[TimedWord] = []
+    words: list[TimedWord] = []
     for item in given:
         likeliest = best(item)
         if item.get("type") == "punctuation":
-            if heard:
-                heard[-1] = replace(heard[-1], text=heard[-1].text + text(likeliest.get("content")))
+            if words:
+                words[-1] = replace(words[-1], text=words[-1].text + text(likeliest.get("content")))
             continue
-        found = word(
+        timed = word(
             likeliest.get("content"),
             seconds(item.get("start_time")),
             seconds(item.get("end_time")),
@@ -223,12 +223,12 @@ def items(given: Iterable[Json], speaker: Callable[[Json], object], on: int | No
             on=channel(item.get("channel_label")) if on is None else on,
             speaker=speaker(item),
         )
-        heard += [found] if found else []
-    return heard
+        words += [timed] if timed else []
+    return words
 
 
 def segment(one: Json, per_s: float = 1.0, base: int = 0, words: Sequence[TimedWord] = ()) -> Turn:
-    """A stretch of talk under the names that most recognisers give its parts; units as in ``words``."""
+    """Build a turn from an object with the names that most recognisers use; arguments as in ``words``."""
     return turn(
         text(one.get("text"), one.get("transcript")),
         seconds(first(one, _STARTS), per_s),
@@ -241,13 +241,13 @@ def segment(one: Json, per_s: float = 1.0, base: int = 0, words: Sequence[TimedW
 
 
 def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
-    """Turns with words, numbered, in order of time where all have one, else as they came."""
-    said = [turn for turn in made if turn.text]
-    if all(turn.start_s is not None for turn in said):
-        said.sort(key=lambda turn: turn.start_s or 0.0)
-    return tuple(replace(turn, turn=number) for number, turn in enumerate(said))
+    """The turns with text, numbered: in order of time when all have times, else in the given order."""
+    spoken = [turn for turn in made if turn.text]
+    if all(turn.start_s is not None for turn in spoken):
+        spoken.sort(key=lambda turn: turn.start_s or 0.0)
+    return tuple(replace(turn, turn=number) for number, turn in enumerate(spoken))
 
 
 def ended_s(turns: Iterable[Turn]) -> float | None:
-    """When the last turn ends, in seconds; None where none has a time."""
+    """The end of the last turn in seconds; None when no turn has a time."""
     return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)

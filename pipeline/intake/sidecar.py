@@ -1,10 +1,10 @@
-"""Sidecars: a JSON file beside a recording with what is known of the call.
+"""Read sidecars: JSON files beside a recording that hold the metadata of its call.
 
-``call.wav.json`` and ``call.json`` describe ``call.wav``, and so do Genesys' ``call_metadata.json`` and
-``call.wav_metadata.json``, of the conversation, and ``…_call_metadata.json``, of the call in it; a vCon may
-be one. Any other JSON named after a recording (``call.expected.json``) belongs to it and is not a call.
+The sidecars of ``call.wav`` are ``call.wav.json`` and ``call.json``, and from Genesys ``call_metadata.json``
+and ``call.wav_metadata.json`` (about the conversation) and ``…_call_metadata.json`` (about the call in it). A
+vCon can be a sidecar. Any other JSON named after a recording (``call.expected.json``) is not a call either.
 
-Genesys Cloud's metadata are flat (``agentIds``, ``queueIds``, ``initialDirection``, …) or the whole
+Metadata of Genesys Cloud are flat (``agentIds``, ``queueIds``, ``initialDirection``, …) or the whole
 conversation with its participants. Sources: https://help.mypurecloud.com/?p=292632 and the
 ``participants`` that post-call analytics reads (aws-samples/amazon-transcribe-post-call-analytics).
 """
@@ -22,7 +22,7 @@ from pipeline.intake.sniff import AUDIO_SUFFIXES
 from pipeline.intake.times import Zones
 
 _GENESYS = ("_call_metadata.json", "_metadata.json")
-_AGENTS = ("agent", "user")  # not sets: a stranger's JSON may say a list, which no set can be asked for
+_AGENTS = ("agent", "user")  # not sets: the JSON may hold a list there, which cannot be looked up in a set
 _CUSTOMERS = ("customer", "external")
 
 
@@ -34,29 +34,29 @@ def find(recording: Path) -> list[Path]:
 
 
 def companions(names: list[str]) -> set[str]:
-    """Which files of one folder belong to another beside them and are no calls of their own.
+    """The names in a folder that belong to another file of the folder and are not calls of their own.
 
-    Metadata and transcripts belong to their recording; subtitles to their recording or transcript, and SubRip
-    to WebVTT: Whisper writes one call in all of them.
+    JSON files belong to the recording of that name, subtitles to its recording or transcript, and SubRip
+    files to WebVTT files: Whisper writes the same call in all these formats.
     """
     stems = {Path(n).stem for n in names if Path(n).suffix.lower() in AUDIO_SUFFIXES}
-    found = {name for name in names if name.lower().endswith(".json") and _belongs(name, stems)}
+    belonging = {name for name in names if name.lower().endswith(".json") and _belongs(name, stems)}
     stems |= {Path(n).stem for n in names if Path(n).suffix.lower() in {".json", ".vcon"}}
     for suffix in captions.SUFFIXES:
-        same = [name for name in names if name.lower().endswith(suffix)]
-        found |= {name for name in same if _belongs(name, stems)}
-        stems |= {Path(name).stem for name in same}
-    return found
+        subtitles = [name for name in names if name.lower().endswith(suffix)]
+        belonging |= {name for name in subtitles if _belongs(name, stems)}
+        stems |= {Path(name).stem for name in subtitles}
+    return belonging
 
 
 def read(path: Path, zones: Zones) -> Facts:
-    """What a sidecar says; a transcript beside its recording says nothing.
+    """Read the facts in a sidecar; a transcript beside its recording gives none.
 
-    An empty one is passed over with a warning: ``callqa transcribe call.mp3 --json > call.json`` has the
-    shell make it before callqa starts.
+    An empty sidecar is skipped with a warning, because in ``callqa transcribe call.mp3 --json > call.json``
+    the shell creates it before callqa starts.
 
     Raises:
-        RecordingError: It is not a JSON object, so that the call's metadata is unknown.
+        RecordingError: The file is not readable JSON.
     """
     try:
         if not path.stat().st_size:
@@ -68,8 +68,8 @@ def read(path: Path, zones: Zones) -> Facts:
             hint="mend or remove it, and run again",
             reason="bad_sidecar",
         ) from error
-    said = _record(document, path.name) if isinstance(document, dict) else {}
-    return metadata.read(said, source=path.name, zones=zones)
+    record = _record(document, path.name) if isinstance(document, dict) else {}
+    return metadata.read(record, source=path.name, zones=zones)
 
 
 def _record(document: Json, name: str) -> Json:
@@ -83,12 +83,12 @@ def _record(document: Json, name: str) -> Json:
 
 
 def is_genesys(document: Json) -> bool:
-    """Whether a sidecar is Genesys Cloud's conversation with its participants."""
+    """Whether a sidecar is a whole conversation of Genesys Cloud, with its participants."""
     return isinstance(document.get("participants"), list) and "conversationId" in document
 
 
 def flat(document: Json) -> Json:
-    """Agents, queues, direction and the customer's number out of a conversation's participants."""
+    """Flatten a Genesys conversation: add agents, queues, direction and the customer's number as fields."""
     people = objects(document["participants"])
     sessions = list(chain.from_iterable(objects(person.get("sessions")) for person in people))
     direction = document.get("originatingDirection") or document.get("initialDirection")

@@ -1,7 +1,7 @@
-"""What a file is, by its first bytes: names and extensions are only claims.
+"""Recognise the kind of a file by its first bytes, since its name and extension may be wrong.
 
-Intake must know text formats (transcripts, vCon, Contact Lens, subtitles, CSV) from would-be recordings.
-Whether a recording can be decoded is for ``audio`` to say.
+Intake separates text formats (transcripts, vCon, Contact Lens, subtitles, CSV) from possible recordings.
+Whether a recording can be decoded is found out by ``audio``.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ AUDIO_SUFFIXES = frozenset({
     ".g729", ".g722", ".sln", ".spx", ".caf", ".mka", ".wv", ".vox",
 })
 # fmt: on
-"""Names that claim to be recordings: such a file is never ignored, whatever it holds."""
+"""Extensions of recordings. A file with one of them is never ignored, whatever its content."""
 
 # fmt: off
 _MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"caff", b".snd", b"NIST_1A", b"fLaC", b"wvpk",
           b"OggS", b"ID3", b"#!AMR", b"\x1aE\xdf\xa3", b"0&\xb2u")
 # fmt: on
-"""Of WAV, Wave64, AIFF, CAF, AU, SPHERE, FLAC, WavPack, Ogg, MP3, AMR, Matroska (WebM) and ASF (WMA)."""
+"""Magic bytes of WAV, Wave64, AIFF, CAF, AU, SPHERE, FLAC, WavPack, Ogg, MP3, AMR, WebM and ASF (WMA)."""
 _HEAD_BYTES = 65536
 _ENDINGS = AUDIO_SUFFIXES | {".wav49", ".json"}
 MAX_JSON_BYTES = 256 * 2**20
-"""Largest JSON read into memory: a vCon with an hour of base64 stereo telephone audio is about 80 MB."""
+"""Largest JSON read into memory. A vCon with an hour of stereo telephone audio in base64 has about 80 MB."""
 
 
 def content(path: Path) -> Content:
-    """Recognise a file by its head; an extension only decides where the bytes say nothing.
+    """Recognise the kind of a file by its first bytes; the extension decides only when these do not.
 
     Raises:
         OSError: The file cannot be read.
@@ -60,7 +60,7 @@ def content(path: Path) -> Content:
 
 
 def bare_name(name: str) -> str:
-    """A file's name without its endings, of which converters leave several: ``x.9.gsm.wav`` → ``x.9``."""
+    """A file's name without its extensions; converters may leave several: ``x.9.gsm.wav`` → ``x.9``."""
     while (dot := name.rfind(".")) > 0 and name[dot:].lower() in _ENDINGS:
         name = name[:dot]
     return name
@@ -70,7 +70,7 @@ def json_document(path: Path) -> Any:
     """Parse a JSON file.
 
     Raises:
-        ValueError: Not JSON, too deep, or larger than ``MAX_JSON_BYTES``.
+        ValueError: The file is not JSON, nested too deeply, or larger than ``MAX_JSON_BYTES``.
         OSError: The file cannot be read.
     """
     if path.stat().st_size > MAX_JSON_BYTES:
@@ -82,20 +82,20 @@ def json_document(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes.
+    """Hexadecimal SHA-256 digest of a file.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def csv_rows(path: Path) -> list[list[str]]:
-    """All rows of a CSV file, cells stripped; the delimiter is whichever of ``, ; tab |`` the head uses most.
+    """All rows of a CSV file, cells stripped; the delimiter is the one of ``, ; tab |`` most used in line 1.
 
     Raises:
-        ValueError: Not UTF-8 text, or not CSV.
+        ValueError: The file is not UTF-8 text, or not CSV.
         OSError: The file cannot be read.
     """
     try:
@@ -114,7 +114,7 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 
 def _text(head: bytes) -> str | None:
-    """The head as text, or None for binary data; a character cut at the end does not count against it."""
+    """The head as text, ignoring an incomplete character at its end; None when it is binary data."""
     if b"\0" in head:
         return None
     for cut in range(4):
@@ -126,7 +126,7 @@ def _text(head: bytes) -> str | None:
 
 
 def _is_mpeg(head: bytes) -> bool:
-    """An MPEG audio frame header: sync, a valid version, layer, bit rate and sample rate."""
+    """Whether ``head`` begins with an MPEG audio frame header: sync, version, layer, bit and sample rate."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3

@@ -1,8 +1,8 @@
-"""File-name templates: ``{date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav``.
+"""File-name templates such as ``{date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav``.
 
-A template reads a name in exactly one way or not at all. A token's value never contains the
-separator that stands beside it, and two values of open length never touch, so ``a_b_c`` cannot be
-split in the wrong place; a name that does not fit is a fault of its own, never a call without a date.
+A template matches a name in one way only, or not at all: the value of a token never contains the separators
+beside it, and two values of variable length are never adjacent, so ``a_b_c`` cannot be split in the wrong
+place. A name that does not fit is a fault of its own, and never silently a call without a date.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FIELDS = {
     "site": "site",
     "team": "team",
 }
-"""Token → field of ``CallMetadata``; ``{extra.NAME}`` keeps anything else, ``{_}`` passes over it."""
+"""Field of ``CallMetadata`` by token. ``{extra.NAME}`` keeps any other value, ``{_}`` ignores one."""
 _TIME_FORMATS = {"date": "%Y%m%d", "time": "%H%M%S", "datetime": "%Y%m%d%H%M%S"}
 _DIRECTIVES = {
     "Y": r"\d{4}",
@@ -48,7 +48,7 @@ _DIRECTIVES = {
     "%": "%",
 }
 _EPOCH = r"\d{10}(?:\.\d{1,18})?|\d{13}"
-"""Seconds, also with the counter that Asterisk's unique ids have after the dot; or milliseconds."""
+"""Seconds, with or without the counter that Asterisk's unique ids have after the dot; or milliseconds."""
 _TOKEN = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)(?::([^{}]*))?\}")
 
 
@@ -57,10 +57,10 @@ class Template:
     """A compiled template.
 
     Attributes:
-        pattern: What the end of a path must look like, a group a token.
-        tokens: Token names in the order of the groups.
-        time_format: strptime format of the date and time tokens joined by a blank; "" when it has none.
-        depth: How many parts of the path it covers.
+        pattern: Matches the end of a path; has one group per token.
+        tokens: Names of the tokens in the order of the groups.
+        time_format: strptime format of the date and time tokens joined by a space; "" without such tokens.
+        depth: Number of parts of the path that the template covers.
     """
 
     pattern: re.Pattern[str]
@@ -69,21 +69,21 @@ class Template:
     depth: int
 
     def match(self, path: Path) -> dict[str, str] | None:
-        """Value by token, or None where the name does not fit."""
-        found = self.pattern.fullmatch("/".join((*path.parts[-self.depth : -1], bare_name(path.name))))
-        return None if found is None else dict(zip(self.tokens, found.groups(), strict=True))
+        """The values by token; None when the name does not fit."""
+        match = self.pattern.fullmatch("/".join((*path.parts[-self.depth : -1], bare_name(path.name))))
+        return None if match is None else dict(zip(self.tokens, match.groups(), strict=True))
 
 
 def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
-    """What a matched name says.
+    """The facts in a name that matched.
 
     Args:
-        given: Value by token; ``doubt`` is a sentence for people.
-        time_format: strptime format of the date and time tokens joined by a blank.
-        zone_name: Zone of the local time in the name.
+        given: Values by token; the value of ``doubt`` is a warning.
+        time_format: strptime format of the date and time tokens joined by a space.
+        zone_name: Time zone of the local time in the name.
 
     Raises:
-        ValueError: A value that cannot be what its token says: it is another kind of name.
+        ValueError: A value is not valid for its token, so the name has another form.
     """
     values: dict[str, object] = {
         field: metadata.check(field, given[token], zone_name)
@@ -94,27 +94,27 @@ def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
     warnings = [f"file name: {given['doubt']}"] if "doubt" in given else []
     local = _local(given, time_format, warnings)
     if local is not None and "date" in given and "time" not in given:
-        extra["date"] = local.date().isoformat()  # a day is not a time; midnight would be a guess
+        extra["date"] = local.date().isoformat()  # without a time of day, midnight would be a guess
         local = None
-    clock = ""
+    doubt = ""
     try:
         if "epoch" in given:
-            started, clock = times.settle(local, times.from_epoch(given["epoch"]), zone_name)
+            started, doubt = times.settle(local, times.from_epoch(given["epoch"]), zone_name)
             values |= started
-            warnings += [f"file name: {clock}"] if clock else []
+            warnings += [f"file name: {doubt}"] if doubt else []
         elif local is not None:
             values["started_at"] = times.attach(local, zone_name)
     except times.AmbiguousTime as error:
         warnings.append(f"file name: started_at left out: {error}")
     basis: times.Basis = "epoch" if "epoch" in given else "local"
-    return Facts("file name", values, extra, tuple(warnings), basis, bool(clock))
+    return Facts("file name", values, extra, tuple(warnings), basis, clock_conflict=bool(doubt))
 
 
 def _local(given: Mapping[str, str], time_format: str, warnings: list[str]) -> dt.datetime | None:
-    """The local time of a name; one that no calendar has is no loss where the name carries its epoch.
+    """The local time in a name. An invalid one only adds a warning when the name also has an epoch number.
 
     Raises:
-        ValueError: There is no such time, and no epoch number either.
+        ValueError: The time is invalid, and the name has no epoch number.
     """
     stated = [given[token] for token in ("datetime", "date", "time") if token in given]
     try:
@@ -130,7 +130,7 @@ def compile_template(text: str) -> Template:
     """Check and compile a template.
 
     Raises:
-        UsageError: It could not be read one way only, or has a token nobody knows.
+        UsageError: The template could match a name in two ways, or has an unknown token or format.
     """
     body = bare_name(text)
     pieces = _TOKEN.split(body)  # literal, token, spec, literal, token, spec, …, literal
@@ -144,10 +144,10 @@ def compile_template(text: str) -> Template:
     pattern, formats = "", {}
     for at, token in enumerate(tokens):
         before, after = literals[at], literals[at + 1]
-        fixed = _fixed(text, token, specs[at])
+        fixed = _known_pattern(text, token, specs[at])
         if not after and at + 1 < len(tokens) and token not in _TIME_FORMATS:
             raise _bad(text, f"has nothing between {{{token}}} and the token after it")
-        pattern += re.escape(before) + f"({fixed or _open(before, after)})"
+        pattern += re.escape(before) + f"({fixed or _open_pattern(before, after)})"
         if token in _TIME_FORMATS:
             formats[token] = specs[at] or _TIME_FORMATS[token]
     pattern += re.escape(literals[-1])
@@ -160,7 +160,7 @@ def compile_template(text: str) -> Template:
 
 
 def mismatch(path: Path, template: str, why: str) -> RecordingError:
-    """The fault of a name that is not what its template says."""
+    """The fault of a file whose name does not fit its template."""
     return RecordingError(
         f"{path.name} does not fit the file-name template {template}{': ' if why else ''}{why}",
         hint="rename the file, mend the template, or describe the call in a manifest",
@@ -168,8 +168,8 @@ def mismatch(path: Path, template: str, why: str) -> RecordingError:
     )
 
 
-def _fixed(text: str, token: str, spec: str | None) -> str | None:
-    """The pattern of a token whose form is known; None for one of open length."""
+def _known_pattern(text: str, token: str, spec: str | None) -> str | None:
+    """The pattern of a token whose form is known; None for a token of variable length."""
     if token == "epoch":  # noqa: S105 - a token of a template
         return _EPOCH
     if token in _TIME_FORMATS:
@@ -197,8 +197,8 @@ def _time_pattern(text: str, time_format: str) -> str:
     return pattern
 
 
-def _open(before: str, after: str) -> str:
-    """The pattern of a value between two literals: it holds neither, so it ends at the first."""
+def _open_pattern(before: str, after: str) -> str:
+    """The pattern of a value between two literals; it contains neither, so it ends at the first ``after``."""
     stops = "|".join(re.escape(literal) for literal in (before, after) if literal)
     return f"(?:(?!{stops})[^/])+" if stops else "[^/]+"
 

@@ -1,9 +1,8 @@
-"""Dates and times from strangers: exact, or refused with the reason; never guessed.
+"""Read dates and times written by other systems, without guessing: an ambiguous one is refused with a reason.
 
-A wrong date corrupts every trend report without anyone noticing, so a time is taken only where
-it can be read one way: ISO 8601, RFC 2822, ``YYYYMMDD[-HHMMSS]``, an epoch number, or day and month
-where only one of them can be the month (``06/13/2025``). A local time that the zone's clock change
-repeats or skips is refused as well.
+A wrong date corrupts every trend report unnoticed, so a time is accepted only in a form that has one meaning:
+ISO 8601, RFC 2822, ``YYYYMMDD[-HHMMSS]``, an epoch number, or day and month where only one of them can be the
+month (``06/13/2025``). A local time that a clock change repeats or skips is refused as well.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
-"""Recordings from outside these years are faults of a clock or of a format."""
+"""A time outside these years comes from a wrong clock or a misread format."""
 
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})[-_ T]?(\d{2})(\d{2})(\d{2})?(Z|[+-]\d{2}:?\d{2})?", re.A)
 _ISO = re.compile(
@@ -25,7 +24,7 @@ _ISO = re.compile(
     r"( ?(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2}))?",
     re.A,
 )
-_MAIL = re.compile(  # RFC 2822, as Twilio writes it; zone names other than these are not standard
+_MAIL = re.compile(  # RFC 2822, used by Twilio; zone names other than these are not standard
     r"(?:[A-Za-z]{3}, )?\d{1,2} [A-Za-z]{3} \d{4} \d{2}:\d{2}(?::\d{2})? (?:[+-]\d{4}|GMT|UTC)", re.A
 )
 _EPOCH = re.compile(r"(\d{10})(?:\.\d{1,18})?|(\d{13})", re.A)
@@ -37,25 +36,25 @@ _DAY_AND_MONTH = re.compile(
 _MONTHS = 12
 _HALF_DAY_H = 12
 _MAX_CHARS = 64
-_CLOCK_S = 120
-"""Two clocks of one telephone system may differ by this much."""
+_CLOCK_TOLERANCE_S = 120
+"""Most by which two clocks of one telephone system are assumed to differ."""
 QUEUE_S = 450
-"""A recording may begin this long after its channel was made: the caller waited."""
+"""Longest time from the creation of a channel to the start of its recording, while the caller waits."""
 
 
 Basis = Literal["epoch", "offset", "local"]
-"""What a moment rests on: an epoch number, a time with its offset, or local time of an assumed zone."""
+"""Kind of time: an epoch number, a time with its offset from UTC, or a local time in an assumed zone."""
 
 
 class Zones(NamedTuple):
-    """IANA names of the zones of times that carry none: of a record's site, else of its file's place."""
+    """IANA names of zones for times without one: by the site in the record, else ``place``, by the file."""
 
     place: str
     by_site: Mapping[str, str]
 
 
 class BadTime(ValueError):  # noqa: N818 - it names the fact, not an error of ours
-    """A time that cannot be read one way only; the text says why."""
+    """A time that is invalid or could mean different times; the message says why."""
 
 
 class AmbiguousTime(BadTime):
@@ -64,10 +63,10 @@ class AmbiguousTime(BadTime):
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> dt.tzinfo:
-    """The zone of an IANA name, ``UTC``, or a fixed offset such as ``+05:00``.
+    """The time zone of an IANA name, ``UTC``, or a fixed offset such as ``+05:00``.
 
     Raises:
-        BadTime: No such zone.
+        BadTime: There is no such zone.
     """
     offset = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", name.strip())
     if offset:
@@ -81,13 +80,13 @@ def zone(name: str) -> dt.tzinfo:
 
 
 def zone_name_of(text: str) -> str:
-    """The IANA name of a zone, also where it was written as an offset: ``+05:00`` → ``Etc/GMT-5``.
+    """The IANA name of a zone given by name or as an offset: ``+05:00`` → ``Etc/GMT-5``.
 
     Raises:
-        BadTime: No such zone, or an offset that has no name (``+05:30``: name the place instead).
+        BadTime: There is no such zone, or the offset has no name (``+05:30``: name the place instead).
     """
-    found = zone(text)
-    return text.strip() if isinstance(found, ZoneInfo) else _name_offset(found)
+    known = zone(text)
+    return text.strip() if isinstance(known, ZoneInfo) else _name_offset(known)
 
 
 def _name_offset(fixed: dt.tzinfo) -> str:
@@ -100,17 +99,17 @@ def _name_offset(fixed: dt.tzinfo) -> str:
 
 
 def parse(text: str, zone_name: str) -> dt.datetime:
-    """Read a time that someone else wrote.
+    """Read a time written by another system.
 
     Args:
-        text: The time; where it carries no zone it is local time of ``zone_name``.
+        text: The time; without an offset it is local time in ``zone_name``.
         zone_name: IANA name of the site's zone.
 
     Returns:
-        An aware datetime in the zone it was written in.
+        An aware datetime with the offset or zone of ``text``.
 
     Raises:
-        BadTime: It cannot be read one way only.
+        BadTime: The time is invalid or could mean different times.
     """
     text = text.strip()
     if not text or len(text) > _MAX_CHARS:
@@ -123,7 +122,7 @@ def parse(text: str, zone_name: str) -> dt.datetime:
 
 
 def moment(value: object) -> dt.datetime | None:
-    """A time in a stranger's JSON, in UTC where it carries no zone; None where it is none."""
+    """A time from JSON of another tool, taken as UTC without an offset; None when it cannot be read."""
     try:
         return parse(value, "UTC") if isinstance(value, str) else None
     except BadTime:
@@ -131,7 +130,7 @@ def moment(value: object) -> dt.datetime | None:
 
 
 def basis(text: str) -> Basis:
-    """What a time that ``parse`` reads rests on."""
+    """The kind of a time that ``parse`` can read."""
     if _EPOCH.fullmatch(text.strip()):
         return "epoch"
     return "local" if read(text.strip()).tzinfo is None else "offset"
@@ -140,11 +139,11 @@ def basis(text: str) -> Basis:
 def from_epoch(text: str) -> dt.datetime:
     """The UTC time of ``1743042317``, ``1743042317000`` (ms) and ``1743042317.56``.
 
-    What stands after a dot is the counter of an Asterisk unique id (or a fraction of a second, which
-    nobody misses), of any length.
+    Digits after a dot are ignored: they are the counter of an Asterisk unique id, or a fraction of a second,
+    which does not matter.
 
     Raises:
-        BadTime: Outside the years recordings come from.
+        BadTime: The year is implausible.
     """
     whole, _, _ = text.partition(".")
     seconds = int(whole) / 1000 if len(whole) == len("1743042317000") else int(whole)
@@ -152,7 +151,7 @@ def from_epoch(text: str) -> dt.datetime:
 
 
 def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
-    """Give a local time its zone, refusing the hours a clock change repeats or skips.
+    """Add the zone to a time without an offset, unless a clock change repeats or skips that local time.
 
     Raises:
         AmbiguousTime: The local time happened twice, or never.
@@ -173,10 +172,11 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
 
 
 def settle(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tuple[dict[str, object], str]:
-    """The start of a call whose name carries both local time and an epoch number.
+    """The start of a call that is given both as a local time and as an epoch number.
 
-    The epoch number is when the channel was made, in UTC; the local time is when recording began.
-    Together they tell the offset of the telephone system, which the configured zone must have had.
+    The epoch number is the time in UTC at which the channel was created; the local time is the start of the
+    recording. Their difference gives the UTC offset of the telephone system, which should be that of the
+    configured zone.
 
     Args:
         local: Naive local time; None when there is only the epoch number.
@@ -184,26 +184,26 @@ def settle(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tup
         zone_name: The configured zone.
 
     Returns:
-        ``started_at``, and ``timezone`` where that is neither the configured one nor UTC, on which servers
-        run whatever the site; the doubt in words, or "".
+        Values of ``started_at`` and of ``timezone``, the latter only when the offset contradicts the
+        configured zone and is not UTC, which servers use at any site; and the contradiction in words, or "".
     """
     configured = epoch.astimezone(zone(zone_name))
     if local is None:
         return {"started_at": configured}, ""
     apart_s = (local - epoch.replace(tzinfo=None)).total_seconds()
     offset = configured.utcoffset() or dt.timedelta()
-    if -_CLOCK_S <= apart_s - offset.total_seconds() <= QUEUE_S:
+    if -_CLOCK_TOLERANCE_S <= apart_s - offset.total_seconds() <= QUEUE_S:
         return {"started_at": local.replace(tzinfo=dt.timezone(offset))}, ""
-    half_hours = round((apart_s - (QUEUE_S - _CLOCK_S) / 2) / 1800)
-    if not -24 <= half_hours <= 28 or not -_CLOCK_S <= apart_s - half_hours * 1800 <= QUEUE_S:
+    half_hours = round((apart_s - (QUEUE_S - _CLOCK_TOLERANCE_S) / 2) / 1800)
+    if not -24 <= half_hours <= 28 or not -_CLOCK_TOLERANCE_S <= apart_s - half_hours * 1800 <= QUEUE_S:
         return {
             "started_at": epoch
         }, "its local time contradicts its epoch number; the epoch number is believed"
-    own = dt.timezone(dt.timedelta(minutes=30 * half_hours))
-    doubt = f"its epoch number says the clock was {own}, but {zone_name} was {dt.timezone(offset)} then"
-    values: dict[str, object] = {"started_at": local.replace(tzinfo=own)}
-    if half_hours and half_hours % 2 == 0:  # half an hour has no name
-        values["timezone"] = _name_offset(own)
+    actual = dt.timezone(dt.timedelta(minutes=30 * half_hours))
+    doubt = f"its epoch number says the clock was {actual}, but {zone_name} was {dt.timezone(offset)} then"
+    values: dict[str, object] = {"started_at": local.replace(tzinfo=actual)}
+    if half_hours and half_hours % 2 == 0:  # offsets with half hours have no IANA name
+        values["timezone"] = _name_offset(actual)
     return values, f"{doubt}; the epoch number is believed"
 
 
@@ -214,10 +214,10 @@ def _plausible(moment: dt.datetime) -> dt.datetime:
 
 
 def read(text: str) -> dt.datetime:
-    """A time as it is written: naive where it carries no offset; an epoch number is none.
+    """Read a time as written, naive when it has no offset; epoch numbers are not accepted.
 
     Raises:
-        BadTime: It cannot be read one way only.
+        BadTime: The time is invalid or could mean different times.
     """
     compact = _COMPACT.fullmatch(text)
     if compact and compact[4]:
@@ -242,10 +242,10 @@ def read(text: str) -> dt.datetime:
 
 
 def _day_and_month(slashed: re.Match[str]) -> dt.datetime:
-    """``06/13/2025 10:15`` and ``13.06.2025 10:15 PM``: read where only one of the two can be the month.
+    """Read ``06/13/2025 10:15`` or ``13.06.2025 10:15 PM``, if only one of the numbers can be the month.
 
-    What other rows of the same table look like says nothing: a spreadsheet of another country turns
-    only those dates round that it can.
+    Other rows of the table are no evidence: a spreadsheet with settings for another country swaps day and
+    month only in the dates where both orders are valid.
     """
     first, second, year, hour, minute = (int(slashed[at]) for at in (1, 3, 4, 5, 6))
     if max(first, second) <= _MONTHS and first != second:

@@ -1,6 +1,6 @@
-"""Files that hold conversations in words: recognised by their content, opened when their turn comes.
+"""Recognise and read files with transcripts or messages: callqa's own, vCon, other tools' JSON, subtitles.
 
-callqa's own transcripts, vCon, other tools' JSON (``formats``), and subtitles.
+Intake recognises them by their content; the transcript itself is read later, when the call is processed.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from pipeline.intake.pieces import Json
 
 SCHEMA = "callqa.transcript/1"
 Described = tuple[Received, Json]
-"""A call with the record of what its file says of it."""
-_OF_TRANSCRIPT = frozenset({"duration_s", "channels", "model"})
-"""What a format says of its transcript, not of the call."""
+"""A call with the metadata in its file."""
+_TRANSCRIPT_FIELDS = frozenset({"duration_s", "channels", "model"})
+"""Fields of ``Form.about`` that describe the transcript and not the call."""
 
 
 def recognise(received: Received, media: MediaFinder) -> list[Described]:
-    """What a JSON file holds: its calls with what it says of each; ``media`` finds what a vCon links to.
+    """The calls in a JSON file with their metadata; ``media`` finds recordings that a vCon links to.
 
     Raises:
-        RecordingError: Not JSON after all, or a damaged vCon.
-        OSError: It cannot be read.
+        RecordingError: The file cannot be read, is not valid JSON, or is a damaged vCon.
+        OSError: A recording that a vCon links to cannot be read.
     """
     document = _parse(received.path)
-    name = received.path.name
-    heard = replace(received, kind="transcript")
+    transcript = replace(received, kind="transcript")
     if _is_ours(document):
-        return [(heard, _own_record(document))]
+        return [(transcript, _own_metadata(document))]
     if vcon.is_vcon(document):
-        return list(_vcon_parts(received, document, media))
+        return list(_vcon_conversations(received, document, media))
     found = formats.find(document)
     if found is not None:
-        return [(heard, {name: value for name, value in found.about().items() if name not in _OF_TRANSCRIPT})]
+        about = {name: value for name, value in found.about().items() if name not in _TRANSCRIPT_FIELDS}
+        return [(transcript, about)]
     fault = RecordingError(
-        f"{name} is JSON, but no conversation callqa knows",
+        f"{received.path.name} is JSON, but no conversation callqa knows",
         hint=f'a transcript has "schema": "{SCHEMA}"; the formats of other tools are in docs/recordings.md',
         reason="not_a_call",
     )
@@ -53,26 +53,26 @@ def recognise(received: Received, media: MediaFinder) -> list[Described]:
 
 
 def read_transcript(received: Received) -> Transcript:
-    """Read the transcript of a received file of kind ``transcript``, under the call's id.
+    """Read the transcript of a received file of kind ``transcript``; it gets the call's id.
 
     Raises:
-        RecordingError: It does not hold a valid transcript.
+        RecordingError: The file does not contain a valid transcript, or no words.
     """
     assert received.metadata is not None
     call_id = received.metadata.call_id
     path = received.container or received.path
     try:
-        read = _read(path, received, call_id)
+        transcript = _read(path, received, call_id)
     except RecursionError as error:
         raise too_deep(path) from error
-    if not read.turns:
+    if not transcript.turns:
         raise RecordingError(f"{path.name} has no words in it", hint="nothing to do", reason="no_speech")
-    return replace(read, language=read.language or received.metadata.language)
+    return replace(transcript, language=transcript.language or received.metadata.language)
 
 
 def _read(path: Path, received: Received, call_id: str) -> Transcript:
     if sniff.content(path) == "captions":
-        return _spoken(call_id, captions.turns(path), "subtitles", {})
+        return _imported(call_id, captions.turns(path), "subtitles", {})
     document = _parse(path)
     if _is_ours(document):
         return replace(contract.from_dict(Transcript, document, source=path.name), call_id=call_id)
@@ -81,34 +81,34 @@ def _read(path: Path, received: Received, call_id: str) -> Transcript:
     found = formats.find(document)
     if found is None:
         raise RecordingError(f"{path.name} has changed", hint="run again", reason="not_a_call")
-    return _spoken(call_id, found.turns(), found.form.name, found.about())
+    return _imported(call_id, found.turns(), found.form.name, found.about())
 
 
-def _spoken(call_id: str, turns: tuple[Turn, ...], tool: str, about: Json) -> Transcript:
-    """A transcript of what another tool heard; ``about`` is what that says of it (``Form.about``)."""
+def _imported(call_id: str, turns: tuple[Turn, ...], tool: str, about: Json) -> Transcript:
+    """A transcript from the turns of another tool; ``about`` is the result of ``Form.about``."""
     stated_s = pieces.seconds(about.get("duration_s")) or None
     ends = [end_s for end_s in (pieces.ended_s(turns), stated_s) if end_s is not None]
-    heard_on = {turn.channel for turn in turns}
+    channels = {turn.channel for turn in turns}
     return Transcript(
         call_id,
         turns,
         duration_s=max(ends, default=None),
         engine=Engine(tool, str(about.get("model", "unknown"))),
-        channels=len(heard_on) if len(heard_on) > 1 else about.get("channels", 0),
+        channels=len(channels) if len(channels) > 1 else about.get("channels", 0),
         medium=about["medium"] if about.get("medium") in get_args(Medium) else "voice",
     )
 
 
 def too_deep(path: Path) -> RecordingError:
-    """The fault of a file with lists within lists beyond what can be read."""
+    """The fault of a file whose JSON is nested too deeply to read."""
     return RecordingError(f"{path.name} is nested too deeply", hint="ask for it again", reason="not_json")
 
 
 @contextmanager
 def media(received: Received) -> Iterator[Path]:
-    """The file to decode for a received recording: itself, or the sound inside a vCon or linked to by one.
+    """The file to decode for a received recording: the file itself, or the sound in or linked from a vCon.
 
-    What is taken out is in a private temporary folder and is gone afterwards.
+    Sound from inside a vCon is written to a private temporary folder, which is deleted on exit.
 
     Raises:
         RecordingError: The vCon's recording is damaged.
@@ -124,18 +124,18 @@ def media(received: Received) -> Iterator[Path]:
         yield target
 
 
-def _vcon_parts(received: Received, document: Json, media: MediaFinder) -> Iterator[Described]:
-    """Each conversation of a vCon; a recording is known by the hash of its sound, as if it came alone."""
+def _vcon_conversations(received: Received, document: Json, media: MediaFinder) -> Iterator[Described]:
+    """Each conversation in a vCon. A recording gets the hash of its sound, as a file of its own would."""
     path = received.path
     inner = vcon.unwrap(document, path.name)
     warnings = () if inner is document else (f"{path.name}: the signature of the vCon was not checked",)
-    found = vcon.parts(inner, path, media)
-    if not found:
+    parts = vcon.parts(inner, path, media)
+    if not parts:
         fault = RecordingError(
             f"{path.name} holds no conversation", hint="nothing to do", reason="not_a_call"
         )
         yield replace(received, fault=fault), {}
-    for at, part in enumerate(found):
+    for at, part in enumerate(parts):
         item = replace(
             received,
             path=path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}"),
@@ -154,7 +154,7 @@ def _vcon_parts(received: Received, document: Json, media: MediaFinder) -> Itera
 
 
 def _sha256(item: Received, received: Received, inner: Json) -> str | None:
-    """What one conversation of a vCon is known by: its sound, else the file and its place in that."""
+    """The hash of one conversation in a vCon: of its sound, else of the file and the dialog's number."""
     if item.media is not None:
         return sniff.sha256(item.media)
     if item.kind == "recording" and item.part is not None and item.fault is None:
@@ -165,7 +165,7 @@ def _sha256(item: Received, received: Received, inner: Json) -> str | None:
 
 
 def _is_ours(document: object) -> bool:
-    """Callqa's own: named so, or with a list of turns that say their role as callqa does."""
+    """Whether a document is callqa's own transcript, by its schema or by turns with callqa's roles."""
     if not isinstance(document, dict) or not isinstance(document.get("turns"), list):
         return False
     if "schema" in document:
@@ -173,10 +173,10 @@ def _is_ours(document: object) -> bool:
     return all(not isinstance(turn, dict) or turn.get("role") in get_args(Role) for turn in document["turns"])
 
 
-def _own_record(document: Json) -> Json:
-    """A transcript may carry ``metadata`` beside what it says of itself."""
-    own = {key: value for key in ("call_id", "language", "medium") if (value := document.get(key))}
-    return pieces.record(document.get("metadata")) | own
+def _own_metadata(document: Json) -> Json:
+    """The metadata in callqa's own transcript: its ``metadata`` and three fields of its own."""
+    fields = {name: value for name in ("call_id", "language", "medium") if (value := document.get(name))}
+    return pieces.record(document.get("metadata")) | fields
 
 
 def _parse(path: Path) -> Any:

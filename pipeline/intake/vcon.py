@@ -1,8 +1,8 @@
-"""vCon files of every version (0.0.1 to 0.4.0): recordings inside, transcripts, messages, hold times.
+"""Read vCon files of all versions (0.0.1 to 0.4.0): recordings, transcripts, messages and hold times.
 
-Nothing is fetched: a recording that is only linked to is looked for on this machine (``linked``), else its
-transcript is read, else it is refused with a hint. Later versions renamed fields (``mimetype`` →
-``mediatype``, ``alg``/``signature`` → ``content_hash``, ``transcript`` → ``body``); either name is read.
+Nothing is downloaded. A recording that is only linked is looked for on this machine (``linked``); without it
+the transcript is used; without either the call is refused. Later versions renamed fields (``mimetype`` →
+``mediatype``, ``alg``/``signature`` → ``content_hash``, ``transcript`` → ``body``); both names are read.
 Schema: https://datatracker.ietf.org/doc/draft-ietf-vcon-vcon-core/
 """
 
@@ -29,11 +29,11 @@ from pipeline.intake.pieces import Json
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One conversation inside a vCon: a recorded dialog, or all its messages together (dialog None).
+    """One conversation in a vCon: a recorded dialog, or all messages together (``dialog`` None).
 
     Attributes:
-        media: The recording, where the vCon only links to it and it was found on this machine.
-        warnings: What a person should know of it.
+        media: The recording on this machine, when the vCon only links to it.
+        warnings: Sentences for people.
     """
 
     kind: Literal["recording", "transcript"]
@@ -52,10 +52,10 @@ def is_vcon(document: object) -> bool:
 
 
 def unwrap(document: Json, name: str) -> Json:
-    """The vCon itself, out of its signature.
+    """The vCon inside a signed one, or the vCon itself; the signature is not checked.
 
     Raises:
-        RecordingError: It is encrypted, or the signed content is no vCon.
+        RecordingError: It is encrypted, or the signed content is not a vCon.
     """
     if not _is_wrapped(document):
         return document
@@ -71,40 +71,40 @@ def unwrap(document: Json, name: str) -> Json:
 
 
 def recordings(document: Json) -> list[int]:
-    """The dialogs that were recorded, by number."""
+    """Numbers of the dialogs that are recordings."""
     kinds = [(dialog.get("type") or (_media_type(dialog) and "recording")) for dialog in _dialogs(document)]
     return [at for at, kind in enumerate(kinds) if kind == "recording"]
 
 
 def parts(document: Json, file: Path, media: MediaFinder) -> list[Part]:
-    """The conversations inside: each recorded dialog, else the messages, else a transcript alone.
+    """The conversations in a vCon: each recorded dialog, else the messages, else a transcript alone.
 
     Args:
-        document: The vCon, out of its signature.
-        file: Where it lies.
-        media: Finds recordings that are only linked to, on this machine.
+        document: The unwrapped vCon.
+        file: The path of the vCon.
+        media: Finds linked recordings on this machine.
     """
     dialogs = _dialogs(document)
-    found = [
+    conversations = [
         Part("recording", at) if dialogs[at].get("body") else _linked(document, at, file, media)
         for at in recordings(document)
     ]
-    messages = any(dialog.get("type") == "text" for dialog in dialogs)
-    if not found and (messages or _analysis(document, None) is not None):
-        found.append(Part("transcript", None))
-    return found
+    has_messages = any(dialog.get("type") == "text" for dialog in dialogs)
+    if not conversations and (has_messages or _analysis(document, None) is not None):
+        conversations.append(Part("transcript", None))
+    return conversations
 
 
 def _linked(document: Json, at: int, file: Path, media: MediaFinder) -> Part:
-    """A recording that is not inside: found on this machine, else its transcript, else out of reach."""
+    """A linked recording: its file on this machine, else its transcript, else a fault."""
     wanted = _wanted(_dialogs(document)[at])
     try:
         path = media.find(wanted, file)
     except RecordingError as error:
         return Part("recording", at, error)
     if path is not None:
-        said = f"{file.name}: its recording {path.name} was taken by its name; no hash is stated"
-        return Part("recording", at, media=path, warnings=() if wanted.hashes else (said,))
+        warning = f"{file.name}: its recording {path.name} was taken by its name; no hash is stated"
+        return Part("recording", at, media=path, warnings=() if wanted.hashes else (warning,))
     if _analysis(document, at) is not None:
         return Part("transcript", at)
     called = f" ({wanted.names[0]})" if wanted.names else ""
@@ -118,14 +118,14 @@ def _linked(document: Json, at: int, file: Path, media: MediaFinder) -> Part:
 
 
 def _wanted(dialog: Json) -> Wanted:
-    """What a linked recording may be called, and the hashes it must have."""
+    """The possible file names of a linked recording, and the hashes it must have."""
     given = (pieces.text(dialog.get("filename")), unquote(_path_of(pieces.text(dialog.get("url")))))
     names = dict.fromkeys(filter(None, map(file_name, given)))
     return Wanted(tuple(names), tuple(h for h in _stated_hashes(dialog) if h[0] in HASHES))
 
 
 def _path_of(url: str) -> str:
-    """The path of an address; "" where it is none."""
+    """The path of a URL; "" when it is not valid."""
     try:
         return urlsplit(url).path
     except ValueError:
@@ -133,10 +133,10 @@ def _path_of(url: str) -> str:
 
 
 def audio(document: Json, dialog: int, name: str) -> bytes:
-    """The sound of a recorded dialog, checked against its hash where it carries one.
+    """The sound of a recorded dialog, checked against the hashes it states.
 
     Raises:
-        RecordingError: It is not base64url, or not the content that was hashed.
+        RecordingError: The sound is not base64url, is empty, or does not have the stated hash.
     """
     recorded = _dialogs(document)[dialog]
     try:
@@ -152,13 +152,13 @@ def audio(document: Json, dialog: int, name: str) -> bytes:
 
 
 def transcript(document: Json, part: int | None, call_id: str) -> Transcript:
-    """The transcript of a dialog from its analysis, or the messages of the vCon."""
+    """The transcript of a dialog (``part``) in the vCon's analysis, else the messages of the vCon."""
     analysis = _analysis(document, part)
     parties = _parties(document)
     medium: Medium = "voice"
     if analysis is not None:
         vendor = str(analysis.get("vendor", "unknown"))
-        turns = _of_parties(_body(analysis), parties)
+        turns = _with_party_roles(_body(analysis), parties)
     else:
         vendor, medium = "messages", _message_medium(document)
         turns = tuple(_messages(document, parties))
@@ -171,30 +171,30 @@ def transcript(document: Json, part: int | None, call_id: str) -> Transcript:
     )
 
 
-def _of_parties(body: object, parties: list[Json]) -> tuple[Turn, ...]:
-    """A transcript whose speakers may be the vCon's parties.
+def _with_party_roles(body: object, parties: list[Json]) -> tuple[Turn, ...]:
+    """The turns of a transcript, with roles where speakers are parties of the vCon.
 
-    Only a plain list of turns numbers parties: a recogniser's numbers are those of the voices it told apart.
+    A number means a party only in a plain list of turns: in a recogniser's output it numbers the voices.
     """
     found = formats.find(body)
-    counts_voices = found is not None and found.form not in formats.bare.FORMS
-    made = []
+    numbers_voices = found is not None and found.form not in formats.bare.FORMS
+    turns = []
     for turn in formats.turns(body):
-        number = _number(turn.speaker, parties)
-        if number is None or (counts_voices and turn.speaker and turn.speaker.isdigit()):
-            made.append(turn)
+        number = _party_number(turn.speaker, parties)
+        if number is None or (numbers_voices and turn.speaker and turn.speaker.isdigit()):
+            turns.append(turn)
             continue
-        role = turn.role if turn.role != "unknown" else _role(parties[number])
-        made.append(replace(turn, role=role, speaker=f"party {number}"))
-    return tuple(made)
+        role = turn.role if turn.role != "unknown" else _party_role(parties[number])
+        turns.append(replace(turn, role=role, speaker=f"party {number}"))
+    return tuple(turns)
 
 
 def record(document: Json, part: int | None) -> Json:
-    """What a vCon says of one of its dialogs."""
+    """The metadata that a vCon states for one of its dialogs, or for its messages (None)."""
     dialogs = _dialogs(document)
     dialog = dialogs[part] if part is not None else next(iter(dialogs), {})
     parties = _parties(document)
-    by_role = {_role(party): party for party in reversed(parties)}
+    by_role = {_party_role(party): party for party in reversed(parties)}
     agent, customer = by_role.get("agent", {}), by_role.get("customer", {})
     uuid = str(document.get("uuid") or "")
     first = next((at for at, d in enumerate(dialogs) if d.get("type") == "recording"), None)
@@ -203,12 +203,12 @@ def record(document: Json, part: int | None) -> Json:
         "started_at": dialog.get("start") or document.get("created_at"),
         "direction": _direction(dialog, parties),
         "medium": "voice" if part is not None else _message_medium(document),
-        "agent_id": _identity(agent),
+        "agent_id": _party_id(agent),
         "agent_name": agent.get("name"),
         "client": agent.get("org"),
         "team": agent.get("dept"),
-        "customer_ref": _identity(customer) or customer.get("name"),
-        "hold_spans": _hold(dialog),
+        "customer_ref": _party_id(customer) or customer.get("name"),
+        "hold_spans": _hold_spans(dialog),
     }
 
 
@@ -223,7 +223,7 @@ def _fault(name: str, what: str, reason: str) -> RecordingError:
 
 
 def _decode(text: str) -> bytes:
-    """base64url with or without padding; plain base64 is what some writers use instead."""
+    """Decode base64url with or without padding, or plain base64, which some tools write."""
     compact = "".join(text.split()).rstrip("=").replace("+", "-").replace("/", "_")
     try:
         return base64.b64decode(compact + "=" * (-len(compact) % 4), altchars=b"-_", validate=True)
@@ -241,7 +241,7 @@ def _parties(document: Json) -> list[Json]:
 
 
 def _analysis(document: Json, dialog: int | None) -> Json | None:
-    """The first transcript of a dialog, whether it names the dialog by number or in a list."""
+    """The first transcript of a dialog (of any, for None) that has turns and names the dialog or none."""
     for analysis in pieces.objects(document.get("analysis")):
         if analysis.get("type") != "transcript":
             continue
@@ -265,7 +265,7 @@ def _body(analysis: Json) -> object:
         except (ValueError, RecursionError):
             return body
     if isinstance(body, dict) and str(body.get("schema", "")).startswith("callqa."):
-        return {"turns": body.get("turns")}  # what callqa wrote into a vCon is read like anybody's turns
+        return {"turns": body.get("turns")}  # callqa's own transcript is read as a plain list of turns
     return body
 
 
@@ -274,7 +274,7 @@ def _media_type(dialog: Json) -> str:
 
 
 def _stated_hashes(dialog: Json) -> Iterator[tuple[str, bytes]]:
-    """``content_hash: sha512-…`` (or a list of them), formerly ``alg`` and ``signature``."""
+    """Algorithms and digests from ``content_hash`` (``sha512-…`` or a list) or ``alg`` and ``signature``."""
     stated = dialog.get("content_hash")
     given = [str(h) for h in (stated if isinstance(stated, list) else [stated]) if h]
     if not given and dialog.get("alg") and dialog.get("signature"):
@@ -287,45 +287,44 @@ def _stated_hashes(dialog: Json) -> Iterator[tuple[str, bytes]]:
             yield algorithm.lower(), b""
 
 
-def _role(party: Json) -> Role:
+def _party_role(party: Json) -> Role:
     return pieces.role_of(party.get("role") or pieces.record(party.get("meta")).get("role"))
 
 
-def _number(speaker: object, parties: list[Json]) -> int | None:
-    """Which party a speaker is, named by its number, its name or its address."""
+def _party_number(speaker: object, parties: list[Json]) -> int | None:
+    """The number of the party that a speaker's number, name or address refers to; None when none fits."""
     if isinstance(speaker, str) and speaker.isdecimal() and len(speaker) < 6:
         speaker = int(speaker)
     if isinstance(speaker, int) and not isinstance(speaker, bool):
         return speaker if 0 <= speaker < len(parties) else None
-    names = ("name", "tel", "mailto", "email", "sip", "uuid")
-    return next(
-        (n for n, p in enumerate(parties) if speaker and any(p.get(name) == speaker for name in names)), None
-    )
+    keys = ("name", "tel", "mailto", "email", "sip", "uuid")
+    matches = (n for n, party in enumerate(parties) if any(party.get(key) == speaker for key in keys))
+    return next(matches, None) if speaker else None
 
 
-def _identity(party: Json) -> str | None:
-    return next(
-        (str(party[key]) for key in ("uuid", "mailto", "email", "tel", "sip") if party.get(key)), None
-    )
+def _party_id(party: Json) -> str | None:
+    keys = ("uuid", "mailto", "email", "tel", "sip")
+    return next((str(party[key]) for key in keys if party.get(key)), None)
 
 
 def _direction(dialog: Json, parties: list[Json]) -> str | None:
-    """As stated, else from who began: ``originator``, or the first party."""
+    """The stated direction, else by the role of the party that began the dialog."""
     stated = pieces.record(dialog.get("meta")).get("direction")
     if isinstance(stated, str):
         return stated
-    began = _number(_originator(dialog), parties)
-    return None if began is None else {"agent": "outbound", "customer": "inbound"}.get(_role(parties[began]))
+    number = _party_number(_originator(dialog), parties)
+    role = None if number is None else _party_role(parties[number])
+    return {"agent": "outbound", "customer": "inbound"}.get(role or "")
 
 
 def _originator(dialog: Json) -> object:
-    """The party that began a dialog, as it is named there: as stated, else the first listed."""
+    """The reference to the party that began a dialog: ``originator``, else the first of its ``parties``."""
     listed = dialog.get("parties")
     return dialog.get("originator", listed[0] if isinstance(listed, list) and listed else listed)
 
 
-def _hold(dialog: Json) -> str | None:
-    """Hold spans from ``party_history``: from each hold to the next unhold of that party."""
+def _hold_spans(dialog: Json) -> str | None:
+    """Hold spans from ``party_history``: from each hold to the party's next unhold or drop."""
     start = times.moment(dialog.get("start"))
     if start is None:
         return None
@@ -344,7 +343,7 @@ def _hold(dialog: Json) -> str | None:
 
 
 def _message_medium(document: Json) -> Medium:
-    """E-mail where a message is one, or where everybody has an address and nobody a telephone."""
+    """E-mail when a message is one, or when all parties have e-mail addresses and none has a telephone."""
     texts = [d for d in _dialogs(document) if d.get("type") == "text"]
     parties = _parties(document)
     addressed = bool(parties) and all(p.get("mailto") or p.get("email") for p in parties)
@@ -359,7 +358,7 @@ def _is_mail(dialog: Json) -> bool:
 
 
 def _content(dialog: Json) -> bytes:
-    """The body of a text dialog out of its encoding; one that is not so encoded is taken as it is."""
+    """The decoded body of a text dialog; a body that cannot be decoded is used as it is."""
     body = dialog.get("body")
     if not isinstance(body, str):
         return b""
@@ -372,7 +371,7 @@ def _content(dialog: Json) -> bytes:
 
 
 def _words(dialog: Json, medium: Medium) -> str:
-    """What a text dialog says."""
+    """The text of a text dialog; of an e-mail, only what its author wrote."""
     content, kind = _content(dialog), _media_type(dialog)
     if medium == "email" or kind.lower().startswith("text/html"):
         return pieces.text(mail.words(content, kind))
@@ -380,21 +379,21 @@ def _words(dialog: Json, medium: Medium) -> str:
 
 
 def _messages(document: Json, parties: list[Json]) -> Iterator[Turn]:
-    """Text dialogs in order of time, as turns with seconds since the first."""
+    """The text dialogs as turns: in order of time, with seconds since the first, when all have a time."""
     medium = _message_medium(document)
-    sent = [
-        (times.moment(dialog.get("start")), dialog, said)
+    messages = [
+        (times.moment(dialog.get("start")), dialog, text)
         for dialog in _dialogs(document)
-        if dialog.get("type") == "text" and (said := _words(dialog, medium))
+        if dialog.get("type") == "text" and (text := _words(dialog, medium))
     ]
-    timed = all(moment is not None for moment, _, _ in sent)
+    timed = all(moment is not None for moment, _, _ in messages)
     if timed:
-        sent.sort(key=lambda item: item[0] or dt.datetime.min.replace(tzinfo=dt.UTC))
-    first = sent[0][0] if sent else None
-    for number, (moment, dialog, said) in enumerate(sent):
+        messages.sort(key=lambda message: message[0] or dt.datetime.min.replace(tzinfo=dt.UTC))
+    first = messages[0][0] if messages else None
+    for number, (moment, dialog, text) in enumerate(messages):
         author = _originator(dialog)
-        party = _number(author, parties)
+        party = _party_number(author, parties)
         at_s = (moment - first).total_seconds() if timed and moment and first else None
-        role: Role = "unknown" if party is None else _role(parties[party])
-        named = pieces.label(author) if party is None else f"party {party}"
-        yield Turn(number, role, said, at_s, at_s, speaker=named)
+        role: Role = "unknown" if party is None else _party_role(parties[party])
+        speaker = pieces.label(author) if party is None else f"party {party}"
+        yield Turn(number, role, text, at_s, at_s, speaker=speaker)

@@ -1,4 +1,4 @@
-"""Who speaks: what crosses between channels before transcription, and agent or customer after it.
+"""Clean up channels before transcription, and assign agent and customer to the turns after it.
 
 AudioClip ─▶ clean_channels ─▶ AudioClip ─▶ (transcribe) ─▶ Transcript ─▶ assign_roles ─▶ Transcript
 """

@@ -1,11 +1,11 @@
-"""What crosses between the channels of a recording, found before anything is transcribed.
+"""Find and silence sound that is on the wrong channel, before the recording is transcribed.
 
     AudioClip ─▶ clean_channels ─▶ AudioClip
 
-A two-channel recording promises one party a channel. Two things break that promise: the same mix on
-both channels (fake stereo), and line or handset echo, by which each party is faintly heard on the
-other's channel. Both show in the phase-transformed cross-correlation (GCC-PHAT, Knapp and Carter
-1976): copies of one sound line up at one lag whatever their level and line, two voices never do.
+In a two-channel recording each party should have a channel of its own. Two faults break this: the same mix
+on both channels (fake stereo), and line or handset echo, which makes each party faintly audible on the
+other's channel. Both show in the phase-transformed cross-correlation (GCC-PHAT, Knapp and Carter 1976):
+copies of a sound match at one lag whatever their level and filtering; two different voices do not.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Floats = npt.NDArray[np.float32]
 
 WINDOW = SAMPLE_RATE_HZ // 2
 MAX_WINDOWS = 240
-"""Windows looked at per pair of channels, spread over the call: a bounded cost for long recordings."""
+"""Most windows correlated for a pair of channels, spread over the call; bounds the cost for long calls."""
 BAND_HZ = (250.0, 3500.0)
 MAX_LAG = int(0.4 * SAMPLE_RATE_HZ)
-"""Round trips beyond 0.4 s are unusable calls; G.114 calls 0.4 s the limit for planning."""
+"""Largest echo delay. ITU-T G.114 gives 0.4 s as the planning limit; calls with more are unusable."""
 WHITENING = 0.8
 PEAK_RATIO = 10.0
 """Peak over RMS of the correlation. On real calls unrelated speech stays below 9, echoes exceed 11."""
-LAG_TOLERANCE = 16
-MIN_AGREEING = 6
+LAG_TOLERANCE = 16  # samples: 1 ms
+MIN_AGREEING = 6  # windows
 SAME_SHARE = 0.8
 STEADY_SHARE = 0.95
 LEVEL_MARGIN_DB = 6.0
@@ -40,19 +40,19 @@ FRAME = SAMPLE_RATE_HZ // 50
 ACTIVE_ABOVE_FLOOR_DB = 10.0
 MIN_ACTIVE_DBFS = -60.0
 OWN_SPEECH_S = 0.1
-"""Louder-than-echo stretches shorter than this are clicks, not the channel's own party."""
+"""Sound louder than the expected echo but shorter than this is a click, not the channel's own party."""
 OWN_SPEECH_MARGIN_S = 0.2
 DOUBLED_S = 4.0
-"""Shorter stretches of the same sound on two channels are both parties hearing one click, beep or laugh."""
+"""Shorter stretches of the same sound on two channels are a click, beep or laugh that both parties heard."""
 DOUBLED_AGAIN_S = 1.0
-"""Where one such stretch is, shorter ones are more of it."""
+"""When two channels have one stretch of ``DOUBLED_S``, their other stretches of this length count as well."""
 DOUBLED_STEADY_DB = 1.5
-"""Frames of copies differ in level by no more than this from what the copies differ by on the whole."""
+"""Most by which a frame's level difference may depart from the median level difference of two copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class EchoPath:
-    """``heard_on`` carries what was said on ``spoken_on``, ``lag`` samples later, at ``gain_db``."""
+    """Channel ``heard_on`` carries the sound of ``spoken_on``, ``lag`` samples later, at ``gain_db``."""
 
     spoken_on: int
     heard_on: int
@@ -61,11 +61,11 @@ class EchoPath:
 
 
 def clean_channels(clip: AudioClip) -> AudioClip:
-    """Silence on each channel what belongs to another, and merge channels that are copies.
+    """Silence the echo of other channels on each channel, and merge channels that are copies.
 
     Returns:
-        The clip itself when its channels are clean. Else a copy with the same channels, echo silenced;
-        or with one channel when all are copies of it (fake stereo). Warnings say what was done.
+        The clip itself when its channels are clean. Otherwise a copy of it with echo silenced, or with a
+        single channel when all channels are copies (fake stereo). Warnings say what was changed.
     """
     if clip.n_channels < 2:
         return clip
@@ -74,13 +74,15 @@ def clean_channels(clip: AudioClip) -> AudioClip:
         (i, j) for i, j in combinations(range(clip.n_channels), 2) if _is_copy(clip.samples, levels, i, j)
     ]
     if len({j for _, j in copies}) == clip.n_channels - 1:
-        said = f"all {clip.n_channels} channels carry the same sound: treated as one (mono)"
-        return replace(clip, samples=clip.samples[:1], warnings=(*clip.warnings, said))
+        warning = f"all {clip.n_channels} channels carry the same sound: treated as one (mono)"
+        return replace(clip, samples=clip.samples[:1], warnings=(*clip.warnings, warning))
     silenced = {j: np.ones(levels.shape[1], bool) for _, j in copies}
     warnings = [f"channel {j} is a copy of channel {i} and was not transcribed" for i, j in copies]
     doubled: list[tuple[float, float]] = []
     for i, j in combinations(range(clip.n_channels), 2):
-        for start, end in () if {i, j} & set(silenced) else _doubled(clip.samples, levels, i, j):
+        if i in silenced or j in silenced:
+            continue
+        for start, end in _doubled_stretches(clip.samples, levels, i, j):
             silenced.setdefault(j, np.zeros(levels.shape[1], bool))[start:end] = True
             doubled.append((start * FRAME / SAMPLE_RATE_HZ, end * FRAME / SAMPLE_RATE_HZ))
             warnings.append(
@@ -108,7 +110,7 @@ def clean_channels(clip: AudioClip) -> AudioClip:
 
 
 def _levels_db(channel: Floats) -> Floats:
-    """Level of each 20 ms frame in dBFS, read in blocks of a minute."""
+    """Level of each 20 ms frame in dBFS; reads the channel in blocks of a minute."""
     block = 60 * SAMPLE_RATE_HZ
     parts = []
     for start in range(0, len(channel), block):
@@ -119,38 +121,38 @@ def _levels_db(channel: Floats) -> Floats:
 
 
 def _active(levels_db: Floats) -> npt.NDArray[np.bool_]:
-    """Frames above the channel's noise floor (its 10th percentile)."""
+    """Which frames are clearly above the channel's noise floor (its 10th percentile)."""
     if not len(levels_db):
         return np.zeros(0, bool)
     floor = max(float(np.percentile(levels_db, 10)) + ACTIVE_ABOVE_FLOOR_DB, MIN_ACTIVE_DBFS)
     return levels_db > floor
 
 
-def _windows(levels: Floats, i: int, j: int) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Starts of the windows in which either channel is active, and how much louder ``j`` is, in dB."""
-    busy, louder_db = _busy(levels, i, j)
-    picked = _spread(len(busy))
-    return busy[picked] * WINDOW, louder_db[picked]
+def _sampled_windows(levels: Floats, i: int, j: int) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Like ``_active_windows``, but at most ``MAX_WINDOWS`` of them, given by their first samples."""
+    windows, louder_db = _active_windows(levels, i, j)
+    picked = _spread_evenly(len(windows))
+    return windows[picked] * WINDOW, louder_db[picked]
 
 
-def _busy(levels: Floats, i: int, j: int) -> tuple[npt.NDArray[np.intp], Floats]:
-    """The windows, by number, in which either channel is active, and how much louder ``j`` is, in dB."""
+def _active_windows(levels: Floats, i: int, j: int) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Numbers of the windows with sound on ``i`` or ``j``, and how much louder ``j`` is than ``i``, in dB."""
     per_window = WINDOW // FRAME
     n = levels.shape[1] // per_window
     grid = levels[:, : n * per_window].reshape(levels.shape[0], n, per_window)
     mean_db = 10 * np.log10(np.mean(10 ** (grid / 10), axis=2))
     active = (_active(levels[i]) | _active(levels[j]))[: n * per_window].reshape(n, per_window)
-    busy = np.flatnonzero(active.mean(axis=1) > 0.5)
-    return busy, (mean_db[j] - mean_db[i])[busy]
+    windows = np.flatnonzero(active.mean(axis=1) > 0.5)
+    return windows, (mean_db[j] - mean_db[i])[windows]
 
 
-def _spread(count: int) -> npt.NDArray[np.intp]:
-    """At most ``MAX_WINDOWS`` of so many windows, evenly spread."""
+def _spread_evenly(count: int) -> npt.NDArray[np.intp]:
+    """Indices of at most ``MAX_WINDOWS`` out of ``count`` windows, evenly spread."""
     return np.linspace(0, count - 1, min(count, MAX_WINDOWS)).astype(np.intp)
 
 
 def _lags(samples: Floats, starts: npt.NDArray[np.intp], i: int, j: int) -> Iterator[tuple[float, int]]:
-    """Peak ratio and lag of ``j`` behind ``i`` in each window (GCC-PHAT)."""
+    """For each window, the peak ratio and the lag of ``j`` behind ``i`` in samples (GCC-PHAT)."""
     n_fft = 2 * WINDOW
     frequencies = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ)
     band = slice(np.searchsorted(frequencies, BAND_HZ[0], "right"), np.searchsorted(frequencies, BAND_HZ[1]))
@@ -167,12 +169,12 @@ def _lags(samples: Floats, starts: npt.NDArray[np.intp], i: int, j: int) -> Iter
         yield (float(correlation[at]) / rms if rms > 0 else 0.0), int(lags[at])
 
 
-def _agreeing(found: list[tuple[float, int]]) -> tuple[int, npt.NDArray[np.bool_]]:
-    """The commonest lag among clear peaks, and which windows have it."""
-    ratios, lags = (np.array(values) for values in zip(*found, strict=True))
+def _commonest_lag(peaks: list[tuple[float, int]]) -> tuple[int, npt.NDArray[np.bool_]]:
+    """The most frequent lag among clear ``peaks`` (from ``_lags``), and which windows have it."""
+    ratios, lags = (np.array(values) for values in zip(*peaks, strict=True))
     clear = ratios > PEAK_RATIO
     if not clear.any():
-        return 0, np.zeros(len(found), bool)
+        return 0, np.zeros(len(peaks), bool)
     votes = np.bincount(lags[clear] + MAX_LAG)
     lag = int(votes.argmax()) - MAX_LAG
     return lag, clear & (np.abs(lags - lag) <= LAG_TOLERANCE)
@@ -180,42 +182,42 @@ def _agreeing(found: list[tuple[float, int]]) -> tuple[int, npt.NDArray[np.bool_
 
 def _is_copy(samples: Floats, levels: Floats, i: int, j: int) -> bool:
     """Whether both channels carry the same sound at about the same level throughout."""
-    starts, louder_db = _windows(levels, i, j)
+    starts, louder_db = _sampled_windows(levels, i, j)
     if len(starts) < 2:
         return False
-    # One party a channel makes the difference swing by tens of dB, however much hold music both share.
+    # With one party on each channel the difference varies by tens of dB, however much hold music they share.
     usual_db = float(np.median(louder_db))
     steady = np.mean(np.abs(louder_db - usual_db) < LEVEL_MARGIN_DB) > STEADY_SHARE
     if abs(usual_db) > LEVEL_MARGIN_DB or not steady:
         return False
-    _, agree = _agreeing(list(_lags(samples, starts, i, j)))
+    _, agree = _commonest_lag(list(_lags(samples, starts, i, j)))
     return bool(agree.mean() >= SAME_SHARE)
 
 
-def _doubled(samples: Floats, levels: Floats, i: int, j: int) -> Iterator[tuple[int, int]]:
+def _doubled_stretches(samples: Floats, levels: Floats, i: int, j: int) -> Iterator[tuple[int, int]]:
     """Stretches, in frames, in which both channels carry the same sound at about the same level."""
-    busy, louder_db = _busy(levels, i, j)
+    windows, louder_db = _active_windows(levels, i, j)
     alike = np.flatnonzero(np.abs(louder_db) < LEVEL_MARGIN_DB)
     if len(alike) < DOUBLED_S * SAMPLE_RATE_HZ / WINDOW:
         return
-    tried = alike[_spread(len(alike))]
-    _, agree = _agreeing(list(_lags(samples, busy[tried] * WINDOW, i, j)))
-    same = np.zeros(len(busy), bool)
+    tried = alike[_spread_evenly(len(alike))]
+    _, agree = _commonest_lag(list(_lags(samples, windows[tried] * WINDOW, i, j)))
+    same = np.zeros(len(windows), bool)
     same[alike] = agree[np.rint(np.interp(alike, tried, np.arange(len(tried)))).astype(int)]
     padded = np.r_[False, same, False]
-    same |= padded[:-2] & padded[2:]  # a window alone in between, as of a cough on one side, parts nothing
+    same |= padded[:-2] & padded[2:]  # a single differing window, e.g. a cough of one party, splits nothing
     edges = _runs(same)
     lengths_s = np.diff(edges, axis=1)[:, 0] * WINDOW / SAMPLE_RATE_HZ
     if not (lengths_s >= DOUBLED_S).any():
         return
     for (first, past), length_s in zip(edges, lengths_s, strict=True):
         if length_s >= DOUBLED_AGAIN_S:
-            start, end = busy[first] * WINDOW // FRAME, (busy[past - 1] + 1) * WINDOW // FRAME
-            yield _to_its_edges(levels, i, j, start, end)
+            start, end = windows[first] * WINDOW // FRAME, (windows[past - 1] + 1) * WINDOW // FRAME
+            yield _extended(levels, i, j, start, end)
 
 
-def _to_its_edges(levels: Floats, i: int, j: int, start: int, end: int) -> tuple[int, int]:
-    """A doubled stretch with the frames beside it, up to a window, that are still alike."""
+def _extended(levels: Floats, i: int, j: int, start: int, end: int) -> tuple[int, int]:
+    """Extend a doubled stretch at both ends, by up to a window, while the level difference stays the same."""
     apart = levels[j] - levels[i]
     alike = np.abs(apart - np.median(apart[start:end])) < DOUBLED_STEADY_DB
     first, last = max(0, start - WINDOW // FRAME), min(len(alike), end + WINDOW // FRAME)
@@ -227,50 +229,51 @@ def _to_its_edges(levels: Floats, i: int, j: int, start: int, end: int) -> tuple
 
 
 def _echo_paths(samples: Floats, levels: Floats, skip: set[int]) -> Iterator[EchoPath]:
-    """Ways by which one channel is heard on another, from the windows in which the other is fainter."""
+    """Pairs of channels of which one is heard on the other, from the windows where the other is fainter."""
     for i, j in permutations(range(len(samples)), 2):
         if i in skip or j in skip:
             continue
-        starts, louder_db = _windows(levels, i, j)
+        starts, louder_db = _sampled_windows(levels, i, j)
         fainter = louder_db < -LEVEL_MARGIN_DB
         if fainter.sum() < MIN_AGREEING:
             continue
-        lag, agree = _agreeing(list(_lags(samples, starts[fainter], i, j)))
+        lag, agree = _commonest_lag(list(_lags(samples, starts[fainter], i, j)))
         if agree.sum() >= max(MIN_AGREEING, 0.05 * fainter.sum()) and lag > -LAG_TOLERANCE:
             yield EchoPath(i, j, lag, float(np.percentile(louder_db[fainter][agree], 60)))
 
 
 def _echo_frames(levels: Floats, path: EchoPath) -> npt.NDArray[np.bool_]:
-    """Frames of the hearing channel that hold nothing but the echo."""
+    """Which frames of ``path.heard_on`` hold echo and no speech of that channel's own party."""
     near = levels[path.heard_on]
     shift = round(path.lag / FRAME)
     far = np.roll(levels[path.spoken_on], shift)
     far[: max(shift, 0)] = -120.0
-    tail = 4  # 80 ms: echo paths are dispersive, their tail outlasts the word
+    tail = 4  # frames, 80 ms: echo is spread out in time and continues after the word
     smeared = np.max([np.roll(far, k) for k in range(-1, tail)], axis=0)
     speaking = np.max([np.roll(_active(far), k) for k in range(-1, tail)], axis=0)
     expected = smeared + path.gain_db + LEVEL_MARGIN_DB
-    own = _longer_than(_active(near) & (near > expected), round(OWN_SPEECH_S * SAMPLE_RATE_HZ / FRAME))
+    louder = _active(near) & (near > expected)
+    own_speech = _runs_of_at_least(louder, round(OWN_SPEECH_S * SAMPLE_RATE_HZ / FRAME))
     margin = round(OWN_SPEECH_MARGIN_S * SAMPLE_RATE_HZ / FRAME)
-    kept = np.convolve(own, np.ones(2 * margin + 1), mode="same") > 0
-    return np.asarray(speaking & ~kept, dtype=bool)
+    protected = np.convolve(own_speech, np.ones(2 * margin + 1), mode="same") > 0
+    return np.asarray(speaking & ~protected, dtype=bool)
 
 
-def _longer_than(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.bool_]:
-    """Only the runs of at least ``n`` true flags."""
-    kept = np.zeros_like(flags)
+def _runs_of_at_least(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.bool_]:
+    """The flags with runs of fewer than ``n`` true values cleared."""
+    long_runs = np.zeros_like(flags)
     for start, end in _runs(flags):
-        kept[start:end] = end - start >= n
-    return kept
+        long_runs[start:end] = end - start >= n
+    return long_runs
 
 
 def _runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """Where runs of true flags begin and where they are past: (n, 2)."""
+    """First index of each run of true values and the index after its last: shape (n_runs, 2)."""
     return np.flatnonzero(np.diff(np.r_[0, flags.astype(np.int8), 0])).reshape(-1, 2)
 
 
 def _silence(samples: Floats, silenced: dict[int, npt.NDArray[np.bool_]]) -> Floats:
-    """A copy with the marked 20 ms frames at zero."""
+    """A copy of the samples with the frames marked in ``silenced``, by channel, set to zero."""
     cleaned = _copy(samples)
     for channel, frames in silenced.items():
         for start, end in _runs(frames) * FRAME:
@@ -279,12 +282,12 @@ def _silence(samples: Floats, silenced: dict[int, npt.NDArray[np.bool_]]) -> Flo
 
 
 def _copy(samples: Floats) -> Floats:
-    """A copy that lives where the original does: in memory, or in an unlinked temporary file."""
+    """A copy kept where the original is: in memory, or in an unlinked temporary file."""
     if not isinstance(samples.base, np.memmap):
         return np.array(samples)
     file = tempfile.TemporaryFile(prefix="callqa-clip-")  # noqa: SIM115  the memory map keeps it open
     for channel in samples:
-        for start in range(0, len(channel), 2**20):  # written, since through a map a full disk kills
+        for start in range(0, len(channel), 2**20):  # on a full disk write() raises, a memory map crashes
             file.write(np.ascontiguousarray(channel[start : start + 2**20]).data)
     file.flush()
     return np.memmap(file, np.float32, "r+", shape=samples.shape)

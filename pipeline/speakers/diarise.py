@@ -1,10 +1,10 @@
-"""Two voices on one channel: which words are whose.
+"""Speaker diarisation of one channel: decide which of two voices says each word.
 
-    words ─▶ windows of speech ─▶ voice vectors ─▶ two clusters ─▶ words, smoothed ─▶ turns
+    words ─▶ windows of speech ─▶ voice embeddings ─▶ two clusters ─▶ words, smoothed ─▶ turns
 
-Recognised words bound where speech is and where one speaker can yield to the other, so no separate
-segmentation model is needed. Each word takes the voice of the windows around it; a Viterbi pass
-makes changes of speaker cheap at pauses and sentence ends and dear inside a phrase.
+The times of the recognised words show where there is speech and where the speaker can change, so no separate
+segmentation model is needed. Each word gets the voice of the windows around it. A Viterbi pass then makes a
+change of speaker cheap at pauses and sentence ends, and expensive inside a phrase.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 WINDOW_S, HOP_S = 1.2, 0.5
-"""Shorter windows tell voices apart less surely, longer ones straddle more changes of speaker."""
+"""Shorter windows separate voices less reliably; longer ones contain more changes of speaker."""
 SHORTEST_WINDOW_S = 0.5
 RUN_GAP_S = 0.4
 NEARNESS_S = 0.4
 ONE_VOICE_COSINE = 0.875
-"""From 46 windows on, two halves of one voice lie at a cosine of 0.917 to 0.97, two alike voices at 0.83 at
-most. Like the two numbers below, chosen on whole calls and on stretches of 4 to 60 s of one voice (1,964
-stretches) and of two (1,332), real and synthetic: three composed telephone calls and the sample calls."""
+"""Cosine similarity of the two cluster centres above which they are one voice. From 46 windows on, halves of
+one voice have 0.917 to 0.97, two similar voices at most 0.83. This and the two numbers below were chosen on
+whole calls and on real and synthetic stretches of 4 to 60 s, 1,964 of one voice and 1,332 of two, from three
+composed telephone calls and the sample calls."""
 FEW_WINDOWS = 0.8
-"""Few windows of one voice fall apart by chance: the limit is lowered by this over their number."""
+"""The limit is lowered by this divided by the number of windows: few windows may differ by chance."""
 SURENESS = 57.0
-"""Log odds that there are two voices (one) for each unit of cosine below (above) the limit."""
+"""Log-odds of two voices per unit of cosine below the limit, and of one voice per unit above it."""
 MOST_SURE = 0.99
 THIRD_VOICE_WINDOWS = 8
 THIRD_VOICE_FACTOR = 0.6
@@ -47,14 +48,14 @@ SENTENCE_END_FACTOR = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Diarisation:
-    """Turns of one or two voices.
+    """The result: turns of one or two voices.
 
     Attributes:
-        turns: Split where the voice changes, renumbered; roles untouched.
-        is_second: For each turn, whether the second voice speaks it; all False when there is one.
-        n_voices: 1, 2, or 3 when one of the two sides falls into two voices itself (a transfer, a third
-            party): turns then still have two sides, and voices may be on the wrong one.
-        confidence: 0..1 that voices were told apart (or found to be one) rightly.
+        turns: The turns, split where the voice changes and renumbered; roles are unchanged.
+        is_second: For each turn, whether the second voice speaks it; all False when there is one voice.
+        n_voices: 1, 2, or 3 when one of the two clusters holds two voices itself (a transfer, a third
+            party). The turns then still have two sides, and a voice may be on the wrong one.
+        confidence: Probability 0..1 that the voices were separated, or found to be one, correctly.
     """
 
     turns: tuple[Turn, ...]
@@ -64,12 +65,12 @@ class Diarisation:
 
 
 def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation:
-    """Tell two voices on one channel apart.
+    """Separate two voices on one channel.
 
     Args:
-        turns: With times; words are used where there are any, else turns are taken whole.
+        turns: Turns with times; a turn without words is assigned to one voice as a whole.
         clip: The audio the times refer to.
-        channel: Which channel of it to listen to.
+        channel: The channel of the clip to use.
 
     Raises:
         ModelError: The voice encoder's weights cannot be read.
@@ -83,21 +84,21 @@ def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation
     clusters = _two_clusters(vectors)
     if clusters is None:
         return replace(one_voice, confidence=0.5)
-    below = ONE_VOICE_COSINE - FEW_WINDOWS / len(vectors) - clusters.cosine
-    sure = min(MOST_SURE, 1 / (1 + float(np.exp(-SURENESS * abs(below)))))
-    if below < 0:
+    below_limit = ONE_VOICE_COSINE - FEW_WINDOWS / len(vectors) - clusters.cosine
+    sure = min(MOST_SURE, 1 / (1 + float(np.exp(-SURENESS * abs(below_limit)))))
+    if below_limit < 0:
         return replace(one_voice, confidence=sure)
     leaning = (vectors @ clusters.second - vectors @ clusters.first) / (1 - clusters.cosine)
     is_second = _smooth(units, _word_scores(units, spans, leaning))
     split, labels = _split(turns, is_second)
     sides = (vectors[leaning > 0], vectors[leaning <= 0])
-    if any(_falls_apart(side) for side in sides):
+    if any(_holds_two_voices(side) for side in sides):
         return Diarisation(split, labels, 3, sure * THIRD_VOICE_FACTOR)
     return Diarisation(split, labels, 2, sure)
 
 
-def _falls_apart(vectors: Floats) -> bool:
-    """Whether one side plainly holds two voices, each with more than a word or two."""
+def _holds_two_voices(vectors: Floats) -> bool:
+    """Whether the windows of one side clearly hold two voices, each with ``THIRD_VOICE_WINDOWS`` or more."""
     clusters = _two_clusters(vectors)
     if clusters is None:
         return False
@@ -107,7 +108,7 @@ def _falls_apart(vectors: Floats) -> bool:
 
 
 def _units(turn: Turn) -> tuple[Word, ...]:
-    """The smallest timed pieces of a turn: its words, or itself."""
+    """The smallest timed parts of a turn: its words, or the whole turn."""
     if turn.words:
         return turn.words
     if turn.start_s is None or turn.end_s is None:
@@ -116,7 +117,7 @@ def _units(turn: Turn) -> tuple[Word, ...]:
 
 
 def _windows(units: Sequence[Word], duration_s: float) -> npt.NDArray[np.float64]:
-    """Windows over runs of words, shape (n, 2) in seconds, lengths in whole tenths."""
+    """Windows over runs of words: start and end in seconds, shape (n, 2), lengths in whole tenths."""
     runs: list[list[float]] = []
     for unit in sorted(units, key=lambda u: u.start_s):
         if runs and unit.start_s - runs[-1][1] < RUN_GAP_S:
@@ -149,8 +150,8 @@ class _Clusters:
 def _two_clusters(vectors: Floats) -> _Clusters | None:
     """Spherical 2-means, started from several cuts along the main direction of variation.
 
-    Several cuts, because one party may speak a tenth as much as the other. None when there is only
-    one point to cluster.
+    Several cuts are tried because one party may speak only a tenth as much as the other. Returns None when
+    there is only one distinct vector or no start converges.
     """
     if len(vectors) < 2 or np.allclose(vectors, vectors[0]):
         return None
@@ -183,7 +184,7 @@ def _centre(vectors: Floats) -> Floats:
 def _word_scores(
     units: Sequence[Word], spans: npt.NDArray[np.float64], leaning: npt.NDArray[np.floating]
 ) -> Floats:
-    """How far each word leans to the second voice, -1..1, from the windows around it."""
+    """Score of each word from -1 (first voice) to 1 (second): a weighted mean of the windows around it."""
     order = np.argsort(spans.mean(axis=1))
     middles, leaning = spans.mean(axis=1)[order], leaning[order]
     scores = np.zeros(len(units), np.float32)
@@ -193,13 +194,13 @@ def _word_scores(
         near = slice(max(0, nearest - 4), nearest + 5)
         distance = np.abs(middles[near] - at)
         weight = np.exp(-np.square(distance / NEARNESS_S)) * (distance <= WINDOW_S / 2 + 0.1)
-        weight[distance.argmin()] += 1e-6  # a word outside every window takes the nearest
+        weight[distance.argmin()] += 1e-6  # a word outside every window uses the nearest one
         scores[i] = float(weight @ leaning[near] / weight.sum())
     return scores
 
 
 def _smooth(units: Sequence[Word], scores: Floats) -> Flags:
-    """The likeliest sequence of speakers (Viterbi): True where the second voice speaks."""
+    """The most likely sequence of speakers (Viterbi): True where the second voice speaks."""
     n = len(units)
     came_from = np.zeros((n, 2), bool)
     value = np.zeros(2)
@@ -223,7 +224,7 @@ def _switch_cost(before: Word, after: Word) -> float:
 
 
 def _split(turns: Sequence[Turn], is_second: Flags) -> tuple[tuple[Turn, ...], tuple[bool, ...]]:
-    """Turns cut where the voice changes, numbered anew, and the voice of each."""
+    """Split turns where the voice changes and renumber them; also return whether each is the second voice."""
     pieces: list[tuple[Turn, bool]] = []
     at = 0
     for turn in turns:
@@ -234,15 +235,15 @@ def _split(turns: Sequence[Turn], is_second: Flags) -> tuple[tuple[Turn, ...], t
             continue
         edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), n]
         for start, end in pairwise(edges):
-            pieces.append((_part(turn, start, end), bool(labels[start])))
+            pieces.append((_word_range(turn, start, end), bool(labels[start])))
     return (
         tuple(replace(turn, turn=i) for i, (turn, _) in enumerate(pieces)),
         tuple(label for _, label in pieces),
     )
 
 
-def _part(turn: Turn, start: int, end: int) -> Turn:
-    """Words ``start`` to ``end`` of a turn as a turn of their own."""
+def _word_range(turn: Turn, start: int, end: int) -> Turn:
+    """Words ``start`` to ``end`` (exclusive) of a turn as a turn of their own."""
     if not turn.words or (start, end) == (0, len(turn.words)):
         return turn
     words, places = turn.words[start:end], TurnClock(turn).places

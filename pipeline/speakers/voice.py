@@ -1,9 +1,9 @@
-"""Short stretches of speech to voice vectors: the GE2E speaker encoder, shipped, run with plain torch.
+"""Compute speaker embeddings of short stretches of speech with the GE2E encoder, in plain torch.
 
 The network is Resemblyzer's (Corentin Jemine, Apache-2.0), an implementation of Wan et al. 2018,
 "Generalized end-to-end loss for speaker verification": mel energies, three LSTM layers, one linear
-layer. Its package needs a C compiler and a removed module to install, so ``training/voice_weights.py`` takes
-the weights alone, as float16 tensors in an npz without pickles.
+layer. Installing its package needs a C compiler and a module that Python no longer has, so
+``training/voice_weights.py`` extracts its weights as float16 tensors into an npz without pickles.
 """
 
 from __future__ import annotations
@@ -26,22 +26,21 @@ Floats = npt.NDArray[np.float32]
 WEIGHTS = Path(__file__).parent / "weights" / "ge2e.npz"
 DIMENSIONS = 256
 N_MELS, N_FFT, HOP = 40, 400, 160
-"""25 ms windows every 10 ms, as the network was trained."""
+"""Windows of 25 ms every 10 ms (in samples), as in training."""
 LEVEL_DBFS = -30.0
-"""Quieter audio is raised to this level first, as in training."""
+"""Quieter audio is amplified to this level first, as in training."""
 BATCH = 64
 
 
 def embed(samples: Floats, spans_s: npt.NDArray[np.float64]) -> Floats:
-    """Voice vectors of stretches of one recording.
+    """Speaker embeddings of stretches of one recording.
 
     Args:
         samples: float32, shape (n_samples,), 16 kHz, mono.
-        spans_s: float64, shape (n_spans, 2): start and end in seconds, best 0.6 to 2 s apart.
+        spans_s: float64, shape (n_spans, 2): start and end in seconds; spans of 0.6 to 2 s work best.
 
     Returns:
-        float32, shape (n_spans, 256), rows of length 1; the cosine of two rows says how alike the
-        voices are.
+        float32, shape (n_spans, 256), unit rows; their cosine similarity says how alike two voices are.
 
     Raises:
         ModelError: The shipped weights are missing or damaged.
@@ -63,7 +62,7 @@ def embed(samples: Floats, spans_s: npt.NDArray[np.float64]) -> Floats:
 
 
 def _gain(samples: Floats, spans_s: npt.NDArray[np.float64]) -> float:
-    """What lifts the speech to the trained level."""
+    """Factor that amplifies quiet speech to ``LEVEL_DBFS``; 1 for louder speech."""
     power = [
         float(np.mean(np.square(samples[int(a * SAMPLE_RATE_HZ) : max(int(b * SAMPLE_RATE_HZ), 1)]) + 1e-12))
         for a, b in spans_s[:: max(1, len(spans_s) // 200)]
@@ -73,7 +72,7 @@ def _gain(samples: Floats, spans_s: npt.NDArray[np.float64]) -> float:
 
 
 def _mel(samples: Floats, start_s: float, n_frames: int, gain: float) -> Floats:
-    """Mel energies, float32, shape (n_frames, 40), of the frames centred from ``start_s`` on."""
+    """Mel energies, float32, shape (n_frames, 40), of frames whose first is centred at ``start_s``."""
     first = int(start_s * SAMPLE_RATE_HZ) - N_FFT // 2
     last = first + (n_frames - 1) * HOP + N_FFT
     part = samples[max(first, 0) : last]
@@ -102,7 +101,7 @@ def _mel_filters() -> Floats:
 
 @cache
 def _load() -> torch.nn.Module:
-    """The network with its weights, once a process."""
+    """The network with its weights, loaded once per process."""
     import torch
 
     class SpeakerEncoder(torch.nn.Module):

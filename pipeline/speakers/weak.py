@@ -1,7 +1,7 @@
-"""Why a recording was recognised weakly, where its sound or its data tell.
+"""Find out why a recording was recognised with low confidence, from its sound and its metadata.
 
-Words of low confidence are often invented. What a person should do about it (ask for another
-level, another codec, name the language) depends on the cause, so each that can be measured is said.
+Words recognised with low confidence are often invented. What a person should do about it (ask for another
+level or codec, name the language) depends on the cause, so every cause that can be measured is reported.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Doubt
 from pipeline.text.words import count_words
 
 WEAK_CONFIDENCE = 0.5
-"""Mean word confidence under which it is said; sound calls have 0.7 to 0.95 with every model tried."""
+"""Mean word confidence below which a call is reported; good calls have 0.7 to 0.95 with every model tried."""
 QUIET_DBFS = -55.0
-"""Sound calls speak at -17 to -25. Of three composed calls in 16 bits, 0.3 % of the words are lost at -23,
-0.5 % at -49, 0.3 % at -53, 1.0 % at -58, 3 % at -63 and 26 % at -69, the rest with good confidence."""
+"""Speech is normally at -17 to -25 dBFS. Of the words of three composed 16-bit calls, 0.3 % are lost at -23,
+0.5 % at -49, 0.3 % at -53, 1.0 % at -58, 3 % at -63 and 26 % at -69; the others keep a good confidence."""
 NOISY_DB = 6.0
-"""Speech less than this above what is between it drowns."""
+"""Speech less than this above the level between turns is hidden by noise."""
 TELEPHONE_RATE_HZ = 8000
 LOSSY_CODECS = ("gsm", "amr", "adpcm", "g723", "g726", "g729", "speex", "truespeech", "evrc", "lpc")
 MIN_S = 0.5
-"""Less sound than this has no level."""
+"""Least amount of sound from which a level is computed."""
 
 
 def doubts(
     transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, *, crowded: bool = False
 ) -> Iterator[Doubt]:
-    """That speech is too quiet, and one when a call was recognised weakly, with its causes.
+    """A doubt for each channel with too quiet speech, and one with the causes when confidence is low overall.
 
     Args:
-        transcript: With roles, confidence by turn and the doubts so far.
-        clip: The sound; None for transcripts from elsewhere.
-        metadata: Whose language the recogniser was held to.
-        crowded: More than two voices share a channel.
+        transcript: Transcript with roles, a confidence for each turn and the doubts so far.
+        clip: The recording; None for transcripts of other tools.
+        metadata: Metadata of the call; its language is the one the recogniser had to use.
+        crowded: Whether more than two voices share a channel.
     """
     if clip is not None:
         yield from _too_quiet(transcript, clip)
-    weighed = [(t.confidence, count_words(t.text)) for t in transcript.turns if t.confidence is not None]
-    words = sum(count for _, count in weighed)
-    if not words:
+    weighted = [(t.confidence, count_words(t.text)) for t in transcript.turns if t.confidence is not None]
+    n_words = sum(count for _, count in weighted)
+    if not n_words:
         return
-    mean = sum(confidence * count for confidence, count in weighed) / words
+    mean = sum(confidence * count for confidence, count in weighted) / n_words
     if mean >= WEAK_CONFIDENCE:
         return
     causes = [*_causes(transcript, clip, metadata)]
@@ -55,7 +55,7 @@ def doubts(
 
 
 def _too_quiet(transcript: Transcript, clip: AudioClip) -> Iterator[Doubt]:
-    """One for each channel whose speech is so quiet that more of it may not have been heard at all."""
+    """A doubt for each channel whose speech is so quiet that some of it may be missing."""
     roles = {0 if clip.n_channels == 1 else turn.channel: turn.role for turn in transcript.turns}
     for channel in sorted(c for c in roles if c is not None):
         speech_db, _ = _levels(transcript, clip, {channel})
@@ -72,15 +72,15 @@ def _too_quiet(transcript: Transcript, clip: AudioClip) -> Iterator[Doubt]:
 
 def _causes(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Iterator[str]:
     if clip is not None:
-        yield from _of_sound(transcript, clip)
-    told = transcript.said_of("other_language")
-    if told:
-        yield from told
+        yield from _acoustic_causes(transcript, clip)
+    language_doubts = transcript.said_of("other_language")
+    if language_doubts:
+        yield from language_doubts
     elif metadata.language:
         yield f"it was heard as {metadata.language}, as its data say: is that what was spoken?"
 
 
-def _of_sound(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
+def _acoustic_causes(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
     speech_db, rest_db = _levels(transcript, clip, {turn.channel or 0 for turn in transcript.turns})
     if speech_db is not None and speech_db < QUIET_DBFS:
         yield f"speech is quiet ({-speech_db:.0f} dB below full scale)"
@@ -97,33 +97,36 @@ def _of_sound(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
 def _levels(
     transcript: Transcript, clip: AudioClip, channels: Collection[int]
 ) -> tuple[float | None, float | None]:
-    """Level of speech, and of what is between it on the same channel, in dB of full scale."""
-    speech = rest = 0.0
-    spoken = silent = 0
+    """Level within turns and level between turns of the given channels together, in dBFS."""
+    speech_energy = rest_energy = 0.0
+    n_speech = n_rest = 0
     for channel in channels:
         if channel >= clip.n_channels:
             continue
-        samples, at = clip.samples[channel], 0
-        own = sorted(
+        samples, position = clip.samples[channel], 0
+        spans_s = sorted(
             (turn.start_s, turn.end_s)
             for turn in transcript.turns
             if (turn.channel or 0) == channel and turn.start_s is not None and turn.end_s is not None
         )
-        for start_s, end_s in own:
-            start, end = (round(time_s * SAMPLE_RATE_HZ) for time_s in (start_s, end_s))
-            rest, silent = rest + _energy(samples[at:start]), silent + max(0, start - at)
-            start = max(at, start)
-            speech, spoken = speech + _energy(samples[start:end]), spoken + max(0, end - start)
-            at = max(at, end)
-        rest, silent = rest + _energy(samples[at:]), silent + max(0, len(samples) - at)
-    return _decibels(speech, spoken), _decibels(rest, silent)
+        for start_s, end_s in spans_s:
+            start, end = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
+            rest_energy += _energy(samples[position:start])
+            n_rest += max(0, start - position)
+            start = max(position, start)
+            speech_energy += _energy(samples[start:end])
+            n_speech += max(0, end - start)
+            position = max(position, end)
+        rest_energy += _energy(samples[position:])
+        n_rest += max(0, len(samples) - position)
+    return _decibels(speech_energy, n_speech), _decibels(rest_energy, n_rest)
 
 
 def _energy(samples: np.ndarray) -> float:
     return float(np.dot(samples, samples)) if len(samples) else 0.0
 
 
-def _decibels(energy: float, count: int) -> float | None:
-    if count < MIN_S * SAMPLE_RATE_HZ:
+def _decibels(energy: float, n_samples: int) -> float | None:
+    if n_samples < MIN_S * SAMPLE_RATE_HZ:
         return None
-    return float(10 * np.log10(energy / count + 1e-10))
+    return float(10 * np.log10(energy / n_samples + 1e-10))

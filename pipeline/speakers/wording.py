@@ -1,8 +1,8 @@
-"""Who talks like an agent: script wording as evidence for roles.
+"""Typical phrases of agents and customers, and who speaks first, as evidence for roles.
 
-Weights are rough log-odds that a phrase comes from the agent rather than the customer. They need no
-training data to be argued about: a greeting formula is nearly proof, "my account" is a hint.
-English only; where no phrase matches, the evidence is simply zero and who spoke first decides.
+Each weight is a rough log-odds that a phrase comes from the agent rather than the customer, set by judgement
+and not by training: a greeting formula is nearly proof, "my account" is a hint. English only; where no
+phrase matches, the evidence is zero and who spoke first decides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.conversation import Direction, Medium, Role, Turn
 from pipeline.text.words import unpunctuated
 
 Party = TypeVar("Party", int, str)
-"""A party by its channel or its name."""
+"""A party, given by its channel or its name."""
 _AGENT: dict[float, tuple[str, ...]] = {
     4.0: (
         r"thank(s| you) for (calling|choosing|contacting|holding|waiting)",
@@ -99,27 +99,28 @@ _YOUR, _MY = re.compile(r"\byour\b"), re.compile(r"\bmy\b(?! name)")
 PRONOUN_WEIGHT = 0.3
 """Agents speak of "your account", customers of "my account"."""
 MAX_REPEATS = 2
-"""A phrase said often is not new evidence."""
+"""Matches of one phrase that are counted; further ones are no new evidence."""
 FIRST_SPEAKER = {"inbound": 1.5, "outbound": -1.5, "unknown": 0.8, "internal": 0.0}
-"""Who answers speaks first: the agent on inbound calls, the customer on outbound ones."""
+"""Log-odds that the first speaker is the agent, by direction: the party that answers a call speaks first."""
 FIRST_WRITER = {"inbound": -1.5, "outbound": 1.5, "unknown": -0.8, "internal": 0.0}
-"""An e-mail thread is begun by who wants something. In a chat either may be: a greeting may be automatic."""
+"""The same for e-mail, where the party that wants something writes first. Chats have no such rule, because
+the first message may be an automatic greeting."""
 AT_ONCE_S = 0.3
 
 
 def agent_log_odds(turns: Sequence[Turn]) -> float:
-    """Log-odds that these are the agent's words: positive for the agent, 0 where nothing tells."""
-    said = unpunctuated(" ".join(turn.text for turn in turns))
-    odds = PRONOUN_WEIGHT * (min(len(_YOUR.findall(said)), 6) - min(len(_MY.findall(said)), 6))
+    """Log-odds that these are an agent's turns: negative for a customer's, 0 without evidence."""
+    text = unpunctuated(" ".join(turn.text for turn in turns))
+    odds = PRONOUN_WEIGHT * (min(len(_YOUR.findall(text)), 6) - min(len(_MY.findall(text)), 6))
     return odds + sum(
-        weight * min(sum(1 for _ in rule.finditer(said)), MAX_REPEATS) for weight, rule in _RULES
+        weight * min(sum(1 for _ in rule.finditer(text)), MAX_REPEATS) for weight, rule in _RULES
     )
 
 
 def likeliest_agent(
     parties: Mapping[Party, Sequence[Turn]], direction: Direction, medium: Medium = "voice"
 ) -> tuple[Party, float]:
-    """The party that sounds most like an agent, and the probability that it is one."""
+    """The party whose wording is most like an agent's, and the probability that it is the agent."""
     best = max(parties, key=lambda party: agent_log_odds(parties[party]))
     rest = [turn for party, turns in parties.items() if party != best for turn in turns]
     probability = first_of_two_is_agent(parties[best], rest, direction, medium)
@@ -129,7 +130,7 @@ def likeliest_agent(
 
 
 def only_role(turns: Sequence[Turn]) -> tuple[Role, float]:
-    """The role of somebody who speaks alone, and how sure that is (0..1)."""
+    """The role of a party that speaks alone, by its wording, and the confidence in it (0..1)."""
     odds = agent_log_odds(turns)
     role: Role = "unknown" if odds == 0 else "agent" if odds > 0 else "customer"
     return role, 1 / (1 + math.exp(-min(abs(odds), 6.0)))
@@ -143,8 +144,8 @@ def first_of_two_is_agent(
     Args:
         first: The turns of one party.
         second: The turns of the other.
-        direction: Of the call, to judge who answers it.
-        medium: Of the conversation: who begins a call is not who begins an e-mail thread.
+        direction: Direction of the call, which tells who answers it.
+        medium: Medium of the conversation, which selects ``FIRST_SPEAKER``, ``FIRST_WRITER`` or neither.
     """
     odds = agent_log_odds(first) - agent_log_odds(second)
     opening = {"voice": FIRST_SPEAKER, "email": FIRST_WRITER}.get(medium, {}).get(direction, 0.0)
@@ -153,7 +154,7 @@ def first_of_two_is_agent(
 
 
 def _who_began(first: Sequence[Turn], second: Sequence[Turn]) -> int:
-    """1 when the first party began, -1 when the second did, 0 when both began at once or nobody knows."""
+    """1 when the first party began, -1 when the second did, 0 when both began at once or it is unknown."""
     starts = [[turn.start_s for turn in turns if turn.start_s is not None] for turns in (first, second)]
     if starts[0] and starts[1]:
         lead_s = min(starts[1]) - min(starts[0])

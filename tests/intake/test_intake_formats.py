@@ -357,6 +357,20 @@ def test_a_recording_of_another_content_is_not_taken(tmp_path: Path) -> None:
     assert item.media == tmp_path / "media" / "x.wav"
 
 
+@pytest.mark.parametrize("stated", ["sha512-***", "sha512-", "sha512"])
+def test_a_hash_that_cannot_be_decoded_fits_no_recording(tmp_path: Path, stated: str) -> None:
+    """The call gets a fault of its own; the others of the run go on."""
+    path = write(tmp_path / "a.vcon", container(linked(content_hash=stated)))
+    (item,) = discover([path], IntakeSettings(media_dir=tmp_path))
+    assert item.fault is not None
+    assert item.fault.reason == "external_media"
+
+    (tmp_path / "call 1.wav").write_bytes(SOUND)
+    (item,) = discover([path], IntakeSettings(media_dir=tmp_path))
+    assert item.fault is not None
+    assert item.fault.reason == "damaged"
+
+
 def test_two_recordings_of_a_name_need_a_hash(tmp_path: Path) -> None:
     """Which one is meant is not guessed; copies of one recording are no question."""
     for name, sound in (("a", b"1"), ("b", b"2")):

@@ -289,6 +289,10 @@ def test_the_first_party_may_be_set_for_a_place(tmp_path: Path) -> None:
     assert doubted.role_confidence < 0.05
     assert "the wording says otherwise" in doubted.warnings[-1]
 
+    alone = read(write(tmp_path / "d.json", foreign[:1] * 2), first_party="customer")
+    assert [t.role for t in alone.turns] == ["customer", "customer"]
+    assert alone.warnings[-1] == "the first party was taken as the customer, as the settings say"
+
     items = [next(discover([path], IntakeSettings(first_party=who))) for who in (None, "agent", "customer")]
     assert (
         len({work_fingerprint(item, Fingerprints("h", "j")) for item in items}) == 3

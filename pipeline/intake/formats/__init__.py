@@ -1,7 +1,7 @@
-"""Other tools' transcripts: each format by its published schema, recognised by its content.
+"""Read transcripts of other tools: each format follows its published schema and is recognised by content.
 
-A document is looked at as it is, and inside the wrappers that services and scripts put around a result.
-vCon, which says more than words, has a module of its own beside this package.
+The formats are tried on the document and on what is inside the wrappers that services and scripts put around
+a result. vCon, which holds more than a transcript, is read by ``intake.vcon``.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ FORMS: tuple[Form, ...] = (
     *whisper.FORMS,
     *bare.FORMS,
 )
-"""In the order in which they are tried: the more particular shape first."""
+"""All formats in the order in which they are tried: the more specific ones first."""
 _WRAPPERS = ("response", "result", "results", "transcription", "transcript", "data", "output", "body")
 _DEEPEST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A transcript in a known format: which, and the part of the document that is it."""
+    """A transcript in a known format: its format, and the part of the document that holds it."""
 
     form: Form
     inner: Json
 
     def turns(self) -> tuple[Turn, ...]:
-        """Its turns in order of time; empty when nothing was said."""
+        """The turns in order of time; empty when there is no speech."""
         return pieces.ordered(self.form.turns(self.inner))
 
     def about(self) -> Json:
-        """What it says of the call and of the transcript, as ``Form.about``."""
+        """Metadata of the call and the transcript, as from ``Form.about``, without None."""
         return {name: value for name, value in self.form.about(self.inner).items() if value is not None}
 
 
 def find(document: object) -> Found | None:
-    """The transcript a JSON document holds, or None where it holds none that is known."""
+    """The transcript in a JSON document; None when no known format fits."""
     for inner in _views(document):
         for form in FORMS:
             if form.fits(inner):
@@ -67,7 +67,7 @@ def find(document: object) -> Found | None:
 
 
 def turns(body: object) -> tuple[Turn, ...]:
-    """The turns of a transcript in any known format, plain text included; empty when it is none."""
+    """The turns of a transcript in any known format or plain text; empty when no format fits."""
     if isinstance(body, str):
         return pieces.ordered(bare.spoken_lines(body))
     found = find(body)
@@ -75,7 +75,7 @@ def turns(body: object) -> tuple[Turn, ...]:
 
 
 def _views(document: object) -> Iterator[Json]:
-    """The document and what its wrappers hold, outermost first."""
+    """The document and the objects inside its wrappers, outermost first."""
     level = [{"turns": document}] if isinstance(document, list) else [document]
     for _ in range(_DEEPEST):
         inner = [view for view in level if isinstance(view, dict)]

@@ -16,7 +16,7 @@ from pipeline.intake.pieces import Json, objects, record, seconds
 from pipeline.turns import build_turns
 
 _NOW_S = 60.0
-"""Post Call Analytics dates a call whose name it cannot read by the moment it works on it."""
+"""Post Call Analytics dates a call by the time of processing when it cannot read a time from its name."""
 
 
 def _channels(results: Json) -> list[Json]:
@@ -38,19 +38,15 @@ def _transcribe(document: Json) -> Iterable[Turn]:
     def speaker(item: Json) -> object:
         return item.get("speaker_label", speakers.get(str(item.get("start_time"))))
 
-    heard = [] if by_channel else pieces.items(objects(results.get("items")), speaker)
+    words = [] if by_channel else pieces.items(objects(results.get("items")), speaker)
     for at, one in enumerate(by_channel):
-        heard += pieces.items(objects(one.get("items")), speaker, _channel_of(one, at))
-    return build_turns(heard) if heard else map(pieces.segment, objects(results.get("audio_segments")))
-
-
-def _channel_of(one: Json, at: int) -> int:
-    named = pieces.channel(one.get("channel_label"))
-    return at if named is None else named
+        labelled = pieces.channel(one.get("channel_label"))
+        words += pieces.items(objects(one.get("items")), speaker, at if labelled is None else labelled)
+    return build_turns(words) if words else map(pieces.segment, objects(results.get("audio_segments")))
 
 
 def _speakers(results: Json) -> dict[object, object]:
-    """Speaker by the start of a word, for outputs whose words do not name it themselves."""
+    """Speaker by start time of the word, for outputs whose words do not contain the speaker."""
     segments = objects(record(results.get("speaker_labels")).get("segments"))
     return {
         str(item.get("start_time")): item.get("speaker_label", segment.get("speaker_label"))
@@ -70,18 +66,19 @@ def _is_pca(document: Json) -> bool:
 
 
 def _pca(document: Json) -> Iterator[Turn]:
-    shown = {
+    labels = {
         str(one.get("Speaker")): one.get("DisplayText")
         for one in objects(document["ConversationAnalytics"].get("SpeakerLabels"))
     }
     for segment in objects(document["SpeechSegments"]):
-        named = segment.get("SegmentSpeaker")
-        role: Role = "system" if segment.get("IVRSegment") is True else pieces.role_of(shown.get(str(named)))
+        speaker = segment.get("SegmentSpeaker")
+        is_ivr = segment.get("IVRSegment") is True
+        role: Role = "system" if is_ivr else pieces.role_of(labels.get(str(speaker)))
         yield pieces.turn(
             pieces.text(segment.get("DisplayText"), segment.get("OriginalText")),
             seconds(segment.get("SegmentStartTime")),
             seconds(segment.get("SegmentEndTime")),
-            speaker=named,
+            speaker=speaker,
             role=role,
             words=pieces.words(segment.get("WordConfidence")),
         )
@@ -102,13 +99,13 @@ def _about_pca(document: Json) -> Mapping[str, object]:
 
 
 def _known_time(header: Json, zone_name: str) -> str | None:
-    """When the conversation was, unless that is only when it was worked on."""
+    """The stated time of the conversation; None when it is only the time of processing."""
     stated = pieces.text(header.get("ConversationTime"))
     try:
-        apart = times.parse(stated, zone_name) - times.parse(pieces.text(header.get("ProcessTime")), "UTC")
+        age = times.parse(pieces.text(header.get("ProcessTime")), "UTC") - times.parse(stated, zone_name)
     except times.BadTime:
         return stated or None
-    return None if abs(apart.total_seconds()) < _NOW_S else stated
+    return None if abs(age.total_seconds()) < _NOW_S else stated
 
 
 FORMS = (

@@ -1,4 +1,4 @@
-"""AssemblyAI's transcript: times in milliseconds, speakers as letters, channels counted from 1.
+"""Transcripts of AssemblyAI: times in milliseconds, speakers as letters, channels numbered from 1.
 
 https://www.assemblyai.com/docs/api-reference/transcripts/get
 """
@@ -13,15 +13,15 @@ from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, objects
 from pipeline.turns import build_turns
 
-_OWN = frozenset(
+_OWN_KEYS = frozenset(
     ["audio_url", "audio_duration", "acoustic_model", "language_model", "speech_model", "speech_models"]
 )
-"""Keys of its responses that no other format has."""
+"""Keys that only AssemblyAI's responses have."""
 
 
 def _is_assemblyai(document: Json) -> bool:
-    said = document.get("utterances") or document.get("words") or document.get("text")
-    return bool(_OWN & document.keys()) and isinstance(said, list | str)
+    content = document.get("utterances") or document.get("words") or document.get("text")
+    return bool(_OWN_KEYS & document.keys()) and isinstance(content, list | str)
 
 
 def _turns(document: Json) -> Iterable[Turn]:

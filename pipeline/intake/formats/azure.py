@@ -1,4 +1,4 @@
-"""Azure Speech's batch and fast transcription, and the conversations of Azure's language service.
+"""Transcripts of Azure Speech (batch and fast transcription), and conversations of Azure's language service.
 
 https://learn.microsoft.com/azure/ai-services/speech-service/batch-transcription-get (``recognizedPhrases``),
 https://learn.microsoft.com/azure/ai-services/speech-service/fast-transcription-create (``phrases``),
@@ -22,10 +22,10 @@ _DURATION = re.compile(r"P(?:T(?:(\d{1,5})H)?(?:(\d{1,7})M)?(?:(\d{1,9}(?:\.\d{1
 
 
 def _seconds(given: Json, name: str, per_s: float = TICKS_PER_S) -> float | None:
-    """The ``offset`` or ``duration`` of an object, in the unit it names, else ``per_s`` to the second."""
-    for unit, named_per_s in (("InTicks", TICKS_PER_S), ("Milliseconds", 1000), ("InMs", 1000)):
-        if (found := pieces.seconds(given.get(name + unit), named_per_s)) is not None:
-            return found
+    """An ``offset`` or ``duration`` in seconds, from a key with a unit, ISO 8601, or ``per_s`` units."""
+    for unit, unit_per_s in (("InTicks", TICKS_PER_S), ("Milliseconds", 1000), ("InMs", 1000)):
+        if (time_s := pieces.seconds(given.get(name + unit), unit_per_s)) is not None:
+            return time_s
     stated = given.get(name)
     if isinstance(stated, str) and (iso := _DURATION.fullmatch(stated.strip())):
         return int(iso[1] or 0) * 3600 + int(iso[2] or 0) * 60 + float(iso[3] or 0)
@@ -37,25 +37,23 @@ def _span(given: Json, per_s: float = TICKS_PER_S) -> tuple[float | None, float 
     return start_s, None if start_s is None or length_s is None else start_s + length_s
 
 
-def _camel(given: object) -> Json:
-    """An object with its names as of version 3: older versions and Video Indexer begin them with capitals."""
+def _camel_case(given: object) -> Json:
+    """The object with keys as in version 3; older versions and Video Indexer begin them with a capital."""
     return {name[:1].lower() + name[1:]: value for name, value in record(given).items()}
 
 
 def _words(given: object, per_s: float = TICKS_PER_S) -> list[TimedWord]:
-    found = []
-    for each in objects(given):
-        one = _camel(each)
-        start_s, end_s = _span(one, per_s)
-        said = pieces.first(one, ("displayText", "text", "word"))
-        found.append(pieces.word(said, start_s, end_s, one.get("confidence")))
-    return [w for w in found if w]
+    words = []
+    for one in map(_camel_case, objects(given)):
+        text = pieces.first(one, ("displayText", "text", "word"))
+        words.append(pieces.word(text, *_span(one, per_s), one.get("confidence")))
+    return [word for word in words if word]
 
 
 def _phrases(document: Json) -> object:
-    """The phrases of a result file, also where a call's analysis stands beside them."""
-    place = record(document.get("transcription")) or document
-    return pieces.first(place, ("recognizedPhrases", "RecognizedPhrases"))
+    """The phrases of a result file, or of its ``transcription`` part when the file also has an analysis."""
+    result = record(document.get("transcription")) or document
+    return pieces.first(result, ("recognizedPhrases", "RecognizedPhrases"))
 
 
 def _is_batch(document: Json) -> bool:
@@ -63,9 +61,8 @@ def _is_batch(document: Json) -> bool:
 
 
 def _batch(document: Json) -> Iterator[Turn]:
-    for each in objects(_phrases(document)):
-        phrase = _camel(each)
-        best = _camel(pieces.best(phrase, "nBest"))
+    for phrase in map(_camel_case, objects(_phrases(document))):
+        best = _camel_case(pieces.best(phrase, "nBest"))
         if phrase.get("recognitionStatus", "Success") != "Success":
             continue
         yield pieces.turn(
@@ -79,9 +76,9 @@ def _batch(document: Json) -> Iterator[Turn]:
 
 
 def _about_batch(document: Json) -> Mapping[str, object]:
-    place = record(document.get("transcription")) or document
+    result = record(document.get("transcription")) or document
     locale = pieces.stated(objects(_phrases(document)), "locale")
-    return {"language": locale, "duration_s": _seconds(_camel(place), "duration")}
+    return {"language": locale, "duration_s": _seconds(_camel_case(result), "duration")}
 
 
 def _is_fast(document: Json) -> bool:
@@ -92,7 +89,7 @@ def _fast(document: Json) -> Iterator[Turn]:
     for phrase in objects(document["phrases"]):
         yield pieces.turn(
             phrase.get("text"),
-            *_span(phrase, 1000),  # its early versions give milliseconds without saying so
+            *_span(phrase, 1000),  # early versions give milliseconds under keys without a unit
             speaker=phrase.get("speaker"),
             on=pieces.channel(phrase.get("channel")),
             confidence=pieces.share(phrase.get("confidence")),
@@ -106,19 +103,18 @@ def _about_fast(document: Json) -> Mapping[str, object]:
 
 
 def _conversations(document: Json) -> list[Json]:
-    """The conversations of a request, a response, or a call's results that hold both."""
+    """The conversations in a request, in a response, or in a call's results, which hold both."""
     results = record(record(document.get("conversationAnalyticsResults")).get("conversationPiiResults"))
-    places = (document, record(document.get("analysisInput")), results)
-    found = [one for place in places for one in objects(place.get("conversations"))]
-    found += [record(document.get("conversation")), document]
-    return [one for one in found if isinstance(one.get("conversationItems"), list)]
+    parents = (document, record(document.get("analysisInput")), results)
+    candidates = [one for parent in parents for one in objects(parent.get("conversations"))]
+    candidates += [record(document.get("conversation")), document]
+    return [one for one in candidates if isinstance(one.get("conversationItems"), list)]
 
 
 def _conversation(document: Json) -> Iterator[Turn]:
     for item in objects(_conversations(document)[0]["conversationItems"]):
-        said = record(item.get("redactedContent"))
-        timings = item.get("audioTimings") or said.get("audioTimings")
-        words = _words(timings)
+        redacted = record(item.get("redactedContent"))
+        words = _words(item.get("audioTimings") or redacted.get("audioTimings"))
         start_s, end_s = _span(item)
         if start_s is None and words:
             start_s, end_s = words[0].start_s, words[-1].end_s
@@ -126,7 +122,11 @@ def _conversation(document: Json) -> Iterator[Turn]:
             end_s = words[-1].end_s
         yield pieces.turn(
             pieces.text(
-                item.get("text"), said.get("text"), item.get("itn"), item.get("lexical"), said.get("lexical")
+                item.get("text"),
+                redacted.get("text"),
+                item.get("itn"),
+                item.get("lexical"),
+                redacted.get("lexical"),
             ),
             start_s,
             end_s,

@@ -1,6 +1,6 @@
-"""Bare lists of turns: objects with a text and a speaker or a time, under whatever usual names.
+"""Plain lists of turns: objects with a text and a speaker or a time, under any of the usual keys.
 
-No page describes them; scripts, chat tools and test data write them. The names accepted are below.
+Scripts, chat tools and test data write them; no specification describes them. The keys accepted are below.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ MILLISECONDS = (("start_ms", "startMs", "start_time_ms", "startMillis"),
                 ("end_ms", "endMs", "end_time_ms", "endMillis"))
 # fmt: on
 SLOWEST_S_A_WORD = 20.0
-"""Whole numbers that would mean slower speech than this are milliseconds."""
+"""Times in whole numbers are milliseconds when, as seconds, they would mean slower speech than this."""
 MOST_SPEAKERS = 8
-LOOKED_AT = 500
-"""What a list is, is told by its first members."""
+SAMPLE_SIZE = 500
+"""Number of members at the start of a list by which it is judged."""
 Time = float | dt.datetime | None
 
 
-def _pieces(document: Json) -> list[Json]:
-    """The list of turns; empty where no list looks like one."""
+def _turn_objects(document: Json) -> list[Json]:
+    """The first list in the document that looks like turns; empty when there is none."""
     for name in LISTS:
-        found = objects(document.get(name))
-        looked_at = found[:LOOKED_AT]
-        told = [one for one in looked_at if _text(one) and (_speaker(one) or _has_time(one))]
-        if told and 2 * len(told) >= len(looked_at) and _is_talk(told):
-            return found
+        members = objects(document.get(name))
+        sample = members[:SAMPLE_SIZE]
+        turns = [one for one in sample if _text(one) and (_speaker(one) or _has_time(one))]
+        if turns and 2 * len(turns) >= len(sample) and _is_talk(turns):
+            return members
     return []
 
 
-def _is_talk(told: list[Json]) -> bool:
-    """Whether few speak often: in a list of documents each has a name of its own."""
-    named = {_speaker(one) for one in told}
-    return all(map(_has_time, told)) or len(named) <= min(MOST_SPEAKERS, max(3, len(told) // 2 + 1))
+def _is_talk(turns: list[Json]) -> bool:
+    """Whether all have times, or few speakers speak often; in a list of documents each has its own name."""
+    speakers = {_speaker(one) for one in turns}
+    return all(map(_has_time, turns)) or len(speakers) <= min(MOST_SPEAKERS, max(3, len(turns) // 2 + 1))
 
 
 def _text(piece: Json) -> str:
@@ -56,9 +56,9 @@ def _text(piece: Json) -> str:
 
 
 def _speaker(piece: Json) -> str | None:
-    """Who speaks; a label that names a role says more than a number or a name beside it."""
-    given = [found for name in SPEAKERS if name in piece and (found := pieces.label(piece[name]))]
-    return next((one for one in given if pieces.role_of(one) != "unknown"), given[0] if given else None)
+    """The speaker's label: one that names a role, else the first."""
+    given = [label for name in SPEAKERS if name in piece and (label := pieces.label(piece[name]))]
+    return next((label for label in given if pieces.role_of(label) != "unknown"), given[0] if given else None)
 
 
 def _has_time(piece: Json) -> bool:
@@ -66,16 +66,15 @@ def _has_time(piece: Json) -> bool:
 
 
 def _turns(document: Json) -> Iterator[Turn]:
-    found = _pieces(document)
-    times_of = [_span(one) for one in found]
-    per_s = 1000.0 if _in_milliseconds(found, times_of) else 1.0
-    moments = [start for start, _ in times_of if isinstance(start, dt.datetime)]
-    began = min(moments, default=None)
-    for one, (start, end) in zip(found, times_of, strict=True):
+    members = _turn_objects(document)
+    spans = [_span(one) for one in members]
+    per_s = 1000.0 if _in_milliseconds(members, spans) else 1.0
+    first_sent = min((start for start, _ in spans if isinstance(start, dt.datetime)), default=None)
+    for one, (start, end) in zip(members, spans, strict=True):
         yield pieces.turn(
             _text(one),
-            _since(start, began, per_s),
-            _since(end, began, per_s),
+            _in_seconds(start, first_sent, per_s),
+            _in_seconds(end, first_sent, per_s),
             speaker=_speaker(one),
             on=pieces.channel(one.get("channel")) if isinstance(one.get("channel"), int) else None,
             confidence=pieces.share(one.get("confidence")),
@@ -91,54 +90,53 @@ def _span(piece: Json) -> tuple[Time, Time]:
 
 
 def _time(given: object) -> Time:
-    """Seconds, a clock, or a moment."""
-    found = pieces.seconds(given)
-    if found is None:
-        found = pieces.clock(given)
-    if found is not None or isinstance(given, bool) or not isinstance(given, str | int | float):
-        return found
+    """A time given as a number, as ``mm:ss``, or as a date and time."""
+    time_s = pieces.seconds(given)
+    if time_s is None:
+        time_s = pieces.clock(given)
+    if time_s is not None or isinstance(given, bool) or not isinstance(given, str | int | float):
+        return time_s
     try:
         return times.parse(str(given), "UTC")
     except ValueError:
         return None
 
 
-def _in_milliseconds(found: list[Json], spans: list[tuple[Time, Time]]) -> bool:
-    given = [first(one, ENDS) for one in found]
+def _in_milliseconds(members: list[Json], spans: list[tuple[Time, Time]]) -> bool:
+    given = [first(one, ENDS) for one in members]
     if not given or not all(isinstance(one, int) for one in given):
         return False
     ends = [end for _, end in spans if isinstance(end, float)]
-    words = sum(len(_text(one).split()) for one in found)
-    return bool(ends) and max(ends) > SLOWEST_S_A_WORD * max(words, 1)
+    n_words = sum(len(_text(one).split()) for one in members)
+    return bool(ends) and max(ends) > SLOWEST_S_A_WORD * max(n_words, 1)
 
 
-def _since(time: Time, began: dt.datetime | None, per_s: float) -> float | None:
-    """Seconds of the recording, or since the first message."""
+def _in_seconds(time: Time, first_sent: dt.datetime | None, per_s: float) -> float | None:
+    """Seconds since the first message when messages have dates, else since the start of the recording."""
     if isinstance(time, dt.datetime):
-        return None if began is None else (time - began).total_seconds()
-    return None if time is None or began is not None else time / per_s
+        return None if first_sent is None else (time - first_sent).total_seconds()
+    return None if time is None or first_sent is not None else time / per_s
 
 
 def _about(document: Json) -> Mapping[str, object]:
-    """What stands beside the list under a name that is ours; anything else might be the words again."""
+    """Values beside the list under known names of metadata; other values may repeat the words."""
     known = {alias for aliases in metadata.ALIASES.values() for alias in aliases}
     beside = {
         k: v for k, v in document.items() if metadata.field_name(k) in known and isinstance(v, str | int)
     }
-    messages = any(isinstance(_span(one)[0], dt.datetime) for one in _pieces(document)[:3])
-    found: dict[str, object] = {"duration_s": first(document, ("duration_s", "duration"))}
-    return {"medium": "chat" if messages else None} | beside | found
+    messages = any(isinstance(_span(one)[0], dt.datetime) for one in _turn_objects(document)[:3])
+    duration: dict[str, object] = {"duration_s": first(document, ("duration_s", "duration"))}
+    return {"medium": "chat" if messages else None} | beside | duration
 
 
 def spoken_lines(body: str) -> Iterator[Turn]:
-    """Plain text: a turn a line where speakers stand before the lines, else one turn of nobody known."""
-    lines = [line for line in body.splitlines() if line.strip()]
-    named = labels.split(lines)
-    if not any(label for label, _ in named):
+    """Plain text as turns: one per line when any line has a label, else a single turn without a speaker."""
+    labelled = labels.split([line for line in body.splitlines() if line.strip()])
+    if not any(label for label, _ in labelled):
         yield pieces.turn(body, None, None)
         return
-    for speaker, said in labels.carried(named):
-        yield pieces.turn(said, None, None, speaker=speaker)
+    for speaker, text in labels.carried(labelled):
+        yield pieces.turn(text, None, None, speaker=speaker)
 
 
-FORMS = (Form("a list of turns", lambda document: bool(_pieces(document)), _turns, _about),)
+FORMS = (Form("a list of turns", lambda document: bool(_turn_objects(document)), _turns, _about),)

@@ -1,4 +1,4 @@
-"""Amazon Contact Lens and Transcribe Call Analytics output: a transcript with roles and times.
+"""Output of Amazon Contact Lens and Transcribe Call Analytics: transcripts with roles and times.
 
 https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-example-output-files.html
 (voice: offsets in milliseconds; chat: absolute times) and the Call Analytics job output.
@@ -29,19 +29,19 @@ def _is_contact_lens(document: Json) -> bool:
 
 
 def _turns(document: Json) -> Iterator[Turn]:
-    """Turns with roles by participant; joins, leaves and attachments of a chat have no words."""
+    """Turns with the role of the participant; joins, leaves and attachments in a chat have no text."""
     roles = {
         str(p.get("ParticipantId")): _ROLES.get(str(p.get("ParticipantRole")), "unknown")
         for p in objects(document.get("Participants"))
     }
     first = _first_moment(document)
     for item in objects(document["Transcript"]):
-        named = str(item.get("ParticipantRole") or item.get("ParticipantId"))
+        stated = str(item.get("ParticipantRole") or item.get("ParticipantId"))
         start_s, end_s = (seconds(item.get(f"{edge}OffsetMillis"), 1000) for edge in ("Begin", "End"))
         sent = times.moment(item.get("AbsoluteTime"))
         if sent is not None and first is not None:
             start_s = end_s = (sent - first).total_seconds()
-        role = _ROLES.get(named) or roles.get(str(item.get("ParticipantId")), "unknown")
+        role = _ROLES.get(stated) or roles.get(str(item.get("ParticipantId")), "unknown")
         yield pieces.turn(item.get("Content"), start_s, end_s, speaker=item.get("ParticipantId"), role=role)
 
 
@@ -53,7 +53,7 @@ def _about(document: Json) -> Mapping[str, object]:
         "medium": channel.lower() if channel in {"VOICE", "CHAT", "EMAIL"} else channel,
         "language": document.get("LanguageCode") or None,
         "started_at": first.isoformat() if first else None,
-        "channels": 0 if channel in {"CHAT", "EMAIL"} else 2,  # it takes only calls with one for each speaker
+        "channels": 0 if channel in {"CHAT", "EMAIL"} else 2,  # it requires one channel per speaker
         "model": str(document.get("Version", "")),
     }
 

@@ -1,7 +1,7 @@
-"""Deepgram's response to a recording.
+"""Transcripts of Deepgram for pre-recorded audio.
 
 https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded: ``results.channels`` hold words
-with times, and speakers where asked for; ``results.utterances`` the same words in stretches.
+with times, and with speakers if requested; ``results.utterances`` hold the same words grouped.
 """
 
 from __future__ import annotations
@@ -18,25 +18,20 @@ from pipeline.turns import TimedWord, build_turns
 
 def _is_deepgram(document: Json) -> bool:
     results = record(document.get("results"))
-    heard = any("alternatives" in one for one in objects(results.get("channels")))
-    return heard or any("transcript" in one for one in objects(results.get("utterances")))
+    has_channels = any("alternatives" in one for one in objects(results.get("channels")))
+    return has_channels or any("transcript" in one for one in objects(results.get("utterances")))
 
 
 def _turns(document: Json) -> Iterable[Turn]:
     results = record(document["results"])
     channels, utterances = objects(results.get("channels")), objects(results.get("utterances"))
-    words = [
-        w
-        for at, one in enumerate(channels)
-        for w in _words(pieces.best(one), at if len(channels) > 1 else None)
-    ]
+    words: list[TimedWord] = []
+    for at, one in enumerate(channels):
+        words += _words(pieces.best(one), at if len(channels) > 1 else None)
     if not words:
         several = len({str(one.get("channel")) for one in utterances}) > 1
-        words = [
-            w
-            for one in utterances
-            for w in _words(one, pieces.channel(one.get("channel")) if several else None)
-        ]
+        for one in utterances:
+            words += _words(one, pieces.channel(one.get("channel")) if several else None)
     if words:
         return build_turns(words)
     return [pieces.segment(one) for one in utterances] or [
@@ -44,9 +39,9 @@ def _turns(document: Json) -> Iterable[Turn]:
     ]
 
 
-def _words(stretch: Json, on: int | None) -> Iterator[TimedWord]:
-    speaker = pieces.label(stretch.get("speaker"))
-    for word in pieces.words(stretch.get("words")):
+def _words(group: Json, on: int | None) -> Iterator[TimedWord]:
+    speaker = pieces.label(group.get("speaker"))
+    for word in pieces.words(group.get("words")):
         yield replace(word, channel=on, speaker=word.speaker or speaker)
 
 

@@ -1,4 +1,4 @@
-"""What the package knows of one format."""
+"""The description of one transcript format."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def _nothing(document: Json) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One format.
+    """One transcript format; the functions take the JSON object that holds the transcript.
 
     Attributes:
-        name: Of the tool that writes it, for people.
-        fits: Whether a JSON object is such a transcript.
-        turns: Its turns in any order, not numbered; those without text are passed over.
-        about: What it says of the call, by the names of ``CallMetadata``; of the transcript, ``duration_s``,
-            ``channels`` and ``model``.
+        name: Name of the tool that writes it, for people.
+        fits: Returns whether a JSON object is in this format.
+        turns: Returns its turns in any order, not numbered; turns without text are ignored.
+        about: Returns metadata of the call by the names of ``CallMetadata``, and ``duration_s``, ``channels``
+            and ``model`` of the transcript.
     """
 
     name: str

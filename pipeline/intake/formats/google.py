@@ -1,4 +1,4 @@
-"""Google Speech-to-Text's results, and the conversations of its contact-centre insights.
+"""Results of Google Speech-to-Text, and conversations of Google's contact-centre insights.
 
 https://cloud.google.com/speech-to-text/docs/reference/rest/v1/speech/recognize (``speakerTag``),
 https://cloud.google.com/speech-to-text/v2/docs/reference/rest/v2/BatchRecognizeResults (``speakerLabel``,
@@ -20,14 +20,14 @@ _RESULT_END = ("resultEndTime", "resultEndOffset", "result_end_time", "result_en
 
 
 def _results(document: Json) -> list[Json]:
-    """The results of one recording: as they are, or under the address of the file they are of."""
-    found = objects(document.get("results"))
+    """The results of one recording, listed directly or under the address of its file."""
+    results = objects(document.get("results"))
     for one in record(document.get("results")).values():
         inline = record(record(one).get("inlineResult")) or record(one)
-        found += objects((record(inline.get("transcript")) or inline).get("results"))
+        results += objects((record(inline.get("transcript")) or inline).get("results"))
     return [
         one
-        for one in found
+        for one in results
         if any("transcript" in a or "words" in a for a in objects(one.get("alternatives")))
     ]
 
@@ -35,15 +35,15 @@ def _results(document: Json) -> list[Json]:
 def _turns(document: Json) -> Iterable[Turn]:
     results = _results(document)
     words = _words(results)
-    return build_turns(words) if words else _stretches(results)
+    return build_turns(words) if words else _turns_of_results(results)
 
 
 def _words(results: list[Json]) -> list[TimedWord]:
-    """Every word once: with speakers told apart, the last result repeats the words of all with their tags."""
-    heard: dict[tuple[object, ...], TimedWord] = {}
+    """Each word once: with diarisation the last result repeats all words with their speaker tags."""
+    words: dict[tuple[object, ...], TimedWord] = {}
     for result in results:
         for one in objects(pieces.best(result).get("words")):
-            found = pieces.word(
+            word = pieces.word(
                 one.get("word"),
                 _time(first(one, ("startTime", "startOffset", "start_time", "start_offset"))),
                 _time(first(one, ("endTime", "endOffset", "end_time", "end_offset"))),
@@ -51,14 +51,14 @@ def _words(results: list[Json]) -> list[TimedWord]:
                 on=pieces.channel(first(result, ("channelTag", "channel_tag")), base=1),
                 speaker=first(one, ("speakerLabel", "speaker_label", "speakerTag", "speaker_tag")) or None,
             )
-            if found:
-                place = (found.channel, found.start_s, found.end_s, found.text)
-                heard[place] = found if found.speaker or place not in heard else heard[place]
-    return list(heard.values())
+            if word:
+                key = (word.channel, word.start_s, word.end_s, word.text)
+                words[key] = word if word.speaker or key not in words else words[key]
+    return list(words.values())
 
 
-def _stretches(results: list[Json]) -> Iterator[Turn]:
-    """Results without words: each ends where it says and begins where the one before it ended."""
+def _turns_of_results(results: list[Json]) -> Iterator[Turn]:
+    """Turns of results without words: a result states its end and begins at the end of the one before."""
     ended: dict[int | None, float] = {}
     for result in results:
         on = pieces.channel(first(result, ("channelTag", "channel_tag")), base=1)
@@ -73,7 +73,7 @@ def _stretches(results: list[Json]) -> Iterator[Turn]:
 
 
 def _time(given: object) -> float | None:
-    """``1.300s``, or an object of seconds and nanoseconds."""
+    """A time in seconds, from ``1.300s`` or from an object with seconds and nanoseconds."""
     if not isinstance(given, dict):
         return seconds(given)
     whole, rest = seconds(given.get("seconds", 0)), seconds(given.get("nanos", 0), 1e9)
@@ -89,12 +89,12 @@ def _is_entries(document: Json) -> bool:
 
 
 def _entries(document: Json) -> Iterator[Turn]:
-    """Messages with absolute times in microseconds."""
+    """Messages, which have absolute times in microseconds."""
     entries = objects(document["entries"])
-    moments = [pieces.number(one.get("start_timestamp_usec")) for one in entries]
-    began = min((m for m in moments if m is not None), default=0.0)
-    for one, moment in zip(entries, moments, strict=True):
-        at_s = None if moment is None else seconds(moment - began, 1e6)
+    times_us = [pieces.number(one.get("start_timestamp_usec")) for one in entries]
+    first_us = min((time_us for time_us in times_us if time_us is not None), default=0.0)
+    for one, time_us in zip(entries, times_us, strict=True):
+        at_s = None if time_us is None else seconds(time_us - first_us, 1e6)
         role = pieces.role_of(one.get("role"))
         yield pieces.turn(one.get("text"), at_s, at_s, speaker=first(one, ("user_id", "role")), role=role)
 

@@ -1,4 +1,4 @@
-"""Speakers named in the text itself: ``Agent: hello``, ``[SPEAKER_00] hello``, ``(speaker 1) hello``."""
+"""Speaker labels at the start of lines: ``Agent: hello``, ``[SPEAKER_00] hello``, ``(speaker 1) hello``."""
 
 from __future__ import annotations
 
@@ -20,42 +20,40 @@ _MOST_WORDS = 4
 
 
 def split(lines: Sequence[str]) -> list[tuple[str | None, str]]:
-    """Each line as its speaker's label, where one stands before it, and what is said.
+    """Split each line into the speaker's label (None without one) and the text.
 
-    A label is believed where it names a role or numbers a speaker, or stands before several lines:
-    "Remember: it is closed" names nobody.
+    A label is accepted when it names a role, numbers a speaker, or stands before several lines: in
+    "Remember: it is closed" it is part of the text.
     """
-    parted = [_parted(line) for line in lines]
-    seen = Counter(label for label, _ in parted if label)
+    parts = [_split_line(line) for line in lines]
+    counts = Counter(label for label, _ in parts if label)
     return [
-        (label, said) if label and _is_believed(label, seen[label]) else (None, line.strip())
-        for (label, said), line in zip(parted, lines, strict=True)
+        (label, text) if label and _is_believed(label, counts[label]) else (None, line.strip())
+        for (label, text), line in zip(parts, lines, strict=True)
     ]
 
 
-def carried(named: Sequence[tuple[str | None, str]]) -> Iterator[tuple[str | None, str]]:
-    """Lines without a label go on as the speaker before them, where labels are in use."""
+def carried(labelled: Sequence[tuple[str | None, str]]) -> Iterator[tuple[str | None, str]]:
+    """Give each line without a label the label of the line before it."""
     speaker = None
-    for label, said in named:
+    for label, text in labelled:
         speaker = label or speaker
-        yield speaker, said
+        yield speaker, text
 
 
-def _parted(line: str) -> tuple[str | None, str]:
-    found = _IN_BRACKETS.match(line) or _BEFORE_COLON.match(line)
-    if found is None:
+def _split_line(line: str) -> tuple[str | None, str]:
+    match = _IN_BRACKETS.match(line) or _BEFORE_COLON.match(line)
+    if match is None:
         return None, line.strip()
-    return found[1].strip(" ()"), (found[2] or "").strip()
+    return match[1].strip(" ()"), (match[2] or "").strip()
 
 
-def _is_believed(label: str, times: int) -> bool:
+def _is_believed(label: str, count: int) -> bool:
     words = re.findall(r"[^\W_]+", label)
     if not words or len(words) > _MOST_WORDS:
         return False
-    if (
-        len(words) > 1
-        and not all(w[0].isupper() or w[0].isdigit() for w in words)
-        and not _NUMBERED.fullmatch(label)
-    ):
+    if _NUMBERED.fullmatch(label):
+        return True
+    if len(words) > 1 and not all(w[0].isupper() or w[0].isdigit() for w in words):
         return False
-    return times > 1 or pieces.role_of(label) != "unknown" or _NUMBERED.fullmatch(label) is not None
+    return count > 1 or pieces.role_of(label) != "unknown"

@@ -1,4 +1,4 @@
-"""Recognisers and contact centres met less often, each by its published schema.
+"""Formats of less common recognisers and contact centres, each by its published schema.
 
 https://docs.speechmatics.com/speech-to-text/batch/output (``results`` of words and punctuation),
 https://docs.rev.ai/api/asynchronous/transcripts/ (``monologues``),
@@ -29,8 +29,8 @@ def _speechmatics(document: Json) -> Iterable[Turn]:
 
 
 def _speaker(item: Json) -> object:
-    named = pieces.best(item).get("speaker")
-    return item.get("channel") or (None if named == "UU" else named)  # it could not tell
+    speaker = pieces.best(item).get("speaker")
+    return item.get("channel") or (None if speaker == "UU" else speaker)  # UU: unknown
 
 
 def _about_speechmatics(document: Json) -> Mapping[str, object]:
@@ -42,29 +42,29 @@ def _rev(document: Json) -> Iterator[Turn]:
     for one in objects(document["monologues"]):
         elements = objects(one.get("elements"))
         timed = pieces.words([e for e in elements if e.get("type") == "text"])
-        said = "".join(e["value"] for e in elements if isinstance(e.get("value"), str))
+        text = "".join(e["value"] for e in elements if isinstance(e.get("value"), str))
         span = (timed[0].start_s, timed[-1].end_s) if timed else (None, None)
-        yield pieces.turn(said, *span, speaker=one.get("speaker"), words=timed)
+        yield pieces.turn(text, *span, speaker=one.get("speaker"), words=timed)
 
 
-_EPOCH_MS = 6e11  # no call lasts the nineteen years from 1970
+_EPOCH_MS = 6e11  # larger numbers are times since 1970; as an offset this would be 19 years
 
 
 def _genesys(document: Json) -> Iterator[Turn]:
-    """Genesys Cloud: milliseconds since 1970, or since the communication began."""
+    """Phrases of Genesys Cloud, with times in milliseconds since 1970 or since the start of the call."""
     phrases = [p for t in objects(document["transcripts"]) for p in objects(t.get("phrases"))]
     starts_ms = [pieces.number(one.get("startTimeMs")) for one in phrases]
-    began_ms = min((ms for ms in starts_ms if ms and ms >= _EPOCH_MS), default=0.0)
-    sides: dict[object, Role] = {"internal": "agent", "external": "customer"}
+    first_ms = min((ms for ms in starts_ms if ms and ms >= _EPOCH_MS), default=0.0)
+    roles: dict[object, Role] = {"internal": "agent", "external": "customer"}
     for one, start_ms in zip(phrases, starts_ms, strict=True):
-        start_s = None if start_ms is None else seconds(start_ms - began_ms, 1000)
+        start_s = None if start_ms is None else seconds(start_ms - first_ms, 1000)
         length_s = seconds(record(one.get("duration")).get("milliseconds"), 1000)
         yield pieces.turn(
             pieces.text(one.get("decoratedText"), one.get("text")),
             start_s,
             None if start_s is None or length_s is None else start_s + length_s,
             speaker=pieces.label(one.get("participantPurpose")),
-            role=sides.get(pieces.label(one.get("participantPurpose")), "unknown"),
+            role=roles.get(pieces.label(one.get("participantPurpose")), "unknown"),
             confidence=pieces.share(one.get("confidence")),
         )
 
@@ -86,7 +86,7 @@ def _elevenlabs(document: Json) -> Iterable[Turn]:
 
 
 def _twilio(document: Json) -> Iterable[Turn]:
-    """Twilio's sentences: the channel counts from 1."""
+    """Sentences of Twilio, whose channels are numbered from 1."""
     return [pieces.segment(one, base=1) for one in objects(document["sentences"])]
 
 

@@ -1,4 +1,4 @@
-"""Whisper's JSON as its many forms write it, WhisperX among them.
+"""JSON of Whisper and of the tools built on it, such as WhisperX.
 
 https://github.com/openai/whisper/blob/main/whisper/transcribe.py (``segments``),
 https://github.com/m-bain/whisperX/blob/main/whisperx/schema.py (the same with ``speaker`` and ``score``),
@@ -20,7 +20,7 @@ from pipeline.intake.formats.form import Form
 from pipeline.intake.pieces import Json, first, objects, record, seconds
 from pipeline.turns import TimedWord
 
-# What verbose_json calls the languages most heard; the rest are read as codes or not at all.
+# Names of common languages in verbose_json; any other value must be a code.
 _NAMES = """arabic ar bengali bn chinese zh danish da dutch nl english en finnish fi french fr german de
 greek el hebrew he hindi hi indonesian id italian it japanese ja korean ko malay ms norwegian no persian fa
 polish pl portuguese pt punjabi pa romanian ro russian ru spanish es swedish sv tagalog tl tamil ta
@@ -34,25 +34,25 @@ def _is_segments(document: Json) -> bool:
 
 def _segments(document: Json) -> Iterator[Turn]:
     for one in objects(document["segments"]):
-        words = pieces.words(one.get("words"))  # WhisperX leaves the times of numbers out
-        spoken = Counter(w.speaker for w in words if w.speaker).most_common(1)
+        words = pieces.words(one.get("words"))  # in WhisperX numbers have no times
+        main_speaker = Counter(w.speaker for w in words if w.speaker).most_common(1)
         yield pieces.turn(
             one.get("text"),
             seconds(one.get("start")),
             seconds(one.get("end")),
-            speaker=one.get("speaker", spoken[0][0] if spoken else None),
+            speaker=one.get("speaker", main_speaker[0][0] if main_speaker else None),
             confidence=_confidence(one, words),
             words=words,
         )
 
 
 def _confidence(segment: Json, words: list[TimedWord]) -> float | None:
-    """As stated, else by its words, else from the mean log-probability of its tokens."""
+    """The stated confidence, else None for a segment with words, else exp(mean token log-probability)."""
     stated = pieces.share(first(segment, ("confidence", "score")))
-    mean = segment.get("avg_logprob")
-    if stated is not None or words or isinstance(mean, bool) or not isinstance(mean, int | float):
+    log_prob = segment.get("avg_logprob")
+    if stated is not None or words or isinstance(log_prob, bool) or not isinstance(log_prob, int | float):
         return stated
-    return round(math.exp(mean), 4) if -100 < mean <= 0 else None
+    return round(math.exp(log_prob), 4) if -100 < log_prob <= 0 else None
 
 
 def _about(document: Json) -> Mapping[str, object]:
@@ -69,22 +69,22 @@ def _is_cpp(document: Json) -> bool:
 
 
 def _cpp(document: Json) -> Iterator[Turn]:
-    """whisper.cpp; ``speaker`` where it was asked to tell two channels apart."""
+    """Segments of whisper.cpp; they have a ``speaker`` if it was told to diarise by channel."""
     for one in objects(document["transcription"]):
         offsets = record(one.get("offsets"))
         start_s, end_s = seconds(offsets.get("from"), 1000), seconds(offsets.get("to"), 1000)
-        named = None if one.get("speaker") == "?" else one.get("speaker")
-        yield pieces.turn(one.get("text"), start_s, end_s, speaker=named)
+        speaker = None if one.get("speaker") == "?" else one.get("speaker")
+        yield pieces.turn(one.get("text"), start_s, end_s, speaker=speaker)
 
 
-def _stretches(document: Json) -> list[Json]:
-    """Transformers' chunks; where speakers were told apart as well, the stretches of those."""
-    found = objects(document.get("speakers")) or objects(document.get("chunks"))
-    return [one for one in found if isinstance(one.get("timestamp"), list) and "text" in one]
+def _timed_chunks(document: Json) -> list[Json]:
+    """The ``speakers`` segments of insanely-fast-whisper, else the ``chunks`` of Transformers."""
+    chunks = objects(document.get("speakers")) or objects(document.get("chunks"))
+    return [one for one in chunks if isinstance(one.get("timestamp"), list) and "text" in one]
 
 
 def _chunks(document: Json) -> Iterator[Turn]:
-    for one in _stretches(document):
+    for one in _timed_chunks(document):
         start_s, end_s = ([seconds(t) for t in one["timestamp"]] + [None, None])[:2]
         yield pieces.turn(one.get("text"), start_s, end_s, speaker=one.get("speaker"))
 
@@ -92,7 +92,5 @@ def _chunks(document: Json) -> Iterator[Turn]:
 FORMS = (
     Form("Whisper and WhisperX", _is_segments, _segments, _about),
     Form("whisper.cpp", _is_cpp, _cpp, _about),
-    Form(
-        "Transformers and insanely-fast-whisper", lambda document: bool(_stretches(document)), _chunks, _about
-    ),
+    Form("Transformers and insanely-fast-whisper", lambda doc: bool(_timed_chunks(doc)), _chunks, _about),
 )
