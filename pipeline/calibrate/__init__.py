@@ -1,6 +1,6 @@
-"""How far machine and people agree, where they do not, and what to do about it.
+"""How well the machine's answers agree with people's, where they differ, and what to change.
 
-``calibrate`` reads the store's reviews; ``agreement`` has the statistics, ``advice`` their meaning.
+``compare`` computes the figures from reviews, ``agreement`` has the statistics, ``advice`` the sentences.
 """
 
 from pipeline.calibrate.compare import Calibration, calibrate

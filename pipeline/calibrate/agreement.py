@@ -1,8 +1,8 @@
 """Chance-corrected agreement: Cohen's κ, weighted κ, Gwet's AC1, PABAK, and Krippendorff's α.
 
-The two-rater figures are closed forms of one confusion table; writing them out costs forty lines
-and spares users SciPy and pandas, and the tests hold them equal to scikit-learn's values and to
-published examples. α, with its missing ratings and metrics, comes from the ``krippendorff`` package.
+The two-rater figures are closed formulas over one confusion table. They are written out here, in some forty
+lines, so that users need neither SciPy nor pandas; tests compare them with scikit-learn and with published
+examples. α has to handle missing ratings and ordered grades; it comes from the ``krippendorff`` package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Z_95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """A coefficient with its 95 % interval; None where the data cannot tell."""
+    """A coefficient with its 95 % interval; a figure that the data does not determine is None."""
 
     value: float | None
     low: float | None = None
@@ -33,16 +33,16 @@ UNKNOWN = Coefficient(None)
 
 
 def confusion(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> Table:
-    """Counts of first rater (rows) by second rater (columns), shape (n_labels, n_labels)."""
-    place = {label: index for index, label in enumerate(labels)}
+    """Count pairs of labels: first rater's by row, second rater's by column; shape (n_labels, n_labels)."""
+    index = {label: position for position, label in enumerate(labels)}
     table = np.zeros((len(labels), len(labels)))
     for first, second in pairs:
-        table[place[first], place[second]] += 1
+        table[index[first], index[second]] += 1
     return table
 
 
 def observed_agreement(table: Table) -> float | None:
-    """Share of the diagonal, 0..1."""
+    """Share of the counts that lie on the diagonal, 0..1; None for an empty table."""
     n = table.sum()
     return float(np.trace(table) / n) if n else None
 
@@ -52,30 +52,31 @@ def cohen_kappa(table: Table, *, graded: bool = False) -> Coefficient:
 
     Args:
         table: Counts, shape (k, k), categories in order when graded.
-        graded: Weigh with the square of the distance: neighbouring grades half agree.
+        graded: Use quadratic weights: the nearer two grades are, the more they count as agreement.
 
     Returns:
         Unknown when there are no ratings, or when both raters gave one and the same answer
-        throughout: then chance alone explains everything, and κ has no value.
+        throughout: then the agreement expected by chance is 1, and κ is not defined.
     """
     n, k = float(table.sum()), len(table)
     if n == 0 or k < 2:
         return UNKNOWN
     p = table / n
     steps = np.subtract.outer(np.arange(k), np.arange(k)) / (k - 1)
-    v = 1 - steps**2 if graded else np.eye(k)
+    weights = 1 - steps**2 if graded else np.eye(k)
     rows, columns = p.sum(axis=1), p.sum(axis=0)
-    expected = float(rows @ v @ columns)
+    expected = float(rows @ weights @ columns)
     if math.isclose(expected, 1.0):
         return UNKNOWN
-    kappa = (float((p * v).sum()) - expected) / (1 - expected)
-    mean_weights = (v @ columns)[:, None] + (rows @ v)[None, :]
-    spread = float((p * (v - mean_weights * (1 - kappa)) ** 2).sum()) - (kappa - expected * (1 - kappa)) ** 2
-    return _interval(kappa, math.sqrt(max(spread, 0.0) / n) / (1 - expected))
+    kappa = (float((p * weights).sum()) - expected) / (1 - expected)
+    mean_weights = (weights @ columns)[:, None] + (rows @ weights)[None, :]
+    squares = (weights - mean_weights * (1 - kappa)) ** 2
+    variance = float((p * squares).sum()) - (kappa - expected * (1 - kappa)) ** 2
+    return _interval(kappa, math.sqrt(max(variance, 0.0) / n) / (1 - expected))
 
 
 def gwet_ac1(table: Table) -> Coefficient:
-    """Gwet's AC1 (2008), steady where nearly all answers are the same and κ collapses.
+    """Gwet's AC1 (2008); unlike κ it stays stable where nearly all answers are the same.
 
     Args:
         table: Counts of all categories that could be answered, shape (k, k).
@@ -91,11 +92,11 @@ def gwet_ac1(table: Table) -> Coefficient:
     ac1 = (float(np.trace(p)) - expected) / (1 - expected)
     if n < 2:
         return Coefficient(ac1)
-    # Per-subject linearisation (Gwet 2008, eq. 30): every cell of the table is n_ij equal subjects.
-    agree = np.eye(k)
-    own_expected = ((1 - share)[:, None] + (1 - share)[None, :]) / 2 / (k - 1)
-    own = (agree - expected) / (1 - expected) - 2 * (1 - ac1) * (own_expected - expected) / (1 - expected)
-    variance = float((table * (own - ac1) ** 2).sum()) / (n * (n - 1))
+    # Variance over the subjects (Gwet 2008, eq. 30); the n_ij subjects of one cell have equal values.
+    cell_expected = ((1 - share)[:, None] + (1 - share)[None, :]) / 2 / (k - 1)
+    agreement = (np.eye(k) - expected) / (1 - expected)
+    subjects = agreement - 2 * (1 - ac1) * (cell_expected - expected) / (1 - expected)
+    variance = float((table * (subjects - ac1) ** 2).sum()) / (n * (n - 1))
     return _interval(ac1, math.sqrt(variance))
 
 
@@ -108,19 +109,19 @@ def pabak(table: Table) -> float | None:
 def krippendorff_alpha(
     ratings: Sequence[Sequence[str | None]], labels: Sequence[str], *, ordered: bool = False
 ) -> Coefficient:
-    """Krippendorff's α over any number of raters, with a bootstrap interval over the units.
+    """Krippendorff's α of any number of raters, with an interval by bootstrap over the units.
 
     Args:
-        ratings: A row per rater, a column per rated answer; None where a rater gave none.
+        ratings: A row per rater, a column per unit (a rated answer); None where a rater gave none.
         labels: Every possible answer, in order when ``ordered``.
-        ordered: Grades rather than names.
+        ordered: Whether labels are grades in an order (ordinal α) or mere names (nominal α).
     """
     import krippendorff
 
-    place = {label: float(index) for index, label in enumerate(labels)}
-    data = np.array([[math.nan if r is None else place[r] for r in row] for row in ratings], dtype=np.float64)
+    code = {label: float(index) for index, label in enumerate(labels)}
+    data = np.array([[math.nan if r is None else code[r] for r in row] for row in ratings], dtype=np.float64)
     if data.size:
-        data = data[:, (~np.isnan(data)).sum(axis=0) >= 2]  # units one rater saw say nothing
+        data = data[:, (~np.isnan(data)).sum(axis=0) >= 2]  # one rating alone cannot agree or disagree
     if not data.size or len(np.unique(data[~np.isnan(data)])) < 2:
         return UNKNOWN
     level: Literal["ordinal", "nominal"] = "ordinal" if ordered else "nominal"

@@ -1,6 +1,6 @@
-"""Machine against people, and people against each other, criterion by criterion.
+"""Compare the machine's answers with people's, and people's with each other, criterion by criterion.
 
-store ─▶ pairs (each person's last word beside the machine's answer) ─▶ figures ─▶ warnings ─▶ advice
+store ─▶ pairs (each person's newest answer beside the machine's) ─▶ figures ─▶ warnings ─▶ advice
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.calibrate.agreement import (
     pabak,
 )
 from pipeline.calibrate.figures import LABELS, Agreement, Drift, Pair
-from pipeline.calibrate.pairs import Question, last_words, questions
+from pipeline.calibrate.pairs import Question, newest_answers, questions
 from pipeline.calibrate.scores import ScoreDeviation, deviations
 from pipeline.confidence_intervals import wilson
 from pipeline.store import CallFilter, Store
@@ -32,9 +32,9 @@ EVERYTHING = CallFilter()
 
 @dataclass(frozen=True, slots=True)
 class PeopleAgreement:
-    """Several reviewers on the same answers: Krippendorff's α of one criterion, or of all together.
+    """How far several reviewers of the same calls agree: Krippendorff's α of one criterion, or of all.
 
-    ``blind`` when only answers of blind sessions are in it; else people had seen the machine's.
+    ``blind`` when only answers from blind sessions count; otherwise reviewers saw the machine's answers.
     """
 
     rubric: str
@@ -48,15 +48,15 @@ class PeopleAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far machine and people agree.
+    """Everything that was found by comparing the machine with people.
 
     Attributes:
         criteria: Machine against people, a row per criterion.
         reviewers: Machine against each person.
         people: People against each other, where several answered the same.
         drift: Agreement by week of the review.
-        scores: Scores under people's answers less the machine's.
-        cautions: Sentences about how far all of this can be trusted.
+        scores: Score of each reviewed call with the person's answers, beside the machine's.
+        cautions: Reasons not to trust the figures too far, such as calls not drawn at random.
     """
 
     criteria: Sequence[Agreement] = ()
@@ -68,40 +68,36 @@ class Calibration:
 
     @property
     def score_change(self) -> str | None:
-        """What people's answers do to the scores, in a line; None where no score is known."""
-        gaps = [d.deviation for d in self.scores if d.deviation is not None]
-        if not gaps:
+        """How people's answers change the scores, in a line; None where no score is known."""
+        points = [d.deviation for d in self.scores if d.deviation is not None]
+        if not points:
             return None
         flips = sum(d.machine_outcome != d.human_outcome for d in self.scores)
         return (
-            f"by {fmean(gaps):+.1f} points on average ({fmean(map(abs, gaps)):.1f} whichever way, at most "
-            f"{max(gaps, key=abs):+.1f}), and change {flips} of {len(self.scores)} outcomes"
+            f"by {fmean(points):+.1f} points on average ({fmean(map(abs, points)):.1f} whichever way, "
+            f"at most {max(points, key=abs):+.1f}), and change {flips} of {len(self.scores)} outcomes"
         )
 
 
 def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
-    """Compare everything reviewed so far.
+    """Compare the machine's answers with everything people have reviewed so far.
 
     Args:
         store: Open for reading.
         filters: Which calls' reviews count.
     """
     reviews = store.reviews(filters)
-    last = last_words(reviews)
-    asked = questions(store, last, filters.rubric)
+    asked = questions(store, newest_answers(reviews), filters.rubric)
     pairs = [pair for question in asked for pair in question.pairs]
     by_reviewer: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         by_reviewer[pair.review.reviewer].append(pair)
-    people = _people(
-        asked, questions(store, last_words(r for r in reviews if "blind" in r.extra), filters.rubric)
-    )
+    blind = newest_answers(review for review in reviews if "blind" in review.extra)
+    people = _people_agreement(asked, questions(store, blind, filters.rubric))
     alphas = {(p.rubric, p.criterion): p.alpha for p in people}
     return Calibration(
-        criteria=[
-            _criterion(question, alphas.get((question.rubric, question.criterion))) for question in asked
-        ],
-        reviewers=[compare("", reviewer, found, reviewer) for reviewer, found in sorted(by_reviewer.items())],
+        criteria=[_criterion_agreement(q, alphas.get((q.rubric, q.criterion))) for q in asked],
+        reviewers=[compare("", name, theirs, name) for name, theirs in sorted(by_reviewer.items())],
         people=people,
         drift=_drift(pairs),
         scores=deviations(store, [pair.review for pair in pairs]),
@@ -109,7 +105,7 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
     )
 
 
-def _criterion(question: Question, alpha: Coefficient | None) -> Agreement:
+def _criterion_agreement(question: Question, alpha: Coefficient | None) -> Agreement:
     warnings = []
     if len(question.versions) > 1:
         warnings.append(f"versions {', '.join(question.versions)} ask it alike and are counted together")
@@ -129,13 +125,13 @@ def compare(
     alpha: Coefficient | None = None,
     warnings: Sequence[str] = (),
 ) -> Agreement:
-    """The figures of one criterion or one reviewer, with warnings and advice."""
+    """Compute the figures of one criterion or one reviewer, with warnings and advice."""
     decided = [p for p in pairs if p.decided]
     counts = Counter((p.machine, p.human) for p in decided)
     possible = list(dict.fromkeys(label for p in decided for label in p.scale)) or list(LABELS)
-    said = {label for both in counts for label in both}
-    labels = sorted(possible, key=lambda label: label not in said)  # those in use first, at least two
-    table = confusion(list(counts.elements()), labels[: max(len(said), 2)])
+    given = {label for both in counts for label in both}
+    labels = sorted(possible, key=lambda label: label not in given)  # labels that were given come first
+    table = confusion(list(counts.elements()), labels[: max(len(given), 2)])  # κ needs at least two
     figures = Agreement(
         rubric=rubric,
         name=name,
@@ -144,7 +140,7 @@ def compare(
         abstained=len(pairs) - len(decided),
         agreement=wilson(sum(p.machine == p.human for p in decided), len(decided)),
         kappa=cohen_kappa(table),
-        weighted_kappa=_weighted(decided),
+        weighted_kappa=_weighted_kappa(decided),
         ac1=gwet_ac1(table),
         pabak=pabak(table),
         lenient=sum(p.leniency > 0 for p in decided),
@@ -155,8 +151,8 @@ def compare(
     return replace(figures, warnings=(*warnings_for(figures), *warnings), advice=advise(figures, alpha))
 
 
-def _weighted(pairs: Sequence[Pair]) -> Coefficient:
-    """κ with quadratic weights where all pairs are on one graded scale; na has no place on it."""
+def _weighted_kappa(pairs: Sequence[Pair]) -> Coefficient:
+    """κ with quadratic weights where all pairs share one graded scale; pairs with na are left out."""
     scales = {p.scale for p in pairs}
     if len(scales) != 1 or scales == {LABELS}:
         return UNKNOWN
@@ -165,24 +161,29 @@ def _weighted(pairs: Sequence[Pair]) -> Coefficient:
     return cohen_kappa(confusion(graded, grades), graded=True)
 
 
-def _people(asked: Sequence[Question], blind: Sequence[Question]) -> list[PeopleAgreement]:
-    """α of each criterion several people answered, from blind sessions where there are any; then of all."""
-    sessions = {(q.rubric, q.criterion): q.pairs for q in blind}
-    found = []
+def _people_agreement(asked: Sequence[Question], blind: Sequence[Question]) -> list[PeopleAgreement]:
+    """α of each criterion that several people answered, then α of all criteria together.
+
+    Args:
+        asked: Every question with all answers.
+        blind: The same questions with answers from blind sessions only; where there are any, they are used.
+    """
+    blind_pairs = {(q.rubric, q.criterion): q.pairs for q in blind}
+    rows = []
     for question in asked:
-        there = sessions.get((question.rubric, question.criterion), ())
-        people = _alpha(question, there, blind=True) or _alpha(question, question.pairs)
-        if people:
-            found.append(people)
-    everything = [pair for question in blind or asked for pair in question.pairs]
+        in_blind = blind_pairs.get((question.rubric, question.criterion), ())
+        row = _alpha(question, in_blind, blind=True) or _alpha(question, question.pairs)
+        if row:
+            rows.append(row)
+    all_pairs = [pair for question in blind or asked for pair in question.pairs]
     together = Question("", "all criteria", title="all criteria")
-    if len(found) > 1 and (people := _alpha(together, everything, blind=bool(blind))):
-        found.append(people)
-    return found
+    if len(rows) > 1 and (row := _alpha(together, all_pairs, blind=bool(blind))):
+        rows.append(row)
+    return rows
 
 
 def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) -> PeopleAgreement | None:
-    """None where no two people answered the same."""
+    """α over the answers that at least two people gave; None where there are none."""
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for pair in pairs:
         review = pair.review
@@ -190,16 +191,16 @@ def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) ->
             continue
         unit = (review.call_id, review.rubric_hash, review.criterion_id or "")
         units[unit][review.reviewer.casefold()] = pair.human
-    shared = [said for said in units.values() if len(said) >= 2]
+    shared = [answers for answers in units.values() if len(answers) >= 2]
     if not shared:
         return None
-    reviewers = sorted({reviewer for said in shared for reviewer in said})
-    ratings = [[said.get(reviewer) for said in shared] for reviewer in reviewers]
+    reviewers = sorted({reviewer for answers in shared for reviewer in answers})
+    ratings = [[answers.get(reviewer) for answers in shared] for reviewer in reviewers]
     scales = {pair.scale for pair in pairs}
     labels = list(dict.fromkeys(label for scale in scales for label in scale))
     graded = len(scales) == 1 and scales != {LABELS}
-    if graded:  # grades have an order, in which "does not apply" has no place
-        ratings = [[None if said == "na" else said for said in row] for row in ratings]
+    if graded:  # na is no grade: it is neither better nor worse than the others
+        ratings = [[None if answer == "na" else answer for answer in row] for row in ratings]
     alpha = krippendorff_alpha(ratings, labels, ordered=graded)
     return PeopleAgreement(
         question.rubric, question.criterion, question.title, len(reviewers), len(shared), alpha, blind
@@ -207,21 +208,22 @@ def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) ->
 
 
 def _drift(pairs: Sequence[Pair]) -> list[Drift]:
-    """Agreement by week of the review, marked where it left what came before by more than chance."""
+    """Agreement by week of the review; each week is tested against all weeks before it (95 %)."""
     weeks: dict[str, list[bool]] = defaultdict(list)
     for pair in pairs:
         if pair.decided:
             weeks[f"{pair.review.reviewed_at:%G-W%V}"].append(pair.machine == pair.human)
-    rows, hits, seen = [], 0, 0
+    rows, hits_before, n_before = [], 0, 0
     for week, agreed in sorted(weeks.items()):
-        z = _difference_z(sum(agreed), len(agreed), hits, seen)
-        rows.append(Drift(week, wilson(sum(agreed), len(agreed)), z is not None and abs(z) > 1.96))
-        hits, seen = hits + sum(agreed), seen + len(agreed)
+        hits, n = sum(agreed), len(agreed)
+        z = _difference_z(hits, n, hits_before, n_before)
+        rows.append(Drift(week, wilson(hits, n), z is not None and abs(z) > 1.96))
+        hits_before, n_before = hits_before + hits, n_before + n
     return rows
 
 
 def _difference_z(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float | None:
-    """Z of the difference of two proportions, pooled; None when either side is too small to say."""
+    """Pooled z-score of the difference of two proportions; None when either has fewer than ten trials."""
     if n_a < 10 or n_b < 10:
         return None
     pooled = (hits_a + hits_b) / (n_a + n_b)
@@ -236,14 +238,12 @@ def _cautions(store: Store, pairs: Sequence[Pair], people: Iterable[PeopleAgreem
         ]
     cautions = []
     calls = {p.review.call_id for p in pairs}
-    drawn = {
-        row["call_id"] for row in store.query("SELECT DISTINCT call_id FROM samples WHERE method = 'random'")
-    }
-    outside = len(calls - drawn)
-    if outside:
+    rows = store.query("SELECT DISTINCT call_id FROM samples WHERE method = 'random'")
+    chosen = calls - {row["call_id"] for row in rows}
+    if chosen:
         cautions.append(
-            f"{outside} of {len(calls)} reviewed calls came from no random sample: agreement on chosen calls "
-            "is not agreement on all calls"
+            f"{len(chosen)} of {len(calls)} reviewed calls came from no random sample: agreement on chosen "
+            "calls is not agreement on all calls"
         )
     if all(p.machine != p.human for p in pairs):
         cautions.append(

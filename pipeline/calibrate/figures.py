@@ -1,4 +1,4 @@
-"""The records of a calibration: a pair of answers, and what many pairs amount to."""
+"""The records of a calibration: one pair of answers, and the figures over many pairs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pipeline.conversation import Review
 LABELS = ("yes", "no", "na")
 
 
-def sentence(words: str) -> str:
-    """Words of a warning as a sentence of their own."""
-    return f"{words[:1].upper()}{words[1:]}."
+def sentence(warning: str) -> str:
+    """A warning with a capital letter at the start and a full stop at the end."""
+    return f"{warning[:1].upper()}{warning[1:]}."
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One answer of the machine beside one person's.
+    """The machine's answer to one criterion of a call, and one person's.
 
     Attributes:
         machine: The machine's grade on a graded scale, else its answer.
-        human: The person's.
-        scale: Everything that could be said, best first: the grades or yes and no, then na.
-        quote: What the machine rested on or missed by.
+        human: The person's grade or answer.
+        scale: Every possible answer, best first: the grades, or yes and no; then na.
+        quote: The words the machine's answer rests on, or its nearest miss.
     """
 
     review: Review
@@ -47,7 +47,7 @@ class Pair:
 
     @property
     def leniency(self) -> int:
-        """1 where the machine is more generous, -1 where it is stricter, 0 otherwise (scope, or agreed)."""
+        """1 where the machine is more generous, -1 where stricter, 0 where they agree or one says na."""
         if "na" in (self.machine, self.human):
             return 0
         machine, human = self.scale.index(self.machine), self.scale.index(self.human)
@@ -56,18 +56,18 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Machine against people on one criterion, or against one reviewer on all.
+    """The machine against all people on one criterion, or against one reviewer on all criteria.
 
     Attributes:
-        rubric: "" for a reviewer's row.
+        rubric: Rubric id; "" in a reviewer's row.
         name: Criterion id, or the reviewer.
         title: The question in the rubric's words, or the reviewer.
         n: Pairs with an answer on both sides.
-        abstained: Answers the machine left undetermined; in none of the figures.
+        abstained: Pairs in which the machine answered undetermined; no other figure counts them.
         weighted_kappa: κ with quadratic weights over the grades; unknown where nothing is graded.
-        lenient: The machine says yes, the person no; or the machine's grade is the better one.
-        strict: The machine says no, the person yes; or the machine's grade is the worse one.
-        counts: (machine, human) to how often.
+        lenient: Pairs in which the machine says yes and the person no, or the machine's grade is better.
+        strict: Pairs in which the machine says no and the person yes, or the machine's grade is worse.
+        counts: How often each pair of answers (machine, human) occurs.
         warnings: How far the figures can be trusted.
         advice: What to do, in plain words.
     """
@@ -91,7 +91,7 @@ class Agreement:
 
     @property
     def commonest(self) -> float:
-        """Share of the answer people give most, 0..1: how skewed the criterion is."""
+        """Share of people's most frequent answer, 0..1; near 1 the criterion is skewed."""
         by_human: Counter[str] = Counter()
         for (_, human), count in self.counts.items():
             by_human[human] += count
@@ -99,14 +99,14 @@ class Agreement:
 
     @property
     def words(self) -> str:
-        """The advice, then how far the figures can be trusted, in sentences."""
+        """The advice and then the warnings, as sentences."""
         return " ".join((self.advice, *map(sentence, self.warnings)))
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Agreement in one week of reviewing; ``left`` when it differs from all weeks before beyond chance."""
+    """Agreement in one week of reviewing; ``shifted`` if it differs from all weeks before beyond chance."""
 
     week: str
     agreement: Interval
-    left: bool
+    shifted: bool

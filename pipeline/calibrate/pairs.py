@@ -1,7 +1,7 @@
-"""What people said, each answer beside the machine's, under the criterion's present wording only.
+"""Pair each answer of a person with the machine's, criterion by criterion.
 
-A rubric's versions are pooled where they ask the same: an answer counts when the criterion it was
-given to reads exactly as in the newest version reviewed. Answers to an older wording are counted apart.
+Versions of a rubric are pooled: an answer counts when the criterion read exactly as in the newest version
+reviewed. Of answers to an older wording only the number is kept.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from pipeline.rubric import Criterion
 from pipeline.store import Store
 
 Key = tuple[str, str]
+"""Rubric id or hash, and criterion id."""
 
 
 @dataclass(slots=True)
 class Question:
-    """One criterion of one rubric as it reads now, with everybody's answers to it.
+    """One criterion in its newest wording, with everybody's answers to it.
 
     Attributes:
         versions: Versions of the rubric whose answers are pooled, oldest first.
-        outdated: Answers left out because the criterion read otherwise then.
+        outdated: How many answers are left out because the criterion was worded differently then.
         title: The question in the rubric's words, or the criterion's id.
     """
 
@@ -36,13 +37,14 @@ class Question:
     title: str = ""
 
 
-def last_words(reviews: Iterable[Review]) -> list[Review]:
-    """Each person's newest answer to each criterion of each call."""
-    last: dict[tuple[str, str, str, str], Review] = {}
-    for review in reviews:  # oldest first
+def newest_answers(reviews: Iterable[Review]) -> list[Review]:
+    """Each person's newest answer to each criterion of each call; ``reviews`` come oldest first."""
+    newest: dict[tuple[str, str, str, str], Review] = {}
+    for review in reviews:
         if review.criterion_id and review.human_answer:
-            last[review.call_id, review.rubric_hash, review.criterion_id, review.reviewer.casefold()] = review
-    return list(last.values())
+            key = (review.call_id, review.rubric_hash, review.criterion_id, review.reviewer.casefold())
+            newest[key] = review
+    return list(newest.values())
 
 
 def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None) -> list[Question]:
@@ -50,64 +52,63 @@ def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None
 
     Args:
         store: Open for reading.
-        reviews: Answers, one a person and question.
+        reviews: One answer per person and question, from ``newest_answers``.
         rubric: Only this rubric, by id or by hash.
     """
     rows = store.query("SELECT DISTINCT rubric_hash, rubric_id, rubric_version FROM scorecards")
     names = {row["rubric_hash"]: (row["rubric_id"], row["rubric_version"] or "") for row in rows}
     rubrics = store.rubrics({review.rubric_hash for review in reviews})
-    criteria = {(key, c.id): c for key, kept in rubrics.items() for c in kept.criteria()}
+    criteria = {(key, c.id): c for key, stored in rubrics.items() for c in stored.criteria()}
     quotes = _quotes(store, reviews)
-    found: dict[Key, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
+    pairs: dict[Key, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
     for review in reviews:
-        name = names.get(review.rubric_hash, (review.rubric_hash[:12], ""))[0]
-        if rubric in (None, name, review.rubric_hash):
-            text = (review.rubric_hash, review.criterion_id or "")
-            quote = quotes.get((review.call_id, *text), "")
-            pair = Pair(
-                review,
-                review.machine_said or "",
-                review.said or "",
-                _scale(review, criteria.get(text)),
-                quote,
-            )
-            found[name, text[1]][review.rubric_hash].append(pair)
-    age = {rubric_hash: place for place, rubric_hash in enumerate(rubrics)}
-    return [
-        _current(key, {h: by_text[h] for h in sorted(by_text, key=lambda h: age.get(h, -1))}, criteria, names)
-        for key, by_text in sorted(found.items())
-    ]
+        rubric_id = names.get(review.rubric_hash, (review.rubric_hash[:12], ""))[0]
+        if rubric in (None, rubric_id, review.rubric_hash):
+            criterion_id = review.criterion_id or ""
+            scale = _scale(review, criteria.get((review.rubric_hash, criterion_id)))
+            quote = quotes.get((review.call_id, review.rubric_hash, criterion_id), "")
+            pair = Pair(review, review.machine_said or "", review.said or "", scale, quote)
+            pairs[rubric_id, criterion_id][review.rubric_hash].append(pair)
+    age = {rubric_hash: position for position, rubric_hash in enumerate(rubrics)}  # oldest first
+    asked = []
+    for key, unsorted in sorted(pairs.items()):
+        by_hash = dict(sorted(unsorted.items(), key=lambda item: age.get(item[0], -1)))
+        asked.append(_question(key, by_hash, criteria, names))
+    return asked
 
 
-def _scale(review: Review, asked: Criterion | None) -> tuple[str, ...]:
-    """What could be said, best first: grades where the review has one, and its rubric is kept."""
+def _scale(review: Review, criterion: Criterion | None) -> tuple[str, ...]:
+    """The possible answers, best first: grades where the review has one and its rubric is stored."""
     graded = "grade" in review.extra or "machine_grade" in review.extra
-    return (*asked.grades(), "na") if graded and asked and asked.levels else LABELS
+    return (*criterion.grades(), "na") if graded and criterion and criterion.levels else LABELS
 
 
-def _current(
+def _question(
     key: Key,
-    by_text: Mapping[str, list[Pair]],
+    by_hash: Mapping[str, list[Pair]],
     criteria: Mapping[Key, Criterion],
     names: Mapping[str, tuple[str, str]],
 ) -> Question:
-    """The question as the newest rubric text puts it, with the answers given to that very wording."""
+    """The question in its newest wording, with the answers given to exactly that wording.
+
+    ``by_hash`` holds the pairs of each rubric text, oldest first, and ``names`` its rubric id and version.
+    """
     rubric, criterion = key
-    *_, newest = by_text
-    now = criteria.get((newest, criterion))
-    same = [h for h in by_text if h == newest or (now and criteria.get((h, criterion)) == now)]
+    *_, newest = by_hash
+    wording = criteria.get((newest, criterion))
+    same = [h for h in by_hash if h == newest or (wording and criteria.get((h, criterion)) == wording)]
     return Question(
         rubric,
         criterion,
-        pairs=[pair for h in same for pair in by_text[h]],
+        pairs=[pair for h in same for pair in by_hash[h]],
         versions=tuple(dict.fromkeys(names[h][1] for h in same if h in names)),
-        outdated=sum(len(pairs) for h, pairs in by_text.items() if h not in same),
-        title=now.question if now else criterion,
+        outdated=sum(len(pairs) for h, pairs in by_hash.items() if h not in same),
+        title=wording.question if wording else criterion,
     )
 
 
 def _quotes(store: Store, reviews: Sequence[Review]) -> dict[tuple[str, str, str], str]:
-    """What the machine heard, or nearly heard, where a person disagrees."""
+    """Evidence or nearest miss of each criterion, for the calls on which a person disagrees."""
     disputed = list({r.call_id for r in reviews if r.machine_said != r.said})
     rows = store.query(
         "SELECT call_id, rubric_hash, criterion_id, quote FROM evidence "

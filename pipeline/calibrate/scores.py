@@ -1,4 +1,4 @@
-"""What people's answers do to the score: the same arithmetic, the human's answers."""
+"""Score reviewed calls again with people's answers, by the rubric's own arithmetic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.store import CallFilter, Store
 
 @dataclass(frozen=True, slots=True)
 class ScoreDeviation:
-    """One call's score under one person's answers, beside the machine's; None where nothing is scored."""
+    """One call's score with one person's answers, beside the machine's; None where nothing is scored."""
 
     call_id: str
     rubric: str
@@ -27,62 +27,60 @@ class ScoreDeviation:
 
     @property
     def deviation(self) -> float | None:
-        """Human less machine, in points."""
+        """The person's score minus the machine's, in points."""
         if self.machine_score is None or self.human_score is None:
             return None
         return self.human_score - self.machine_score
 
 
 def deviations(store: Store, reviews: Sequence[Review]) -> list[ScoreDeviation]:
-    """Every reviewed scorecard scored again with each reviewer's answers in place of the machine's.
+    """Score every reviewed scorecard again, once per reviewer; largest difference first.
 
-    Answers a reviewer left alone stay the machine's, so this is what the call would have scored had
-    the corrections been made; scorecards whose rubric text the store does not have are left out.
+    A reviewer's answers replace the machine's; where the reviewer gave none, the machine's answer stays.
+    Scorecards whose rubric text is not in the store are left out.
     """
-    said: dict[tuple[str, str], dict[str, dict[str, Review]]] = defaultdict(lambda: defaultdict(dict))
+    corrections: dict[tuple[str, str], dict[str, dict[str, Review]]] = defaultdict(lambda: defaultdict(dict))
     for review in reviews:
         if review.criterion_id and review.human_answer:
-            said[review.rubric_hash, review.call_id][review.reviewer][review.criterion_id] = review
-    found = []
-    for rubric_hash, rubric in store.rubrics({key for key, _ in said}).items():
-        calls = tuple(call_id for key, call_id in said if key == rubric_hash)
+            corrections[review.rubric_hash, review.call_id][review.reviewer][review.criterion_id] = review
+    rows = []
+    for rubric_hash, rubric in store.rubrics({key for key, _ in corrections}).items():
+        calls = tuple(call_id for key, call_id in corrections if key == rubric_hash)
         for card in store.scorecards(CallFilter(rubric=rubric_hash, call_ids=calls)):
-            for reviewer, answers in said[rubric_hash, card.call_id].items():
-                found.append(_deviation(card, rubric, reviewer, answers))
-    return sorted(found, key=lambda d: -abs(d.deviation or 0.0))
+            for reviewer, answers in corrections[rubric_hash, card.call_id].items():
+                rows.append(_deviation(card, rubric, reviewer, answers))
+    return sorted(rows, key=lambda row: -abs(row.deviation or 0.0))
 
 
-def _deviation(card: Scorecard, rubric: Rubric, reviewer: str, said: Mapping[str, Review]) -> ScoreDeviation:
+def _deviation(
+    card: Scorecard, rubric: Rubric, reviewer: str, reviews: Mapping[str, Review]
+) -> ScoreDeviation:
     machine = {answer.id: answer for answer in card.answers}
-    human = {
-        asked.id: _overridden(machine[asked.id], asked, rubric, said.get(asked.id))
-        for asked in rubric.criteria()
-    }
-    again = scorecard(card.call_id, rubric, human)
+    human = {c.id: _corrected(machine[c.id], c, rubric, reviews.get(c.id)) for c in rubric.criteria()}
+    corrected = scorecard(card.call_id, rubric, human)
     return ScoreDeviation(
         card.call_id,
         card.rubric.id,
         reviewer,
         card.final_score,
-        again.final_score,
+        corrected.final_score,
         card.outcome,
-        again.outcome,
+        corrected.outcome,
     )
 
 
-def _overridden(
-    answer: CriterionAnswer, asked: Criterion, rubric: Rubric, review: Review | None
+def _corrected(
+    machine: CriterionAnswer, criterion: Criterion, rubric: Rubric, review: Review | None
 ) -> CriterionAnswer:
-    """The person's answer with the points it earns, where it differs from the machine's."""
+    """The person's answer and its points, where it differs from the machine's; else the machine's."""
     if review is None or review.said == review.machine_said:
-        return answer
-    said = cast(Answer, review.human_answer)
+        return machine
+    answer = cast(Answer, review.human_answer)
     points: float | None = None
-    if said in {"yes", "no"}:
-        points = asked.earned(asked.grades().get(review.said or "", 1.0 if said == "yes" else 0.0))
+    if answer in {"yes", "no"}:
+        points = criterion.earned(criterion.grades().get(review.said or "", 1.0 if answer == "yes" else 0.0))
     elif rubric.not_applicable == "as_pass":
-        points = asked.points
-    points = (
-        points if answer.scored or answer.awaits == "people" else None
-    )  # a person's answer counts at once
-    return replace(answer, answer=said, points=points, evidence=(), nearest=None)
+        points = criterion.points
+    if not machine.scored and machine.awaits != "people":
+        points = None  # not a scored criterion; an answer that awaited people counts once a person gives it
+    return replace(machine, answer=answer, points=points, evidence=(), nearest=None)

@@ -1,8 +1,8 @@
-"""Whether a language model's answers to a criterion may be scored: how often people agree with them.
+"""Decide whether a language model's answers to a criterion are scored, by how often people agree with them.
 
-What people said stays when the model changes; what the model says is taken from the newest scorecards, and
-only from those that the model of the settings has answered. So a new model has to earn its trust on the
-calls people know, after a re-score.
+People's answers stay valid when the model changes. The model's answers are taken from the newest scorecards,
+and only from those answered by the model in the settings. So a new model is trusted only after the calls
+that people reviewed have been re-scored with it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.calibrate.pairs import last_words, questions
+from pipeline.calibrate.pairs import newest_answers, questions
 from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings
@@ -29,9 +29,9 @@ class Trust:
     """How far people agree with a model on one criterion.
 
     Attributes:
-        agreed: Answers of the model that people gave too.
-        n: Answers that both gave.
-        wanted: Agreement from which its answers are scored (``judge.trust``).
+        agreed: How many of the ``n`` answers are the same.
+        n: Answers given by both the model and a person.
+        wanted: Agreement needed before the model's answers are scored, 0..1 (``judge.trust``).
     """
 
     rubric: str
@@ -42,52 +42,54 @@ class Trust:
 
     @property
     def at_least(self) -> float:
-        """Agreement that can be relied on, 95 % sure (Clopper and Pearson 1934)."""
+        """Lower limit of the agreement, 0..1, 95 % sure (Clopper and Pearson 1934)."""
         return 1 - clopper_pearson_above(self.n - self.agreed, self.n, confidence=SURE) if self.n else 0.0
 
     @property
     def scored(self) -> bool:
-        """Whether its answers are scored."""
+        """Whether the model's answers to the criterion are scored."""
         return self.at_least >= self.wanted
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The figures in a sentence."""
-        sure = "nobody has confirmed any of its answers yet"
+        known = "nobody has confirmed any of its answers yet"
         if self.n:
             figures = f"people agree with {self.agreed} of {self.n} of its answers"
-            sure = f"{figures}, at least {self.at_least:.0%} (95 % sure)"
+            known = f"{figures}, at least {self.at_least:.0%} (95 % sure)"
         if self.scored:
-            return f"{sure}: it is scored, from {self.wanted:.0%}"
-        if self.agreed == self.n and self.wanted < 1:
+            return f"{known}: it is scored, from {self.wanted:.0%}"
+        if self.agreed == self.n and self.wanted < 1:  # where all n agree, wanted**n <= 5 % is enough
             more = math.ceil(math.log(1 - SURE) / math.log(self.wanted)) - self.n
-            return f"{sure}, {self.wanted:.0%} is wanted (judge.trust): {more} more in agreement would do"
-        return f"{sure}, {self.wanted:.0%} is wanted (judge.trust)"
+            return f"{known}, {self.wanted:.0%} is wanted (judge.trust): {more} more in agreement would do"
+        return f"{known}, {self.wanted:.0%} is wanted (judge.trust)"
 
 
-def trust(store: Store, rubrics: Sequence[Rubric], settings: JudgeSettings, answers_of: str) -> list[Trust]:
-    """The standing of every criterion that asks a language model, in the order of the forms.
+def trust(store: Store, rubrics: Sequence[Rubric], settings: JudgeSettings, fingerprint: str) -> list[Trust]:
+    """How far people agree with the model on every criterion that asks it, in the rubrics' order.
 
     Args:
         store: Open for reading.
-        rubrics: Whose criteria.
-        settings: With what is wanted.
-        answers_of: Fingerprint of the judge.
+        rubrics: The rubrics whose criteria are looked at.
+        settings: Gives the agreement wanted.
+        fingerprint: Of the judge; scorecards answered by another one do not count.
     """
-    last = last_words(store.reviews())
-    found = []
+    reviews = newest_answers(store.reviews())
+    rows = []
     for rubric in rubrics:
         judged = rubric.judged()
-        asked = {q.criterion: q.pairs for q in questions(store, last, rubric.id)} if judged and last else {}
-        calls = list({pair.review.call_id for name in judged for pair in asked.get(name, ())})
-        rows = store.query(ANSWERED_SQL, [rubric.id, f"+{answers_of}", list(judged), calls]) if calls else []
-        said = {(row["call_id"], row["criterion_id"]): row["answer"] for row in rows}
+        asked = questions(store, reviews, rubric.id) if judged and reviews else []
+        pairs = {question.criterion: question.pairs for question in asked}
+        calls = list({pair.review.call_id for name in judged for pair in pairs.get(name, ())})
+        values = [rubric.id, f"+{fingerprint}", list(judged), calls]
+        answered = store.query(ANSWERED_SQL, values) if calls else []
+        machine = {(row["call_id"], row["criterion_id"]): row["answer"] for row in answered}
         for name in judged:
-            pairs = [
-                (said[pair.review.call_id, name], pair.review.human_answer)
-                for pair in asked.get(name, ())
-                if (pair.review.call_id, name) in said and pair.review.human_answer in ("yes", "no", "na")
+            both = [
+                (machine[pair.review.call_id, name], pair.review.human_answer)
+                for pair in pairs.get(name, ())
+                if (pair.review.call_id, name) in machine and pair.review.human_answer in ("yes", "no", "na")
             ]
-            agreed = sum(machine == human for machine, human in pairs)
-            found.append(Trust(rubric.id, name, agreed, len(pairs), settings.trust))
-    return found
+            agreed = sum(answer == human for answer, human in both)
+            rows.append(Trust(rubric.id, name, agreed, len(both), settings.trust))
+    return rows

@@ -1,8 +1,7 @@
-"""A rubric learns from people: their answers to whole calls and to quotes become bounds and phrases.
+"""Propose thresholds and phrases for a rubric from people's answers to calls and their marks on quotes.
 
-Nothing is changed here; what is proposed is measured on the same people's answers, and comes with a statement
-that can be kept: of the answers decided, at most so many wrong, 95 % sure (Clopper and Pearson 1934, at the
-level that allows for having compared several settings).
+Nothing is changed here. Each proposal is measured on people's answers and states an upper limit for the share
+of wrong answers, 95 % sure (Clopper and Pearson 1934, corrected for having compared several settings).
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from pipeline.rubric.queries import Matcher
 
 SURE = 0.95
 THRESHOLDS = (0.35, 0.5, 0.65, 0.8)
-UNSURE = (0.5, 1.0)
-"""Bounds compared: strength from which a match counts, and share of it from which nothing is decided."""
-ABSTAINED_COSTS = 0.3
-"""Of a wrong answer: what an answer not decided costs, since a person has to give it."""
-WORTH = 1.0
-"""By how many wrong answers another setting must do better to be proposed: less is within luck."""
-LEAST = 10
-"""Answers of people to a criterion, below which nothing is proposed for it."""
+UNSURE_SHARES = (0.5, 1.0)
+"""Settings compared: each threshold, with ``unsure`` at each of these shares of it."""
+UNDECIDED_COST = 0.3
+"""What an undetermined answer costs, in wrong answers: a person has to give it instead."""
+LEAST_GAIN = 1.0
+"""How much lower the cost must be before a setting is proposed, in wrong answers; less may be luck."""
+LEAST_ANSWERS = 10
+"""With fewer answers of people to a criterion, no setting is proposed for it."""
 FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a person said of a quote: it meets the criterion, or does not."""
+    """A person's judgement of a quote: whether it meets the criterion."""
 
     criterion: str
     call_id: str
@@ -46,26 +45,26 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Strength from which a match counts, and from which it may."""
+    """Bounds on the strength of a match: yes from ``threshold``, undetermined from ``unsure``, else no."""
 
     threshold: float
     unsure: float
 
     def answer(self, strength: float) -> str:
-        """Yes, no or undetermined."""
+        """The answer to a call whose best match has this strength."""
         return "yes" if strength >= self.threshold else "undetermined" if strength >= self.unsure else "no"
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How a setting does on people's answers.
+    """How well a setting reproduces people's answers.
 
     Attributes:
         labels: Calls people answered.
-        decided: Of them, how many the machine decides.
-        wrong: Of those, how many differently.
-        kappa: Cohen's κ of the decided, None where it has no value.
-        at_most: Share of decided answers that is wrong at most, with ``SURE`` confidence, 0..1.
+        decided: How many of them the setting answers with yes or no.
+        wrong: How many of the decided it answers differently from people.
+        kappa: Cohen's κ of the decided; None where it is not defined.
+        at_most: Upper limit of the share of wrong answers among the decided, 0..1, with confidence ``SURE``.
     """
 
     labels: int
@@ -76,12 +75,12 @@ class Measured:
 
     @property
     def cost(self) -> float:
-        """Wrong answers, and answers left to people."""
-        return self.wrong + ABSTAINED_COSTS * (self.labels - self.decided)
+        """Wrong answers plus the cost of undecided ones, in wrong answers."""
+        return self.wrong + UNDECIDED_COST * (self.labels - self.decided)
 
     @property
     def statement(self) -> str:
-        """What may be promised."""
+        """The upper limit of wrong answers, in words."""
         return (
             f"with {self.labels} labels, at most {100 * self.at_most:.0f} % of decided answers wrong, "
             f"{100 * SURE:.0f} % sure ({self.wrong} of {self.decided} were, "
@@ -91,15 +90,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What people's answers say should change in one criterion.
+    """A change proposed for one criterion.
 
     Attributes:
-        criterion: Its id.
-        now: As the rubric is.
-        best: With the change; the same as ``now`` where nothing is better.
-        setting: Bounds proposed, None to leave them.
-        phrases: To add to what counts; ``unless`` to what does not.
-        note: What the author should know: too few labels, reviewers who differ.
+        criterion: Id of the criterion.
+        now: Figures of the rubric as it is; None where people's answers are too few.
+        best: Figures with the change; equal to ``now`` where nothing is better.
+        setting: The bounds proposed; None to leave them.
+        phrases: Phrases to add to the check's ``any``.
+        unless: Phrases to add to the check's ``unless``.
+        note: What the author should know: too few answers, reviewers who differ.
     """
 
     criterion: str
@@ -114,22 +114,21 @@ class Proposal:
 def labels(
     reviews: Iterable[Review], hashes: Iterable[str]
 ) -> tuple[dict[str, dict[str, bool]], dict[str, int]]:
-    """People's answers by criterion and call, and how many calls were left out because reviewers differ.
+    """Whether people say yes, by criterion and call; and, by criterion, how many calls reviewers differ on.
 
     Args:
-        reviews: Newest last.
-        hashes: Of the rubric's texts.
+        reviews: Oldest first.
+        hashes: Hashes of the rubric's versions.
     """
     wanted = set(hashes)
-    given: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
+    by_call: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
     for review in reviews:
         if review.criterion_id and review.rubric_hash in wanted and review.human_answer in ("yes", "no"):
-            given[review.criterion_id, review.call_id][review.reviewer.casefold()] = (
-                review.human_answer == "yes"
-            )
+            answers = by_call[review.criterion_id, review.call_id]
+            answers[review.reviewer.casefold()] = review.human_answer == "yes"
     agreed: dict[str, dict[str, bool]] = defaultdict(dict)
     differ: dict[str, int] = defaultdict(int)
-    for (criterion, call), answers in given.items():
+    for (criterion, call), answers in by_call.items():
         if len(set(answers.values())) == 1:
             agreed[criterion][call] = next(iter(answers.values()))
         else:
@@ -138,7 +137,7 @@ def labels(
 
 
 def tunable(criterion: Criterion) -> PhraseCheck | None:
-    """The check whose bounds and phrases can be learnt: one of phrases, asked for once."""
+    """The criterion's check if its bounds and phrases can be tuned: phrases that must be heard once."""
     check: Any = criterion.check
     plain = (
         isinstance(check, PhraseCheck) and not check.negate and check.at_least == 1 and check.at_most is None
@@ -149,21 +148,21 @@ def tunable(criterion: Criterion) -> PhraseCheck | None:
 def strongest(
     conversation: Conversation, rubric: Rubric, check: PhraseCheck, matcher: Matcher
 ) -> Evidence | None:
-    """What in a call comes nearest to a check."""
+    """The strongest match of a check in a call, including a nearest miss; None where nothing is near."""
     hits, nearest = score.heard(conversation, rubric, check, matcher=matcher)
     return max((*hits, *((nearest,) if nearest else ())), key=lambda e: e.strength, default=None)
 
 
 def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: int = 1) -> Measured:
-    """How a setting answers calls of known strength.
+    """Compare a setting's answers with people's.
 
     Args:
-        pairs: Strength of the nearest match, and what people say.
-        setting: Bounds.
-        compared: How many settings were compared; the statement allows for the choice (Bonferroni).
+        pairs: For each call the strength of its best match, and whether people say yes.
+        setting: The bounds.
+        compared: How many settings were compared; the upper limit is corrected for it (Bonferroni).
     """
-    given = [(setting.answer(strength), met) for strength, met in pairs]
-    decided = [(answer, "yes" if met else "no") for answer, met in given if answer != "undetermined"]
+    answers = [(setting.answer(strength), met) for strength, met in pairs]
+    decided = [(answer, "yes" if met else "no") for answer, met in answers if answer != "undetermined"]
     wrong = sum(machine != human for machine, human in decided)
     kappa = cohen_kappa(confusion(decided, ("yes", "no"))).value
     at_most = clopper_pearson_above(wrong, len(decided), confidence=1 - (1 - SURE) / compared)
@@ -171,17 +170,17 @@ def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: in
 
 
 def settings(now: Setting) -> list[Setting]:
-    """The bounds compared: those of the rubric, and a few chosen before any label was seen."""
-    grid = [Setting(t, round(t * share, 3)) for t in THRESHOLDS for share in UNSURE]
-    return [now, *(one for one in grid if one != now)]
+    """The settings compared: the rubric's own, and a grid that does not depend on people's answers."""
+    grid = [Setting(t, round(t * share, 3)) for t in THRESHOLDS for share in UNSURE_SHARES]
+    return [now, *(setting for setting in grid if setting != now)]
 
 
 def best_setting(pairs: Sequence[tuple[float, bool]], now: Setting) -> tuple[Setting, Measured]:
-    """Of the settings compared, that with fewest wrong and undecided answers; of equals, the rubric's own."""
-    every = settings(now)
-    scored = [(one, measured(pairs, one, len(every))) for one in every]
-    best = min(scored, key=lambda s: s[1].cost)
-    return best if scored[0][1].cost - best[1].cost >= WORTH else scored[0]
+    """The cheapest of the settings compared; the rubric's own unless another saves ``LEAST_GAIN``."""
+    compared = settings(now)
+    results = [(setting, measured(pairs, setting, len(compared))) for setting in compared]
+    best = min(results, key=lambda result: result[1].cost)
+    return best if results[0][1].cost - best[1].cost >= LEAST_GAIN else results[0]
 
 
 def propose(
@@ -192,32 +191,32 @@ def propose(
     matcher: Matcher,
     differ: Mapping[str, int],
 ) -> list[Proposal]:
-    """What to change, criterion by criterion, in the order of the form.
+    """Propose changes to every criterion people answered or marked quotes for, in the rubric's order.
 
     Args:
-        rubric: As it is.
-        conversations: By call id, at least those people answered.
-        said: People's answers by criterion and call.
-        marks: What people said of quotes.
-        matcher: Hears.
-        differ: By criterion, calls left out because reviewers differ.
+        rubric: The rubric as it is.
+        conversations: By call id; calls that are missing here are left out.
+        said: Whether people say yes, by criterion and call.
+        marks: People's judgements of quotes.
+        matcher: Finds phrases in turns.
+        differ: By criterion, how many calls were left out because reviewers differ.
     """
-    found = []
+    proposals = []
     for criterion in rubric.criteria():
         check = tunable(criterion)
         answers = {c: met for c, met in said.get(criterion.id, {}).items() if c in conversations}
-        own = [mark for mark in marks if mark.criterion == criterion.id]
-        if check is None or not (answers or own):
+        its_marks = [mark for mark in marks if mark.criterion == criterion.id]
+        if check is None or not (answers or its_marks):
             continue
         note = f"{differ[criterion.id]} calls left out: reviewers differ" if differ.get(criterion.id) else ""
-        told = _Told(rubric, check, conversations, answers, matcher)
-        found.append(_proposal(criterion.id, told, own, note))
-    return found
+        labelled = _Labelled(rubric, check, conversations, answers, matcher)
+        proposals.append(_proposal(criterion.id, labelled, its_marks, note))
+    return proposals
 
 
 @dataclass(frozen=True)
-class _Told:
-    """One criterion's check with what people said of it."""
+class _Labelled:
+    """One criterion's check, with the calls people answered it for."""
 
     rubric: Rubric
     check: PhraseCheck
@@ -230,44 +229,47 @@ class _Told:
         return Setting(self.check.threshold, self.check.unsure_from)
 
     def pairs(self, marks: Sequence[Mark] = ()) -> list[tuple[float, bool]]:
-        """Strength and answer of each call; phrases learnt from marks never judge the call they come from."""
+        """The strength of each call's best match, and whether people say yes.
+
+        With marks, the check also has the phrases learnt from them, but for each fold of calls only those
+        from other folds (cross-validation): a phrase never judges the call it comes from.
+        """
         calls = sorted(self.answers)
         random.Random(0).shuffle(calls)  # noqa: S311  (folds, no secret)
         pairs = []
         for fold in range(FOLDS if marks else 1):
-            own = set(calls[fold::FOLDS] if marks else calls)
-            check = learnt(self.check, [mark for mark in marks if mark.call_id not in own])
-            for call in own:
+            measured_calls = set(calls[fold::FOLDS] if marks else calls)
+            check = learnt(self.check, [mark for mark in marks if mark.call_id not in measured_calls])
+            for call in measured_calls:
                 near = strongest(self.conversations[call], self.rubric, check, self.matcher)
                 pairs.append((near.strength if near else 0.0, self.answers[call]))
         return pairs
 
 
-def _proposal(name: str, told: _Told, marks: Sequence[Mark], note: str) -> Proposal:
-    check = learnt(told.check, marks)
-    phrases = tuple(p for p in check.any if p not in told.check.any)
-    unless = tuple(p for p in check.unless if p not in told.check.unless)
-    if len(told.answers) < LEAST:
-        few = f"{len(told.answers)} answers of people; {LEAST} are needed to measure a change"
+def _proposal(name: str, labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
+    check = learnt(labelled.check, marks)
+    phrases = tuple(p for p in check.any if p not in labelled.check.any)
+    unless = tuple(p for p in check.unless if p not in labelled.check.unless)
+    if len(labelled.answers) < LEAST_ANSWERS:
+        few = f"{len(labelled.answers)} answers of people; {LEAST_ANSWERS} are needed to measure a change"
         return Proposal(name, None, None, None, phrases, unless, "; ".join(filter(None, (note, few))))
-    plain = told.pairs()
-    now = measured(plain, told.now)
-    setting, best = best_setting(plain, told.now)
+    pairs = labelled.pairs()
+    now = measured(pairs, labelled.now)
+    setting, best = best_setting(pairs, labelled.now)
     if phrases or unless:
-        with_phrases = best_setting(told.pairs(marks), told.now)
+        with_phrases = best_setting(labelled.pairs(marks), labelled.now)
         if with_phrases[1].cost <= best.cost:
             setting, best = with_phrases
         else:
             phrases = unless = ()
-            note = "; ".join(
-                filter(None, (note, "marked quotes make it worse on the calls answered; left out"))
-            )
-    changed = setting if setting != told.now else None
+            worse = "marked quotes make it worse on the calls answered; left out"
+            note = "; ".join(filter(None, (note, worse)))
+    changed = setting if setting != labelled.now else None
     return Proposal(name, now, best if changed or phrases or unless else now, changed, phrases, unless, note)
 
 
 def learnt(check: PhraseCheck, marks: Sequence[Mark]) -> PhraseCheck:
-    """A check with marked quotes among its phrases and counter-examples, but those marked both ways."""
+    """The check with marked quotes added to ``any`` or ``unless``; those marked both ways are left out."""
     meets = {" ".join(m.quote.split()) for m in marks if m.meets}
     misses = {" ".join(m.quote.split()) for m in marks if not m.meets}
     known = {p.casefold() for p in (*check.any, *check.unless)}
@@ -284,10 +286,9 @@ def questions(
     matcher: Matcher,
     most: int,
 ) -> list[tuple[str, str, Evidence]]:
-    """Quotes a person should mark, the most useful first: nearest to the bound, each wording once.
+    """At most ``most`` quotes for a person to mark, those with strength nearest to the threshold first.
 
-    Returns:
-        Criterion, call id, and what was heard.
+    Each wording is asked about once. Returns criterion, call id and the evidence that holds the quote.
     """
     asked: list[tuple[float, str, str, Evidence]] = []
     known = {(m.criterion, m.quote.casefold()) for m in marks}
@@ -302,5 +303,5 @@ def questions(
             known.add((criterion.id, near.quote.casefold()))
             labelled = call in said.get(criterion.id, {})
             asked.append((abs(near.strength - check.threshold) + 0.2 * labelled, criterion.id, call, near))
-    asked.sort(key=lambda one: one[:3])
+    asked.sort(key=lambda quote: quote[:3])
     return [(criterion, call, near) for _, criterion, call, near in asked[:most]]

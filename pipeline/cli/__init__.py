@@ -1,7 +1,7 @@
 """The command line: the only place that prints or exits.
 
-A command parses, calls the library, and renders; stdout is data, stderr is people. ``main`` is
-the one place where an error becomes text and an exit code.
+A command parses its options, calls the library and prints the result: data on stdout, messages for people on
+stderr. Only ``main`` turns errors into text and an exit code.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pipeline.errors import CallQAError, ModelError
 from pipeline.interpreter import few_collections, no_collection_at_exit
 
 INTERRUPTED, TERMINATED = 130, 143
-OURS = {"pipeline", "flows"}
+OUR_PACKAGES = {"pipeline", "flows"}
 
 
 def main() -> None:
-    """Run ``callqa``; every fault leaves as one message and an exit code."""
+    """Run ``callqa``; every error becomes one message and an exit code."""
     from pipeline.cli.commands import app
 
     signal.signal(signal.SIGTERM, _terminate)
@@ -41,14 +41,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
-        code = _other(error)
+        code = _complain_of_other(error)
     if code == INTERRUPTED and _terminations:
         code = TERMINATED
-    _leave(code if isinstance(code, int) else 0)
+    _end_process(code if isinstance(code, int) else 0)
 
 
-def _leave(code: int) -> NoReturn:
-    """End the process; at once where Prefect, which knows no limit, would wait for a server that is gone."""
+def _end_process(code: int) -> NoReturn:
+    """End the process; skip exit handlers when Prefect's would wait endlessly for a server that is gone."""
     if "flows.launch" in sys.modules and "prefect" in sys.modules:
         from flows.launch import events_are_sent
 
@@ -64,22 +64,22 @@ _terminations: list[int] = []
 
 
 def _terminate(number: int, _frame: Any) -> None:
-    """SIGTERM ends a command as Ctrl-C does, in order; a second one does not disturb that."""
+    """On SIGTERM clean up and end as on Ctrl-C; a second SIGTERM does not interrupt the cleaning up."""
     _terminations.append(number)
     if len(_terminations) == 1:
         raise KeyboardInterrupt
 
 
-def _other(error: Exception) -> int:
-    """Usage errors of the option parser, and bugs of ours."""
-    show = getattr(error, "show", None)  # click's own exceptions know how to print themselves
+def _complain_of_other(error: Exception) -> int:
+    """Print an error that is not callqa's own: a usage error of the option parser, or a bug."""
+    show = getattr(error, "show", None)  # click's exceptions print themselves
     if show is not None:
         show()
         return int(getattr(error, "exit_code", 2))
     if os.environ.get("CALLQA_DEBUG"):
         raise error
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in OURS:
-        package = error.name.split(".")[0]
+    package = error.name.split(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
+    if package and package not in OUR_PACKAGES:
         complain(
             ModelError(
                 f"the Python package {package!r} is not installed, and this command needs it",

@@ -1,7 +1,7 @@
-"""The Typer application and the list of its command modules.
+"""The Typer application, to which the modules of this package add their commands.
 
-Modules here import Typer, Rich, the nouns and errors at the top, and what takes longer (settings, stages, the
-store) inside the command, so that ``callqa --help`` imports no engine.
+The modules of this package import only Typer, Rich, ``pipeline.conversation`` and errors at the top. Whatever
+loads slowly (settings, stages, the store) is imported inside the command, to keep ``callqa --help`` fast.
 """
 
 from __future__ import annotations

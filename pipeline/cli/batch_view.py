@@ -1,6 +1,6 @@
-"""How a batch looks while it runs: a bar on a terminal, plain or JSON lines elsewhere.
+"""Show a running batch: with a progress bar on a terminal, with plain or JSON lines elsewhere.
 
-Results go to stdout, one line a call; progress, warnings and the ledger's sum to stderr.
+Results go to stdout, one line a call; progress, warnings and the totals go to stderr.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from pipeline.process.batch import Tally
 
 PLAIN_EVERY_S = 30.0
-TOGETHER_S = 1.0
-"""Calls finished within this of each other came out of one window, whose time was that of all of them."""
+SAME_WINDOW_S = 1.0
+"""Calls finishing within this time of each other are taken for one window, which finishes as a whole."""
 ENOUGH_FILES, ENOUGH_SHARE = 3, 0.1
-"""Before this many files, and this share of them, nothing is said of the time left."""
+"""The time left is shown only once this many files, and this share of all files, are done."""
 STYLES = {
     "pass": "green",
     "fail": "bold red",
@@ -39,7 +39,7 @@ STYLES = {
 
 
 class BatchView:
-    """Told by the batch as it goes, shows it to a person or a log.
+    """Shows what a batch reports while it runs, to a person or in a log.
 
     Args:
         log_format: ``text``, or ``json`` for one JSON object a line on stderr.
@@ -52,13 +52,13 @@ class BatchView:
         self._task: Any = None
         self._total = self._done = 0
         self._audio_s = 0.0
-        self._started = self._said = time.monotonic()
-        self._last: float | None = None
-        self._settled: tuple[int, float] = (0, 0.0)
+        self._started_at = self._printed_at = time.monotonic()
+        self._last_at: float | None = None
+        self._whole_windows: tuple[int, float] = (0, 0.0)  # files in finished windows, seconds they took
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """Show progress for the length of a batch."""
+        """Show the progress bar, if there is one, until the block ends."""
         if not self._live:
             yield
             return
@@ -78,12 +78,12 @@ class BatchView:
         self._bar = None
 
     def say(self, stage: str) -> None:
-        """What is being done before the first call."""
+        """Show what is being done before the first call."""
         if self._bar is not None:
             self._bar.update(self._task, description=stage)
 
     def warn(self, sentence: str) -> None:
-        """Something people should know; never a word of a call."""
+        """Print something people should know; it holds no words of a call."""
         if self._json:
             self._log("warning", message=sentence)
         elif self._bar is not None:
@@ -92,9 +92,9 @@ class BatchView:
             sys.stderr.write(f"warning: {sentence}\n")
 
     def started(self, pending: int, known: int) -> None:
-        """The batch begins."""
+        """Start counting: ``pending`` files to process, ``known`` ones in the ledger already."""
         self._total = pending
-        self._started = self._said = time.monotonic()
+        self._started_at = self._printed_at = time.monotonic()
         if self._bar is not None:
             self._bar.update(self._task, description="calls", total=pending)
         elif self._json:
@@ -103,36 +103,36 @@ class BatchView:
             sys.stderr.write(f"{pending} new files, {known} known\n")
 
     def finished(self, record: CallRecord) -> None:
-        """One file is in the store: its line, and the bar moves on."""
+        """Print the line of a file that is now in the store, and move the bar on."""
         now = time.monotonic()
-        if self._last is not None and now - self._last > TOGETHER_S:
-            self._settled = self._done, self._last - self._started
-        self._last = now
+        if self._last_at is not None and now - self._last_at > SAME_WINDOW_S:
+            self._whole_windows = self._done, self._last_at - self._started_at
+        self._last_at = now
         self._done += 1
         if record.conversation is not None:
             self._audio_s += record.conversation.transcript.duration_s or 0.0
-        self._line(record)
+        self._print_line(record)
         if self._json:
             self._log("call", **_facts(record))
         elif self._bar is not None:
             self._bar.update(self._task, completed=self._done, detail=self._pace())
-        elif time.monotonic() - self._said > PLAIN_EVERY_S:
-            self._said = time.monotonic()
+        elif time.monotonic() - self._printed_at > PLAIN_EVERY_S:
+            self._printed_at = time.monotonic()
             sys.stderr.write(f"{self._done} of {self._total} files, {self._pace()}\n")
 
     def ended(self, tally: Tally) -> None:
-        """The ledger's sum and where the time went."""
+        """Print the totals: what became of the files, and how long each stage took."""
         if self._json:
             self._log("ended", **tally.summary())
             return
         console = Console(stderr=True, soft_wrap=True, highlight=False)
-        console.print(_sum(tally))
+        console.print(_totals(tally))
         if not tally.files:
             console.print("nothing to do: no file there")
         elif not tally.processed:
             console.print("nothing to do: every file is in the ledger already")
 
-    def _line(self, record: CallRecord) -> None:
+    def _print_line(self, record: CallRecord) -> None:
         facts = _facts(record)
         outcome = str(facts["outcome"])
         score = "" if facts["score"] is None else f"{facts['score']:.0f}"
@@ -145,10 +145,10 @@ class BatchView:
         )
 
     def _pace(self) -> str:
-        """Audio done, speed against real time, and the time left once enough is done to tell."""
-        elapsed_s = max(time.monotonic() - self._started, 1e-6)
+        """Audio done, speed relative to real time and, once enough files are done, the time left."""
+        elapsed_s = max(time.monotonic() - self._started_at, 1e-6)
         pace = f"{clock(self._audio_s)} of audio, {self._audio_s / elapsed_s:.1f}× real time"
-        files, took_s = self._settled
+        files, took_s = self._whole_windows
         if files < max(ENOUGH_FILES, ENOUGH_SHARE * self._total):
             return pace
         left_s = max(0.0, took_s / files * (self._total - files) - (elapsed_s - took_s))
@@ -168,7 +168,7 @@ def clock(seconds: float) -> str:
 
 
 def _label(record: CallRecord) -> str:
-    """The call id, with the file's name where that says something else."""
+    """The call id, followed by the file's name unless that starts with the id."""
     row = record.ledger
     name = row.path.rsplit("/", 1)[-1]
     if row.call_id is None:
@@ -177,10 +177,10 @@ def _label(record: CallRecord) -> str:
 
 
 def _facts(record: CallRecord) -> dict[str, Any]:
-    """A call in one line: ids, outcome, score, and why, without a word of the customer's."""
+    """The fields of a call's log line; none of them holds words of the customer."""
     row = record.ledger
     facts = {"call_id": row.call_id, "file": row.path.rsplit("/", 1)[-1], "status": row.status}
-    worst = min(record.scorecards, key=_badness, default=None)
+    worst = min(record.scorecards, key=_worst_first, default=None)
     if worst is None:
         why = ": ".join(part for part in (row.reason, row.error) if part)
         return {**facts, "outcome": row.status, "score": None, "rubric": None, "reason": why}
@@ -193,12 +193,12 @@ def _facts(record: CallRecord) -> dict[str, Any]:
     }
 
 
-def _badness(card: Scorecard) -> tuple[int, float]:
+def _worst_first(card: Scorecard) -> tuple[int, float]:
     order = {"fail": 0, "needs_review": 1, "pass": 2, "not_scored": 3}
     return order[card.outcome], card.final_score if card.final_score is not None else 101.0
 
 
-def _sum(tally: Tally) -> Any:
+def _totals(tally: Tally) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     outcomes = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(tally.outcomes.items()))
     table.add_row("files", str(tally.files), f"{tally.known} known from before" if tally.known else "")
@@ -212,14 +212,11 @@ def _sum(tally: Tally) -> Any:
         stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in tally.stage_s.items())
         table.add_row("audio", clock(tally.audio_s), f"{speed:.1f}× real time, {tally.wall_s:.1f} s in all")
         table.add_row("time", "", stages)
-    for name, one in sorted(tally.judged.items()):
-        results = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in one.results.most_common())
-        cost = (
-            f"{one.calls} requests, {one.tokens:,} tokens, {one.seconds:.1f} s"
-            if one.calls
-            else "none asked anew"
-        )
-        table.add_row("judge", str(one.results.total()), f"{name}: {results}; {cost}")
+    for name, judged in sorted(tally.judged.items()):
+        results = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in judged.results.most_common())
+        cost = f"{judged.calls} requests, {judged.tokens:,} tokens, {judged.seconds:.1f} s"
+        answered = f"{name}: {results}; {cost if judged.calls else 'none asked anew'}"
+        table.add_row("judge", str(judged.results.total()), answered)
     for reason, n in tally.unasked.most_common(3):
         table.add_row("left", str(n), f"{reason}; the next run asks again")
     return table

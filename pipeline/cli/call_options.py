@@ -1,4 +1,4 @@
-"""Options that say which calls a command is about; shared by export, review and calibrate."""
+"""Options that select calls, shared by export, review, calibrate and rescore."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def chosen(
     agent: str | None = None,
     **fields: str | None,
 ) -> CallFilter:
-    """The filter the options amount to."""
+    """The filter that these options describe; times are UTC."""
     from pipeline.store import CallFilter
 
     return CallFilter(

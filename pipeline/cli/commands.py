@@ -1,4 +1,4 @@
-"""Every module of this package is imported for its commands: a new module needs no registration."""
+"""Import every module of this package, so that each registers its commands with ``app``."""
 
 import importlib
 import pkgutil

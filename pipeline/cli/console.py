@@ -1,4 +1,4 @@
-"""How the command line speaks to people: on stderr, coloured where the terminal can."""
+"""Messages for people: on stderr, coloured where the terminal can show colours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 
 
 def complain(error: CallQAError) -> None:
-    """Print one error and its hint; plain text, so that it survives logs and pipes."""
+    """Print one error and its hint, unwrapped so that logs and pipes keep whole lines."""
     console = Console(stderr=True, soft_wrap=True)
     console.print(Text.assemble(("error: ", "bold red"), error.message))
     if error.hint:
@@ -33,13 +33,13 @@ def complain(error: CallQAError) -> None:
 
 
 def note(text: str) -> None:
-    """Tell people something that is not data."""
+    """Print a message that is not data."""
     Console(stderr=True, soft_wrap=True).print(Text(text))
 
 
 @contextlib.contextmanager
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for work on so many of so many, gone when done; silent where stderr is no terminal."""
+    """A progress bar on a terminal; yields a function to call with how many of how many items are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -48,19 +48,19 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def waited_for(what: str, items: Iterable[Item]) -> Iterator[Item]:
-    """Items as they come, with a running clock while the next is waited for; silent where no terminal is."""
-    console, coming = Console(stderr=True), iter(items)
+    """Yield the items, showing a running clock on a terminal while the next one is computed."""
+    console, iterator = Console(stderr=True), iter(items)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     while True:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as clock:
             clock.add_task(what, total=None)
             try:
-                item = next(coming)
+                item = next(iterator)
             except StopIteration:
                 return
         yield item
 
 
 def say_interrupted() -> None:
-    """Say that Ctrl-C lost nothing."""
+    """Print that nothing finished was lost by the interruption."""
     sys.stderr.write("interrupted: what was finished is kept; run the same command again to go on\n")

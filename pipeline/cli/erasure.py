@@ -1,4 +1,4 @@
-"""Erasing calls from the command line: the question before, the proof after."""
+"""Erasing calls from the command line: ask before, report afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
 
 
 def parse_age(text: str) -> dt.datetime:
-    """The time before which something is older than an age such as ``365d``.
+    """The time that lies an age such as ``365d`` before now.
 
     Raises:
         UsageError: Not a number followed by d, w, m or y.
@@ -29,11 +29,11 @@ def parse_age(text: str) -> dt.datetime:
     return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
 
 
-def agree(count: int) -> None:
-    """Ask before calls are erased; without a terminal there must be ``--yes``.
+def confirm(count: int) -> None:
+    """Ask whether this many calls may be erased; called when ``--yes`` is not given.
 
     Raises:
-        UsageError: Not agreed.
+        UsageError: The answer is not the number of calls, or there is no terminal to ask on.
     """
     if not sys.stdin.isatty():
         raise UsageError(f"{count} calls would be erased for good", hint="say --yes to do it")
@@ -44,7 +44,7 @@ def agree(count: int) -> None:
 
 
 def erase_stage_results(db: str, call_ids: Sequence[str]) -> int:
-    """Delete what stages kept of these calls on disk; returns of how many calls there was something."""
+    """Delete the stage results of these calls on disk; returns how many calls had any."""
     from pipeline.process.cache import StageCache
     from pipeline.settings import load_settings
 
@@ -52,18 +52,18 @@ def erase_stage_results(db: str, call_ids: Sequence[str]) -> int:
     return sum(cache.erase(call_id) for call_id in call_ids)
 
 
-def prove(done: Purged, stage_results: int, *, as_json: bool) -> None:
-    """Print what was erased, what was kept, and what callqa cannot reach."""
-    erasure = done.erasure
+def report(purged: Purged, stage_results: int, *, as_json: bool) -> None:
+    """Print what was erased, what remains, and what callqa cannot reach."""
+    erasure = purged.erasure
     facts = {
         "calls": list(erasure.call_ids),
         "rows_deleted": dict(erasure.deleted),
         "rows_left": dict(erasure.left),
         "tombstones": erasure.tombstones,
         "stage_results_deleted": stage_results,
-        "files_deleted": list(done.files),
-        "bytes_before": done.bytes_before,
-        "bytes_after": done.bytes_after,
+        "files_deleted": list(purged.files),
+        "bytes_before": purged.bytes_before,
+        "bytes_after": purged.bytes_after,
     }
     if as_json:
         sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
@@ -76,8 +76,8 @@ def prove(done: Purged, stage_results: int, *, as_json: bool) -> None:
     left = ", ".join(f"{n} {table}" for table, n in erasure.left.items())
     lines.append(f"  rows of these calls left: {left or 'none'}")
     lines.append(f"  tombstones in the ledger: {erasure.tombstones}")
-    lines.append(f"  stage results deleted: {stage_results} calls; other files deleted: {len(done.files)}")
-    if done.bytes_before is not None and done.bytes_after is not None:
-        lines.append(f"  database: {done.bytes_before:,} bytes before, {done.bytes_after:,} after")
+    lines.append(f"  stage results deleted: {stage_results} calls; other files deleted: {len(purged.files)}")
+    if purged.bytes_before is not None and purged.bytes_after is not None:
+        lines.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")
     lines.append("not reached: the recordings, and exports, packets, backups and snapshots made before")
     sys.stdout.write("\n".join(lines) + "\n")

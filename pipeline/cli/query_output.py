@@ -1,4 +1,4 @@
-"""Answers of queries on stdout: a table for people, CSV, JSON or Parquet for programs."""
+"""Write query answers: a table for people; CSV, JSON or Parquet for programs."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ MAX_TABLE_ROWS = 1000
 
 
 def _rows(answer: pa.Table) -> list[tuple[Any, ...]]:
-    """Rows as tuples; columns may share a name."""
+    """Rows as tuples, not dicts, because columns may share a name."""
     return list(zip(*(column.to_pylist() for column in answer.columns), strict=True))
 
 
 def _plain(value: Any) -> Any:
-    """A single value as JSON can hold it."""
+    """A value in a form that JSON can hold."""
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return value if isinstance(value, str | int | float | None) else str(value)
@@ -52,11 +52,11 @@ def _cell(value: Any) -> str:
     if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ", timespec="seconds")
     text = _json(value) if isinstance(value, list | tuple | dict | int) else str(_plain(value))
-    return " ↵ ".join(text.splitlines())  # a row is a line
+    return " ↵ ".join(text.splitlines())  # one line per row
 
 
 def print_table(answer: pa.Table, *, plain: bool = False) -> None:
-    """A table of at most ``MAX_TABLE_ROWS`` rows, as wide as the terminal (or as needed when piped)."""
+    """Print at most ``MAX_TABLE_ROWS`` rows; piped or ``plain``, the table is as wide as its content."""
     piped = plain or not sys.stdout.isatty()
     console = Console(width=10_000 if piped else None)
     table = Table(
@@ -73,7 +73,7 @@ def print_table(answer: pa.Table, *, plain: bool = False) -> None:
 
 
 def write_csv(answer: pa.Table) -> None:
-    """CSV with a header on stdout; nested values as JSON; no cell is a formula, as in ``callqa export``."""
+    """Write CSV with a header to stdout; nested values as JSON, cells that look like formulas escaped."""
     from pipeline.csv_safety import inert
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -83,13 +83,13 @@ def write_csv(answer: pa.Table) -> None:
 
 
 def write_json(answer: pa.Table) -> None:
-    """One JSON object a row on stdout."""
+    """Write one JSON object per row to stdout."""
     for row in _rows(answer):
         sys.stdout.write(_json(dict(zip(answer.column_names, row, strict=True))) + "\n")
 
 
 def write_parquet(answer: pa.Table, path: Path) -> None:
-    """One Parquet file, in place only when complete.
+    """Write one Parquet file; it appears under its name only once it is complete.
 
     Raises:
         UsageError: The file cannot be written there.
@@ -108,7 +108,7 @@ def write_parquet(answer: pa.Table, path: Path) -> None:
 
 
 def print_hits(found: Found, *, as_json: bool) -> None:
-    """Turns that were found, the words highlighted."""
+    """Print the turns that were found, with the words highlighted."""
     if as_json:
         for hit in found.hits:
             sys.stdout.write(_json(asdict(hit)) + "\n")

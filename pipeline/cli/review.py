@@ -1,4 +1,4 @@
-"""The human loop: ``callqa review sample | packet | import``, ``callqa calibrate``."""
+"""Human review: ``callqa review sample | packet | import`` and ``callqa calibrate``."""
 
 from __future__ import annotations
 
@@ -176,24 +176,24 @@ def calibrate(
 
     filters = call_options.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
     with open_store(db) as store:
-        found = compare_all(store, filters)
+        calibration = compare_all(store, filters)
         trusted = _trusted(store, load_settings().judge, rubric)
     if json:
-        for row in (*found.criteria, *found.reviewers):
+        for row in (*calibration.criteria, *calibration.reviewers):
             typer.echo(_agreement_json(row))
     else:
-        _print_calibration(found)
-    for one in trusted:
-        counts = "" if one.scored else "; until then its answers are suggestions"
-        note(f"judge: {one.rubric} {one.criterion}: {one.told}{counts}")
-    if any(one.scored for one in trusted):
+        _print_calibration(calibration)
+    for trust in trusted:
+        counts = "" if trust.scored else "; until then its answers are suggestions"
+        note(f"judge: {trust.rubric} {trust.criterion}: {trust.summary}{counts}")
+    if any(trust.scored for trust in trusted):
         note("where that is new: callqa rescore --rubric RUBRIC counts the answers already given")
-    for caution in found.cautions:
+    for caution in calibration.cautions:
         note(f"caution: {caution}")
 
 
 def _trusted(store: Store, settings: JudgeSettings, rubric: str | None) -> list[Trust]:
-    """How the criteria stand that ask a language model, in the newest text of each rubric."""
+    """How far people agree with the language model, by criterion, in the newest version of each rubric."""
     from pipeline.calibrate.trust import trust
 
     if settings.url is None:
@@ -201,9 +201,10 @@ def _trusted(store: Store, settings: JudgeSettings, rubric: str | None) -> list[
     from pipeline import judge
 
     rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE is_latest")
-    newest = {one.id: one for one in store.rubrics(row["rubric_hash"] for row in rows).values()}
-    asked = [one for one in newest.values() if rubric in (None, one.id, one.hash)]
-    return trust(store, asked, settings, judge.fingerprint(settings))
+    stored = store.rubrics(row["rubric_hash"] for row in rows).values()  # oldest first
+    newest = {form.id: form for form in stored}
+    wanted = [form for form in newest.values() if rubric in (None, form.id, form.hash)]
+    return trust(store, wanted, settings, judge.fingerprint(settings))
 
 
 def _agreement_json(row: Agreement) -> str:
@@ -229,18 +230,18 @@ def _agreement_json(row: Agreement) -> str:
     )
 
 
-def _print_calibration(found: Calibration) -> None:
+def _print_calibration(calibration: Calibration) -> None:
     console = Console()
-    for title, rows in (("criterion", found.criteria), ("reviewer", found.reviewers)):
+    for title, rows in (("criterion", calibration.criteria), ("reviewer", calibration.reviewers)):
         table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "generous", "strict")
         for row in rows:
+            weighted = row.weighted_kappa.value is not None
+            kappa = f"weighted {_spread(row.weighted_kappa)}" if weighted else _spread(row.kappa)
             table.add_row(
                 f"{row.rubric} {row.name}".strip(),
                 str(row.n),
                 _percent(row.agreement.estimate),
-                _spread(row.kappa)
-                if row.weighted_kappa.value is None
-                else f"weighted {_spread(row.weighted_kappa)}",
+                kappa,
                 _spread(row.ac1),
                 str(row.lenient),
                 str(row.strict),
@@ -250,24 +251,26 @@ def _print_calibration(found: Calibration) -> None:
         for row in rows:
             words = " ".join((row.advice, *(f"({w})" for w in row.warnings)))
             console.print(f"{row.rubric} {row.name}: {words}".strip(), markup=False, highlight=False)
-    if found.criteria:
+    if calibration.criteria:
         note("generous, strict: answers on which the machine is kinder, or harder, than the person")
-    for people in found.people:
+    for people in calibration.people:
         shared = f"{people.reviewers} people on {people.answers} answers to {people.criterion}"
         note(f"{shared}{', blind' if people.blind else ''}: α {_spread(people.alpha)}")
-    for week in found.drift:
-        if week.left:
+    for week in calibration.drift:
+        if week.shifted:
             share = _percent(week.agreement.estimate)
             note(f"drift: agreement in {week.week} was {share}, unlike the weeks before")
-    if found.score_change is not None:
-        note(f"people's answers move a score {found.score_change}")
+    if calibration.score_change is not None:
+        note(f"people's answers move a score {calibration.score_change}")
 
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
 
-def _spread(value: Coefficient) -> str:
-    if value.value is None:
+def _spread(coefficient: Coefficient) -> str:
+    """The value with its interval, such as ``0.71 (0.55 to 0.87)``."""
+    if coefficient.value is None:
         return "–"
-    return f"{value.value:.2f}" + ("" if value.low is None else f" ({value.low:.2f} to {value.high:.2f})")
+    interval = "" if coefficient.low is None else f" ({coefficient.low:.2f} to {coefficient.high:.2f})"
+    return f"{coefficient.value:.2f}{interval}"

@@ -1,4 +1,4 @@
-"""Rubrics: lint, explain, schema, test, new; and rescore, which applies one to stored calls."""
+"""``callqa rubric lint | check | explain | schema | test | new``, and ``callqa rescore``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pipeline.cli.store import Db, Json, open_store
 from pipeline.errors import RubricError, UsageError
 
 if TYPE_CHECKING:
+    from pipeline.conversation import Scorecard
     from pipeline.rescore import Rescored
     from pipeline.rubric.cases import CaseResult
 
@@ -44,14 +45,14 @@ def lint(
     from pipeline.matching.common import chance_in_call
     from pipeline.settings import load_settings
 
-    faults: list[str] = []
+    errors: list[str] = []
     warned = 0
     judged = load_settings().judge.url is not None
     for name in which:
         try:
             form = rubric.load(name)
         except RubricError as error:
-            faults.append(error.message)
+            errors.append(error.message)
             continue
         typical_s, met = None, {}
         if db is not None:
@@ -65,8 +66,8 @@ def lint(
         warned += len(warnings)
         if not warnings:
             note(f"{form.source}: no errors, no warnings")
-    if faults:
-        raise RubricError("\n".join(faults), hint="docs/rubrics.md describes every key")
+    if errors:
+        raise RubricError("\n".join(errors), hint="docs/rubrics.md describes every key")
     if strict and warned:
         raise RubricError(f"{warned} warnings, and --strict was given")
 
@@ -94,24 +95,25 @@ def check(
         with open_store(db) as store:
             stored = [conversation for _, conversation in islice(store.conversations(), calls)]
     rows = []
-    for one in rubric.phrases(form):
-        rate = chance_in_call(one.text, one.check.match, one.seconds)
+    for phrase in rubric.phrases(form):
+        rate = chance_in_call(phrase.text, phrase.check.match, phrase.seconds)
         row: dict[str, object] = {
-            "criterion": one.criterion,
-            "phrase": one.text,
-            "match": one.check.match,
+            "criterion": phrase.criterion,
+            "phrase": phrase.text,
+            "match": phrase.check.match,
             "in_100_ordinary_calls": round(100 * rate, 1),
         }
         if db is not None:
-            found = [score.heard(call, form, one.alone, matcher=matcher) for call in stored]
-            said = [max(hits, key=lambda e: e.strength).quote for hits, _ in found if hits]
-            near = sorted((n for _, n in found if n is not None), key=lambda e: -e.strength)
+            found = [score.heard(call, form, phrase.alone, matcher=matcher) for call in stored]
+            quotes = [max(hits, key=lambda hit: hit.strength).quote for hits, _ in found if hits]
+            misses = [miss for _, miss in found if miss is not None]
+            nearest = max(misses, key=lambda miss: miss.strength, default=None)
             row |= {
-                f"in_{len(stored)}_calls": len(said),
-                "heard": " | ".join(list(dict.fromkeys(said))[:2]),
-                "nearest_miss": f"{near[0].strength:.2f} {near[0].quote}" if near else "",
+                f"in_{len(stored)}_calls": len(quotes),
+                "heard": " | ".join(list(dict.fromkeys(quotes))[:2]),
+                "nearest_miss": f"{nearest.strength:.2f} {nearest.quote}" if nearest else "",
             }
-        row["advice"] = f"too common: {rubric.advice(one)}" if rate >= rubric.COMMON else ""
+        row["advice"] = f"too common: {rubric.advice(phrase)}" if rate >= rubric.COMMON else ""
         rows.append(row)
     table = pa.Table.from_pylist(rows)
     write_json(table) if json else print_table(table)
@@ -172,8 +174,8 @@ def run_tests(
             count += 1
             failed += bool(result.faults)
             _print_case(form.id, result)
-    for told in matcher.notes:
-        note(told)
+    for sentence in matcher.notes:
+        note(sentence)
     if failed:
         raise RubricError(f"{failed} of {count} rubric tests failed")
     note(f"{count} rubric tests passed")
@@ -186,10 +188,10 @@ def _print_case(name: str, result: CaseResult) -> None:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a rubric to a file that is not there yet.
+    """Write a rubric to a new file.
 
     Raises:
-        UsageError: It is there, or cannot be written.
+        UsageError: The file exists already, or cannot be written.
     """
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -244,45 +246,44 @@ def rescore(
     calls = call_options.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
     settings = load_settings(store={"db": db})
     floor = settings.score.min_confidence
-    for told in judging.notes(settings, [form]):
-        note(told)
-    moved: Counter[tuple[str, str]] = Counter()
-    warned: Counter[str] = Counter()
+    for sentence in judging.notes(settings, [form]):
+        note(sentence)
+    flips: Counter[tuple[str, str]] = Counter()
+    warnings: Counter[str] = Counter()
     count = 0
     with open_store(db, read_only=False) as store:
         judge = judging.load_judge(settings, [form], judging.standings(store, [form], settings))
-        for done in run(
+        for rescored in run(
             store, form, matcher, min_confidence=floor, calls=calls, everything=everything, judge=judge
         ):
             count += 1
-            warned.update(done.after.warnings)
-            warned.update({a.reason for a in done.after.answers if a.awaits == "judge"})
-            if done.flipped and done.before is not None:
-                moved[done.before.outcome, done.after.outcome] += 1
-                _print_flip(done, as_json=json)
-    for told, calls_warned in warned.most_common():
-        note(f"{calls_warned} calls: {told}")
-    listed = ", ".join(f"{n} {a} → {b}" for (a, b), n in sorted(moved.items())) or "nobody flips"
+            warnings.update(rescored.after.warnings)
+            warnings.update({a.reason for a in rescored.after.answers if a.awaits == "judge"})
+            if rescored.flipped and rescored.before is not None:
+                flips[rescored.before.outcome, rescored.after.outcome] += 1
+                _print_flip(rescored, rescored.before, as_json=json)
+    for warning, n in warnings.most_common():
+        note(f"{n} calls: {warning}")
+    listed = ", ".join(f"{n} {a} → {b}" for (a, b), n in sorted(flips.items())) or "nobody flips"
     note(f"{count} calls scored under {form.id} {form.version} ({form.hash[:12]}): {listed}")
 
 
-def _print_flip(done: Rescored, *, as_json: bool) -> None:
-    before, after = done.before, done.after
-    assert before is not None
+def _print_flip(rescored: Rescored, before: Scorecard, *, as_json: bool) -> None:
+    after = rescored.after
     if as_json:
         row = {
-            "call_id": done.call_id,
+            "call_id": rescored.call_id,
             "outcome_before": before.outcome,
             "outcome_after": after.outcome,
             "score_before": before.final_score,
             "score_after": after.final_score,
-            "changes": list(done.changes),
+            "changes": list(rescored.changes),
         }
         typer.echo(json.dumps(row, ensure_ascii=False))
         return
     scores = f"{_score(before.final_score)} → {_score(after.final_score)}"
-    why = "; ".join(done.changes[:3]) + ("; …" if len(done.changes) > 3 else "")
-    typer.echo(f"{done.call_id}  {before.outcome} → {after.outcome}  {scores}  {why}")
+    why = "; ".join(rescored.changes[:3]) + ("; …" if len(rescored.changes) > 3 else "")
+    typer.echo(f"{rescored.call_id}  {before.outcome} → {after.outcome}  {scores}  {why}")
 
 
 def _score(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""``callqa run``: the main job."""
+"""``callqa run``: process recordings into the database."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(
     view = BatchView(settings.flow.log_format)
     with view.shown():
         view.say("looking at files")
-        from pipeline.process.prepare import prepare  # brings spaCy and torch
+        from pipeline.process.prepare import prepare  # imports spaCy and torch: not before the bar is shown
 
         prepared = prepare(paths, settings, view.warn)
         for sentence in prepared.notes:

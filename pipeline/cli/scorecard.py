@@ -1,4 +1,4 @@
-"""A scorecard as a person reads it in a terminal."""
+"""Render a scorecard for people to read in a terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MARKS = {"yes": "✓", "no": "✗", "na": "–", "undetermined": "?"}
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds as m:ss, or a dash."""
+    """Seconds as m:ss; a dash for None."""
     return "–" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def render(card: Scorecard, metadata: CallMetadata | None = None) -> RenderableType:
-    """The whole scorecard: heading, reasons, then each criterion with its quote or nearest miss."""
+    """The whole scorecard: heading, reasons, then each criterion with its evidence or nearest miss."""
     parts: list[RenderableType] = []
     for title, reasons, style in (
         ("auto-fail", card.autofail_reasons, "bold red"),
@@ -82,21 +82,20 @@ def _answer(answer: CriterionAnswer) -> list[Text]:
         lines.append(Text(f"     {answer.reason}", style="dim"))
     lines += [_quote(e, "") for e in answer.evidence]
     if answer.searched is not None and answer.answer in {"no", "undetermined"} and not answer.evidence:
-        place = answer.searched
-        span = "" if place.end_s is None else f" between {clock(place.start_s)} and {clock(place.end_s)}"
-        lines.append(
-            Text(f"     looked for {place.what} in {place.turns} turns of {place.role}{span}", style="dim")
-        )
+        where = answer.searched
+        span = "" if where.end_s is None else f" between {clock(where.start_s)} and {clock(where.end_s)}"
+        looked = f"     looked for {where.what} in {where.turns} turns of {where.role}{span}"
+        lines.append(Text(looked, style="dim"))
     if answer.nearest is not None:
         lines.append(_quote(answer.nearest, "nearest: "))
     return lines
 
 
 def _quote(evidence: Evidence, prefix: str) -> Text:
-    sure = "" if evidence.strength >= 1 else f"  {evidence.strength:.0%}"
+    strength = "" if evidence.strength >= 1 else f"  {evidence.strength:.0%}"
     return Text.assemble(
         (f"     {clock(evidence.start_s):>5} {evidence.role:<8} ", "cyan"),
         (prefix, "dim"),
         (f"“{evidence.quote}”", "italic"),
-        (f"  {evidence.rule}{sure}", "dim"),
+        (f"  {evidence.rule}{strength}", "dim"),
     )

@@ -1,7 +1,7 @@
-"""One stage at a time on single files: ``transcribe``, ``annotate``, ``score`` need no database.
+"""Run one stage on single files: ``transcribe``, ``annotate`` and ``score`` need no database.
 
-``original`` hears a stored call again: callqa keeps no unredacted copy, so this is the one way to what was
-said before redaction; ``show``, ``search``, ``sql`` and every export know only what was stored.
+``original`` transcribes a stored call's recording again without redaction. No unredacted copy is kept, so it
+is the only way to see the words before redaction; all other commands show what was stored.
 """
 
 from __future__ import annotations
@@ -133,19 +133,18 @@ def original(
     if not reason.strip():
         raise UsageError("--reason is empty", hint="say why the original is needed")
     with open_store(db) as store:
-        where = store.query(
+        files = store.query(
             "SELECT path, audio_sha256 FROM ledger WHERE call_id = ? AND status = 'scored' LIMIT 1", [call]
         )
-        known = next(store.conversations(CallFilter(call_ids=(call,))), None)
+        stored = next(store.conversations(CallFilter(call_ids=(call,))), None)
         settings = load_settings(config, store={"db": store.db})
-    if not where or known is None:
+    if not files or stored is None:
         raise UsageError(
             f"call {call} is not in the database",
             hint='list the calls with: callqa sql "SELECT call_id FROM v_calls"',
         )
-    transcript = original_of(
-        where[0]["path"], where[0]["audio_sha256"], known[0], settings, settings.state_dir, reason.strip()
-    )
+    path, sha256 = files[0]["path"], files[0]["audio_sha256"]
+    transcript = original_of(path, sha256, stored[0], settings, settings.state_dir, reason.strip())
     if as_json:
         _print_json(transcript)
     else:
@@ -166,17 +165,17 @@ def _print_turns(transcript: Transcript) -> None:
 
 
 def _print_conversation(conversation: Conversation) -> None:
-    moods = {"negative": "red", "neutral": "", "positive": "green"}
+    styles = {"negative": "red", "neutral": "", "positive": "green"}
     turns = Table("time", "who", "mood", "said", box=box.SIMPLE_HEAD)
     for turn in conversation.transcript.turns:
         mood = turn.sentiment
-        style = moods[mood.label] if mood else ""
+        style = styles[mood.label] if mood else ""
         score = f"{mood.score:+.2f}" if mood else ""
         turns.add_row(clock(turn.start_s), turn.role, score, Text(turn.text, style=style))
     findings = Table("finding", "time", "quote", "value", box=box.SIMPLE_HEAD)
-    for found in conversation.findings:
-        value = "" if found.value is None else str(found.value)
-        findings.add_row(f"{found.kind}: {found.label}", clock(found.start_s), Text(found.text), Text(value))
+    for finding in conversation.findings:
+        label, value = f"{finding.kind}: {finding.label}", "" if finding.value is None else str(finding.value)
+        findings.add_row(label, clock(finding.start_s), Text(finding.text), Text(value))
     metrics = Table("metric", "value", box=box.SIMPLE_HEAD)
     for name, number in conversation.metrics.items():
         metrics.add_row(name, "unknown" if number is None else f"{number:.2f}")

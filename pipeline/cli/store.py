@@ -1,8 +1,9 @@
-"""Questions to the database: sql, search, show, status."""
+"""Commands on the database: sql, search, show, status, snapshot, backup, restore and purge."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from pipeline.cli.app import app
 from pipeline.cli.console import note
-from pipeline.cli.erasure import agree, erase_stage_results, parse_age, prove
+from pipeline.cli.erasure import confirm, erase_stage_results, parse_age, report
 from pipeline.cli.prompt import converse, hand_over
 from pipeline.cli.query_output import print_hits, print_table, write_csv, write_json, write_parquet
 from pipeline.cli.scorecard import render
@@ -27,12 +28,13 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
 
 
 def open_store(db: str | None, *, read_only: bool = True) -> Store:
-    """The store the settings name, telling people when it must be waited for."""
+    """Open ``db``, or the store that the settings name; print a message when it is locked by another run."""
     from pipeline import store
     from pipeline.settings import load_settings
 
-    at = load_settings(store={"db": db}).store
-    return store.open_store(at.db, read_only=read_only, lock_timeout_s=at.lock_timeout_s, on_wait=note)
+    settings = load_settings(store={"db": db}).store
+    timeout_s = settings.lock_timeout_s
+    return store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
 
 
 @app.command()
@@ -158,26 +160,26 @@ def status(
     from pipeline.store.sandbox import Sandbox
 
     with open_store(db) as store:
-        asked = Sandbox(store)
-        answer = asked.ask(_CALLS_SQL if calls else _FILES_SQL)
-        judged = asked.ask(_JUDGE_SQL)
+        sandbox = Sandbox(store)
+        answer = sandbox.ask(_CALLS_SQL if calls else _FILES_SQL)
+        judged = sandbox.ask(_JUDGE_SQL)
     if json:
         write_json(answer)
         return
     print_table(answer)
     if not calls:
-        _add_up(answer)
+        _print_file_totals(answer)
         if judged.num_rows:
             print_table(judged)
 
 
-def _add_up(answer: pa.Table) -> None:
-    """One sentence: files received = what became of them."""
-    totals: dict[str, int] = {}
+def _print_file_totals(answer: pa.Table) -> None:
+    """Print how many files were received, and how many have each status."""
+    totals: Counter[str] = Counter()
     for row in answer.to_pylist():
-        totals[row["status"]] = totals.get(row["status"], 0) + row["files"]
+        totals[row["status"]] += row["files"]
     parts = " + ".join(f"{count} {name}" for name, count in totals.items())
-    note(f"{sum(totals.values())} files received = {parts or 'none'}")
+    note(f"{totals.total()} files received = {parts or 'none'}")
 
 
 @app.command()
@@ -246,6 +248,6 @@ def purge(
     calls = CallFilter(customer_ref=customer, call_ids=tuple(call) if call else None)
     with open_store(db, read_only=False) as store:
         if not yes:
-            agree(store.count_erasable(calls, older_than=before))
-        done = store.purge(calls, older_than=before, keep_figures=keep_figures)
-    prove(done, erase_stage_results(store.db, done.erasure.call_ids), as_json=json)
+            confirm(store.count_erasable(calls, older_than=before))
+        purged = store.purge(calls, older_than=before, keep_figures=keep_figures)
+    report(purged, erase_stage_results(store.db, purged.erasure.call_ids), as_json=json)

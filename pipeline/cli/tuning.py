@@ -1,4 +1,4 @@
-"""``callqa rubric tune``: people's answers in, a diff of the rubric out."""
+"""``callqa rubric tune``: proposes changes to a rubric from people's answers, as a diff."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
 YES, NO = {"yes", "y", "1", "true"}, {"no", "n", "0", "false"}
 MOST_CALLS = 2000
-LONGEST = 500
-"""Characters of a quote: longer ones are no phrases."""
+LONGEST_QUOTE = 500
+"""Characters; a longer quote cannot become a phrase."""
 
 
 @group.command("tune")
@@ -51,52 +51,52 @@ def tune(
     """
     from pipeline import matching, rubric
     from pipeline.calibrate import tune
-    from pipeline.calibrate.pairs import last_words
+    from pipeline.calibrate.pairs import newest_answers
     from pipeline.rubric.edits import Change, diff, edited
     from pipeline.store import CallFilter
 
     form, matcher = rubric.load(which), matching.load_matcher()
     wording = {criterion.id: criterion.question for criterion in form.criteria()}
-    given: list[Mark] = []
+    known_marks: list[Mark] = []
     with open_store(db) as store:
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
         if marks is not None and (marks.exists() or not mark):
-            given = read_marks(marks, wording, hashes)
-        said, differ = tune.labels(last_words(store.reviews()), hashes)
-        answered = CallFilter(call_ids=tuple({call for calls in said.values() for call in calls}))
-        kept = store.conversations(answered) if said else iter(())
-        told = chain(kept, islice(store.conversations(), MOST_CALLS))
-        calls = {c.transcript.call_id: c for _, c in told}
+            known_marks = read_marks(marks, wording, hashes)
+        answers, differ = tune.labels(newest_answers(store.reviews()), hashes)
+        reviewed = CallFilter(call_ids=tuple({call for calls in answers.values() for call in calls}))
+        stored = store.conversations(reviewed) if answers else iter(())
+        stored = chain(stored, islice(store.conversations(), MOST_CALLS))
+        calls = {conversation.transcript.call_id: conversation for _, conversation in stored}
     if mark:
         if marks is None or (marks.exists() and _is_json(marks)):
             raise UsageError("--mark needs a CSV to keep the marks in", hint="--mark --marks marks.csv")
-        asked = tune.questions(form, calls, said, given, matcher, most)
-        given += converse(asked, wording, marks)
-    proposals = tune.propose(form, calls, said, given, matcher, differ)
-    for one in proposals:
-        _print(one)
+        asked = tune.questions(form, calls, answers, known_marks, matcher, most)
+        known_marks += converse(asked, wording, marks)
+    proposals = tune.propose(form, calls, answers, known_marks, matcher, differ)
+    for proposal in proposals:
+        _print(proposal)
     if not proposals:
         note(
             "nobody has answered anything of this rubric yet: import reviews (callqa review import), "
             "or mark quotes (--mark --marks marks.csv)"
         )
     changes = {
-        one.criterion: Change(
-            one.setting.threshold if one.setting else None,
-            one.setting.unsure if one.setting else None,
-            one.phrases,
-            one.unless,
+        proposal.criterion: Change(
+            proposal.setting.threshold if proposal.setting else None,
+            proposal.setting.unsure if proposal.setting else None,
+            proposal.phrases,
+            proposal.unless,
         )
-        for one in proposals
-        if one.setting or one.phrases or one.unless
+        for proposal in proposals
+        if proposal.setting or proposal.phrases or proposal.unless
     }
     text, by_hand = edited(form, changes)
     typer.echo(diff(form.text, text, form.source), nl=False)
     for line in by_hand:
         typer.echo(line)
     if ask is not None:
-        asked = tune.questions(form, calls, said, given, matcher, most)
+        asked = tune.questions(form, calls, answers, known_marks, matcher, most)
         write_questions(ask, asked, wording)
         note(f"{len(asked)} quotes to mark: {ask}; fill the column mark with yes or no, then --marks {ask}")
     if write is not None:
@@ -105,29 +105,29 @@ def tune(
 
 
 @contextlib.contextmanager
-def _usable(path: Path, what: str) -> Iterator[None]:
-    """A file that cannot be read or written ends in a sentence."""
+def _usable(path: Path, action: str) -> Iterator[None]:
+    """Raise a UsageError when the file cannot be read or written; ``action`` is "read" or "written"."""
     try:
         yield
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = getattr(error, "strerror", None) or "it is neither CSV nor JSON in UTF-8"
-        raise UsageError(f"{path} cannot be {what}: {why}") from error
+        raise UsageError(f"{path} cannot be {action}: {why}") from error
 
 
-def _print(one: Proposal) -> None:
-    """A criterion's measurements before and after, and what is proposed."""
-    note(f"{one.criterion}:" + (f" {one.note}" if one.note else ""))
-    for title, figures in (("now", one.now), ("proposed", one.best)):
-        if figures is not None and not (title == "proposed" and one.best == one.now):
+def _print(proposal: Proposal) -> None:
+    """Print a criterion's figures as the rubric is and as proposed."""
+    note(f"{proposal.criterion}:" + (f" {proposal.note}" if proposal.note else ""))
+    for title, figures in (("now", proposal.now), ("proposed", proposal.best)):
+        if figures is not None and not (title == "proposed" and proposal.best == proposal.now):
             kappa = "–" if figures.kappa is None else f"{figures.kappa:.2f}"
             share = figures.decided / figures.labels if figures.labels else 0
             note(f"  {title}: κ {kappa}, decided {share:.0%}; {figures.statement}")
-    if one.now is not None and one.best == one.now:
+    if proposal.now is not None and proposal.best == proposal.now:
         note("  nothing proposed: no setting compared does better")
 
 
 def _is_json(path: Path) -> bool:
-    """Whether a file of marks is a review packet's download, by what it begins with."""
+    """Whether a file of marks is a review packet's download: it starts with a bracket."""
     with _usable(path, "read"), path.open(encoding="utf-8-sig") as file:
         return file.read(4096).lstrip()[:1] in ("{", "[")
 
@@ -137,27 +137,29 @@ def _packet_marks(path: Path, known: Collection[str], hashes: Collection[str]) -
     from pipeline.calibrate.tune import Mark
     from pipeline.review import returned_files
 
-    marked = [entry for entry in returned_files.read(path, ".json") if entry.quote is not None]
-    found = []
-    for one in (entry for entry in marked if entry.rubric_hash in hashes):
-        if one.criterion_id not in known:
-            raise UsageError(f"{one.where}: the rubric has no criterion {one.criterion_id!r}")
-        if not one.answer or not one.quote or len(one.quote) > LONGEST:
-            raise UsageError(f"{one.where} marks no quote", hint="download it from the packet again")
-        found.append(Mark(one.criterion_id, one.call_id, one.quote, one.answer == "yes"))
-    others = len(marked) - len(found)
-    left = f"; left out, under other rubrics: {others}" if others else ""
-    note(f"quotes marked in {path}: {len(found)}{left}")
-    return found
+    entries = [entry for entry in returned_files.read(path, ".json") if entry.quote is not None]
+    marks = []
+    for entry in entries:
+        if entry.rubric_hash not in hashes:
+            continue
+        if entry.criterion_id not in known:
+            raise UsageError(f"{entry.where}: the rubric has no criterion {entry.criterion_id!r}")
+        if not entry.answer or not entry.quote or len(entry.quote) > LONGEST_QUOTE:
+            raise UsageError(f"{entry.where} marks no quote", hint="download it from the packet again")
+        marks.append(Mark(entry.criterion_id, entry.call_id, entry.quote, entry.answer == "yes"))
+    others = len(entries) - len(marks)
+    left_out = f"; left out, under other rubrics: {others}" if others else ""
+    note(f"quotes marked in {path}: {len(marks)}{left_out}")
+    return marks
 
 
 def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> list[Mark]:
-    """Quotes with what people said of them, from a CSV or a review packet's download.
+    """Read marks on quotes from a CSV or from a review packet's download.
 
     Args:
-        path: Rows without a mark are not yet answered.
+        path: The file; rows without a mark are skipped.
         known: Ids of the rubric's criteria.
-        hashes: Of the rubric's texts; a packet may hold marks under others.
+        hashes: Hashes of the rubric's versions; a packet may also hold marks under other rubrics.
 
     Raises:
         UsageError: A column is missing, a criterion is unknown, or a mark is neither yes nor no.
@@ -166,7 +168,7 @@ def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> l
 
     if _is_json(path):
         return _packet_marks(path, known, hashes)
-    found = []
+    marks = []
     with _usable(path, "read"), path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         missing = {"criterion", "call_id", "quote", "mark"} - set(reader.fieldnames or ())
@@ -185,14 +187,14 @@ def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> l
                 raise UsageError(
                     f"{path}:{number}: mark is {row['mark']!r}", hint="write yes or no, or leave it empty"
                 )
-            found.append(Mark(row["criterion"], row["call_id"], row["quote"].lstrip("'"), word in YES))
-    return found
+            marks.append(Mark(row["criterion"], row["call_id"], row["quote"].lstrip("'"), word in YES))
+    return marks
 
 
 def write_questions(
     path: Path, asked: Sequence[tuple[str, str, Evidence]], questions: dict[str, str]
 ) -> None:
-    """A CSV to mark quotes in; cells that a spreadsheet would run as formulas are made harmless."""
+    """Write a CSV to mark quotes in; cells that a spreadsheet would run as formulas are escaped."""
     with _usable(path, "written"), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -211,13 +213,13 @@ def converse(
     path: Path,
     read: Callable[[str], str] = input,
 ) -> list[Mark]:
-    """Ask about quotes in the terminal, and keep each mark as it is given.
+    """Ask about quotes in the terminal, and write each mark to the file as soon as it is given.
 
     Args:
-        asked: Criterion, call and what was heard.
-        questions: By criterion.
-        path: CSV the marks are added to.
-        read: Gives one line for a prompt, or raises EOFError at the end.
+        asked: Criterion, call id and the evidence that holds the quote.
+        questions: The question of each criterion.
+        path: CSV the marks are appended to.
+        read: Prints a prompt and returns one line, or raises EOFError at the end.
     """
     from pipeline.calibrate.tune import Mark
 
@@ -237,7 +239,7 @@ def converse(
                 break
             if word in YES | NO:
                 marks.append(Mark(criterion, call, near.quote, word in YES))
-                said = "yes" if word in YES else "no"
-                writer.writerow(_row(criterion, questions[criterion], call, near, said))
+                answer = "yes" if word in YES else "no"
+                writer.writerow(_row(criterion, questions[criterion], call, near, answer))
                 file.flush()
     return marks

@@ -1,7 +1,7 @@
-"""Exports: what leaves the store for supervisors and for other systems.
+"""Exports of stored calls, for supervisors and for other systems.
 
-``write`` is the whole interface. Everything that leaves here is redacted, has safe file names, cells
-that never become formulas, and pages that never run what a caller said.
+``write`` is the whole interface. Whatever it writes is redacted and safe to open: file names are valid
+everywhere, spreadsheet cells never become formulas, and pages never run what a caller said.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.calibrate import Calibration, calibrate
-from pipeline.conversation import Review
+from pipeline.conversation import Review, Transcript
 from pipeline.errors import MachineError, UsageError
 from pipeline.export import captions, flat, packet, workbook
 from pipeline.export.client_view import ClientView
@@ -34,7 +34,7 @@ POLICY = PrivacySettings()
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One export, as its writer sees it."""
+    """One export: the arguments of ``write``, and the data a writer may use."""
 
     store: Store
     dest: Path
@@ -47,26 +47,26 @@ class _Job:
     progress: Callable[[int, int], None] | None
 
     def calls(self, *, words: bool = True) -> Iterator[Call]:
-        """The calls as they may leave; without words, only quotes are fit to be shown."""
+        """The calls, redacted; without ``words`` only their quotes are, and transcripts must not be shown."""
         view = ClientView() if self.client_safe else None
         for call in read_calls(self.store, self.filters, self.progress):
             redacted = self.redactor.call(call, words=words)
             yield view.of(redacted) if view else redacted
 
     def calibration(self) -> Calibration | None:
-        """How far people agree with the machine; no business of a client or of a blind reviewer."""
+        """How far people agree with the machine; None for clients and blind reviewers."""
         if self.client_safe or self.blind:
             return None
         return self.redactor.calibration(calibrate(self.store, self.filters))
 
     def reviews(self) -> list[Review]:
-        """What people said so far, oldest first; nor is this theirs."""
+        """All reviews, oldest first; none for clients and blind reviewers."""
         if self.client_safe or self.blind:
             return []
         return [self.redactor.review(review) for review in self.store.reviews(self.filters)]
 
     def ledger(self) -> list[dict[str, Any]]:
-        """What became of every file: counts of the scored, and each that needs attention."""
+        """The ledger: counts of scored and purged files, and a row for each file that needs attention."""
         return self.store.query(
             "SELECT status, reason, count(*) AS files, '' AS path, '' AS error, '' AS hint FROM ledger "
             "WHERE status IN ('scored', 'purged') GROUP BY ALL "
@@ -76,7 +76,7 @@ class _Job:
 
 
 Writer = Callable[[_Job], list[Path]]
-"""Writes one export; gives the files written."""
+"""Writes one export and returns the files written."""
 
 
 def write(
@@ -96,16 +96,16 @@ def write(
 
     Args:
         store: Open for reading.
-        dest: A file for ``xlsx`` and ``jsonl``; a folder for the others. ``html`` takes either: a file
-            ending in .html carries its recordings inside, a folder has them beside its index.html.
+        dest: A file for ``xlsx`` and ``jsonl``; a folder for the others. ``html`` takes either: a file that
+            ends in .html with the recordings embedded, or a folder with index.html and recordings.
         format: One of ``FORMATS``.
         filters: Which calls.
-        privacy: Which private data must not leave.
+        privacy: Which kinds of private data to remove.
         client_safe: Hide agents' names; needs one client and one rubric in ``filters``.
-        audio: Whether packets carry recordings.
-        packet_link: Relative path of a packet page that a workbook's times link into.
-        blind: For ``html``: show nothing the machine or other people answered.
-        progress: Told how many of how many calls are done.
+        audio: Whether packets have recordings.
+        packet_link: Relative path of a packet page that the times in a workbook link to.
+        blind: For ``html``: leave out what the machine and other people answered.
+        progress: Called with how many calls are done, and how many there are.
 
     Returns:
         Every file written.
@@ -180,9 +180,9 @@ def _jsonl(job: _Job) -> list[Path]:
 
 
 def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
-    """A writer of one file a call, named after the call."""
+    """A writer of one file per call, named after the call."""
 
-    def written(job: _Job) -> list[Path]:
+    def write_files(job: _Job) -> list[Path]:
         job.dest.mkdir(parents=True, exist_ok=True)
         names = FileNames()
         paths = []
@@ -192,10 +192,10 @@ def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
                 partial.write_text(render(call), encoding="utf-8", newline="\n")
         return paths
 
-    return written
+    return write_files
 
 
-def _caption(render: Callable[..., str]) -> Callable[[Call], str]:
+def _caption(render: Callable[[Transcript], str]) -> Callable[[Call], str]:
     return lambda call: render(call.conversation.transcript)
 
 

@@ -19,7 +19,7 @@ VOICES = {"agent": "Agent", "customer": "Customer", "system": "System", "unknown
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A stretch of one turn short enough to read; seconds."""
+    """A part of one turn that is short enough for a caption; times in seconds."""
 
     role: str
     start_s: float
@@ -28,29 +28,29 @@ class Cue:
 
 
 def cues(transcript: Transcript) -> Iterator[Cue]:
-    """Every timed turn as cues, in order of time; turns without times cannot be captions."""
+    """The cues of every turn with times, in order of time; turns without times are left out."""
     timed = [t for t in transcript.turns if t.start_s is not None and t.end_s is not None and t.text.strip()]
     for turn in sorted(timed, key=lambda t: (t.start_s, t.turn)):
         yield from _split(turn)
 
 
 def _split(turn: Turn) -> Iterator[Cue]:
-    """Cut a turn at words, by their own times where known, else by their share of the letters."""
+    """Cut a turn into cues between words."""
     assert turn.start_s is not None
     assert turn.end_s is not None
-    words = _timed_words(turn, turn.start_s, turn.end_s)
-    held: list[tuple[str, float, float]] = []
-    for word in words:
-        too_long = held and sum(len(w[0]) + 1 for w in held) + len(word[0]) > LONGEST_CUE_CHARS
-        if held and (too_long or word[2] - held[0][1] > LONGEST_CUE_S):
-            yield _cue(turn.role, held)
-            held = []
-        held.append(word)
-    if held:
-        yield _cue(turn.role, held)
+    cue: list[tuple[str, float, float]] = []
+    for text, start_s, end_s in _timed_words(turn, turn.start_s, turn.end_s):
+        chars = sum(len(word) + 1 for word, _, _ in cue) + len(text)
+        if cue and (chars > LONGEST_CUE_CHARS or end_s - cue[0][1] > LONGEST_CUE_S):
+            yield _cue(turn.role, cue)
+            cue = []
+        cue.append((text, start_s, end_s))
+    if cue:
+        yield _cue(turn.role, cue)
 
 
 def _timed_words(turn: Turn, start_s: float, end_s: float) -> list[tuple[str, float, float]]:
+    """Each word with start and end; without word times, the turn's time is shared out by letters."""
     if turn.words:
         return [(w.text, w.start_s, max(w.end_s, w.start_s)) for w in turn.words]
     pieces = turn.text.split()
@@ -69,18 +69,18 @@ def _cue(role: str, words: list[tuple[str, float, float]]) -> Cue:
 
 
 def srt(transcript: Transcript) -> str:
-    """SubRip; the speaker is named at each change of speaker."""
+    """The transcript as SubRip; the speaker is named where the speaker changes."""
     blocks, last = [], ""
     for number, cue in enumerate(cues(transcript), start=1):
         speaker = f"{VOICES[cue.role]}: " if cue.role != last else ""
         last = cue.role
-        text = cue.text.replace("-->", "->").replace("<", "‹").replace(">", "›")  # SubRip has no escapes
+        text = cue.text.replace("-->", "->").replace("<", "‹").replace(">", "›")  # SubRip cannot escape these
         blocks.append(f"{number}\n{_stamp(cue.start_s, ',')} --> {_stamp(cue.end_s, ',')}\n{speaker}{text}\n")
     return "\n".join(blocks)
 
 
 def vtt(transcript: Transcript) -> str:
-    """WebVTT with a voice tag a cue (W3C WebVTT, section 3.3)."""
+    """The transcript as WebVTT with a voice tag in each cue (W3C WebVTT, section 3.3)."""
     blocks = ["WEBVTT\n"]
     for cue in cues(transcript):
         text = html.escape(cue.text, quote=False)
@@ -90,7 +90,7 @@ def vtt(transcript: Transcript) -> str:
 
 
 def rttm(transcript: Transcript) -> str:
-    """NIST Rich Transcription Time Marked: ten columns, a SPEAKER line a turn; the channel counts from 1."""
+    """NIST Rich Transcription Time Marked: a SPEAKER line of ten columns per turn; channels count from 1."""
     name = FileNames().of(transcript.call_id)
     lines = []
     for turn in transcript.turns:

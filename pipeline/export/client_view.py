@@ -1,6 +1,6 @@
-"""The client-safe view: one client's calls with the agents' names hidden, also where they say them.
+"""The client-safe view: one client's calls with agents' names hidden, also where they are spoken.
 
-An outsourcer's client may see how its calls were handled, not whom to blame.
+An outsourcer's client may see how its calls were handled, but not by which agent.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pipeline.conversation import CriterionAnswer, Turn
 from pipeline.export.selection import Call, with_words
 
 INTRODUCED = re.compile(r"(?i)\b(my name(?: is|'s|’s)|(?:speaking|chatting) (?:with|to)) +(?!\[)[^\W\d_]+")
-"""Agents use names on the telephone that the records do not know."""
+"""A name after words of introduction; agents use names on the telephone that the metadata does not have."""
 Hide = Callable[[str], str]
 
 
 class ClientView:
-    """Gives every agent a number, the same in all calls of one export, and takes the names out."""
+    """Replaces agents' names; each agent has the same number in all calls of one export."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, str] = {}
@@ -39,7 +39,7 @@ class ClientView:
             warnings=(),
         )
         cards = tuple(card.with_answers(lambda a: _answer(a, hide)) for card in call.scorecards)
-        # No recording: the agent's name is heard in it, and may stand in its file name.
+        # No recording: the agent's name can be heard in it and may be part of its file name.
         return replace(call, metadata=hidden, conversation=conversation, scorecards=cards, recording=None)
 
     def _alias(self, agent: str | None) -> str | None:
@@ -49,7 +49,7 @@ class ClientView:
 
 
 def _hiding(*names: str | None) -> Hide:
-    """Takes out any part of the agent's name (or the id) as a whole word; initials would hide too much."""
+    """A function that hides the names and their parts as whole words; initials would hide too much."""
     parts = {part for name in names if name for part in (name, *re.split(r"[\s,]+", name)) if len(part) > 2}
     longest_first = map(re.escape, sorted(parts, key=len, reverse=True))
     named = re.compile(r"(?i)\b(" + "|".join(longest_first) + r")\b") if parts else None

@@ -1,13 +1,12 @@
-"""What the totals say about one agent or team: trend with control limits, strengths, what to work on.
+"""One agent or team in the totals: weekly trend with control limits, strengths, and what to work on.
 
-The limits are those of an individuals (XmR) chart, mean ± 2.66 times the mean moving range
-(Wheeler and Chambers); they need five weeks. A criterion is a strength or a focus when it is met at
-least ten points more or less often than by everybody else.
+The limits are those of an individuals (XmR) chart, mean ± 2.66 times the mean moving range (Wheeler and
+Chambers); they need five weeks. A criterion is a strength, or one to focus on, when it is met at least ten
+percentage points more, or less, often than by everybody else.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,7 +23,7 @@ LISTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Control limits of weekly means, in points; None with too few weeks."""
+    """Control limits of weekly means, in points of score; None with too few weeks."""
 
     centre: float | None = None
     low: float | None = None
@@ -51,7 +50,7 @@ class Comparison:
 
 
 def weekly(unit: Unit) -> tuple[list[Week], Limits]:
-    """A unit's weeks in order, with the limits that tell signal from noise."""
+    """A unit's weeks in order, and their control limits."""
     means = [(week, group.mean()) for week, group in sorted(unit.weeks.items())]
     values = [m.estimate for _, m in means if m.estimate is not None]
     limits = control_limits(values)
@@ -59,12 +58,12 @@ def weekly(unit: Unit) -> tuple[list[Week], Limits]:
 
 
 def control_limits(values: Sequence[float]) -> Limits:
-    """Limits of an individuals chart over weekly means, kept within 0..100."""
+    """Limits of an individuals chart over weekly means, cut to 0..100."""
     if len(values) < FEWEST_WEEKS:
         return Limits()
     centre = fmean(values)
-    reach = 2.66 * fmean(abs(b - a) for a, b in pairwise(values))
-    return Limits(centre, max(0.0, centre - reach), min(100.0, centre + reach))
+    distance = 2.66 * fmean(abs(b - a) for a, b in pairwise(values))
+    return Limits(centre, max(0.0, centre - distance), min(100.0, centre + distance))
 
 
 def _is_out(value: float | None, limits: Limits) -> bool:
@@ -74,17 +73,18 @@ def _is_out(value: float | None, limits: Limits) -> bool:
 
 
 def strengths_and_focus(unit: Unit, totals: Totals) -> tuple[list[Comparison], list[Comparison]]:
-    """Criteria this unit meets notably more, and notably less, often than everybody else."""
-    found = sorted(_comparisons(unit, totals.criteria), key=lambda c: c.rate - c.others)
-    focus = [c for c in found if c.rate - c.others <= -NOTABLE]
-    strengths = [c for c in reversed(found) if c.rate - c.others >= NOTABLE]
+    """Criteria that the unit meets notably more, and notably less, often than everybody else."""
+    worst_first = sorted(_comparisons(unit, totals.criteria), key=lambda c: c.rate - c.others)
+    focus = [c for c in worst_first if c.rate - c.others <= -NOTABLE]
+    strengths = [c for c in reversed(worst_first) if c.rate - c.others >= NOTABLE]
     return strengths[:LISTED], focus[:LISTED]
 
 
 def _comparisons(unit: Unit, criteria: Mapping[tuple[str, str], CriterionTotals]) -> Iterator[Comparison]:
-    for key, own in unit.criteria.items():
-        everybody = criteria[key].answers
-        rest = Counter({answer: everybody[answer] - own[answer] for answer in ("yes", "no")})
-        asked, others = own["yes"] + own["no"], rest["yes"] + rest["no"]
-        if asked >= FEWEST_ANSWERS and others >= FEWEST_ANSWERS:
-            yield Comparison(criteria[key], own["yes"] / asked, rest["yes"] / others, asked)
+    """The unit against everybody else, for each criterion on which both have enough answers."""
+    for key, answers in unit.criteria.items():
+        total = criteria[key].answers
+        n = answers["yes"] + answers["no"]
+        others_yes, others_n = total["yes"] - answers["yes"], total["yes"] + total["no"] - n
+        if n >= FEWEST_ANSWERS and others_n >= FEWEST_ANSWERS:
+            yield Comparison(criteria[key], answers["yes"] / n, others_yes / others_n, n)

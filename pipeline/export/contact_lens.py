@@ -1,7 +1,7 @@
-"""Contact-Lens-shaped JSON (version 1.1.0), for tools that read Amazon Connect's analysis files.
+"""JSON in the form of Contact Lens 1.1.0, for tools that read Amazon Connect's analysis files.
 
-Only fields whose meaning is the same are written; what callqa does not measure is left out rather
-than filled. Sentiment is -5..5 there, so scores are multiplied by five; times are milliseconds.
+Only fields with the same meaning are written; what callqa does not measure is left out. Contact Lens gives
+sentiment as -5..5, so scores are multiplied by five, and times in milliseconds.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def contact_lens(call: Call) -> Json:
 
 
 def _participants(conversation: Conversation) -> list[Json]:
-    heard = {ROLES[turn.role] for turn in conversation.transcript.turns} | {"AGENT", "CUSTOMER"}
-    return [{"ParticipantId": role, "ParticipantRole": role} for role in sorted(heard)]
+    roles = {ROLES[turn.role] for turn in conversation.transcript.turns} | {"AGENT", "CUSTOMER"}
+    return [{"ParticipantId": role, "ParticipantRole": role} for role in sorted(roles)]
 
 
 def _transcript(conversation: Conversation) -> list[Json]:
@@ -57,14 +57,14 @@ def _transcript(conversation: Conversation) -> list[Json]:
 
 
 def _categories(conversation: Conversation) -> Json:
-    """Findings with a time are categories with points of interest; an absence has none."""
+    """A category per kind and label of finding; each finding with times is a point of interest."""
     details: dict[str, Json] = {}
     for finding in conversation.findings:
         if finding.kind == "pii":
             continue
-        found = details.setdefault(f"{finding.kind}.{finding.label}", {"PointsOfInterest": []})
+        category = details.setdefault(f"{finding.kind}.{finding.label}", {"PointsOfInterest": []})
         if finding.start_s is not None and finding.end_s is not None:
-            found["PointsOfInterest"].append(_offsets(finding.start_s, finding.end_s))
+            category["PointsOfInterest"].append(_offsets(finding.start_s, finding.end_s))
     return {"MatchedCategories": sorted(details), "MatchedDetails": details}
 
 
@@ -75,18 +75,16 @@ def _characteristics(conversation: Conversation) -> Json:
         facts["TotalConversationDurationMillis"] = _ms(duration_s)
     if conversation.sentiment:
         facts["Sentiment"] = _sentiment(conversation)
-    speed = {
-        ROLES[r]: {"AverageWordsPerMinute": round(v)}
-        for r in ("agent", "customer")
-        if (v := metrics.get(f"{r}_wpm"))
-    }
+    speed: Json = {}
+    talk: Json = {}
+    for role in ("agent", "customer"):
+        if wpm := metrics.get(f"{role}_wpm"):
+            speed[ROLES[role]] = {"AverageWordsPerMinute": round(wpm)}
+        talk_s = metrics.get(f"{role}_talk_s")
+        if talk_s is not None:
+            talk[ROLES[role]] = {"TotalTimeMillis": _ms(talk_s)}
     if speed:
         facts["TalkSpeed"] = {"DetailsByParticipant": speed}
-    talk = {
-        ROLES[r]: {"TotalTimeMillis": _ms(v)}
-        for r in ("agent", "customer")
-        if (v := metrics.get(f"{r}_talk_s")) is not None
-    }
     if talk:
         total = sum(entry["TotalTimeMillis"] for entry in talk.values())
         facts["TalkTime"] = {"TotalTimeMillis": total, "DetailsByParticipant": talk}
@@ -105,19 +103,20 @@ def _silences(conversation: Conversation) -> list[Json]:
 
 
 def _sentiment(conversation: Conversation) -> Json:
-    known = {ROLES[role]: mood for role, mood in conversation.sentiment.items()}
-    found: Json = {"OverallSentiment": {role: round(5 * mood.score, 2) for role, mood in known.items()}}
+    by_role = {ROLES[role]: sentiment for role, sentiment in conversation.sentiment.items()}
+    overall = {role: round(5 * sentiment.score, 2) for role, sentiment in by_role.items()}
+    document: Json = {"OverallSentiment": overall}
     if duration_s := conversation.transcript.duration_s:
-        quarters = {role: _quarters(mood, duration_s) for role, mood in known.items()}
-        found["SentimentByPeriod"] = {"QUARTER": quarters}
-    return found
+        quarters = {role: _quarters(sentiment, duration_s) for role, sentiment in by_role.items()}
+        document["SentimentByPeriod"] = {"QUARTER": quarters}
+    return document
 
 
-def _quarters(mood: RoleSentiment, duration_s: float) -> list[Json]:
-    step = duration_s / 4
+def _quarters(sentiment: RoleSentiment, duration_s: float) -> list[Json]:
+    quarter_s = duration_s / 4
     return [
-        _offsets(i * step, (i + 1) * step) | {"Score": round(5 * score, 2)}
-        for i, score in enumerate(mood.quarters)
+        _offsets(i * quarter_s, (i + 1) * quarter_s) | {"Score": round(5 * score, 2)}
+        for i, score in enumerate(sentiment.quarters)
         if score is not None
     ]
 

@@ -1,4 +1,4 @@
-"""CSV, Parquet and JSON Lines: the same tables for programs."""
+"""CSV, Parquet and JSON Lines: the calls and answers, for programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLES: dict[str, Sequence[Column[Any]]] = {"calls": CALL_COLUMNS, "answers": AN
 
 
 def _rows(call: Call, texts: Texts) -> dict[str, list[list[Cell]]]:
-    """What a call adds to each table."""
+    """The rows of a call in each table."""
     return {
         "calls": [values(CALL_COLUMNS, row) for row in call_rows(call)],
         "answers": [values(ANSWER_COLUMNS, row) for row in answer_rows(call, texts)],
@@ -36,28 +36,28 @@ def _rows(call: Call, texts: Texts) -> dict[str, list[list[Cell]]]:
 
 
 def write_csv(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
-    """``calls.csv`` and ``answers.csv``, UTF-8 with a byte-order mark (spreadsheets need it), no formulas."""
+    """Write ``calls.csv`` and ``answers.csv`` in UTF-8, with the byte-order mark that spreadsheets need."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{name}.csv" for name in TABLES}
     with ExitStack() as files:
-        out = {}
+        writers = {}
         for name, path in paths.items():
             partial = files.enter_context(whole(path))
             file = files.enter_context(partial.open("w", encoding="utf-8-sig", newline=""))
-            out[name] = csv.writer(file)
-            out[name].writerow([column.name for column in TABLES[name]])
+            writers[name] = csv.writer(file)
+            writers[name].writerow([column.name for column in TABLES[name]])
         for call in calls:
             for name, rows in _rows(call, texts).items():
-                out[name].writerows(map(_inert, rows))
+                writers[name].writerows(map(_csv_cells, rows))
     return list(paths.values())
 
 
-def _inert(cells: Sequence[object]) -> list[object]:
+def _csv_cells(cells: Sequence[object]) -> list[object]:
     return [cell.isoformat(sep=" ") if isinstance(cell, dt.datetime) else inert(cell) for cell in cells]
 
 
 def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
-    """One JSON object a line and call: metadata, conversation and scorecards, each a ``callqa.<noun>/1``."""
+    """Write a line of JSON per call: metadata, conversation and scorecards, each a ``callqa.<noun>/1``."""
     with whole(dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
         for call in calls:
             document = {
@@ -73,23 +73,23 @@ ROWS_PER_GROUP = 50_000
 
 
 def write_parquet(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
-    """``calls.parquet`` and ``answers.parquet``; column meanings are in the schema's metadata."""
+    """Write ``calls.parquet`` and ``answers.parquet``; the schema's metadata says what each column means."""
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{name}.parquet" for name in TABLES}
-    held: dict[str, list[list[Cell]]] = {name: [] for name in TABLES}
+    buffered: dict[str, list[list[Cell]]] = {name: [] for name in TABLES}
     with ExitStack() as files:
-        out = {}
+        writers = {}
         for name, path in paths.items():
             partial = files.enter_context(whole(path))
-            out[name] = files.enter_context(pq.ParquetWriter(partial, _schema(TABLES[name])))
+            writers[name] = files.enter_context(pq.ParquetWriter(partial, _schema(TABLES[name])))
         for call in calls:
             for name, rows in _rows(call, texts).items():
-                held[name] += rows
-            if len(held["answers"]) >= ROWS_PER_GROUP:
-                _flush(out, held)
-        _flush(out, held)
+                buffered[name] += rows
+            if len(buffered["answers"]) >= ROWS_PER_GROUP:
+                _flush(writers, buffered)
+        _flush(writers, buffered)
     return list(paths.values())
 
 
@@ -103,14 +103,14 @@ def _schema(columns: Iterable[Column[Any]]) -> Any:
     )
 
 
-def _flush(out: dict[str, Any], held: dict[str, list[list[Cell]]]) -> None:
-    """Write the rows held of each table as a row group."""
+def _flush(writers: dict[str, Any], buffered: dict[str, list[list[Cell]]]) -> None:
+    """Write the buffered rows of each table as a row group, and empty the buffers."""
     import pyarrow as pa
 
-    for name, rows in held.items():
+    for name, rows in buffered.items():
         if rows:
-            schema = out[name].schema
+            schema = writers[name].schema
             columns = zip(zip(*rows, strict=True), schema, strict=True)
             arrays = [pa.array(cells, field.type) for cells, field in columns]
-            out[name].write_table(pa.Table.from_arrays(arrays, schema=schema))
+            writers[name].write_table(pa.Table.from_arrays(arrays, schema=schema))
             rows.clear()

@@ -1,6 +1,6 @@
-"""Names of files that are safe on every system, and files that are there whole or not at all.
+"""File names that are safe on every system, and files that appear complete or not at all.
 
-Call ids come from strangers. Everything that leaves through a file name passes ``FileNames``.
+Call ids come from outside and may hold anything, so every file name made of one comes from ``FileNames``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class FileNames:
-    """Hands out one file name per call id: readable, unique, and valid on every system.
+    """Gives each call id one file name: readable, unique, and valid on every system.
 
-    An id that is already a plain name stays as it is; anything changed, and anything that would
-    collide on a file system that ignores case, carries a digest of the id.
+    An id that is a safe name is used as it is. If characters had to be replaced, or the name is already taken
+    (ignoring case, as some file systems do), a digest of the id is appended.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ class FileNames:
 
 @contextlib.contextmanager
 def whole(dest: Path) -> Iterator[Path]:
-    """A file to write in place of ``dest``, which it becomes when it is complete.
+    """Yield a temporary path to write to; at the end of the block the file is moved to ``dest``.
 
-    What a full disk or a kill leaves of it is no export; its room is given back at once, because
-    writers flush once more when they are thrown away.
+    On an error the file is emptied before it is deleted, because writers flush again when they are discarded
+    and on a full disk need the room.
     """
     partial = dest.with_name(f".{dest.name}.partial")
     try:

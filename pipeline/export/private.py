@@ -1,7 +1,7 @@
-"""Private data on the way out: policy is applied again, whatever was in force when a call was stored.
+"""Redact exports again, by the policy in force now.
 
-Calls are redacted before they are stored; a database filled under a laxer policy, or before a pattern
-was known, must still not leak through an export.
+Calls are redacted before they are stored. But a database may have been filled under a laxer policy, or by a
+version that did not know a pattern yet; its exports must not leak either.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _NUMBER = (
     r")\b|[\u0600-\u06ff]+)"
 )
 SUSPICIOUS = re.compile(rf"(?i)\d{{3}}|{_NUMBER}\W+(?:\w+\W+){{0,2}}?{_NUMBER}")
-"""Two number words near each other, or three digits: else nothing of the ``NUMERIC`` kinds is there."""
+"""Three digits, or two number words near each other; text without them holds nothing ``NUMERIC``."""
 
 
 class Redactor:
-    """Applies one privacy policy to everything that leaves.
+    """Applies one privacy policy to everything that is exported.
 
     Args:
         policy: ``redact`` lists the kinds of private data that must not be in an export.
@@ -40,10 +40,10 @@ class Redactor:
         self.covers_with = policy.audio
 
     def spans(self, transcript: Transcript) -> list[tuple[float, float]] | None:
-        """Seconds that must not be heard; None when something private has no times.
+        """Spans (start, end) in seconds to silence in the recording; None when private data has no times.
 
-        Where a turn has no word times all of it is covered: its text is redacted, so that where in it
-        the private part was said can no longer be told from its letters.
+        A turn without word times is covered as a whole: its text is already redacted, so the position of the
+        private part cannot be estimated from its letters.
         """
         timed = []
         for span in private_data.find(transcript):
@@ -57,42 +57,42 @@ class Redactor:
         return timed
 
     def call(self, call: Call, *, words: bool = True) -> Call:
-        """The call without what policy forbids: words, findings, quotes and reasons.
+        """The call with transcript, findings, quotes and reasons redacted.
 
         Args:
-            call: As stored.
-            words: Whether the transcript itself leaves; tables show quotes only, and looking through
-                every word of ten thousand calls would take most of their time.
+            call: The call as stored.
+            words: Whether the transcript itself is exported. Tables show only quotes; searching every word
+                of ten thousand calls would take most of their time.
         """
         transcript = call.conversation.transcript
-        safe: dict[int, str] = {}
+        redacted_turns: dict[int, str] = {}
         shown = [turn.text for turn in transcript.turns] if words else _quotes(call.scorecards)
         if self._may_be_private("\n".join(shown)):
             redacted, _ = private_data.redact(transcript, self._policy)
             pairs = zip(transcript.turns, redacted.turns, strict=True)
-            safe = {new.turn: new.text for old, new in pairs if old.text != new.text}
+            redacted_turns = {new.turn: new.text for old, new in pairs if old.text != new.text}
             transcript = redacted
         findings = tuple(with_words(f, self.text) for f in call.conversation.findings)
         conversation = replace(call.conversation, transcript=transcript, findings=findings)
-        cards = tuple(self._card(card, safe) for card in call.scorecards)
+        cards = tuple(self._card(card, redacted_turns) for card in call.scorecards)
         extra = {name: self.text(str(value)) for name, value in call.metadata.extra.items()}
         metadata = replace(call.metadata, extra=extra)
         return replace(call, metadata=metadata, conversation=conversation, scorecards=cards)
 
     def review(self, review: Review) -> Review:
-        """What a person wrote, without what policy forbids."""
+        """The review with its reason redacted."""
         return replace(review, reason=self.text(review.reason))
 
-    def calibration(self, found: Calibration) -> Calibration:
-        """Figures whose advice quotes callers, without what policy forbids."""
+    def calibration(self, calibration: Calibration) -> Calibration:
+        """The calibration with its advice redacted, because advice quotes callers."""
         return replace(
-            found,
-            criteria=[replace(row, advice=self.text(row.advice)) for row in found.criteria],
-            reviewers=[replace(row, advice=self.text(row.advice)) for row in found.reviewers],
+            calibration,
+            criteria=[replace(row, advice=self.text(row.advice)) for row in calibration.criteria],
+            reviewers=[replace(row, advice=self.text(row.advice)) for row in calibration.reviewers],
         )
 
     def text(self, text: str) -> str:
-        """One piece of text on its own."""
+        """A single text, redacted without its context."""
         if not self._may_be_private(text):
             return text
         turn = Turn(turn=0, role="unknown", text=text)
@@ -100,32 +100,32 @@ class Redactor:
         return redacted.turns[0].text
 
     def _may_be_private(self, text: str) -> bool:
-        """Whether it is worth looking properly, which costs a hundred times as much."""
+        """Whether the text may hold private data; real detection costs a hundred times as much."""
         return not self._numeric_only or SUSPICIOUS.search(text) is not None
 
-    def _card(self, card: Scorecard, safe: Mapping[int, str]) -> Scorecard:
+    def _card(self, card: Scorecard, redacted_turns: Mapping[int, str]) -> Scorecard:
         return replace(
-            card.with_answers(lambda answer: self._answer(answer, safe)),
+            card.with_answers(lambda answer: self._answer(answer, redacted_turns)),
             autofail_reasons=tuple(map(self.text, card.autofail_reasons)),
             review_reasons=tuple(map(self.text, card.review_reasons)),
         )
 
-    def _answer(self, answer: CriterionAnswer, safe: Mapping[int, str]) -> CriterionAnswer:
-        redacted = answer.with_evidence(lambda evidence: self._evidence(evidence, safe))
+    def _answer(self, answer: CriterionAnswer, redacted_turns: Mapping[int, str]) -> CriterionAnswer:
+        redacted = answer.with_evidence(lambda evidence: self._evidence(evidence, redacted_turns))
         return replace(redacted, reason=self.text(answer.reason))
 
-    def _evidence(self, evidence: Evidence, safe: Mapping[int, str]) -> Evidence:
-        """A quote on its own; where its turn held something private, the turn as it may be read.
+    def _evidence(self, evidence: Evidence, redacted_turns: Mapping[int, str]) -> Evidence:
+        """The evidence with its quote redacted, or replaced by its whole turn where that was redacted.
 
-        Part of a number that runs over several turns is harmless-looking alone.
+        A part of a number that runs over several turns looks harmless when it is read alone.
         """
         quote = self.text(evidence.quote)
-        if evidence.turn is not None and evidence.turn in safe and self._may_be_private(quote):
-            quote = safe[evidence.turn]
+        if evidence.turn is not None and evidence.turn in redacted_turns and self._may_be_private(quote):
+            quote = redacted_turns[evidence.turn]
         return replace(evidence, quote=quote, rule=self.text(evidence.rule))
 
 
 def _quotes(cards: Sequence[Scorecard]) -> list[str]:
     answers = [answer for card in cards for answer in card.answers]
-    found = [evidence.quote for answer in answers for evidence in answer.evidence]
-    return found + [answer.nearest.quote for answer in answers if answer.nearest]
+    quotes = [evidence.quote for answer in answers for evidence in answer.evidence]
+    return quotes + [answer.nearest.quote for answer in answers if answer.nearest]

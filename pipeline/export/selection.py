@@ -1,4 +1,4 @@
-"""What an export sees of the store: one ``Call`` with its words and its scorecards."""
+"""Read from the store what exports need: each call with its conversation and scorecards."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Call:
     """One call as exports see it.
 
     Attributes:
-        metadata: What the telephone system knows.
-        conversation: The words, findings and metrics.
+        metadata: From the telephone system.
+        conversation: Transcript, findings and metrics.
         scorecards: The latest scorecard per rubric.
-        recording: The audio file as it was received; it need not exist any more.
+        recording: The audio file as it was received; it may no longer exist.
     """
 
     metadata: CallMetadata
@@ -31,7 +31,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CriterionText:
-    """How a rubric puts one criterion to people; ``asked`` is the criterion where its text is known."""
+    """The words a rubric has for one criterion; ``asked`` is None where the rubric's text is not stored."""
 
     title: str
     description: str = ""
@@ -40,7 +40,7 @@ class CriterionText:
 
     @property
     def grades(self) -> tuple[str, ...]:
-        """What can be answered on a graded scale, best first; empty for yes and no."""
+        """The grades of a graded scale, best first; empty for yes and no."""
         return tuple(self.asked.grades()) if self.asked else ()
 
     def grade(self, points: float | None) -> str:
@@ -49,11 +49,11 @@ class CriterionText:
 
 
 Texts = Mapping[tuple[str, str], CriterionText]
-"""Rubric hash and criterion id to the words of that version of the rubric."""
+"""The words for each criterion, by rubric hash and criterion id."""
 
 
 def words_of(texts: Texts, rubric_hash: str, criterion: str) -> CriterionText:
-    """How the rubric puts a criterion; its id where the rubric's text is not kept."""
+    """The rubric's words for a criterion; only its id where the rubric's text is not stored."""
     return texts.get((rubric_hash, criterion)) or CriterionText(criterion)
 
 
@@ -63,7 +63,7 @@ def answers_of(card: Scorecard) -> list[tuple[str, CriterionAnswer]]:
 
 
 def with_words(finding: Finding, change: Callable[[str], str]) -> Finding:
-    """A finding with another form of all that was said: its text, its value, and the label of a promise."""
+    """The finding with ``change`` applied to all spoken words in it: text, value, and a promise's label."""
     value = change(finding.value) if isinstance(finding.value, str) else finding.value
     label = change(finding.label) if finding.kind == "promise" else finding.label
     return replace(finding, text=change(finding.text), value=value, label=label)
@@ -75,50 +75,46 @@ WINDOW = 200
 def read_calls(
     store: Store, filters: CallFilter, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[Call]:
-    """Matching calls in the order they happened, a window at a time.
+    """Read the matching calls in the order they happened, ``WINDOW`` calls at a time.
 
     Scorecards are those the filter asks for: the newest of each rubric, or of one rubric.
 
     Args:
         store: Open for reading.
         filters: Which calls.
-        progress: Told, before each call and at the end, how many of how many are done.
+        progress: Called before each call and at the end, with how many are done and how many there are.
     """
     where, bound = filters.where()
-    picked = store.query(
+    rows = store.query(
         f"SELECT call_id, path FROM calls WHERE {where} ORDER BY started_at NULLS LAST, call_id",  # noqa: S608
         bound,
     )
-    for start in range(0, len(picked), WINDOW):
-        paths = {row["call_id"]: row["path"] for row in picked[start : start + WINDOW]}
-        window = CallFilter(call_ids=tuple(paths))  # the other conditions need not be asked again
+    for start in range(0, len(rows), WINDOW):
+        paths = {row["call_id"]: row["path"] for row in rows[start : start + WINDOW]}
+        window = CallFilter(call_ids=tuple(paths))  # these calls already meet the other conditions
         cards: dict[str, list[Scorecard]] = defaultdict(list)
         for card in store.scorecards(replace(window, rubric=filters.rubric, outcome=filters.outcome)):
             cards[card.call_id].append(card)
-        found = {call[0].call_id: call for call in store.conversations(window)}
+        stored = {metadata.call_id: (metadata, words) for metadata, words in store.conversations(window)}
         for done, (call_id, path) in enumerate(paths.items(), start):
             if progress:
-                progress(done, len(picked))
-            yield Call(*found[call_id], tuple(cards[call_id]), Path(path) if path else None)
+                progress(done, len(rows))
+            yield Call(*stored[call_id], tuple(cards[call_id]), Path(path) if path else None)
     if progress:
-        progress(len(picked), len(picked))
+        progress(len(rows), len(rows))
 
 
 def read_texts(store: Store) -> Texts:
-    """The words of every criterion of every rubric the store keeps."""
+    """The words for every criterion of every rubric in the store."""
     rows = store.query("SELECT * FROM criteria")
-    asked = {
+    criteria = {
         (rubric_hash, criterion.id): criterion
         for rubric_hash, rubric in store.rubrics({row["rubric_hash"] for row in rows}).items()
         for criterion in rubric.criteria()
     }
-    return {
-        key: CriterionText(
-            row["question"] or row["criterion_id"],
-            row["guidance"] or "",
-            row["section_title"] or "",
-            asked.get(key),
-        )
-        for row in rows
-        if (key := (row["rubric_hash"], row["criterion_id"]))
-    }
+    texts = {}
+    for row in rows:
+        key = (row["rubric_hash"], row["criterion_id"])
+        title, description = row["question"] or row["criterion_id"], row["guidance"] or ""
+        texts[key] = CriterionText(title, description, row["section_title"] or "", criteria.get(key))
+    return texts

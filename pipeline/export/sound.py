@@ -1,4 +1,4 @@
-"""Recordings on their way into a packet: compressed, private stretches silenced, drawn as peaks."""
+"""Prepare recordings for a packet: compress them, silence private data, compute peaks for the waveform."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 PEAKS = 900
 MOST_EMBEDDED_BYTES = 48 * 1024 * 1024
-"""A page carries at most this much sound inside itself; browsers open larger pages too slowly."""
+"""Recordings are embedded in a page up to this size; browsers open larger pages too slowly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What the page shows and plays of one recording.
+    """What a page needs to show and play one recording.
 
     Attributes:
-        peaks: Per channel (at most two), loudness 0..255 in ``PEAKS`` equal steps.
+        peaks: For each channel (at most two), loudness 0..255 in ``PEAKS`` equal steps.
         url: Relative or ``data:`` URL; None where there is nothing to play, and ``note`` says why.
-        path: The file written, when it is one beside the page.
-        redacted: Seconds (start, end) silenced.
+        path: The file written beside the page, if any.
+        redacted: Spans (start, end) in seconds that are silenced.
     """
 
     peaks: Sequence[Sequence[int]] = ()
@@ -42,11 +42,11 @@ class Sound:
 
 
 class Sounds:
-    """Makes the recordings of one packet: MP3, which every browser plays.
+    """Makes the recordings of one packet, as MP3 because every browser plays it.
 
     Args:
-        folder: Where to put them, beside the page; None embeds them in the page.
-        redactor: Knows which stretches must not be heard.
+        folder: Folder for the files, beside the page; None embeds them in the page.
+        redactor: Says which spans must be silenced.
     """
 
     def __init__(self, folder: Path | None, redactor: Redactor) -> None:
@@ -56,7 +56,7 @@ class Sounds:
         self._embedded_bytes = 0
 
     def of(self, call: Call) -> Sound:
-        """The recording of one call, as far as there is one and it may be heard."""
+        """The recording of one call; without a URL if there is none, or it must not be heard."""
         if call.recording is None or call.metadata.medium != "voice":
             return Sound(note="no recording")
         try:
@@ -66,17 +66,16 @@ class Sounds:
         spans = self._redactor.spans(call.conversation.transcript)
         if spans is None:
             return Sound(note="left out: private data in it has no times, so it cannot be silenced")
-        strip = audio.peaks(clip, PEAKS)[:2]
-        peaks = [[int(255 * level) for level in lane] for lane in strip.tolist()]
-        url, path = self._written(call.metadata.call_id, clip, spans)
-        note = (
-            "" if url else "left out to keep the page small; callqa review packet writes it beside the page"
-        )
-        return Sound(peaks, url, path, spans, note)
+        channels = audio.peaks(clip, PEAKS)[:2].tolist()
+        peaks = [[int(255 * level) for level in channel] for channel in channels]
+        url, path = self._write(call.metadata.call_id, clip, spans)
+        too_large = "left out to keep the page small; callqa review packet writes it beside the page"
+        return Sound(peaks, url, path, spans, "" if url else too_large)
 
-    def _written(
+    def _write(
         self, call_id: str, clip: AudioClip, spans: Sequence[tuple[float, float]]
     ) -> tuple[str | None, Path | None]:
+        """Write or embed the recording; returns its URL and file, both None if there is no room left."""
         name = self._names.of(call_id, ".mp3")
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Totals over the exported calls: outcomes, agents by week, criteria, sections. One pass, streaming.
+"""Totals over the exported calls, by agent, team, week and criterion, counted while the calls are written.
 
-The workbook and the packet both print these; nothing here depends on either.
+Both the workbook and the packet show these.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ UNKNOWN_AGENT = "(no agent)"
 
 @dataclass(slots=True)
 class Group:
-    """Scores and outcomes of one agent, team or week."""
+    """Scores and outcomes of a group of scorecards, such as those of one agent, team or week."""
 
     scores: list[float] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Group:
         return mean(self.scores)
 
     def pass_rate(self) -> Interval:
-        """Passes among passes and fails; calls that need a person are in neither."""
+        """Share of passes among passes and fails; scorecards that need a person do not count."""
         return wilson(self.outcomes["pass"], self.outcomes["pass"] + self.outcomes["fail"])
 
 
@@ -63,7 +63,7 @@ class CriterionTotals:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A quote worth hearing; ``weight`` ranks it among its kind."""
+    """A quote worth hearing; of several, those with the greatest ``weight`` are shown."""
 
     call_id: str
     at_s: float
@@ -74,7 +74,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Unit:
-    """One agent or team over the period: scores by ISO week (site clock), answers, moments."""
+    """One agent or team: scores by ISO week (site's time zone), answers by criterion, moments."""
 
     name: str
     team: str = ""
@@ -104,7 +104,7 @@ class Totals:
 
 
 def spoken(interval: Interval, scale: float = 1.0) -> str:
-    """``61 to 84 %`` for shares (scale 100), ``61 to 84`` for scores; empty without an interval."""
+    """The interval as ``61 to 84 %`` for shares (scale 100), as ``61 to 84`` for scores; "" if unknown."""
     if interval.low is None or interval.high is None:
         return ""
     low, high = max(0.0, interval.low * scale), min(100.0, interval.high * scale)
@@ -112,13 +112,13 @@ def spoken(interval: Interval, scale: float = 1.0) -> str:
 
 
 def lowest_first(unit: Unit) -> float:
-    """What units are sorted by: the mean score, those without one last."""
+    """Sort key of units: the mean score; units without one come last."""
     estimate = unit.total.mean().estimate
     return 101.0 if estimate is None else estimate
 
 
 def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Call]:
-    """Pass calls through while adding each to ``totals``, so that one pass serves all sheets."""
+    """Yield the calls and add each to ``totals``, so that they are read only once."""
     for call in calls:
         _add(totals, call, texts)
         yield call
@@ -176,14 +176,14 @@ MOMENTS = 3
 
 
 def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
-    """Keep each unit's strongest quotes: what the best calls did, and where customers felt worst."""
+    """Keep each unit's best moments, from its highest-scored calls, and its worst, by customer sentiment."""
     for card in call.scorecards:
         for answer in card.answers:
             if answer.answer == "yes" and answer.evidence and answer.evidence[0].start_s is not None:
-                said = answer.evidence[0]
+                first = answer.evidence[0]
                 title = words_of(texts, card.rubric.hash, answer.id).title
-                weight = (card.final_score or 0.0) + said.strength + min(len(said.quote), 200) / 1000
-                moment = Moment(call.metadata.call_id, said.start_s or 0.0, said.quote, title, weight)
+                weight = (card.final_score or 0.0) + first.strength + min(len(first.quote), 200) / 1000
+                moment = Moment(call.metadata.call_id, first.start_s or 0.0, first.quote, title, weight)
                 for unit in units:
                     _keep(unit.best, moment)
     mood = call.conversation.sentiment.get("customer")
@@ -197,12 +197,12 @@ def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
 
 
 def _keep(moments: list[Moment], moment: Moment) -> None:
-    """Add a moment when it is among the strongest, one a call."""
-    rival = next((m for m in moments if m.call_id == moment.call_id), None)
-    if rival is not None:
-        if rival.weight >= moment.weight:
+    """Add a moment if it is among the ``MOMENTS`` with the greatest weight; at most one per call."""
+    same_call = next((m for m in moments if m.call_id == moment.call_id), None)
+    if same_call is not None:
+        if same_call.weight >= moment.weight:
             return
-        moments.remove(rival)
+        moments.remove(same_call)
     moments.append(moment)
     moments.sort(key=lambda m: -m.weight)
     del moments[MOMENTS:]

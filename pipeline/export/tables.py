@@ -1,7 +1,7 @@
-"""The two tables every export shares: one row a scorecard, one row an answer.
+"""The two tables that all exports share: calls, with a row per scorecard, and answers, with a row per answer.
 
-A column is declared once, with its title, unit, meaning and where its cells come from; the workbook, the CSV
-and Parquet files and the Definitions sheet all read the declaration.
+Each column is declared once, with its titles, meaning and how to read its cells. The workbook with its
+Definitions sheet, the CSV and the Parquet files all use this declaration.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.conversation import CriterionAnswer, Evidence, Scorecard
 from pipeline.export.selection import Call, CriterionText, Texts, answers_of, words_of
 
 Kind = Literal["text", "prose", "number", "score", "percent", "count", "clock", "time"]
-"""How a cell is shown; ``prose`` is text that is wrapped."""
+"""How a cell is shown; ``prose`` is text that wraps."""
 Cell = str | float | int | bool | dt.datetime | None
 Row = TypeVar("Row")
 
@@ -25,13 +25,13 @@ class Column(Generic[Row]):
     """One column of a table.
 
     Attributes:
-        name: For machines.
-        title: For people.
-        kind: How to show it.
-        width: In the workbook, in digits.
-        meaning: For the Definitions sheet and the Parquet schema.
-        read: Gives the cell of a row.
-        detail: It starts hidden in the workbook: machines and the curious need it, a printed page does not.
+        name: Name for programs.
+        title: Heading for people.
+        kind: How its cells are shown.
+        width: Width in the workbook, in digits.
+        meaning: Definition, for the Definitions sheet and the Parquet schema.
+        read: Takes a row and returns its cell.
+        detail: Whether the column is hidden in the workbook until somebody unfolds it.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Column(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """One scorecard of one call (or the call alone, when nothing scored it)."""
+    """A scorecard with its call; None for the scorecard of a call that has none."""
 
     call: Call
     card: Scorecard | None
@@ -53,7 +53,7 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """One answer with the words its rubric uses for the criterion."""
+    """One answer, with its call, its scorecard and the rubric's words for the criterion."""
 
     call: Call
     card: Scorecard
@@ -63,7 +63,7 @@ class AnswerRow:
 
 
 def call_rows(call: Call) -> list[CallRow]:
-    """One row per scorecard; a call that no rubric answered still gets a row."""
+    """One row per scorecard; a call without scorecards still gets one row."""
     return [CallRow(call, card) for card in call.scorecards or (None,)]
 
 
@@ -75,11 +75,10 @@ def answer_rows(call: Call, texts: Texts) -> Iterator[AnswerRow]:
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds as the player shows them: ``3:07``, ``1:02:09``; empty for None."""
+    """Seconds as the packet's player shows them: ``3:07``, ``1:02:09``; empty for None."""
     if seconds is None:
         return ""
-    whole = int(seconds)
-    hours, rest = divmod(whole, 3600)
+    hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
@@ -96,7 +95,7 @@ def _nearest(read: Callable[[Evidence], Cell]) -> Callable[[AnswerRow], Cell]:
 
 
 def _searched(row: AnswerRow) -> str:
-    """Where a miss was looked for, in one line."""
+    """Where the machine looked for a miss, in one line."""
     searched = row.answer.searched
     if searched is None:
         return ""
@@ -186,5 +185,5 @@ ANSWER_COLUMNS: Sequence[Column[AnswerRow]] = (
 
 
 def values(columns: Sequence[Column[Row]], row: Row) -> list[Cell]:
-    """One row's cells in the order of the columns."""
+    """The cells of one row, in the order of the columns."""
     return [column.read(row) for column in columns]

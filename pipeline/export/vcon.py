@@ -1,8 +1,8 @@
 """vCon 0.4.0 (IETF draft-ietf-vcon-vcon-core): one call as a conversation container.
 
-The transcript, the sentiment and each scorecard are analyses that name their vendor and schema. The
-recording is described, not enclosed: audio leaves callqa only through packets, redacted. Where the
-start of a call is unknown there is no dialog, because a dialog must say when it began.
+The transcript, the sentiment and each scorecard become analyses that name their vendor and schema. The
+recording is described but not included: callqa exports audio only in packets, redacted. A call whose start is
+unknown has no dialog, because vCon requires a start time there.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
     """A call as a vCon document.
 
     Args:
-        call: With its conversation.
-        now: Creation time of the container; default the current time.
+        call: The call, redacted.
+        now: Creation time of the container; by default the current time.
     """
     meta, transcript = call.metadata, call.conversation.transcript
     dialogs = _dialogs(call)
@@ -47,7 +47,7 @@ def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
 
 
 def stable_uuid(call_id: str) -> str:
-    """A version 8 UUID (RFC 9562, custom) of the call id, so that every export of a call has the same one."""
+    """A UUID that depends only on the call id (version 8 of RFC 9562), so that all exports have the same."""
     digest = bytearray(hashlib.sha256(b"callqa.vcon\0" + call_id.encode("utf-8", "replace")).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x80
     digest[8] = digest[8] & 0x3F | 0x80
@@ -55,7 +55,7 @@ def stable_uuid(call_id: str) -> str:
 
 
 def _parties(call: Call) -> list[Json]:
-    """Agent, then customer. ``role`` is no word of the core schema, but the one other tools read."""
+    """Agent, then customer. ``role`` is not in the core schema, but other tools read it."""
     meta = call.metadata
     agent: Json = {"role": "agent"}
     if meta.agent_name:
@@ -131,13 +131,13 @@ def _message(turn: Turn, started_at: dt.datetime) -> Json:
 
 def _analyses(call: Call, dialogs: list[Json]) -> list[Json]:
     transcript, sentiment = call.conversation.transcript, call.conversation.sentiment
-    about = {"dialog": list(range(len(dialogs)))}  # the vcon library wants the key even when empty
+    about = {"dialog": list(range(len(dialogs)))}  # the vcon library needs the key even for an empty list
     product = f"{transcript.engine.name} {transcript.engine.model}"
-    found = [_analysis("transcript", contract.to_dict(transcript), product, about)]
+    analyses = [_analysis("transcript", contract.to_dict(transcript), product, about)]
     if sentiment:
-        found.append(_analysis("sentiment", _sentiment(sentiment), "callqa annotate", about))
-    found += [_analysis("report", contract.to_dict(card), "callqa score", about) for card in call.scorecards]
-    return found
+        analyses.append(_analysis("sentiment", _sentiment(sentiment), "callqa annotate", about))
+    cards = (contract.to_dict(card) for card in call.scorecards)
+    return analyses + [_analysis("report", card, "callqa score", about) for card in cards]
 
 
 def _analysis(kind: str, body: Json, product: str, about: Json) -> Json:

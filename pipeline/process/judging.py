@@ -47,8 +47,8 @@ def standings(store: Store, rubrics: Sequence[Rubric], settings: Settings) -> St
         return NOBODY
     from pipeline import judge
 
-    told = trust(store, rubrics, settings.judge, judge.fingerprint(settings.judge))
-    return {(one.rubric, one.criterion): "" if one.scored else one.told for one in told}
+    trusted = trust(store, rubrics, settings.judge, judge.fingerprint(settings.judge))
+    return {(one.rubric, one.criterion): "" if one.scored else one.summary for one in trusted}
 
 
 def load_judge(

@@ -1,1 +1,1 @@
-"""The human loop: which calls to hear, and what people answered where the machine had answered."""
+"""Human review: choose the calls that people check, and import what they answered."""

@@ -1,7 +1,7 @@
-"""Entries checked against the store and kept: beside the machine's answers, never over them.
+"""Check the entries of returned files against the store, and add them to its ``reviews`` table.
 
-Every entry either becomes a ``Review`` or is named in the report with what is wrong. The store's
-``reviews`` table is the audit trail: rows are only ever added.
+Every entry either becomes a ``Review`` or is named in the report with what is wrong. The table is the audit
+trail: rows are only added, and the machine's answers are never changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ assert set(STATES.values()) | {"submitted"} == set(get_args(ReviewState))
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One entry that could not be kept, or needs a look."""
+    """One entry that could not be kept, or that somebody should look at."""
 
     where: str
     what: str
@@ -47,12 +47,12 @@ class Report:
 
     Attributes:
         stored: New reviews.
-        unchanged: Entries that say what is already on record.
+        unchanged: How many entries repeat what is already stored.
         rejected: Entries that were not kept, with the reason.
-        mended: Entries kept after correcting an id, with what was corrected.
-        conflicts: Answers on which two people differ, one file contradicts itself, or that were given
-            in a blind session by someone who had seen the machine's answers before.
-        marked: By file, how many quotes are marked in it; they are for `callqa rubric tune`.
+        mended: Entries kept after correcting a call id, with what was corrected.
+        conflicts: Answers on which two people differ, on which one person contradicts themselves, or that
+            count as not blind because the reviewer had seen the machine's answers before.
+        marked: How many quotes are marked in each file; `callqa rubric tune` reads those.
     """
 
     stored: int = 0
@@ -63,8 +63,8 @@ class Report:
     marked: Counter[Path] = field(default_factory=Counter)
 
 
-class _Said(NamedTuple):
-    """An answer and, on a graded scale, the grade; "" for an answer that is none."""
+class _Answer(NamedTuple):
+    """yes, no, na or undetermined, with the grade on a graded scale; "" for words that are no answer."""
 
     answer: str
     grade: str = ""
@@ -72,22 +72,22 @@ class _Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """The scorecard an entry is about: the machine's answers by criterion id, and the grades on offer."""
+    """The scorecard an entry is about: the machine's answers and the rubric's criteria, by criterion id."""
 
     call_id: str
     rubric_id: str
     rubric_hash: str
-    answers: Mapping[str, _Said]
+    answers: Mapping[str, _Answer]
     criteria: Mapping[str, Criterion]
 
-    def meant(self, criterion: str, written: str) -> _Said:
-        """What a person's words amount to: one of the criterion's grades, or yes, no, na."""
+    def parsed(self, criterion: str, written: str) -> _Answer:
+        """The answer a person's words mean: one of the criterion's grades, or yes, no, na."""
         grades = self.grades(criterion)
         for grade, share in grades.items():
             if _folded(grade) == _folded(written):
-                return _Said("yes" if share >= 0.5 else "no", grade)
+                return _Answer("yes" if share >= 0.5 else "no", grade)
         answer = ANSWERS.get(_folded(written), "")
-        return _Said("" if grades and answer != "na" else answer)
+        return _Answer("" if grades and answer != "na" else answer)
 
     def choices(self, criterion: str) -> str:
         """The answers a person may give, in words."""
@@ -99,34 +99,34 @@ class _Card:
 
 
 def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -> Report:
-    """Read returned files and keep what people said.
+    """Read returned files and store what people answered.
 
     Args:
         store: Open for writing.
         paths: Packet JSON, workbooks or CSV.
-        reviewer: Who reviewed, for entries that do not say.
+        reviewer: Who reviewed, for entries that do not name anybody.
 
     Raises:
-        UsageError: A file is not a review at all; nothing of any file is kept.
+        UsageError: A file is not a review at all; then nothing is stored, from no file.
     """
-    said = [(path, entry) for path in paths for entry in read(path)]
-    entries = [(path, entry) for path, entry in said if entry.quote is None]
+    read_entries = [(path, entry) for path in paths for entry in read(path)]
+    entries = [(path, entry) for path, entry in read_entries if entry.quote is None]
     cards = _Cards(store, {entry.call_id for _, entry in entries})
-    report = Report(marked=Counter(path for path, entry in said if entry.quote is not None))
-    made: list[Review] = []
+    report = Report(marked=Counter(path for path, entry in read_entries if entry.quote is not None))
+    reviews: list[Review] = []
     for path, entry in entries:
-        made += _checked(entry, path.name, cards, reviewer, report)
-    kept = store.reviews(CallFilter(call_ids=tuple({r.call_id for r in made})))
-    made = _only_blind_if_blind(_without_contradictions(made, report), kept, report)
-    disputes = {(r.call_id, r.rubric_hash) for r in (*kept, *made) if r.state == "disputed"}
-    new = [r for r in made if _is_allowed(r, disputes, report) and not _is_known(r, kept, report)]
-    _report_differences(new, kept, report)
+        reviews += _reviews_of(entry, path.name, cards, reviewer, report)
+    stored = store.reviews(CallFilter(call_ids=tuple({r.call_id for r in reviews})))
+    reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
+    disputes = {(r.call_id, r.rubric_hash) for r in (*stored, *reviews) if r.state == "disputed"}
+    new = [r for r in reviews if _is_allowed(r, disputes, report) and not _is_known(r, stored, report)]
+    _report_differences(new, stored, report)
     report.stored = store.save_reviews(new)
     return report
 
 
 class _Cards:
-    """Scorecards of the calls a file speaks of, found by what people wrote."""
+    """The scorecards of the calls in a file, looked up by the ids and questions that people wrote."""
 
     def __init__(self, store: Store, call_ids: set[str]) -> None:
         known = {row["call_id"] for row in store.query("SELECT call_id FROM calls")}
@@ -135,9 +135,9 @@ class _Cards:
             folded[_folded(call_id)].append(call_id)
         self._ids = {}
         for written in call_ids:
-            alike = [written] if written in known else folded[_folded(written)]
-            if len(alike) == 1:
-                self._ids[written] = alike[0]
+            matches = [written] if written in known else folded[_folded(written)]
+            if len(matches) == 1:
+                self._ids[written] = matches[0]
         self._cards: dict[str, list[_Card]] = defaultdict(list)
         rows = store.query(
             "SELECT answers.call_id, answers.rubric_hash, rubric_id, criterion_id, answer, points "
@@ -148,22 +148,22 @@ class _Cards:
         )
         rubrics = store.rubrics({row["rubric_hash"] for row in rows})
         criteria = {key: {c.id: c for c in rubric.criteria()} for key, rubric in rubrics.items()}
-        answers: dict[tuple[str, str, str], dict[str, _Said]] = defaultdict(dict)
+        by_card: dict[tuple[str, str, str], dict[str, _Answer]] = defaultdict(dict)
         for row in rows:
-            card = answers[row["call_id"], row["rubric_id"], row["rubric_hash"]]
-            asked = criteria.get(row["rubric_hash"], {}).get(row["criterion_id"])
-            grade = asked.grade(row["points"]) if asked and row["answer"] in {"yes", "no"} else ""
-            card[row["criterion_id"]] = _Said(row["answer"], grade)
-        for (call_id, rubric_id, rubric_hash), given in answers.items():
-            asked_there = criteria.get(rubric_hash, {})
-            self._cards[call_id].append(_Card(call_id, rubric_id, rubric_hash, given, asked_there))
+            answers = by_card[row["call_id"], row["rubric_id"], row["rubric_hash"]]
+            criterion = criteria.get(row["rubric_hash"], {}).get(row["criterion_id"])
+            grade = criterion.grade(row["points"]) if criterion and row["answer"] in {"yes", "no"} else ""
+            answers[row["criterion_id"]] = _Answer(row["answer"], grade)
+        for (call_id, rubric_id, rubric_hash), answers in by_card.items():
+            card = _Card(call_id, rubric_id, rubric_hash, answers, criteria.get(rubric_hash, {}))
+            self._cards[call_id].append(card)
 
     def call_id(self, written: str) -> str:
-        """The call meant, or "" when there is none."""
+        """The stored call id that was meant; "" when there is none, or more than one."""
         return self._ids.get(written, "")
 
     def of(self, entry: Entry) -> _Card | str:
-        """The scorecard meant, or what is wrong."""
+        """The scorecard an entry is about, or a sentence saying why there is none."""
         cards = self._cards[self.call_id(entry.call_id)]
         if entry.rubric_hash:
             cards = [c for c in cards if c.rubric_hash == entry.rubric_hash] or cards
@@ -181,8 +181,8 @@ def _folded(text: str) -> str:
 
 
 def _criterion(entry: Entry, card: _Card) -> str:
-    """The criterion id meant, by its id or by its question, or ""."""
-    questions = {name: _folded(asked.question) for name, asked in card.criteria.items()}
+    """Id of the criterion that the entry names by id or by question; "" when there is none."""
+    questions = {name: _folded(criterion.question) for name, criterion in card.criteria.items()}
     for written in filter(None, (entry.criterion_id, entry.criterion)):
         if written in card.answers:
             return written
@@ -192,8 +192,8 @@ def _criterion(entry: Entry, card: _Card) -> str:
     return ""
 
 
-def _checked(entry: Entry, source: str, cards: _Cards, reviewer: str, report: Report) -> Iterator[Review]:
-    """The reviews one entry amounts to; anything wrong goes into the report."""
+def _reviews_of(entry: Entry, source: str, cards: _Cards, reviewer: str, report: Report) -> Iterator[Review]:
+    """Make the reviews of one entry, for a confirmed call one per answer; report anything wrong with it."""
     who = entry.reviewer or reviewer
     card = cards.of(entry) if cards.call_id(entry.call_id) else f"no call {entry.call_id!r} in the database"
     problem = card if isinstance(card, str) else _problem(entry, card, who)
@@ -205,7 +205,7 @@ def _checked(entry: Entry, source: str, cards: _Cards, reviewer: str, report: Re
     if entry.criterion_id or entry.criterion:
         if entry.answer:
             criterion = _criterion(entry, card)
-            yield _review(entry, card, source, who, criterion, card.meant(criterion, entry.answer))
+            yield _review(entry, card, source, who, criterion, card.parsed(criterion, entry.answer))
         return
     state = STATES.get(_folded(entry.state))
     if state or (entry.reason and not entry.confirmed):
@@ -217,7 +217,7 @@ def _checked(entry: Entry, source: str, cards: _Cards, reviewer: str, report: Re
 
 
 def _problem(entry: Entry, card: _Card, who: str) -> str:
-    """What keeps an entry from being a review, or ""."""
+    """Why an entry cannot become a review; "" when it can."""
     if not who:
         return "no reviewer is named (fill the Reviewer column, or give --reviewer)"
     named = entry.criterion_id or entry.criterion
@@ -226,7 +226,7 @@ def _problem(entry: Entry, card: _Card, who: str) -> str:
         return f"no criterion {named!r} in rubric {card.rubric_id}"
     if entry.answer and not named:
         return f"it answers {entry.answer!r}, but names no criterion"
-    if entry.answer and not card.meant(criterion, entry.answer).answer:
+    if entry.answer and not card.parsed(criterion, entry.answer).answer:
         return f"{entry.answer!r} is not an answer to {criterion} ({card.choices(criterion)})"
     if entry.state and _folded(entry.state) not in STATES:
         return f"{entry.state!r} is not a decision (acknowledged, disputed, upheld or overturned)"
@@ -239,7 +239,7 @@ def _review(
     source: str,
     reviewer: str,
     criterion: str | None = None,
-    said: _Said | None = None,
+    given: _Answer | None = None,
     *,
     state: str = "submitted",
     confirmed: bool = False,
@@ -247,11 +247,11 @@ def _review(
     at = entry.at or dt.datetime.now(dt.UTC)
     reason = "" if confirmed else entry.reason
     machine = card.answers[criterion] if criterion else None
-    answer = said and (said.grade or said.answer)
+    answer = given and (given.grade or given.answer)
     parts = (card.call_id, card.rubric_hash, criterion, answer, reviewer, state, reason, at.isoformat())
     extra = {
         "how": "confirmed with the whole call" if confirmed else "",
-        "grade": said.grade if said else "",
+        "grade": given.grade if given else "",
         "machine_grade": machine.grade if machine else "",
         "blind": entry.blind,
     }
@@ -261,7 +261,7 @@ def _review(
         rubric_hash=card.rubric_hash,
         criterion_id=criterion,
         machine_answer=machine.answer if machine else None,
-        human_answer=said.answer if said else None,
+        human_answer=given.answer if given else None,
         reviewer=reviewer,
         reviewed_at=at,
         reason=reason,
@@ -272,39 +272,39 @@ def _review(
 
 
 def _item(review: Review) -> tuple[str, str, str | None, str]:
-    """One reviewer's say on one item."""
+    """What a reviewer can give one answer to: a criterion of a scorecard, or the whole scorecard."""
     return review.call_id, review.rubric_hash, review.criterion_id, _folded(review.reviewer)
 
 
-def _without_contradictions(made: Sequence[Review], report: Report) -> list[Review]:
-    """One say per reviewer and item: a correction beats a confirmation; real contradictions keep the last."""
+def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[Review]:
+    """Keep one review per reviewer and item: a correction before a confirmation, else the later one."""
     chosen: dict[tuple[str, ...], Review] = {}
-    for review in made:
+    for review in reviews:
         key = (*map(str, _item(review)), "answer" if review.criterion_id else review.state)
-        other = chosen.get(key)
-        if other is None or "how" in other.extra:
+        earlier = chosen.get(key)
+        if earlier is None or "how" in earlier.extra:
             chosen[key] = review
         elif "how" not in review.extra:
-            if other.said != review.said:
+            if earlier.said != review.said:
                 what = (
                     f"{review.reviewer} answers {review.criterion_id} of {review.call_id} both "
-                    f"{other.said} and {review.said}; the later one is kept"
+                    f"{earlier.said} and {review.said}; the later one is kept"
                 )
                 report.conflicts.append(Problem(review.source, what))
-            chosen[key] = max(other, review, key=lambda r: r.reviewed_at)
+            chosen[key] = max(earlier, review, key=lambda r: r.reviewed_at)
     return list(chosen.values())
 
 
-def _only_blind_if_blind(made: Iterable[Review], kept: Iterable[Review], report: Report) -> list[Review]:
-    """Who had seen the machine's answers to a call before was not blind to them in a session."""
-    saw = {(r.call_id, _folded(r.reviewer)) for r in kept if "blind" not in r.extra}
+def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], report: Report) -> list[Review]:
+    """Remove ``blind`` from reviews whose reviewer had seen the machine's answers to the call before."""
+    not_blind = {(r.call_id, _folded(r.reviewer)) for r in stored if "blind" not in r.extra}
     checked = []
-    for review in made:
-        if "blind" in review.extra and (review.call_id, _folded(review.reviewer)) in saw:
+    for review in reviews:
+        if "blind" in review.extra and (review.call_id, _folded(review.reviewer)) in not_blind:
             seen = f"{review.reviewer} had reviewed it with the machine's answers in view"
-            told = Problem(review.call_id, f"{seen}: kept, but not as blind")
-            if told not in report.conflicts:
-                report.conflicts.append(told)
+            problem = Problem(review.call_id, f"{seen}: kept, but not as blind")
+            if problem not in report.conflicts:
+                report.conflicts.append(problem)
             extra = {name: value for name, value in review.extra.items() if name != "blind"}
             review = replace(review, extra=extra)
         checked.append(review)
@@ -312,7 +312,7 @@ def _only_blind_if_blind(made: Iterable[Review], kept: Iterable[Review], report:
 
 
 def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) -> bool:
-    """A dispute can be upheld or overturned only where there is one."""
+    """Whether a decision on a dispute has a dispute to decide; others are reported and not kept."""
     if review.state not in AFTER_DISPUTE or (review.call_id, review.rubric_hash) in disputes:
         return True
     report.rejected.append(
@@ -321,23 +321,24 @@ def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) 
     return False
 
 
-def _is_known(review: Review, kept: Iterable[Review], report: Report) -> bool:
-    """Whether this is the reviewer's last word on record already."""
-    before = [r for r in kept if _item(r) == _item(review) and (r.criterion_id or r.state == review.state)]
+def _is_known(review: Review, stored: Iterable[Review], report: Report) -> bool:
+    """Whether the reviewer's newest stored review of the item says the same; then it counts as unchanged."""
+    before = [r for r in stored if _item(r) == _item(review) and (r.criterion_id or r.state == review.state)]
     if before and (before[-1].said, before[-1].reason) == (review.said, review.reason):
         report.unchanged += 1
         return True
     return False
 
 
-def _report_differences(new: Sequence[Review], kept: Sequence[Review], report: Report) -> None:
-    """Name every answer on which two people differ."""
-    said: dict[tuple[str, str, str], dict[str, Review]] = defaultdict(dict)
-    for review in (*kept, *new):
+def _report_differences(new: Sequence[Review], stored: Sequence[Review], report: Report) -> None:
+    """Report every newly reviewed answer on which two people differ."""
+    newest: dict[tuple[str, str, str], dict[str, Review]] = defaultdict(dict)
+    for review in (*stored, *new):
         if review.criterion_id and review.human_answer:
-            said[review.call_id, review.rubric_hash, review.criterion_id][_folded(review.reviewer)] = review
-    touched = {(r.call_id, r.rubric_hash, r.criterion_id) for r in new}
-    for (call_id, rubric_hash, criterion), by in said.items():
-        if (call_id, rubric_hash, criterion) in touched and len({r.said for r in by.values()}) > 1:
-            views = ", ".join(f"{r.reviewer} {r.said}" for r in by.values())
+            key = (review.call_id, review.rubric_hash, review.criterion_id)
+            newest[key][_folded(review.reviewer)] = review
+    changed = {(r.call_id, r.rubric_hash, r.criterion_id) for r in new}
+    for (call_id, rubric_hash, criterion), by_reviewer in newest.items():
+        if (call_id, rubric_hash, criterion) in changed and len({r.said for r in by_reviewer.values()}) > 1:
+            views = ", ".join(f"{r.reviewer} {r.said}" for r in by_reviewer.values())
             report.conflicts.append(Problem(call_id, f"{criterion}: {views}"))

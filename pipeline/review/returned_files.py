@@ -1,8 +1,8 @@
-"""Files that come back from people, read into entries: the packet's JSON, workbooks, CSV.
+"""Read the files that reviewers send back, the packet's JSON, workbooks and CSV, into entries.
 
-Returned files are messy: columns moved or renamed, title rows above the header, ids that a
-spreadsheet turned into numbers. Columns are therefore found by their headings, wherever they are;
-what an entry means is checked later, against the store.
+People move and rename columns, put title rows above the header, and spreadsheets turn ids into numbers.
+Columns are therefore found by their headings, wherever they are. ``import_reviews`` checks what the entries
+say against the store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST_FILE = 256 * 1024 * 1024
 LARGEST_UNPACKED = 2 * 1024**3
 HEADER_ROWS = 30
 
-# Normalised headings people and callqa use, by what the column holds.
+# For each field of an entry, the headings that people and callqa use: lower case, letters only.
 HEADINGS: dict[str, tuple[str, ...]] = {
     "call_id": ("call", "call id", "callid", "interaction", "interaction id"),
     "rubric_hash": ("rubric text", "rubric hash"),
@@ -42,15 +42,14 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing one person said, as written; nothing checked yet.
+    """One answer, comment, decision or mark of one person, as written and not yet checked.
 
     Attributes:
         where: Place in the file, for messages.
-        criterion_id: Empty for a statement about the whole call.
-        confirmed: The person checked the whole call and let the other answers stand.
-        blind: Which blind packet it was said in; "" when the machine's answers were in view.
-        quote: Words marked as doing what the criterion asks (``answer`` yes) or not (no); None unless it is a
-            mark.
+        criterion_id: Empty when the entry is about the whole call.
+        confirmed: The person checked the whole call and agrees with every answer they left alone.
+        blind: Id of the blind packet it comes from; "" when the machine's answers were in view.
+        quote: In a mark, the quote that meets the criterion (``answer`` yes) or does not (no); else None.
     """
 
     where: str
@@ -70,14 +69,14 @@ class Entry:
 
 
 def read(path: Path, kind: str = "") -> list[Entry]:
-    """Every entry of a returned file.
+    """Read every entry of a returned file.
 
     Args:
-        path: File.
-        kind: Ending to read it by, where its name does not say.
+        path: The file.
+        kind: File ending to read it as, instead of its own.
 
     Raises:
-        UsageError: Not a file a review comes back in, or nothing in it looks like one.
+        UsageError: The file cannot be read, or it is not a review.
     """
     suffix = kind or path.suffix.lower()
     try:
@@ -97,7 +96,7 @@ def read(path: Path, kind: str = "") -> list[Entry]:
 def _read_json(path: Path) -> list[Entry]:
     try:
         document = json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # of numbers with thousands of digits too
+    except (ValueError, RecursionError) as error:  # ValueError also for numbers with thousands of digits
         raise UsageError(
             f"{path}: not readable as JSON: {error}", hint="download it from the packet again"
         ) from error
@@ -162,36 +161,37 @@ def _read_sheets(path: Path) -> list[Entry]:
     import openpyxl
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    at = book.properties.modified
-    when = at.replace(tzinfo=dt.UTC) if at else dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-    found: list[list[Entry]] = []
+    saved = book.properties.modified
+    at = saved.replace(tzinfo=dt.UTC) if saved else dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    tables: list[list[Entry]] = []
     try:
         for sheet in book.worksheets:
-            sheet.reset_dimensions()  # other programs write wrong ones
+            sheet.reset_dimensions()  # some programs write wrong ones
             rows = ([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
-            table = _read_table(rows, f"{path.name}: {sheet.title}", when)
-            found += [] if table is None else [table]
+            table = _read_table(rows, f"{path.name}: {sheet.title}", at)
+            if table is not None:
+                tables.append(table)
     finally:
         book.close()
-    if not found:
+    if not tables:
         raise _not_understood(path)
-    return [entry for table in found for entry in table]
+    return [entry for table in tables for entry in table]
 
 
 def _read_csv(path: Path) -> list[Entry]:
-    when = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    at = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             sample = file.read(8192)
             file.seek(0)
             delimiter = max(",;\t", key=sample.count)
             rows = ([_text(cell) for cell in row] for row in csv.reader(file, delimiter=delimiter))
-            found = _read_table(rows, path.name, when)
+            entries = _read_table(rows, path.name, at)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: not readable as CSV: {error}", hint="save it as UTF-8 CSV") from error
-    if found is None:
+    if entries is None:
         raise _not_understood(path)
-    return found
+    return entries
 
 
 READERS = {".json": _read_json, ".xlsx": _read_workbook, ".xlsm": _read_workbook, ".csv": _read_csv}
@@ -205,7 +205,7 @@ def _not_understood(path: Path) -> UsageError:
 
 
 def _read_table(rows: Iterable[Sequence[str]], place: str, at: dt.datetime) -> list[Entry] | None:
-    """Entries below the first row that looks like our header; None when there is none."""
+    """The entries below the header row, or None without such a row; ``at`` is when the file was saved."""
     columns: dict[str, int] = {}
     entries = []
     for number, row in enumerate(rows, start=1):
@@ -216,26 +216,26 @@ def _read_table(rows: Iterable[Sequence[str]], place: str, at: dt.datetime) -> l
             continue
         values = {name: row[col] for name, col in columns.items() if col < len(row)}
         confirmed = values.pop("confirmed", "").lower() in {"yes", "y", "x", "true", "1", "✓"}
-        said = any(values.get(name) for name in ("answer", "state")) or confirmed
-        if said and _header(row) == {}:  # a header repeated for printing says nothing
+        filled_in = values.get("answer") or values.get("state") or confirmed
+        if filled_in and not _header(row):  # the header may be repeated for printing
             entries.append(Entry(where=f"{place} row {number}", confirmed=confirmed, at=at, **values))
     return entries if columns else None
 
 
 def _header(row: Sequence[str]) -> dict[str, int]:
-    """Which column holds what, when this row is a header of ours."""
+    """The column of each field of an entry, if the row is a header; else empty."""
     names = {heading: name for name, headings in HEADINGS.items() for heading in headings}
     columns: dict[str, int] = {}
     for col, cell in enumerate(row):
         name = names.get(re.sub(r"[^a-z]+", " ", cell.lower()).strip())
         if name and name not in columns:
             columns[name] = col
-    says = "answer" in columns or "state" in columns or "confirmed" in columns
-    return columns if "call_id" in columns and says else {}
+    is_header = "call_id" in columns and not columns.keys().isdisjoint({"answer", "state", "confirmed"})
+    return columns if is_header else {}
 
 
 def _text(value: object) -> str:
-    """A cell as text: whole numbers without ``.0``, no surrounding space, no escaping apostrophe."""
+    """A cell as text: whole numbers without ``.0``, no outer spaces, no apostrophe that escapes a formula."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -1,8 +1,7 @@
-"""Which calls a person should hear: a random sample for rates, a risk-ranked queue for rare failures.
+"""Choose calls for people to check: a random sample for rates, a risk-ranked queue for rare failures.
 
-The two answer different questions and are never mixed: only the random sample says how often
-something happens, because only there every call had a known chance of being drawn. ``draw`` makes both
-from the store and records there how each call was chosen.
+The two are kept apart because only the random sample shows how often something happens: there every call had
+a known probability of being drawn. ``draw`` makes both and records in the store how each call was chosen.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from pipeline.store import CallFilter, Store
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One chosen call and how it came to be chosen.
+    """One chosen call and how it was chosen.
 
     Attributes:
         call_id: The call.
-        method: Which of the two.
+        method: Drawn at random, or taken from the top of the risk queue.
         stratum: Agent and week it was drawn from; "" for the risk queue.
-        probability: Chance the call had of being drawn, 0..1; None for the risk queue.
-        reason: Why it was chosen, for people.
-        risk: Rank weight in the risk queue; 0 for random picks.
+        probability: Probability that the call was drawn, 0..1; None for the risk queue.
+        reason: Why it was chosen, in words.
+        risk: Points that rank it in the risk queue; 0 for random picks.
     """
 
     call_id: str
@@ -43,7 +42,7 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What a sample buys: the half width of a 95 % interval for a rate near one half."""
+    """How exactly a sample shows a rate: ``margin`` is the half width of its 95 % interval near one half."""
 
     group: str
     sampled: int
@@ -53,7 +52,7 @@ class Precision:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Calls to review, with what the random part of them will be able to say."""
+    """The calls to review, and how exactly the random ones will show a rate."""
 
     sample_id: str
     picks: Sequence[Pick]
@@ -63,15 +62,15 @@ class Queue:
 def draw(
     store: Store, filters: CallFilter, *, per_week: int, risky: int, seed: int, now: dt.datetime
 ) -> Queue:
-    """Draw a random sample per agent and week, and the riskiest calls beside it; record both.
+    """Draw a random sample per agent and week, add the riskiest calls, and record both in the store.
 
     Args:
         store: Open for writing.
         filters: Calls that may be drawn.
         per_week: Random calls per agent and week; 0 for none.
         risky: Length of the risk-ranked queue; 0 for none.
-        seed: Of the random draw.
-        now: Time of the draw; part of its name.
+        seed: Seed of the random draw.
+        now: Time of the draw; part of the sample's id.
     """
     cards: dict[str, list[Scorecard]] = defaultdict(list)
     for card in store.scorecards(filters) if risky else ():
@@ -103,7 +102,7 @@ def _recorded(pick: Pick, sample_id: str, seed: int, now: dt.datetime) -> Sample
 
 
 def sampled_calls(store: Store, sample_id: str) -> tuple[str, ...]:
-    """Ids of the calls of one recorded draw."""
+    """Ids of the calls of one recorded sample."""
     rows = store.query(
         "SELECT DISTINCT call_id FROM samples WHERE sample_id = ? ORDER BY call_id", [sample_id]
     )
@@ -111,22 +110,22 @@ def sampled_calls(store: Store, sample_id: str) -> tuple[str, ...]:
 
 
 def stratum_of(metadata: CallMetadata) -> str:
-    """Agent and ISO week on the site's clock, e.g. ``a-101 2026-W47``."""
+    """Agent and ISO week in the site's time zone, e.g. ``a-101 2026-W47``."""
     agent = metadata.agent_id or metadata.agent_name or "unknown agent"
     local = metadata.started_local
     return f"{agent} {local:%G-W%V}" if local else f"{agent} undated"
 
 
 def random_sample(calls: Iterable[CallMetadata], *, per_stratum: int, seed: int) -> list[Pick]:
-    """Draw ``per_stratum`` calls of every agent and week, each call of a stratum equally likely.
+    """Draw ``per_stratum`` calls of every agent and week, each call of a stratum with equal probability.
 
-    The draw of a stratum depends on the seed and on its own calls alone, so adding next week's calls
-    changes nothing already drawn.
+    The draw of a stratum depends only on the seed and on that stratum's calls, so next week's calls do not
+    change what was drawn before. The same seed and calls give the same sample.
 
     Args:
         calls: Every call that could be drawn.
         per_stratum: Calls per agent and week.
-        seed: Recorded with each pick; the same seed and calls draw the same sample.
+        seed: Recorded with each pick.
     """
     strata: dict[str, list[str]] = defaultdict(list)
     for metadata in calls:
@@ -134,28 +133,28 @@ def random_sample(calls: Iterable[CallMetadata], *, per_stratum: int, seed: int)
     picks = []
     for stratum, ids in sorted(strata.items()):
         count = min(per_stratum, len(ids))
-        own_seed = hashlib.sha256(f"{seed} {stratum}".encode("utf-8", "replace")).digest()
-        drawn = random.Random(own_seed).sample(sorted(ids), count)  # noqa: S311
+        stratum_seed = hashlib.sha256(f"{seed} {stratum}".encode("utf-8", "replace")).digest()
+        drawn = random.Random(stratum_seed).sample(sorted(ids), count)  # noqa: S311
         reason = f"random: {count} of {len(ids)} calls of {stratum}"
         picks += [Pick(call_id, "random", stratum, count / len(ids), reason) for call_id in sorted(drawn)]
     return picks
 
 
 def precision(picks: Sequence[Pick], population: int) -> list[Precision]:
-    """The interval the whole sample and each agent's part of it buy."""
+    """Precision of the whole sample of ``population`` calls, then of each agent's part of it."""
     agents: dict[str, list[Pick]] = defaultdict(list)
     for pick in picks:
         agents[pick.stratum.rsplit(" ", 1)[0]].append(pick)
     rows = [Precision("all calls", len(picks), population, margin_of(len(picks), population=population))]
-    for agent, own in sorted(agents.items()):
-        there = round(sum(1 / pick.probability for pick in own if pick.probability))
-        rows.append(Precision(agent, len(own), there, margin_of(len(own), population=there)))
+    for agent, drawn in sorted(agents.items()):
+        calls = round(sum(1 / pick.probability for pick in drawn if pick.probability))
+        rows.append(Precision(agent, len(drawn), calls, margin_of(len(drawn), population=calls)))
     return rows
 
 
-# What each sign adds to the rank. Ordered by what missing it costs: a wrongly failed call or a missed
-# disclosure first, moods last. Points only rank; they are no probability and are never shown as one.
-RISK = {
+# Points that each sign of risk adds. The more it costs to miss a sign, the more points it has: most for a
+# wrongly failed call or a missed disclosure, least for moods. Points rank calls; they are no probability.
+RISK_POINTS = {
     "autofail": 50,
     "undetermined": 12,
     "low_confidence": 15,
@@ -172,7 +171,7 @@ NEAR_POINTS = 5.0
 
 
 def _risk(call_id: str, cards: Sequence[Scorecard], conversation: Conversation) -> Pick:
-    """A call with its reasons to be heard, the gravest first; without any its ``risk`` is 0."""
+    """A call with its signs of risk, gravest first; without any its ``risk`` is 0."""
     signs = [*_card_signs(cards), *_conversation_signs(conversation)]
     reason = "; ".join(why for _, why in sorted(signs, key=lambda s: -s[0]))
     return Pick(call_id, "risk", "", None, reason, float(sum(points for points, _ in signs)))
@@ -182,24 +181,24 @@ def _card_signs(cards: Sequence[Scorecard]) -> Iterator[tuple[int, str]]:
     for card in cards:
         unsure = [a.id for a in card.answers if a.answer == "undetermined"]
         if unsure:
-            yield RISK["undetermined"] * min(len(unsure), 3), f"undetermined: {', '.join(unsure[:5])}"
+            yield RISK_POINTS["undetermined"] * min(len(unsure), 3), f"undetermined: {', '.join(unsure[:5])}"
         score, mark = card.final_score, card.pass_mark
         if card.autofail_reasons:
-            yield RISK["autofail"], f"auto-fail: {', '.join(card.autofail_reasons)}"
+            yield RISK_POINTS["autofail"], f"auto-fail: {', '.join(card.autofail_reasons)}"
         elif score is not None and mark is not None and abs(score - mark) <= NEAR_POINTS:
             near = f"score {score:.1f} is within {NEAR_POINTS:g} of the pass mark {mark:g}"
-            yield RISK["near_mark"], near
+            yield RISK_POINTS["near_mark"], near
 
 
 def _conversation_signs(conversation: Conversation) -> Iterator[tuple[int, str]]:
     known = [t.confidence for t in conversation.transcript.turns if t.confidence is not None]
-    if known and (typical := sum(known) / len(known)) < WEAK_CONFIDENCE:
-        yield RISK["low_confidence"], f"speech was recognised weakly ({typical:.2f})"
-    heard = {f.label for f in conversation.findings if f.kind == "risk"}
-    legal, churn = heard & LEGAL, {label for label in heard if label.startswith("churn")}
-    for kind, labels in (("legal", legal), ("churn", churn), ("other_risk", heard - legal - churn)):
+    if known and (mean := sum(known) / len(known)) < WEAK_CONFIDENCE:
+        yield RISK_POINTS["low_confidence"], f"speech was recognised weakly ({mean:.2f})"
+    risks = {f.label for f in conversation.findings if f.kind == "risk"}
+    legal, churn = risks & LEGAL, {label for label in risks if label.startswith("churn")}
+    for kind, labels in (("legal", legal), ("churn", churn), ("other_risk", risks - legal - churn)):
         if labels:
-            yield RISK[kind], f"heard: {', '.join(sorted(labels)).replace('_', ' ')}"
+            yield RISK_POINTS[kind], f"heard: {', '.join(sorted(labels)).replace('_', ' ')}"
     customer = conversation.sentiment.get("customer")
     if customer and customer.change is not None and customer.change <= COLLAPSE:
-        yield RISK["collapse"], f"the customer's mood fell by {-customer.change:.1f}"
+        yield RISK_POINTS["collapse"], f"the customer's mood fell by {-customer.change:.1f}"

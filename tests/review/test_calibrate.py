@@ -223,7 +223,7 @@ def test_drift_is_told_from_chance(store: Store) -> None:
     store.save_reviews([review(n, "yes", "no" if n == 0 else "yes", week=44) for n in range(20)])
     store.save_reviews([review(n, "yes", "yes", week=45) for n in range(20, 40)])
     store.save_reviews([review(n, "yes", "yes" if n % 2 else "no", week=46) for n in range(40, 60)])
-    assert [(d.week, d.left) for d in calibrate(store).drift] == [
+    assert [(d.week, d.shifted) for d in calibrate(store).drift] == [
         ("2026-W44", False),
         ("2026-W45", False),
         ("2026-W46", True),

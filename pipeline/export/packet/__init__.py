@@ -1,6 +1,6 @@
-"""The review packet: one page that opens offline in any browser and contacts nobody.
+"""The review packet: one page that opens offline in any browser and makes no network request.
 
-``content`` says what the page is given, ``page/`` is the page, ``build`` puts them into one file.
+``content`` and ``pages`` make the page's data, ``page/`` is the page itself; ``build`` puts both in one file.
 """
 
 from pipeline.export.packet.build import write

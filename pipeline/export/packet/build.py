@@ -1,8 +1,8 @@
-"""Puts the page, its data and the recordings together.
+"""Write the packet: the page, its data and the recordings.
 
-The page is one HTML file: style and script inline, allowed by their digests in a strict content
-security policy, every call a JSON block that is parsed when the call is opened. Nothing that callers
-said is ever markup: data is escaped here and written by the page as text only.
+The page is one HTML file with inline style and script, which a strict content security policy allows by their
+digests. Each call is a JSON block that the page parses when the call is opened. Callers' words never become
+markup: data is escaped here, and the page inserts it as text only.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def write(
 
     Args:
         dest: The HTML file, replaced when it exists.
-        calls: With their conversations.
-        texts: Words of the criteria.
+        calls: The calls, redacted.
+        texts: The rubrics' words for the criteria.
         title: Heading of the packet.
-        sounds: Turns a call into peaks and something to play; None for a packet without recordings.
-        reviews: What people already said, by call.
+        sounds: Makes the recordings; None for a packet without them.
+        reviews: What people answered so far, by call id.
         calibration: How far they agree with the machine.
-        reviewable: Whether the page takes corrections.
-        blind: Whether everything the machine concluded is left out, for people to answer by themselves.
+        reviewable: Whether people can enter corrections on the page.
+        blind: Whether to leave out everything the machine or other people concluded.
 
     Returns:
         Every file written.
@@ -79,7 +79,7 @@ def write(
 
 
 def data_block(name: str, document: object) -> str:
-    """A JSON data block no content can break out of: ``<``, ``>`` and ``&`` are escaped."""
+    """A ``script`` element with JSON; ``<``, ``>`` and ``&`` are escaped so that no content can end it."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character, escape in (
         ("<", "\\u003c"),
@@ -95,7 +95,7 @@ def data_block(name: str, document: object) -> str:
 
 
 def _page(title: str) -> tuple[str, str]:
-    """The page with its style and script: what stands before the data, and what after."""
+    """The page with style and script filled in, as the parts before and after the data."""
     page = resources.files("pipeline.export.packet") / "page"
     css = (page / "packet.css").read_text("utf-8")
     script = "(() => {\n" + "\n".join((page / name).read_text("utf-8") for name in SCRIPTS) + "\n})();"
@@ -112,7 +112,7 @@ def _page(title: str) -> tuple[str, str]:
 
 
 def content_policy(css: str, script: str) -> str:
-    """Nothing but this page's own style and script runs; only recordings beside the page are read."""
+    """The content security policy: only this style and script run, and only recordings are loaded."""
 
     def digest(text: str) -> str:
         return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

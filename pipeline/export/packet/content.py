@@ -1,6 +1,6 @@
-"""What the packet's page is given: one small row per call, and one document per call opened on demand.
+"""The page's data about calls: a small row per call for the overview, and a document per call to open.
 
-Keys are short where they repeat thousands of times; the scripts in ``page/`` are the only readers.
+Keys that repeat thousands of times are short; only the scripts in ``page/`` read them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 def index_row(call: Call) -> Json:
-    """The overview's row of one call: what it is filtered, sorted and coloured by."""
+    """The overview's row of one call."""
     meta = call.metadata
     card = next(iter(worst_first(call.scorecards)), None)
     started = meta.started_local
@@ -50,7 +50,7 @@ OUTCOMES_WORST_FIRST = ("fail", "needs_review", "pass", "not_scored")
 
 
 def worst_first(cards: Sequence[Scorecard]) -> list[Scorecard]:
-    """Scorecards in the order a supervisor should see them."""
+    """Scorecards by outcome, fails first, and then by score, lowest first."""
     return sorted(cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0))
 
 
@@ -64,10 +64,10 @@ def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Revi
     """Everything the page shows of one call.
 
     Args:
-        call: With its conversation.
-        texts: Words of the criteria.
-        sound: Of its recording, or why there is none.
-        reviews: What people already said about it.
+        call: The call, redacted.
+        texts: The rubrics' words for the criteria.
+        sound: Its recording, or the reason why there is none.
+        reviews: What people answered so far about the call.
     """
     meta, conversation = call.metadata, call.conversation
     transcript = conversation.transcript
@@ -94,15 +94,15 @@ BLIND_COLUMNS = ("id", "client", "queue", "team", "agent", "started", "s", "rubr
 
 
 def blinded(document: Json) -> Json:
-    """A call's document without anything the machine or a person concluded: words, sound, questions."""
-    asked = ("id", "title", "about", "critical", "grades")
+    """A call's document without what the machine or people concluded: transcript, recording, questions."""
+    question = ("id", "title", "about", "critical", "grades")
     cards = [
         {name: card[name] for name in ("rubric", "version", "hash")}
         | {
             "sections": [
                 {
                     "title": section["title"],
-                    "criteria": [{k: c[k] for k in asked} for c in section["criteria"]],
+                    "criteria": [{k: c[k] for k in question} for c in section["criteria"]],
                 }
                 for section in card["sections"]
             ]
@@ -131,10 +131,10 @@ def _review(review: Review) -> Json:
 
 
 def _agent_channel(call: Call) -> int:
-    """The channel the agent was heard on."""
+    """The channel of most of the agent's turns; the metadata's where turns have no channel."""
     turns = call.conversation.transcript.turns
-    heard = [turn.channel for turn in turns if turn.role == "agent" and turn.channel is not None]
-    return max(set(heard), key=heard.count) if heard else call.metadata.agent_channel or 0
+    channels = [turn.channel for turn in turns if turn.role == "agent" and turn.channel is not None]
+    return max(set(channels), key=channels.count) if channels else call.metadata.agent_channel or 0
 
 
 def _facts(call: Call) -> list[tuple[str, str]]:
@@ -250,7 +250,7 @@ def _evidence(evidence: Evidence) -> Json:
 
 
 def rounded(value: float | None, digits: int) -> float | None:
-    """A number with the digits a page needs; None and non-finite numbers are None."""
+    """The number rounded to ``digits``; None for None and for numbers that are not finite."""
     if value is None or value != value or abs(value) == float("inf"):
         return None
     return round(float(value), digits)

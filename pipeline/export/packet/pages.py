@@ -1,4 +1,4 @@
-"""The packet's pages about many calls: totals, agents, teams, criteria, agreement, metrics."""
+"""The page's data about many calls: totals, agents, teams, criteria, agreement and metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
 from pipeline.export.packet.content import Json, rounded
 from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit, lowest_first, spoken
 
-# The metrics a supervisor compares, with the words of the page; the rest are in the store.
+# The metrics that the page compares with the median of all calls, with their labels.
 SHOWN_METRICS = {
     "agent_talk_ratio": "agent's share of talk",
     "silence_ratio": "share of silence",
@@ -33,7 +33,7 @@ SHOWN_METRICS = {
 
 
 def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: bool) -> Json:
-    """Everything of the packet that is not one call; for blind reviewers, only how much there is."""
+    """Everything in the packet that is not about one call; for blind reviewers only its size."""
     size = {"calls": totals.calls, "hours": round(totals.seconds / 3600, 1)}
     if blind:
         return {"subtitle": f"{period(totals)}, blind session", "totals": size, "metrics": {}}
@@ -55,14 +55,14 @@ def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: boo
 
 
 def period(totals: Totals) -> str:
-    """Which days the packet covers, on the sites' own clocks."""
+    """The days the packet covers, in the sites' time zones."""
     if totals.first is None or totals.last is None:
         return "start times unknown"
     return f"{totals.first:%d %b %Y} to {totals.last:%d %b %Y}"
 
 
 def figure(interval: Interval, scale: float) -> dict[str, Any]:
-    """An estimate and its interval in words."""
+    """An estimate, and its interval in words."""
     return {"value": rounded(interval.estimate, 4), "range": spoken(interval, scale)}
 
 
@@ -98,12 +98,12 @@ def _unit(unit: Unit, totals: Totals) -> Json:
     }
 
 
-def _comparison(found: Comparison) -> Json:
+def _comparison(comparison: Comparison) -> Json:
     return {
-        "title": found.criterion.title,
-        "rate": rounded(found.rate, 3),
-        "others": rounded(found.others, 3),
-        "n": found.n,
+        "title": comparison.criterion.title,
+        "rate": rounded(comparison.rate, 3),
+        "others": rounded(comparison.others, 3),
+        "n": comparison.n,
     }
 
 
@@ -129,13 +129,13 @@ def _criterion(criterion: CriterionTotals) -> Json:
 
 
 def _metrics(totals: Totals) -> Json:
-    found = {}
+    metrics = {}
     for name, label in SHOWN_METRICS.items():
         values = totals.metrics.get(name, [])
         if len(values) >= 2:
             p90 = quantiles(values, n=10, method="inclusive")[-1]
-            found[name] = {"label": label, "median": rounded(median(values), 3), "p90": rounded(p90, 3)}
-    return found
+            metrics[name] = {"label": label, "median": rounded(median(values), 3), "p90": rounded(p90, 3)}
+    return metrics
 
 
 def _agreement(calibration: Calibration) -> Json:
@@ -162,30 +162,31 @@ def _agreement(calibration: Calibration) -> Json:
     }
 
 
-def _deviation(found: ScoreDeviation) -> Json:
+def _deviation(scores: ScoreDeviation) -> Json:
     return {
-        "call": found.call_id,
-        "reviewer": found.reviewer,
-        "machine": rounded(found.machine_score, 1),
-        "person": rounded(found.human_score, 1),
-        "deviation": rounded(found.deviation, 1),
-        "was": found.machine_outcome,
-        "becomes": found.human_outcome,
+        "call": scores.call_id,
+        "reviewer": scores.reviewer,
+        "machine": rounded(scores.machine_score, 1),
+        "person": rounded(scores.human_score, 1),
+        "deviation": rounded(scores.deviation, 1),
+        "was": scores.machine_outcome,
+        "becomes": scores.human_outcome,
     }
 
 
 def _drift(week: Drift) -> Json:
-    percent = [None if share is None else round(100 * share, 1) for share in (
-        week.agreement.estimate, week.agreement.low, week.agreement.high
-    )]  # fmt: skip
     return {
         "week": week.week,
         "n": week.agreement.n,
-        "mean": percent[0],
-        "low": percent[1],
-        "high": percent[2],
-        "out": week.left,
+        "mean": _percent(week.agreement.estimate),
+        "low": _percent(week.agreement.low),
+        "high": _percent(week.agreement.high),
+        "out": week.shifted,
     }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 1)
 
 
 def _agreement_row(row: Agreement) -> Json:

@@ -1,7 +1,7 @@
 """The supervisor's workbook: Summary, Calls, Answers, Agents, Criteria, Coverage, Definitions.
 
-``write`` streams calls once: rows go to disk as they are read (XlsxWriter's constant-memory mode),
-totals are kept on the way, and the summary sheets are written from them at the end.
+``write`` reads the calls once. Their rows go to disk as they are read (XlsxWriter's constant-memory mode);
+the other sheets are written at the end, from totals counted on the way.
 """
 
 from pipeline.export.workbook.book import write

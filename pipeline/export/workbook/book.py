@@ -1,4 +1,4 @@
-"""One pass over the calls into all sheets of the workbook."""
+"""Write all sheets of the workbook in one pass over the calls."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ def write(
     Args:
         dest: The .xlsx file; moved into place when complete.
         calls: Calls in the order they should appear.
-        texts: Words of the criteria.
+        texts: The rubrics' words for the criteria.
         title: What was exported, for the first sheet.
         ledger: Rows of status, reason, files, and path, error, hint for files that need attention.
-        reviews: Everything people said, oldest first.
+        reviews: All reviews, oldest first.
         calibration: Agreement with people; None leaves the sheet out.
-        packet: Relative path of a packet the times link into; "" for no links.
-        reviewable: Whether the workbook takes corrections.
+        packet: Relative path of a packet that the times link to; "" for no links.
+        reviewable: Whether people can enter corrections in the workbook.
     """
     import xlsxwriter  # not at the top: only workbooks need it
 
-    packed = io.BytesIO()  # not the file: the archive of a book that a full disk cut off is heard once more
+    archive = io.BytesIO()  # in memory: a zip file cut off by a full disk raises again when it is discarded
     with whole(dest) as partial:
-        book = xlsxwriter.Workbook(packed, BOOK_OPTIONS)
+        book = xlsxwriter.Workbook(archive, BOOK_OPTIONS)
         book.set_properties({"title": title, "comments": "Written by callqa"})
         formats = Formats(book)
         summary = book.add_worksheet("Summary")
@@ -90,59 +90,58 @@ def write(
         summary.activate()
         try:
             book.close()
-        except xlsxwriter.exceptions.FileCreateError as error:  # around an OSError, such as of a full disk
+        except xlsxwriter.exceptions.FileCreateError as error:  # wraps an OSError, such as of a full disk
             raise error.args[0] from error
-        partial.write_bytes(packed.getbuffer())
+        partial.write_bytes(archive.getbuffer())
 
 
 def _write_calls(
     book: Any, formats: Formats, calls: Iterable[Call], texts: Texts, packet: str, reviewable: bool
 ) -> None:
-    """The Calls and Answers sheets, side by side, a call at a time."""
+    """Write the Calls and the Answers sheet, both a call at a time."""
     call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if reviewable else ((), ())
     call_sheet = TableSheet(book, formats, "Calls", CALL_COLUMNS, entries=call_entries)
-    answers = TableSheet(book, formats, "Answers", ANSWER_COLUMNS, entries=answer_entries)
-    asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    answer_sheet = TableSheet(book, formats, "Answers", ANSWER_COLUMNS, entries=answer_entries)
+    grade_rows: dict[tuple[str, ...], list[int]] = defaultdict(list)  # rows of the answers with these grades
     for call in calls:
-        for row in call_rows(call):
-            at = call_sheet.add(values(CALL_COLUMNS, row))
+        for call_row in call_rows(call):
+            row = call_sheet.add(values(CALL_COLUMNS, call_row))
             if packet:
-                target = _target(packet, call)
-                call_sheet.link(at, "call_id", target, call.metadata.call_id)
+                call_sheet.link(row, "call_id", _target(packet, call), call.metadata.call_id)
         for answer in answer_rows(call, texts):
-            at = answers.add(values(ANSWER_COLUMNS, answer))
-            asked[answer.text.grades].append(at)
+            row = answer_sheet.add(values(ANSWER_COLUMNS, answer))
+            grade_rows[answer.text.grades].append(row)
             if packet:
-                _link_times(answers, at, packet, answer)
+                _link_times(answer_sheet, row, packet, answer)
     call_sheet.colour_words("outcome", tuple(OUTCOME_COLOURS))
     call_sheet.bars("final_score")
-    answers.colour_words("answer", tuple(ANSWER_COLOURS))
+    answer_sheet.colour_words("answer", tuple(ANSWER_COLOURS))
     if reviewable:
-        _offer_choices(book, call_sheet, answers, asked)
-    for sheet in (call_sheet, answers):
+        _offer_choices(book, call_sheet, answer_sheet, grade_rows)
+    for sheet in (call_sheet, answer_sheet):
         sheet.close()
         sheet.protect()
 
 
 def _target(packet: str, call: Call, at_s: float | None = None) -> str:
-    """A place in the packet; the id is quoted so that it cannot add anything to the link."""
+    """Link to a call in the packet, or to a moment of it; the id is quoted and cannot change the link."""
     moment = "" if at_s is None else f"&t={at_s:.2f}"
     return f"{packet}#call={quote(call.metadata.call_id, safe='')}{moment}"
 
 
-def _link_times(sheet: TableSheet, at: int, packet: str, row: AnswerRow) -> None:
-    if row.answer.evidence:
-        start_s = row.answer.evidence[0].start_s
-        sheet.link(at, "time", _target(packet, row.call, start_s), clock(start_s))
-    if row.answer.nearest:
-        start_s = row.answer.nearest.start_s
-        sheet.link(at, "nearest_time", _target(packet, row.call, start_s), clock(start_s))
+def _link_times(sheet: TableSheet, row: int, packet: str, answer: AnswerRow) -> None:
+    if answer.answer.evidence:
+        start_s = answer.answer.evidence[0].start_s
+        sheet.link(row, "time", _target(packet, answer.call, start_s), clock(start_s))
+    if answer.answer.nearest:
+        start_s = answer.answer.nearest.start_s
+        sheet.link(row, "nearest_time", _target(packet, answer.call, start_s), clock(start_s))
 
 
 def _offer_choices(
-    book: Any, calls: TableSheet, answers: TableSheet, asked: Mapping[tuple[str, ...], Sequence[int]]
+    book: Any, calls: TableSheet, answers: TableSheet, grade_rows: Mapping[tuple[str, ...], Sequence[int]]
 ) -> None:
-    """Drop-downs: what a person may answer differs from row to row where criteria are graded."""
+    """Add drop-downs to the entry columns; graded criteria offer their grades, others yes and no."""
     from xlsxwriter.utility import xl_range_abs
 
     every_call = range(1, max(calls.rows, 1) + 1)
@@ -151,16 +150,17 @@ def _offer_choices(
     decide = "Agents acknowledge or dispute; supervisors uphold or overturn."
     calls.choices(1, ("acknowledged", "disputed", "upheld", "overturned"), every_call, "Decision", decide)
     wrong = "Only where the machine is wrong, or to confirm it."
-    scales = [grades for grades in asked if grades]
-    if scales:  # grades may hold commas, which a list inside a rule cannot
+    scales = [grades for grades in grade_rows if grades]
+    if scales:  # on a sheet of their own: grades may contain commas, which separate a list inside a rule
         lists = book.add_worksheet("Choices")
         lists.hide()
         for row, grades in enumerate(scales):
             for col, word in enumerate((*grades, "na")):
                 put(lists, row, col, word, None)
-    for grades, rows in asked.items():
+    for grades, rows in grade_rows.items():
         if grades:
-            source = "=Choices!" + xl_range_abs(scales.index(grades), 0, scales.index(grades), len(grades))
+            row = scales.index(grades)
+            source = "=Choices!" + xl_range_abs(row, 0, row, len(grades))
             answers.choices(0, source, rows, "Correct grade", wrong)
         else:
             answers.choices(0, ("yes", "no", "na"), rows, "Correct answer", wrong)

@@ -1,4 +1,4 @@
-"""The Summary sheet: what a supervisor reads in the first ten seconds."""
+"""The Summary sheet: headline figures, outcomes, rubrics, auto-fail reasons, weakest criteria, weeks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pipeline.export.tables import Cell
 from pipeline.export.workbook.sheet import for_print, put
 from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
 
-TEXT_CHARS = 40  # of wrapped text in the first column
+TEXT_CHARS = 40  # characters of wrapped text per line in the first column
 LINE_PT = 15.0
 COLUMNS = 6
 
 
 def _row_height(text: str) -> float:
-    """Points that wrapped text of the first column needs; not every program measures it on opening."""
+    """Height in points of wrapped text in the first column; not every program computes it on opening."""
     return LINE_PT * max(1, math.ceil(len(text) / (TEXT_CHARS * 1.15)))
 
 
-# Headings of the tables, each with the kind of the cells under it.
+# Each table's headings, with the kind of the cells under them.
 SCORES = {"Scorecards": "count", "Mean score": "score", "Pass rate": "percent", "95 % interval": "aside"}
 OUTCOMES = {"Outcome": "outcome", "Scorecards": "count", "Share": "percent"}
 RUBRICS = {"Rubric": "text", **SCORES, "Auto-fails": "count"}
@@ -37,7 +37,7 @@ WEEKS = {"Week": "text", **SCORES}
 
 
 def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
-    """Headline figures with intervals, outcomes, rubrics, auto-fail reasons, weakest criteria, weeks."""
+    """Fill the Summary sheet from the totals."""
     for col, width in enumerate((TEXT_CHARS + 6, 14, 14, 14, 18, 14)):
         sheet.set_column(col, col, width)
     sheet.hide_gridlines(2)
@@ -66,9 +66,9 @@ def _table(
     kinds: Mapping[str, str],
     rows: Iterable[Sequence[Cell]],
 ) -> int:
-    """Write title, headings and rows from a row of the sheet on; returns the row after them."""
+    """Write title, headings and rows, beginning at ``row``; returns the row after the last."""
     heads = [*kinds.items(), *[("", "text")] * (COLUMNS - len(kinds))]
-    for col in range(COLUMNS):  # row by row: rows go straight to disk
+    for col in range(COLUMNS):  # row by row, because finished rows are written to disk
         put(sheet, row, col, title if col == 0 else "", formats.section)
     for col, (head, kind) in enumerate(heads):
         put(sheet, row + 1, col, head, formats.head_of(kind))
@@ -111,7 +111,7 @@ def _weeks(totals: Totals) -> list[tuple[Cell, ...]]:
 
 
 def _outcome_chart(book: Any, first_row: int) -> Any:
-    """Outcomes as bars: readable in grey, and by those who see colours differently."""
+    """Outcomes as bars, which are also readable in grey and by people with colour blindness."""
     chart = book.add_chart({"type": "bar"})
     last = first_row + len(OUTCOME_COLOURS) - 1
     points = [{"fill": {"color": ink}} for ink, _ in OUTCOME_COLOURS.values()]
@@ -170,7 +170,7 @@ def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
         ("Auto-fails", overall.autofails, formats.big, ""),
         ("Need a person", overall.outcomes["needs_review"], formats.big, ""),
     )
-    for col, (label, _, _, _) in enumerate(figures):  # row by row: rows go straight to disk
+    for col, (label, _, _, _) in enumerate(figures):  # row by row, as in _table
         put(sheet, row, col, label, formats.label)
     for col, (_, value, form, _) in enumerate(figures):
         put(sheet, row + 1, col, value, form)

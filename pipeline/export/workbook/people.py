@@ -1,4 +1,4 @@
-"""The sheets about many calls: Agents with their trend, and Criteria."""
+"""The sheets Agents, with weekly trends, and Criteria."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_WEEKS = 26
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """One agent over the period, among everybody."""
+    """One agent's figures, compared with everybody else's."""
 
     unit: Unit
     weeks: Sequence[Week]
@@ -28,8 +28,8 @@ class AgentRow:
     focus: Sequence[Comparison]
 
 
-def _listed(found: Sequence[Comparison]) -> str:
-    return "; ".join(f"{c.criterion.title} ({c.rate:.0%}, others {c.others:.0%})" for c in found)
+def _listed(comparisons: Sequence[Comparison]) -> str:
+    return "; ".join(f"{c.criterion.title} ({c.rate:.0%}, others {c.others:.0%})" for c in comparisons)
 
 
 AGENT_COLUMNS: Sequence[Column[AgentRow]] = (
@@ -73,7 +73,7 @@ CRITERION_COLUMNS: Sequence[Column[CriterionTotals]] = (
 
 
 def write_agents(book: Any, formats: Formats, totals: Totals) -> None:
-    """One row an agent, weakest first, with a sparkline of the weekly means."""
+    """Write one row per agent, lowest mean score first, with a sparkline of the weekly means."""
     sheet = TableSheet(book, formats, "Agents", AGENT_COLUMNS, least_height=32)
     weeks = sorted(totals.weeks)[-MOST_WEEKS:]
     first_week = len(AGENT_COLUMNS) + 1
@@ -82,13 +82,13 @@ def write_agents(book: Any, formats: Formats, totals: Totals) -> None:
         sheet.sheet.write_string(0, first_week + offset, week, formats.head)
     units = sorted(totals.agents.values(), key=lambda u: (lowest_first(u), u.name))
     for unit in units:
-        shown, total = weekly(unit)[0], unit.total
-        agent = AgentRow(unit, shown, total.mean(), total.pass_rate(), *strengths_and_focus(unit, totals))
+        mean, rate = unit.total.mean(), unit.total.pass_rate()
+        agent = AgentRow(unit, weekly(unit)[0], mean, rate, *strengths_and_focus(unit, totals))
         row = sheet.add(values(AGENT_COLUMNS, agent))
         for offset, week in enumerate(weeks):
-            mean = unit.weeks[week].mean().estimate if week in unit.weeks else None
-            if mean is not None:
-                sheet.sheet.write_number(row, first_week + offset, round(mean, 1), formats.of("score"))
+            score = unit.weeks[week].mean().estimate if week in unit.weeks else None
+            if score is not None:
+                sheet.sheet.write_number(row, first_week + offset, round(score, 1), formats.of("score"))
         if weeks:
             sheet.sheet.add_sparkline(row, sheet.column("trend"), _sparkline(row, first_week, len(weeks)))
     sheet.bars("mean")
@@ -111,7 +111,7 @@ def _sparkline(row: int, first_col: int, count: int) -> dict[str, Any]:
 
 
 def write_criteria(book: Any, formats: Formats, totals: Totals) -> None:
-    """One row a criterion, in the rubric's order, with a chart of how often each is met."""
+    """Write one row per criterion, in the rubric's order, with a bar for how often it is met."""
     sheet = TableSheet(book, formats, "Criteria", CRITERION_COLUMNS)
     for criterion in totals.criteria.values():
         sheet.add(values(CRITERION_COLUMNS, criterion))

@@ -1,4 +1,4 @@
-"""The sheets that explain: Coverage says what became of every file, Definitions what every word means."""
+"""The sheets Coverage, which says what became of every file, and Definitions, which explains every term."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ WORDS = (
 
 
 def write_coverage(book: Any, formats: Formats, ledger: Sequence[Ledger]) -> None:
-    """Counts by status and reason first, then every file that needs attention."""
+    """Write the counts by status and reason, then every file that needs attention."""
     sheet = TableSheet(book, formats, "Coverage", COVERAGE_COLUMNS)
     counts: Counter[tuple[str, str]] = Counter()
     for row in ledger:
@@ -63,7 +63,7 @@ def write_coverage(book: Any, formats: Formats, ledger: Sequence[Ledger]) -> Non
 
 
 def write_definitions(book: Any, formats: Formats) -> None:
-    """Every column and metric of the workbook with its meaning."""
+    """Write every column and metric of the workbook with its meaning."""
     tables: dict[str, Sequence[Column[Any]]] = {
         "Calls": CALL_COLUMNS,
         "Answers": ANSWER_COLUMNS,

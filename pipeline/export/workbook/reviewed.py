@@ -1,4 +1,4 @@
-"""The sheets about people's answers: Agreement, Score deviation, Reviews (the audit trail)."""
+"""The sheets about people's answers: Agreement, Score deviation and Reviews (the audit trail)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pipeline.export.workbook.sheet import TableSheet
 from pipeline.export.workbook.style import Formats
 
 
-def _spread(value: Coefficient) -> str:
-    if value.low is None or value.high is None:
+def _interval(coefficient: Coefficient) -> str:
+    if coefficient.low is None or coefficient.high is None:
         return ""
-    return f"{value.low:.2f} to {value.high:.2f}"
+    return f"{coefficient.low:.2f} to {coefficient.high:.2f}"
 
 
 AGREEMENT_COLUMNS: Sequence[Column[Agreement]] = (
@@ -38,7 +38,7 @@ AGREEMENT_COLUMNS: Sequence[Column[Agreement]] = (
            lambda r: r.weighted_kappa.value),
     Column("kappa_range", "95 % interval of κ", "text", 13,
            "Of the weighted κ where there is one (Fleiss et al.)",
-           lambda r: _spread(r.kappa if r.weighted_kappa.value is None else r.weighted_kappa)),
+           lambda r: _interval(r.kappa if r.weighted_kappa.value is None else r.weighted_kappa)),
     Column("ac1", "AC1", "number", 7, "Gwet's AC1: steady where nearly all answers are the same",
            lambda r: r.ac1.value),
     Column("lenient", "Machine more generous", "count", 10,
@@ -66,7 +66,7 @@ SCORE_COLUMNS: Sequence[Column[ScoreDeviation]] = (
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """What one person said, with the words its rubric uses for the criterion."""
+    """One review, with the question in the rubric's words."""
 
     review: Review
     criterion: str
@@ -97,16 +97,16 @@ REVIEW_COLUMNS: Sequence[Column[ReviewRow]] = (
 
 
 def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> None:
-    """Machine against people: a row a criterion, a row a reviewer, people among themselves, the cautions."""
+    """Write a row per criterion, per reviewer and per agreement among people; then notes and a chart."""
     sheet = TableSheet(book, formats, "Agreement", AGREEMENT_COLUMNS)
     for row in (*calibration.criteria, *calibration.reviewers):
         sheet.add(values(AGREEMENT_COLUMNS, row))
     blank = [None] * (len(AGREEMENT_COLUMNS) - 4)
     for people in calibration.people:
         alpha = "unknown" if people.alpha.value is None else f"{people.alpha.value:.2f}"
-        spread = f" ({_spread(people.alpha)})" if people.alpha.low is not None else ""
+        interval = f" ({_interval(people.alpha)})" if people.alpha.low is not None else ""
         seen = "blind" if people.blind else "the machine's answers in view"
-        words = f"{people.reviewers} people on the same answers, {seen}: Krippendorff's α {alpha}{spread}."
+        words = f"{people.reviewers} people on the same answers, {seen}: Krippendorff's α {alpha}{interval}."
         sheet.add([f"People on: {people.title}", people.rubric, people.answers, *blank, words])
     if calibration.score_change:
         words = f"Scored again with people's answers, scores move {calibration.score_change}."
@@ -118,7 +118,7 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> No
 
 
 def _chart(book: Any, sheet: TableSheet, count: int) -> None:
-    """Agreement beside κ, criterion by criterion."""
+    """Put a bar chart of agreement and κ by criterion below the table."""
     chart = book.add_chart({"type": "bar"})
     for name, title, colour in (("agreement", "Agreement", "#23364D"), ("kappa", "κ", "#9DC3E6")):
         col = sheet.column(name)
@@ -139,17 +139,17 @@ def _chart(book: Any, sheet: TableSheet, count: int) -> None:
 
 
 def write_scores(book: Any, formats: Formats, scores: Sequence[ScoreDeviation]) -> None:
-    """What each person's answers do to each score, furthest first."""
+    """Write each reviewed call's score with a person's answers beside the machine's, in the given order."""
     sheet = TableSheet(book, formats, "Score deviation", SCORE_COLUMNS)
-    for found in scores:
-        sheet.add(values(SCORE_COLUMNS, found))
+    for deviation in scores:
+        sheet.add(values(SCORE_COLUMNS, deviation))
     for name in ("was", "becomes"):
         sheet.colour_words(name, ("pass", "fail", "needs_review", "not_scored"))
     sheet.close()
 
 
 def write_reviews(book: Any, formats: Formats, reviews: Sequence[Review], texts: Texts) -> None:
-    """Everything people said, newest first; nothing is ever taken out of it."""
+    """Write every review, newest first, including those that later reviews replace."""
     sheet = TableSheet(book, formats, "Reviews", REVIEW_COLUMNS)
     for review in reversed(reviews):
         title = words_of(texts, review.rubric_hash, review.criterion_id or "").title

@@ -1,4 +1,4 @@
-"""Writing one sheet: a header, typed cells that can never become formulas, filters and print setup."""
+"""Write one sheet: header, typed cells that never become formulas, filters and print setup."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LAST_ROW = 1_048_575
 LONGEST_CELL = 32_767
 LINE_POINTS = 13.0
 MOST_LINES = 8
-CHARS_PER_WIDTH = 1.05  # a column's width is in digits, and text is a little narrower
+CHARS_PER_WIDTH = 1.05  # a column's width counts digits; letters are a little narrower on average
 RUNS_PER_RULE = 100
 MOST_LINKS = 65_000  # Excel's limit is 65,530 a sheet
 
 
 def put(sheet: Any, row: int, col: int, value: Cell, form: Any) -> None:
-    """Write one cell by its Python type; text is always text, never a formula, a link or a number."""
+    """Write one cell by its Python type; text stays text and never becomes a formula, link or number."""
     if value is None or value == "":
         sheet.write_blank(row, col, None, form)
     elif isinstance(value, bool):
@@ -40,9 +40,9 @@ Entry = tuple[str, int]
 
 
 class TableSheet:
-    """A sheet that is one table: header in row 1, a row a call of ``add``, finished by ``close``.
+    """A sheet with one table: a header in row 1, then a row per call of ``add``; ``close`` completes it.
 
-    From the left: what a page shows and prints, what people fill in, and hidden ``detail``.
+    From the left: columns that are shown and printed, entry columns that people fill in, hidden ``detail``.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class TableSheet:
         shown = [column.name for column in columns if not column.detail]
         details = [column.name for column in columns if column.detail]
         self._entries = range(len(shown), len(shown) + len(entries))
-        place = {name: at for at, name in enumerate([*shown, *(heading for heading, _ in entries), *details])}
-        self._cells = [(place[column.name], formats.of(column.kind)) for column in columns]
+        order = [*shown, *(heading for heading, _ in entries), *details]
+        self._cells = [(order.index(column.name), formats.of(column.kind)) for column in columns]
         self.sheet.set_row(0, 30)
         for column, (col, form) in zip(columns, self._cells, strict=True):
             options = {"hidden": True, "level": 1} if column.detail else {}
@@ -79,7 +79,7 @@ class TableSheet:
         self.sheet.freeze_panes(1, 1)
 
     def add(self, cells: Sequence[Cell]) -> int:
-        """Append a row, its cells in the order of the columns; returns its row number from 0."""
+        """Append a row with cells in the order of the columns; returns its row number, counted from 0."""
         if self.rows >= LAST_ROW:
             raise UsageError(
                 f"sheet {self._name} would exceed the {LAST_ROW:,} rows a workbook can hold",
@@ -94,7 +94,7 @@ class TableSheet:
         return self.rows
 
     def _height(self, cells: Sequence[Cell]) -> float:
-        """Room for the longest wrapped cell: not every program grows rows by itself."""
+        """Row height in points for the longest wrapped cell; not every program adjusts rows by itself."""
         lines = [
             math.ceil(len(cell) / (column.width * CHARS_PER_WIDTH))
             for column, cell in zip(self._columns, cells, strict=False)
@@ -103,19 +103,19 @@ class TableSheet:
         return max(self._least_height, LINE_POINTS * min(max(lines, default=1), MOST_LINES) + 2)
 
     def link(self, row: int, name: str, target: str, text: str) -> None:
-        """Make one cell a link to a file beside the workbook."""
+        """Make one cell a link to a place in a file beside the workbook."""
         if text and self._links < MOST_LINKS:
             self._links += 1
             self.sheet.write_url(row, self.column(name), f"external:{target}", self._formats.link, text)
 
     def column(self, name: str) -> int:
-        """Where on the sheet a column stands, by its machine name."""
+        """The position on the sheet of the column with this ``name``."""
         return next(
             col for column, (col, _) in zip(self._columns, self._cells, strict=True) if column.name == name
         )
 
     def colour_words(self, name: str, words: Sequence[str]) -> None:
-        """Colour the cells of one column by the word they hold."""
+        """Colour the cells of one column by their word."""
         col = self.column(name)
         for word in words:
             rule = {"type": "cell", "criteria": "==", "value": f'"{word}"'}
@@ -123,7 +123,7 @@ class TableSheet:
             self.sheet.conditional_format(1, col, max(self.rows, 1), col, rule)
 
     def bars(self, name: str, *, most: float = 100) -> None:
-        """Draw a bar behind each figure of a column, from 0 to ``most``."""
+        """Draw a bar behind each figure of a column, on a scale from 0 to ``most``."""
         col = self.column(name)
         bar = {"type": "data_bar", "bar_color": "#9DC3E6", "bar_solid": True}
         scale = {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": most}
@@ -132,14 +132,14 @@ class TableSheet:
     def choices(
         self, offset: int, source: Sequence[str] | str, rows: Sequence[int], title: str, message: str
     ) -> None:
-        """A drop-down in one entry column of some rows.
+        """Add a drop-down to some rows of one entry column.
 
         Args:
             offset: Which entry column, from 0.
-            source: The words, or the range that holds them.
-            rows: Rows as returned by ``add``, ascending.
-            title: Heading of the tip shown on entering a cell.
-            message: The tip.
+            source: The words to choose from, or the range that holds them.
+            rows: Row numbers as returned by ``add``, ascending.
+            title: Heading of the tip that is shown when a cell is entered.
+            message: Text of the tip.
         """
         col = self._entries[offset]
         rule = {
@@ -156,17 +156,17 @@ class TableSheet:
             self.sheet.data_validation(*chunk[0], rule | {"other_cells": chunk[1:]})
 
     def chart_below(self, chart: Any) -> None:
-        """Put a chart under the last row, on the page that is printed."""
+        """Put a chart under the last row, inside the area that is printed."""
         self._chart_rows = math.ceil(chart.height / 20) + 2
         self.sheet.insert_chart(self.rows + 2, 0, chart, {"object_position": 3})
 
     def protect(self) -> None:
-        """Let people sort, filter and fill in the entry columns, and nothing else."""
+        """Protect the sheet: people can sort, filter and fill in entry columns, but change nothing else."""
         allowed = ("autofilter", "sort", "format_columns", "format_rows", "select_locked_cells")
         self.sheet.protect("", dict.fromkeys(allowed, True))
 
     def close(self) -> None:
-        """Add filters and print setup once every row is there; details are not printed."""
+        """Add filters and print setup, once all rows are added; detail columns are not printed."""
         last = max(self.rows, 1)
         self.sheet.autofilter(0, 0, last, len(self._columns) + len(self._entries) - 1)
         self.sheet.print_area(0, 0, last + self._chart_rows, self._entries.stop - 1)
@@ -174,7 +174,7 @@ class TableSheet:
 
 
 def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as (first, last) of each unbroken run."""
+    """Group ascending numbers into runs without gaps; returns (first, last) of each run."""
     runs: list[tuple[int, int]] = []
     for row in rows:
         if runs and row == runs[-1][1] + 1:
@@ -185,7 +185,7 @@ def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def for_print(sheet: Any, *, repeat_header: bool = False) -> None:
-    """Landscape A4, all columns on one page wide, page numbers."""
+    """Print on landscape A4, all columns on one page width, with page numbers."""
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)

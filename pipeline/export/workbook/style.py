@@ -1,4 +1,4 @@
-"""Formats of the workbook: few colours, each with one meaning, readable when printed in grey."""
+"""Cell formats of the workbook: few colours, each with one meaning, readable when printed in grey."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ANSWER_COLOURS = {
 
 
 class Formats:
-    """Every cell format of a workbook, made once and shared."""
+    """The cell formats of a workbook; each is created once and used by all sheets."""
 
     def __init__(self, book: Any) -> None:
         add = book.add_format
         base = {"font_name": FONT, "font_size": 10, "valign": "top", "font_color": INK}
-        left = base | {"align": "left", "indent": 1}  # without "left", an indent at the top is dropped
+        left = base | {"align": "left", "indent": 1}  # top-aligned cells are indented only with "left"
         head = {"bold": True, "text_wrap": True, "valign": "vcenter"}
         band = head | {"font_color": "#FFFFFF", "bg_color": HEAD}
         field = {"locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
@@ -64,9 +64,9 @@ class Formats:
         }
 
     def head_of(self, kind: str) -> Any:
-        """The format of a heading, aligned as the column's cells are."""
+        """The format of a heading, aligned like the cells of the column."""
         return self.head if kind in {"text", "prose", "aside", "outcome"} else self._number_head
 
     def of(self, kind: str) -> Any:
-        """The format of a column kind."""
+        """The format of cells of this column kind."""
         return self._kinds[kind]

@@ -1,5 +1,5 @@
-// Small tools of the page. Text reaches the document only through textContent: what callers said,
-// and what files were named, is never markup.
+// Helpers of the page. Text enters the document only through textContent, so callers' words and file
+// names never become markup.
 "use strict";
 
 const load = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -38,7 +38,7 @@ function remember(key, value) {
   try {
     if (value === undefined) return localStorage.getItem(key);
     localStorage.setItem(key, value);
-  } catch { /* some browsers keep nothing for files; the page works without */ }
+  } catch { /* some browsers have no storage for local files; the page works without it */ }
   return null;
 }
 

@@ -23,7 +23,7 @@ function said(text, quotes) {
   return parts.flatMap((part) => typeof part !== "string" ? [part] : part.split(PRIVATE).map((piece) => PRIVATE.test(piece) ? h("span", { className: "private", title: "private data removed" }, piece) : piece));
 }
 
-// A miss is shown where it nearly happened only if it came near; topics say what the call is about, not what a turn does.
+// A nearest miss is tagged only from this strength on. Topics describe the whole call, so turns are not tagged with them.
 const NEAR = 0.5, UNTAGGED = ["topic", "contact_reason", "overtalk", "silence"];
 const short = (text) => text.length > 48 ? `${text.slice(0, 47).trimEnd()}…` : text;
 
@@ -84,7 +84,7 @@ function criterion(call, card, c) {
   return box;
 }
 
-// What cost points or could not be told, each a jump to its place in the scorecard.
+// Criteria not met or undetermined; each is a button that jumps to its place in the scorecard.
 function missed(card) {
   const lost = card.sections.flatMap((section) => section.criteria).filter((c) => c.scored && ["no", "undetermined"].includes(c.answer));
   const jump = (c) => { const box = document.getElementById(place_of(card, c)); box.scrollIntoView({ block: "center" }); box.focus({ preventScroll: true }); };

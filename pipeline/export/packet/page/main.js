@@ -1,4 +1,4 @@
-// Which page is shown, the keyboard, and light or dark.
+// Choosing the page to show, keyboard shortcuts, and the light or dark theme.
 
 const PAGES = [["", "Calls", overviewPage], ["agents", "Agents", peoplePage], ["criteria", "Criteria", criteriaPage], ["agreement", "Agreement", agreementPage]]
   .filter(([name]) => name === "agreement" ? packet.agreement : name === "" || !packet.blind);

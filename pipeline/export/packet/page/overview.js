@@ -1,4 +1,4 @@
-// The list of calls: filters, sort, and one row a call, drawn a hundred at a time.
+// The list of calls: filters, sorting, and one row per call, drawn a hundred at a time.
 
 const PAGE = 100;
 const view = { text: "", outcome: "", client: "", team: "", agent: "", rubric: "", sort: packet.blind ? "started" : "outcome", down: false, limit: PAGE };
@@ -11,7 +11,7 @@ function meter(score) {
   return bar;
 }
 
-// Name, heading, what it is sorted by, style, what it shows.
+// Of each column: name, heading, sort key, style, content of a cell.
 const COLUMNS = [
   ["outcome", "Outcome", (c) => ORDER[c.outcome], "", (c) => badge(c.outcome)],
   ["id", "Call", (c) => c.id, "id", (c) => h("a", { className: "call", href: link(c.id) }, c.id)],

@@ -1,4 +1,4 @@
-// Agents, criteria and agreement: what repeats across calls.
+// The pages about many calls: agents and teams, criteria, agreement.
 
 function trend(weeks, team) {
   const W = 420, H = 130, left = 30, bottom = 22, top = 8;

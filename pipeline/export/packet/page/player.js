@@ -1,4 +1,4 @@
-// The recording: waveform of each channel, marks of answers and findings on the time line, play and seek.
+// The player: a waveform per channel, marks for answers and findings on the time line, play and seek.
 
 const player = { audio: null, duration: 0, call: null, at: 0 };
 

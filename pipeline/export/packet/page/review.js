@@ -1,5 +1,5 @@
-// What the reviewer writes: corrections, marks on quotes, confirmations, acknowledgements and disputes, kept in this
-// browser until they are downloaded as one JSON file for `callqa review import`.
+// What the reviewer enters: corrections, marks on quotes, confirmations, acknowledgements and disputes. The browser
+// keeps them until they are downloaded as one JSON file for `callqa review import`.
 
 const STORE = `callqa-review-${packet.id}`;
 const notes = (() => {
@@ -51,7 +51,7 @@ function correction(call, card, criterion, box) {
   return h("div", { className: "correct" }, choose, reason);
 }
 
-// Whether quoted words do what the criterion asks: `callqa rubric tune` learns from it, if they can be a phrase.
+// Adds buttons to mark whether a quote meets the criterion, for `callqa rubric tune`; a longer quote cannot be a phrase.
 const LONGEST = 500;
 function markable(call, card, c, evidence, quote) {
   if (!packet.reviewable || !c.learns || !evidence.quote || evidence.quote.length > LONGEST) return quote;
@@ -72,7 +72,7 @@ function said_by(r) {
   return `${r.reviewer}, ${r.at}: ${what}${r.reason ? `${what ? ", " : ""}“${r.reason}”` : ""}`;
 }
 
-// Corrections need a name; it stands in the bar, so that it is asked for once.
+// The reviewer's name, in the bar at the top so that it is entered only once.
 function reviewerField() {
   return h("label", { className: "reviewer" }, "Reviewer", h("input", { className: "field", id: "reviewer", type: "text", value: notes.reviewer, maxLength: 100, autocomplete: "name", placeholder: "your name", oninput: (event) => { notes.reviewer = event.target.value; keep(); } }));
 }
