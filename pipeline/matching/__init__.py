@@ -214,21 +214,21 @@ class TextMatcher:
         against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
         free = query.method == "meaning"
         self._prepare([(query, [part]), (against, [part])])
-        wanted, counter = (  # coverage and weight of the best phrase, and of the best counter-example
-            max(
-                (
-                    (round(one.coverage, 2), wording.read(phrase, free=free).total)
-                    for phrase, one in self._wordings[free].find(phrases, whole).items()
-                ),
-                default=(0.0, 0.0),
-            )
-            for phrases in (query.phrases, query.unless)
-        )
+        wanted = self._best_by_words(query.phrases, whole, free=free)
+        counter = self._best_by_words(query.unless, whole, free=free)
         near, rival = (self._near[part].get(key) if free else None for key in (query.key, against.key))
         nearer = near is not None and rival is not None and rival.closeness >= near.closeness
         if counter > wanted or (nearer and counter >= wanted):
             return replace(found, strength=min(found.strength, 0.2), rule=f"{found.rule} (a counter-example)")
         return found
+
+    def _best_by_words(self, phrases: Sequence[str], text: str, *, free: bool) -> tuple[float, float]:
+        """Coverage and weight of the phrase that a text holds most of; zeros if it holds none."""
+        found = self._wordings[free].find(phrases, text)
+        return max(
+            ((round(one.coverage, 2), wording.read(p, free=free).total) for p, one in found.items()),
+            default=(0.0, 0.0),
+        )
 
     def _by_meaning(self, query: Query) -> bool:
         """Whether a query is compared by meaning: the encoder reads English only, so Latin script only."""

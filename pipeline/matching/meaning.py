@@ -129,7 +129,7 @@ def nearest(texts: Sequence[str], asked: Sequence[QueryVectors]) -> list[list[Ne
     found: list[list[Near | None]] = [[None] * len(asked) for _ in texts]
     if not asked:
         return found
-    every = np.concatenate([one.vectors for one in asked])
+    all_vectors = np.concatenate([one.vectors for one in asked])
     starts = np.cumsum([0, *(len(one.vectors) for one in asked)])[:-1]
     parts = [
         (at, start, part)
@@ -145,21 +145,21 @@ def nearest(texts: Sequence[str], asked: Sequence[QueryVectors]) -> list[list[Ne
             if not telling.any():
                 continue
             bounds, vectors = bounds[telling], vectors[telling]
-            cosines = vectors @ every.T
-            best = np.maximum.reduceat(cosines, starts, axis=1)
-            nearest_rows = best.argmax(axis=0)
+            cosines = vectors @ all_vectors.T
+            by_query = np.maximum.reduceat(cosines, starts, axis=1)  # of each stretch to each query
+            nearest_rows = by_query.argmax(axis=0)
             for query, one in enumerate(asked):
                 row = int(nearest_rows[query])
-                closeness = float(best[row, query])
-                have = found[at][query]
-                if have is not None and closeness <= have.closeness:
+                closeness = float(by_query[row, query])
+                best = found[at][query]
+                if best is not None and closeness <= best.closeness:
                     continue
                 if closeness >= WORTH_COMPARING and len(one.rivals):
-                    row, closeness = _beside_rivals(best[:, query], vectors, one)
-                if have is None or closeness > have.closeness:
-                    own = cosines[row, starts[query] : starts[query] + len(one.vectors)]
+                    row, closeness = _beside_rivals(by_query[:, query], vectors, one)
+                if best is None or closeness > best.closeness:
+                    by_phrase = cosines[row, starts[query] : starts[query] + len(one.vectors)]
                     first, last = (bounds[row] + start).tolist()
-                    found[at][query] = Near(round(closeness, 4), int(own.argmax()), first, last)
+                    found[at][query] = Near(round(closeness, 4), int(by_phrase.argmax()), first, last)
     return found
 
 
@@ -178,9 +178,9 @@ def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[i
         if len(cosines) > CANDIDATES
         else np.arange(len(cosines))
     )
-    own = cosines[rows]
-    rival = (vectors[rows] @ one.rivals.T).max(axis=1)
-    closeness = own - np.maximum(0.0, rival - own + MARGIN)
+    to_query = cosines[rows]
+    to_rival = (vectors[rows] @ one.rivals.T).max(axis=1)
+    closeness = to_query - np.maximum(0.0, to_rival - to_query + MARGIN)
     best = int(closeness.argmax())
     return int(rows[best]), float(closeness[best])
 

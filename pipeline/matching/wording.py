@@ -338,6 +338,7 @@ def _align(
     another word in place of a missing one.
     """
     weights = phrase.weights
+    # Score and links of the best chain that ends with a word of the phrase at a place in the text.
     best: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
     top: tuple[float, tuple[tuple[int, int], ...]] = (0.0, ())
     for at in sorted(places):
@@ -345,10 +346,10 @@ def _align(
             gain = weights[at] * likeness
             chain: tuple[tuple[int, int], ...] = ((at, place),)
             score = gain
-            for (before, stood), (had, links) in best.items():
-                apart, skipped = place - stood - 1, at - before - 1
-                if before < at and 0 <= apart <= MOST_GAP + skipped:
-                    joined = had + gain - GAP * max(0, apart - skipped) - swap * min(apart, skipped)
+            for (last_at, last_place), (earlier, links) in best.items():
+                extra, missed = place - last_place - 1, at - last_at - 1
+                if last_at < at and 0 <= extra <= MOST_GAP + missed:
+                    joined = earlier + gain - GAP * max(0, extra - missed) - swap * min(extra, missed)
                     if joined > score:
                         score, chain = joined, (*links, (at, place))
             # A place may come twice: by itself, and, with less likeness, joined with the next word.
@@ -360,14 +361,14 @@ def _align(
         return None
     score, chain = top
     there = {at for at, _ in chain}
-    meant = {at for at, place in chain if max(like for p, like in places[at] if p == place) > KNOWN_ALIKE}
+    sure = {at for at, place in chain if max(like for p, like in places[at] if p == place) > KNOWN_ALIKE}
     content = sum(weights[at] for at in phrase.content)
     first, last = chain[0][1], chain[-1][1]
     together = last - first < len(weights)
     literal = together and len(there) == len(weights) and score > 0.999 * phrase.total
     return Aligned(
         score / phrase.total,
-        sum(weights[at] for at in phrase.content & meant) / content,
+        sum(weights[at] for at in phrase.content & sure) / content,
         first,
         last,
         not phrase.denied and _denied(text, first, last),
