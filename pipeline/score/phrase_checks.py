@@ -112,15 +112,9 @@ def find_words(call: Call, check: Heard) -> PhraseHits:
     span, absent, unsure = bounds(call, check.window)
     if absent:
         return PhraseHits((), None, _searched(call, check, span), unsure, absent)
-    missing = role_missing(call, check.role)
     if isinstance(check, FindingCheck):
-        speech = call.timeline.speech(check.role, span)
-        is_of_time = check.finding in TIMING_FINDINGS
-        weak = "" if is_of_time else too_weak(speech, call.min_confidence) or invented_words(call)
-        unheard = "" if is_of_time else _maybe_unheard(call, check.role)
-        unsure = missing or weak or unheard
-        facts = _findings(call, check, span)
-        return PhraseHits(facts, None, _searched(call, check, span), unsure, invented=bool(weak))
+        return _find_findings(call, check, span)
+    missing = role_missing(call, check.role)
     if missing:
         return PhraseHits((), None, _searched(call, check, span), missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
@@ -187,7 +181,8 @@ def _search(
     return hits, near
 
 
-def _findings(call: Call, check: FindingCheck, span: Span) -> tuple[Hit, ...]:
+def _find_findings(call: Call, check: FindingCheck, span: Span) -> PhraseHits:
+    """The findings of the annotator that a check asks for, in the window."""
     hits = []
     for finding in call.conversation.findings:
         if finding.kind != check.finding or (check.labels and finding.label not in check.labels):
@@ -195,7 +190,13 @@ def _findings(call: Call, check: FindingCheck, span: Span) -> tuple[Hit, ...]:
         role, place = call.whereabouts(finding)
         if (check.role in ("any", role)) and span.low <= place <= span.high:
             hits.append(Hit(place, finding.turn or 0, evidence_of(finding, role), weak=False))
-    return tuple(sorted(hits, key=lambda h: h.place))
+    weak = unheard = ""
+    if check.finding not in TIMING_FINDINGS:
+        weak = too_weak(call.timeline.speech(check.role, span), call.min_confidence) or invented_words(call)
+        unheard = _maybe_unheard(call, check.role)
+    unsure = role_missing(call, check.role) or weak or unheard
+    ordered = tuple(sorted(hits, key=lambda h: h.place))
+    return PhraseHits(ordered, None, _searched(call, check, span), unsure, invented=bool(weak))
 
 
 def evidence_of(finding: Finding, role: Role) -> Evidence:
