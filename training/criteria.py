@@ -1,6 +1,6 @@
-"""The written criteria that the matcher's encoder learns from, and utterances that meet them or do not.
+"""Reads the criteria that the matcher's encoder is trained on, with utterances that meet them or do not.
 
-Written for callqa; they teach and prove nothing. What is measured on calls is in ``bench/calls.py``.
+They were written for callqa and only serve for training; ``bench/calls.py`` measures accuracy on calls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 KINDS = {"+ ": "paraphrase", "~ ": "asr_error", "- ": "hard", "0 ": "unrelated"}
 MEETS = ("+ ", "~ ")
 EVERY, MOST, FIRST = "criteria_?.txt", "criteria_[a-k].txt", "criteria_[a-e].txt"
-"""All written criteria; those that the matcher's first student, and those that its teacher learnt from."""
+"""All criteria; those for the first student of ``train_matcher``; and those for its teacher."""
 
 
 @dataclass
@@ -28,12 +28,12 @@ class Criterion:
 
 
 def written(files: str = EVERY) -> dict[str, Criterion]:
-    """The committed criteria."""
+    """The criteria beside this module, by id."""
     return read(*sorted(HERE.glob(files)))
 
 
 def read(*paths: Path) -> dict[str, Criterion]:
-    """Criteria in the form of ``criteria_a.txt``."""
+    """Criteria of files in the format of ``criteria_a.txt``, by id."""
     found: dict[str, Criterion] = {}
     for line in (line for path in paths for line in path.read_text("utf-8").splitlines()):
         mark, text = line[:2], line[2:]
@@ -48,7 +48,7 @@ def read(*paths: Path) -> dict[str, Criterion]:
 
 
 def development(folder: Path) -> dict[str, Criterion]:
-    """A labelled set of the form of ``shared/data/paraphrase``."""
+    """Criteria of a labelled set in the format of ``shared/data/paraphrase``, by id."""
     listed = yaml.safe_load((folder / "criteria.yaml").read_text("utf-8"))["criteria"]
     found = {c["id"]: Criterion(c["description"], list(c["phrases"])) for c in listed}
     with (folder / "utterances.csv").open(encoding="utf-8", newline="") as file:
@@ -58,7 +58,7 @@ def development(folder: Path) -> dict[str, Criterion]:
 
 
 def service_talk() -> list[tuple[frozenset[str], str]]:
-    """What is said in nearly every call to a company: the criteria a line meets, and the line."""
+    """Lines said in nearly every service call, each after the ids of the criteria it meets."""
     lines = (HERE / "service_talk.txt").read_text("utf-8").splitlines()
     parted = (line.split("| ", 1) for line in lines if line[:1] != "#")
     return [(frozenset(meets.split()), text) for meets, text in parted]

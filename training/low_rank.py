@@ -1,4 +1,4 @@
-"""Training low-rank changes to the shipped encoder; not used at run time."""
+"""The shipped encoder in torch, with low-rank changes to train; not used at run time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RANK = 16
 
 
 class LowRank(nn.Module):
-    """The frozen encoder with trainable changes."""
+    """The frozen encoder with trainable low-rank changes to its linear layers (LoRA, Hu et al. 2021)."""
 
     def __init__(self, base: Network) -> None:
         super().__init__()
@@ -33,14 +33,14 @@ class LowRank(nn.Module):
             self.up.append(nn.Parameter(torch.zeros(rows, RANK)))
 
     def network(self) -> TorchNetwork:
-        """The network as it is now; gradients reach the changes."""
+        """The network with the present changes; gradients flow to the changes."""
         tensors = dict(self.base.tensors)
         for name, down, up in zip(self.names, self.down, self.up, strict=True):
             tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
         return TorchNetwork(self.base.words, self.base.word_scale, tensors, self.base.n_layers)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """What is shipped, in float16."""
+        """The changes as they are shipped, in float16."""
         arrays: dict[str, NDArray[np.generic]] = {}
         for name, down, up in zip(self.names, self.down, self.up, strict=True):
             arrays[f"{name}.down"] = down.detach().numpy().astype(np.float16)
@@ -49,7 +49,7 @@ class LowRank(nn.Module):
 
 
 def save(path: Path, kind: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Write changes, and what was trained with them, with a fingerprint of all."""
+    """Write a weights file with a fingerprint of its arrays."""
     digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()[:12]
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays, fingerprint=np.frombuffer(f"{kind}:{digest}".encode(), np.uint8))  # type: ignore[arg-type]
@@ -57,12 +57,12 @@ def save(path: Path, kind: str, arrays: Mapping[str, NDArray[np.generic]]) -> No
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """The network of ``network`` in torch, so that gradients reach its weights.
+    """``pipeline.encoder.network.Network`` in torch, for training.
 
     Attributes:
-        words: Embedding rows, int8, shape (30522, 384), with ``word_scale`` float32 (30522,).
-        tensors: Everything else by its name in the original state dict, float32.
-        n_layers: How many layers there are.
+        words: Word embeddings, int8, shape (30522, 384); ``word_scale`` has their scales, float32 (30522,).
+        tensors: All other tensors by their name in the original state dict, float32.
+        n_layers: Number of transformer layers.
     """
 
     words: Tensor
@@ -72,7 +72,7 @@ class TorchNetwork:
 
     @classmethod
     def of(cls, base: Network) -> TorchNetwork:
-        """The same weights."""
+        """The torch network with the weights of a NumPy network."""
         tensors = {name: torch.from_numpy(array) for name, array in base.tensors.items()}
         return cls(torch.from_numpy(base.words), torch.from_numpy(base.word_scale), tensors, base.n_layers)
 
@@ -86,7 +86,7 @@ class TorchNetwork:
         Returns:
             float32, shape (n_rows, n_tokens, 384).
         """
-        real = mask.flatten().nonzero()[:, 0]  # all but attention goes by token: padding costs nothing there
+        real = mask.flatten().nonzero()[:, 0]  # only attention needs padding; the rest skips it to save time
         attended = None if len(real) == mask.numel() else mask[:, None, None, :]
         state = self._embed(ids).flatten(0, 1)[real]
         for layer in range(self.n_layers):
@@ -94,7 +94,7 @@ class TorchNetwork:
         return _spread(state, real, mask.shape)
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Mean of the last hidden states over the tokens: float32, shape (n_rows, 384)."""
+        """Mean of the last hidden states over each row's tokens: float32, shape (n_rows, 384)."""
         kept = mask[:, :, None]
         return (self.hidden(ids, mask).float() * kept).sum(1) / kept.sum(1)
 
@@ -109,7 +109,7 @@ class TorchNetwork:
     def _layer(
         self, prefix: str, state: Tensor, real: Tensor, shape: torch.Size, attended: Tensor | None
     ) -> Tensor:
-        """One layer, (n_real, 384) to the same: the tokens at the places ``real`` of a batch of ``shape``."""
+        """One layer, from (n_real, 384) to (n_real, 384); ``real`` are the tokens' places in the batch."""
 
         def heads(name: str) -> Tensor:
             projected = _spread(self._linear(state, f"{prefix}attention.self.{name}"), real, shape)
@@ -135,7 +135,7 @@ class TorchNetwork:
 
 
 def _spread(state: Tensor, real: Tensor, shape: torch.Size) -> Tensor:
-    """Tokens back at their places in the batch, zeros elsewhere: (n_real, size) to (*shape, size)."""
+    """Put tokens at their places in the batch, zeros elsewhere: (n_real, size) to (*shape, size)."""
     if len(real) == shape.numel():
         return state.view(*shape, -1)
     padded = state.new_zeros(shape.numel(), state.shape[1])
@@ -143,7 +143,7 @@ def _spread(state: Tensor, real: Tensor, shape: torch.Size) -> Tensor:
 
 
 def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids, int64, shape (n_texts, n_tokens), and a mask, bool, True where there is a token."""
+    """Pad to one length: ids, int64, shape (n_texts, n_tokens); and a mask, bool, True for tokens."""
     width = max(map(len, tokens))
     ids = torch.tensor([[*text, *[0] * (width - len(text))] for text in tokens])
     return ids, torch.arange(width) < torch.tensor([[len(text)] for text in tokens])

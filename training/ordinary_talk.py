@@ -1,10 +1,10 @@
-"""Make the sample of ordinary talk that the matcher measures chance in.
+"""Make the sample of ordinary talk in which the matcher counts chance matches.
 
     python -m training.ordinary_talk --talk ../shared/data/meeting_talk/turns.tsv.gz
 
-From three quarters of the AMI and ICSI meetings (CC BY 4.0); every fourth is left out, for tests and the
-bench. Writes ``pipeline/matching/weights/ordinary.npz``: word counts, words in their order, how near ordinary
-talk comes to a phrase on average, and what else is commonly said to customers (the phrases of all written
+It is made from three quarters of the AMI and ICSI meetings (CC BY 4.0); every fourth meeting is kept for
+tests and the bench. Writes ``pipeline/matching/weights/ordinary.npz``: word counts, the words in order, how
+near ordinary talk comes to a phrase on average, and vectors of common phrases (those of all written
 criteria). Run it after ``train_matcher``.
 """
 
@@ -26,13 +26,13 @@ from pipeline.text.words import words
 from training.criteria import FIRST, written
 
 OUT = Path("pipeline/matching/weights/ordinary.npz")
-HELD_OUT = 4  # every fourth meeting
+HELD_OUT = 4  # every fourth meeting is left out
 TAIL_PASSAGES = 3000
 GRID = np.arange(0.30, 1.001, 0.02)
 
 
 def meetings(path: Path) -> dict[str, list[tuple[str, ...]]]:
-    """Turns of each meeting as normalised words."""
+    """The turns of each meeting, as normalised words."""
     found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
@@ -42,7 +42,7 @@ def meetings(path: Path) -> dict[str, list[tuple[str, ...]]]:
 
 
 def passages(talk: list[list[tuple[str, ...]]], count: int, seed: int) -> list[tuple[str, ...]]:
-    """Passages of 24 words, or turns of at least four, drawn by their length."""
+    """Random passages of up to 24 words from turns of at least four; long turns are drawn more often."""
     turns = [turn for meeting in talk for turn in meeting if len(turn) >= meaning.LENGTHS[0]]
     dice = random.Random(seed)
     drawn = dice.choices(turns, weights=[len(turn) for turn in turns], k=count)
@@ -51,7 +51,10 @@ def passages(talk: list[list[tuple[str, ...]]], count: int, seed: int) -> list[t
 
 
 def tail(talk: list[tuple[str, ...]]) -> NDArray[np.float32]:
-    """Of the phrases of the first criteria, how many passages a word come as near, log10, over ``GRID``."""
+    """log10 of passages per word that come as near a phrase as each cosine of ``GRID``, on average.
+
+    The average is over the phrases of the first criteria.
+    """
     asked = meaning.phrases([p for one in written(FIRST).values() for p in one.phrases])
     best = np.full((len(talk), len(asked)), -1.0, np.float32)
     for low in range(0, len(talk), meaning.BATCH):
@@ -59,7 +62,7 @@ def tail(talk: list[tuple[str, ...]]) -> NDArray[np.float32]:
             best[low + number] = (vectors @ asked.T).max(axis=0)
     n_words = sum(map(len, talk))
     rates = np.array([(best >= at).sum() / len(asked) / n_words for at in GRID])
-    seen = np.flatnonzero(rates * len(asked) * n_words >= 20)  # beyond, a straight line in log10
+    seen = np.flatnonzero(rates * len(asked) * n_words >= 20)  # with fewer, a straight line in log10
     logs = np.log10(np.maximum(rates, 1e-12))
     slope, level = np.polyfit(GRID[seen[-5:]], logs[seen[-5:]], 1)
     beyond = seen[-1] + 1
@@ -68,7 +71,7 @@ def tail(talk: list[tuple[str, ...]]) -> NDArray[np.float32]:
 
 
 def main() -> None:
-    """Make the file."""
+    """Make and write the file."""
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--talk", type=Path, default=Path("../shared/data/meeting_talk/turns.tsv.gz"))
     given = ask.parse_args()

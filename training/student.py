@@ -1,4 +1,4 @@
-"""A few of the encoder's layers with all their weights free, to be trained; not used at run time."""
+"""A smaller encoder to train: some layers of the shipped one; not used at run time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.low_rank import TorchNetwork
 
 
 class Student(nn.Module):
-    """Layers of an encoder, by their numbers; the vectors of its words stay as they are."""
+    """Some layers of an encoder, by number, with all weights trainable; the word embeddings are fixed."""
 
     def __init__(self, base: Network, layers: Sequence[int]) -> None:
         super().__init__()
@@ -30,26 +30,26 @@ class Student(nn.Module):
                 self.weights[renamed.replace(".", "/")] = nn.Parameter(tensor.clone())
 
     def network(self) -> TorchNetwork:
-        """The network as it is now; gradients reach its weights."""
+        """The network with the present weights; gradients flow to them."""
         tensors = {name.replace("/", "."): weight for name, weight in self.weights.items()}
         return TorchNetwork(self.base.words, self.base.word_scale, tensors, self.n_layers)
 
     def narrow(self, ids: Tensor, mask: Tensor, width: int) -> None:
-        """Keep in each layer the inner units that add most to what it gives, on some texts."""
-        given = self.network()
-        watched = Watched(given.words, given.word_scale, given.tensors, given.n_layers)
+        """Keep in each layer the ``width`` inner units that contribute most to its output on some texts."""
+        wide = self.network()
+        watched = Watched(wide.words, wide.word_scale, wide.tensors, wide.n_layers)
         with torch.no_grad():
             watched.hidden(ids, mask)
-        for name, used in watched.used.items():
+        for name, activation in watched.activations.items():
             out = self.weights[f"{name}.weight".replace(".", "/")].detach()
-            kept = (used * out.norm(dim=0)).topk(width).indices.sort().values
+            kept = (activation * out.norm(dim=0)).topk(width).indices.sort().values
             inner = name.replace("output", "intermediate")
             for part, axis in ((f"{name}.weight", 1), (f"{inner}.weight", 0), (f"{inner}.bias", 0)):
                 part = part.replace(".", "/")
                 self.weights[part] = nn.Parameter(self.weights[part].detach().index_select(axis, kept))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """What is shipped: matrices as int8 with a scale a row, the rest as float16."""
+        """The weights as they are shipped: matrices as int8 with a scale per row, the rest as float16."""
         arrays: dict[str, NDArray[np.generic]] = {}
         for name, weight in self.network().tensors.items():
             values = weight.detach().numpy()
@@ -62,11 +62,11 @@ class Student(nn.Module):
 
 @dataclass(frozen=True)
 class Watched(TorchNetwork):
-    """A network that notes how much each inner unit of its layers is used, by the layer's last product."""
+    """A network that records the summed activation of each inner unit, by the name of the layer's output."""
 
-    used: dict[str, Tensor] = field(default_factory=dict)
+    activations: dict[str, Tensor] = field(default_factory=dict)
 
     def _linear(self, state: Tensor, name: str) -> Tensor:
         if name.endswith("output.dense") and "attention" not in name:
-            self.used[name] = state.abs().sum(0)
+            self.activations[name] = state.abs().sum(0)
         return super()._linear(state, name)

@@ -1,10 +1,10 @@
-"""Fit how much each cue of an act tells: logistic regression on the written criteria.
+"""Fit the weights of the cues of dialogue acts, by logistic regression on the written criteria.
 
     python -m training.train_dialogue_acts
 
-Utterances that meet a criterion against those that share its words but not its act. Writes
-``pipeline/matching/weights/dialogue_acts.tsv``. Run it after ``train_matcher``, which tells where in an
-utterance the act lies.
+It separates utterances that meet a criterion from those that share its words but not its act. Writes
+``pipeline/matching/weights/dialogue_acts.tsv``. Run it after ``train_matcher``, whose encoder finds the part
+of an utterance that does the act.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ INVERSE_PENALTY = 0.1  # of scikit-learn's ridge: cues are few and overlap
 
 
 def examples(criteria: dict[str, Criterion]) -> tuple[list[list[float]], list[int]]:
-    """Differences in cues and labels of every utterance that meets a criterion or is hard."""
+    """Differences in cues, and labels, of the utterances that meet a criterion or share its words."""
     rows, labels = [], []
     for one in criteria.values():
         phrases = tuple(one.phrases)
         labelled = [(text, label) for text, label, kind in one.said if label or kind == "hard"]
-        near = meaning.nearest(
-            [text for text, _ in labelled], [meaning.Wanted(meaning.phrases(phrases), NOTHING)]
-        )
+        query = meaning.QueryVectors(meaning.phrases(phrases), NOTHING)
+        near = meaning.nearest([text for text, _ in labelled], [query])
         for (text, label), (place,) in zip(labelled, near, strict=True):
             if place is not None:
                 said = meaning.around(
@@ -37,7 +36,7 @@ def examples(criteria: dict[str, Criterion]) -> tuple[list[list[float]], list[in
 
 
 def main() -> None:
-    """Fit and write."""
+    """Fit and write the weights."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=3000).fit(*examples(written(FIRST)))

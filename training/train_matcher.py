@@ -1,20 +1,21 @@
-"""Teach a small sentence encoder acts in running speech: a stretch lies near the phrases it acts out.
+"""Train the matcher's small sentence encoder to place a stretch of speech near the phrases of the same act.
 
     python -m training.train_matcher
 
-In five parts. (1) A teacher: the shipped encoder's six layers with low-rank changes, by contrastive
-learning (InfoNCE, van den Oord et al. 2018) on the first of the written criteria: a criterion's phrases
-attract the stretches that act them out and repel those that share its words but not its act, other
-criteria's, what is said in every call, and stretches of real talk (AMI and ICSI meetings, CC BY 4.0). A
-stretch is read as the matcher reads it: within the speech around it. (2) A student: three of the six layers
-learn to give every token of talk and of the criteria the teacher's state (distillation, Hinton et al. 2015).
-(3) The student goes on as the teacher began, once on most criteria and once on all. Criteria that ask the
-same are taken for one, and a line said in every call is no example against a criterion that it may meet;
-both as the student judges them after (2). (4) The mean of the weights after (2) and of both after (3)
-(model soups, Wortsman et al. 2022) says yes wrongly on whole calls less often than the last of them. (5) Half
-of the inner units of its layers are left out, those that add least; what is left learns the states of the
-mean as in (2), goes on as in (3), and what is shipped is the mean of the two.
-Writes ``pipeline/matching/weights/encoder.npz``; an hour and a half on two cores.
+(1) Teacher: the six layers of the shipped encoder with low-rank changes are trained by contrastive learning
+(InfoNCE, van den Oord et al. 2018) on the first criteria. A criterion's phrases attract stretches that do its
+act; they repel stretches that only share its words, those of other criteria, lines said in every call, and
+real talk (AMI and ICSI meetings, CC BY 4.0). A stretch is embedded in its context, as in the matcher.
+(2) Student: three of the six layers learn to give each token the teacher's state (distillation, Hinton et al.
+2015).
+(3) The student is trained further like the teacher, once on most criteria and once on all. The student of (2)
+decides which criteria ask the same, and count as one, and which criteria a line said in every call may meet,
+for which it is not a negative example.
+(4) The weights after (2) and of both students of (3) are averaged (model soups, Wortsman et al. 2022); on
+whole calls the mean has fewer false yes answers than the last student.
+(5) The half of its inner units that contribute least is removed. The rest is distilled from the mean as in
+(2) and trained as in (3); the mean of these two is shipped.
+Writes ``pipeline/matching/weights/encoder.npz``; takes an hour and a half on two cores.
 """
 
 from __future__ import annotations
@@ -42,31 +43,32 @@ from training.ordinary_talk import HELD_OUT, meetings
 from training.student import Student
 
 OUT = Path("pipeline/matching/weights/encoder.npz")
-LAYERS = (0, 2, 5)  # of the six, those that the student begins with
+LAYERS = (0, 2, 5)  # the layers of the six that the student starts from
 WARM_UP = 40
 DISTIL_STEPS, DISTIL_RATE, DISTIL_TEXTS = 900, 4e-4, 64
 TEMPERATURE = 0.05
 ALIKE, MET = 0.84, 0.55
-"""Cosines by the student: from which two criteria ask the same, and a line may meet a criterion."""
+"""Cosines by the student from which two criteria ask the same, and from which a line may meet a criterion."""
 PHRASES, MEETS, MISSES = 2, 3, 4
-"""Of each criterion of a step: phrases (and its description), utterances that meet it and that do not."""
+"""What a step has of each criterion: phrases (and the description), utterances that meet it, others."""
 HARD = 1.0
-"""Added to the logits of utterances that share a criterion's words but not its act: they count e times."""
+"""Added to the logits of utterances that share a criterion's words but not its act: a factor of e."""
 MISHEARD, AROUND = 0.15, 0.6
-"""Chance that a line is misheard, and that real talk stands around an utterance."""
-LONGEST = 60  # words of an utterance that are read
-CHUNKS = 4  # of a step's texts, by length, so that little is padded
+"""Probability that a line is misheard, and that an utterance is put between real talk."""
+LONGEST = 60  # words of an utterance that are used
+CHUNKS = 4  # a step's texts are embedded in so many batches by length, to need little padding
 SEED = 1
+GENERAL = "|"  # stands for a criterion's id in lines that belong to none
 
 
 @dataclass(frozen=True)
-class Course:
-    """How a network is taught, and what a step holds.
+class Schedule:
+    """How a network is trained, and what each step has.
 
     Attributes:
-        steps, rate: Of the optimiser.
-        criteria, service, talk: In a step: criteria, lines said in every call, passages of real talk.
-        stretches: Taken from each passage.
+        steps, rate: Number of steps, and highest learning rate.
+        criteria, service, talk: Numbers of criteria, lines said in every call, and passages of real talk.
+        stretches: Number of stretches of each passage.
     """
 
     steps: int
@@ -77,25 +79,26 @@ class Course:
     stretches: int
 
 
-TEACHER = Course(600, 5e-4, 10, 8, 8, 8)
-STUDENTS = {MOST: Course(260, 1.5e-4, 12, 12, 16, 64), EVERY: Course(600, 1.5e-4, 12, 12, 16, 64)}
+TEACHER = Schedule(600, 5e-4, 10, 8, 8, 8)
+STUDENTS = {MOST: Schedule(260, 1.5e-4, 12, 12, 16, 64), EVERY: Schedule(600, 1.5e-4, 12, 12, 16, 64)}
 SHARES = (0.3, 0.35, 0.35)
-"""Of the distilled student and of the two taught further, in the mean; chosen on the operator calls."""
-WIDTH, NARROW, NARROW_SHARES = 768, Course(260, 1.5e-4, 12, 12, 16, 64), (0.5, 0.5)
-"""How many of 1,536 inner units are kept, and how the narrow student goes on; chosen on operator calls."""
-WATCHED = 400  # passages of talk that tell which units are used
+"""Shares of the distilled student and the two trained further in the mean; chosen on the operator calls."""
+WIDTH, NARROW, NARROW_SHARES = 768, Schedule(260, 1.5e-4, 12, 12, 16, 64), (0.5, 0.5)
+"""Inner units kept of 1,536, training of the narrow student, and shares; chosen on the operator calls."""
+WIDTH_PASSAGES = 400  # passages of talk on which the contribution of the inner units is measured
 
 
 @dataclass(frozen=True)
 class Line:
-    """A text of a step, and which of its words are the stretch.
+    """A text of a step with the stretch that is embedded.
 
     Attributes:
         said: Normalised words.
-        first: Number of the stretch's first word; ``last`` the one after its last.
-        about: Its criterion; for lines said in every call, those it meets.
-        asks: It is a phrase or description: its vector is of the whole text.
-        meets: It meets its criterion.
+        first: Number of the stretch's first word; ``last`` is the one after its last.
+        about: Its criterion and those that ask the same; for a line said in every call ``GENERAL`` and those
+            it may meet; for real talk ``GENERAL``.
+        asks: Whether it is a phrase or description of the criterion, which is embedded whole.
+        meets: Whether it meets its criterion.
     """
 
     said: tuple[str, ...]
@@ -107,7 +110,7 @@ class Line:
 
 
 class Misheard:
-    """Recognition errors: words that sound alike, words cut in two."""
+    """Simulates recognition errors: words that sound alike, words cut in two."""
 
     def __init__(self, vocabulary: Sequence[str], dice: random.Random) -> None:
         self.dice = dice
@@ -116,7 +119,7 @@ class Misheard:
             self.alike[metaphone(word)].append(word)
 
     def __call__(self, said: Sequence[str]) -> list[str]:
-        """The words with about a quarter of the longer ones misheard; a cut word stays one item."""
+        """The words, about a quarter of the longer ones misheard; a word cut in two stays one item."""
         heard = []
         for word in said:
             others = [w for w in self.alike.get(metaphone(word), []) if w != word] if len(word) > 3 else []
@@ -133,7 +136,7 @@ class Misheard:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A criterion's texts; utterances with the stretch of each that lies nearest its phrases."""
+    """A criterion's texts; each utterance with the bounds of the stretch that does the act."""
 
     phrases: list[tuple[str, ...]]
     meaning: tuple[str, ...]
@@ -142,7 +145,7 @@ class Lesson:
 
 
 def lesson(one: Criterion) -> Lesson:
-    """Where in an utterance its act lies, the encoder tells as it is before training."""
+    """A criterion's lesson; the untrained encoder finds the stretch of an utterance nearest the phrases."""
     plain = encoder.load()
     phrases = plain.embed([" ".join(words(p).words) for p in one.phrases])
     said = [words(text).words[:LONGEST] for text, _, _ in one.said]
@@ -157,7 +160,7 @@ def lesson(one: Criterion) -> Lesson:
 
 
 class Talk:
-    """Passages of real talk, of the meetings that the sample of ordinary talk is made from."""
+    """Passages of real talk, from the meetings of the sample of ordinary talk."""
 
     def __init__(self, path: Path, dice: random.Random) -> None:
         self.dice = dice
@@ -166,7 +169,7 @@ class Talk:
         self.ends = list(accumulate(map(len, self.turns)))
 
     def passage(self, most: int) -> tuple[str, ...]:
-        """Up to so many words in a row; of longer turns more often."""
+        """Up to ``most`` words of a random turn; long turns are drawn more often."""
         (said,) = self.dice.choices(self.turns, cum_weights=self.ends)
         start = self.dice.randrange(max(1, len(said) - most + 1))
         return said[start : start + most]
@@ -174,12 +177,12 @@ class Talk:
 
 @dataclass(frozen=True)
 class Material:
-    """What is taught.
+    """What the training draws from.
 
     Attributes:
         lessons: By criterion.
-        alike: Of each criterion, itself and those that ask the same.
-        service: Lines said in every call, and the criteria that each may meet.
+        alike: For each criterion itself and those that ask the same.
+        service: Lines said in every call, each after the criteria that it may meet.
     """
 
     lessons: Mapping[str, Lesson]
@@ -188,12 +191,12 @@ class Material:
 
     @classmethod
     def of(cls, lessons: Mapping[str, Lesson]) -> Material:
-        """As written: each criterion stands alone."""
+        """The criteria as written: none asks the same as another."""
         service = [(meets, said) for meets, text in service_talk() if (said := words(text).words)]
         return cls(lessons, {name: frozenset([name]) for name in lessons}, service)
 
     def related(self, read: encoder.Encoder) -> Material:
-        """With what an encoder takes for the same."""
+        """With what an encoder finds the same: criteria, and lines said in every call."""
         names = list(self.lessons)
         phrases = [read.embed([" ".join(said) for said in self.lessons[n].phrases]) for n in names]
         every = np.concatenate(phrases)
@@ -212,33 +215,33 @@ class Material:
         return Material(self.lessons, alike, service)
 
 
-def drawn(course: Course, material: Material, talk: Talk, misheard: Misheard) -> list[Line]:
-    """The texts of a step."""
+def draw_step(schedule: Schedule, material: Material, talk: Talk, misheard: Misheard) -> list[Line]:
+    """Random texts for a step."""
     lines, dice = [], talk.dice
-    for name in dice.sample(sorted(material.lessons), course.criteria):
+    for name in dice.sample(sorted(material.lessons), schedule.criteria):
         one, about = material.lessons[name], material.alike[name]
         asked = [*dice.sample(one.phrases, min(PHRASES, len(one.phrases))), one.meaning]
         lines += [Line(said, 0, len(said), about, asks=True) for said in asked]
         for group, meets, most in ((one.meets, True, MEETS), (one.misses, False, MISSES)):
             for said, first, last in dice.sample(group, min(most, len(group))):
                 lines.append(in_talk(Line(said, first, last, about, meets=meets), talk, dice))
-    for may_meet, said in dice.sample(material.service, course.service):
-        lines.append(in_talk(Line(said, 0, len(said), may_meet | {"|"}), talk, dice))
-    for _ in range(course.talk):
+    for may_meet, said in dice.sample(material.service, schedule.service):
+        lines.append(in_talk(Line(said, 0, len(said), may_meet | {GENERAL}), talk, dice))
+    for _ in range(schedule.talk):
         said = talk.passage(meaning.PASSAGE)
         spans = meaning.spans(len(said)).tolist()
-        chosen = dice.sample(spans, min(course.stretches, len(spans)))
-        lines += [Line(said, first, last, frozenset(["|"])) for first, last in chosen]
+        chosen = dice.sample(spans, min(schedule.stretches, len(spans)))
+        lines += [Line(said, first, last, frozenset([GENERAL])) for first, last in chosen]
     return [
         Line(tuple(misheard(x.said)), x.first, x.last, x.about, x.asks, x.meets)
-        if dice.random() < MISHEARD and "|" not in x.about
+        if dice.random() < MISHEARD and GENERAL not in x.about
         else x
         for x in lines
     ]
 
 
 def in_talk(line: Line, talk: Talk, dice: random.Random) -> Line:
-    """An utterance with real talk before and after it, now and then; bounds a word off, now and then."""
+    """An utterance, sometimes with real talk before and after it, and with bounds that may be a word off."""
     before = after = ()
     if dice.random() < AROUND:
         before, after = talk.passage(dice.randrange(1, 8)), talk.passage(dice.randrange(1, 8))
@@ -248,7 +251,7 @@ def in_talk(line: Line, talk: Talk, dice: random.Random) -> Line:
 
 
 def embedded(model: LowRank | Student, lines: Sequence[Line]) -> Tensor:
-    """Vectors through which gradients pass, float32, (n_lines, 384); each distinct text is read once."""
+    """Vectors of lines with gradients, float32, (n_lines, 384); each distinct text is embedded once."""
     texts = list(dict.fromkeys(line.said for line in lines))
     read = [tokens(said) for said in texts]
     order = sorted(range(len(texts)), key=lambda row: len(read[row][0]))
@@ -265,7 +268,7 @@ def embedded(model: LowRank | Student, lines: Sequence[Line]) -> Tensor:
         if line.asks:
             pooled.append(hidden[: len(ids_)].mean(0))
             continue
-        if line.said not in sums:  # of words up to each, and the token each begins with
+        if line.said not in sums:  # running sums over tokens, and the first token of each word
             before = torch.cat([hidden.new_zeros(1, hidden.shape[1]), hidden[1 : len(ids_) - 1].cumsum(0)])
             sums[line.said] = before, np.searchsorted(owner[1:-1], np.arange(len(line.said) + 1))
         before, at = sums[line.said]
@@ -275,7 +278,7 @@ def embedded(model: LowRank | Student, lines: Sequence[Line]) -> Tensor:
 
 
 def tokens(said: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Token ids of a text with its two ends, and the word each token is of (-1: an end)."""
+    """Token ids of a text between [CLS] and [SEP], and the word that each belongs to (-1: none)."""
     tokenizer = encoder.load().tokenizer
     ids, owner = [tokenizer.encode("", 8)[0]], [-1]
     for at, word in enumerate(said):
@@ -286,13 +289,13 @@ def tokens(said: Sequence[str]) -> tuple[list[int], list[int]]:
 
 
 def loss_of(vectors: Tensor, lines: Sequence[Line]) -> Tensor:
-    """InfoNCE both ways: of a phrase among stretches, and of a stretch among phrases."""
+    """InfoNCE in both directions: for a phrase among stretches, and for a stretch among phrases."""
     asks = [i for i, line in enumerate(lines) if line.asks]
     said = [i for i, line in enumerate(lines) if not line.asks]
     likeness = vectors[asks] @ vectors[said].T / TEMPERATURE
     same = torch.tensor([[bool(lines[s].about & lines[a].about) for s in said] for a in asks])
     meets = same & torch.tensor([lines[s].meets for s in said])
-    service = same & torch.tensor(["|" in lines[s].about for s in said])
+    service = same & torch.tensor([GENERAL in lines[s].about for s in said])
     hard = same & ~meets & ~service
     against = (likeness + HARD * hard).masked_fill(meets | service, -torch.inf).logsumexp(1, keepdim=True)
     others = likeness.masked_fill(same, -torch.inf).logsumexp(0, keepdim=True)
@@ -302,30 +305,30 @@ def loss_of(vectors: Tensor, lines: Sequence[Line]) -> Tensor:
 
 
 def rates(optimiser: torch.optim.Optimizer, highest: float, steps: int) -> Iterator[int]:
-    """Steps, each with its learning rate set: up over the first, then down in a straight line."""
+    """Numbers of steps, with the learning rate set: it rises during the warm-up and falls linearly."""
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = highest * min(1.0, (step + 1) / WARM_UP) * max(0.05, 1 - step / steps)
         yield step
 
 
-def step_along(optimiser: torch.optim.Optimizer, model: nn.Module, loss: Tensor) -> None:
-    """One step against the gradient of a loss."""
+def optimise(optimiser: torch.optim.Optimizer, model: nn.Module, loss: Tensor) -> None:
+    """One step of the optimiser on a loss, with clipped gradients."""
     optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
 
 
-def contrast(course: Course, model: LowRank | Student, material: Material, talk: Talk) -> None:
-    """Phrases attract what acts them out."""
+def contrast(schedule: Schedule, model: LowRank | Student, material: Material, talk: Talk) -> None:
+    """Train a model by contrastive learning: phrases attract stretches that do their act."""
     vocabulary = [w for w in encoder.load().tokenizer.vocabulary if w.isalpha() and len(w) > 2][:12_000]
     misheard = Misheard(vocabulary, talk.dice)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=course.rate, weight_decay=0.01)
-    for step in rates(optimiser, course.rate, course.steps):
-        lines = drawn(course, material, talk, misheard)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.rate, weight_decay=0.01)
+    for step in rates(optimiser, schedule.rate, schedule.steps):
+        lines = draw_step(schedule, material, talk, misheard)
         loss = loss_of(embedded(model, lines), lines)
-        step_along(optimiser, model, loss)
+        optimise(optimiser, model, loss)
         if step % 20 == 19:
             print(f"contrast: step {step + 1} loss {float(loss.detach()):.3f}", flush=True)
 
@@ -333,9 +336,9 @@ def contrast(course: Course, model: LowRank | Student, material: Material, talk:
 def narrowed(
     base: encoder.Encoder, wide: Student, lessons: Mapping[str, Lesson], talk: Talk
 ) -> list[Student]:
-    """A student of half the inner units, after it learnt the states of the wide one, and taught further."""
+    """A student with half the inner units distilled from the wide one, and the same after more training."""
     student = Student(base.network.with_layers(wide.arrays()), range(len(LAYERS)))
-    student.narrow(*padded([tokens(talk.passage(meaning.PASSAGE))[0] for _ in range(WATCHED)]), WIDTH)
+    student.narrow(*padded([tokens(talk.passage(meaning.PASSAGE))[0] for _ in range(WIDTH_PASSAGES)]), WIDTH)
     distil(student, wide.network(), lessons, talk)
     network = base.network.with_layers(student.arrays())
     taught = Student(network, range(len(LAYERS)))
@@ -345,7 +348,7 @@ def narrowed(
 
 
 def distil(student: Student, teacher: TorchNetwork, lessons: Mapping[str, Lesson], talk: Talk) -> None:
-    """The student gives each token the state that the teacher gives it."""
+    """Train a student to give each token the state that the teacher gives it."""
     dice = talk.dice
     texts = [said for one in lessons.values() for said in [*one.phrases, one.meaning]]
     texts += [said for one in lessons.values() for said, _, _ in [*one.meets, *one.misses]]
@@ -362,13 +365,13 @@ def distil(student: Student, teacher: TorchNetwork, lessons: Mapping[str, Lesson
             wanted = teacher.hidden(ids, mask)[mask]
         given = student.network().hidden(ids, mask)[mask]
         apart = 1 - fn.cosine_similarity(given, wanted, dim=-1).mean()
-        step_along(optimiser, student, 20 * fn.mse_loss(given, wanted) + apart)
+        optimise(optimiser, student, 20 * fn.mse_loss(given, wanted) + apart)
         if step % 20 == 19:
             print(f"distil: step {step + 1} 1 - cosine {float(apart.detach()):.3f}", flush=True)
 
 
 def mean(students: Sequence[Student], shares: Sequence[float]) -> Student:
-    """A student whose weights are the mean of others'; it takes the place of the first."""
+    """Replace the weights of the first student by the weighted mean of all, and return it."""
     with torch.no_grad():
         for name, weight in students[0].weights.items():
             weight.copy_(sum(share * s.weights[name] for s, share in zip(students, shares, strict=True)))
@@ -392,9 +395,9 @@ def main() -> None:
     distilled = plain.network.with_layers(student.arrays())
     read = encoder.Encoder("student", plain.tokenizer, distilled)
     students = [student]
-    for files, course in STUDENTS.items():
+    for files, schedule in STUDENTS.items():
         taught = Student(distilled, range(len(LAYERS)))
-        contrast(course, taught, Material.of({n: lessons[n] for n in written(files)}).related(read), talk)
+        contrast(schedule, taught, Material.of({n: lessons[n] for n in written(files)}).related(read), talk)
         students.append(taught)
     narrow = narrowed(plain, mean(students, SHARES), lessons, talk)
     save(given.out, "acts", mean(narrow, NARROW_SHARES).arrays())

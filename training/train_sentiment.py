@@ -2,16 +2,16 @@
 
     python -m training.train_sentiment DATA/goemotions --out sentiment.npz
 
-``DATA/goemotions`` holds train.tsv and dev.tsv (text, comma-separated label ids: 0 ambiguous,
-1 negative, 2 neutral, 3 positive). ``dialogue_en.txt`` beside this file adds lines of everyday and
-service dialogue written for this project. Comments on the web are not speech, so each epoch half
-of the texts lose capitals and punctuation and some gain fillers and repetitions.
-Ambiguous rows (surprise, curiosity) are mostly questions: in conversation they are nearly
-always neutral, and they train as soft targets.
+``DATA/goemotions`` has train.tsv and dev.tsv (text, comma-separated label ids: 0 ambiguous, 1 negative,
+2 neutral, 3 positive). ``dialogue_en.txt`` beside this file adds lines of everyday and service dialogue
+written for this project. Web comments are not speech, so about half of the texts lose capitals and
+punctuation in each epoch, and some gain fillers and repetitions. Ambiguous rows (surprise, curiosity) are
+mostly questions, nearly always neutral in conversation; they are trained with soft targets.
 
-A run saves ``--state`` after ``--steps`` and goes on from it, so that long training can be split.
-The shipped weights: ``--total 4000 --dialogue-share 0``, then ``--total 4800 --dialogue-share 0.35``,
-then, when lines of sarcasm, poor quality, modesty and named feelings had been added, ``--refit-head`` those.
+A run saves its state in ``--state`` after ``--steps`` and the next run continues from it, so that long
+training can be split. The shipped weights were made with ``--total 4000 --dialogue-share 0``, then
+``--total 4800 --dialogue-share 0.35``, and then, after lines of sarcasm, poor quality, modesty and named
+feelings had been added, with ``--refit-head`` on the result.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from pipeline.encoder.network import Network, read
 from training.low_rank import LowRank, padded, save
 
 POOL_BATCHES = 50
-HEAD_PENALTY = 3.0  # the largest of 0.01 to 30 with which sarcasm and modesty in bench/data come out right
-# Log-odds of negative, neutral, positive: web comments praise more and complain less than callers do.
+HEAD_PENALTY = 3.0  # largest from 0.01 to 30 with which sarcasm and modesty in bench/data are right
+# Added to the log-odds of the classes: web comments praise more and complain less than callers do.
 CALL_SHIFT = (0.5, 0.0, -0.1)
 FILLERS = ("uh", "um", "you know", "i mean", "like", "well", "so", "okay so", "yeah", "oh", "look", "right")
 NAMES = ("john", "sarah", "ahmed", "maria", "him", "her", "them", "david", "fatima", "that guy")
 DIALOGUE = Path(__file__).parent / "dialogue_en.txt"
-# How often lines of a section are drawn: as turns of conversations are, mostly neutral.
+# How often lines of a section are drawn: mostly neutral, as the turns of conversations are.
 SHARES = {"neutral": 45, "neutral?": 6, "positive?": 6, "positive": 17, "negative?": 8, "negative": 18}
 
 
@@ -57,7 +57,7 @@ class Example:
 
 
 def target_of(labels: str) -> Target:
-    """Soft target of goemotions' label ids; ambiguous counts as mostly neutral."""
+    """Soft target of comma-separated goemotions label ids; ambiguous counts as mostly neutral."""
     shares = {"0": (0.15, 0.7, 0.15), "1": (1.0, 0.0, 0.0), "2": (0.0, 1.0, 0.0), "3": (0.0, 0.0, 1.0)}
     rows = [shares[label] for label in labels.split(",")]
     negative, neutral, positive = (sum(row[c] for row in rows) / len(rows) for c in range(3))
@@ -65,20 +65,20 @@ def target_of(labels: str) -> Target:
 
 
 def read_goemotions(path: Path) -> list[Example]:
-    """Every row of one TSV."""
+    """The rows of one TSV file."""
     rows = (line.split("\t") for line in path.read_text("utf-8").splitlines())
     return [Example(row[0], target_of(row[1])) for row in rows if len(row) >= 2]
 
 
 @dataclass(frozen=True)
 class Dialogue:
-    """The hand-written lines by section."""
+    """The hand-written lines, by section."""
 
     sections: dict[str, list[str]]
 
     @classmethod
     def read(cls, path: Path) -> Dialogue:
-        """Section headers in square brackets, a line a template, ``#`` for comments."""
+        """Read a file: section headers in square brackets, one template a line, ``#`` for comments."""
         sections: dict[str, list[str]] = {}
         lines: list[str] = []
         for line in path.read_text("utf-8").splitlines():
@@ -89,20 +89,20 @@ class Dialogue:
         return cls(sections)
 
     def draw(self, dice: random.Random) -> Example:
-        """One reading of one line; a section with a question mark splits its share with neutral."""
+        """A random line with its alternatives chosen; "?" sections have a target split with neutral."""
         section = dice.choices(list(SHARES), list(SHARES.values()))[0]
         text = dice.choice(self.sections[section])
         while found := re.search(r"\{([^{}]*)\}", text):
             text = text[: found.start()] + dice.choice(found[1].split("|")) + text[found.end() :]
-        sure = 0.6 if section.endswith("?") else 0.97
-        target = [(1 - sure) / 2 if section == "neutral?" else 0.0 for _ in CLASSES]
-        target[1] = 1 - sure
-        target[CLASSES.index(section.rstrip("?"))] = sure
+        main_share = 0.6 if section.endswith("?") else 0.97
+        target = [(1 - main_share) / 2 if section == "neutral?" else 0.0 for _ in CLASSES]
+        target[1] = 1 - main_share
+        target[CLASSES.index(section.rstrip("?"))] = main_share
         return Example(text, (target[0], target[1], target[2]))
 
 
 def as_spoken(text: str, dice: random.Random) -> str:
-    """The text as a recogniser might write it: names for masks, no case, no marks, fillers."""
+    """The text as a recogniser might write it: names for masks, often no case and marks, some fillers."""
     text = re.sub(r"\[(NAME|RELIGION)\]", lambda _: dice.choice(NAMES), text)
     if dice.random() < 0.5:
         return text
@@ -117,7 +117,7 @@ def as_spoken(text: str, dice: random.Random) -> str:
 
 
 class Adapted(LowRank):
-    """The frozen encoder with trainable low-rank changes and a head."""
+    """The frozen encoder with trainable low-rank changes and a classification head."""
 
     def __init__(self, base: Network) -> None:
         super().__init__(base)
@@ -134,10 +134,9 @@ class Adapted(LowRank):
 def batches_of(
     examples: list[Example], dialogue_share: float, size: int, step: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Endless shuffled batches of like length from a step on: ids, mask, targets.
+    """Endless shuffled batches of texts of similar length, from a step on: ids, mask, targets.
 
-    Each fifty batches are drawn by dice of their own, so the same step sees the same texts however
-    a run is split.
+    Every fifty batches have a random seed of their own, so a step has the same texts however a run is split.
     """
     tokenizer = encoder.load().tokenizer
     dialogue = Dialogue.read(DIALOGUE)
@@ -157,7 +156,7 @@ def batches_of(
 
 @torch.inference_mode()
 def predict(model: Adapted, texts: list[str]) -> Tensor:
-    """Logits of texts as they stand."""
+    """Logits of texts, unchanged: float32, shape (n_texts, 3)."""
     model.eval()
     tokens = [encoder.load().tokenizer.encode(text, MAX_TOKENS) for text in texts]
     logits = torch.zeros(len(texts), len(CLASSES))
@@ -168,7 +167,7 @@ def predict(model: Adapted, texts: list[str]) -> Tensor:
 
 
 def macro_f1(truth: Tensor, guess: Tensor) -> float:
-    """Mean F1 of the three classes."""
+    """Mean of the F1 scores of the three classes."""
     scores = []
     for label in range(len(CLASSES)):
         hit = int(((truth == label) & (guess == label)).sum())
@@ -177,7 +176,7 @@ def macro_f1(truth: Tensor, guess: Tensor) -> float:
 
 
 def train(model: Adapted, examples: list[Example], arguments: argparse.Namespace) -> None:
-    """Run ``--steps`` of ``--total`` steps from where the state file stands."""
+    """Run ``--steps`` steps of the ``--total``, continuing from the state file if there is one."""
     groups = [
         {"params": [*model.down, *model.up], "lr": arguments.rate},
         {"params": model.head.parameters(), "lr": arguments.rate},
@@ -210,7 +209,7 @@ def train(model: Adapted, examples: list[Example], arguments: argparse.Namespace
 
 
 def calibrate(model: Adapted, logits: Tensor, truth: Tensor) -> None:
-    """Fold a temperature that fits the dev set, and the shift from web comments to calls, into the head."""
+    """Fold the temperature that fits the dev set best, and ``CALL_SHIFT``, into the head."""
     grid = [0.8 + 0.05 * step for step in range(25)]
     best = min(grid, key=lambda t: float(fn.cross_entropy(logits / t, truth)))
     with torch.no_grad():
@@ -220,9 +219,9 @@ def calibrate(model: Adapted, logits: Tensor, truth: Tensor) -> None:
 
 
 def with_new_head(path: Path, written: list[Example]) -> dict[str, np.ndarray]:
-    """The arrays of a weights file with its head fitted anew, held to the old one by a small penalty.
+    """The arrays of a weights file with a newly fitted head, kept near the old one by a penalty.
 
-    The adapters stay, so the texts need to be read only once: minutes, where training takes hours.
+    The adapters are not changed, so each text is embedded only once: this takes minutes instead of hours.
     """
     _, held = read(path)
     base = encoder.load()
@@ -253,7 +252,7 @@ def with_new_head(path: Path, written: list[Example]) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Train, report macro-F1 on goemotions' dev set, save."""
+    """Train, print the macro-F1 on goemotions' dev set, and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("goemotions", type=Path)
     parser.add_argument("--out", type=Path, required=True)

@@ -3,7 +3,7 @@
     pip download --no-deps resemblyzer==0.1.4
     python -m training.voice_weights Resemblyzer-0.1.4-py3-none-any.whl
 
-The checkpoint inside is read as tensors only (``weights_only``); nothing from the wheel is executed.
+The checkpoint in it is loaded as tensors only (``weights_only``); nothing of the wheel is executed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHECKPOINT_SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070
 
 
 def main(wheel: Path) -> None:
-    """Write the encoder's tensors as float16; the optimiser's state stays behind."""
+    """Write the encoder's tensors as float16, without the optimiser's state."""
     import torch
 
     checkpoint = zipfile.ZipFile(wheel).read("resemblyzer/pretrained.pt")

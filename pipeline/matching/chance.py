@@ -1,8 +1,8 @@
-"""Strength as evidence against chance: how often ordinary talk comes as near as what was found.
+"""Turns the closeness of a match into its strength: how unlikely is such a match by chance?
 
-A closeness means little by itself: in a call of 2,000 words something always lies near. What counts is how
-many stretches as near would be expected by chance in as much ordinary talk as was searched (an E-value, as
-in sequence search: Altschul et al. 1990). Rates are measured in the shipped sample of ordinary talk.
+A closeness means little by itself: in a call of 2,000 words something is always near. What counts is how
+many matches as close are expected by chance in the same amount of ordinary talk (an E-value, as in sequence
+search: Altschul et al. 1990). The rates are measured in the shipped sample of ordinary talk.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from pipeline.matching.wording import (
 )
 
 SURE = 0.01
-"""Stretches expected by chance in what was searched, below which a match counts: 1 false yes in 100 calls."""
+"""Expected chance matches in what was searched, below which a match counts: 1 false yes in 100 calls."""
 DECADE = 0.25
-"""What ten times rarer adds to the strength: 0.5 at ``SURE``, 0.25 at ten times as many, 1 at a hundredth."""
+"""Strength added for each factor of ten: 0.25 at 10 x ``SURE``, 0.5 at ``SURE``, 1 at a hundredth of it."""
 MOST = 0.99
 
 
 def strength(expected: float) -> float:
-    """Expected chance matches as strength 0..0.99; 0.5 at ``SURE``."""
+    """Strength, 0..0.99, of a match as close as ``expected`` chance matches; 0.5 at ``SURE``."""
     return min(MOST, max(0.0, 0.5 + DECADE * math.log10(SURE / max(expected, 1e-12))))
 
 
-def told(expected: float) -> str:
-    """Expected chance matches in words."""
+def in_words(expected: float) -> str:
+    """The number of expected chance matches as a phrase for people."""
     if expected >= 1:
         return "as near as ordinary talk comes in every call"
     times = 1 / max(expected, 1e-6)
@@ -47,23 +47,22 @@ def told(expected: float) -> str:
 
 
 def of_wording(phrase: Phrase, coverage: float) -> float:
-    """How many stretches a word of ordinary talk hold as much of a phrase, its words in order."""
+    """Rate of chance matches by words: places with this coverage per word of ordinary talk."""
     return (places(phrase, coverage) + 1) / ordinary.load().sample_words
 
 
 def places(phrase: Phrase, coverage: float) -> int:
-    """In how many places of the sample so much of a phrase is said, its words in order."""
+    """In how many places of the sample at least this share of a phrase is said."""
     found = _coverages(phrase)
     return len(found) - int(np.searchsorted(found, coverage - 1e-3))
 
 
 @lru_cache(maxsize=2048)
 def _coverages(phrase: Phrase) -> NDArray[np.float32]:
-    """Every place in the sample that holds most of a phrase, by how much, ascending."""
+    """Coverage of every place in the sample that holds most of a phrase: float32, shape (n,), ascending."""
     talk = ordinary.load()
-    weights = np.zeros(
-        (2, len(talk.vocabulary) + 1), np.float32
-    )  # of all, of content; the last: between turns
+    # Weight in the phrase, and as a content word, of each word; the last column is the mark between turns.
+    weights = np.zeros((2, len(talk.vocabulary) + 1), np.float32)
     for at, word in enumerate(phrase.words):
         for row, likeness in _likes(word, at in phrase.names):
             weight = phrase.weights[at] * likeness
@@ -91,26 +90,26 @@ def _coverages(phrase: Phrase) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=8192)
 def _likes(word: str, is_name: bool) -> tuple[tuple[int, float], ...]:
-    """Rows of the vocabulary that count as a word, and how much."""
+    """Rows of the vocabulary that count as a word of a phrase, and how much (``alike``)."""
     talk = ordinary.load()
     if word.startswith("{"):
         return ()
     letters = process.cdist([word], talk.vocabulary, scorer=fuzz.ratio, score_cutoff=45)[0]
     rows = set(np.flatnonzero(letters).tolist())
-    rows |= {talk.row[w] for w in SAME if SAME.get(w) == SAME.get(word, "") and w in talk.row}
+    rows |= {talk.row[w] for w in SAME if SAME[w] == SAME.get(word) and w in talk.row}
     compared = ((row, alike(word, talk.vocabulary[row], is_name=is_name, free=True)) for row in sorted(rows))
     return tuple((row, likeness) for row, likeness in compared if likeness)
 
 
 def of_meaning(n_phrases: int, cosine: float) -> float:
-    """How many stretches a word of ordinary talk lie as near any of some phrases in meaning.
+    """Rate of chance matches by meaning: stretches per word of ordinary talk this near any of some phrases.
 
-    What is usual for a phrase, not what the sample shows for these: it is of meetings, and what they never
-    speak of says nothing of calls (so measured: own rates beside it made more answers wrong, not fewer).
+    The rate is an average over many phrases. Rates of the very phrases would say little, since the sample is
+    of meetings, which do not speak of what calls are about; using them too made more answers wrong.
 
     Args:
         n_phrases: How many phrases there are.
-        cosine: Of the nearest stretch.
+        cosine: Cosine similarity of the nearest stretch.
     """
     talk = ordinary.load()
     return n_phrases * 10 ** float(np.interp(cosine, talk.tail_cosines, talk.tail_rates))

@@ -1,4 +1,4 @@
-"""How often a phrase is said in calls that are about nothing it asks, for its author to know beforehand."""
+"""How likely a phrase is in any call, whatever it is about: a warning for authors of rubrics."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ import math
 from pipeline.matching import chance, ordinary, wording
 from pipeline.text.words import words
 
-WORDS_A_CALL = 600
-"""Words of one side of a call of eight minutes."""
-WORDS_A_SECOND = 2.5
-"""150 words a minute."""
+WORDS_A_CALL = 600  # what one side says in a call of eight minutes
+WORDS_A_SECOND = 2.5  # 150 words a minute
 
 
 def chance_in_call(phrase: str, method: str, seconds: float | None = None) -> float:
-    """Chance that ordinary talk as long as a call holds a phrase as it is, 0..1.
+    """Probability, 0..1, that ordinary talk of the length of a call holds the words of a phrase.
 
-    By meaning, what is not said in the phrase's own words counts only where at most one ordinary call in a
-    hundred comes as near (``chance.SURE``), whatever the phrase; so its own words are what can be too common.
+    Matches in other words need not be considered: they count only where at most one ordinary call in a
+    hundred comes as near (``chance.SURE``).
 
     Args:
-        phrase: Of a rubric.
+        phrase: A phrase of a rubric.
         method: ``exact``, ``fuzzy``, ``lemma`` or ``meaning``.
-        seconds: Length of the window it is searched in; None: the whole call.
+        seconds: Length of the window that is searched; None for the whole call.
     """
     if not words(phrase.replace("{", "").replace("}", "")).words:
         return 0.0

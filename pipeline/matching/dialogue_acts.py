@@ -1,8 +1,8 @@
-"""What a speaker does with the words: asserts, asks, denies, reports, supposes, of whom and when.
+"""Whether speech does the same act as a phrase: asserts, asks, denies, reports or supposes the same.
 
-Cues of spoken English, as regular expressions that survive recognition errors. The same words in another act
-are not the same thing said: a cue that is in the speech and not in the phrases, or the other way about,
-counts for or against, by weights that ``training/train_dialogue_acts.py`` fits.
+Acts are recognised by cues of spoken English: regular expressions that tolerate recognition errors. A cue
+that is in the speech but not in the phrases, or the reverse, changes the log-odds that the act is the same;
+``training/train_dialogue_acts.py`` fits the weights.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pipeline.text.words import unpunctuated
 
 WEIGHTS = Path(__file__).parent / "weights" / "dialogue_acts.tsv"
 LOWEST, HIGHEST = -4.0, 2.0
-"""Log-odds beyond these say no more: cues are hints."""
+"""Limits of the log-odds, since cues are only hints."""
 BEFORE, AFTER = 6, 2
-"""Words around a stretch in which its act shows ("he never told me that ...")."""
+"""Words before and after a stretch that are searched for cues too ("he never told me that ...")."""
 OPENERS = r"^(?:so |and |um |uh |okay |right |now |well |hi |alright )*"
 PEOPLE = (
     r"you|he|she|they|agent|colleague|lady|guy|man|notes?|letter|engineer|driver|sister|brother|wife|"
@@ -87,27 +87,25 @@ CUES |= {
 
 @lru_cache(maxsize=65_536)
 def cues(text: str) -> tuple[bool, ...]:
-    """Which of ``CUES`` a text holds."""
+    """Whether a text has each of ``CUES``."""
     plain = unpunctuated(text)
     return tuple(cue.search(plain) is not None for cue in CUES.values())
 
 
 @lru_cache(maxsize=4096)
-def usual(phrases: tuple[str, ...]) -> tuple[float, ...]:
-    """Share of some phrases that hold each of ``CUES``."""
+def shares(phrases: tuple[str, ...]) -> tuple[float, ...]:
+    """Share of the phrases that have each of ``CUES``."""
     return tuple(sum(column) / len(phrases) for column in zip(*map(cues, phrases), strict=True))
 
 
 def differences(said: str, phrases: tuple[str, ...]) -> list[float]:
-    """Of each cue, how much it is in the speech alone, then of each how much in the phrases alone."""
-    have, meant = cues(said), usual(phrases)
-    return [h * (1 - m) for h, m in zip(have, meant, strict=True)] + [
-        (1 - h) * m for h, m in zip(have, meant, strict=True)
-    ]
+    """How far each cue is only in the speech, then how far each is only in the phrases, 0..1."""
+    pairs = list(zip(cues(said), shares(phrases), strict=True))
+    return [has * (1 - share) for has, share in pairs] + [(1 - has) * share for has, share in pairs]
 
 
 def same_act(said: str, phrases: tuple[str, ...]) -> float:
-    """Log-odds that speech does what some phrases do, as far as its cues tell, -4..2."""
+    """Log-odds, -4..2, that speech does the act of some phrases, judged by its cues."""
     bias, weights = _weights()
     odds = bias + math.fsum(w * d for w, d in zip(weights, differences(said, phrases), strict=True) if d)
     return min(HIGHEST, max(LOWEST, odds))

@@ -1,8 +1,9 @@
-"""Phrases said in other words: stretches of speech as sentence vectors, near a phrase or not.
+"""Finds phrases said in other words, by the cosine similarity of sentence vectors.
 
-A turn is read once, in passages; the vector of every stretch in it is the mean over its words, each word
-read within the speech around it. The encoder (three layers, ``training/train_matcher.py``) brings a
-stretch near the phrases whose act it does, not those whose words it shares.
+A text is embedded once, in overlapping passages. From the token vectors of a passage, a vector is made for
+every stretch (a run of 4 to 18 words): the mean over its words, each seen in the context of the passage. The
+encoder (three layers, ``training/train_matcher.py``) is trained to place a stretch near the phrases that do
+the same act, not near those that share its words.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from pipeline.text.words import words
 
 ENCODER = Path(__file__).parent / "weights" / "encoder.npz"
 LENGTHS = (4, 6, 8, 11, 14, 18)
-"""Words a stretch has; each is taken every half of its length."""
+"""Numbers of words that a stretch may have; stretches of one length overlap by half."""
 PASSAGE, STEP = 24, 16
-"""Words read together, and from the start of one passage to the next."""
+"""Words of a passage, and words from the start of one passage to the start of the next."""
 ALIKE = 0.6
-"""Cosine from which a common phrase does what a query asks, and all phrases of its act with it."""
+"""Cosine from which a common phrase counts as doing what a query asks; so then do all phrases of its act."""
 MARGIN = 0.03
-"""How much nearer a stretch must lie to the query than to anything else commonly said; chosen on the
-operator calls."""
+"""How much nearer a stretch must be to the query than to any other common phrase; chosen on the operator
+calls."""
 TELLING = 0.55
-"""Weight of a word without which a stretch says nothing by itself: "on now is it" is near a question whether
-it works now, "a look for you what's the" near one for an account number; read on the operator calls."""
+"""A stretch is compared only if a word of it weighs this much: "on now is it" is near the question whether
+it works now, "a look for you what's the" near one for an account number; seen on the operator calls."""
 CANDIDATES, WORTH_COMPARING = 4, 0.45
-BATCH = 64  # passages at once: a few thousand stretches
+"""Stretches of a passage that are compared with other common phrases, and the cosine from which they are."""
+BATCH = 64  # passages embedded at once: a few thousand stretches
 STAND_INS = {
     "name": "john",
     "amount": "20 dollars",
@@ -42,15 +44,18 @@ STAND_INS = {
     "number": "5",
     "company": "the company",
 }
-"""What the encoder reads in the place of a slot."""
+"""What replaces a slot before a phrase is embedded."""
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Where a text comes nearest to a query: closeness, phrase number, first word and the one after the last.
+    """Where a text comes nearest to a query.
 
-    Closeness is the cosine, less by how much something else that is commonly said lies nearer.
+    Attributes:
+        closeness: Cosine similarity, reduced where another common phrase is nearer (``_beside_rivals``).
+        phrase: Number of the query's nearest phrase.
+        first: Number of the stretch's first word in the text; ``last`` is the one after its last.
     """
 
     closeness: float
@@ -61,7 +66,7 @@ class Near:
 
 @lru_cache(maxsize=64)
 def spans(count: int) -> NDArray[np.intp]:
-    """Bounds of the stretches of so many words, shape (n, 2)."""
+    """Bounds of the stretches of ``count`` words, shape (n, 2): first word, and the one after the last."""
     found = {(start, min(start + n, count)) for n in LENGTHS for start in range(0, count, max(1, n // 2))}
     return np.array(sorted((a, b) for a, b in found if b - a >= min(count, LENGTHS[0])), np.intp)
 
@@ -73,21 +78,21 @@ def phrases(texts: Sequence[str]) -> Array:
 
 
 def passages(said: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    """The passages of a text: number of the first word, and the words."""
+    """The passages of a text: the number of the first word, and the words."""
     for start in range(0, max(1, len(said) - (PASSAGE - STEP)), STEP):
         yield start, said[start : start + PASSAGE]
 
 
-def stretches(read: Sequence[Sequence[str]]) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
-    """The stretches of passages: passage number, bounds of each stretch, vectors of length 1."""
-    for number, sums in enumerate(encoder.load(ENCODER).by_word(read)):
+def stretches(parts: Sequence[Sequence[str]]) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
+    """For each passage that has stretches: its number, their bounds (n, 2) and their vectors (n, 384)."""
+    for number, sums in enumerate(encoder.load(ENCODER).by_word(parts)):
         bounds = spans(len(sums))
         if len(bounds):
             yield number, bounds, stretch_vectors(sums, bounds)
 
 
 def stretch_vectors(sums: Array, bounds: NDArray[np.intp]) -> Array:
-    """Of the sums over each word of a text, vectors of its stretches: float32, (n, 384), each of length 1."""
+    """Vectors of stretches, (n, 384), each of length 1, from token vectors summed by word, (n_words, 384)."""
     before = np.concatenate([encoder.ZERO, np.cumsum(sums, axis=0)])
     vectors: Array = before[bounds[:, 1]] - before[bounds[:, 0]]
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
@@ -95,36 +100,36 @@ def stretch_vectors(sums: Array, bounds: NDArray[np.intp]) -> Array:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A query's phrases, ready to compare.
+class QueryVectors:
+    """What the stretches of a text are compared with for one query.
 
     Attributes:
-        vectors: float32, shape (n_phrases, 384).
-        others: Vectors of what else is commonly said to customers, float32, shape (n, 384).
+        vectors: The query's phrases: float32, shape (n_phrases, 384).
+        rivals: Common phrases of other acts: float32, shape (n, 384).
     """
 
     vectors: Array
-    others: Array
+    rivals: Array
 
 
-def wanted(texts: Sequence[str]) -> Wanted:
-    """Read a query's phrases; what does the same act as one of them is no rival."""
+def query_vectors(texts: Sequence[str]) -> QueryVectors:
+    """Embed a query's phrases; common phrases that do the same act as one of them are not its rivals."""
     talk, vectors = ordinary.load(), phrases(texts)
     alike = (talk.rivals @ vectors.T).max(axis=1) >= ALIKE
-    others = talk.rivals[~np.isin(talk.rival_groups, talk.rival_groups[alike])]
-    return Wanted(vectors, others if len(others) else talk.rivals[:0])
+    same_act = np.isin(talk.rival_groups, talk.rival_groups[alike])
+    return QueryVectors(vectors, talk.rivals[~same_act])
 
 
-def nearest(texts: Sequence[str], asked: Sequence[Wanted]) -> list[list[Near | None]]:
+def nearest(texts: Sequence[str], asked: Sequence[QueryVectors]) -> list[list[Near | None]]:
     """Where each text comes nearest to each query.
 
     Returns:
-        By text, then by query; None where a text has no words that tell something.
+        For each text a list with an item for each query; None where no stretch is worth comparing.
     """
     found: list[list[Near | None]] = [[None] * len(asked) for _ in texts]
     if not asked:
         return found
-    every = np.concatenate([one.vectors for one in asked])
+    all_vectors = np.concatenate([one.vectors for one in asked])
     starts = np.cumsum([0, *(len(one.vectors) for one in asked)])[:-1]
     parts = [
         (at, start, part)
@@ -136,52 +141,52 @@ def nearest(texts: Sequence[str], asked: Sequence[Wanted]) -> list[list[Near | N
         batch = parts[low : low + BATCH]
         for number, bounds, vectors in stretches([part for _, _, part in batch]):
             at, start, part = batch[number]
-            tell = _tell(part, bounds)
-            if not tell.any():
+            telling = _telling(part, bounds)
+            if not telling.any():
                 continue
-            bounds, vectors = bounds[tell], vectors[tell]
-            cosines = vectors @ every.T
-            best = np.maximum.reduceat(cosines, starts, axis=1)
-            nearest_rows = best.argmax(axis=0)
+            bounds, vectors = bounds[telling], vectors[telling]
+            cosines = vectors @ all_vectors.T
+            by_query = np.maximum.reduceat(cosines, starts, axis=1)  # of each stretch to each query
+            nearest_rows = by_query.argmax(axis=0)
             for query, one in enumerate(asked):
                 row = int(nearest_rows[query])
-                closeness = float(best[row, query])
-                have = found[at][query]
-                if have is not None and closeness <= have.closeness:
+                closeness = float(by_query[row, query])
+                best = found[at][query]
+                if best is not None and closeness <= best.closeness:
                     continue
-                if closeness >= WORTH_COMPARING and len(one.others):
-                    row, closeness = _beside_rivals(best[:, query], vectors, one)
-                if have is None or closeness > have.closeness:
-                    own = cosines[row, starts[query] : starts[query] + len(one.vectors)]
+                if closeness >= WORTH_COMPARING and len(one.rivals):
+                    row, closeness = _beside_rivals(by_query[:, query], vectors, one)
+                if best is None or closeness > best.closeness:
+                    by_phrase = cosines[row, starts[query] : starts[query] + len(one.vectors)]
                     first, last = (bounds[row] + start).tolist()
-                    found[at][query] = Near(round(closeness, 4), int(own.argmax()), first, last)
+                    found[at][query] = Near(round(closeness, 4), int(by_phrase.argmax()), first, last)
     return found
 
 
-def _tell(said: Sequence[str], bounds: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which stretches hold a word that tells something."""
+def _telling(said: Sequence[str], bounds: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which stretches hold a word of the weight ``TELLING``."""
     talk = ordinary.load()
     count = np.cumsum([0, *(talk.weight(word) >= TELLING for word in said)])
-    tell: NDArray[np.bool_] = count[bounds[:, 1]] > count[bounds[:, 0]]
-    return tell
+    telling: NDArray[np.bool_] = count[bounds[:, 1]] > count[bounds[:, 0]]
+    return telling
 
 
-def _beside_rivals(cosines: Array, vectors: Array, one: Wanted) -> tuple[int, float]:
-    """The stretch nearest to a query when what lies nearer to something else is set back."""
+def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[int, float]:
+    """The nearest stretch and its closeness, which is less where a rival is nearer or within ``MARGIN``."""
     rows = (
         np.argpartition(-cosines, CANDIDATES - 1)[:CANDIDATES]
         if len(cosines) > CANDIDATES
         else np.arange(len(cosines))
     )
-    own = cosines[rows]
-    rival = (vectors[rows] @ one.others.T).max(axis=1)
-    closeness = own - np.maximum(0.0, rival - own + MARGIN)
+    to_query = cosines[rows]
+    to_rival = (vectors[rows] @ one.rivals.T).max(axis=1)
+    closeness = to_query - np.maximum(0.0, to_rival - to_query + MARGIN)
     best = int(closeness.argmax())
     return int(rows[best]), float(closeness[best])
 
 
 def around(text: str, first: int, last: int, before: int, after: int) -> str:
-    """A stretch up to before its word ``last``, with so many words around it of the same sentence."""
+    """The words ``first`` to before ``last`` of a text, with words before and after in the same sentence."""
     said = words(text)
     low, high = max(0, first - before), min(len(said.words), last + after)
     for at in range(low, first):

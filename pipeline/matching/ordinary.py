@@ -1,7 +1,7 @@
-"""Ordinary talk: how rare each word is in it, and how often a match would be found there by chance.
+"""A sample of ordinary talk, which tells how rare words are and how often phrases match by chance.
 
-The sample is spontaneous speech from the AMI and ICSI meeting corpora (CC BY 4.0, see
-``weights/NOTICE``); ``training/ordinary_talk.py`` makes it.
+It is spontaneous speech from the AMI and ICSI meeting corpora (CC BY 4.0, see ``weights/NOTICE``);
+``training/ordinary_talk.py`` makes it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ WEIGHTS = Path(__file__).parent / "weights" / "ordinary.npz"
 NAMES = WEIGHTS.parent / "names.txt"
 SUFFIXES = ("ings", "ing", "ies", "ied", "ed", "es", "s", "d")
 RARE, COMMON = 1.5, 0.3
-"""Weights of a word never heard in ordinary talk, and of the commonest ("you")."""
+"""Weight of a word that ordinary talk never has, and of its commonest words ("you")."""
 CONTENT = 0.6
-"""Weight from which a word carries meaning of its own: "help", "debt", a name; not "can" or "this"."""
+"""Weight from which a word is a content word: "help", "debt" or a name, but not "can" or "this"."""
 
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """A word without its inflection: "calls", "called" and "calling" are one."""
+    """A word without its ending, so that "calls", "called" and "calling" are the same."""
     if len(word) < 4 or not word.isascii() or word[0].isdigit():
         return word
     for suffix in SUFFIXES:
@@ -41,23 +41,24 @@ def stem(word: str) -> str:
 
 @cache
 def names() -> frozenset[str]:
-    """First names that are no words of ordinary talk (``weights/NOTICE``)."""
+    """First names that are not ordinary words (``weights/NOTICE``)."""
     return frozenset(NAMES.read_text("utf-8").split())
 
 
 @dataclass(frozen=True)
 class OrdinaryTalk:
-    """The sample.
+    """Word counts of the whole corpus, and the sample in which chance matches are counted.
 
     Attributes:
         vocabulary: Every word of the corpus in lower case.
-        counts: How often each was said, of ``n_words``.
-        sample: Words of the sample as rows of ``vocabulary``, int32; turns are parted by -1.
-        dictionary: Words of the language, names among them.
+        counts: How often each of them was said, shape (n_vocabulary,).
+        sample: Words of the sample as rows of ``vocabulary``, int32, shape (n,); -1 separates turns.
+        dictionary: Words of the language, including names.
         rivals: Vectors of phrases that are commonly said to customers, float32, shape (n, 384).
-        rival_groups: Which of them do the same act, shape (n,).
-        tail_cosines: Cosines, ascending, for which ``tail_rates`` says how many stretches a word lie as near
-            a phrase on average over many phrases, as log10.
+        rival_groups: Number of the act that each of them does, shape (n,).
+        tail_cosines: Cosines, ascending.
+        tail_rates: log10 of how many stretches per word lie at least as near a phrase, for each of
+            ``tail_cosines``; averaged over many phrases.
     """
 
     vocabulary: tuple[str, ...]
@@ -71,13 +72,13 @@ class OrdinaryTalk:
 
     @cached_property
     def language(self) -> frozenset[str]:
-        """Words of the language: said at least twice, or in the dictionary."""
+        """Words that were said at least twice or are in the dictionary."""
         said = (w for w, n in zip(self.vocabulary, self.counts.tolist(), strict=True) if n > 1)
         return frozenset((*said, *self.dictionary))
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """Words of the language but first names: a recogniser seldom writes one of these for another."""
+        """The language without first names: a recogniser seldom confuses these words with one another."""
         return self.language - names()
 
     @cached_property
@@ -89,16 +90,16 @@ class OrdinaryTalk:
 
     @cached_property
     def row(self) -> dict[str, int]:
-        """Row of each word in the vocabulary."""
+        """Row of each word in ``vocabulary``."""
         return {word: row for row, word in enumerate(self.vocabulary)}
 
     @cached_property
     def sample_words(self) -> int:
-        """Words of the sample."""
+        """How many words the sample has."""
         return int((self.sample >= 0).sum())
 
     def texts(self, first: int, last: int) -> Iterator[str]:
-        """What is said in a part of the sample, by turn."""
+        """The turns, or parts of turns, in rows ``first`` to before ``last`` of the sample."""
         rows = self.sample[first:last]
         for turn in np.split(rows, np.flatnonzero(rows < 0)):
             said = " ".join(self.vocabulary[row] for row in turn.tolist() if row >= 0)
@@ -107,11 +108,11 @@ class OrdinaryTalk:
 
     @cached_property
     def n_words(self) -> int:
-        """Words of the whole corpus."""
+        """How many words the whole corpus has."""
         return int(self.counts.sum())
 
     def weight(self, word: str) -> float:
-        """How much a word tells, from its rarity in ordinary talk: 0.3 ("you") to about 1.5 (never said)."""
+        """Weight of a word by its rarity in ordinary talk, from 0.3 ("you") to 1.5 (never said)."""
         count = self._stems.get(stem(word), 0)
         return min(RARE, max(COMMON, (math.log(self.n_words / (count + 3)) - 3.5) / 6))
 

@@ -12,7 +12,7 @@ from pipeline.rubric.queries import Found, Query
 
 
 def find(query: Query, text: str, parser: Any) -> list[Found]:
-    """Every place in a text.
+    """Every match in a text; of overlapping ones the first, and the longest of those that begin together.
 
     Raises:
         RubricError: A token pattern is not one of spaCy's.
@@ -32,12 +32,12 @@ def find(query: Query, text: str, parser: Any) -> list[Found]:
                 if size and lemmas[i : i + size] == wanted
             ]
     found = []
-    end = -1
-    for start, stop, rule in sorted(spans, key=lambda s: (s[0], -s[1])):
-        if start >= end:
-            span = doc[start:stop]
+    last_end = -1
+    for start, end, rule in sorted(spans, key=lambda s: (s[0], -s[1])):
+        if start >= last_end:
+            span = doc[start:end]
             found.append(Found(0, span.start_char, span.end_char, 1.0, rule))
-            end = stop
+            last_end = end
     return found
 
 
@@ -54,7 +54,7 @@ def _patterns(query: Query, parser: Any) -> TokenMatcher:
         matcher = TokenMatcher(parser.vocab, validate=True)
         try:
             matcher.add("pattern", [list(pattern) for pattern in query.patterns])
-        except Exception as error:  # spaCy raises its own, ValueError and pydantic's
+        except Exception as error:  # spaCy raises errors of its own, ValueError and pydantic's
             raise RubricError(
                 f"not a spaCy token pattern: {str(error).splitlines()[0]}",
                 hint="see spaCy's rule-based matching: [{LEMMA: refund}, {POS: NOUN, OP: '?'}]",

@@ -1,4 +1,4 @@
-"""Regular expressions, bounded in time: a rubric comes from outside and may be catastrophic."""
+"""Regular expressions with a time limit: a rubric may hold one that backtracks without end."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def find(query: Query, texts: Sequence[str]) -> list[Found]:
     """Every match in every text.
 
     Raises:
-        TooSlowError: A pattern took longer than 0.1 s on one turn or 1 s on the call; it is not tried
-            again in this process.
+        TooSlowError: A pattern took longer than 0.1 s on one text or 1 s on the call; this process does not
+            try it again.
     """
     found = []
     deadline = time.monotonic() + SECONDS_A_CALL

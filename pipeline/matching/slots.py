@@ -1,7 +1,7 @@
-"""What fills a slot of a phrase: ``{name}``, ``{amount}``, ``{date}``, ``{number}``.
+"""Finds the words that fill a slot of a phrase: ``{name}``, ``{amount}``, ``{date}``, ``{number}``.
 
-A name is told by its capital where a text has any, else by a list of first names (``weights/NOTICE``), so
-that "this is Travis" gives one and "this is about your bill" does not.
+In a text with capital letters a name is recognised by its capital, in others by a list of first names
+(``weights/NOTICE``): "this is Travis" has a name, "this is about your bill" has none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ORDINALS = frozenset([
 ])  # fmt: skip
 PERIODS = frozenset(["morning", "afternoon", "evening", "weekend", "week", "month", "year"])
 THIS = frozenset(["this", "next", "coming", "following"])
-"""Before one of ``PERIODS``: "next week", "this afternoon"."""
+"""Words that make a date of one of ``PERIODS``: "next week", "this afternoon"."""
 ENDINGS = frozenset(["st", "nd", "rd", "th"])
 CLOCK = frozenset(["am", "pm", "o'clock", "oclock", "noon", "midnight"])
 COMMON_TOO = frozenset([
@@ -42,16 +42,16 @@ COMMON_TOO = frozenset([
     "jack", "joy", "lance", "major", "mark", "max", "miles", "pat", "penny", "ray", "reed", "rich",
     "rob", "rose", "ruby", "sandy", "skip", "sue", "summer", "wade", "ward", "wayne", "will",
 ])  # fmt: skip
-"""First names that are ordinary words."""
+"""First names that are ordinary words too."""
 DEPARTMENTS = frozenset([
     "accounts", "bank", "banking", "billing", "claims", "collections", "customer", "english", "internet",
     "insurance", "reception", "reservations", "sales", "security", "service", "services", "support",
     "technical",
 ])  # fmt: skip
-"""Where an agent may say to be, with a capital or without: no name."""
+"""Departments, which are not names: "this is Billing"."""
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
 CALLED = frozenset(["sir", "madam"])
-"""What people are called by without a name: "I'm sorry sir you"; a name behind it is one by itself."""
+"""Titles that are said without a name, so the word after one need not be a name: "I'm sorry sir you"."""
 
 
 @lru_cache(maxsize=8192)
@@ -60,14 +60,14 @@ def places(slot: str, text: str) -> tuple[int, ...]:
 
     Args:
         slot: One of ``KINDS``.
-        text: As said.
+        text: The text, with its capitals.
     """
     said = words(text)
     return tuple(i for i in range(len(said.words)) if KINDS[slot](said, i, text))
 
 
 def names_in(text: str) -> list[tuple[int, int]]:
-    """Where names stand in a text, as (start, end) characters; a bill in small letters is none."""
+    """Where a text has names, as (start, end) characters; "bill" in small letters is not one."""
     said = words(text)
     return [
         (said.starts[i], said.ends[i])
@@ -81,7 +81,7 @@ def _number(said: Words, at: int, text: str) -> bool:
 
 
 def _amount(said: Words, at: int, text: str) -> bool:
-    """A number beside a unit of money, "49.99", or "forty nine ninety nine"."""
+    """Whether a word is part of an amount: beside a currency, "49.99", or "forty nine ninety nine"."""
     word, around = said.words[at], _around(said, at)
     if not word[0].isdigit():
         return word in MONEY and any(w[0].isdigit() for w in around)
@@ -93,14 +93,14 @@ def _amount(said: Words, at: int, text: str) -> bool:
 
 
 def _date(said: Words, at: int, text: str) -> bool:
-    """A day, a time of day, or a period named from today: "the 14th", "3 o'clock", "next week"."""
+    """Whether a word is part of a date, a time of day or a period: "the 14th", "3 o'clock", "next week"."""
     word, around = said.words[at], _around(said, at)
     before, after = said.words[max(0, at - 3) : at], said.words[at + 1 : at + 3]
     if word in DAYS or word in MONTHS - {"may", "march"} or word in CLOCK - {"am", "pm"}:
         return True
     if word in PERIODS:
         return before[-1:] != () and (before[-1] in THIS or before[-3:-1] == ("end", "of"))
-    if word[0].isdigit() and _follows(after):
+    if word[0].isdigit() and _makes_a_date(after):
         return True
     if word in MONTHS or (word[0].isdigit() and len(word) in (1, 2, 4)) or word in ORDINALS:
         near = said.words[max(0, at - 3) : at + 3]  # "the 5th of may"
@@ -110,8 +110,8 @@ def _date(said: Words, at: int, text: str) -> bool:
     return False
 
 
-def _follows(after: tuple[str, ...]) -> bool:
-    """Whether what comes after a number makes a day or a time of day of it: "14th", "3 p.m.", "3:30 pm"."""
+def _makes_a_date(after: tuple[str, ...]) -> bool:
+    """Whether these words make the number before them a day or a time: "14th", "3 p.m.", "3:30 pm"."""
     if after[:1] and after[0] in ENDINGS | CLOCK:
         return True
     return len(after) > 1 and after[1] in CLOCK and (after[0] in ("a", "p") or after[0][0].isdigit())
@@ -134,20 +134,20 @@ def _name(said: Words, at: int, text: str) -> bool:
         return False
     if word in names():
         return True
-    if word in load().known and not _is_called(said, at, text):
+    if word in load().known and not _is_introduced(said, at, text):
         return False
     return not _in_longer_name(said, at, text)
 
 
-def _is_called(said: Words, at: int, text: str) -> bool:
-    """Whether a word that also means something is told as a name, by its capital: "This is Silver"."""
+def _is_introduced(said: Words, at: int, text: str) -> bool:
+    """Whether a capitalised ordinary word is given as a name: "This is Silver"."""
     word = said.words[at]
-    told = bool(at) and said.words[at - 1] in ("is", "am") and not said.parted(text, at - 1, at)
-    return told and word not in TITLES | DEPARTMENTS and load().weight(word) >= CONTENT
+    introduced = bool(at) and said.words[at - 1] in ("is", "am") and not said.parted(text, at - 1, at)
+    return introduced and word not in TITLES | DEPARTMENTS and load().weight(word) >= CONTENT
 
 
 def _in_longer_name(said: Words, at: int, text: str) -> bool:
-    """Another capital before or after it, as in "Northwind Telecom": not a first name by itself."""
+    """Whether another capitalised word is beside it, as in "Northwind Telecom": not a person's name."""
     beside = [i for i in (at - 1, at + 1) if 0 <= i < len(said.words)]
     return any(
         text[said.starts[i] : said.ends[i]][:1].isupper()

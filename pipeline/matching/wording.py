@@ -1,8 +1,8 @@
-"""Phrases as said or as a recogniser may have misheard them: words in order, weighed by how much they tell.
+"""Finds phrases by their words, said as they are or misheard by the recogniser.
 
-A phrase is compared with a stretch of speech word by word. What a recogniser does to a word is forgiven
-(an ending, a split, letters and sounds of a word it does not know); another word of the language in
-its place is not. Words between are allowed, a few; a denial is not.
+A phrase is compared with a text word by word and in order; rare words weigh more than common ones. Typical
+recognition errors still match (another ending, a word cut in two, an unknown word that looks or sounds
+alike); another word of the language does not. A few words in between are allowed, a denial is not.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from pipeline.matching import ordinary, slots
 from pipeline.rubric.queries import Found
 from pipeline.text.words import words
 
-LIGHT = 0.15
+LIGHT = 0.15  # weight of a word in PARTICLES
 GAP, MOST_GAP = 0.12, 3
-"""What a word in between takes from the match, and how many may stand there."""
+"""Weight that each word in between takes from the match, and how many such words are allowed."""
 KNOWN_ALIKE, UNKNOWN_ALIKE, NAME_ALIKE = 0.6, 0.75, 0.62
-"""Likeness (0..1) of a misheard word: the same sound as another known word, which is too little of most
-phrases ("things that are helps"); letters or sounds in common where recognition wrote no word of the
-language; where the phrase's own word is a name it may not know."""
-HALF = 0.5
-"""Letters in common without which sounds are none: "Kate" is not "goodbye"."""
-SOUNDS_COUNT = 0.95
-"""How much the share of sounds in common counts beside that of letters."""
+"""Likeness (0..1) of a word that sounds like the phrase's but is another known word, too little for most
+phrases ("things that are helps"); and the least likeness, in letters or sounds, that counts where
+recognition wrote no word of the language, and where the phrase's word is a name it may not know."""
+LEAST_LETTERS = 0.5
+"""Likeness in letters below which the sound is not compared: "Kate" is not "goodbye"."""
+SOUND_FACTOR = 0.95
+"""A likeness in sound counts this much of the same likeness in letters."""
 FUZZY_COVERAGE, UNSURE_CONTENT, UNSURE_COVERAGE = 0.78, 0.66, 0.6
-"""Where words are asked for: all content words and so much of the phrase; from how much on it is unsure."""
+"""For ``match: fuzzy``: coverage that makes a yes if all content words are there; and the shares of the
+content words and of the phrase from which it is unsure."""
 FORMULA = 2
-"""Words up to which a phrase or a stretch is a formula ("good evening", "bye"): it is said as it is, or it is
-another one; its meaning alone says too little."""
+"""A phrase or a stretch of up to this many words is a formula ("good evening", "bye"): it must be said word
+for word, since its meaning alone says too little."""
 LEAST_CONTENT, LEAST_COVERAGE, LEAST_NEARLY_ALL = 0.45, 0.6, 0.85
-"""Where wording is free: shares of the content words, and of the phrase, that must be there. Nearly all of a
-formula ("an early morning call" wishes nobody a good morning), and of a phrase with a slot, since anything of
-its kind fills the slot."""
+"""For ``match: meaning``: shares of the content words and of the phrase that must be there. The third is for
+formulas ("an early morning call" is not a good morning) and for phrases with a slot, which much can fill."""
 OFTEN = 6.0
-"""Ordinary talk that comes near a phrase in its own words mostly does what the phrase does ("I'm sorry"):
-of six such stretches one is taken to be chance."""
+"""Ordinary talk that comes near a phrase in its own words mostly does the phrase's act ("I'm sorry"): only
+one in six such stretches is counted as a chance match."""
 DENIALS = frozenset(
     ["not", "never", "nobody", "nothing", "none", "without", "neither", "nor", "cannot", "hardly"]
 )
 BEFORE_DENIED, AFTER_DENIED = 2, 1
-"""Words before and after a stretch, within its sentence, from which a denial reaches into it."""
+"""How many words before and after a match, within its sentence, a denial still applies to it."""
 PARTICLES = frozenset(
     ["very", "much", "really", "so", "just", "please", "today", "now", "then", "again", "kindly"]
 )
-"""Words that a phrase is the same without: "thank you (very much)", "how can I help you (today)"."""
+"""Words that hardly change a phrase: "thank you (very much)", "how can I help you (today)"."""
 SAME = {
     word: group[0]
     for group in (
@@ -65,19 +65,19 @@ SAME = {
     )
     for word in group
 }  # fmt: skip
-"""Words that do the same in a formula of talk; they count as one another where wording is free."""
+"""Words of the same use in set phrases; with ``match: meaning`` they count as one another."""
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase, read.
+    """A phrase of a rubric, cut into words.
 
     Attributes:
-        text: As the rubric has it.
-        words: Normalised; a slot is "{name}" and so on.
-        weights: Of the words.
-        content: Which words must be there.
-        names: Words that a recogniser may not know: capitals inside the phrase, or never heard.
+        text: As written in the rubric.
+        words: Normalised words; a slot is kept as "{name}" and so on.
+        weights: Weight of each word.
+        content: Numbers of the content words.
+        names: Numbers of the words that a recogniser may not know: capitalised, or not in the language.
     """
 
     text: str
@@ -88,7 +88,7 @@ class Phrase:
 
     @property
     def total(self) -> float:
-        """Weight of all words."""
+        """Sum of the weights."""
         return sum(self.weights)
 
     @property
@@ -99,16 +99,16 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Where a phrase comes nearest in a text.
+    """The best match of a phrase's words in a text.
 
     Attributes:
-        coverage: Share of the phrase's weight that is there, less what stands in between, 0..1.
+        coverage: Share of the phrase's weight that is there, less the penalty for gaps, 0..1.
         content: Share of its content words' weight that is there, 0..1; another known word of the same sound
             does not count.
-        first: Number of the first word of the stretch; ``last`` of the last.
-        denied: A denial stands in the stretch or before it that the phrase has not.
-        together: Its words stand in a stretch no longer than the phrase.
-        literal: Every word is there as it is, side by side.
+        first: Number of the first matched word in the text; ``last`` of the last.
+        denied: The text denies it, with a word like "not" in the match or beside it; the phrase does not.
+        together: The match has no more words than the phrase.
+        literal: Every word is there, unchanged and side by side.
     """
 
     coverage: float
@@ -122,11 +122,11 @@ class Aligned:
 
 @lru_cache(maxsize=4096)
 def read(text: str, *, free: bool = True) -> Phrase:
-    """Read a phrase of a rubric.
+    """Cut a phrase of a rubric into words and weigh them.
 
     Args:
-        text: As the rubric has it.
-        free: Wording is free: a person named in it stands for any ("My name is John").
+        text: As written in the rubric.
+        free: For ``match: meaning``, where a person's name stands for any name ("My name is John").
     """
     talk = ordinary.load()
     found: list[str] = []
@@ -141,7 +141,7 @@ def read(text: str, *, free: bool = True) -> Phrase:
                 capitals.add(len(found))
             found.append(word)
     if 1 not in capitals:
-        capitals.discard(0)  # a sentence begins so; "Harper Valley" is a name
+        capitals.discard(0)  # a capital that only begins the sentence, unlike that of "Harper Valley"
     if free:
         found = ["{name}" if _is_person(found, at, capitals) else word for at, word in enumerate(found)]
     weights = tuple(1.0 if w.startswith("{") else LIGHT if w in PARTICLES else talk.weight(w) for w in found)
@@ -153,7 +153,7 @@ def read(text: str, *, free: bool = True) -> Phrase:
 
 
 def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
-    """A capital that is a first name or follows a title; with another beside it, it may be a brand."""
+    """Whether a capitalised word is a first name or follows a title; two in a row may be a brand."""
     if at not in capitals or {at - 1, at + 1} & {i for i in capitals if found[i] not in slots.TITLES}:
         return False
     return found[at] in ordinary.names() or (at > 0 and found[at - 1] in slots.TITLES)
@@ -161,13 +161,13 @@ def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
 
 @lru_cache(maxsize=262_144)
 def alike(wanted: str, said: str, *, is_name: bool, free: bool) -> float:
-    """How much a word said counts as the word wanted, 0..1.
+    """How much a word of a text counts as a word of a phrase, 0..1.
 
     Args:
-        wanted: Of the phrase, normalised.
-        said: Of the text, normalised.
-        is_name: The phrase's word is one that a recogniser may not know.
-        free: Wording is free: words that do the same count, and any number for a number.
+        wanted: The phrase's word, normalised.
+        said: The text's word, normalised.
+        is_name: Whether the phrase's word is one that a recogniser may not know.
+        free: For ``match: meaning``: words of one group of ``SAME`` count as one another, as do all numbers.
     """
     if wanted == said or ordinary.stem(wanted) == ordinary.stem(said):
         return 1.0
@@ -180,12 +180,12 @@ def alike(wanted: str, said: str, *, is_name: bool, free: bool) -> float:
     sound, heard = _sound(wanted), _sound(said)
     letters = fuzz.ratio(wanted, said) / 100
     same_sound = sound == heard and len(sound) > 1
-    if not is_name and letters < HALF:
+    if not is_name and letters < LEAST_LETTERS:
         return 0.0
     if not is_name and said in ordinary.load().known:
         return KNOWN_ALIKE if same_sound else 0.0
     sounds = 1.0 if same_sound else fuzz.ratio(sound, heard) / 100 if len(sound) > 2 else 0.0
-    likeness = max(letters, SOUNDS_COUNT * sounds)
+    likeness = max(letters, SOUND_FACTOR * sounds)
     return likeness if likeness >= (NAME_ALIKE if is_name else UNKNOWN_ALIKE) else 0.0
 
 
@@ -195,20 +195,20 @@ def _sound(word: str) -> str:
 
 
 def _traits(word: str) -> set[str]:
-    """What a word has in common with any that counts as it, unless recognition does not know one of them."""
+    """Keys of a word: two known words that can be ``alike`` have a key in common."""
     group = {f"same {SAME[word]}"} if word in SAME else set()
     return group | {f"stem {ordinary.stem(word)}", f"sound {_sound(word)}"}
 
 
 Hit = tuple[int, int, float]
-"""Number of a phrase, which of its words, and how much a word said counts as it."""
+"""Number of a phrase, number of a word of it, and how much a word of the text counts as that word."""
 
 
 class Wording:
-    """Finds many phrases in texts at once: from each word of a text to the phrases that hold it.
+    """Finds many phrases in a text at once, by an index from words to the phrases that hold them.
 
     Args:
-        phrases: Read.
+        phrases: The phrases, as returned by ``read``.
         free: As in ``alike``.
     """
 
@@ -230,13 +230,12 @@ class Wording:
 
     @staticmethod
     def _need(phrase: Phrase) -> float:
-        """Content weight from which a text is worth aligning: half, slots aside."""
-        return (
-            0.5 * sum(phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{")) - 1e-9
-        )
+        """Weight of content words that a text must hold to be aligned: half of all but the slots."""
+        weights = (phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{"))
+        return 0.5 * sum(weights) - 1e-9
 
     def _neighbours(self) -> dict[str, list[int]]:
-        """Which words wanted may be like a word said, by what they have in common with it."""
+        """Rows of ``_wanted`` by the keys of their word (``_traits``)."""
         near: dict[str, list[int]] = defaultdict(list)
         for row, (word, is_name, _) in enumerate(self._wanted):
             keys = _traits(word) | ({"name"} if is_name else set())
@@ -245,17 +244,14 @@ class Wording:
         return near
 
     def find(self, text: str) -> dict[int, Aligned]:
-        """Of each phrase that a text holds half of, by number, where it comes nearest."""
+        """The best match of each phrase that a text holds at least half of, by the phrase's number."""
         said = words(text).words
         likes = [(place, *like) for place, word in enumerate(said) if (like := self._likes(word))[0]]
         likes = sorted(likes + self._likes_joined(said), key=itemgetter(0))
-        there: dict[int, set[int]] = {}
+        there: dict[int, set[int]] = defaultdict(set)
         for _, _, content in likes:
             for number, at, _ in content:
-                if number in there:
-                    there[number].add(at)
-                else:
-                    there[number] = {at}
+                there[number].add(at)
         worth = {number for number, found in there.items() if self._is_worth(number, frozenset(found))}
         if not worth:
             return {}
@@ -274,7 +270,7 @@ class Wording:
         return found
 
     def _is_worth(self, number: int, there: frozenset[int]) -> bool:
-        """Whether a text that holds these words of a phrase is worth aligning with it."""
+        """Whether a text that holds these words of a phrase holds enough of it to be aligned."""
         worth = self._worth.get((number, there))
         if worth is None:
             phrase = self.phrases[number]
@@ -283,7 +279,7 @@ class Wording:
         return worth
 
     def _likes(self, word: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-        """The phrases' words that a word said counts as, and those of them that carry a phrase."""
+        """The phrases' words that a word of the text counts as: all, and only the content words."""
         like = self._like.get(word)
         if like is None:
             if len(self._like) > 65_536:
@@ -308,16 +304,16 @@ class Wording:
                 yield from ((number, at, likeness) for number, at in where)
 
     def _misheard(self, word: str) -> Iterable[int]:
-        """Which words wanted share enough letters or sounds with a word that the language does not know."""
+        """Rows of ``_wanted`` that share enough letters or sounds with a word that is not in the language."""
         for said, wanted, least in (
             (word, self._spelt, UNKNOWN_ALIKE),
-            (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUNDS_COUNT),
+            (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUND_FACTOR),
         ):
             near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
             yield from (row for _, _, row in near)
 
     def _likes_joined(self, said: Sequence[str]) -> list[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
-        """Words that recognition cut in two, at least one part of which is no word of the language."""
+        """Hits of pairs of words, read as one word cut in two; at least one is not in the language."""
         known = ordinary.load().known
         unknown = {place for place, word in enumerate(said) if word not in known and word.isalpha()}
         starts = sorted(unknown | {place - 1 for place in unknown})
@@ -336,11 +332,13 @@ class Wording:
 def _align(
     phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]], swap: float
 ) -> Aligned | None:
-    """The best chain of a phrase's words in their order through the text.
+    """The best alignment of a phrase's words, in their order, with words of the text.
 
-    A word in the place of one of the phrase's costs ``swap`` beside the one that is missing.
+    ``places`` says for each word of the phrase where the text has it and how alike; ``swap`` is the cost of
+    another word in place of a missing one.
     """
     weights = phrase.weights
+    # Score and links of the best chain that ends with a word of the phrase at a place in the text.
     best: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
     top: tuple[float, tuple[tuple[int, int], ...]] = (0.0, ())
     for at in sorted(places):
@@ -348,13 +346,13 @@ def _align(
             gain = weights[at] * likeness
             chain: tuple[tuple[int, int], ...] = ((at, place),)
             score = gain
-            for (before, stood), (had, links) in best.items():
-                apart, skipped = place - stood - 1, at - before - 1
-                if before < at and 0 <= apart <= MOST_GAP + skipped:
-                    joined = had + gain - GAP * max(0, apart - skipped) - swap * min(apart, skipped)
+            for (last_at, last_place), (earlier, links) in best.items():
+                extra, missed = place - last_place - 1, at - last_at - 1
+                if last_at < at and 0 <= extra <= MOST_GAP + missed:
+                    joined = earlier + gain - GAP * max(0, extra - missed) - swap * min(extra, missed)
                     if joined > score:
                         score, chain = joined, (*links, (at, place))
-            # One place may be heard twice, joined with the next word too, which counts less.
+            # A place may come twice: by itself, and, with less likeness, joined with the next word.
             if score > best.get((at, place), (0.0,))[0]:
                 best[at, place] = score, chain
             if score > top[0]:
@@ -363,14 +361,14 @@ def _align(
         return None
     score, chain = top
     there = {at for at, _ in chain}
-    meant = {at for at, place in chain if max(like for p, like in places[at] if p == place) > KNOWN_ALIKE}
+    sure = {at for at, place in chain if max(like for p, like in places[at] if p == place) > KNOWN_ALIKE}
     content = sum(weights[at] for at in phrase.content)
     first, last = chain[0][1], chain[-1][1]
     together = last - first < len(weights)
     literal = together and len(there) == len(weights) and score > 0.999 * phrase.total
     return Aligned(
         score / phrase.total,
-        sum(weights[at] for at in phrase.content & meant) / content,
+        sum(weights[at] for at in phrase.content & sure) / content,
         first,
         last,
         not phrase.denied and _denied(text, first, last),
@@ -380,7 +378,7 @@ def _align(
 
 
 def _denied(text: str, first: int, last: int) -> bool:
-    """Whether a denial stands in a stretch, or near it in the same sentence."""
+    """Whether there is a denial in a match, or near it in the same sentence."""
     said = words(text)
     for at in range(max(0, first - BEFORE_DENIED), min(len(said.words), last + 1 + AFTER_DENIED)):
         if said.words[at] in DENIALS:
@@ -391,7 +389,7 @@ def _denied(text: str, first: int, last: int) -> bool:
 
 
 def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
-    """Every place where the words of a phrase stand side by side; the longest where they overlap."""
+    """Every place where the words of a phrase stand side by side; of overlapping places only the longest."""
     found: list[Found] = []
     for phrase in phrases:
         wanted = words(phrase).words
@@ -409,7 +407,7 @@ def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
 
 
 def least_coverage(phrase: str, least: float = LEAST_COVERAGE) -> float:
-    """Share of a phrase that must be there: ``least``, or more of a formula and of one with a slot."""
+    """Coverage a phrase needs: ``least``, or more for a formula or a phrase with a slot."""
     asked = read(phrase).words
     nearly_all = len(asked) <= FORMULA or any(word.startswith("{") for word in asked)
     return max(least, LEAST_NEARLY_ALL) if nearly_all else least

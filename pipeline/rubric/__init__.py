@@ -1,7 +1,7 @@
-"""The rubric: YAML in, a checked ``Rubric`` out, and which rubric answers which call.
+"""Rubrics: reads them from YAML, checks them, and chooses those that apply to a call.
 
-``load`` reads one (a file or a shipped name), ``select`` chooses for a call, ``lint`` warns,
-``explain`` says it in plain words. Scoring is ``pipeline.score``.
+``load`` reads a file or a shipped rubric, ``select`` chooses the rubrics of a call, ``lint`` gives warnings
+to the author, ``explain`` describes a rubric in plain words. ``pipeline.score`` does the scoring.
 """
 
 from pipeline.rubric.explain import explain, explain_order

@@ -1,7 +1,7 @@
-"""The tests written inside a rubric: short dialogues with the answers expected of them.
+"""Runs the tests that are written inside a rubric: short dialogues with the expected answers.
 
-``run_cases`` scores each with the scorer handed in and returns what differs. Used by
-``callqa rubric test`` and the project's own tests of the shipped rubrics.
+``run_cases`` scores each dialogue with the scorer it is given and compares. ``callqa rubric test`` and the
+project's own tests of the shipped rubrics use it.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Score = Callable[[Conversation, Rubric, CallMetadata], Scorecard]
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One test of a rubric; ``faults`` is empty when it passed."""
+    """The result of one test of a rubric; ``faults`` is empty when it passed."""
 
     name: str
     faults: tuple[str, ...]
 
 
 def run_cases(rubric: Rubric, score: Score) -> Iterator[CaseResult]:
-    """Score every test dialogue of a rubric and compare."""
+    """Score every test dialogue of a rubric and compare the answers with those expected."""
     for case in rubric.tests:
-        conversation, metadata = staged(case)
+        conversation, metadata = as_call(case)
         card = score(conversation, rubric, metadata)
         yield CaseResult(case.name, tuple(_differences(case, card)))
 
 
-def staged(case: Case) -> tuple[Conversation, CallMetadata]:
-    """A test dialogue as a conversation with times, and its metadata."""
+def as_call(case: Case) -> tuple[Conversation, CallMetadata]:
+    """A test dialogue as a conversation with times, and the metadata of the call."""
     turns, clock = [], 0.0
     for at, line in enumerate(case.turns):
         ((role, text),) = line.items()
@@ -46,9 +46,9 @@ def staged(case: Case) -> tuple[Conversation, CallMetadata]:
     stated: dict[str, Any] = dict(case.metadata)
     duration = float(stated.pop("duration_s", clock))
     known = {f.name for f in fields(CallMetadata)}
-    own = {k: v for k, v in stated.items() if k in known}
+    standard = {k: v for k, v in stated.items() if k in known}
     extra = {k.removeprefix("extra."): str(v) for k, v in stated.items() if k not in known}
-    metadata = CallMetadata(**{"call_id": case.name, **own}, extra=extra)
+    metadata = CallMetadata(**{"call_id": case.name, **standard}, extra=extra)
     transcript = Transcript(
         case.name, tuple(turns), metadata.language or "en", duration, channels=2, medium=metadata.medium
     )

@@ -1,7 +1,7 @@
-"""What a criterion can ask of a call: one pydantic model for each kind of check.
+"""The checks that a criterion can consist of: one pydantic model for each kind.
 
-Part of the rubric's language (``model``); ``score`` evaluates them. Extra keys are refused
-everywhere, so that a misspelt key is an error and never a check that silently does nothing.
+Together with ``model`` this is the language of rubrics; ``score`` evaluates the checks. Unknown keys are
+refused everywhere, so that a misspelt key is an error and not a check that silently does nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Part = TypeVar("Part", bound="Strict")
 Place = tuple[str | int, ...]
-"""Keys and numbers that lead to a part of a rubric's YAML."""
+"""Path to a part of a rubric's YAML: keys of mappings and positions in lists."""
 
 SLOTS = ("name", "amount", "date", "number", "company")
-"""What a phrase may leave open, in braces: "This is {name}", "you owe {amount}"."""
+"""Slots that a phrase may have: "This is {name}", "you owe {amount}"."""
 PLUGINS = "callqa.checks"
-"""Entry point group of checks in other packages."""
+"""Entry point group in which other packages offer checks."""
 
 
 class Strict(BaseModel):
@@ -131,7 +131,7 @@ class PhraseCheck(Heard):
 
     @property
     def unsure_from(self) -> float:
-        """Strength from which a match may be what is asked, though it does not count."""
+        """Strength from which a match that does not count makes the answer undetermined."""
         return 0.5 * self.threshold if self.unsure is None else self.unsure
 
     @model_validator(mode="after")
@@ -177,7 +177,7 @@ class Measure(BaseCheck):
     """Base of the checks of numbers and facts, which say in words what they ask."""
 
     def sentence(self) -> str:
-        """When it is met, for the explanation of a rubric."""
+        """When the check is met, for the explanation of a rubric (``explain``)."""
         raise NotImplementedError
 
 
@@ -394,14 +394,14 @@ for _model in (AllCheck, AnyCheck, NotCheck):
 
 
 def limits(low: float | None, high: float | None) -> str:
-    """Limits in words; one of them is given."""
+    """Limits in words; at least one of them is given."""
     if low is not None and high is not None:
         return f"{low:g} to {high:g}"
     return f"at least {low:g}" if low is not None else f"at most {high:g}"
 
 
 def placed(outer: Strict, place: Place = ()) -> Iterator[tuple[Strict, Place]]:
-    """A part of a rubric and every part inside it, outermost first, each with its place in the YAML."""
+    """A part of a rubric and all parts inside it, outermost first, each with its place in the YAML."""
     yield outer, place
     for name in type(outer).model_fields:
         inner = getattr(outer, name)
@@ -414,5 +414,5 @@ def placed(outer: Strict, place: Place = ()) -> Iterator[tuple[Strict, Place]]:
 
 
 def parts(outer: Strict, kind: type[Part]) -> list[Part]:
-    """Those of one kind among a part of a rubric and every part inside it, outermost first."""
+    """The parts of one class among a part of a rubric and all parts inside it, outermost first."""
     return [part for part, _ in placed(outer) if isinstance(part, kind)]

@@ -1,4 +1,4 @@
-"""Changes to a rubric's YAML that leave the author's lines as they are: bounds and phrases in their place."""
+"""Changes thresholds and phrases in a rubric's YAML and leaves all other lines as the author wrote them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.rubric.model import Rubric
 
 @dataclass(frozen=True)
 class Change:
-    """What to put into the check of a criterion."""
+    """What to change in the check of a criterion: bounds to set, and phrases to add."""
 
     threshold: float | None = None
     unsure: float | None = None
@@ -26,11 +26,11 @@ class Change:
 
 
 def edited(rubric: Rubric, changes: Mapping[str, Change]) -> tuple[str, list[str]]:
-    """The rubric's text with changes by criterion, and those that must be made by hand, in sentences.
+    """The rubric's text after changes (by criterion id), and sentences about those to make by hand.
 
-    A change is left to be made by hand where the check is on one line, or the result would be no rubric.
+    The latter are changes of a check that is written on one line, or that would make the rubric invalid.
     """
-    text, left = rubric.text, []
+    text, by_hand = rubric.text, []
     for name, change in changes.items():
         try:
             tried = _edited(text, name, change)
@@ -38,8 +38,8 @@ def edited(rubric: Rubric, changes: Mapping[str, Change]) -> tuple[str, list[str
                 raise _CannotEditError
             text = tried
         except (RubricError, _CannotEditError):
-            left.append(f"{name}: by hand: {_by_hand(change)}")
-    return text, left
+            by_hand.append(f"{name}: by hand: {_in_words(change)}")
+    return text, by_hand
 
 
 def diff(before: str, after: str, name: str) -> str:
@@ -55,7 +55,7 @@ class _CannotEditError(Exception):
 
 
 def _holds(rubric: Rubric, name: str, change: Change) -> bool:
-    """Whether a rubric has a change, and not in a comment."""
+    """Whether a change is in effect in a rubric, rather than in a comment of its text."""
     check: Any = next(c.check for c in rubric.criteria() if c.id == name)
     bounds = all(
         value is None or value == getattr(check, key)
@@ -101,7 +101,7 @@ def _add_phrases(
     kind: int,
     indent: str,
 ) -> None:
-    """Phrases at the end of a list, on lines of their own where the others are."""
+    """Append phrases to a list; each gets a line of its own if those in the list have one."""
     if not phrases:
         return
     quoted = [json.dumps(phrase, ensure_ascii=False) for phrase in phrases]
@@ -119,13 +119,9 @@ def _add_phrases(
     rows[last] = f"{rows[last][:end]}, {', '.join(quoted)}{rows[last][end:]}"
 
 
-def _by_hand(change: Change) -> str:
-    told = [
-        f"{key}: {value:g}" for key in ("threshold", "unsure") if (value := getattr(change, key)) is not None
-    ]
-    told += [
-        f"add to {key}: {', '.join(more)}"
-        for key, more in (("any", change.phrases), ("unless", change.unless))
-        if more
-    ]
-    return "; ".join(told)
+def _in_words(change: Change) -> str:
+    bounds = {"threshold": change.threshold, "unsure": change.unsure}
+    added = {"any": change.phrases, "unless": change.unless}
+    steps = [f"{key}: {value:g}" for key, value in bounds.items() if value is not None]
+    steps += [f"add to {key}: {', '.join(phrases)}" for key, phrases in added.items() if phrases]
+    return "; ".join(steps)

@@ -1,4 +1,4 @@
-"""A rubric in plain words, for the people who are scored by it."""
+"""Describes a rubric in plain words, for the people who are scored by it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ LIMITS = {
     "within_s": "within {:g} s",
     "within_turns": "within {} turns",
 }
-"""Of windows, sequences and obligations, by the name of the key."""
+"""Wording of the limits of windows, sequences and obligations, by their key."""
 
 
 def explain(rubric: Rubric) -> str:
-    """The whole rubric, a few lines a criterion."""
+    """A description of the whole rubric, with a few lines for each criterion."""
     return "\n".join(_lines(rubric))
 
 
 def explain_order(rubrics: Sequence[Rubric]) -> str:
-    """In which order rubrics are tried on a call, and on which calls."""
+    """The order in which rubrics are applied to a call, and the calls each of them is for."""
     listed = "\n".join(
         f"  {n}. {r.id} {r.version}: {_applies(r.applies_to)}" for n, r in enumerate(in_order(rubrics), 1)
     )
@@ -96,7 +96,7 @@ def _auto_fail(policy: AutoFail) -> str:
 
 
 def describe(check: Any) -> str:
-    """One check in words."""
+    """A check in words."""
     if isinstance(check, kinds.Heard):
         return _heard(check)
     if isinstance(check, kinds.Measure):
@@ -147,36 +147,36 @@ def _some(texts: Sequence[str]) -> str:
 
 
 def _often(check: kinds.Heard) -> str:
-    told = f", at least {check.at_least} times" if check.at_least > 1 else ""
-    return told + (f", at most {check.at_most} times" if check.at_most is not None else "")
+    least = f", at least {check.at_least} times" if check.at_least > 1 else ""
+    return least + (f", at most {check.at_most} times" if check.at_most is not None else "")
 
 
 def _limits(part: kinds.Strict | None) -> str:
     """The limits that a window or a check sets, in words."""
-    given = ((told, getattr(part, name, None)) for name, told in LIMITS.items())
-    return "".join(f" {told.format(value)}" for told, value in given if value is not None)
+    given = ((wording, getattr(part, name, None)) for name, wording in LIMITS.items())
+    return "".join(f" {wording.format(value)}" for wording, value in given if value is not None)
 
 
 def _condition(condition: Condition) -> str:
-    told = [f"{name} is {' or '.join(values)}" for name, values in condition.metadata.items()]
-    told += [f"{name} is answered {' or '.join(values)}" for name, values in condition.answers.items()]
+    clauses = [f"{name} is {' or '.join(values)}" for name, values in condition.metadata.items()]
+    clauses += [f"{name} is answered {' or '.join(values)}" for name, values in condition.answers.items()]
     if condition.finding is not None:
         label = f"/{condition.finding.label}" if condition.finding.label else ""
-        told.append(f"{condition.finding.kind}{label} is found")
+        clauses.append(f"{condition.finding.kind}{label} is found")
     if condition.said is not None:
-        told.append(_heard(condition.said))
+        clauses.append(_heard(condition.said))
     if condition.any:
-        told.append("(" + " or ".join(_condition(c) for c in condition.any) + ")")
+        clauses.append("(" + " or ".join(_condition(c) for c in condition.any) + ")")
     if condition.unless is not None:
-        told.append(f"not ({_condition(condition.unless)})")
-    return " and ".join(told)
+        clauses.append(f"not ({_condition(condition.unless)})")
+    return " and ".join(clauses)
 
 
 def _applies(asks: AppliesTo) -> str:
-    told = [f"{name} {' or '.join(getattr(asks, name))}" for name in FIELDS if getattr(asks, name)]
-    told += [f"{name} {' or '.join(values)}" for name, values in asks.extra.items()]
+    limits = [f"{name} {' or '.join(getattr(asks, name))}" for name in FIELDS if getattr(asks, name)]
+    limits += [f"{name} {' or '.join(values)}" for name, values in asks.extra.items()]
     if asks.min_duration_s is not None:
-        told.append(f"from {asks.min_duration_s:g} s")
+        limits.append(f"from {asks.min_duration_s:g} s")
     if asks.max_duration_s is not None:
-        told.append(f"up to {asks.max_duration_s:g} s")
-    return ", ".join(told) or "every call"
+        limits.append(f"up to {asks.max_duration_s:g} s")
+    return ", ".join(limits) or "every call"

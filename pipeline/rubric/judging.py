@@ -1,7 +1,7 @@
-"""What a check asks of a language model, and what comes back.
+"""The question that a check puts to a language model (the judge), and the answer.
 
-The seam between ``score`` (which knows windows, roles and confidence, and no model) and ``judge`` (which
-knows models and endpoints, and no call).
+This is the interface between ``score``, which knows windows, roles and confidence but no model, and
+``judge``, which knows models and endpoints but no call.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from pipeline.rubric.checks import JudgeCheck
 Result = Literal[
     "answered", "unsure", "unquoted", "invented", "differs", "malformed", "too_long", "away", "budget"
 ]
-"""``unsure``: the model says so; ``unquoted``: no words that show it; ``invented``: words nobody said;
-``differs``: asked again it answers otherwise; ``malformed``: not in the form asked for."""
+"""``unsure``: the model says so; ``unquoted``: no quote supports the answer; ``invented``: it quotes words
+that nobody said; ``differs``: asked again it answers otherwise; ``malformed``: not in the required form."""
 NOT_ASKED: frozenset[Result] = frozenset({"away", "budget"})
-"""It could not be asked: the next run tries again."""
+"""Results where the model gave no answer; the next run asks again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One check of one call.
+    """One check of one call, to be put to the language model.
 
     Attributes:
-        call_id: Of the call.
-        rubric_id: Of the rubric.
-        criterion_id: Whose check it is.
+        call_id: The call.
+        rubric_id: The rubric.
+        criterion_id: The criterion of the check.
         check: What is asked, and whose words may be quoted.
         turns: The turns of the window, redacted.
-        people: Names that must not be sent, as written in the metadata, nor any part of them.
-        references: Numbers and ids of people.
-        companies: Names of firms.
+        people: Names of people as written in the metadata; neither they nor parts of them may be sent.
+        references: Numbers and ids of people, which may not be sent.
+        companies: Names of companies, which may not be sent.
     """
 
     call_id: str
@@ -49,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """Words of one turn (``turn`` is its number): characters ``start`` to ``end`` of its text."""
+    """A quote: characters ``start`` to ``end`` of the text of the turn with the number ``turn``."""
 
     turn: int
     start: int
@@ -59,14 +59,14 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a question came to.
+    """The answer to a question.
 
     Attributes:
         answer: yes, no, na or undetermined.
-        result: Why it is what it is.
-        reason: The same in a sentence, without a word of the call; "" for an answer that counts.
-        why: The model's own sentence; may repeat what was said.
-        quotes: What the answer rests on, found in the transcript.
+        result: How the answer came about.
+        reason: ``result`` as a sentence, without words of the call; "" for an answer that counts.
+        why: The model's own sentence, which may repeat words of the call.
+        quotes: The words that support the answer, as found in the transcript.
     """
 
     answer: Answer
@@ -77,21 +77,21 @@ class Judged:
 
 
 class Judge(Protocol):
-    """Answers questions; ``pipeline.judge`` has the real one."""
+    """Answers questions; ``pipeline.judge`` implements it."""
 
     @property
     def fingerprint(self) -> str:
-        """Changes when an answer could."""
+        """Changes when answers could change."""
 
     @property
     def model(self) -> str:
         """The model's name."""
 
     def ask(self, questions: Sequence[Question]) -> list[Judged]:
-        """One answer a question, in order; whatever happens at the endpoint."""
+        """Answer each question, in order; faults of the endpoint are results, not exceptions."""
 
     def standing(self, rubric_id: str, criterion_id: str) -> str:
-        """Why answers to a criterion are only suggestions so far, or "" where they count."""
+        """Why answers to a criterion are only suggestions so far; "" if they count."""
 
     def spent(self, call_id: str) -> tuple[StageRun, ...]:
-        """What the questions of a call cost, a row a criterion; told once."""
+        """What the questions of a call cost, a row for each criterion; returned only once."""

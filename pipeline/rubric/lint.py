@@ -1,4 +1,4 @@
-"""Warnings about a rubric that is valid and yet does not do what its author meant."""
+"""Warnings about a valid rubric that probably does not do what its author meant."""
 
 from __future__ import annotations
 
@@ -24,46 +24,42 @@ from pipeline.rubric.model import Criterion, HeardFinding, Rubric
 
 KNOWN = ", ".join(sorted(FINDING_KINDS))
 LONG_CALL_S = 360.0
-"""Six minutes: a long call by Calabrio's default; a window beyond it rarely excludes anything."""
+"""Six minutes, a long call by Calabrio's default: a longer window rarely excludes anything."""
 BRIEF_S = 5.0
 NEVER_MET_SQL = (
     "SELECT criterion_id, count(*) FILTER (answer = 'yes') AS met FROM answers AS a "
     "JOIN scorecards AS s USING (call_id, rubric_hash) WHERE s.rubric_id = ? AND s.is_latest "
     "GROUP BY criterion_id HAVING count(*) FILTER (answer IN ('yes', 'no')) >= 20"
 )
-"""Per criterion answered yes or no in at least 20 stored calls: how often yes."""
-
-
+"""How often each criterion was answered yes, if at least 20 stored calls answer it yes or no."""
 TYPICAL_SQL = "SELECT median(duration_s) AS s FROM calls WHERE duration_s IS NOT NULL"
-
-
 NO_JUDGE = "asks a judge, and no settings here name one ([judge] url): it will stay undetermined"
 COMMON = 0.05
-"""Chance from which a phrase is too common: said in one of twenty ordinary calls, whatever is asked."""
+"""Probability in an ordinary call from which a phrase is too common: one call in twenty."""
 Chance = Callable[[str, str, float | None], float]
-"""Phrase, way of matching and seconds searched: its chance in an ordinary call (``matching.common``)."""
+"""Probability of a phrase in an ordinary call, by phrase, ``match`` and seconds (``matching.common``)."""
 
 
 def lint(
     rubric: Rubric, typical_s: float | None = None, chance: Chance | None = None, *, judged: bool = True
 ) -> list[str]:
-    """Warnings, in the order of the form.
+    """Warnings about a rubric.
 
     Args:
-        rubric: Checked.
-        typical_s: Length of a typical call, where stored calls tell (``TYPICAL_SQL``).
-        chance: Tells how common a phrase is; None: not asked.
+        rubric: The rubric.
+        typical_s: Length of a typical stored call (``TYPICAL_SQL``); None where no calls are stored.
+        chance: How likely a phrase is in an ordinary call; None to leave out these warnings.
         judged: Whether the settings name a language model for checks of the kind ``judge``.
     """
-    told = (w for c in rubric.criteria() for w in _criterion(rubric, c, typical_s))
+    warnings = (w for c in rubric.criteria() for w in _criterion(rubric, c, typical_s))
     common = too_common(rubric, chance) if chance is not None else []
     unasked = [] if judged else [f"{name}: {NO_JUDGE}" for name in rubric.judged()]
-    return [*_weights(rubric), *told, *unasked, *common, *_form(rubric)]
+    return [*_weights(rubric), *warnings, *unasked, *common, *_form(rubric)]
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase of a criterion, with the check that asks for it."""
+    """A phrase of a criterion, with the check it is in."""
 
     criterion: str
     text: str
@@ -71,29 +67,29 @@ class Phrase:
 
     @property
     def seconds(self) -> float | None:
-        """Length of the part of the call it is searched in, where that is a number of seconds."""
+        """Length of the window it is searched in; None if the window is not given in seconds."""
         window = self.check.window
         limits = [window.first_s, window.last_s] if window else []
         return min((s for s in limits if s is not None), default=None)
 
     @property
     def alone(self) -> PhraseCheck:
-        """A check for nothing but this phrase."""
+        """The check with only this phrase."""
         return self.check.model_copy(update={"any": (self.text,), "all": (), "at_least": 1})
 
 
 def phrases(rubric: Rubric) -> Iterator[Phrase]:
-    """Every phrase of a rubric, those of conditions and counter-examples aside, in the order of the form."""
+    """Every phrase of a rubric except those of conditions and counter-examples, in the order of the form."""
     for criterion in rubric.criteria():
-        own = [criterion.check] if criterion.check else [level.check for level in criterion.levels]
-        for check in (part for outer in own for part in parts(outer, PhraseCheck)):
+        checks = [criterion.check] if criterion.check else [level.check for level in criterion.levels]
+        for check in (part for outer in checks for part in parts(outer, PhraseCheck)):
             for text in (*check.any, *check.all):
                 named = text.replace("{company}", rubric.company[0]) if rubric.company else text
                 yield Phrase(criterion.id, named, check)
 
 
 def too_common(rubric: Rubric, chance: Chance) -> list[str]:
-    """Phrases that ordinary talk holds too often, each with what to do."""
+    """Warnings about phrases that are too likely in ordinary calls, with advice."""
     return [
         f"{one.criterion}: “{one.text}” is said in {100 * rate:.0f} of 100 ordinary calls; {advice(one)}"
         for one in phrases(rubric)
@@ -111,7 +107,7 @@ def advice(one: Phrase) -> str:
 
 
 def never_met(rubric: Rubric, met: Mapping[str, int]) -> list[str]:
-    """Criteria that no stored call has met (``met``: by criterion, from ``NEVER_MET_SQL``)."""
+    """Warnings about criteria that no stored call has met; ``met`` has the counts of ``NEVER_MET_SQL``."""
     return [
         f"{c.id}: none of the stored calls has ever met it; are its phrases what agents say?"
         for c in rubric.criteria()
@@ -152,12 +148,13 @@ def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) ->
 
 
 def _finding_kinds(criterion: Criterion) -> set[str]:
-    """Families of findings that its conditions and checks wait for."""
-    waited_for = {finding.kind for finding in parts(criterion, HeardFinding)}
-    return waited_for | {check.finding for check in parts(criterion, FindingCheck)}
+    """Kinds of findings that its conditions and checks ask for."""
+    in_conditions = {finding.kind for finding in parts(criterion, HeardFinding)}
+    return in_conditions | {check.finding for check in parts(criterion, FindingCheck)}
 
 
 def _unreliable(criterion: Criterion) -> Iterator[str]:
+    """Warnings about checks that are not reliable enough for an auto-fail."""
     for check in [criterion.check, *(level.check for level in criterion.levels)]:
         if isinstance(check, SentimentCheck):
             yield "auto-fail on sentiment, which is an estimate; use it as evidence, or counts: info"
@@ -207,6 +204,6 @@ def _form(rubric: Rubric) -> Iterator[str]:
 
 
 def _needs_sound(criterion: Criterion) -> bool:
-    """Checks a written dialogue cannot show."""
+    """Whether a criterion has a check that a written dialogue cannot test."""
     kinds: set[Any] = {getattr(c, "kind", "") for c in criterion.checks()}
     return bool(kinds & {"sentiment", "event", "metric", "manual", "plugin", "language", "finding", "judge"})

@@ -1,7 +1,7 @@
-"""YAML text to a checked ``Rubric``: every error at once, each with its line and what was expected.
+"""Makes a checked ``Rubric`` of YAML text; reports all errors at once, with lines and what was expected.
 
-The reader is safe against hostile files: plain data only, bounded in size, depth and aliases, and
-with YAML 1.2's idea of booleans, so that ``yes``, ``no`` and ``on`` stay words.
+Hostile files are safe to read: only plain data is accepted, and size, depth and aliases are limited. Booleans
+are those of YAML 1.2, so that ``yes``, ``no`` and ``on`` stay words.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ MAX_DEPTH = 40
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a rubric, where it is, and how to mend it."""
+    """An error in a rubric, its line, and a hint how to correct it."""
 
     line: int
     message: str
     hint: str = ""
 
     def text(self, source: str) -> str:
-        """As people read it: ``file:line: message (hint)``."""
+        """The line of a message: ``file:line: message (hint)``."""
         return f"{source}:{self.line}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader with YAML 1.2 scalars: only true/false are booleans; dates and 12:30 are text."""
 
-    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012 (PyYAML's own way of declaring them)
+    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012 (PyYAML wants a class variable)
 
 
 for _tag, _pattern, _first in (
@@ -65,10 +65,10 @@ def shipped() -> list[str]:
 
 
 def read_source(path_or_name: str) -> tuple[str, str]:
-    """The YAML text of a file or a shipped rubric, and the place to name in messages.
+    """The YAML text of a file or a shipped rubric, and its name for messages.
 
     Raises:
-        RubricError: No such file or shipped rubric, too large, or not UTF-8.
+        RubricError: There is no such file or shipped rubric, or it is too large or not UTF-8.
     """
     path = Path(path_or_name)
     bundled = resources.files("pipeline") / "rubrics"
@@ -97,7 +97,7 @@ def load(path_or_name: str) -> Rubric:
         path_or_name: A YAML file, or the name of a shipped rubric (``support``).
 
     Raises:
-        RubricError: With every fault, each with file and line, what was expected and a hint.
+        RubricError: The rubric has errors; the message has them all, with file, line and a hint.
     """
     text, source = read_source(path_or_name)
     return parse(text, source)
@@ -114,34 +114,34 @@ def parse(text: str, source: str = "rubric") -> Rubric:
     try:
         rubric = Rubric.model_validate(data)
     except ValidationError as error:
-        errors = [item for item in error.errors(include_url=False) if not _echo(item, data)]
+        errors = [item for item in error.errors(include_url=False) if not _is_consequence(item, data)]
         faults = [_fault(item, data, lines) for item in errors]
-        raise _refusal(faults + _references(_sound(data, errors), lines), source) from error
-    found = _references(rubric, lines)
-    if found:
-        raise _refusal(found, source)
+        raise _refusal(faults + _reference_faults(_repaired(data, errors), lines), source) from error
+    faults = _reference_faults(rubric, lines)
+    if faults:
+        raise _refusal(faults, source)
     return rubric.with_origin(text, source)
 
 
-def _references(rubric: Rubric | None, lines: dict[Place, int]) -> list[Fault]:
-    """What the parts of a rubric say wrongly about one another."""
-    found = reference_faults(rubric) if rubric is not None else ()
-    return [Fault(_line(path, lines), message, hint) for path, message, hint in found]
+def _reference_faults(rubric: Rubric | None, lines: dict[Place, int]) -> list[Fault]:
+    """Wrong references between the parts of a rubric, with their lines."""
+    faults = reference_faults(rubric) if rubric is not None else ()
+    return [Fault(_line(path, lines), message, hint) for path, message, hint in faults]
 
 
-def _sound(data: Any, errors: list[Any]) -> Rubric | None:
-    """The rubric without its faulty parts, so that the rest can be checked too, if that can be."""
+def _repaired(data: Any, errors: list[Any]) -> Rubric | None:
+    """The rubric without its faulty parts, to check the references of the rest; None if it stays invalid."""
     places = [_place(item["loc"], data) for item in errors]
-    for mend in (_without, _with_stand_ins):
-        mended = copy.deepcopy(data)
-        mend(mended, places)
+    for repair in (_remove, _replace):
+        repaired = copy.deepcopy(data)
+        repair(repaired, places)
         with contextlib.suppress(ValidationError):
-            return Rubric.model_validate({"rubric": "faulty", "mode": "points", **mended})
+            return Rubric.model_validate({"rubric": "faulty", "mode": "points", **repaired})
     return None
 
 
-def _without(data: Any, places: list[Place]) -> None:
-    """Leave out the faulty values alone."""
+def _remove(data: Any, places: list[Place]) -> None:
+    """Remove only the faulty values."""
     for place in sorted(places, key=len, reverse=True):
         here = data
         for step in place[:-1]:
@@ -150,22 +150,22 @@ def _without(data: Any, places: list[Place]) -> None:
             here.pop(place[-1], None)
 
 
-def _with_stand_ins(data: Any, places: list[Place]) -> None:
-    """Something plain in the place of every criterion and test in which there is a fault."""
+def _replace(data: Any, places: list[Place]) -> None:
+    """Replace every criterion and test that has a fault with a minimal valid one."""
     for place in places:
         match place:
             case ("sections", int(s), "criteria", int(c), *part):
                 faulty = data["sections"][s]["criteria"][c]
                 name = str(faulty.get("id")) if isinstance(faulty, dict) else ""
                 name = name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name) else f"faulty_{s}_{c}"
-                stand_in = {"id": name, "question": "?", "check": {"kind": "manual"}}
+                minimal = {"id": name, "question": "?", "check": {"kind": "manual"}}
                 if isinstance(faulty, dict) and "when" in faulty and part[:1] != ["when"]:
-                    stand_in["when"] = faulty["when"]  # may name a criterion there is not
-                data["sections"][s]["criteria"][c] = stand_in
+                    minimal["when"] = faulty["when"]  # its references are to be checked
+                data["sections"][s]["criteria"][c] = minimal
             case ("sections", int(s), str(key), *_):
                 data["sections"][s].pop(key, None)
             case ("sections", int()):
-                pass  # a key is missing
+                pass  # a key is missing; an id is added below
             case ("tests", int(t), *_):
                 data["tests"][t] = {"name": "?", "turns": [{"agent": "?"}]}
             case (str(key), *_):
@@ -183,7 +183,11 @@ def _refusal(faults: list[Fault], source: str) -> RubricError:
 
 
 def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]:
-    """Plain data of a rubric's YAML, and the line each part of it begins on, from 1."""
+    """The plain data of a rubric's YAML, and the line, from 1, on which each part of it begins.
+
+    Raises:
+        RubricError: The YAML is not valid, too large, too deeply nested, or repeats a key.
+    """
     loader = _Loader(text[: MAX_BYTES + 1])
     try:
         if len(text) > MAX_BYTES:
@@ -212,7 +216,7 @@ def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]
 
 
 def _walk(node: yaml.Node, path: Place) -> Iterator[tuple[Place, int]]:
-    """Every node with its place, aliases expanded; refuses repeated keys and bottomless nesting."""
+    """Every node's place and line, aliases expanded; refuses repeated keys and too deep nesting."""
     if len(path) > MAX_DEPTH:
         raise yaml.MarkedYAMLError(
             problem="nested too deeply, or an alias that contains itself", problem_mark=node.start_mark
@@ -235,18 +239,18 @@ def _walk(node: yaml.Node, path: Place) -> Iterator[tuple[Place, int]]:
 
 
 def _line(path: Place, lines: dict[Place, int]) -> int:
-    """Line of the innermost part of ``path`` that is in the file."""
+    """Line of ``path``, or of the innermost part around it that is in the file."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
 
 
 def _place(loc: tuple[str | int, ...], data: Any) -> Place:
-    """The part of a pydantic location that is in the file; names of union members are not."""
+    """A pydantic location as a place in the file, without the names of union members."""
     path: list[str | int] = []
     here, tag = data, None
     for step in loc:
-        if step == tag:  # the kind of a check, which may also be the name of one of its keys
+        if step == tag:  # the kind of a check names a union member, even if the check has such a key
             tag = None
             continue
         listed = isinstance(here, list) and isinstance(step, int) and step < len(here)
@@ -257,8 +261,8 @@ def _place(loc: tuple[str | int, ...], data: Any) -> Place:
     return tuple(path)
 
 
-def _echo(item: Any, data: Any) -> bool:
-    """A list "too short" only because what it holds was refused; a faulty mapping that is "no boolean"."""
+def _is_consequence(item: Any, data: Any) -> bool:
+    """Whether an error follows from another: a list without its refused items, a mapping for a boolean."""
     here = data
     for step in _place(item["loc"], data):
         here = here[step]
@@ -268,7 +272,7 @@ def _echo(item: Any, data: Any) -> bool:
 
 
 def _fault(item: Any, data: Any, lines: dict[Place, int]) -> Fault:
-    """One pydantic error as a sentence with a line."""
+    """A pydantic error as a sentence with a line."""
     path = _place(item["loc"], data)
     where = ".".join(map(str, path)) or "rubric"
     line = _line(path, lines)

@@ -1,7 +1,7 @@
-"""The rubric itself: sections of weighted criteria, conditions, auto-fail policy, tests.
+"""The model of a rubric: sections of weighted criteria, conditions, auto-fail policy, tests.
 
-Built by ``load`` from YAML, used by ``score``. The semantics follow the scorecards of the
-contact-centre suites (docs/rubrics.md names which rule is whose).
+``load`` makes it from YAML, ``score`` uses it. Its rules are those of the scorecards of contact-centre suites
+(docs/rubrics.md names the source of each).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 def _listed(value: Any) -> Any:
-    """A single value where a list is expected."""
+    """Put a single value into a list, so that either may be written."""
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
@@ -41,7 +41,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 def _as_before(body: Any) -> Any:
-    """Without keys that came later and are not used, so that a rubric keeps the hash it had."""
+    """Remove keys that were added later and are unset, so that older rubrics keep their hash."""
     if isinstance(body, dict):
         return {k: _as_before(v) for k, v in body.items() if not (k == "unsure" and v is None)}
     return [_as_before(item) for item in body] if isinstance(body, list) else body
@@ -93,7 +93,7 @@ class AutoFail(Strict):
 
 
 NO_LEVEL = "none of these"
-"""What people choose when a call reached no level of a graded scale."""
+"""The answer that people choose when a call reaches no level of a graded scale."""
 
 
 class Level(Strict):
@@ -142,7 +142,7 @@ class Criterion(Strict):
         return self
 
     def steps(self) -> list[tuple[Level, float]]:
-        """The levels with the share of points each earns (Zendesk's (x-min)/(max-min))."""
+        """The levels with the share of the points that each earns (Zendesk's (x-min)/(max-min))."""
         n = len(self.levels)
         return [
             (level, (n - at) / n if level.share is None else level.share)
@@ -150,7 +150,7 @@ class Criterion(Strict):
         ]
 
     def grades(self) -> dict[str, float]:
-        """What can be answered on a graded scale, best first, with its share of the points; else empty."""
+        """The possible answers of a graded scale, best first, with their shares of the points; else empty."""
         steps = [(level.label, share) for level, share in self.steps()]
         if steps and steps[-1][1] > 0:
             steps.append((NO_LEVEL, 0.0))
@@ -164,14 +164,14 @@ class Criterion(Strict):
         return min(grades, key=lambda label: abs(self.earned(grades[label]) - points))
 
     def earned(self, share: float) -> float:
-        """Points of an answer that earns this share of them."""
+        """Points for a share of them, 0..1, but at least ``floor`` percent."""
         return round(self.points * max(share, self.floor / 100), 6)
 
     def checks(self) -> list[BaseCheck]:
-        """Every check in this criterion, nested ones and, last, its condition's included."""
-        own = [self.check] if self.check is not None else [level.check for level in self.levels]
-        said = parts(self.when, BaseCheck) if self.when else []
-        return [*(part for check in own for part in parts(check, BaseCheck)), *said]
+        """All checks of this criterion, including nested ones; those of its condition come last."""
+        checks = [self.check] if self.check is not None else [level.check for level in self.levels]
+        in_condition = parts(self.when, BaseCheck) if self.when else []
+        return [*(part for check in checks for part in parts(check, BaseCheck)), *in_condition]
 
 
 class Section(Strict):
@@ -265,19 +265,19 @@ class Rubric(Strict):
 
     @property
     def source(self) -> str:
-        """The file or shipped name it was read from."""
+        """The file or the shipped rubric it was read from."""
         return self._source
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of everything that can change an answer; tests and comments are not part of it."""
+        """SHA-256 of all keys but the tests; comments and formatting do not change it."""
         unset = {name for name in ("languages", "company") if not getattr(self, name)}
         body = self.model_dump(mode="json", exclude={"tests", *unset})
         return hashlib.sha256(json.dumps(_as_before(body), sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def ref(self) -> RubricRef:
-        """Name, version and hash, as kept on every scorecard."""
+        """Name, version and hash, which every scorecard records."""
         return RubricRef(self.rubric, self.version, self.hash)
 
     def criteria(self) -> Iterator[Criterion]:
@@ -287,24 +287,24 @@ class Rubric(Strict):
 
     @property
     def spoken(self) -> frozenset[str]:
-        """Languages whose speech can be judged, ISO 639-1."""
+        """ISO 639-1 codes of the languages in which the phrases can be found."""
         return frozenset(code.split("-")[0].lower() for code in self.languages or (self.language,))
 
     def by_meaning(self) -> bool:
-        """Whether models read the calls, which takes a hundred times what looking for letters does."""
+        """Whether it has phrases to match by meaning, which takes a hundred times as long as by words."""
         return any(c.match == "meaning" for one in self.criteria() for c in parts(one, PhraseCheck))
 
     def judged(self) -> tuple[str, ...]:
-        """Ids of the criteria that ask a language model."""
+        """Ids of the criteria with a check by a language model."""
         return tuple(c.id for c in self.criteria() if parts(c, JudgeCheck))
 
     def auto_fail_of(self, criterion: Criterion) -> AutoFail | None:
-        """The policy that applies to a criterion, or None."""
+        """What a failed criterion does to the score, or None if it does not auto-fail."""
         if isinstance(criterion.auto_fail, AutoFail):
             return criterion.auto_fail
         return self.auto_fail if criterion.auto_fail else None
 
     def with_origin(self, text: str, source: str) -> Rubric:
-        """Remember the text and the place this rubric came from."""
+        """Record the text and the file this rubric was read from, and return it."""
         self._text, self._source = text, source
         return self

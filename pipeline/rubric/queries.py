@@ -1,7 +1,7 @@
-"""What a check of words asks of a matcher, and what a matcher answers.
+"""The query that a check of words gives to a matcher, and the matches that come back.
 
-The seam between ``score`` (which knows windows, roles and confidence, and no language) and
-``matching`` (which know language, and no call).
+This is the interface between ``score``, which knows windows, roles and confidence but no language, and
+``matching``, which knows language but no call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Method = Literal["exact", "lemma", "fuzzy", "meaning", "regex", "tokens"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """One thing to be heard: any of its phrases is enough.
+    """What is searched for; a match of any of its phrases is enough.
 
     Attributes:
         method: How freely the words are matched.
@@ -29,7 +29,7 @@ class Query:
         patterns: spaCy token patterns (method ``tokens``).
         case_sensitive: For regular expressions.
         threshold: Strength from which a match counts.
-        key: Hash of all that can change a match; caches use it.
+        key: Hash of everything that can change a match, for caches.
         what: The query in words, for ``Searched``.
     """
 
@@ -46,10 +46,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One place in one text, whether strong enough to count or not.
+    """A match in a text, which may be too weak to count.
 
-    ``start`` and ``end`` are character offsets in text number ``at``; ``strength`` runs from 0 to 1
-    and counts from the query's threshold; ``rule`` says which phrase and how.
+    ``start`` and ``end`` are character offsets in text number ``at``; a ``strength`` (0..1) counts from the
+    query's threshold on; ``rule`` says which phrase matched and how.
     """
 
     at: int
@@ -60,29 +60,29 @@ class Found:
 
 
 class Matcher(Protocol):
-    """Finds queries in texts; ``pipeline.matching`` has the real one."""
+    """Finds queries in texts; ``pipeline.matching`` implements it."""
 
     @property
     def fingerprint(self) -> str:
-        """Changes when an answer could."""
+        """Changes when answers could change."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What it cannot do here, in sentences for people (a missing model)."""
+        """What it cannot do on this machine, in sentences for people, such as a missing model."""
 
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
-        """Matches and, where nothing counts, the nearest candidates, in any order."""
+        """The matches that count or, if there are none, the nearest candidates, in any order."""
 
 
 COMPANY = "{company}"
 
 
 def queries(check: PhraseCheck | RegexCheck | TokenCheck, company: Sequence[str] = ()) -> tuple[Query, ...]:
-    """The queries of a check; each of them must be heard.
+    """The queries of a check; the check is met only if each of them has a match.
 
     Args:
-        check: Of words.
-        company: What ``{company}`` stands for.
+        check: A check of words.
+        company: The names that ``{company}`` stands for.
     """
     if isinstance(check, RegexCheck):
         return (_query("regex", check.any, case_sensitive=check.case_sensitive),)
@@ -98,7 +98,7 @@ def queries(check: PhraseCheck | RegexCheck | TokenCheck, company: Sequence[str]
 
 
 def _named(phrases: Sequence[str], company: Sequence[str]) -> tuple[str, ...]:
-    """Phrases with each of the company's names in its slot."""
+    """Phrases with ``{company}`` replaced by each of the company's names."""
     return tuple(
         named
         for phrase in phrases
@@ -121,7 +121,7 @@ def _query(method: Method, phrases: tuple[str, ...], **more: Any) -> Query:
 
 
 class TooSlowError(Exception):
-    """A regular expression exceeded its time; what it asks cannot be told."""
+    """A regular expression exceeded its time limit, so its check is undetermined."""
 
     def __init__(self, pattern: str) -> None:
         super().__init__(pattern)

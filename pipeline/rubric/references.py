@@ -1,6 +1,6 @@
-"""What one part of a rubric says about another: ids that exist once, no circles, usable patterns.
+"""Checks that need a whole rubric: ids are unique and exist, nothing is circular, patterns are usable.
 
-Part of checking a rubric (``load``); pydantic has already checked each part on its own.
+``load`` runs them after pydantic has checked each part by itself.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from pipeline.rubric.checks import (
 )
 from pipeline.rubric.model import Case, Condition, Criterion, Rubric, Section
 
-Found = tuple[Place, str, str]
+Problem = tuple[Place, str, str]  # its place in the YAML, what is wrong, and a hint
 METADATA_FIELDS = sorted(
     set(CallMetadata.__dataclass_fields__) - {"extra", "hold_spans", "started_at", "agent_channel"}
 )
 ANSWERS = ("yes", "no", "na", "undetermined")
 
 
-def reference_faults(rubric: Rubric) -> Iterator[Found]:
-    """Every fault that needs the whole rubric to see: its place, what is wrong, a hint."""
+def reference_faults(rubric: Rubric) -> Iterator[Problem]:
+    """All errors that need the whole rubric to be found."""
     known = [criterion.id for criterion in rubric.criteria()]
     used = {Section: Counter(section.id for section in rubric.sections), Criterion: Counter(known)}
     for part, place in placed(rubric):
         if isinstance(part, Section | Criterion) and used[type(part)][part.id] > 1:
             what = type(part).__name__.lower()
             yield (*place, "id"), f"{what} id {part.id!r} is used twice", "ids are unique in the rubric"
-        yield from _part(part, place, known, rubric.company)
-    yield from _circles(rubric)
+        yield from _faults_of(part, place, known, rubric.company)
+    yield from _cycles(rubric)
     scored = [(s, c) for s in rubric.sections for c in s.criteria if c.counts == "score"]
     if not scored:
         yield ("sections",), "no criterion counts towards the score", "give one `counts: score`"
@@ -55,8 +55,8 @@ def reference_faults(rubric: Rubric) -> Iterator[Found]:
         yield ("sections",), "all weights that count in this mode are 0", "give one a weight above 0"
 
 
-def _part(part: Strict, place: Place, known: list[str], company: tuple[str, ...]) -> Iterator[Found]:
-    """What one part says wrongly about the rest of the rubric, whose criteria are known."""
+def _faults_of(part: Strict, place: Place, known: list[str], company: tuple[str, ...]) -> Iterator[Problem]:
+    """Errors of one part; ``known`` are the ids of the rubric's criteria."""
     match part:
         case MetricCheck() if part.metric not in METRICS:
             hint = did_you_mean(part.metric, sorted(METRICS))
@@ -76,8 +76,8 @@ def _part(part: Strict, place: Place, known: list[str], company: tuple[str, ...]
                 yield from _unknown(name, (*place, "expect", name), known)
 
 
-def _slots(check: PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[Found]:
-    """Slots that there are not, and a company that nobody named."""
+def _slots(check: PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[Problem]:
+    """Unknown slots, and ``{company}`` in a rubric that names no company."""
     for name in ("any", "all", "unless"):
         for at, phrase in enumerate(getattr(check, name)):
             for slot in re.findall(r"\{([^}]*)\}", phrase):
@@ -89,12 +89,12 @@ def _slots(check: PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterat
                     yield (*place, name, at), "{company} stands for nothing", hint
 
 
-def _unknown(name: str, place: Place, known: list[str]) -> Iterator[Found]:
+def _unknown(name: str, place: Place, known: list[str]) -> Iterator[Problem]:
     if name not in known:
         yield place, f"no criterion {name!r}", did_you_mean(name, known)
 
 
-def _regexes(check: RegexCheck, place: Place) -> Iterator[Found]:
+def _regexes(check: RegexCheck, place: Place) -> Iterator[Problem]:
     import regex
 
     for pattern in check.any:
@@ -104,7 +104,7 @@ def _regexes(check: RegexCheck, place: Place) -> Iterator[Found]:
             yield (*place, "any"), f"{pattern!r} is not a regular expression: {error}", ""
 
 
-def _condition(condition: Condition, place: Place) -> Iterator[Found]:
+def _condition(condition: Condition, place: Place) -> Iterator[Problem]:
     for name, answers in condition.answers.items():
         for answer in answers:
             if answer not in ANSWERS:
@@ -115,20 +115,20 @@ def _condition(condition: Condition, place: Place) -> Iterator[Found]:
             yield (*place, "metadata", name), f"no metadata field {name!r}", hint
 
 
-def _circles(rubric: Rubric) -> Iterator[Found]:
-    """Criteria that wait for one another would never be answered."""
+def _cycles(rubric: Rubric) -> Iterator[Problem]:
+    """Criteria that depend on each other in a circle, which could never be answered."""
     try:
         evaluation_order(rubric)
     except CycleError as error:
         circle = error.args[1]
-        told = f"criteria depend on each other in a circle: {' -> '.join(circle)}"
+        message = f"criteria depend on each other in a circle: {' -> '.join(circle)}"
         for part, place in placed(rubric):
             if isinstance(part, Criterion) and part.id == circle[0]:
-                yield place, told, "remove one of the conditions or windows"
+                yield place, message, "remove one of the conditions or windows"
 
 
 def evaluation_order(rubric: Rubric) -> tuple[str, ...]:
-    """Ids of criteria, each after those it depends on, otherwise in the order of the form.
+    """Ids of the criteria, each after those it depends on, otherwise in the order of the form.
 
     Raises:
         CycleError: Criteria depend on each other in a circle.
@@ -141,31 +141,31 @@ def evaluation_order(rubric: Rubric) -> tuple[str, ...]:
 
 
 def same_criteria(old: Rubric, new: Rubric) -> frozenset[str]:
-    """Ids of criteria that two texts of a rubric ask in the same way: a call's answers are the same.
+    """Ids of criteria for which two versions of a rubric must give any call the same answer.
 
-    Weights, words for people and what a miss does to the score may differ; what it waits for may not.
-    A check of another package is never taken to be the same, nor one that asks a language model, which keeps
-    its own answers.
+    Weights, texts for people and auto-fails may differ; the criteria that it depends on may not. Checks of
+    plugins and of language models are never taken to be the same; ``judge`` caches the latter itself.
     """
     before = {c.id: _asks(old, s, c) for s in old.sections for c in s.criteria}
     now = {c.id: (s, c) for s in new.sections for c in s.criteria}
     same: set[str] = set()
-    for name in evaluation_order(new):  # after all it waits for
+    for name in evaluation_order(new):  # so that the criteria it depends on come first
         section, criterion = now[name]
-        plain = not any(isinstance(check, PluginCheck | JudgeCheck) for check in criterion.checks())
-        if plain and before.get(name) == _asks(new, section, criterion) and needs(section, criterion) <= same:
+        comparable = not any(isinstance(check, PluginCheck | JudgeCheck) for check in criterion.checks())
+        unchanged = before.get(name) == _asks(new, section, criterion)
+        if comparable and unchanged and needs(section, criterion) <= same:
             same.add(name)
     return frozenset(same)
 
 
 def _asks(rubric: Rubric, section: Section, criterion: Criterion) -> object:
-    """Everything an answer and its points depend on, the call aside."""
-    aside = {"question", "guidance", "weight", "critical", "auto_fail"}
-    return criterion.model_dump(exclude=aside), section.when, rubric.not_applicable
+    """Everything in the rubric that an answer and its points depend on."""
+    irrelevant = {"question", "guidance", "weight", "critical", "auto_fail"}
+    return criterion.model_dump(exclude=irrelevant), section.when, rubric.not_applicable
 
 
 def needs(section: Section, criterion: Criterion) -> set[str]:
-    """Ids of criteria that must be answered before one of this section."""
-    waiting = [criterion, section.when] if section.when else [criterion]
-    answers = {name for one in waiting for condition in parts(one, Condition) for name in condition.answers}
-    return answers | {a.criterion for one in waiting for a in parts(one, Anchor) if a.criterion}
+    """Ids of the criteria that must be answered before a criterion of this section."""
+    dependent = [criterion, section.when] if section.when else [criterion]
+    in_conditions = {name for part in dependent for c in parts(part, Condition) for name in c.answers}
+    return in_conditions | {a.criterion for part in dependent for a in parts(part, Anchor) if a.criterion}

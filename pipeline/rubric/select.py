@@ -1,4 +1,4 @@
-"""Which rubrics answer a call, and in which order."""
+"""Chooses the rubrics that apply to a call, and their order."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def select(
 ) -> list[Rubric]:
     """The rubrics that apply to a call, highest priority first, then by id.
 
-    A rubric that asks for something the call does not say (queue, duration) does not apply, unless
-    its list holds ``unknown``.
+    A rubric that asks for something unknown about the call (queue, duration) does not apply, unless its list
+    has ``unknown``.
 
     Args:
-        rubrics: Those to choose from.
-        metadata: Of the call.
-        duration_s: Length of the call, for rubrics that ask for one.
-        language: As recognised; used where the metadata has none.
+        rubrics: The rubrics to choose from.
+        metadata: Metadata of the call.
+        duration_s: Length of the call; None when unknown.
+        language: The recognised language, used where the metadata has none.
     """
     return in_order(r for r in rubrics if not why_not(r, metadata, duration_s=duration_s, language=language))
 
 
 def in_order(rubrics: Iterable[Rubric]) -> list[Rubric]:
-    """Rubrics in the order they are tried: highest priority first, then by id and version."""
+    """Rubrics in the order in which they are applied: highest priority first, then by id and version."""
     return sorted(rubrics, key=lambda r: (-r.priority, r.id, r.version))
 
 
@@ -64,5 +64,5 @@ def why_not(
 
 
 def _accepts(wanted: Sequence[str], value: object) -> bool:
-    """Whether a value is among those wanted; ``unknown`` accepts a call that does not say."""
+    """Whether a value is among those wanted; ``unknown`` accepts a missing value."""
     return str("unknown" if value is None else value).casefold() in {str(w).casefold() for w in wanted}

@@ -1,7 +1,7 @@
-"""A conversation and a rubric to a scorecard: pure, the matcher is handed in.
+"""Scores a conversation by a rubric; a pure function of these and of the matcher and judge it is given.
 
-``score`` answers every criterion with evidence; ``scorecard`` turns a set of answers (a person's
-too) into scores. Reads ``conversation``, ``rubric``; imports no engine.
+``score`` answers every criterion with evidence; ``scorecard`` computes the scores of a set of answers, which
+may also be a person's. Only ``conversation`` and ``rubric`` are needed; no engine is imported.
 """
 
 from __future__ import annotations
@@ -45,18 +45,16 @@ __all__ = [
 ]
 
 REVISION = "callqa.score/4"
-"""Raised with every change that can give another answer to the same criterion."""
-
-
+"""Incremented with every change that can give another answer to the same criterion."""
 VOICEMAIL = "voicemail: somebody spoke to a machine, which is no conversation to score"
 Asked = tuple[CallMetadata, Conversation, Mapping[str, CriterionAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A call's answers by criterion id, degradations in sentences, and the fingerprint of what answered.
+    """The answers of a call by criterion id, warnings, and the fingerprint of what answered.
 
-    ``withheld`` says why the answers make no score ("" where they do), ``outcome`` what the call is then.
+    ``withheld`` says why the call gets no score, or is ""; ``outcome`` is the outcome of a call without one.
     """
 
     call_id: str
@@ -67,7 +65,7 @@ class Answered:
     outcome: Outcome = "not_scored"
 
     def card(self, rubric: Rubric) -> Scorecard:
-        """The scorecard of these answers; without any number where they make no score."""
+        """The scorecard of these answers, without scores where they are withheld."""
         card = scorecard(self.call_id, rubric, self.answers, self.warnings, self.scorer)
         if not self.withheld:
             return card
@@ -95,15 +93,15 @@ def score(
     """Answer every criterion of a rubric for one call.
 
     Args:
-        conversation: As annotated; any part may be missing.
-        rubric: Checked.
-        metadata: Of the call, for conditions.
-        min_confidence: Word confidence 0..1 below which a miss is undetermined.
+        conversation: The annotated call; any part may be missing.
+        rubric: The rubric.
+        metadata: Metadata of the call, for conditions.
+        min_confidence: Word confidence, 0..1, below which a miss is undetermined.
         matcher: Finds phrases in turns (``pipeline.matching.load_matcher``).
-        judge: Answers questions to a language model (``pipeline.judge.load``); None where there is none.
+        judge: Asks a language model (``pipeline.judge.load``); None where none is configured.
 
     Returns:
-        The scorecard, the same for the same input.
+        The scorecard; always the same for the same input.
 
     Raises:
         RubricError: A check plugin is missing.
@@ -116,13 +114,13 @@ def score(
 def heard(
     conversation: Conversation, rubric: Rubric, check: PhraseCheck, *, matcher: Matcher
 ) -> tuple[tuple[Evidence, ...], Evidence | None]:
-    """What one check of words finds in a call, apart from the criterion it belongs to.
+    """What a check of words finds in a call, independent of the rest of its criterion.
 
     Returns:
-        All that counts, in order of time, and the nearest that does not.
+        The matches that count, in order of time, and the nearest candidate that does not.
     """
-    about = CallMetadata(conversation.transcript.call_id)
-    call = Call(conversation, about, matcher, 0.0, plan_of(rubric), {})
+    metadata = CallMetadata(conversation.transcript.call_id)
+    call = Call(conversation, metadata, matcher, 0.0, plan_of(rubric), {})
     found = find_words(call, check)
     return tuple(hit.evidence for hit in found.hits), found.nearest
 
@@ -135,51 +133,52 @@ def answers(
     matcher: Matcher,
     judge: Judge | None = None,
 ) -> list[Answered]:
-    """Answer a batch of calls, which is faster than one after the other: the matcher works on all at once.
+    """Answer a batch of calls, which is faster than one by one because the matcher works on all at once.
 
     Args:
-        asked: Calls, each with the answers that need not be asked again, by criterion id.
-        rubric: Checked.
+        asked: The calls, each with the answers that are known already, by criterion id.
+        rubric: The rubric.
         min_confidence: As in ``score``.
         matcher: As in ``score``.
         judge: As in ``score``.
     """
     plan = plan_of(rubric)
     calls = [
-        Call(spoken, about, matcher, min_confidence, plan, known, judge) for about, spoken, known in asked
+        Call(conversation, metadata, matcher, min_confidence, plan, known, judge)
+        for metadata, conversation, known in asked
     ]
     prepare = getattr(matcher, "prepare", None)
     if prepare is not None:
         prepare(_searches(calls, plan))
     for call in calls:
-        _advance(call)
-    while judge is not None and (open_ := [call for call in calls if call.wanted]):
-        judged = iter(judge.ask([question for call in open_ for question in call.wanted.values()]))
-        for call in open_:
-            call.told({asked: next(judged) for asked in call.wanted})
-            _advance(call)
+        _answer_ready(call)
+    while judge is not None and (waiting := [call for call in calls if call.open_questions]):
+        judged = iter(judge.ask([question for call in waiting for question in call.open_questions.values()]))
+        for call in waiting:
+            call.receive({key: next(judged) for key in call.open_questions})
+            _answer_ready(call)
     return [_answered(call) for call in calls]
 
 
-def _advance(call: Call) -> None:
-    """Answer every criterion that waits neither for another one nor for a language model."""
+def _answer_ready(call: Call) -> None:
+    """Answer every criterion that does not wait for another one or for a language model."""
     for name in call.plan.order:
         if name not in call.answers and call.plan.needs[name] <= call.answers.keys():
-            call.waits = False
+            call.is_waiting = False
             given = answer(call, call.plan.criteria[name])
-            if not call.waits:
+            if not call.is_waiting:
                 call.answers[name] = given
 
 
 def _searches(calls: Sequence[Call], plan: RubricPlan) -> list[tuple[Query, tuple[str, ...]]]:
-    """What the calls will search for; a search that waits for an answer may be missed, which costs time."""
-    found: dict[str, tuple[Query, dict[str, None]]] = {}
+    """The queries that the calls will need, with their texts; one that is missing only takes more time."""
+    searches: dict[str, tuple[Query, dict[str, None]]] = {}
     for call in calls:
-        for check in plan.spoken(call.answers):
+        for check in plan.word_checks(call.answers):
             speech = call.timeline.speech(check.role, call.timeline.span(check.window))
             for query in plan.queries(check):
-                found.setdefault(query.key, (query, {}))[1].update(dict.fromkeys(speech.texts))
-    return [(query, tuple(texts)) for query, texts in found.values()]
+                searches.setdefault(query.key, (query, {}))[1].update(dict.fromkeys(speech.texts))
+    return [(query, tuple(texts)) for query, texts in searches.values()]
 
 
 def _answered(call: Call) -> Answered:
@@ -190,7 +189,7 @@ def _answered(call: Call) -> Answered:
 
 
 def _withheld(call: Call) -> tuple[str, Outcome]:
-    """Why a call's answers make no score, or "", and its outcome then."""
+    """Why a call gets no score, or "", and its outcome in that case."""
     transcript = call.conversation.transcript
     if not any(t.text.strip() for t in transcript.turns):
         return (NO_SPEECH if transcript.medium == "voice" else "nothing was written"), "not_scored"
@@ -204,6 +203,6 @@ def _withheld(call: Call) -> tuple[str, Outcome]:
 
 
 def fingerprint(matcher: Matcher, min_confidence: float, judge: Judge | None = None) -> str:
-    """Changes when the answer to a criterion could, given the call and the criterion."""
-    asked = f"+{judge.fingerprint}" if judge is not None else ""
-    return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}{asked}"
+    """Identifies what answers: it changes when the answer of a criterion for a call could change."""
+    by_judge = f"+{judge.fingerprint}" if judge is not None else ""
+    return f"{REVISION}+{matcher.fingerprint}+{min_confidence:g}{by_judge}"

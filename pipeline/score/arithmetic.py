@@ -1,9 +1,9 @@
-"""From answers to scores: weights, not applicable, floors, auto-fails, outcome. No language here.
+"""Computes scores from answers: weights, criteria that do not apply, floors, auto-fails, outcome.
 
 Modes, with their published sources (docs/rubrics.md has the worked examples):
 ``points``: Σ earned x section weight / Σ possible x section weight (Genesys).
-``question``: Σ w·p / Σ w over the form (Zendesk, AWS question weights), p the share of points earned.
-``section``: the same within each section, then over section weights (AWS section weights, Kore).
+``question``: Σ w·p / Σ w over the form, p the share of the points earned (Zendesk, AWS question weights).
+``section``: the same within each section, then over the sections by weight (AWS section weights, Kore).
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ def scorecard(
     warnings: Iterable[str] = (),
     scorer: str = "",
 ) -> Scorecard:
-    """The scorecard of a full set of answers; also how a person's overrides are scored again.
+    """The scorecard of a full set of answers, which may include a person's overrides.
 
     Args:
-        call_id: Of the call.
-        rubric: They answer.
+        call_id: The call.
+        rubric: The rubric that the answers are for.
         answers: By criterion id, one for each criterion.
-        warnings: Degradations to pass on.
+        warnings: What was degraded, to be shown in the scorecard.
         scorer: Fingerprint of what gave the answers; "" for a person.
     """
     fired = _auto_fails(rubric, answers)
     raw = form_score(rubric, answers)
-    own = {k: a for k, a in answers.items() if a.critical}
-    critical = form_score(rubric, own) if own else None
+    critical_answers = {k: a for k, a in answers.items() if a.critical}
+    critical = form_score(rubric, critical_answers) if critical_answers else None
     final = _after_auto_fails(rubric, answers, raw, fired)
     reviews = _reviews(rubric, answers)
     return Scorecard(
@@ -57,7 +57,7 @@ def scorecard(
 
 
 def form_score(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
-    """0..100, auto-fails ignored; None when nothing that counts was answered."""
+    """The score of the form, 0..100, without auto-fails; None if no criterion that counts was answered."""
     ratio = _by_points(rubric, answers) if rubric.mode == "points" else _by_weight(rubric, answers)
     if ratio is None:
         return None
@@ -70,10 +70,10 @@ def form_score(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float 
 def _by_points(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float | None:
     earned = possible = 0.0
     for section in rubric.sections:
-        own, most = _points(section, answers)
-        earned += section.weight * max(own, most * section.floor / 100)
+        section_earned, section_possible = _points(section, answers)
+        earned += section.weight * max(section_earned, section_possible * section.floor / 100)
         earned += section.weight * sum(_extra(c, answers) for c in section.criteria)
-        possible += section.weight * most
+        possible += section.weight * section_possible
     return earned / possible if possible else None
 
 
@@ -82,20 +82,20 @@ def _by_weight(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> float 
     for section in rubric.sections:
         mean, questions = _mean(section, answers)
         if mean is not None:
-            own = questions if rubric.mode == "question" else section.weight
-            total += own * max(mean, section.floor / 100)
-            weight += own
+            section_weight = questions if rubric.mode == "question" else section.weight
+            total += section_weight * max(mean, section.floor / 100)
+            weight += section_weight
     return total / weight if weight else None
 
 
 def _points(section: Section, answers: Mapping[str, CriterionAnswer]) -> tuple[float, float]:
-    """Points earned in a section, and those that could be."""
+    """Points earned in a section, and points possible."""
     scored = _scored(section, answers)
     return sum(points for _, points in scored), sum(criterion.points for criterion, _ in scored)
 
 
 def _mean(section: Section, answers: Mapping[str, CriterionAnswer]) -> tuple[float | None, float]:
-    """Weighted share of points earned in a section, and the sum of the weights."""
+    """Weighted mean of the shares of points earned in a section, and the sum of the weights."""
     total = weight = 0.0
     for criterion, points in _scored(section, answers):
         total += criterion.weight * points / criterion.points
@@ -104,13 +104,13 @@ def _mean(section: Section, answers: Mapping[str, CriterionAnswer]) -> tuple[flo
 
 
 def _scored(section: Section, answers: Mapping[str, CriterionAnswer]) -> list[tuple[Criterion, float]]:
-    """The criteria that count and were answered, each with the points it earned."""
+    """The criteria of a section that count and were answered, with the points each earned."""
     given = ((c, answers[c.id].points) for c in section.criteria if c.counts == "score" and c.id in answers)
     return [(criterion, points) for criterion, points in given if points is not None]
 
 
 def _extra(criterion: Criterion, answers: Mapping[str, CriterionAnswer]) -> float:
-    """Points a bonus adds or a penalty takes away."""
+    """Points that a bonus adds, or that a penalty takes away (negative)."""
     answer = answers.get(criterion.id)
     if answer is None or answer.points is None or answer.answer == "na":
         return 0.0
@@ -124,20 +124,22 @@ def _rounded(score: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fired:
+class _Failure:
+    """An auto-fail criterion that failed: the id of its section, what follows, and why."""
+
     section: str
     policy: AutoFail
     reason: str
 
     def limit(self, scope: str) -> float | None:
-        """The most the failed part may score, or None where the score is kept or another part failed."""
+        """The highest score of what failed; None if ``scope`` did not fail or its score is kept."""
         if self.policy.scope != scope:
             return None
         return {"zero": 0.0, "cap": self.policy.cap, "flag": None}[self.policy.policy]
 
 
-def _auto_fails(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> list[_Fired]:
-    """Auto-fail criteria that failed; not applicable and undetermined never do."""
+def _auto_fails(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> list[_Failure]:
+    """The auto-fail criteria that failed; those that do not apply or are undetermined never fail."""
     fired = []
     for section in rubric.sections:
         for criterion in section.criteria:
@@ -148,31 +150,31 @@ def _auto_fails(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> list[
             earned = answer.points / criterion.points
             if earned < policy.below if criterion.levels else answer.answer == "no":
                 why = f" ({answer.reason})" if answer.reason else ""
-                fired.append(_Fired(section.id, policy, f"{criterion.id}: {criterion.question}{why}"))
+                fired.append(_Failure(section.id, policy, f"{criterion.id}: {criterion.question}{why}"))
     return fired
 
 
 def _after_auto_fails(
-    rubric: Rubric, answers: Mapping[str, CriterionAnswer], raw: float | None, fired: list[_Fired]
+    rubric: Rubric, answers: Mapping[str, CriterionAnswer], raw: float | None, fired: list[_Failure]
 ) -> float | None:
-    """The raw score with each policy applied: sections first, then the form."""
+    """The raw score with the auto-fails applied: first those of sections, then those of the form."""
     if raw is None:
         return None
-    limited = _section_limits(fired)
+    limits = _section_limits(fired)
     score = raw
-    if limited:
-        held = dict(answers)
+    if limits:
+        lowered = dict(answers)
         for section in rubric.sections:
-            if section.id in limited:
-                held |= _held(rubric, section, answers, limited[section.id])
-        score = form_score(_without_floor(rubric, set(limited)), held) or 0.0
+            if section.id in limits:
+                lowered |= _limited(rubric, section, answers, limits[section.id])
+        score = form_score(_without_floor(rubric, set(limits)), lowered) or 0.0
         score = min(score, raw)
     caps = [limit for f in fired if (limit := f.limit("form")) is not None]
     return min([score, *caps])
 
 
-def _section_limits(fired: Sequence[_Fired]) -> dict[str, float]:
-    """The most each failed section may score: the strictest of its auto-fails."""
+def _section_limits(fired: Sequence[_Failure]) -> dict[str, float]:
+    """The highest score of each failed section that has a limit: the lowest limit of its auto-fails."""
     limits: dict[str, float] = {}
     for one in fired:
         limit = one.limit("section")
@@ -182,17 +184,17 @@ def _section_limits(fired: Sequence[_Fired]) -> dict[str, float]:
 
 
 def _share(rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer]) -> float | None:
-    """What a section earned of what it could, as its rubric's mode counts it, 0..1."""
+    """Share, 0..1, of what is possible that a section earned, by the mode of the rubric."""
     if rubric.mode != "points":
         return _mean(section, answers)[0]
-    earned, most = _points(section, answers)
-    return earned / most if most else None
+    earned, possible = _points(section, answers)
+    return earned / possible if possible else None
 
 
-def _held(
+def _limited(
     rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], limit: float
 ) -> dict[str, CriterionAnswer]:
-    """A section's answers with their points held to a limit, in proportion."""
+    """A section's answers with their points lowered in proportion, so that it scores at most ``limit``."""
     mean = _share(rubric, section, answers)
     factor = 1.0 if not mean or mean * 100 <= limit else limit / (mean * 100)
     scored = _scored(section, answers)
@@ -200,13 +202,13 @@ def _held(
 
 
 def _without_floor(rubric: Rubric, sections: set[str]) -> Rubric:
-    """The rubric with the floors of failed sections gone: an auto-fail goes below a floor."""
+    """The rubric without the floors of some sections, since an auto-fail may go below a floor."""
     changed = tuple(s.model_copy(update={"floor": 0.0}) if s.id in sections else s for s in rubric.sections)
     return rubric.model_copy(update={"sections": changed})
 
 
 def _section(
-    rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], fired: list[_Fired]
+    rubric: Rubric, section: Section, answers: Mapping[str, CriterionAnswer], fired: list[_Failure]
 ) -> SectionScore:
     mean = _share(rubric, section, answers)
     score = None if mean is None else _rounded(max(mean * 100, section.floor))
@@ -222,20 +224,20 @@ def _section(
 
 
 def _reviews(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> tuple[str, ...]:
-    """Why a person should look: what could not be told, and what was left to a person on purpose."""
+    """Why a person must review the call: undetermined answers, and required checks left to a person."""
     reasons = []
     for criterion in rubric.criteria():
         answer = answers[criterion.id]
         if answer.answer != "undetermined" or criterion.counts == "info":
             continue
-        asked = answer.reason == MANUAL
-        if not asked or bool(getattr(criterion.check, "required", False)):
+        is_manual = answer.reason == MANUAL
+        if not is_manual or bool(getattr(criterion.check, "required", False)):
             reasons.append(f"{criterion.id}: {answer.reason}")
     return tuple(reasons)
 
 
 def _outcome(
-    rubric: Rubric, raw: float | None, final: float | None, fired: list[_Fired], reviews: tuple[str, ...]
+    rubric: Rubric, raw: float | None, final: float | None, fired: list[_Failure], reviews: tuple[str, ...]
 ) -> Outcome:
     if any(f.policy.scope == "form" for f in fired):
         return "fail"

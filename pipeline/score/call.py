@@ -1,4 +1,4 @@
-"""One call on its way through a rubric: everything a check may look at, and nothing it may change."""
+"""A call while it is scored: everything that checks may look at, and the questions they wait for."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pipeline.rubric.queries import Matcher, Query, queries
 from pipeline.rubric.references import evaluation_order, needs
 from pipeline.score.timeline import Timeline
 
-Asked = tuple[str, JudgeCheck, int, int]
-"""A criterion, the check of it, and the first and the last turn it is asked of."""
+QuestionKey = tuple[str, JudgeCheck, int, int]
+"""Identifies a question: criterion id, check, and numbers of the first and the last turn of the window."""
 
 
 class RubricPlan:
-    """What is the same for every call under one rubric: order, queries, descriptions."""
+    """What is computed once for a rubric: order of criteria, queries, descriptions."""
 
     def __init__(self, rubric: Rubric) -> None:
         self.rubric = rubric
@@ -31,8 +31,8 @@ class RubricPlan:
         }
         self._queries: dict[Heard, tuple[Query, ...]] = {}
 
-    def spoken(self, known: Collection[str]) -> list[Any]:
-        """The checks that search words, of every criterion not known."""
+    def word_checks(self, known: Collection[str]) -> list[Any]:
+        """The checks that search for words, of all criteria whose answer is not known."""
         return [
             part
             for criterion in self.criteria.values()
@@ -42,13 +42,13 @@ class RubricPlan:
         ]
 
     def queries(self, check: PhraseCheck | RegexCheck | TokenCheck | Any) -> tuple[Query, ...]:
-        """The queries of a check, built once."""
+        """The queries of a check; they are built only once."""
         if check not in self._queries:
             self._queries[check] = queries(check, self.rubric.company)
         return self._queries[check]
 
     def what(self, check: Heard) -> str:
-        """A check of words in words."""
+        """A description of what a check of words searches for."""
         if isinstance(check, FindingCheck):
             return f"finding {check.finding}" + (f" ({', '.join(check.labels)})" if check.labels else "")
         return " and ".join(query.what for query in self.queries(check))
@@ -56,7 +56,7 @@ class RubricPlan:
 
 @lru_cache(maxsize=32)
 def plan_of(rubric: Rubric) -> RubricPlan:
-    """The plan of a rubric, built once for all calls."""
+    """The plan of a rubric; it is cached."""
     return RubricPlan(rubric)
 
 
@@ -65,16 +65,16 @@ class Call:
 
     Attributes:
         conversation: Turns, findings, metrics, sentiment.
-        metadata: What the telephone system knows.
-        matcher: Finds phrases; handed in.
+        metadata: What the telephone system knows of the call.
+        matcher: Finds phrases.
         min_confidence: Word confidence below which nothing is decided.
-        plan: The rubric, prepared.
-        timeline: The turns with ways of looking them up.
-        answers: Criteria answered so far, for conditions and windows.
-        judge: Answers questions to a language model; None where there is none.
-        criterion_id: What is being answered.
-        wanted: Questions that wait for an answer, by what ``judged`` is asked under.
-        waits: Whether what is being answered waits for one of them.
+        plan: The rubric's plan.
+        timeline: The turns, to look them up by time.
+        answers: The answers so far, by criterion id, for conditions and windows.
+        judge: Asks a language model; None where none is configured.
+        criterion_id: The criterion that is being answered.
+        open_questions: Questions that the judge has not been asked yet.
+        is_waiting: Whether the criterion that is being answered has an open question.
     """
 
     def __init__(
@@ -96,30 +96,30 @@ class Call:
         self.answers = dict(known)
         self.judge = judge
         self.criterion_id = ""
-        self.wanted: dict[Asked, Question] = {}
-        self.waits = False
-        self._judged: dict[Asked, Judged] = {}
+        self.open_questions: dict[QuestionKey, Question] = {}
+        self.is_waiting = False
+        self._judged: dict[QuestionKey, Judged] = {}
         self._by_turn = {t.turn: t for t in conversation.transcript.turns}
 
     def turn(self, number: int) -> Turn:
-        """A turn by its number."""
+        """The turn with this number."""
         return self._by_turn[number]
 
     def judged(self, check: JudgeCheck, question: Question) -> Judged | None:
-        """What a question came to; None where that is not known yet, and it is noted to be asked."""
-        asked = self.criterion_id, check, question.turns[0].turn, question.turns[-1].turn
-        if asked not in self._judged:
-            self.wanted[asked] = question
-            self.waits = True
-        return self._judged.get(asked)
+        """The judge's answer to a question; None if it is not known, and the question becomes an open one."""
+        key = self.criterion_id, check, question.turns[0].turn, question.turns[-1].turn
+        if key not in self._judged:
+            self.open_questions[key] = question
+            self.is_waiting = True
+        return self._judged.get(key)
 
-    def told(self, answers: Mapping[Asked, Judged]) -> None:
-        """Take what was wanted."""
+    def receive(self, answers: Mapping[QuestionKey, Judged]) -> None:
+        """Store the answers to all open questions."""
         self._judged.update(answers)
-        self.wanted.clear()
+        self.open_questions.clear()
 
     def whereabouts(self, finding: Finding) -> tuple[Role, float]:
-        """Whose a finding is, and its place on the timeline."""
+        """The role that a finding belongs to, and its place on the timeline."""
         turn = self._by_turn.get(finding.turn) if finding.turn is not None else None
         role: Role = turn.role if turn is not None else "unknown"
         if self.timeline.timed:
@@ -128,13 +128,13 @@ class Call:
         return role, float(finding.turn or 0)
 
     def place_of(self, evidence: Evidence) -> float:
-        """Where a piece of evidence lies on the timeline."""
+        """The place of a piece of evidence on the timeline."""
         if self.timeline.timed:
             return float(evidence.start_s if evidence.start_s is not None else self.timeline.first)
         return float(evidence.turn or 0)
 
     def field(self, name: str) -> object:
-        """A metadata field of a condition; ``extra.`` reaches the other columns."""
+        """The value of a metadata field, or of another column (``extra.<column>``); None when unknown."""
         if name.startswith("extra."):
             extra: Mapping[str, str] = self.metadata.extra
             return extra.get(name.removeprefix("extra."))

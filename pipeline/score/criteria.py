@@ -1,4 +1,4 @@
-"""Answering one criterion: its condition, its check, its points."""
+"""Answers a criterion: evaluates its condition and its check, and computes its points."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.score import measures
 from pipeline.score.call import Call
 from pipeline.score.judged import SUGGESTED, judged
 from pipeline.score.phrase_checks import Hit, answer_words, find_words
-from pipeline.score.verdict import Verdict, joined, opposite
+from pipeline.score.verdict import Verdict, combined, opposite
 
 
 def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
-    """The answer to one criterion; those it depends on are in ``call.answers`` already."""
+    """The answer to a criterion; ``call.answers`` must have those of the criteria it depends on."""
     call.criterion_id = criterion.id
     verdict = _applicable(call, criterion)
     if verdict is None:
@@ -28,7 +28,7 @@ def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
 
 
 def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> CriterionAnswer:
-    """A verdict with the points it earns."""
+    """The answer that a verdict gives to a criterion, with its points."""
     points: float | None = None
     counts = criterion.counts != "info" and verdict.awaits != "people"
     if verdict.answer in ("yes", "no"):
@@ -52,7 +52,7 @@ def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> Criterio
 
 
 def _applicable(call: Call, criterion: Criterion) -> Verdict | None:
-    """None when the criterion applies, else why it does not (or cannot be told to)."""
+    """None if the criterion applies; else na, or undetermined if that is not known."""
     for condition in (call.plan.section_of[criterion.id].when, criterion.when):
         if condition is None:
             continue
@@ -65,7 +65,7 @@ def _applicable(call: Call, criterion: Criterion) -> Verdict | None:
 
 
 def met(call: Call, condition: Condition) -> tuple[bool | None, str]:
-    """Whether a condition holds (None: cannot be told), and why not."""
+    """Whether a condition holds (None if that is not known), and why not."""
     unknown = ""
     for holds, why in _clauses(call, condition):
         if holds is False:
@@ -97,8 +97,8 @@ def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
         clauses.append((sure.get(verdict.answer), verdict.reason or "it was said"))
     if condition.any:
         inner = [met(call, c) for c in condition.any]
-        told = {holds for holds, _ in inner}
-        clauses.append((True if True in told else None if None in told else False, inner[0][1]))
+        results = {holds for holds, _ in inner}
+        clauses.append((True if True in results else None if None in results else False, inner[0][1]))
     if condition.unless is not None:
         holds, why = met(call, condition.unless)
         clauses.append((None if holds is None else not holds, why or "its exception holds"))
@@ -106,9 +106,9 @@ def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
 
 
 def _graded(call: Call, criterion: Criterion) -> Verdict:
-    """The first level whose check holds; not decided when a better level cannot be told."""
+    """The verdict of the first level whose check holds; undetermined if that of a better level is."""
     last = Verdict("no", 0.0)
-    suggested = False  # one level above it that is only a suggestion makes the grade one too
+    suggested = False  # if a better level is only a suggestion, so is the grade
     for level, share in criterion.steps():
         verdict = evaluate(call, level.check)
         suggested = suggested or verdict.awaits == "people"
@@ -117,14 +117,14 @@ def _graded(call: Call, criterion: Criterion) -> Verdict:
         if verdict.answer == "yes":
             reason = f"{level.label}: {verdict.reason}" if verdict.reason else level.label
             answer: Answer = "yes" if share >= 0.5 else "no"
-            return _grade(replace(verdict, answer=answer, share=share, reason=reason), suggested)
+            return _as_suggestion(replace(verdict, answer=answer, share=share, reason=reason), suggested)
         last = verdict
     reason = last.reason or "no level was reached"
-    return _grade(replace(last, answer="no", share=0.0, reason=reason), suggested)
+    return _as_suggestion(replace(last, answer="no", share=0.0, reason=reason), suggested)
 
 
-def _grade(verdict: Verdict, suggested: bool) -> Verdict:
-    """A grade, which says so where it is only a suggestion because a level above it is one."""
+def _as_suggestion(verdict: Verdict, suggested: bool) -> Verdict:
+    """Mark a grade as a suggestion if the verdict of a better level was one."""
     if not suggested or verdict.awaits:
         return verdict
     reason = f"{verdict.reason}: {SUGGESTED}, since a judge's answer leads to it"
@@ -132,26 +132,26 @@ def _grade(verdict: Verdict, suggested: bool) -> Verdict:
 
 
 def evaluate(call: Call, check: Any) -> Verdict:
-    """The verdict of any check."""
+    """The verdict of a check of any kind."""
     return EVALUATORS[type(check)](call, check)
 
 
 def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
-    """Each step after the one before, the earliest that will do."""
+    """Whether all steps are heard in order; each step is its earliest match after the step before."""
     evidence: list[Evidence] = []
     before: Hit | None = None
     for number, step in enumerate(check.steps, 1):
         heard = find_words(call, step)
         follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
         if not follows:
-            told = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
+            missing = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
             unsure = "" if heard.hits else heard.unsure
             return Verdict(
                 "undetermined" if unsure else "no",
                 evidence=tuple(evidence),
                 searched=heard.searched,
                 nearest=heard.nearest or (heard.hits[0].evidence if heard.hits else None),
-                reason=unsure or told,
+                reason=unsure or missing,
             )
         before = follows[0]
         evidence.append(before.evidence)
@@ -159,6 +159,7 @@ def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
 
 
 def _follows(call: Call, check: Any, before: Hit, after: Hit) -> bool:
+    """Whether a match comes after another, within the limits of a sequence or an obligation."""
     if (after.place, after.turn) <= (before.place, before.turn):
         return False
     if check.within_s is not None:
@@ -169,56 +170,56 @@ def _follows(call: Call, check: Any, before: Hit, after: Hit) -> bool:
 
 
 def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
-    """After every trigger its answer, within the limits; or, for ``must: false``, never."""
+    """Whether the reply follows every trigger within the limits or, with ``must: false``, none of them."""
     triggers = find_words(call, check.trigger)
     if not triggers.hits:
         if triggers.unsure:
             return Verdict("undetermined", searched=triggers.searched, reason=triggers.unsure)
         return Verdict("na", searched=triggers.searched, reason="its trigger was not heard")
     replies = find_words(call, check.then)
-    kept, open_ = [], []
+    followed, unanswered = [], []
     for trigger in triggers.hits:
         reply = next((h for h in replies.hits if _follows(call, check, trigger, h)), None)
         if reply is None:
-            open_.append(trigger.evidence)
+            unanswered.append(trigger.evidence)
         else:
-            kept += [trigger.evidence, reply.evidence]
+            followed += [trigger.evidence, reply.evidence]
     if check.must:
-        if not open_:
-            return Verdict("yes", evidence=tuple(kept), searched=replies.searched)
+        if not unanswered:
+            return Verdict("yes", evidence=tuple(followed), searched=replies.searched)
         unsure = "" if replies.hits else replies.unsure
         return Verdict(
             "undetermined" if unsure else "no",
-            evidence=tuple(open_),
+            evidence=tuple(unanswered),
             searched=replies.searched,
             nearest=replies.nearest,
-            reason=unsure or f"nothing followed {_place(open_[0])}",
+            reason=unsure or f"nothing followed {_place(unanswered[0])}",
         )
-    if kept:
+    if followed:
         return Verdict(
-            "no", evidence=tuple(kept), searched=replies.searched, reason="heard, and should not be"
+            "no", evidence=tuple(followed), searched=replies.searched, reason="heard, and should not be"
         )
     if replies.unsure:
         return Verdict(
-            "undetermined", evidence=tuple(open_), searched=replies.searched, reason=replies.unsure
+            "undetermined", evidence=tuple(unanswered), searched=replies.searched, reason=replies.unsure
         )
-    return Verdict("yes", evidence=tuple(open_), searched=replies.searched)
+    return Verdict("yes", evidence=tuple(unanswered), searched=replies.searched)
 
 
 def _place(trigger: Evidence) -> str:
-    """Where a trigger was heard; its words stay in the evidence, reasons also go to logs."""
+    """Where a trigger was heard, without its words, because reasons also go to logs."""
     if trigger.start_s is None:
         return f"its trigger in turn {trigger.turn}"
     return f"its trigger at {int(trigger.start_s) // 60}:{int(trigger.start_s) % 60:02d}"
 
 
-def _of_parts(call: Call, checks: Sequence[Any], decides: Answer) -> Verdict:
-    """The verdict of parts together; a language model is asked only where the others do not decide."""
-    asks = [bool(kinds.parts(check, kinds.JudgeCheck)) for check in checks]
-    found = {at: evaluate(call, check) for at, check in enumerate(checks) if not asks[at]}
-    if not any(verdict.answer == decides for verdict in found.values()):
-        found |= {at: evaluate(call, check) for at, check in enumerate(checks) if asks[at]}
-    return joined([found[at] for at in sorted(found)], decides=decides)
+def _of_several(call: Call, checks: Sequence[Any], decides: Answer) -> Verdict:
+    """The verdict of several checks together; those of a language model only if the others do not decide."""
+    needs_judge = [bool(kinds.parts(check, kinds.JudgeCheck)) for check in checks]
+    verdicts = {at: evaluate(call, check) for at, check in enumerate(checks) if not needs_judge[at]}
+    if not any(verdict.answer == decides for verdict in verdicts.values()):
+        verdicts |= {at: evaluate(call, check) for at, check in enumerate(checks) if needs_judge[at]}
+    return combined([verdicts[at] for at in sorted(verdicts)], decides=decides)
 
 
 EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
@@ -230,7 +231,7 @@ EVALUATORS: dict[type, Callable[[Call, Any], Verdict]] = {
     kinds.SequenceCheck: _sequence,
     kinds.ObligationCheck: _obligation,
     kinds.JudgeCheck: judged,
-    kinds.AllCheck: lambda call, check: _of_parts(call, check.checks, "no"),
-    kinds.AnyCheck: lambda call, check: _of_parts(call, check.checks, "yes"),
+    kinds.AllCheck: lambda call, check: _of_several(call, check.checks, "no"),
+    kinds.AnyCheck: lambda call, check: _of_several(call, check.checks, "yes"),
     kinds.NotCheck: lambda call, check: opposite(evaluate(call, check.check)),
 }

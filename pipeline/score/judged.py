@@ -1,7 +1,7 @@
-"""A check that asks a language model: what is sent, and what its answer is worth here.
+"""Checks of the kind ``judge``: what is sent to the language model, and what verdict its answer gives.
 
-The model is handed in (``rubric.judging.Judge``). Questions of many calls are asked together: a check notes
-what it wants to know (``Call.judged``), and is evaluated again once that is known.
+``score`` is given the judge (``rubric.judging.Judge``). The questions of many calls are asked together: a
+check records its question (``Call.judged``) and is evaluated again when the answer is known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WHY_CHARACTERS = 300
 
 
 def judged(call: Call, check: JudgeCheck) -> Verdict:
-    """The verdict of a language model, where its quotes hold."""
+    """The verdict of a check by a language model; undetermined while its question is open."""
     span, absent, unsure = bounds(call, check.window)
     heard = call.timeline.speech("any", span)
     searched = Searched(check.question[:QUOTE_CHARACTERS], check.role, turns=heard.turns)
@@ -39,8 +39,8 @@ def judged(call: Call, check: JudgeCheck) -> Verdict:
         return Verdict("undetermined", searched=searched, reason=f"the {check.role} says nothing there")
     if call.judge is None:
         return Verdict("undetermined", searched=searched, reason=NO_JUDGE)
-    found = call.judged(check, question)
-    return WAITING if found is None else _verdict(call, found, searched)
+    reply = call.judged(check, question)
+    return WAITING if reply is None else _verdict(call, reply, searched)
 
 
 def _question(call: Call, check: JudgeCheck, span: Span) -> Question:
@@ -57,28 +57,28 @@ def _question(call: Call, check: JudgeCheck, span: Span) -> Question:
     )
 
 
-def _verdict(call: Call, found: Judged, searched: Searched) -> Verdict:
-    if found.answer == "undetermined":
-        awaits: Awaited | None = "judge" if found.result in NOT_ASKED else None
-        return Verdict("undetermined", searched=searched, reason=found.reason, awaits=awaits)
+def _verdict(call: Call, reply: Judged, searched: Searched) -> Verdict:
+    if reply.answer == "undetermined":
+        awaits: Awaited | None = "judge" if reply.result in NOT_ASKED else None
+        return Verdict("undetermined", searched=searched, reason=reply.reason, awaits=awaits)
     assert call.judge is not None
     standing = call.judge.standing(call.plan.rubric.id, call.criterion_id)
-    said = {"yes": "", "no": "the judge says no", "na": "the judge says that it does not apply"}[found.answer]
+    reasons = {"yes": "", "no": "the judge says no", "na": "the judge says that it does not apply"}
     return Verdict(
-        found.answer,
-        evidence=tuple(_evidence(call, quote, found) for quote in found.quotes),
+        reply.answer,
+        evidence=tuple(_evidence(call, quote, reply) for quote in reply.quotes),
         searched=searched,
-        reason=f"{SUGGESTED}: {standing}" if standing else said,
+        reason=f"{SUGGESTED}: {standing}" if standing else reasons[reply.answer],
         awaits="people" if standing else None,
     )
 
 
-def _evidence(call: Call, quote: Quoted, found: Judged) -> Evidence:
-    """The transcript's own words, with the model's reason as the rule."""
+def _evidence(call: Call, quote: Quoted, reply: Judged) -> Evidence:
+    """A quote in the transcript's own words, with the model's reason as the rule."""
     assert call.judge is not None
     turn = call.turn(quote.turn)
     start_s, end_s = call.timeline.when(Stretch(turn.text, ((0, turn),)), quote.start, quote.end)
     how = "quoted" if quote.exact else "quoted nearly"
-    rule = f"judge {call.judge.model} ({how})" + (f": {found.why[:WHY_CHARACTERS]}" if found.why else "")
+    rule = f"judge {call.judge.model} ({how})" + (f": {reply.why[:WHY_CHARACTERS]}" if reply.why else "")
     words = turn.text[quote.start : quote.end][:QUOTE_CHARACTERS]
     return Evidence(turn.turn, turn.role, start_s, end_s, words, rule)

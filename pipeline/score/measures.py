@@ -1,4 +1,4 @@
-"""Checks of numbers and facts: metrics, sentiment, events, language, people, plugins."""
+"""Evaluates checks of numbers and facts: metrics, sentiment, events, language, manual checks, plugins."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
 
 MANUAL = "left to a person"
-OF_WORDS = frozenset({
+WORD_METRICS = frozenset({
     "agent_words", "customer_words", "agent_wpm", "customer_wpm", "agent_questions", "customer_questions",
     "greeting_s", "has_greeting", "has_closing",
 })  # fmt: skip
-"""Metrics that rest on the words, not only on when they were said."""
+"""Metrics that depend on the words, not only on when they were said."""
 PARTS = ("first_quarter", "second_quarter", "third_quarter", "last_quarter")
 
 
 class CheckPlugin(Protocol):
-    """What an entry point in the group ``callqa.checks`` must be: a function of call and options."""
+    """The interface of an entry point in the group ``callqa.checks``."""
 
     def __call__(self, conversation: object, metadata: object, options: dict[str, Any]) -> Verdict:
-        """Answer one criterion; return a ``Verdict``."""
+        """The verdict on a call, given the options of the check in the rubric."""
 
 
 def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
-    """A metric within limits, or its place on a curve."""
+    """Whether a metric is within limits, or its share of the points on a curve."""
     searched = Searched(what=f"metric {check.metric}")
     value = call.conversation.metrics.get(check.metric)
     weak = too_weak(call.timeline.speech("any", Span()), call.min_confidence) or invented_words(call)
-    if weak and check.metric in OF_WORDS:
+    if weak and check.metric in WORD_METRICS:
         return Verdict("undetermined", searched=searched, reason=weak)
     if value is None:
         return Verdict(
@@ -53,7 +53,7 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
 
 
 def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
-    """How a role feels."""
+    """Whether the sentiment of a role is within limits."""
     searched = Searched(what=f"{check.measure} sentiment, {check.part.replace('_', ' ')}", role=check.role)
     weak = too_weak(call.timeline.speech(check.role, Span()), call.min_confidence) or invented_words(call)
     if weak:
@@ -75,24 +75,24 @@ def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
 
 
 def _lowest(call: Call, role: str, quarter: int) -> float | None:
-    line = call.timeline
-    width = (line.last - line.first) / 4 or 1.0
-    low, high = line.first + quarter * width, line.first + (quarter + 1) * width
+    timeline = call.timeline
+    width = (timeline.last - timeline.first) / 4 or 1.0
+    low, high = timeline.first + quarter * width, timeline.first + (quarter + 1) * width
     scores = [
         t.sentiment.score
-        for t in line.turns
-        if t.role == role and t.sentiment is not None and low <= line.moment(t, 0) <= high
+        for t in timeline.turns
+        if t.role == role and t.sentiment is not None and low <= timeline.moment(t, 0) <= high
     ]
     return min(scores, default=None)
 
 
 def event(call: Call, check: kinds.EventCheck) -> Verdict:
-    """Silences, holds, overtalk: how many, how long."""
+    """Whether the number and length of silences, holds or overtalk are within limits."""
     searched = Searched(what=f"{check.event} longer than {check.longer_than_s:g} s")
     found = [
         f for f in call.conversation.findings if f.kind == check.event and _length(f) > check.longer_than_s
     ]
-    if not found and not _told_apart(call, check.event):
+    if not found and not _can_be_found(call, check.event):
         return Verdict(
             "undetermined", searched=searched, reason=f"{check.event} cannot be told from this recording"
         )
@@ -115,15 +115,15 @@ def _length(finding: Finding) -> float:
     return float((finding.end_s or 0) - (finding.start_s or 0))
 
 
-def _told_apart(call: Call, kind: str) -> bool:
-    """Whether none found means there was none: mono recordings and chats cannot tell."""
+def _can_be_found(call: Call, kind: str) -> bool:
+    """Whether such events would have been found: not in chats, and no overtalk in mono recordings."""
     if not call.timeline.timed:
         return False
     return kind != "overtalk" or call.conversation.transcript.channels != 1
 
 
 def language(call: Call, check: kinds.LanguageCheck) -> Verdict:
-    """Everyone concerned speaks an allowed language."""
+    """Whether all turns of a role are in an allowed language."""
     allowed = {code.casefold() for code in check.allowed}
     searched = Searched(what=f"language one of {', '.join(check.allowed)}", role=check.role)
     turns = [t for t in call.timeline.turns if check.role in ("any", t.role)]
@@ -141,15 +141,15 @@ def language(call: Call, check: kinds.LanguageCheck) -> Verdict:
 
 
 def manual(call: Call, check: kinds.ManualCheck) -> Verdict:
-    """Nothing is decided here: a person does."""
+    """Always undetermined, since a person decides."""
     return Verdict("undetermined", reason=MANUAL, searched=Searched(what="a person's judgement"))
 
 
 def plugin(call: Call, check: kinds.PluginCheck) -> Verdict:
-    """A check of another package.
+    """The verdict of a check of another package.
 
     Raises:
-        RubricError: It is not installed.
+        RubricError: The plugin is not installed, or does not return a ``Verdict``.
     """
     verdict = _plugin(check.name)(call.conversation, call.metadata, dict(check.options))
     if not isinstance(verdict, Verdict):
@@ -180,7 +180,7 @@ def _measured(said: str, limits: str, holds: bool, searched: Searched) -> Verdic
 
 
 def _on_curve(value: float, curve: tuple[tuple[float, float], ...]) -> float:
-    """Straight lines between the points, flat beyond the first and the last."""
+    """Linear interpolation between the points, constant beyond the first and the last."""
     if value <= curve[0][0]:
         return curve[0][1]
     for (x0, y0), (x1, y1) in itertools.pairwise(curve):
@@ -197,4 +197,4 @@ ANSWERED_BY: dict[type, Callable[[Call, Any], Verdict]] = {
     kinds.ManualCheck: manual,
     kinds.PluginCheck: plugin,
 }
-"""What answers a check of each of these kinds."""
+"""The function that evaluates each kind of check."""

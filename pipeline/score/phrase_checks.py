@@ -1,7 +1,7 @@
-"""Checks of words: what was heard where, and what that says about a criterion.
+"""Evaluates checks of words: searches the window and decides yes, no or undetermined.
 
-A miss in a weak transcript, or for a role nobody is known to have, is ``undetermined``, never a
-fail. The matcher is handed in (``rubric.queries.Matcher``).
+If the words of the role may be missing or wrong in the transcript, a miss is undetermined, never a no.
+``score`` is given the matcher (``rubric.queries.Matcher``).
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from pipeline.score.call import Call
 
 QUOTE_CHARACTERS = 240
-NEAR = 0.5
-"""From this share of the threshold on a candidate may be what is asked: neither a yes nor a no."""
+UNSURE_SHARE = 0.5
+"""Share of the threshold from which a candidate makes the answer undetermined instead of a no."""
 WORTH_SHOWING = 0.05
-"""Strength below which the nearest candidate is near nothing, and would only puzzle who reads it."""
-FOREIGN = 0.2
-"""Share of the speech in a language the rubric does not know from which a miss means nothing."""
-OF_TIME = frozenset({"hold", "interruption", "overtalk", "silence"})
-"""Findings that rest on when people speak, not on their words."""
+"""Strength below which the nearest candidate is so unlike that showing it would only confuse people."""
+MOST_FOREIGN = 0.2
+"""Share of the speech in languages that the rubric does not have, from which a miss is undetermined."""
+TIMING_FINDINGS = frozenset({"hold", "interruption", "overtalk", "silence"})
+"""Findings that depend on when people speak, not on their words."""
 SURE_OF_ROLES = 0.6
-"""Confidence in who is the agent below which nothing is missed, and nothing forbidden was said."""
+"""Confidence in who the agent is, below which neither a miss nor a forbidden phrase is certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something heard: its place on the timeline, the evidence, and whether recognition was weak there."""
+    """A match: its place on the timeline, its turn, and whether recognition or roles are unsure there."""
 
     place: float
     turn: int
@@ -44,16 +44,17 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class PhraseHits:
-    """All that a check of words heard.
+    """What a check of words found.
 
     Attributes:
-        hits: In order of time.
-        nearest: Best candidate that did not count.
-        searched: Where was looked.
-        unsure: Why a miss means nothing here, or "".
-        maybe: How many candidates are neither near enough to count nor far enough not to.
-        invented: All that was searched was recognised so poorly that its words may be made up.
-        absent: Why there was nothing to search (the anchor of the window never came), or "".
+        hits: The matches that count, in order of time.
+        nearest: The best candidate that does not count.
+        searched: What was searched.
+        unsure: Why a miss is undetermined, or "".
+        absent: Why there is no window to search (its anchor was not heard), or "".
+        maybe: Number of candidates that are too weak for a yes and too strong for a no.
+        invented: Whether recognition was so poor that all words searched may be invented.
+        near: All candidates that do not count.
     """
 
     hits: tuple[Hit, ...]
@@ -67,12 +68,12 @@ class PhraseHits:
 
 
 def answer_words(call: Call, check: Heard) -> Verdict:
-    """The verdict of one check of words."""
+    """The verdict of a check of words."""
     return verdict(check, find_words(call, check))
 
 
 def verdict(check: Heard, heard: PhraseHits) -> Verdict:
-    """What a hearing says, given how often the check wants it."""
+    """The verdict that matches give, by how often the check wants to hear them."""
     evidence = tuple(sorted((h.evidence for h in heard.hits), key=lambda e: -e.strength))
 
     def given(answer: Answer, reason: str) -> Verdict:
@@ -107,29 +108,23 @@ def verdict(check: Heard, heard: PhraseHits) -> Verdict:
 
 
 def find_words(call: Call, check: Heard) -> PhraseHits:
-    """Search a call for what a check wants heard."""
+    """Search a call for what a check of words asks for."""
     span, absent, unsure = bounds(call, check.window)
     if absent:
         return PhraseHits((), None, _searched(call, check, span), unsure, absent)
-    missing = role_missing(call, check.role)
     if isinstance(check, FindingCheck):
-        speech = call.timeline.speech(check.role, span)
-        is_of_time = check.finding in OF_TIME
-        weak = "" if is_of_time else too_weak(speech, call.min_confidence) or invented_words(call)
-        unheard = "" if is_of_time else _unheard(call, check.role)
-        unsure = missing or weak or unheard
-        facts = _findings(call, check, span)
-        return PhraseHits(facts, None, _searched(call, check, span), unsure, invented=bool(weak))
+        return _find_findings(call, check, span)
+    missing = role_missing(call, check.role)
     if missing:
         return PhraseHits((), None, _searched(call, check, span), missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
     speech = call.timeline.speech(check.role, span)
     searched = _searched(call, check, span, speech.turns)
-    wanted = call.plan.queries(check)
+    queries = call.plan.queries(check)
     hits: list[Hit] = []
     near: list[Hit] = []
     complete = True
-    for query in wanted:
+    for query in queries:
         try:
             found, almost = _search(call, query, speech, span, floor, check.role)
         except TooSlowError as error:
@@ -140,27 +135,27 @@ def find_words(call: Call, check: Heard) -> PhraseHits:
     if not complete:
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
-    foreign = invented_words(call)
-    threshold = min(query.threshold for query in wanted)
+    other_language = invented_words(call)
+    threshold = min(query.threshold for query in queries)
     doubts = (
         roles_unsure(call, check.role),
-        foreign,
-        _weak(speech, floor, best, threshold),
-        _unheard(call, check.role),
+        other_language,
+        _why_unsure(speech, floor, best, threshold),
+        _maybe_unheard(call, check.role),
     )
     unsure = next(filter(None, doubts), "")
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
-    unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else NEAR * threshold
+    unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else UNSURE_SHARE * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
     nearest = best.evidence if best and not hits and best.evidence.strength >= WORTH_SHOWING else None
-    invented = bool(foreign or too_weak(speech, floor))
+    invented = bool(other_language or too_weak(speech, floor))
     return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
 
 
 def _search(
     call: Call, query: Query, speech: Speech, span: Span, floor: float, role: str
 ) -> tuple[list[Hit], list[Hit]]:
-    """Matches that count and those that nearly do, placed and inside the window."""
+    """The matches of a query in the window: those that count, and the candidates that do not."""
     hits: list[Hit] = []
     near: list[Hit] = []
     unsure = bool(roles_unsure(call, role))
@@ -186,7 +181,8 @@ def _search(
     return hits, near
 
 
-def _findings(call: Call, check: FindingCheck, span: Span) -> tuple[Hit, ...]:
+def _find_findings(call: Call, check: FindingCheck, span: Span) -> PhraseHits:
+    """The findings of the annotator that a check asks for, in the window."""
     hits = []
     for finding in call.conversation.findings:
         if finding.kind != check.finding or (check.labels and finding.label not in check.labels):
@@ -194,7 +190,13 @@ def _findings(call: Call, check: FindingCheck, span: Span) -> tuple[Hit, ...]:
         role, place = call.whereabouts(finding)
         if (check.role in ("any", role)) and span.low <= place <= span.high:
             hits.append(Hit(place, finding.turn or 0, evidence_of(finding, role), weak=False))
-    return tuple(sorted(hits, key=lambda h: h.place))
+    weak = unheard = ""
+    if check.finding not in TIMING_FINDINGS:
+        weak = too_weak(call.timeline.speech(check.role, span), call.min_confidence) or invented_words(call)
+        unheard = _maybe_unheard(call, check.role)
+    unsure = role_missing(call, check.role) or weak or unheard
+    ordered = tuple(sorted(hits, key=lambda h: h.place))
+    return PhraseHits(ordered, None, _searched(call, check, span), unsure, invented=bool(weak))
 
 
 def evidence_of(finding: Finding, role: Role) -> Evidence:
@@ -205,31 +207,28 @@ def evidence_of(finding: Finding, role: Role) -> Evidence:
 
 
 def bounds(call: Call, window: Window | None) -> tuple[Span, str, str]:
-    """The span of a window, why there is none (its anchor never came), and whether that is uncertain."""
+    """The span of a window; why there is none (its anchor was not heard), or ""; and if that is unsure."""
     span = call.timeline.span(window)
     if window is None:
         return span, "", ""
     reach = math.inf if window.within_s is None else call.timeline.length(window.within_s)
-    for anchor, later in ((window.after, True), (window.before, False)):
+    for anchor, is_after in ((window.after, True), (window.before, False)):
         if anchor is None:
             continue
         places, unsure = _anchored(call, anchor)
         if not places:
             name = anchor.criterion or anchor.finding
-            return (
-                span,
-                f"{name} was not heard, so there is nothing {'after' if later else 'before'} it",
-                unsure,
-            )
-        span = (
-            span.cut(low=places[0], high=places[0] + reach)
-            if later
-            else span.cut(low=places[-1] - reach, high=places[-1])
-        )
+            side = "after" if is_after else "before"
+            return span, f"{name} was not heard, so there is nothing {side} it", unsure
+        if is_after:
+            span = span.cut(low=places[0], high=places[0] + reach)
+        else:
+            span = span.cut(low=places[-1] - reach, high=places[-1])
     return span, "", ""
 
 
 def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
+    """The places of an anchor on the timeline, in order, and "undetermined" if that is not known."""
     if anchor.criterion is not None:
         answer = call.answers[anchor.criterion]
         unsure = "undetermined" if answer.answer == "undetermined" or answer.awaits == "people" else ""
@@ -242,7 +241,7 @@ def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
 
 
 def role_missing(call: Call, role: str) -> str:
-    """Why nobody's words can be searched for a role, or ""."""
+    """Why there are no words of a role to search, or ""."""
     if role == "any" or role in call.timeline.roles:
         return ""
     if "unknown" in call.timeline.roles:
@@ -251,7 +250,7 @@ def role_missing(call: Call, role: str) -> str:
 
 
 def roles_unsure(call: Call, role: str) -> str:
-    """Why it is not known whose words were searched, or ""."""
+    """Why it is not certain whose words were searched, or ""."""
     sure = call.conversation.transcript.role_confidence
     if role == "any" or sure is None or sure >= SURE_OF_ROLES:
         return ""
@@ -259,12 +258,12 @@ def roles_unsure(call: Call, role: str) -> str:
 
 
 def invented_words(call: Call) -> str:
-    """Why all words of a call may be made up whatever their confidence, or "": it is in another language."""
+    """Why the words of a call may be invented at any confidence (it is in another language), or ""."""
     return next(iter(call.conversation.transcript.said_of("other_language")), "")
 
 
-def _unheard(call: Call, role: str) -> str:
-    """Why words of a role may be missing without a trace, or ""."""
+def _maybe_unheard(call: Call, role: str) -> str:
+    """Why words of a role may be missing from the transcript, or ""."""
     for doubt in call.conversation.transcript.doubts:
         if doubt.kind in ("too_quiet", "clipped") and (role == "any" or doubt.role in (None, role)):
             return doubt.said
@@ -272,22 +271,22 @@ def _unheard(call: Call, role: str) -> str:
 
 
 def too_weak(speech: Speech, floor: float) -> str:
-    """Why the words of some speech decide nothing, or ""."""
+    """Why recognition of some speech was too poor to decide anything, or ""."""
     if speech.confidence is None or speech.confidence >= floor:
         return ""
     return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
 
 
-def _weak(speech: Speech, floor: float, best: Hit | None, threshold: float) -> str:
-    """Why a miss means nothing: the speech searched was recognised too poorly, or is in another language."""
-    if speech.foreign >= FOREIGN:
+def _why_unsure(speech: Speech, floor: float, best: Hit | None, threshold: float) -> str:
+    """Why a miss is undetermined, or "": the speech is in another language or was recognised too poorly."""
+    if speech.foreign >= MOST_FOREIGN:
         spoken = ", ".join(speech.languages)
         share = f"{100 * speech.foreign:.0f} % of what was searched is in {spoken}"
         return f"{share}, which the rubric's phrases are not"
     weak = too_weak(speech, floor)
     if weak:
         return weak
-    if best is not None and best.weak and best.evidence.strength >= NEAR * threshold:
+    if best is not None and best.weak and best.evidence.strength >= UNSURE_SHARE * threshold:
         return "what comes nearest was recognised too weakly to tell"
     return ""
 

@@ -1,7 +1,7 @@
-"""When things are said: stretches of one speaker's speech, windows over them, places of a match.
+"""The turns of a call on a timeline: the speech in a window, and when a match in it was said.
 
-Used by ``phrase_checks``. Windows are in seconds where every turn has a time, and fall back to counts
-of turns where not (chat, e-mail, transcripts without times), which is said in the scorecard.
+Places are in seconds where every turn has times; else (chat, e-mail, transcripts without times) they are turn
+numbers, windows in seconds become numbers of turns, and the scorecard has a warning.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from pipeline.text.language import language_of
 from pipeline.word_times import TurnClock
 
 JOIN_GAP_S = 1.0
-"""Turns of one speaker closer than this are searched as one: recognisers cut sentences in two."""
-STRETCH_WORDS = 80
+"""Turns of one speaker with a shorter gap are searched as one text: recognisers cut sentences in two."""
+STRETCH_WORDS = 80  # most words of turns searched as one text
 SECONDS_PER_TURN = 5.0
-"""What a turn without times is taken to last (about 12 words at 150 words a minute)."""
+"""Assumed length of a turn without times (about 12 words at 150 words a minute)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Speech searched as one text: ``pieces`` are (offset of its first character, turn)."""
+    """Turns searched as one text; ``pieces`` has the offset of each turn's first character, and the turn."""
 
     text: str
     pieces: tuple[tuple[int, Turn], ...]
 
     def turn_at(self, offset: int) -> tuple[int, Turn]:
-        """The turn a character belongs to, and the character's offset within that turn."""
-        which = bisect.bisect_right([start for start, _ in self.pieces], offset) - 1
-        start, turn = self.pieces[which]
+        """The offset of a character within its turn, and that turn."""
+        index = bisect.bisect_right([start for start, _ in self.pieces], offset) - 1
+        start, turn = self.pieces[index]
         return offset - start, turn
 
 
@@ -42,12 +42,12 @@ class Speech:
     """What a role says in a part of a call.
 
     Attributes:
-        stretches: In order.
-        texts: Of the stretches; the same object for every check that searches here.
-        turns: How many turns they hold.
-        confidence: Mean word confidence over the letters, None where no turn has one.
-        foreign: Share of the letters in a language that the rubric does not know, which is not searched.
-        languages: Those languages.
+        stretches: The speech in the rubric's languages, in order.
+        texts: The texts of the stretches; the same object for every check that searches this part.
+        turns: Number of turns, including those in other languages.
+        confidence: Mean confidence of the turns, weighted by letters; None where no turn has one.
+        foreign: Share of the letters in other languages than the rubric's, which is not searched.
+        languages: The other languages.
     """
 
     stretches: tuple[Stretch, ...]
@@ -60,23 +60,26 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where to search: seconds, or positions of turns where there are no times."""
+    """A part of the timeline: in seconds, or turn numbers where there are no times."""
 
     low: float = -math.inf
     high: float = math.inf
 
     def cut(self, low: float = -math.inf, high: float = math.inf) -> Span:
-        """The part of this span inside other limits."""
+        """The part of this span within these limits."""
         return Span(max(self.low, low), min(self.high, high))
 
 
 class Timeline:
-    """The turns of one call with the ways of looking them up.
+    """The turns of a call, to look them up by time.
 
     Attributes:
         turns: In the order of the transcript.
-        timed: Every turn has a start and an end.
-        warnings: Degradations, in sentences.
+        timed: Whether every turn has a start and an end.
+        warnings: What is degraded, in sentences.
+        roles: The roles that speak.
+        first: Start of the agent's first turn, or of the first turn if the agent has none.
+        last: End of the last turn.
     """
 
     def __init__(self, transcript: Transcript, languages: frozenset[str]) -> None:
@@ -107,11 +110,11 @@ class Timeline:
         return float(turn.turn)
 
     def length(self, seconds: float) -> float:
-        """A length in seconds in the timeline's own unit (seconds, or turns)."""
+        """A length in seconds, converted to the unit of the timeline (seconds or turns)."""
         return seconds if self.timed else max(1, math.ceil(seconds / SECONDS_PER_TURN))
 
     def span(self, window: Window | None) -> Span:
-        """The part of the call a window means, its anchors aside."""
+        """The part of the call that a window selects, without regard to its anchors."""
         span = Span()
         if window is None or not self.turns:
             return span
@@ -139,7 +142,7 @@ class Timeline:
         return span
 
     def speech(self, role: str, span: Span) -> Speech:
-        """What a role says in a part of the call, joined where one sentence was cut in two."""
+        """What a role says in a part of the call; turns that follow each other closely are joined."""
         key = (role, span)
         if key not in self._speech:
             heard = [t for t in self.turns if (role == "any" or t.role == role) and t.text]
@@ -160,9 +163,9 @@ class Timeline:
         return self._speech[key]
 
     def within(self, span: Span) -> tuple[Turn, ...]:
-        """The turns with words that lie in a part of the call, or reach into it."""
-        said = (t for t in self.turns if t.text.strip())
-        return tuple(t for t in said if self._end(t) >= span.low and self._start(t) <= span.high)
+        """The turns with words that overlap a part of the call."""
+        spoken = (t for t in self.turns if t.text.strip())
+        return tuple(t for t in spoken if self._end(t) >= span.low and self._start(t) <= span.high)
 
     def _grouped(self, turns: Sequence[Turn]) -> list[list[Turn]]:
         groups: list[list[Turn]] = []
@@ -186,19 +189,21 @@ class Timeline:
         )
 
     def moment(self, turn: Turn, offset: int) -> float:
-        """When the word at a character of a turn begins: its word time, else its share of the turn."""
+        """Place of a character of a turn: by word times, else in proportion to the turn's length."""
         start_s = self._when(turn, offset, offset + 1)[0] if self.timed else None
         return self._start(turn) if start_s is None else start_s
 
     def when(self, stretch: Stretch, start: int, end: int) -> tuple[float | None, float | None]:
-        """Seconds in which characters ``start`` to ``end`` of a stretch were said; None without times.
+        """Start and end, in seconds, of characters ``start`` to ``end`` of a stretch; None without times.
 
-        By word times, else by their share of the turn they lie in; never outside that turn.
+        They come from word times, else from the share of the turn's characters, and are within the turn.
         """
-        offset, first = stretch.turn_at(start)
-        until, last = stretch.turn_at(max(start, end - 1))
-        start_s, end_s = self._when(first, offset, until + 1 if last is first else offset + 1)
-        return start_s, end_s if last is first else self._when(last, until, until + 1)[1]
+        first_offset, first = stretch.turn_at(start)
+        last_offset, last = stretch.turn_at(max(start, end - 1))
+        if last is first:
+            return self._when(first, first_offset, last_offset + 1)
+        start_s, _ = self._when(first, first_offset, first_offset + 1)
+        return start_s, self._when(last, last_offset, last_offset + 1)[1]
 
     def _when(self, turn: Turn, start: int, end: int) -> tuple[float | None, float | None]:
         clock = self._clocks.get(turn.turn)

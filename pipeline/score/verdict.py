@@ -1,4 +1,4 @@
-"""An answer on its way to a scorecard, and three-valued logic over answers."""
+"""The verdict of a check, and three-valued logic to combine verdicts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pipeline.conversation import Answer, Awaited, Evidence, Searched
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check says of a call.
+    """What a check says about a call.
 
     Attributes:
         answer: yes, no, not applicable, or undetermined.
-        share: Share of the points earned, for graded checks; None: 1 for yes, 0 for no.
+        share: Share of the points earned, for graded checks; None for 1 with yes and 0 with no.
         evidence: Strongest first.
-        searched: Where was looked.
+        searched: What was searched.
         nearest: The best candidate that did not count.
-        reason: Why, in a sentence.
-        awaits: ``people``: it is not known well enough how often answers like it are right, so it earns no
-            points; ``judge``: a language model could not be asked.
+        reason: The reason, in a sentence.
+        awaits: ``people``: a suggestion without points, since too little is known of how often such answers
+            are right; ``judge``: a language model could not be asked.
     """
 
     answer: Answer
@@ -38,14 +38,14 @@ class Verdict:
 
 
 def opposite(verdict: Verdict) -> Verdict:
-    """Yes for no; what cannot be told stays so."""
+    """The verdict with yes and no swapped; undetermined and not applicable stay."""
     swapped: dict[Answer, Answer] = {"yes": "no", "no": "yes"}
     share = None if verdict.share is None else 1.0 - verdict.share
     return replace(verdict, answer=swapped.get(verdict.answer, verdict.answer), share=share)
 
 
-def joined(parts: Sequence[Verdict], *, decides: Answer) -> Verdict:
-    """One part decides by its answer, else one undetermined; parts that do not apply are left out."""
+def combined(parts: Sequence[Verdict], *, decides: Answer) -> Verdict:
+    """The verdict of several: ``decides`` if one answers so, else undetermined if one is; "na" is ignored."""
     verdicts = [v for v in parts if v.answer != "na"]
     if not verdicts:
         return Verdict("na", reason="no part of it applies")
@@ -54,14 +54,13 @@ def joined(parts: Sequence[Verdict], *, decides: Answer) -> Verdict:
     unsure = [v for v in verdicts if v.answer == "undetermined"]
     otherwise: Answer = "no" if decides == "yes" else "yes"
     answer = decides if deciding else "undetermined" if unsure else otherwise
-    told = deciding or unsure or verdicts
-    # Parts that fail say where they looked; parts that hold bring their quotes.
-    evidence = sorted((e for v in told for e in v.evidence), key=lambda e: -e.strength)
+    relevant = deciding or unsure or verdicts  # those that explain the answer
+    evidence = sorted((e for v in relevant for e in v.evidence), key=lambda e: -e.strength)
     return Verdict(
         answer,
         evidence=tuple(evidence),
-        searched=told[0].searched,
-        nearest=max((v.nearest for v in told if v.nearest), key=lambda e: e.strength, default=None),
-        reason="; ".join(dict.fromkeys(v.reason for v in told if v.reason)),
-        awaits=next((v.awaits for v in told if v.awaits), None),
+        searched=relevant[0].searched,
+        nearest=max((v.nearest for v in relevant if v.nearest), key=lambda e: e.strength, default=None),
+        reason="; ".join(dict.fromkeys(v.reason for v in relevant if v.reason)),
+        awaits=next((v.awaits for v in relevant if v.awaits), None),
     )

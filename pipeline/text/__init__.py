@@ -1,5 +1,4 @@
-"""The language layer: what every stage that reads words has in common.
+"""The language layer, shared by all stages that read words.
 
-``words`` cuts text into words, in the few ways there are, and lists what is no word (fillers); ``language``
-says which language a turn is in.
+``words`` cuts text into words and lists fillers and negations; ``language`` says which language a turn is in.
 """

@@ -1,7 +1,7 @@
-"""Which language a turn is in: callers of a bilingual desk change it from turn to turn.
+"""Tells the language of a turn: on bilingual lines callers change it from turn to turn.
 
-The recogniser's or the file's word counts, except where the letters or the words say otherwise:
-written channels seldom declare a language, and Urdu typed in Latin letters is declared English.
+The language declared by the recogniser or the file is used unless the letters or words contradict it:
+written channels seldom declare a language, and Urdu in Latin letters is often declared English.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pipeline.text.words import tokens, word_set
 LATIN_OR_UNKNOWN = ("en", "")
 ARABIC_LETTER = re.compile(r"[\u0621-\u064A\u0671-\u06D3]")
 LATIN_LETTER = re.compile(r"[a-zA-Z\u00C0-\u024F]")
-OTHER = "xx"  # letters that are neither Latin nor Arabic: some language, not English
+OTHER = "xx"  # the letters are neither Latin nor Arabic, so the language is unknown but not English
 LETTER = re.compile(r"[^\W\d_]")
-# Function words, the commonest verbs and numbers of Urdu in Latin letters that are no English words.
+# Function words, common verbs and numbers of Urdu in Latin letters that are not English words too.
 ROMAN_URDU_WORDS = word_set("""
 hai hain hoon hun tha thi thay nahi nahin mujhe mujhay mera meri mere aap aapka aapki aapke apka
 apki apna apni hum humein humara kya kyun kyon kab kahan kaise kaisay kitna kitne kitni bohat bohot
@@ -25,19 +25,20 @@ karwani karein karain karta karti karte kijiye dijiye dena dein baat wala wali w
 magar aur yeh woh koi kuch sab bhi ko ka ki ke jee ji haan janab sahab bhai yaar shukriya masla
 maslay sifr sifar aik ek panch paanch chay chhay saat aath
 """)
-ROMAN_SHARE = 1 / 3  # of a turn's words; a borrowed "acha" in an English sentence stays below
-ROMAN_WORDS = 2
+ROMAN_SHARE = 1 / 3  # least share of a turn's words; a borrowed "acha" in an English sentence is below
+ROMAN_WORDS = 2  # least number of such words
 
 
 def language_of(turn: Turn, declared: str | None) -> str:
-    """ISO 639-1 code of a turn, from its own or its transcript's declaration, or its words.
+    """ISO 639-1 code of a turn's language.
 
     Args:
-        turn: Whose ``language`` outranks the transcript's.
+        turn: The turn; its own ``language`` outranks the transcript's.
         declared: The transcript's language, None when unknown.
 
     Returns:
-        The code, or ``xx`` where nothing is declared and the letters are of another script.
+        The declared code unless it is English or missing; else ``ur`` or ``en`` by letters and words, or
+        ``xx`` where the letters are of another script.
     """
     language = (turn.language or declared or "").lower()[:2]
     if language not in LATIN_OR_UNKNOWN:

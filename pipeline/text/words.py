@@ -1,14 +1,14 @@
-"""How text is cut into words; the only place where it is.
+"""Cuts text into words; no other module does.
 
-    count_words   how many there are                             metrics, weights, lengths of replies
-    tokens        words as they are written, with their places   sentiment, e-mail addresses, numbers, quotes
-    unpunctuated  one string of words for patterns               who talks like an agent, dialogue acts
-    words         words as phrases are compared with them        matching
+    count_words   the number of words                          metrics, weights, lengths of replies
+    tokens        words as written, with their places          sentiment, e-mail addresses, numbers, quotes
+    unpunctuated  one string of words for regular expressions  who talks like an agent, dialogue acts
+    words         normalised words, with their places          matching phrases
 
-``words`` brings speech and phrases into one form: contractions in full, numbers as digits, and, since speech
-is broken, no fillers ("um") and no immediate repeats ("can you can you hold"). Quotes are cut from the text
-itself by the places kept, so nothing is missing from them. spaCy's tokenizer has a fifth way in ``annotate``,
-where token patterns of rubrics and lists need it.
+``words`` gives speech and phrases the same form: contractions in full, numbers as digits, and without the
+fillers ("um") and immediate repeats ("can you can you hold") of spontaneous speech. Quotes are cut from the
+original text by the places of the words, so they are complete. Only spaCy's tokenizer cuts text in another
+way: ``annotate`` and ``matching`` need it for token patterns.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from typing import NamedTuple
 
 _WORD = r"[^\W_]+(?:['’][^\W_]+)*"
 WRITTEN = re.compile(_WORD)
-"""Letters and digits, with apostrophes between them only: 'no' in quotation marks is the word."""
+"""Letters and digits, with apostrophes only between them: quotation marks are not part of a word."""
 MARKS_TOO = re.compile(rf"{_WORD}|[^\w\s]|_")
-"""And every mark by itself: the dots of an e-mail address."""
+"""Words, and each punctuation mark by itself, such as the dots of an e-mail address."""
 DIGITS_APART = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
-"""And digits apart from letters: the numbers in "4b" and "F-8"."""
+"""The same, with digits separate from letters, to find the numbers in "4b" and "F-8"."""
 UNSPACED_TOO = re.compile(rf"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|{_WORD}")
-"""A letter a word in scripts that put no space between words: a quote may begin at any."""
+"""Words, but single letters in scripts without spaces between words: a quote may begin at any letter."""
 COMPARED = re.compile(r"[$£€₹]|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’`-][^\W\d_]+)*")
-"""For ``words``: figures and hyphened words whole, since what is compared is what they mean."""
+"""For ``words``: numbers like 1,250.50 and words with hyphens are one word."""
 CLITICS_TOO = re.compile(r"[\w']+")
-"""For ``unpunctuated``: an apostrophe anywhere, since recognisers write "I 've" too, and cues read "'ve"."""
+"""For ``unpunctuated``: a word may begin with an apostrophe, since recognisers also write "I 've"."""
 
 
 class Token(NamedTuple):
-    """A word or mark of a text.
+    """A word or punctuation mark of a text.
 
     Attributes:
-        text: In lower case, apostrophes straight.
-        start, end: Its characters in the text.
-        kind: The named group of the pattern that found it, None where it has none.
+        text: In lower case, with straight apostrophes.
+        start, end: Character offsets in the text.
+        kind: Name of the group of the pattern that matched it, None where there is none.
     """
 
     text: str
@@ -50,7 +50,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str, cut: re.Pattern[str] = WRITTEN) -> list[Token]:
-    """The words of a text as they are written, and what else ``cut`` finds."""
+    """The words of a text as written, or whatever else the pattern ``cut`` matches."""
     return [
         Token(m.group().lower().replace("’", "'"), m.start(), m.end(), m.lastgroup)
         for m in cut.finditer(text)
@@ -58,24 +58,24 @@ def tokens(text: str, cut: re.Pattern[str] = WRITTEN) -> list[Token]:
 
 
 def count_words(text: str) -> int:
-    """How many words there are, as people and word processors count: by the spaces."""
+    """Number of words, counted by the white space between them, as word processors do."""
     return len(text.split())
 
 
 def unpunctuated(text: str) -> str:
-    """Text in lower case with one space between its words, none of them changed: what cue patterns read."""
+    """The words in lower case, with one space between them and no punctuation, for regular expressions."""
     return " ".join(CLITICS_TOO.findall(text.lower().replace("’", "'")))
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a line, as a set."""
+    """The words of a string, separated by white space, as a set."""
     return frozenset(text.split())
 
 
 FILLERS = word_set("uh um uhm er erm ah hmm hm mm mhm mmm eh")
-"""Sounds of hesitation: no words of a sentence, in any stage."""
+"""Sounds of hesitation, which no stage counts as words."""
 NEGATIONS = word_set("not never nahi nahin نہیں نہ")
-"""Words that deny in any stage; each adds those that deny in its own form of the words."""
+"""Words that negate; stages add those that occur in the way they cut words ("don't")."""
 SPOKEN = {
     "cannot": "can not", "can't": "can not", "cant": "can not", "won't": "will not", "wont": "will not",
     "shan't": "shall not", "gonna": "going to", "wanna": "want to", "gotta": "got to", "i'm": "i am",
@@ -84,7 +84,7 @@ SPOKEN = {
     "ll": "will", "s": "", "youre": "you are", "thats": "that", "whats": "what", "byebye": "bye",
     "bye-bye": "bye", "good-bye": "goodbye", "o'clock": "o'clock",
 }  # fmt: skip
-"""Written out as the longer form, since phrases and speech may each have either."""
+"""Replaced in speech and phrases, so that "can't" matches "can not"."""
 ENDINGS = {"n't": "not", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'m": "am"}
 CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros", "₹": "rupees"}
 SMALL = {word: value for value, word in enumerate([
@@ -103,24 +103,24 @@ SENTENCE_END = re.compile(r"[.?!;]")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Normalised words of a text; ``starts`` and ``ends`` are their character offsets in it."""
+    """Normalised words of a text; ``starts`` and ``ends`` are character offsets in the original text."""
 
     words: tuple[str, ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
 
     def parted(self, text: str, first: int, last: int) -> bool:
-        """Whether a sentence of the text ends between two of its words, given by number in their order."""
+        """Whether a sentence of the text ends between its words number ``first`` and ``last``."""
         return SENTENCE_END.search(text, self.ends[first], self.starts[last]) is not None
 
 
 @lru_cache(maxsize=32_768)
 def words(text: str) -> Words:
-    """Lower case, contractions and numbers written one way; punctuation, fillers and repeats left out."""
+    """Normalised words: lower case, contractions in full, numbers as digits; no fillers, no repeats."""
     plain = [
         (word, found.start(), found.end())
         for found in COMPARED.finditer(text)
-        for word in _counted(found.group())
+        for word in _without_fillers(found.group())
     ]
     kept = _without_repeats(_numbers(plain))
     if not kept:
@@ -129,13 +129,13 @@ def words(text: str) -> Words:
 
 
 @lru_cache(maxsize=65_536)
-def _counted(word: str) -> tuple[str, ...]:
-    """One word normalised, one or more or, of what is only a filler, none."""
-    return tuple(part for part in spelled(word).split() if part not in FILLERS)
+def _without_fillers(word: str) -> tuple[str, ...]:
+    """The normalised words that one written word gives; none for a filler."""
+    return tuple(part for part in _normalised(word).split() if part not in FILLERS)
 
 
-def spelled(word: str) -> str:
-    """One word normalised; a contraction becomes two."""
+def _normalised(word: str) -> str:
+    """The normalised form of one written word, which may be two words ("can't") or none."""
     if word in CURRENCIES:
         return word
     word = unicodedata.normalize("NFKC", word).casefold().replace("’", "'").replace("`", "'")
@@ -175,11 +175,11 @@ def _numbers(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
 
 
 def _number(ahead: list[str]) -> tuple[int, int]:
-    """How many of the words ahead say one number, and which; a lone "one" is left a word ("one moment")."""
+    """How many words form one number, and its value; (0, 0) for none, and for "one" alone ("one moment")."""
     if ahead[0] not in SMALL and ahead[0] not in TENS and ahead[0] not in LARGE:
         return 0, 0
     total = current = size = 0
-    room = 1_000_000_000  # what the next part must stay below: "twenty five", not "five twenty"
+    room = 1_000_000_000  # the next part must be smaller: "twenty five" is a number, "five twenty" is two
     for at, word in enumerate(ahead):
         following = ahead[at + 1] if at + 1 < len(ahead) else ""
         if word in SMALL and SMALL[word] < room:
@@ -200,7 +200,7 @@ def _number(ahead: list[str]) -> tuple[int, int]:
 
 
 def _without_repeats(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """What is said twice on end, said once: a word or up to four; digits may repeat."""
+    """Leave out immediate repeats of up to four words; digits may repeat."""
     kept: list[tuple[str, int, int]] = []
     said: list[str] = []
     for item in plain:
