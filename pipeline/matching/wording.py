@@ -106,7 +106,7 @@ class Aligned:
         content: Share of its content words' weight that is there, 0..1; another known word of the same sound
             does not count.
         first: Number of the first matched word in the text; ``last`` of the last.
-        denied: The text denies it, with a word like "not" in the match or beside it; the phrase does not.
+        denied: Only one of text and phrase denies, with a word like "not" in the match or beside it.
         together: The match has no more words than the phrase.
         literal: Every word is there, unchanged and side by side.
     """
@@ -371,7 +371,7 @@ def _align(
         sum(weights[at] for at in phrase.content & sure) / content,
         first,
         last,
-        not phrase.denied and _denied(text, first, last),
+        phrase.denied != _denied(text, first, last),
         together,
         literal,
     )
