@@ -42,7 +42,7 @@ class _Window:
     finished: list[Hypothesis] = field(default_factory=list)
 
     def grow(self, candidates: list[tuple[int, int, float]], eot: int) -> list[int]:
-        """Extend beams by the best of candidates (beam, token, sum), best first; return the beams extended."""
+        """Extend beams by the best candidates (beam, token, sum), best first; return the beams extended."""
         grown: list[Hypothesis] = []
         sources = []
         for source, token, total in candidates:
