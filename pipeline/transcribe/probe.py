@@ -53,7 +53,7 @@ ATTENTIONS = ("fused float32", "tiled float32", "fused bfloat16", "tiled bfloat1
 ALIKE = 1.25
 """Kernels whose times are within this factor of the shortest count as equally fast, and the first preferred
 one is used. Otherwise a measurement on a busier machine would choose another kernel, which rounds differently
-and changes about one word in some hundred. Measurements of one machine differed by 17 %, while the engine was
+and changes one word in several hundred. Measurements of one machine differed by 17 %, while the engine was
 equally fast with any mixture of the two 8-bit libraries."""
 REPEATS = 8
 HOPELESS = 4.0  # a kernel this many times slower than the best is timed once (its first run has overhead)
@@ -159,6 +159,7 @@ def _processor() -> str:
 
 
 def _in_child() -> Measured:
+    """The figures that a child process measures, or the reason why it measured none."""
     command = [sys.executable, "-c", CODE]
     try:
         done = subprocess.run(  # noqa: S603  (this module itself)
