@@ -73,17 +73,10 @@ class Phrases:
     def __call__(self, doc: Doc) -> Doc:
         """Find the phrases of one turn."""
         places = doc._.fluent.user_data["places"]
-        doc._.facts = [
-            Fact(
-                hit.list.kind,
-                hit.list.label,
-                places[hit.start][0],
-                places[hit.end - 1][1],
-                None,
-                f"callqa.{hit.list.kind}.v1",
-            )
-            for hit in self.finder.find(doc._.fluent, doc._.role)
-        ]
+        doc._.facts = []
+        for hit in self.finder.find(doc._.fluent, doc._.role):
+            kind, start, end = hit.list.kind, places[hit.start][0], places[hit.end - 1][1]
+            doc._.facts.append(Fact(kind, hit.list.label, start, end, None, f"callqa.{kind}.v1"))
         return doc
 
 
@@ -141,11 +134,7 @@ class SentimentComponent:
 
     @staticmethod
     def _scored_text(doc: Doc) -> str:
-        """The text from which the sentiment of a turn is scored.
-
-        Courtesies are always removed from an agent's turn, whose job is to be polite, but from other turns
-        only if nothing else is left of them.
-        """
+        """The text to score: without the courtesies of agents, and of others who say nothing else."""
         if doc._.role == "agent":
             return without_courtesy(without_named_feelings(doc.text))
         rest = without_courtesy(doc.text)

@@ -17,8 +17,8 @@ from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
 from pipeline.privacy import PrivateSpan, by_turn, masked
 from pipeline.word_times import TurnClock
 
-CUSTOMER_WEIGHT = 2.0  # of a topic that the customer mentions, in the choice of the contact reason
-EARLY_WEIGHT = 3.0  # of the first mention of the first topic; of the second topic half of it, and so on
+CUSTOMER_WEIGHT = 2.0  # of a mention by the customer, in the choice of the contact reason
+EARLY_WEIGHT = 3.0  # factor for the first mention of the n-th topic, divided by n
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
 NEGATORS = NEGATIONS | word_set("without mat")
 NEGATION_REACH = 3  # words before a find in which a negator denies it: "do not want to cancel"
 SPEAKER = word_set("i my me mine myself we our us he she his her")
-SUBJECT_REACH = 5  # words before a find in which a person it is said of is looked for
+SUBJECT_REACH = 5  # words before a find in which the person it is about is looked for
 IT_IS = re.compile(r"(?<!\S)(it|that|this|what|who|where|there|here|how|he|she) is(?!\S)")
 
 
@@ -45,7 +45,7 @@ class PhraseList(BaseModel):
     phrases: tuple[str, ...] = ()
     patterns: tuple[tuple[dict[str, Any], ...], ...] = ()
     not_of: tuple[str, ...] = ()
-    """Persons of whom the phrases are not meant: "you", so that "you are going bankrupt" is no find."""
+    """Persons whom the phrases are not about: "you", so that "you are going bankrupt" is no find."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,10 +276,8 @@ async def _read(answer: httpx.Response) -> bytes:
     async for part in answer.aiter_raw():
         size += len(part)
         if size > MAX_BYTES:
-            raise AwayError(
-                f"the server answers more than {MAX_BYTES / 1e6:g} MB: is judge.url a model's endpoint?",
-                only_this=True,
-            )
+            reason = f"the server answers more than {MAX_BYTES / 1e6:g} MB: is judge.url a model's endpoint?"
+            raise AwayError(reason, only_this=True)
         parts.append(part)
     body = b"".join(parts)
     if answer.status_code >= 500 or answer.status_code == 429:

@@ -184,9 +184,7 @@ class LanguageModel:
         quotes = dict.fromkeys((*first.judged.quotes, *second.judged.quotes))
         return replace(both, judged=replace(first.judged, quotes=tuple(quotes)))
 
-    async def _ask_once(
-        self, endpoint: Endpoint, asking: _Asking, messages: list[dict[str, str]]
-    ) -> KeptAnswer:
+    async def _ask_once(self, endpoint: Endpoint, asking: _Asking, chat: list[dict[str, str]]) -> KeptAnswer:
         """The answer to one prompt; undetermined if there is none, or the budget of the run is used up."""
         if self._closed:
             return KeptAnswer(_not_asked(self._closed))
@@ -197,7 +195,7 @@ class LanguageModel:
         self._calls += 1
         started = time.monotonic()
         try:
-            written = await endpoint.chat(messages, prompt.SCHEMA, prompt.MAX_ANSWER_TOKENS)
+            written = await endpoint.chat(chat, prompt.SCHEMA, prompt.MAX_ANSWER_TOKENS)
         except TooLongError:
             return KeptAnswer(_too_long("the server says so"), calls=1)
         except AwayError as error:

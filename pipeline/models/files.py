@@ -238,7 +238,7 @@ def _state(tensors: Tensors, dims: Any) -> Iterator[tuple[str, npt.NDArray[Any]]
         for n, part in enumerate(("query", "key", "value")):
             rows = slice(n * len(weight) // 3, (n + 1) * len(weight) // 3)
             yield f"{target}.{part}.weight", weight[rows]
-            if part != "key":  # a key has no bias
+            if part != "key":  # Whisper's keys have no bias
                 yield f"{target}.{part}.bias", bias[rows]
         yield from linear(f"{source}/linear_{len(stacked)}", f"{target}.out")
 

@@ -83,7 +83,7 @@ LENGTHS = {
 }
 """Least and most digits of each kind."""
 UNBOUNDED = frozenset({"card", "account", "iban", "national_id", "ssn", "phone"})
-"""Kinds that may have more digits than their most: the number is said twice, or two are said together."""
+"""Kinds that may have more digits than this, since a number may be said twice, or two together."""
 
 
 def names_a_kind(text: str) -> bool:

@@ -171,7 +171,7 @@ def _number(raw: Sequence[words.Token], at: int, is_urdu: bool) -> tuple[int, st
 
 
 def _of_thousand(raw: Sequence[words.Token], at: int, unit: str) -> tuple[int, str]:
-    """The same for "... thousand"; "two thousand (and) nineteen" is the year 2019."""
+    """``_number`` of "... thousand"; "two thousand (and) nineteen" is the year 2019."""
     rest = at + 2
     if rest < len(raw) and raw[rest].text == "and":
         rest += 1
@@ -191,7 +191,7 @@ def runs(turns: Sequence[Turn], language: str | None) -> Iterator[Run]:
 
 
 def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Token]:
-    """The tokens of a speaker, with an empty token wherever another speaker interrupts a number."""
+    """The tokens of a speaker, with an empty one wherever others say more than a few words or digits."""
     stream: list[Token] = []
     for position, turn in enumerate(turns):
         if turn.role == role:
@@ -270,10 +270,7 @@ def _with_context(
 
 
 def _may_part(tokens: Sequence[Token], before: int, at: int) -> bool:
-    """Whether two neighbouring digit tokens may be of two numbers.
-
-    So if a word, a separating mark or a change of turn is between them, or either is long enough by itself.
-    """
+    """Whether a word, mark or change of turn separates two digit tokens, or one is long enough by itself."""
     if any(token.text in CORRECTIONS for token in tokens[before + 1 : at]):
         return False
     if tokens[before].turn != tokens[at].turn or any(t.text not in JOINTS for t in tokens[before + 1 : at]):

@@ -35,7 +35,7 @@ MONTH = (
 MONTH_CUE = re.compile(rf"\b(?:{MONTH})\W+(?:the\W+)?$")
 MONTH_DIGITS = 6  # "march 27, 1990"
 UNDATED = frozenset({"cvv", "pin", "ssn", "dob", "expiry"})  # after these cues, a date is not harmless
-MAX_BREAKS = 12  # further breaks of a run are ignored; it is a list
+MAX_BREAKS = 12  # a run with more breaks is a list, and the rest of them is ignored
 ISSUERS = re.compile(r"^(?:4|5[1-5]|2[2-7]|3[0-9]|6)")  # Visa, Mastercard, Amex/Diners/JCB, Discover/Maestro
 
 
@@ -214,7 +214,7 @@ def _by_cue(cue: str | None, run: Run) -> str | None:
     """The kind that the cue names, if it can have that many digits."""
     count = len(run.digits)
     if cue == "cvv" and cues.fits("pin", count) and count > cues.LENGTHS["cvv"][1]:
-        return "pin"  # a security code of more digits than a card has is one that was sent
+        return "pin"  # a longer security code is not the card's, but one that was sent
     if cue is None or not cues.fits(cue, count, is_corrected=run.is_corrected):
         return None
     if LAST_DIGITS.search(run.before) and cue not in ("ssn", "cvv"):

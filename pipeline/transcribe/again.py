@@ -207,7 +207,7 @@ def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDAr
 
 
 SpelledWord = tuple[str, Word]
-"""The text of a turn from the end of the word before to the end of this word, and this word."""
+"""The text of the turn after the previous word, up to the end of this word; and this word."""
 
 
 def _spelled(turns: Sequence[Turn]) -> list[SpelledWord]:

@@ -155,7 +155,7 @@ def _words(
             prepended += text
             continue
         if words and text.strip() in APPENDED and not prepended:
-            words[-1] = replace(words[-1], text=words[-1].text + text)  # without the pause it covers
+            words[-1] = replace(words[-1], text=words[-1].text + text)  # the time of a mark is a pause
             continue
         # the decoding step before a token chose the token, so its attention shows where the word was heard
         fit = matrix[begin:at, start : max(end, start + 1)].clip(0).sum(0).cumsum()

@@ -22,7 +22,7 @@ COMPACT_BELOW = 0.75  # finished rows are removed when less than this share of t
 # Least repeats and tokens that make a loop, and the number of tokens after which it is looked for.
 LOOP_REPEATS, LOOP_TOKENS, LOOP_CHECK = 4, 12, 8
 
-# Quality gates of whisper.transcribe: a text that is too repetitive or too improbable, or no speech.
+# Quality gates of whisper.transcribe: too repetitive, too improbable, no speech.
 MAX_COMPRESSION_RATIO, MIN_LOG_PROBABILITY, MAX_NO_SPEECH = 2.4, -1.0, 0.6
 
 

@@ -160,12 +160,7 @@ class WhisperEngine:
 
 
 def _other_language(words: Sequence[TimedWord], likelier: Counter[str]) -> Iterator[Doubt]:
-    """A doubt if more than half of the speech sounds like another language.
-
-    Args:
-        words: The words of the call.
-        likelier: Samples of speech by the other language they sound like, "" for none.
-    """
+    """A doubt if more than half of the speech, counted in samples, sounds like another language."""
     strange = Counter({language: length for language, length in likelier.items() if language})
     enough = foreign.ENOUGH_S * SAMPLE_RATE_HZ
     if words and strange.total() >= enough and 2 * strange.total() > likelier.total():

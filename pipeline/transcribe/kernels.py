@@ -144,20 +144,10 @@ class OneDnnLinear:
         scale = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON) / 127
         # oneDNN's fast path needs unsigned activations; adding 0.5 turns truncation into rounding
         shifted = (rows / scale).add_(128.5).to(torch.uint8)
+        activations = shifted, 1.0, 128  # with scale and zero point
+        output = 1.0, 0, self._compute, "none", [], ""  # scale, zero point, format, no post-operation
         product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            shifted,
-            1.0,
-            128,
-            self._weight,
-            self._scale,
-            self._zero,
-            None,
-            1.0,
-            0,
-            self._compute,
-            "none",
-            [],
-            "",
+            *activations, self._weight, self._scale, self._zero, None, *output
         )
         torch.addcmul(self._bias, product, scale.to(self._compute), out=product)
         return product.view(*x.shape[:-1], -1)

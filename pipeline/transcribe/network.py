@@ -166,11 +166,8 @@ class Decoder:
         ]
         self._norm = decoder.ln.to(hardware.device)
         self._logits = hardware.linear(self._embedding, None, FEW)
-        self._audio = _stacked(
-            [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)],
-            hardware,
-            MANY,
-        )
+        keys_and_values = [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)]
+        self._audio = _stacked(keys_and_values, hardware, MANY)
         self.n_text_ctx: int = self._positions.shape[0]
 
     def start(self, features: list[torch.Tensor], max_tokens: int) -> Cache:
@@ -198,9 +195,8 @@ class Decoder:
         windows = []
         for feature in features:
             parts = self._audio(feature).view(len(feature), 2 * len(self._layers), -1).unbind(1)
-            windows.append(
-                [(Packed.of(k), Packed.of(v.T)) for k, v in zip(parts[::2], parts[1::2], strict=True)]
-            )
+            layers = zip(parts[::2], parts[1::2], strict=True)
+            windows.append([(Packed.of(keys), Packed.of(values.T)) for keys, values in layers])
         return [Integers(layer) for layer in zip(*windows, strict=True)]
 
     def _floats(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
