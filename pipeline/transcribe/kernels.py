@@ -145,9 +145,8 @@ class OneDnnLinear:
         # oneDNN's fast path needs unsigned activations; adding 0.5 turns truncation into rounding
         shifted = (rows / scale).add_(128.5).to(torch.uint8)
         activations = shifted, 1.0, 128  # with scale and zero point
-        output = 1.0, 0, self._compute, "none", [], ""  # scale, zero point, format, no post-operation
         product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            *activations, self._weight, self._scale, self._zero, None, *output
+            *activations, self._weight, self._scale, self._zero, None, 1.0, 0, self._compute, "none", [], ""
         )
         torch.addcmul(self._bias, product, scale.to(self._compute), out=product)
         return product.view(*x.shape[:-1], -1)
