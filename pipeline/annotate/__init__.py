@@ -1,8 +1,8 @@
-"""Understanding the conversation: feeling, findings and figures of every call, with spaCy.
+"""Annotates transcripts with sentiment, findings and metrics, using spaCy.
 
     transcript ─▶ redact ─▶ [written to disk] ─▶ annotate ─▶ Conversation
 
-``load_annotator`` compiles everything once; one annotator serves any number of calls. ``redact``
+``load_annotator`` compiles the phrase lists and loads the model once, for any number of calls. ``redact``
 needs no model and runs before a transcript is first written.
 """
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 __all__ = ["Annotator", "PrivateSpan", "fingerprint", "load_annotator", "redact"]
 
 FULL_LANGUAGES = ("en", "ur")
-MOST_FELT_TURNS = 10_000  # a call of ten hours has half as many
-CALLS_AT_ONCE = 16  # turns of so many calls are scored together: full batches, bounded memory
+MOST_FELT_TURNS = 10_000  # most turns of a call with sentiment; a call of ten hours has half as many turns
+CALLS_AT_ONCE = 16  # calls whose turns are processed together: full batches, bounded memory
 
 
 @dataclass
 class Annotator:
-    """Transcripts to conversations.
+    """Turns transcripts into conversations.
 
     Attributes:
         settings: What to look for.
         privacy: What may be quoted.
-        fingerprint: Changes when its output could.
+        fingerprint: Changes whenever the output could change.
     """
 
     settings: AnnotateSettings
@@ -52,18 +52,18 @@ class Annotator:
     def annotate(
         self, transcripts: Iterable[Transcript], metadata: Iterable[CallMetadata | None]
     ) -> Iterator[Conversation]:
-        """Conversations in the order of the transcripts.
+        """Annotate transcripts; the conversations are in the same order.
 
         Args:
             transcripts: With roles assigned.
-            metadata: One a transcript, None where nothing is known.
+            metadata: The metadata of each transcript, or None.
         """
         pairs = zip(transcripts, metadata, strict=True)
         while window := list(islice(pairs, CALLS_AT_ONCE)):
             yield from self._window(window)
 
     def pipeline(self, language: str) -> Language:
-        """The spaCy pipeline of a language, built at first use; ``.config`` describes it."""
+        """The spaCy pipeline of a language, built when first used; its ``config`` describes it."""
         from pipeline.annotate import components
 
         if language not in self._pipelines:
@@ -75,36 +75,37 @@ class Annotator:
     def _window(self, calls: Sequence[tuple[Transcript, CallMetadata | None]]) -> Iterator[Conversation]:
         docs = self._docs([transcript for transcript, _ in calls])
         for number, (transcript, metadata) in enumerate(calls):
-            own = [docs[number, position] for position in range(len(transcript.turns))]
-            yield _conversation(transcript, metadata, own, self.settings)
+            call_docs = [docs[number, position] for position in range(len(transcript.turns))]
+            yield _conversation(transcript, metadata, call_docs, self.settings)
 
     def _docs(self, transcripts: Sequence[Transcript]) -> dict[tuple[int, int], Doc]:
-        """Every turn through the pipeline of its language, all calls of a language together.
+        """The annotated Doc of each turn, by the positions of its transcript and of the turn in it.
 
-        Reading feeling takes longest; where there are more turns than any call has, it is left out.
+        The turns of one language are processed together. Sentiment takes most of the time and is left out
+        for transcripts with more turns than any real call has.
         """
         groups: dict[tuple[str, bool], list[tuple[int, int]]] = {}
         for number, transcript in enumerate(transcripts):
-            is_felt = len(transcript.turns) <= MOST_FELT_TURNS
+            with_sentiment = len(transcript.turns) <= MOST_FELT_TURNS
             for position, turn in enumerate(transcript.turns):
                 language = language_of(turn, transcript.language)
-                groups.setdefault((language, is_felt), []).append((number, position))
+                groups.setdefault((language, with_sentiment), []).append((number, position))
         docs: dict[tuple[int, int], Doc] = {}
-        for (language, is_felt), keys in groups.items():
+        for (language, with_sentiment), keys in groups.items():
             nlp = self.pipeline(language)
-            made: list[Doc] = []
+            group: list[Doc] = []
             for number, position in keys:
                 turn = transcripts[number].turns[position]
                 doc = nlp.make_doc(turn.text[: nlp.max_length])
                 doc._.role = turn.role
-                made.append(doc)
-            left_out = [] if is_felt else ["callqa_sentiment_v1"]
-            docs.update(zip(keys, nlp.pipe(made, batch_size=len(made), disable=left_out), strict=True))
+                group.append(doc)
+            left_out = [] if with_sentiment else ["callqa_sentiment_v1"]
+            docs.update(zip(keys, nlp.pipe(group, batch_size=len(group), disable=left_out), strict=True))
         return docs
 
 
 def load_annotator(settings: AnnotateSettings, privacy: PrivacySettings) -> Annotator:
-    """Compile matchers and load the sentiment model for English.
+    """Load an annotator, with the matchers and the sentiment model for English.
 
     Raises:
         UsageError: A phrase list or taxonomy named in the settings is wrong.
@@ -127,13 +128,13 @@ def _config(settings: AnnotateSettings) -> dict[str, dict[str, Any]]:
 
 
 def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
-    """Of everything that shapes the output: code, lists, weights, settings and the user's files."""
+    """Digest of everything that determines the output: code, shipped data, settings and the user's files."""
     digest = hashlib.sha256(settings.model_dump_json().encode() + privacy.model_dump_json().encode())
     here = Path(__file__).parent
-    own = [*here.glob("*.py"), *(here / "data").iterdir()]
-    shared = [path for name in ("privacy", "text") for path in (here.parent / name).glob("*.py")]
-    users = [path for path in (settings.phrases, settings.topics) if path and path.is_file()]
-    for path in [*sorted(own), *sorted(shared), here.parent / "metrics.py", *users]:
+    own_files = [*here.glob("*.py"), *(here / "data").iterdir()]
+    shared_code = [path for name in ("privacy", "text") for path in (here.parent / name).glob("*.py")]
+    user_files = [path for path in (settings.phrases, settings.topics) if path and path.is_file()]
+    for path in [*sorted(own_files), *sorted(shared_code), here.parent / "metrics.py", *user_files]:
         digest.update(path.read_bytes())
     return f"annotate:{digest.hexdigest()[:16]}"
 
@@ -141,7 +142,7 @@ def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
 def _conversation(
     transcript: Transcript, metadata: CallMetadata | None, docs: Sequence[Doc], settings: AnnotateSettings
 ) -> Conversation:
-    """One call's turns, facts, private data, holds and figures put together."""
+    """The conversation of one call, from its transcript and the annotated Docs of its turns."""
     from pipeline.annotate.sentiment import sentiment_path  # imports spaCy
 
     turns = tuple(
@@ -152,13 +153,13 @@ def _conversation(
     private = findings.with_names(privacy.find(transcript), turns, facts)
     found = findings.of_text(turns, facts, private)
     redacted = [(s.start_s, s.end_s) for s in private if s.start_s is not None and s.end_s is not None]
-    held = metadata.hold_spans if metadata else ()
-    own_pauses = pauses(transcript, found, held, redacted)
-    excused = [*redacted, *own_pauses]
-    holds = detect(transcript, found, settings.unannounced_hold_s, held, excused)
+    reported = metadata.hold_spans if metadata else ()
+    customer_pauses = pauses(transcript, found, reported, redacted)
+    excused = [*redacted, *customer_pauses]  # silences that are not dead air
+    holds = detect(transcript, found, settings.unannounced_hold_s, reported, excused)
     hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
     found += findings.of_time(transcript, holds, excused)
-    found += findings.of_pauses(own_pauses)
+    found += findings.of_pauses(customer_pauses)
     found += call_kind.of_call(transcript)
     path = sentiment_path(turns)
     found += findings.lowest_points(path, turns, private)
@@ -179,7 +180,7 @@ def _conversation(
 
 
 def _warnings(transcript: Transcript) -> Iterator[str]:
-    """What could not be done, in sentences for people."""
+    """Sentences for the user about what could not be annotated."""
     if len(transcript.turns) > MOST_FELT_TURNS:
         yield f"{len(transcript.turns):,} turns: no sentiment beyond {MOST_FELT_TURNS:,} turns"
     languages = {language_of(turn, transcript.language) for turn in transcript.turns}

@@ -1,7 +1,7 @@
-"""What kind of call it is, where it is no conversation: a voicemail.
+"""Recognises calls that are no conversation: voicemails.
 
-A message left on a machine has one side that greets and falls silent and one that speaks to nobody;
-or, where the machine's greeting was not recorded, one side only, who asks to be called back.
+In a voicemail, one side is a machine that greets and then says nothing, and the other side leaves a message.
+If the machine's greeting was not recorded, there is only one side, who asks to be called back.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ MESSAGE = re.compile(
 )
 MOST_WORDS_OF_A_MACHINE = 80
 FEW_WORDS = 6
-"""Of a side that is as good as silent: "hello?", a beep heard as a word."""
+"""A side with at most this many words counts as silent: "hello?", or a beep transcribed as a word."""
 MESSAGE_SIGNS = 2
-"""Phrases of a message that one voice must say where no greeting was heard."""
+"""Least number of different phrases of a message, where no greeting was heard."""
 MOST_MESSAGE_WORDS = 300
-"""A longer monologue is something else."""
+"""A longer monologue is no message."""
 
 
 def of_call(transcript: Transcript) -> Iterator[Finding]:
-    """A ``call_kind`` finding where the call is no conversation."""
+    """A ``call_kind`` finding if the call is a voicemail."""
     spoken = [turn for turn in transcript.turns if turn.text.strip()]
     if transcript.medium != "voice" or not spoken:
         return
-    place = _voicemail(spoken)
-    if place is not None:
+    turn = _voicemail(spoken)
+    if turn is not None:
         yield Finding(
-            "call_kind", "voicemail", place.turn, place.start_s, place.end_s, "", None, "callqa.call_kind.v1"
+            "call_kind", "voicemail", turn.turn, turn.start_s, turn.end_s, "", None, "callqa.call_kind.v1"
         )
 
 
 def _voicemail(spoken: Sequence[Turn]) -> Turn | None:
-    """The turn that gives a voicemail away, None where there is a conversation."""
+    """The turn that shows that the call is a voicemail; None if it is a conversation."""
     sides = {turn.role for turn in spoken}
     for machine in sides:
         greeting = next((t for t in spoken if t.role == machine and GREETING.search(t.text)), None)
@@ -75,16 +75,12 @@ def _voicemail(spoken: Sequence[Turn]) -> Turn | None:
 
 
 def _is_answered_by_machine(spoken: Sequence[Turn], machine: Role) -> bool:
-    """Whether one side only greets as machines do, and says nothing once the other speaks."""
-    own = [place for place, turn in enumerate(spoken) if turn.role == machine]
-    others = [
-        place for place, turn in enumerate(spoken) if turn.role != machine and count_words(turn.text) > 2
-    ]
-    said = " ".join(spoken[place].text for place in own)
-    if count_words(said) > MOST_WORDS_OF_A_MACHINE:
+    """Whether a side says little and, once the other side speaks, nothing but what machines say."""
+    if _words(spoken, machine) > MOST_WORDS_OF_A_MACHINE:
         return False
+    others = [n for n, turn in enumerate(spoken) if turn.role != machine and count_words(turn.text) > 2]
     first = others[0] if others else len(spoken)
-    later = [spoken[place].text for place in own if place > first]
+    later = [turn.text for turn in spoken[first + 1 :] if turn.role == machine]
     return all(MACHINE.search(text) or count_words(text) <= 2 for text in later)
 
 

@@ -1,8 +1,8 @@
 """The spaCy components of the annotator, registered under versioned names.
 
-One ``Doc`` is one turn. ``callqa_fluent_v1`` keeps the words without what speech adds to them;
-``callqa_phrases_v1`` and ``callqa_promises_v1`` find facts in those; ``callqa_sentiment_v1``
-scores feeling. ``nlp.config`` therefore names every version that made an annotation.
+One ``Doc`` is one turn. ``callqa_fluent_v1`` removes fillers and repeats, ``callqa_phrases_v1`` and
+``callqa_promises_v1`` find facts in the remaining words, ``callqa_sentiment_v1`` scores sentiment. The names
+carry versions, so that ``nlp.config`` records which version made an annotation.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ Doc.set_extension("sentiment", default=None)
 
 @Language.component("callqa_fluent_v1")
 def fluent(doc: Doc) -> Doc:
-    """Set ``doc._.fluent`` to words without fillers, punctuation and immediate repeats, in normal form.
+    """Set ``doc._.fluent`` to a Doc of normalised words without fillers, punctuation and immediate repeats.
 
-    It is a Doc whose ``user_data["places"]`` are characters.
+    Its ``user_data["places"]`` has the characters (start, end) of each word in the turn's text.
     """
     words: list[str] = []
     places: list[tuple[int, int]] = []
@@ -54,7 +54,7 @@ def fluent(doc: Doc) -> Doc:
         if word in FILLERS:
             continue
         place = (token.idx, token.idx + len(token.text))
-        if words and word == words[-1]:  # "I I want to": the second is meant
+        if words and word == words[-1]:  # "I I want to"
             places[-1] = (places[-1][0], place[1])
             continue
         words.append(word)
@@ -65,25 +65,18 @@ def fluent(doc: Doc) -> Doc:
 
 
 class Phrases:
-    """Facts of all phrase lists, into ``doc._.facts``."""
+    """Sets ``doc._.facts`` to what the phrase lists find."""
 
     def __init__(self, nlp: Language, lists: Iterable[PhraseList]) -> None:
         self.finder = PhraseFinder(nlp, tuple(lists))
 
     def __call__(self, doc: Doc) -> Doc:
-        """Find."""
+        """Find the phrases of one turn."""
         places = doc._.fluent.user_data["places"]
-        doc._.facts = [
-            Fact(
-                hit.list.kind,
-                hit.list.label,
-                places[hit.start][0],
-                places[hit.end - 1][1],
-                None,
-                f"callqa.{hit.list.kind}.v1",
-            )
-            for hit in self.finder.find(doc._.fluent, doc._.role)
-        ]
+        doc._.facts = []
+        for hit in self.finder.find(doc._.fluent, doc._.role):
+            kind, start, end = hit.list.kind, places[hit.start][0], places[hit.end - 1][1]
+            doc._.facts.append(Fact(kind, hit.list.label, start, end, None, f"callqa.{kind}.v1"))
         return doc
 
 
@@ -93,9 +86,9 @@ class Phrases:
 def make_phrases(
     nlp: Language, name: str, extra_lists: str | None, topics: str | None, competitors: list[str]
 ) -> Phrases:
-    """The shipped lists of the pipeline's language, the user's lists, topics and competitors."""
+    """Find the shipped lists of the pipeline's language and the user's lists, topics and competitors."""
     lists = [*read_lists(DATA / "phrases_en.yaml")]
-    if nlp.lang == "ur":  # callers mix English in, so its lists stay
+    if nlp.lang == "ur":  # in addition to the English lists, since callers mix both languages
         lists += read_lists(DATA / "phrases_ur.yaml")
     if extra_lists:
         lists += read_lists(Path(extra_lists))
@@ -106,7 +99,7 @@ def make_phrases(
 
 @Language.component("callqa_promises_v1")
 def add_promises(doc: Doc) -> Doc:
-    """Append what agents commit to do later, who, what and when, to ``doc._.facts``."""
+    """Append the promises of agents, with who, what and when, to ``doc._.facts``."""
     if doc._.role in ("agent", "unknown"):
         words = [token.text for token in doc._.fluent]
         places = doc._.fluent.user_data["places"]
@@ -119,7 +112,7 @@ def add_promises(doc: Doc) -> Doc:
 
 
 class SentimentComponent:
-    """Feeling of whole batches of turns, into ``doc._.sentiment``."""
+    """Sets ``doc._.sentiment`` of whole batches of turns."""
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
@@ -129,9 +122,9 @@ class SentimentComponent:
         return next(self.pipe([doc]))
 
     def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:
-        """All turns together: the model batches by length."""
+        """Score all turns together; the model itself makes batches by length."""
         docs = list(stream)
-        texts = [self._own_words(doc) for doc in docs]
+        texts = [self._scored_text(doc) for doc in docs]
         for doc, text, odds in zip(docs, texts, self.scorer.odds(texts), strict=True):
             if odds is not None:
                 doc._.sentiment = sentiment_of(odds)
@@ -140,8 +133,8 @@ class SentimentComponent:
             yield doc
 
     @staticmethod
-    def _own_words(doc: Doc) -> str:
-        """What is left of a turn to read feeling from: agents are polite by trade, callers if no more."""
+    def _scored_text(doc: Doc) -> str:
+        """The text to score: without the courtesies of agents, and of others who say nothing else."""
         if doc._.role == "agent":
             return without_courtesy(without_named_feelings(doc.text))
         rest = without_courtesy(doc.text)
@@ -150,15 +143,16 @@ class SentimentComponent:
 
 @Language.factory("callqa_sentiment_v1", default_config={"lexicon": {}})
 def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> SentimentComponent:
-    """The scorer of the pipeline's language with the user's lexicon on top."""
+    """Score with the model of the pipeline's language, the shipped lexicon and the user's."""
     return SentimentComponent(load_scorer(nlp.lang or "xx", lexicon))
 
 
 class Names:
-    """People named in turns, by spaCy's entity recogniser, into ``doc._.facts`` as private data.
+    """Appends the names of people that spaCy's entity recogniser finds to ``doc._.facts``, as private data.
 
-    An option, because it costs more than all the rest together. The patterns of ``privacy`` find names
-    that are introduced ("my name is ..."); this also finds those only mentioned, best in text with capitals.
+    This is optional, because it takes longer than all other components together. ``privacy`` finds names that
+    are introduced ("my name is ..."). This also finds names that are only mentioned, best in text with
+    capitals.
     """
 
     def __init__(self, recogniser: Language) -> None:
@@ -172,10 +166,10 @@ class Names:
         """Turns in batches."""
         docs = list(stream)
         texts = [doc.text[: self.recogniser.max_length] for doc in docs]
-        for doc, read in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
+        for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
             doc._.facts += [
                 Fact("pii", "name", entity.start_char, entity.end_char, None, "callqa.ner.v1")
-                for entity in read.ents
+                for entity in recognised.ents
                 if entity.label_ == "PERSON"
             ]
             yield doc
@@ -183,10 +177,10 @@ class Names:
 
 @Language.factory("callqa_names_v1")
 def make_names(nlp: Language, name: str) -> Names:
-    """The first installed English model, entity recogniser only.
+    """Find names with the first installed English model, of which only the entity recogniser is loaded.
 
     Raises:
-        ModelError: None is installed.
+        ModelError: No such model is installed.
     """
     for package in MODELS:
         try:
@@ -200,12 +194,12 @@ def make_names(nlp: Language, name: str) -> Names:
 
 
 def build(language: str, config: dict[str, dict[str, Any]], *, ner: bool = False) -> Language:
-    """A blank pipeline of a language with all components.
+    """Build the pipeline of a language with all components.
 
     Args:
-        language: ISO 639-1; spaCy's tokenizer of it, else the multi-language one.
+        language: ISO 639-1 code; the multi-language tokenizer is used where spaCy has none for it.
         config: Options by component name.
-        ner: Add the entity recogniser, for English.
+        ner: Whether to add the entity recogniser (English only).
     """
     import spacy
 

@@ -1,9 +1,9 @@
-"""Facts of turns and of the clock, as the ``Finding``s of a conversation.
+"""Makes ``Finding``s of a conversation from facts in its text and from its times.
 
 Kinds: call_kind (voicemail), greeting, closing, empathy, apology, offer_help, disclosure, hold
 (announced, returned; and the holds themselves), topic, contact_reason, risk, promise, competitor,
-profanity, pii, silence, pause (the customer's own), overtalk, interruption, lowest_point (of each
-role's feeling).
+profanity, pii, silence, pause (the customer's), overtalk, interruption, lowest_point (of each role's
+sentiment).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
 from pipeline.privacy import PrivateSpan, by_turn, masked
 from pipeline.word_times import TurnClock
 
-CUSTOMER_WEIGHT = 2.0  # the reason for a call is what the customer says it is
-EARLY_WEIGHT = 3.0  # and what they say first
+CUSTOMER_WEIGHT = 2.0  # of a mention by the customer, in the choice of the contact reason
+EARLY_WEIGHT = 3.0  # factor for the first mention of the n-th topic, divided by n
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something found in a turn's text, by characters."""
+    """Something found in a turn's text, from character ``start`` to ``end`` (exclusive)."""
 
     kind: str
     label: str
@@ -36,11 +36,11 @@ class Fact:
 def of_text(
     turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private: Sequence[PrivateSpan]
 ) -> list[Finding]:
-    """Facts and private data with their quotes and times; quotes never show private data."""
-    hidden = by_turn(private)
+    """Facts and private data as findings with quotes and times; quotes never show private data."""
+    private_of = by_turn(private)
     found: list[Finding] = []
     for position, turn in enumerate(turns):
-        spans = hidden.get(position, [])
+        spans = private_of.get(position, [])
         if not (facts[position] or spans):
             continue
         clock = TurnClock(turn)
@@ -50,7 +50,7 @@ def of_text(
             start_s, end_s = clock.when(fact.start, fact.end)
             quote, value = masked(turn.text, fact.start, fact.end, spans), fact.value
             if fact.kind == "promise" and quote != turn.text[fact.start : fact.end]:
-                value = quote  # its description would repeat what the quote hides
+                value = quote  # the description would show what the quote hides
             label = fact.label if fact.kind != "promise" or value is fact.value else "promise"
             found.append(Finding(fact.kind, label, turn.turn, start_s, end_s, quote, value, fact.source))
         for span in spans:
@@ -64,38 +64,38 @@ def of_text(
 def lowest_points(
     path: Mapping[str, RoleSentiment], turns: Sequence[Turn], private: Sequence[PrivateSpan]
 ) -> Iterator[Finding]:
-    """Where each role felt worst, in its own words; none for a role without a negative turn."""
-    hidden = by_turn(private)
-    places = {turn.turn: position for position, turn in enumerate(turns)}
-    for role, felt in path.items():
-        position = places[felt.lowest_turn]
+    """The turn with the lowest sentiment of each role that has a negative turn."""
+    private_of = by_turn(private)
+    positions = {turn.turn: position for position, turn in enumerate(turns)}
+    for role, sentiment in path.items():
+        position = positions[sentiment.lowest_turn]
         turn = turns[position]
         if turn.sentiment is not None and turn.sentiment.label == "negative":
-            quote = masked(turn.text, 0, len(turn.text), hidden.get(position, []))
+            quote = masked(turn.text, 0, len(turn.text), private_of.get(position, []))
             yield Finding(
-                "lowest_point", role, turn.turn, turn.start_s, turn.end_s, quote, felt.lowest_score,
+                "lowest_point", role, turn.turn, turn.start_s, turn.end_s, quote, sentiment.lowest_score,
                 "callqa.sentiment.v1",
             )  # fmt: skip
 
 
 def _in_place(kind: str, position: int, count: int) -> bool:
-    """Whether a greeting is early and a closing late: "thank you for calling" is said at both ends."""
-    late = 2 * position - (count - 1)
-    return not (kind == "greeting" and late > 0) and not (kind == "closing" and late < 0)
+    """Whether a greeting is in the first half, a closing in the last: "thanks for calling" may be either."""
+    after_middle = 2 * position - (count - 1)
+    return not (kind == "greeting" and after_middle > 0) and not (kind == "closing" and after_middle < 0)
 
 
 def with_names(
     private: Sequence[PrivateSpan], turns: Sequence[Turn], facts: Sequence[Sequence[Fact]]
 ) -> tuple[PrivateSpan, ...]:
-    """Private spans and, where none of them lies already, what the entity recogniser found."""
-    taken = by_turn(private)
+    """Private spans together with the names of the entity recogniser that overlap none of them."""
+    spans_of = by_turn(private)
     for position, turn in enumerate(turns):
         for fact in facts[position]:
-            own = taken.setdefault(position, [])
-            if fact.kind == "pii" and all(fact.end <= s.start or s.end <= fact.start for s in own):
+            spans = spans_of.setdefault(position, [])
+            if fact.kind == "pii" and all(fact.end <= s.start or s.end <= fact.start for s in spans):
                 when = TurnClock(turn).when(fact.start, fact.end)
-                own.append(PrivateSpan(fact.label, position, fact.start, fact.end, *when, turn.channel))
-    return tuple(s for position in sorted(taken) for s in sorted(taken[position], key=lambda s: s.start))
+                spans.append(PrivateSpan(fact.label, position, fact.start, fact.end, *when, turn.channel))
+    return tuple(s for _, spans in sorted(spans_of.items()) for s in sorted(spans, key=lambda s: s.start))
 
 
 def of_time(
@@ -118,7 +118,7 @@ def of_time(
 
 
 def of_pauses(spans: Sequence[metrics.Span]) -> Iterator[Finding]:
-    """Silences that the customer took to look something up."""
+    """Silences in which the customer looks something up, as findings."""
     for start_s, end_s in spans:
         yield _event("pause", "customer", start_s, end_s)
 
@@ -128,7 +128,7 @@ def _event(kind: str, label: str, start_s: float, end_s: float, turn: int | None
 
 
 def contact_reason(found: Sequence[Finding], turns: Sequence[Turn]) -> Iterator[Finding]:
-    """The topic the call is about: mentions weighted by who raises it, first raised most."""
+    """The topic of greatest weight: mentions add up; the customer's and the first of a topic weigh more."""
     roles = {turn.turn: turn.role for turn in turns}
     weights: dict[str, float] = {}
     first: dict[str, Finding] = {}

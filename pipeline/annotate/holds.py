@@ -1,9 +1,9 @@
-"""Hold: told by the telephone system, announced by the agent, or silence too long to be anything else.
+"""Finds holds: reported by the telephone system, announced by the agent, or very long silences.
 
-Holds are not dead air, and neither are pauses the customer takes to find something ("let me look"),
-which are no holds either: nobody was put on one. A silence after "bear with me" is a hold from
-``DEAD_AIR_S`` on; a mutual silence nobody announced counts from a longer setting on and says so,
-because leaving a customer in silence is itself something a supervisor wants to hear of.
+A hold is not dead air. Nor is a pause in which the customer looks for something ("let me look"), which is
+no hold either. A silence after "bear with me" is a hold from ``DEAD_AIR_S`` on. A silence that nobody
+announced is a hold only from a longer time on, which is a setting; it is labelled ``unannounced``, because
+a supervisor wants to know when a customer was left in silence.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pipeline import metrics
 from pipeline.conversation import Finding, Transcript, Turn
 from pipeline.text.words import count_words
 
-OWN_PAUSE_WITHIN_S = 8.0  # what the customer goes to look for, they go for soon
-FEW_WORDS = 3  # "sure", "okay one second"
+CUSTOMER_PAUSE_WITHIN_S = 8.0  # a customer's pause begins at most this long after its announcement
+FEW_WORDS = 3  # of a reply that only agrees: "sure", "okay one second"
 ASKS = re.compile(
     r"\?\s*$|\b(?:can|could|would|will|do) you (?:please )?(?:read|tell|give|check|find|look|have|try|see|"
     r"confirm|open|go|click|press|unplug|turn|restart|reboot)|"
@@ -26,12 +26,12 @@ ASKS = re.compile(
     re.I,
 )
 CALLS_OUT = re.compile(r"\b(?:hello|are you (?:still )?there|anybody there|is anyone|you there)\b", re.I)
-ANNOUNCED_WITHIN_S = 20.0  # the hold may begin a sentence or two after its announcement
+ANNOUNCED_WITHIN_S = 20.0  # a hold may begin a sentence or two after its announcement
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One hold and how it is known: ``reported``, ``announced`` or ``unannounced``."""
+    """A hold; its label is ``reported``, ``announced`` or ``unannounced``."""
 
     start_s: float
     end_s: float
@@ -44,22 +44,24 @@ def pauses(
     reported: Sequence[metrics.Span],
     redacted_spans: Sequence[metrics.Span],
 ) -> list[metrics.Span]:
-    """Silences that are the customer's own: asked for by them, or spent on finding the agent's answer.
+    """Silences of the customer: announced by the customer, or spent looking up what the agent asked for.
 
-    A silence after the agent's announcement is the agent's, whatever the customer said to it.
+    A silence after the agent announced a hold never is one of these.
     """
     speech = metrics.intervals(transcript)
-    holds, asked = _announced(found, "hold"), _announced(found, "pause")
-    return [
-        (start_s, end_s)
-        for start_s, end_s in metrics.dead_air(speech, reported, redacted_spans)
-        if not _is_after(holds, start_s, ANNOUNCED_WITHIN_S)
-        and (_is_after(asked, start_s, OWN_PAUSE_WITHIN_S) or _is_looking(transcript.turns, start_s, end_s))
-    ]
+    holds, customer_pauses = _announced(found, "hold"), _announced(found, "pause")
+    spans = []
+    for start_s, end_s in metrics.dead_air(speech, reported, redacted_spans):
+        if _is_after(holds, start_s, ANNOUNCED_WITHIN_S):
+            continue
+        is_announced = _is_after(customer_pauses, start_s, CUSTOMER_PAUSE_WITHIN_S)
+        if is_announced or _is_looking(transcript.turns, start_s, end_s):
+            spans.append((start_s, end_s))
+    return spans
 
 
 def _announced(found: Sequence[Finding], kind: str) -> list[float]:
-    """When the announcements of holds, or of pauses, end."""
+    """When the announcements of a kind (``hold`` or ``pause``) end, in seconds."""
     return [f.end_s for f in found if (f.kind, f.label) == (kind, "announced") and f.end_s is not None]
 
 
@@ -68,7 +70,7 @@ def _is_after(announced: Sequence[float], start_s: float, within_s: float) -> bo
 
 
 def _is_looking(turns: Sequence[Turn], start_s: float, end_s: float) -> bool:
-    """Whether the agent asked, the customer at most said yes, and the customer broke the silence."""
+    """Whether the agent asked for something, the customer at most agreed, and then ended the silence."""
     before = [t for t in turns if t.end_s is not None and t.end_s <= start_s + 0.5]
     after = [t for t in turns if t.start_s is not None and t.start_s >= end_s - 0.5]
     if not before or not after or after[0].role != "customer" or CALLS_OUT.search(after[0].text):

@@ -1,14 +1,14 @@
-"""Phrase lists compiled once into spaCy matchers: what was said, in whichever way people say it.
+"""Finds the phrases of phrase lists in turns.
 
-The syntax: ``(a|b)`` alternatives, ``(a|)`` optional, ``...`` up to four words between; beside
-phrases a list may hold spaCy token patterns over the same words (``ORTH`` in lower case). Matching
-runs over a turn's *fluent* words (see ``components``), so fillers, punctuation, case and
-contractions never stand in the way.
+In a phrase, ``(a|b)`` gives alternatives, ``(a|)`` makes a part optional, and ``...`` stands for up to four
+words. A list may also hold spaCy token patterns (``ORTH`` in lower case). Both are matched with a turn's
+*fluent* words (see ``components``), so fillers, punctuation, case and contractions make no difference.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ from pipeline.text.words import NEGATIONS, word_set
 DATA = Path(__file__).parent / "data"
 MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
 NEGATORS = NEGATIONS | word_set("without mat")
-NEGATION_REACH = 3  # "do not want to cancel": the negator stands within three words before
+NEGATION_REACH = 3  # words before a find in which a negator denies it: "do not want to cancel"
 SPEAKER = word_set("i my me mine myself we our us he she his her")
-SUBJECT_REACH = 5
+SUBJECT_REACH = 5  # words before a find in which the person it is about is looked for
 IT_IS = re.compile(r"(?<!\S)(it|that|this|what|who|where|there|here|how|he|she) is(?!\S)")
 
 
@@ -45,12 +45,12 @@ class PhraseList(BaseModel):
     phrases: tuple[str, ...] = ()
     patterns: tuple[tuple[dict[str, Any], ...], ...] = ()
     not_of: tuple[str, ...] = ()
-    """Words that clear a find as who it is said of: "you" in "you are going bankrupt"."""
+    """Persons whom the phrases are not about: "you", so that "you are going bankrupt" is no find."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A list found in fluent words ``start`` to ``end`` (exclusive)."""
+    """A phrase of a list, found in the fluent words ``start`` to ``end`` (exclusive)."""
 
     list: PhraseList
     start: int
@@ -61,17 +61,17 @@ def read_lists(path: Path) -> tuple[PhraseList, ...]:
     """The phrase lists of a YAML file.
 
     Raises:
-        UsageError: Unreadable, or not such lists, with every problem named.
+        UsageError: The file cannot be read, or is wrong; up to eight problems are named.
     """
     lists: tuple[PhraseList, ...] = _checked(path, TypeAdapter(tuple[PhraseList, ...]), _yaml(path))
     return lists
 
 
 def read_topics(path: Path) -> tuple[PhraseList, ...]:
-    """A taxonomy (label: phrases) as lists of kind ``topic``.
+    """The topics of a YAML file (label: phrases) as lists of kind ``topic``.
 
     Raises:
-        UsageError: Unreadable, or not such a taxonomy.
+        UsageError: The file cannot be read, or is wrong.
     """
     topics = _checked(path, TypeAdapter(dict[str, tuple[str, ...]]), _yaml(path))
     return tuple(PhraseList(kind="topic", label=label, phrases=p) for label, p in topics.items())
@@ -93,36 +93,34 @@ def _checked(path: Path, adapter: TypeAdapter[Any], body: object) -> Any:
 
 
 def readings(phrase: str) -> list[str]:
-    """Every plain reading of a phrase, alternatives multiplied out.
+    """Every reading of a phrase, that is, with every combination of its alternatives.
 
     Raises:
-        UsageError: Unbalanced brackets or too many readings.
+        UsageError: The brackets do not balance, or there are too many readings.
     """
     parts = re.split(r"\(([^()]*)\)", phrase)
     if any(bracket in "".join(parts[0::2]) for bracket in "()"):
         raise UsageError(f"phrase {phrase!r}: brackets do not balance or are nested", hint="write (a|b)")
     choices = [part.split("|") if index % 2 else [part] for index, part in enumerate(parts)]
-    total = 1
-    for options in choices:
-        total *= len(options)
+    total = math.prod(map(len, choices))
     if total > MAX_EXPANSIONS:
         raise UsageError(f"phrase {phrase!r} has {total} readings", hint="split it into several phrases")
     return [" ".join("".join(pick).split()) for pick in itertools.product(*choices)]
 
 
 class PhraseFinder:
-    """All lists compiled together.
+    """Finds the phrases of all lists.
 
-    Plain readings are looked up in one dictionary: spaCy's PhraseMatcher finds the same, but takes
-    seconds to build for the seventy thousand readings of the shipped lists. Gaps and token
-    patterns go to spaCy's Matcher.
+    Readings without a gap are looked up in a dictionary. spaCy's PhraseMatcher would find the same, but takes
+    seconds to build for the seventy thousand readings of the shipped lists. Readings with a gap and token
+    patterns are left to spaCy's Matcher.
 
     Args:
-        nlp: Whose tokenizer and vocabulary to use.
-        lists: What to look for.
+        nlp: The pipeline whose tokenizer and vocabulary are used.
+        lists: The lists to look for.
 
     Raises:
-        UsageError: A token pattern spaCy does not accept.
+        UsageError: spaCy does not accept a token pattern.
     """
 
     def __init__(self, nlp: Language, lists: Sequence[PhraseList]) -> None:
@@ -134,15 +132,15 @@ class PhraseFinder:
                 if "..." in reading:
                     self._matcher.add(str(number), [_gap_pattern(nlp, reading)])
                     continue
-                for said in _forms(nlp, reading):
-                    self._readings.setdefault(said, []).append(number)
+                for form in _forms(nlp, reading):
+                    self._readings.setdefault(form, []).append(number)
             if entry.patterns:
                 self._add_patterns(str(number), entry)
         self._first_words = {reading.split(" ", 1)[0] for reading in self._readings}
         self._most_words = max((reading.count(" ") + 1 for reading in self._readings), default=0)
 
     def find(self, fluent: Doc, role: str) -> Iterator[Hit]:
-        """Lists of the role found in fluent words; overlapping hits of one list are one."""
+        """Find the lists that apply to a role in fluent words; overlapping hits of a list are joined."""
         words = [token.text for token in fluent]
         found: dict[int, list[tuple[int, int]]] = {}
         for number, start, end in self._hits(fluent, words):
@@ -157,13 +155,14 @@ class PhraseFinder:
                     yield Hit(entry, start, end)
 
     def _hits(self, fluent: Doc, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+        """Number of the list, first word and end of every occurrence of a phrase or pattern."""
         for start, word in enumerate(words):
             if word not in self._first_words:
                 continue
-            said = ""
+            text = ""
             for end in range(start, min(len(words), start + self._most_words)):
-                said = f"{said} {words[end]}" if said else word
-                for number in self._readings.get(said, ()):
+                text = f"{text} {words[end]}" if text else word
+                for number in self._readings.get(text, ()):
                     yield number, start, end + 1
         if len(self._matcher):
             for key, start, end in self._matcher(fluent):
@@ -180,7 +179,7 @@ class PhraseFinder:
 
 
 def _is_of_another(entry: PhraseList, words: Sequence[str], start: int, end: int) -> bool:
-    """Whether the nearest person before the find, or in it, is one that the list does not mean."""
+    """Whether the last person named in a find, or shortly before it, is one that the list excludes."""
     for word in reversed(words[max(0, start - SUBJECT_REACH) : end]):
         if word in SPEAKER:
             return False
@@ -190,7 +189,7 @@ def _is_of_another(entry: PhraseList, words: Sequence[str], start: int, end: int
 
 
 def _fluent(nlp: Language, text: str) -> str:
-    """The words of a phrase in the form matching uses: normalised, contractions in full."""
+    """The words of a phrase in the form of fluent words: normalised, contractions in full."""
     return " ".join(filter(None, [_of_chunk(nlp, chunk) for chunk in text.lower().split()]))
 
 
@@ -200,12 +199,12 @@ def _of_chunk(nlp: Language, chunk: str) -> str:
 
 
 def _forms(nlp: Language, reading: str) -> Iterator[str]:
-    """The words of a reading, and the same with "it is" as "it's"."""
-    said = _fluent(nlp, reading)
-    if said:
-        yield said
-        if " is" in said and (short := IT_IS.sub(r"\1 's", said)) != said:
-            yield short
+    """The fluent words of a reading, and the same with "it's" for "it is" if that occurs in it."""
+    full = _fluent(nlp, reading)
+    if full:
+        yield full
+        if " is" in full and (contracted := IT_IS.sub(r"\1 's", full)) != full:
+            yield contracted
 
 
 def _gap_pattern(nlp: Language, reading: str) -> list[dict[str, Any]]:
@@ -218,11 +217,11 @@ def _gap_pattern(nlp: Language, reading: str) -> list[dict[str, Any]]:
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Overlapping spans as one: the quote shows all that was said."""
-    kept: list[tuple[int, int]] = []
+    """Spans with overlapping ones joined, so that the quote shows all of them."""
+    merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if kept and start < kept[-1][1]:
-            kept[-1] = (kept[-1][0], max(end, kept[-1][1]))
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
-            kept.append((start, end))
-    return kept
+            merged.append((start, end))
+    return merged

@@ -1,8 +1,8 @@
-"""Promises: what an agent says will be done after this moment, by whom and when.
+"""Finds promises: what an agent says will be done later, by whom and when.
 
-A promise is a future form ("I will", "we are going to", "someone will"), a verb of doing something
-later, and the words to the end of the clause; a time is named when one is said. What the agent
-does at once ("I will check that now") is no promise.
+A promise consists of a future form ("I will", "we are going to", "someone will"), a verb of doing something
+later, and the words to the end of the clause, with a time if one is said. What the agent does at once ("I
+will check that now") is no promise.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ WHEN = (
 STOP = r"(?= (?:and|but|so|because|if|okay|ok|is|are|alright|right|or|in order|thank|thanks)\b|$)"
 PROMISE = re.compile(rf"\b{WHO} {WILL} {DOING}(?: (?P<when>{WHEN})|{STOP})")
 BEFORE = re.compile(rf"(?P<when>{WHEN})$")
-# Done at once unless a time is said, or no more than a manner of speaking.
+# These verbs make a promise only if a time is said; else the thing is done at once, or only said politely.
 WEAK = re.compile(r"(?:look into|make sure|ensure|transfer|book|schedule)\b")
 NOT_LATER = re.compile(r"\b(?:you to (?:a|the|my|our)|now|for you now|on hold|a (?:quick )?look|if you)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """Words ``start`` to ``end`` (exclusive) of a turn, and what they promise."""
+    """A promise in the words ``start`` to ``end`` (exclusive) of a turn."""
 
     start: int
     end: int
@@ -69,7 +69,7 @@ class Promise:
 
 
 def find(words: Sequence[str]) -> Iterator[Promise]:
-    """Promises in a turn's fluent words."""
+    """Find the promises in a turn's fluent words."""
     if "will" not in words and "going" not in words and "promise" not in words and "shall" not in words:
         return
     text = " ".join(words)

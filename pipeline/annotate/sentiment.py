@@ -1,14 +1,14 @@
-"""The feeling of a turn, -1 to 1: a trained model where the language has one, a lexicon on top.
+"""Sentiment of a turn, from -1 to 1, by a trained model for the language, if there is one, and a lexicon.
 
-Turns that only acknowledge ("okay", "uh huh") are neutral by rule and never reach the model, nor do
-bare courtesies ("okay thank you"), which are mildly positive at most; what an agent says by formula
-("sorry about that") is left out of the rest. A long turn is scored in pieces of forty words and
-averaged. The lexicon moves the model's log-odds, so a word of the user's own outweighs doubt, not
-certainty.
+Turns that only acknowledge ("okay", "uh huh") or are mere courtesies ("okay thank you") are not given to the
+model: they are neutral, courtesies with a mildly positive score. Formulas in an agent's turn ("sorry about
+that") are removed before it is scored. A long turn is scored in pieces of forty words, which are averaged.
+The lexicon shifts the model's log-odds, so that a word in it decides where the model is unsure, but does not
+override it where it is certain.
 
-Each turn is read by itself: carrying the speaker's, or anybody's, feeling over from the turn before
-was measured on whole conversations (``bench/dialogue.py``) and gained nothing. ``sentiment_path`` sums up
-how feeling moves through a call.
+Each turn is scored by itself. Taking the sentiment of the turn before into account, of the same speaker or of
+anybody, was measured on whole conversations (``bench/dialogue.py``) and gained nothing. ``sentiment_path``
+summarises the sentiment over a call.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = NEGATIONS | word_set("no n't cannot can't don't didn't won't isn't wasn't")
-UNKNOWN_ODDS = np.array([0.0, 1.5, 0.0], dtype=np.float32)  # neutral, until a lexicon says otherwise
-LEXICON_ALONE_WEIGHT = 6.0  # where no model speaks, a weight of 0.25 earns its label
-LEXICON_WEIGHT = 4.0  # log-odds a weight of 1 is worth
+UNKNOWN_ODDS = np.array([0.0, 1.5, 0.0], dtype=np.float32)  # neutral, used where there is no model
+LEXICON_WEIGHT = 4.0  # log-odds that a lexicon weight of 1 adds to the model's
+LEXICON_ALONE_WEIGHT = 6.0  # the same without a model; a weight of 0.25 is then enough for its label
 NEUTRAL = Sentiment(0.0, "neutral")
 POLITE = Sentiment(0.2, "neutral")
 ACKNOWLEDGEMENTS = FILLERS | word_set(
@@ -57,7 +57,7 @@ COURTESY = re.compile(
     r"(?: (?:that )?i(?:'ll)? need(?:ed)?)?(?: for)?(?: today| now)?)\b",
     re.I,
 )
-# An agent who names the caller's feeling feels nothing of it: "I understand that you're disappointed".
+# An agent who names the caller's feeling does not express it: "I understand that you're disappointed".
 NAMED_FEELING = re.compile(
     r"\b(?:(?:i|we)\s+(?:(?:can|could|do|certainly|completely|totally|fully|really|absolutely|just)\s+)*"
     r"(?:understand|see|hear|imagine|know|reali[sz]e|appreciate|tell|get)\s+(?:that|why|how|what|you|your|it|this)"
@@ -70,18 +70,19 @@ NAMED_FEELING = re.compile(
     re.I,
 )
 PIECE_WORDS = 40
-MAX_PIECES = 12  # of the longest turns, spread evenly: a monologue of an hour costs no more
+MAX_PIECES = 12  # pieces scored of a very long turn, spread evenly over it
 QUARTERS = 4
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Turns to the chances of each label.
+    """Computes the log-odds of the sentiment labels of turns.
 
     Attributes:
-        model: None for languages without a trained one.
-        lexicon: Shipped idiom and the user's words: phrase in lower case to its weight, -1..1.
-        knows_language: Whether there is a model or a shipped lexicon: if not, silence is no feeling.
+        model: The trained model; None for languages without one.
+        lexicon: Weights (-1 to 1) of the shipped idioms and the user's phrases, in lower case.
+        knows_language: Whether there is a model or a shipped lexicon. If not, a turn without a word of
+            the user's lexicon has no sentiment, rather than a neutral one.
     """
 
     model: Classifier | None
@@ -89,40 +90,42 @@ class Scorer:
     knows_language: bool
 
     def odds(self, texts: Sequence[str]) -> list[NDArray[np.float32] | None]:
-        """Log-odds of the three labels for each text; None where it only acknowledges or says nothing.
+        """Log-odds of the three labels for each text; None for a text that only acknowledges or is empty.
 
-        In a language that is not known, a text tells only what words of the user's own say.
+        In an unknown language, also None for a text without a word of the user's lexicon.
         """
-        said = {text: pieces_of(text) for text in dict.fromkeys(texts) if is_telling(text)}
+        parts_of = {text: pieces_of(text) for text in dict.fromkeys(texts) if is_telling(text)}
         if self.model is None:
-            base = dict.fromkeys(said, UNKNOWN_ODDS)
+            base = dict.fromkeys(parts_of, UNKNOWN_ODDS)
         else:
-            pieces = list(dict.fromkeys(piece for parts in said.values() for piece in parts))
-            heard = dict(zip(pieces, self.model.logits(pieces), strict=True))
-            base = {text: np.mean([heard[piece] for piece in parts], axis=0) for text, parts in said.items()}
+            pieces = list(dict.fromkeys(piece for parts in parts_of.values() for piece in parts))
+            logits = dict(zip(pieces, self.model.logits(pieces), strict=True))
+            base = {t: np.mean([logits[part] for part in parts], axis=0) for t, parts in parts_of.items()}
         weight = LEXICON_WEIGHT if self.model else LEXICON_ALONE_WEIGHT
-        told = [base[text] + weight * self._push(text) if text in base else None for text in texts]
+        odds = [base[text] + weight * self._shift(text) if text in base else None for text in texts]
         if self.knows_language:
-            return told
-        return [odds if self._lexical(text) else None for text, odds in zip(texts, told, strict=True)]
+            return odds
+        return [of_text if self._lexical(text) else None for text, of_text in zip(texts, odds, strict=True)]
 
-    def _push(self, text: str) -> NDArray[np.float32]:
+    def _shift(self, text: str) -> NDArray[np.float32]:
+        """What the lexicon adds to the log-odds, for a lexicon weight of 1."""
         score = self._lexical(text)
         return np.array([max(0.0, -score), 0.0, max(0.0, score)], dtype=np.float32)
 
     def _lexical(self, text: str) -> float:
-        """Sum of the weights found, -1..1; a negator within three words before turns a weight around."""
+        """Sum of the lexicon's weights, -1 to 1; times -0.5 if a negator is within the three words before."""
         words = [token.text for token in tokens(text)]
         total, at = 0.0, 0
         while at < len(words):
-            size, weight = self._at(words, at)
+            size, weight = self._entry_at(words, at)
             if weight and NEGATORS.intersection(words[max(0, at - 3) : at]):
                 weight = -0.5 * weight
             total += weight
             at += size
         return max(-1.0, min(1.0, total))
 
-    def _at(self, words: Sequence[str], at: int) -> tuple[int, float]:
+    def _entry_at(self, words: Sequence[str], at: int) -> tuple[int, float]:
+        """Number of words and weight of the longest lexicon entry at a word; (1, 0.0) if there is none."""
         for size in range(min(5, len(words) - at), 0, -1):
             weight = self.lexicon.get(" ".join(words[at : at + size]))
             if weight is not None:
@@ -131,14 +134,14 @@ class Scorer:
 
 
 def chances_of(odds: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Chances of negative, neutral, positive."""
+    """Probabilities of negative, neutral and positive (softmax)."""
     weights = np.exp(odds - odds.max())
-    share: NDArray[np.float32] = weights / weights.sum()
-    return share
+    chances: NDArray[np.float32] = weights / weights.sum()
+    return chances
 
 
 def sentiment_of(odds: NDArray[np.float32]) -> Sentiment:
-    """The likeliest label, and the chance of positive less that of negative."""
+    """The most probable label; the score is the probability of positive minus that of negative."""
     chances = chances_of(odds)
     return Sentiment(round(float(chances[2] - chances[0]), 3), LABELS[int(np.argmax(chances))])
 
@@ -149,12 +152,12 @@ def without_courtesy(text: str) -> str:
 
 
 def without_named_feelings(text: str) -> str:
-    """The text without what it says of the listener's feelings."""
+    """The text without clauses that name the listener's feelings."""
     return NAMED_FEELING.sub(" ", text.replace("’", "'"))
 
 
 def is_telling(text: str) -> bool:
-    """Whether a text says more than that its speaker listens; "no!" and "oh no" do."""
+    """Whether a text says more than that its speaker listens; "no!" and "oh no" count as more."""
     words = [token.text for token in tokens(text)]
     if any(word not in ACKNOWLEDGEMENTS for word in words):
         return True
@@ -162,7 +165,7 @@ def is_telling(text: str) -> bool:
 
 
 def pieces_of(text: str) -> list[str]:
-    """Pieces of up to forty words; of very long turns a dozen, spread evenly."""
+    """Pieces of up to forty words; a dozen of them, spread evenly, for very long turns."""
     words = text.split()
     if len(words) <= PIECE_WORDS:
         return [text]
@@ -172,7 +175,7 @@ def pieces_of(text: str) -> list[str]:
 
 
 def load_scorer(language: str, lexicon: Mapping[str, float]) -> Scorer:
-    """The scorer of a language, the user's words over the shipped ones."""
+    """The scorer of a language; the user's lexicon overrides the shipped one."""
     path = DATA / f"lexicon_{language}.yaml"
     shipped = yaml.safe_load(path.read_text("utf-8"))["idiom"] if path.exists() else {}
     model: Classifier | None = None
@@ -187,13 +190,11 @@ def load_scorer(language: str, lexicon: Mapping[str, float]) -> Scorer:
 def sentiment_path(turns: Sequence[Turn]) -> dict[str, RoleSentiment]:
     """Sentiment of each role over the call.
 
-    A turn weighs by its words (Contact Lens weighs by talk time; words serve chats too). Quarters
-    are of time where turns have times, else of turns. The change is the last quarter with speech
-    minus the first, None when the role spoke in one quarter only.
+    Turns are weighted by their words (Contact Lens weights by talk time, but words also work for chats).
+    Quarters are those of the call's duration if turns have times, else of its turns. The change is the last
+    quarter in which the role spoke minus the first; None if the role spoke in one quarter only.
     """
     scored = [turn for turn in turns if turn.sentiment is not None]
-    if not scored:
-        return {}
     places = _places(turns)
     return {
         role: _of_role([turn for turn in scored if turn.role == role], places)
@@ -202,7 +203,7 @@ def sentiment_path(turns: Sequence[Turn]) -> dict[str, RoleSentiment]:
 
 
 def _places(turns: Sequence[Turn]) -> dict[int, float]:
-    """Each turn's place in the call, 0..1."""
+    """The middle of each turn as a share of the call, 0 to 1, by turn number."""
     times = [(t.start_s + (t.end_s or t.start_s)) / 2 if t.start_s is not None else None for t in turns]
     known = [time for time in times if time is not None]
     if len(known) == len(turns) and known and max(known) > min(known):

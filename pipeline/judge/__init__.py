@@ -1,8 +1,8 @@
-"""A language model of the user's own as judge: what it says counts only where it can be checked.
+"""Asks a language model that the user runs; its answers count only if their quotes are found in the call.
 
     question ─▶ turns without names ─▶ prompt, two ways ─▶ endpoint ─▶ reply ─▶ quotes found ─▶ kept
 
-Nothing here is imported, and nothing is sent, unless ``[judge]`` of the settings names an endpoint.
+This package is imported, and text is sent, only if ``[judge]`` in the settings names an endpoint.
 """
 
 from pipeline.judge.endpoint import AwayError, Endpoint, resolve

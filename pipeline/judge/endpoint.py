@@ -1,8 +1,9 @@
-"""The endpoint: who may be spoken to, and one request in the OpenAI form with every limit kept.
+"""The client of the model's server: checks its address and sends requests in OpenAI's format, with limits.
 
-Loopback and private addresses only, unless the settings allow others. The name is looked up once, every
-address of it is checked, and connections go to a checked address, so a later answer of the name server
-cannot lead elsewhere. No proxy, no redirect, no more than ``MAX_BYTES`` of an answer, no wait without end.
+Only loopback and private addresses are allowed, unless the settings allow others. The host name is resolved
+once, all its addresses are checked, and connections go to a checked address, so that a later answer of the
+name server cannot redirect them. No proxy is used and no redirect followed, an answer may have at most
+``MAX_BYTES``, and every wait has a time limit.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import httpx
 from pipeline.settings import JudgeSettings
 
 MAX_BYTES = 1_000_000
-"""A thousand times what an answer takes."""
+"""A thousand times the size of an answer."""
 CONNECT_S = 5.0
 PAUSES_S = (1.0, 4.0)
-"""Before each further try after a refused connection, a broken answer or a fault of the server."""
+"""Pauses before the further tries, after a refused connection, a broken answer or a server error."""
 OTHER_FORM = "the server answers in another form: judge.url must be an OpenAI-form endpoint, …/v1"
 PRIVATE = tuple(
     ipaddress.ip_network(net)
@@ -34,25 +35,26 @@ PRIVATE = tuple(
 
 
 class AwayError(Exception):
-    """The endpoint gives no answer; the text says why, and what to do, in a sentence.
+    """The endpoint gives no answer.
 
     Attributes:
-        again: Trying again at once may work.
-        one: Only this request is at fault, so that others may fare better.
+        reason: Why, and what to do, in a sentence.
+        again: Whether the same request may succeed if it is sent again at once.
+        only_this: Whether the fault may lie in this request, so that others may succeed.
     """
 
-    def __init__(self, told: str, *, again: bool = False, one: bool = False) -> None:
-        super().__init__(told)
-        self.told, self.again, self.one = told, again, one
+    def __init__(self, reason: str, *, again: bool = False, only_this: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.again, self.only_this = reason, again, only_this
 
 
 class TooLongError(Exception):
-    """The server says that the prompt is longer than what its model reads."""
+    """The server says that the prompt is longer than the model's context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model wrote, whole unless ``cut``, and what it cost."""
+    """The text a model wrote, whether it was cut off by the token limit, and the tokens it took."""
 
     content: str
     cut: bool
@@ -62,25 +64,25 @@ class Reply:
 
 def is_private(address: str) -> bool:
     """Whether an IP address is of this machine or of a private network."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return any((mapped or found) in net for net in PRIVATE if net.version == (mapped or found).version)
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return any(ip in net for net in PRIVATE if net.version == ip.version)
 
 
 async def resolve(settings: JudgeSettings) -> list[str]:
-    """The addresses of the endpoint's host, all of them allowed.
+    """The IP addresses of the endpoint's host.
 
     Raises:
-        AwayError: There is none, or one that the settings do not allow.
+        AwayError: There are none, or the settings do not allow all of them.
     """
     url = urlsplit(settings.url or "")
     host = url.hostname or ""
     try:
         async with asyncio.timeout(CONNECT_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host, url.port or 0, type=socket.SOCK_STREAM)
+            infos = await asyncio.get_running_loop().getaddrinfo(host, url.port or 0, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError, TimeoutError) as error:
         raise AwayError(f"the host {host} of judge.url is not known here", again=True) from error
-    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
     public = [address for address in addresses if not is_private(address)]
     if public and not settings.allow_remote:
         raise AwayError(
@@ -91,10 +93,10 @@ async def resolve(settings: JudgeSettings) -> list[str]:
 
 
 class Endpoint:
-    """A connection to the server of the settings, as an asynchronous context manager.
+    """A connection to the server that the settings name, as an asynchronous context manager.
 
     Args:
-        settings: With a ``url``.
+        settings: Must have a ``url``.
     """
 
     def __init__(self, settings: JudgeSettings) -> None:
@@ -102,7 +104,7 @@ class Endpoint:
         url = urlsplit(settings.url or "")
         self._url, self._host = url, url.netloc
         self._addresses: list[str] = []
-        self._constrained = True
+        self._with_schema = True  # until the server refuses a JSON schema
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         self._headers = {"Host": self._host, "Accept-Encoding": "identity", "Accept": "application/json"}
         self._headers |= {"Authorization": f"Bearer {key}"} if key else {}
@@ -120,10 +122,10 @@ class Endpoint:
         await self._client.aclose()
 
     async def identity(self) -> str:
-        """What the server tells of the model beside its name (a digest, its size), as text; "" for nothing.
+        """What the server says about the model besides its name (digest, size...), as JSON; "" for nothing.
 
         Raises:
-            AwayError: The server is away, or has no such model.
+            AwayError: The server gives no answer, or has no such model.
         """
         name = self._settings.model
         try:
@@ -131,7 +133,7 @@ class Endpoint:
         except _RefusedError as error:
             if error.status in (401, 403):
                 raise AwayError(_refused(error)) from error
-            return ""  # some servers list nothing
+            return ""  # some servers do not list their models
         models = [
             m for m in _list(listed.get("data")) if isinstance(m, dict) and isinstance(m.get("id"), str)
         ]
@@ -139,12 +141,12 @@ class Endpoint:
         if models and mine is None:
             offered = ", ".join(m["id"][:60] for m in models[:5])
             raise AwayError(f"the server has no model {name!r}, it offers {offered}: change judge.model")
-        told = {key: mine[key] for key in ("digest", "root", "meta") if mine and mine.get(key)}
-        if mine and mine.get("owned_by") == "library":  # Ollama, which tells digests elsewhere
-            told["digest"] = await self._ollama_digest(mine["id"])
-        if isinstance(told.get("meta"), dict):  # llama.cpp's; how much it is let read is no other model
-            told["meta"] = {key: value for key, value in told["meta"].items() if key != "n_ctx"}
-        return json.dumps(told, sort_keys=True)[:2000] if any(told.values()) else ""
+        facts = {key: mine[key] for key in ("digest", "root", "meta") if mine and mine.get(key)}
+        if mine and mine.get("owned_by") == "library":  # Ollama, which gives digests at another address
+            facts["digest"] = await self._ollama_digest(mine["id"])
+        if isinstance(facts.get("meta"), dict):  # llama.cpp; another context length is no other model
+            facts["meta"] = {key: value for key, value in facts["meta"].items() if key != "n_ctx"}
+        return json.dumps(facts, sort_keys=True)[:2000] if any(facts.values()) else ""
 
     async def _ollama_digest(self, name: str) -> str:
         try:
@@ -155,10 +157,10 @@ class Endpoint:
         return next((str(m.get("digest")) for m in models if m.get("name") == name), "")
 
     async def chat(self, messages: list[dict[str, str]], schema: Mapping[str, Any], max_tokens: int) -> Reply:
-        """One answer, at temperature 0, in a JSON form where the server can keep a model to one.
+        """One answer at temperature 0, in the form of a JSON schema if the server supports that.
 
         Raises:
-            AwayError: No answer came, in spite of further tries.
+            AwayError: There was no answer, even after further tries.
             TooLongError: The prompt is too long for the model.
         """
         body: dict[str, Any] = {
@@ -173,21 +175,21 @@ class Endpoint:
         form = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
         try:
             try:
-                constrained = {"response_format": form} if self._constrained else {}
-                told = await self._json("POST", path, body | constrained)
+                response_format = {"response_format": form} if self._with_schema else {}
+                answer = await self._json("POST", path, body | response_format)
             except _RefusedError as error:
-                if not self._constrained or not error.is_about_form:
+                if not self._with_schema or not error.is_about_form:
                     raise
-                self._constrained = False
-                told = await self._json("POST", path, body)
+                self._with_schema = False
+                answer = await self._json("POST", path, body)
         except _RefusedError as error:
             if error.is_about_length:
                 raise TooLongError from error
-            raise AwayError(_refused(error), one=error.status in (400, 413, 422)) from error
-        return _reply(told)
+            raise AwayError(_refused(error), only_this=error.status in (400, 413, 422)) from error
+        return _reply(answer)
 
     async def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One request, tried again with pauses where that may help; its answer, a JSON object."""
+        """Send a request, again after pauses where that may help; return the JSON object of its answer."""
         for pause_s in (*PAUSES_S, None):
             try:
                 return _object(await self._once(method, path, body))
@@ -198,16 +200,17 @@ class Endpoint:
         raise AssertionError("unreachable")
 
     async def _once(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
+        """Send a request to the addresses of the host in turn; return the body of the first answer."""
         if not self._addresses:
             self._addresses = await resolve(self._settings)
         fault: Exception | None = None
-        for address in tuple(self._addresses):  # the first that answers
+        for address in tuple(self._addresses):  # until one answers
             request = self._request(address, method, path, body)
             try:
                 async with asyncio.timeout(self._settings.timeout_s):
                     answer = await self._client.send(request, stream=True)
                     try:
-                        read = await _read(answer)
+                        content = await _read(answer)
                     finally:
                         await answer.aclose()
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -217,29 +220,29 @@ class Endpoint:
                 continue
             except (TimeoutError, httpx.TimeoutException) as error:
                 raise AwayError(
-                    f"no answer within {self._settings.timeout_s:g} s (judge.timeout_s)", one=True
+                    f"no answer within {self._settings.timeout_s:g} s (judge.timeout_s)", only_this=True
                 ) from error
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
                 raise AwayError(
-                    "the connection broke off before the answer was whole", again=True, one=True
+                    "the connection broke off before the answer was whole", again=True, only_this=True
                 ) from error
             self._addresses = [address]
-            return read
+            return content
         raise AwayError(
             f"nothing answers at {self._host} (judge.url): is the server up?", again=True
         ) from fault
 
     def _request(self, address: str, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Request:
-        """A request to a checked address, in the name of the host."""
+        """A request to a checked address, with the host name in its headers."""
         host = f"[{address}]" if ":" in address else address
         port = f":{self._url.port}" if self._url.port else ""
         place = f"{self._url.scheme}://{host}{port}{path}"
-        names = {"sni_hostname": self._url.hostname or ""}  # certificates are of the name, not the address
-        return self._client.build_request(method, place, headers=self._headers, json=body, extensions=names)
+        tls = {"sni_hostname": self._url.hostname or ""}  # a certificate is issued to the name
+        return self._client.build_request(method, place, headers=self._headers, json=body, extensions=tls)
 
 
 class _RefusedError(Exception):
-    """A status of the 400s: the server has understood, and will not."""
+    """The server refuses the request (an HTTP status of 400 to 499, except 429)."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(status)
@@ -256,10 +259,10 @@ class _RefusedError(Exception):
 
 
 async def _read(answer: httpx.Response) -> bytes:
-    """The body of an answer, if it is one.
+    """The body of an answer.
 
     Raises:
-        AwayError: A redirect, a fault of the server, or more than may come.
+        AwayError: It is a redirect, a server error, compressed or too long.
         _RefusedError: The server refuses the request.
     """
     if answer.is_redirect:
@@ -273,14 +276,12 @@ async def _read(answer: httpx.Response) -> bytes:
     async for part in answer.aiter_raw():
         size += len(part)
         if size > MAX_BYTES:
-            raise AwayError(
-                f"the server answers more than {MAX_BYTES / 1e6:g} MB: is judge.url a model's endpoint?",
-                one=True,
-            )
+            reason = f"the server answers more than {MAX_BYTES / 1e6:g} MB: is judge.url a model's endpoint?"
+            raise AwayError(reason, only_this=True)
         parts.append(part)
     body = b"".join(parts)
     if answer.status_code >= 500 or answer.status_code == 429:
-        raise AwayError(f"the server fails (HTTP {answer.status_code})", again=True, one=True)
+        raise AwayError(f"the server fails (HTTP {answer.status_code})", again=True, only_this=True)
     if answer.status_code >= 400:
         raise _RefusedError(answer.status_code, body[:2000].decode("utf-8", "replace"))
     return body
@@ -288,19 +289,20 @@ async def _read(answer: httpx.Response) -> bytes:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError) as error:
         page = body.lstrip()[:1] == b"<"
         what = "a web page" if page else "something that is no JSON"
         raise AwayError(
             f"the server answers {what}: judge.url must be an OpenAI-form endpoint, …/v1"
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise AwayError(OTHER_FORM)
-    return found
+    return value
 
 
 def _refused(error: _RefusedError) -> str:
+    """The refusal as a message for the user."""
     if error.status in (401, 403):
         return f"the server refuses the key (HTTP {error.status}): give CALLQA_JUDGE__API_KEY"
     if error.status == 404:
@@ -308,18 +310,20 @@ def _refused(error: _RefusedError) -> str:
     return f"the server refuses the request (HTTP {error.status})"
 
 
-def _reply(told: Mapping[str, Any]) -> Reply:
-    choices = _list(told.get("choices"))
+def _reply(answer: Mapping[str, Any]) -> Reply:
+    """The reply in an answer of the server; fields of a wrong type count as missing."""
+    choices = _list(answer.get("choices"))
     first = choices[0] if choices and isinstance(choices[0], dict) else {}
     message = first.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(message, dict):
         raise AwayError(OTHER_FORM)
-    usage = told.get("usage") if isinstance(told.get("usage"), dict) else {}
+    content = message.get("content")
+    usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
     return Reply(
         content if isinstance(content, str) else "",
         first.get("finish_reason") == "length",
-        *(_count(usage, key) for key in ("prompt_tokens", "completion_tokens")),
+        _count(usage, "prompt_tokens"),
+        _count(usage, "completion_tokens"),
     )
 
 

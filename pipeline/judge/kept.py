@@ -1,8 +1,8 @@
-"""Answers kept beside the other results of a call, so that nothing is asked twice.
+"""Keeps the answers to a call's questions with its other results, so that no question is asked twice.
 
-One file a call, ``judge.jsonl`` in its folder of the state directory, a line an answer; what is erased with
-the call is erased with it. A line is found by its prompt and model, and holds while the server names the
-same model under that name, or cannot be asked.
+Each call has a file, ``judge.jsonl`` in its folder of the state directory, with one line per answer. It is
+erased together with the call. A line is found by a key of prompt and model name, and is valid as long as the
+server has the same model under that name, or cannot be asked.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ MAX_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer with what it cost; quotes are places in the text as sent."""
+class KeptAnswer:
+    """An answer and what it cost. Its quotes are places in the text as sent to the model."""
 
     judged: Judged
     seconds: float = 0.0
@@ -33,29 +33,29 @@ class Answered:
     answer_tokens: int = 0
 
 
-ANSWERED = TypeAdapter(Answered)
+KEPT_ANSWER = TypeAdapter(KeptAnswer)
 
 
-def find(folder: Path, key: str, identity: str | None) -> Answered | None:
-    """The answer to a prompt, or None.
+def find(folder: Path, key: str, identity: str | None) -> KeptAnswer | None:
+    """The kept answer to a prompt, or None.
 
     Args:
-        folder: Of the call's results.
-        key: Of the prompt and the model.
-        identity: What the server tells of the model; None when it cannot be asked.
+        folder: Folder of the call's results.
+        key: Key of the prompt and the model name.
+        identity: What the server says about the model; None if it cannot be asked.
     """
     line = _lines(folder / FILE).get(key)
     if line is None or identity not in (None, line.get("identity")):
         return None
     try:
-        return ANSWERED.validate_python(line)
+        return KEPT_ANSWER.validate_python(line)
     except ValidationError:  # damaged
         return None
 
 
-def keep(folder: Path, key: str, identity: str, found: Answered) -> None:
-    """Add an answer; a disk that refuses it costs another question, not the batch."""
-    line = {"key": key, "identity": identity, **asdict(found)}
+def keep(folder: Path, key: str, identity: str, answer: KeptAnswer) -> None:
+    """Add an answer; if it cannot be written, it is not kept and the question is asked again next time."""
+    line = {"key": key, "identity": identity, **asdict(answer)}
     with contextlib.suppress(OSError):
         for parent in (folder.parent.parent, folder.parent, folder):
             parent.mkdir(exist_ok=True, mode=0o700)
@@ -65,18 +65,18 @@ def keep(folder: Path, key: str, identity: str, found: Answered) -> None:
 
 
 def _lines(path: Path) -> dict[str, dict[str, Any]]:
-    """The newest line of each key; a damaged line, or a file that is none of ours, counts as none."""
+    """The last line of each key; damaged lines, and files that are too large, are ignored."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return {}
         text = path.read_text("utf-8", "replace")
     except OSError:
         return {}
-    found: dict[str, dict[str, Any]] = {}
+    lines: dict[str, dict[str, Any]] = {}
     for line in text.splitlines():
         try:
             body = json.loads(line)
-            found[body["key"]] = body
+            lines[body["key"]] = body
         except (ValueError, KeyError, TypeError):
             continue
-    return found
+    return lines

@@ -1,7 +1,7 @@
-"""What is sent to the model: rules, the call between marks, the question; and the form its answer must have.
+"""The prompt: rules, the call between marks, then the question; and the form the answer must have.
 
-The call comes first, so that a server that keeps what it has read (all of them do) reads it once for all
-questions about it. The question comes after, so that nothing said in the call has the last word.
+The call precedes the question, so that the server's prefix cache serves all questions about one call, and so
+that nothing said in the call comes after the question.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.judge.standins import Sent
 from pipeline.rubric.checks import JudgeCheck
 
 REVISION = "callqa.judge/1"
-"""Raised with every change of the words below: answers to other words are asked anew."""
+"""Raise with every change of the words below, so that kept answers to the old words are not used."""
 MAX_ANSWER_TOKENS = 600
 ROLES = {"agent": "AGENT", "customer": "CUSTOMER", "system": "SYSTEM", "unknown": "SPEAKER"}
 RULES = (
@@ -54,23 +54,23 @@ SCHEMA: dict[str, Any] = {
 
 
 def messages(check: JudgeCheck, sent: Sequence[Sent], *, turned: bool) -> list[dict[str, str]]:
-    """The conversation that asks one question.
+    """The chat messages that ask one question.
 
     Args:
         check: The question.
-        sent: The turns of the window as they may be sent.
-        turned: Examples and answers in the opposite order.
+        sent: The turns of the window, without names.
+        turned: Whether examples and answers are in the opposite order.
     """
     lines = "\n".join(f"[{one.turn.turn}] {ROLES[one.turn.role]}: {one.text}" for one in sent)
     key = hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     call = f"<<<CALL {key}\n{lines}\nCALL {key}>>>"
     return [
         {"role": "system", "content": RULES.format(key=key)},
-        {"role": "user", "content": f"{call}\n\n{_asked(check, turned=turned)}"},
+        {"role": "user", "content": f"{call}\n\n{_question(check, turned=turned)}"},
     ]
 
 
-def _asked(check: JudgeCheck, *, turned: bool) -> str:
+def _question(check: JudgeCheck, *, turned: bool) -> str:
     order = -1 if turned else 1
     parts = [f"Question: {check.question}"]
     if check.guidance:
@@ -92,8 +92,8 @@ def _asked(check: JudgeCheck, *, turned: bool) -> str:
     return "\n\n".join(parts)
 
 
-def estimated_tokens(asked: Sequence[dict[str, str]]) -> int:
-    """About how many tokens messages are: three letters each in ASCII, one character each elsewhere."""
-    text = "".join(message["content"] for message in asked)
-    plain = sum(char.isascii() for char in text)
-    return int(plain / 3.2) + len(text) - plain + 32
+def estimated_tokens(chat: Sequence[dict[str, str]]) -> int:
+    """About how many tokens messages have: one per 3.2 ASCII characters, and one per other character."""
+    text = "".join(message["content"] for message in chat)
+    ascii_count = sum(char.isascii() for char in text)
+    return int(ascii_count / 3.2) + len(text) - ascii_count + 32

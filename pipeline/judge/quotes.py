@@ -1,7 +1,7 @@
-"""Finding what a model quotes in what was said: word for word, else nearly so.
+"""Finds a model's quotes in the transcript: word for word or, failing that, nearly so.
 
-Nearly means: of four words or more, letters alike to 90 of 100 (rapidfuzz's partial ratio), and the same
-denials and numbers, since "I did not cancel it" is as near to "I did cancel it" as a slip of the pen.
+A quote of four words or more is nearly found where letters are alike to 90 of 100 (rapidfuzz's partial ratio)
+and denials and numbers are the same: by letters, "I did not cancel it" is very close to "I did cancel it".
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from pipeline.rubric.judging import Quoted
 from pipeline.text.words import UNSPACED_TOO, tokens
 
 NEARLY = 90.0
-"""Likeness of letters, 0 to 100, from which a quote is taken for what stands in the transcript."""
+"""Least similarity of letters, 0 to 100, of a quote that is nearly found."""
 NEARLY_WORDS = 4
+"""Least number of words of a quote that is looked for in this way."""
 ANYWHERE_WORDS = 3
-"""A shorter quote counts only in the turn it names: "thank you" stands in every call."""
+"""A quote of fewer words must be in the turn it names, since "thank you" is in every call."""
 DENIED_WITHIN = 2
-"""Words before a quote in which a denial of it may stand."""
+"""Number of words before a quote in which a denial belongs to it."""
 DENIALS = frozenset([
     "no", "not", "never", "none", "nothing", "nobody", "neither", "nor", "without", "cannot",
     "cant", "wont", "dont", "didnt", "doesnt", "isnt", "arent", "wasnt", "werent", "havent",
@@ -37,33 +38,34 @@ ELLIPSIS = re.compile(r"\.{3,}|…|\[\.\.\.\]")
 @dataclass(frozen=True, slots=True)
 class _Token:
     word: str
-    at: int  # of the turn, in the run
+    at: int  # index of the turn in the run
     start: int
     end: int
 
 
 def find(words: str, turn: int, sent: Sequence[Sent]) -> tuple[Quoted, ...]:
-    """Where quoted words stand; characters are of the text as sent. Empty: nowhere.
+    """The places of a quote, in characters of the text as sent; empty if it is not found.
 
     Args:
-        words: As the model quotes them; parts left out ("…") are looked for one by one.
-        turn: Number of the turn the model names; looked in first.
+        words: The quote. The parts between ellipses ("…") are looked for one by one.
+        turn: Number of the turn that the model names, in which the quote is looked for first.
         sent: All turns the model was shown.
     """
     parts = [[token.word for token in _tokens(part, 0)] for part in ELLIPSIS.split(SPEAKER.sub("", words))]
-    # Turns of one speaker after another are one run: recognisers cut sentences in two.
+    # Consecutive turns of one speaker are one run, because recognisers cut sentences in two.
     runs = [list(run) for _, run in groupby(sent, key=lambda one: one.turn.role)]
     runs.sort(key=lambda run: all(one.turn.turn != turn for one in run))
-    found: list[Quoted] = []
+    quotes: list[Quoted] = []
     for part in filter(None, parts):
-        places = next((p for run in runs if (p := _in_run(part, turn, run))), ())
+        places = next(filter(None, (_in_run(part, turn, run) for run in runs)), ())
         if not places:
             return ()
-        found += places
-    return tuple(dict.fromkeys(found))
+        quotes += places
+    return tuple(dict.fromkeys(quotes))
 
 
 def _in_run(part: list[str], turn: int, run: Sequence[Sent]) -> tuple[Quoted, ...]:
+    """The first place of a part of a quote in a run, word for word or else nearly."""
     said = [token for at, one in enumerate(run) for token in _tokens(one.text, at)]
     if len(part) < ANYWHERE_WORDS:
         said = [token for token in said if run[token.at].turn.turn == turn]
@@ -74,12 +76,13 @@ def _in_run(part: list[str], turn: int, run: Sequence[Sent]) -> tuple[Quoted, ..
 
 
 def _with_denial(said: Sequence[_Token], start: int, end: int) -> Sequence[_Token]:
-    """A quote from its denial on: who quotes "cancel it" of "I did not cancel it" shows the rest too."""
+    """Tokens from ``start``, or a denial shortly before, to ``end``: "cancel it" is quoted with its "not"."""
     before = range(max(0, start - DENIED_WITHIN), start)
     return said[next((at for at in before if said[at].word in DENIALS), start) : end]
 
 
 def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tuple[Quoted, ...]:
+    """The place of a part of a quote whose letters are nearly those of the run."""
     if len(part) < NEARLY_WORDS or not said:
         return ()
     starts, at = [], 0
@@ -99,26 +102,24 @@ def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tup
     ]
     heard = [token.word for token in stretch]
     missing, first = max(0, len(part) - len(stretch)), said.index(stretch[0])
-    around = said[max(0, first - missing - 1) : first + len(stretch) + missing]  # a denial may be left out
+    around = said[max(0, first - missing - 1) : first + len(stretch) + missing]  # the quote may omit a denial
     if (
-        _turning([token.word for token in around]) != _turning(part)
+        _decisive([token.word for token in around]) != _decisive(part)
         or fuzz.ratio(quote, "".join(heard)) < NEARLY
     ):
         return ()
     return _places(stretch, run, exact=False)
 
 
-def _turning(words: Sequence[str]) -> list[str]:
-    """Words that change everything: denials, and whatever has a digit."""
+def _decisive(words: Sequence[str]) -> list[str]:
+    """The words that must be the same in both: denials, and words with a digit."""
     return sorted(w for w in words if w in DENIALS or any(c.isdigit() for c in w))
 
 
 def _places(tokens: Sequence[_Token], run: Sequence[Sent], *, exact: bool) -> tuple[Quoted, ...]:
-    return tuple(
-        Quoted(run[at].turn.turn, same[0].start, same[-1].end, exact)
-        for at, group in groupby(tokens, key=lambda token: token.at)
-        if (same := list(group))
-    )
+    """Tokens as places, one per turn."""
+    turns = [list(group) for _, group in groupby(tokens, key=lambda token: token.at)]
+    return tuple(Quoted(run[t[0].at].turn.turn, t[0].start, t[-1].end, exact) for t in turns)
 
 
 def _tokens(text: str, at: int) -> list[_Token]:

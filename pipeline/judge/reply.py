@@ -1,4 +1,4 @@
-"""What a model wrote, read and checked against the call: an answer, or why there is none."""
+"""Reads what a model wrote and checks it against the call: an answer, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class _Reply(BaseModel):
 
 
 def read(content: str, check: JudgeCheck, sent: Sequence[Sent]) -> Judged:
-    """The answer in what a model wrote; quotes are places in the text as sent.
+    """The answer in what a model wrote, with its quotes as places in the text as sent.
 
-    An answer counts when every quote it gives stands in the call, and one of them in the words of the role
-    that was asked for; "na" may do without.
+    An answer counts if all its quotes are found in the call and, except for "na", at least one of them in the
+    words of the role that the check asks for.
     """
     reply = next(_replies(content), None)
     if reply is None:
@@ -49,28 +49,28 @@ def read(content: str, check: JudgeCheck, sent: Sequence[Sent]) -> Judged:
     if given not in ("yes", "no", "na"):
         return undecided("malformed", "the judge gave an answer that is none of yes, no, na and unsure")
     answer: Answer = given  # type: ignore[assignment]
-    found: list[Quoted] = []
+    quoted: list[Quoted] = []
     for quote in reply.quotes:
-        if any(char.isalnum() for char in quote.words):  # "..." copied from the form is no quote
+        if any(char.isalnum() for char in quote.words):  # not "...", copied from the prompt
             places = quotes.find(quote.words, quote.turn, sent)
             if not places:
                 return undecided("invented", "the judge quotes words that nobody said there")
-            found += places
+            quoted += places
     role_of = {one.turn.turn: one.turn.role for one in sent}
-    own = tuple(dict.fromkeys(q for q in found if check.role in ("any", role_of[q.turn])))
-    if not own and answer != "na":
-        whose = f"; it quotes others, not the {check.role}" if found else ""
+    of_role = tuple(dict.fromkeys(q for q in quoted if check.role in ("any", role_of[q.turn])))
+    if not of_role and answer != "na":
+        whose = f"; it quotes others, not the {check.role}" if quoted else ""
         return undecided("unquoted", f"the judge says {answer} and quotes nothing that shows it{whose}")
-    return Judged(answer, "answered", why=_line(reply.why), quotes=own)
+    return Judged(answer, "answered", why=_line(reply.why), quotes=of_role)
 
 
 def undecided(result: Any, reason: str, why: str = "") -> Judged:
-    """No answer, and why."""
+    """No answer, for a reason."""
     return Judged("undetermined", result, reason, why)
 
 
 def _replies(content: str) -> Iterator[_Reply]:
-    """Objects of the right form in a text, whatever stands around them."""
+    """The JSON objects of the right form in a text, whatever is around them."""
     text = THOUGHT.sub("", content[:MAX_CHARACTERS])
     decoder = json.JSONDecoder()
     for at in (m.start() for m in re.finditer(r"\{", text)):
@@ -82,5 +82,5 @@ def _replies(content: str) -> Iterator[_Reply]:
 
 
 def _line(why: str) -> str:
-    """A model's sentence as one line of printable characters."""
+    """A sentence of the model as one line of printable characters."""
     return SPACE.sub(" ", "".join(c if c.isprintable() else " " for c in why)).strip()

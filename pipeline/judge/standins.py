@@ -1,8 +1,8 @@
-"""Names, titles and pronouns replaced by words that are the same for everybody, with the way back.
+"""Replaces names, titles and pronouns by neutral words, and finds places of the new text in the old.
 
-So that an answer cannot depend on who somebody is, nothing that tells one caller or agent from another by
-name or gender is sent: two calls that differ in nothing else are the same text. What a model quotes of that
-text is found again in the transcript by its place.
+The model must not see the name or gender of anybody, so that its answer cannot depend on them: two calls that
+differ in nothing else become the same text. A place in that text, such as that of a quote, can be converted
+to a place in the transcript.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from pipeline.conversation import Transcript, Turn
 
 NAME, COMPANY, TITLE, REFERENCE = "[NAME]", "[COMPANY]", "[TITLE]", "[REFERENCE]"
 FindNames = Callable[[str], Iterable[tuple[int, int]]]
-"""Where names stand in a text, as (start, end) characters."""
+"""Finds the names in a text, as (start, end) in characters."""
 TITLES = re.compile(r"\b(?:sir|ma['’]?am|madam|mr|mrs|ms|mister|missus)\b\.?|\bMiss\b", re.IGNORECASE)
 PRONOUNS = {
     "he": "they", "she": "they", "him": "them", "his": "them", "her": "them", "hers": "them",
     "himself": "themself", "herself": "themself",
 }  # fmt: skip
-"""English; "his" and "her" become one word, since "her" is "him" as well as "his"."""
+"""English only. "his" becomes "them" like "her", since "her" may mean "him" or "his"."""
 PRONOUN = re.compile(r"\b(?:" + "|".join(PRONOUNS) + r")\b", re.IGNORECASE)
 NO_NAMES = frozenset([
     "agent", "user", "test", "team", "support", "desk", "sales", "service", "the", "and", "not", "known",
     "unknown",
 ])  # fmt: skip
-"""Words that stand where an agent's name should, in metadata."""
+"""Words that metadata often has in place of an agent's name."""
 SURNAME = re.compile(r"(?:\s+|-)[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 class _Piece(NamedTuple):
-    """Characters ``start`` to ``end`` as sent are, or stand in for, ``place`` to ``until`` of the turn."""
+    """Text sent, ``start`` to ``end``, that is or replaces ``place`` to ``until`` of the turn."""
 
     start: int
     end: int
     place: int
     until: int
-    stands_in: bool
+    is_standin: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A turn as it is sent.
+    """A turn as it is sent to the model.
 
     Attributes:
-        turn: The turn it is of.
-        text: One line, names replaced.
-        pieces: All its parts, in order.
+        turn: The original turn.
+        text: The text as one line, with names replaced.
+        pieces: All parts of the text, in order.
     """
 
     turn: Turn
@@ -58,12 +58,12 @@ class Sent:
     pieces: tuple[_Piece, ...]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
-        """Where characters of the text sent stand in the turn; a stand-in is the whole it stands for."""
+        """The place in the turn of characters of the text sent; a stand-in is all that it replaces."""
         first = next((p for p in self.pieces if p.start <= start < p.end), self.pieces[-1])
         last = next((p for p in self.pieces if p.start < end <= p.end), first)
         return (
-            first.place if first.stands_in else first.place + start - first.start,
-            last.until if last.stands_in else last.place + end - last.start,
+            first.place if first.is_standin else first.place + start - first.start,
+            last.until if last.is_standin else last.place + end - last.start,
         )
 
 
@@ -75,14 +75,14 @@ def neutral(
     references: Iterable[str] = (),
     companies: Iterable[str] = (),
 ) -> list[Sent]:
-    """Turns as they may be sent.
+    """Turns as they may be sent to the model.
 
     Args:
-        turns: Redacted.
-        find_names: Finds what may be a name; what ``privacy`` finds introduced as one comes on top.
-        people: Names known from the metadata, taken out by their parts too.
-        references: Ids and numbers of people, whole.
-        companies: Names of firms, whole.
+        turns: Redacted turns.
+        find_names: Finds what may be a name. Names that ``privacy`` finds are replaced in addition.
+        people: Names known from the metadata, which are replaced as a whole and by their parts.
+        references: Ids and numbers of people.
+        companies: Names of companies.
     """
     parts = [part for name in people for part in (name, *re.split(r"[\s,.;/_-]+", name))]
     known = [
@@ -99,15 +99,15 @@ def neutral(
 
 
 def _name_end(text: str, start: int, end: int) -> int:
-    """Where a name ends that was found by what stands before it: with capitals, before a small letter."""
+    """The end of a name found by the words before it; a capitalised name ends before a small letter."""
     small = re.search(r"\s+[^\W\dA-Z_]", text[start:end]) if text[start].isupper() else None
     return start + small.start() if small else end
 
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
-    """Any of these, as whole words."""
-    told = sorted({re.escape(name) for name in names if len(name) > 2}, key=lambda name: -len(name))
-    return re.compile(rf"(?<!\w)(?:{'|'.join(told)})(?!\w)", re.IGNORECASE) if told else None
+    """A pattern for any of these names as whole words; None if there are none of three letters or more."""
+    escaped = sorted({re.escape(name) for name in names if len(name) > 2}, key=lambda name: -len(name))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(escaped)})(?!\w)", re.IGNORECASE) if escaped else None
 
 
 def _sent(
@@ -123,18 +123,17 @@ def _sent(
     for start, end in (*introduced, *find_names(text)):
         surname = SURNAME.match(text, end)
         found.append((start, surname.end() if surname else end, NAME))
-    return _joined(turn, _apart(found, text))
+    return _with_standins(turn, _without_overlaps(found, text))
 
 
-def _apart(found: Sequence[tuple[int, int, str]], text: str) -> list[tuple[int, int, str]]:
-    """Without overlaps, the longest first; names beside each other are one."""
+def _without_overlaps(found: Sequence[tuple[int, int, str]], text: str) -> list[tuple[int, int, str]]:
+    """Finds in order, overlapping ones joined under the first and longest, names side by side joined too."""
     kept: list[tuple[int, int, str]] = []
     for start, end, word in sorted(found, key=lambda f: (f[0], -f[1])):
-        if kept and (
-            start < kept[-1][1] or (_is_gap(text[kept[-1][1] : start]) and word == NAME == kept[-1][2])
-        ):
-            if end > kept[-1][1]:
-                kept[-1] = (kept[-1][0], end, kept[-1][2])
+        first, last, before = kept[-1] if kept else (0, 0, "")
+        are_one_name = word == NAME == before and _is_gap(text[last:start])
+        if start < last or are_one_name:
+            kept[-1] = (first, max(end, last), before)
         else:
             kept.append((start, end, word))
     return kept
@@ -144,21 +143,22 @@ def _is_gap(between: str) -> bool:
     return len(between) <= 2 and not between.strip(" -.")
 
 
-def _joined(turn: Turn, replaced: Sequence[tuple[int, int, str]]) -> Sent:
+def _with_standins(turn: Turn, replaced: Sequence[tuple[int, int, str]]) -> Sent:
+    """The turn with each of these places replaced by its word."""
     parts: list[str] = []
     pieces: list[_Piece] = []
     at = place = 0
     for start, end, word in (*replaced, (len(turn.text), len(turn.text), "")):
         before = _plain(turn.text[place:start])
-        for said, first, last, stands_in in ((before, place, start, False), (word, start, end, True)):
-            if said:
-                parts.append(said)
-                pieces.append(_Piece(at, at + len(said), first, last, stands_in))
-                at += len(said)
+        for part, first, last, is_standin in ((before, place, start, False), (word, start, end, True)):
+            if part:
+                parts.append(part)
+                pieces.append(_Piece(at, at + len(part), first, last, is_standin))
+                at += len(part)
         place = end
     return Sent(turn, "".join(parts), tuple(pieces))
 
 
 def _plain(text: str) -> str:
-    """The same number of characters in one line, without what could pass for the marks around the call."""
+    """The text as one line of the same length, without characters that could imitate the call's marks."""
     return "".join(" " if not char.isprintable() else {"<": "‹", ">": "›"}.get(char, char) for char in text)

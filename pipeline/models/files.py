@@ -1,8 +1,8 @@
-"""Weight files become openai-whisper's module, or one sentence about what is wrong with them.
+"""Reads weight files into openai-whisper's module, or says in one sentence what is wrong with them.
 
-Two forms are read: openai-whisper's checkpoints (unpickled with tensors only allowed) and CTranslate2's
-plain tensors, as faster-whisper has them, which are mapped back onto openai-whisper's own state dict.
-Both may come from strangers.
+Two formats are read: openai-whisper's checkpoints, and the CTranslate2 files of faster-whisper, whose tensors
+are mapped to openai-whisper's state dict. Neither file is trusted: checkpoints are unpickled with
+``weights_only``, and dimensions are checked before memory is allocated.
 """
 
 from __future__ import annotations
@@ -22,28 +22,27 @@ if TYPE_CHECKING:
     from whisper.model import ModelDimensions, Whisper
 
 Tensors = dict[str, npt.NDArray[Any]]
-HEAD = 64  # width of a head in every Whisper
-# Of every Whisper: mel bands (80, large-v3 and turbo 128), tokens (English, multilingual, with Cantonese).
+HEAD = 64  # width of an attention head in every Whisper
+# Mel bands (80; large-v3 and turbo 128) and vocabularies (English, multilingual, with Cantonese) of Whispers.
 BANDS, VOCABULARIES = (80, 128), (51864, 51865, 51866)
 AUDIO_FRAMES, TEXT_TOKENS = 1500, 448
-WIDEST, DEEPEST = 1280, 32  # large
+WIDEST, DEEPEST = 1280, 32  # of the large models
 
 
-def read_model(files: tuple[Path, ...], name: str, device: str) -> Whisper:
-    """The model in a file, or in the parts of one, in evaluation mode.
+def read_model(files: tuple[Path, ...], name: str) -> Whisper:
+    """Read a model from its file, or from the parts of its file, in evaluation mode.
 
     Args:
         files: A checkpoint (``.pt``), or a CTranslate2 model in one or more parts.
-        name: As the user gave it.
-        device: torch device.
+        name: The model as the user named it.
 
     Raises:
-        ModelError: They cannot be read, or hold something other than a Whisper.
+        ModelError: The files cannot be read, or hold something other than a Whisper.
     """
     try:
         if files[0].suffix == ".pt":
-            return _load_checkpoint(files[0], name, device)
-        return _build(read_ctranslate2(files), name, device)
+            return _load_checkpoint(files[0], name)
+        return _build(read_ctranslate2(files), name)
     except (
         OSError,
         EOFError,
@@ -60,47 +59,47 @@ def read_model(files: tuple[Path, ...], name: str, device: str) -> Whisper:
         ) from error
 
 
-def _load_checkpoint(file: Path, name: str, device: str) -> Whisper:
-    """A checkpoint in openai-whisper's format, unpickled with tensors only allowed."""
+def _load_checkpoint(file: Path, name: str) -> Whisper:
+    """Read a checkpoint in openai-whisper's format; nothing but tensors is unpickled."""
     import torch
     from whisper.model import ModelDimensions, Whisper
 
-    checkpoint = torch.load(file, map_location=device, weights_only=True)
+    checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     dims = ModelDimensions(**checkpoint["dims"])
     _check_dimensions(dims)
-    return _filled(Whisper(dims), checkpoint["model_state_dict"].items(), name, device)
+    return _filled(Whisper(dims), checkpoint["model_state_dict"].items(), name)
 
 
-def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str, device: str) -> Whisper:
-    """The module with its weights, taken one at a time: two whole copies of them would not fit everywhere.
+def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str) -> Whisper:
+    """Copy weights into the module one by one, because two complete copies may not fit in memory.
 
     Raises:
-        ValueError: They are not of its shapes.
+        ValueError: A weight is missing, unknown or of another shape.
     """
     import torch
 
-    empty = model.state_dict()  # shares the module's memory
+    missing = model.state_dict()  # shares the module's memory
     for key, values in state:
-        if key not in empty:
+        if key not in missing:
             raise ValueError(f"it holds {key}, which is no part of a Whisper of its dimensions")
-        place = empty.pop(key)
+        place = missing.pop(key)
         if tuple(values.shape) != tuple(place.shape):
-            found, wanted = (" x ".join(map(str, shape)) for shape in (values.shape, place.shape))
-            raise ValueError(f"its {key} is {found}, its dimensions ask for {wanted}")
+            actual, wanted = (" x ".join(map(str, shape)) for shape in (values.shape, place.shape))
+            raise ValueError(f"its {key} is {actual}, its dimensions ask for {wanted}")
         place.copy_(torch.as_tensor(values))
-    if empty:
-        raise ValueError(f"it lacks {next(iter(empty))}")
+    if missing:
+        raise ValueError(f"it lacks {next(iter(missing))}")
     _set_alignment_heads(model, name)
-    return model.to(device).eval()
+    return model.eval()
 
 
 def _check_dimensions(dims: ModelDimensions) -> None:
-    """Refuse what is not one of OpenAI's Whispers in all but depth and width, before memory is taken for it.
+    """Refuse a model, before memory is allocated for it, unless it differs from OpenAI's in size only.
 
     Raises:
-        ValueError: The engine could not run it.
+        ValueError: The engine could not run the model.
     """
-    one_of: tuple[tuple[str, int, tuple[int, ...] | range], ...] = (
+    dimensions: tuple[tuple[str, int, tuple[int, ...] | range], ...] = (
         ("mel bands", dims.n_mels, BANDS),
         ("tokens in its vocabulary", dims.n_vocab, VOCABULARIES),
         ("frames of audio", dims.n_audio_ctx, (AUDIO_FRAMES,)),
@@ -112,23 +111,22 @@ def _check_dimensions(dims: ModelDimensions) -> None:
         ("layers in its encoder", dims.n_audio_layer, range(1, DEEPEST + 1)),
         ("layers in its decoder", dims.n_text_layer, range(1, DEEPEST + 1)),
     )
-    for what, found, known in one_of:
-        if found not in known:
-            wanted = (
-                f"{known[0]} to {known[-1]}" if isinstance(known, range) else " or ".join(map(str, known))
-            )
-            raise ValueError(f"it has {found} {what}, a Whisper has {wanted}")
+    for what, count, allowed in dimensions:
+        if count not in allowed:
+            is_range = isinstance(allowed, range)
+            wanted = f"{allowed[0]} to {allowed[-1]}" if is_range else " or ".join(map(str, allowed))
+            raise ValueError(f"it has {count} {what}, a Whisper has {wanted}")
 
 
 def _cause(error: Exception) -> str:
-    """A fault of reading weights in one line."""
+    """An error of reading weights in one line."""
     if isinstance(error, KeyError):
         return f"it holds no {error.args[0]}"
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _set_alignment_heads(model: Whisper, name: str) -> None:
-    """Heads that follow the audio, known for OpenAI's models; else the upper half of the layers."""
+    """Set the heads that align text with audio, if it is a model of OpenAI; else leave whisper's default."""
     import whisper
 
     heads = whisper._ALIGNMENT_HEADS.get(name)
@@ -147,13 +145,14 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
         Arrays by variable name, aliases resolved.
 
     Raises:
-        ValueError: Not such a file, cut short, or of numbers in a format we do not read.
+        ValueError: It is no such file, is cut short, or has numbers in another format than these.
     """
     blob = b"".join(file.read_bytes() for file in files)
     dtypes = (np.float32, np.int8, np.int16, np.int32, np.float16)
     at = 0
 
-    def passed(size: int) -> int:
+    def skip(size: int) -> int:
+        """Move past the next bytes; return where they begin."""
         nonlocal at
         if at + size > len(blob):
             raise ValueError(
@@ -163,12 +162,12 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
         return at - size
 
     def number(code: str) -> int:
-        (value,) = struct.unpack_from("<" + code, blob, passed(struct.calcsize(code)))
+        (value,) = struct.unpack_from("<" + code, blob, skip(struct.calcsize(code)))
         return int(value)
 
     def string() -> str:
         length = number("H")
-        begin = passed(length)
+        begin = skip(length)
         return blob[begin : begin + length - 1].decode("utf-8")
 
     version, spec, _revision = number("I"), string(), number("I")
@@ -183,18 +182,16 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
             raise ValueError(
                 f"{name} is in a number format that is not read here; float32 or float16 is needed"
             )
-        dtype = dtypes[code]
-        tensors[name] = np.frombuffer(blob, dtype, size // np.dtype(dtype).itemsize, passed(size)).reshape(
-            shape
-        )
+        count = size // np.dtype(dtypes[code]).itemsize
+        tensors[name] = np.frombuffer(blob, dtypes[code], count, skip(size)).reshape(shape)
     for _ in range(number("I")):
         alias, target = string(), string()
         tensors[alias] = tensors[target]
     return tensors
 
 
-def _build(tensors: Tensors, name: str, device: str) -> Whisper:
-    """openai-whisper's module filled from CTranslate2 tensors."""
+def _build(tensors: Tensors, name: str) -> Whisper:
+    """openai-whisper's module with the weights of CTranslate2 tensors."""
     from whisper.model import ModelDimensions, Whisper
 
     if any(key.endswith("/weight") and value.dtype.kind != "f" for key, value in tensors.items()):
@@ -219,11 +216,11 @@ def _build(tensors: Tensors, name: str, device: str) -> Whisper:
     )
     _check_dimensions(dims)
     state = ((key, value.astype(np.float32)) for key, value in _state(tensors, dims))
-    return _filled(Whisper(dims), state, name, device)
+    return _filled(Whisper(dims), state, name)
 
 
 def _state(tensors: Tensors, dims: Any) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    """openai-whisper's state dict, key by key, from CTranslate2's names."""
+    """openai-whisper's state dict, key by key, from tensors with CTranslate2's names."""
 
     def linear(source: str, target: str) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         yield f"{target}.weight", tensors[f"{source}/weight"]
@@ -241,7 +238,7 @@ def _state(tensors: Tensors, dims: Any) -> Iterator[tuple[str, npt.NDArray[Any]]
         for n, part in enumerate(("query", "key", "value")):
             rows = slice(n * len(weight) // 3, (n + 1) * len(weight) // 3)
             yield f"{target}.{part}.weight", weight[rows]
-            if part != "key":  # whose bias is zero
+            if part != "key":  # Whisper's keys have no bias
                 yield f"{target}.{part}.bias", bias[rows]
         yield from linear(f"{source}/linear_{len(stacked)}", f"{target}.out")
 

@@ -1,9 +1,9 @@
-"""Private data in a transcript: found, named, and taken out of text, word times and audio.
+"""Finds private data in a transcript and replaces it in the text and the words.
 
-``process`` redacts right after transcription, before anything is written, so that what policy
-forbids is never at rest; the placeholder ("[CARD]") stays in the text with its times. ``annotate``
-reports what else was said. Patterns and check digits only: no model, tens of thousands of words a
-second, and the same answer on every machine.
+``process`` redacts right after transcription and before anything is written, so that data the policy forbids
+is never stored; a placeholder ("[CARD]") with the same times remains. ``annotate`` reports private data of
+the other kinds. Only patterns and check digits are used, no model: tens of thousands of words per second,
+with the same result on every machine.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from pipeline.word_times import TurnClock
 
 KINDS = get_args(PrivateKind)  # strictest first
 PLACEHOLDER = re.compile(r"\[(" + "|".join(kind.upper() for kind in KINDS) + r")\]")
-MIN_ECHO_DIGITS = 3  # two digits of a number betray nothing, and are in many harmless ones
-ECHO_TURNS = 4  # how many turns later a number may be read back
-ASKED_TURNS = 4  # how many turns before its answer a question may stand
-MIN_ASKED_WORDS = 1
+MIN_ECHO_DIGITS = 3  # two digits of a number reveal nothing, and occur in many harmless numbers
+ECHO_TURNS = 4  # within this many turns, a private number may be read back
+ASKED_TURNS = 4  # within this many turns before its answer, a question is looked for
+MIN_ASKED_WORDS = 1  # a turn of no more words ("uh", "yes?") is skipped in looking for the question
 CODE_CUE = re.compile(r"(?<!zip )(?<!post )(?<!promo )(?<!area )\bcode\b[^\n]*\n?[^\n]*$")
-MARGIN_S = 0.15  # recognisers put word edges late or early by about this much
+MARGIN_S = 0.15  # about the error of recognised word times
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateSpan:
-    """Something private, where it stands and when it was said.
+    """Private data in a turn.
 
     Attributes:
         kind: One of ``KINDS`` (``settings.PrivateKind``).
         turn: Position of the turn in the transcript.
         start, end: Characters in the turn's text.
-        start_s, end_s: Seconds with a margin for audio; None where the turn has no times.
-        channel: Audio channel it was heard on, None when unknown.
+        start_s, end_s: Seconds with a margin for audio; None if the turn has no times.
+        channel: Audio channel; None if unknown.
     """
 
     kind: str
@@ -53,23 +53,23 @@ class PrivateSpan:
 
     @property
     def placeholder(self) -> str:
-        """What stands in its place."""
+        """The text that replaces it."""
         return f"[{self.kind.upper()}]"
 
 
 def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
-    """All private data of a transcript in order, without overlaps; placeholders count too."""
+    """All private data of a transcript in order, without overlaps; placeholders are included."""
     turns = transcript.turns
     found: list[tuple[int, int, int, str]] = []
     for position, turn in enumerate(turns):
         found += [(position, m.start(), m.end(), m[1].lower()) for m in PLACEHOLDER.finditer(turn.text)]
-        asked = _asked(turns, position)
-        found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text, asked)]
-    runs = [told for run in numbers.runs(turns, transcript.language) for told in rules.kinds(run, turns)]
-    told = _told(runs)
-    for run, named in runs:
-        for part, kind in _with_echoes(run, named, told, turns):
-            found += [(turn, start, end, kind) for turn, start, end in _pieces(part, turns)]
+        question = _question_before(turns, position)
+        found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text, question)]
+    runs = [part for run in numbers.runs(turns, transcript.language) for part in rules.kinds(run, turns)]
+    private_numbers = _private_numbers(runs)
+    for run, kind_of_run in runs:
+        for part, kind in _with_echoes(run, kind_of_run, private_numbers, turns):
+            found += [(turn, start, end, kind) for turn, start, end in _places(part, turns)]
     spans = _without_overlaps(found)
     clocks = {turn: TurnClock(turns[turn]) for turn in {span[0] for span in spans}}
     return tuple(
@@ -78,8 +78,8 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
     )
 
 
-def _asked(turns: Sequence[Turn], position: int) -> str:
-    """What the other side said last before a turn; "uh" and "yes?" in between do not hide it."""
+def _question_before(turns: Sequence[Turn], position: int) -> str:
+    """What the other side said before a turn; turns of one word ("uh", "yes?") in between are skipped."""
     turn = turns[position]
     for earlier in reversed(turns[max(0, position - ASKED_TURNS) : position]):
         if count_words(earlier.text) > MIN_ASKED_WORDS:
@@ -91,8 +91,8 @@ def _asked(turns: Sequence[Turn], position: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """A private number said: its digits, kind, and the turns from its first to its last."""
+class _PrivateNumber:
+    """The digits and kind of a private number, and the positions of its first and last turn."""
 
     digits: str
     kind: str
@@ -100,67 +100,71 @@ class _Told:
     last_turn: int
 
 
-def _told(runs: Sequence[tuple[numbers.Run, str | None]]) -> dict[int, list[_Told]]:
-    """By turn, the private numbers said there or shortly before."""
-    told: dict[int, list[_Told]] = {}
+_NumbersByTurn = Mapping[int, Sequence[_PrivateNumber]]
+
+
+def _private_numbers(runs: Sequence[tuple[numbers.Run, str | None]]) -> _NumbersByTurn:
+    """For each turn, the private numbers said in it or at most ``ECHO_TURNS`` before."""
+    by_position: dict[int, list[_PrivateNumber]] = {}
     for run, kind in runs:
         if kind is not None:
-            one = _Told(run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
-            for turn in range(one.first_turn, one.last_turn + ECHO_TURNS + 1):
-                told.setdefault(turn, []).append(one)
-    return told
+            number = _PrivateNumber(run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
+            for turn in range(number.first_turn, number.last_turn + ECHO_TURNS + 1):
+                by_position.setdefault(turn, []).append(number)
+    return by_position
 
 
 def _with_echoes(
-    run: numbers.Run, named: str | None, told: Mapping[int, Sequence[_Told]], turns: Sequence[Turn]
+    run: numbers.Run, kind_of_run: str | None, private_numbers: _NumbersByTurn, turns: Sequence[Turn]
 ) -> Iterator[tuple[numbers.Run, str]]:
-    """What of a run is private: all of it by itself, and the parts that repeat a private number.
+    """A run if it is private itself, and its parts that repeat a private number, with their kinds.
 
-    Both count: a PIN read back after talk of an account is still the PIN (the strictest kind wins).
+    A part may get two kinds, of which the stricter counts: a PIN read back after talk of an account is a PIN.
     """
-    kind = named or _code_of_card(run, told)
+    kind = kind_of_run or _code_of_card(run, private_numbers)
     if kind is not None:
         yield run, kind
     for part in (run, *(numbers.part(run, run.breaks, turns) if run.breaks else ())):
-        echoed = _echoed(part, told)
+        echoed = _echoed(part, private_numbers)
         if echoed is not None:
             yield part, echoed
 
 
-def _code_of_card(run: numbers.Run, told: Mapping[int, Sequence[_Told]]) -> str | None:
-    """What "and the code?" asks for after a card's number or date: its security code."""
+def _code_of_card(run: numbers.Run, private_numbers: _NumbersByTurn) -> str | None:
+    """``cvv`` if the run answers "and the code?" after a card's number or expiry date; else None."""
     if not cues.fits("cvv", len(run.digits)) or not CODE_CUE.search(run.before) or rules.is_cleared(run):
         return None
-    near = told.get(run.tokens[0].turn, ())
-    return "cvv" if any(one.kind in ("card", "expiry") for one in near) else None
+    near = private_numbers.get(run.tokens[0].turn, ())
+    return "cvv" if any(number.kind in ("card", "expiry") for number in near) else None
 
 
-def _echoed(run: numbers.Run, told: Mapping[int, Sequence[_Told]]) -> str | None:
-    """The kind of a private number of which this run repeats a part, as agents do to confirm.
+def _echoed(run: numbers.Run, private_numbers: _NumbersByTurn) -> str | None:
+    """The kind of the private number of which a run repeats a part, as agents do to confirm it.
 
-    Amid the turns of the number two digits are enough.
+    Between the first and the last turn of the private number, two digits are enough.
     """
     first, last = run.tokens[0].turn, run.tokens[-1].turn
-    near = {one for turn in range(first, last + 1) for one in told.get(turn, ()) if run.digits in one.digits}
+    near = {number for turn in range(first, last + 1) for number in private_numbers.get(turn, ())}
+    near = {number for number in near if run.digits in number.digits}
     is_quantity = len(run.digits) <= MIN_ECHO_DIGITS and rules.is_quantity(run)
     if len(run.digits) < MIN_ECHO_DIGITS or is_quantity:
-        near = {one for one in near if one.first_turn < first and last < one.last_turn}
-    return min((one.kind for one in near), key=KINDS.index, default=None)
+        near = {number for number in near if number.first_turn < first and last < number.last_turn}
+    return min((number.kind for number in near), key=KINDS.index, default=None)
 
 
-def _pieces(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:
-    """The part of a run in each turn, from its first to its last digit there."""
+def _places(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:
+    """Turn, start and end of the part of a run in each turn, from its first to its last digit there."""
     for turn in sorted({token.turn for token in run.tokens}):
-        said = [token for token in run.tokens if token.turn == turn and token.digits]
-        if said:
-            start = said[0].start
-            while start and turns[turn].text[start - 1] in "(+":  # "(415) 555" goes with its bracket
+        digits = [token for token in run.tokens if token.turn == turn and token.digits]
+        if digits:
+            start = digits[0].start
+            while start and turns[turn].text[start - 1] in "(+":  # "(415) 555" includes its bracket
                 start -= 1
-            yield turn, start, said[-1].end
+            yield turn, start, digits[-1].end
 
 
 def _without_overlaps(found: Sequence[tuple[int, int, int, str]]) -> list[tuple[int, int, int, str]]:
-    """Touching finds joined under the strictest kind (the first of ``KINDS``)."""
+    """Finds (turn, start, end, kind), overlapping ones joined under the strictest kind."""
     merged: list[tuple[int, int, int, str]] = []
     for turn, start, end, kind in sorted(found):
         if merged and merged[-1][0] == turn and start < merged[-1][2]:
@@ -172,35 +176,35 @@ def _without_overlaps(found: Sequence[tuple[int, int, int, str]]) -> list[tuple[
 
 
 def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript, tuple[PrivateSpan, ...]]:
-    """Take out what policy forbids to keep.
+    """Replace the private data that the policy forbids to keep.
 
     Args:
         transcript: As recognised.
-        privacy: ``redact`` lists the kinds.
+        privacy: Its ``redact`` lists the kinds to replace.
 
     Returns:
-        The transcript with ``[KIND]`` in place of each find, in text and in words (one word from
-        the first to the last moment of it), and the finds with the offsets of the text given.
+        The transcript with ``[KIND]`` in place of each find, in the text and as one word with the find's
+        times; and the finds, with their offsets in the original text.
     """
     spans = tuple(span for span in find(transcript) if span.kind in privacy.redact)
-    found = by_turn(spans)
+    spans_of = by_turn(spans)
     turns = tuple(
-        _redact_turn(turn, found[position]) if position in found else turn
+        _redact_turn(turn, spans_of[position]) if position in spans_of else turn
         for position, turn in enumerate(transcript.turns)
     )
     return replace(transcript, turns=turns), spans
 
 
 def by_turn(spans: Iterable[PrivateSpan]) -> dict[int, list[PrivateSpan]]:
-    """Spans by the position of their turn, in their order."""
-    found: dict[int, list[PrivateSpan]] = {}
+    """The spans of each turn, by its position."""
+    spans_of: dict[int, list[PrivateSpan]] = {}
     for span in spans:
-        found.setdefault(span.turn, []).append(span)
-    return found
+        spans_of.setdefault(span.turn, []).append(span)
+    return spans_of
 
 
 def masked(text: str, start: int, end: int, spans: Sequence[PrivateSpan]) -> str:
-    """Characters ``start`` to ``end`` of a turn's text, placeholders over anything private in them."""
+    """Characters ``start`` to ``end`` of a turn's text, with placeholders for the private spans in them."""
     quote, at = "", start
     for span in spans:
         if span.end > at and span.start < end:
@@ -220,7 +224,7 @@ def _redact_turn(turn: Turn, spans: Sequence[PrivateSpan]) -> Turn:
 def _redact_words(
     words: Sequence[Word], places: Sequence[tuple[int, int]], spans: Sequence[PrivateSpan]
 ) -> Iterator[Word]:
-    """The words with each span's words melted into its placeholder."""
+    """The words, with the words of each private span replaced by one placeholder."""
     covered = [next((s for s in spans if a < s.end and s.start < b), None) for a, b in places]
     for span, group in groupby(zip(covered, words, strict=True), key=itemgetter(0)):
         said = [word for _, word in group]
@@ -231,7 +235,7 @@ def _redact_words(
 
 
 def _times(clock: TurnClock, start: int, end: int) -> tuple[float | None, float | None]:
-    """When characters were said, with a margin: narrow by word times, wide by share of the turn."""
+    """When characters were said, with a margin: small if words have times, else a tenth of the turn."""
     start_s, end_s = clock.when(start, end)
     if start_s is None or end_s is None:
         return None, None

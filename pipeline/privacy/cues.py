@@ -1,8 +1,8 @@
-"""Words that say what a number is: "card number", "callback", "order number", "on the back".
+"""Cue words that say what a number is: "card number", "callback", "order number", "on the back".
 
-The nearest cue before a number decides, unless the number cannot be of its length: in "the PIN for
-your card?" the card is nearest, and four digits are the PIN. A cue such as "order number" clears the
-number; one that only says how much ("about", "dollars") clears what is short enough to be a quantity.
+The nearest cue before a number decides, unless its kind cannot have that many digits: after "the PIN for
+your card?", the nearest cue is the card, but four digits are the PIN. A cue such as "order number" means that
+the number is harmless. So does a cue of quantity ("about", "dollars"), if the number is short enough for one.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ CUES = {
     "money": r"\$|£|€|dollars?|pounds?|rupees?|price|cost|total|balance|amount|percent",
     "vague": r"about|around|request|last(?! (?:two|three|four|five|\d|digits))|past|every|within|for the",
 }
-# "order number is" must not end as the telephone's "number is": a cue takes its noun phrase along.
+# A cue includes the words that follow in its noun phrase, so that "order number is" is no cue of a telephone.
 REST = r"(?:\W+(?:number|numbers|no|code|id|is|was|are|it's|that's|here|نمبر)\b)*"
 PATTERN = re.compile("(?:" + "|".join(f"(?P<{kind}>{cue})" for kind, cue in CUES.items()) + f"){REST}")
 OBJECT = re.compile(r"\b(?:for|on|about|with|regarding|of|to|in) (?:the|your|this|my|that|an?|our)\W+$")
-QUANTITY_DIGITS = {"money": 9, "vague": 6}  # more digits than this are no price and no estimate
+QUANTITY_DIGITS = {"money": 9, "vague": 6}  # most digits of a price and of an estimate
 LENGTHS = {
     "card": (8, 19),
     "cvv": (3, 4),
@@ -83,17 +83,17 @@ LENGTHS = {
 }
 """Least and most digits of each kind."""
 UNBOUNDED = frozenset({"card", "account", "iban", "national_id", "ssn", "phone"})
-"""Kinds that stay themselves when more digits are said than they have: twice, or two in one breath."""
+"""Kinds that may have more digits than this, since a number may be said twice, or two together."""
 
 
 def names_a_kind(text: str) -> bool:
-    """Whether a reply asks for, or speaks of, a number of some kind."""
+    """Whether a text mentions a kind of number."""
     lowered = text.lower()
     return "code" in lowered or any(m.lastgroup not in QUANTITY_DIGITS for m in PATTERN.finditer(lowered))
 
 
 def fits(kind: str, count: int, *, is_corrected: bool = False) -> bool:
-    """Whether a number of ``count`` digits can be of a kind; corrections make it longer."""
+    """Whether a number of a kind can have ``count`` digits; a corrected one up to twice as many as usual."""
     if kind not in LENGTHS:
         return False
     least, most = LENGTHS[kind]
@@ -104,12 +104,12 @@ def nearest(before: str, count: int, *, is_corrected: bool = False) -> str | Non
     """The kind of the nearest cue before a number that allows its length.
 
     Args:
-        before: Lower-case text, one line a turn; only cues of the line of the nearest one compete.
-        count: How many digits follow.
-        is_corrected: The number holds a correction.
+        before: The text before, in lower case, one line per turn. Only the last line with a cue counts.
+        count: Number of digits.
+        is_corrected: Whether the speaker corrected the number.
 
     Returns:
-        A kind, ``harmless``, or None without any cue. Where none allows the length, the nearest.
+        A kind or ``harmless``; the nearest kind if none allows the length; None if there is no cue.
     """
     first: str | None = None
     for line in reversed(before.split("\n")):

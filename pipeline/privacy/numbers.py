@@ -1,8 +1,8 @@
-"""Numbers as people say them: digits, number words, groups, "double four", over several turns.
+"""Finds numbers as people say them: digits, number words, groups, "double four", also over several turns.
 
-A call is read as one stream of tokens per speaker. A *run* is a stretch of digit tokens with
-nothing but fillers, separators, corrections or a turn change between them. Two numbers told one
-after the other are one run too: ``breaks`` are the places where it may be two.
+The tokens of each speaker form one stream over the whole call. A *run* is a sequence of digit tokens with
+nothing but fillers, separators, corrections or changes of turn between them. Two numbers said one after the
+other also form one run, whose ``breaks`` are the places where a second number may begin.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pipeline.text import words
 from pipeline.text.language import language_of
 from pipeline.text.words import DIGITS_APART, FILLERS, SMALL, count_words, word_set
 
-# Hyphens join spelled letters and groups ("4111-1111"): they are tokens of their own.
-# An amount is one token, and says no digits: "$168", "149.99", "25,000".
+# Hyphens join spelled letters and groups ("4111-1111"), so each is a token.
+# An amount ("$168", "149.99", "25,000") is one token and has no digits.
 AMOUNT = (
     r"[$£€]\s?\d+(?:,\d{3})*(?:\.\d+)?|(?<![\d.])(?!0|1[0-2]\.)\d{2,6}\.\d{2}(?![\d.]|\s?-\s?\d)"
     r"|(?<![\d,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])(?:\.\d{2})?"
 )
 AT_CLOCK = r"(?:(?<=\bat )|(?<=\bby )|(?<=\buntil )|(?<=\bfrom ))\d{1,2}:\d\d(?![\d:])"
-"""A time of day after "at", "by", "until" or "from"; by itself, recognition may have written a PIN so."""
+"""A time of day. It must follow "at", "by", "until" or "from", since recognisers write PINs like this too."""
 TOKEN = re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|{DIGITS_APART.pattern}")
 UNITS = {word: str(n) for word, n in SMALL.items() if n < 10} | dict.fromkeys(("oh", "o", "nought"), "0")
 TEENS = {word: str(n) for word, n in SMALL.items() if n >= 10}
@@ -46,19 +46,19 @@ OF_COUNTED = word_set("digit digits numbers figures characters letters ones")
 COUNTED_AS = word_set("little small other main")
 OF_ONE = word_set("moment second sec minute more thing of time day question last other to")
 MARKS = frozenset("-–—.…,/ ()")
-JOINTS = frozenset("-–—/ ()")  # marks inside one number; a comma or a stop may stand between two
+JOINTS = frozenset("-–—/ ()")  # marks within one number; a comma or a full stop may separate two
 NUMBER_TALK = BETWEEN | CORRECTIONS | {*UNITS, *TEENS, *TENS, *REPEATS, *HUNDREDS}
-MAX_CORRECTED_DIGITS = 60  # longer runs are no single number
-MAX_GAP_WORDS = 4  # "no sorry i mean" between two groups still belongs to one number
-SHORT_REPLY_WORDS = 6  # "okay go ahead" by the other side does not end a number being read out
-WHOLE_DIGITS = 7  # a figure written with so many digits stands for itself
-MAX_BEFORE = 160  # characters of the same turn that may say what a number is
-MAX_ASKED = 240  # and of the two turns before
+MAX_CORRECTED_DIGITS = 60  # a longer run is more than one number
+MAX_GAP_WORDS = 4  # most words between two groups of one number: "no sorry i mean"
+SHORT_REPLY_WORDS = 6  # a reply of at most this many words ("okay go ahead") does not end a number
+WHOLE_DIGITS = 7  # a token written with this many digits may be a number by itself
+MAX_BEFORE = 160  # characters before a number, in its turn, in which cues are looked for
+MAX_ASKED = 240  # the same for the two turns before
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of a turn: its text in lower case and its place, ``digits`` when it says some."""
+    """A token of a turn: its place, its text in lower case, and its digits if it says any."""
 
     turn: int
     start: int
@@ -69,12 +69,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A number read out: its tokens (fillers included), digits, and the words around it.
+    """A number read out.
 
     Attributes:
-        before: What was said before in lower case, a line a turn.
-        breaks: Places in ``tokens`` where another number may begin.
-        ends: Those of them where the other side asked for another number.
+        tokens: Its tokens, fillers included.
+        digits: Its digits.
+        before: The text before it in lower case, one line per turn.
+        after: The text after it in its last turn, in lower case.
+        breaks: Indices of ``tokens`` at which another number may begin.
+        ends: Indices of ``tokens`` before which the other side mentioned a kind of number.
     """
 
     tokens: tuple[Token, ...]
@@ -86,28 +89,28 @@ class Run:
 
     @property
     def is_corrected(self) -> bool:
-        """Whether the speaker corrected themselves in the middle."""
+        """Whether the speaker corrected the number while saying it."""
         return any(token.text in CORRECTIONS for token in self.tokens)
 
     def corrected(self) -> Iterator[str]:
-        """The digits less some of those said before each correction, which were said wrong."""
-        said = ""
+        """What the speaker may have meant: the digits without the last one to eight before a correction."""
+        before = ""
         for token in self.tokens if len(self.digits) <= MAX_CORRECTED_DIGITS else ():
-            said += token.digits
+            before += token.digits
             if token.text in CORRECTIONS:
-                for wrong in range(1, min(8, len(said)) + 1):
-                    yield said[:-wrong] + self.digits[len(said) :]
+                for wrong in range(1, min(8, len(before)) + 1):
+                    yield before[:-wrong] + self.digits[len(before) :]
 
 
 def written(tokens: Sequence[Token]) -> str:
-    """Tokens joined, digits as digits, without the marks after the last."""
-    said = "".join(t.digits or (t.text if t.text in MARKS else "") for t in tokens)
-    return said.rstrip("".join(MARKS))
+    """The digits and marks of tokens, without marks at the end."""
+    text = "".join(t.digits or (t.text if t.text in MARKS else "") for t in tokens)
+    return text.rstrip("".join(MARKS))
 
 
 def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[Token]:
-    """Tokens of one turn with number words read as digits."""
-    raw = [one._replace(text="$") if one.kind == "amount" else one for one in words.tokens(text, TOKEN)]
+    """The tokens of a turn, with the digits of number words."""
+    raw = [t._replace(text="$") if t.kind == "amount" else t for t in words.tokens(text, TOKEN)]
     tokens: list[Token] = []
     at = 0
     while at < len(raw):
@@ -121,7 +124,7 @@ def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[Token]:
 
 
 def _is_count(raw: Sequence[words.Token], at: int, end: int) -> bool:
-    """Whether a number says how many, not which: "the last four", "three digits", "one moment"."""
+    """Whether a number is a count: "the last four", "three digits", "one moment"."""
     before = raw[at - 1].text if at else ""
     after = raw[end].text if end < len(raw) else ""
     if after == "-" and end + 1 < len(raw):  # "three-digit"
@@ -138,7 +141,7 @@ def _is_count(raw: Sequence[words.Token], at: int, end: int) -> bool:
 
 
 def _number(raw: Sequence[words.Token], at: int, is_urdu: bool) -> tuple[int, str]:
-    """How many tokens from ``at`` say digits, and which; (0, "") when none do."""
+    """How many tokens from ``at`` on say a number, and its digits; (0, "") if there is none."""
     word = raw[at].text
     if word[0].isdigit():
         return 1, "".join(str(unicodedata.digit(c, 0)) for c in word)
@@ -168,7 +171,7 @@ def _number(raw: Sequence[words.Token], at: int, is_urdu: bool) -> tuple[int, st
 
 
 def _of_thousand(raw: Sequence[words.Token], at: int, unit: str) -> tuple[int, str]:
-    """Thousands, and "two thousand (and) nineteen" as the year it is."""
+    """``_number`` of "... thousand"; "two thousand (and) nineteen" is the year 2019."""
     rest = at + 2
     if rest < len(raw) and raw[rest].text == "and":
         rest += 1
@@ -182,13 +185,13 @@ def _of_thousand(raw: Sequence[words.Token], at: int, unit: str) -> tuple[int, s
 
 
 def runs(turns: Sequence[Turn], language: str | None) -> Iterator[Run]:
-    """Every number read out in the call, each speaker read for themselves."""
+    """The runs of a call, speaker by speaker."""
     for role in sorted({turn.role for turn in turns}):
         yield from _runs_of(_stream(turns, role, language), turns)
 
 
 def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Token]:
-    """The speaker's tokens; a stopper (empty text) where the other side spoke at length."""
+    """The tokens of a speaker, with an empty one wherever others say more than a few words or digits."""
     stream: list[Token] = []
     for position, turn in enumerate(turns):
         if turn.role == role:
@@ -200,12 +203,13 @@ def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Toke
 
 
 def _is_number_talk(text: str) -> bool:
-    """Whether a reply mostly repeats digits back, which does not end the number."""
+    """Whether more than half of a text's tokens are digits, as in a reply that reads a number back."""
     tokens = tokenise(0, text)
     return sum(bool(t.digits) for t in tokens) > len(tokens) / 2
 
 
 def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
+    """The runs in the tokens of one speaker."""
     start: int | None = None
     last = gap = 0
     for at, token in enumerate(stream):
@@ -223,6 +227,7 @@ def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
 
 
 def _run(stream: Sequence[Token], start: int, last: int, turns: Sequence[Turn]) -> Run:
+    """The run from one token of a stream to another (inclusive), with its breaks and ends."""
     tokens = tuple(stream[start : last + 1])
     breaks, ends = [], []
     for at in range(1, len(tokens)):
@@ -235,35 +240,37 @@ def _run(stream: Sequence[Token], start: int, last: int, turns: Sequence[Turn]) 
             ends.append(at)
         if _may_part(tokens, before, at):
             breaks.append(at)
-    return _cut(tokens, turns, tuple(breaks), tuple(ends))
+    return _with_context(tokens, turns, tuple(breaks), tuple(ends))
 
 
 def part(run: Run, places: Sequence[int], turns: Sequence[Turn]) -> list[Run]:
-    """A run cut before each of the tokens at ``places``; every part keeps its own breaks."""
+    """The parts of a run that is cut before the tokens at ``places``."""
     edges = [0, *places, len(run.tokens)]
     parts = []
     for start, end in itertools.pairwise(edges):
         tokens = run.tokens[start:end]
         while tokens and not tokens[-1].digits:
             tokens = tokens[:-1]
-        inner = [tuple(at - start for at in marks if start < at < end) for marks in (run.breaks, run.ends)]
-        parts.append(_cut(tokens, turns, inner[0], inner[1]))
+        breaks = tuple(at - start for at in run.breaks if start < at < end)
+        ends = tuple(at - start for at in run.ends if start < at < end)
+        parts.append(_with_context(tokens, turns, breaks, ends))
     return parts
 
 
-def _cut(
+def _with_context(
     tokens: tuple[Token, ...], turns: Sequence[Turn], breaks: tuple[int, ...], ends: tuple[int, ...]
 ) -> Run:
-    first, end = tokens[0], tokens[-1]
+    """A run of these tokens, with the text before and after it."""
+    first, last = tokens[0], tokens[-1]
     earlier = "\n".join(turn.text.replace("\n", " ") for turn in turns[max(0, first.turn - 2) : first.turn])
-    own = turns[first.turn].text[: first.start].replace("\n", " ")
-    before = f"{earlier[-MAX_ASKED:]}\n{own[-MAX_BEFORE:]}".lower()
-    after = turns[end.turn].text[end.end : end.end + 60].lower()
+    same_turn = turns[first.turn].text[: first.start].replace("\n", " ")
+    before = f"{earlier[-MAX_ASKED:]}\n{same_turn[-MAX_BEFORE:]}".lower()
+    after = turns[last.turn].text[last.end : last.end + 60].lower()
     return Run(tokens, "".join(token.digits for token in tokens), before, after, breaks, ends)
 
 
 def _may_part(tokens: Sequence[Token], before: int, at: int) -> bool:
-    """Whether two digit tokens may be of two numbers: a pause, a word, a turn or a whole figure between."""
+    """Whether a word, mark or change of turn separates two digit tokens, or one is long enough by itself."""
     if any(token.text in CORRECTIONS for token in tokens[before + 1 : at]):
         return False
     if tokens[before].turn != tokens[at].turn or any(t.text not in JOINTS for t in tokens[before + 1 : at]):
@@ -273,7 +280,7 @@ def _may_part(tokens: Sequence[Token], before: int, at: int) -> bool:
 
 
 def _asked_between(before: Token, token: Token, turns: Sequence[Turn]) -> bool:
-    """Whether the other side named a kind of number between two tokens of one speaker."""
+    """Whether the other side mentioned a kind of number between two tokens of a speaker."""
     between = range(before.turn + 1, token.turn)
     return any(
         cues.names_a_kind(turns[at].text) for at in between if turns[at].role != turns[token.turn].role

@@ -1,7 +1,7 @@
-"""Passwords, memorable words and the answers to security questions, where they are told.
+"""Finds passwords, memorable words and answers to security questions that somebody says.
 
-A password can be any words, so what follows "my password is" goes up to the end of the clause, and
-so does a short answer to a question for one. What is said *of* a password ("is not working") stays.
+A password can be any words, so everything from "my password is" to the end of the clause is private, as is a
+short answer to a question for one. Remarks about a password ("is not working") are not private.
 """
 
 from __future__ import annotations
@@ -65,18 +65,18 @@ NO_ANSWER = re.compile(
     r"one (?:moment|second|sec)|let me|why|what|which|remember|wrong|reset|sorry|yes|no|sure|okay)\b",
     re.I,
 )
-MAX_ANSWER_WORDS = 16  # a password is spelled letter by letter
+MAX_ANSWER_WORDS = 16  # a password may be spelled letter by letter
 
 
 def find(text: str, asked: str = "") -> Iterator[tuple[int, int]]:
-    """Characters (start, end) of passwords told in a turn, or in answer to the question before it."""
+    """Characters (start, end) of the passwords in a turn, given the question before it."""
     lowered = text.lower()
     if "pass" in lowered or " word" in lowered or "security" in lowered or "memorable" in lowered:
         for pattern in TOLD:
             for match in pattern.finditer(text):
                 yield match.start("it"), match.end("it")
     if asked and ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
-        told = ANSWER.search(text)
-        is_answer = SAYS_YES.search(text) or not YES_OR_NO.search(asked)
-        if told is not None and is_answer and not NO_ANSWER.search(told["it"]):
-            yield told.start("it"), told.end("it")
+        answer = ANSWER.search(text)
+        is_answered = SAYS_YES.search(text) or not YES_OR_NO.search(asked)
+        if answer is not None and is_answered and not NO_ANSWER.search(answer["it"]):
+            yield answer.start("it"), answer.end("it")

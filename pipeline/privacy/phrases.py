@@ -1,7 +1,7 @@
-"""Private data that is words: e-mail addresses, passwords, names, streets, dates of birth, spelled-out IBANs.
+"""Finds private data other than plain numbers: names, addresses, e-mail addresses, dates, passwords, IBANs.
 
-All patterns work on one turn's text, in any case, with or without punctuation. Each yields
-(kind, start, end) with character offsets.
+All patterns work on the text of one turn, in any case, with or without punctuation. Finds are
+(kind, start, end), in characters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.text.words import SMALL, TENS, count_words
 
 
 def not_any(words: str) -> str:
-    """A pattern that none of the words of a text follows; each may itself be a pattern."""
+    """A pattern (negative lookahead) that none of these words follows; each word may be a pattern itself."""
     return rf"(?!(?:{'|'.join(words.split())})\b)"
 
 
@@ -49,7 +49,7 @@ STREET_TYPE = (
 NO_STREETS = """
     and or but to we i you they he she it is are was were at from when if that this do did does will would
     can could a an for with so then per than until till [ap]m
-"""  # words no street is named by: "we open at nine thirty and close at six"
+"""  # not in the name of a street: "we open at nine thirty and close at six"
 STREET = re.compile(
     rf"\b(?:(?:flat|apartment|apt|unit|suite|house|plot|number|no)\s+(?:number\s+|no\s+)?{NUMBER}"
     rf"(?:\s?[a-d]\b|[a-z]\b)?,?\s+)?{NUMBER}(?:\s?[a-d]\b|[a-z]\b)?,?\s+"
@@ -151,8 +151,8 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
     """Everything private in one turn that is not a plain number.
 
     Args:
-        text: The turn.
-        asked: The other side's turn before, which may name what this one only says.
+        text: The turn's text.
+        asked: What the other side said before, since an answer may not name what it gives.
     """
     lowered = text.lower()
     yield from _answers(text, asked)
@@ -173,7 +173,7 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
 
 
 def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
-    """What an answer holds because the question asked for it."""
+    """Private data in an answer that is recognised by the question."""
     if not asked:
         return
     if BIRTH_CUE.search(asked):
@@ -187,7 +187,7 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str, int, int]]:
-    """Every match, or what of it the pattern calls ``it``."""
+    """Every match of a pattern, or of its group ``it`` if it has one."""
     private = "it" if "it" in pattern.groupindex else 0
     for match in pattern.finditer(text):
         yield kind, match.start(private), match.end(private)

@@ -1,7 +1,7 @@
-"""What a number read out is: a card, an account, a telephone number, or nobody's secret.
+"""Decides the kind of a number read out: a card, an account, a telephone number..., or harmless.
 
-Formats and check digits decide where they can (Luhn: ISO/IEC 7812-1; IBAN: ISO 7064 mod 97);
-else the cue words before (``cues``).
+Check digits (Luhn: ISO/IEC 7812-1; IBAN: ISO 7064 mod 97) and formats decide where they can, else the cue
+words before the number (``cues``).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ MONTH = (
 )
 MONTH_CUE = re.compile(rf"\b(?:{MONTH})\W+(?:the\W+)?$")
 MONTH_DIGITS = 6  # "march 27, 1990"
-UNDATED = frozenset({"cvv", "pin", "ssn", "dob", "expiry"})  # asked for these, a date is an answer
-MAX_BREAKS = 12  # a run with more parts than this is a list
+UNDATED = frozenset({"cvv", "pin", "ssn", "dob", "expiry"})  # after these cues, a date is not harmless
+MAX_BREAKS = 12  # a run with more breaks is a list, and the rest of them is ignored
 ISSUERS = re.compile(r"^(?:4|5[1-5]|2[2-7]|3[0-9]|6)")  # Visa, Mastercard, Amex/Diners/JCB, Discover/Maestro
 
 
 def luhn(digits: str) -> bool:
-    """The check of ISO/IEC 7812-1: doubled every second digit from the right, sum divisible by ten."""
+    """The check of ISO/IEC 7812-1: every second digit from the right doubled, the sum is divisible by ten."""
     total = 0
     for position, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 + position % 2)
@@ -49,7 +49,7 @@ def luhn(digits: str) -> bool:
 
 
 def iban(text: str) -> bool:
-    """The check of ISO 13616: country and check digits moved to the end, mod 97 = 1."""
+    """The check of ISO 13616: with country and check digits moved to the end, the remainder by 97 is 1."""
     text = re.sub(r"\W", "", text).upper()
     if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", text):
         return False
@@ -57,7 +57,7 @@ def iban(text: str) -> bool:
 
 
 def holds_card(digits: str) -> bool:
-    """Whether a payment card's number is among the digits (read twice or corrected, it may be inside)."""
+    """Whether the digits contain a payment card's number, as they do if it is said twice or corrected."""
     return any(
         ISSUERS.match(digits[start:]) and luhn(digits[start : start + length])
         for length in (16, 15, 14, 19)
@@ -66,52 +66,56 @@ def holds_card(digits: str) -> bool:
 
 
 def is_card(digits: str) -> bool:
-    """Whether the digits are one payment card's, of the two usual lengths."""
+    """Whether the digits are a payment card's number of one of the two usual lengths."""
     return len(digits) in (15, 16) and bool(ISSUERS.match(digits)) and luhn(digits)
 
 
 def kinds(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
-    """A run as the numbers it is made of, each with its kind.
+    """The numbers that a run consists of, each with its kind.
 
-    Where the other side asked for another number it is cut; elsewhere it is cut at its breaks when
-    that explains every digit and the run as a whole is nothing known.
+    A run is cut where the other side asked for another number. A part that is neither private nor harmless
+    as a whole is cut at its breaks, too.
     """
     parts = numbers.part(run, run.ends, turns) if run.ends and not is_card(run.digits) else [run]
-    for one in parts:
-        kind = kind_of(one)
-        if kind is None and not is_cleared(one):
-            yield from _explained(one, turns)
+    for part in parts:
+        kind = kind_of(part)
+        if kind is None and not is_cleared(part):
+            yield from _split(part, turns)
         else:
-            yield one, kind
+            yield part, kind
 
 
-def _explained(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
-    """The fewest parts that leave the fewest digits unexplained; a card somewhere inside makes it a card."""
-    best: list[tuple[int, int, list[tuple[Run, str | None]]]] = [(0, 0, [])]
+def _split(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
+    """Cut a run at its breaks so that the fewest digits have no kind and, of such cuts, into fewest parts.
+
+    If some digits have no kind and there is a card's number anywhere in the run, all of it is a card.
+    """
+    best: list[tuple[int, int, list[tuple[Run, str | None]]]] = [(0, 0, [])]  # the best cut up to each edge
     edges = [0, *run.breaks[:MAX_BREAKS], len(run.tokens)]
     for end in range(1, len(edges)):
         choices = []
         for start in range(end):
-            open_digits, count, told = best[start]
-            one = _between(run, edges[start], edges[end], turns)
-            kind = kind_of(one)
-            left = 0 if kind is not None else len(one.digits)
-            choices.append((open_digits + left, count + 1, [*told, (one, kind)]))
+            unknown, count, parts = best[start]
+            last = _between(run, edges[start], edges[end], turns)
+            kind = kind_of(last)
+            unknown += 0 if kind is not None else len(last.digits)
+            choices.append((unknown, count + 1, [*parts, (last, kind)]))
         best.append(min(choices, key=lambda choice: choice[:2]))
-    unexplained, _, told = best[-1]
-    if unexplained and _may_hold_card(run):
+    unknown, _, parts = best[-1]
+    if unknown and _may_hold_card(run):
         yield run, "card"
     else:
-        yield from told
+        yield from parts
 
 
 def _between(run: Run, start: int, end: int, turns: Sequence[Turn]) -> Run:
+    """The part of a run from token ``start`` to ``end`` (exclusive)."""
     places = [at for at in (start, end) if 0 < at < len(run.tokens)]
     return numbers.part(run, places, turns)[1 if start else 0]
 
 
 def _may_hold_card(run: Run) -> bool:
-    """Whether a card's number is somewhere in it: read twice, corrected, or with its date and code."""
+    """Whether a card's number may be in a run: said twice, corrected, or with its date and code."""
     cue = _cue(run)
     if len(run.digits) < 14 or cue in ("harmless", "account", "iban", "phone", "national_id"):
         return False
@@ -123,12 +127,12 @@ def _cue(run: Run) -> str | None:
 
 
 def is_quantity(run: Run) -> bool:
-    """Whether a unit follows: "901 dollars", "three ten p.m."."""
+    """Whether a unit follows the number: "901 dollars", "three ten p.m."."""
     return bool(QUANTITY_AFTER.match(run.after))
 
 
 def is_cleared(run: Run) -> bool:
-    """Whether the words around say that it is nobody's secret: an order number, a price, a year."""
+    """Whether the words around the number make it harmless: an order number, a price, a year."""
     cue = _cue(run)
     if cue == "harmless" or is_quantity(run):
         return True
@@ -138,7 +142,7 @@ def is_cleared(run: Run) -> bool:
 
 
 def _is_date(run: Run, cue: str | None) -> bool:
-    """Whether it is a date, or nothing but years and dates one after the other."""
+    """Whether a run is a date, or nothing but years and dates one after the other."""
     if cue in UNDATED:
         return False
     after_month = MONTH_CUE.search(run.before)
@@ -152,36 +156,32 @@ def _is_date(run: Run, cue: str | None) -> bool:
 
 
 def kind_of(run: Run) -> str | None:
-    """Which private thing one number is; None when it is none.
+    """The private kind of a number; None if it has none.
 
-    The order is the order of certainty: check digits, written formats, then cue words with the
-    lengths they allow.
+    The surest signs are tried first: check digits, written formats, then cue words with their lengths.
     """
     digits, count = run.digits, len(run.digits)
     if count < 3:
         return None
     cue = _cue(run)
-    by_itself = _by_format(run, cue)
-    if by_itself is not None:
-        return by_itself
+    by_format = _by_format(run, cue)
+    if by_format is not None:
+        return by_format
     if is_cleared(run):
         return None
     said_once = _said_once(digits)
     if said_once != digits:
         return kind_of(replace(run, digits=said_once, breaks=(), ends=()))
-    if (
-        cue in (None, "phone", "zip")
-        and count in (10, 11, 12)
-        and (cue == "phone" or digits[0] == "0" or count == 10)
-    ):
+    is_phone_length = count == 10 or (count in (11, 12) and (cue == "phone" or digits[0] == "0"))
+    if cue in (None, "phone", "zip") and is_phone_length:
         return "phone"
     if cue is None and 14 <= count <= 19 and ISSUERS.match(digits):
-        return "card"  # misheard, so that its check digit is wrong
+        return "card"  # with a misheard digit, so that the check digit is wrong
     return _by_cue(cue, run)
 
 
 def _said_once(digits: str) -> str:
-    """A number that was said twice or three times, once."""
+    """The digits of a number once, if they are the same number said two or three times."""
     for times in (2, 3):
         once = digits[: len(digits) // times]
         if len(once) >= 5 and once * times == digits:
@@ -190,7 +190,7 @@ def _said_once(digits: str) -> str:
 
 
 def _by_format(run: Run, cue: str | None) -> str | None:
-    """Kinds recognised by check digits or written shape."""
+    """The kind by check digits or written format."""
     digits, count, written = run.digits, len(run.digits), numbers.written(run.tokens)
     if (
         cue != "national_id"
@@ -211,10 +211,10 @@ def _by_format(run: Run, cue: str | None) -> str | None:
 
 
 def _by_cue(cue: str | None, run: Run) -> str | None:
-    """Kinds that a cue word names, within the lengths each can have."""
+    """The kind that the cue names, if it can have that many digits."""
     count = len(run.digits)
     if cue == "cvv" and cues.fits("pin", count) and count > cues.LENGTHS["cvv"][1]:
-        return "pin"  # a security code of six digits was sent, not printed
+        return "pin"  # a longer security code is not the card's, but one that was sent
     if cue is None or not cues.fits(cue, count, is_corrected=run.is_corrected):
         return None
     if LAST_DIGITS.search(run.before) and cue not in ("ssn", "cvv"):

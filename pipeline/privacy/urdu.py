@@ -1,7 +1,7 @@
-"""Numbers and months in Urdu, in its script and as it is texted; read by ``numbers`` and ``phrases``.
+"""Numbers and months in Urdu, in Urdu script and in Latin letters, for ``numbers`` and ``phrases``.
 
-Urdu has a word of its own for every number to 99. Speakers as often say the English digits, which
-recognisers then write in Urdu script. ``/`` stands between spellings of one number.
+Urdu has a separate word for every number up to 99. Speakers often say the English digits instead, which
+recognisers then write in Urdu script. ``/`` separates the spellings of a number.
 """
 
 NUMBERS = """

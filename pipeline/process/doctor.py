@@ -132,7 +132,7 @@ def _judge(settings: Settings) -> Finding:
         found = f"{ours.model} at {ours.url} ({asyncio.run(meet())})"
     except judge.AwayError as error:
         return Finding(
-            "judge", "fault", error.told, "until then its criteria stay undetermined (docs/judge.md)"
+            "judge", "fault", error.reason, "until then its criteria stay undetermined (docs/judge.md)"
         )
     if ours.allow_remote:
         return Finding(

@@ -1,7 +1,7 @@
-"""Clips in, transcripts out: the speech engine behind one seam.
+"""Speech recognition: audio clips in, transcripts out, whichever engine does the work.
 
-``load_engine`` picks the engine; ``Engine.transcribe`` takes any number of calls at once and
-answers each with a ``Transcript`` or the ``RecordingError`` that stands in its place.
+``load_engine`` loads the engine that the settings name. ``Engine.transcribe`` takes any number of calls
+at once and returns, for each, a ``Transcript`` or the ``RecordingError`` that prevented it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ __all__ = [
 
 
 class Engine(Protocol):
-    """What every speech engine offers."""
+    """The interface of every speech engine."""
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the same audio could give another transcript."""
+        """Changes whenever the same audio could give a different transcript."""
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
-        """Transcribe calls; one that cannot be is an error in its place."""
+        """Transcribe calls; the result of a call that cannot be transcribed is its error."""
 
 
 def load_engine(settings: TranscribeSettings, *, excerpts: bool = False) -> Engine:
-    """Load the engine the settings name, with its weights.
+    """Load the engine that the settings name, with its weights.
 
     Args:
-        settings: Of the engine.
-        excerpts: It will hear excerpts of some seconds only (``again``), each in less time then.
+        settings: The engine's settings.
+        excerpts: The engine will only get excerpts of a few seconds (see ``again``). It then uses shorter
+            windows, which take less time.
 
     Raises:
-        ModelError: Its weights or its package are missing or damaged.
+        ModelError: The engine's weights or package are missing or damaged.
     """
     if settings.engine == "faster-whisper":
         from pipeline.transcribe.faster import FasterWhisperEngine
@@ -57,10 +58,10 @@ def load_engine(settings: TranscribeSettings, *, excerpts: bool = False) -> Engi
 
 
 def one_thread_each() -> None:
-    """From now on, every thread of this process multiplies alone: calls are spread over the cores.
+    """Make torch and BLAS use one thread each in this process, which spreads calls over the cores instead.
 
-    The threads inside a small network wait for each other busily; beside an engine that has every core
-    at work, telling voices apart and judging took three times as long, and NumPy's took from the engine.
+    The threads of a small network spin while they wait for each other. While the engine occupied every
+    core, separating voices and scoring took three times as long, and NumPy's threads slowed the engine.
     """
     import torch
     from threadpoolctl import threadpool_limits
@@ -70,9 +71,9 @@ def one_thread_each() -> None:
 
 
 def warning(settings: TranscribeSettings) -> str:
-    """What keeps this processor from its fastest kernels, for people; empty where nothing does.
+    """A warning for the user where the fastest kernels cannot be used on this processor; else "".
 
-    Measures them where that was never done on this machine; imports no torch.
+    Measures the kernels if that was never done on this machine. Does not import torch.
     """
     from pipeline.transcribe.probe import measured
 

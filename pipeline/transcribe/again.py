@@ -1,7 +1,7 @@
-"""Parts of turns heard again by another engine, and its words put in the place of the first ones.
+"""Cuts parts of turns out for a second engine, and replaces their words by what that engine heard.
 
-The parts of one channel are joined, with a pause between them, so that they fill few of the windows of 30 s
-that cost the same full or not. A part in which nothing is heard the second time keeps its first words.
+The parts of a channel are joined with pauses between them, because a window costs the same whether it is
+full or not. A part in which the second engine hears nothing keeps its first words.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from pipeline.turns import mean_confidence
 from pipeline.word_times import TurnClock
 
 MARGIN_S = 0.2
-"""Heard before and after a part: the pauses by which voice activity finds its edges."""
+"""Audio kept before and after a part, so that the VAD finds where its speech begins and ends."""
 PAUSE_S = 0.6
-"""Between parts that are joined; voice activity then never takes two for one."""
+"""Silence between joined parts, long enough that the VAD never takes two parts for one."""
 
-AROUND_S = 2.0
-"""Heard with the words that matter: what a recogniser makes of a word depends on those around it."""
+CONTEXT_S = 2.0
+"""Speech included around the words that matter, because a recogniser hears words in their context."""
 PHRASE_GAP_S = 0.3
-"""A pause in which a phrase ends: cut where nobody pauses, words at the edges are lost."""
+"""A pause that ends a phrase. Parts are cut at such pauses, since other cuts lose words at the edges."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Part:
-    """Words ``first`` to ``last`` (included) of a turn, by their places in it."""
+    """Words of a turn: number of the turn, indices of the first and the last word (inclusive)."""
 
     turn: int
     first: int
@@ -43,12 +43,12 @@ class Part:
 
 
 Span = tuple[Role, float, float]
-"""Whose speech, from second, to second."""
+"""Role of the speaker, start and end in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A part's sound, from ``start_s`` to ``end_s`` of the recording, at ``at_s`` of what is joined."""
+    """The audio of a part: ``start_s`` to ``end_s`` in the recording, from ``at_s`` on in the excerpt."""
 
     part: Part
     start_s: float
@@ -57,48 +57,51 @@ class _Piece:
 
 
 def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tuple[Part, ...]:
-    """The parts of turns in which something was said, as far as they may be heard again.
+    """The parts of turns to hear again for some spans of speech.
 
-    Turns from which privacy took something, and those beside them, may not: their numbers, heard in part,
-    would no longer be found.
+    Turns with redacted private data, and the two turns before and after each, are left out: if only a part
+    of a number were heard again, it would no longer be recognised as private.
 
     Args:
         transcript: With roles, redacted.
-        spans: Whose words, and when; those that matter most first.
-        share: Of the time in which words are said that may be heard again; spans beyond it are left out.
+        spans: The speech to hear again, most important first.
+        share: Share of all speaking time that may be heard again; spans that do not fit in are left out.
     """
-    left_s = share * sum(_seconds(turn, range(len(turn.words))) for turn in transcript.turns)
+    budget_s = share * sum(_seconds(turn, range(len(turn.words))) for turn in transcript.turns)
     private = {turn.turn for turn in transcript.turns if PLACEHOLDER.search(turn.text)}
-    beside = {n + step for n in private for step in (-2, -1, 0, 1, 2)}
+    near_private = {n + step for n in private for step in (-2, -1, 0, 1, 2)}
     chosen: dict[int, set[int]] = defaultdict(set)
     for role, start_s, end_s in spans:
         for turn in transcript.turns:
-            if turn.role != role or turn.turn in beside or not turn.words or TurnClock(turn).places is None:
+            if turn.role != role or turn.turn in near_private:
+                continue
+            if not turn.words or TurnClock(turn).places is None:
                 continue
             if (turn.end_s or 0.0) < start_s or (turn.start_s or 0.0) > end_s:
                 continue
-            more = _around(turn, start_s, end_s) - chosen[turn.turn]
-            if (length_s := _seconds(turn, more)) <= left_s:
+            more = _words_near(turn, start_s, end_s) - chosen[turn.turn]
+            length_s = _seconds(turn, more)
+            if length_s <= budget_s:
                 chosen[turn.turn] |= more
-                left_s -= length_s
+                budget_s -= length_s
     return tuple(part for number in sorted(chosen) for part in _runs(number, chosen[number]))
 
 
-def _seconds(turn: Turn, places: Iterable[int]) -> float:
-    """How long words take; a hundred that were made up in no time take none."""
-    return sum(turn.words[place].end_s - turn.words[place].start_s for place in places)
+def _seconds(turn: Turn, indices: Iterable[int]) -> float:
+    """Sum of the lengths of some words of a turn."""
+    return sum(turn.words[n].end_s - turn.words[n].start_s for n in indices)
 
 
-def _around(turn: Turn, start_s: float, end_s: float) -> set[int]:
-    """The words of a turn said in a span or shortly before or after, by their places, in whole phrases."""
+def _words_near(turn: Turn, start_s: float, end_s: float) -> set[int]:
+    """Indices of the words said within ``CONTEXT_S`` of a span, extended to whole phrases."""
     near = [
         n
         for n, word in enumerate(turn.words)
-        if word.end_s >= start_s - AROUND_S and word.start_s <= end_s + AROUND_S
+        if word.end_s >= start_s - CONTEXT_S and word.start_s <= end_s + CONTEXT_S
     ]
     if not near:
         return set()
-    ends = [n for n, (one, other) in enumerate(pairwise(turn.words)) if _ends_phrase(one, other)]
+    ends = [n for n, (word, following) in enumerate(pairwise(turn.words)) if _ends_phrase(word, following)]
     first = max((n + 1 for n in ends if n < near[0]), default=0)
     last = min((n for n in ends if n >= near[-1]), default=len(turn.words) - 1)
     return set(range(first, last + 1))
@@ -108,55 +111,57 @@ def _ends_phrase(word: Word, following: Word) -> bool:
     return word.text.endswith((".", "?", "!")) or following.start_s - word.end_s >= PHRASE_GAP_S
 
 
-def _runs(number: int, words: Collection[int]) -> Iterator[Part]:
-    """Words of a turn as parts of it, each without a gap."""
-    for _, run in groupby(enumerate(sorted(words)), lambda at: at[1] - at[0]):
-        places = [place for _, place in run]
-        yield Part(number, places[0], places[-1])
+def _runs(number: int, indices: Collection[int]) -> Iterator[Part]:
+    """Words of turn ``number``, given by their indices, as parts of consecutive words."""
+    for _, run in groupby(enumerate(sorted(indices)), lambda pair: pair[1] - pair[0]):
+        consecutive = [index for _, index in run]
+        yield Part(number, consecutive[0], consecutive[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Parts of one channel of a call as one short recording: what an engine is asked, and where they lie."""
+    """Parts of one channel of a call joined to a short recording, as a job, with the place of each part."""
 
     job: Job
     pieces: tuple[_Piece, ...]
 
 
 def excerpts(job: Job, transcript: Transcript, parts: Collection[Part]) -> tuple[Excerpt, ...]:
-    """The sound of parts of a call, one excerpt a channel.
+    """The audio of parts of a call, as one excerpt per channel.
 
     Args:
-        job: What the first engine was asked.
-        transcript: What it heard.
-        parts: Of the transcript's turns.
+        job: The job of the first engine.
+        transcript: The transcript the first engine made.
+        parts: Parts of the transcript's turns.
     """
-    heard_as = {turn.language for turn in transcript.turns}
-    if job.language is None and len(heard_as) == 1:  # an excerpt may be too short to tell it by
-        job = replace(job, language=heard_as.pop())
-    pieces = _by_channel(transcript, parts)
-    clips = {c: replace(job.clip, samples=_joined(job.clip, c, own)[None]) for c, own in pieces.items()}
-    return tuple(Excerpt(replace(job, clip=clips[channel]), tuple(own)) for channel, own in pieces.items())
+    languages = {turn.language for turn in transcript.turns}
+    if job.language is None and len(languages) == 1:  # an excerpt may be too short to detect the language
+        job = replace(job, language=languages.pop())
+    found = []
+    for channel, pieces in _by_channel(transcript, parts).items():
+        clip = replace(job.clip, samples=_joined(job.clip, channel, pieces)[None])
+        found.append(Excerpt(replace(job, clip=clip), tuple(pieces)))
+    return tuple(found)
 
 
 def put_in(
     transcript: Transcript, asked: Sequence[Excerpt], heard: Sequence[Transcript | RecordingError]
 ) -> Transcript:
-    """The transcript with what was heard in its excerpts; what could not be heard stays as it was.
+    """The transcript with the words heard in its excerpts; an excerpt that failed changes nothing.
 
     Args:
-        transcript: As heard first.
-        asked: Its excerpts.
-        heard: What came of each, in the same order.
+        transcript: The transcript of the first engine.
+        asked: The transcript's excerpts.
+        heard: What the second engine returned for each excerpt, in the same order.
     """
     for excerpt, result in zip(asked, heard, strict=True):
         if isinstance(result, Transcript):
-            transcript = _put_in(transcript, excerpt.pieces, result)
+            transcript = _with_words_of(transcript, excerpt.pieces, result)
     return transcript
 
 
 def spans_of(transcript: Transcript, parts: Collection[Part]) -> tuple[Span, ...]:
-    """Whose words the parts are, and when they were said."""
+    """Role, start and end of each part."""
     by_number = {turn.turn: turn for turn in transcript.turns}
     return tuple(
         (by_number[piece.part.turn].role, piece.start_s, piece.end_s)
@@ -166,30 +171,30 @@ def spans_of(transcript: Transcript, parts: Collection[Part]) -> tuple[Span, ...
 
 
 def _by_channel(transcript: Transcript, parts: Collection[Part]) -> dict[int, list[_Piece]]:
-    """The parts with their places in the joined sound of each channel."""
-    pieces: dict[int, list[_Piece]] = defaultdict(list)
+    """The pieces of each channel's excerpt, in the order of the recording."""
+    channels: dict[int, list[_Piece]] = defaultdict(list)
     by_number = {turn.turn: turn for turn in transcript.turns}
     for part in sorted(set(parts)):
         turn = by_number[part.turn]
-        own = pieces[turn.channel or 0]
+        pieces = channels[turn.channel or 0]
         start_s, end_s = _edges(transcript, turn, part)
-        at_s = own[-1].at_s + own[-1].end_s - own[-1].start_s + PAUSE_S if own else PAUSE_S
-        own.append(_Piece(part, start_s, end_s, at_s))
-    return pieces
+        previous_end_s = pieces[-1].at_s + pieces[-1].end_s - pieces[-1].start_s if pieces else 0.0
+        pieces.append(_Piece(part, start_s, end_s, previous_end_s + PAUSE_S))
+    return channels
 
 
 def _edges(transcript: Transcript, turn: Turn, part: Part) -> tuple[float, float]:
-    """Start and end of a part with its margins, which hold no word of another part of its channel."""
+    """Start and end of a part with its margins, which are cut off at the next words of the channel."""
     said = turn.words[part.first : part.last + 1]
     first_s, last_s = said[0].start_s, max(word.end_s for word in said)
-    beside = [word for other in transcript.turns if other.channel == turn.channel for word in other.words]
-    before_s = max((w.end_s for w in beside if w.start_s < first_s), default=0.0)
-    after_s = min((w.start_s for w in beside if w.start_s >= last_s), default=math.inf)
+    words = [word for other in transcript.turns if other.channel == turn.channel for word in other.words]
+    before_s = max((w.end_s for w in words if w.start_s < first_s), default=0.0)
+    after_s = min((w.start_s for w in words if w.start_s >= last_s), default=math.inf)
     return max(first_s - MARGIN_S, min(before_s, first_s)), min(last_s + MARGIN_S, after_s)
 
 
 def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDArray[np.float32]:
-    """The sound of the pieces, each at its place, silence between: float32 (n_samples,)."""
+    """The audio of the pieces, each at its place, with silence between: float32 (n_samples,)."""
     last = pieces[-1]
     length_s = last.at_s + last.end_s - last.start_s + PAUSE_S
     joined = np.zeros(int(length_s * SAMPLE_RATE_HZ) + 1, np.float32)
@@ -201,13 +206,13 @@ def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDAr
     return joined
 
 
-Spelt = tuple[str, Word]
-"""A word as it stands in the text, with what stands before it there, and the word."""
+SpelledWord = tuple[str, Word]
+"""The text of the turn after the previous word, up to the end of this word; and this word."""
 
 
-def _spelt(turns: Sequence[Turn]) -> list[Spelt]:
-    """The words of turns as they stand in the text."""
-    spelt = []
+def _spelled(turns: Sequence[Turn]) -> list[SpelledWord]:
+    """The words of turns with their spelling in the text, spaces and punctuation before them included."""
+    spelled = []
     for turn in turns:
         places = TurnClock(turn).places
         if places is None:
@@ -215,23 +220,23 @@ def _spelt(turns: Sequence[Turn]) -> list[Spelt]:
         ends = [0, *(end for _, end in places)]
         for (before, end), word in zip(pairwise(ends), turn.words, strict=True):
             text = turn.text[before:end]
-            spelt.append((text if before else f" {text}", word))
-    return spelt
+            spelled.append((text if before else f" {text}", word))
+    return spelled
 
 
-def _put_in(transcript: Transcript, pieces: Sequence[_Piece], heard: Transcript) -> Transcript:
-    """The transcript with the words heard in each piece in the place of its own."""
-    spelt = _spelt(heard.turns)
+def _with_words_of(transcript: Transcript, pieces: Sequence[_Piece], heard: Transcript) -> Transcript:
+    """The transcript with the words of each piece replaced by those heard in it."""
+    spelled = _spelled(heard.turns)
     turns = {turn.turn: turn for turn in transcript.turns}
-    for piece in reversed(pieces):  # from the last on, so that words of a turn keep their places
+    for piece in reversed(pieces):  # last first, so that the word indices of earlier parts stay valid
         shift_s = piece.start_s - piece.at_s
         length_s = piece.end_s - piece.start_s
-        own = [
+        new_words = [
             (text, _shifted(word, shift_s))
-            for text, word in spelt
+            for text, word in spelled
             if 0 <= (word.start_s + word.end_s) / 2 - piece.at_s < length_s
         ]
-        turns[piece.part.turn] = _respelt(turns[piece.part.turn], piece.part, own)
+        turns[piece.part.turn] = _respelled(turns[piece.part.turn], piece.part, new_words)
     return replace(transcript, turns=tuple(turns[turn.turn] for turn in transcript.turns))
 
 
@@ -239,13 +244,13 @@ def _shifted(word: Word, by_s: float) -> Word:
     return replace(word, start_s=round(word.start_s + by_s, 3), end_s=round(word.end_s + by_s, 3))
 
 
-def _respelt(turn: Turn, part: Part, own: Sequence[Spelt]) -> Turn:
-    """A turn with other words in the place of a part of its own; without any, as it was."""
+def _respelled(turn: Turn, part: Part, new_words: Sequence[SpelledWord]) -> Turn:
+    """A turn with the words of a part replaced; unchanged if there are no new words."""
     places = TurnClock(turn).places
-    if not own or places is None:
+    if not new_words or places is None:
         return turn
-    text = "".join(said for said, _ in own).strip()
-    words = (*turn.words[: part.first], *(word for _, word in own), *turn.words[part.last + 1 :])
+    text = "".join(spelling for spelling, _ in new_words).strip()
+    words = (*turn.words[: part.first], *(word for _, word in new_words), *turn.words[part.last + 1 :])
     return replace(
         turn,
         text=f"{turn.text[: places[part.first][0]]}{text}{turn.text[places[part.last][1] :]}",

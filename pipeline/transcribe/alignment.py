@@ -1,8 +1,7 @@
-"""Word times from the attention that was kept while decoding.
+"""Word times from the cross-attention that was kept while decoding.
 
-Part of ``transcribe``: openai-whisper's method (attention of the alignment heads, normalised,
-median-filtered, dynamic time warping), with the warping done on anti-diagonals of a whole batch
-in numpy, so that no compiler is started for it.
+This is openai-whisper's method: attention of the alignment heads, normalised, median-filtered, then dynamic
+time warping. It runs in NumPy over the anti-diagonals of a whole batch, so needs no just-in-time compiler.
 """
 
 from __future__ import annotations
@@ -28,7 +27,10 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class AlignedWord:
-    """A word of a window: text with its leading space, times in the window, where it was heard."""
+    """A word of a window: text with its leading space, times in the window, mean token probability.
+
+    At ``heard_s`` the attention of the word, summed over time, reaches half of its total.
+    """
 
     text: str
     start_s: float
@@ -44,14 +46,14 @@ def align(
     frames: Sequence[int],
     tokenizers: Sequence[Tokenizer],
 ) -> list[list[AlignedWord]]:
-    """Time the words of a batch of windows.
+    """Find when the words of a batch of windows were said.
 
     Args:
-        tokens: Text tokens per window.
-        log_probabilities: Of each token.
+        tokens: Text tokens of each window.
+        log_probabilities: Log-probability of each token.
         attention: Per window (n_heads, n_tokens + 1, T), T at least the window's frames.
-        frames: Encoder frames of real audio per window.
-        tokenizers: Per window, of its language.
+        frames: Encoder frames of each window that hold real audio.
+        tokenizers: The tokenizer of each window's language.
     """
     matrices = [_matrix(a[:, : len(t) + 1, :f]) for a, t, f in zip(attention, tokens, frames, strict=True)]
     starts = warp([-m for m in matrices])
@@ -62,7 +64,7 @@ def align(
 
 
 def _matrix(attention: torch.Tensor) -> Matrix:
-    """How well each token fits each frame: (n_tokens + 1, frames), higher is better."""
+    """How well each token fits each frame, higher is better: (n_tokens + 1, frames)."""
     weights = attention.float()
     weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-9)
     if weights.shape[1] > 1:
@@ -73,7 +75,7 @@ def _matrix(attention: torch.Tensor) -> Matrix:
 
 
 def _median_filter(x: torch.Tensor) -> torch.Tensor:
-    """Median of seven frames, as openai-whisper has it, without sorting every neighbourhood."""
+    """Median of seven neighbouring frames, as in openai-whisper, by a sorting network instead of a sort."""
     if x.shape[-1] <= 3:
         return x
     padded = F.pad(x, (3, 3), mode="reflect")
@@ -93,7 +95,7 @@ def warp(costs: Sequence[Matrix]) -> list[npt.NDArray[np.int64]]:
         costs: Per window (rows, frames), lower is a better fit.
 
     Returns:
-        Per window, the first frame of each row on the cheapest monotonous path.
+        Per window, the first frame of each row on the cheapest monotonic path.
     """
     if not costs:
         return []
@@ -121,7 +123,7 @@ def warp(costs: Sequence[Matrix]) -> list[npt.NDArray[np.int64]]:
 
 
 def _backtrace(steps: npt.NDArray[np.int8], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Walk back from the last cell; the first frame of each row is where the path enters it."""
+    """Follow the path back from the last cell and note the first frame of each row."""
     i, j = shape[0] - 1, shape[1] - 1
     first = np.zeros(shape[0], np.int64)
     while True:
@@ -142,7 +144,7 @@ def _words(
     starts: npt.NDArray[np.int64],
     tokenizer: Tokenizer,
 ) -> list[AlignedWord]:
-    """Group tokens into words with times; punctuation belongs to the word it touches."""
+    """Group tokens into words with times; punctuation is joined to the word it touches."""
     texts, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
     words: list[AlignedWord] = []
     at, prepended = 0, ""
@@ -153,9 +155,9 @@ def _words(
             prepended += text
             continue
         if words and text.strip() in APPENDED and not prepended:
-            words[-1] = replace(words[-1], text=words[-1].text + text)  # its pause is not part of the word
+            words[-1] = replace(words[-1], text=words[-1].text + text)  # the time of a mark is a pause
             continue
-        # the row before a token chose it, so that row shows where it was heard
+        # the decoding step before a token chose the token, so its attention shows where the word was heard
         fit = matrix[begin:at, start : max(end, start + 1)].clip(0).sum(0).cumsum()
         confidence = float(np.exp(log_probabilities[begin:at]).mean())
         heard = (start + int(np.searchsorted(fit, fit[-1] / 2))) * FRAME_S

@@ -1,7 +1,7 @@
-"""Keys and values of the audio, which every step of decoding reads: as floats, or as 8-bit integers.
+"""Cross-attention keys and values of the audio, stored as floats or as 8-bit integers.
 
-Part of ``transcribe``. Reading them is most of a step. As float32 a window of *base* has 37 MB, as
-integers 9 MB, which fbgemm multiplies as it reads: a step takes a third of the time.
+Every decoding step reads all of them, and that takes most of its time. A window of *base* has 37 MB of
+them in float32 and 9 MB as integers, with which a step takes a third of the time (fbgemm).
 Shapes: B windows, H heads, T frames, S queries, D = 64 H.
 """
 
@@ -15,36 +15,36 @@ import torch
 from pipeline.transcribe.kernels import EPSILON, PROBABILITIES, SIGNED, multiply, prepack
 
 HEAD = 64  # width of a head in every Whisper
-SEVEN_BITS = 64  # two products of these and 255 fit into 16 bits, whatever their signs
+SEVEN_BITS = 64  # the sum of two products of such a number and 255 fits into 16 bits
 
 
 @dataclass(frozen=True, slots=True)
 class Floats:
-    """One layer's keys and values of a batch of windows, as they are: (B, H, T, 64) each."""
+    """One layer's keys and values for a batch of windows as floats, each (B, H, T, 64)."""
 
     keys: torch.Tensor
     values: torch.Tensor
 
     def __len__(self) -> int:
-        """Windows."""
+        """Number of windows."""
         return len(self.keys)
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries (B, H, S, 64), scaled already, to what they find, likewise, and weights (B, H, S, T)."""
+        """Attention of scaled queries (B, H, S, 64): context (B, H, S, 64) and weights (B, H, S, T)."""
         weights = (queries @ self.keys.transpose(-1, -2)).softmax(-1)
         return weights @ self.values, weights
 
     def keep(self, windows: torch.Tensor) -> Floats:
-        """The windows listed only, copied."""
+        """A copy of the given windows."""
         return Floats(self.keys[windows], self.values[windows])
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A weight of 8-bit integers as fbgemm reads it, and the float32 scale of each of its outputs.
+    """A weight matrix of 8-bit integers in fbgemm's layout, and a float32 scale for each output.
 
-    One scale for the whole weight and ours afterwards: fbgemm takes three times as long to lay out a weight
-    with a scale for each output, and these are made anew for every window.
+    The scales are applied here after the product. If they were part of fbgemm's weight, the layout would
+    take three times as long, and it is made for every window.
     """
 
     weight: torch.ScriptObject
@@ -52,48 +52,48 @@ class Packed:
 
     @classmethod
     def of(cls, outputs: torch.Tensor) -> Packed:
-        """Pack outputs, float32 (n_out, n_in)."""
+        """Pack a float32 matrix (n_out, n_in)."""
         scale = outputs.abs().amax(1).clamp_(min=EPSILON) / SEVEN_BITS
         return cls(prepack(outputs / scale[:, None]), scale)
 
     def times(self, rows: torch.Tensor, steps: tuple[float, int]) -> torch.Tensor:
-        """Rows (S, n_in), rounded to 8 bits in the steps given, to (S, n_out)."""
+        """Product with rows (S, n_in), which are rounded to 8 bits in the given steps: (S, n_out)."""
         return multiply(rows, self.weight, steps) * self.scale
 
 
 @dataclass(frozen=True, slots=True)
 class Integers:
-    """Likewise, as integers: a window's keys as a packed (T, D) weight, its values as a packed (D, T) one.
+    """One layer's keys and values as integers: per window, packed keys (T, D) and packed values (D, T).
 
-    All heads are multiplied at once: a head's query has zeros where the other heads are.
+    One product covers all heads: the query of a head has zeros in the columns of the other heads.
     """
 
     windows: Sequence[tuple[Packed, Packed]]
 
     def __len__(self) -> int:
-        """Windows."""
+        """Number of windows."""
         return len(self.windows)
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """As ``Floats`` do, by 8-bit products."""
+        """The same as ``Floats.attend``, by 8-bit products."""
         count, heads, length, _ = queries.shape
-        own = torch.eye(heads).repeat_interleave(HEAD, 1)  # (H, D): which columns are a head's
-        spread = (queries.transpose(1, 2).reshape(count, length, 1, -1) * own).flatten(1, 2)
+        head_columns = torch.eye(heads).repeat_interleave(HEAD, 1)  # (H, D): 1 in the columns of a head
+        spread = (queries.transpose(1, 2).reshape(count, length, 1, -1) * head_columns).flatten(1, 2)
         peak = spread.abs().amax(-1, keepdim=True).clamp_(min=EPSILON)
         scores = [keys.times(q, SIGNED) for q, (keys, _) in zip(spread / peak, self.windows, strict=True)]
         weights = (torch.stack(scores) * peak).softmax(-1)
         peak = weights.amax(-1, keepdim=True)
-        found = [
+        products = [
             values.times(w, PROBABILITIES)
             for w, (_, values) in zip(weights / peak, self.windows, strict=True)
         ]
-        mixed = (torch.stack(found) * peak).view(count, length, heads, heads, HEAD)
+        mixed = (torch.stack(products) * peak).view(count, length, heads, heads, HEAD)
         context = mixed.diagonal(dim1=2, dim2=3).permute(0, 3, 1, 2)
         return context, weights.view(count, length, heads, -1).transpose(1, 2)
 
     def keep(self, windows: torch.Tensor) -> Integers:
-        """The windows listed only; nothing is copied."""
+        """The given windows; nothing is copied."""
         return Integers([self.windows[n] for n in windows.tolist()])
 
 
-Heard = Floats | Integers
+KeysAndValues = Floats | Integers

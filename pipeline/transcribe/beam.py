@@ -1,7 +1,7 @@
-"""Beam search: a wider look at the windows the greedy pass was unsure of.
+"""Beam search, for windows whose text greedy decoding is unsure of.
 
-Part of ``transcribe``. The beams of a window are rows that share its audio: the audio's keys,
-whose reading costs most of a step, are read once for all of them.
+The beams of a window are rows of the batch that share its audio. The audio's keys and values are read
+once for all beams, since reading them takes most of a decoding step.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Hypothesis:
     total: float
 
     def then(self, token: int, total: float) -> Hypothesis:
-        """With one more token and the sum that brings."""
+        """This text with one more token; ``total`` is the new sum."""
         return Hypothesis((*self.tokens, token), (*self.log_probabilities, total - self.total), total)
 
     @property
     def rank(self) -> float:
-        """Sum over the length of the text, by which openai-whisper ranks; the last token ends it."""
+        """Sum divided by the number of text tokens, as openai-whisper ranks; the end token is not counted."""
         return self.total / max(len(self.tokens) - 1, 1)
 
 
@@ -42,13 +42,13 @@ class _Window:
     finished: list[Hypothesis] = field(default_factory=list)
 
     def grow(self, candidates: list[tuple[int, int, float]], eot: int) -> list[int]:
-        """Take the best candidates (beam, token, sum), best first; tell which beams they grew from."""
+        """Extend beams by the best candidates (beam, token, sum), best first; return the beams extended."""
         grown: list[Hypothesis] = []
         sources = []
         for source, token, total in candidates:
             hypothesis = self.beams[source].then(token, total)
             if token == eot:
-                if total > float("-inf"):  # else it grew from a beam not in use yet
+                if total > float("-inf"):  # else it extends a beam that is not in use yet
                     self.finished.append(hypothesis)
                 continue
             grown.append(hypothesis)
@@ -71,14 +71,14 @@ def search(
 
     Args:
         decoder: The network.
-        cache: Of the batch, a row a window, after whatever is set before the text.
+        cache: The batch's cache, one row per window, after the tokens that precede the text.
         logits: (B, vocabulary) for the first token.
-        filters: What is added to the logits of the first token, and of the others.
+        filters: Added to the logits of the first token, and to those of all later ones.
         eot: The token that ends a text.
-        budget: Most tokens of a text.
+        budget: Maximum number of tokens in a text.
 
     Returns:
-        Per window its best finished text, end included; None if none ended within the budget.
+        The best finished text of each window, end token included; None if none ended within the budget.
     """
     windows = [_Window(n) for n in range(len(logits))]
     best: list[Hypothesis | None] = [None] * len(windows)
@@ -87,12 +87,12 @@ def search(
     for n in range(budget):
         likely = (logits + filters[min(n, 1)]).log_softmax(-1)
         before = torch.tensor([[h.total] for w in windows for h in w.beams], device=likely.device)
-        # at most BEAMS of them end a text, so as many are left to go on with
+        # at most BEAMS of these end a text, so at least BEAMS remain to continue
         totals, places = (likely + before).view(len(windows), -1).topk(2 * BEAMS)
         rows = []
         for k, window in enumerate(windows):
-            found = zip(places[k].tolist(), totals[k].tolist(), strict=True)
-            sources = window.grow([(*divmod(at, likely.shape[1]), total) for at, total in found], eot)
+            best_first = zip(places[k].tolist(), totals[k].tolist(), strict=True)
+            sources = window.grow([(*divmod(at, likely.shape[1]), total) for at, total in best_first], eot)
             rows += [k * BEAMS + source for source in sources]
         going = [k for k, window in enumerate(windows) if len(window.finished) < BEAMS]
         for window in windows:

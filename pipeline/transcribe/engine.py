@@ -1,4 +1,4 @@
-"""callqa's own speech engine: voice activity, windows, batched decoding, word times, turns."""
+"""callqa's own speech engine: VAD, windows, batched decoding, word times, turns."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack
 from pipeline.turns import TimedWord, build_turns
 
-EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # of a window of an excerpt, and what the network is given
-GROUP = 64  # windows whose features are held at once, so that memory does not grow with the calls: 200 MB
+EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # longest window of an excerpt; what it is padded to
+GROUP = 64  # windows whose features are in memory at once: 200 MB, however many calls there are
 
 
 class WhisperEngine:
-    """Whisper and voice activity, loaded once, used for any number of calls.
+    """Whisper and the VAD, loaded once and used for any number of calls.
 
     Args:
-        settings: Of the engine.
-        excerpts: The recordings will be excerpts of some seconds: windows are shorter, at half the cost.
+        settings: The engine's settings.
+        excerpts: The recordings are excerpts of a few seconds, so windows are shorter, at half the cost.
     """
 
     def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
@@ -54,42 +54,40 @@ class WhisperEngine:
         self.identity = Engine("callqa", settings.model, self.fingerprint)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
-        """Transcribe calls together; one that cannot be is an error in its place."""
+        """Transcribe calls together; the result of a call that cannot be transcribed is its error."""
         faults = {n: fault for n, job in enumerate(jobs) if (fault := _fault(job))}
         windows = self._windows([(n, job) for n, job in enumerate(jobs) if n not in faults])
-        found: dict[Window, tuple[list[TimedWord], str]] = {}
+        results: dict[Window, tuple[list[TimedWord], str]] = {}
         for group in _groups(windows):
             longest_first = sorted(group, key=lambda w: -w.n_samples)
-            found.update(zip(longest_first, self._recognise(longest_first, jobs), strict=True))
+            results.update(zip(longest_first, self._recognise(longest_first, jobs), strict=True))
             return_free_memory()
-        heard: dict[int, list[TimedWord]] = defaultdict(list)
-        doubts: dict[int, Counter[str]] = defaultdict(Counter)
+        words: dict[int, list[TimedWord]] = defaultdict(list)
+        likelier_samples: dict[int, Counter[str]] = defaultdict(Counter)
         for window in windows:
-            words, likelier = found[window]
-            heard[window.call] += words
-            doubts[window.call][likelier] += window.n_samples if words else 0
+            heard, likelier = results[window]
+            words[window.call] += heard
+            likelier_samples[window.call][likelier] += window.n_samples if heard else 0
         return [
-            faults[n] if n in faults else self._transcript(job, heard[n], doubts[n])
+            faults[n] if n in faults else self._transcript(job, words[n], likelier_samples[n])
             for n, job in enumerate(jobs)
         ]
 
     def _windows(self, jobs: Sequence[tuple[int, Job]]) -> list[Window]:
-        """Speech of every channel, packed; channels are spread over the threads."""
+        """The speech of every channel packed into windows; the threads share the channels."""
         channels = [(n, c, samples) for n, job in jobs for c, samples in enumerate(job.clip.samples)]
         channels.sort(key=lambda entry: -len(entry[2]))
         shares = [channels[k :: self.hardware.threads] for k in range(self.hardware.threads)]
         longest = self._longest
-        found = self._recogniser.map(lambda share: self._vad.spans([s for _, _, s in share], longest), shares)
-        windows = [
-            window
-            for share, spans in zip(shares, found, strict=True)
-            for (call, channel, _), spoken in zip(share, spans, strict=True)
-            for window in pack(call, channel, spoken, longest)
-        ]
+        spans = self._recogniser.map(lambda share: self._vad.spans([s for _, _, s in share], longest), shares)
+        windows = []
+        for share, share_spans in zip(shares, spans, strict=True):
+            for (call, channel, _), channel_spans in zip(share, share_spans, strict=True):
+                windows += pack(call, channel, channel_spans, longest)
         return sorted(windows, key=lambda w: (w.call, w.channel, w.spans))
 
     def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[tuple[list[TimedWord], str]]:
-        """Words of windows, longest first, and the other language each sounds like, or ""."""
+        """The words of each window, and the other language it sounds like ("" if none); longest first."""
         audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in windows]
         seconds = [len(a) / SAMPLE_RATE_HZ for a in audio]
         features = self._recogniser.map(self._recogniser.encode, audio)
@@ -98,12 +96,12 @@ class WhisperEngine:
         decoded = self._recogniser.decode(features, seconds, languages, terms)
         words: list[list[TimedWord]] = [[] for _ in windows]
         shares = [slice(k, None, self.hardware.threads) for k in range(self.hardware.threads)]
-        placed = self._recogniser.map(lambda s: self._words(windows[s], audio[s], decoded[s]), shares)
-        for share, own in zip(shares, placed, strict=True):
-            words[share] = own
+        timed = self._recogniser.map(lambda s: self._words(windows[s], audio[s], decoded[s]), shares)
+        for share, words_of_share in zip(shares, timed, strict=True):
+            words[share] = words_of_share
         codes = self._recogniser.tokenizer("en").all_language_codes
         likelier = [
-            foreign.likelier(d.sounds, codes, language, length_s)
+            foreign.likelier(d.language_probability, codes, language, length_s)
             for d, language, length_s in zip(decoded, languages, seconds, strict=True)
         ]
         return list(zip(words, likelier, strict=True))
@@ -115,20 +113,21 @@ class WhisperEngine:
         features: Sequence[torch.Tensor],
         seconds: Sequence[float],
     ) -> list[str]:
-        """The language of each window: the call's own, the settings', or told from the sound."""
+        """The language of each window: the metadata's, else the settings', else detected from the audio."""
         allowed = self._settings.languages
-        fixed = [_own_language(jobs[w.call]) or ("" if allowed else self._settings.language) for w in windows]
-        open_ = [n for n, language in enumerate(fixed) if not language]
-        if open_:
-            told = self._recogniser.languages(
-                [features[n] for n in open_],
-                [seconds[n] for n in open_],
-                [windows[n].call for n in open_],
+        default = "" if allowed else self._settings.language
+        languages = [_stated_language(jobs[w.call]) or default for w in windows]
+        unknown = [n for n, language in enumerate(languages) if not language]
+        if unknown:
+            detected = self._recogniser.languages(
+                [features[n] for n in unknown],
+                [seconds[n] for n in unknown],
+                [windows[n].call for n in unknown],
                 allowed,
             )
-            for n, language in zip(open_, told, strict=True):
-                fixed[n] = language
-        return [language or "en" for language in fixed]
+            for n, language in zip(unknown, detected, strict=True):
+                languages[n] = language
+        return [language or "en" for language in languages]
 
     def _words(
         self, windows: Sequence[Window], audio: Sequence[Samples], decoded: Sequence[Decoded]
@@ -145,8 +144,8 @@ class WhisperEngine:
             for window, words, result in zip(windows, aligned, decoded, strict=True)
         ]
 
-    def _transcript(self, job: Job, heard: list[TimedWord], likelier: Counter[str]) -> Transcript:
-        turns = build_turns(heard)
+    def _transcript(self, job: Job, words: list[TimedWord], likelier: Counter[str]) -> Transcript:
+        turns = build_turns(words)
         spoken = [turn.language for turn in turns for _ in turn.words]
         transcript = Transcript(
             call_id=job.call_id,
@@ -155,24 +154,24 @@ class WhisperEngine:
             duration_s=round(job.clip.duration_s, 3),
             engine=self.identity,
             channels=job.clip.n_channels,
-            warnings=() if heard else (f"{NO_SPEECH} in the recording",),
+            warnings=() if words else (f"{NO_SPEECH} in the recording",),
         )
-        return transcript.doubted(_other_language(heard, likelier))
+        return transcript.doubted(_other_language(words, likelier))
 
 
-def _other_language(heard: Sequence[TimedWord], likelier: Counter[str]) -> Iterator[Doubt]:
-    """That most speech sounds like another language; lengths are in samples."""
+def _other_language(words: Sequence[TimedWord], likelier: Counter[str]) -> Iterator[Doubt]:
+    """A doubt if more than half of the speech, counted in samples, sounds like another language."""
     strange = Counter({language: length for language, length in likelier.items() if language})
     enough = foreign.ENOUGH_S * SAMPLE_RATE_HZ
-    if heard and strange.total() >= enough and 2 * strange.total() > likelier.total():
+    if words and strange.total() >= enough and 2 * strange.total() > likelier.total():
         language, length = strange.most_common(1)[0]
         named = language if 2 * length > strange.total() else foreign.OTHER
-        said = f"it was heard as {heard[0].language or foreign.OTHER} and sounds like {named}"
-        yield Doubt("other_language", said)
+        text = f"it was heard as {words[0].language or foreign.OTHER} and sounds like {named}"
+        yield Doubt("other_language", text)
 
 
 def _fault(job: Job) -> RecordingError | None:
-    """What makes a clip impossible to transcribe."""
+    """The reason why a clip cannot be transcribed, if there is one."""
     if not np.isfinite(job.clip.samples).all():
         return RecordingError(
             f"{job.call_id}: the audio has samples that are not numbers",
@@ -182,14 +181,14 @@ def _fault(job: Job) -> RecordingError | None:
     return None
 
 
-def _own_language(job: Job) -> str | None:
-    """The language the metadata states, where Whisper knows it ("en-GB" is "en")."""
+def _stated_language(job: Job) -> str | None:
+    """The language stated in the metadata, if Whisper knows it ("en-GB" is "en")."""
     code = (job.language or "").lower().replace("_", "-").split("-")[0]
     return code if code in LANGUAGES else None
 
 
 def _groups(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
-    """Windows in as few groups as may be, all about as large."""
+    """Windows in as few groups as possible, all of about the same size."""
     count = -(-len(windows) // GROUP)
     for n in range(count):
         yield windows[n * len(windows) // count : (n + 1) * len(windows) // count]

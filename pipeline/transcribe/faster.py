@@ -1,4 +1,4 @@
-"""faster-whisper behind the same seam, for those who prefer it (extra ``faster-whisper``)."""
+"""faster-whisper as an alternative engine with the same interface (extra ``faster-whisper``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.turns import TimedWord, build_turns
 
 
 class FasterWhisperEngine:
-    """faster-whisper's batched pipeline with its own voice activity, a channel at a time."""
+    """faster-whisper's batched pipeline with its own VAD, run on one channel at a time."""
 
     def __init__(self, settings: TranscribeSettings) -> None:
         try:
@@ -35,11 +35,11 @@ class FasterWhisperEngine:
         self._identity = Engine("faster-whisper", settings.model, self.fingerprint)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
-        """Transcribe calls; one that cannot be is an error in its place."""
-        return [self._one(job) for job in jobs]
+        """Transcribe calls one after another."""
+        return [self._transcript(job) for job in jobs]
 
-    def _one(self, job: Job) -> Transcript | RecordingError:
-        heard: list[TimedWord] = []
+    def _transcript(self, job: Job) -> Transcript:
+        words: list[TimedWord] = []
         for channel in range(job.clip.n_channels):
             segments, info = self._pipeline.transcribe(
                 job.clip.samples[channel],
@@ -49,12 +49,12 @@ class FasterWhisperEngine:
                 beam_size=1,
                 word_timestamps=True,
             )
-            heard += [
+            words += [
                 TimedWord(w.word, w.start, w.end, w.probability, channel, info.language)
                 for segment in segments
                 for w in segment.words or ()
             ]
-        turns = build_turns(heard)
+        turns = build_turns(words)
         return Transcript(
             call_id=job.call_id,
             turns=turns,

@@ -1,4 +1,4 @@
-"""What a transcriber is asked."""
+"""The input of a speech engine."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Job:
     """One call to transcribe.
 
     Attributes:
-        call_id: Whose transcript it becomes.
-        clip: Its audio.
-        language: ISO 639-1 code from metadata; None for what the settings say.
-        names: To be expected in this call, besides those of the settings.
+        call_id: The call's id, which its transcript gets.
+        clip: The call's audio.
+        language: ISO 639-1 code from the metadata; None to go by the settings.
+        names: Names that are likely in this call, in addition to the vocabulary of the settings.
     """
 
     call_id: str

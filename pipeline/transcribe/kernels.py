@@ -1,7 +1,7 @@
-"""Linear layers in the number formats a processor may multiply fastest.
+"""Linear layers in several number formats, of which the processor's fastest is used.
 
-Part of ``transcribe``: one function a format, all of the same shape, so that a probe can time them
-against each other (``probe.py``) and the network can use the winner of each shape.
+All have the same interface, so that ``probe.py`` can time them against each other and the network can use
+the fastest one for each shape of layer.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ INT8: tuple[Kernel, ...] = ("fbgemm", "onednn")
 """The libraries in torch's wheels that multiply 8-bit integers."""
 EPSILON = 1e-12
 SIGNED, PROBABILITIES = (1 / 127, 128), (1 / 255, 0)
-"""Size of a step and which step is zero: for -1 to 1, and for 0 to 1."""
-QUERIES = 250  # rows of attention scores at a time
+"""Step size and zero point of 8-bit integers for values from -1 to 1, and from 0 to 1."""
+QUERIES = 250  # rows of attention scores computed at a time
 
 
 def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
-    """A linear layer.
+    """Build a linear layer.
 
     Args:
-        kernel: The format and the library that multiplies it.
+        kernel: Number format, or the library for 8-bit integers.
         weight: float32 (n_out, n_in).
         bias: float32 (n_out,) or None.
-        compute: Format of the result.
+        compute: Number format of the result.
 
     Returns:
         A function from (…, n_in) of any format to (…, n_out) in ``compute``.
@@ -47,11 +47,11 @@ def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compu
 def rounded(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """A weight as 8-bit integers, and the scale of each output.
 
-    Processors without VNNI add two neighbouring products in 16 bits, which is too narrow for two
-    large ones: sums were off by up to 7 %. Scaled so that no two neighbours of one sign add up to more
-    than 128, they always fit, activations of all 8 bits included. A large weight seldom has a large
-    neighbour, so a layer of *base* is off by 1.55 % with random activations: 1.4 % with weights of all
-    8 bits, 2.5 % with 7. Every processor and library gets the same integers, hence the same words.
+    Processors without VNNI add two neighbouring products in 16 bits, which two large products overflow:
+    sums were off by up to 7 %. Weights are scaled so that no two neighbours of the same sign add up to more
+    than 128, which always fits. A large weight seldom has a large neighbour, so this costs little: a layer
+    of *base* is off by 1.55 % with random activations, against 1.4 % with full 8 bits and 2.5 % with 7.
+    Every processor and library gets the same integers and so recognises the same words.
     """
     first, second = weight[:, 0::2], weight[:, 1::2]
     positive = (first.clamp(min=0) + second.clamp(min=0)).amax(1)
@@ -61,11 +61,11 @@ def rounded(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, fused: bool) -> torch.Tensor:
-    """Softmax attention of one window, each (1, H, T, 64), queries scaled already.
+    """Softmax attention of one window: scaled queries, keys and values, each (1, H, T, 64).
 
-    Torch's fused attention is a fifth faster than tiles on AVX2 (76 ms a layer of *base* against 97).
-    In tiles, the scores are made a head and a few hundred queries at a time, which stay in the core's
-    own cache: on AVX-512, 0.6 of the time of a product over all heads.
+    ``fused`` uses torch's fused attention, a fifth faster on AVX2 (76 ms a layer of *base* against 97).
+    Otherwise the scores are computed in tiles of one head and ``QUERIES`` queries, which stay in the core's
+    own cache: on AVX-512 this takes 0.6 of the time of one product over all heads.
     """
     if fused:
         return F.scaled_dot_product_attention(q, k, v, scale=1.0)
@@ -79,10 +79,10 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, fused: bool) -> to
 
 
 class FbgemmLinear:
-    """8-bit products by fbgemm: weights scaled per output, activations per row.
+    """8-bit products by fbgemm, with a scale for each output of the weight and each row of the input.
 
-    Scaling each row by itself keeps a row's result independent of the other rows in the batch,
-    so a call's transcript does not depend on which calls it was batched with.
+    As every row has its own scale, its result does not depend on the other rows of the batch, and a call's
+    transcript does not depend on the calls it was batched with.
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
@@ -102,7 +102,7 @@ class FbgemmLinear:
 def multiply(
     rows: torch.Tensor, packed: torch.ScriptObject, steps: tuple[float, int] = SIGNED
 ) -> torch.Tensor:
-    """Rows, rounded to 8 bits in the steps given, times a packed 8-bit weight, in float32."""
+    """Product of rows, rounded to 8 bits in the given steps, with a packed 8-bit weight, in float32."""
     product: torch.Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
         rows, *steps, packed
     )
@@ -110,12 +110,12 @@ def multiply(
 
 
 def prepack(weight: torch.Tensor, scale: torch.Tensor | None = None) -> torch.ScriptObject:
-    """Whole numbers from -128 to 127 (n_out, n_in) laid out as fbgemm reads them, a scale for each output."""
+    """Put a weight (n_out, n_in) of integers, -128 to 127, and a scale per output into fbgemm's layout."""
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = "fbgemm"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they are to leave torch; the pinned version has them
+            warnings.simplefilter("ignore")  # torch deprecates these functions; the pinned version has them
             if scale is None:
                 quantised = torch.quantize_per_tensor(weight, 1.0, 0, torch.qint8)
             else:
@@ -142,22 +142,11 @@ class OneDnnLinear:
         """Multiply: x (…, n_in) to (…, n_out) in the compute format."""
         rows = x.reshape(-1, x.shape[-1]).float()
         scale = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON) / 127
-        # oneDNN's fast path wants unsigned activations; +0.5 makes the truncation a rounding
+        # oneDNN's fast path needs unsigned activations; adding 0.5 turns truncation into rounding
         shifted = (rows / scale).add_(128.5).to(torch.uint8)
+        activations = shifted, 1.0, 128  # with scale and zero point
         product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            shifted,
-            1.0,
-            128,
-            self._weight,
-            self._scale,
-            self._zero,
-            None,
-            1.0,
-            0,
-            self._compute,
-            "none",
-            [],
-            "",
+            *activations, self._weight, self._scale, self._zero, None, 1.0, 0, self._compute, "none", [], ""
         )
         torch.addcmul(self._bias, product, scale.to(self._compute), out=product)
         return product.view(*x.shape[:-1], -1)

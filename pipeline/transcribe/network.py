@@ -1,10 +1,10 @@
-"""Whisper's network laid out for batched inference on few cores.
+"""Whisper's network, arranged for batched inference on few cores.
 
-Part of ``transcribe``: the weights of openai-whisper's module, in the format the hardware likes,
-with (1) an encoder that works on a few hundred frames at a time, which stay in the cache, (2) a
-decoder with preallocated self-attention caches, and (3) the attention of the alignment heads kept
-while decoding, so that word times cost no second pass. Shapes: B windows, T encoder frames (20 ms
-each), S tokens, D model width, H heads.
+It has the weights of openai-whisper's module in the number format that is fastest here. It differs in that
+(1) the encoder works on a few hundred frames at a time, which stay in the processor's cache; (2) the decoder
+has preallocated self-attention caches; (3) the attention of the alignment heads is kept while decoding, so
+that word times need no second pass.
+Shapes: B windows, T encoder frames (20 ms each), S tokens, D model width, H heads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.audio_attention import HEAD, Floats, Heard, Integers, Packed
+from pipeline.transcribe.audio_attention import HEAD, Floats, Integers, KeysAndValues, Packed
 from pipeline.transcribe.kernels import Linear, attend
 from pipeline.transcribe.precision import Hardware
 from pipeline.transcribe.probe import FEW, MANY
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class Mlp:
-    """The feed-forward half of a block."""
+    """The feed-forward part of a block."""
 
     def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
         self._norm = block.mlp_ln.to(hardware.device)
         self._up, self._down = (_stacked([block.mlp[n]], hardware, rows) for n in (0, 2))
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, S, D) to what is added to it."""
+        """The residual to add to x, both (B, S, D)."""
         return self._down(F.gelu(self._up(self._norm(x))))
 
 
@@ -46,17 +46,17 @@ class SelfAttention:
         self._out = _stacked([block.attn.out], hardware, rows)
 
     def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(B, S, D) to query, key and value, each (B, H, S, 64)."""
+        """Query, key and value, each (B, H, S, 64), of x (B, S, D)."""
         q, k, v = self._qkv(self._norm(x)).view(*x.shape[:2], 3, -1, HEAD).permute(2, 0, 3, 1, 4)
         return q * HEAD**-0.5, k, v
 
     def output(self, heads: torch.Tensor) -> torch.Tensor:
-        """(B, H, S, 64) to (B, S, D)."""
+        """Output projection of the heads (B, H, S, 64): (B, S, D)."""
         return self._out(heads.transpose(1, 2).flatten(2))
 
 
 class Encoder:
-    """Mel frames to features, one window at a time: nothing is padded, rows stay in cache."""
+    """Turns mel frames into features, one window at a time."""
 
     def __init__(self, model: Whisper, hardware: Hardware) -> None:
         encoder, device, dtype = model.encoder, hardware.device, hardware.compute
@@ -75,52 +75,52 @@ class Encoder:
         x = F.gelu(F.conv1d(x, *self._convs[0], padding=1))
         x = F.gelu(F.conv1d(x, *self._convs[1], padding=1, stride=2))
         x = (x.transpose(1, 2).float() + self._positions[: x.shape[2]]).contiguous()
-        rows = torch.split(x, MANY, 1)  # views: so few that what is made of them stays in the cache
+        chunks = torch.split(x, MANY, 1)  # views of x, so small that their results stay in the cache
         for attention, mlp in self._layers:
-            q, k, v = (torch.cat(parts, 2) for parts in zip(*map(attention.project, rows), strict=True))
+            q, k, v = (torch.cat(parts, 2) for parts in zip(*map(attention.project, chunks), strict=True))
             heads = attend(q, k, v, self._fused)
-            for part, heard in zip(rows, torch.split(heads, MANY, 2), strict=True):
-                part += attention.output(heard)
-                part += mlp(part)
+            for chunk, chunk_heads in zip(chunks, torch.split(heads, MANY, 2), strict=True):
+                chunk += attention.output(chunk_heads)
+                chunk += mlp(chunk)
         features: torch.Tensor = self._norm(x)[0]
         return features
 
 
 @dataclass
 class Cache:
-    """What a batch remembers between steps.
+    """Keys and values of a batch, kept from one decoding step to the next.
 
     Attributes:
         keys: Self-attention keys per layer, each (B, H, S_max, 64), filled up to ``length``.
-        values: Likewise.
+        values: Self-attention values in the same form.
         audio: Cross-attention keys and values per layer.
-        length: Tokens seen.
+        length: Number of tokens so far.
     """
 
     keys: list[torch.Tensor]
     values: list[torch.Tensor]
-    audio: list[Heard]
+    audio: list[KeysAndValues]
     length: int = 0
 
     def keep(self, rows: torch.Tensor, windows: torch.Tensor | None) -> None:
-        """Go on with the rows listed only, and with the audio of the windows listed (None: of all)."""
+        """Keep only these rows, in this order, and the audio of these windows (None: of all windows)."""
         for tensors in (self.keys, self.values):
             for n, past in enumerate(tensors):
                 if len(rows) < len(past):
                     tensors[n] = past[rows]
-                else:  # in place, and no further than it is filled
+                else:  # in place, and only the part that is filled
                     past[:, :, : self.length] = past[rows, :, : self.length]
         if windows is not None:
-            for n in range(len(self.audio)):  # a layer at a time: the old one is let go first
+            for n in range(len(self.audio)):  # layer by layer, so that the old ones are freed on the way
                 self.audio[n] = self.audio[n].keep(windows)
 
     def afresh(self) -> Cache:
-        """The same audio, with nothing said yet."""
+        """A cache with the same audio and no tokens."""
         keys, values = ([torch.empty_like(t) for t in past] for past in (self.keys, self.values))
         return Cache(keys, values, list(self.audio))
 
     def spread(self, beams: int) -> None:
-        """Give every window this many rows, alike so far."""
+        """Repeat the row of every window once for each beam."""
         self.keys = [k.repeat_interleave(beams, 0) for k in self.keys]
         self.values = [v.repeat_interleave(beams, 0) for v in self.values]
 
@@ -135,20 +135,20 @@ class CrossAttention:
         self._out = _stacked([attention.out], hardware, FEW)
         self.alignment_heads = heads
 
-    def __call__(self, x: torch.Tensor, audio: Heard) -> tuple[torch.Tensor, torch.Tensor]:
-        """Attend to the audio: (B, S, D) to (B, S, D) and the alignment heads' weights.
+    def __call__(self, x: torch.Tensor, audio: KeysAndValues) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attend to the audio: the residual to add to x, both (B, S, D), and the alignment heads' weights.
 
-        Rows that are beams of one window follow each other and share its keys, as if they were
-        tokens of one row: the keys are read once for all of them.
+        The rows of a window's beams must follow each other. They are attended like tokens of one row, so
+        that the window's keys and values are read once for all of them.
         """
         q = self._query(self._norm(x)).view(len(audio), -1, x.shape[-1] // HEAD, HEAD).transpose(1, 2)
-        found, weights = audio.attend(q * HEAD**-0.5)
-        heard = self._out(found.transpose(1, 2).flatten(2))
-        return heard.view_as(x), weights[:, self.alignment_heads]
+        context, weights = audio.attend(q * HEAD**-0.5)
+        residual = self._out(context.transpose(1, 2).flatten(2))
+        return residual.view_as(x), weights[:, self.alignment_heads]
 
 
 class Decoder:
-    """Tokens to the next token's logits, any number of windows at a time."""
+    """Computes the logits of the next token, for any number of windows at a time."""
 
     def __init__(self, model: Whisper, hardware: Hardware) -> None:
         decoder = model.decoder
@@ -166,19 +166,16 @@ class Decoder:
         ]
         self._norm = decoder.ln.to(hardware.device)
         self._logits = hardware.linear(self._embedding, None, FEW)
-        self._audio = _stacked(
-            [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)],
-            hardware,
-            MANY,
-        )
+        keys_and_values = [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)]
+        self._audio = _stacked(keys_and_values, hardware, MANY)
         self.n_text_ctx: int = self._positions.shape[0]
 
     def start(self, features: list[torch.Tensor], max_tokens: int) -> Cache:
-        """Prepare a batch.
+        """The cache of a new batch.
 
         Args:
             features: One (T, D) per window, T the same for all.
-            max_tokens: Tokens a row may reach, prefix included.
+            max_tokens: Maximum number of tokens in a row, prefix included.
         """
         rows, depth = len(features), len(self._layers)
         device, dtype = self._hardware.device, self._hardware.compute
@@ -188,39 +185,38 @@ class Decoder:
         return Cache(list(text[0]), list(text[1]), audio)
 
     def _integers(self, n_frames: int) -> bool:
-        """Whether 8-bit keys and values are read faster, as far as the probe tells."""
+        """Whether 8-bit keys and values are faster, by the probe's figures."""
         shape = (FEW, self._embedding.shape[1], n_frames)
         fast = self._hardware.device == "cpu" and self._hardware.compute == torch.float32
         return fast and self._hardware.kernel(shape) == "fbgemm"
 
-    def _packed(self, features: list[torch.Tensor]) -> list[Heard]:
-        """Keys and values as integers, a window at a time."""
+    def _packed(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
+        """Keys and values of the audio as integers, computed window by window."""
         windows = []
         for feature in features:
             parts = self._audio(feature).view(len(feature), 2 * len(self._layers), -1).unbind(1)
-            windows.append(
-                [(Packed.of(k), Packed.of(v.T)) for k, v in zip(parts[::2], parts[1::2], strict=True)]
-            )
+            layers = zip(parts[::2], parts[1::2], strict=True)
+            windows.append([(Packed.of(keys), Packed.of(values.T)) for keys, values in layers])
         return [Integers(layer) for layer in zip(*windows, strict=True)]
 
-    def _floats(self, features: list[torch.Tensor]) -> list[Heard]:
-        """Keys and values as they are, a window at a time."""
+    def _floats(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
+        """Keys and values of the audio as floats, computed window by window."""
         depth, n_head = len(self._layers), self._embedding.shape[1] // HEAD
         device, dtype = self._hardware.device, self._hardware.compute
         shape = (2, len(features), n_head, len(features[0]), HEAD)
         audio = [torch.empty(shape, device=device, dtype=dtype) for _ in range(depth)]
         for row, feature in enumerate(features):
             projected = self._audio(feature).view(-1, depth, 2, n_head, HEAD).permute(1, 2, 3, 0, 4)
-            for both, part in zip(audio, projected, strict=True):
-                both[:, row] = part
+            for layer, keys_and_values in zip(audio, projected, strict=True):
+                layer[:, row] = keys_and_values
         return [Floats(keys, values) for keys, values in audio]
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
-        """Feed tokens and look one further.
+        """Feed the next tokens of every row and predict the token that follows them.
 
         Args:
-            tokens: (B, S) next tokens of every row.
-            cache: Of the batch; grows by S.
+            tokens: (B, S).
+            cache: The batch's cache, which grows by S tokens.
 
         Returns:
             Logits float32 (B, vocabulary) after the last token, and the alignment heads'
@@ -240,16 +236,16 @@ class Decoder:
             scores = q @ cache.keys[n][:, :, :end].transpose(-1, -2)
             weights = (scores if causal is None else scores + causal).softmax(-1)
             x = x + self_attention.output(weights @ cache.values[n][:, :, :end])
-            heard, aligned = cross_attention(x, cache.audio[n])
+            residual, aligned = cross_attention(x, cache.audio[n])
             attention.append(aligned)
-            x = x + heard
+            x = x + residual
             x = x + mlp(x)
         cache.length = end
         return self._logits(self._norm(x[:, -1])).float(), torch.cat(attention, 1)
 
 
 def _stacked(modules: list[torch.nn.Linear], hardware: Hardware, rows: int) -> Linear:
-    """Several layers of the same input as one, so that the input is read and scaled once."""
+    """Several linear layers of the same input as one layer, so that the input is read and scaled once."""
     weight = torch.cat([m.weight.detach() for m in modules])
     bias = torch.cat(
         [torch.zeros(m.out_features) if m.bias is None else m.bias.detach().cpu() for m in modules]

@@ -1,7 +1,7 @@
-"""How the network runs on this machine: device, kernel by shape of layer, attention, threads, memory.
+"""How the network runs on this machine: device, kernel for each shape of layer, attention, threads, memory.
 
-Part of ``transcribe``. ``auto`` takes float16 on CUDA; on a processor, whatever ``probe`` measured to
-be fastest for each shape of layer.
+``auto`` means float16 on CUDA. On a processor it means, for each shape of layer, the kernel that ``probe``
+measured to be fastest.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Hardware:
 
     Attributes:
         device: torch device.
-        kernels: Those to choose among for the large matrix products; on a GPU, the one format.
-        compute: Format of everything between them that is not the float32 residual stream.
+        kernels: Kernels to choose from for the large matrix products; on a GPU, the one number format.
+        compute: Number format of everything between these products but the residual stream, in float32.
         fused: Whether torch's fused attention is used.
-        threads: Windows worked on at once; each on one core, which beats one window on all.
+        threads: Number of windows worked on at once, one per core: faster than one window on all cores.
         measured: How fast each kernel is on this processor.
     """
 
@@ -42,20 +42,20 @@ class Hardware:
     measured: Measured = field(default_factory=Measured)
 
     def kernel(self, shape: Shape) -> Kernel:
-        """The fastest kernel for a layer of (rows, inputs, outputs)."""
+        """The fastest kernel for a layer of this shape."""
         if len(self.kernels) == 1:
             return self.kernels[0]
         return cast("Kernel", self.measured.fastest(shape, self.kernels))
 
     def linear(self, weight: torch.Tensor, bias: torch.Tensor | None, rows: int) -> Linear:
-        """A linear layer in the format that is fastest for its shape, ``rows`` at once: ``kernels.build``."""
+        """A linear layer (see ``kernels.build``) with the kernel that is fastest for ``rows`` at once."""
         n_out, n_in = weight.shape
         placed = None if bias is None else bias.to(self.device)
         return build(self.kernel((rows, n_in, n_out)), weight.to(self.device), placed, self.compute)
 
 
 def choose(device: str, precision: Precision | Literal["auto"], threads: int) -> Hardware:
-    """Resolve ``auto`` settings to what is fastest on this machine, measured where it never was."""
+    """Resolve ``auto`` settings to what is fastest on this machine, which is measured if it never was."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu":
@@ -73,16 +73,16 @@ def choose(device: str, precision: Precision | Literal["auto"], threads: int) ->
 
 
 def few_arenas() -> None:
-    """Let glibc's allocator keep two arenas instead of eight a core.
+    """Limit glibc's allocator to two arenas instead of eight per core; does nothing without glibc.
 
-    Each thread's own arena fills with holes between long-lived pieces: the peak of a long batch
-    was a fifth higher; the speed is the same. Elsewhere, nothing is done.
+    With an arena per thread, memory is fragmented by long-lived blocks, and the peak of a long batch was a
+    fifth higher. The speed is the same.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def return_free_memory() -> None:
-    """Give what glibc's allocator holds free back to the system, so that holes do not add up."""
+    """Return the free memory that glibc's allocator holds to the system, so that it does not add up."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,10 +1,10 @@
-"""Which kernel this processor multiplies each shape of layer fastest with, measured once and kept.
+"""Measures once which kernel is fastest on this processor for each shape of layer, and keeps the figures.
 
-Part of ``transcribe``. Lists of processor features say little: without VNNI 8-bit products are still
-twice as fast as float32, and which library wins depends on the shape. So a child process times every
-kernel on a few shapes (0.3 s, and the start of torch); what it finds is kept per machine and version of
-torch. A kernel that ends the child, as an instruction the processor lacks does, harms nobody: the
-engine then multiplies in float32 and says so. Known without importing torch.
+A list of processor features does not tell this: 8-bit products are twice as fast as float32 even without
+VNNI, and which library is fastest depends on the shape. So a child process times every kernel on a few
+shapes (0.3 s, plus importing torch), and the figures are kept per machine and version of torch. If a kernel
+crashes the child, for example by an instruction that the processor lacks, the engine uses float32 and warns.
+This module imports torch only in the child.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Shape = tuple[int, int, int]
 
 REVISION = 1  # raise when what is measured changes
 CODE = f"from {__name__} import report; report()"
-LIMIT_S = 300.0  # a child that takes longer hangs; on a machine with ten others at work, one took over 60 s
-MANY, FEW = 250, 16  # rows: of an encoder's chunk, of a decoder's batch
+LIMIT_S = 300.0  # a child that takes longer hangs; with ten other processes running, one took over 60 s
+MANY, FEW = 250, 16  # rows of a chunk in the encoder, and of a batch in the decoder
 SHAPES: tuple[Shape, ...] = (
     (MANY, 512, 512),
     (MANY, 512, 2048),
@@ -46,27 +46,28 @@ SHAPES: tuple[Shape, ...] = (
     (FEW, 2048, 512),
     (FEW, 512, 8192),
 )
-"""Of the base model, a sixth of the vocabulary; layers of other models go by the nearest."""
+"""Layers of the base model, with a sixth of the vocabulary; other layers go by the nearest shape."""
 KERNELS = ("float32", "bfloat16", "fbgemm", "onednn")
 PREFERRED = ("fbgemm", "onednn", "float32", "bfloat16")
 ATTENTIONS = ("fused float32", "tiled float32", "fused bfloat16", "tiled bfloat16")
 ALIKE = 1.25
-"""Up to so many times the shortest time kernels count as equally fast and the first preferred is taken: else
-a test in a busier hour would pick another, which rounds otherwise: a word in some hundred would change. Tests
-of one machine differed by 17 %, where the engine was as fast with any mixture of the two 8-bit libraries."""
+"""Kernels whose times are within this factor of the shortest count as equally fast, and the first preferred
+one is used. Otherwise a measurement on a busier machine would choose another kernel, which rounds differently
+and changes one word in several hundred. Measurements of one machine differed by 17 %, while the engine was
+equally fast with any mixture of the two 8-bit libraries."""
 REPEATS = 8
-HOPELESS = 4.0  # times slower than the best so far: not tried again (a first try lays out weights, too)
+HOPELESS = 4.0  # a kernel this many times slower than the best is timed once (its first run has overhead)
 LIBRARY_SWITCHES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "FBGEMM_ENABLE_INSTRUCTIONS")
-"""Variables that have torch's libraries leave instructions unused."""
+"""Environment variables that forbid torch's libraries the use of some instructions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the probe found.
+    """The figures of the probe.
 
     Attributes:
-        linear: Per shape as "rows x in x out", seconds of each kernel; empty where the probe failed.
-        attention: Seconds of each way to attend.
+        linear: Seconds of each kernel, by shape ("rows x in x out"); empty if the probe failed.
+        attention: Seconds of each way to compute attention.
         fault: Why there are no figures; empty if there are.
     """
 
@@ -75,16 +76,15 @@ class Measured:
     fault: str = ""
 
     def __str__(self) -> str:
-        ways = [
-            f"{name} {kernel} {seconds['float32'] / seconds[kernel]:.1f}"
-            for name, seconds in self.linear.items()
-            if (kernel := self.fastest(_shape(name)))
-        ]
-        return f"times as fast as float32: {', '.join(ways)}; attention {self.fastest_attention()}"
+        gains = []
+        for name, seconds in self.linear.items():
+            kernel = self.fastest(_shape(name))
+            gains.append(f"{name} {kernel} {seconds['float32'] / seconds[kernel]:.1f}")
+        return f"times as fast as float32: {', '.join(gains)}; attention {self.fastest_attention()}"
 
     @property
     def warning(self) -> str:
-        """What the fault means for people; empty without one."""
+        """The fault as a warning for the user; empty without a fault."""
         if not self.fault:
             return ""
         return (
@@ -93,9 +93,9 @@ class Measured:
         )
 
     def fastest(self, shape: Shape, among: tuple[str, ...] = KERNELS) -> str:
-        """The kernel for a layer, by the measured shape that is nearest to it; float32 where none was.
+        """The kernel for a layer, by the figures of the nearest shape; float32 without figures.
 
-        Of kernels about as fast as each other it is the same one every time.
+        Of kernels that are about equally fast, it is always the same one.
         """
         if not self.linear:
             return "float32"
@@ -104,19 +104,19 @@ class Measured:
         return _preferred(times, PREFERRED) or "float32"
 
     def fastest_attention(self, among: tuple[str, ...] = ATTENTIONS) -> str:
-        """How to attend."""
+        """The way to compute attention; "tiled float32" without figures."""
         times = {way: s for way, s in self.attention.items() if way in among}
         return _preferred(times, ATTENTIONS) or "tiled float32"
 
 
 def _preferred(times: Mapping[str, float], order: tuple[str, ...]) -> str:
-    """The first in an order that is about as fast as the fastest; "" without any times."""
+    """The first name in the given order that is about as fast as the fastest; "" without any times."""
     limit = ALIKE * min(times.values(), default=0.0)
     return next((name for name in order if times.get(name, math.inf) <= limit), "")
 
 
 def measured() -> Measured:
-    """What was found on this machine, measured now where nothing is kept yet."""
+    """The figures kept for this machine; measured now if there are none."""
     file = _file()
     try:
         return Measured(**json.loads(file.read_text("utf-8")))
@@ -125,32 +125,32 @@ def measured() -> Measured:
 
 
 def renew() -> Measured:
-    """Measure again, and keep it; a folder that cannot be written to means measuring in every process.
+    """Measure again and keep the figures; if the folder cannot be written to, every process measures anew.
 
-    A test that fails, perhaps for a busy machine, does not take the place of figures that are kept.
+    A measurement that fails, perhaps because the machine is busy, does not replace figures already kept.
     """
-    found = _in_child()
+    figures = _in_child()
     file = _file()
-    if found.fault and file.exists():
-        return found
-    partial = file.with_suffix(f".{os.getpid()}")
+    if figures.fault and file.exists():
+        return figures
+    temporary = file.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(asdict(found), indent=1), "utf-8")
-        partial.replace(file)
-    return found
+        temporary.write_text(json.dumps(asdict(figures), indent=1), "utf-8")
+        temporary.replace(file)
+    return figures
 
 
 def _file() -> Path:
-    """Where this machine's figures are kept, under a name no other processor or torch has."""
-    about = [str(REVISION), importlib.metadata.version("torch"), platform.machine(), _processor()]
-    about += [os.environ.get(name, "") for name in LIBRARY_SWITCHES]
-    digest = hashlib.sha256("|".join(about).encode()).hexdigest()[:16]
+    """The file of this machine's figures, whose name depends on the processor and the version of torch."""
+    parts = [str(REVISION), importlib.metadata.version("torch"), platform.machine(), _processor()]
+    parts += [os.environ.get(name, "") for name in LIBRARY_SWITCHES]
+    digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
     return cache_dir().parent / "callqa" / f"kernels-{digest}.json"
 
 
 def _processor() -> str:
-    """The processor's name and instruction sets, where the system tells."""
+    """The processor's name and instruction sets, as far as the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
@@ -159,6 +159,7 @@ def _processor() -> str:
 
 
 def _in_child() -> Measured:
+    """The figures that a child process measures, or the reason why it measured none."""
     command = [sys.executable, "-c", CODE]
     try:
         done = subprocess.run(  # noqa: S603  (this module itself)
@@ -200,7 +201,7 @@ def _time_linear(shape: Shape) -> dict[str, float]:
 
 
 def _time_attention(halves: bool) -> dict[str, float]:
-    """In bfloat16 only where layers gain by it too: the decoder's many small products go with it."""
+    """Time attention, in bfloat16 only if ``halves``: the decoder's small products use the same format."""
     import torch
 
     from pipeline.transcribe.kernels import attend
@@ -215,7 +216,7 @@ def _time_attention(halves: bool) -> dict[str, float]:
 
 
 def _race(ways: Mapping[str, Callable[[], torch.Tensor]]) -> dict[str, float]:
-    """Seconds of each way: its best of some tries, in turns; float32 runs first, hopeless ones once."""
+    """Seconds of each way, the best of several runs in turn; those far slower than the best run once."""
     best: dict[str, float] = {}
     for name, run in ways.items():
         with contextlib.suppress(RuntimeError):  # this processor or build of torch lacks it
@@ -228,7 +229,7 @@ def _race(ways: Mapping[str, Callable[[], torch.Tensor]]) -> dict[str, float]:
 
 
 def _seconds(run: Callable[[], Any]) -> float:
-    """Time this thread has the core for, so that other work on the machine counts less."""
+    """Processor time of this thread, so that other work on the machine matters less."""
     start = time.thread_time()
     run()
     return time.thread_time() - start
@@ -244,6 +245,6 @@ def _shape(name: str) -> Shape:
 
 
 def _distance(one: Shape, other: Shape) -> float:
-    """How many times larger or smaller, over all three sizes; rows decide first."""
+    """Sum of the absolute log ratios of the three sizes; rows weigh ten times as much."""
     rows, n_in, n_out = (abs(math.log(a / b)) for a, b in zip(one, other, strict=True))
     return 10 * rows + n_in + n_out

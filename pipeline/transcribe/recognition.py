@@ -1,8 +1,8 @@
-"""Audio of windows to tokens: encoding, language, batched decoding, and second tries.
+"""Turns the audio of windows into tokens: encoding, language detection, batched decoding, repeated decoding.
 
-Part of ``transcribe``. Windows are worked on longest first, a window or a batch per thread. A
-window that fails the quality gates is decoded again at rising temperatures, as openai-whisper
-does; what still is not speech by the model's own account is dropped.
+Each thread works on a window or a batch at a time, longest first. As in openai-whisper, a window that fails
+the quality gates is decoded again at rising temperatures. If the model then still considers it to hold no
+speech, its text is dropped.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from pipeline.transcribe.vad import Samples
 
 FULL_CONTEXT_S = 30.0  # what the network was trained on
 FRAME_SAMPLES = 320  # audio samples of one encoder frame
-BATCH_ROWS, BATCH_FRAMES = 32, 18_000  # of a decoding batch: 220 MB of keys and values with base
-TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # openai-whisper's, after 0
+BATCH_ROWS, BATCH_FRAMES = 32, 18_000  # most windows and frames in a batch: 220 MB of keys and values (base)
+TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # those of openai-whisper after 0
 MAX_PROMPT_TOKENS = 200
-SEARCH_ROWS = 8  # windows searched at once, each with its beams
-# Below this mean log-probability a window is searched. A fifth of clean telephone windows lie
-# below the middle one, and searching them takes off most of the errors that searching all does.
+SEARCH_ROWS = 8  # windows in a batch of beam search, each with its beams
+# Beam search is used for windows whose mean log-probability is below this. A fifth of clean telephone windows
+# are below the value of "unsure"; searching them removes most of the errors that searching all would remove.
 SURE_LOG_PROBABILITY = {"off": float("-inf"), "unsure": -0.15, "all": 0.0}
-SURE_LANGUAGE_S = 3.0  # shorter windows are too little to tell a language by
-# What Whisper writes for noise; real only where the model also believes there is speech.
+SURE_LANGUAGE_S = 3.0  # shorter windows are not enough to detect a language
+# What Whisper writes for noise. Such a text is kept only if the model believes that the window holds speech.
 PHANTOMS = frozenset(
     {"you", "thank you", "thanks for watching", "thank you for watching", "bye", "the end", "so", ""}
 )
@@ -46,7 +46,7 @@ Out = TypeVar("Out")
 
 
 class Recogniser:
-    """The network with everything around it that turns audio into tokens."""
+    """Whisper's network with all that is needed to turn audio into tokens."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Recogniser:
         return self._tokenizers[language]
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
-        """Apply a function on the threads, in order; with one thread, right here."""
+        """Apply a function to each item, in the threads of the pool or, with one thread, in the caller's."""
 
         def run(item: In) -> Out:
             with torch.inference_mode():
@@ -88,13 +88,13 @@ class Recogniser:
         return list(self._pool.map(run, items))
 
     def encode(self, audio: Samples) -> torch.Tensor:
-        """Audio of a window to features (T, D).
+        """Encode the audio of a window into features (T, D).
 
-        Both halves are given the full 30 s they were trained on: with only as many frames as
-        there is audio, words are dropped and repeated (word errors went from 1.6 % to 3 %; of windows of
-        12 s, from 3.4 % to 13 %, but with 15 s to 2.9 %).
-        The rest is filled with zeros after the spectrogram, not before: the model then reads on
-        to the last word more surely than before digital silence (3 % fewer word errors).
+        Encoder and decoder get the full 30 s that they were trained on. With only as many frames as there is
+        audio, words are dropped and repeated: the word error rate rises from 1.6 % to 3 %, and for windows of
+        12 s from 3.4 % to 13 % (but padded to 15 s it is 2.9 %).
+        The spectrogram is padded with zeros, not the audio with silence: the model is then more likely to
+        reach the last word (3 % fewer word errors).
         """
         mel = log_mel_spectrogram(torch.from_numpy(audio), self._dims.n_mels, padding=HOP_LENGTH)
         padded = F.pad(mel, (0, self._mel_frames - mel.shape[1]))
@@ -107,26 +107,27 @@ class Recogniser:
         calls: Sequence[int],
         allowed: Sequence[str],
     ) -> list[str]:
-        """Tell the language of windows.
+        """Detect the language of windows, given the features, length and call of each.
 
-        With an allow-list each window is told apart (people switch in mid-call) unless it is too
-        short to; without one, a call has the language most of its speech sounds like.
+        With a list of allowed languages, each window gets its own language, since people switch languages
+        within a call. A window that is too short, and every window without such a list, gets the language
+        that most of its call's speech sounds like.
         """
         if not self.is_multilingual:
             return ["en"] * len(features)
         batches = self._batches(len(features))
-        found = self.map(lambda b: self._decoder.languages([features[n] for n in b], allowed), batches)
-        probability = torch.cat(found)
+        parts = self.map(lambda b: self._decoder.languages([features[n] for n in b], allowed), batches)
+        probability = torch.cat(parts)
         codes = self.tokenizer("en").all_language_codes
-        told = []
+        detected = []
         for n, call in enumerate(calls):
+            odds = probability[n]
             if not allowed or seconds[n] < SURE_LANGUAGE_S:
                 same = [k for k, other in enumerate(calls) if other == call]
                 weight = torch.tensor([seconds[k] for k in same])
-                told.append(codes[int((probability[same] * weight[:, None]).sum(0).argmax())])
-            else:
-                told.append(codes[int(probability[n].argmax())])
-        return told
+                odds = (probability[same] * weight[:, None]).sum(0)
+            detected.append(codes[int(odds.argmax())])
+        return detected
 
     def decode(
         self,
@@ -135,29 +136,30 @@ class Recogniser:
         languages: Sequence[str],
         terms: Sequence[Sequence[str]],
     ) -> list[Decoded]:
-        """Decode windows (longest first), with second tries for those that need them.
+        """Decode windows (longest first), again where the result is poor.
 
         Args:
             features: One (T, D) per window.
             seconds: Length of each window.
-            languages: Code per window.
-            terms: Names to expect in each window; one that echoes them is decoded again without.
+            languages: ISO 639-1 code of each window.
+            terms: Names that are likely in each window. A window whose text only repeats them is decoded
+                again without them.
         """
-        prompts = [self._prompt(expected) for expected in terms]
+        prompts = [self._prompt(names) for names in terms]
         windows = list(map(Encoded, features, seconds, languages, terms, prompts))
         batches = [[windows[n] for n in rows] for rows in self._batches(len(windows))]
         return [d for batch in self.map(self._decoded, batches) for d in batch]
 
     def _decoded(self, windows: list[Encoded]) -> list[Decoded]:
-        """A batch, with its second tries: in the same thread, while the others take further batches."""
+        """Decode a batch and, in the same thread, decode again those of its windows that need it."""
         results = self._decoder.decode(windows, 0.0)
-        echoed = {
+        misled = {
             n
             for n, (window, d) in enumerate(zip(windows, results, strict=True))
-            if window.prompt and not (d.passes and not _echoes(d.text, window.terms))
+            if window.prompt and (not d.passes or _echoes(d.text, window.terms))
         }
         unprompted = [replace(window, prompt=()) for window in windows]
-        for n, again in self._again(unprompted, sorted(echoed), 0.0):
+        for n, again in self._again(unprompted, sorted(misled), 0.0):
             results[n] = again
         for temperature in TEMPERATURES:
             failed = [n for n, d in enumerate(results) if not d.passes and not d.silent]
@@ -167,7 +169,7 @@ class Recogniser:
         unsure = [
             n
             for n, d in enumerate(results)
-            if d.passes and d.mean_log_probability < self._sure and n not in echoed
+            if d.passes and d.mean_log_probability < self._sure and n not in misled
         ]
         for begin in range(0, len(unsure), SEARCH_ROWS):
             rows = unsure[begin : begin + SEARCH_ROWS]
@@ -179,28 +181,28 @@ class Recogniser:
     def _again(
         self, windows: Sequence[Encoded], rows: Sequence[int], temperature: float
     ) -> Iterator[tuple[int, Decoded]]:
-        """Some windows of a batch decoded again, each with its number."""
+        """Decode some windows of a batch again; yield each one's place in the batch and result."""
         if rows:
             yield from zip(rows, self._decoder.decode([windows[n] for n in rows], temperature), strict=True)
 
     def _batches(self, count: int) -> list[range]:
-        """Neighbouring windows in batches of at most the two limits, a share for each thread."""
+        """Neighbouring windows in batches that keep both limits, and at least one batch per thread."""
         share = -(-count // self.hardware.threads)
         rows = max(min(BATCH_ROWS, BATCH_FRAMES // (self._mel_frames // 2), share), 1)
         return [range(begin, min(begin + rows, count)) for begin in range(0, count, rows)]
 
     def _prompt(self, terms: Sequence[str]) -> Sequence[int]:
-        """Names to expect, as text heard before; they come from files, so nothing in them is a command."""
+        """Names as tokens of preceding text; special tokens in them are encoded as plain text."""
         text = f" {', '.join(terms)}." if terms else ""
-        tokens: list[int] = self.tokenizer("en").encode(text, disallowed_special=())
-        return tokens[:MAX_PROMPT_TOKENS]
+        encoded: list[int] = self.tokenizer("en").encode(text, disallowed_special=())
+        return encoded[:MAX_PROMPT_TOKENS]
 
 
 def _echoes(text: str, terms: Sequence[str]) -> bool:
-    """Whether a text is the names to expect themselves: nothing but one of them, or two in list order."""
-    said, named = _plain(text), [_plain(term) for term in terms]
-    listed = any(f"{one} {two}" in said for one, two in pairwise(named))
-    return listed or said in named
+    """Whether a text only repeats the prompt: it is one of the names, or has two in the prompt's order."""
+    said, names = _plain(text), [_plain(term) for term in terms]
+    lists_names = any(f"{name} {following}" in said for name, following in pairwise(names))
+    return lists_names or said in names
 
 
 def _is_phantom(decoded: Decoded) -> bool:

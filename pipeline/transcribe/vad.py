@@ -1,9 +1,8 @@
-"""Where speech is: silero-vad over many channels at once.
+"""Voice activity detection (VAD): silero-vad on many channels at once.
 
-First step of ``transcribe``. The published model is called once per 32 ms frame; here the same
-weights (out of the silero-vad wheel) run over all frames of all channels
-together: convolutions as one batch, then one LSTM call with a stream per row. Probabilities are
-the same to float rounding, at a small fraction of the time.
+The published model is called once for every 32 ms frame. Here the same weights, from the silero-vad wheel,
+run on all frames of all channels together: the convolutions as one batch, then one LSTM call with a row per
+channel. Probabilities are equal up to rounding, in a small fraction of the time.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ from pipeline.errors import ModelError
 
 Samples = npt.NDArray[np.float32]
 FRAME = 512  # samples a frame: 32 ms, what the 16 kHz model was trained on
-CONTEXT = 64  # samples of the frame before, prepended to each
-BLOCK = 1024  # frames a pass, so that memory does not grow with the recording
-STREAMS = 64  # channels a pass, likewise
+CONTEXT = 64  # samples of the previous frame, prepended to each frame
+BLOCK = 1024  # frames per pass, so that memory does not grow with the recording
+STREAMS = 64  # channels per pass, for the same reason
 SPECTRUM, CONVOLUTIONS = "stft.forward_basis_buffer", [f"encoder.{n}.reparam_conv" for n in range(4)]
 LSTM, OUTPUT = "decoder.rnn.", "decoder.decoder.2"
 
-# Hysteresis of silero-vad's own get_speech_timestamps. The padding is wider because a first
-# consonant cut off costs a word, and because the model hears by pauses of natural length where
-# sentences end (0.2 s: 8 % more word errors). Short pauses count, so that windows can be filled
-# to the brim (0.3 s: 4 % more).
+# The thresholds of silero-vad's get_speech_timestamps. The padding is wider than there, because a word is
+# lost if its first consonant is cut off, and because Whisper finds the ends of sentences by pauses of natural
+# length (with 0.2 s: 8 % more word errors). Short pauses split speech, so that windows can be filled
+# completely (with 0.3 s: 4 % more word errors).
 ENTER, LEAVE = 0.5, 0.35
 MIN_SPEECH_S, MIN_PAUSE_S, PAD_S = 0.1, 0.16, 0.4
 
@@ -42,9 +41,9 @@ class Span(NamedTuple):
 
     Attributes:
         start: First sample, padding included.
-        end: One past its last, likewise.
+        end: One past the last sample, padding included.
         voice_start: Where the voice itself begins.
-        voice_end: Where it falls silent.
+        voice_end: Where the voice itself ends.
     """
 
     start: int
@@ -68,19 +67,19 @@ class VoiceActivity:
 
         Args:
             channels: float32 (n_samples,) each, 16 kHz; lengths may differ.
-            longest: No span is longer than this many samples.
+            longest: Maximum length of a span in samples.
 
         Returns:
             Per channel, spans in order, padded, not overlapping.
         """
-        found: list[list[Span]] = [[] for _ in channels]
+        spans: list[list[Span]] = [[] for _ in channels]
         order = sorted(range(len(channels)), key=lambda n: -len(channels[n]))
         for first in range(0, len(order), STREAMS):
             group = order[first : first + STREAMS]
             probabilities = self.probabilities([channels[n] for n in group])
             for n, row in zip(group, probabilities, strict=True):
-                found[n] = _segment(row, len(channels[n]), longest)
-        return found
+                spans[n] = _segment(row, len(channels[n]), longest)
+        return spans
 
     @torch.inference_mode()
     def probabilities(self, channels: Sequence[Samples]) -> list[Samples]:
@@ -123,7 +122,7 @@ class VoiceActivity:
 
 
 def _segment(probability: Samples, n_samples: int, longest: int) -> list[Span]:
-    """Turn frame probabilities into padded spans: hysteresis, short pauses bridged, long ones cut."""
+    """Turn frame probabilities into padded spans: short pauses are bridged and long spans cut."""
     pad = int(PAD_S * SAMPLE_RATE_HZ)
     runs = [
         piece
@@ -134,7 +133,7 @@ def _segment(probability: Samples, n_samples: int, longest: int) -> list[Span]:
     spans = []
     for n, (begin, end) in enumerate(runs):
         start, stop = begin * FRAME - pad, end * FRAME + pad
-        if n:  # half of a pause too short for two paddings goes to each side
+        if n:  # a pause too short for two paddings is divided equally
             start = max(start, (begin + runs[n - 1][1]) * FRAME // 2)
         if n + 1 < len(runs):
             stop = min(stop, (end + runs[n + 1][0]) * FRAME // 2)
@@ -144,7 +143,7 @@ def _segment(probability: Samples, n_samples: int, longest: int) -> list[Span]:
 
 
 def _hysteresis(probability: list[float]) -> list[tuple[int, int]]:
-    """Runs of frames that rise above ``ENTER`` and have not yet fallen below ``LEAVE``."""
+    """Runs of frames (begin, end) that begin at ``ENTER`` or above and end before one below ``LEAVE``."""
     runs, begin = [], -1
     for n, p in enumerate(probability):
         if begin < 0 and p >= ENTER:
@@ -158,7 +157,7 @@ def _hysteresis(probability: list[float]) -> list[tuple[int, int]]:
 
 
 def _bridge(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join runs parted by less than ``MIN_PAUSE_S``."""
+    """Join runs with less than ``MIN_PAUSE_S`` between them."""
     joined: list[tuple[int, int]] = []
     for begin, end in runs:
         if joined and (begin - joined[-1][1]) * FRAME < MIN_PAUSE_S * SAMPLE_RATE_HZ:
@@ -169,7 +168,7 @@ def _bridge(runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _cut(run: tuple[int, int], probability: Samples, longest: int) -> list[tuple[int, int]]:
-    """Cut a run longer than ``longest`` frames where the voice is faintest, never mid-syllable."""
+    """Cut a run into pieces of at most ``longest`` frames, where speech is least probable."""
     begin, end = run
     pieces = []
     while end - begin > longest:
@@ -183,12 +182,12 @@ def _cut(run: tuple[int, int], probability: Samples, longest: int) -> list[tuple
 
 
 def _read_weights() -> dict[str, torch.Tensor]:
-    """The 16 kHz network's tensors out of the silero-vad wheel, by their names there.
+    """The 16 kHz network's tensors from the silero-vad wheel, by name.
 
-    The package itself is not imported: that would set torch to one thread for the whole process.
+    The package itself is not imported, as that would set torch to one thread for the whole process.
 
     Raises:
-        ModelError: The wheel is missing or not of a version whose layout is known.
+        ModelError: The wheel is missing, or its version has another layout.
     """
     spec = importlib.util.find_spec("silero_vad")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
