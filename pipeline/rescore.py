@@ -117,7 +117,7 @@ def rescore(
         processes = 1
     if processes is None:
         processes = cores() if store.count(calls) > alone else 1
-    store.hold_little()
+    store.limit_memory()
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
         windows = _windows(store, rubric, calls, everything, scorer, part)
         for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
