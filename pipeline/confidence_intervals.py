@@ -50,8 +50,7 @@ def clopper_pearson_above(hits: int, n: int, *, confidence: float = 0.95) -> flo
         confidence: One-sided confidence level.
 
     Returns:
-        The proportion at which the probability of ``hits`` or fewer successes is ``1 - confidence``, found by
-        bisection.
+        The proportion at which ``hits`` or fewer have the probability ``1 - confidence``, by bisection.
     """
     if hits >= n:
         return 1.0
@@ -82,12 +81,7 @@ def mean(values: Sequence[float]) -> Interval:
 
 
 def margin_of(n: int, *, population: int | None = None) -> float | None:
-    """Half width of the 95 % Wilson interval of a rate of one half among ``n`` reviewed calls.
-
-    Args:
-        n: Reviewed calls; None is returned without any.
-        population: All calls, for the finite population correction; None: far more than ``n``.
-    """
+    """Half width of the 95 % Wilson interval of a 50 % rate in ``n`` calls, with finite correction."""
     if n <= 0:
         return None
     if population is not None and n >= population:

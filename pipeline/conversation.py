@@ -302,7 +302,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RoleSentiment:
-    """Sentiment of one role over the call; ``quarters`` has None for a quarter in which the role is silent."""
+    """Sentiment of one role over the call; ``quarters`` has None where the role is silent."""
 
     score: float
     quarters: tuple[float | None, float | None, float | None, float | None]

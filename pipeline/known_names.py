@@ -20,8 +20,7 @@ def keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
 
     Args:
         model: The model of the whole document.
-        place: The place as in pydantic's errors (``loc``); where several models are allowed, it contains the
-            ``kind`` of the one that was chosen.
+        place: The place as in pydantic's errors (``loc``), with the ``kind`` of a model among several.
     """
     here = [model]
     for step in place:

@@ -75,13 +75,7 @@ class Rescored:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A window of calls.
-
-    Attributes:
-        before: Their earlier scorecards, by call id.
-        settled: The calls that keep all their answers.
-        parts: The other calls, which have to be answered.
-    """
+    """Calls with their earlier scorecards: those that keep all their answers, and the parts to answer."""
 
     before: Mapping[str, Scorecard]
     settled: list[score.Answered]

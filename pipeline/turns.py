@@ -62,13 +62,7 @@ def _party(word: TimedWord) -> Party:
 
 
 def _turn_ends_between(before: TimedWord, after: TimedWord, middles: list[tuple[float, Party]]) -> bool:
-    """Whether a turn ends between two successive words of a party.
-
-    Args:
-        before: The first of the two words.
-        after: The second of the two words.
-        middles: The middle of every word of the call in seconds with its party, in order.
-    """
+    """Whether a turn ends between two successive words of a party; ``middles`` are of all parties' words."""
     gap = after.start_s - before.end_s
     if gap >= TURN_PAUSE_S or before.language != after.language:
         return True

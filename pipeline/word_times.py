@@ -22,11 +22,7 @@ class TurnClock:
         self._ends = [end for _, end in self.places or ()]
 
     def when(self, start: int, end: int) -> tuple[float | None, float | None]:
-        """Start and end in seconds of the characters ``start`` to ``end``.
-
-        Word times are used where the turn has them, else the times are interpolated within the turn. Without
-        any times both are None.
-        """
+        """Start and end in seconds of characters, from word times or interpolated; None without times."""
         if self.places:
             first = bisect_right(self._ends, start)
             last = bisect_left(self._starts, end)

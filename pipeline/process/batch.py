@@ -92,7 +92,7 @@ class Tally:
         autofails: Scorecards with an auto-fail.
         lowest: The ten lowest final scores as (score, call id, rubric id).
         judged: What a language model was asked and what it cost, by ``rubric/criterion``.
-        unasked: Answers for which it could not be asked, by reason.
+        unasked: Answers for which the language model could not be asked, by reason.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)

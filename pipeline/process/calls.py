@@ -42,7 +42,7 @@ from pipeline.transcribe import Job
 In = TypeVar("In")
 Out = TypeVar("Out")
 SHOWN_RUBRICS = 3
-"""For how many rubrics a ledger row explains why they do not apply to a call that none applies to."""
+"""The ledger row of a call that no rubric applies to says of this many rubrics why they do not apply."""
 TOGETHER_BYTES = 128 * 2**20
 """Audio transcribed together: 17 minutes of two channels. With more, the engine's batches get no fuller."""
 CARRIED_BYTES = 128 * 2**20

@@ -90,8 +90,8 @@ def _finish_in_order(
     finisher = ThreadPoolExecutor(1, "finish")
     try:
         for window, scoring in begun:
-            scored_and_loaded = partial(_score_and_load, batch, steps, window, scoring)
-            waiting.append(finisher.submit(copy_context().run, scored_and_loaded))
+            finish = partial(_score_and_load, batch, steps, window, scoring)
+            waiting.append(finisher.submit(copy_context().run, finish))
             while len(waiting) > at_once:
                 _count(batch, steps, waiting.popleft().result())
         while waiting:
@@ -115,7 +115,7 @@ def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
 
 
 def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
-    """Hand the windows to workers; yields each with the step that remains, which is to wait for its worker."""
+    """Hand the windows to workers; yields each with the step that remains, which is to wait."""
     for window in batch.windows():
         submit = partial(workers.submit, process_there, window, batch.load_stages, batch.cache)
         yield window, partial(steps.do, "process", name_of(window), _Submitted(submit))

@@ -18,7 +18,7 @@ Window = tuple[Received, ...]
 
 
 class Prefetch:
-    """Iterates over the windows of a batch; of each window's files, those are open that there was time for.
+    """Iterates over the windows of a batch, opening as many files of each ahead of time as there is time for.
 
     The first window's files are opened from the start. Leaving the context stops after the file in progress.
 

@@ -65,11 +65,7 @@ class CallState:
         return self.clip is not None and self.transcript is None
 
     def transcript_fingerprint(self, settings_fingerprint: str) -> str:
-        """A digest of what the transcript depends on: a new agent name, for example, needs no new transcript.
-
-        Args:
-            settings_fingerprint: Fingerprint of all settings that shape transcripts.
-        """
+        """A digest of what the transcript depends on: the file, some metadata, and settings' fingerprint."""
         sha256, known = self.received.sha256, self.metadata
         return digest(sha256, known.language, known.agent_channel, known.direction, settings_fingerprint)
 

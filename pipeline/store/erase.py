@@ -133,7 +133,7 @@ def _blank(connection: Connection) -> None:
 
 
 def _write_tombstones(connection: Connection) -> int:
-    """Turn every ledger row of the erased recordings, whatever its path, into a tombstone; returns a count."""
+    """Turn every ledger row of erased recordings, under any path, into a tombstone; returns the count."""
     rows = connection.execute(
         "SELECT path, call_id FROM ledger WHERE status <> 'purged' "
         "AND (call_id IN (SELECT call_id FROM erasing) "

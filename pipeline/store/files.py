@@ -47,9 +47,7 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
 
 
 def copy_to_file(connection: Connection, dest: Path, prepare: Callable[[Path], None]) -> int:
-    """Copy all tables of a connection to a new database file; returns its size in bytes.
-
-    The file appears only when it is complete.
+    """Copy all tables of a connection to a new file, which appears when complete; returns its bytes.
 
     Raises:
         MachineError: ``dest`` cannot be written.
@@ -117,9 +115,7 @@ def _claimed(db: Path) -> Iterator[None]:
 
 
 def copy(db: Path, dest: Path) -> int:
-    """Copy the file of a database that nobody is writing; returns the size of the copy in bytes.
-
-    The copy appears only when it is complete.
+    """Copy the file of a database that nobody is writing; the copy appears when complete; returns its bytes.
 
     Raises:
         StoreError: ``dest`` is the database itself.

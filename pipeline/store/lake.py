@@ -34,20 +34,12 @@ class LakeStore(Store):
 
     @property
     def path(self) -> Path:
-        """A lake has no database file.
-
-        Raises:
-            StoreError: Always.
-        """
+        """Raise ``StoreError``, because a lake has no database file."""
         raise StoreError("a lake is not a file", hint="use its catalogue's and its folder's own copies")
 
     @property
     def index_path(self) -> Path:
-        """A lake has no search index.
-
-        Raises:
-            StoreError: Always.
-        """
+        """Raise ``StoreError``, because a lake has no search index."""
         raise StoreError(
             "a lake has no search index",
             hint="a copy has one: callqa snapshot COPY.duckdb, then --db COPY.duckdb",

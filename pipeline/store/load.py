@@ -8,7 +8,7 @@ scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -135,8 +135,9 @@ def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
                     f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? AND "  # noqa: S608
                     "(call_id, rubric_hash) IN (SELECT (call_id, rubric_hash) FROM incoming)"
                     if same_text
-                    else f"UPDATE {table} SET is_latest = false WHERE loaded_at BETWEEN ? AND ? AND is_latest "  # noqa: S608
-                    "AND (call_id, rubric_hash) IN (SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s "
+                    else f"UPDATE {table} SET is_latest = false WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+                    "AND is_latest AND (call_id, rubric_hash) IN "
+                    "(SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s "
                     "JOIN incoming AS i USING (call_id, rubric_id) WHERE s.is_latest)",
                     [first, last],
                 )
@@ -195,10 +196,7 @@ def _second_id(call_id: str | None, sha: str | None) -> str:
 
 
 def _settle(
-    records: Sequence[CallRecord],
-    now: dt.datetime,
-    stored: Mapping[str, _StoredCall],
-    tombstones: Collection[str],
+    records: Sequence[CallRecord], now: dt.datetime, stored: Mapping[str, _StoredCall], erased: set[str]
 ) -> list[CallRecord]:
     """The records as they are stored: erased ones refused, clashing ids renamed, odd times warned of."""
     holders = {call_id: (call.audio_sha256, call.path) for call_id, call in stored.items()}
@@ -206,7 +204,7 @@ def _settle(
     for record in records:
         sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
         keys = (f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}")
-        if any(key in tombstones for key in keys):
+        if any(key in erased for key in keys):
             settled.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:

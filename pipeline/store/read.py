@@ -99,10 +99,7 @@ class StoredCalls:
         for start in range(0, len(self.ids), size):
             ids = self.ids[start : start + size]
             in_part = pc.is_in(self.turns.column("call_id"), pa.array(ids, pa.string()))
-            others = {
-                table: {call_id: by_call[call_id] for call_id in ids if call_id in by_call}
-                for table, by_call in self.others.items()
-            }
+            others = {table: {i: calls[i] for i in ids if i in calls} for table, calls in self.others.items()}
             yield StoredCalls(ids, self.turns.filter(in_part), others)
 
 

@@ -385,9 +385,7 @@ class Store:
         return size
 
     def snapshot(self, dest: Path) -> int:
-        """Copy the database, open for reading, to a file; returns the size of the copy in bytes.
-
-        The copy appears only when it is complete.
+        """Copy the database, open for reading, to a file that appears when complete; returns its bytes.
 
         Raises:
             StoreError: ``dest`` is the database itself.
