@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,14 +88,14 @@ def _index(store: Store, on_note: Note) -> Connection:
     """Open the index for reading; rebuild it first when it is missing, damaged or too far behind."""
     path = store.index_path
     turns = int(store.query("SELECT count(*) AS n FROM turns")[0]["n"])
-    try:
+    index = None
+    with suppress(duckdb.Error):
         index = _open(path)
         row = index.execute("SELECT (SELECT count(*) FROM entries)").fetchone()
-        fresh = row is not None and turns - row[0] <= max(TAIL_TURNS, TAIL_SHARE * row[0])
-    except duckdb.Error:
-        fresh = False
-    if fresh:
-        return index
+        if row is not None and turns - row[0] <= max(TAIL_TURNS, TAIL_SHARE * row[0]):
+            return index
+    if index is not None:
+        index.close()  # else DuckDB would hand out the old file again when the new one is opened
     on_note(f"indexing {turns} turns for search")
     _build(store, path)
     return _open(path)
