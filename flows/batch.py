@@ -1,8 +1,8 @@
-"""The batch as a Prefect flow: the steps of ``pipeline.process.loop``, each as a task that Prefect shows.
+"""The batch as a Prefect flow: each step of ``pipeline.process.loop`` runs as a task that Prefect shows.
 
-Order, overlap and retries are the loop's. A task a window, not a call: a task costs Prefect tens of
-milliseconds, more than scoring a call. Nothing that holds a customer's words becomes a flow parameter, a
-persisted result, a log line or an artifact.
+The loop decides the order, what runs at the same time, and retries. There is a task per window and not per
+call, because a task costs Prefect tens of milliseconds, more than scoring a call. Nothing that holds a
+customer's words becomes a flow parameter, a persisted result, a log line or an artifact.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ Done = TypeVar("Done")
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def carry_out(work: Callable[[], Done]) -> Done:
-    """One step of one window."""
+    """Run one step of one window."""
     return work()
 
 
 class Tasks(Steps):
-    """The steps of a batch as tasks of the flow run it is called in."""
+    """Runs the steps of a batch as tasks of the current flow run."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def do(self, step: str, window: str, work: Callable[[], Done]) -> Done:
-        """A task run, named by its step and its first call."""
+        """Run one step as a task, named by the step and the window."""
         return carry_out.with_options(name=step, task_run_name=f"{step} {window}")(work)
 
     def finished(self, tally: Tally, records: Sequence[CallRecord]) -> None:
-        """Show how far the batch is."""
+        """Show the progress of the batch."""
         self._progress.show(tally, records)
 
 
@@ -71,16 +71,16 @@ def batch(
             _log(resolved, "warning", message=sentence)
         job = prepared.open()
         work(job)
-        said = conclude(job.tally, resolved)
+        alerts = conclude(job.tally, resolved)
     except CallQAError as error:
         _log(resolved, "failed", message=error.message, hint=error.hint)
         raise
-    _log(resolved, "ended", message="; ".join((str(final_state(job.tally).message), *said)))
+    _log(resolved, "ended", message="; ".join((str(final_state(job.tally).message), *alerts)))
     return show(job)
 
 
 def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
-    """Run a batch that is already prepared as a flow run of this process; whoever prepared it concludes it.
+    """Run a prepared batch as a flow run in this process; the caller calls ``conclude`` afterwards.
 
     Returns:
         The final state of the flow run.
@@ -102,7 +102,7 @@ def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
 
 
 def work(job: Batch) -> None:
-    """Every window of a batch, as tasks of the flow run it is called in.
+    """Process every window of a batch as tasks of the current flow run.
 
     Raises:
         CallQAError: Something a person must mend before the batch can go on.
@@ -112,14 +112,14 @@ def work(job: Batch) -> None:
 
 
 def show(job: Batch) -> State[None]:
-    """Put what became of a batch into Prefect: artifacts, an event for changed rubrics, the final state."""
+    """Show the results of a batch in Prefect: artifacts, an event per changed rubric, and the final state."""
     publish(job.tally, list(reasons_to_tell(job.tally, job.flow.alerts)))
-    announce(job.reworded)  # at the end: who re-scores then finds the database free
+    announce(job.reworded)  # at the end, so that the re-scoring it starts finds the database free
     return final_state(job.tally)
 
 
 def final_state(tally: Tally) -> State[None]:
-    """How a flow run ended: all, some or none of the files received could be used."""
+    """The final state of a flow run, by whether all, some or none of its files could be used."""
     usable = tally.files - tally.unusable
     message = f"{usable} of {tally.files} files scored or knowingly skipped"
     if not tally.unusable:
@@ -130,7 +130,7 @@ def final_state(tally: Tally) -> State[None]:
 
 
 def _log(settings: Settings, event: str, **facts: str) -> None:
-    """A line a batch for the log of ``callqa serve`` or of a worker, where nobody watches."""
+    """Write a line about the batch to stderr, for the log of ``callqa serve`` or of a Prefect worker."""
     at = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     line = f"{at} batch {event}: " + "; ".join(fact for fact in facts.values() if fact)
     if settings.flow.log_format == "json":

@@ -1,7 +1,7 @@
-"""Prefect's environment: quiet, private, and with which server.
+"""Sets Prefect's environment variables, which make it quiet and private, and starts a server where needed.
 
-Prefect reads its settings from the environment when it is first imported, so this comes before it and
-imports only the standard library. Whatever the user has set wins.
+Prefect reads its settings from the environment when it is first imported. So this module must run before
+that, and does not import Prefect itself. Variables that the user has set are left as they are.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ QUIET = {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-    "PREFECT_CLIENT_MAX_RETRIES": "1",  # a server that is gone does not come back
+    "PREFECT_CLIENT_MAX_RETRIES": "1",  # a server that has ended does not come back
 }
-# A server that callqa starts listens on the loopback interface alone and forgets what ended a month ago.
-OWN = {
+# For a server that callqa starts: it deletes events and flow runs after a month.
+OWN_SERVER = {
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",
@@ -46,29 +46,29 @@ STOP_TIMEOUT_S = 15.0
 
 
 def has_own_server() -> bool:
-    """Whether callqa starts a server, because ``PREFECT_API_URL`` names none."""
+    """Whether callqa has to start a server itself, because ``PREFECT_API_URL`` names none."""
     return not os.environ.get("PREFECT_API_URL")
 
 
 def home() -> Path:
-    """``PREFECT_HOME``: one a user, so that Prefect makes its database once."""
+    """The folder for ``PREFECT_HOME``: one per user, so that Prefect creates its database only once."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(os.environ.get("PREFECT_HOME") or Path(state) / "callqa" / "prefect")
 
 
 @contextlib.contextmanager
 def quiet_prefect() -> Iterator[None]:
-    """Prefect's environment, until left: that of the user's server, or of one that is to be started.
+    """Set Prefect's environment variables inside the context, for the user's server or for our own.
 
     Raises:
-        MachineError: ``PREFECT_HOME`` cannot be made.
+        MachineError: ``PREFECT_HOME`` cannot be created.
     """
     before = dict(os.environ)
     chosen = dict(QUIET)
     if has_own_server():
         password = f"callqa:{secrets.token_urlsafe(24)}"
         chosen |= {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_API_AUTH_STRING": password}
-        chosen |= {**OWN, "PREFECT_HOME": str(_make_home())}
+        chosen |= {**OWN_SERVER, "PREFECT_HOME": str(_make_home())}
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
     try:
@@ -79,7 +79,7 @@ def quiet_prefect() -> Iterator[None]:
 
 
 def _make_home() -> Path:
-    """The home, readable by its owner only: file names and call ids are kept in it."""
+    """Create the home folder, readable by its owner only, because it holds file names and call ids."""
     try:
         place = home().absolute()
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -92,29 +92,29 @@ def _make_home() -> Path:
 
 @contextlib.contextmanager
 def own_server() -> Iterator[Callable[[], None]]:
-    """``prefect server start`` for as long as this lasts, at ``PREFECT_API_URL``; inside ``quiet_prefect``.
+    """Run ``prefect server start`` inside the context and set ``PREFECT_API_URL``; needs ``quiet_prefect``.
 
     Yields:
-        What waits until the server answers; raises ``MachineError`` when it does not start.
+        A function that waits until the server answers; it raises ``MachineError`` when it does not start.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/api"
     log = home() / f"server-{port}.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends the server
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # so that Ctrl-C reaches only this process, which then ends the server
         )
     try:
         end_with_this_process(process.pid)
         os.environ["PREFECT_API_URL"] = url
         yield lambda: _wait_until_healthy(url, process, log)
-        if process.poll() is None:  # one that ended by itself has said why
+        if process.poll() is None:  # keep the log of a server that ended by itself: it says why
             log.unlink(missing_ok=True)
     finally:
         process.terminate()

@@ -1,7 +1,7 @@
-"""A prepared batch as a flow run of this process: the way of ``callqa run``.
+"""Runs a prepared batch as a Prefect flow run in this process, for ``callqa run``.
 
-``prefect server start`` gets ready while models load. Should it not start, or end on the way, the batch goes
-on without it: what only shows a run must not end it.
+The Prefect server starts while models load. If it does not start, or ends during the batch, the batch goes on
+without it, because Prefect only shows the run.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> 
     """Run a batch as a Prefect flow.
 
     Args:
-        batch: What to do.
-        paths: What was asked for, as the flow run's parameter.
-        warn: Told, in a sentence, when the batch has to go on without Prefect.
+        batch: The prepared batch.
+        paths: The paths the user gave, shown as the flow run's parameter.
+        warn: Called with a sentence when the batch has to go on without Prefect.
 
     Raises:
         CallQAError: Something a person must mend first.
@@ -44,24 +44,24 @@ def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> 
 
 
 def _run(batch: Batch, paths: list[str]) -> str:
-    """Run the flow; a sentence when it was Prefect that failed, "" when all went well."""
+    """Run the flow; returns a sentence when Prefect failed, "" when all went well."""
     try:
-        with own_server() if has_own_server() else nullcontext() as answers:
-            # Imported before the thread starts: both would import the same modules.
+        with own_server() if has_own_server() else nullcontext() as wait_for_server:
+            # Imported before the thread starts, because both would import the same modules.
             from flows.batch import run_prepared
 
-            with ThreadPoolExecutor(1, "models") as beside:
-                models = beside.submit(batch.warm_up) if batch.flow.runner == "thread" else None
+            with ThreadPoolExecutor(1, "models") as pool:
+                models = pool.submit(batch.warm_up) if batch.flow.runner == "thread" else None
                 try:
-                    if answers is not None:
-                        answers()
+                    if wait_for_server is not None:
+                        wait_for_server()
                 except MachineError as error:
                     return f"{error.message} ({error.hint})"
                 if models is not None:
                     models.result()
             run_prepared(batch, paths)
-            if answers is not None:
-                events_are_sent()  # while the server is there to take them
+            if wait_for_server is not None:
+                events_are_sent()  # now, because the server ends with this context
     except CallQAError:
         raise
     except Exception as error:
@@ -72,9 +72,9 @@ def _run(batch: Batch, paths: list[str]) -> str:
 
 
 def events_are_sent() -> bool:
-    """Have Prefect send the events it still holds; False when its server does not take them.
+    """Make Prefect send the events it still holds; returns False when its server does not take them.
 
-    Prefect does so itself when the interpreter ends, but for seconds an event when the server is gone.
+    Prefect also does so when the interpreter ends, but then waits seconds per event if the server is gone.
     """
     from prefect.events.worker import EventsWorker
 
@@ -83,7 +83,7 @@ def events_are_sent() -> bool:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C came first: Prefect, unable to record it on a lost server, raises its own error."""
+    """Whether Ctrl-C is the cause: Prefect raises its own error when no server is left to record it."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error is not None

@@ -1,6 +1,6 @@
-"""Flows beside the batch: exports, retention, new rubrics over old calls.
+"""Flows besides the batch, which ``prefect.yaml`` deploys: export, retention and re-scoring of stored calls.
 
-Deployed by ``prefect.yaml``; each is the library call that its command makes.
+Each makes the same library call as the matching ``callqa`` command.
 """
 
 from __future__ import annotations

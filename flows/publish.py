@@ -1,6 +1,6 @@
-"""What a flow run shows in Prefect's UI: progress, the last window's table, a summary; and one event.
+"""Shows a flow run in Prefect's UI (progress, last window, summary) and emits events for changed rubrics.
 
-Counts, seconds and call ids only: artifacts are kept in Prefect's database, where no word of a
+It sends only counts, seconds and call ids, because Prefect keeps them in its own database, where no word of a
 customer belongs. A server that cannot take an artifact never fails a batch.
 """
 
@@ -26,9 +26,9 @@ from pipeline.process.batch import Tally
 
 
 class Progress:
-    """The progress bar of a flow run, made with its first window, and the table of the last window.
+    """Shows the progress bar of a flow run, from its first window on, and a table of the last window.
 
-    A context manager, in a thread of its own: no engine waits for a picture of its work.
+    A context manager with its own thread, so that the engine never waits for Prefect.
     """
 
     def __init__(self, pending: int) -> None:
@@ -44,7 +44,7 @@ class Progress:
         self._thread.shutdown()
 
     def show(self, tally: Tally, window: Sequence[CallRecord]) -> None:
-        """Move the bar to where the batch is, and list the calls that brought it there."""
+        """Update the progress bar, and list the calls of the window."""
         if window:
             percent = 100.0 * tally.processed / max(self._pending, 1)
             self._thread.submit(copy_context().run, self._show, percent, window_rows(window))
@@ -58,12 +58,12 @@ class Progress:
             else:
                 update_progress_artifact(self._artifact, percent)
             create_table_artifact(rows, key="callqa-window", description="last window")
-        except Exception:  # a picture of the work must never stop the work, nor wait for a dead server again
+        except Exception:  # showing progress must not stop the batch, nor wait for a dead server again
             self._silent = True
 
 
 def publish(tally: Tally, alerts: Sequence[str]) -> None:
-    """The ledger's sum and the calls to look at first, as artifacts of the flow run."""
+    """Create artifacts of the flow run: a summary, and the calls with the lowest scores."""
     with contextlib.suppress(Exception):
         create_markdown_artifact(
             summary_markdown(tally, alerts), key="callqa-batch", description="last batch"
@@ -72,13 +72,13 @@ def publish(tally: Tally, alerts: Sequence[str]) -> None:
 
 
 def announce(reworded: Sequence[str]) -> None:
-    """Say that stored scores are of an older text of these rubrics; ``prefect.yaml`` re-scores on it."""
+    """Emit an event per rubric whose stored scores are under an older text, so ``prefect.yaml`` re-scores."""
     for rubric in reworded:
         emit_event("callqa.rubric.changed", resource={"prefect.resource.id": f"callqa.rubric.{rubric}"})
 
 
 def window_rows(window: Sequence[CallRecord]) -> list[dict[str, Any]]:
-    """A row a scorecard, or a file without one: ids, status and score."""
+    """One row per scorecard, or per file without one, with ids, status and score."""
     rows: list[dict[str, Any]] = []
     for record in window:
         row = {"call_id": record.ledger.call_id, "status": record.ledger.status}
@@ -90,12 +90,12 @@ def window_rows(window: Sequence[CallRecord]) -> list[dict[str, Any]]:
 
 
 def lowest_rows(tally: Tally) -> list[dict[str, Any]]:
-    """The lowest scores, one row each."""
+    """The lowest scores, one per row."""
     return [{"call_id": call, "rubric": rubric, "score": score} for score, call, rubric in tally.lowest]
 
 
 def summary_markdown(tally: Tally, alerts: Sequence[str]) -> str:
-    """The batch on one page."""
+    """A summary of the batch in Markdown."""
     speed = tally.audio_s / tally.wall_s if tally.wall_s else 0.0
     lines = ["# Batch", ""]
     lines += [f"**Alert:** {sentence}\n" for sentence in alerts]

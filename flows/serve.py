@@ -1,11 +1,11 @@
-"""The nightly batch on a schedule, in one process that stays: ``callqa serve``.
+"""Runs the batch on a schedule in one process that stays, for ``callqa serve``.
 
-For one machine this is all there is to run. With work pools and several machines, ``prefect.yaml``
-holds the same flows as deployments.
+One machine needs nothing else. For work pools and several machines, ``prefect.yaml`` deploys the same flows.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 import zoneinfo
 from contextlib import nullcontext
@@ -19,24 +19,24 @@ from pipeline.errors import UsageError
 def serve_batch(
     paths: list[Path], settings: dict[str, Any], config: Path | None, cron: str, timezone: str
 ) -> None:
-    """Run the batch whenever the schedule says, until stopped.
+    """Run the batch at the times of a schedule, until the process is stopped.
 
     Args:
-        paths: What each batch looks through; made absolute.
-        settings: Settings of the command line, by slice.
+        paths: The paths each batch processes; they are made absolute.
+        settings: Settings from the command line, by slice.
         config: A settings file.
         cron: Five fields: minute, hour, day, month, weekday.
-        timezone: IANA zone the fields are meant in; summer time is respected.
+        timezone: IANA zone of the schedule; summer time is respected.
 
     Raises:
         UsageError: The schedule or the zone is wrong.
         MachineError: The server did not start.
     """
     check_schedule(cron, timezone)
-    warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect's, on SIGTERM
-    with quiet_prefect(), own_server() if has_own_server() else nullcontext() as answers:
-        if answers is not None:
-            answers()
+    warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect warns of this on SIGTERM
+    with quiet_prefect(), own_server() if has_own_server() else nullcontext() as wait_for_server:
+        if wait_for_server is not None:
+            wait_for_server()
         from prefect.schedules import Cron
 
         from flows.batch import batch
@@ -44,7 +44,7 @@ def serve_batch(
         parameters = {"paths": [str(path.absolute()) for path in paths], "settings": settings}
         if config is not None:
             parameters["config"] = str(config.absolute())
-        # A schedule that pauses when this process stops would stay paused after a restart.
+        # pause_on_shutdown: a schedule paused at the end of this process would stay paused after a restart.
         batch.serve(
             name="callqa-nightly",
             schedule=Cron(cron, timezone=timezone),
@@ -56,20 +56,18 @@ def serve_batch(
 
 
 def check_schedule(cron: str, timezone: str) -> None:
-    """Refuse a schedule before anything is started.
+    """Check a schedule before anything is started.
 
     Raises:
         UsageError: It is not five cron fields, or the zone is not known.
     """
-    from cronsim import CronSim, CronSimError  # what Prefect itself reads schedules with
+    from cronsim import CronSim, CronSimError  # Prefect parses schedules with it too
 
     try:
         zoneinfo.ZoneInfo(timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         raise UsageError(f"no time zone {timezone}", hint="an IANA name such as Asia/Karachi") from error
     try:
-        import datetime as dt
-
         next(CronSim(cron, dt.datetime.now(zoneinfo.ZoneInfo(timezone))))
     except (CronSimError, StopIteration) as error:
         raise UsageError(

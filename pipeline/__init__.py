@@ -1,11 +1,11 @@
-"""callqa: recorded calls in, answered QA rubrics with evidence out.
+"""callqa takes recorded calls and answers QA rubrics about them, with evidence.
 
-The tree is the data flow; each arrow is a module of this package::
+The packages follow the data flow::
 
     recordings -> intake -> audio -> transcribe -> speakers -> annotate -> score -> store -> export / review
 
-``process`` is the only module that composes the stages, ``flows`` orchestrates it with
-Prefect, and ``cli`` is the only place that prints or exits. Nothing heavy is imported here.
+``process`` is the only package that combines the stages, ``flows`` runs it under Prefect, and ``cli`` is the
+only one that prints or exits. Nothing that loads slowly is imported here.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Rates and means with the interval they deserve, so that a small sample never looks like a fact."""
+"""Confidence intervals of rates and means, which show how little a small sample says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
-# Two-sided 95 % quantiles of Student's t for 1..30 degrees of freedom; 1.96 beyond is within 4 %.
+# Two-sided 95 % quantiles of Student's t for 1..30 degrees of freedom; for more, 1.96 is within 4 %.
 T_975 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
@@ -16,7 +16,7 @@ T_975 = (
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with its lower and upper limit, in the unit of the estimate; None where unknown."""
+    """An estimate from ``n`` values with its lower and upper limit, in the same unit; None where unknown."""
 
     estimate: float | None
     low: float | None
@@ -50,7 +50,7 @@ def clopper_pearson_above(hits: int, n: int, *, confidence: float = 0.95) -> flo
         confidence: One-sided confidence level.
 
     Returns:
-        The proportion at which so few successes or fewer have the chance ``1 - confidence``, by bisection.
+        The proportion at which ``hits`` or fewer have the probability ``1 - confidence``, by bisection.
     """
     if hits >= n:
         return 1.0
@@ -69,7 +69,7 @@ def clopper_pearson_above(hits: int, n: int, *, confidence: float = 0.95) -> flo
 
 
 def mean(values: Sequence[float]) -> Interval:
-    """Mean with its 95 % Student t interval; one value has no interval."""
+    """Mean with its 95 % Student t interval; a single value has no interval."""
     n = len(values)
     if n == 0:
         return Interval(None, None, None, 0)
@@ -81,7 +81,7 @@ def mean(values: Sequence[float]) -> Interval:
 
 
 def margin_of(n: int, *, population: int | None = None) -> float | None:
-    """Half width of the 95 % Wilson interval that ``n`` reviewed calls buy, with finite correction."""
+    """Half width of the 95 % Wilson interval of a 50 % rate in ``n`` calls, with finite correction."""
     if n <= 0:
         return None
     if population is not None and n >= population:

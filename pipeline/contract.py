@@ -1,9 +1,8 @@
-"""The public JSON contract: dicts out of the nouns, and checked nouns out of strangers' JSON.
+"""The public JSON form of the classes of ``pipeline.conversation``: writes it, and reads it with checks.
 
-Every document carries ``"schema": "callqa.<noun>/1"``. Writing never drops a field; reading
-accepts a document without the schema key, without ``words``, ``confidence``, ``channel`` or ``doubts``,
-and ignores keys it does not know (other recognisers write their own), but never guesses a
-missing ``turns``.
+Every document carries ``"schema": "callqa.<noun>/1"``, for example ``callqa.transcript/1``. Writing never
+drops a field. Reading accepts a document without ``schema``, ``words``, ``confidence``, ``channel`` or
+``doubts`` and ignores unknown keys (other recognisers write their own), but it requires ``turns``.
 """
 
 from __future__ import annotations
@@ -27,44 +26,43 @@ NOUNS: dict[type, str] = {
     CallMetadata: "metadata",
     CallRecord: "record",
 }
-
-
+"""The name of each class in ``schema``."""
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
 def _adapter(kind: type) -> TypeAdapter[Any]:
-    """The adapter of a noun, built once: building one costs milliseconds."""
+    """The pydantic adapter of a class, built once, because building it takes milliseconds."""
     if kind not in _ADAPTERS:
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]
 
 
 def schema_of(kind: type) -> str:
-    """The value of ``schema`` in documents of a noun."""
+    """The value of ``schema`` in documents of a class."""
     return f"callqa.{NOUNS[kind]}/1"
 
 
 def to_dict(noun: object) -> dict[str, Any]:
-    """A JSON-ready dict of one noun, ``schema`` first."""
+    """An object as a JSON-ready dict that begins with ``schema``."""
     body = _adapter(type(noun)).dump_python(noun, mode="json")
     if isinstance(noun, Conversation):
-        body = _flat(body)
+        body = _flatten_conversation(body)
     return {"schema": schema_of(type(noun)), **body}
 
 
-def _flat(body: dict[str, Any]) -> dict[str, Any]:
-    """A conversation on paper is its transcript plus what was heard in it, not a transcript in a box."""
+def _flatten_conversation(body: dict[str, Any]) -> dict[str, Any]:
+    """In JSON the fields of a conversation's transcript stand beside its own fields, not inside an object."""
     transcript = body.pop("transcript")
-    heard = body.pop("warnings")
-    return {**transcript, **body, "annotation_warnings": heard}
+    warnings = body.pop("warnings")
+    return {**transcript, **body, "annotation_warnings": warnings}
 
 
-def _complete(kind: type, body: dict[str, Any], source: str) -> dict[str, Any]:
-    """Supply what a document may leave out because its place says it: turn numbers, the call's name."""
+def _fill_in(kind: type, body: dict[str, Any], source: str) -> dict[str, Any]:
+    """Fill in what a document may leave out: turn numbers, the call id (from the file name) and doubts."""
     if kind is Conversation and "transcript" not in body:
-        heard: dict[str, Any] = {k: body[k] for k in ("findings", "metrics", "sentiment") if k in body}
-        transcript = _complete(Transcript, body, source)
-        return {"transcript": transcript, "warnings": body.get("annotation_warnings", ()), **heard}
+        annotations: dict[str, Any] = {k: body[k] for k in ("findings", "metrics", "sentiment") if k in body}
+        transcript = _fill_in(Transcript, body, source)
+        return {"transcript": transcript, "warnings": body.get("annotation_warnings", ()), **annotations}
     if kind is Transcript:
         body.setdefault("call_id", Path(source).name.split(".")[0])
         turns = body.get("turns")
@@ -81,32 +79,32 @@ OLD_DOUBTS = {
     "too quiet": "too_quiet",
     "clipped": "clipped",
 }
-"""How warnings began that answers depend on, in documents written before these had a kind."""
+"""The kind of doubt by the beginning of its warning, for documents written before there were doubts."""
 
 
 def _doubts_among(warnings: Iterable[object]) -> Iterator[dict[str, Any]]:
-    for said in map(str, warnings):
-        whose = re.match(r"too quiet: the (agent|customer|system)'s ", said)
+    for warning in map(str, warnings):
+        role = re.match(r"too quiet: the (agent|customer|system)'s ", warning)
         for beginning, kind in OLD_DOUBTS.items():
-            if said.startswith(beginning):
-                yield {"kind": kind, "said": said, "role": whose[1] if whose else None}
+            if warning.startswith(beginning):
+                yield {"kind": kind, "said": warning, "role": role[1] if role else None}
 
 
 def to_json(noun: object) -> str:
-    """One line of JSON, non-ASCII kept readable."""
+    """An object as one line of JSON; characters outside ASCII are not escaped."""
     return json.dumps(to_dict(noun), ensure_ascii=False, separators=(",", ":"))
 
 
 def from_dict(kind: type[T], document: object, *, source: str) -> T:
-    """Check a document and build the noun.
+    """Check a document and build the object.
 
     Args:
-        kind: The noun expected.
+        kind: The expected class.
         document: Parsed JSON.
-        source: File name or other place, for the message.
+        source: File name or other origin, for messages and as the default call id.
 
     Raises:
-        RecordingError: With every problem named by its place in the document.
+        RecordingError: The document is wrong; the message names up to eight problems with their places.
     """
     if not isinstance(document, dict):
         raise RecordingError(
@@ -121,7 +119,7 @@ def from_dict(kind: type[T], document: object, *, source: str) -> T:
             reason="wrong_schema",
         )
     try:
-        body = _complete(kind, {k: v for k, v in document.items() if k != "schema"}, source)
+        body = _fill_in(kind, {k: v for k, v in document.items() if k != "schema"}, source)
         noun: T = _adapter(kind).validate_python(body)
     except ValidationError as error:
         problems = "; ".join(
@@ -132,10 +130,10 @@ def from_dict(kind: type[T], document: object, *, source: str) -> T:
 
 
 def read(kind: type[T], path: Path) -> T:
-    """Read one noun from a JSON file.
+    """Read one object from a JSON file.
 
     Raises:
-        RecordingError: The file is not readable JSON of that noun.
+        RecordingError: The file is not readable JSON of that class.
     """
     try:
         document = json.loads(path.read_text("utf-8-sig"))

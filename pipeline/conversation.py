@@ -1,10 +1,9 @@
-"""The nouns every stage speaks: words, turns, transcripts, conversations, scorecards.
+"""The data classes that all stages share: words, turns, transcripts, conversations, scorecards, records.
 
-Frozen dataclasses with tuples inside. Times are seconds from the start of the recording, as
-float, and ``None`` where a source (chat, e-mail) has none. Their public JSON is ``contract``'s: every
-file carries ``"schema": "callqa.<noun>/1"``.
-This module imports the standard library and ``errors`` only, so any stage may import it
-(numpy by name only, for the type of a clip's samples).
+The documentation calls them the nouns. They are frozen dataclasses that hold tuples. Times are seconds from
+the start of the recording, as float, and None where a source (chat, e-mail) has none. ``contract`` turns them
+into public JSON. At run time this module imports only the standard library and ``errors``, so any stage may
+import it.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SAMPLE_RATE_HZ = 16_000
-"""Every clip is resampled to this rate once, on decoding: it is what the recogniser hears."""
+"""The sample rate of the speech engine; every recording is resampled to it when it is decoded."""
 
 NO_SPEECH = "no speech was found"
-"""Said of a recording in which nobody speaks."""
+"""The message for a recording in which nobody speaks."""
 
 Role = Literal["agent", "customer", "system", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
@@ -34,23 +33,23 @@ Medium = Literal["voice", "chat", "email"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 Answer = Literal["yes", "no", "na", "undetermined"]
 Awaited = Literal["people", "judge"]
-"""What an answer waits for: people who confirm answers like it; a language model that could not be asked."""
+"""What an answer waits for: enough agreement with people to be scored, or a judge that could not be asked."""
 Outcome = Literal["pass", "fail", "needs_review", "not_scored"]
 LedgerStatus = Literal["scored", "skipped", "failed", "quarantined", "purged"]
 FirstParty = Literal["agent", "customer"]
 DoubtKind = Literal["recognised_weakly", "other_language", "too_quiet", "clipped"]
-"""Words may be invented; all of them may be, being in another language than declared; words may be missing
-without a trace, because speech is faint; or because samples are cut off at full scale."""
+"""Why words may be wrong: some were recognised with low confidence and may be invented; all may be invented,
+as the call is in another language than declared; some may be missing, as speech is too faint, or clipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A warning that answers depend on: why words of a call may be invented or missing.
+    """A warning that affects answers: words of the call may be invented or missing.
 
     Attributes:
         kind: What is wrong.
-        said: The same in a sentence for people, which stands among the warnings too.
-        role: Whose words; None: anybody's.
+        said: The same as a sentence for people; it is also one of the warnings.
+        role: Whose words are affected; None for everybody's.
     """
 
     kind: DoubtKind
@@ -65,11 +64,12 @@ class AudioClip:
     Attributes:
         samples: float32, shape (n_channels, n_samples), nominally -1..1, at ``SAMPLE_RATE_HZ``. A long
             recording is a ``numpy.memmap`` of an unlinked temporary file: read it by slices.
-        warnings: Sentences for people about what was wrong with the file or mended in it.
-        codec: Of the source, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
-        source_sample_rate_hz: Of the source; half of it bounds the bandwidth heard.
-        doubled_s: Seconds (start, end) in which two channels carried the same sound; kept on the first alone.
-        doubts: Which of the warnings answers depend on.
+        warnings: Sentences for people about what was wrong with the file or was repaired.
+        codec: Codec of the file, e.g. ``wav/ulaw``, ``mp3``, ``ogg/opus``.
+        source_sample_rate_hz: Sample rate of the file; the audio has no frequencies above half of it.
+        doubled_s: Spans (start, end) in seconds in which two channels carried the same sound, which was then
+            kept on the first of them only.
+        doubts: Those of the warnings that affect answers.
     """
 
     samples: npt.NDArray[np.float32]
@@ -81,7 +81,7 @@ class AudioClip:
 
     @property
     def n_channels(self) -> int:
-        """How many channels the recording has."""
+        """Number of channels."""
         return int(self.samples.shape[0])
 
     @property
@@ -90,26 +90,26 @@ class AudioClip:
         return float(self.samples.shape[1]) / SAMPLE_RATE_HZ
 
 
-def _by_values(noun: Any) -> tuple[type[Any], tuple[Any, ...]]:
-    """Pickled as one call, three times as fast: thousands of words and answers cross processes."""
-    return type(noun), tuple([getattr(noun, name) for name in noun.__slots__])
+def _reduce(item: Any) -> tuple[type[Any], tuple[Any, ...]]:
+    """Pickle as one constructor call, which is three times as fast; processes exchange thousands of words."""
+    return type(item), tuple([getattr(item, name) for name in item.__slots__])
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One recognised word; ``text`` has no surrounding space, ``confidence`` is 0..1."""
+    """One recognised word; ``text`` has no surrounding spaces, ``confidence`` is 0..1."""
 
     text: str
     start_s: float
     end_s: float
     confidence: float | None = None
 
-    __reduce__ = _by_values
+    __reduce__ = _reduce
 
 
 @dataclass(frozen=True, slots=True)
 class Sentiment:
-    """``score`` in -1 (negative) .. 1 (positive) and its three-way label."""
+    """A sentiment ``score`` from -1 (negative) to 1 (positive), and its label."""
 
     score: float
     label: SentimentLabel
@@ -117,7 +117,7 @@ class Sentiment:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One speaker's uninterrupted stretch of speech (or one chat message).
+    """Uninterrupted speech of one speaker, or one message of a chat or e-mail.
 
     Attributes:
         turn: Position in the conversation, from 0.
@@ -125,13 +125,13 @@ class Turn:
         text: What was said, as recognised or written.
         start_s: Start in seconds from the start of the recording; None for text without times.
         end_s: End in seconds; never before ``start_s``.
-        channel: Audio channel index it was heard on; None when unknown or mono.
+        channel: Index of the audio channel; None when unknown or mono.
         confidence: Mean word probability 0..1; None when the source gives none.
-        words: Word times, empty when the source gives none.
+        words: The words with their times; empty when the source gives none.
         language: ISO 639-1 code when known.
         sentiment: Filled by ``annotate``.
-        speaker: How the source tells this speaker from the others: a name, a number, a party. Only until
-            ``speakers`` has given roles: it may be somebody's name or telephone number, and is not kept.
+        speaker: The source's name, number or label for the speaker. ``speakers`` removes it when it assigns
+            roles, because it may be a person's name or telephone number.
     """
 
     turn: int
@@ -149,7 +149,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What produced a transcript; ``fingerprint`` changes when its output could."""
+    """What produced a transcript; ``fingerprint`` changes whenever its output may change."""
 
     name: str
     model: str
@@ -158,12 +158,12 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Who said what when, from any recogniser, chat or e-mail.
+    """Who said what and when, from a recogniser, a chat or an e-mail.
 
-    ``channels`` is the number of audio channels that were told apart (1 = mono, speakers
-    guessed; 2 = one speaker a channel; 0 = no audio). ``role_confidence`` (0..1) is how sure it is
-    who is agent and who customer, None when the source states the roles itself. ``warnings`` are
-    sentences for people, ``doubts`` those of them that answers depend on.
+    ``channels`` is the number of audio channels used (1 = mono, speakers guessed; 2 = one speaker per
+    channel; 0 = no audio). ``role_confidence`` (0..1) says how sure it is who the agent is and who the
+    customer; it is None when the source states the roles. ``warnings`` are sentences for people, ``doubts``
+    those of the warnings that affect answers.
     """
 
     call_id: str
@@ -178,7 +178,7 @@ class Transcript:
     doubts: tuple[Doubt, ...] = ()
 
     def doubted(self, doubts: Iterable[Doubt]) -> Transcript:
-        """The same with further doubts, and their sentences among the warnings."""
+        """The same transcript with further doubts, and their sentences added to the warnings."""
         more = tuple(doubts)
         warnings = (*self.warnings, *(doubt.said for doubt in more))
         return replace(self, warnings=warnings, doubts=(*self.doubts, *more))
@@ -190,14 +190,14 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class CallMetadata:
-    """What the telephone system knows about a call.
+    """What the telephone system or a manifest says about a call.
 
     Attributes:
-        call_id: Identity in the store. From the source, else from the audio's SHA-256.
+        call_id: The call's key in the store: from the source, else made from the audio's SHA-256.
         started_at: Aware datetime; None when the source does not say (never guessed).
         timezone: IANA name of the site's zone, for day and shift boundaries.
-        agent_channel: Audio channel of the agent; None to use the default or the evidence.
-        hold_spans: Seconds (start, end) the telephone system reports as hold.
+        agent_channel: Audio channel of the agent; None when the source does not say.
+        hold_spans: Spans (start, end) in seconds that the telephone system reports as hold.
         extra: Any other columns of the source, kept for conditions and SQL.
     """
 
@@ -220,7 +220,7 @@ class CallMetadata:
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
-        """The site's zone; UTC where it is not given or unknown."""
+        """The site's time zone; UTC where it is not given or not known."""
         try:
             return zoneinfo.ZoneInfo(self.timezone or "UTC")
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
@@ -228,30 +228,30 @@ class CallMetadata:
 
     @property
     def started_local(self) -> dt.datetime | None:
-        """The start by the site's own clock, without zone."""
+        """The start in the site's local time, as a naive datetime."""
         return self.started_at and self.started_at.astimezone(self.zone).replace(tzinfo=None)
 
 
 Noted = Literal["name", "clock"]
-"""A file name that does not fit its template; two sources that disagree about the time."""
+"""``name``: a file name does not fit its template; ``clock``: two sources disagree about the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A file that came in, before anyone has listened to it.
+    """A file as ``intake`` found it, before it is opened.
 
     Attributes:
-        path: Where it lies.
-        kind: a ``recording`` is transcribed first, a ``transcript`` goes straight to ``annotate``.
+        path: Path of the file.
+        kind: A ``recording`` is transcribed first, a ``transcript`` goes straight to ``annotate``.
         sha256: Hex digest of the bytes; None when they could not be read.
-        metadata: What is known of the call; None when the file cannot become one.
+        metadata: What is known about the call; None when the file cannot become a call.
         fault: Why it cannot become a call; its ``reason`` goes to the ledger.
-        part: Number of the dialog inside a vCon that this is; None for a file of its own.
-        container: The vCon, where ``path`` is not it (its second and later dialogs).
-        warnings: Sentences for people, e.g. two sources that disagree about the start time.
+        part: Number of the dialog inside a vCon; None for any other file.
+        container: The vCon file, where ``path`` is not it (for its second and later dialogs).
+        warnings: Sentences for people, e.g. two sources disagree about the start time.
         noted: Kinds of warnings that concern the whole batch.
-        media: The recording itself, where the vCon only names it and it was found on this machine.
-        first_party: Who the first party of a transcript is, by the settings of its place.
+        media: The recording that a vCon only refers to, where it was found on this machine.
+        first_party: Who the first party of a transcript is, from the settings for its folder.
     """
 
     path: Path
@@ -274,18 +274,18 @@ FINDING_KINDS = frozenset({
     "hold", "interruption", "lowest_point", "offer_help", "overtalk", "pause", "pii", "profanity", "promise",
     "risk", "silence", "topic",
 })  # fmt: skip
-"""Families of facts callqa looks for by itself."""
+"""The kinds of findings that callqa looks for without a user's own phrase lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fact heard in the call, with where it was heard.
+    """A fact found in a call, and where.
 
     Attributes:
-        kind: Family: one of ``FINDING_KINDS``, or one that a user's own phrase list adds.
-        label: Which one of the family, e.g. ``churn``.
-        turn: Turn it was heard in; None for facts of the whole call.
-        text: The words themselves (typed placeholders for private data).
+        kind: One of ``FINDING_KINDS``, or a kind that a user's own phrase list adds.
+        label: The label within its kind, e.g. ``churn``.
+        turn: The turn it was found in; None for facts of the whole call.
+        text: The words themselves (placeholders such as ``[CARD]`` for private data).
         value: Number or normalised value where one applies, e.g. seconds of silence.
         source: Versioned name of the component that found it, e.g. ``callqa.risk.v1``.
     """
@@ -302,7 +302,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RoleSentiment:
-    """Sentiment of one role over the call; ``quarters`` has None where the role was silent."""
+    """Sentiment of one role over the call; ``quarters`` has None where the role is silent."""
 
     score: float
     quarters: tuple[float | None, float | None, float | None, float | None]
@@ -313,10 +313,10 @@ class RoleSentiment:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A transcript with everything ``annotate`` heard in it.
+    """A transcript with everything that ``annotate`` found in it.
 
-    ``metrics`` maps the names listed in ``pipeline.metrics`` to a number, or to None where the
-    recording cannot tell (mono, no times): None is "unknown", never zero.
+    ``metrics`` maps the names listed in ``pipeline.metrics`` to a number, or to None where the recording
+    cannot tell (mono, no times): None means "unknown", not zero.
     """
 
     transcript: Transcript
@@ -328,9 +328,9 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an answer rests on: the quote, who said it, when, and the rule that fired.
+    """A quote that an answer rests on, with who said it, when, and the rule that matched.
 
-    ``start_s`` and ``end_s`` are of the quote's words, not of the turn they stand in.
+    ``start_s`` and ``end_s`` are the times of the quote's words, not of their whole turn.
     """
 
     turn: int | None
@@ -341,12 +341,12 @@ class Evidence:
     rule: str
     strength: float = 1.0
 
-    __reduce__ = _by_values
+    __reduce__ = _reduce
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """Where a rule looked, so that a miss can be checked by a person."""
+    """What a rule looked for and where, so that a person can check why it found nothing."""
 
     what: str
     role: str = "any"
@@ -354,12 +354,12 @@ class Searched:
     end_s: float | None = None
     turns: int = 0
 
-    __reduce__ = _by_values
+    __reduce__ = _reduce
 
 
 @dataclass(frozen=True, slots=True)
 class CriterionAnswer:
-    """The answer to one criterion with the points it earned, and what it waits for, if anything."""
+    """The answer to one criterion, with the points it earned and what it still waits for, if anything."""
 
     id: str
     answer: Answer
@@ -374,17 +374,17 @@ class CriterionAnswer:
     reason: str = ""
     awaits: Awaited | None = None
 
-    __reduce__ = _by_values
+    __reduce__ = _reduce
 
     def with_evidence(self, change: Callable[[Evidence], Evidence]) -> CriterionAnswer:
-        """The same answer with another form of all it rests on, the nearest miss included."""
+        """The same answer with each piece of evidence changed, and the nearest miss too."""
         nearest = change(self.nearest) if self.nearest else None
         return replace(self, evidence=tuple(map(change, self.evidence)), nearest=nearest)
 
 
 @dataclass(frozen=True, slots=True)
 class SectionScore:
-    """One section's score 0..100, or None when nothing in it applied."""
+    """The score of one section, 0..100, or None when none of its criteria applied."""
 
     id: str
     score: float | None
@@ -395,7 +395,7 @@ class SectionScore:
 
 @dataclass(frozen=True, slots=True)
 class RubricRef:
-    """Which rubric, and exactly which text of it: ``hash`` is of its content."""
+    """Identifies a rubric and, by the ``hash`` of its content, exactly one text of it."""
 
     id: str
     version: str
@@ -404,11 +404,11 @@ class RubricRef:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """One call answered against one rubric.
+    """The answers and scores of one call under one rubric.
 
-    ``raw_score`` ignores auto-fails, ``final_score`` applies the rubric's policy; both are
-    0..100, or None when nothing could be scored. ``scorer`` is the fingerprint of what gave the
-    answers: under the same one, the same criterion has the same answer.
+    ``raw_score`` ignores auto-fails, ``final_score`` applies the rubric's policy for them; both are 0..100,
+    or None when nothing could be scored. ``scorer`` is the fingerprint of what gave the answers: the same
+    scorer gives the same criterion the same answer.
     """
 
     call_id: str
@@ -430,13 +430,13 @@ class Scorecard:
         return tuple(answer for section in self.sections for answer in section.criteria)
 
     def with_answers(self, change: Callable[[CriterionAnswer], CriterionAnswer]) -> Scorecard:
-        """The same card with another form of each answer; its figures stay."""
+        """The same scorecard with each answer changed; the scores stay as they are."""
         sections = (replace(s, criteria=tuple(map(change, s.criteria))) for s in self.sections)
         return replace(self, sections=tuple(sections))
 
     @property
     def why(self) -> str:
-        """Why it did not pass: the auto-fails, the doubts, or the dearest misses; "" when it did."""
+        """Why the call did not pass: auto-fails, review reasons, or the costliest misses; "" when it did."""
         if self.outcome == "pass":
             return ""
         if self.autofail_reasons:
@@ -451,26 +451,27 @@ class Scorecard:
         return f"below the pass mark of {self.pass_mark:g}" if below else ""
 
 
-def _first(told: Sequence[str], count: int, between: str) -> str:
-    """The first of several, and how many more there are."""
-    more = len(told) - count
-    return between.join(told[:count]) + (f", and {more} more" if more > 0 else "")
+def _first(reasons: Sequence[str], count: int, separator: str) -> str:
+    """The first ``count`` reasons, and how many more there are."""
+    more = len(reasons) - count
+    return separator.join(reasons[:count]) + (f", and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
     """One stage's work on one call: how long it took and under which fingerprint.
 
-    A language model's has a row a criterion, with what the answer cost when it was asked.
+    The stage ``judge`` has one per criterion that a language model was asked about, with the cost of the
+    answer when it was first asked. The attributes below are filled only there.
 
     Attributes:
-        rubric_id: Whose criterion a language model was asked about; "" for other stages.
-        criterion_id: Which criterion it was asked about; "" for other stages.
-        calls: Requests to it.
+        rubric_id: The rubric of the criterion.
+        criterion_id: The criterion.
+        calls: Requests to the language model.
         prompt_tokens: Tokens it read, as its server counts.
         answer_tokens: Tokens it wrote.
-        result: What came of it: ``rubric.judging.Result``.
-        asked: Requests of this very run, 0 where the answer was kept from before.
+        result: The kind of result: ``rubric.judging.Result``.
+        asked: Requests made in this run; 0 where the answer was kept from an earlier run.
     """
 
     stage: str
@@ -489,10 +490,10 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What became of one file received. The ledger adds up: every file has exactly one row.
+    """What became of one received file; every file has exactly one row in the ledger.
 
-    ``fingerprint`` is of everything the result depends on (audio, metadata, engine, annotator,
-    rubrics, options): a file whose stored row has the same one needs no work.
+    ``fingerprint`` is a digest of everything the result depends on (audio, metadata, engine, annotator,
+    rubrics, options): a file whose stored row has the same fingerprint need not be processed again.
     """
 
     path: str
@@ -513,7 +514,7 @@ class LedgerEntry:
 class CallRecord:
     """Everything the store keeps of one processed file, loaded in one transaction.
 
-    ``metadata``, ``conversation`` and ``scorecards`` are absent when the file never became a call.
+    ``metadata``, ``conversation`` and ``scorecards`` are missing when the file did not become a call.
     """
 
     ledger: LedgerEntry
@@ -528,19 +529,19 @@ ReviewState = Literal["submitted", "acknowledged", "disputed", "upheld", "overtu
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a person said about one answer, or about a whole scorecard. Never replaces the machine's.
+    """A reviewer's opinion on one answer or on a whole scorecard; it never replaces the machine's answer.
 
     Attributes:
-        review_id: Digest of the rest; saving the same review again changes nothing.
-        rubric_hash: The exact rubric text the person answered.
+        review_id: Digest of the other fields; saving the same review again changes nothing.
+        rubric_hash: Hash of the rubric text that the reviewer used.
         criterion_id: None for a review of the whole scorecard (acknowledged, disputed, a comment).
-        machine_answer: What the machine had answered then.
-        human_answer: None when the person gave no answer of their own.
+        machine_answer: The machine's answer at the time of the review.
+        human_answer: The reviewer's answer; None when the reviewer gave none.
         reviewed_at: Aware datetime.
         state: ``submitted`` for answers; agents acknowledge or dispute, supervisors uphold or overturn.
-        source: File it came in.
-        extra: ``grade`` and ``machine_grade`` on a graded scale; ``blind``, the packet it was said in,
-            when the machine's answers were hidden; ``how``, when the whole call was confirmed at once.
+        source: The file it was imported from.
+        extra: ``grade`` and ``machine_grade`` on a graded scale; ``blind``, the packet of the review, when
+            the machine's answers were hidden; ``how``, when the whole call was confirmed at once.
     """
 
     review_id: str
@@ -558,7 +559,7 @@ class Review:
 
     @property
     def said(self) -> str | None:
-        """The person's grade on a graded scale, else the answer."""
+        """The reviewer's grade on a graded scale, else the answer."""
         return self.extra.get("grade") or self.human_answer
 
     @property
@@ -569,7 +570,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class SampledCall:
-    """One call chosen for review, and how: only draws with a known probability say anything about rates."""
+    """A call drawn for review, and how; rates can be estimated only from draws with a known probability."""
 
     sample_id: str
     call_id: str

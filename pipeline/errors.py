@@ -1,20 +1,19 @@
-"""The faults callqa can report, grouped by who can mend them.
+"""The errors that callqa reports to users, grouped by who can mend them.
 
-Every error says what happened, where, and what to do next (``hint``). They are raised close to
-the cause and turned into text and an exit code in exactly one place, ``pipeline.cli``.
-Nothing else may reach a user.
+Every error says what happened, where, and what to do next (``hint``). It is raised close to the cause, and
+only ``pipeline.cli`` turns it into text and an exit code. No other exception may reach a user.
 """
 
 from __future__ import annotations
 
 
 class CallQAError(Exception):
-    """Base of every fault reported to people.
+    """Base class of every error reported to users.
 
     Attributes:
-        message: What happened and where, one sentence, no traceback.
-        hint: What to do next, or "" where the message says it all.
-        exit_code: What the command exits with when this error ends it.
+        message: What happened and where, in one sentence, without a traceback.
+        hint: What to do next, or "" where the message says enough.
+        exit_code: Exit code of the command that this error ends.
     """
 
     exit_code = 2
@@ -30,13 +29,13 @@ class UsageError(CallQAError):
 
 
 class RubricError(CallQAError):
-    """A rubric does not say something answerable; its author can mend it."""
+    """A rubric is wrong or cannot be answered; its author can mend it."""
 
 
 class RecordingError(CallQAError):
     """One recording or transcript file is unusable; the batch goes on without it.
 
-    ``reason`` is the short machine-readable word kept in the ledger (``empty``, ``truncated``,
+    ``reason`` is a short word for programs that is kept in the ledger (``empty``, ``truncated``,
     ``unsupported``, ``not_audio``, ``too_short``, ``silent``, ...).
     """
 
@@ -48,7 +47,7 @@ class RecordingError(CallQAError):
 
 
 class ModelError(CallQAError):
-    """Weights or a language model are missing or damaged; whoever installs can mend it."""
+    """Model weights or a language model are missing or damaged; whoever installs callqa can mend it."""
 
 
 class StoreError(CallQAError):
@@ -56,8 +55,8 @@ class StoreError(CallQAError):
 
 
 class StoreLockedError(StoreError):
-    """Another process holds the database; waiting or ending that process mends it."""
+    """Another process holds the database; wait for that process or end it."""
 
 
 class MachineError(CallQAError):
-    """The machine gave way (disk full, server unreachable); trying again later may work."""
+    """The machine failed (disk full, server unreachable); trying again later may work."""

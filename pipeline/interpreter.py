@@ -1,6 +1,6 @@
-"""Settings of the Python interpreter that hold for the whole process; what is not for its end is put back.
+"""Settings of the Python interpreter for the whole process; the context managers restore them on leaving.
 
-Torch's threads and the allocator are set by ``transcribe``, which alone knows them.
+Torch's threads and the memory allocator are set by ``transcribe``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SWITCH_S = 0.00005
-"""How long a thread may keep Python's lock from another. The engine lets go of it at each of thousands of
-steps; with Python's own 5 ms, every second of Python beside it held it up for a second or two."""
+"""How long a thread may keep Python's global lock while another waits. The engine releases the lock thousands
+of times; with Python's default of 5 ms, each second of other Python code delayed it by a second or two."""
 
 
 @contextmanager
 def few_collections() -> Iterator[None]:
-    """Look for reference cycles seldom: by default a fifth of a start goes into looking among imports."""
+    """Collect garbage rarely: by default a fifth of the start is spent on collections during imports."""
     before = gc.get_threshold()
     gc.set_threshold(50_000, 5, 5)
     try:
@@ -28,7 +28,7 @@ def few_collections() -> Iterator[None]:
 
 @contextmanager
 def no_collections() -> Iterator[None]:
-    """Do not look for reference cycles: a window of stored calls is a million objects without any."""
+    """Switch garbage collection off: a window of stored calls is a million objects without a cycle."""
     was = gc.isenabled()
     gc.freeze()
     gc.disable()
@@ -41,13 +41,13 @@ def no_collections() -> Iterator[None]:
 
 
 def no_collection_at_exit() -> None:
-    """Let the end of the process look for reference cycles in nothing: it took two seconds of a run."""
+    """Keep the last collection, at the end of the process, from scanning all objects, which took 2 s."""
     gc.freeze()
 
 
 @contextmanager
 def quick_switches() -> Iterator[None]:
-    """Let the thread that feeds the engine have Python's lock as soon as it asks for it."""
+    """Give Python's global lock at once to the thread that feeds the engine."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
@@ -58,7 +58,7 @@ def quick_switches() -> Iterator[None]:
 
 @contextmanager
 def without_torch() -> Iterator[None]:
-    """Import as where torch is not installed: spaCy would load it, a second and 180 MB for nothing."""
+    """Hide torch from imports: spaCy would load it, which takes a second and 180 MB and is not needed."""
     if "torch" in sys.modules:
         yield
         return

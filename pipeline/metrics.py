@@ -1,8 +1,8 @@
-"""Conversation metrics from who spoke when. Definitions and their sources are in ``METRICS``.
+"""Computes conversation metrics from who spoke when; ``METRICS`` has their definitions and sources.
 
-A speaker's *intervals* are stretches of their words with no gap over ``JOIN_GAP_S``; all times
-follow from them. What a recording cannot tell is None, never zero: overlap and interruptions need
-one channel per speaker, everything in seconds needs times.
+A speaker's *intervals* are stretches of words without a gap over ``JOIN_GAP_S``; all durations are computed
+from them. A metric that the recording cannot tell is None, never zero: overlap and interruptions need one
+channel per speaker, and everything in seconds needs times.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pipeline.conversation import Role, Transcript, Turn
 from pipeline.text.words import SENTENCE_END, count_words
 
-JOIN_GAP_S = 1.0  # a breath inside one utterance; below both event thresholds
-DEAD_AIR_S = 3.0  # neither side speaks for longer than this (MiiTel)
-OVERTALK_S = 1.0  # both speak for longer than this (MiiTel)
-OVERLAP_S = 0.3  # recognisers place word edges within about this
-BACKCHANNEL_S = 1.0  # "uh huh" over the other side's words takes no floor: no interruption
-RESPONSE_LIMIT_S = 10.0  # a reply that comes later answers something else
-MIN_WPM_S = 5.0  # words per minute of less speech than this says nothing (TMA warns on short calls)
+JOIN_GAP_S = 1.0  # a pause up to this, such as a breath, does not end an interval
+DEAD_AIR_S = 3.0  # dead air: neither side speaks for longer than this (MiiTel)
+OVERTALK_S = 1.0  # overtalk: both sides speak for longer than this (MiiTel)
+OVERLAP_S = 0.3  # shorter overlaps are not counted: recognisers place word edges only this exactly
+BACKCHANNEL_S = 1.0  # speech up to this over the other side's words ("uh huh") is no interruption
+RESPONSE_LIMIT_S = 10.0  # speech after a longer pause is not counted as a response
+MIN_WPM_S = 5.0  # words per minute need at least this much speech (TMA warns on short calls)
 
 METRICS: Mapping[str, str] = {
     "duration_s": "length of the recording in seconds",
@@ -69,7 +69,7 @@ METRICS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of one speaker's speech, seconds, and the turn it began in."""
+    """A stretch of one speaker's speech in seconds, and the turn in which it begins."""
 
     start_s: float
     end_s: float
@@ -93,25 +93,25 @@ def measure(
     greeting_turns: Sequence[int] = (),
     closing_turns: Sequence[int] = (),
 ) -> dict[str, float | None]:
-    """Every metric of ``METRICS``.
+    """Compute every metric of ``METRICS``.
 
     Args:
-        transcript: With roles; word times make it exact, turn times will do.
-        hold_spans: Seconds (start, end) of hold; not dead air.
-        redacted_spans: Seconds taken out for privacy; someone spoke there, so not dead air.
-        greeting_turns: Turns in which the agent greets.
-        closing_turns: Turns in which the agent closes.
+        transcript: With roles. Word times give exact values; without them turn times are used.
+        hold_spans: Spans (start, end) of hold in seconds; they are not dead air.
+        redacted_spans: Spans taken out for privacy; someone spoke there, so they are not dead air.
+        greeting_turns: Numbers of the turns in which the agent greets.
+        closing_turns: Numbers of the turns in which the agent closes the call.
     """
     spoken = [turn for turn in transcript.turns if turn.text.strip()]
     values: dict[str, float | None] = dict.fromkeys(METRICS)
     values["turn_count"] = float(len(spoken))
     knows_roles = any(turn.role in ("agent", "customer") for turn in spoken)
-    for role in ("agent", "customer"):
-        own = [turn for turn in spoken if turn.role == role]
-        if knows_roles:
-            values[f"{role}_words"] = float(sum(count_words(turn.text) for turn in own))
-            values[f"{role}_questions"] = float(sum(is_question(turn.text) for turn in own))
-    values.update(_presence(spoken, greeting_turns, closing_turns))
+    if knows_roles:
+        for role in ("agent", "customer"):
+            texts = [turn.text for turn in spoken if turn.role == role]
+            values[f"{role}_words"] = float(sum(map(count_words, texts)))
+            values[f"{role}_questions"] = float(sum(map(is_question, texts)))
+    values.update(_greeting_and_closing(spoken, greeting_turns, closing_turns))
     speech = intervals(transcript)
     duration_s = transcript.duration_s or max((i.end_s for i in speech), default=0.0)
     if transcript.medium != "voice" or not (speech or transcript.duration_s) or duration_s <= 0:
@@ -123,16 +123,16 @@ def measure(
         values.update(_talk(transcript, speech, duration_s))
         values.update(_responses(speech))
     if knows_roles and transcript.channels != 1:
-        values.update(_overlap_values(speech, duration_s))
+        values.update(_overtalk(speech, duration_s))
     return values
 
 
 def intervals(transcript: Transcript) -> list[Interval]:
-    """Everybody's speech in order of time; turns without times are left out.
+    """The speech intervals of all roles in order of time; turns without times are left out.
 
-    Words of one role closer than ``JOIN_GAP_S`` are one interval, over turn bounds too.
+    Words of one role with a gap up to ``JOIN_GAP_S`` belong to one interval, across turns as well.
     """
-    found: list[Interval] = []
+    speech: list[Interval] = []
     for role in sorted({turn.role for turn in transcript.turns}):
         pieces = sorted(_pieces(t for t in transcript.turns if t.role == role and t.text.strip()))
         joined: list[Interval] = []
@@ -142,34 +142,34 @@ def intervals(transcript: Transcript) -> list[Interval]:
                 joined[-1] = Interval(last.start_s, max(last.end_s, end_s), last.turn, role)
             else:
                 joined.append(Interval(start_s, end_s, turn, role))
-        found += joined
-    return sorted(found, key=lambda i: (i.start_s, i.end_s, i.turn))
+        speech += joined
+    return sorted(speech, key=lambda i: (i.start_s, i.end_s, i.turn))
 
 
 def _pieces(turns: Iterable[Turn]) -> Iterable[tuple[float, float, int]]:
-    """Word times where they are sound, else turn times; a turn that ends before it starts is a point."""
+    """Times of words where they are valid, else of turns; a turn that ends before it starts has no length."""
     for turn in turns:
-        sound = [word for word in turn.words if word.end_s >= word.start_s]
-        if sound:
-            for word in sound:
+        valid = [word for word in turn.words if word.end_s >= word.start_s]
+        if valid:
+            for word in valid:
                 yield word.start_s, word.end_s, turn.turn
         elif turn.start_s is not None:
             yield turn.start_s, max(turn.start_s, turn.end_s or turn.start_s), turn.turn
 
 
 def gaps(speech: Sequence[Interval], duration_s: float) -> list[Span]:
-    """Stretches of the recording in which nobody speaks, from 0 to its end."""
-    found, at = [], 0.0
+    """The spans of the recording in which nobody speaks."""
+    silences, at = [], 0.0
     for interval in speech:
         if interval.start_s > at:
-            found.append((at, interval.start_s))
+            silences.append((at, interval.start_s))
         at = max(at, interval.end_s)
-    return [*found, (at, duration_s)] if duration_s > at else found
+    return [*silences, (at, duration_s)] if duration_s > at else silences
 
 
 def without(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
-    """What is left of spans, which are in order and apart, when others are taken out of them."""
-    left: list[Span] = []
+    """The parts of ``spans`` that no span of ``taken`` covers; ``spans`` are in order and do not overlap."""
+    remaining: list[Span] = []
     coming = deque(sorted(taken))
     within: list[Span] = []
     for start_s, end_s in spans:
@@ -179,17 +179,17 @@ def without(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
         at = start_s
         for a, b in within:
             if a > at:
-                left.append((at, a))
+                remaining.append((at, a))
             at = max(at, b)
         if end_s > at:
-            left.append((at, end_s))
-    return left
+            remaining.append((at, end_s))
+    return remaining
 
 
 def dead_air(
     speech: Sequence[Interval], hold_spans: Sequence[Span] = (), redacted_spans: Sequence[Span] = ()
 ) -> list[Span]:
-    """Silences over ``DEAD_AIR_S`` between the first and the last word, hold and redactions taken out."""
+    """Silences over ``DEAD_AIR_S`` between the first and the last word, without hold and redacted spans."""
     if not speech:
         return []
     end_s = max(interval.end_s for interval in speech)
@@ -200,7 +200,7 @@ def dead_air(
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A stretch in which agent and customer both speak; ``second`` is who started later."""
+    """A span in which agent and customer both speak; ``second`` is the interval that started later."""
 
     start_s: float
     end_s: float
@@ -213,29 +213,29 @@ class Overlap:
 
     @property
     def is_overtalk(self) -> bool:
-        """Long enough to disturb."""
+        """Whether it lasts longer than ``OVERTALK_S``."""
         return self.length_s > OVERTALK_S
 
     @property
     def is_interruption(self) -> bool:
-        """Whether who started second took the floor, rather than saying "uh huh"."""
+        """Whether the second speaker went on talking, rather than saying only "uh huh"."""
         return self.second.length_s > BACKCHANNEL_S
 
 
 def overlaps(speech: Sequence[Interval]) -> list[Overlap]:
-    """Every stretch over ``OVERLAP_S`` in which agent and customer both speak, in order."""
+    """All overlaps of agent and customer that last over ``OVERLAP_S``, in order of the agent's intervals."""
     found = []
-    customer = [i for i in speech if i.role == "customer"]
+    customer_speech = [i for i in speech if i.role == "customer"]
     low = 0
-    for mine in (i for i in speech if i.role == "agent"):
-        while low < len(customer) and customer[low].end_s <= mine.start_s:
+    for agent in (i for i in speech if i.role == "agent"):
+        while low < len(customer_speech) and customer_speech[low].end_s <= agent.start_s:
             low += 1
-        for theirs in customer[low:]:
-            if theirs.start_s >= mine.end_s:
+        for customer in customer_speech[low:]:
+            if customer.start_s >= agent.end_s:
                 break
-            start_s, end_s = max(mine.start_s, theirs.start_s), min(mine.end_s, theirs.end_s)
+            start_s, end_s = max(agent.start_s, customer.start_s), min(agent.end_s, customer.end_s)
             if end_s - start_s > OVERLAP_S:
-                found.append(Overlap(start_s, end_s, max(mine, theirs, key=lambda i: i.start_s)))
+                found.append(Overlap(start_s, end_s, max(agent, customer, key=lambda i: i.start_s)))
     return found
 
 
@@ -252,16 +252,16 @@ ASKS = re.compile(
 
 
 def is_question(text: str) -> bool:
-    """Whether a turn asks: a question mark, or a sentence that begins as questions do."""
+    """Whether a turn asks something: it has a question mark, or a sentence begins the way questions do."""
     if "?" in text or "؟" in text:
         return True
     return any(ASKS.match(part.strip()) for part in SENTENCE_END.split(text))
 
 
-def _presence(
+def _greeting_and_closing(
     spoken: Sequence[Turn], greeting: Sequence[int], closing: Sequence[int]
 ) -> dict[str, float | None]:
-    """Greeting early and closing late, by the agent's phrases."""
+    """Whether the agent greets near the start and closes near the end, given the turns that do."""
     if not any(turn.role == "agent" for turn in spoken):
         return {}
     early = [t for at, t in enumerate(spoken) if at < 3 or (t.start_s is not None and t.start_s <= 60.0)]
@@ -288,7 +288,7 @@ def _talk(transcript: Transcript, speech: Sequence[Interval], duration_s: float)
 
 
 def _longest_monologue(speech: Sequence[Interval], role: str) -> float:
-    """From the first to the last word of the longest run of one speaker's intervals."""
+    """Seconds of the longest run of one speaker's intervals, which the other side or dead air ends."""
     longest, start_s, end_s = 0.0, None, 0.0
     for interval in speech:
         if interval.role != role:
@@ -302,7 +302,7 @@ def _longest_monologue(speech: Sequence[Interval], role: str) -> float:
 
 
 def _responses(speech: Sequence[Interval]) -> dict[str, float | None]:
-    """Median gap at the changes of speaker; replies that overlap count as zero."""
+    """Median gap in seconds when the speaker changes; a reply that overlaps counts as zero."""
     waits: dict[str, list[float]] = {"agent": [], "customer": []}
     for before, after in itertools.pairwise(speech):
         gap_s = max(0.0, after.start_s - before.end_s)
@@ -330,15 +330,15 @@ def _silences(
     }
 
 
-def _overlap_values(speech: Sequence[Interval], duration_s: float) -> dict[str, float | None]:
-    both = overlaps(speech)
-    overtalk_s = [o.length_s for o in both if o.is_overtalk]
-    cut_in = [o.second.role for o in both if o.is_interruption]
+def _overtalk(speech: Sequence[Interval], duration_s: float) -> dict[str, float | None]:
+    found = overlaps(speech)
+    overtalk_s = [overlap.length_s for overlap in found if overlap.is_overtalk]
+    interrupters = [overlap.second.role for overlap in found if overlap.is_interruption]
     return {
-        "overlap_count": float(len(both)),
+        "overlap_count": float(len(found)),
         "overtalk_count": float(len(overtalk_s)),
         "overtalk_s": sum(overtalk_s),
         "overtalk_ratio": sum(overtalk_s) / duration_s,
-        "agent_interruptions": float(cut_in.count("agent")),
-        "customer_interruptions": float(cut_in.count("customer")),
+        "agent_interruptions": float(interrupters.count("agent")),
+        "customer_interruptions": float(interrupters.count("customer")),
     }

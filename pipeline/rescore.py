@@ -1,11 +1,11 @@
-"""Stored calls under another rubric: no audio, no recogniser; old scores stay, flips are told.
+"""Scores stored calls under a new rubric text, without audio; old scorecards stay, and flips are reported.
 
-    a window of calls ─▶ answers that cannot have changed, kept ─▶ the rest asked of the words ─▶ saved
+    a window of calls ─▶ keep the answers that cannot have changed ─▶ answer the rest ─▶ save
 
-A criterion that both texts of a rubric ask alike has the answer it had, as long as the call, the
-scoring and the matcher are the same: of a changed rubric only what changed is searched for, and
-where only weights and marks changed, no word is read. Where there are many calls, other processes
-answer; this one alone reads and writes the database.
+A criterion that both texts of a rubric ask in the same way keeps its answer, as long as the call, the scoring
+and the matcher are the same. So only changed criteria are searched for, and where only weights or marks
+changed, no transcript is read. Many calls are answered by worker processes; only this process reads and
+writes the database.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from pipeline.judge import LanguageModel
 
 WINDOW = 400
-"""Calls read and saved together."""
+"""Number of calls read and saved together."""
 PART, PART_BY_MEANING = 50, 10
-"""Calls answered at once: the fewer, the sooner all are done together; the more, the less each costs."""
+"""Number of calls handed to a worker at once: small parts finish at the same time, large ones cost less."""
 ALONE, ALONE_BY_MEANING = 250, 30
-"""Up to so many calls this process answers alone: others take half a second to start, four with models."""
+"""Up to this many calls are answered by this process alone: workers start in 0.5 s, in 4 s with models."""
 
 Answers = Mapping[str, CriterionAnswer]
-Asked = tuple[read.StoredCalls, Mapping[str, Answers]]
-"""Calls, and by call the answers that need not be asked again."""
+Part = tuple[read.StoredCalls, Mapping[str, Answers]]
+"""Calls to answer, and by call id the answers that they keep."""
 
 _CURRENT_SQL = """
 SELECT s.call_id, s.rubric_hash FROM scorecards AS s JOIN calls AS c USING (call_id)
@@ -54,12 +54,12 @@ WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND s.loaded_at >= c.load
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """One call under the new rubric, beside its newest score under the old text of the same rubric.
+    """One call's new scorecard, and its latest earlier one under the same rubric id.
 
     Attributes:
-        before: The scorecard it had, None for its first.
+        before: The earlier scorecard; None where there was none.
         after: The new scorecard.
-        changes: Criteria answered otherwise than before, with the reason.
+        changes: A sentence for each criterion whose answer changed, with the reason.
     """
 
     call_id: str
@@ -69,17 +69,17 @@ class Rescored:
 
     @property
     def flipped(self) -> bool:
-        """Whether the outcome is another."""
+        """Whether the outcome changed."""
         return self.before is not None and self.before.outcome != self.after.outcome
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some calls: the scorecards they had, those all of whose answers are kept, and those to be asked."""
+    """Calls with their earlier scorecards: those that keep all their answers, and the parts to answer."""
 
     before: Mapping[str, Scorecard]
     settled: list[score.Answered]
-    asked: list[Asked]
+    parts: list[Part]
 
 
 def rescore(
@@ -93,9 +93,9 @@ def rescore(
     processes: int | None = None,
     judge: LanguageModel | None = None,
 ) -> Iterator[Rescored]:
-    """Score stored calls and keep the results; yields as windows are saved.
+    """Score stored calls and save the scorecards; yields the calls of each window when it is saved.
 
-    Calls whose words were erased keep the figures they have.
+    Calls whose words were erased keep the scorecards they have.
 
     Args:
         store: Open for writing.
@@ -103,25 +103,25 @@ def rescore(
         matcher: Finds phrases.
         min_confidence: As in scoring.
         calls: Which calls; all by default.
-        everything: Also calls the rubric does not apply to.
-        processes: How many answer; by default one a core where there are many calls, else this one alone.
-        judge: Answers checks of the kind ``judge``, in this process alone: it is the one that is waited for.
+        everything: Also score calls that the rubric does not apply to.
+        processes: Number of worker processes, 1 for none; by default one per core if there are many calls.
+        judge: Answers checks of the kind ``judge``; then no workers are used, as the judge sets the pace.
 
     Raises:
-        StoreError: The database refuses; the windows before are kept.
+        StoreError: The database refuses; earlier windows are saved.
     """
     calls = calls or CallFilter()
-    alone, part = (ALONE_BY_MEANING, PART_BY_MEANING) if rubric.by_meaning() else (ALONE, PART)
+    alone, part_size = (ALONE_BY_MEANING, PART_BY_MEANING) if rubric.by_meaning() else (ALONE, PART)
     scorer = score.fingerprint(matcher, min_confidence, judge if rubric.judged() else None)
     if judge is not None:
         processes = 1
     if processes is None:
         processes = cores() if store.count(calls) > alone else 1
-    store.hold_little()
+    store.limit_memory()
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
-        windows = _windows(store, rubric, calls, everything, scorer, part)
-        for number, (window, answered) in enumerate(_in_order(windows, answer), 1):
-            cards = [one.card(rubric) for one in (*window.settled, *answered)]
+        windows = _windows(store, rubric, calls, everything, scorer, part_size)
+        for number, (window, answers) in enumerate(_in_order(windows, answer), 1):
+            cards = [answered.card(rubric) for answered in (*window.settled, *answers)]
             store.save_scorecards(cards, [rubric])
             if judge is not None:
                 store.save_stage("judge", {card.call_id: judge.spent(card.call_id) for card in cards})
@@ -133,15 +133,16 @@ def rescore(
 
 
 def _windows(
-    store: Store, rubric: Rubric, calls: CallFilter, everything: bool, scorer: str, part: int
+    store: Store, rubric: Rubric, calls: CallFilter, everything: bool, scorer: str, part_size: int
 ) -> Iterator[_Window]:
+    """Read calls in windows, and find the answers that each call keeps."""
     same: dict[str, frozenset[str]] = {}
     headings = store.headings(calls)
-    while some := list(islice(headings, WINDOW)):
+    while window := list(islice(headings, WINDOW)):
         ids = tuple(
-            call.call_id
-            for call, about in some
-            if everything or not why_not(rubric, call, duration_s=about.duration_s, language=about.language)
+            metadata.call_id
+            for metadata, call in window
+            if everything or not why_not(rubric, metadata, duration_s=call.duration_s, language=call.language)
         )
         if not ids:
             continue
@@ -150,36 +151,36 @@ def _windows(
             for row in store.query(_CURRENT_SQL, [rubric.id, scorer, list(ids)])
         }
         for old_hash in set(current.values()) - set(same):
-            same[old_hash] = _same(store, old_hash, rubric)
+            same[old_hash] = _same_criteria(store, old_hash, rubric)
         scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))
         before = {card.call_id: card for card in scored}
         kept = {i: _kept(before[i], same[old_hash], rubric) for i, old_hash in current.items()}
         count = sum(1 for _ in rubric.criteria())
-        settled = {i: answers for i, answers in kept.items() if len(answers) == count}
-        open_ = tuple(i for i in ids if i not in settled)
+        settled = [i for i, answers in kept.items() if len(answers) == count]
+        open_ids = tuple(i for i in ids if i not in kept or len(kept[i]) < count)
         yield _Window(
             before,
             [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
             [
                 (calls, {i: kept[i] for i in calls.ids if i in kept})
-                for read_together in store.stored(CallFilter(call_ids=open_))
-                for calls in read_together.parts(part)
+                for read_together in store.stored(CallFilter(call_ids=open_ids))
+                for calls in read_together.parts(part_size)
             ],
         )
 
 
-def _same(store: Store, old_hash: str, rubric: Rubric) -> frozenset[str]:
-    """Criteria that another stored text of the rubric asks in the same way."""
+def _same_criteria(store: Store, old_hash: str, rubric: Rubric) -> frozenset[str]:
+    """Ids of the criteria that a stored text of the rubric asks in the same way."""
     rows = store.query("SELECT source FROM rubrics WHERE rubric_hash = ?", [old_hash])
     try:
         old = parse(rows[0]["source"] or "", "stored rubric") if rows else None
-    except RubricError:  # written for another version of callqa
+    except RubricError:  # the text is of another version of callqa
         return frozenset()
     return same_criteria(old, rubric) if old is not None and old.hash == old_hash else frozenset()
 
 
 def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
-    """The answers a call keeps, with the new weights."""
+    """The answers that a call keeps, by criterion id, with the new weights."""
     old = {a.id: a for a in before.answers}
     return {
         c.id: replace(old[c.id], weight=c.weight, critical=c.critical)
@@ -189,49 +190,49 @@ def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
 
 
 def _answer(
-    asked: Asked,
+    part: Part,
     *,
     rubric: Rubric,
     matcher: Matcher,
     min_confidence: float,
     judge: LanguageModel | None = None,
 ) -> list[score.Answered]:
-    """Answer what is not known of some calls."""
+    """Answer the criteria of some calls whose answers are not kept."""
     if rubric.by_meaning():
-        _load_parser_alone()
-    calls, known = asked
-    batch = [(about, spoken, known.get(about.call_id, {})) for about, spoken in read.nouns(calls)]
+        _load_parser_without_torch()
+    calls, kept = part
+    batch = [(metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.nouns(calls)]
     return score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
 
 
 @cache
-def _load_parser_alone() -> None:
-    with without_torch(), suppress(ModelError):  # the matcher will say so
+def _load_parser_without_torch() -> None:
+    with without_torch(), suppress(ModelError):  # the matcher itself reports a missing model
         matching.load_parser()
 
 
-Answering = Callable[[Asked], Callable[[], list[score.Answered]]]
-"""Begins to answer, and gives what waits for the answers."""
+Answering = Callable[[Part], Callable[[], list[score.Answered]]]
+"""Starts to answer a part; returns a function that waits for the answers."""
 
 
 @contextmanager
 def _answering(
     rubric: Rubric, matcher: Matcher, min_confidence: float, processes: int, judge: LanguageModel | None
 ) -> Iterator[Answering]:
-    """What answers: this process, or others, each with a matcher of its own."""
+    """Yield the function that answers parts: in this process, or in workers with matchers of their own."""
     if processes <= 1:
         here = partial(_answer, rubric=rubric, matcher=matcher, min_confidence=min_confidence, judge=judge)
-        yield lambda asked: partial(here, asked)
+        yield lambda part: partial(here, part)
         return
     start = (rubric.text, rubric.source, min_confidence)
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, start)
     try:
-        yield lambda asked: pool.submit(_answer_there, asked).result
+        yield lambda part: pool.submit(_answer_in_worker, part).result
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-_worker: Callable[[Asked], list[score.Answered]] | None = None
+_worker: Callable[[Part], list[score.Answered]] | None = None
 
 
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
@@ -243,39 +244,38 @@ def _start_worker(text: str, source: str, min_confidence: float) -> None:
     )
 
 
-def _answer_there(asked: Asked) -> list[score.Answered]:
+def _answer_in_worker(part: Part) -> list[score.Answered]:
     assert _worker is not None
     with no_collections():
-        return _worker(asked)
+        return _worker(part)
 
 
 def _in_order(
     windows: Iterable[_Window], answer: Answering
 ) -> Iterator[tuple[_Window, list[score.Answered]]]:
-    """Windows with their answers, in order; the next is read and handed out while one is waited for."""
+    """The windows with their answers, in order; the next one is read and begun before waiting for one."""
     waiting: deque[tuple[_Window, list[Callable[[], list[score.Answered]]]]] = deque()
     for window in chain(windows, [None]):
         if window is not None:
-            waiting.append((window, [answer(asked) for asked in window.asked]))
+            waiting.append((window, [answer(part) for part in window.parts]))
         while len(waiting) > (window is not None):
-            first, parts = waiting.popleft()
-            yield first, [one for part in parts for one in part()]
+            first, results = waiting.popleft()
+            yield first, [answered for result in results for answered in result()]
 
 
 def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:
-    """Criteria whose answer is another, those that decide the outcome first."""
-    old = {a.id: a for a in before.answers}
-    changed = [(a, old.get(a.id)) for a in after.answers if _told(old.get(a.id)) != a.answer]
-    changed.sort(key=lambda pair: (not pair[0].critical, -pair[0].weight))
-    told = [f"{a.id}: {_told(b)} → {a.answer}" + (f" ({a.reason})" if a.reason else "") for a, b in changed]
-    gone = sorted(set(old) - {a.id for a in after.answers})
-    told += [f"{name}: no longer asked" for name in gone]
-    if not told and before.final_score != after.final_score:
-        told.append("same answers, other weights")
-    if not told and before.pass_mark != after.pass_mark:
-        told.append(f"pass mark {before.pass_mark} → {after.pass_mark}")
-    return tuple(told)
-
-
-def _told(answer: CriterionAnswer | None) -> str:
-    return "not asked" if answer is None else answer.answer
+    """A sentence for each criterion whose answer changed; critical and heavy criteria come first."""
+    old = {a.id: a.answer for a in before.answers}
+    changed = [a for a in after.answers if old.get(a.id) != a.answer]
+    changed.sort(key=lambda a: (not a.critical, -a.weight))
+    changes = [
+        f"{a.id}: {old.get(a.id, 'not asked')} → {a.answer}" + (f" ({a.reason})" if a.reason else "")
+        for a in changed
+    ]
+    removed = sorted(set(old) - {a.id for a in after.answers})
+    changes += [f"{name}: no longer asked" for name in removed]
+    if not changes and before.final_score != after.final_score:
+        changes.append("same answers, other weights")
+    if not changes and before.pass_mark != after.pass_mark:
+        changes.append(f"pass mark {before.pass_mark} → {after.pass_mark}")
+    return tuple(changes)

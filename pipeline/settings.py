@@ -1,7 +1,7 @@
-"""Settings, resolved once: flags > ``CALLQA_*`` environment > ``callqa.toml`` > defaults.
+"""The settings, resolved once: flags > ``CALLQA_*`` environment variables > ``callqa.toml`` > defaults.
 
-Each stage is handed its own slice and never sees the rest. Unknown keys are errors. Nested
-environment variables use a double underscore: ``CALLQA_TRANSCRIBE__MODEL=tiny.en``.
+Each stage gets only its own slice. Unknown keys are errors. In environment variables two underscores join
+slice and key: ``CALLQA_TRANSCRIBE__MODEL=tiny.en``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pipeline.known_names import did_you_mean, keys_at
 
 
 class Slice(BaseModel):
-    """Base of the slices: frozen, unknown keys refused."""
+    """Base class of all slices: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -86,7 +86,7 @@ class IntakeSettings(Slice):
     min_audio_s: float = Field(3.0, ge=0, description="recordings shorter than this are skipped as too_short")
 
     def default_source(self) -> IntakeSource:
-        """What holds for files no source matches."""
+        """The settings for files that no source matches."""
         return IntakeSource(**self.model_dump(include=set(IntakeSource.model_fields)))
 
 
@@ -125,7 +125,7 @@ class TranscribeSettings(Slice):
     @field_validator("language", mode="before")
     @classmethod
     def _detected(cls, given: object) -> object:
-        """``auto`` and an empty text name no language: TOML and flags cannot say None."""
+        """Turn ``auto`` and empty text into None, which TOML and flags cannot express."""
         return None if isinstance(given, str) and given.strip().lower() in {"", "auto"} else given
 
 
@@ -190,7 +190,7 @@ class JudgeSettings(Slice):
     @field_validator("url")
     @classmethod
     def _endpoint(cls, given: str | None) -> str | None:
-        """An address of a server, whole; a bare host means its ``/v1``."""
+        """Check that the URL is a server's address; one without a path gets the path ``/v1``."""
         if given is None or not given.strip():
             return None
         url = urlsplit(given.strip().rstrip("/"))
@@ -198,7 +198,7 @@ class JudgeSettings(Slice):
             raise ValueError(f"{given!r} is no address of a server; write http://127.0.0.1:11434/v1")
         if url.username or url.password or url.query or url.fragment:
             raise ValueError("no user, password or query may be in it; a key goes into judge.api_key")
-        _ = url.port  # raises ValueError when it is no number
+        _ = url.port  # raises ValueError when the port is no valid number
         return urlunsplit(url._replace(path=url.path or "/v1"))
 
     @model_validator(mode="after")
@@ -293,7 +293,7 @@ class Settings(BaseSettings):
 
     @property
     def state_dir(self) -> Path:
-        """Where stage results and run summaries are kept: ``<db>.state`` unless the settings say."""
+        """The folder of transcripts and run summaries: ``<db>.state`` unless the settings name another."""
         if self.flow.state_dir is not None:
             return self.flow.state_dir
         return Path("callqa.state" if self.store.db.startswith("ducklake:") else f"{self.store.db}.state")
@@ -307,7 +307,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags (init), then environment, then the TOML file; no dotenv, no secrets folder."""
+        """Use flags (init), environment variables, then the TOML file; no dotenv file, no secrets folder."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
@@ -315,11 +315,11 @@ def load_settings(config: Path | None = None, **flags: dict[str, Any]) -> Settin
     """Resolve settings once.
 
     Args:
-        config: A TOML file; default ``callqa.toml`` in the current folder where present.
-        **flags: Per slice, the values given on the command line (None values are dropped).
+        config: A TOML file; by default ``callqa.toml`` in the current folder, if there is one.
+        **flags: By slice, the values given on the command line; None values are dropped.
 
     Raises:
-        UsageError: Unknown key, wrong type or unreadable file, all problems named at once.
+        UsageError: There is an unknown key, a wrong value or an unreadable file; all problems are named.
     """
     given = {name: {k: v for k, v in values.items() if v is not None} for name, values in flags.items()}
     if config is not None and not config.is_file():
@@ -345,7 +345,7 @@ def load_settings(config: Path | None = None, **flags: dict[str, Any]) -> Settin
 
 
 def _fault(item: ErrorDetails) -> str:
-    """One fault of pydantic's in a sentence; for a key that is not known, the nearest that is."""
+    """A problem found by pydantic, as a sentence; for an unknown key with the most similar known one."""
     path = [str(part) for part in item["loc"]]
     if item["type"] != "extra_forbidden":
         return f"{'.'.join(path)}: {item['msg']}"

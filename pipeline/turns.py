@@ -1,7 +1,7 @@
-"""Turns out of timed words: split at pauses and where the other side speaks.
+"""Groups timed words into turns, which end at pauses and where the other side speaks.
 
-Shared by ``transcribe``, which hears words channel by channel, and ``intake``, which reads other
-recognisers' words. Roles are not known here: every turn is ``unknown`` until ``speakers`` says otherwise.
+``transcribe`` uses it for the words of each channel, and ``intake`` for words of other recognisers. Roles are
+not known here: every turn has the role ``unknown`` until ``speakers`` assigns roles.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ from operator import itemgetter
 
 from pipeline.conversation import Turn, Word
 
-TURN_PAUSE_S = 1.0  # a silence that ends a turn even when nobody else speaks
-YIELD_PAUSE_S = 0.25  # a gap the other side can speak in; shorter gaps lie inside a phrase
-
-
+TURN_PAUSE_S = 1.0  # a pause this long ends a turn even when nobody else speaks
+YIELD_PAUSE_S = 0.25  # a pause this long ends a turn when another party speaks in it
 Party = tuple[int, str]
+"""The channel (-1 when unknown) and the speaker ("" when unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word as decoded: ``text`` keeps its leading space, times are of the recording.
+    """A word as decoded: ``text`` keeps its leading space, and times count from the start of the recording.
 
-    ``channel`` and ``speaker`` together tell the parties apart; either may be unknown.
+    ``channel`` and ``speaker`` together identify the party; either may be unknown.
     """
 
     text: str
@@ -37,21 +36,21 @@ class TimedWord:
     speaker: str | None = None
 
 
-def build_turns(heard: Sequence[TimedWord]) -> tuple[Turn, ...]:
+def build_turns(words: Sequence[TimedWord]) -> tuple[Turn, ...]:
     """Group words into turns, ordered by start.
 
     Args:
-        heard: Words of all parties of one call, in any order.
+        words: Words of all parties of one call, in any order.
     """
-    words: dict[Party, list[TimedWord]] = defaultdict(list)
-    for word in heard:
-        words[_party(word)].append(word)
-    middles = sorted(((w.start_s + w.end_s) / 2, _party(w)) for w in heard)
+    by_party: dict[Party, list[TimedWord]] = defaultdict(list)
+    for word in words:
+        by_party[_party(word)].append(word)
+    middles = sorted(((w.start_s + w.end_s) / 2, _party(w)) for w in words)
     groups: list[list[TimedWord]] = []
-    for party in sorted(words):
-        own = sorted(words[party], key=lambda w: w.start_s)
-        for n, word in enumerate(own):
-            if n == 0 or _parts(own[n - 1], word, middles):
+    for party in sorted(by_party):
+        in_order = sorted(by_party[party], key=lambda w: w.start_s)
+        for n, word in enumerate(in_order):
+            if n == 0 or _turn_ends_between(in_order[n - 1], word, middles):
                 groups.append([])
             groups[-1].append(word)
     groups.sort(key=lambda g: (g[0].start_s, _party(g[0])))
@@ -62,8 +61,8 @@ def _party(word: TimedWord) -> Party:
     return (-1 if word.channel is None else word.channel, word.speaker or "")
 
 
-def _parts(before: TimedWord, after: TimedWord, middles: list[tuple[float, Party]]) -> bool:
-    """Whether a turn ends between two neighbouring words of a party; ``middles`` are of everybody's words."""
+def _turn_ends_between(before: TimedWord, after: TimedWord, middles: list[tuple[float, Party]]) -> bool:
+    """Whether a turn ends between two successive words of a party; ``middles`` are of all parties' words."""
     gap = after.start_s - before.end_s
     if gap >= TURN_PAUSE_S or before.language != after.language:
         return True
@@ -80,9 +79,9 @@ def _parts(before: TimedWord, after: TimedWord, middles: list[tuple[float, Party
 
 
 def mean_confidence(words: Sequence[TimedWord | Word]) -> float | None:
-    """The mean confidence of the words that have one, as turns state it."""
-    sure = [word.confidence for word in words if word.confidence is not None]
-    return round(sum(sure) / len(sure), 4) if sure else None
+    """The confidence of a turn: the mean of its words' confidences, None where no word has one."""
+    known = [word.confidence for word in words if word.confidence is not None]
+    return round(sum(known) / len(known), 4) if known else None
 
 
 def _turn(number: int, group: Sequence[TimedWord]) -> Turn:

@@ -1,4 +1,4 @@
-"""From characters of a turn's text to the seconds in which they were said."""
+"""Finds the seconds in which characters of a turn's text were said."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pipeline.conversation import Turn
 
 
 class TurnClock:
-    """When each part of one turn was said.
+    """Maps characters of one turn's text to times.
 
     Attributes:
-        places: Characters (start, end) of each word in the text; None when the words are not
-            those of the text, so that their times cannot be trusted.
+        places: Start and end of each word in the text, in characters; None when the words do not match the
+            text, so that their times cannot be used.
     """
 
     def __init__(self, turn: Turn) -> None:
@@ -22,16 +22,13 @@ class TurnClock:
         self._ends = [end for _, end in self.places or ()]
 
     def when(self, start: int, end: int) -> tuple[float | None, float | None]:
-        """Seconds in which characters ``start`` to ``end`` were said.
-
-        By word times where the turn has them, else by the share of the text, else None.
-        """
+        """Start and end in seconds of characters, from word times or interpolated; None without times."""
         if self.places:
             first = bisect_right(self._ends, start)
             last = bisect_left(self._starts, end)
-            said = self.turn.words[first : max(last, first + 1)]
-            if said:
-                return said[0].start_s, max(word.end_s for word in said)
+            words = self.turn.words[first : max(last, first + 1)]
+            if words:
+                return words[0].start_s, max(word.end_s for word in words)
         start_s, end_s = self.turn.start_s, self.turn.end_s
         if start_s is None:
             return None, None
@@ -42,6 +39,7 @@ class TurnClock:
 
 
 def _places(turn: Turn) -> list[tuple[int, int]] | None:
+    """Start and end of each word in the turn's text; None when words and text do not match."""
     places, at = [], 0
     for word in turn.words:
         text = word.text.strip()

@@ -1,8 +1,8 @@
-"""The only composer: received files to call records, in windows, with nothing done twice.
+"""Runs the stages one after the other: turns received files into call records, a window of files at a time.
 
     received ─▶ plan (what is new?) ─▶ window ─▶ transcribe ─▶ score ─▶ store
 
-``stages`` holds the stages ready for use, ``calls`` takes one window through them, ``cache`` keeps
-transcripts between runs, ``batch`` says what is to be done and keeps the tally, ``loop`` goes through
-the windows. None of it knows Prefect: ``flows`` hands the loop steps that are Prefect's tasks.
+No other package combines stages. ``stages`` loads them, ``calls`` takes one window through them, ``cache``
+keeps transcripts between runs, ``batch`` holds the plan and the tally, and ``loop`` goes through the windows.
+No module here imports Prefect: ``flows`` hands ``loop`` steps that run as Prefect tasks.
 """

@@ -1,9 +1,9 @@
-"""Words that answers hang on, heard again by a larger model before the call is scored.
+"""Transcribes again, with a larger model, the words that decide a call's answers, before it is scored.
 
-    annotated ─▶ which words decide ─▶ their sound, the larger model ─▶ transcript with its words
+    annotated call ─▶ which words decide ─▶ larger model on their audio ─▶ transcript with the new words
 
-The first transcript stays in the cache; what was heard again is kept beside it, by the model and the words
-asked for. What privacy took out of a transcript is never heard again, nor is what stands beside it.
+The first transcript stays in the cache; the one with the new words is kept beside it, under a fingerprint of
+the model and the words chosen. Redacted spans and the words next to them are never transcribed again.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from pipeline.transcribe import Engine, Job
 from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, parts_of, put_in, spans_of
 
 STAGE = "again"
-MOST = 0.5
-"""Share of the time in which words are said that is heard again at most."""
+MAX_SHARE = 0.5
+"""The largest share of the speech time of a call that is transcribed again."""
 HEARD_AGAIN = "heard again"
-"""Begins the warning of a transcript, and ends the rule of evidence, whose words a larger model heard."""
+"""Part of the warning of a transcript, and of the rule of evidence, whose words the larger model heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to hear again in a call: the parts of turns its answers hang on, and names to expect in them."""
+    """What to transcribe again in a call: parts of turns that decide answers, and names to expect in them."""
 
     parts: tuple[Part, ...] = ()
     names: tuple[str, ...] = ()
@@ -49,13 +49,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class SecondHearing:
-    """Who hears again, and what.
+    """Everything needed to transcribe parts of calls a second time.
 
     Attributes:
-        engine: Loaded when first asked.
-        model: Its name, for people.
-        wanted: Of each call.
-        redact: Removes private data from what was heard.
+        engine: The larger model's engine, loaded at its first use.
+        model: Name of the larger model, for people.
+        wanted: Chooses what to transcribe again in each of several calls.
+        redact: Removes private data from the new words.
     """
 
     engine: Engine
@@ -65,28 +65,28 @@ class SecondHearing:
 
 
 def wanted(
-    said: Conversation,
-    about: CallMetadata,
+    conversation: Conversation,
+    metadata: CallMetadata,
     answered: Sequence[tuple[Rubric, Mapping[str, CriterionAnswer]]],
     *,
     min_confidence: float,
     matcher: Matcher,
 ) -> Wanted:
-    """What to hear again in a call: what its answers hang on, that nearest to another answer first.
+    """Choose the words of a call to transcribe again: those nearest to changing an answer come first.
 
     Args:
-        said: The call as heard first, annotated.
-        about: The agent and the client are names to expect, and the companies of the rubrics.
+        conversation: The call as first transcribed, annotated.
+        metadata: Its agent and client are names to expect, besides the companies of the rubrics.
         answered: Rubrics with all their answers.
         min_confidence: As in scoring.
         matcher: Finds phrases.
     """
-    spans = score.words_that_decide(said, about, answered, min_confidence=min_confidence, matcher=matcher)
-    named = (about.agent_name, about.client, *(name for one, _ in answered for name in one.company))
-    return Wanted(
-        parts_of(said.transcript, spans, MOST),
-        tuple(dict.fromkeys(name for name in named if name)),
+    spans = score.words_that_decide(
+        conversation, metadata, answered, min_confidence=min_confidence, matcher=matcher
     )
+    companies = [name for rubric, _ in answered for name in rubric.company]
+    names = dict.fromkeys(name for name in (metadata.agent_name, metadata.client, *companies) if name)
+    return Wanted(parts_of(conversation.transcript, spans, MAX_SHARE), tuple(names))
 
 
 def hear_again(
@@ -94,83 +94,86 @@ def hear_again(
     again: SecondHearing,
     load_audio: Callable[[Received], AudioClip],
     cache: StageCache,
-    under: str,
+    settings_fingerprint: str,
 ) -> list[CallState]:
-    """The calls, annotated, with the words that their answers hang on heard again; the others as they are.
+    """Transcribe the deciding words of calls again; calls without such words are returned as they are.
 
     Args:
         calls: Recordings with their conversations.
-        again: Who hears again.
-        load_audio: A recording to a clip.
+        again: The larger model and what to transcribe with it.
+        load_audio: Decodes a recording.
         cache: Where transcripts are kept.
-        under: Fingerprint of all that shaped the first transcripts.
+        settings_fingerprint: Fingerprint of all settings that shaped the first transcripts.
 
     Raises:
         CallQAError: The model's weights are missing or damaged; the disk is full.
         OSError: A transient fault.
     """
-    wanted = again.wanted([(call.conversation, call.metadata) for call in calls if call.conversation])
+    choices = again.wanted([(call.conversation, call.metadata) for call in calls if call.conversation])
     done = list(calls)
     cut: dict[int, tuple[Excerpt, ...]] = {}
-    for place, (call, asked) in enumerate(zip(calls, wanted, strict=True)):
-        if not asked.parts or call.transcript is None:
+    for place, (call, choice) in enumerate(zip(calls, choices, strict=True)):
+        if not choice.parts or call.transcript is None:
             continue
-        kept = cache.read_transcript(call.metadata.call_id, _fingerprint(call, asked, again, under), STAGE)
-        if kept is not None:
-            done[place] = _heard_again(call, kept, asked, again, 0.0)
+        fingerprint = _fingerprint(call, choice, again, settings_fingerprint)
+        cached = cache.read_transcript(call.metadata.call_id, fingerprint, STAGE)
+        if cached is not None:
+            done[place] = _with_new_words(call, cached, choice, again, 0.0)
             continue
         try:
             clip = load_audio(call.received)
-        except RecordingError:  # gone since it was first heard, which stands
+        except RecordingError:  # the file has gone since; the first transcript stands
             continue
-        job = Job(call.metadata.call_id, clip, call.metadata.language, names=asked.names)
-        cut[place] = excerpts(job, call.transcript, asked.parts)
-    for place, (results, seconds) in _heard(cut, again).items():
-        call, asked = calls[place], wanted[place]
+        job = Job(call.metadata.call_id, clip, call.metadata.language, names=choice.names)
+        cut[place] = excerpts(job, call.transcript, choice.parts)
+    for place, (results, seconds) in _transcribe(cut, again).items():
+        call, choice = calls[place], choices[place]
         assert call.transcript is not None
         transcript = again.redact(put_in(call.transcript, cut[place], results))
-        cache.write_transcript(transcript, _fingerprint(call, asked, again, under), STAGE)
-        done[place] = _heard_again(call, transcript, asked, again, seconds)
+        fingerprint = _fingerprint(call, choice, again, settings_fingerprint)
+        cache.write_transcript(transcript, fingerprint, STAGE)
+        done[place] = _with_new_words(call, transcript, choice, again, seconds)
     return done
 
 
-def _heard(
+def _transcribe(
     cut: Mapping[int, tuple[Excerpt, ...]], again: SecondHearing
 ) -> dict[int, tuple[list[Transcript | RecordingError], float]]:
-    """What the engine makes of the excerpts of all calls together, and its seconds for each call."""
-    jobs = [excerpt.job for own in cut.values() for excerpt in own]
+    """Transcribe the excerpts of all calls together; returns each call's results and share of the time."""
+    jobs = [excerpt.job for pieces in cut.values() for excerpt in pieces]
     if not jobs:
         return {}
     started = time.perf_counter()
     results = iter(again.engine.transcribe(jobs))
     pace = (time.perf_counter() - started) / sum(job.clip.duration_s for job in jobs)
     return {
-        place: ([next(results) for _ in own], pace * sum(excerpt.job.clip.duration_s for excerpt in own))
-        for place, own in cut.items()
+        place: ([next(results) for _ in pieces], pace * sum(piece.job.clip.duration_s for piece in pieces))
+        for place, pieces in cut.items()
     }
 
 
-def _fingerprint(call: CallState, asked: Wanted, again: SecondHearing, under: str) -> str:
-    parts = [(part.turn, part.first, part.last) for part in asked.parts]
-    return digest(call.transcript_fingerprint(under), again.engine.fingerprint, parts, asked.names)
+def _fingerprint(call: CallState, choice: Wanted, again: SecondHearing, settings_fingerprint: str) -> str:
+    parts = [(part.turn, part.first, part.last) for part in choice.parts]
+    first = call.transcript_fingerprint(settings_fingerprint)
+    return digest(first, again.engine.fingerprint, parts, choice.names)
 
 
-def _heard_again(
-    call: CallState, transcript: Transcript, asked: Wanted, again: SecondHearing, seconds: float
+def _with_new_words(
+    call: CallState, transcript: Transcript, choice: Wanted, again: SecondHearing, seconds: float
 ) -> CallState:
     assert call.transcript is not None
-    spans = spans_of(call.transcript, asked.parts)
+    spans = spans_of(call.transcript, choice.parts)
     length_s = sum(end_s - start_s for _, start_s, end_s in spans)
-    said = f"{HEARD_AGAIN} by {again.model}: {length_s:.0f} s on which answers hang"
+    warning = f"{HEARD_AGAIN} by {again.model}: {length_s:.0f} s on which answers hang"
     stage = StageRun(STAGE, again.engine.fingerprint, transcript.engine.name, again.model, seconds)
-    transcript = replace(transcript, warnings=(*transcript.warnings, said))
+    transcript = replace(transcript, warnings=(*transcript.warnings, warning))
     return replace(call, transcript=transcript, heard_again=spans, stages=(*call.stages, stage))
 
 
 def marked(card: Scorecard, heard_again: Sequence[Span], model: str) -> Scorecard:
-    """A scorecard whose evidence says which of it a larger model heard."""
+    """The scorecard with a note in the rule of every evidence whose words the larger model heard."""
 
-    def told(evidence: Evidence) -> Evidence:
+    def mark(evidence: Evidence) -> Evidence:
         start_s, end_s = evidence.start_s, evidence.end_s
         if start_s is None or end_s is None:
             return evidence
@@ -178,7 +181,7 @@ def marked(card: Scorecard, heard_again: Sequence[Span], model: str) -> Scorecar
             role == evidence.role and start_s < until_s and from_s < end_s
             for role, from_s, until_s in heard_again
         )
-        by = f"{evidence.rule}; {HEARD_AGAIN} by {model}"
-        return replace(evidence, rule=by) if inside else evidence
+        rule = f"{evidence.rule}; {HEARD_AGAIN} by {model}"
+        return replace(evidence, rule=rule) if inside else evidence
 
-    return card.with_answers(lambda answer: answer.with_evidence(told))
+    return card.with_answers(lambda answer: answer.with_evidence(mark))

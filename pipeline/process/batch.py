@@ -1,4 +1,4 @@
-"""A batch: what is new, everything to carry it out, what became of it; ``loop`` carries it out."""
+"""A batch: its plan, what is needed to run it, and the tally of its results; ``loop`` runs it."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ Load = Callable[[Sequence[CallRecord]], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a batch has to do: ``pending`` files, and rows of the ledger that stand as they are."""
+    """Files still to process (``pending``), and ledger rows of files that need no work (``known``)."""
 
     pending: tuple[Received, ...]
     known: tuple[LedgerEntry, ...] = ()
 
 
-def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], under: Fingerprints) -> Plan:
-    """Leave out what is in the store under the same fingerprint, and what was erased on purpose."""
+def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], current: Fingerprints) -> Plan:
+    """Leave out files that are stored under the current fingerprints, and files of erased calls."""
     pending: list[Received] = []
     known: list[LedgerEntry] = []
     for item in received:
         row = ledger.get(str(item.path))
-        if row is not None and _stands(row, item, under):
+        if row is not None and _is_up_to_date(row, item, current):
             known.append(row)
         else:
             pending.append(item)
     return Plan(tuple(pending), tuple(known))
 
 
-def _stands(row: LedgerEntry, item: Received, under: Fingerprints) -> bool:
+def _is_up_to_date(row: LedgerEntry, item: Received, current: Fingerprints) -> bool:
     if row.status == "purged":
         return True
-    return item.sha256 is not None and row.fingerprint == work_fingerprint(item, under)
+    return item.sha256 is not None and row.fingerprint == work_fingerprint(item, current)
 
 
 @dataclass(slots=True)
 class Judged:
-    """What a language model was asked about one criterion, and what that cost in this batch.
+    """What a language model was asked about one criterion in this batch, and what that cost.
 
     Attributes:
-        results: Answers by what came of them (``rubric.judging.Result``), those kept from before included.
+        results: Number of answers by ``rubric.judging.Result``, including answers kept from earlier runs.
         calls: Requests made.
         tokens: Tokens read and written.
-        seconds: Spent waiting for it.
+        seconds: Seconds spent waiting for the model.
     """
 
     results: Counter[str] = field(default_factory=Counter)
@@ -72,27 +72,27 @@ class Judged:
             self.seconds += stage.seconds
 
     def summary(self) -> dict[str, Any]:
-        """In JSON."""
+        """The counts and costs as a JSON-ready dict."""
         results = dict(sorted(self.results.items()))
         return {**results, "calls": self.calls, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the files of one batch, added up as it goes; no word of any call.
+    """Running counts of what became of the files of one batch; it holds no word of any call.
 
     Attributes:
-        statuses: Files by ledger status, those of earlier runs included.
-        known: How many of them needed no work.
+        statuses: Files by ledger status, including files known from earlier runs.
+        known: How many of these files needed no work.
         outcomes: Scorecards by outcome.
         reasons: Files that were not scored, by status and reason.
         stage_s: Seconds of work by stage, summed over calls.
-        audio_s: Length of the recordings heard.
-        wall_s: Length of the batch.
+        audio_s: Seconds of audio transcribed.
+        wall_s: Duration of the batch in seconds.
         autofails: Scorecards with an auto-fail.
-        lowest: Lowest final scores as (score, call id, rubric id).
-        judged: What a language model was asked and cost, by rubric and criterion, as ``rubric/criterion``.
-        unasked: Why it could not be asked, where it could not.
+        lowest: The ten lowest final scores as (score, call id, rubric id).
+        judged: What a language model was asked and what it cost, by ``rubric/criterion``.
+        unasked: Answers for which the language model could not be asked, by reason.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -109,26 +109,26 @@ class Tally:
 
     @property
     def files(self) -> int:
-        """Every file received; the statuses add up to it."""
+        """Number of files received: the sum of all statuses."""
         return self.statuses.total()
 
     @property
     def processed(self) -> int:
-        """Files that were worked on in this batch."""
+        """Number of files processed in this batch."""
         return self.files - self.known
 
     @property
     def unusable(self) -> int:
-        """Files a person should look at."""
+        """Number of files that a person should look at."""
         return self.statuses["failed"] + self.statuses["quarantined"]
 
     @property
     def exit_code(self) -> int:
-        """0 when all is scored or knowingly skipped, else 3; the same on a second run."""
+        """0 when every file is scored or knowingly skipped, else 3; a second run gives the same."""
         return 3 if self.unusable else 0
 
     def add_known(self, rows: Sequence[LedgerEntry]) -> None:
-        """Count rows of earlier runs."""
+        """Count files known from earlier runs."""
         self.known += len(rows)
         for row in rows:
             self._count(row)
@@ -151,7 +151,7 @@ class Tally:
                 self.lowest = sorted([*self.lowest, (card.final_score, card.call_id, card.rubric.id)])[:10]
 
     def summary(self) -> dict[str, Any]:
-        """The run in JSON: counts, seconds, ids; no word of any call."""
+        """The run as a JSON-ready dict of counts, seconds and ids; it holds no word of any call."""
         return {
             "schema": "callqa.run/1",
             "files": self.files,
@@ -167,7 +167,7 @@ class Tally:
             "audio_s": round(self.audio_s, 3),
             "wall_s": round(self.wall_s, 3),
             "stage_s": {name: round(seconds, 3) for name, seconds in self.stage_s.items()},
-            "judge": {name: one.summary() for name, one in sorted(self.judged.items())},
+            "judge": {name: judged.summary() for name, judged in sorted(self.judged.items())},
             "exit_code": self.exit_code,
         }
 
@@ -185,17 +185,17 @@ def nothing_new(job: Plan) -> Tally:
 
 
 class Observer(Protocol):
-    """Who is told while a batch runs."""
+    """Is called while a batch runs, for instance to show progress."""
 
     def started(self, pending: int, known: int) -> None:
-        """The batch begins."""
+        """The batch begins, with this many files to process and this many known already."""
 
     def finished(self, record: CallRecord) -> None:
-        """One file has reached its end and is in the store."""
+        """One file is done and its record is in the store."""
 
 
 class Unobserved:
-    """The observer of a batch of which nobody is told."""
+    """An observer that does nothing."""
 
     def started(self, pending: int, known: int) -> None:
         """Do nothing."""
@@ -206,17 +206,17 @@ class Unobserved:
 
 @dataclass
 class Batch:
-    """A plan with everything to carry it out.
+    """A plan with everything needed to run it.
 
     Attributes:
-        plan: What to do.
-        load_stages: Loads the models; picklable, so that worker processes can load theirs.
+        plan: Which files to process.
+        load_stages: Loads the stages and their models; picklable, so that worker processes can call it too.
         cache: Transcripts kept between runs.
-        load: Puts a window's records into the store, in one transaction.
-        flow: Files a window, and where windows are processed.
-        observer: Told of progress.
-        reworded: Ids of rubrics whose stored scores are of an older text.
-        tally: What has become of the files so far; complete when the batch is.
+        load: Writes the records of a window to the store in one transaction.
+        flow: How many files make a window, and where windows are processed.
+        observer: Is called as files are finished.
+        reworded: Ids of rubrics whose stored scores are under an older text.
+        tally: What became of the files so far.
     """
 
     plan: Plan
@@ -231,7 +231,7 @@ class Batch:
 
     @cached_property
     def stages(self) -> Stages:
-        """The stages, loaded when first asked for.
+        """The stages, loaded at their first use.
 
         Raises:
             ModelError: Weights are missing or damaged.
@@ -239,56 +239,56 @@ class Batch:
         return self.load_stages()
 
     def warm_up(self) -> None:
-        """Load the models now, the speech engine's only when a recording waits for it.
+        """Load the models now; the speech engine's model only when there is a recording to transcribe.
 
         Raises:
             ModelError: Weights are missing or damaged.
         """
         stages = self.stages
         if any(item.kind == "recording" and item.fault is None for item in self.left):
-            with ExitStack() as if_it_fails, ThreadPoolExecutor(1) as beside:
-                self._prefetch = if_it_fails.enter_context(self.prefetch())
-                lazy = beside.submit(stages.load_lazy)
-                stages.engine.transcribe([])
+            with ExitStack() as on_failure, ThreadPoolExecutor(1) as pool:
+                self._prefetch = on_failure.enter_context(self.prefetch())
+                lazy = pool.submit(stages.load_lazy)
+                stages.engine.transcribe([])  # loads the engine's model
                 lazy.result()
-                if_it_fails.pop_all()
+                on_failure.pop_all()  # success: keep the prefetch open
 
     def leave(self) -> None:
-        """The batch is being ended: let nothing of it wait for long."""
+        """The batch is being ended early: ask a language model nothing more, so that nothing waits for it."""
         if "stages" in self.__dict__:
             self.stages.leave()
 
     @property
     def left(self) -> tuple[Received, ...]:
-        """Files not yet counted; windows are counted in order."""
+        """Files not yet processed; windows are counted in their order."""
         return self.plan.pending[self.tally.processed :]
 
     def windows(self) -> Iterator[tuple[Received, ...]]:
-        """The files left, in windows, in order."""
+        """The files left, in order, a window at a time."""
         pending = self.left
         for start in range(0, len(pending), self.flow.window):
             yield pending[start : start + self.flow.window]
 
     def prefetch(self) -> Prefetch:
-        """The files left, in windows, each opened while the engine is at the one before, or loads.
+        """Open the files left ahead of time, while the engine loads or transcribes the window before.
 
         Raises:
             ModelError: Weights are missing or damaged.
         """
-        begun, self._prefetch = self._prefetch, None
-        if begun is not None:
-            return begun
+        started, self._prefetch = self._prefetch, None
+        if started is not None:
+            return started
         return Prefetch(tuple(self.windows()), partial(open_file, stages=self.stages, cache=self.cache))
 
     def start(self) -> None:
-        """Count the rows that stand, and tell the observer how much there is to do; once."""
+        """Count the known files and tell the observer how much there is to do; later calls do nothing."""
         if self.tally.files:
             return
         self.tally.add_known(self.plan.known)
         self.observer.started(len(self.plan.pending), len(self.plan.known))
 
     def count(self, records: Sequence[CallRecord]) -> None:
-        """Count records that are in the store, and tell the observer."""
+        """Count records that were written to the store, and tell the observer."""
         for record in records:
             self.tally.add(record)
             self.observer.finished(record)

@@ -1,9 +1,8 @@
-"""Stage results on disk: ``<state>/<call_id>/<stage>-<fingerprint>.json``, private and atomic.
+"""Keeps transcripts between runs as ``<state>/calls/<call_id>/<stage>-<fingerprint>.json``.
 
-A transcript is the costly part of a call, so it is kept the moment it exists: a kill after that
-costs nothing, and a new rubric or annotator starts from here. Files are written beside their
-place and renamed, so a reader sees a whole result or none; the folder is for its owner only.
-What is written has been redacted already.
+A transcript is the costly part of a call, so it is written as soon as it is redacted: a process killed after
+that loses nothing, and a new rubric or annotator needs no new transcript. A file is written under a temporary
+name and renamed, so that a reader sees a whole file or none. Only the owner can read the folder.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def folder_name(call_id: str) -> str:
-    """A folder name for a call id from a stranger: itself when plain, else a digest of it."""
+    """A safe folder name for a call id: the id itself when it is plain, else a digest of it."""
     if _PLAIN_ID.fullmatch(call_id):
         return call_id
     return "id-" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 class StageCache:
-    """The stage results of one state folder.
+    """The transcripts kept in one state folder.
 
     Args:
-        state_dir: Where they are kept; made when missing.
+        state_dir: The state folder; created when missing.
     """
 
     def __init__(self, state_dir: Path) -> None:
         self.calls_dir = state_dir / "calls"
 
     def path(self, call_id: str, stage: str, fingerprint: str) -> Path:
-        """Where one stage's result of one call is kept."""
+        """The file of one stage's result for one call."""
         return self.calls_dir / folder_name(call_id) / f"{stage}-{fingerprint[:16]}.json"
 
     def read_transcript(self, call_id: str, fingerprint: str, stage: str = "transcribe") -> Transcript | None:
-        """The transcript a stage made under this fingerprint, or None; a damaged file counts as none."""
+        """The transcript that a stage made under this fingerprint; None when missing or damaged."""
         path = self.path(call_id, stage, fingerprint)
         if not path.is_file():
             return None
@@ -57,7 +56,7 @@ class StageCache:
             return None
 
     def write_transcript(self, transcript: Transcript, fingerprint: str, stage: str = "transcribe") -> None:
-        """Keep a stage's transcript; older fingerprints of the same call and stage are dropped.
+        """Write a stage's transcript and delete those of the same call and stage under other fingerprints.
 
         Raises:
             MachineError: The disk is full or not writable.
@@ -75,7 +74,7 @@ class StageCache:
                 older.unlink(missing_ok=True)
 
     def erase(self, call_id: str) -> bool:
-        """Remove everything kept of a call; True when there was anything."""
+        """Delete everything kept of a call; returns whether there was anything."""
         folder = self.calls_dir / folder_name(call_id)
         if not folder.is_dir():
             return False
@@ -84,7 +83,7 @@ class StageCache:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
+    """Write a file that only its owner can read; it appears only when it is complete."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -98,7 +97,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def disk_fault(path: Path, error: OSError) -> MachineError:
-    """Say what a failed write means to the person who runs the batch."""
+    """Turn a failed write into an error with advice for the person who runs the batch."""
     if error.errno in FULL:
         return MachineError(
             f"the disk is full: {path.parent} cannot take more",

@@ -1,10 +1,10 @@
-"""One window of files through every stage, to one ``CallRecord`` a file.
+"""Takes one window of files through every stage, to one ``CallRecord`` per file.
 
-    received ─▶ transcribe (open, transcribe) ─▶ score (roles, redact, keep, annotate, score) ─▶ records
+    received ─▶ transcribe (open, transcribe) ─▶ score (roles, redact, write, annotate, score) ─▶ records
 
-While the engine transcribes one window, the one before it is scored and the one after it opened
-(``prefetch``). A bad file is a row with its reason; an unexpected fault of one call is a ``failed`` row; only
-what a person must mend first (disk, models, database) ends the batch.
+While the engine transcribes one window, the window before it is scored and the one after it is opened
+(``prefetch``). A bad file becomes a ledger row with the reason, an unexpected error in one call a ``failed``
+row. Only what a person must mend first (disk, models, database) ends the batch.
 """
 
 from __future__ import annotations
@@ -42,38 +42,38 @@ from pipeline.transcribe import Job
 In = TypeVar("In")
 Out = TypeVar("Out")
 SHOWN_RUBRICS = 3
-"""Of how many rubrics a ledger row says why they are not for the call."""
+"""The ledger row of a call that no rubric applies to says of this many rubrics why they do not apply."""
 TOGETHER_BYTES = 128 * 2**20
-"""Sound transcribed together, a quarter of an hour of two channels: more makes batches no fuller."""
+"""Audio transcribed together: 17 minutes of two channels. With more, the engine's batches get no fuller."""
 CARRIED_BYTES = 128 * 2**20
-"""Sound that waits for ``score`` while the engine goes on."""
+"""Audio that may stay in memory for ``score`` while the engine goes on."""
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
-"""Files that are sound but hold nothing to score."""
+"""Reasons of files that are not damaged but hold nothing to score."""
 RETRIED_REASONS = frozenset({"unreadable", "missing", "no_room"})
-"""Faults of the place, not of the recording: the next run tries again."""
+"""Reasons that lie in the machine, not in the recording, so that the next run tries again."""
 _TRANSIENT_ERRNOS = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE}
 )
 
 
-def work_fingerprint(received: Received, under: Fingerprints) -> str:
-    """What a file's result depends on, in one digest; "" for a file that could not even be read."""
+def work_fingerprint(received: Received, current: Fingerprints) -> str:
+    """A digest of everything that the result of a file depends on; "" for a file that could not be read."""
     if received.sha256 is None:
         return ""
     metadata = None if received.metadata is None else contract.to_dict(received.metadata)
-    return digest(received.sha256, metadata, received.first_party, under.transcript, under.answers)[:32]
+    return digest(received.sha256, metadata, received.first_party, current.transcript, current.answers)[:32]
 
 
 def process_window(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
     """Take a window of files through every stage.
 
     Args:
-        received: The files, best a window of some dozen: they are decoded together.
+        received: The files, best a few dozen: they are transcribed together.
         stages: Ready to use.
         cache: Where transcripts are kept between runs.
 
     Returns:
-        One record a file, in order.
+        One record per file, in order.
 
     Raises:
         CallQAError: Something a person must mend before any call can be processed.
@@ -83,10 +83,12 @@ def process_window(received: Sequence[Received], stages: Stages, cache: StageCac
 
 
 def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
-    """What needs no engine: a transcript, kept or from elsewhere, a recording's sound, or why there is none.
+    """Do all that needs no speech engine: read a transcript file or a cached transcript, or decode audio.
+
+    A file that cannot be used is returned with its ledger row.
 
     Raises:
-        CallQAError: Nothing that is the fault of one file.
+        CallQAError: Something that is not the fault of one file.
         OSError: A transient fault.
     """
     call = CallState(item)
@@ -94,17 +96,17 @@ def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
         return _failed(call, stages, "intake", item.fault or RecordingError(f"{item.path}: no metadata"))
     if item.kind == "transcript":
         try:
-            said = stages.read_transcript(item)
-            said = stages.assign_and_redact(said, None, item.metadata, item.first_party)
+            transcript = stages.read_transcript(item)
+            transcript = stages.assign_and_redact(transcript, None, item.metadata, item.first_party)
         except Exception as error:
             return _failed(call, stages, "intake", error)
-        return replace(call, transcript=said)
-    kept = cache.read_transcript(
+        return replace(call, transcript=transcript)
+    cached = cache.read_transcript(
         item.metadata.call_id, call.transcript_fingerprint(stages.fingerprints.transcript)
     )
-    if kept is not None:
-        stage = StageRun("transcribe", stages.engine.fingerprint, *_made_by(kept), 0.0)
-        return replace(call, transcript=kept, stages=(stage,))
+    if cached is not None:
+        stage = StageRun("transcribe", stages.engine.fingerprint, *_made_by(cached), 0.0)
+        return replace(call, transcript=cached, stages=(stage,))
     started = time.perf_counter()
     try:
         clip = stages.load_audio(item)
@@ -115,37 +117,37 @@ def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
 
 
 def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: StageCache) -> list[CallState]:
-    """Transcribe a window of files together; ``score`` goes on from there.
+    """Transcribe a window of files together; ``score`` takes the result further.
 
     Args:
-        files: The files; those opened already as they are.
+        files: The files; those that ``open_file`` has opened already come as a ``CallState``.
         stages: Ready to use.
         cache: Where transcripts are kept between runs.
 
     Raises:
-        CallQAError: The disk, a model: nothing that is the fault of one recording.
+        CallQAError: Something that is not the fault of one recording: the disk or a model.
         OSError: A transient fault.
     """
     done: list[CallState] = []
-    carried = 0
-    for opened in _opened(files, stages, cache):
-        for call in _advance(opened, lambda call: call.awaits_engine, partial(_transcribed, stages=stages)):
-            carried += call.sound_bytes
-            done.append(call if carried <= CARRIED_BYTES else _assigned(call, stages, cache))
+    carried_bytes = 0
+    for part in _opened(files, stages, cache):
+        for call in _advance(part, lambda call: call.awaits_engine, partial(_transcribed, stages=stages)):
+            carried_bytes += call.sound_bytes
+            done.append(call if carried_bytes <= CARRIED_BYTES else _assigned(call, stages, cache))
     return done
 
 
 def _opened(
     files: Sequence[Received | CallState], stages: Stages, cache: StageCache
 ) -> Iterator[list[CallState]]:
-    """The files, opened, in parts with no more sound than is transcribed together."""
+    """The opened files in parts, each with about as much audio as is transcribed together."""
 
-    def opened(one: Received | CallState) -> CallState:
-        return one if isinstance(one, CallState) else open_file(one, stages, cache)
+    def opened(file: Received | CallState) -> CallState:
+        return file if isinstance(file, CallState) else open_file(file, stages, cache)
 
     part: list[CallState] = []
     for start in range(0, len(files), cores()):
-        part += _spread(opened, files[start : start + cores()])
+        part += _on_all_cores(opened, files[start : start + cores()])
         if sum(call.sound_bytes for call in part) >= TOGETHER_BYTES:
             yield part
             part = []
@@ -153,22 +155,22 @@ def _opened(
 
 
 def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list[CallRecord]:
-    """Roles, redaction, the first write, annotations and scores; what has a row already keeps it.
+    """Assign roles, redact, write transcripts, annotate and score; files that have ended stay as they are.
 
     Raises:
-        CallQAError: The disk is full; a model or rubric that cannot be used at all.
+        CallQAError: The disk is full, or a model or rubric cannot be used at all.
     """
-    told = _spread(partial(_assigned, stages=stages, cache=cache), calls)
-    annotated = _advance(told, lambda call: call.ended is None, partial(_annotated, stages=stages))
+    assigned = _on_all_cores(partial(_assigned, stages=stages, cache=cache), calls)
+    annotated = _advance(assigned, lambda call: call.ended is None, partial(_annotated, stages=stages))
     if stages.again is not None:
         heard_again = partial(_heard_again, again=stages.again, stages=stages, cache=cache)
-        annotated = _advance(annotated, _is_heard_speech, heard_again)
+        annotated = _advance(annotated, _may_be_heard_again, heard_again)
     scored = _advance(annotated, lambda call: call.ended is None, partial(_scored, stages=stages))
     return [call.record() for call in scored]
 
 
 def give_up(received: Sequence[Received], error: BaseException) -> list[CallState]:
-    """Failed files: their window failed as a whole, after every retry."""
+    """The files of a window that failed as a whole after every retry, each with a ``failed`` row."""
     return [
         CallState(item, ended=_retried_row(item, "", "window", error, hint="the next run tries again"))
         for item in received
@@ -176,14 +178,14 @@ def give_up(received: Sequence[Received], error: BaseException) -> list[CallStat
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again may work: the machine stumbled, the input is not at fault."""
+    """Whether a retry may succeed, because the fault lies in the machine and not in the input."""
     if isinstance(error, OSError):
         return error.errno in _TRANSIENT_ERRNOS
     return type(error).__name__ == "OutOfMemoryError"  # torch.cuda's, without importing torch
 
 
 def describe(error: BaseException) -> str:
-    """A fault of ours in one line, by type and place: its text may quote the customer."""
+    """The type and source line of an unexpected error, without its message, which may quote a customer."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"
@@ -194,38 +196,38 @@ def _advance(
     waits: Callable[[CallState], bool],
     stage: Callable[[list[CallState]], list[CallState]],
 ) -> list[CallState]:
-    """The calls, those that wait for a stage taken through it together."""
+    """Take the calls that wait for a stage through it together; returns all calls in their order."""
     done = iter(stage([call for call in calls if waits(call)]))
     return [next(done) if waits(call) else call for call in calls]
 
 
-def _spread(work: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
-    """The work on every item, on all cores: decoding and networks let go of Python's lock."""
+def _on_all_cores(work: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
+    """Run ``work`` on every item in threads: decoding and networks release Python's global lock."""
     with ThreadPoolExecutor(cores(), thread_name_prefix="spread") as pool:
         return list(pool.map(work, items))
 
 
 def _together(work: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]) -> list[Out | Exception]:
-    """All items at once; when that breaks, one by one, so that one bad call does not take the rest along."""
+    """Work on all items together; if that fails, one by one, so that one bad call does not fail the rest."""
     if not items:
         return []
     try:
         return list(work(items))
     except Exception as error:
-        if not _is_of_one_call(error):
+        if _concerns_every_call(error):
             raise
         if len(items) == 1:
             return [error]
     return [result for item in items for result in _together(work, [item])]
 
 
-def _is_of_one_call(error: Exception) -> bool:
-    """Whether a fault may be that of the call; a missing model or a stumbling machine is that of none."""
-    return isinstance(error, RecordingError) or not (isinstance(error, CallQAError) or is_transient(error))
+def _concerns_every_call(error: Exception) -> bool:
+    """Whether the fault lies in no single call, as with a missing model or a transient fault."""
+    return not isinstance(error, RecordingError) and (isinstance(error, CallQAError) or is_transient(error))
 
 
 def _transcribed(calls: list[CallState], stages: Stages) -> list[CallState]:
-    """Calls with what the engine makes of their sound; the seconds are shared out by length of sound."""
+    """Transcribe the calls' audio; the time is shared out by length of audio."""
     clips = [call.clip for call in calls if call.clip is not None]
     jobs = [
         Job(call.metadata.call_id, clip, call.metadata.language)
@@ -247,7 +249,7 @@ def _transcribed(calls: list[CallState], stages: Stages) -> list[CallState]:
 
 
 def _assigned(call: CallState, stages: Stages, cache: StageCache) -> CallState:
-    """Roles and redaction, then the first write: nothing private has touched the disk until here."""
+    """Assign roles and redact, then write the transcript: until here nothing private was written to disk."""
     if call.clip is None or call.transcript is None:
         return call
     started = time.perf_counter()
@@ -261,11 +263,11 @@ def _assigned(call: CallState, stages: Stages, cache: StageCache) -> CallState:
 
 
 def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
-    """Calls with their conversations; the seconds are shared out by turns."""
+    """Annotate the calls; the time is shared out by number of turns."""
 
-    def annotate(some: Sequence[CallState]) -> list[Conversation]:
-        transcripts = [call.transcript for call in some if call.transcript is not None]
-        return list(stages.annotator.annotate(transcripts, [call.metadata for call in some]))
+    def annotate(batch: Sequence[CallState]) -> list[Conversation]:
+        transcripts = [call.transcript for call in batch if call.transcript is not None]
+        return list(stages.annotator.annotate(transcripts, [call.metadata for call in batch]))
 
     started = time.perf_counter()
     results = _together(annotate, calls)
@@ -280,24 +282,24 @@ def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
     return done
 
 
-def _is_heard_speech(call: CallState) -> bool:
+def _may_be_heard_again(call: CallState) -> bool:
     return call.ended is None and call.received.kind == "recording"
 
 
 def _heard_again(
     calls: list[CallState], again: SecondHearing, stages: Stages, cache: StageCache
 ) -> list[CallState]:
-    """Recordings, those with words heard again annotated anew; one that cannot be stays as it was."""
+    """Transcribe deciding words again and annotate those calls again; a call that fails stays as it was."""
     heard = hear_again(calls, again, stages.load_audio, cache, stages.fingerprints.transcript)
     done = _advance(heard, lambda call: bool(call.heard_again), partial(_annotated, stages=stages))
     return [before if after.ended else after for before, after in zip(calls, done, strict=True)]
 
 
 def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
-    """Calls with their scorecards and their rows; the seconds are shared out by turns."""
-    asked = [(call.conversation, call.metadata) for call in calls if call.conversation is not None]
+    """Score the calls and give them their ledger rows; the time is shared out by number of turns."""
+    inputs = [(call.conversation, call.metadata) for call in calls if call.conversation is not None]
     started = time.perf_counter()
-    results = _together(stages.score, asked)
+    results = _together(stages.score, inputs)
     pace = (time.perf_counter() - started) / (sum(call.n_turns for call in calls) or 1)
     done = []
     for call, result in zip(calls, results, strict=True):
@@ -314,12 +316,12 @@ def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
 
 
 def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
-    """The row of a call that has come to its end."""
+    """The ledger row of a call that went through every stage."""
     assert call.conversation is not None
     fingerprint = work_fingerprint(call.received, stages.fingerprints)
     row = _row(call.received, fingerprint, "scored" if call.scorecards else "skipped")
     if not call.scorecards:
-        reason, hint = _unanswered(call.metadata, call.conversation.transcript, stages)
+        reason, hint = _why_no_rubric(call.metadata, call.conversation.transcript, stages)
         row = replace(row, reason=reason, hint=hint)
     if any(answer.awaits == "judge" for card in call.scorecards for answer in card.answers):
         row = replace(row, fingerprint="")  # the next run asks the judge again
@@ -327,26 +329,27 @@ def _scored_row(call: CallState, stages: Stages) -> LedgerEntry:
     return replace(row, warnings=tuple(dict.fromkeys(warnings)))
 
 
-def _unanswered(about: CallMetadata, said: Transcript, stages: Stages) -> tuple[str, str]:
-    """The reason word and the hint of a call that no rubric is for."""
-    if about.direction == "internal":
+def _why_no_rubric(metadata: CallMetadata, transcript: Transcript, stages: Stages) -> tuple[str, str]:
+    """The reason and the hint for a call that no rubric applies to."""
+    if metadata.direction == "internal":
         return "internal_call", "an internal call; a rubric for direction: [internal] would answer it"
+    duration_s, language = transcript.duration_s, transcript.language
     whys = [
-        f"{one.id}: {why_not(one, about, duration_s=said.duration_s, language=said.language)}"
-        for one in stages.rubrics[:SHOWN_RUBRICS]
+        f"{rubric.id}: {why_not(rubric, metadata, duration_s=duration_s, language=language)}"
+        for rubric in stages.rubrics[:SHOWN_RUBRICS]
     ]
     more = f"; and {len(stages.rubrics) - SHOWN_RUBRICS} more" if len(stages.rubrics) > SHOWN_RUBRICS else ""
-    number = about.queue if about.queue and any(char.isdigit() for char in about.queue) else ""
+    number = metadata.queue if metadata.queue and any(char.isdigit() for char in metadata.queue) else ""
     named = f'; if {number} has a name, give it in [intake] queues = {{"{number}" = "..."}}' if number else ""
     return "no_rubric", f"{'; '.join(whys)}{more}{named}"
 
 
 def _failed(call: CallState, stages: Stages, stage: str, error: Exception) -> CallState:
-    """A call that comes no further: bad input is final, a fault of ours is tried again.
+    """End a call with a ledger row: bad input is final, a bug of callqa is tried again by the next run.
 
     Raises:
-        CallQAError: What ends the batch rather than the file.
-        OSError: What another try may mend.
+        CallQAError: The error must end the batch, not only this file.
+        OSError: A transient fault.
     """
     item = call.received
     if isinstance(error, RecordingError):
@@ -368,7 +371,7 @@ def _status(error: RecordingError) -> LedgerStatus:
 
 
 def _retried_row(item: Received, stage: str, reason: str, error: BaseException, hint: str) -> LedgerEntry:
-    """A row without a fingerprint, so that the next run tries again."""
+    """A ``failed`` row without a fingerprint, so that the next run tries again."""
     row = _row(item, "", "failed")
     return replace(row, stage=stage, reason=reason, error=describe(error), hint=hint)
 

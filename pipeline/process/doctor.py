@@ -1,4 +1,4 @@
-"""Is this machine fit for the job? Every check says what it found and how to mend it."""
+"""Checks whether this machine can run callqa; every check reports what it found and how to mend it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from typing import Literal
 from pipeline import models
 from pipeline.child_processes import cores
 from pipeline.errors import CallQAError
-from pipeline.process.judging import leaves
+from pipeline.process.judging import remote_note
 from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
 from pipeline.transcribe.probe import renew
 
 FREE_BYTES = 5 * 1024**3
-"""Below this a night's transcripts and the database may not fit."""
+"""With less free space, a night's transcripts and the database may not fit."""
 CODECS = ("pcm_mulaw", "pcm_alaw", "mp3", "opus", "aac", "gsm", "g729", "g726", "wmav2")
-"""What telephone systems write, by FFmpeg's names."""
-
-
+"""FFmpeg's names of the codecs in which telephone systems record."""
 TOO_NEW_FOR_PREFECT = {
     "fastapi": ("0.150", "Prefect's server does not start on it"),
     "sqlalchemy": ("2.1", "Prefect's scheduler fails on it, so no deployment would ever run"),
@@ -33,7 +31,7 @@ TOO_NEW_FOR_PREFECT = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: ``ok``, ``warning`` (works, but), or ``fault`` (will not work) with the fix."""
+    """The result of one check: ``ok``, ``warning`` (works with limits) or ``fault`` (does not work)."""
 
     name: str
     state: Literal["ok", "warning", "fault"]
@@ -42,7 +40,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Run every check; one that breaks is itself a fault."""
+    """Run every check; a check that raises an error counts as a fault."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
         _machine, _kernels, _disk, _model, _database, _rubrics, _judge, _codecs, _zones, _prefect,
     )  # fmt: skip
@@ -68,7 +66,7 @@ def _machine(settings: Settings) -> Finding:
 
 
 def _kernels(_settings: Settings) -> Finding:
-    """What the processor multiplies fastest, measured again."""
+    """Measure again which kernels are fastest on this processor."""
     found = renew()
     if found.warning:
         return Finding("kernels", "warning", found.warning, "pip install --force-reinstall torch, then again")
@@ -109,34 +107,34 @@ def _database(settings: Settings) -> Finding:
 
 
 def _rubrics(settings: Settings) -> Finding:
-    told = ", ".join(f"{one.id} {one.version}" for one in load_rubrics(settings))
-    return Finding("rubrics", "ok", told)
+    found = ", ".join(f"{rubric.id} {rubric.version}" for rubric in load_rubrics(settings))
+    return Finding("rubrics", "ok", found)
 
 
 def _judge(settings: Settings) -> Finding:
-    ours = settings.judge
-    if ours.url is None:
-        asking = [one.id for one in load_rubrics(settings) if one.judged()]
+    options = settings.judge
+    if options.url is None:
+        asking = [rubric.id for rubric in load_rubrics(settings) if rubric.judged()]
         if asking:
             fix = "name an endpoint: [judge] url and model (docs/judge.md)"
             return Finding("judge", "warning", f"none, and {', '.join(asking)} ask one", fix)
         return Finding("judge", "ok", "none: no language model is asked anything")
     from pipeline import judge
 
-    async def meet() -> str:
-        async with judge.Endpoint(ours) as endpoint:
-            await endpoint.identity()
-        return ", ".join(await judge.resolve(ours))
+    async def addresses() -> str:
+        async with judge.Endpoint(options) as endpoint:
+            await endpoint.identity()  # raises when the endpoint does not answer
+        return ", ".join(await judge.resolve(options))
 
     try:
-        found = f"{ours.model} at {ours.url} ({asyncio.run(meet())})"
+        found = f"{options.model} at {options.url} ({asyncio.run(addresses())})"
     except judge.AwayError as error:
         return Finding(
             "judge", "fault", error.reason, "until then its criteria stay undetermined (docs/judge.md)"
         )
-    if ours.allow_remote:
+    if options.allow_remote:
         return Finding(
-            "judge", "warning", f"{found}; {leaves(ours)}", "judge.allow_remote = false forbids it"
+            "judge", "warning", f"{found}; {remote_note(options)}", "judge.allow_remote = false forbids it"
         )
     return Finding("judge", "ok", found)
 

@@ -1,4 +1,4 @@
-"""One stage at a time on single files, without ledger or database: what the small commands do."""
+"""Runs single stages on single files without ledger or database, for ``callqa transcribe`` and the like."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipeline.settings import Settings
 
 
 def transcribe_file(path: Path, settings: Settings) -> Transcript:
-    """One recording to a transcript with roles, private data redacted by the policy.
+    """Transcribe one recording, assign roles and redact private data as the settings say.
 
     Raises:
         UsageError: The path does not exist.
-        RecordingError: It holds no call that can be transcribed.
+        RecordingError: The file holds no call that can be transcribed.
         ModelError: Weights are missing or damaged.
     """
     received = _receive([path], settings)[0]
@@ -32,19 +32,19 @@ def transcribe_file(path: Path, settings: Settings) -> Transcript:
 def original_of(
     path: str, sha256: str | None, metadata: CallMetadata, settings: Settings, state_dir: Path, reason: str
 ) -> Transcript:
-    """What was said in a stored call, private data and all, heard again from its file.
+    """Transcribe the file of a stored call again, without redaction.
 
     Args:
-        path: Of the recording or transcript, as in the ledger.
-        sha256: Of its bytes when the call was scored; another file in its place is refused.
-        metadata: Of the stored call: which channel is whose.
-        settings: Of the engine; their redaction is left out.
-        state_dir: Its ``originals.jsonl`` gets a line before anything is read.
-        reason: Why the original is needed.
+        path: The recording or transcript file, as in the ledger.
+        sha256: SHA-256 of the file when the call was scored; a file that has changed since is refused.
+        metadata: Metadata of the stored call, for instance its agent channel.
+        settings: As for a batch; their redaction is switched off.
+        state_dir: Folder of ``originals.jsonl``, to which a line is written before the file is transcribed.
+        reason: Why the original is needed; it is written to that line.
 
     Raises:
-        UsageError: The file is gone or is another one now.
-        RecordingError: It cannot be heard any more.
+        UsageError: The file is gone or has changed.
+        RecordingError: The file can no longer be transcribed.
         ModelError: Weights are missing or damaged.
     """
     found = _receive([Path(path)], settings)
@@ -54,15 +54,15 @@ def original_of(
             f"{path} is no longer the file that was scored as call {metadata.call_id}",
             hint="put the original recording back in its place",
         )
-    _put_on_record(state_dir, metadata.call_id, path, reason)
-    nothing = settings.privacy.model_copy(update={"redact": ()})
-    unredacted = settings.model_copy(update={"privacy": nothing})
+    _log_access(state_dir, metadata.call_id, path, reason)
+    keep_all = settings.privacy.model_copy(update={"redact": ()})
+    unredacted = settings.model_copy(update={"privacy": keep_all})
     work = _read if received.kind == "transcript" else _transcribed
     return work(received, metadata, unredacted)
 
 
-def _put_on_record(state_dir: Path, call_id: str, path: str, reason: str) -> None:
-    """A line of who, when, what and why; readable by the owner alone."""
+def _log_access(state_dir: Path, call_id: str, path: str, reason: str) -> None:
+    """Log who read which original, when and why, in a file that only its owner can read."""
     state_dir.mkdir(parents=True, exist_ok=True)
     line = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -71,8 +71,8 @@ def _put_on_record(state_dir: Path, call_id: str, path: str, reason: str) -> Non
         "path": path,
         "reason": reason,
     }
-    record = os.open(state_dir / "originals.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(record, "a", encoding="utf-8") as file:
+    descriptor = os.open(state_dir / "originals.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
@@ -81,20 +81,19 @@ def _transcribed(received: Received, metadata: CallMetadata, settings: Settings)
 
     clip = load_audio(received, settings)
     engine = transcribe.load_engine(settings.transcribe)
-    said = engine.transcribe([transcribe.Job(metadata.call_id, clip, metadata.language)])[0]
-    if isinstance(said, RecordingError):
-        raise said
-    return assign_and_redact(said, clip, metadata, settings=settings)
+    result = engine.transcribe([transcribe.Job(metadata.call_id, clip, metadata.language)])[0]
+    if isinstance(result, RecordingError):
+        raise result
+    return assign_and_redact(result, clip, metadata, settings=settings)
 
 
 def _read(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:
-    """A transcript file with roles, redacted by the policy."""
-    said = intake.read_transcript(received)
-    return assign_and_redact(said, None, metadata, received.first_party, settings=settings)
+    transcript = intake.read_transcript(received)
+    return assign_and_redact(transcript, None, metadata, received.first_party, settings=settings)
 
 
 def annotate_files(files: Sequence[Path], settings: Settings) -> Iterator[Conversation]:
-    """Transcript files to annotated conversations, in order; annotated ones pass as they are.
+    """Annotate transcript files, in order; files that are annotated already are returned as they are.
 
     Raises:
         UsageError: A path does not exist.
@@ -104,7 +103,7 @@ def annotate_files(files: Sequence[Path], settings: Settings) -> Iterator[Conver
 
 
 def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> Iterator[Scorecard]:
-    """Scorecards of transcript files against one rubric, in order; what it applies to is not asked.
+    """Score transcript files under one rubric, in order, whether it applies to the calls or not.
 
     Raises:
         UsageError: A path does not exist.
@@ -113,39 +112,41 @@ def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> 
     """
     chosen = rubric.load(rubric_name)
     matcher = matching.load_matcher()
-    judge = load_judge(settings, [chosen], keeps=False)  # there is no database to keep answers beside
+    judge = load_judge(settings, [chosen], keeps=False)  # without a database there is no state folder
     floor = settings.score.min_confidence
     for metadata, conversation in _conversations(files, settings):
         yield score.score(conversation, chosen, metadata, min_confidence=floor, matcher=matcher, judge=judge)
 
 
 def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[CallMetadata, Conversation]]:
-    """Read every file, annotate those that are not, all in one go so that models batch."""
-    ready: dict[int, Conversation] = {}
-    read: dict[int, Transcript] = {}
-    known: dict[int, CallMetadata] = {}
+    """Read every file, then annotate all transcripts together, so that models work in batches."""
+    annotated: dict[int, Conversation] = {}
+    transcripts: dict[int, Transcript] = {}
+    metadata: dict[int, CallMetadata] = {}
     for place, path in enumerate(files):
         received = _receive([path], settings)[0]
-        if (annotated := _annotated(path)) is not None:
-            ready[place] = annotated
-            known[place] = CallMetadata(call_id=annotated.transcript.call_id)
+        conversation = _annotated(path)
+        if conversation is not None:
+            annotated[place] = conversation
+            metadata[place] = CallMetadata(call_id=conversation.transcript.call_id)
             continue
-        known[place] = _metadata(received)
+        metadata[place] = _metadata(received)
         if received.kind != "transcript":
             raise RecordingError(
                 f"{path} is a recording, not a transcript",
                 hint=f"callqa transcribe {path} --json > transcript.json",
                 reason="not_transcript",
             )
-        read[place] = _read(received, known[place], settings)
-    annotator = annotate.load_annotator(settings.annotate, settings.privacy) if read else None
-    made = annotator.annotate(read.values(), [known[p] for p in read]) if annotator else iter(())
+        transcripts[place] = _read(received, metadata[place], settings)
+    annotator = annotate.load_annotator(settings.annotate, settings.privacy) if transcripts else None
+    known = [metadata[place] for place in transcripts]
+    new = annotator.annotate(transcripts.values(), known) if annotator else iter(())
     for place in range(len(files)):
-        yield known[place], ready[place] if place in ready else next(made)
+        yield metadata[place], annotated[place] if place in annotated else next(new)
 
 
 def _annotated(path: Path) -> Conversation | None:
-    """The conversation a file of ``callqa annotate --json`` holds; None for any other file."""
+    """The conversation in a file written by ``callqa annotate --json``; None for any other file."""
     if f'"{contract.schema_of(Conversation)}"' not in path.read_text("utf-8", "replace")[:200]:
         return None
     return contract.read(Conversation, path)

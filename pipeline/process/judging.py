@@ -1,4 +1,4 @@
-"""The language model as judge, put together: its settings, where its answers are kept, who is trusted."""
+"""Sets up the language model judge: its settings, the folder of its answers, and which answers are scored."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ if TYPE_CHECKING:
     from pipeline.judge import LanguageModel
 
 Standings = Mapping[tuple[str, str], str]
-"""By rubric and criterion id, why a judge's answers are only suggestions; "" where they are scored."""
-NOBODY: Standings = {}
+"""By rubric and criterion id, why the judge's answers are only suggestions; "" where they are scored."""
+NO_STANDINGS: Standings = {}
 
 
 def is_asked(settings: Settings, rubrics: Sequence[Rubric]) -> bool:
-    """Whether a judge is configured, and a rubric has something to ask it."""
-    return settings.judge.url is not None and any(one.judged() for one in rubrics)
+    """Whether a judge is configured and at least one rubric has a check of the kind ``judge``."""
+    return settings.judge.url is not None and any(rubric.judged() for rubric in rubrics)
 
 
 def notes(settings: Settings, rubrics: Sequence[Rubric]) -> list[str]:
-    """What people should know before a run, a sentence each."""
-    judged = [f"{one.id}: {', '.join(one.judged())}" for one in rubrics if one.judged()]
+    """What people should know about the judge before a run, one sentence each."""
+    judged = [f"{rubric.id}: {', '.join(rubric.judged())}" for rubric in rubrics if rubric.judged()]
     if not judged:
         return []
     if settings.judge.url is None:
         return [f"no judge is configured, so these stay undetermined ([judge] url): {'; '.join(judged)}"]
     if settings.judge.allow_remote:
-        return [leaves(settings.judge)]
+        return [remote_note(settings.judge)]
     return []
 
 
-def leaves(settings: JudgeSettings) -> str:
-    """The sentence for those who let text out."""
+def remote_note(settings: JudgeSettings) -> str:
+    """The sentence that warns that text of calls leaves this machine."""
     return f"redacted text of calls leaves this machine for {settings.url} (judge.allow_remote)"
 
 
 def standings(store: Store, rubrics: Sequence[Rubric], settings: Settings) -> Standings:
-    """How the criteria of these rubrics stand, from what people answered."""
+    """Whether the judge's answers to each criterion are scored, from its agreement with reviewers."""
     if not is_asked(settings, rubrics):
-        return NOBODY
+        return NO_STANDINGS
     from pipeline import judge
 
-    trusted = trust(store, rubrics, settings.judge, judge.fingerprint(settings.judge))
-    return {(one.rubric, one.criterion): "" if one.scored else one.summary for one in trusted}
+    criteria = trust(store, rubrics, settings.judge, judge.fingerprint(settings.judge))
+    return {(one.rubric, one.criterion): "" if one.scored else one.summary for one in criteria}
 
 
 def load_judge(
-    settings: Settings, rubrics: Sequence[Rubric], standings: Standings = NOBODY, *, keeps: bool = True
+    settings: Settings, rubrics: Sequence[Rubric], standings: Standings = NO_STANDINGS, *, keeps: bool = True
 ) -> LanguageModel | None:
-    """The judge of the settings; None where none is configured or no rubric asks.
+    """The judge of the settings; None where none is configured or no rubric asks it anything.
 
     Args:
         settings: Resolved.
-        rubrics: Those that score.
+        rubrics: The rubrics to score with.
         standings: From ``standings``.
-        keeps: Whether answers are kept in the state directory, and those kept are used.
+        keeps: Whether answers are written to the state folder, and earlier ones are read from it.
     """
     if not is_asked(settings, rubrics):
         return None

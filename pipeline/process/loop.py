@@ -1,12 +1,12 @@
-"""The loop over the windows of a batch: their order, what is done at the same time, and what is tried again.
+"""The loop over the windows of a batch: their order, what runs at the same time, and what is retried.
 
     here        transcribe ─▶ score ─▶ load        a window is transcribed while the one before is scored and
                                                    loaded and the one after is opened
-    in workers  process ─▶ load                    whole windows in other processes; only this one loads
+    in workers  process ─▶ load                    other processes take whole windows; only this one loads
 
-Each window is one transaction: a kill between two windows, or inside one, leaves the store as if the later
-calls had not been started. Every step is handed to ``Steps``: here it is simply done, in ``flows`` as a
-Prefect task.
+Each window is loaded in one transaction, so a process that is killed leaves complete windows in the store and
+nothing of later ones. Every step goes through ``Steps``, which just runs it; ``flows`` runs it as a Prefect
+task instead.
 """
 
 from __future__ import annotations
@@ -29,27 +29,28 @@ from pipeline.process.workers import open_workers, process_there, worker_count
 
 Done = TypeVar("Done")
 Scoring = Callable[[], Sequence[CallRecord]]
+"""What remains to be done for a window that has begun; returns its records."""
 RETRY_DELAYS_S = (1.0, 5.0)
 DEATHS_OF_A_WINDOW = 2
 
 
 class Steps:
-    """Does the steps of a batch, and is told what came of them."""
+    """Runs the steps of a batch, and is called when a window is finished."""
 
     def do(self, step: str, window: str, work: Callable[[], Done]) -> Done:
-        """Carry out one step of one window; what it raises is raised."""
+        """Run one step of one window; errors of the work are raised as they are."""
         return work()
 
     def finished(self, tally: Tally, records: Sequence[CallRecord]) -> None:
-        """The records of a window are in the store and counted."""
+        """Is called when the records of a window are in the store and counted."""
 
 
 def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
     """Process every pending file, window by window.
 
     Args:
-        batch: What to do.
-        steps: How a step is carried out.
+        batch: The plan with everything needed to run it.
+        steps: How each step is run.
 
     Raises:
         CallQAError: Something a person must mend before the batch can go on.
@@ -59,15 +60,15 @@ def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
     batch.start()
     deaths = 0
     while batch.left:
-        done = batch.tally.processed
+        processed = batch.tally.processed
         try:
             with quick_switches():
                 _all_windows(batch, steps)
-        except BrokenExecutor as error:  # a worker has died; another one takes what is left
-            deaths = deaths + 1 if batch.tally.processed == done else 1
-            if deaths == DEATHS_OF_A_WINDOW:  # it is the first window that kills its worker
+        except BrokenExecutor as error:  # a worker process died: start new ones for what is left
+            deaths = deaths + 1 if batch.tally.processed == processed else 1
+            if deaths == DEATHS_OF_A_WINDOW:  # the first window left seems to kill its worker: give it up
                 window = next(batch.windows())
-                _finalise(batch, steps, _load(batch, steps, window, _failed_records(window, error)))
+                _count(batch, steps, _load(batch, steps, window, _failed_records(window, error)))
                 deaths = 0
     batch.tally.wall_s += time.monotonic() - started
     return batch.tally
@@ -84,43 +85,44 @@ def _all_windows(batch: Batch, steps: Steps) -> None:
 def _finish_in_order(
     batch: Batch, steps: Steps, begun: Iterator[tuple[Window, Scoring]], at_once: int
 ) -> None:
-    """Score and load one window after the other in a thread, while the next ones are begun in this one."""
+    """Score and load the windows in order in another thread, while this thread begins the next ones."""
     waiting: deque[Future[Sequence[CallRecord]]] = deque()
-    behind = ThreadPoolExecutor(1, "finish")
+    finisher = ThreadPoolExecutor(1, "finish")
     try:
         for window, scoring in begun:
-            waiting.append(behind.submit(copy_context().run, _score_and_load, batch, steps, window, scoring))
+            finish = partial(_score_and_load, batch, steps, window, scoring)
+            waiting.append(finisher.submit(copy_context().run, finish))
             while len(waiting) > at_once:
-                _finalise(batch, steps, waiting.popleft().result())
+                _count(batch, steps, waiting.popleft().result())
         while waiting:
-            _finalise(batch, steps, waiting.popleft().result())
+            _count(batch, steps, waiting.popleft().result())
     except BaseException:
         batch.leave()
         raise
     finally:
-        behind.shutdown(cancel_futures=True)
+        finisher.shutdown(cancel_futures=True)
 
 
 def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
-    """Transcribe one window after the other."""
+    """Transcribe the windows in this process; yields each with the step that remains, which is scoring."""
     stages, cache = batch.stages, batch.cache
     with batch.prefetch() as windows:
         for window, files in windows:
             work = partial(transcribe, files, stages, cache)
             task = partial(steps.do, "transcribe", name_of(window), work)
-            calls = _patiently(task, partial(give_up, window))
+            calls = _with_retries(task, partial(give_up, window))
             yield window, partial(steps.do, "score", name_of(window), partial(score, calls, stages, cache))
 
 
 def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
-    """Hand one window after the other to workers."""
+    """Hand the windows to workers; yields each with the step that remains, which is to wait."""
     for window in batch.windows():
         submit = partial(workers.submit, process_there, window, batch.load_stages, batch.cache)
         yield window, partial(steps.do, "process", name_of(window), _Submitted(submit))
 
 
 class _Submitted:
-    """Waits for a worker; when asked again, the work is handed out again."""
+    """Waits for a worker's result; a second call, which is a retry, hands the work out again."""
 
     def __init__(self, submit: Callable[[], Future[list[CallRecord]]]) -> None:
         self._submit = submit
@@ -132,22 +134,22 @@ class _Submitted:
 
 
 def _score_and_load(batch: Batch, steps: Steps, window: Window, scoring: Scoring) -> Sequence[CallRecord]:
-    records = _patiently(scoring, partial(_failed_records, window))
+    records = _with_retries(scoring, partial(_failed_records, window))
     return _load(batch, steps, window, records)
 
 
 def _load(batch: Batch, steps: Steps, window: Window, records: Sequence[CallRecord]) -> Sequence[CallRecord]:
-    """The records that are in the store: those given, or rows that say why those cannot be loaded.
+    """Load the records into the store, or, if that fails, ``failed`` ledger rows; returns what was loaded.
 
     Raises:
-        MachineError: Not even those rows can be loaded.
+        MachineError: Not even the ledger rows can be loaded.
     """
 
-    def load(rows: Sequence[CallRecord]) -> Sequence[CallRecord]:
-        steps.do("load", name_of(window), partial(batch.load, rows))
-        return rows
+    def load(to_load: Sequence[CallRecord]) -> Sequence[CallRecord]:
+        steps.do("load", name_of(window), partial(batch.load, to_load))
+        return to_load
 
-    loaded = _patiently(partial(load, records), partial(_failed_records, window))
+    loaded = _with_retries(partial(load, records), partial(_failed_records, window))
     if loaded is records:
         return records
     try:
@@ -165,14 +167,14 @@ def _failed_records(window: Window, error: BaseException) -> list[CallRecord]:
     return [call.record() for call in give_up(window, error)]
 
 
-def _patiently(
+def _with_retries(
     work: Callable[[], Sequence[Done]], failed: Callable[[Exception], Sequence[Done]]
 ) -> Sequence[Done]:
-    """What the work returns, tried again after a fault of the machine; what ``failed`` makes of the last one.
+    """Run ``work``, again after a transient fault; when it still fails, return what ``failed`` returns.
 
     Raises:
         CallQAError: Something a person must mend first.
-        BrokenExecutor: A worker has died.
+        BrokenExecutor: A worker process died.
     """
     for delay_s in (*RETRY_DELAYS_S, None):
         try:
@@ -186,12 +188,12 @@ def _patiently(
     raise AssertionError("unreachable")
 
 
-def _finalise(batch: Batch, steps: Steps, records: Sequence[CallRecord]) -> None:
+def _count(batch: Batch, steps: Steps, records: Sequence[CallRecord]) -> None:
     batch.count(records)
     steps.finished(batch.tally, records)
 
 
 def name_of(window: Sequence[Received]) -> str:
-    """A window by its first call and how many more there are."""
+    """A short name of a window: its first call and how many more there are."""
     first = window[0].metadata.call_id if window[0].metadata else window[0].path.name
     return f"{first} and {len(window) - 1} more" if len(window) > 1 else first

@@ -1,6 +1,6 @@
-"""Files of the next window are opened while the engine transcribes this one, or loads.
+"""Opens the files of the next window while the engine loads or transcribes the current one.
 
-One thread beside an engine that has every core at work; what it holds is bounded by ``PREFETCH_BYTES``.
+It uses one thread, because the engine keeps every core busy, and stops at ``PREFETCH_BYTES`` of audio.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from pipeline.conversation import Received
 from pipeline.process.state import CallState
 
 PREFETCH_BYTES = 128 * 2**20
-"""A quarter of an hour of two channels; what is longer is opened when its window comes."""
+"""17 minutes of two channels; further files are opened when it is their window's turn."""
 Window = tuple[Received, ...]
 
 
 class Prefetch:
-    """The windows of a batch in order, each with its files, opened already as far as there was time.
+    """Iterates over the windows of a batch, opening as many files of each ahead of time as there is time for.
 
-    The first is opened from the beginning. A context manager: leaving it ends the opening after the file
-    it is at.
+    The first window's files are opened from the start. Leaving the context stops after the file in progress.
 
     Args:
-        windows: In order.
-        open_one: Opens a file.
+        windows: All windows, in order.
+        open_one: Opens one file.
     """
 
     def __init__(self, windows: Sequence[Window], open_one: Callable[[Received], CallState]) -> None:
@@ -50,7 +49,7 @@ class Prefetch:
             yield window, files
 
     def _open(self, window: Window) -> list[Received | CallState]:
-        """A window with as many files opened as there is time for; a fault is left to the next try."""
+        """Open as many files of a window as there is time for; one that fails is left to be opened later."""
         files: list[Received | CallState] = list(window)
         n_bytes = 0
         for place, item in enumerate(window):

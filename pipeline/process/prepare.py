@@ -1,7 +1,7 @@
-"""Before the work: check everything a person may have got wrong, and find out what is new.
+"""Prepares a batch: checks everything a person may have got wrong, and finds out what is new.
 
-Settings, rubrics, paths and database are checked before any model is loaded; a run that has
-nothing to do never loads one.
+Settings, rubrics, paths and database are checked before any model is loaded. A run that has nothing to do
+loads no model.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from pipeline.store import Store
 
 OnWait = Callable[[str], None]
 SHOWN_QUEUES = 5
-"""How many queues one sentence names."""
+"""How many queues a note names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch whose inputs are sound; ``open`` loads the models.
+    """A batch whose inputs were checked; ``open`` makes it ready to run.
 
     Attributes:
-        notes: What a person should know of the files received, a sentence each.
-        standings: How far people agree with a language model, where one is asked.
+        reworded: Ids of rubrics whose stored scores are under an older text.
+        notes: What a person should know before the run, one sentence each.
+        standings: Which answers of a language model are scored, where one is asked.
     """
 
     plan: Plan
@@ -47,14 +48,14 @@ class Prepared:
     standings: Standings = field(default_factory=dict)
 
     def open(self, observer: Observer | None = None) -> Batch:
-        """Everything to carry the plan out; models are loaded when first used."""
+        """Make the batch that runs the plan; models are loaded at their first use."""
         settings = self.settings
         if any(item.kind == "recording" for item in self.plan.pending):
-            slow = transcribe.warning(settings.transcribe)  # measured here, not by workers beside each other
+            slow = transcribe.warning(settings.transcribe)  # measured here: workers would disturb each other
             if slow and self.on_wait:
                 self.on_wait(slow)
         if settings.flow.runner != "thread":
-            settings = _shared(settings)
+            settings = _worker_settings(settings)
         return Batch(
             plan=self.plan,
             load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints, self.standings),
@@ -69,7 +70,7 @@ class Prepared:
 def _load(
     records: Sequence[CallRecord], settings: Settings, rubrics: tuple[Rubric, ...], on_wait: OnWait | None
 ) -> None:
-    """Put a window into the store in one transaction; it is held open for that long only."""
+    """Load a window into the store in one transaction; the store is open only that long."""
     with open_store(settings, on_wait) as opened:
         opened.load(records, rubrics)
 
@@ -80,36 +81,36 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     Args:
         paths: Files, folders and manifests.
         settings: Resolved.
-        on_wait: Told in a sentence what slows the work: another process that holds the database, here and in
-            every load; a processor whose fastest kernels are not known.
+        on_wait: Called with a sentence about what slows the work: another process holds the database, now or
+            during a load, or the fastest kernels of this processor are not known.
 
     Raises:
         UsageError: A path, setting or manifest is wrong.
-        RubricError: A rubric does not say something answerable.
-        ModelError: The model is not known or its weights are not to be found.
+        RubricError: A rubric is wrong.
+        ModelError: The model is not known, or its weights cannot be found.
         StoreError: The database cannot be used.
     """
     rubrics = load_rubrics(settings)
-    under = fingerprints(settings, rubrics)
+    current = fingerprints(settings, rubrics)
     again = transcribe.second(settings.transcribe)
     if again is not None and models.locate(again.model).source == "download":
-        models.pull(again.model)  # before a whole window has been heard in vain
+        models.pull(again.model)  # now, so that no window is transcribed in vain
     opened = open_store(settings, on_wait)
-    if not opened.exists():  # made by the first load: faults here leave nothing
+    if not opened.exists():  # the first load creates it, so an error before that leaves no file behind
         received = tuple(intake.discover(paths, settings.intake))
-        prepared = Prepared(Plan(received), settings, rubrics, under, on_wait)
+        prepared = Prepared(Plan(received), settings, rubrics, current, on_wait)
     else:
         with opened:
             received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
-            to_do = plan(received, opened.ledger([str(item.path) for item in received]), under)
+            to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
-        prepared = Prepared(to_do, settings, rubrics, under, on_wait, reworded, standings=stand)
-    said = (*judge_notes(settings, rubrics), *intake.notable(received), *_unnamed_queues(received, rubrics))
-    return replace(prepared, notes=said)
+        prepared = Prepared(to_do, settings, rubrics, current, on_wait, reworded, standings=stand)
+    notes = (*judge_notes(settings, rubrics), *intake.notable(received), *_unnamed_queues(received, rubrics))
+    return replace(prepared, notes=notes)
 
 
-def _shared(settings: Settings) -> Settings:
-    """The settings of one worker: its part of the cores, and of what the judge of all workers may do."""
+def _worker_settings(settings: Settings) -> Settings:
+    """The settings of one worker: its share of the cores and of the limits on requests to the judge."""
     workers, judge, engine = worker_count(settings.flow), settings.judge, settings.transcribe
     threads = engine.threads or threads_per_worker(settings.flow)
     limits = {"at_once": max(1, judge.at_once // workers), "budget_calls": judge.budget_calls // workers}
@@ -122,10 +123,10 @@ def _shared(settings: Settings) -> Settings:
 
 
 def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> list[str]:
-    """Queues by numbers that no rubric asks for, in a sentence; their calls would be left out."""
-    if not all(one.applies_to.queue for one in rubrics):
+    """A note on queues that are numbers and that no rubric names, because their calls will not be scored."""
+    if not all(rubric.applies_to.queue for rubric in rubrics):
         return []
-    asked = {name.casefold() for one in rubrics for name in one.applies_to.queue}
+    asked = {name.casefold() for rubric in rubrics for name in rubric.applies_to.queue}
     queues = [item.metadata.queue or "" for item in received if item.metadata]
     numbers = [queue for queue in queues if queue.isdecimal() and queue not in asked]
     if not numbers:
@@ -136,13 +137,13 @@ def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> 
 
 
 def open_store(settings: Settings, on_wait: OnWait | None = None, *, read_only: bool = False) -> Store:
-    """The store of the settings; a context manager."""
+    """The store of the settings, as a context manager."""
     at = settings.store
     return store.open_store(at.db, read_only=read_only, lock_timeout_s=at.lock_timeout_s, on_wait=on_wait)
 
 
 def load_rubrics(settings: Settings) -> tuple[Rubric, ...]:
-    """The rubrics of the settings, or all that ship.
+    """The rubrics of the settings, or all shipped ones when the settings name none.
 
     Raises:
         RubricError: One of them is wrong.

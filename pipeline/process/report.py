@@ -1,6 +1,7 @@
-"""After the batch: the run summary, the Prometheus text file, and telling somebody by webhook or e-mail.
+"""Reports on a finished batch: the run summary, the Prometheus text file, and alerts by webhook or e-mail.
 
-All of it is counts, seconds and call ids; no word of any call. Nothing is sent unless settings name a way.
+All of it is counts, seconds and call ids, and no word of any call. Nothing is sent unless the settings name
+a webhook or an address.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from pipeline.process.cache import disk_fault, write_private
 from pipeline.settings import AlertSettings, Settings
 
 KEPT_SUMMARIES = 400
-"""More than a year of nights."""
+"""More than a year of nightly batches."""
 TIMEOUT_S = 10.0
 
 
 def conclude(tally: Tally, settings: Settings) -> list[str]:
-    """Write what a batch leaves behind, and tell whom it concerns.
+    """Write the summary of a batch to ``<state_dir>/runs``, and send alerts.
 
     Args:
-        tally: Of the finished batch.
-        settings: Where to write and when to tell; summaries go to ``<state_dir>/runs``.
+        tally: The tally of the finished batch.
+        settings: They say where to write, when to alert and whom.
 
     Returns:
-        Alerts and undeliverable messages, a sentence each.
+        Alerts and undeliverable messages, one sentence each.
 
     Raises:
         MachineError: The summary cannot be written.
@@ -56,7 +57,7 @@ def conclude(tally: Tally, settings: Settings) -> list[str]:
 
 
 def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
-    """Each threshold that was crossed, as a sentence."""
+    """Yield a sentence for each alert threshold that the batch crossed."""
     files, cards = max(tally.files, 1), max(tally.outcomes.total(), 1)
     shares = (
         ("files failed", tally.statuses["failed"], files, limits.failed_share),
@@ -71,16 +72,7 @@ def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
 
 
 def _send(alerts: Sequence[str], summary: Mapping[str, Any], to: AlertSettings) -> list[str]:
-    """Deliver alerts; a message that cannot be delivered never fails a batch.
-
-    Args:
-        alerts: Sentences.
-        summary: The run summary: counts, seconds and call ids.
-        to: Where they go.
-
-    Returns:
-        What could not be delivered, a sentence each.
-    """
+    """Send alerts and the run summary; returns one sentence for each message that could not be delivered."""
     undelivered = []
     if to.webhook:
         try:
@@ -116,18 +108,18 @@ def _mail(alerts: Sequence[str], summary: Mapping[str, Any], to: AlertSettings) 
 
 
 def write_metrics(tally: Tally, path: Path, now: dt.datetime) -> None:
-    """Write a text file for the Prometheus node exporter's textfile collector, whole or not at all.
+    """Write the text file for the textfile collector of the Prometheus node exporter.
 
     Raises:
         OSError: It cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_private(path, metrics_text(tally, now))
-    path.chmod(0o644)  # the collector runs as another user; there is nothing of any call in it
+    path.chmod(0o644)  # the collector runs as another user, and the file holds nothing of any call
 
 
 def metrics_text(tally: Tally, now: dt.datetime) -> str:
-    """The last batch in Prometheus's text format."""
+    """The tally of a batch in Prometheus's text format."""
     lines: list[str] = []
 
     def gauge(name: str, about: str, values: dict[str, float]) -> None:

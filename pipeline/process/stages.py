@@ -1,7 +1,7 @@
-"""The stages one worker has ready: built once, used for every call; the one place that names them all.
+"""Builds the stages that a worker uses for every call; no other module imports all of them.
 
-Two of them hold models (the speech engine, the annotator); the rest are functions. The other modules of
-``process`` know them only by their shapes here, so a test hands in fakes and no stage meets another.
+The speech engine and the annotator hold models; the rest are functions. The other modules of ``process`` use
+stages only through the class ``Stages``, so that tests can pass fakes and no stage depends on another.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import pipeline
-from pipeline import annotate, audio, intake, matching, rubric, score, speakers, transcribe
+from pipeline import annotate, audio, intake, matching, score, speakers, transcribe
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
@@ -26,24 +26,24 @@ from pipeline.conversation import (
 from pipeline.errors import RecordingError
 from pipeline.process.again import SecondHearing, Wanted, wanted
 from pipeline.process.cache import FULL, digest
-from pipeline.process.judging import NOBODY, Standings, is_asked, load_judge
-from pipeline.rubric import Rubric
+from pipeline.process.judging import NO_STANDINGS, Standings, is_asked, load_judge
+from pipeline.rubric import Rubric, select
 from pipeline.rubric.judging import Judge
 from pipeline.rubric.queries import Matcher
 from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Engine, Job
 
 TRANSCRIPT_REVISION = 3
-"""Raised when decoding, speakers or redaction change what a transcript says."""
+"""Increase this when a change to decoding, speakers or redaction changes what transcripts say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """What results depend on besides the file and its metadata; known without loading a model.
+    """Digests of everything that results depend on besides the file and its metadata.
 
     Attributes:
-        transcript: Of all that shapes a transcript: engine, audio, speaker and privacy options.
-        answers: Of all that shapes the answers, given a transcript: annotator, rubrics, options.
+        transcript: Digest of what shapes a transcript: engine, audio, speaker and privacy options.
+        answers: Digest of what shapes the answers, given a transcript: annotator, rubrics and options.
     """
 
     transcript: str
@@ -52,21 +52,21 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Every stage of one call, ready to use.
+    """Every stage, ready to use.
 
     Attributes:
         engine: The speech engine.
-        annotator: The annotator, models loaded.
-        load_audio: A recording to a clip; refuses what holds no call.
-        read_transcript: A transcript file of any known format to a transcript.
-        assign_and_redact: Who speaks, and private data removed; the clip is None for transcript files.
-        score: Scorecards of every rubric that applies, for each of many calls; empty where none does.
-        rubrics: Those rubrics, for the store.
-        fingerprints: Of all of these and their options.
-        load_lazy: Loads what a stage would load with the first call, where it will surely be needed.
-        again: Hears again what answers hang on; None where the settings do not ask for it.
-        spent: What a language model cost for a call just scored, by call id.
-        leave: Called when the run is being ended: nothing more is asked of a language model.
+        annotator: The annotator, with its models loaded.
+        load_audio: Decodes a recording to a clip; refuses one that holds no call.
+        read_transcript: Reads a transcript file of any known format.
+        assign_and_redact: Assigns roles and removes private data; the clip is None for transcript files.
+        score: For each of several calls, its scorecards under the rubrics that apply; none where none does.
+        rubrics: All rubrics, for the store.
+        fingerprints: Digests of the stages and their options.
+        load_lazy: Loads now what a stage would load with the first call, where it will surely be needed.
+        again: Transcribes again the words that decide answers; None where the settings do not ask for it.
+        spent: Given the id of a call just scored, what a language model was asked about it, and the cost.
+        leave: Called when the run is being ended: a language model is asked nothing more.
     """
 
     engine: Engine
@@ -84,9 +84,12 @@ class Stages:
 
 
 def load_stages(
-    settings: Settings, rubrics: tuple[Rubric, ...], under: Fingerprints, standings: Standings = NOBODY
+    settings: Settings,
+    rubrics: tuple[Rubric, ...],
+    fingerprints: Fingerprints,
+    standings: Standings = NO_STANDINGS,
 ) -> Stages:
-    """Every stage, models loaded; the speech engine loads with the first recording.
+    """Build every stage and load its models; the speech engine loads its own with the first recording.
 
     Raises:
         ModelError: Weights are missing or damaged.
@@ -103,8 +106,8 @@ def load_stages(
         assign_and_redact=partial(assign_and_redact, settings=settings),
         score=scoring.cards,
         rubrics=rubrics,
-        fingerprints=under,
-        load_lazy=matcher.load if any(one.by_meaning() for one in rubrics) else lambda: None,
+        fingerprints=fingerprints,
+        load_lazy=matcher.load if any(rubric.by_meaning() for rubric in rubrics) else lambda: None,
         again=_second_hearing(settings, scoring),
         spent=judge.spent if judge is not None else lambda call_id: (),
         leave=judge.leave if judge is not None else lambda: None,
@@ -124,7 +127,7 @@ def _second_hearing(settings: Settings, scoring: _Scoring) -> SecondHearing | No
 
 
 def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
-    """What results depend on, without loading a model."""
+    """Compute the fingerprints of the settings and rubrics, without loading a model."""
     transcript = digest(
         TRANSCRIPT_REVISION,
         transcribe.fingerprint(settings.transcribe),
@@ -145,10 +148,10 @@ def fingerprints(settings: Settings, rubrics: Sequence[Rubric]) -> Fingerprints:
 
 
 def load_audio(received: Received, settings: Settings) -> AudioClip:
-    """A recording's sound, each channel without what belongs to another.
+    """Decode a recording and remove from each channel what belongs to another.
 
     Raises:
-        RecordingError: It holds no call; or temporary files, in which long sound waits, have no room.
+        RecordingError: The recording holds no call, or its temporary file, if it is long, finds no space.
     """
     try:
         with intake.media(received) as path:
@@ -171,7 +174,7 @@ def assign_and_redact(
     *,
     settings: Settings,
 ) -> Transcript:
-    """Say who speaks, then remove private data by the policy; warnings about the sound come first."""
+    """Assign roles, then remove private data as the settings say; warnings about the audio come first."""
     assigned = speakers.assign_roles(transcript, clip, metadata, settings.audio, first_party)
     redacted, _ = annotate.redact(assigned, settings.privacy)
     if clip is None:
@@ -182,58 +185,58 @@ def assign_and_redact(
 
 @dataclass(frozen=True, slots=True)
 class _Scoring:
-    """What scores: rubrics, the matcher, and a judge where one is asked."""
+    """What is needed to score: the rubrics, a matcher, and a judge where one is asked."""
 
     rubrics: tuple[Rubric, ...]
     min_confidence: float
     matcher: Matcher
     judge: Judge | None
 
-    def cards(self, asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
-        """Scorecards of each call under the rubrics that apply to it, a rubric's calls together."""
-        found = self._answers(asked, self.judge)
-        return [tuple(answered.card(one) for one, answered in answers) for answers in found]
+    def cards(self, calls: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
+        """The scorecards of each call under the rubrics that apply to it."""
+        by_call = self._answers(calls, self.judge)
+        return [tuple(answered.card(rubric) for rubric, answered in answers) for answers in by_call]
 
-    def wanted(self, asked: Sequence[tuple[Conversation, CallMetadata]]) -> list[Wanted]:
-        """What to hear again in each call, by the rubrics that apply to it; no judge is asked for that."""
+    def wanted(self, calls: Sequence[tuple[Conversation, CallMetadata]]) -> list[Wanted]:
+        """What to transcribe again in each call, by the rubrics that apply to it, without asking a judge."""
         return [
             wanted(
-                said,
-                about,
-                [(one, told.answers) for one, told in answers],
+                conversation,
+                metadata,
+                [(rubric, answered.answers) for rubric, answered in answers],
                 min_confidence=self.min_confidence,
                 matcher=self.matcher,
             )
-            for (said, about), answers in zip(asked, self._answers(asked, None), strict=True)
+            for (conversation, metadata), answers in zip(calls, self._answers(calls, None), strict=True)
         ]
 
     def _answers(
-        self, asked: Sequence[tuple[Conversation, CallMetadata]], judge: Judge | None
+        self, calls: Sequence[tuple[Conversation, CallMetadata]], judge: Judge | None
     ) -> list[list[tuple[Rubric, score.Answered]]]:
-        """The answers of each call under each of the rubrics that apply to it."""
-        chosen = [
-            rubric.select(
-                self.rubrics, about, duration_s=said.transcript.duration_s, language=said.transcript.language
+        """Answer each call under each rubric that applies to it, all calls of a rubric together."""
+        applying = []
+        for conversation, metadata in calls:
+            said = conversation.transcript
+            applying.append(
+                select(self.rubrics, metadata, duration_s=said.duration_s, language=said.language)
             )
-            for said, about in asked
-        ]
-        found: list[dict[str, score.Answered]] = [{} for _ in asked]
-        for one in self.rubrics:
-            own = [place for place, applying in enumerate(chosen) if one in applying]
-            calls: list[score.Asked] = [(asked[place][1], asked[place][0], {}) for place in own]
+        by_call: list[dict[str, score.Answered]] = [{} for _ in calls]
+        for rubric in self.rubrics:
+            places = [place for place, rubrics in enumerate(applying) if rubric in rubrics]
+            asked: list[score.Asked] = [(calls[place][1], calls[place][0], {}) for place in places]
             answered = score.answers(
-                calls, one, min_confidence=self.min_confidence, matcher=self.matcher, judge=judge
+                asked, rubric, min_confidence=self.min_confidence, matcher=self.matcher, judge=judge
             )
-            for place, answers in zip(own, answered, strict=True):
-                found[place][one.hash] = answers
+            for place, answers in zip(places, answered, strict=True):
+                by_call[place][rubric.hash] = answers
         return [
-            [(one, answers[one.hash]) for one in applying]
-            for answers, applying in zip(found, chosen, strict=True)
+            [(rubric, answers[rubric.hash]) for rubric in rubrics]
+            for answers, rubrics in zip(by_call, applying, strict=True)
         ]
 
 
 class _LazyEngine:
-    """The speech engine, loaded when first asked: transcript files need none."""
+    """The speech engine, loaded at its first use, because transcript files need none."""
 
     def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
         self._settings, self._excerpts = settings, excerpts
@@ -241,6 +244,6 @@ class _LazyEngine:
         self.fingerprint = transcribe.fingerprint(settings)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
-        """As the engine does."""
+        """Transcribe as ``Engine.transcribe`` does."""
         self._engine = self._engine or transcribe.load_engine(self._settings, excerpts=self._excerpts)
         return self._engine.transcribe(jobs)

@@ -1,4 +1,4 @@
-"""One file on its way through the stages: the record that each of them takes and returns."""
+"""The state of one file between two stages: what each stage takes and returns."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from pipeline.transcribe.again import Span
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """One file on its way through the stages; each returns it with its own result filled in.
+    """The state of one file between two stages; each stage returns a copy with its result filled in.
 
     Attributes:
         received: The file.
-        stages: What was done so far.
-        clip: The sound, until the transcript has roles and is redacted.
-        transcript: What was said; beside a clip, as the engine gave it: without roles, not redacted yet.
+        stages: The stages that ran so far.
+        clip: The audio, until the transcript has roles and is redacted.
+        transcript: The transcript; while there is a clip, it has no roles yet and is not redacted.
         conversation: The annotated call.
-        heard_again: Whose words, from second to second, a larger model heard: they are in the transcript.
-        scorecards: Its scores.
-        ended: Its ledger row, once there is nothing more to do.
+        heard_again: Role, start and end in seconds of each part of the transcript that a larger model heard.
+        scorecards: The scorecards.
+        ended: The ledger row, once there is nothing more to do.
     """
 
     received: Received
@@ -45,36 +45,32 @@ class CallState:
 
     @property
     def metadata(self) -> CallMetadata:
-        """What is known of the call; files without metadata end when they are opened."""
+        """The metadata of the call; a file without metadata ends when it is opened."""
         assert self.received.metadata is not None
         return self.received.metadata
 
     @property
     def n_turns(self) -> int:
-        """How much was said."""
+        """Number of turns; 0 without a transcript."""
         return len(self.transcript.turns) if self.transcript else 0
 
     @property
     def sound_bytes(self) -> int:
-        """Memory that its sound takes."""
+        """Bytes of memory that the audio takes."""
         return self.clip.samples.nbytes if self.clip else 0
 
     @property
     def awaits_engine(self) -> bool:
-        """Whether there is sound and no transcript of it yet."""
+        """Whether there is audio but no transcript of it yet."""
         return self.clip is not None and self.transcript is None
 
-    def transcript_fingerprint(self, under: str) -> str:
-        """What the transcript depends on, in one digest: a new agent name does not need a new transcript.
-
-        Args:
-            under: Fingerprint of all that shapes transcripts.
-        """
-        about = self.metadata
-        return digest(self.received.sha256, about.language, about.agent_channel, about.direction, under)
+    def transcript_fingerprint(self, settings_fingerprint: str) -> str:
+        """A digest of what the transcript depends on: the file, some metadata, and settings' fingerprint."""
+        sha256, known = self.received.sha256, self.metadata
+        return digest(sha256, known.language, known.agent_channel, known.direction, settings_fingerprint)
 
     def record(self) -> CallRecord:
-        """What goes into the store."""
+        """The record to load into the store."""
         assert self.ended is not None
         metadata = self.metadata if self.conversation else None
         return CallRecord(self.ended, metadata, self.conversation, self.scorecards, self.stages)

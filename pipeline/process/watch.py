@@ -1,4 +1,4 @@
-"""A drop folder: new recordings are processed once they have stopped growing."""
+"""Watches drop folders: new recordings are processed once they have stopped growing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
 from pipeline.settings import Settings
 
-Seen = dict[Path, tuple[int, int]]
+Files = dict[Path, tuple[int, int]]
+"""The size in bytes and the modification time in nanoseconds of each file."""
 
 
 def watch(
@@ -25,15 +26,15 @@ def watch(
     every_s: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Tally]:
-    """Process what settles in the folders, for ever; models stay loaded.
+    """Process new files in the folders, for ever; models stay loaded.
 
     Args:
-        folders: Looked through again and again.
+        folders: The folders to look through in every round.
         settings: As for a batch.
-        observer: Told of each file.
-        settle_s: A file is taken once it has kept size and time this long: it may still be copied.
-        every_s: How often to look.
-        sleep: Waits; a test hands in its own.
+        observer: Is called as files are finished.
+        settle_s: A file is processed once it has not changed for this long, as it may still be being copied.
+        every_s: How long to wait between rounds.
+        sleep: Waits; tests pass their own.
 
     Yields:
         The tally of each round that had something to do.
@@ -41,16 +42,16 @@ def watch(
     Raises:
         CallQAError: As a batch does.
     """
-    tried: Seen = {}
+    tried: Files = {}
     stages: Stages | None = None
     while True:
         settled_ns = time.time_ns() - settle_s * 1e9
-        still = {path: mark for path, mark in _files(folders).items() if mark[1] <= settled_ns}
-        if any(tried.get(path) != mark for path, mark in still.items()):
-            tried = still
+        settled = {path: mark for path, mark in _files(folders).items() if mark[1] <= settled_ns}
+        if any(tried.get(path) != mark for path, mark in settled.items()):
+            tried = settled
             batch = prepare(list(folders), settings).open(observer)
-            # what is still being written is left for a later round
-            batch.plan = Plan(tuple(item for item in batch.plan.pending if item.path in still))
+            # files that are still being written are left for a later round
+            batch.plan = Plan(tuple(item for item in batch.plan.pending if item.path in settled))
             if batch.plan.pending:
                 if stages is not None:
                     batch.stages = stages
@@ -59,9 +60,9 @@ def watch(
         sleep(every_s)
 
 
-def _files(folders: Sequence[Path]) -> Seen:
-    """Every file with its size and time; one that vanishes meanwhile is left out."""
-    found: Seen = {}
+def _files(folders: Sequence[Path]) -> Files:
+    """All files in the folders; one that disappears meanwhile is left out."""
+    found: Files = {}
     for folder in (Path(os.path.abspath(folder)) for folder in folders):  # noqa: PTH100 - as intake names them
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             try:

@@ -1,8 +1,7 @@
-"""Where windows are processed when not in this process: local processes, Dask or Ray.
+"""Worker processes for windows: local processes, Dask or Ray, all used as ``concurrent.futures`` executors.
 
-As many as cores and memory carry. A worker loads the models once and takes one window after another; only
-small records travel back, and only the parent writes to the store. All three are ``concurrent.futures``
-executors.
+There are as many workers as cores and memory allow. A worker loads the models once and processes one window
+after another. It returns only records, which are small; only the parent process writes to the store.
 """
 
 from __future__ import annotations
@@ -27,28 +26,29 @@ from pipeline.process.stages import Stages
 from pipeline.settings import FlowSettings
 
 WORKER_BYTES = 2 * 1024**3
-"""One worker with *base* loaded and a window of calls decoded stays under this."""
+"""A worker with the model *base* and a window of decoded calls needs less memory than this."""
 WORKER_THREADS = 2
-"""Beyond two threads a worker, decoding is bound by memory: more workers do more."""
+"""With more than two threads per worker, memory limits decoding; more workers then gain more than threads."""
 _loaded: dict[bytes, Stages] = {}
+"""The stages of this worker, by the pickled function that loaded them; at most one entry."""
 
 
 def available_bytes() -> int | None:
-    """Memory free for use, with the container's limit; None where the system does not say."""
-    found = []
+    """Bytes of free memory, the container's limit considered; None where the system does not say."""
+    limits = []
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+        limits += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         if limit.isdigit():
-            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+            limits.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
     except (OSError, ValueError, IndexError):
         pass
-    return min(found) if found else None
+    return min(limits) if limits else None
 
 
 def worker_count(settings: FlowSettings) -> int:
-    """Worker processes: as set, else as many as cores and memory carry, at least one."""
+    """Number of worker processes: as set, else as many as cores and memory allow, at least one."""
     if settings.processes:
         return settings.processes
     by_cores = max(1, cores() // WORKER_THREADS)
@@ -57,14 +57,14 @@ def worker_count(settings: FlowSettings) -> int:
 
 
 def threads_per_worker(settings: FlowSettings) -> int:
-    """Torch threads a worker, so that all workers together use every core once."""
+    """Torch threads per worker, so that all workers together use every core once."""
     return max(1, cores() // worker_count(settings))
 
 
 def process_there(
     window: tuple[Received, ...], load_stages: Callable[[], Stages], cache: StageCache
 ) -> list[CallRecord]:
-    """One window in a worker, whose models are loaded by its first window.
+    """Process one window in a worker, which loads its models with its first window.
 
     Raises:
         CallQAError: Something a person must mend first.
@@ -80,10 +80,10 @@ def process_there(
 
 @contextmanager
 def open_workers(settings: FlowSettings) -> Iterator[Executor]:
-    """The workers of the settings, started.
+    """Start the workers that the settings ask for.
 
     Raises:
-        UsageError: The extra for them is not installed.
+        UsageError: The optional dependency for them is not installed.
     """
     try:
         opened = {"process": _processes, "dask": _dask, "ray": _ray}[settings.runner]
@@ -104,7 +104,7 @@ def _processes(settings: FlowSettings) -> Iterator[Executor]:
     try:
         yield workers
     except BaseException:
-        for child in multiprocessing.active_children():  # their windows are not waited for
+        for child in multiprocessing.active_children():  # do not wait for their windows
             child.terminate()
         raise
     finally:
@@ -128,7 +128,7 @@ def _dask(settings: FlowSettings) -> Iterator[Executor]:
         with dask.Client(settings.cluster) as client:
             yield client.get_executor(pure=False)
         return
-    # One thread a worker: the engine's own threads use the cores. No dashboard, no log lines.
+    # One thread per worker, because the engine's own threads use the cores.
     with (
         dask.LocalCluster(
             n_workers=worker_count(settings),
@@ -157,9 +157,9 @@ def _ray(settings: FlowSettings) -> Iterator[Executor]:
 class _Ray(Executor):
     """Ray as an executor."""
 
-    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
-        """Hand one call to a worker."""
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a function in a worker."""
         import ray
 
-        future: Future[Any] = ray.remote(work).remote(*given, **named).future()
+        future: Future[Any] = ray.remote(work).remote(*args, **kwargs).future()
         return future

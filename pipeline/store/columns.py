@@ -1,7 +1,7 @@
-"""Nouns to columns: one function a table, lists in the order of the rows.
+"""Turns records into table columns: one function per table, each giving lists in the order of the rows.
 
-Column names are those of ``sql/``; types come from the database itself, so a column is declared
-in one place.
+Column names are those of ``sql/``. Column types are read from the database itself, so each column is
+declared in only one place.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ METADATA = (
     "client", "site", "queue", "team", "agent_id", "agent_name", "customer_ref", "direction", "medium",
     "started_at", "timezone", "language", "agent_channel",
 )  # fmt: skip
-"""Columns of the calls table that are fields of ``CallMetadata``, but its id."""
+"""Columns of the calls table that are fields of ``CallMetadata``, except its id."""
 
 
 def call_id(record: CallRecord) -> str | None:
-    """The id a record's rows carry."""
+    """The call id that all rows of a record carry."""
     if record.conversation is not None:
         return record.conversation.transcript.call_id
     return record.ledger.call_id
 
 
 def _pick(items: Sequence[Any], names: Sequence[str]) -> Columns:
-    """One list a field."""
+    """One column per field name."""
     return {name: list(map(attrgetter(name), items)) for name in names}
 
 
 def texts(values: Sequence[str | None]) -> pa.Array:
-    """Strings as the database keeps them."""
+    """Strings as an Arrow array, cleaned as the database keeps them."""
     return _array(list(values), pa.string())
 
 
-def _flat(groups: Iterable[tuple[Key, Iterable[T]]]) -> tuple[list[Key], list[int], list[T]]:
-    """The items of all groups, and beside each the key of its group and its place there, from 0."""
-    rows = [(key, place, item) for key, items in groups for place, item in enumerate(items)]
-    return [key for key, _, _ in rows], [place for _, place, _ in rows], [item for _, _, item in rows]
+def _flatten(groups: Iterable[tuple[Key, Iterable[T]]]) -> tuple[list[Key], list[int], list[T]]:
+    """Three parallel lists with one entry per item: its group's key, its index in the group, the item."""
+    rows = [(key, index, item) for key, items in groups for index, item in enumerate(items)]
+    return [key for key, _, _ in rows], [index for _, index, _ in rows], [item for _, _, item in rows]
 
 
-def _of_cards(cards: Sequence[Scorecard]) -> Columns:
-    """The columns that say which scorecard each row is of."""
+def _scorecard_keys(cards: Sequence[Scorecard]) -> Columns:
+    """The key columns of rows that belong to scorecards, given the scorecard of each row."""
     return {"call_id": [c.call_id for c in cards], "rubric_hash": [c.rubric.hash for c in cards]}
 
 
@@ -81,7 +81,9 @@ def calls(records: Sequence[CallRecord]) -> Columns:
 
 def turns(records: Sequence[CallRecord]) -> Columns:
     """The turns table."""
-    ids, _, spoken = _flat((call_id(r), r.conversation.transcript.turns) for r in records if r.conversation)
+    ids, _, spoken = _flatten(
+        (call_id(r), r.conversation.transcript.turns) for r in records if r.conversation
+    )
     names = ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language", "words")
     return {
         "call_id": ids,
@@ -93,31 +95,33 @@ def turns(records: Sequence[CallRecord]) -> Columns:
 
 def findings(records: Sequence[CallRecord]) -> Columns:
     """The findings table."""
-    ids, places, found = _flat((call_id(r), r.conversation.findings) for r in records if r.conversation)
+    ids, indexes, items = _flatten((call_id(r), r.conversation.findings) for r in records if r.conversation)
     return {
         "call_id": ids,
-        "finding": places,
-        **_pick(found, ("kind", "label", "turn", "start_s", "end_s", "text", "source")),
-        "value": [None if isinstance(f.value, str) else f.value for f in found],
-        "value_text": [f.value if isinstance(f.value, str) else None for f in found],
+        "finding": indexes,
+        **_pick(items, ("kind", "label", "turn", "start_s", "end_s", "text", "source")),
+        "value": [None if isinstance(f.value, str) else f.value for f in items],
+        "value_text": [f.value if isinstance(f.value, str) else None for f in items],
     }
 
 
 def call_metrics(records: Sequence[CallRecord]) -> Columns:
-    """The call_metrics table: ``metrics`` is split into columns by ``arrow``."""
+    """The call_metrics table; ``arrow`` splits ``metrics`` into one column per metric."""
     rows = [(r.conversation.transcript.call_id, r.conversation.metrics) for r in records if r.conversation]
     return {"call_id": [c for c, _ in rows], "metrics": [m for _, m in rows]}
 
 
 def role_sentiment(records: Sequence[CallRecord]) -> Columns:
     """The role_sentiment table."""
-    ids, _, pairs = _flat((call_id(r), r.conversation.sentiment.items()) for r in records if r.conversation)
-    felt = [s for _, s in pairs]
+    ids, _, pairs = _flatten(
+        (call_id(r), r.conversation.sentiment.items()) for r in records if r.conversation
+    )
+    sentiments = [sentiment for _, sentiment in pairs]
     return {
         "call_id": ids,
         "role": [role for role, _ in pairs],
-        **_pick(felt, ("score", "change", "lowest_score", "lowest_turn")),
-        **{f"q{i + 1}": [s.quarters[i] for s in felt] for i in range(4)},
+        **_pick(sentiments, ("score", "change", "lowest_score", "lowest_turn")),
+        **{f"q{i + 1}": [s.quarters[i] for s in sentiments] for i in range(4)},
     }
 
 
@@ -127,11 +131,11 @@ def stage_runs(records: Sequence[CallRecord]) -> Columns:
 
 
 def stage_rows(runs: Sequence[tuple[str | None, Sequence[StageRun]]]) -> Columns:
-    """Rows of the stage_runs table, by call id."""
-    ids, _, made = _flat(runs)
-    rows: Columns = {"call_id": ids, **_pick(made, ("stage", "fingerprint", "engine", "model", "seconds"))}
+    """The stage_runs table, from pairs of a call id and its stage runs."""
+    ids, _, stages = _flatten(runs)
+    rows: Columns = {"call_id": ids, **_pick(stages, ("stage", "fingerprint", "engine", "model", "seconds"))}
     for name in ("rubric_id", "criterion_id", "calls", "prompt_tokens", "answer_tokens", "result"):
-        rows[name] = [getattr(run, name) if run.criterion_id else None for run in made]
+        rows[name] = [getattr(run, name) if run.criterion_id else None for run in stages]
     return rows
 
 
@@ -152,42 +156,42 @@ def scorecards(cards: Sequence[Scorecard]) -> Columns:
 
 def sections(cards: Sequence[Scorecard]) -> Columns:
     """The sections table."""
-    own, places, parts = _flat((c, c.sections) for c in cards)
+    owners, indexes, items = _flatten((c, c.sections) for c in cards)
     return {
-        **_of_cards(own),
-        "section": places,
-        "section_id": [s.id for s in parts],
-        **_pick(parts, ("score", "weight", "auto_failed")),
-        "is_latest": [True] * len(parts),
+        **_scorecard_keys(owners),
+        "section": indexes,
+        "section_id": [s.id for s in items],
+        **_pick(items, ("score", "weight", "auto_failed")),
+        "is_latest": [True] * len(items),
     }
 
 
 def answers(cards: Sequence[Scorecard]) -> Columns:
     """The answers table."""
-    own, places, found = _flat((c, [(s.id, a) for s in c.sections for a in s.criteria]) for c in cards)
-    given = [a for _, a in found]
+    owners, indexes, pairs = _flatten((c, [(s.id, a) for s in c.sections for a in s.criteria]) for c in cards)
+    items = [answer for _, answer in pairs]
     names = ("answer", "points", "max_points", "weight", "critical", "scored", "reason", "awaits", "searched")
     return {
-        **_of_cards(own),
-        "section_id": [section for section, _ in found],
-        "criterion_id": [a.id for a in given],
-        "criterion": places,
-        **_pick(given, names),
-        "is_latest": [True] * len(given),
+        **_scorecard_keys(owners),
+        "section_id": [section for section, _ in pairs],
+        "criterion_id": [a.id for a in items],
+        "criterion": indexes,
+        **_pick(items, names),
+        "is_latest": [True] * len(items),
     }
 
 
 def evidence(cards: Sequence[Scorecard]) -> Columns:
-    """The evidence table: what an answer rests on, and the nearest miss."""
+    """The evidence table: the evidence of each answer, and its nearest miss where there is one."""
     quoted = [((c, a.id, "evidence"), a.evidence) for c in cards for a in c.answers]
     quoted += [((c, a.id, "nearest"), (a.nearest,)) for c in cards for a in c.answers if a.nearest]
-    own, places, found = _flat(quoted)
+    owners, indexes, items = _flatten(quoted)
     return {
-        **_of_cards([card for card, _, _ in own]),
-        "criterion_id": [criterion for _, criterion, _ in own],
-        "kind": [kind for _, _, kind in own],
-        "evidence": places,
-        **_pick(found, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
+        **_scorecard_keys([card for card, _, _ in owners]),
+        "criterion_id": [criterion for _, criterion, _ in owners],
+        "kind": [kind for _, _, kind in owners],
+        "evidence": indexes,
+        **_pick(items, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
     }
 
 
@@ -200,34 +204,32 @@ def ledger(entries: Sequence[LedgerEntry]) -> Columns:
     return _pick(entries, names)
 
 
-def rubrics(kept: Sequence[Any]) -> Columns:
-    """The rubrics table; what is only a reference to a rubric has no text."""
+def rubrics(added: Sequence[Any]) -> Columns:
+    """The rubrics table; a ``RubricRef`` has no title, pass mark or text."""
     return {
-        "rubric_hash": [r.hash for r in kept],
-        "rubric_id": [r.id for r in kept],
-        "version": [r.version for r in kept],
-        "title": [getattr(r, "title", "") or r.id for r in kept],
-        "pass_mark": [getattr(r, "pass_mark", None) for r in kept],
-        "source": [getattr(r, "text", None) for r in kept],
-        "file": [getattr(r, "source", None) for r in kept],
+        "rubric_hash": [r.hash for r in added],
+        "rubric_id": [r.id for r in added],
+        "version": [r.version for r in added],
+        "title": [getattr(r, "title", "") or r.id for r in added],
+        "pass_mark": [getattr(r, "pass_mark", None) for r in added],
+        "source": [getattr(r, "text", None) for r in added],
+        "file": [getattr(r, "source", None) for r in added],
     }
 
 
-def criteria(kept: Sequence[Any]) -> Columns:
-    """The criteria table."""
+def criteria(added: Sequence[Any]) -> Columns:
+    """The criteria table; a ``RubricRef`` has no criteria."""
+    hashes, indexes, pairs = _flatten(
+        (r.hash, [(s, c) for s in getattr(r, "sections", ()) for c in s.criteria]) for r in added
+    )
     names = ("question", "guidance", "points", "weight", "counts", "critical")
-    rows = [
-        (r.hash, i, section, c)
-        for r in kept
-        for i, (section, c) in enumerate((s, c) for s in getattr(r, "sections", ()) for c in s.criteria)
-    ]
     return {
-        "rubric_hash": [rubric_hash for rubric_hash, _, _, _ in rows],
-        "criterion": [i for _, i, _, _ in rows],
-        "criterion_id": [c.id for _, _, _, c in rows],
-        "section_id": [s.id for _, _, s, _ in rows],
-        "section_title": [s.title or s.id for _, _, s, _ in rows],
-        **_pick([c for _, _, _, c in rows], names),
+        "rubric_hash": hashes,
+        "criterion": indexes,
+        "criterion_id": [criterion.id for _, criterion in pairs],
+        "section_id": [section.id for section, _ in pairs],
+        "section_title": [section.title or section.id for section, _ in pairs],
+        **_pick([criterion for _, criterion in pairs], names),
     }
 
 
@@ -260,8 +262,8 @@ SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Columns]] = {
     "answers": answers,
     "evidence": evidence,
 }
-OF_CALLS = (*CALL_TABLES, *SCORE_TABLES)
-"""Tables whose rows come and go with their calls."""
+PER_CALL_TABLES = (*CALL_TABLES, *SCORE_TABLES)
+"""Tables whose rows belong to a call and are deleted with it."""
 KEYS = {
     "calls": "call_id",
     "turns": "call_id, turn",
@@ -279,11 +281,11 @@ KEYS = {
     "reviews": "review_id",
     "samples": "sample_id, call_id",
 }
-"""What tells the rows of each table apart; only of ``stage_runs`` may several share it."""
+"""The key columns of each table. They are unique in every table except ``stage_runs``."""
 
 
 def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema) -> pa.Table:
-    """Columns as an Arrow table with the names, order and types of the database's own; NULL where not given.
+    """Build an Arrow table with the names, order and types of ``schema``; columns not in ``rows`` are NULL.
 
     Raises:
         StoreError: A value does not fit its column.
@@ -302,11 +304,11 @@ def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema) -> pa.Tab
 
 
 def _split_metrics(metrics: Iterable[Mapping[str, float | None]], schema: pa.Schema) -> Columns:
-    """Metrics by column; those without a column go to ``other``, those without a value to ``unknown``."""
-    own = [n for n in schema.names if n not in {"call_id", "other", "unknown", "loaded_at"}]
+    """One column per metric; metrics without a column go to ``other``, names of those None to ``unknown``."""
+    names = [n for n in schema.names if n not in {"call_id", "other", "unknown", "loaded_at"}]
     metrics = list(metrics)
-    out: Columns = {name: [m.get(name) for m in metrics] for name in own}
-    known = set(own)
+    out: Columns = {name: [m.get(name) for m in metrics] for name in names}
+    known = set(names)
     out["other"] = [
         [] if known.issuperset(m) else [(k, m[k]) for k in m if k not in known and m[k] is not None]
         for m in metrics
@@ -318,6 +320,7 @@ def _split_metrics(metrics: Iterable[Mapping[str, float | None]], schema: pa.Sch
 
 
 def _array(values: list[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
+    """Values as an Arrow array of a type, texts cleaned where they need it."""
     if isinstance(values, pa.Array):
         return values
     if pa.types.is_struct(kind):
@@ -329,25 +332,25 @@ def _array(values: list[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
         return pa.ListArray.from_arrays(pa.array(offsets), items, type=kind)
     try:
         array = pa.array(values, type=kind)
-    except UnicodeEncodeError:  # names of files need not be valid text
+    except UnicodeEncodeError:  # a file name need not be valid Unicode
         return pa.array([clean(v) for v in values], type=kind)
     return pa.array([clean(v) for v in values], type=kind) if _has_nul(array) else array
 
 
 def _has_nul(array: pa.Array) -> bool:
-    """Whether a text holds a NUL, which catalogues, CSV and spreadsheets cannot."""
+    """Whether any text holds a NUL character, which lake catalogues, CSV and spreadsheets cannot hold."""
     if pa.types.is_map(array.type):
         return _has_nul(array.keys) or _has_nul(array.items)
     if pa.types.is_list(array.type):
         return _has_nul(array.flatten())
     if not pa.types.is_string(array.type):
         return False
-    text = array.buffers()[2]  # all of the column's characters, one after the other
+    text = array.buffers()[2]  # the characters of all values in one buffer
     return text is not None and b"\0" in text.to_pybytes()
 
 
 def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:
-    """Dataclasses (or None) as structs, built a field at a time: far faster than from dicts."""
+    """Dataclasses (or None) as a struct array, built field by field, which is far faster than from dicts."""
     fields = [kind.field(i) for i in range(kind.num_fields)]
     children = [
         _array([None if item is None else getattr(item, f.name) for item in items], f.type) for f in fields
@@ -357,14 +360,14 @@ def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:
 
 
 class _Span(NamedTuple):
-    """Seconds, with the names of the column's fields."""
+    """A span in seconds; its field names are those of the ``hold_spans`` column."""
 
     start_s: float
     end_s: float
 
 
 def clean(value: Any) -> Any:
-    r"""Text every tool can hold: undecodable bytes of a file name become ``\udcNN``, NUL becomes U+FFFD."""
+    r"""Make text safe for every tool: undecodable bytes of a file name become ``\udcNN``, NUL U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\ufffd")
     if isinstance(value, list | tuple):

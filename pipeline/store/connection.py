@@ -1,4 +1,4 @@
-"""Opening the database: one writer or many readers, and plain words when it cannot be opened."""
+"""Opens the database for one writer or many readers, and explains DuckDB's refusals in plain words."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Connection = duckdb.DuckDBPyConnection
 OnWait = Callable[[str], None]
 RETRY_S = 0.1
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,  # nothing is ever fetched
+    "autoinstall_known_extensions": False,  # never download an extension
     "autoload_known_extensions": False,
     "python_enable_replacements": False,  # a table name in SQL never means a Python variable
 }
 
 
 def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait | None = None) -> Connection:
-    """Open a DuckDB file, waiting for another process to let go of it.
+    """Open a DuckDB file, waiting while another process has it locked.
 
     Args:
-        db: The file; made when absent, unless ``read_only``.
-        read_only: Open for reading only, beside any number of other readers.
+        db: The file; created when absent, unless ``read_only``.
+        read_only: Open for reading only; other readers may have it open too.
         lock_timeout_s: How long to wait for another process.
-        on_wait: Told once who holds the file, when a wait begins.
+        on_wait: Called once when a wait begins, with a sentence saying who holds the file.
 
     Raises:
-        StoreLockedError: Another process still holds it after the wait.
-        StoreError: Not a DuckDB file, not there, or not readable.
-        MachineError: The disk is full; nothing is left of a file that was to be made.
+        StoreLockedError: Another process still holds the file after the wait.
+        StoreError: The file is no DuckDB file, does not exist or cannot be read.
+        MachineError: The disk is full; a file that was being created is removed again.
     """
     if read_only and not db.exists():
         raise StoreError(f"no database at {db}", hint=f"make one with: callqa run PATH --db {db}")
@@ -49,37 +49,37 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
     try:
         return wait_for(attempt, str(db), lock_timeout_s, on_wait)
     except MachineError:
-        if fresh:  # half a header, which nothing could open again
+        if fresh:  # only half a header was written, and DuckDB could not open the file again
             db.unlink(missing_ok=True)
         raise
 
 
-def hasten(connection: Connection) -> None:
-    """Make ready for windows of calls: a few thousand rows at a time, each committed.
+def prepare_bulk_load(connection: Connection) -> None:
+    """Set DuckDB up for loading windows of calls: a few thousand rows per transaction.
 
-    For so few rows a second thread costs half as much again. Merging the small row groups of windows and
-    looking for substrings that texts share are put off until ``tidy``. The checkpoint threshold stays
-    DuckDB's own: at 256 MB windows load faster, but 1.5.5 crashed in COMMIT after a large insert.
+    For so few rows a second thread makes loading 50 % slower. Merging the windows' small row groups and
+    compressing texts with FSST wait until ``allow_compaction``. The checkpoint threshold stays at DuckDB's
+    default: with 256 MB windows load faster, but DuckDB 1.5.5 crashed in COMMIT after a large insert.
     """
     connection.execute("SET threads = 1; SET max_vacuum_tasks = 0; SET disabled_compression_methods = 'fsst'")
 
 
-def tidy(connection: Connection) -> None:
-    """Let the next checkpoint, such as closing a writer makes, merge and compress what windows left.
+def allow_compaction(connection: Connection) -> None:
+    """Let the next checkpoint (closing a writer makes one) merge and compress what the windows wrote.
 
-    A few row groups of each table: merging all of a long session would take half as long again as the
-    session, and what is merged lies beside what it was made of until later windows take that space.
+    It merges only a few row groups of each table. Merging all those of a long session would take half as
+    long as the session itself, and the merged copy needs extra space until later windows reuse the old.
     """
-    with contextlib.suppress(duckdb.Error):  # after a fault that made the database unusable
+    with contextlib.suppress(duckdb.Error):  # an earlier fault may have made the database unusable
         connection.execute("RESET threads; RESET disabled_compression_methods; SET max_vacuum_tasks = 10")
 
 
 def wait_for(
     attempt: Callable[[], Connection], db: str, lock_timeout_s: float, on_wait: OnWait | None
 ) -> Connection:
-    """Try until it opens or the time is up; every other fault ends it at once."""
+    """Retry ``attempt`` while the database is locked, until the timeout; raise any other error at once."""
     deadline = time.monotonic() + lock_timeout_s
-    told = False
+    announced = False
     while True:
         try:
             return attempt()
@@ -92,23 +92,23 @@ def wait_for(
                     f"{db} is in use by {holder} (waited {lock_timeout_s:g} s)",
                     hint="wait for it to finish, or read a copy made with: callqa snapshot COPY.duckdb",
                 ) from error
-            if on_wait is not None and not told:
+            if on_wait is not None and not announced:
                 on_wait(f"{db} is in use by {holder}; waiting up to {lock_timeout_s:g} s")
-                told = True
+                announced = True
             time.sleep(RETRY_S)
 
 
 def _require_duckdb(db: Path) -> None:
-    """Refuse other files at once: DuckDB itself would open some of them, such as SQLite's."""
+    """Refuse a file of another format: DuckDB itself would open some of them, such as SQLite's."""
     try:
         with db.open("rb") as file:
             if file.read(12)[8:] != b"DUCK":
-                raise _foreign(db)
+                raise _not_duckdb(db)
     except (FileNotFoundError, IsADirectoryError, PermissionError):
-        return  # DuckDB makes it, or says why not
+        return  # DuckDB creates the file, or says why it cannot
 
 
-def _foreign(db: str | Path) -> StoreError:
+def _not_duckdb(db: str | Path) -> StoreError:
     return StoreError(
         f"{db} is not a DuckDB database, or is damaged",
         hint="check --db; restore the file from a copy if it was one",
@@ -116,33 +116,33 @@ def _foreign(db: str | Path) -> StoreError:
 
 
 def _holder(message: str) -> str | None:
-    """Who holds the lock, from DuckDB's message; None when the fault is no lock."""
+    """Who holds the lock, read from DuckDB's message; None when the error is not about a lock."""
     if held := re.search(r"held in (.+?) \(PID (\d+)\)", message):
         return f"process {held[2]} ({Path(held[1]).name})"
     if "different configuration than existing connections" in message:
         return "this same process"
     locked = (
         r"could not set lock|database is locked|unique file handle conflict"
-        r"|failed to initialize ducklake.*already exists"  # two processes make a lake at once
+        r"|failed to initialize ducklake.*already exists"  # two processes create the same lake at once
     )
     return "another process" if re.search(locked, message, re.IGNORECASE | re.DOTALL) else None
 
 
 def quoted(text: object) -> str:
-    """Text inside a string of SQL, where no parameter can stand."""
+    """Escape text for an SQL string literal, for places where SQL takes no parameter."""
     return str(text).replace("'", "''")
 
 
 def is_damage(error: duckdb.Error) -> bool:
-    """Whether DuckDB found bytes it did not write, which it may do only when it comes to read them."""
+    """Whether the error means damaged data, which DuckDB may notice only when it reads the damaged part."""
     return re.search(r"corrupt|checksum|failed to deserialize|INTERNAL Error", str(error), re.I) is not None
 
 
 def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:
-    """DuckDB's refusal as one of our errors."""
+    """Translate an error of DuckDB into one of ``pipeline.errors``."""
     text = str(error)
     if "not a valid DuckDB database" in text:
-        return _foreign(db)
+        return _not_duckdb(db)
     if is_damage(error):
         return StoreError(
             f"{db} is damaged: {text.splitlines()[0]}",

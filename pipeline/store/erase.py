@@ -1,4 +1,4 @@
-"""Retention and erasure: the words go, a tombstone stays so that the call is not taken in again."""
+"""Erases calls, on request or by retention; a tombstone keeps an erased call from being taken in again."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import StoreError
-from pipeline.store.columns import OF_CALLS
+from pipeline.store.columns import PER_CALL_TABLES
 from pipeline.store.connection import Connection
 from pipeline.store.selection import CallFilter
 
 ERASED_PREFIX = "sha256:"
-TABLES = (*OF_CALLS, "reviews", "samples")
-WORDS = ("turns", "findings", "evidence")  # all that is deleted when the figures are kept
-
+TABLES = (*PER_CALL_TABLES, "reviews", "samples")
+WORD_TABLES = ("turns", "findings", "evidence")
+"""The tables whose rows are deleted even when the figures of a call are kept."""
 BLANKED = {
     "calls": "customer_ref = NULL, extra = NULL, path = NULL, audio_sha256 = NULL, hold_spans = NULL, "
     "turn_count = 0, transcript_warnings = [], transcript_doubts = [], warnings = []",
@@ -25,17 +25,18 @@ BLANKED = {
     "reviews": "reason = NULL, source = NULL, extra = NULL",
     "samples": "reason = NULL, extra = NULL",
 }
+"""What is overwritten, by table, when the figures of a call are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Proof of an erasure.
+    """What an erasure deleted and what it left, as proof.
 
     Attributes:
         call_ids: The calls that were erased.
-        deleted: Rows deleted, by table.
-        left: Rows of these calls still there, by table: only what was asked to be kept.
-        tombstones: Ledger rows that now only say that something was erased.
+        deleted: Number of rows deleted, by table.
+        left: Number of rows of these calls that remain, by table: only those of figures that are kept.
+        tombstones: Number of ledger rows that now say only that something was erased.
     """
 
     call_ids: tuple[str, ...]
@@ -45,17 +46,17 @@ class Erasure:
 
 
 def digest(name: str) -> str:
-    """How the ledger remembers a path or call id that may itself be private."""
+    """The hash under which the ledger keeps a path or call id of an erased call, which may be private."""
     if name.startswith(ERASED_PREFIX):
         return name
     return ERASED_PREFIX + hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, list[Any]]:
-    """Which calls an erasure is about, as SQL on ``calls``.
+    """The SQL condition on ``calls`` that selects the calls to erase, and its parameter values.
 
     Raises:
-        StoreError: No condition at all.
+        StoreError: No condition was given.
     """
     if calls.everything and older_than is None:
         raise StoreError(
@@ -80,12 +81,12 @@ def erase(
 
     Args:
         connection: Open for writing, inside a transaction.
-        calls: Which calls; at least one condition.
-        older_than: Only calls that began before this; where the start is not known, loaded before it.
-        keep_figures: Keep scores, answers and metrics without any words or references to the customer.
+        calls: Which calls; it needs a condition unless ``older_than`` is given.
+        older_than: Only calls that began before this; those without a start time, loaded before this.
+        keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
 
     Raises:
-        StoreError: No condition at all.
+        StoreError: No condition was given.
     """
     where, values = condition(calls, older_than)
     connection.execute(
@@ -97,12 +98,12 @@ def erase(
     )
     ids = [i for (i,) in connection.execute("SELECT call_id FROM erasing ORDER BY call_id").fetchall()]
     before = _count(connection)
-    for table in WORDS if keep_figures else TABLES:
+    for table in WORD_TABLES if keep_figures else TABLES:
         connection.execute(f"DELETE FROM {table} WHERE call_id IN (SELECT call_id FROM erasing)")  # noqa: S608
     if keep_figures:
         _blank(connection)
     left = _count(connection)
-    tombstones = _bury(connection)
+    tombstones = _write_tombstones(connection)
     connection.execute("DROP TABLE erasing")
     return Erasure(
         tuple(ids),
@@ -113,7 +114,7 @@ def erase(
 
 
 def _count(connection: Connection) -> dict[str, int]:
-    """Rows of the calls being erased, by table."""
+    """The number of rows of the calls being erased, by table."""
     counts = {}
     for table in TABLES:
         row = connection.execute(
@@ -124,15 +125,15 @@ def _count(connection: Connection) -> dict[str, int]:
 
 
 def _blank(connection: Connection) -> None:
-    """Leave figures only: nothing that quotes the call, names the customer or leads to the recording."""
+    """Overwrite every column that quotes the call, names the customer or leads to the recording."""
     for table, change in BLANKED.items():
         connection.execute(
             f"UPDATE {table} SET {change} WHERE call_id IN (SELECT call_id FROM erasing)"  # noqa: S608
         )
 
 
-def _bury(connection: Connection) -> int:
-    """Turn every ledger row of these recordings, under whatever path, into a tombstone."""
+def _write_tombstones(connection: Connection) -> int:
+    """Turn every ledger row of erased recordings, under any path, into a tombstone; returns the count."""
     rows = connection.execute(
         "SELECT path, call_id FROM ledger WHERE status <> 'purged' "
         "AND (call_id IN (SELECT call_id FROM erasing) "

@@ -1,4 +1,4 @@
-"""DuckDB extensions from installed wheels: nothing is ever fetched."""
+"""Loads DuckDB extensions from installed wheels; none is ever downloaded."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ WHEELS = {name: f"duckdb-extension-{name.replace('_', '-')}" for name in (
 
 
 def load(connection: Connection, name: str) -> None:
-    """Load an extension, putting it where DuckDB looks the first time.
+    """Load an extension; the first time, copy it from its wheel to the folder where DuckDB looks.
 
     Raises:
-        StoreError: It is not installed.
+        StoreError: The extension is not installed.
     """
     try:
         connection.execute(f"LOAD {name}")
@@ -36,5 +36,5 @@ def load(connection: Connection, name: str) -> None:
 def _import(name: str) -> None:
     import duckdb_extensions
 
-    with contextlib.suppress(Exception):  # the wheel is missing, or for another version: LOAD will say
+    with contextlib.suppress(Exception):  # a wheel that is missing or of another version makes LOAD fail next
         duckdb_extensions.import_extension(name)

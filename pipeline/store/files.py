@@ -1,4 +1,4 @@
-"""The database as a file: leave out what was deleted, hand out copies; always by atomic rename."""
+"""Rewrites and copies the database file; every new file replaces the old one by an atomic rename."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from pipeline.store.connection import Connection, quoted
 
 try:
     import fcntl
-except ImportError:  # Windows refuses to replace an open file by itself
+except ImportError:  # not on Windows, which itself refuses to replace an open file
     fcntl = None  # type: ignore[assignment]
 
 
 def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -> int:
-    """Write the live rows to a fresh file and put it in the old one's place.
+    """Copy the live rows to a new file and replace the old one with it.
 
-    DuckDB marks deleted rows but keeps their bytes until it needs the space; after this they are gone.
+    DuckDB only marks rows as deleted and keeps their bytes until it needs the space. The new file does not
+    hold them.
 
     Args:
-        connection: The only writer, outside any transaction; closed by this.
+        connection: The only writer, outside any transaction; closed by this function.
         db: Its file.
-        prepare: Makes an empty database of the current schema at a path.
+        prepare: Creates an empty database of the current schema at a path.
 
     Returns:
         Size of the new file in bytes.
@@ -45,21 +46,21 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
     return db.stat().st_size
 
 
-def gather(connection: Connection, dest: Path, prepare: Callable[[Path], None]) -> int:
-    """Copy what a connection reads to a database file, in place only when complete; returns its bytes.
+def copy_to_file(connection: Connection, dest: Path, prepare: Callable[[Path], None]) -> int:
+    """Copy all tables of a connection to a new file, which appears when complete; returns its bytes.
 
     Raises:
-        MachineError: It cannot be written there.
+        MachineError: ``dest`` cannot be written.
     """
-    with _placed(dest) as partial:
+    with _replacing(dest) as partial:
         prepare(partial)
         _copy_rows(connection, partial)
     return dest.stat().st_size
 
 
 @contextlib.contextmanager
-def _placed(dest: Path) -> Iterator[Path]:
-    """A database file to write beside ``dest``, which it becomes when it is complete."""
+def _replacing(dest: Path) -> Iterator[Path]:
+    """Yield the path of a temporary database file to write; it is renamed to ``dest`` on success."""
     partial = dest.with_name(f"{dest.name}.partial")
     try:
         _remove(partial)
@@ -74,13 +75,13 @@ def _placed(dest: Path) -> Iterator[Path]:
 
 
 def size(db: Path) -> int:
-    """Bytes of a database, what is not yet in its main file included."""
+    """Size of a database in bytes, its write-ahead log included."""
     log = wal(db)
     return db.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
 
 def wal(db: Path) -> Path:
-    """DuckDB's write-ahead log: what is committed and not yet in the file."""
+    """The path of DuckDB's write-ahead log: data that is committed but not yet in the main file."""
     return db.with_name(db.name + ".wal")
 
 
@@ -98,7 +99,7 @@ def _copy_rows(connection: Connection, fresh: Path) -> None:
 
 @contextlib.contextmanager
 def _claimed(db: Path) -> Iterator[None]:
-    """Hold DuckDB's own lock on the file from outside, so that nobody opens it while it is replaced."""
+    """Take the file lock that DuckDB itself uses, so that no process opens the file while it is replaced."""
     if fcntl is None:
         yield
         return
@@ -114,15 +115,15 @@ def _claimed(db: Path) -> Iterator[None]:
 
 
 def copy(db: Path, dest: Path) -> int:
-    """A copy of a database nobody writes, in place only when complete; returns its size in bytes.
+    """Copy the file of a database that nobody is writing; the copy appears when complete; returns its bytes.
 
     Raises:
         StoreError: ``dest`` is the database itself.
-        MachineError: It cannot be written there.
+        MachineError: ``dest`` cannot be written.
     """
     if dest.exists() and dest.samefile(db):
         raise StoreError(f"{dest} is the database itself", hint="name another file for the copy")
-    with _placed(dest) as partial:
+    with _replacing(dest) as partial:
         shutil.copyfile(db, partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -130,14 +131,14 @@ def copy(db: Path, dest: Path) -> int:
 
 
 def derived(db: Path) -> list[Path]:
-    """Files made from a database that hold its words: the search index, copies kept by migrations."""
-    kept = [f for f in db.parent.glob(f"{glob.escape(db.name)}.v*.bak") if f.is_file()]
+    """Other files that hold words of the calls: backups made by migrations, and the search index."""
+    backups = [f for f in db.parent.glob(f"{glob.escape(db.name)}.v*.bak") if f.is_file()]
     index = index_path(db)
-    return [*kept, *([index] if index.exists() else [])]
+    return [*backups, *([index] if index.exists() else [])]
 
 
 def index_path(db: Path) -> Path:
-    """The index for full text search of a database."""
+    """The file of a database's full text search index."""
     return db.with_name(f"{db.name}.search")
 
 

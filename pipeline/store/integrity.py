@@ -1,18 +1,18 @@
-"""Does the store add up? What must always be true of it, each as one query."""
+"""Checks the store's invariants, each with one query that finds the rows that break it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.store.columns import KEYS, OF_CALLS
+from pipeline.store.columns import KEYS, PER_CALL_TABLES
 from pipeline.store.connection import Connection
 
-SPAN_SLACK_S = 1.0  # recognisers place the last word's end within this of the end of the audio
+SPAN_SLACK_S = 1.0  # a recogniser may end the last word up to this long after the audio ends
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that must not be: what, how often, and one example."""
+    """A broken invariant: which one, how many rows break it, and one of them as an example."""
 
     what: str
     count: int
@@ -20,7 +20,7 @@ class Problem:
 
 
 def check(connection: Connection) -> list[Problem]:
-    """Every broken promise of the store; none when all is well."""
+    """Every broken invariant of the store; an empty list when there is none."""
     problems = []
     for what, query in _queries().items():
         row = connection.execute(f"SELECT count(*), any_value(example) FROM ({query})").fetchone()  # noqa: S608
@@ -30,14 +30,14 @@ def check(connection: Connection) -> list[Problem]:
 
 
 def _queries() -> dict[str, str]:
-    """Promise to the query that finds what breaks it; each gives a column ``example``."""
+    """By the description of each problem, the query that finds it; each query has a column ``example``."""
     queries = {
         f"{table}: more than one row of the same {keys}": f"SELECT concat_ws(' ', {keys}) AS example "  # noqa: S608
         f"FROM {table} GROUP BY {keys} HAVING count(*) > 1"
         for table, keys in KEYS.items()
         if table != "stage_runs"
     }
-    for table in (name for name in OF_CALLS if name != "calls"):
+    for table in (name for name in PER_CALL_TABLES if name != "calls"):
         queries[f"{table}: rows of a call that is not there"] = (
             f"SELECT call_id AS example FROM {table} ANTI JOIN calls USING (call_id)"  # noqa: S608
         )

@@ -1,10 +1,10 @@
-"""DuckLake as the storage, for several machines that write at once.
+"""Keeps the store in a DuckLake, so that several machines can write at once.
 
-``ducklake:CATALOGUE?data_path=FOLDER``: the catalogue is a DuckDB file (``meta.ducklake``: one
-process at a time), ``sqlite:FILE`` (several on one machine) or ``postgres:…`` with a libpq
-connection string (several machines); the rows are Parquet files under the folder, which may be an
-``s3://`` address, its keys and server given as AWS's tools take them (AWS_ACCESS_KEY_ID …,
-AWS_ENDPOINT_URL). Everything above this module is the same SQL.
+The address is ``ducklake:CATALOGUE?data_path=FOLDER``. The catalogue is a DuckDB file such as
+``meta.ducklake`` (one process at a time), ``sqlite:FILE`` (several processes of one machine) or
+``postgres:…`` with a libpq connection string (several machines). The rows are Parquet files in the folder,
+which may be an ``s3://`` address; its keys and server are given as to AWS's own tools (AWS_ACCESS_KEY_ID …,
+AWS_ENDPOINT_URL). The rest of the store runs the same SQL on a lake as on a file.
 """
 
 from __future__ import annotations
@@ -28,26 +28,18 @@ SCANNERS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 
 
 class LakeStore(Store):
-    """A store in a lake; ``db`` is ``ducklake:CATALOGUE?data_path=FOLDER``, made when absent."""
+    """A store in a lake; ``db`` is ``ducklake:CATALOGUE?data_path=FOLDER``, created when absent."""
 
     retries_s = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
     @property
     def path(self) -> Path:
-        """No file.
-
-        Raises:
-            StoreError: Always.
-        """
+        """Raise ``StoreError``, because a lake has no database file."""
         raise StoreError("a lake is not a file", hint="use its catalogue's and its folder's own copies")
 
     @property
     def index_path(self) -> Path:
-        """No file.
-
-        Raises:
-            StoreError: Always.
-        """
+        """Raise ``StoreError``, because a lake has no search index."""
         raise StoreError(
             "a lake has no search index",
             hint="a copy has one: callqa snapshot COPY.duckdb, then --db COPY.duckdb",
@@ -55,23 +47,23 @@ class LakeStore(Store):
 
     @property
     def shown(self) -> str:
-        """The lake for messages, without the catalogue's password."""
+        """The address of the lake for messages, without the catalogue's password."""
         return " ".join(part for part in self.db.split() if not part.lower().startswith("password="))
 
     @property
     def size_bytes(self) -> None:
-        """Not known: the files may lie in an object store."""
+        """Always None: the files may be in an object store."""
         return
 
     def exists(self) -> bool:
-        """Always: opening it, even for reading, makes it."""
+        """Always True: opening a lake creates it, even when it is opened for reading."""
         return True
 
     def folders(self) -> list[str]:
-        """Where its rows are kept.
+        """The folder or address that holds the rows.
 
         Raises:
-            StoreError: The lake does not say.
+            StoreError: The catalogue does not name it.
         """
         row = self.connection.execute(
             f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
@@ -81,15 +73,15 @@ class LakeStore(Store):
         return [str(row[0])]
 
     def snapshot(self, dest: Path) -> int:
-        """Copy it to a database file of its own, full text search included; returns its size in bytes.
+        """Copy the lake to a DuckDB file, which can have a search index; returns its size in bytes.
 
         Raises:
-            MachineError: It cannot be written there.
+            MachineError: ``dest`` cannot be written.
         """
-        return files.gather(self.connection, dest, make_empty)
+        return files.copy_to_file(self.connection, dest, make_empty)
 
     def _connect(self, *, read_only: bool) -> Connection:
-        """Attach a lake, making it when it is not there.
+        """Attach the lake, creating it when it does not exist.
 
         Raises:
             StoreError: An extension is missing, or the catalogue cannot be reached.
@@ -99,7 +91,7 @@ class LakeStore(Store):
         kind = catalogue.removeprefix(PREFIX).partition(":")[0]
         needed = ["ducklake", *([SCANNERS[kind]] if kind in SCANNERS else [])]
         needed += ["httpfs"] if data_path.startswith(("s3://", "gs://", "r2://")) else []
-        options = ["DATA_INLINING_ROW_LIMIT 0"]  # no call's words in the catalogue
+        options = ["DATA_INLINING_ROW_LIMIT 0"]  # keeps the words of calls out of the catalogue
         options += [f"DATA_PATH '{quoted(data_path)}'"] if data_path else []
         options += ["READ_ONLY"] if read_only else []
 
@@ -124,11 +116,11 @@ class LakeStore(Store):
         migrations.migrate(connection, None)  # a lake keeps its own history
 
     def _is_conflict(self, error: StoreError) -> bool:
-        said = f"{error.message}\n{error.__cause__}"  # DuckDB says so past its first line
-        return re.search(r"conflict|database is locked|could not serialize", said, re.IGNORECASE) is not None
+        text = f"{error.message}\n{error.__cause__}"  # only the whole message of DuckDB names the conflict
+        return re.search(r"conflict|database is locked|could not serialize", text, re.IGNORECASE) is not None
 
     def _reclaim(self) -> tuple[tuple[str, ...], None]:
-        """Rewrite files with deleted rows and drop every older snapshot, so that erased bytes are gone."""
+        """Rewrite files that hold deleted rows and drop older snapshots, so that no erased bytes remain."""
         self.connection.execute(f"CALL ducklake_rewrite_data_files('{NAME}', delete_threshold => 0)")
         self.connection.execute(f"CALL ducklake_expire_snapshots('{NAME}', older_than => now())")
         self.connection.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
@@ -136,10 +128,10 @@ class LakeStore(Store):
 
 
 def _point_at_object_store(connection: Connection) -> None:
-    """Use the S3-compatible server the environment names, as AWS's own tools do.
+    """Use the S3-compatible server (MinIO, Ceph …) that the environment names, as AWS's own tools do.
 
-    DuckDB reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION by itself, but
-    not the address of a server (MinIO, Ceph …), whose buckets are paths rather than host names.
+    DuckDB itself reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION, but not
+    the server's address. Such servers take the bucket as part of the path, not of the host name.
     """
     url = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
     if url.netloc:

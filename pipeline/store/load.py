@@ -1,14 +1,14 @@
-"""Records to rows: one transaction a window of calls, in bulk through Arrow.
+"""Writes records as rows, in bulk through Arrow, one transaction per window of calls.
 
-Nothing here is updated row by row: a call that is already there has its rows deleted and
-inserted again in the same transaction, so a load may be repeated and a kill loses all of a
-window or nothing. Reviews, samples and scorecards under other rubrics stay.
+A call that is already stored has its rows deleted and inserted again in the same transaction. So a load
+may be repeated, and a killed process loses either a whole window or nothing. Reviews, samples and
+scorecards under other rubrics stay.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pipeline.rubric import Rubric
 
     RubricText = Rubric | RubricRef
-    """What the store keeps of a rubric; a reference has no text."""
+    """A rubric to save; of a ``RubricRef`` the store keeps no text."""
 
 
-class _Held(NamedTuple):
-    """What the store holds under a call id."""
+class _StoredCall(NamedTuple):
+    """The recording that the store already keeps under a call id."""
 
     audio_sha256: str | None
     path: str
@@ -45,23 +45,23 @@ def load(
         connection: Inside a transaction.
         records: At most a few hundred.
         rubrics: The rubrics they were scored with.
-        now: The transaction's ``loaded_at``.
+        now: The ``loaded_at`` of all rows of the transaction.
     """
-    held = _held(connection, records)
-    records = _settle(records, now, held, _erased(connection))
+    stored = _stored_calls(connection, records)
+    records = _settle(records, now, stored, _tombstones(connection))
     entries = {r.ledger.path: r.ledger for r in records}
-    with _shown(connection, {"path": list(entries)}):
+    with _as_incoming(connection, {"path": list(entries)}):
         connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
     calls = [r for r in records if r.conversation is not None]
     ids = [columns.call_id(r) for r in calls]
-    known = sorted({held[i].loaded_at for i in ids if i is not None and i in held})
-    if known:
-        with _shown(connection, {"call_id": ids}):
+    load_times = sorted({stored[i].loaded_at for i in ids if i is not None and i in stored})
+    if load_times:
+        with _as_incoming(connection, {"call_id": ids}):
             for table in columns.CALL_TABLES:
                 connection.execute(
                     f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
                     "AND call_id IN (SELECT call_id FROM incoming)",
-                    [known[0], known[-1]],
+                    [load_times[0], load_times[-1]],
                 )
         _supersede(connection, [s for r in records for s in r.scorecards])
     _save_rubrics(connection, rubrics, now)
@@ -74,13 +74,13 @@ def load(
 def save_scorecards(
     connection: Connection, scorecards: Sequence[Scorecard], rubrics: Iterable[RubricText], now: dt.datetime
 ) -> None:
-    """Add scorecards; a call's earlier one under the same rubric text is replaced, others are kept.
+    """Add scorecards, replacing a call's earlier one under the same rubric text; others are kept.
 
     Args:
         connection: Inside a transaction.
-        scorecards: At most one a call and rubric.
+        scorecards: At most one per call and rubric.
         rubrics: The rubrics they were scored with.
-        now: The transaction's ``loaded_at``.
+        now: The ``loaded_at`` of all rows of the transaction.
     """
     _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
@@ -90,14 +90,14 @@ def save_scorecards(
 def save_stage(
     connection: Connection, stage: str, runs: Mapping[str, Sequence[StageRun]], now: dt.datetime
 ) -> None:
-    """Replace the rows of one stage of some calls, for the criteria that there are new rows of."""
-    new = [(call_id, run) for call_id, found in runs.items() for run in found]
+    """Replace the rows of one stage for the calls and criteria that ``runs`` covers; other rows stay."""
+    new = [(call_id, run) for call_id, call_runs in runs.items() for run in call_runs]
     keys = {
         "call_id": [call_id for call_id, _ in new],
         "rubric_id": [run.rubric_id for _, run in new],
         "criterion_id": [run.criterion_id for _, run in new],
     }
-    with _shown(connection, keys):
+    with _as_incoming(connection, keys):
         connection.execute(
             "DELETE FROM stage_runs WHERE stage = ? AND (call_id, rubric_id, criterion_id) IN "
             "(SELECT (call_id, rubric_id, criterion_id) FROM incoming)",
@@ -112,60 +112,57 @@ def _append_scorecards(connection: Connection, scorecards: Sequence[Scorecard], 
 
 
 def _supersede(connection: Connection, scorecards: Sequence[Scorecard]) -> None:
-    """Make room for scorecards: the same text's go, older texts' are no longer newest."""
+    """Prepare for new scorecards of the same calls.
+
+    Stored scorecards under the same rubric text are deleted; those under an older text lose ``is_latest``.
+    The rows of a scorecard share its ``loaded_at``, so DuckDB reads only the blocks of those times.
+    """
     keys = {
         "call_id": [s.call_id for s in scorecards],
         "rubric_id": [s.rubric.id for s in scorecards],
         "rubric_hash": [s.rubric.hash for s in scorecards],
     }
-    with _shown(connection, keys):
-        _make_way(connection)
-
-
-def _make_way(connection: Connection) -> None:
-    """Delete ``incoming`` scorecards under the same rubric text; those under another are no longer newest.
-
-    Rows of a scorecard lie where its ``loaded_at`` says, so only those blocks are read.
-    """
-    held = connection.execute(
-        "SELECT s.rubric_hash = i.rubric_hash, min(s.loaded_at), max(s.loaded_at) "
-        "FROM scorecards AS s JOIN incoming AS i USING (call_id) "
-        "WHERE s.rubric_hash = i.rubric_hash OR (s.rubric_id = i.rubric_id AND s.is_latest) GROUP BY ALL"
-    ).fetchall()
-    for same_text, first, last in sorted(held, reverse=True):
-        for table in columns.SCORE_TABLES if same_text else ("sections", "answers", "scorecards"):
-            # scorecards last: the others look it up
-            connection.execute(
-                f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? AND "  # noqa: S608
-                "(call_id, rubric_hash) IN (SELECT (call_id, rubric_hash) FROM incoming)"
-                if same_text
-                else f"UPDATE {table} SET is_latest = false WHERE loaded_at BETWEEN ? AND ? AND is_latest "  # noqa: S608
-                "AND (call_id, rubric_hash) IN (SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s "
-                "JOIN incoming AS i USING (call_id, rubric_id) WHERE s.is_latest)",
-                [first, last],
-            )
+    with _as_incoming(connection, keys):
+        spans = connection.execute(
+            "SELECT s.rubric_hash = i.rubric_hash, min(s.loaded_at), max(s.loaded_at) "
+            "FROM scorecards AS s JOIN incoming AS i USING (call_id) "
+            "WHERE s.rubric_hash = i.rubric_hash OR (s.rubric_id = i.rubric_id AND s.is_latest) GROUP BY ALL"
+        ).fetchall()
+        for same_text, first, last in sorted(spans, reverse=True):
+            for table in columns.SCORE_TABLES if same_text else ("sections", "answers", "scorecards"):
+                # scorecards come last, because the updates of the other tables look them up
+                connection.execute(
+                    f"DELETE FROM {table} WHERE loaded_at BETWEEN ? AND ? AND "  # noqa: S608
+                    "(call_id, rubric_hash) IN (SELECT (call_id, rubric_hash) FROM incoming)"
+                    if same_text
+                    else f"UPDATE {table} SET is_latest = false WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
+                    "AND is_latest AND (call_id, rubric_hash) IN "
+                    "(SELECT (s.call_id, s.rubric_hash) FROM scorecards AS s "
+                    "JOIN incoming AS i USING (call_id, rubric_id) WHERE s.is_latest)",
+                    [first, last],
+                )
 
 
 def _save_rubrics(connection: Connection, rubrics: Iterable[RubricText], now: dt.datetime) -> None:
-    kept = {h for (h,) in connection.execute("SELECT rubric_hash FROM rubrics").fetchall()}
-    new = list({r.hash: r for r in rubrics if r.hash not in kept}.values())
+    stored = {h for (h,) in connection.execute("SELECT rubric_hash FROM rubrics").fetchall()}
+    new = list({r.hash: r for r in rubrics if r.hash not in stored}.values())
     if new:
-        # On a lake two writers may both find it missing; touching one row lets only one of them commit.
+        # On a lake two writers may both find a rubric missing. Both update one row: only one can commit.
         connection.execute("UPDATE schema_migrations SET name = name WHERE version = 1")
         _append(connection, "rubrics", columns.rubrics(new), now)
         _append(connection, "criteria", columns.criteria(new), now)
 
 
 def save_reviews(connection: Connection, reviews: Sequence[Review], now: dt.datetime) -> int:
-    """Append reviews that are not there yet; returns how many were new."""
-    kept = {r for (r,) in connection.execute("SELECT review_id FROM reviews").fetchall()}
-    new = list({r.review_id: r for r in reviews if r.review_id not in kept}.values())
+    """Append the reviews that are not stored yet; returns how many these were."""
+    stored = {r for (r,) in connection.execute("SELECT review_id FROM reviews").fetchall()}
+    new = list({r.review_id: r for r in reviews if r.review_id not in stored}.values())
     _append(connection, "reviews", columns.reviews(new), now)
     return len(new)
 
 
 def save_sample(connection: Connection, sample: Sequence[SampledCall], now: dt.datetime) -> None:
-    """Record a draw of calls; drawing the same again replaces it."""
+    """Record a sample of calls; an earlier sample with the same id is replaced."""
     connection.execute(
         "DELETE FROM samples WHERE sample_id IN (SELECT unnest(?::VARCHAR[]))",
         [list({s.sample_id for s in sample})],
@@ -173,55 +170,54 @@ def save_sample(connection: Connection, sample: Sequence[SampledCall], now: dt.d
     _append(connection, "samples", columns.samples(sample), now)
 
 
-def _held(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _Held]:
-    """The calls already stored under the ids of these records, renamed ones included."""
+def _stored_calls(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _StoredCall]:
+    """The calls already stored under the ids of these records, including the ids of ``_second_id``."""
     calls = [r for r in records if r.conversation is not None]
     ids = [columns.call_id(r) for r in calls]
-    ids += [_own_id(i, r.ledger.audio_sha256) for i, r in zip(ids, calls, strict=True)]
-    theirs = "call_id IN (SELECT call_id FROM incoming)"
-    with _shown(connection, {"call_id": ids}):
+    ids += [_second_id(i, r.ledger.audio_sha256) for i, r in zip(ids, calls, strict=True)]
+    matching = "call_id IN (SELECT call_id FROM incoming)"
+    with _as_incoming(connection, {"call_id": ids}):
         span = connection.execute(
-            f"SELECT min(loaded_at), max(loaded_at) FROM calls WHERE {theirs}"  # noqa: S608
+            f"SELECT min(loaded_at), max(loaded_at) FROM calls WHERE {matching}"  # noqa: S608
         ).fetchone()
         rows = []
-        if span and span[0]:  # paths and digests are long: they are read only where calls are there already
+        if span and span[0]:  # paths and digests are long, so read them only where such calls exist
             rows = connection.execute(
                 "SELECT call_id, audio_sha256, path, loaded_at FROM calls "  # noqa: S608
-                f"WHERE loaded_at BETWEEN ? AND ? AND {theirs}",
+                f"WHERE loaded_at BETWEEN ? AND ? AND {matching}",
                 span,
             ).fetchall()
-    return {call_id: _Held(*rest) for call_id, *rest in rows}
+    return {call_id: _StoredCall(*rest) for call_id, *rest in rows}
 
 
-def _own_id(call_id: str | None, sha: str | None) -> str:
-    """The id of a recording whose call id is that of another recording."""
+def _second_id(call_id: str | None, sha: str | None) -> str:
+    """The id given to a recording whose call id already belongs to another recording."""
     return f"{call_id}~{(sha or '')[:8]}"
 
 
 def _settle(
-    records: Sequence[CallRecord], now: dt.datetime, held: Mapping[str, _Held], erased: Collection[str]
+    records: Sequence[CallRecord], now: dt.datetime, stored: Mapping[str, _StoredCall], erased: set[str]
 ) -> list[CallRecord]:
-    """Give every record a call of its own: refuse the erased, rename what clashes, warn of odd times."""
-    taken = {call_id: (h.audio_sha256, h.path) for call_id, h in held.items()}
+    """The records as they are stored: erased ones refused, clashing ids renamed, odd times warned of."""
+    holders = {call_id: (call.audio_sha256, call.path) for call_id, call in stored.items()}
     settled = []
     for record in records:
         sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
-        if erased and not {f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}"}.isdisjoint(
-            erased
-        ):
+        keys = (f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}")
+        if any(key in erased for key in keys):
             settled.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:
-            holder_sha, holder_path = taken.setdefault(call_id, (sha, path))
+            holder_sha, holder_path = holders.setdefault(call_id, (sha, path))
             if sha and holder_sha and holder_sha != sha and holder_path != columns.clean(path):
-                record = _rename(record, call_id, _own_id(call_id, sha), holder_path)
-            record = _time(record, now)
+                record = _rename(record, call_id, _second_id(call_id, sha), holder_path)
+            record = _check_start_time(record, now)
         settled.append(record)
     return settled
 
 
-def _erased(connection: Connection) -> set[str]:
-    """Tombstones, as keys; purged calls are few, so all of them are read."""
+def _tombstones(connection: Connection) -> set[str]:
+    """The digests of erased calls, as keys; they are few, so all of them are read."""
     rows = connection.execute(
         "SELECT audio_sha256, call_id, path FROM ledger WHERE status = 'purged'"
     ).fetchall()
@@ -230,7 +226,7 @@ def _erased(connection: Connection) -> set[str]:
 
 
 def _refuse(record: CallRecord) -> CallRecord:
-    """The ledger row of a recording that was erased and came again."""
+    """A record with only a tombstone in the ledger, for a recording that was erased and is met again."""
     ledger = replace(
         record.ledger,
         path=digest(record.ledger.path),
@@ -245,7 +241,7 @@ def _refuse(record: CallRecord) -> CallRecord:
 
 
 def _rename(record: CallRecord, call_id: str, new_id: str, holder: str) -> CallRecord:
-    """Keep a second recording that claims a call id already taken, under an id of its own."""
+    """Give a recording the id ``new_id``, because another recording already has its call id."""
     warning = f"call id {call_id} is already that of {holder} with other audio; kept as {new_id}"
     conversation = record.conversation
     assert conversation is not None
@@ -258,8 +254,8 @@ def _rename(record: CallRecord, call_id: str, new_id: str, holder: str) -> CallR
     )
 
 
-def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
-    """Give a time without a zone the site's, and warn of a start in the future."""
+def _check_start_time(record: CallRecord, now: dt.datetime) -> CallRecord:
+    """Give a start time without a zone the site's zone, and warn of a start in the future."""
     metadata = record.metadata
     if metadata is None or metadata.started_at is None:
         return record
@@ -280,18 +276,18 @@ def _time(record: CallRecord, now: dt.datetime) -> CallRecord:
 
 
 def _append(connection: Connection, table: str, rows: columns.Columns, now: dt.datetime) -> None:
-    """Append rows with the time of their transaction; without SQL, whose planning takes longer than they."""
+    """Append rows stamped with ``now``; not with SQL, whose planning takes longer than the insert."""
     built = columns.arrow(rows, connection.table(table).limit(0).to_arrow_table().schema)
     if built.num_rows:
         stamp = built.schema.get_field_index("recorded_at" if table == "ledger" else "loaded_at")
         times = pa.repeat(pa.scalar(now, built.schema.field(stamp).type), built.num_rows)
         stamped = built.set_column(stamp, built.schema.field(stamp), times)
-        connection.from_arrow(stamped.__arrow_c_stream__()).insert_into(table)  # no scanner of datasets
+        connection.from_arrow(stamped.__arrow_c_stream__()).insert_into(table)  # needs no pyarrow.dataset
 
 
 @contextmanager
-def _shown(connection: Connection, rows: Mapping[str, list[Any]]) -> Iterator[None]:
-    """Columns of strings visible to SQL as ``incoming``."""
+def _as_incoming(connection: Connection, rows: Mapping[str, list[Any]]) -> Iterator[None]:
+    """Make columns of strings visible to SQL as the table ``incoming``."""
     connection.register("incoming", pa.table({name: columns.texts(values) for name, values in rows.items()}))
     yield
     connection.unregister("incoming")

@@ -1,7 +1,7 @@
-"""Bringing a database to the schema of this version: numbered SQL, each in one transaction.
+"""Brings a database to the schema of this version with numbered SQL files, each in one transaction.
 
-A database newer than the code is refused, and a copy of an older one is kept before it is
-changed. Views are no migrations: they are made anew whenever ``views.sql`` changes.
+A database newer than the code is refused. An older one is copied before it is changed. Views are not
+migrated: they are created again whenever ``views.sql`` changes.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ VIEW_COLUMN = re.compile(r"^COMMENT ON COLUMN (v_\w+)\.(\w+) IS '(.*)';$", re.MU
 
 
 def sql_files() -> dict[int, tuple[str, str]]:
-    """Every migration shipped: number to (name, SQL)."""
-    found = {}
+    """Every shipped migration as (name, SQL), by its number, in order."""
+    migrations = {}
     for file in sorted(resources.files("pipeline.store").joinpath("sql").iterdir(), key=lambda f: f.name):
         if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name):
-            found[int(match[1])] = (match[2], file.read_text("utf-8"))
-    return found
+            migrations[int(match[1])] = (match[2], file.read_text("utf-8"))
+    return migrations
 
 
 def views_sql() -> str:
-    """The views, as shipped."""
+    """The shipped SQL of all views."""
     return resources.files("pipeline.store").joinpath("sql", "views.sql").read_text("utf-8")
 
 
 def version(connection: Connection) -> int:
-    """The newest migration the database has seen; 0 for an empty one.
+    """The number of the newest migration applied to a database; 0 for an empty database.
 
     Raises:
-        StoreError: The database holds tables that are not ours.
+        StoreError: The database holds tables that callqa did not make.
     """
     try:
         row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
@@ -58,11 +58,11 @@ def version(connection: Connection) -> int:
         rows = connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
         ).fetchall()
-        foreign = [name for (name,) in rows]
-        if "schema_migrations" in foreign:  # another process has made it since we asked
+        tables = [name for (name,) in rows]
+        if "schema_migrations" in tables:  # another process has created it since the first query
             return version(connection)
-        if foreign:
-            names = ", ".join(foreign[:3])
+        if tables:
+            names = ", ".join(tables[:3])
             raise StoreError(
                 f"the database was not made by callqa: it holds {names}",
                 hint="check --db, or name a new file",
@@ -75,56 +75,56 @@ def behind(connection: Connection, db: str) -> bool:
     """Whether the schema or the views of a database are older than this code.
 
     Raises:
-        StoreError: They are newer, or the database is not ours.
+        StoreError: They are newer, or callqa did not make the database.
     """
-    seen, newest = version(connection), max(sql_files())
-    if seen > newest:
+    current, newest = version(connection), max(sql_files())
+    if current > newest:
         raise StoreError(
-            f"{db} has schema version {seen}; this callqa {pipeline.__version__} knows up to {newest}",
+            f"{db} has schema version {current}; this callqa {pipeline.__version__} knows up to {newest}",
             hint="upgrade callqa: pip install -U callqa",
         )
-    if seen < newest:
+    if current < newest:
         return True
     stored = connection.execute("SELECT checksum FROM schema_migrations WHERE version = 0").fetchone()
     return stored != (_checksum(views_sql()),)
 
 
 def migrate(connection: Connection, file: Path | None) -> None:
-    """Apply what is missing, after keeping a copy of a file that already holds calls.
+    """Apply the missing migrations and the views, after copying a file that already has a schema.
 
     Args:
         connection: Open for writing.
-        file: The database file to copy first; None where the storage keeps its own history.
+        file: The database file to copy first; None for a lake, which keeps its own history.
     """
-    seen = version(connection)
-    files = sql_files()
-    if file is not None and 0 < seen < max(files):
+    current = version(connection)
+    migrations = sql_files()
+    if file is not None and 0 < current < max(migrations):
         connection.execute("CHECKPOINT")
-        shutil.copy2(file, backup_path(file, seen))
+        shutil.copy2(file, backup_path(file, current))
     connection.execute(RECORD)
-    for number, (name, sql) in files.items():
-        if number > seen:
+    for number, (name, sql) in migrations.items():
+        if number > current:
             _apply(connection, number, name, sql)
     _apply(connection, 0, "views", views_sql())
-    if file is not None:  # a lake holds no comments on columns of views
-        _explain_views(connection)
+    if file is not None:  # a lake cannot keep comments on columns of views
+        _comment_views(connection)
 
 
-def complete(connection: Connection, seen: int) -> None:
-    """Fill in what rows taken in from a store of an older version lack; in the current transaction.
+def fill_new_columns(connection: Connection, written_under: int) -> None:
+    """Fill the columns that rows imported from an older schema lack, in the current transaction.
 
     Args:
         connection: Open for writing.
-        seen: Schema version the rows were written under.
+        written_under: Schema version of the store that the rows come from.
     """
     for number, (_, sql) in sql_files().items():
-        for statement in duckdb.extract_statements(sql) if number > seen else ():
-            if statement.type == duckdb.StatementType.UPDATE:  # each touches only rows without a value
+        for statement in duckdb.extract_statements(sql) if number > written_under else ():
+            if statement.type == duckdb.StatementType.UPDATE:  # each changes only rows without a value
                 connection.execute(statement)
 
 
-def _explain_views(connection: Connection) -> None:
-    """Comment on every column of every view: with the words of ``views.sql``, else of what the view reads."""
+def _comment_views(connection: Connection) -> None:
+    """Comment every column of every view, as ``views.sql`` says, else as the table or view it reads says."""
     rows = connection.execute(
         "SELECT table_name, column_name, comment FROM duckdb_columns() "
         "WHERE database_name = current_database() AND NOT internal ORDER BY table_name, column_index"
@@ -141,9 +141,9 @@ def _explain_views(connection: Connection) -> None:
     connection.execute(f"BEGIN; {' '.join(statements)} COMMIT")
 
 
-def backup_path(file: Path, seen: int) -> Path:
-    """Where the copy made before leaving schema version ``seen`` is kept."""
-    return file.with_name(f"{file.name}.v{seen}.bak")
+def backup_path(file: Path, version: int) -> Path:
+    """The path of the copy that is made before a database leaves a schema version."""
+    return file.with_name(f"{file.name}.v{version}.bak")
 
 
 def _apply(connection: Connection, number: int, name: str, sql: str) -> None:

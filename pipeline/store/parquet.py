@@ -1,11 +1,11 @@
-"""The whole store as Parquet and back: for notebooks, BI tools, other stores, and the long term.
+"""Writes the whole store as Parquet and reads it back, for notebooks, BI tools, other stores and archives.
 
     folder/manifest.json
     folder/calls/month=2026-03/data_0.parquet      tables of calls, by the month the call began (UTC)
     folder/ledger.parquet                          the others, one file each
 
-Rows and columns are in a stable order, so that two exports of one store are the same. The folder
-appears complete or not at all.
+Rows and columns have a fixed order, so two exports of the same store are equal. The folder appears only
+when it is complete.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import pipeline
 from pipeline.errors import MachineError, StoreError
 from pipeline.store import migrations
-from pipeline.store.columns import KEYS, OF_CALLS, SCORE_TABLES
+from pipeline.store.columns import KEYS, PER_CALL_TABLES, SCORE_TABLES
 from pipeline.store.connection import Connection, quoted
 
 SCHEMA = "callqa.parquet/1"
@@ -26,11 +26,11 @@ NO_MONTH = "none"
 
 
 def write(connection: Connection, folder: Path) -> dict[str, int]:
-    """Write every table; returns rows by table.
+    """Write every table; returns the number of rows by table.
 
     Raises:
-        StoreError: The folder holds something else.
-        MachineError: It cannot be written there.
+        StoreError: The folder holds other files.
+        MachineError: The folder cannot be written.
     """
     if folder.exists() and not (folder / "manifest.json").is_file() and any(folder.iterdir()):
         raise StoreError(
@@ -63,11 +63,11 @@ def write(connection: Connection, folder: Path) -> dict[str, int]:
 
 
 def _write_tables(connection: Connection, folder: Path) -> dict[str, int]:
-    connection.execute("SET threads = 1")  # several threads would write several files in any order
+    connection.execute("SET threads = 1")  # several threads would write several files, in no fixed order
     rows = {}
     try:
         for table, keys in KEYS.items():
-            if table not in OF_CALLS:
+            if table not in PER_CALL_TABLES:
                 rows[table] = _copy(connection, f"FROM {table} ORDER BY {keys}", folder / f"{table}.parquet")
                 continue
             rows[table] = _copy(
@@ -91,28 +91,30 @@ def _copy(connection: Connection, query: str, path: Path, more: str = "") -> int
 
 
 def read(connection: Connection, folder: Path) -> dict[str, int]:
-    """Take in what ``write`` wrote, in the connection's transaction; returns rows by table.
+    """Import a folder that ``write`` wrote, in the connection's transaction; returns the rows by table.
 
-    Calls, ledger rows and the rest that are already there are replaced by those of the folder.
+    Rows with the same keys that are already stored are replaced.
 
     Raises:
-        StoreError: Not such a folder, or one of a newer version.
+        StoreError: ``write`` did not write the folder, or a newer version of callqa did.
     """
     manifest = _manifest(folder)
     rows = {}
     for table, keys in KEYS.items():
-        files = folder / table / "*" / "*.parquet" if table in OF_CALLS else folder / f"{table}.parquet"
         if not manifest["rows"].get(table):
             continue
-        source = f"read_parquet('{quoted(files)}', union_by_name = true, hive_partitioning = false)"
-        if table in OF_CALLS:  # a call, or one scorecard of it, is replaced as a whole
+        files = folder / f"{table}.parquet"
+        if table in PER_CALL_TABLES:
+            files = folder / table / "*" / "*.parquet"
+            # all rows of a call, or of one of its scorecards, are replaced together
             keys = "call_id, rubric_hash" if table in SCORE_TABLES else "call_id"
+        source = f"read_parquet('{quoted(files)}', union_by_name = true, hive_partitioning = false)"
         connection.execute(
             f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})"  # noqa: S608
         )
         row = connection.execute(f"INSERT INTO {table} BY NAME FROM {source}").fetchone()
         rows[table] = int(row[0]) if row else 0
-    migrations.complete(connection, manifest["schema_version"])
+    migrations.fill_new_columns(connection, manifest["schema_version"])
     return rows
 
 

@@ -1,7 +1,7 @@
-"""Rows back to nouns, exactly as they were loaded.
+"""Turns rows back into the objects of ``pipeline.conversation``, exactly as they were loaded.
 
-Calls come in the order they were loaded, a window at a time: a window's rows lie together, so
-reading all of history costs one pass however large it is.
+Calls are read in the order they were loaded, a window at a time. The rows of a window lie together in the
+file, so reading all calls is one pass over it, however large it is.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ Row = dict[str, Any]
 
 
 def rows(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-    """The answer of a query, a dict a row."""
+    """Run a query; returns one dict per row."""
     cursor = connection.execute(sql, list(values))
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Transcript]]:
-    """Every matching call that still has its words, without them."""
+    """Metadata and transcript, without its turns, of every matching call whose words were not erased."""
     for window in _picked(connection, calls, "path IS NOT NULL"):
         for row in rows(
             connection,
@@ -68,7 +68,7 @@ def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMe
 
 
 def _picked(connection: Connection, calls: CallFilter, more: str) -> Iterator[list[tuple[str, Any]]]:
-    """Id and ``loaded_at`` of matching calls, a window at a time."""
+    """Id and ``loaded_at`` of the calls that match the filter and the SQL condition ``more``, in windows."""
     where, values = calls.where()
     picked = connection.execute(
         f"SELECT call_id, loaded_at FROM calls WHERE {where} AND {more} ORDER BY loaded_at, call_id",  # noqa: S608
@@ -80,12 +80,12 @@ def _picked(connection: Connection, calls: CallFilter, more: str) -> Iterator[li
 
 @dataclass(frozen=True, slots=True)
 class StoredCalls:
-    """A window of calls as the database hands them out: cheap to send to another process.
+    """A window of calls as rows of the database, which are cheap to send to another process.
 
     Attributes:
-        ids: Of the calls, in their order.
-        turns: A row a turn, words among them, in no order.
-        others: Rows of the other tables, by table and call.
+        ids: Ids of the calls, in their order.
+        turns: One row per turn, with its words; the rows have no order.
+        others: Rows of the other tables, by table and call id.
     """
 
     ids: list[str]
@@ -93,14 +93,14 @@ class StoredCalls:
     others: Mapping[str, Mapping[str, list[Row]]]
 
     def parts(self, size: int) -> Iterator[StoredCalls]:
-        """The same calls, so many at a time: a query costs more than reading a hundred calls more."""
-        import pyarrow.compute as pc  # a tenth of a second that who only reads calls need not wait for
+        """The same calls in parts of at most ``size``: cheaper than a query per part."""
+        import pyarrow.compute as pc  # here, because it takes a tenth of a second and few callers need it
 
         for start in range(0, len(self.ids), size):
             ids = self.ids[start : start + size]
-            here = pc.is_in(self.turns.column("call_id"), pa.array(ids, pa.string()))
-            others = {table: {i: by[i] for i in ids if i in by} for table, by in self.others.items()}
-            yield StoredCalls(ids, self.turns.filter(here), others)
+            in_part = pc.is_in(self.turns.column("call_id"), pa.array(ids, pa.string()))
+            others = {table: {i: calls[i] for i in ids if i in calls} for table, calls in self.others.items()}
+            yield StoredCalls(ids, self.turns.filter(in_part), others)
 
 
 _TURNS_SQL = """
@@ -111,29 +111,29 @@ _ORDER = {"calls": "call_id", "findings": "finding", "call_metrics": "call_id", 
 
 
 def stored(connection: Connection, calls: CallFilter) -> Iterator[StoredCalls]:
-    """Every matching call as its rows, a window at a time."""
+    """Every matching call as rows, a window at a time."""
     for window in _picked(connection, calls, "true"):
         ids = [call_id for call_id, _ in window]
-        where = [window[0][1], window[-1][1], ids]
-        turns = connection.execute(_TURNS_SQL, where).to_arrow_table()
-        others = {table: _children(connection, table, where) for table in _ORDER}
+        values = [window[0][1], window[-1][1], ids]
+        turns = connection.execute(_TURNS_SQL, values).to_arrow_table()
+        others = {table: _rows_by_call(connection, table, values) for table in _ORDER}
         yield StoredCalls(ids, turns, others)
 
 
-def _children(connection: Connection, table: str, where: list[Any]) -> dict[str, list[Row]]:
+def _rows_by_call(connection: Connection, table: str, values: list[Any]) -> dict[str, list[Row]]:
     grouped: dict[str, list[Row]] = defaultdict(list)
     for row in rows(
         connection,
         f"SELECT * EXCLUDE (loaded_at) FROM {table} WHERE loaded_at BETWEEN ? AND ? "  # noqa: S608
         f"AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY {_ORDER[table]}",
-        where,
+        values,
     ):
         grouped[row["call_id"]].append(row)
     return dict(grouped)
 
 
 def nouns(window: StoredCalls) -> Iterator[tuple[CallMetadata, Conversation]]:
-    """A window of calls, from ``stored``, as nouns."""
+    """Turn a window of calls from ``stored`` into metadata and conversations."""
     turns = _turns(window.turns)
     others = window.others
     for call_id in window.ids:
@@ -175,47 +175,46 @@ def _transcript(call: Row, turns: list[Turn]) -> Transcript:
 
 
 def _turns(table: pa.Table) -> dict[str, list[Turn]]:
-    """Turns by call. There are thousands a window, and words ten times as many: no dicts are made of them."""
-    *columns, heard = (column.combine_chunks() for column in table.columns)
-    words = list(map(Word, *(heard.values.field(f.name).to_pylist() for f in fields(Word))))
-    spans = pairwise(heard.offsets.to_pylist())
-    rows = list(zip(*(column.to_pylist() for column in columns), spans, strict=True))
+    """Turns by call id, in order. No dicts: a window has thousands of turns and ten times as many words."""
+    *columns, word_lists = (column.combine_chunks() for column in table.columns)
+    words = list(map(Word, *(word_lists.values.field(f.name).to_pylist() for f in fields(Word))))
+    word_spans = pairwise(word_lists.offsets.to_pylist())
+    rows = list(zip(*(column.to_pylist() for column in columns), word_spans, strict=True))
     grouped: dict[str, list[Turn]] = defaultdict(list)
     for at in table.column("turn").to_numpy().argsort(kind="stable").tolist():
-        call_id, turn, role, text, start_s, end_s, channel, confidence, language, score, label, span = rows[
-            at
-        ]
-        own = tuple(words[slice(*span)])
-        felt = Sentiment(score, label) if label is not None else None
+        call_id, *turn, score, label, (first, end) = rows[at]
+        number, role, text, start_s, end_s, channel, confidence, language = turn
+        sentiment = Sentiment(score, label) if label is not None else None
+        said = tuple(words[first:end])
         grouped[call_id].append(
-            Turn(turn, role, text, start_s, end_s, channel, confidence, own, language, felt)
+            Turn(number, role, text, start_s, end_s, channel, confidence, said, language, sentiment)
         )
     return grouped
 
 
 def _finding(row: Row) -> Finding:
-    same = ("kind", "label", "turn", "start_s", "end_s", "text", "source")
+    names = ("kind", "label", "turn", "start_s", "end_s", "text", "source")
     value = row["value"] if row["value_text"] is None else row["value_text"]
-    return Finding(**{name: row[name] for name in same}, value=value)
+    return Finding(**{name: row[name] for name in names}, value=value)
 
 
-def _metrics(found: list[Row]) -> Mapping[str, float | None]:
-    if not found:
+def _metrics(metric_rows: list[Row]) -> Mapping[str, float | None]:
+    if not metric_rows:
         return {}
-    row = found[0]
-    own = {k: v for k, v in row.items() if k not in {"call_id", "other", "unknown"} and v is not None}
-    return own | dict(row["other"] or {}) | dict.fromkeys(row["unknown"] or ())
+    row = metric_rows[0]
+    known = {k: v for k, v in row.items() if k not in {"call_id", "other", "unknown"} and v is not None}
+    return known | dict(row["other"] or {}) | dict.fromkeys(row["unknown"] or ())
 
 
 def _role_sentiment(row: Row) -> RoleSentiment:
-    same = ("score", "change", "lowest_score", "lowest_turn")
+    names = ("score", "change", "lowest_score", "lowest_turn")
     return RoleSentiment(
-        **{name: row[name] for name in same}, quarters=(row["q1"], row["q2"], row["q3"], row["q4"])
+        **{name: row[name] for name in names}, quarters=(row["q1"], row["q2"], row["q3"], row["q4"])
     )
 
 
 def scorecards(connection: Connection, calls: CallFilter) -> Iterator[Scorecard]:
-    """Every matching scorecard (the newest of each rubric id, or of exactly one rubric hash)."""
+    """Every matching scorecard: the newest under each rubric id, or those under exactly one rubric hash."""
     condition, more = calls.scorecards()
     where, values = replace(calls, rubric=None, outcome=None).children("scorecards")
     picked = rows(
@@ -239,12 +238,12 @@ _EVIDENCE = "criterion_id, kind, turn, role, start_s, end_s, quote, rule, streng
 
 
 def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scorecard]:
-    """Scorecards whole. A call has dozens of answers and quotes: no dicts are made of them."""
-    where = [cards[0]["loaded_at"], cards[-1]["loaded_at"], list({c["call_id"] for c in cards})]
+    """Build whole scorecards. No dicts: a call has dozens of answers and quotes."""
+    values = [cards[0]["loaded_at"], cards[-1]["loaded_at"], list({c["call_id"] for c in cards})]
 
     def parts(table: str, columns: str, order: str) -> list[Any]:
         sql = _CARD_PART_SQL.format(table=table, columns=columns, order=order)
-        return connection.execute(sql, where).fetchall()
+        return connection.execute(sql, values).fetchall()
 
     quotes: dict[tuple[str, ...], list[Evidence]] = defaultdict(list)
     for call_id, rubric, criterion, kind, *quote in parts(
@@ -252,13 +251,13 @@ def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scor
     ):
         quotes[call_id, rubric, criterion, kind].append(Evidence(*quote))
     answers: dict[tuple[str, ...], list[CriterionAnswer]] = defaultdict(list)
-    for call_id, rubric, section, *told in parts("answers", _ANSWER, "criterion"):
-        criterion, *given, reason, awaits, what, role, start_s, end_s, turns = told
+    for call_id, rubric, section, *answer in parts("answers", _ANSWER, "criterion"):
+        criterion, *points, reason, awaits, what, role, start_s, end_s, turns = answer
         nearest = quotes.get((call_id, rubric, criterion, "nearest"))
         evidence = tuple(quotes.get((call_id, rubric, criterion, "evidence"), ()))
         searched = None if what is None else Searched(what, role, start_s, end_s, turns)
         answers[call_id, rubric, section].append(
-            CriterionAnswer(*[criterion, *given, evidence, searched, nearest and nearest[0], reason, awaits])
+            CriterionAnswer(*[criterion, *points, evidence, searched, nearest and nearest[0], reason, awaits])
         )
     sections: dict[tuple[str, str], list[SectionScore]] = defaultdict(list)
     for call_id, rubric, section, score, weight, auto_failed in parts("sections", _SECTION, "section"):
@@ -269,11 +268,11 @@ def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scor
 
 
 def _scorecard(card: Row, sections: list[SectionScore]) -> Scorecard:
-    same = ("raw_score", "final_score", "outcome", "critical_score", "pass_mark", "scorer")
+    names = ("raw_score", "final_score", "outcome", "critical_score", "pass_mark", "scorer")
     return Scorecard(
         call_id=card["call_id"],
         rubric=RubricRef(card["rubric_id"], card["rubric_version"], card["rubric_hash"]),
-        **{name: card[name] for name in same},
+        **{name: card[name] for name in names},
         sections=tuple(sections),
         autofail_reasons=tuple(card["autofail_reasons"]),
         review_reasons=tuple(card["review_reasons"]),
@@ -293,24 +292,24 @@ def reviews(connection: Connection, calls: CallFilter) -> list[Review]:
 
 
 def rubrics(connection: Connection, hashes: Iterable[str]) -> dict[str, Rubric]:
-    """Rubrics by hash, oldest first; a text written by another version and unreadable now is left out."""
-    from pipeline.rubric import parse  # not at the top: whoever only asks SQL need not wait for it
+    """Rubrics by hash, oldest first; a text of another version that can no longer be parsed is left out."""
+    from pipeline.rubric import parse  # here, because callers that only run SQL need not wait for it
 
-    found = rows(
+    stored = rows(
         connection,
         "SELECT rubric_hash, source FROM rubrics WHERE source IS NOT NULL "
         "AND rubric_hash IN (SELECT unnest(?::VARCHAR[])) ORDER BY loaded_at, version",
         [list(hashes)],
     )
-    kept = {}
-    for row in found:
+    parsed = {}
+    for row in stored:
         with contextlib.suppress(RubricError):
-            kept[row["rubric_hash"]] = parse(row["source"])
-    return kept
+            parsed[row["rubric_hash"]] = parse(row["source"])
+    return parsed
 
 
 def ledger(connection: Connection, paths: Sequence[str]) -> dict[str, LedgerEntry]:
-    """Ledger rows by the path they were asked for, the erased among them."""
+    """Ledger rows by the path the caller gave, tombstones of erased recordings included."""
     asked = {str(clean(p)): p for p in paths} | {digest(p): p for p in paths}
     found = rows(
         connection,

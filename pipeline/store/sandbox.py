@@ -1,8 +1,7 @@
-"""SQL from people: it reads this database and nothing else, for so long and no longer.
+"""Runs SQL that people type: it can only read this database, and only for a limited time.
 
-Three locks, so that no single one matters: the file is open for reading only, DuckDB's access to
-files and the network is switched off for good (``lock_configuration``), and only statements that
-read are let through.
+Three independent locks enforce that: the file is open for reading only, DuckDB's access to files and the
+network is switched off for good (``lock_configuration``), and only statements that read are accepted.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pipeline.errors import StoreError
 from pipeline.store.connection import is_damage, refused
 from pipeline.store.store import Store
 
-# Functions that can stand in a SELECT and yet do something.
+# Functions that a SELECT may call and that change something or reach outside the database.
 ACTING_FUNCTIONS = re.compile(
     r"\b((?:en|dis)able_\w+|set_log\w*|truncate_duckdb_logs|\w*checkpoint|json_execute_\w+|ducklake_\w+|arrow_scan\w*|pandas_scan|python_map_function)\s*\(",
     re.IGNORECASE,
@@ -27,11 +26,11 @@ ACTING_FUNCTIONS = re.compile(
 
 
 class Sandbox:
-    """An open store that from now on only answers questions.
+    """Restricts an open store to queries.
 
     Args:
-        store: Opened with ``read_only``; its connection can never reach a file again.
-        timeout_s: A question that takes longer is stopped.
+        store: Opened with ``read_only``; from now on its connection cannot reach any other file.
+        timeout_s: Queries that take longer are stopped.
     """
 
     def __init__(self, store: Store, *, timeout_s: float = 60.0) -> None:
@@ -44,15 +43,15 @@ class Sandbox:
         self._connection.execute("SET lock_configuration = true")
 
     def ask(self, sql: str) -> pa.Table:
-        """Run one or more reading statements and return the answer of the last.
+        """Run one or more statements that only read; returns the result of the last.
 
         Raises:
-            StoreError: Wrong SQL, a statement that does more than read, or the time is up.
+            StoreError: The SQL is wrong, a statement does more than read, or the time is up.
         """
         try:
             statements = duckdb.extract_statements(sql)
         except duckdb.Error as error:
-            raise wrong(error) from error
+            raise _sql_error(error) from error
         if not statements:
             raise StoreError("no SQL given", hint='for example: callqa sql "FROM v_scorecards LIMIT 5"')
         for statement in statements:
@@ -66,10 +65,10 @@ class Sandbox:
     def _check(statement: duckdb.Statement) -> None:
         kind = statement.type.name
         made_by_pivot = kind == "CREATE" and not statement.query.strip()
-        acts = ACTING_FUNCTIONS.search(statement.query)
-        if acts:
-            kind = acts[1]
-        if acts or (kind not in {"SELECT", "EXPLAIN"} and not made_by_pivot):
+        acting = ACTING_FUNCTIONS.search(statement.query)
+        if acting:
+            kind = acting[1]
+        if acting or (kind not in {"SELECT", "EXPLAIN"} and not made_by_pivot):
             raise StoreError(
                 f"{kind.replace('_', ' ')} is refused: callqa sql only reads",
                 hint="use SELECT; for files, say --csv, --json or --parquet FILE",
@@ -90,13 +89,13 @@ class Sandbox:
                 hint="narrow it down, e.g. by week, or give it longer with --timeout",
             ) from error
         except duckdb.Error as error:
-            raise refused(error, self._db) if is_damage(error) else wrong(error) from error
+            raise refused(error, self._db) if is_damage(error) else _sql_error(error) from error
         finally:
             timer.cancel()
 
 
-def wrong(error: duckdb.Error) -> StoreError:
-    """DuckDB's complaint about SQL, with its own pointer to the place."""
+def _sql_error(error: duckdb.Error) -> StoreError:
+    """DuckDB's message about wrong SQL, which points to the place, as one of our errors."""
     hint = 'tables and columns: callqa sql "SHOW TABLES", callqa sql "DESCRIBE v_scorecards"'
     if "disabled by configuration" in str(error) or "read-only" in str(error):
         hint = "callqa sql reads the database and no other file"

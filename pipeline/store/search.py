@@ -1,16 +1,17 @@
-"""Finding what was said: full text through DuckDB's FTS extension, plain matching where it is missing.
+"""Searches what was said, with DuckDB's FTS extension or, where it is missing, by plain substring matching.
 
-The index is a file of its own beside the database (``<db>.search``): it never makes a batch wait,
-and may be deleted at any time. It is built again only when the turns loaded since are a good part
-of all, so its cost per turn stays the same however large the store grows; those turns are matched
-plainly until then. A turn that was replaced or erased since is not found: hits are looked up in the
-live table by call, turn and load.
+The index is a separate file beside the database (``<db>.search``), so it never makes a batch wait and may
+be deleted at any time. It is rebuilt only when the turns loaded since its last build are a large share of
+all turns; until then these turns are matched plainly. So the cost per turn stays the same as the store
+grows. A turn that was replaced or erased since is not found, because every hit is looked up in the live
+table by call, turn and load time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,15 @@ from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
 
 STEMMER = "english"
-TAIL_TURNS = 20_000  # matching so many turns plainly takes some ten milliseconds
-TAIL_SHARE = 0.25
-CANDIDATES = 10_000
+TAIL_TURNS = 20_000  # matching this many turns plainly takes about ten milliseconds
+TAIL_SHARE = 0.25  # of the indexed turns; the index is rebuilt when the turns it lacks exceed both limits
+CANDIDATES = 10_000  # the most hits taken from the index
 Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One turn that was found, best first; ``score`` is BM25, or 0 for a plain match."""
+    """One turn that was found; ``score`` is BM25, or 0 for a plain match."""
 
     call_id: str
     turn: int
@@ -45,7 +46,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hits, and the stems that tell which of their words to highlight."""
+    """Hits, best first, and the stems of the words to highlight in them."""
 
     hits: tuple[Hit, ...]
     stems: tuple[str, ...]
@@ -54,14 +55,14 @@ class Found:
 def search(
     store: Store, text: str, calls: CallFilter, *, limit: int = 20, on_note: Note = lambda _: None
 ) -> Found:
-    """Turns that hold every word of ``text`` in any of its forms, best first.
+    """Find turns that contain every word of ``text`` in any inflected form, best first.
 
     Args:
         store: Open for reading.
-        text: Words; a part in double quotes must occur as it is.
-        calls: Which calls.
-        limit: How many turns at most.
-        on_note: Told when the index is built, or when plain matching has to do.
+        text: Words; a part in double quotes must occur exactly.
+        calls: Which calls to search.
+        limit: How many turns to return at most.
+        on_note: Called with a sentence when the index is built, or when matching must be plain.
     """
     phrases = [p.lower() for p in re.findall(r'"([^"]+)"', text)]
     words = re.findall(r"\w+", text.lower())
@@ -84,17 +85,17 @@ def search(
 
 
 def _index(store: Store, on_note: Note) -> Connection:
-    """The index open for reading, built anew when it is missing, damaged or too far behind."""
+    """Open the index for reading; rebuild it first when it is missing, damaged or too far behind."""
     path = store.index_path
     turns = int(store.query("SELECT count(*) AS n FROM turns")[0]["n"])
-    try:
+    index = None
+    with suppress(duckdb.Error):
         index = _open(path)
         row = index.execute("SELECT (SELECT count(*) FROM entries)").fetchone()
-        fresh = row is not None and turns - row[0] <= max(TAIL_TURNS, TAIL_SHARE * row[0])
-    except duckdb.Error:
-        fresh = False
-    if fresh:
-        return index
+        if row is not None and turns - row[0] <= max(TAIL_TURNS, TAIL_SHARE * row[0]):
+            return index
+    if index is not None:
+        index.close()  # else DuckDB would hand out the old file again when the new one is opened
     on_note(f"indexing {turns} turns for search")
     _build(store, path)
     return _open(path)
@@ -167,7 +168,7 @@ def _hits(
     since: Any,
     limit: int,
 ) -> list[Hit]:
-    """Candidates that still stand, and plain matches among the turns the index does not know."""
+    """Candidates of the index that still exist, and plain matches among the turns loaded after it."""
     where, values = calls.where()
     plain = " AND ".join("t.text ILIKE ? ESCAPE '\\'" for _ in stems)
     tail = f"{plain} AND (?::TIMESTAMPTZ IS NULL OR t.loaded_at > ?)"

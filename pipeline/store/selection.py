@@ -1,4 +1,4 @@
-"""Which calls a question is about: one filter for exports, samples, rescoring and erasure."""
+"""Selects calls by one filter that queries, exports, samples, rescoring and erasure share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Calls that satisfy everything that is given; nothing given means every call.
+    """Selects the calls that match every given field; with no field given, every call.
 
     Attributes:
-        since: First start time, aware; a call without a start time never matches a time.
-        until: First start time no longer included, aware.
-        outcome: Outcome of the newest scorecard (of ``rubric`` where given).
-        rubric: Rubric id, version-independent, or a rubric's exact hash.
+        since: Calls that started at this time or later, aware; a call without a start time does not match.
+        until: Calls that started before this time, aware; a call without a start time does not match.
+        outcome: Outcome of the newest scorecard (under ``rubric`` where given).
+        rubric: Id of a rubric in any version, or the hash of exactly one.
         call_ids: Only these calls.
     """
 
@@ -34,7 +34,7 @@ class CallFilter:
     call_ids: tuple[str, ...] | None = None
 
     def where(self) -> tuple[str, list[Any]]:
-        """The condition on ``calls`` as SQL, every value a parameter."""
+        """The condition on ``calls`` as SQL with its parameter values."""
         terms: list[str] = []
         values: list[Any] = []
         for name in ("client", "site", "team", "queue", "agent_id", "customer_ref", "direction", "medium"):
@@ -57,7 +57,7 @@ class CallFilter:
         return " AND ".join(terms) or "true", values
 
     def children(self, table: str) -> tuple[str, list[Any]]:
-        """The condition on a table whose rows belong to calls; ids alone need no look at ``calls``."""
+        """The condition on a table whose rows belong to calls; a filter by ids alone needs no ``calls``."""
         if self == CallFilter(call_ids=self.call_ids):
             if self.call_ids is None:
                 return "true", []
@@ -66,7 +66,7 @@ class CallFilter:
         return f"{table}.call_id IN (SELECT call_id FROM calls WHERE {where})", values  # noqa: S608
 
     def scorecards(self) -> tuple[str, list[Any]]:
-        """The condition on ``scorecards`` alone: rubric and outcome, the newest unless a hash is given."""
+        """The condition on ``scorecards`` by rubric and outcome; only the newest, unless a hash is given."""
         terms: list[str] = []
         values: list[Any] = []
         if self.rubric is None:
@@ -81,5 +81,5 @@ class CallFilter:
 
     @property
     def everything(self) -> bool:
-        """Whether nothing was asked for."""
+        """Whether no field is given, so that every call matches."""
         return all(getattr(self, f.name) is None for f in fields(self))

@@ -1,7 +1,7 @@
 """The store: one DuckDB file that keeps every call, answer and ledger row.
 
-One process writes, a window of calls in one transaction; any number read while nobody writes.
-Open it for writing only while loading, so that readers never wait long.
+Either one process writes, a window of calls per transaction, or any number of processes read. So open the
+store for writing only while loading, and readers never wait long.
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ from pipeline.conversation import (
 from pipeline.errors import StoreError
 from pipeline.store import erase, files, integrity, migrations, parquet, read
 from pipeline.store import load as loading
-from pipeline.store.connection import Connection, OnWait, connect, hasten, is_damage, refused, tidy
+from pipeline.store.connection import (
+    Connection,
+    OnWait,
+    allow_compaction,
+    connect,
+    is_damage,
+    prepare_bulk_load,
+    refused,
+)
 from pipeline.store.erase import Erasure
 from pipeline.store.selection import CallFilter
 
@@ -41,12 +49,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EVERYTHING = CallFilter()
-WINDOW = 500  # calls a transaction
+WINDOW = 500  # calls per transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge did: the proof, the file's size before and after, and other files that were deleted."""
+    """What a purge did: the erasure, the file's size before and after, and other files it deleted."""
 
     erasure: Erasure
     bytes_before: int | None
@@ -55,21 +63,21 @@ class Purged:
 
 
 class Store:
-    """A database of calls in one DuckDB file, as a context manager; ``LakeStore`` is one of many files.
+    """A database of calls in one DuckDB file, as a context manager; ``LakeStore`` keeps it in a lake.
 
     Args:
-        db: Path of a DuckDB file, made when absent unless ``read_only``.
-        read_only: Read beside other readers; writing then raises.
-        lock_timeout_s: How long to wait for another process that holds the file.
-        on_wait: Told once, in a sentence, who holds the file when a wait begins.
+        db: Path of a DuckDB file, created when absent unless ``read_only``.
+        read_only: Allow other readers at the same time; writing then raises.
+        lock_timeout_s: How long to wait while another process holds the file.
+        on_wait: Called once when a wait begins, with a sentence saying who holds the file.
 
     Raises:
         StoreLockedError: On entering: another process still holds the file after the wait.
-        StoreError: On entering: not a database of ours, or a newer one.
+        StoreError: On entering: callqa did not make the database, or a newer version did.
     """
 
     retries_s: ClassVar[tuple[float, ...]] = ()
-    """Pauses before another try where another writer came first; none where one writer holds the file."""
+    """Pauses before each retry of a write that lost to another writer; a file has only one writer."""
 
     def __init__(
         self,
@@ -91,7 +99,7 @@ class Store:
             try:
                 if migrations.behind(connection, self.shown):
                     connection = self._migrated(connection)
-            except duckdb.Error as error:  # on a lake: another process makes the same one, look again
+            except duckdb.Error as error:  # another process may be creating the same lake: retry
                 connection.close()
                 if pause_s is None:
                     raise refused(error, self.shown) from error
@@ -109,13 +117,13 @@ class Store:
     ) -> None:
         if self._open is not None:
             if not self.read_only:
-                tidy(self._open)
+                allow_compaction(self._open)
             self._open.close()
             self._open = None
 
     @property
     def connection(self) -> Connection:
-        """The open DuckDB connection, for this package."""
+        """The open DuckDB connection, for use inside this package."""
         if self._open is None:
             raise StoreError("the store is not open", hint="use it as: with Store(db) as store")
         return self._open
@@ -127,25 +135,25 @@ class Store:
 
     @property
     def index_path(self) -> Path:
-        """The file of the index for full text search."""
+        """The file of the full text search index."""
         return files.index_path(self.path)
 
     @property
     def shown(self) -> str:
-        """The database for messages, without passwords."""
+        """The address of the database for messages, without passwords."""
         return self.db
 
     @property
     def size_bytes(self) -> int | None:
-        """Bytes on disk; None where they are not all this store's to count."""
+        """Size on disk in bytes; None for a lake, whose files may be in an object store."""
         return files.size(self.path)
 
     def exists(self) -> bool:
-        """Whether it is there; otherwise opening it for writing makes it."""
+        """Whether the database exists; if not, opening it for writing creates it."""
         return self.path.exists()
 
     def folders(self) -> list[str]:
-        """Folders that reading it needs besides its own file."""
+        """Folders that must be readable besides the database's own file."""
         return []
 
     def _connect(self, *, read_only: bool) -> Connection:
@@ -157,11 +165,11 @@ class Store:
         migrations.migrate(connection, self.path)
 
     def _is_conflict(self, error: StoreError) -> bool:
-        """Whether a write failed only because another writer came first."""
+        """Whether a write failed only because another writer committed first."""
         return False
 
     def _migrated(self, connection: Connection) -> Connection:
-        """Bring the schema up to date, for which even a reader must write once."""
+        """Bring the schema up to date; a reader reopens the database for writing to do so."""
         if self.read_only:
             connection.close()
             connection = self._connect(read_only=False)
@@ -177,7 +185,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All or nothing; DuckDB's refusals leave as errors of ours."""
+        """Run the block as one transaction; errors of DuckDB are raised as ours."""
         connection = self.connection
         connection.execute("BEGIN")
         try:
@@ -191,7 +199,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """DuckDB's refusals leave as errors of ours: damage may show only when it is read."""
+        """Raise errors of DuckDB as ours: damage may show only when the damaged part is read."""
         try:
             yield
         except duckdb.Error as error:
@@ -204,7 +212,7 @@ class Store:
             return
 
     def _write(self, work: Callable[[Connection, dt.datetime], T]) -> T:
-        """Do one transaction, again when another writer came first."""
+        """Run ``work`` in one transaction, and again when another writer committed first."""
         for pause_s in (*self.retries_s, None):
             try:
                 with self.transaction() as connection:
@@ -216,21 +224,21 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
-        """Write records, each window of them in one transaction; loading the same again changes nothing.
+        """Write records, one transaction per window; loading the same records again changes nothing.
 
-        A second recording that claims a call id already taken is kept under an id of its own, with a
-        warning in its ledger row; a recording that was erased is refused.
+        When a recording has the call id of another recording, it is stored under a new id with a warning
+        in its ledger row. A recording that was erased is refused.
 
         Args:
-            records: Any number; a later one replaces an earlier one of the same call.
+            records: Any number; a later record replaces an earlier one of the same call.
             rubrics: The rubrics their scorecards refer to.
 
         Raises:
-            StoreError: The database refuses; nothing of the window is kept, windows before it are.
-            MachineError: The disk is full; nothing of the window is kept, windows before it are.
+            StoreError: The database refuses. The window is not stored, earlier windows are.
+            MachineError: The disk is full. The window is not stored, earlier windows are.
         """
         rubrics = list(rubrics)
-        hasten(self.connection)
+        prepare_bulk_load(self.connection)
         for at in range(0, len(records) or 1, WINDOW):
             self._load_window(records[at : at + WINDOW], rubrics)
 
@@ -240,34 +248,34 @@ class Store:
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
     ) -> None:
-        """Add scorecards of calls already stored; those under other rubric texts are kept.
+        """Add scorecards of calls already stored; their scorecards under other rubric texts are kept.
 
         Raises:
-            StoreError: The database refuses; nothing is kept.
+            StoreError: The database refuses; nothing is stored.
         """
         rubrics = list(rubrics)
-        hasten(self.connection)
+        prepare_bulk_load(self.connection)
         self._write(lambda connection, now: loading.save_scorecards(connection, scorecards, rubrics, now))
 
     def save_stage(self, stage: str, runs: Mapping[str, Sequence[StageRun]]) -> None:
-        """Replace what is known of one stage of stored calls, by call id; calls without runs keep theirs.
+        """Replace the runs of one stage of stored calls, by call id; calls without new runs keep theirs.
 
         Raises:
-            StoreError: The database refuses; nothing is kept.
+            StoreError: The database refuses; nothing is stored.
         """
-        told = {call_id: found for call_id, found in runs.items() if found}
-        if told:
-            self._write(lambda connection, now: loading.save_stage(connection, stage, told, now))
+        new = {call_id: call_runs for call_id, call_runs in runs.items() if call_runs}
+        if new:
+            self._write(lambda connection, now: loading.save_stage(connection, stage, new, now))
 
-    def hold_little(self) -> None:
-        """Keep at most 128 MB of the file in memory from now on: a pass over history reads it once."""
+    def limit_memory(self) -> None:
+        """Keep at most 128 MB of the file in memory from now on, for a pass that reads every call once."""
         self.connection.execute("SET memory_limit = '128MB'")
 
     def save_reviews(self, reviews: Sequence[Review]) -> int:
-        """Append what people answered; those already there are left alone. Returns how many were new.
+        """Append people's answers, except those already stored; returns how many were new.
 
         Raises:
-            StoreError: The database refuses; nothing is kept.
+            StoreError: The database refuses; nothing is stored.
         """
         return self._write(lambda connection, now: loading.save_reviews(connection, reviews, now))
 
@@ -275,56 +283,56 @@ class Store:
         """Record which calls were drawn for review, and how.
 
         Raises:
-            StoreError: The database refuses; nothing is kept.
+            StoreError: The database refuses; nothing is stored.
         """
         self._write(lambda connection, now: loading.save_sample(connection, sample, now))
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
-        """Everything people said about these calls, oldest first."""
+        """All reviews of matching calls, oldest first."""
         with self.reading():
             return read.reviews(self.connection, calls)
 
     def rubrics(self, hashes: Iterable[str]) -> dict[str, Rubric]:
-        """Rubrics by hash, oldest first; those this version cannot read are left out."""
+        """Rubrics by hash, oldest first; those that this version cannot parse are left out."""
         return read.rubrics(self.connection, hashes)
 
     def ledger(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
-        """The ledger rows of these paths, by path; what a re-run may skip."""
+        """The ledger rows of these paths, by path: they say what a new run may skip."""
         with self.reading():
             return read.ledger(self.connection, paths)
 
     def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
-        """Ids of the rubrics that are kept under other texts, but not yet under this one."""
-        kept = self.query("SELECT rubric_id, rubric_hash FROM rubrics")
-        ids, hashes = {row["rubric_id"] for row in kept}, {row["rubric_hash"] for row in kept}
+        """Ids of the rubrics that are stored under other texts but not yet under this one."""
+        stored = self.query("SELECT rubric_id, rubric_hash FROM rubrics")
+        ids, hashes = {row["rubric_id"] for row in stored}, {row["rubric_hash"] for row in stored}
         return tuple(r.id for r in rubrics if r.id in ids and r.hash not in hashes)
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
-        """Stored calls as nouns, exactly as they were loaded, in the order they were loaded."""
+        """Metadata and conversation of stored calls, exactly as loaded and in the order of loading."""
         with self.reading():
             for window in read.stored(self.connection, calls):
                 yield from read.nouns(window)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
-        """Stored calls as their rows, for ``read.nouns`` here or in another process."""
+        """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""
         return read.stored(self.connection, calls)
 
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
-        """Stored calls without their turns, in the order they were loaded; not those with erased words."""
+        """Stored calls without their turns, in the order of loading; those with erased words are left out."""
         return read.headings(self.connection, calls)
 
     def count(self, calls: CallFilter = EVERYTHING) -> int:
-        """How many stored calls match."""
+        """The number of stored calls that match."""
         where, values = calls.where()
         return int(self.query(f"SELECT count(*) AS n FROM calls WHERE {where}", values)[0]["n"])  # noqa: S608
 
     def scorecards(self, calls: CallFilter = EVERYTHING) -> Iterator[Scorecard]:
-        """Stored scorecards: the newest of each rubric id, or those of one hash."""
+        """Stored scorecards: the newest under each rubric id, or those under one rubric hash."""
         with self.reading():
             yield from read.scorecards(self.connection, calls)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """The answer of a query, a dict a row; times are aware datetimes in UTC.
+        """Run a query; returns one dict per row, with times as aware datetimes in UTC.
 
         Raises:
             StoreError: The SQL is wrong; the message is DuckDB's.
@@ -339,12 +347,12 @@ class Store:
     ) -> Purged:
         """Erase matching calls for good and reclaim their space; their recordings are never taken in again.
 
-        The search index and the copies kept by migrations are deleted too, since they hold words.
+        The search index and the backups made by migrations are deleted too, since they hold words.
 
         Args:
-            calls: Which calls; at least one condition, here or in ``older_than``.
-            older_than: Only calls that began before this; where the start is not known, loaded before it.
-            keep_figures: Keep scores, answers and metrics, without words or references to the customer.
+            calls: Which calls; it needs a condition unless ``older_than`` is given.
+            older_than: Only calls that began before this; those without a start time, loaded before this.
+            keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
 
         Raises:
             StoreError: No condition was given, or the database refuses.
@@ -358,55 +366,55 @@ class Store:
         return Purged(erasure, before, after, removed)
 
     def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
-        """Free the space of what was erased; the files deleted for it, and the size in bytes afterwards."""
+        """Free the space of erased rows; returns the files deleted and the database's new size in bytes."""
         removed = tuple(str(f) for f in files.derived(self.path))
         for file in removed:
             Path(file).unlink(missing_ok=True)
         return removed, self.compact()
 
     def count_erasable(self, calls: CallFilter, *, older_than: dt.datetime | None = None) -> int:
-        """How many calls ``purge`` would erase."""
+        """The number of calls that ``purge`` would erase."""
         where, values = erase.condition(calls, older_than)
         return int(self.query(f"SELECT count(*) AS n FROM calls WHERE {where}", values)[0]["n"])  # noqa: S608
 
     def compact(self) -> int:
-        """Write the file anew without what was deleted; returns its size in bytes."""
-        tidy(self.connection)
+        """Rewrite the file without deleted rows; returns its size in bytes."""
+        allow_compaction(self.connection)
         size = files.rewrite(self.connection, self.path, make_empty)
         self._open = self._connect(read_only=False)
         return size
 
     def snapshot(self, dest: Path) -> int:
-        """Copy the database, open for reading, to a file that appears complete; returns its size in bytes.
+        """Copy the database, open for reading, to a file that appears when complete; returns its bytes.
 
         Raises:
             StoreError: ``dest`` is the database itself.
-            MachineError: It cannot be written there.
+            MachineError: ``dest`` cannot be written.
         """
         if self._open is not None and files.wal(self.path).exists():  # left by a writer that was killed
             self._open.close()
             with Store(self.db, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait):
-                pass  # closing writes it to the file
+                pass  # closing a writer moves the log into the file
             self._open = self._connect(read_only=self.read_only)
         return files.copy(self.path, dest)
 
     def export_parquet(self, folder: Path) -> dict[str, int]:
-        """The whole store as Parquet files in a folder that appears complete; returns rows by table."""
+        """Write the whole store as Parquet files to a folder; returns the number of rows by table."""
         with self.reading():
             return parquet.write(self.connection, folder)
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
-        """Take in a folder written by ``export_parquet``, in one transaction; returns rows by table."""
-        tidy(self.connection)
+        """Import a folder written by ``export_parquet`` in one transaction; returns the rows by table."""
+        allow_compaction(self.connection)
         return self._write(lambda connection, _: parquet.read(connection, folder))
 
     def check(self) -> list[integrity.Problem]:
-        """Every promise of the store that is broken; an empty list when all is well."""
+        """Every broken invariant of the store; an empty list when there is none."""
         with self.reading():
             return integrity.check(self.connection)
 
 
 def make_empty(path: Path) -> None:
-    """A database file of this schema without a call."""
+    """Create an empty database of the current schema."""
     with Store(path):
         pass
