@@ -50,6 +50,8 @@ DEPARTMENTS = frozenset([
 ])  # fmt: skip
 """Departments, which are not names: "this is Billing"."""
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
+ARTICLES = frozenset(["a", "an", "the"])
+"""Words after which no person's name stands: "this is a WhatsApp number"."""
 CALLED = frozenset(["sir", "madam"])
 """Titles that are said without a name, so the word after one need not be a name: "I'm sorry sir you"."""
 
@@ -127,6 +129,8 @@ def _name(said: Words, at: int, text: str) -> bool:
         rare = word in names() or load().weight(word) >= CONTENT
         return word not in TITLES and (rare or written[:1].isupper())
     if not word.isalpha() or len(word) < 2 or word in DAYS or word in MONTHS:
+        return False
+    if at and said.words[at - 1] in ARTICLES:
         return False
     if not _has_capitals(text):
         return word in names()
