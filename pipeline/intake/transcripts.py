@@ -17,6 +17,7 @@ from pipeline import contract
 from pipeline.conversation import Engine, Medium, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
 from pipeline.intake import captions, formats, pieces, sniff, vcon
+from pipeline.intake.files import unreadable
 from pipeline.intake.linked import MediaFinder
 from pipeline.intake.pieces import Json
 
@@ -150,6 +151,8 @@ def _vcon_conversations(received: Received, document: Json, media: MediaFinder) 
             item = replace(item, sha256=_sha256(item, received, inner))
         except RecordingError as fault:
             item = replace(item, fault=fault)
+        except OSError as error:
+            item = replace(item, fault=unreadable(item.media or path, error))
         yield item, vcon.record(inner, part.dialog)
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -369,6 +370,18 @@ def test_a_hash_that_cannot_be_decoded_fits_no_recording(tmp_path: Path, stated:
     (item,) = discover([path], IntakeSettings(media_dir=tmp_path))
     assert item.fault is not None
     assert item.fault.reason == "damaged"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_linked_recording_that_cannot_be_read_costs_one_call(tmp_path: Path) -> None:
+    """The other conversations of the vCon are received, and the message names the recording."""
+    (tmp_path / "call 1.wav").write_bytes(SOUND)
+    (tmp_path / "call 1.wav").chmod(0)
+    path = write(tmp_path / "a.vcon", container(linked(), recording()))
+    first, second = discover([path], IntakeSettings(media_dir=tmp_path))
+    assert first.fault is not None
+    assert first.fault.message.startswith("call 1.wav cannot be read")
+    assert second.fault is None
 
 
 def test_two_recordings_of_a_name_need_a_hash(tmp_path: Path) -> None:

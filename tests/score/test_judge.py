@@ -139,6 +139,16 @@ def test_an_answer_that_depends_on_the_order_is_none(model: Model) -> None:
     assert [s.result for s in by.spent("c-1")] == ["differs"]
 
 
+def test_a_second_reply_in_no_form_is_no_contradiction(model: Model) -> None:
+    """What a model wrote badly once is not kept as its opinion: the next run asks again."""
+    model.answer = lambda asked: honest(asked) if len(model.asked) == 1 else "I would rather not say."
+    by = asked_of(model)
+    told = answer(scored(asking(APOLOGISES), by), "c1")
+
+    assert told.answer == "undetermined"
+    assert [s.result for s in by.spent("c-1")] == ["malformed"]
+
+
 @pytest.mark.parametrize(
     ("written", "result"),
     [
