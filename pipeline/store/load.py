@@ -52,7 +52,8 @@ def load(
     entries = {r.ledger.path: r.ledger for r in records}
     with _as_incoming(connection, {"path": list(entries)}):
         connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
-    calls = [r for r in records if r.conversation is not None]
+    # the last record of each call, as when they come in two windows
+    calls = list({columns.call_id(r): r for r in records if r.conversation is not None}.values())
     ids = [columns.call_id(r) for r in calls]
     load_times = sorted({stored[i].loaded_at for i in ids if i is not None and i in stored})
     if load_times:
@@ -63,11 +64,11 @@ def load(
                     "AND call_id IN (SELECT call_id FROM incoming)",
                     [load_times[0], load_times[-1]],
                 )
-        _supersede(connection, [s for r in records for s in r.scorecards])
+        _supersede(connection, [s for r in calls for s in r.scorecards])
     _save_rubrics(connection, rubrics, now)
     for table, make in columns.CALL_TABLES.items():
         _append(connection, table, make(calls), now)
-    _append_scorecards(connection, [s for r in records for s in r.scorecards], now)
+    _append_scorecards(connection, [s for r in calls for s in r.scorecards], now)
     _append(connection, "ledger", columns.ledger(list(entries.values())), now)
 
 

@@ -79,6 +79,14 @@ def test_a_call_processed_again_replaces_itself(store: Store) -> None:
     assert store.query("SELECT count(*) AS n FROM turns WHERE call_id = 'c1'")[0]["n"] == 2
 
 
+def test_the_last_record_of_a_call_counts_within_a_window(db: Path) -> None:
+    """Two records of one call in one load leave one call, that of the later one."""
+    with Store(db) as store:
+        store.load([record("c1"), record("c1", team="red")], [RUBRIC])
+        assert store.check() == []
+        assert store.query("SELECT team FROM calls") == [{"team": "red"}]
+
+
 def test_many_records_are_kept_a_window_at_a_time(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The result is that of one window after the other, and a fault leaves the windows before it."""
     monkeypatch.setattr("pipeline.store.store.WINDOW", 2)
