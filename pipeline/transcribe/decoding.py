@@ -141,8 +141,8 @@ class GreedyDecoder:
         languages: Sequence[torch.Tensor | None] = [None] * len(windows)
         if self._multilingual:
             languages = list(self._language_probability(logits))
-            task = [self._task(w.language) for w in windows]
-            logits, attention = self._decoder.step(torch.tensor(task, device=self._device), cache)
+        task = [self._task(w.language) for w in windows]
+        logits, attention = self._decoder.step(torch.tensor(task, device=self._device), cache)
         self._generate(logits, attention[:, :, -1:], cache, rows, budget, temperature)
         return [
             replace(self._decoded(rows, n, w.language, no_speech[n]), language_probability=languages[n])
@@ -223,7 +223,7 @@ class GreedyDecoder:
 
     def _prefix(self, windows: Sequence[Encoded]) -> torch.Tensor:
         """All tokens that precede the text of each window: (B, n)."""
-        tasks = [self._task(w.language) if self._multilingual else [] for w in windows]
+        tasks = [self._task(w.language) for w in windows]
         task = torch.tensor(tasks, dtype=torch.long, device=self._device).view(len(windows), -1)
         return torch.cat([self._start(windows), task], 1)
 
@@ -240,7 +240,10 @@ class GreedyDecoder:
         return [float(p) for p in logits.softmax(-1)[:, token]]
 
     def _task(self, language: str) -> list[int]:
+        """What follows the start of the text, as in openai-whisper: without it a model writes time stamps."""
         tokenizer = self._tokenizer
+        if not self._multilingual:
+            return [tokenizer.no_timestamps]
         return [tokenizer.to_language_token(language), tokenizer.transcribe, tokenizer.no_timestamps]
 
     def _decoded(self, rows: _Rows, n: int, language: str, no_speech: float) -> Decoded:

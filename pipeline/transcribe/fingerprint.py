@@ -7,7 +7,7 @@ import hashlib
 from pipeline import models
 from pipeline.settings import TranscribeSettings
 
-REVISION = "6"  # raise when the same audio could give other words
+REVISION = "7"  # raise when the same audio could give other words
 WITHOUT_EFFECT = {"threads", "again", "again_model"}
 """Settings that do not change the first transcript of a call."""
 

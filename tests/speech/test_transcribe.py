@@ -15,6 +15,7 @@ import soxr
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whisper import DecodingOptions, ModelDimensions, Whisper, decode
 from whisper.normalizers import EnglishTextNormalizer
 from whisper.timing import dtw_cpu, median_filter
 
@@ -26,10 +27,11 @@ from pipeline.transcribe import Engine, Job, foreign, load_engine, probe, warnin
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.audio_attention import Floats, Integers, Packed
 from pipeline.transcribe.beam import Hypothesis, search
-from pipeline.transcribe.decoding import _without_loop
+from pipeline.transcribe.decoding import Encoded, _without_loop
 from pipeline.transcribe.kernels import INT8, Kernel, attend, build, rounded
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
+from pipeline.transcribe.recognition import Recogniser
 from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
 from pipeline.turns import TimedWord, build_turns
@@ -46,6 +48,23 @@ def engine() -> Engine:
 def heard(text: str, start_s: float, end_s: float, channel: int = 0) -> TimedWord:
     """A word as the decoder gives it."""
     return TimedWord(" " + text, start_s, end_s, 0.9, channel, "en")
+
+
+@pytest.mark.parametrize("n_vocab", [51864, 51865])
+def test_a_model_of_english_only_is_asked_as_openai_whisper_asks_it(n_vocab: int) -> None:
+    """Models of random weights begin with the token that openai-whisper's own decoding begins with."""
+    torch.manual_seed(0)
+    model = Whisper(ModelDimensions(80, 1500, 64, 1, 2, n_vocab, 448, 64, 1, 2)).eval()
+    torch.nn.init.normal_(model.decoder.positional_embedding)
+    recogniser = Recogniser(model, choose("cpu", "float32", 1), TranscribeSettings(beam="off"))
+    features = [10 * torch.randn(1500, 64) for _ in range(4)]
+    special = range(recogniser.tokenizer("en").eot + 1, n_vocab)
+    options = DecodingOptions(
+        language="en", without_timestamps=True, fp16=False, sample_len=1, suppress_tokens=[-1, *special]
+    )
+    with torch.inference_mode():
+        ours = recogniser._decoder.decode([Encoded(f, 30.0, "en", (), ()) for f in features], 0.0)
+    assert [d.tokens[0] for d in ours] == [decode(model, f, options).tokens[0] for f in features]
 
 
 def test_turns_are_split_where_the_other_side_speaks() -> None:
