@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, Turn, Word
 from pipeline.errors import RecordingError
 from pipeline.privacy import PLACEHOLDER
+from pipeline.text.words import words as normalised
 from pipeline.transcribe.job import Job
 from pipeline.turns import mean_confidence
 from pipeline.word_times import TurnClock
@@ -31,6 +33,9 @@ CONTEXT_S = 2.0
 """Speech included around the words that matter, because a recogniser hears words in their context."""
 PHRASE_GAP_S = 0.3
 """A pause that ends a phrase. Parts are cut at such pauses, since other cuts lose words at the edges."""
+
+ALIKE = 0.6
+"""Share of characters in common, in order, from which two texts may be of the same words."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -240,16 +245,31 @@ def _with_words_of(transcript: Transcript, pieces: Sequence[_Piece], heard: Tran
     return replace(transcript, turns=tuple(turns[turn.turn] for turn in transcript.turns))
 
 
+def _is_made_up(old_text: str, old_words: Sequence[Word], new_text: str, new_words: Sequence[Word]) -> bool:
+    """Whether new words have little in common with the first ones, and less confidence.
+
+    Both are of the same sound, so one hearing made its words up. A larger model does so too: it may repeat
+    one part of an excerpt in the place of the next.
+    """
+    old_plain, new_plain = (" ".join(normalised(text).words) for text in (old_text, new_text))
+    alike = SequenceMatcher(None, old_plain, new_plain, autojunk=False).ratio()
+    old, new = mean_confidence(old_words), mean_confidence(new_words)
+    return alike < ALIKE and old is not None and new is not None and new < old
+
+
 def _shifted(word: Word, by_s: float) -> Word:
     return replace(word, start_s=round(word.start_s + by_s, 3), end_s=round(word.end_s + by_s, 3))
 
 
 def _respelled(turn: Turn, part: Part, new_words: Sequence[SpelledWord]) -> Turn:
-    """A turn with the words of a part replaced; unchanged if there are no new words."""
+    """A turn with the words of a part replaced; unchanged if there are no new words or if they are made up."""
     places = TurnClock(turn).places
     if not new_words or places is None:
         return turn
     text = "".join(spelling for spelling, _ in new_words).strip()
+    old_text = turn.text[places[part.first][0] : places[part.last][1]]
+    if _is_made_up(old_text, turn.words[part.first : part.last + 1], text, [word for _, word in new_words]):
+        return turn
     words = (*turn.words[: part.first], *(word for _, word in new_words), *turn.words[part.last + 1 :])
     return replace(
         turn,

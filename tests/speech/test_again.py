@@ -105,6 +105,24 @@ def test_what_is_not_heard_a_second_time_stays() -> None:
     assert len(jobs) == 1
 
 
+@pytest.mark.parametrize(
+    ("heard", "confidence", "kept"),
+    [
+        ("the estimated hold time is", 0.5, "the soridate came"),  # made up: unlike, and less sure
+        ("the estimated hold time is", 0.9, "the estimated hold time is"),  # the first was made up
+        ("the sort date came", 0.5, "the sort date came"),  # the same words, heard better
+    ],
+)
+def test_words_made_up_the_second_time_are_not_taken(heard: str, confidence: float, kept: str) -> None:
+    """Where two hearings of one sound have nothing in common, the surer one stays."""
+    asked = excerpts(Job("c", CLIP, "en"), FIRST, [Part(3, 0, 2)])
+    turn = said(0, "unknown", heard, 0.8, 0, 0.25)
+    turn = replace(turn, words=tuple(replace(word, confidence=confidence) for word in turn.words))
+
+    second = put_in(FIRST, asked, [Transcript("c", (turn,))])
+    assert second.turns[3].text == kept
+
+
 def test_an_excerpt_holds_the_sound_of_its_parts_alone() -> None:
     """A channel's parts are joined with silence between them, at the samples they have in the recording."""
     (one,) = excerpts(Job("c", CLIP), FIRST, [Part(1, 0, 5), Part(3, 0, 2)])
