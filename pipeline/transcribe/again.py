@@ -262,7 +262,7 @@ def _shifted(word: Word, by_s: float) -> Word:
 
 
 def _respelled(turn: Turn, part: Part, new_words: Sequence[SpelledWord]) -> Turn:
-    """A turn with the words of a part replaced; unchanged if there are no new words or if they are made up."""
+    """A turn with the words of a part replaced; unchanged if there are none or they are made up."""
     places = TurnClock(turn).places
     if not new_words or places is None:
         return turn
