@@ -176,7 +176,7 @@ class LanguageModel:
             prompt_tokens=first.prompt_tokens + second.prompt_tokens,
             answer_tokens=first.answer_tokens + second.answer_tokens,
         )
-        if second.judged.result in ("away", "budget", "invented", "malformed", "too_long"):
+        if second.judged.result not in LASTING or second.judged.result == "invented":
             return replace(both, judged=second.judged)
         if second.judged.answer != first.judged.answer:
             reason = "the judge answers otherwise when it is asked again"
