@@ -1,6 +1,6 @@
 """Decisive words heard again: how much of a larger model's gain in answers it brings, and at what cost.
 
-    python -m bench.again [FOLDER ...] [--first tiny.en] [--again base]
+    python -m bench.again [FOLDER ...] [--first tiny.en] [--again base] [--noise-db 8]
 
 Every recording of the folders (``sample_audio`` by default) with its true transcript beside it is heard by
 the first model, by the larger one, and by the first with decisive words heard again, and answered under every
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -37,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 SETTINGS = Settings()
 MATCHER = matching.load_matcher()
 ANNOTATOR = annotate.load_annotator(SETTINGS.annotate, SETTINGS.privacy)
+SPOKEN = 0.01  # of full scale
 Said = dict[str, Conversation]
 Answers = dict[tuple[str, str], str]
 
@@ -68,6 +70,14 @@ def read_calls(folders: Sequence[Path]) -> list[Call]:
                 continue
             calls.append(Call(item, item.metadata, clip, _truth(told, item.metadata.call_id, clip)))
     return calls
+
+
+def noisy(call: Call, below_db: float) -> Call:
+    """The call with white noise on every channel, so many dB below its samples louder than ``SPOKEN``."""
+    samples = call.clip.samples
+    level = np.sqrt(np.square(samples[np.abs(samples) > SPOKEN]).mean()) * 10 ** (-below_db / 20)
+    noise = np.random.default_rng(0).normal(0, level, samples.shape).astype(np.float32)
+    return replace(call, clip=replace(call.clip, samples=samples + noise))
 
 
 def _truth(path: Path, call_id: str, clip: AudioClip) -> Transcript:
@@ -175,8 +185,11 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, default=[ROOT / "sample_audio"])
     parser.add_argument("--first", default="tiny.en")
     parser.add_argument("--again", default="base")
+    parser.add_argument("--noise-db", type=float, help="add noise that lies so far below speech")
     options = parser.parse_args()
     calls = read_calls(options.folders)
+    if options.noise_db is not None:
+        calls = [noisy(call, options.noise_db) for call in calls]
     truth = conversations(calls, [call.truth for call in calls])
     first, first_s = heard(calls, options.first)
     larger, larger_s = heard(calls, options.again)
