@@ -19,7 +19,7 @@ from pipeline.review.import_reviews import import_reviews
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, example_records, graded_records
 from tests.review.test_calibrate import graded_review
-from tests.review.test_tune import FORM, desk, invoke
+from tests.review.test_tune import FORM, ODD, desk, invoke
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -315,6 +315,40 @@ def test_marked_quotes_are_kept_downloaded_and_learnt_from(chromium: Any, tmp_pa
     code, out, err = invoke("review", "import", str(path), "--db", str(db))
     assert (code, out) == (0, "0 stored, 0 already known, 0 not kept\n")
     assert f"marked in {path}: 1; next: callqa rubric tune" in " ".join(err.split())
+
+
+def test_words_the_machine_missed_are_selected_downloaded_and_learnt_from(
+    chromium: Any, tmp_path: Path
+) -> None:
+    """A reviewer corrects a no to yes and selects the words; tune proposes them as a phrase."""
+    db, form = desk(tmp_path / "qa.duckdb"), tmp_path / "desk.yaml"
+    form.write_text(FORM)
+    with Store(db) as store:
+        export.write(store, tmp_path / "packet", "html")
+    page = opened(chromium, tmp_path / "packet" / "index.html")
+    open_call(page, "c")
+    field = find(page, "[aria-label^='Words of the call that meet it, Did the agent ask']")
+    assert not field.is_displayed()
+    answer = find(page, "[aria-label^='Your answer, Did the agent ask']")
+    answer.send_keys("yes")
+    assert field.is_displayed()
+    field.send_keys("in three ticks\t")
+    assert find(page, ".own [role=alert]").text == "these words are not in one turn of the transcript"
+    assert find(page, "#download").text == "Download review (1)"
+    field.clear()
+    page.execute_async_script(
+        "document.addEventListener('selectionchange', arguments[0], {once: true});"
+        "const words = document.querySelector('#turn-0 .said').firstChild;"
+        "document.getSelection().setBaseAndExtent(words, 0, words, 22);"
+    )
+    field.click()
+    wait_for(lambda: field.get_attribute("value") == ODD[:22])
+    assert find(page, "#download").text == "Download review (2)"
+    find(page, "#reviewer").send_keys("Picker")
+    find(page, "#download").click()
+    path = wait_for(lambda: next(page.downloads.glob("review-picker-*.json"), None))
+    code, out, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(path))
+    assert (code, f'+            - "{ODD[:22]}"' in out) == (0, True), err
 
 
 def test_a_blind_packet_shows_no_answer_and_says_so_when_it_returns(chromium: Any, graded: Path) -> None:

@@ -42,13 +42,41 @@ function correction(call, card, criterion, box) {
     hidden: !before.answer, oninput: (event) => noteAnswer(call, card, criterion, { reason: event.target.value }) });
   const machine = criterion.answer && criterion.grades.length && criterion.answer !== "na" ? criterion.grade : criterion.answer;
   const differs = (answer) => Boolean(answer) && !packet.blind && answer !== machine;
+  const own = ownWords(call, card, criterion, before.answer === "yes");
   const choose = h("select", { className: "field", "aria-label": `Your answer, ${criterion.title}`, onchange: (event) => {
     const note = noteAnswer(call, card, criterion, { answer: event.target.value });
-    reason.hidden = !note.answer; box.classList.toggle("changed", differs(note.answer)); } },
+    reason.hidden = !note.answer; if (own) own.hidden = note.answer !== "yes"; box.classList.toggle("changed", differs(note.answer)); } },
   [["", "your answer…"], ...(criterion.grades.length ? criterion.grades : ["yes", "no"]).map((word) => [word, word]), ["na", "does not apply"]].map(([value, label]) =>
     h("option", { value, selected: (before.answer || "") === value }, machine && value === machine ? `${label} (agree)` : label)));
   box.classList.toggle("changed", differs(before.answer));
-  return h("div", { className: "correct" }, choose, reason);
+  return h("div", { className: "correct" }, choose, reason, own);
+}
+
+// The words that the reviewer has selected in the transcript last.
+let selected_words = "";
+const plain = (text) => text.split(/\s+/).filter(Boolean).join(" ");
+document.addEventListener("selectionchange", () => {
+  const selection = document.getSelection(), node = selection.anchorNode, element = node && (node.nodeType === Node.TEXT_NODE ? node.parentElement : node);
+  if (element && element.closest(".said") && plain(selection.toString())) selected_words = plain(selection.toString());
+});
+
+// A field for the words that meet a criterion where the machine did not find them, for `callqa rubric tune`; entering it
+// puts in the words selected in the transcript.
+function ownWords(call, card, c, shown_now) {
+  if (packet.blind || !c.learns || c.answer === "yes") return null;
+  const key = JSON.stringify([call.id, card.hash, c.id, "own words"]);
+  const wrong = h("span", { className: "small", role: "alert" });
+  const keepWords = (text) => {
+    const quote = plain(text), isSaid = call.turns.some((turn) => plain(turn.t).toLowerCase().includes(quote.toLowerCase()));
+    wrong.textContent = quote && !isSaid ? "these words are not in one turn of the transcript" : "";
+    if (quote && isSaid) notes.marks[key] = { call_id: call.id, rubric_hash: card.hash, criterion_id: c.id, quote, meets: true, at: new Date().toISOString() };
+    else delete notes.marks[key];
+    keep();
+  };
+  const field = h("input", { className: "field long", type: "text", value: notes.marks[key] ? notes.marks[key].quote : "", maxLength: LONGEST, placeholder: "the words: select them in the transcript, then click here", "aria-label": `Words of the call that meet it, ${c.title}`,
+    onfocus: (event) => { if (!event.target.value && selected_words) { event.target.value = selected_words; selected_words = ""; keepWords(event.target.value); } },
+    onchange: (event) => keepWords(event.target.value) });
+  return h("div", { className: "own", hidden: !shown_now }, field, wrong);
 }
 
 // Adds buttons to mark whether a quote meets the criterion, for `callqa rubric tune`; a longer quote cannot be a phrase.
