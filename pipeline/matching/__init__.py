@@ -30,7 +30,8 @@ MAX_CACHED_TEXTS = 20_000
 FUZZY_SLOPE = 3.0
 """Strength that a fuzzy match loses for each unit of coverage below ``FUZZY_COVERAGE``."""
 LEAST_SHOWN = 0.35
-"""Closeness from which a text may be shown as the nearest candidate; far below any that counts."""
+"""Closeness, or share of a phrase's words, from which a text may be shown as the nearest candidate; far below
+any that counts."""
 ACT_WORTH = 0.05
 """Cosine that one unit of log-odds of the same act is worth (tuned on the development paraphrases)."""
 SERVICE = 2.5
@@ -136,8 +137,10 @@ class TextMatcher:
             candidates = [
                 _placed(at, texts[at], one, _fuzzy_strength(phrase, one), f"fuzzy: {phrase}")
                 for phrase, one in aligned.items()
+                if one.coverage >= LEAST_SHOWN
             ]
-            yield self._strongest(query, texts[at], candidates)
+            if candidates:
+                yield self._strongest(query, texts[at], candidates)
 
     def _find_meaning(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """The strongest match by words or by meaning in each text that has one."""
@@ -149,6 +152,7 @@ class TextMatcher:
             candidates = [
                 self._by_words(at, text, phrase, one, searched, near)
                 for phrase, one in worded.get(at, {}).items()
+                if one.coverage >= LEAST_SHOWN
             ]
             if near is not None and near.closeness >= LEAST_SHOWN:
                 candidates.append(self._by_vectors(query, at, text, near, searched))
