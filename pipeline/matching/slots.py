@@ -14,6 +14,19 @@ from pipeline.matching.ordinary import CONTENT, load, names
 from pipeline.text.words import Words, words
 
 SLOT = re.compile(r"\{(\w+)\}")
+MARK = re.compile(r"[\[<{]\s*([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\d*\s*[\]>}]")
+"""What stands for removed private data: callqa's "[NAME]", and "<Person>", "{PHONE_NUMBER}", "[PERSON 1]"."""
+MARKED = {
+    "name": frozenset(["name", "person", "speaker", "customer", "agent"]),
+    "amount": frozenset(["amount", "money", "price"]),
+    "date": frozenset(["date", "dob", "birth", "birthday", "expiry", "time"]),
+    "number": frozenset([
+        "account", "aadhaar", "card", "cnic", "cvv", "digits", "iban", "id", "number", "phone", "pin",
+        "postcode", "reference", "ssn", "zip",
+    ]),
+}  # fmt: skip
+"""Words of such marks, by the slot that they fill; those of ``ANY_MARK`` fill every slot."""
+ANY_MARK = frozenset(["masked", "pii", "redacted", "removed"])
 MONEY = frozenset([
     "dollar", "dollars", "pound", "pounds", "euro", "euros", "rupee", "rupees", "cent", "cents", "penny",
     "pence", "quid", "bucks",
@@ -65,7 +78,18 @@ def places(slot: str, text: str) -> tuple[int, ...]:
         text: The text, with its capitals.
     """
     said = words(text)
-    return tuple(i for i in range(len(said.words)) if KINDS[slot](said, i, text))
+    marked = _marked(slot, said, text) if "[" in text or "<" in text or "{" in text else ()
+    return tuple(i for i in range(len(said.words)) if i in marked or KINDS[slot](said, i, text))
+
+
+def _marked(slot: str, said: Words, text: str) -> set[int]:
+    """Numbers of the words that stand for removed private data of a slot's kind."""
+    marks = [
+        mark.span()
+        for mark in MARK.finditer(text)
+        if (MARKED[slot] | ANY_MARK).intersection(re.split(r"[ _-]", mark[1].lower()))
+    ]
+    return {i for i, start in enumerate(said.starts) if any(low <= start < high for low, high in marks)}
 
 
 def names_in(text: str) -> list[tuple[int, int]]:

@@ -220,10 +220,14 @@ def test_a_name_slot_needs_a_name(text: str) -> None:
         ("date", "in the morning I take 12 and a week is long", []),
         ("number", "your number is five five eight one", ["5", "5", "8"]),
         ("name", "am I speaking with Mister Evans", ["evans"]),
+        ("name", "my name is [NAME], and this is <Person>", ["name", "person"]),
+        ("number", "call {PHONE_NUMBER} to pay by [CARD], [NAME]", ["phone", "number", "card"]),
+        ("date", "born on [DOB], or [redacted]", ["dob", "redacted"]),
+        ("amount", "you owe [AMOUNT] [laughs]", ["amount"]),
     ],
 )
 def test_what_fills_a_slot(slot: str, text: str, filled: list[str]) -> None:
-    """Amounts in figures or words, dates, numbers, names after a title."""
+    """Amounts in figures or words, dates, numbers, names after a title, and marks of removed private data."""
     assert [words(text).words[i] for i in slots.places(slot, text)] == filled
 
 
@@ -421,3 +425,11 @@ def test_words_have_their_places_in_the_text(text: str) -> None:
     said = words(text)
     assert all(0 <= a < b <= len(text) for a, b in zip(said.starts, said.ends, strict=True))
     assert list(said.starts) == sorted(said.starts)
+
+
+def test_a_sentence_means_the_same_beside_others() -> None:
+    """What is said before and after a sentence does not hide it, nor becomes part of its quote."""
+    (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=["Shipping is free"]))
+    text = "It comes with headphones. Postage is free. You have to show us a driving licence."
+    (found,) = MATCHER.find(query, [text])
+    assert (found.strength >= 0.5, text[found.start : found.end]) == (True, "Postage is free")
