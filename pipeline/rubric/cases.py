@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pipeline.conversation import CallMetadata, Conversation, Scorecard, Transcript, Turn
+from pipeline.conversation import CallMetadata, Conversation, Evidence, Scorecard, Transcript, Turn
 from pipeline.rubric.model import Case, Rubric
 
 SECONDS_A_WORD = 0.4  # 150 words a minute
@@ -61,8 +61,8 @@ def _differences(case: Case, card: Scorecard) -> Iterator[str]:
         given = answers[name]
         if given.answer != wanted:
             why = f" ({given.reason})" if given.reason else ""
-            heard = f"; heard “{given.evidence[0].quote}”" if given.evidence else ""
-            near = f"; nearest “{given.nearest.quote}”" if given.nearest else ""
+            heard = f"; heard {_shown(given.evidence[0])}" if given.evidence else ""
+            near = f"; nearest {_shown(given.nearest)}" if given.nearest else ""
             yield f"{name}: expected {wanted}, got {given.answer}{why}{heard}{near}"
     if case.outcome is not None and card.outcome != case.outcome:
         yield f"outcome: expected {case.outcome}, got {card.outcome}"
@@ -70,3 +70,8 @@ def _differences(case: Case, card: Scorecard) -> Iterator[str]:
         card.final_score is None or abs(card.final_score - case.score) > SCORE_TOLERANCE
     ):
         yield f"score: expected {case.score:g}, got {card.final_score}"
+
+
+def _shown(evidence: Evidence) -> str:
+    """A quote with the phrase it was compared with and what came of it."""
+    return f"“{evidence.quote}”, {evidence.rule}"

@@ -9,6 +9,8 @@ from pipeline.rubric import checks as kinds
 from pipeline.rubric.model import AppliesTo, AutoFail, Condition, Criterion, Rubric
 from pipeline.rubric.select import FIELDS, in_order
 
+SHOWN = 3
+"""How many phrases of a list are shown."""
 MODES = {
     "points": "Points earned over points possible, each multiplied by its section's weight.",
     "question": "The weighted share of criteria met; section weights play no part.",
@@ -128,7 +130,8 @@ def _heard(check: kinds.Heard) -> str:
             "fuzzy": "even misheard",
             "meaning": "in these or like words",
         }
-        said = " and ".join(filter(None, [_some(check.any), *(f"“{p}”" for p in check.all)]))
+        most = len(check.any) if check.negate else SHOWN  # an agent must see every forbidden phrase
+        said = " and ".join(filter(None, [_some(check.any, most), *(f"“{p}”" for p in check.all)]))
         act = f": {check.meaning.rstrip('.')}" if check.meaning else ""
         what = f"{said} ({how[check.match]}{act})"
         if check.unless:
@@ -141,9 +144,9 @@ def _heard(check: kinds.Heard) -> str:
     return f"{who} {verb} {what}{_limits(check.window)}{_often(check)}"
 
 
-def _some(texts: Sequence[str]) -> str:
-    more = f" or {len(texts) - 3} more" if texts[3:] else ""
-    return " or ".join(f"“{text}”" for text in texts[:3]) + more
+def _some(texts: Sequence[str], most: int = SHOWN) -> str:
+    more = f" or {len(texts) - most} more" if texts[most:] else ""
+    return " or ".join(f"“{text}”" for text in texts[:most]) + more
 
 
 def _often(check: kinds.Heard) -> str:

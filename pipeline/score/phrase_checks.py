@@ -84,7 +84,7 @@ def verdict(check: Heard, heard: PhraseHits) -> Verdict:
         return given("undetermined" if heard.unsure else "na", heard.absent)
     firm = 0 if heard.invented else sum(not hit.weak for hit in heard.hits)
     count = len(heard.hits)
-    perhaps = "comes near enough to be what is asked, and not near enough to count"
+    perhaps = "may be what is asked, but is not near enough to be sure"
     if check.negate or check.at_most is not None:
         limit = check.at_least - 1 if check.negate else (check.at_most or 0)
         if firm > limit:
