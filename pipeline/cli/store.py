@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from pipeline.cli.app import app
 from pipeline.cli.console import note
@@ -37,7 +38,15 @@ def open_store(db: str | None, *, read_only: bool = True) -> Store:
     return store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
 
 
-@app.command()
+class _CommentFirst(TyperCommand):
+    """A command whose argument may begin with an SQL comment, which the parser would take for an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put a line break before such an argument."""
+        return super().parse_args(ctx, [f"\n{a}" if a.startswith("--") and "\n" in a else a for a in args])
+
+
+@app.command(cls=_CommentFirst)
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="A SELECT; without one, a prompt opens.", metavar="SQL")

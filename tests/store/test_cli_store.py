@@ -128,6 +128,13 @@ def test_sql_understands_friendly_forms(db: str, query: str) -> None:
     assert run("sql", query, "--db", db, "--csv")
 
 
+def test_sql_takes_a_query_that_begins_with_a_comment(db: str) -> None:
+    """As the files of the cookbook do; a misspelt option is still one."""
+    cookbook = Path(__file__).parents[2] / "docs" / "cookbook"
+    assert "scored" in run("sql", (cookbook / "coverage.sql").read_text("utf-8"), "--db", db)
+    assert RUN.invoke(app, ["sql", "--cvs", "SELECT 1", "--db", db]).exit_code == 2
+
+
 def test_sql_stops_after_its_time(db: str) -> None:
     """A runaway query ends with one message."""
     query = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3"
