@@ -101,6 +101,29 @@ def test_each_row_of_the_workbook_offers_its_own_answers(tmp_path: Path) -> None
     assert book[sheet].sheet_state == "hidden"
 
 
+def test_agents_of_two_clients_are_never_counted_as_one(tmp_path: Path) -> None:
+    """Both clients have an agent 101 in a team blue; workbook and packet count and name them apart."""
+    records = [
+        replace(r, metadata=replace(r.metadata, client=client, agent_id="101", agent_name=name, team="blue"))
+        for r, (client, name) in zip(
+            example_records(5), [("acme", "Sara Khan")] * 3 + [("globex", "Tom Hill")] * 2, strict=True
+        )
+    ]
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load(records)
+        (path,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+        export.write(store, tmp_path / "report.html", "html")
+    heads, *rows = openpyxl.load_workbook(path)["Agents"].iter_rows(values_only=True)
+    shown = [heads.index(name) for name in ("Agent", "Client", "Scorecards")]
+    assert {tuple(row[i] for i in shown) for row in rows} == {
+        ("Sara Khan", "acme", 3),
+        ("Tom Hill", "globex", 2),
+    }
+    page = (tmp_path / "report.html").read_text("utf-8")
+    for name, client in (("Sara Khan", "acme"), ("Tom Hill", "globex"), ("blue", "acme"), ("blue", "globex")):
+        assert re.search(rf'"name": ?"{name}", ?"team": ?"(blue)?", ?"client": ?"{client}"', page)
+
+
 def test_what_people_said_is_in_the_workbook(db: Path, tmp_path: Path) -> None:
     """The audit trail, newest first, and what their answers do to agreement."""
     copy = Path(shutil.copy(db, tmp_path / "qa.duckdb"))
