@@ -25,7 +25,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from pipeline import contract, export
-from pipeline.conversation import CallRecord, Conversation, Evidence, Review, Scorecard, Transcript, Turn
+from pipeline.conversation import (
+    CallRecord,
+    Conversation,
+    Evidence,
+    Review,
+    Scorecard,
+    Transcript,
+    Turn,
+    Word,
+)
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 from pipeline.export import captions
@@ -362,6 +371,38 @@ def test_client_safe_promises_name_no_agent(tmp_path: Path, form: str) -> None:
         (path,) = export.write(store, tmp_path / "out" / "all", form, filters, client_safe=True)
     assert "send you an email from [AGENT]" in path.read_text("utf-8")
     assert "jennifer" not in path.read_text("utf-8").lower()
+
+
+@pytest.mark.parametrize("form", ["html", "jsonl", "vtt"])
+def test_client_safe_hides_names_that_only_the_agent_says(tmp_path: Path, form: str) -> None:
+    """A telephone system often knows a number only; customers' names and brands stay."""
+    said = (
+        ("agent", "Thank you for calling Harbor, this is Priya Sharma. Am I speaking with Mr Evans?"),
+        ("customer", "Yes. Thank you, Priya, my bill is wrong."),
+        ("agent", "میرا نام علی ہے"),
+        ("agent", "This is Harbor again, my name is Bill. I'm from the billing team."),
+        ("agent", "my name is jo"),
+    )
+    record = example_records(1)[0]
+    assert record.conversation is not None
+    turns = []
+    for i, (role, text) in enumerate(said):
+        words = tuple(Word(w, i * 9 + n / 2, i * 9 + n / 2 + 0.4) for n, w in enumerate(text.split()))
+        turns.append(Turn(i, role, text, i * 9.0, i * 9.0 + 8, words=words))  # type: ignore[arg-type]
+    conversation = Conversation(replace(record.conversation.transcript, turns=tuple(turns)))
+    metadata = replace(record.metadata, agent_name=None, agent_id="1017")
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, conversation=conversation, metadata=metadata)])
+        filters = CallFilter(client="acme", rubric="support")
+        out = export.write(store, tmp_path / "out" / "all", form, filters, client_safe=True)
+    text = "".join(path.read_text("utf-8") for path in out)
+    assert not [
+        name for name in ("Priya", "Sharma", "علی", "Bill", "jo", "1017") if re.search(rf"\b{name}\b", text)
+    ]
+    assert "Evans" in text
+    assert "the billing team" in text
+    assert "my bill is wrong" in text
+    assert "Harbor again" in text
 
 
 def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> None:
