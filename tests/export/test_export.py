@@ -23,8 +23,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from typer.testing import CliRunner
 
 from pipeline import contract, export
+from pipeline.cli.commands import app
 from pipeline.conversation import (
     CallRecord,
     Conversation,
@@ -244,6 +246,19 @@ def test_hostile_ids_get_tame_names(call_id: str) -> None:
 def test_inert_cells_never_start_a_formula(text: str) -> None:
     """Whatever the text, the cell does not begin with a character spreadsheets compute on."""
     assert str(inert(text))[0] not in "=+-@\t\r\n＝＋－＠"
+
+
+def test_an_export_without_calls_says_which_option_is_the_reason(db: Path, tmp_path: Path) -> None:
+    """A client's report that is empty by a mistyped name would look like a quiet week."""
+
+    def said(*options: str) -> str:
+        command = ["export", str(tmp_path / "out"), "-f", "csv", "--db", str(db), *options]
+        return CliRunner().invoke(app, command, catch_exceptions=False).stderr
+
+    assert "no client 'Acme' here; did you mean 'acme'?" in said("--client", "Acme")
+    assert "no outcome 'failed' here; did you mean 'fail'?" in said("--outcome", "failed")
+    assert "no call matches these options together" in said("--client", "acme", "--until", "2001-01-01")
+    assert "no call" not in said("--client", "acme")
 
 
 def test_unknown_format_is_a_usage_error(db: Path, tmp_path: Path) -> None:
