@@ -157,6 +157,8 @@ class _Intake:
         noted: set[Noted] = {"name"} if misnamed else set()
         if metadata.clocks_differ(facts, call):
             noted.add("clock")
+        if metadata.start_left_out(facts, call):
+            noted.add("start")
         warnings = (*received.warnings, *warnings, *misnamed)
         received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
         return replace(received, noted=frozenset(noted))
@@ -214,6 +216,14 @@ def notable(received: Sequence[Received]) -> list[str]:
             f"in {len(clocks_differ)} of {len(received)} files two sources disagree about the time, e.g. "
             f"{clocks_differ[0].path.name}; an epoch number is believed where there is one; check [intake] "
             "timezone and the clock of the telephone system"
+        )
+    undated = [item for item in received if "start" in item.noted]
+    if undated:
+        named = metadata.ALIASES["started_at"]
+        said = [w for w in undated[0].warnings if " left out: " in w and any(alias in w for alias in named)]
+        notes.append(
+            f"{len(undated)} of {len(received)} files have a start that was left out, so they will be in no "
+            f"week's figures, e.g. {undated[0].path.name}: {'; '.join(said)}"
         )
     return notes
 
