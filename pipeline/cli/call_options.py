@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 Since = Annotated[
-    dt.datetime | None, typer.Option(formats=DAY, help="First day or time, UTC.", metavar="DAY")
+    dt.datetime | None,
+    typer.Option(formats=DAY, help="First day or time, on the site's clock.", metavar="DAY"),
 ]
 Until = Annotated[
-    dt.datetime | None, typer.Option(formats=DAY, help="First day or time left out, UTC.", metavar="DAY")
+    dt.datetime | None, typer.Option(formats=DAY, help="First day or time left out, likewise.", metavar="DAY")
 ]
 Client = Annotated[str | None, typer.Option(help="Only this client.")]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]
@@ -38,12 +39,12 @@ def chosen(
     agent: str | None = None,
     **fields: str | None,
 ) -> CallFilter:
-    """The filter that these options describe; times are UTC."""
+    """The filter that these options describe; days begin at each site's own midnight."""
     from pipeline.store import CallFilter
 
     return CallFilter(
-        since=since.replace(tzinfo=dt.UTC) if since else None,
-        until=until.replace(tzinfo=dt.UTC) if until else None,
+        since=since,
+        until=until,
         call_ids=tuple(call) if call else None,
         agent_id=agent,
         **fields,
