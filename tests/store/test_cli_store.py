@@ -56,6 +56,23 @@ def test_sql_answers_in_each_format(db: str, tmp_path: Path) -> None:
     assert pq.read_table(file).to_pylist() == [{"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}]
 
 
+def test_values_that_formats_have_no_word_for(db: str) -> None:
+    """Intervals are words; in JSON, NaN is null and of two columns of one name none is lost."""
+    query = (
+        "SELECT 1 AS n, 2 AS n, 'nan'::DOUBLE AS nan, INTERVAL 3 DAY + INTERVAL 90 MINUTE AS apart, "
+        "INTERVAL '-90.5 seconds' AS back, INTERVAL 14 MONTH AS long, INTERVAL 0 DAY AS none"
+    )
+    intervals = {
+        "apart": "3 days 01:30:00",
+        "back": "-00:01:30.5",
+        "long": "1 year 2 months",
+        "none": "00:00:00",
+    }
+    assert json.loads(run("sql", query, "--db", db, "--json")) == {"n": 1, "n_1": 2, "nan": None, **intervals}
+    for form in ("--csv", "--table"):
+        assert "3 days 01:30:00" in run("sql", query, "--db", db, form)
+
+
 def test_csv_has_no_formulas(db: str) -> None:
     """What a stranger wrote never runs in a spreadsheet; numbers and other formats are left alone."""
     query = """SELECT '=HYPERLINK("http://x")' AS agent_name, -5 AS change, '+44 1632' AS customer_ref"""
