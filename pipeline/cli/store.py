@@ -237,6 +237,7 @@ def restore(
 def purge(
     older_than: Annotated[str | None, typer.Option(help="Age, e.g. 365d, 12w, 24m.", metavar="AGE")] = None,
     customer: Annotated[str | None, typer.Option(help="Calls of this customer.", metavar="REF")] = None,
+    client: Annotated[str | None, typer.Option(help="Only this client's calls.")] = None,
     call: Annotated[list[str] | None, typer.Option(help="This call; may be repeated.", metavar="ID")] = None,
     keep_figures: Annotated[
         bool, typer.Option("--keep-figures", help="Keep scores and metrics, without words or references.")
@@ -254,7 +255,7 @@ def purge(
     from pipeline.store import CallFilter
 
     before = parse_age(older_than) if older_than else None
-    calls = CallFilter(customer_ref=customer, call_ids=tuple(call) if call else None)
+    calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
     with open_store(db, read_only=False) as store:
         if not yes:
             confirm(store.count_erasable(calls, older_than=before))

@@ -266,6 +266,17 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert "not reached" in said
 
 
+def test_purge_keeps_to_one_client(tmp_path: Path) -> None:
+    """Two clients may number a customer alike, and have agreed on different ages."""
+    db = str(tmp_path / "qa.duckdb")
+    with Store(db) as store:
+        store.load([record("a1"), record("g1", client="globex"), record("g2", client="globex")], [RUBRIC])
+    yes = ["--yes", "--db", db, "--json"]
+    assert json.loads(run("purge", "--customer", "cust-1", "--client", "acme", *yes))["calls"] == ["a1"]
+    erased = json.loads(run("purge", "--older-than", "1d", "--client", "globex", *yes))["calls"]
+    assert erased == ["g1", "g2"]
+
+
 def test_an_original_is_heard_again_by_name_and_with_a_reason(tmp_path: Path) -> None:
     """The store holds the placeholder; the command reads the file again and leaves a line of who and why."""
     said = {"role": "customer", "text": "my card number is 4111 1111 1111 1111", "start_s": 0, "end_s": 5}
