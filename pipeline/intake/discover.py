@@ -102,7 +102,7 @@ class _Intake:
             )
         elif other := self._path_by_call_id.get(call_id):
             fault = RecordingError(
-                f"{received.path.name} has the call id {call_id} of {other.name}, but another content",
+                f"{received.path.name} has the call id {call_id} of {other}, but another content",
                 hint="give each call its own call_id in the manifest, sidecar or file name",
                 reason="duplicate_call_id",
             )
