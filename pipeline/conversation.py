@@ -232,8 +232,9 @@ class CallMetadata:
         return self.started_at and self.started_at.astimezone(self.zone).replace(tzinfo=None)
 
 
-Noted = Literal["name", "clock"]
-"""``name``: a file name does not fit its template; ``clock``: two sources disagree about the time."""
+Noted = Literal["name", "clock", "start"]
+"""``name``: a file name does not fit its template; ``clock``: two sources disagree about the time;
+``start``: a start was given, but not in a form with one meaning."""
 
 
 @dataclass(frozen=True, slots=True)

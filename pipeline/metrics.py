@@ -130,9 +130,12 @@ def measure(
 def intervals(transcript: Transcript) -> list[Interval]:
     """The speech intervals of all roles in order of time; turns without times are left out.
 
-    Words of one role with a gap up to ``JOIN_GAP_S`` belong to one interval, across turns as well.
+    Writing has none: the times of messages tell when they were sent. Words of one role with a gap up to
+    ``JOIN_GAP_S`` belong to one interval, across turns as well.
     """
     speech: list[Interval] = []
+    if transcript.medium != "voice":
+        return speech
     for role in sorted({turn.role for turn in transcript.turns}):
         pieces = sorted(_pieces(t for t in transcript.turns if t.role == role and t.text.strip()))
         joined: list[Interval] = []

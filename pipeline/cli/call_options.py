@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.console import note
+
 if TYPE_CHECKING:
-    from pipeline.store import CallFilter
+    from pipeline.store import CallFilter, Store
 
 DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 Since = Annotated[
-    dt.datetime | None, typer.Option(formats=DAY, help="First day or time, UTC.", metavar="DAY")
+    dt.datetime | None,
+    typer.Option(formats=DAY, help="First day or time, on the site's clock.", metavar="DAY"),
 ]
 Until = Annotated[
-    dt.datetime | None, typer.Option(formats=DAY, help="First day or time left out, UTC.", metavar="DAY")
+    dt.datetime | None, typer.Option(formats=DAY, help="First day or time left out, likewise.", metavar="DAY")
 ]
 Client = Annotated[str | None, typer.Option(help="Only this client.")]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]
@@ -36,13 +39,36 @@ def chosen(
     agent: str | None = None,
     **fields: str | None,
 ) -> CallFilter:
-    """The filter that these options describe; times are UTC."""
+    """The filter that these options describe; days begin at each site's own midnight."""
     from pipeline.store import CallFilter
 
     return CallFilter(
-        since=since.replace(tzinfo=dt.UTC) if since else None,
-        until=until.replace(tzinfo=dt.UTC) if until else None,
+        since=since,
+        until=until,
         call_ids=tuple(call) if call else None,
         agent_id=agent,
         **fields,
     )
+
+
+def tell_of_none(store: Store, filters: CallFilter) -> None:
+    """Where no call matches, say which option is the reason: an empty report looks like a quiet week."""
+    from pipeline.known_names import did_you_mean
+
+    where, values = filters.where()
+    if store.query(f"SELECT 1 FROM calls WHERE {where} LIMIT 1", values):  # noqa: S608
+        return
+    columns = dict.fromkeys(("client", "site", "team", "queue", "agent_id", "direction"), "calls")
+    columns |= {"outcome": "scorecards", "rubric": "scorecards"}
+    for option, table in columns.items():
+        column = "rubric_id" if option == "rubric" else option
+        rows = store.query(f"SELECT DISTINCT {column} AS name FROM {table} WHERE {column} <> '' ORDER BY 1")  # noqa: S608
+        known = [row["name"] for row in rows]
+        wanted = getattr(filters, option)
+        if (
+            wanted is not None and wanted not in known and len(wanted) < 64
+        ):  # a rubric may be given by its hash
+            option = option.replace("_", " ")
+            note(f"no call matches: no {option} {wanted!r} here; {did_you_mean(wanted, known)}")
+            return
+    note("no call matches these options together")

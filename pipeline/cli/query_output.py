@@ -8,6 +8,8 @@ import json
 import re
 import sys
 from dataclasses import asdict
+from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +31,31 @@ MAX_TABLE_ROWS = 1000
 
 
 def _rows(answer: pa.Table) -> list[tuple[Any, ...]]:
-    """Rows as tuples, not dicts, because columns may share a name."""
-    return list(zip(*(column.to_pylist() for column in answer.columns), strict=True))
+    """Rows as tuples, not dicts, because columns may share a name; intervals are texts."""
+    columns = (
+        map(_interval, column.to_pylist()) if "interval" in str(column.type) else column.to_pylist()
+        for column in answer.columns
+    )
+    return list(zip(*columns, strict=True))
+
+
+def _interval(value: Any) -> str | None:
+    """Months, days and nanoseconds as DuckDB writes them: ``3 days 01:30:00``."""
+    if value is None:
+        return None
+    years, months = divmod(abs(value.months), 12)
+    counts = [
+        (years, value.months, "year"),
+        (months, value.months, "month"),
+        (abs(value.days), value.days, "day"),
+    ]
+    parts = [f"{'-' * (sign < 0)}{n} {name}{'s' * (n != 1)}" for n, sign, name in counts if n]
+    seconds, nanoseconds = divmod(abs(value.nanoseconds), 10**9)
+    if value.nanoseconds or not parts:
+        clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        fraction = f".{nanoseconds // 1000:06d}".rstrip("0") if nanoseconds else ""
+        parts.append(f"{'-' * (value.nanoseconds < 0)}{clock}{fraction}")
+    return " ".join(parts)
 
 
 def _plain(value: Any) -> Any:
@@ -83,9 +108,14 @@ def write_csv(answer: pa.Table) -> None:
 
 
 def write_json(answer: pa.Table) -> None:
-    """Write one JSON object per row to stdout."""
+    """Write one JSON object per row to stdout; NaN is null, and columns that share a name are numbered."""
+    names: list[str] = []
+    for name in answer.column_names:
+        same = (f"{name}_{n}" if n else name for n in count())
+        names.append(next(unused for unused in same if unused not in names))
     for row in _rows(answer):
-        sys.stdout.write(_json(dict(zip(answer.column_names, row, strict=True))) + "\n")
+        cells = (None if isinstance(v, float) and not isfinite(v) else v for v in row)
+        sys.stdout.write(_json(dict(zip(names, cells, strict=True))) + "\n")
 
 
 def write_parquet(answer: pa.Table, path: Path) -> None:

@@ -57,6 +57,7 @@ def sample(
         since=since, until=until, client=client, team=team, agent=agent, rubric=rubric
     )
     with open_store(db, read_only=False) as store:
+        call_options.tell_of_none(store, filters)
         queue = draw(store, filters, per_week=per_week, risky=risky, seed=seed, now=dt.datetime.now(dt.UTC))
     _print_queue(queue)
 
@@ -116,6 +117,7 @@ def packet(
             rubric=rubric,
             call=call,
         )
+        call_options.tell_of_none(store, filters)
         with counted("calls") as progress:
             privacy = load_settings().privacy
             written = export.write(
@@ -176,6 +178,7 @@ def calibrate(
 
     filters = call_options.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
     with open_store(db) as store:
+        call_options.tell_of_none(store, filters)
         calibration = compare_all(store, filters)
         trusted = _trusted(store, load_settings().judge, rubric)
     if json:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from pipeline.cli.app import app
 from pipeline.cli.console import note
@@ -37,7 +38,15 @@ def open_store(db: str | None, *, read_only: bool = True) -> Store:
     return store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
 
 
-@app.command()
+class _CommentFirst(TyperCommand):
+    """A command whose argument may begin with an SQL comment, which the parser would take for an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put a line break before such an argument."""
+        return super().parse_args(ctx, [f"\n{a}" if a.startswith("--") and "\n" in a else a for a in args])
+
+
+@app.command(cls=_CommentFirst)
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="A SELECT; without one, a prompt opens.", metavar="SQL")
@@ -228,6 +237,7 @@ def restore(
 def purge(
     older_than: Annotated[str | None, typer.Option(help="Age, e.g. 365d, 12w, 24m.", metavar="AGE")] = None,
     customer: Annotated[str | None, typer.Option(help="Calls of this customer.", metavar="REF")] = None,
+    client: Annotated[str | None, typer.Option(help="Only this client's calls.")] = None,
     call: Annotated[list[str] | None, typer.Option(help="This call; may be repeated.", metavar="ID")] = None,
     keep_figures: Annotated[
         bool, typer.Option("--keep-figures", help="Keep scores and metrics, without words or references.")
@@ -245,7 +255,7 @@ def purge(
     from pipeline.store import CallFilter
 
     before = parse_age(older_than) if older_than else None
-    calls = CallFilter(customer_ref=customer, call_ids=tuple(call) if call else None)
+    calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
     with open_store(db, read_only=False) as store:
         if not yes:
             confirm(store.count_erasable(calls, older_than=before))

@@ -6,14 +6,24 @@ An outsourcer's client may see how its calls were handled, but not by which agen
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from pipeline.conversation import CriterionAnswer, Turn
+from pipeline import privacy
+from pipeline.conversation import CriterionAnswer, Transcript, Turn
 from pipeline.export.selection import Call, with_words
 
-INTRODUCED = re.compile(r"(?i)\b(my name(?: is|'s|’s)|(?:speaking|chatting) (?:with|to)) +(?!\[)[^\W\d_]+")
+TITLE = r"(?:mr|mrs|ms|miss|dr|sir|madam)\b"  # so agents call customers
+INTRODUCED = re.compile(
+    r"(?i)\b(my name(?: is|'s|’s)|(?<!am i )(?<!i'm )(?<!i am )speaking (?:with|to)|chatting (?:with|to)"
+    rf"|mi nombre es|me llamo|mera naam|میرا نام|اسمي) +(?!{TITLE})([^\W\d_]+(?:[ -](?-i:[A-Z])[\w'’]+)?)"
+)
 """A name after words of introduction; agents use names on the telephone that the metadata does not have."""
+CAPITAL = re.compile(
+    r"(?i:\bthis is|\bi['’]m|\bi am|\bthrough to|\byou['’]ve reached) +([A-Z][a-z'’]+(?:[ -][A-Z][\w'’]+)?)"
+)
+"""The same after words that introduce other things, too."""
+COMPANY = re.compile(r"(?i)\b(?:calling(?: from)?|contacting|welcome to) +(?:the +)?([^\W\d_]+)")
 Hide = Callable[[str], str]
 
 
@@ -27,7 +37,8 @@ class ClientView:
         """The call as the client may see it."""
         meta, transcript = call.metadata, call.conversation.transcript
         alias = self._alias(meta.agent_id or meta.agent_name)
-        hide = _hiding(meta.agent_name, meta.agent_id)
+        known, spoken = (meta.agent_name, meta.agent_id), _introduced(transcript)
+        hide, hide_all = _hiding(known, spoken), _hiding(known, spoken, any_case=True)
         hidden = replace(
             meta, agent_id=alias, agent_name=alias, team=None, site=None, customer_ref=None, extra={}
         )
@@ -35,7 +46,12 @@ class ClientView:
         conversation = replace(
             call.conversation,
             transcript=replace(transcript, turns=turns, warnings=(), doubts=()),
-            findings=tuple(with_words(finding, hide) for finding in call.conversation.findings),
+            findings=tuple(
+                with_words(
+                    finding, hide_all if finding.kind == "promise" else hide
+                )  # its label is lower case
+                for finding in call.conversation.findings
+            ),
             warnings=(),
         )
         cards = tuple(card.with_answers(lambda a: _answer(a, hide)) for card in call.scorecards)
@@ -48,11 +64,36 @@ class ClientView:
         return self._numbers.setdefault(agent, f"Agent {len(self._numbers) + 1}")
 
 
-def _hiding(*names: str | None) -> Hide:
-    """A function that hides the names and their parts as whole words; initials would hide too much."""
-    parts = {part for name in names if name for part in (name, *re.split(r"[\s,]+", name)) if len(part) > 2}
-    longest_first = map(re.escape, sorted(parts, key=len, reverse=True))
-    named = re.compile(r"(?i)\b(" + "|".join(longest_first) + r")\b") if parts else None
+def _introduced(transcript: Transcript) -> set[str]:
+    """The names by which agents introduce themselves, as they are written."""
+    spoken = [turn for turn in transcript.turns if turn.role != "customer"]
+    names = {name for turn in spoken for _, name in INTRODUCED.findall(turn.text) if not name[0].islower()}
+    names |= {name for turn in spoken for name in CAPITAL.findall(turn.text)}
+    for span in privacy.find(transcript):
+        turn = transcript.turns[span.turn]
+        if span.kind == "name" and turn.role != "customer":
+            names.add(turn.text[span.start : span.end])
+    companies = {company.casefold() for turn in spoken for company in COMPANY.findall(turn.text)}
+    return {name for name in names if name.casefold() not in companies and not re.match(TITLE, name, re.I)}
+
+
+def _parts(names: Iterable[str | None], shortest: int) -> list[str]:
+    """The names and their parts as expressions, longest first."""
+    parts = {part for name in names if name for part in (name, *re.split(r"[\s,-]+", name))}
+    return [re.escape(part) for part in sorted(parts, key=len, reverse=True) if len(part) >= shortest]
+
+
+def _hiding(known: Iterable[str | None], spoken: Iterable[str], *, any_case: bool = False) -> Hide:
+    """A function that hides names as whole words.
+
+    Args:
+        known: Names of the metadata, hidden in any case; their initials would hide too much.
+        spoken: Names from the call, hidden as they are written there: many are words, too ("Bill").
+        any_case: Whether those are hidden in any case as well.
+    """
+    parts = [f"(?i:{part})" for part in _parts(known, 3)]
+    parts += [f"(?i:{part})" if any_case else part for part in _parts(spoken, 2)]
+    named = re.compile(r"\b(?:" + "|".join(parts) + r")\b") if parts else None
 
     def hide(text: str) -> str:
         return INTRODUCED.sub(r"\1 [AGENT]", named.sub("[AGENT]", text) if named else text)
@@ -61,8 +102,10 @@ def _hiding(*names: str | None) -> Hide:
 
 
 def _turn(turn: Turn, hide: Hide) -> Turn:
-    words = tuple(replace(word, text=hide(word.text)) for word in turn.words)
-    return replace(turn, text=hide(turn.text), words=words)
+    text, words = hide(turn.text), tuple(replace(word, text=hide(word.text)) for word in turn.words)
+    if text.count("[AGENT]") > sum(word.text.count("[AGENT]") for word in words):
+        words = ()  # a name that is one only after the words before it
+    return replace(turn, text=text, words=words)
 
 
 def _answer(answer: CriterionAnswer, hide: Hide) -> CriterionAnswer:

@@ -74,10 +74,11 @@ class Moment:
 
 @dataclass(slots=True)
 class Unit:
-    """One agent or team: scores by ISO week (site's time zone), answers by criterion, moments."""
+    """One agent or team of a client: scores by ISO week (site's zone), answers by criterion, moments."""
 
     name: str
     team: str = ""
+    client: str = ""
     total: Group = field(default_factory=Group)
     weeks: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
     criteria: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -94,8 +95,8 @@ class Totals:
     overall: Group = field(default_factory=Group)
     rubrics: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
     weeks: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
-    agents: dict[str, Unit] = field(default_factory=dict)
-    teams: dict[str, Unit] = field(default_factory=dict)
+    agents: dict[tuple[str, str], Unit] = field(default_factory=dict)
+    teams: dict[tuple[str, str], Unit] = field(default_factory=dict)
     criteria: dict[tuple[str, str], CriterionTotals] = field(default_factory=dict)
     metrics: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     autofail_reasons: Counter[str] = field(default_factory=Counter)
@@ -148,14 +149,14 @@ def _add(totals: Totals, call: Call, texts: Texts) -> None:
 
 
 def _units(totals: Totals, call: Call) -> list[Unit]:
-    """The agent and the team a call counts for."""
+    """The agent and the team a call counts for; two clients may use the same ids and names."""
     meta = call.metadata
-    key = meta.agent_id or meta.agent_name or UNKNOWN_AGENT
-    if key not in totals.agents:
-        totals.agents[key] = Unit(meta.agent_name or key, meta.team or "")
-    units = [totals.agents[key]]
+    client, agent = meta.client or "", meta.agent_id or meta.agent_name or UNKNOWN_AGENT
+    if (client, agent) not in totals.agents:
+        totals.agents[client, agent] = Unit(meta.agent_name or agent, meta.team or "", client)
+    units = [totals.agents[client, agent]]
     if meta.team:
-        units.append(totals.teams.setdefault(meta.team, Unit(meta.team)))
+        units.append(totals.teams.setdefault((client, meta.team), Unit(meta.team, client=client)))
     return units
 
 

@@ -160,7 +160,7 @@ ANSWER_COLUMNS: Sequence[Column[AnswerRow]] = (
            lambda r: r.answer.answer),
     Column("points", "Points", "number", 7, "Points earned", lambda r: r.answer.points),
     Column("max_points", "Of", "number", 5, "Points that could be earned", lambda r: r.answer.max_points),
-    Column("critical", "Critical", "text", 9, "Whether a no fails the call",
+    Column("critical", "Critical", "text", 9, "Whether it counts in the critical score",
            lambda r: "critical" if r.answer.critical else ""),
     Column("quote", "Evidence", "prose", 38, "The words the answer rests on", _first(lambda e: e.quote)),
     Column("speaker", "Speaker", "text", 10, "Who said them", _first(lambda e: e.role), detail=True),

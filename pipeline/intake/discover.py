@@ -102,7 +102,7 @@ class _Intake:
             )
         elif other := self._path_by_call_id.get(call_id):
             fault = RecordingError(
-                f"{received.path.name} has the call id {call_id} of {other.name}, but another content",
+                f"{received.path.name} has the call id {call_id} of {other}, but another content",
                 hint="give each call its own call_id in the manifest, sidecar or file name",
                 reason="duplicate_call_id",
             )
@@ -157,6 +157,8 @@ class _Intake:
         noted: set[Noted] = {"name"} if misnamed else set()
         if metadata.clocks_differ(facts, call):
             noted.add("clock")
+        if metadata.start_left_out(facts, call):
+            noted.add("start")
         warnings = (*received.warnings, *warnings, *misnamed)
         received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
         return replace(received, noted=frozenset(noted))
@@ -214,6 +216,14 @@ def notable(received: Sequence[Received]) -> list[str]:
             f"in {len(clocks_differ)} of {len(received)} files two sources disagree about the time, e.g. "
             f"{clocks_differ[0].path.name}; an epoch number is believed where there is one; check [intake] "
             "timezone and the clock of the telephone system"
+        )
+    undated = [item for item in received if "start" in item.noted]
+    if undated:
+        named = metadata.ALIASES["started_at"]
+        said = [w for w in undated[0].warnings if " left out: " in w and any(alias in w for alias in named)]
+        notes.append(
+            f"{len(undated)} of {len(received)} files have a start that was left out, so they will be in no "
+            f"week's figures, e.g. {undated[0].path.name}: {'; '.join(said)}"
         )
     return notes
 

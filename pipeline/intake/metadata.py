@@ -194,6 +194,13 @@ def clocks_differ(sources: Sequence[Facts], call: CallMetadata) -> bool:
     )
 
 
+def start_left_out(sources: Sequence[Facts], call: CallMetadata) -> bool:
+    """Whether the call has no start although a source gives one."""
+    return call.started_at is None and any(
+        alias in facts.extra for facts in sources for alias in ALIASES["started_at"]
+    )
+
+
 def field_name(name: str) -> str:
     """A column name or key in snake case: ``conversationId``, ``Conversation ID`` → ``conversation_id``."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())

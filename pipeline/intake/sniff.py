@@ -10,6 +10,8 @@ import csv
 import hashlib
 import io
 import json
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,16 +96,21 @@ def sha256(path: Path) -> str:
 def csv_rows(path: Path) -> list[list[str]]:
     """All rows of a CSV file, cells stripped; the delimiter is the one of ``, ; tab |`` most used in line 1.
 
+    Excel's own forms are read, too: UTF-16 with its mark ("Unicode text"), and ``sep=;`` before the header.
+
     Raises:
         ValueError: The file is not UTF-8 text, or not CSV.
         OSError: The file cannot be read.
     """
+    with path.open("rb") as file:
+        is_utf_16 = file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_text("utf-16" if is_utf_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text at byte {error.start}; save it as CSV UTF-8") from error
     if "\0" in text:
         raise ValueError("holds NUL bytes; save it as CSV UTF-8")
+    text = re.sub(r"\A\"?sep=.\"?\n", "", text)
     first = text.splitlines()[0] if text.strip() else ""
     delimiter = max(",;\t|", key=first.count)
     try:

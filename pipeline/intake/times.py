@@ -1,8 +1,9 @@
 """Read dates and times written by other systems, without guessing: an ambiguous one is refused with a reason.
 
-A wrong date corrupts every trend report unnoticed, so a time is accepted only in a form that has one meaning:
-ISO 8601, RFC 2822, ``YYYYMMDD[-HHMMSS]``, an epoch number, or day and month where only one of them can be the
-month (``06/13/2025``). A local time that a clock change repeats or skips is refused as well.
+A wrong date corrupts every trend report unnoticed, so a time is accepted only in a form with one meaning:
+ISO 8601, RFC 2822, ``YYYYMMDD[-HHMMSS]``, an epoch number, the year first, a month by its English name, or
+day and month where only one of them can be the month (``06/13/2025``). A local time that a clock change
+repeats or skips is refused as well.
 """
 
 from __future__ import annotations
@@ -30,9 +31,16 @@ _MAIL = re.compile(  # RFC 2822, used by Twilio; zone names other than these are
 _EPOCH = re.compile(r"(\d{10})(?:\.\d{1,18})?|(\d{13})", re.A)
 _DATE_AND_HOUR = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])", re.A)
 _SLASHED = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
-_DAY_AND_MONTH = re.compile(
-    r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})[T ,]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?: ?([AaPp])\.?[Mm]\.?)?", re.A
+_CLOCK = r"(\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp]\.?[Mm]\.?)?)"
+_DAY_AND_MONTH = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})[T ,]+" + _CLOCK, re.A)
+_YEAR_FIRST = re.compile(r"(\d{4})([/.-])(\d{1,2})\2(\d{1,2})[T ,]+" + _CLOCK, re.A)
+_NAMED_MONTH = re.compile(
+    r"(?:(\d{1,2})[ -]([A-Za-z]{3,9})[.,]?[ -]|([A-Za-z]{3,9})\.? (\d{1,2}),? )(\d{4}),? " + _CLOCK, re.A
 )
+_MONTH_NAMES = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
 _MONTHS = 12
 _HALF_DAY_H = 12
 _MAX_CHARS = 64
@@ -232,6 +240,10 @@ def read(text: str) -> dt.datetime:
             return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)  # -0000 is UTC (RFC 5322)
     except (ValueError, OverflowError) as error:
         raise BadTime(f"no such time: {error}") from error
+    if year_first := _YEAR_FIRST.fullmatch(text):
+        return _at(int(year_first[1]), int(year_first[3]), int(year_first[4]), year_first[5])
+    if (named := _NAMED_MONTH.fullmatch(text)) and (month := _month(named[2] or named[3])):
+        return _at(int(named[5]), month, int(named[1] or named[4]), named[6])
     if slashed := _DAY_AND_MONTH.fullmatch(text):
         return _day_and_month(slashed)
     if _SLASHED.match(text):
@@ -247,16 +259,30 @@ def _day_and_month(slashed: re.Match[str]) -> dt.datetime:
     Other rows of the table are no evidence: a spreadsheet with settings for another country swaps day and
     month only in the dates where both orders are valid.
     """
-    first, second, year, hour, minute = (int(slashed[at]) for at in (1, 3, 4, 5, 6))
+    first, second, year = (int(slashed[at]) for at in (1, 3, 4))
     if max(first, second) <= _MONTHS and first != second:
         raise BadTime("day and month cannot be told apart; write it as YYYY-MM-DD HH:MM:SS")
-    if slashed[8]:
+    month, day = (second, first) if first > _MONTHS else (first, second)
+    return _at(year, month, day, slashed[5])
+
+
+def _month(name: str) -> int | None:
+    """The number of a month by its English name or the first three letters of it (``Sept``, too)."""
+    name = name.lower()
+    fits = (n for n, month in enumerate(_MONTH_NAMES, 1) if name in {month, month[:3], month[:4]})
+    return next(fits, None)
+
+
+def _at(year: int, month: int, day: int, clock: str) -> dt.datetime:
+    """A day with a time of day such as ``9:25``, ``14:05:30`` or ``2:05 PM``."""
+    half_day = re.search(r"[AaPp]", clock)
+    hour, minute, second = (int(part) for part in [*re.findall(r"\d+", clock), 0][:3])
+    if half_day:
         if not 1 <= hour <= _HALF_DAY_H:
             raise BadTime(f"no such time: {hour} o'clock of a half day")
-        hour = hour % _HALF_DAY_H + (_HALF_DAY_H if slashed[8] in "pP" else 0)
-    month, day = (second, first) if first > _MONTHS else (first, second)
+        hour = hour % _HALF_DAY_H + (_HALF_DAY_H if half_day[0] in "pP" else 0)
     try:
-        return dt.datetime(year, month, day, hour, minute, int(slashed[7] or 0))  # noqa: DTZ001 - zone next
+        return dt.datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - zone next
     except ValueError as error:
         raise BadTime(f"no such time: {error}") from error
 

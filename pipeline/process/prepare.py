@@ -6,6 +6,7 @@ loads no model.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -105,7 +106,12 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
         prepared = Prepared(to_do, settings, rubrics, current, on_wait, reworded, standings=stand)
-    notes = (*judge_notes(settings, rubrics), *intake.notable(received), *_unnamed_queues(received, rubrics))
+    notes = (
+        *judge_notes(settings, rubrics),
+        *_of_one_name(rubrics),
+        *intake.notable(received),
+        *_unnamed_queues(received, rubrics),
+    )
     return replace(prepared, notes=notes)
 
 
@@ -120,6 +126,19 @@ def _worker_settings(settings: Settings) -> Settings:
             "judge": judge.model_copy(update=limits),
         }
     )
+
+
+def _of_one_name(rubrics: Sequence[Rubric]) -> list[str]:
+    """Notes on rubrics with one name and different texts, as when two clients have a copy each."""
+    files: dict[str, dict[str, str]] = defaultdict(dict)
+    for form in rubrics:
+        files[form.rubric][form.hash] = form.source
+    return [
+        f"{' and '.join(texts.values())} are both called {name!r}, so every report takes them for "
+        "versions of one rubric; give each its own name (rubric: …)"
+        for name, texts in files.items()
+        if len(texts) > 1
+    ]
 
 
 def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> list[str]:

@@ -110,8 +110,10 @@ def sampled_calls(store: Store, sample_id: str) -> tuple[str, ...]:
 
 
 def stratum_of(metadata: CallMetadata) -> str:
-    """Agent and ISO week in the site's time zone, e.g. ``a-101 2026-W47``."""
+    """Agent with client, and ISO week in the site's time zone, e.g. ``a-101 (acme) 2026-W47``."""
     agent = metadata.agent_id or metadata.agent_name or "unknown agent"
+    if metadata.client:  # two clients may use the same ids
+        agent = f"{agent} ({metadata.client})"
     local = metadata.started_local
     return f"{agent} {local:%G-W%V}" if local else f"{agent} undated"
 

@@ -1,7 +1,7 @@
 """The turns of a call on a timeline: the speech in a window, and when a match in it was said.
 
-Places are in seconds where every turn has times; else (chat, e-mail, transcripts without times) they are turn
-numbers, windows in seconds become numbers of turns, and the scorecard has a warning.
+Places are in seconds in speech whose every turn has times; else (chat, e-mail, transcripts without times)
+they are turn numbers, windows in seconds become numbers of turns, and the scorecard has a warning.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Timeline:
 
     Attributes:
         turns: In the order of the transcript.
-        timed: Whether every turn has a start and an end.
+        timed: Whether it is speech and every turn has a start and an end.
         warnings: What is degraded, in sentences.
         roles: The roles that speak.
         first: Start of the agent's first turn, or of the first turn if the agent has none.
@@ -86,10 +86,12 @@ class Timeline:
         self.turns = transcript.turns
         self._language = {t.turn: language_of(t, transcript.language) for t in transcript.turns}
         self._known = languages
-        self.timed = all(t.start_s is not None and t.end_s is not None for t in self.turns)
+        is_speech = transcript.medium == "voice"  # the times of messages tell when they were sent
+        self.timed = is_speech and all(t.start_s is not None and t.end_s is not None for t in self.turns)
         self.warnings: list[str] = []
         if not self.timed:
-            self.warnings.append("turns without times: windows in seconds were taken as counts of turns")
+            why = "turns without times" if is_speech else "written, not spoken"
+            self.warnings.append(f"{why}: windows in seconds were taken as counts of turns")
         elif any(
             (b.start_s or 0) < (a.start_s or 0) for a, b in zip(self.turns, self.turns[1:], strict=False)
         ):

@@ -61,7 +61,7 @@ def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, l
     if calls.everything and older_than is None:
         raise StoreError(
             "purge was given no condition, which would erase every call",
-            hint="say which: --older-than 365d, --customer REF or --call ID",
+            hint="say which: --older-than 365d, --customer REF, --client NAME or --call ID",
         )
     where, values = calls.where()
     if older_than is not None:

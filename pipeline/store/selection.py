@@ -12,8 +12,9 @@ class CallFilter:
     """Selects the calls that match every given field; with no field given, every call.
 
     Attributes:
-        since: Calls that started at this time or later, aware; a call without a start time does not match.
-        until: Calls that started before this time, aware; a call without a start time does not match.
+        since: Calls that started at this time or later: without a zone, on the site's own clock, as days and
+            weeks are counted everywhere. A call without a start time does not match.
+        until: Calls that started before this time, likewise.
         outcome: Outcome of the newest scorecard (under ``rubric`` where given).
         rubric: Id of a rubric in any version, or the hash of exactly one.
         call_ids: Only these calls.
@@ -41,12 +42,11 @@ class CallFilter:
             if (value := getattr(self, name)) is not None:
                 terms.append(f"calls.{name} = ?")
                 values.append(value)
-        if self.since is not None:
-            terms.append("calls.started_at >= ?")
-            values.append(self.since)
-        if self.until is not None:
-            terms.append("calls.started_at < ?")
-            values.append(self.until)
+        for limit, comparison in ((self.since, ">="), (self.until, "<")):
+            if limit is not None:
+                clock = "started_at" if limit.tzinfo else "started_local"
+                terms.append(f"calls.{clock} {comparison} ?")
+                values.append(limit)
         if self.call_ids is not None:
             terms.append("calls.call_id IN (SELECT unnest(?::VARCHAR[]))")
             values.append(list(self.call_ids))

@@ -23,9 +23,20 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from typer.testing import CliRunner
 
 from pipeline import contract, export
-from pipeline.conversation import CallRecord, Conversation, Evidence, Review, Scorecard, Transcript, Turn
+from pipeline.cli.commands import app
+from pipeline.conversation import (
+    CallRecord,
+    Conversation,
+    Evidence,
+    Review,
+    Scorecard,
+    Transcript,
+    Turn,
+    Word,
+)
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 from pipeline.export import captions
@@ -99,6 +110,29 @@ def test_each_row_of_the_workbook_offers_its_own_answers(tmp_path: Path) -> None
     offered = [cell.value for cell in book[sheet][area.replace("$", "")][0]]
     assert offered == ["named the feeling, and why", "said sorry", "none of these", "na"]
     assert book[sheet].sheet_state == "hidden"
+
+
+def test_agents_of_two_clients_are_never_counted_as_one(tmp_path: Path) -> None:
+    """Both clients have an agent 101 in a team blue; workbook and packet count and name them apart."""
+    records = [
+        replace(r, metadata=replace(r.metadata, client=client, agent_id="101", agent_name=name, team="blue"))
+        for r, (client, name) in zip(
+            example_records(5), [("acme", "Sara Khan")] * 3 + [("globex", "Tom Hill")] * 2, strict=True
+        )
+    ]
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load(records)
+        (path,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+        export.write(store, tmp_path / "report.html", "html")
+    heads, *rows = openpyxl.load_workbook(path)["Agents"].iter_rows(values_only=True)
+    shown = [heads.index(name) for name in ("Agent", "Client", "Scorecards")]
+    assert {tuple(row[i] for i in shown) for row in rows} == {
+        ("Sara Khan", "acme", 3),
+        ("Tom Hill", "globex", 2),
+    }
+    page = (tmp_path / "report.html").read_text("utf-8")
+    for name, client in (("Sara Khan", "acme"), ("Tom Hill", "globex"), ("blue", "acme"), ("blue", "globex")):
+        assert re.search(rf'"name": ?"{name}", ?"team": ?"(blue)?", ?"client": ?"{client}"', page)
 
 
 def test_what_people_said_is_in_the_workbook(db: Path, tmp_path: Path) -> None:
@@ -212,6 +246,19 @@ def test_hostile_ids_get_tame_names(call_id: str) -> None:
 def test_inert_cells_never_start_a_formula(text: str) -> None:
     """Whatever the text, the cell does not begin with a character spreadsheets compute on."""
     assert str(inert(text))[0] not in "=+-@\t\r\n＝＋－＠"
+
+
+def test_an_export_without_calls_says_which_option_is_the_reason(db: Path, tmp_path: Path) -> None:
+    """A client's report that is empty by a mistyped name would look like a quiet week."""
+
+    def said(*options: str) -> str:
+        command = ["export", str(tmp_path / "out"), "-f", "csv", "--db", str(db), *options]
+        return CliRunner().invoke(app, command, catch_exceptions=False).stderr
+
+    assert "no client 'Acme' here; did you mean 'acme'?" in said("--client", "Acme")
+    assert "no outcome 'failed' here; did you mean 'fail'?" in said("--outcome", "failed")
+    assert "no call matches these options together" in said("--client", "acme", "--until", "2001-01-01")
+    assert "no call" not in said("--client", "acme")
 
 
 def test_unknown_format_is_a_usage_error(db: Path, tmp_path: Path) -> None:
@@ -339,6 +386,38 @@ def test_client_safe_promises_name_no_agent(tmp_path: Path, form: str) -> None:
         (path,) = export.write(store, tmp_path / "out" / "all", form, filters, client_safe=True)
     assert "send you an email from [AGENT]" in path.read_text("utf-8")
     assert "jennifer" not in path.read_text("utf-8").lower()
+
+
+@pytest.mark.parametrize("form", ["html", "jsonl", "vtt"])
+def test_client_safe_hides_names_that_only_the_agent_says(tmp_path: Path, form: str) -> None:
+    """A telephone system often knows a number only; customers' names and brands stay."""
+    said = (
+        ("agent", "Thank you for calling Harbor, this is Priya Sharma. Am I speaking with Mr Evans?"),
+        ("customer", "Yes. Thank you, Priya, my bill is wrong."),
+        ("agent", "میرا نام علی ہے"),
+        ("agent", "This is Harbor again, my name is Bill. I'm from the billing team."),
+        ("agent", "my name is jo"),
+    )
+    record = example_records(1)[0]
+    assert record.conversation is not None
+    turns = []
+    for i, (role, text) in enumerate(said):
+        words = tuple(Word(w, i * 9 + n / 2, i * 9 + n / 2 + 0.4) for n, w in enumerate(text.split()))
+        turns.append(Turn(i, role, text, i * 9.0, i * 9.0 + 8, words=words))  # type: ignore[arg-type]
+    conversation = Conversation(replace(record.conversation.transcript, turns=tuple(turns)))
+    metadata = replace(record.metadata, agent_name=None, agent_id="1017")
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, conversation=conversation, metadata=metadata)])
+        filters = CallFilter(client="acme", rubric="support")
+        out = export.write(store, tmp_path / "out" / "all", form, filters, client_safe=True)
+    text = "".join(path.read_text("utf-8") for path in out)
+    assert not [
+        name for name in ("Priya", "Sharma", "علی", "Bill", "jo", "1017") if re.search(rf"\b{name}\b", text)
+    ]
+    assert "Evans" in text
+    assert "the billing team" in text
+    assert "my bill is wrong" in text
+    assert "Harbor again" in text
 
 
 def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> None:

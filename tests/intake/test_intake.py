@@ -111,6 +111,21 @@ def test_a_manifest_describes_the_files_of_its_folder(tmp_path: Path) -> None:
     assert call["b.wav"].agent_id is None
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("file\tagent\na.wav\tZoë\n", "utf-16"), ("sep=;\r\nfile;agent\r\na.wav;Zoë\r\n", "utf-8-sig")],
+)
+def test_a_manifest_may_come_from_excel(tmp_path: Path, text: str, encoding: str) -> None:
+    """Its Unicode text is UTF-16 with tabs; in its CSV a first line may name the delimiter."""
+    wav(tmp_path / "a.wav")
+    (tmp_path / "manifest.csv").write_bytes(text.encode(encoding))
+
+    (item,) = run(tmp_path)
+
+    assert item.metadata is not None
+    assert item.metadata.agent_id == "Zoë"
+
+
 @pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0c"])
 def test_only_a_line_break_ends_a_row(tmp_path: Path, separator: str) -> None:
     """Separators of Unicode and form feeds, which copied text brings along, stay inside their cell."""

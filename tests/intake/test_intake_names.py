@@ -362,6 +362,9 @@ def test_a_day_without_a_time_of_day_is_told_and_kept(tmp_path: Path) -> None:
     assert item.metadata is not None
     assert (item.metadata.started_at, item.metadata.extra) == (None, {"call_date": "2025-06-13"})
     assert "without a time of day" in item.warnings[0]
+    (note,) = notable([item])
+    assert note.startswith("1 of 1 files have a start that was left out")
+    assert note.endswith("call_date '2025-06-13' left out: a date without a time of day")
 
 
 @pytest.mark.parametrize(
@@ -369,6 +372,7 @@ def test_a_day_without_a_time_of_day_is_told_and_kept(tmp_path: Path) -> None:
     ["03/04/2025 09:00", "12/11/2025 09:00", "06/13/25 09:00", "13/13/2025 09:00", "06/31/2025 09:00",
      "06-13/2025 09:00", "06/13/2025 13:00 PM", "06/13/2025 0:30 AM", "06/13/2025",
      "3.4.25", "2025-03-27", "yesterday", "09:25", "2025-02-30 10:00", "2025032709",
+     "4 Marz 2025 14:05", "Mar 32 2025 14:05", "04-Mar-25 14:05", "2025/13/04 9:25", "2025-03-04 14:05 PM",
      "45743.39", "", "Thu, 27 Mar 2025 09:25:17 PKT", "1899-12-30 00:00", "2025-03-27T25:00:00", "9" * 400],
 )  # fmt: skip
 def test_times_that_can_be_read_two_ways_are_refused(text: str) -> None:
@@ -396,6 +400,12 @@ def test_times_that_can_be_read_two_ways_are_refused(text: str) -> None:
         ("6/13/2025, 9:25:17 PM", "2025-06-13T21:25:17+05:00"),
         ("06/13/2025 12:05 a.m.", "2025-06-13T00:05:00+05:00"),
         ("05/05/2025 12:05 PM", "2025-05-05T12:05:00+05:00"),
+        ("2025/03/04 9:25", "2025-03-04T09:25:00+05:00"),
+        ("2025-03-04 2:05 PM", "2025-03-04T14:05:00+05:00"),
+        ("4-Mar-2025 14:05:30", "2025-03-04T14:05:30+05:00"),
+        ("4 March 2025, 14:05", "2025-03-04T14:05:00+05:00"),
+        ("Mar 4 2025 2:05PM", "2025-03-04T14:05:00+05:00"),
+        ("Sept 4, 2025, 12:05 am", "2025-09-04T00:05:00+05:00"),
     ],
 )
 def test_times_in_every_usual_form_are_read(text: str, iso: str) -> None:

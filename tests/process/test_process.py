@@ -420,6 +420,23 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
     assert told == list(MIXED)
 
 
+def test_two_rubrics_of_one_name_are_said_before_the_run(tmp_path: Path) -> None:
+    """Two clients' copies of the shipped rubric would be taken for versions of one."""
+    text = rubric.load("support").text
+    files = []
+    for client in ("acme", "globex"):
+        files.append(str(tmp_path / f"{client}.yaml"))
+        Path(files[-1]).write_text(text.replace("applies_to:", f"applies_to:\n  client: [{client}]"), "utf-8")
+
+    def notes(*names: str) -> tuple[str, ...]:
+        at = {"db": str(tmp_path / "q.duckdb")}
+        return prepare([tmp_path], load_settings(None, score={"rubrics": names}, store=at)).notes
+
+    (said,) = notes(*files)
+    assert said.startswith(f"{files[0]} and {files[1]} are both called 'support'")
+    assert notes(files[0], files[0]) == ()
+
+
 def test_queues_that_no_rubric_is_for_are_said_before_the_run(tmp_path: Path) -> None:
     """A telephone system knows numbers, rubrics names; a night of no_rubric is seen at once."""
     files = {f"q-{number}-7205551234-20230105-101530-167293173{at}.55.wav": str(at) for at, number in

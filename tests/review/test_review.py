@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import export
-from pipeline.conversation import Review, SampledCall
+from pipeline.conversation import CallMetadata, Review, SampledCall
 from pipeline.errors import UsageError
 from pipeline.review.import_reviews import import_reviews
-from pipeline.review.sampling import draw, random_sample
+from pipeline.review.sampling import draw, precision, random_sample
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, RUBRIC, example_records, graded_records
 
@@ -350,6 +350,19 @@ def test_random_sample_is_seeded_and_stratified(db: Path) -> None:
     assert [p.call_id for p in first.picks] != [p.call_id for p in other.picks]
     assert len({p.stratum for p in first.picks}) == len(first.picks) == rows[0]["n"]
     assert 0 < rows[0]["least"] <= 1
+
+
+def test_agents_of_two_clients_are_drawn_apart() -> None:
+    """An agent 101 of each client has calls of their own in the sample."""
+    monday = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+    calls = [
+        CallMetadata(f"{client}-{i}", client=client, agent_id="101", started_at=monday)
+        for client in ("acme", "globex")
+        for i in range(4)
+    ]
+    picks = random_sample(calls, per_stratum=1, seed=1)
+    assert [p.stratum for p in picks] == ["101 (acme) 2026-W45", "101 (globex) 2026-W45"]
+    assert [p.group for p in precision(picks, 8)] == ["all calls", "101 (acme)", "101 (globex)"]
 
 
 def test_weighting_by_chance_gives_the_population_back(db: Path) -> None:

@@ -206,6 +206,17 @@ def test_windows_of_chats_count_turns_and_say_so(timed: bool) -> None:
     assert ["without times" in " ".join(c.warnings) for c in cards] == [not timed] * 2
 
 
+def test_the_times_of_written_messages_are_no_seconds_of_speech() -> None:
+    """A chat takes minutes for what a call says in seconds, so its windows count turns."""
+    one = form("id: a, question: q, check: {kind: phrases, match: fuzzy, any: [anything else], "
+               "window: {last_s: 20}}")  # fmt: skip
+    said = ("agent", "hello"), ("customer", "hi"), ("agent", "anything else"), ("customer", "no")
+    sent = tuple(Turn(i, role, text, i * 60.0, i * 60.0) for i, (role, text) in enumerate(said))
+    card = scored(one, Conversation(Transcript("call", sent, medium="chat")))
+    assert card.outcome == "pass"
+    assert card.warnings == ("written, not spoken: windows in seconds were taken as counts of turns",)
+
+
 def test_times_out_of_order_are_said_and_do_not_change_what_was_said_when() -> None:
     """Each turn is placed by its own time."""
     one = form(

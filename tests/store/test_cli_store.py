@@ -56,6 +56,23 @@ def test_sql_answers_in_each_format(db: str, tmp_path: Path) -> None:
     assert pq.read_table(file).to_pylist() == [{"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}]
 
 
+def test_values_that_formats_have_no_word_for(db: str) -> None:
+    """Intervals are words; in JSON, NaN is null and of two columns of one name none is lost."""
+    query = (
+        "SELECT 1 AS n, 2 AS n, 'nan'::DOUBLE AS nan, INTERVAL 3 DAY + INTERVAL 90 MINUTE AS apart, "
+        "INTERVAL '-90.5 seconds' AS back, INTERVAL 14 MONTH AS long, INTERVAL 0 DAY AS none"
+    )
+    intervals = {
+        "apart": "3 days 01:30:00",
+        "back": "-00:01:30.5",
+        "long": "1 year 2 months",
+        "none": "00:00:00",
+    }
+    assert json.loads(run("sql", query, "--db", db, "--json")) == {"n": 1, "n_1": 2, "nan": None, **intervals}
+    for form in ("--csv", "--table"):
+        assert "3 days 01:30:00" in run("sql", query, "--db", db, form)
+
+
 def test_csv_has_no_formulas(db: str) -> None:
     """What a stranger wrote never runs in a spreadsheet; numbers and other formats are left alone."""
     query = """SELECT '=HYPERLINK("http://x")' AS agent_name, -5 AS change, '+44 1632' AS customer_ref"""
@@ -126,6 +143,13 @@ def test_sql_cannot_write_attach_or_reach_files(db: str, tmp_path: Path, stateme
 def test_sql_understands_friendly_forms(db: str, query: str) -> None:
     """Everything that only reads is welcome."""
     assert run("sql", query, "--db", db, "--csv")
+
+
+def test_sql_takes_a_query_that_begins_with_a_comment(db: str) -> None:
+    """As the files of the cookbook do; a misspelt option is still one."""
+    cookbook = Path(__file__).parents[2] / "docs" / "cookbook"
+    assert "scored" in run("sql", (cookbook / "coverage.sql").read_text("utf-8"), "--db", db)
+    assert RUN.invoke(app, ["sql", "--cvs", "SELECT 1", "--db", db]).exit_code == 2
 
 
 def test_sql_stops_after_its_time(db: str) -> None:
@@ -240,6 +264,17 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     said = run("purge", "--call", "c1", "--yes", "--db", db)
     assert "rows of these calls left: none" in said
     assert "not reached" in said
+
+
+def test_purge_keeps_to_one_client(tmp_path: Path) -> None:
+    """Two clients may number a customer alike, and have agreed on different ages."""
+    db = str(tmp_path / "qa.duckdb")
+    with Store(db) as store:
+        store.load([record("a1"), record("g1", client="globex"), record("g2", client="globex")], [RUBRIC])
+    yes = ["--yes", "--db", db, "--json"]
+    assert json.loads(run("purge", "--customer", "cust-1", "--client", "acme", *yes))["calls"] == ["a1"]
+    erased = json.loads(run("purge", "--older-than", "1d", "--client", "globex", *yes))["calls"]
+    assert erased == ["g1", "g2"]
 
 
 def test_an_original_is_heard_again_by_name_and_with_a_reason(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -229,6 +230,21 @@ def test_filters_choose_calls(store: Store, calls: CallFilter, found: set[str]) 
     """Every part of a filter narrows, and none of it is SQL."""
     assert {m.call_id for m, _ in store.conversations(calls)} == found
     assert {s.call_id for s in store.scorecards(calls)} == found
+
+
+def test_a_day_is_the_sites_own_day(tmp_path: Path) -> None:
+    """As in the columns that show it: half an hour after midnight in Karachi is the day before in UTC."""
+    karachi, new_york = (
+        record(name, timezone=zone, started_at=dt.datetime(2026, 4, 6, 0, 30, tzinfo=ZoneInfo(zone)))
+        for name, zone in (("khi", "Asia/Karachi"), ("nyc", "America/New_York"))
+    )
+    late = record("late", timezone="America/New_York", started_at=dt.datetime(2026, 4, 7, 3, tzinfo=dt.UTC))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([karachi, new_york, late], [RUBRIC])
+        day = CallFilter(since=dt.datetime(2026, 4, 6), until=dt.datetime(2026, 4, 7))  # noqa: DTZ001
+        assert {m.call_id for m, _ in store.conversations(day)} == {"khi", "nyc", "late"}
+        in_utc = replace(day, since=dt.datetime(2026, 4, 6, tzinfo=dt.UTC))
+        assert {m.call_id for m, _ in store.conversations(in_utc)} == {"nyc", "late"}
 
 
 def test_a_window_that_fails_leaves_nothing(store: Store) -> None:

@@ -1,6 +1,8 @@
 """What the documents say about the database is what the database says."""
 
+import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from pipeline.metrics import METRICS
 from pipeline.store import Store
 from pipeline.store.sandbox import Sandbox
-from tests.store_factory import RUBRIC, record
+from tests.store_factory import RUBRIC, START, record, scorecard
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = sorted((ROOT / "docs" / "cookbook").glob("*.sql"))
@@ -56,3 +58,39 @@ def test_the_league_table_has_its_interval(sandbox: Sandbox) -> None:
     answer = sandbox.ask((ROOT / "docs" / "cookbook" / "agent-league.sql").read_text("utf-8")).to_pylist()
     rows = {r["agent_id"]: (r["calls"], r["score"], r["low"], r["high"]) for r in answer}
     assert rows == {"a0": (6, 0.0, 0.0, 0.0), "a1": (6, 0.0, 0.0, 0.0)}
+
+
+def test_calls_without_a_score_lower_no_mean(tmp_path: Path) -> None:
+    """Scores of 100 and 0, and four calls that could not be scored: the mean is 50."""
+    scores = [(0, "red", 100.0, "pass"), (0, "blue", 0.0, "fail")]
+    scores += [(0, "blue", None, "not_scored")] * 3 + [(1, "blue", None, "not_scored")]
+    records = [
+        replace(
+            record(f"c{i}", team=team, started_at=START + dt.timedelta(weeks=week)),
+            scorecards=(scorecard(f"c{i}", final=final, outcome=outcome),),
+        )
+        for i, (week, team, final, outcome) in enumerate(scores)
+    ]
+    path = tmp_path / "qa.duckdb"
+    with Store(path) as store:
+        store.load(records, [RUBRIC])
+    ask = {f.stem: f.read_text("utf-8") for f in COOKBOOK}
+    with Store(path, read_only=True) as store:
+        sandbox = Sandbox(store)
+        trend = sandbox.ask(ask["score-trend"]).to_pylist()
+        weeks = store.query("SELECT team, sum(scored) AS n FROM v_agent_week GROUP BY team ORDER BY team")
+        (league,) = sandbox.ask(ask["agent-league"].replace("client, team, agent_id", "agent_id")).to_pylist()
+    assert [(row["calls"], row["score"], row["moving_average"]) for row in trend] == [
+        (5, 50.0, 50.0),
+        (1, None, 50.0),
+    ]
+    assert weeks == [{"team": "blue", "n": 1}, {"team": "red", "n": 1}]
+    assert (league["calls"], league["score"], league["pass_percent"]) == (6, 50.0, 50.0)
+
+
+def test_answers_say_of_which_rubric_they_are(tmp_path: Path) -> None:
+    """Two clients' rubrics may both ask for a greeting."""
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record("c1")], [RUBRIC])
+        for view in ("v_answers", "v_criterion_rates"):
+            assert store.query(f"SELECT DISTINCT rubric_id FROM {view}") == [{"rubric_id": "support"}]

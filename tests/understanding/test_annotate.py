@@ -403,6 +403,17 @@ def test_missing_times_stay_missing(annotator: Annotator) -> None:
     assert conversation.metrics["agent_talk_s"] is None
 
 
+def test_waiting_for_an_answer_is_no_hold_in_a_chat(annotator: Annotator) -> None:
+    """The times of messages tell when they were sent, not when somebody was silent."""
+    said = ("customer", "where is my order"), ("agent", "on its way"), ("customer", "thanks")
+    turns = tuple(Turn(i, role, text, i * 60.0, i * 60.0) for i, (role, text) in enumerate(said))
+
+    found = labels(heard(annotator, Transcript("c", turns, medium="chat")))
+
+    assert not {kind for kind, _ in found} & {"hold", "pause", "silence"}
+    assert ("hold", "unannounced") in labels(heard(annotator, Transcript("c", turns)))
+
+
 def test_calls_keep_their_order_and_do_not_mix(annotator: Annotator) -> None:
     """Annotating together equals annotating alone."""
     calls = [

@@ -73,6 +73,7 @@ def _unit(unit: Unit, totals: Totals) -> Json:
     return {
         "name": unit.name,
         "team": unit.team,
+        "client": unit.client,
         "n": unit.total.scorecards,
         "mean": rounded(mean.estimate, 1),
         "range": spoken(mean),

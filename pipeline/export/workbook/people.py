@@ -35,6 +35,7 @@ def _listed(comparisons: Sequence[Comparison]) -> str:
 AGENT_COLUMNS: Sequence[Column[AgentRow]] = (
     Column("name", "Agent", "text", 20, "The agent's name, or number", lambda r: r.unit.name),
     Column("team", "Team", "text", 12, "The agent's team", lambda r: r.unit.team),
+    Column("client", "Client", "text", 13, "The client of the calls counted", lambda r: r.unit.client),
     Column("n", "Scorecards", "count", 11, "Scorecards counted", lambda r: r.unit.total.scorecards),
     Column("mean", "Mean score", "score", 11, "Mean of the final scores, 0 to 100",
            lambda r: r.mean.estimate),
@@ -59,7 +60,7 @@ CRITERION_COLUMNS: Sequence[Column[CriterionTotals]] = (
     Column("rubric", "Rubric", "text", 16, "Which rubric asks", lambda c: c.rubric),
     Column("section", "Section", "text", 18, "Section of the rubric", lambda c: c.section),
     Column("title", "Criterion", "prose", 52, "What is asked", lambda c: c.title),
-    Column("critical", "Critical", "text", 9, "Whether a no counts as critical",
+    Column("critical", "Critical", "text", 9, "Whether it counts in the critical score",
            lambda c: "critical" if c.critical else ""),
     Column("met", "Met", "percent", 8, "Share of yes among yes and no", lambda c: c.met().estimate),
     Column("range", "95 % interval", "text", 13, "Wilson interval of it", lambda c: spoken(c.met(), 100)),

@@ -19,8 +19,8 @@ COMMENT ON VIEW v_scorecards IS 'The newest scorecard of each call and rubric, w
 COMMENT ON COLUMN v_scorecards.scored_at IS 'When the scorecard was stored';
 
 CREATE OR REPLACE VIEW v_answers AS
-SELECT answers.* EXCLUDE (is_latest, loaded_at), client, team, agent_id, queue, direction, started_at, week
-FROM answers JOIN v_calls USING (call_id) WHERE is_latest;
+SELECT answers.* EXCLUDE (is_latest, loaded_at), client, team, agent_id, queue, direction, started_at, week, rubric_id
+FROM answers JOIN v_calls USING (call_id) LEFT JOIN rubrics USING (rubric_hash) WHERE is_latest;
 COMMENT ON VIEW v_answers IS 'Answers of the newest scorecards, with the call';
 
 CREATE OR REPLACE VIEW v_agent_week AS
@@ -28,32 +28,34 @@ SELECT client, team, agent_id, any_value(agent_name) AS agent_name, week, rubric
        avg(final_score) AS final_score, stddev_samp(final_score) / sqrt(count(final_score)) AS standard_error,
        count(*) FILTER (outcome = 'pass') AS passed, count(*) FILTER (outcome = 'fail') AS failed,
        count(*) FILTER (outcome = 'needs_review') AS to_review,
-       count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed
+       count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed, count(final_score) AS scored
 FROM v_scorecards GROUP BY client, team, agent_id, week, rubric_id;
 COMMENT ON VIEW v_agent_week IS 'Scores of each agent by the week of the site''s own time';
 COMMENT ON COLUMN v_agent_week.calls IS 'Scorecards of this agent, week and rubric';
-COMMENT ON COLUMN v_agent_week.final_score IS 'Mean final score, 0 to 100';
+COMMENT ON COLUMN v_agent_week.final_score IS 'Mean final score of those that have one, 0 to 100';
 COMMENT ON COLUMN v_agent_week.standard_error IS 'Standard error of the mean; 1.96 of them each way make the 95 % interval';
 COMMENT ON COLUMN v_agent_week.passed IS 'Calls that passed';
 COMMENT ON COLUMN v_agent_week.failed IS 'Calls that failed';
 COMMENT ON COLUMN v_agent_week.to_review IS 'Calls a person should decide';
 COMMENT ON COLUMN v_agent_week.auto_failed IS 'Calls that failed whatever their points';
+COMMENT ON COLUMN v_agent_week.scored IS 'Scorecards with a score; the weights by which means of several weeks are combined';
 
 CREATE OR REPLACE VIEW v_team_week AS
 SELECT client, team, week, rubric_id, count(*) AS calls, count(DISTINCT agent_id) AS agents,
        avg(final_score) AS final_score, stddev_samp(final_score) / sqrt(count(final_score)) AS standard_error,
        count(*) FILTER (outcome = 'pass') AS passed, count(*) FILTER (outcome = 'fail') AS failed,
        count(*) FILTER (outcome = 'needs_review') AS to_review,
-       count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed
+       count(*) FILTER (len(autofail_reasons) > 0) AS auto_failed, count(final_score) AS scored
 FROM v_scorecards GROUP BY client, team, week, rubric_id;
 COMMENT ON VIEW v_team_week IS 'Scores of each team by the week of the site''s own time';
 COMMENT ON COLUMN v_team_week.calls IS 'Scorecards of this team, week and rubric';
-COMMENT ON COLUMN v_team_week.final_score IS 'Mean final score, 0 to 100';
+COMMENT ON COLUMN v_team_week.final_score IS 'Mean final score of those that have one, 0 to 100';
 COMMENT ON COLUMN v_team_week.standard_error IS 'Standard error of the mean; 1.96 of them each way make the 95 % interval';
 COMMENT ON COLUMN v_team_week.passed IS 'Calls that passed';
 COMMENT ON COLUMN v_team_week.failed IS 'Calls that failed';
 COMMENT ON COLUMN v_team_week.to_review IS 'Calls a person should decide';
 COMMENT ON COLUMN v_team_week.auto_failed IS 'Calls that failed whatever their points';
+COMMENT ON COLUMN v_team_week.scored IS 'Scorecards with a score; the weights by which means of several weeks are combined';
 COMMENT ON COLUMN v_team_week.agents IS 'Agents among them';
 
 CREATE OR REPLACE VIEW v_criterion_rates AS
@@ -62,9 +64,10 @@ SELECT rubric_hash, section_id, criterion_id, client, week, CAST(sum(n) AS BIGIN
        CAST(coalesce(sum(n) FILTER (answer = 'no'), 0) AS BIGINT) AS no,
        CAST(coalesce(sum(n) FILTER (answer = 'na'), 0) AS BIGINT) AS na,
        CAST(coalesce(sum(n) FILTER (answer = 'undetermined'), 0) AS BIGINT) AS undetermined,
-       yes / nullif(yes + no, 0) AS pass_rate
+       yes / nullif(yes + no, 0) AS pass_rate, any_value(rubric_id) AS rubric_id
 FROM (SELECT any_value(v_answers.rubric_hash) AS rubric_hash, any_value(v_answers.section_id) AS section_id,
-             any_value(v_answers.criterion_id) AS criterion_id, client, week, answer, count(*) AS n
+             any_value(v_answers.criterion_id) AS criterion_id, any_value(v_answers.rubric_id) AS rubric_id,
+             client, week, answer, count(*) AS n
       FROM v_answers  -- twelve million rows, once; one number is a cheaper key than three texts
       GROUP BY hash(v_answers.rubric_hash, v_answers.section_id, v_answers.criterion_id), client, week, answer)
 GROUP BY rubric_hash, section_id, criterion_id, client, week;

@@ -22,7 +22,7 @@ function moments(title, list) {
 
 function personCard(person) {
   const rates = (list) => list.map((c) => h("li", null, `${c.title}: `, h("strong", null, percent(c.rate)), h("span", { className: "quiet" }, ` (others ${percent(c.others)}, ${c.n} calls)`)));
-  return h("section", { className: "card" }, h("h2", null, person.name, person.team ? h("span", { className: "quiet" }, `, ${person.team}`) : null),
+  return h("section", { className: "card" }, h("h2", null, person.name, [person.team, person.client].filter(Boolean).map((of) => h("span", { className: "quiet" }, `, ${of}`))),
     h("p", { className: "small" }, h("strong", null, `Mean ${shown(person.mean)}`), person.range ? ` (${person.range})` : "", `, pass rate ${percent(person.passRate)}`, person.passRange ? ` (${person.passRange})` : "", `, ${plural(person.n, "scorecard")}${person.autofails ? `, ${plural(person.autofails, "auto-fail")}` : ""}`),
     person.n < 10 ? h("p", { className: "quiet small" }, "Few calls: coach from them, do not rank by them.") : null,
     trend(person.weeks, person.limits),
