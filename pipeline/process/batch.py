@@ -22,23 +22,34 @@ Load = Callable[[Sequence[CallRecord]], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Files still to process (``pending``), and ledger rows of files that need no work (``known``)."""
+    """What a batch has to do.
+
+    Attributes:
+        pending: Files still to process.
+        known: Ledger rows of files that need no work.
+        new_ids: The new id of each known recording that now comes under another call id, by the old one.
+    """
 
     pending: tuple[Received, ...]
     known: tuple[LedgerEntry, ...] = ()
+    new_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], current: Fingerprints) -> Plan:
     """Leave out files that are stored under the current fingerprints, and files of erased calls."""
     pending: list[Received] = []
     known: list[LedgerEntry] = []
+    new_ids: dict[str, str] = {}
     for item in received:
         row = ledger.get(str(item.path))
         if row is not None and _is_up_to_date(row, item, current):
             known.append(row)
-        else:
-            pending.append(item)
-    return Plan(tuple(pending), tuple(known))
+            continue
+        pending.append(item)
+        call_id = item.metadata.call_id if item.metadata else None
+        if row and row.call_id and call_id and row.audio_sha256 == item.sha256 and row.call_id != call_id:
+            new_ids[row.call_id] = call_id
+    return Plan(tuple(pending), tuple(known), new_ids)
 
 
 def _is_up_to_date(row: LedgerEntry, item: Received, current: Fingerprints) -> bool:

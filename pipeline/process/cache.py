@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import contract
@@ -51,7 +52,7 @@ class StageCache:
         if not path.is_file():
             return None
         try:
-            return contract.read(Transcript, path)
+            return replace(contract.read(Transcript, path), call_id=call_id)
         except RecordingError:
             return None
 
@@ -72,6 +73,21 @@ class StageCache:
         for older in path.parent.glob(f"{stage}-*.json"):
             if older != path:
                 older.unlink(missing_ok=True)
+
+    def rename(self, call_id: str, new_id: str) -> None:
+        """Keep what is kept of a call under its new id; what the new id has already stays instead.
+
+        Raises:
+            MachineError: The folder is not writable.
+        """
+        folder, renamed = self.calls_dir / folder_name(call_id), self.calls_dir / folder_name(new_id)
+        if renamed.exists():
+            self.erase(call_id)
+        elif folder.is_dir():
+            try:
+                folder.rename(renamed)
+            except OSError as error:
+                raise disk_fault(renamed, error) from error
 
     def erase(self, call_id: str) -> bool:
         """Delete everything kept of a call; returns whether there was anything."""

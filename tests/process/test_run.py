@@ -77,6 +77,24 @@ def test_a_folder_is_scored_and_the_second_run_has_nothing_to_do(tmp_path: Path)
     assert {row["status"] for row in before["ledger"]} == {"scored", "quarantined"}
 
 
+def test_a_call_id_that_comes_later_leaves_no_second_call(tmp_path: Path) -> None:
+    """A manifest that arrives after the first run renames the call, and its transcript is not made again."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    speech, rate = soundfile.read(ROOT / "sample_audio" / "support-good.wav", frames=8 * 8000)
+    soundfile.write(folder / "a.wav", speech, rate)
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 0
+    (folder / "manifest.csv").write_text("file,call_id\na.wav,crm-77\n")
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 0
+
+    assert [row["call_id"] for row in tables(tmp_path / "qa.duckdb")["calls"]] == ["crm-77"]
+    assert [folder.name for folder in (tmp_path / "qa.duckdb.state" / "calls").iterdir()] == ["crm-77"]
+    (summary,) = sorted((tmp_path / "qa.duckdb.state" / "runs").iterdir())[1:]
+    assert json.loads(summary.read_text())["audio_s"] == 0  # nothing was transcribed again
+    with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+        assert store.check() == []
+
+
 @pytest.mark.prefect
 def test_prefect_is_neither_seen_nor_heard(tmp_path: Path) -> None:
     """The flow gives the same tables as --local; no banner, no traceback, no process left behind."""
