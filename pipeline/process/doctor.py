@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import re
 import shutil
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -176,4 +177,5 @@ def _prefect(_settings: Settings) -> Finding:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
+    """The first two numbers of a version, to compare: a pre-release such as ``2.1rc1`` is as new as 2.1."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

@@ -4,6 +4,7 @@ import datetime as dt
 import email
 import email.policy
 import http.server
+import importlib.metadata
 import json
 import os
 import socketserver
@@ -244,6 +245,23 @@ def test_a_sound_machine_is_told_so(tmp_path: Path) -> None:
 
     assert "fault" not in {state for name, state in states.items() if name != "model"}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [("2.1rc1", "fault"), ("2.1.0b2", "fault"), ("2", "ok"), ("2.0.58+local.1", "ok")]
+)
+def test_the_doctor_compares_any_form_of_version(
+    monkeypatch: pytest.MonkeyPatch, version: str, state: str
+) -> None:
+    """A pre-release of a version that is too new is too new."""
+    real = importlib.metadata.version
+    monkeypatch.setattr(
+        "pipeline.process.doctor.importlib.metadata.version",
+        lambda name: version if name == "sqlalchemy" else real(name),
+    )
+    (found,) = (finding for finding in examine(load_settings()) if finding.name == "prefect")
+
+    assert found.state == state, found.found
 
 
 def test_deployments_point_at_flows_that_exist() -> None:
