@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.cli.console import discard_results
 from pipeline.conversation import CallRecord, Scorecard
 
 if TYPE_CHECKING:
@@ -136,13 +137,17 @@ class BatchView:
         facts = _facts(record)
         outcome = str(facts["outcome"])
         score = "" if facts["score"] is None else f"{facts['score']:.0f}"
-        Console(soft_wrap=True, highlight=False).print(
-            Text.assemble(
-                f"{_label(record)}  ",
-                (f"{outcome.replace('_', ' '):<12}", STYLES.get(outcome, "")),
-                f" {score:>4}  {facts['rubric'] or '':<12} {facts['reason']}".rstrip(),
-            )
+        line = Text.assemble(
+            f"{_label(record)}  ",
+            (f"{outcome.replace('_', ' '):<12}", STYLES.get(outcome, "")),
+            f" {score:>4}  {facts['rubric'] or '':<12} {facts['reason']}".rstrip(),
         )
+        try:
+            Console(soft_wrap=True, highlight=False).print(line)
+        except (OSError, SystemExit) as error:  # SystemExit is what Rich makes of a closed pipe
+            discard_results()  # the batch matters more than its lines
+            why = getattr(error, "strerror", None) or "nobody reads them"
+            self.warn(f"no more lines about calls are printed: {why}")
 
     def _pace(self) -> str:
         """Audio done, speed relative to real time and, once enough files are done, the time left."""

@@ -191,6 +191,42 @@ def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -
     assert "card does not work" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("mode", ["--local", pytest.param("", marks=pytest.mark.prefect)])
+def test_a_batch_goes_on_when_its_lines_cannot_be_printed(tmp_path: Path, mode: str) -> None:
+    """The disk of its log is full, or its reader has gone: every call is scored, and it is said once."""
+    write_calls(tmp_path / "calls", 6)
+    command = f'"$0" -m pipeline run calls --db "$1.duckdb" {mode}'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2"}
+    for name, ends in (("full", "> /dev/full; exit $?"), ("gone", "| head -1; exit ${PIPESTATUS[0]}")):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {ends}", sys.executable, name],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("no more lines about calls are printed") == 1
+        assert len(tables(tmp_path / f"{name}.duckdb")["calls"]) == 6
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", ["status", "status --json", "--version", "rubric schema"])
+def test_results_that_find_no_room_are_no_bug(undisturbed: Path, arguments: str) -> None:
+    """Exit code 2 and what to mend; a reader that has gone is no fault at all."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_STORE__DB": "whole.duckdb"}
+    full, gone = (
+        subprocess.run(
+            ["bash", "-c", f'"$0" -m pipeline {arguments} {ends}', sys.executable],
+            cwd=undisturbed, env=environment, capture_output=True, text=True, timeout=60,
+        )
+        for ends in ("> /dev/full", "| true; exit ${PIPESTATUS[0]}")
+    )  # fmt: skip
+
+    assert (full.returncode, gone.returncode) == (2, 0), full.stderr + gone.stderr
+    assert "error: cannot write the output: No space left on device" in full.stderr
+    assert "Exception ignored" not in full.stderr + gone.stderr
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with forty calls and ``whole.duckdb``, made by one run to the end."""
