@@ -15,11 +15,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 import pipeline
 from pipeline.errors import MachineError, StoreError
 from pipeline.store import migrations
 from pipeline.store.columns import KEYS, PER_CALL_TABLES, SCORE_TABLES
-from pipeline.store.connection import Connection, quoted
+from pipeline.store.connection import Connection, is_damage, quoted
 
 SCHEMA = "callqa.parquet/1"
 NO_MONTH = "none"
@@ -52,10 +54,11 @@ def write(connection: Connection, folder: Path) -> dict[str, int]:
         if folder.exists():
             folder.rename(old)
         partial.rename(folder)
-    except OSError as error:
-        raise MachineError(
-            f"cannot write {folder}: {error.strerror or error}", hint="check the folder"
-        ) from error
+    except (OSError, duckdb.IOException) as error:
+        if isinstance(error, duckdb.Error) and is_damage(error):  # of the store, noticed on reading it
+            raise
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise MachineError(f"cannot write {folder}: {why}", hint="check the folder and its space") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

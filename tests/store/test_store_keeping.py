@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -486,6 +487,52 @@ def test_opening_is_quick(db: Path) -> None:
         with Store(db):
             pass
     assert (time.perf_counter() - began) / 5 < 0.5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs permissions and a limit on file size")
+@pytest.mark.parametrize(
+    ("work", "room", "full"),
+    [
+        ("open()", "path.stat().st_size - 1", "qa.duckdb.v1.bak"),
+        ("open().export_parquet(path.with_name('out'))", "512", "out"),
+    ],
+)
+def test_a_full_disk_is_named_where_it_is_full(db: Path, work: str, room: str, full: str) -> None:
+    """A copy before an upgrade, or a backup, that finds no room: no half copy, and the store as before."""
+    if full.endswith(".bak"):
+        db.unlink()
+        older(db, 1, "")
+    script = (
+        "import resource, signal, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from pathlib import Path\n"
+        "from pipeline.store import Store; from pipeline.errors import MachineError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "path = Path(sys.argv[1]); open = Store(path).__enter__\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room},) * 2)\n"
+        f"try: {work}\n"
+        "except MachineError as error: print(error.message)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    run = subprocess.run([sys.executable, "-c", script, str(db), root], capture_output=True, text=True)
+    assert run.stdout.startswith(f"cannot write {db.parent / full}: "), run.stdout + run.stderr
+    assert [f.name for f in db.parent.iterdir()] == [db.name]
+    with Store(db) as store:
+        assert store.check() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs permissions")
+def test_a_purge_and_an_upgrade_let_in_nobody_new(db: Path) -> None:
+    """The rewritten file and the copy before an upgrade have the permissions of the database."""
+    db.chmod(0o600)
+    owner = 12345 if os.geteuid() == 0 else os.geteuid()  # a root's purge leaves the file its owner
+    os.chown(db, owner, -1)
+    with Store(db) as store:
+        store.purge(CallFilter(call_ids=("c1",)))
+    assert (stat.S_IMODE(db.stat().st_mode), db.stat().st_uid) == (0o600, owner)
+    old = older(db.with_name("old.duckdb"), 1, "")
+    old.chmod(0o640)
+    with Store(old):
+        assert stat.S_IMODE(migrations.backup_path(old, 1).stat().st_mode) == 0o640
 
 
 def test_a_disk_error_while_copying_leaves_no_half_copy(db: Path, tmp_path: Path) -> None:
