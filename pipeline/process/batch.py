@@ -95,6 +95,7 @@ class Tally:
     Attributes:
         statuses: Files by ledger status, including files known from earlier runs.
         known: How many of these files needed no work.
+        known_statuses: The statuses of those files.
         outcomes: Scorecards by outcome.
         reasons: Files that were not scored, by status and reason.
         stage_s: Seconds of work by stage, summed over calls.
@@ -108,6 +109,7 @@ class Tally:
 
     statuses: Counter[str] = field(default_factory=Counter)
     known: int = 0
+    known_statuses: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     stage_s: dict[str, float] = field(default_factory=dict)
@@ -141,6 +143,7 @@ class Tally:
     def add_known(self, rows: Sequence[LedgerEntry]) -> None:
         """Count files known from earlier runs."""
         self.known += len(rows)
+        self.known_statuses.update(row.status for row in rows)
         for row in rows:
             self._count(row)
 

@@ -21,14 +21,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flows.serve import check_schedule
 from pipeline.conversation import CallRecord, LedgerEntry
-from pipeline.errors import UsageError
+from pipeline.errors import MachineError, UsageError
 from pipeline.process.batch import Tally, Unobserved
 from pipeline.process.doctor import examine
 from pipeline.process.report import conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
-from tests.process.test_run import write_calls
+from tests.process.test_run import callqa, write_calls
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +78,17 @@ def test_slow_batches_are_told() -> None:
     ]
 
 
+def test_one_bad_night_is_told_whatever_the_folder_holds() -> None:
+    """Shares are of the night's files; what was quarantined before is not told again."""
+    tally = Tally()
+    known = [LedgerEntry(f"old{i}", None, None, "scored") for i in range(10_000)]
+    tally.add_known([*known, LedgerEntry("bad", None, None, "quarantined", reason="truncated")])
+    assert list(reasons_to_tell(tally, AlertSettings())) == []
+    for i in range(20):
+        tally.add(CallRecord(LedgerEntry(f"new{i}", None, None, "quarantined", reason="truncated")))
+    assert list(reasons_to_tell(tally, AlertSettings())) == ["20 of 20 files were quarantined, more than 10%"]
+
+
 @pytest.fixture
 def webhook() -> Iterator[tuple[str, list[Any]]]:
     """A listener and what it was posted."""
@@ -117,6 +128,41 @@ def test_a_batch_leaves_a_summary_metrics_and_an_alert(
     assert json.loads(summary.read_text())["schema"] == "callqa.run/1"
     assert stat.S_IMODE(summary.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "m" / "callqa.prom").stat().st_mode) == 0o644
+
+
+def test_a_metrics_file_that_cannot_be_written_is_named(
+    tmp_path: Path, webhook: tuple[str, list[Any]]
+) -> None:
+    """The alert and the summary come all the same."""
+    url, posted = webhook
+    (tmp_path / "file").touch()
+    metrics = tmp_path / "file" / "callqa.prom"
+    flow = FlowSettings(state_dir=tmp_path, metrics_file=metrics, alerts=AlertSettings(webhook=url))
+    with pytest.raises(MachineError, match=f"cannot write {metrics}"):
+        conclude(tally_of(failed=1), Settings(flow=flow))
+
+    assert len(posted) == len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_a_run_that_cannot_finish_is_told_and_one_without_work_is_on_record(
+    tmp_path: Path, webhook: tuple[str, list[Any]]
+) -> None:
+    """By webhook, as nobody reads the terminal at night; a quiet night does not look like a dead machine."""
+    url, posted = webhook
+    settings = {"CALLQA_FLOW__ALERTS__WEBHOOK": url, "CALLQA_FLOW__METRICS_FILE": "callqa.prom"}
+    gone = callqa("run", "unmounted", "--db", "qa.duckdb", "--local", cwd=tmp_path, **settings)
+
+    assert gone.returncode == 2
+    assert posted[0]["exit_code"] == 2
+    assert "the batch could not be finished: " in posted[0]["text"]
+    assert "unmounted does not exist" in posted[0]["text"]
+
+    (tmp_path / "empty").mkdir()
+    quiet = callqa("run", "empty", "--db", "qa.duckdb", "--local", cwd=tmp_path, **settings)
+    assert quiet.returncode == 0
+    assert len(posted) == 1
+    assert 'callqa_batch_files{status="scored"} 0' in (tmp_path / "callqa.prom").read_text()
+    assert len(list((tmp_path / "qa.duckdb.state" / "runs").iterdir())) == 1
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd", "nonsense"])
