@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -93,6 +94,32 @@ def test_a_call_id_that_comes_later_leaves_no_second_call(tmp_path: Path) -> Non
     assert json.loads(summary.read_text())["audio_s"] == 0  # nothing was transcribed again
     with Store(tmp_path / "qa.duckdb", read_only=True) as store:
         assert store.check() == []
+
+
+def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path) -> None:
+    """It is neither half scored nor quarantined, and nobody is alarmed."""
+    (tmp_path / "calls").mkdir()
+    sound = soundfile.SoundFile(tmp_path / "calls" / "live.wav", "w", 8000, 1, "PCM_16")
+    part = (tmp_path / "calls" / "copied.wav").open("wb")
+    whole = (ROOT / "sample_audio" / "billing-mono.wav").read_bytes()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "run", "calls", "--db", "qa.duckdb", "--local"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with sound, part:
+        while running.poll() is None:
+            sound.write(np.zeros(800, np.int16))
+            sound.flush()
+            part.write(whole[part.tell() :][:800])
+            part.flush()
+            time.sleep(0.05)
+    assert running.stdout is not None
+
+    assert running.returncode == 0
+    assert running.stdout.read().count("still being written") == 2
+    with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+        rows = store.query("SELECT status, reason, fingerprint FROM ledger")
+    assert rows == [{"status": "skipped", "reason": "still_written", "fingerprint": ""}] * 2
 
 
 @pytest.mark.prefect
