@@ -96,6 +96,21 @@ def test_a_call_id_that_comes_later_leaves_no_second_call(tmp_path: Path) -> Non
         assert store.check() == []
 
 
+def test_a_manifest_may_outlive_its_recordings(tmp_path: Path) -> None:
+    """What was scored stays scored when the file is deleted; what never came is missing, until it comes."""
+    calls = write_calls(tmp_path / "calls", 3)
+    (calls / "manifest.csv").write_text("file,team\n" + "".join(f"call-00{i}.json,red\n" for i in range(3)))
+    (calls / "call-002.json").rename(tmp_path / "late.json")
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 3
+    before = tables(tmp_path / "qa.duckdb")
+    (calls / "call-000.json").unlink()
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 3
+    assert tables(tmp_path / "qa.duckdb") == before
+    (tmp_path / "late.json").rename(calls / "call-002.json")
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 0
+    assert [row["status"] for row in tables(tmp_path / "qa.duckdb")["ledger"]] == ["scored"] * 3
+
+
 def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path) -> None:
     """It is neither half scored nor quarantined, and nobody is alarmed."""
     (tmp_path / "calls").mkdir()
