@@ -66,7 +66,9 @@ def watch(
     view = BatchView(settings.flow.log_format)
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
     try:
-        for tally in watch_folders(folders, settings, view, settle_s=settle, every_s=every):
+        for tally in watch_folders(
+            folders, settings, view, settle_s=settle, every_s=every, on_wait=view.warn
+        ):
             for sentence in conclude(tally, settings):
                 view.warn(sentence)
     except Exception as error:

@@ -9,6 +9,8 @@ import json
 import os
 import socketserver
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ from pipeline.process.report import conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
+from pipeline.store import Store
 from tests.process.test_run import callqa, write_calls
 
 ROOT = Path(__file__).parents[2]
@@ -240,6 +243,50 @@ def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path, monkeypatch: py
     assert [next(rounds).processed, next(rounds).processed] == [1, 1]
     with pytest.raises(KeyboardInterrupt):
         next(rounds)
+
+
+def test_a_clock_that_is_ahead_keeps_no_file_waiting(tmp_path: Path) -> None:
+    """A file dated tomorrow is taken once it has been seen unchanged for long enough, and only once."""
+    folder = write_calls(tmp_path / "in", 1)
+    tomorrow = time.time() + 86_400
+    os.utime(folder / "call-000.json", (tomorrow, tomorrow))
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    naps = []
+
+    def nap(_seconds: float) -> None:
+        naps.append(time.monotonic())
+        time.sleep(0.2)
+        if len(naps) > 20:
+            raise KeyboardInterrupt
+
+    rounds = watch([folder], settings, Unobserved(), settle_s=1.0, every_s=0, sleep=nap)
+    assert next(rounds).processed == 1
+    assert len(naps) >= 5
+    with pytest.raises(KeyboardInterrupt):
+        next(rounds)
+
+
+def test_a_drop_folder_outlasts_a_locked_database(tmp_path: Path) -> None:
+    """An analyst's long query costs the round, not the process that watches."""
+    folder, db = write_calls(tmp_path / "in", 1), tmp_path / "qa.duckdb"
+    settings = load_settings(store={"db": str(db), "lock_timeout_s": 0.1})
+    with Store(db):
+        pass
+    hold = "import duckdb, sys; db = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    analyst = subprocess.Popen(
+        [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert analyst.stdout is not None
+    assert analyst.stdout.readline() == "held\n"
+    said: list[str] = []
+    rounds = watch(
+        [folder], settings, Unobserved(), settle_s=0, every_s=0, on_wait=said.append,
+        sleep=lambda _: print(analyst.communicate()),
+    )  # fmt: skip
+
+    assert next(rounds).processed == 1
+    assert f"process {analyst.pid}" in said[-1]
+    assert "trying again" in said[-1]
 
 
 @pytest.mark.parametrize(
