@@ -350,6 +350,25 @@ def test_parquet_of_an_older_version_comes_back_complete(db: Path, tmp_path: Pat
         assert store.query("SELECT count(*) AS n FROM v_calls WHERE local_hour IS NULL") == [{"n": 0}]
 
 
+@pytest.mark.parametrize("keep_figures", [False, True])
+def test_an_older_backup_brings_no_erased_call_back(db: Path, tmp_path: Path, keep_figures: bool) -> None:
+    """Nor a copy of its recording, nor the words of figures that were kept; into a new store all comes."""
+    with Store(db) as store:
+        copy = replace(record("c2").ledger, path="/copy/c2.wav", status="skipped", reason="duplicate")
+        store.load([CallRecord(copy)], [RUBRIC])
+        store.export_parquet(tmp_path / "older")
+        store.purge(CallFilter(call_ids=("c1", "c2")), keep_figures=keep_figures)
+        before = {t: store.query(f"FROM {t} ORDER BY ALL") for t in ("calls", "turns", "answers", "ledger")}
+        store.export_parquet(tmp_path / "newer")
+        for folder in ("older", "newer"):
+            store.import_parquet(tmp_path / folder)
+            assert store.check() == []
+            assert before == {t: store.query(f"FROM {t} ORDER BY ALL") for t in before}
+    with Store(tmp_path / "new.duckdb") as fresh:
+        fresh.import_parquet(tmp_path / "older")
+        assert fresh.count() == 3
+
+
 def test_parquet_is_readable_by_other_tools(db: Path, tmp_path: Path) -> None:
     """Pandas and plain PyArrow read the hive folders; times carry their zone."""
     pd = pytest.importorskip("pandas")
