@@ -81,7 +81,8 @@ def _replacing(dest: Path) -> Iterator[Path]:
             f"cannot write {dest}: {error.strerror or error}", hint="check the folder and its space"
         ) from error
     finally:
-        _remove(partial)
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed either
+            _remove(partial)
 
 
 def size(db: Path) -> int:

@@ -350,6 +350,25 @@ def test_a_full_disk_leaves_no_half_of_an_export(undisturbed: Path, kind: str) -
     assert "Traceback" not in told
 
 
+READ_ONLY = """
+mount -t tmpfs none share && cp whole.duckdb share && mount -o remount,ro share && cd share || exit 9
+"$@" search "card" --db whole.duckdb; echo $?
+"$@" snapshot copy.duckdb --db whole.duckdb; echo $?
+"""
+
+
+def test_a_share_that_is_read_only_can_be_searched(undisturbed: Path) -> None:
+    """Without an index, which is said; a copy that cannot be written there is one sentence."""
+    (undisturbed / "share").mkdir()
+    codes, told = on_a_small_disk(READ_ONLY, undisturbed)
+
+    assert codes[-2:] == ["0", "2"], told
+    assert "no search index can be written to whole.duckdb.search: " in told
+    assert "matching plainly instead" in told
+    assert "error: cannot write copy.duckdb: Read-only file system" in told
+    assert "internal error" not in told
+
+
 @pytest.mark.prefect
 def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) -> None:
     """Prefect's server is killed after the first call: the batch ends as it would have, and promptly."""
