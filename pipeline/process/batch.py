@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from pipeline.conversation import CallRecord, LedgerEntry, Received, StageRun
-from pipeline.process.cache import StageCache
+from pipeline.process.cache import StageCache, given_id
 from pipeline.process.calls import open_file, work_fingerprint
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.stages import Fingerprints, Stages
@@ -46,9 +46,10 @@ def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], curren
             known.append(row)
             continue
         pending.append(item)
-        call_id = item.metadata.call_id if item.metadata else None
-        if row and row.call_id and call_id and row.audio_sha256 == item.sha256 and row.call_id != call_id:
-            new_ids[row.call_id] = call_id
+        if row is None or row.call_id is None or item.metadata is None or row.audio_sha256 != item.sha256:
+            continue
+        if given_id(row.call_id) != item.metadata.call_id:
+            new_ids[row.call_id] = item.metadata.call_id
     return Plan(tuple(pending), tuple(known), new_ids)
 
 

@@ -32,6 +32,11 @@ def folder_name(call_id: str) -> str:
     return "id-" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
+def given_id(call_id: str) -> str:
+    """The call id a recording came with; the store adds ``~`` and a digest when another one had it before."""
+    return re.sub(r"~[0-9a-f]{8}$", "", call_id)
+
+
 class StageCache:
     """The transcripts kept in one state folder.
 
@@ -90,8 +95,11 @@ class StageCache:
                 raise disk_fault(renamed, error) from error
 
     def erase(self, call_id: str) -> bool:
-        """Delete everything kept of a call; returns whether there was anything."""
-        folder = self.calls_dir / folder_name(call_id)
+        """Delete everything kept of a call, by its id in the store; returns whether there was anything.
+
+        Where two recordings came with one id, it is deleted for both: then one is transcribed again.
+        """
+        folder = self.calls_dir / folder_name(given_id(call_id))
         if not folder.is_dir():
             return False
         shutil.rmtree(folder)
