@@ -96,7 +96,7 @@ def _model(settings: Settings) -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    store = open_store(settings)
+    store = open_store(settings, read_only=True)  # beside others who read
     if not store.exists():
         return Finding("database", "ok", f"{settings.store.db} is not there yet; the first run makes it")
     with store:

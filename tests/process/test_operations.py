@@ -340,6 +340,23 @@ def test_a_sound_machine_is_told_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_doctor_looks_beside_others_who_read(tmp_path: Path) -> None:
+    """An analyst who has the database open is no fault, and the doctor waits for nobody."""
+    db = tmp_path / "qa.duckdb"
+    with Store(db):
+        pass
+    hold = "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
+    analyst = subprocess.Popen(
+        [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert analyst.stdout is not None
+    analyst.stdout.readline()
+    found = {one.name: one for one in examine(load_settings(store={"db": str(db), "lock_timeout_s": 0.2}))}
+    analyst.communicate("\n")
+
+    assert (found["database"].state, found["database"].found) == ("ok", f"{db} adds up")
+
+
 @pytest.mark.parametrize(
     ("version", "state"), [("2.1rc1", "fault"), ("2.1.0b2", "fault"), ("2", "ok"), ("2.0.58+local.1", "ok")]
 )
