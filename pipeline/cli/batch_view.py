@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pipeline.process.batch import Tally
 
 PLAIN_EVERY_S = 30.0
+LOG_WIDTH = 1000
+"""In a log each line of the totals stays whole; without it Rich takes 80 columns and breaks words."""
 SAME_WINDOW_S = 1.0
 """Calls finishing within this time of each other are taken for one window, which finishes as a whole."""
 ENOUGH_FILES, ENOUGH_SHARE = 3, 0.1
@@ -126,7 +128,8 @@ class BatchView:
         if self._json:
             self._log("ended", **tally.summary())
             return
-        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        width = None if sys.stderr.isatty() else LOG_WIDTH
+        console = Console(stderr=True, soft_wrap=True, highlight=False, width=width)
         console.print(_totals(tally))
         if not tally.files:
             console.print("nothing to do: no file there")
