@@ -18,6 +18,7 @@ from pipeline.process.judging import remote_note
 from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
+from pipeline.store.integrity import REPLACED
 from pipeline.transcribe.probe import renew
 
 FREE_BYTES = 5 * 1024**3
@@ -103,6 +104,9 @@ def _database(settings: Settings) -> Finding:
         problems = store.check()
     if problems:
         found = "; ".join(f"{p.what}: {p.count}, e.g. {p.example}" for p in problems)
+        if {problem.what for problem in problems} == {REPLACED}:
+            fix = "their files hold other recordings now; to count one no more: callqa purge --call ID"
+            return Finding("database", "warning", found, fix)
         return Finding("database", "fault", found, "restore a backup, or run the batch again on those calls")
     return Finding("database", "ok", f"{settings.store.db} adds up")
 

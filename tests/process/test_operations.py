@@ -32,6 +32,7 @@ from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
 from pipeline.store import Store
 from tests.process.test_run import callqa, write_calls
+from tests.store_factory import RUBRIC, record
 
 ROOT = Path(__file__).parents[2]
 
@@ -355,6 +356,18 @@ def test_the_doctor_looks_beside_others_who_read(tmp_path: Path) -> None:
     analyst.communicate("\n")
 
     assert (found["database"].state, found["database"].found) == ("ok", f"{db} adds up")
+
+
+def test_a_recording_written_anew_is_no_damage(tmp_path: Path) -> None:
+    """The call that lay under the path before is told with what can be done, and the exit code stays 0."""
+    db = tmp_path / "qa.duckdb"
+    with Store(db) as store:
+        store.load([record("c1")], [RUBRIC])
+        store.load([record("c2", path="/calls/c1.wav")], [RUBRIC])
+    found = {one.name: one for one in examine(load_settings(store={"db": str(db)}))}
+
+    assert found["database"].state == "warning"
+    assert "callqa purge --call" in found["database"].fix
 
 
 @pytest.mark.parametrize(

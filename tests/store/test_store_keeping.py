@@ -17,6 +17,7 @@ from pipeline.conversation import CallRecord, Doubt, LedgerEntry
 from pipeline.errors import MachineError, StoreError, StoreLockedError
 from pipeline.store import CallFilter, Store, migrations
 from pipeline.store.connection import quoted
+from pipeline.store.integrity import REPLACED
 from pipeline.store.sandbox import Sandbox
 from pipeline.store.search import search
 from tests.store_factory import RUBRIC, record
@@ -436,6 +437,18 @@ def test_duplicates_of_an_erased_recording_become_tombstones_too(db: Path) -> No
         store.load([CallRecord(copy)])
         store.purge(CallFilter(call_ids=("c1",)))
         assert store.query("SELECT count(*) AS n FROM ledger WHERE path LIKE '%Jane%'") == [{"n": 0}]
+
+
+def test_erasing_a_call_spares_the_recording_that_took_its_place(db: Path) -> None:
+    """The file of c1 was written anew and is c4 now: c4 stays, and the sound of c1 is refused elsewhere."""
+    with Store(db) as store:
+        store.load([record("c4", path="/calls/c1.wav")], [RUBRIC])
+        assert {problem.what for problem in store.check()} == {REPLACED}
+        assert store.purge(CallFilter(call_ids=("c1",))).erasure.tombstones == 1
+        assert store.check() == []
+        assert store.ledger(["/calls/c1.wav"])["/calls/c1.wav"].call_id == "c4"
+        store.load([record("c9", sha="sha-c1"), record("c4", path="/calls/c1.wav")], [RUBRIC])
+        assert {m.call_id for m, _ in store.conversations()} == {"c2", "c3", "c4"}
 
 
 def test_figures_may_outlive_the_words(db: Path) -> None:
