@@ -54,7 +54,8 @@ def load(
         replaced = connection.execute(
             "SELECT path, call_id, audio_sha256 FROM ledger WHERE path IN (SELECT path FROM incoming)"
         ).fetchall()
-        connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
+        if replaced:
+            connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
     # the last record of each call, as when they come in two windows
     calls = list({columns.call_id(r): r for r in records if r.conversation is not None}.values())
     stored |= _give_new_ids(connection, calls, replaced, stored)
