@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ def main() -> None:
     from pipeline.cli.commands import app
 
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that the terminal's encoding lacks ends no batch
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with few_collections():
             code = app(standalone_mode=False)

@@ -233,6 +233,16 @@ def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -
     assert "card does not work" not in done.stderr
 
 
+def test_a_name_that_the_terminal_cannot_show_ends_no_batch(tmp_path: Path) -> None:
+    """It is shown escaped, as on stderr, and every call is scored."""
+    (write_calls(tmp_path / "calls", 2) / "call-001.json").rename(tmp_path / "calls" / "کال.json")
+    done = callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path, PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0, done.stderr
+    assert "\\u06a9\\u0627\\u0644.json" in done.stdout
+    assert len(tables(tmp_path / "qa.duckdb")["calls"]) == 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("mode", ["--local", pytest.param("", marks=pytest.mark.prefect)])
 def test_a_batch_goes_on_when_its_lines_cannot_be_printed(tmp_path: Path, mode: str) -> None:
