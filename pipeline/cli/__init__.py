@@ -47,8 +47,10 @@ def main() -> None:
     except BrokenPipeError:  # `callqa sql … | head` is not a fault
         discard_results()
         code = 0
-    except SystemExit as end:  # Rich raises it in place of a BrokenPipeError
-        code = 0 if isinstance(end.__context__, BrokenPipeError) else end.code
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # in place of which Rich raises it
+            raise
+        code = 0
     except Exception as error:
         code = _complain_of_other(error)
     if code == INTERRUPTED and _terminations:
