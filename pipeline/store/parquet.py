@@ -52,6 +52,8 @@ def write(connection: Connection, folder: Path) -> dict[str, int]:
         )
     partial, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old"))
     try:
+        if old.exists() and not folder.exists():  # killed between the two renames below
+            old.rename(folder)
         for leftover in (partial, old):
             shutil.rmtree(leftover, ignore_errors=True)
         partial.mkdir(parents=True)

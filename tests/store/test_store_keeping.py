@@ -370,6 +370,21 @@ def test_an_older_backup_brings_no_erased_call_back(db: Path, tmp_path: Path, ke
         assert fresh.count() == 3
 
 
+def test_a_backup_that_was_killed_at_its_last_step_is_not_lost(db: Path, tmp_path: Path) -> None:
+    """The earlier backup had been moved aside: it is back in its place even if the next one fails."""
+    with Store(db) as store:
+        store.export_parquet(tmp_path / "backup")
+        (tmp_path / "backup").rename(tmp_path / ".backup.old")
+        with store.transaction() as connection:
+            connection.execute("DROP TABLE samples")
+        with pytest.raises(StoreError):
+            store.export_parquet(tmp_path / "backup")
+    with Store(tmp_path / "new.duckdb") as fresh:
+        fresh.import_parquet(tmp_path / "backup")
+        assert fresh.count() == 3
+    assert not list(tmp_path.glob(".backup*"))
+
+
 def test_parquet_is_readable_by_other_tools(db: Path, tmp_path: Path) -> None:
     """Pandas and plain PyArrow read the hive folders; times carry their zone."""
     pd = pytest.importorskip("pandas")
