@@ -24,7 +24,7 @@ from pipeline.conversation import CallRecord
 from pipeline.errors import CallQAError
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.loop import Steps, run_batch
-from pipeline.process.report import conclude, reasons_to_tell
+from pipeline.process.report import conclude, reasons_to_tell, tell_of_failure
 from pipeline.settings import Settings, load_settings
 
 Done = TypeVar("Done")
@@ -72,8 +72,10 @@ def batch(
         job = prepared.open()
         work(job)
         alerts = conclude(job.tally, resolved)
-    except CallQAError as error:
-        _log(resolved, "failed", message=error.message, hint=error.hint)
+    except Exception as error:
+        told = tell_of_failure(error, resolved)
+        if isinstance(error, CallQAError):
+            _log(resolved, "failed", message="; ".join((error.message, *told)), hint=error.hint)
         raise
     _log(resolved, "ended", message="; ".join((str(final_state(job.tally).message), *alerts)))
     return show(job)

@@ -110,13 +110,20 @@ def own_server() -> Iterator[Callable[[], None]]:
             stderr=output,
             start_new_session=True,  # so that Ctrl-C reaches only this process, which then ends the server
         )
+    answered = False
+
+    def wait() -> None:
+        nonlocal answered
+        _wait_until_healthy(url, process, log)
+        answered = True
+
     try:
         end_with_this_process(process.pid)
         os.environ["PREFECT_API_URL"] = url
-        yield lambda: _wait_until_healthy(url, process, log)
-        if process.poll() is None:  # keep the log of a server that ended by itself: it says why
-            log.unlink(missing_ok=True)
+        yield wait
     finally:
+        if answered and process.poll() is None:  # else keep the log, which says why the server ended
+            log.unlink(missing_ok=True)
         process.terminate()
         try:
             process.wait(STOP_TIMEOUT_S)

@@ -14,6 +14,7 @@ from typing import Any
 
 from flows.environment import has_own_server, own_server, quiet_prefect
 from pipeline.errors import UsageError
+from pipeline.process.cache import digest
 
 
 def serve_batch(
@@ -46,13 +47,22 @@ def serve_batch(
             parameters["config"] = str(config.absolute())
         # pause_on_shutdown: a schedule paused at the end of this process would stay paused after a restart.
         batch.serve(
-            name="callqa-nightly",
+            name=deployment_name(parameters),
             schedule=Cron(cron, timezone=timezone),
             parameters=parameters,
             pause_on_shutdown=False,
             print_starting_message=False,
             limit=1,
         )
+
+
+def deployment_name(parameters: dict[str, Any]) -> str:
+    """A name for Prefect, one for each set of parameters and folder, whose ``callqa.toml`` may be read.
+
+    Under one name for all, a second ``callqa serve`` on the machine would give the first one its own paths
+    and database, and one started again with another database would begin with missed runs into the old one.
+    """
+    return f"callqa-nightly-{digest(parameters, Path.cwd())[:8]}"
 
 
 def check_schedule(cron: str, timezone: str) -> None:

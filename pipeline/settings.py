@@ -249,8 +249,8 @@ class AlertSettings(Slice):
     email_to: tuple[str, ...] = Field((), description="addresses that get the run summary")
     email_from: str = Field("callqa@localhost", description="sender of those")
     smtp: str = Field("localhost:25", description="mail server, host:port")
-    failed_share: float = Field(0.02, ge=0, le=1, description="alert when more of the files failed")
-    quarantined_share: float = Field(0.10, ge=0, le=1, description="alert when more were quarantined")
+    failed_share: float = Field(0.02, ge=0, le=1, description="alert when more of a batch's new files failed")
+    quarantined_share: float = Field(0.10, ge=0, le=1, description="alert when more of them were quarantined")
     autofail_share: float = Field(1.0, ge=0, le=1, description="alert when more scorecards auto-failed")
     min_speed: float = Field(0.0, ge=0, description="alert below this many audio seconds a second")
 

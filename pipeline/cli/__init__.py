@@ -6,6 +6,9 @@ stderr. Only ``main`` turns errors into text and an exit code.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
 import signal
 import sys
@@ -13,12 +16,13 @@ from typing import Any, NoReturn
 
 import typer
 
-from pipeline.cli.console import complain, say_interrupted
-from pipeline.errors import CallQAError, ModelError
+from pipeline.cli.console import complain, discard_results, say_interrupted
+from pipeline.errors import CallQAError, MachineError, ModelError
 from pipeline.interpreter import few_collections, no_collection_at_exit
 
 INTERRUPTED, TERMINATED = 130, 143
 OUR_PACKAGES = {"pipeline", "flows"}
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main() -> None:
@@ -26,9 +30,12 @@ def main() -> None:
     from pipeline.cli.commands import app
 
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that the terminal's encoding lacks ends no batch
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with few_collections():
             code = app(standalone_mode=False)
+            sys.stdout.flush()  # here, where an error is answered
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
             say_interrupted()
     except CallQAError as error:
@@ -38,7 +45,11 @@ def main() -> None:
         say_interrupted()
         code = INTERRUPTED
     except BrokenPipeError:  # `callqa sql … | head` is not a fault
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_results()
+        code = 0
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # in place of which Rich raises it
+            raise
         code = 0
     except Exception as error:
         code = _complain_of_other(error)
@@ -53,8 +64,8 @@ def _end_process(code: int) -> NoReturn:
         from flows.launch import events_are_sent
 
         if not events_are_sent():
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()  # stderr and the store's files keep nothing back
             os._exit(code)
     no_collection_at_exit()
     sys.exit(code)
@@ -78,6 +89,11 @@ def _complain_of_other(error: Exception) -> int:
         return int(getattr(error, "exit_code", 2))
     if os.environ.get("CALLQA_DEBUG"):
         raise error
+    if isinstance(error, OSError) and error.errno in FULL:
+        discard_results()  # or they would be written again at the end of the process
+        what = f"cannot write {error.filename or 'the output'}: {error.strerror}"
+        complain(MachineError(what, hint="free some space, then run the same command again"))
+        return MachineError.exit_code
     package = error.name.split(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
     if package and package not in OUR_PACKAGES:
         complain(

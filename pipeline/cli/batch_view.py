@@ -17,12 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.cli.console import discard_results
 from pipeline.conversation import CallRecord, Scorecard
 
 if TYPE_CHECKING:
     from pipeline.process.batch import Tally
 
 PLAIN_EVERY_S = 30.0
+LOG_WIDTH = 1000
+"""In a log each line of the totals stays whole; without it Rich takes 80 columns and breaks words."""
 SAME_WINDOW_S = 1.0
 """Calls finishing within this time of each other are taken for one window, which finishes as a whole."""
 ENOUGH_FILES, ENOUGH_SHARE = 3, 0.1
@@ -125,7 +128,8 @@ class BatchView:
         if self._json:
             self._log("ended", **tally.summary())
             return
-        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        width = None if sys.stderr.isatty() else LOG_WIDTH
+        console = Console(stderr=True, soft_wrap=True, highlight=False, width=width)
         console.print(_totals(tally))
         if not tally.files:
             console.print("nothing to do: no file there")
@@ -136,13 +140,17 @@ class BatchView:
         facts = _facts(record)
         outcome = str(facts["outcome"])
         score = "" if facts["score"] is None else f"{facts['score']:.0f}"
-        Console(soft_wrap=True, highlight=False).print(
-            Text.assemble(
-                f"{_label(record)}  ",
-                (f"{outcome.replace('_', ' '):<12}", STYLES.get(outcome, "")),
-                f" {score:>4}  {facts['rubric'] or '':<12} {facts['reason']}".rstrip(),
-            )
+        line = Text.assemble(
+            f"{_label(record)}  ",
+            (f"{outcome.replace('_', ' '):<12}", STYLES.get(outcome, "")),
+            f" {score:>4}  {facts['rubric'] or '':<12} {facts['reason']}".rstrip(),
         )
+        try:
+            Console(soft_wrap=True, highlight=False).print(line)
+        except (OSError, SystemExit) as error:  # SystemExit is what Rich makes of a closed pipe
+            discard_results()  # the batch matters more than its lines
+            why = getattr(error, "strerror", None) or "nobody reads them"
+            self.warn(f"no more lines about calls are printed: {why}")
 
     def _pace(self) -> str:
         """Audio done, speed relative to real time and, once enough files are done, the time left."""

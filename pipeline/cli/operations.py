@@ -58,16 +58,23 @@ def watch(
 
     Example: callqa watch /incoming --db qa.duckdb --settle 30
     """
-    from pipeline.process.report import conclude
+    from pipeline.process.report import conclude, tell_of_failure
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
 
     settings = load_settings(config, store={"db": db}, score={"rubrics": tuple(rubric) if rubric else None})
     view = BatchView(settings.flow.log_format)
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
-    for tally in watch_folders(folders, settings, view, settle_s=settle, every_s=every):
-        for sentence in conclude(tally, settings):
+    try:
+        for tally in watch_folders(
+            folders, settings, view, settle_s=settle, every_s=every, on_wait=view.warn
+        ):
+            for sentence in conclude(tally, settings):
+                view.warn(sentence)
+    except Exception as error:
+        for sentence in tell_of_failure(error, settings):
             view.warn(sentence)
+        raise
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from pipeline.cli.app import app
 from pipeline.cli.batch_view import BatchView
 from pipeline.cli.stages import ConfigOption, RubricsOption
 from pipeline.cli.store import Db
+
+if TYPE_CHECKING:
+    from pipeline.process.batch import Tally
+    from pipeline.settings import Settings
 
 
 @app.command()
@@ -37,7 +41,6 @@ def run(
 
     Example: callqa run recordings/ --db qa.duckdb --rubric support
     """
-    from pipeline.process.batch import nothing_new
     from pipeline.settings import load_settings
 
     settings = load_settings(
@@ -50,27 +53,35 @@ def run(
     view = BatchView(settings.flow.log_format)
     with view.shown():
         view.say("looking at files")
-        from pipeline.process.prepare import prepare  # imports spaCy and torch: not before the bar is shown
+        from pipeline.process.report import conclude, tell_of_failure  # imports spaCy: the bar is shown first
 
-        prepared = prepare(paths, settings, view.warn)
-        for sentence in prepared.notes:
-            view.warn(sentence)
-        if not prepared.plan.pending:
-            tally = nothing_new(prepared.plan)
-        else:
-            from pipeline.process.report import conclude
-
-            view.say("loading models")
-            batch = prepared.open(view)
-            if local:
-                from pipeline.process.loop import run_batch
-
-                tally = run_batch(batch)
-            else:
-                from flows.launch import run_as_flow
-
-                tally = run_as_flow(batch, [str(path) for path in paths], view.warn)
+        try:
+            tally = _process(paths, settings, view, local=local)
             for sentence in conclude(tally, settings):
                 view.warn(sentence)
+        except Exception as error:
+            for sentence in tell_of_failure(error, settings):
+                view.warn(sentence)
+            raise
     view.ended(tally)
     return tally.exit_code
+
+
+def _process(paths: list[Path], settings: Settings, view: BatchView, *, local: bool) -> Tally:
+    from pipeline.process.batch import nothing_new
+    from pipeline.process.prepare import prepare
+
+    prepared = prepare(paths, settings, view.warn)
+    for sentence in prepared.notes:
+        view.warn(sentence)
+    if not prepared.plan.pending:
+        return nothing_new(prepared.plan)
+    view.say("loading models")
+    batch = prepared.open(view)
+    if local:
+        from pipeline.process.loop import run_batch
+
+        return run_batch(batch)
+    from flows.launch import run_as_flow
+
+    return run_as_flow(batch, [str(path) for path in paths], view.warn)

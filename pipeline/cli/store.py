@@ -224,7 +224,7 @@ def restore(
     folder: Annotated[Path, typer.Argument(help="Folder written by callqa backup.")],
     db: Db = None,
 ) -> None:
-    """Take a backup in; calls that are already there are replaced by the backup's.
+    """Take a backup in; its calls replace those already there, and erased calls stay erased.
 
     Example: callqa restore /srv/backup/qa --db again.duckdb
     """

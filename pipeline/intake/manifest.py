@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata
 from pipeline.intake.metadata import Facts
+from pipeline.intake.sniff import is_file
 from pipeline.intake.times import Zones
 
 ZonesOf = Callable[[Path], Zones]
@@ -99,7 +100,7 @@ def _rows(
             yield Row(row_path, facts, fault=fault)
         else:
             seen[target] = number
-            yield Row(shown, facts, target, None if target.is_file() else _missing(source, target))
+            yield Row(shown, facts, target, None if is_file(target) else _missing(source, target))
 
 
 def _locate(folder: Path, file: str) -> Path | None:

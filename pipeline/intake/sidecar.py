@@ -18,7 +18,7 @@ from pipeline.errors import RecordingError
 from pipeline.intake import captions, formats, metadata, sniff, vcon
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json, objects
-from pipeline.intake.sniff import AUDIO_SUFFIXES
+from pipeline.intake.sniff import AUDIO_SUFFIXES, is_file
 from pipeline.intake.times import Zones
 
 _GENESYS = ("_call_metadata.json", "_metadata.json")
@@ -30,7 +30,7 @@ def find(recording: Path) -> list[Path]:
     """The sidecars of a recording, most trusted first."""
     names = [f"{recording.name}.json", f"{recording.stem}.json"]
     names += [whole + ending for ending in _GENESYS for whole in (recording.name, recording.stem)]
-    return [p for name in names if (p := recording.with_name(name)).is_file() and p != recording]
+    return [p for name in names if is_file(p := recording.with_name(name)) and p != recording]
 
 
 def companions(names: list[str]) -> set[str]:

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
@@ -59,6 +60,11 @@ def content(path: Path) -> Content:
     if path.suffix.lower() in AUDIO_SUFFIXES or _is_mpeg(head):
         return "recording"
     return "other"
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name; a name too long for the disk is none, and no error."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises OSError for it
 
 
 def bare_name(name: str) -> str:

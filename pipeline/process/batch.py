@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from pipeline.conversation import CallRecord, LedgerEntry, Received, StageRun
-from pipeline.process.cache import StageCache
+from pipeline.process.cache import StageCache, given_id
 from pipeline.process.calls import open_file, work_fingerprint
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.stages import Fingerprints, Stages
@@ -22,28 +22,42 @@ Load = Callable[[Sequence[CallRecord]], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Files still to process (``pending``), and ledger rows of files that need no work (``known``)."""
+    """What a batch has to do.
+
+    Attributes:
+        pending: Files still to process.
+        known: Ledger rows of files that need no work.
+        new_ids: The new id of each known recording that now comes under another call id, by the old one.
+    """
 
     pending: tuple[Received, ...]
     known: tuple[LedgerEntry, ...] = ()
+    new_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], current: Fingerprints) -> Plan:
     """Leave out files that are stored under the current fingerprints, and files of erased calls."""
     pending: list[Received] = []
     known: list[LedgerEntry] = []
+    new_ids: dict[str, str] = {}
     for item in received:
         row = ledger.get(str(item.path))
         if row is not None and _is_up_to_date(row, item, current):
             known.append(row)
-        else:
-            pending.append(item)
-    return Plan(tuple(pending), tuple(known))
+            continue
+        pending.append(item)
+        if row is None or row.call_id is None or item.metadata is None or row.audio_sha256 != item.sha256:
+            continue
+        if given_id(row.call_id) != item.metadata.call_id:
+            new_ids[row.call_id] = item.metadata.call_id
+    return Plan(tuple(pending), tuple(known), new_ids)
 
 
 def _is_up_to_date(row: LedgerEntry, item: Received, current: Fingerprints) -> bool:
     if row.status == "purged":
         return True
+    if item.fault is not None and item.fault.reason == "missing":  # the manifest outlives the recording
+        return row.status != "failed"
     return item.sha256 is not None and row.fingerprint == work_fingerprint(item, current)
 
 
@@ -84,6 +98,7 @@ class Tally:
     Attributes:
         statuses: Files by ledger status, including files known from earlier runs.
         known: How many of these files needed no work.
+        known_statuses: The statuses of those files.
         outcomes: Scorecards by outcome.
         reasons: Files that were not scored, by status and reason.
         stage_s: Seconds of work by stage, summed over calls.
@@ -97,6 +112,7 @@ class Tally:
 
     statuses: Counter[str] = field(default_factory=Counter)
     known: int = 0
+    known_statuses: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     stage_s: dict[str, float] = field(default_factory=dict)
@@ -130,6 +146,7 @@ class Tally:
     def add_known(self, rows: Sequence[LedgerEntry]) -> None:
         """Count files known from earlier runs."""
         self.known += len(rows)
+        self.known_statuses.update(row.status for row in rows)
         for row in rows:
             self._count(row)
 

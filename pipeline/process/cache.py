@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import contract
@@ -29,6 +30,11 @@ def folder_name(call_id: str) -> str:
     if _PLAIN_ID.fullmatch(call_id):
         return call_id
     return "id-" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def given_id(call_id: str) -> str:
+    """The call id a recording came with; the store adds ``~`` and a digest when another one had it before."""
+    return re.sub(r"~[0-9a-f]{8}$", "", call_id)
 
 
 class StageCache:
@@ -51,7 +57,7 @@ class StageCache:
         if not path.is_file():
             return None
         try:
-            return contract.read(Transcript, path)
+            return replace(contract.read(Transcript, path), call_id=call_id)
         except RecordingError:
             return None
 
@@ -73,9 +79,27 @@ class StageCache:
             if older != path:
                 older.unlink(missing_ok=True)
 
+    def rename(self, call_id: str, new_id: str) -> None:
+        """Keep what is kept of a call under its new id; what the new id has already stays instead.
+
+        Raises:
+            MachineError: The folder is not writable.
+        """
+        folder, renamed = self.calls_dir / folder_name(call_id), self.calls_dir / folder_name(new_id)
+        if renamed.exists():
+            self.erase(call_id)
+        elif folder.is_dir():
+            try:
+                folder.rename(renamed)
+            except OSError as error:
+                raise disk_fault(renamed, error) from error
+
     def erase(self, call_id: str) -> bool:
-        """Delete everything kept of a call; returns whether there was anything."""
-        folder = self.calls_dir / folder_name(call_id)
+        """Delete everything kept of a call, by its id in the store; returns whether there was anything.
+
+        Where two recordings came with one id, it is deleted for both: then one is transcribed again.
+        """
+        folder = self.calls_dir / folder_name(given_id(call_id))
         if not folder.is_dir():
             return False
         shutil.rmtree(folder)

@@ -47,8 +47,8 @@ TOGETHER_BYTES = 128 * 2**20
 """Audio transcribed together: 17 minutes of two channels. With more, the engine's batches get no fuller."""
 CARRIED_BYTES = 128 * 2**20
 """Audio that may stay in memory for ``score`` while the engine goes on."""
-SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call"})
-"""Reasons of files that are not damaged but hold nothing to score."""
+SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call", "still_written"})
+"""Reasons of files that are not damaged but hold nothing to score, or not yet."""
 RETRIED_REASONS = frozenset({"unreadable", "missing", "no_room"})
 """Reasons that lie in the machine, not in the recording, so that the next run tries again."""
 _TRANSIENT_ERRNOS = frozenset(
@@ -85,12 +85,32 @@ def process_window(received: Sequence[Received], stages: Stages, cache: StageCac
 def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
     """Do all that needs no speech engine: read a transcript file or a cached transcript, or decode audio.
 
-    A file that cannot be used is returned with its ledger row.
+    A file that cannot be used is returned with its ledger row, and so is one that has changed since intake
+    read it, because only a part of the call was there.
 
     Raises:
         CallQAError: Something that is not the fault of one file.
         OSError: A transient fault.
     """
+    call = _open(item, stages, cache)
+    return _failed(CallState(item), stages, "intake", _still_written(item)) if _has_changed(item) else call
+
+
+def _has_changed(item: Received) -> bool:
+    try:
+        stat = (item.container or item.path).stat()
+    except OSError:  # opening it has told so
+        return False
+    return item.mtime_ns is not None and (stat.st_size, stat.st_mtime_ns) != (item.size_bytes, item.mtime_ns)
+
+
+def _still_written(item: Received) -> RecordingError:
+    return RecordingError(
+        f"{item.path.name} was still being written", hint="the next run takes it", reason="still_written"
+    )
+
+
+def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
     call = CallState(item)
     if item.fault is not None or item.metadata is None:
         return _failed(call, stages, "intake", item.fault or RecordingError(f"{item.path}: no metadata"))
@@ -354,8 +374,8 @@ def _failed(call: CallState, stages: Stages, stage: str, error: Exception) -> Ca
     item = call.received
     if isinstance(error, RecordingError):
         status = _status(error)
-        fingerprint = "" if status == "failed" else work_fingerprint(item, stages.fingerprints)
-        row = _row(item, fingerprint, status)
+        again = status == "failed" or error.reason == "still_written"
+        row = _row(item, "" if again else work_fingerprint(item, stages.fingerprints), status)
         row = replace(row, reason=error.reason, stage=stage, error=error.message, hint=error.hint)
     elif isinstance(error, CallQAError) or is_transient(error):
         raise error

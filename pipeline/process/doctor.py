@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import re
 import shutil
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from pipeline.process.judging import remote_note
 from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
+from pipeline.store.integrity import REPLACED
 from pipeline.transcribe.probe import renew
 
 FREE_BYTES = 5 * 1024**3
@@ -95,13 +97,16 @@ def _model(settings: Settings) -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    store = open_store(settings)
+    store = open_store(settings, read_only=True)  # beside others who read
     if not store.exists():
         return Finding("database", "ok", f"{settings.store.db} is not there yet; the first run makes it")
     with store:
         problems = store.check()
     if problems:
         found = "; ".join(f"{p.what}: {p.count}, e.g. {p.example}" for p in problems)
+        if {problem.what for problem in problems} == {REPLACED}:
+            fix = "their files hold other recordings now; to count one no more: callqa purge --call ID"
+            return Finding("database", "warning", found, fix)
         return Finding("database", "fault", found, "restore a backup, or run the batch again on those calls")
     return Finding("database", "ok", f"{settings.store.db} adds up")
 
@@ -176,4 +181,5 @@ def _prefect(_settings: Settings) -> Finding:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
+    """The first two numbers of a version, to compare: a pre-release such as ``2.1rc1`` is as new as 2.1."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

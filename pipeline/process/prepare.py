@@ -57,10 +57,13 @@ class Prepared:
                 self.on_wait(slow)
         if settings.flow.runner != "thread":
             settings = _worker_settings(settings)
+        cache = StageCache(settings.state_dir)
+        for call_id, new_id in self.plan.new_ids.items():
+            cache.rename(call_id, new_id)
         return Batch(
             plan=self.plan,
             load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints, self.standings),
-            cache=StageCache(settings.state_dir),
+            cache=cache,
             load=partial(_load, settings=settings, rubrics=self.rubrics, on_wait=self.on_wait),
             flow=settings.flow,
             observer=observer or Unobserved(),

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Tally
 from pipeline.process.cache import disk_fault, write_private
+from pipeline.process.calls import describe
 from pipeline.settings import AlertSettings, Settings
 
 KEPT_SUMMARIES = 400
@@ -26,7 +28,7 @@ TIMEOUT_S = 10.0
 
 
 def conclude(tally: Tally, settings: Settings) -> list[str]:
-    """Write the summary of a batch to ``<state_dir>/runs``, and send alerts.
+    """Write the summary of a batch to ``<state_dir>/runs`` and the metrics file, and send alerts.
 
     Args:
         tally: The tally of the finished batch.
@@ -36,32 +38,54 @@ def conclude(tally: Tally, settings: Settings) -> list[str]:
         Alerts and undeliverable messages, one sentence each.
 
     Raises:
-        MachineError: The summary cannot be written.
+        MachineError: The summary or the metrics file cannot be written; alerts are sent all the same.
     """
     alerts = list(reasons_to_tell(tally, settings.flow.alerts))
     now = dt.datetime.now(dt.UTC)
     summary = {"ended_at": now.isoformat(timespec="seconds"), "db": settings.store.db, **tally.summary()}
     summary["alerts"] = alerts
-    folder = settings.state_dir / "runs"
-    path = folder / f"{now:%Y%m%dT%H%M%S%f}.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(path, json.dumps(summary, indent=1) + "\n")
-        for old in sorted(folder.glob("*.json"))[:-KEPT_SUMMARIES]:
-            old.unlink(missing_ok=True)
+        _write_summary(summary, settings.state_dir / "runs" / f"{now:%Y%m%dT%H%M%S%f}.json")
         if settings.flow.metrics_file:
             write_metrics(tally, settings.flow.metrics_file, now)
+    finally:
+        undelivered = _send(alerts, summary, settings.flow.alerts) if alerts else []
+    return alerts + undelivered
+
+
+def tell_of_failure(error: Exception, settings: Settings) -> list[str]:
+    """Send an alert that a batch could not be finished.
+
+    Returns:
+        Undeliverable messages, one sentence each.
+    """
+    what = error.message if isinstance(error, CallQAError) else describe(error)
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    facts = {"ended_at": now, "db": settings.store.db, "exit_code": getattr(error, "exit_code", 1)}
+    return _send([f"the batch could not be finished: {what}"], facts, settings.flow.alerts)
+
+
+def _write_summary(summary: Mapping[str, Any], path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, json.dumps(summary, indent=1) + "\n")
+        for old in sorted(path.parent.glob("*.json"))[:-KEPT_SUMMARIES]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         raise disk_fault(path, error) from error
-    return alerts + _send(alerts, summary, settings.flow.alerts) if alerts else []
 
 
 def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
-    """Yield a sentence for each alert threshold that the batch crossed."""
-    files, cards = max(tally.files, 1), max(tally.outcomes.total(), 1)
+    """Yield a sentence for each alert threshold that the batch crossed.
+
+    The shares are of the files processed in this batch: of all files in the folder, what fails in one night
+    soon is too small a share to be told.
+    """
+    files, cards = max(tally.processed, 1), max(tally.outcomes.total(), 1)
+    new = tally.statuses - tally.known_statuses
     shares = (
-        ("files failed", tally.statuses["failed"], files, limits.failed_share),
-        ("files were quarantined", tally.statuses["quarantined"], files, limits.quarantined_share),
+        ("files failed", new["failed"], files, limits.failed_share),
+        ("files were quarantined", new["quarantined"], files, limits.quarantined_share),
         ("scorecards auto-failed", tally.autofails, cards, limits.autofail_share),
     )
     for what, count, total, limit in shares:
@@ -111,11 +135,17 @@ def write_metrics(tally: Tally, path: Path, now: dt.datetime) -> None:
     """Write the text file for the textfile collector of the Prometheus node exporter.
 
     Raises:
-        OSError: It cannot be written.
+        MachineError: It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_private(path, metrics_text(tally, now))
-    path.chmod(0o644)  # the collector runs as another user, and the file holds nothing of any call
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, metrics_text(tally, now))
+        path.chmod(0o644)  # the collector runs as another user, and the file holds nothing of any call
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="check [flow] metrics_file; the calls are in the database",
+        ) from error
 
 
 def metrics_text(tally: Tally, now: dt.datetime) -> str:

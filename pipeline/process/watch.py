@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pipeline.errors import StoreLockedError
 from pipeline.process.batch import Observer, Plan, Tally
 from pipeline.process.loop import run_batch
-from pipeline.process.prepare import prepare
+from pipeline.process.prepare import OnWait, prepare
 from pipeline.process.stages import Stages
 from pipeline.settings import Settings
 
@@ -24,6 +25,7 @@ def watch(
     *,
     settle_s: float,
     every_s: float,
+    on_wait: OnWait | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Tally]:
     """Process new files in the folders, for ever; models stay loaded.
@@ -34,29 +36,48 @@ def watch(
         observer: Is called as files are finished.
         settle_s: A file is processed once it has not changed for this long, as it may still be being copied.
         every_s: How long to wait between rounds.
+        on_wait: Called with a sentence about what slows the work, as by ``prepare``. A round that finds the
+            database locked for too long is tried again.
         sleep: Waits; tests pass their own.
 
     Yields:
         The tally of each round that had something to do.
 
     Raises:
-        CallQAError: As a batch does.
+        CallQAError: As a batch does, except for a locked database.
     """
     tried: Files = {}
+    seen: dict[Path, tuple[tuple[int, int], float]] = {}  # each file's mark and since when it has it
     stages: Stages | None = None
     while True:
-        settled_ns = time.time_ns() - settle_s * 1e9
-        settled = {path: mark for path, mark in _files(folders).items() if mark[1] <= settled_ns}
+        now, settled_ns = time.monotonic(), time.time_ns() - settle_s * 1e9
+        files = _files(folders)
+        seen = {
+            path: seen[path] if seen.get(path, ())[:1] == (mark,) else (mark, now)
+            for path, mark in files.items()
+        }
+        settled = {
+            path: mark
+            for path, (mark, since) in seen.items()
+            # a clock that is ahead, here or on the telephone system, must not keep a file waiting
+            if mark[1] <= settled_ns or now - since >= settle_s
+        }
         if any(tried.get(path) != mark for path, mark in settled.items()):
             tried = settled
-            batch = prepare(list(folders), settings).open(observer)
-            # files that are still being written are left for a later round
-            batch.plan = Plan(tuple(item for item in batch.plan.pending if item.path in settled))
-            if batch.plan.pending:
-                if stages is not None:
-                    batch.stages = stages
-                yield run_batch(batch)
-                stages = batch.stages
+            try:
+                batch = prepare(list(folders), settings, on_wait).open(observer)
+                # files that are still being written are left for a later round
+                batch.plan = Plan(tuple(item for item in batch.plan.pending if item.path in settled))
+                if batch.plan.pending:
+                    if stages is not None:
+                        batch.stages = stages
+                    tally = run_batch(batch)
+                    stages = batch.stages
+                    yield tally
+            except StoreLockedError as error:
+                tried = {}
+                if on_wait is not None:
+                    on_wait(f"{error.message}; trying again")
         sleep(every_s)
 
 

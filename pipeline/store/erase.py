@@ -133,16 +133,36 @@ def _blank(connection: Connection) -> None:
 
 
 def _write_tombstones(connection: Connection) -> int:
-    """Turn every ledger row of erased recordings, under any path, into a tombstone; returns the count."""
+    """Turn every ledger row of erased recordings, under any path, into a tombstone; returns the count.
+
+    A file that by now holds another recording, which is stored as another call, keeps its row.
+    """
     rows = connection.execute(
         "SELECT path, call_id FROM ledger WHERE status <> 'purged' "
-        "AND (call_id IN (SELECT call_id FROM erasing) "
-        "OR path IN (SELECT path FROM erasing) OR audio_sha256 IN (SELECT audio_sha256 FROM erasing))"
+        "AND (call_id IN (SELECT call_id FROM erasing) OR audio_sha256 IN (SELECT audio_sha256 FROM erasing) "
+        "OR path IN (SELECT path FROM erasing) "
+        "AND coalesce(call_id NOT IN (SELECT call_id FROM calls), true))"
     ).fetchall()
     for path, call_id in rows:
         connection.execute(
             "UPDATE ledger SET path = ?, call_id = ?, status = 'purged', reason = 'erased', error = '', "
             "hint = '', warnings = [], recorded_at = now() WHERE path = ?",
             [digest(path), digest(call_id) if call_id else None, path],
+        )
+    return len(rows) + _insert_tombstones(connection)
+
+
+def _insert_tombstones(connection: Connection) -> int:
+    """Insert the tombstones of erased recordings that had no row of their own any more; returns the count."""
+    rows = connection.execute(
+        "SELECT call_id, audio_sha256 FROM erasing WHERE path IS NOT NULL AND audio_sha256 IS NOT NULL "
+        "AND audio_sha256 NOT IN (SELECT audio_sha256 FROM ledger WHERE audio_sha256 IS NOT NULL)"
+    ).fetchall()
+    for call_id, sha256 in rows:
+        connection.execute(
+            "INSERT INTO ledger BY NAME SELECT ? AS path, ? AS call_id, ? AS audio_sha256, "
+            "'purged' AS status, 'erased' AS reason, '' AS error, '' AS hint, [] AS warnings, "
+            "now() AS recorded_at",
+            [digest(call_id), digest(call_id), sha256],
         )
     return len(rows)

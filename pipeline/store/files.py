@@ -40,10 +40,20 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
         _copy_rows(connection, fresh)
         connection.close()
         with _claimed(db):
+            _keep_access(db, fresh)
             fresh.replace(db)
     finally:
         _remove(fresh)
     return db.stat().st_size
+
+
+def _keep_access(db: Path, fresh: Path) -> None:
+    """Let the same people open ``fresh`` as ``db``: a purge by root must leave it to its service."""
+    stat = db.stat()
+    if hasattr(os, "chown"):
+        with contextlib.suppress(PermissionError):  # only root may give a file to another user
+            os.chown(fresh, stat.st_uid, stat.st_gid)
+    fresh.chmod(stat.st_mode & 0o7777)
 
 
 def copy_to_file(connection: Connection, dest: Path, prepare: Callable[[Path], None]) -> int:
@@ -71,7 +81,8 @@ def _replacing(dest: Path) -> Iterator[Path]:
             f"cannot write {dest}: {error.strerror or error}", hint="check the folder and its space"
         ) from error
     finally:
-        _remove(partial)
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed either
+            _remove(partial)
 
 
 def size(db: Path) -> int:
@@ -128,6 +139,18 @@ def copy(db: Path, dest: Path) -> int:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
     return dest.stat().st_size
+
+
+def keep_copy(db: Path, dest: Path) -> None:
+    """Copy a database that nobody is writing, for the same people to open; the copy appears when complete.
+
+    Raises:
+        MachineError: ``dest`` cannot be written.
+    """
+    with _replacing(dest) as partial:
+        partial.touch(0o600)
+        _keep_access(db, partial)
+        shutil.copyfile(db, partial)
 
 
 def derived(db: Path) -> list[Path]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pipeline.store.columns import KEYS, PER_CALL_TABLES
 from pipeline.store.connection import Connection
 
+REPLACED = "calls: a call without its row in the ledger"
+"""The one problem that is no damage: another recording has come under the path of the call's own."""
 SPAN_SLACK_S = 1.0  # a recogniser may end the last word up to this long after the audio ends
 
 
@@ -48,7 +50,7 @@ def _queries() -> dict[str, str]:
     return queries | {
         "ledger: a scored file whose call is not there": "SELECT path AS example FROM ledger "
         "ANTI JOIN calls USING (call_id) WHERE status = 'scored'",
-        "calls: a call without its row in the ledger": "SELECT c.call_id AS example FROM calls AS c "
+        REPLACED: "SELECT c.call_id AS example FROM calls AS c "
         "WHERE path IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger AS l WHERE l.call_id = c.call_id)",
         "ledger: a status that does not exist": "SELECT path AS example FROM ledger "
         "WHERE status NOT IN ('scored', 'skipped', 'failed', 'quarantined', 'purged')",

@@ -51,9 +51,14 @@ def load(
     records = _settle(records, now, stored, _tombstones(connection))
     entries = {r.ledger.path: r.ledger for r in records}
     with _as_incoming(connection, {"path": list(entries)}):
-        connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
+        replaced = connection.execute(
+            "SELECT path, call_id, audio_sha256 FROM ledger WHERE path IN (SELECT path FROM incoming)"
+        ).fetchall()
+        if replaced:
+            connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
     # the last record of each call, as when they come in two windows
     calls = list({columns.call_id(r): r for r in records if r.conversation is not None}.values())
+    stored |= _give_new_ids(connection, calls, replaced, stored)
     ids = [columns.call_id(r) for r in calls]
     load_times = sorted({stored[i].loaded_at for i in ids if i is not None and i in stored})
     if load_times:
@@ -189,6 +194,50 @@ def _stored_calls(connection: Connection, records: Sequence[CallRecord]) -> dict
                 span,
             ).fetchall()
     return {call_id: _StoredCall(*rest) for call_id, *rest in rows}
+
+
+def _give_new_ids(
+    connection: Connection,
+    calls: Sequence[CallRecord],
+    replaced: Sequence[tuple[str, str | None, str | None]],
+    stored: Mapping[str, _StoredCall],
+) -> dict[str, _StoredCall]:
+    """Give stored calls the id under which the same recording now comes, for instance from a new manifest.
+
+    Without this the recording would be stored twice, and counted twice. What people answered moves along.
+
+    Args:
+        connection: Inside a transaction.
+        calls: The records with a conversation.
+        replaced: Path, call id and SHA-256 of the ledger rows that the records replace.
+        stored: The calls already stored under the ids of the records.
+
+    Returns:
+        The calls that have a new id, by that id.
+    """
+    now = {r.ledger.path: (columns.call_id(r), r.ledger.audio_sha256) for r in calls}
+    new_ids = {}
+    for path, old_id, sha in replaced:
+        new_id, new_sha = now.get(path, (None, None))
+        if old_id and new_id and old_id != new_id and sha == new_sha and new_id not in stored:
+            new_ids[old_id] = new_id
+    for kept in (columns.call_id(r) for r in calls):  # another file of this window has the old id
+        new_ids.pop(kept or "", None)
+    if not new_ids:
+        return {}
+    with _as_incoming(connection, {"old_id": list(new_ids), "new_id": list(new_ids.values())}):
+        moving = connection.execute(
+            "SELECT new_id, audio_sha256, path, loaded_at FROM calls JOIN incoming ON call_id = old_id "
+            "WHERE old_id NOT IN (SELECT call_id FROM ledger WHERE call_id IS NOT NULL)"
+        ).fetchall()
+    moved = {new_id: _StoredCall(*rest) for new_id, *rest in moving}
+    rows = [(old_id, new_id) for old_id, new_id in new_ids.items() if new_id in moved]
+    with _as_incoming(connection, {"old_id": [o for o, _ in rows], "new_id": [n for _, n in rows]}):
+        for table in (*columns.PER_CALL_TABLES, "reviews", "samples"):
+            connection.execute(
+                f"UPDATE {table} SET call_id = new_id FROM incoming WHERE call_id = old_id"  # noqa: S608
+            )
+    return moved
 
 
 def _second_id(call_id: str | None, sha: str | None) -> str:

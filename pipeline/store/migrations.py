@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import duckdb
 
 import pipeline
 from pipeline.errors import StoreError
+from pipeline.store import files
 from pipeline.store.connection import Connection, quoted
 
 RECORD = """
@@ -95,12 +95,15 @@ def migrate(connection: Connection, file: Path | None) -> None:
     Args:
         connection: Open for writing.
         file: The database file to copy first; None for a lake, which keeps its own history.
+
+    Raises:
+        MachineError: There is no room for the copy; the database stays as it is.
     """
     current = version(connection)
     migrations = sql_files()
     if file is not None and 0 < current < max(migrations):
         connection.execute("CHECKPOINT")
-        shutil.copy2(file, backup_path(file, current))
+        files.keep_copy(file, backup_path(file, current))
     connection.execute(RECORD)
     for number, (name, sql) in migrations.items():
         if number > current:

@@ -10,19 +10,33 @@ when it is complete.
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 import pipeline
 from pipeline.errors import MachineError, StoreError
 from pipeline.store import migrations
 from pipeline.store.columns import KEYS, PER_CALL_TABLES, SCORE_TABLES
-from pipeline.store.connection import Connection, quoted
+from pipeline.store.connection import Connection, is_damage, quoted
+from pipeline.store.erase import ERASED_PREFIX
 
 SCHEMA = "callqa.parquet/1"
 NO_MONTH = "none"
+OF_CALLS = (*PER_CALL_TABLES, "reviews", "samples")
+_ERASED = " OR ".join(
+    f"{value} IN (SELECT {column} FROM ledger WHERE status = 'purged' AND {column} IS NOT NULL)"  # noqa: S608
+    for column, value in {
+        "audio_sha256": "audio_sha256",
+        "call_id": f"'{ERASED_PREFIX}' || sha256(call_id)",
+        "path": f"'{ERASED_PREFIX}' || sha256(path)",
+    }.items()
+)
+"""Condition on a row of a folder: the ledger of this store has a tombstone of its call."""
 
 
 def write(connection: Connection, folder: Path) -> dict[str, int]:
@@ -38,6 +52,8 @@ def write(connection: Connection, folder: Path) -> dict[str, int]:
         )
     partial, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old"))
     try:
+        if old.exists() and not folder.exists():  # killed between the two renames below
+            old.rename(folder)
         for leftover in (partial, old):
             shutil.rmtree(leftover, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -52,10 +68,11 @@ def write(connection: Connection, folder: Path) -> dict[str, int]:
         if folder.exists():
             folder.rename(old)
         partial.rename(folder)
-    except OSError as error:
-        raise MachineError(
-            f"cannot write {folder}: {error.strerror or error}", hint="check the folder"
-        ) from error
+    except (OSError, duckdb.IOException) as error:
+        if isinstance(error, duckdb.Error) and is_damage(error):  # of the store, noticed on reading it
+            raise
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise MachineError(f"cannot write {folder}: {why}", hint="check the folder and its space") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -93,12 +110,16 @@ def _copy(connection: Connection, query: str, path: Path, more: str = "") -> int
 def read(connection: Connection, folder: Path) -> dict[str, int]:
     """Import a folder that ``write`` wrote, in the connection's transaction; returns the rows by table.
 
-    Rows with the same keys that are already stored are replaced.
+    Rows with the same keys that are already stored are replaced. Calls that were erased here since the folder
+    was written stay erased.
 
     Raises:
         StoreError: ``write`` did not write the folder, or a newer version of callqa did.
     """
     manifest = _manifest(folder)
+    # of calls whose figures were kept, the folder has no path either: they come in as they are
+    erased = _erased(connection, folder / "calls" / "*" / "*.parquet", "call_id", "path IS NOT NULL")
+    erased_files = _erased(connection, folder / "ledger.parquet", "path", "status <> 'purged'")
     rows = {}
     for table, keys in KEYS.items():
         if not manifest["rows"].get(table):
@@ -108,14 +129,32 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
             files = folder / table / "*" / "*.parquet"
             # all rows of a call, or of one of its scorecards, are replaced together
             keys = "call_id, rubric_hash" if table in SCORE_TABLES else "call_id"
-        source = f"read_parquet('{quoted(files)}', union_by_name = true, hive_partitioning = false)"
+        source, values = _source(files), []
+        if table in OF_CALLS or table == "ledger":
+            key, left_out = ("path", erased_files) if table == "ledger" else ("call_id", erased)
+            source, values = f"{source} WHERE {key} NOT IN (SELECT unnest(?::VARCHAR[]))", [left_out]
         connection.execute(
-            f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})"  # noqa: S608
+            f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})",  # noqa: S608
+            values,
         )
-        row = connection.execute(f"INSERT INTO {table} BY NAME FROM {source}").fetchone()
+        row = connection.execute(f"INSERT INTO {table} BY NAME FROM {source}", values).fetchone()
         rows[table] = int(row[0]) if row else 0
     migrations.fill_new_columns(connection, manifest["schema_version"])
     return rows
+
+
+def _erased(connection: Connection, files: Path, column: str, condition: str) -> list[str]:
+    """A column of the rows of a folder's calls or ledger that were erased from this store since."""
+    if not glob.glob(str(files)):  # noqa: PTH207 - the pattern is absolute
+        return []
+    rows = connection.execute(
+        f"SELECT {column} FROM {_source(files)} WHERE {condition} AND ({_ERASED})"  # noqa: S608
+    ).fetchall()
+    return [value for (value,) in rows]
+
+
+def _source(files: Path) -> str:
+    return f"read_parquet('{quoted(files)}', union_by_name = true, hive_partitioning = false)"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

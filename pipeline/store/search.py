@@ -97,7 +97,13 @@ def _index(store: Store, on_note: Note) -> Connection:
     if index is not None:
         index.close()  # else DuckDB would hand out the old file again when the new one is opened
     on_note(f"indexing {turns} turns for search")
-    _build(store, path)
+    try:
+        _build(store, path)
+    except (OSError, duckdb.IOException) as error:
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise StoreError(
+            f"no search index can be written to {path}: {why}", hint="check the folder and its space"
+        ) from error
     return _open(path)
 
 
@@ -132,7 +138,8 @@ def _build(store: Store, path: Path) -> None:
         index.execute("ALTER TABLE entries DROP COLUMN text")
     except BaseException:
         index.close()
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise
     index.close()
     partial.replace(path)

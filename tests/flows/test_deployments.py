@@ -1,8 +1,15 @@
 """What ``prefect.yaml`` deploys, on the server that ``callqa serve`` starts."""
 
+import contextlib
 import datetime as dt
+import json
+import os
+import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +22,7 @@ from pipeline.store import Store
 from tests.process.test_run import write_calls
 
 pytestmark = pytest.mark.prefect
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +125,37 @@ def test_a_rubric_that_changed_is_announced_and_history_follows(server: None, tm
     assert retain(int((dt.datetime.now(dt.UTC).date() - dt.date(2025, 1, 1)).days), settings=settings) == 1
     assert retain(0, settings=settings) == 1
     assert not list((tmp_path / "qa.duckdb.state").glob("calls/*"))
+
+
+def opened(history: Path) -> sqlite3.Connection:
+    """Prefect's database, for reading."""
+    return sqlite3.connect(f"file:{history}?mode=ro", uri=True)
+
+
+def test_two_serves_of_one_user_keep_their_own_folders(tmp_path: Path) -> None:
+    """The second gets a deployment of its own; it does not put its paths into that of the first."""
+    history = tmp_path / "prefect" / "prefect.db"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(history.parent)}
+    serving = []
+    deployed: list[tuple[str]] = []
+    try:
+        for number, folder in enumerate(("here", "there"), start=1):
+            command = [sys.executable, "-m", "pipeline", "serve", folder, "--db", f"{folder}.duckdb"]
+            quiet = subprocess.DEVNULL
+            serving.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=quiet))
+            deadline = time.monotonic() + 120
+            while len(deployed) < number and time.monotonic() < deadline:
+                time.sleep(0.5)
+                with contextlib.suppress(sqlite3.OperationalError), closing(opened(history)) as db:
+                    deployed = db.execute("SELECT parameters FROM deployment ORDER BY created").fetchall()
+    finally:
+        for process in serving:
+            process.terminate()
+        for process in serving:
+            process.wait(60)
+
+    assert [json.loads(parameters)["paths"] for (parameters,) in deployed] == [
+        [str(tmp_path / "here")], [str(tmp_path / "there")]
+    ]  # fmt: skip
+    assert not list(history.parent.glob("server-*.log"))

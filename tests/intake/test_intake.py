@@ -58,6 +58,18 @@ def test_a_folder_is_walked_whole_and_in_order(tmp_path: Path) -> None:
         assert item.size_bytes == item.path.stat().st_size
 
 
+def test_names_as_long_as_the_disk_takes_are_no_trouble(tmp_path: Path) -> None:
+    """A sidecar's longer name is looked for in vain; a longer one in a manifest costs that row alone."""
+    recording = wav(tmp_path / f"{'x' * 251}.wav")
+    (item,) = run(tmp_path)
+    assert item.fault is None
+
+    wav(tmp_path / "manifest" / "a.wav")
+    (tmp_path / "manifest" / "manifest.csv").write_text(f"file,call_id\na.wav,m1\nx{recording.name},m2\n")
+    items = run(tmp_path / "manifest")
+    assert [item.fault and item.fault.reason for item in items] == [None, "missing"]
+
+
 def test_content_decides_not_the_name(tmp_path: Path) -> None:
     """A transcript called .wav is one; text called .wav is left to audio to refuse; notes are no call."""
     transcript(tmp_path / "a.wav")

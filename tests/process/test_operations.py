@@ -4,10 +4,13 @@ import datetime as dt
 import email
 import email.policy
 import http.server
+import importlib.metadata
 import json
 import os
 import socketserver
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,14 +23,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flows.serve import check_schedule
 from pipeline.conversation import CallRecord, LedgerEntry
-from pipeline.errors import UsageError
+from pipeline.errors import MachineError, UsageError
 from pipeline.process.batch import Tally, Unobserved
 from pipeline.process.doctor import examine
 from pipeline.process.report import conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
-from tests.process.test_run import write_calls
+from pipeline.store import Store
+from tests.process.test_run import callqa, write_calls
+from tests.store_factory import RUBRIC, record
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,6 +82,17 @@ def test_slow_batches_are_told() -> None:
     ]
 
 
+def test_one_bad_night_is_told_whatever_the_folder_holds() -> None:
+    """Shares are of the night's files; what was quarantined before is not told again."""
+    tally = Tally()
+    known = [LedgerEntry(f"old{i}", None, None, "scored") for i in range(10_000)]
+    tally.add_known([*known, LedgerEntry("bad", None, None, "quarantined", reason="truncated")])
+    assert list(reasons_to_tell(tally, AlertSettings())) == []
+    for i in range(20):
+        tally.add(CallRecord(LedgerEntry(f"new{i}", None, None, "quarantined", reason="truncated")))
+    assert list(reasons_to_tell(tally, AlertSettings())) == ["20 of 20 files were quarantined, more than 10%"]
+
+
 @pytest.fixture
 def webhook() -> Iterator[tuple[str, list[Any]]]:
     """A listener and what it was posted."""
@@ -116,6 +132,41 @@ def test_a_batch_leaves_a_summary_metrics_and_an_alert(
     assert json.loads(summary.read_text())["schema"] == "callqa.run/1"
     assert stat.S_IMODE(summary.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "m" / "callqa.prom").stat().st_mode) == 0o644
+
+
+def test_a_metrics_file_that_cannot_be_written_is_named(
+    tmp_path: Path, webhook: tuple[str, list[Any]]
+) -> None:
+    """The alert and the summary come all the same."""
+    url, posted = webhook
+    (tmp_path / "file").touch()
+    metrics = tmp_path / "file" / "callqa.prom"
+    flow = FlowSettings(state_dir=tmp_path, metrics_file=metrics, alerts=AlertSettings(webhook=url))
+    with pytest.raises(MachineError, match=f"cannot write {metrics}"):
+        conclude(tally_of(failed=1), Settings(flow=flow))
+
+    assert len(posted) == len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_a_run_that_cannot_finish_is_told_and_one_without_work_is_on_record(
+    tmp_path: Path, webhook: tuple[str, list[Any]]
+) -> None:
+    """By webhook, as nobody reads the terminal at night; a quiet night does not look like a dead machine."""
+    url, posted = webhook
+    settings = {"CALLQA_FLOW__ALERTS__WEBHOOK": url, "CALLQA_FLOW__METRICS_FILE": "callqa.prom"}
+    gone = callqa("run", "unmounted", "--db", "qa.duckdb", "--local", cwd=tmp_path, **settings)
+
+    assert gone.returncode == 2
+    assert posted[0]["exit_code"] == 2
+    assert "the batch could not be finished: " in posted[0]["text"]
+    assert "unmounted does not exist" in posted[0]["text"]
+
+    (tmp_path / "empty").mkdir()
+    quiet = callqa("run", "empty", "--db", "qa.duckdb", "--local", cwd=tmp_path, **settings)
+    assert quiet.returncode == 0
+    assert len(posted) == 1
+    assert 'callqa_batch_files{status="scored"} 0' in (tmp_path / "callqa.prom").read_text()
+    assert len(list((tmp_path / "qa.duckdb.state" / "runs").iterdir())) == 1
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd", "nonsense"])
@@ -195,6 +246,50 @@ def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path, monkeypatch: py
         next(rounds)
 
 
+def test_a_clock_that_is_ahead_keeps_no_file_waiting(tmp_path: Path) -> None:
+    """A file dated tomorrow is taken once it has been seen unchanged for long enough, and only once."""
+    folder = write_calls(tmp_path / "in", 1)
+    tomorrow = time.time() + 86_400
+    os.utime(folder / "call-000.json", (tomorrow, tomorrow))
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    naps = []
+
+    def nap(_seconds: float) -> None:
+        naps.append(time.monotonic())
+        time.sleep(0.2)
+        if len(naps) > 20:
+            raise KeyboardInterrupt
+
+    rounds = watch([folder], settings, Unobserved(), settle_s=1.0, every_s=0, sleep=nap)
+    assert next(rounds).processed == 1
+    assert len(naps) >= 5
+    with pytest.raises(KeyboardInterrupt):
+        next(rounds)
+
+
+def test_a_drop_folder_outlasts_a_locked_database(tmp_path: Path) -> None:
+    """An analyst's long query costs the round, not the process that watches."""
+    folder, db = write_calls(tmp_path / "in", 1), tmp_path / "qa.duckdb"
+    settings = load_settings(store={"db": str(db), "lock_timeout_s": 0.1})
+    with Store(db):
+        pass
+    hold = "import duckdb, sys; db = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    analyst = subprocess.Popen(
+        [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert analyst.stdout is not None
+    assert analyst.stdout.readline() == "held\n"
+    said: list[str] = []
+    rounds = watch(
+        [folder], settings, Unobserved(), settle_s=0, every_s=0, on_wait=said.append,
+        sleep=lambda _: print(analyst.communicate()),
+    )  # fmt: skip
+
+    assert next(rounds).processed == 1
+    assert f"process {analyst.pid}" in said[-1]
+    assert "trying again" in said[-1]
+
+
 @pytest.mark.parametrize(
     ("cron", "zone"), [("0 25 * * *", "UTC"), ("often", "UTC"), ("0 2 * * *", "Mars/Olympus"), ("", "UTC")]
 )
@@ -244,6 +339,52 @@ def test_a_sound_machine_is_told_so(tmp_path: Path) -> None:
 
     assert "fault" not in {state for name, state in states.items() if name != "model"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_looks_beside_others_who_read(tmp_path: Path) -> None:
+    """An analyst who has the database open is no fault, and the doctor waits for nobody."""
+    db = tmp_path / "qa.duckdb"
+    with Store(db):
+        pass
+    hold = "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
+    analyst = subprocess.Popen(
+        [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert analyst.stdout is not None
+    analyst.stdout.readline()
+    found = {one.name: one for one in examine(load_settings(store={"db": str(db), "lock_timeout_s": 0.2}))}
+    analyst.communicate("\n")
+
+    assert (found["database"].state, found["database"].found) == ("ok", f"{db} adds up")
+
+
+def test_a_recording_written_anew_is_no_damage(tmp_path: Path) -> None:
+    """The call that lay under the path before is told with what can be done, and the exit code stays 0."""
+    db = tmp_path / "qa.duckdb"
+    with Store(db) as store:
+        store.load([record("c1")], [RUBRIC])
+        store.load([record("c2", path="/calls/c1.wav")], [RUBRIC])
+    found = {one.name: one for one in examine(load_settings(store={"db": str(db)}))}
+
+    assert found["database"].state == "warning"
+    assert "callqa purge --call" in found["database"].fix
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [("2.1rc1", "fault"), ("2.1.0b2", "fault"), ("2", "ok"), ("2.0.58+local.1", "ok")]
+)
+def test_the_doctor_compares_any_form_of_version(
+    monkeypatch: pytest.MonkeyPatch, version: str, state: str
+) -> None:
+    """A pre-release of a version that is too new is too new."""
+    real = importlib.metadata.version
+    monkeypatch.setattr(
+        "pipeline.process.doctor.importlib.metadata.version",
+        lambda name: version if name == "sqlalchemy" else real(name),
+    )
+    (found,) = (finding for finding in examine(load_settings()) if finding.name == "prefect")
+
+    assert found.state == state, found.found
 
 
 def test_deployments_point_at_flows_that_exist() -> None:

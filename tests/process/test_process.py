@@ -366,6 +366,18 @@ def test_changed_audio_under_the_same_name_is_new_work(tmp_path: Path) -> None:
     assert again.processed == 1
 
 
+def test_nothing_is_kept_of_an_erased_call_that_shared_its_id(tmp_path: Path) -> None:
+    """The store tells two recordings of one id apart; what is kept lies under the id that they came with."""
+    cache = StageCache(tmp_path / "state")
+    received = fake_received(tmp_path, {"a.wav": "one"})
+    process_window(received, fake_stages(), cache)
+    row = LedgerEntry(str(received[0].path), received[0].sha256, "a~0123abcd", "scored")
+
+    assert plan(received, {row.path: row}, fake_stages().fingerprints).new_ids == {}
+    assert cache.erase("a~0123abcd")
+    assert list(cache.calls_dir.iterdir()) == []
+
+
 def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
     """Folder 0700, file 0600, no partial files; a damaged one is made again."""
     cache = StageCache(tmp_path / "state")

@@ -1,9 +1,10 @@
-"""What the progress of a batch says of the time left."""
+"""What a batch says of its progress and, at its end, of itself."""
 
 import pytest
 
 from pipeline.cli import batch_view
 from pipeline.cli.batch_view import BatchView
+from pipeline.process.batch import Tally
 from tests.store_factory import record
 
 
@@ -43,3 +44,13 @@ def test_one_of_a_thousand_files_is_not_enough(monkeypatch: pytest.MonkeyPatch) 
 
     assert "left" not in told[99]
     assert "left" in told[101]
+
+
+def test_totals_in_a_log_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where stderr is no terminal, no figure is broken in two."""
+    tally = Tally(stage_s={f"stage{n}": 1.5 for n in range(12)})
+    tally.add(record("c1"))
+    BatchView().ended(tally)
+
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("time")]
+    assert line.count(" 1.5 s") == 13

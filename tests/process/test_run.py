@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -75,6 +76,65 @@ def test_a_folder_is_scored_and_the_second_run_has_nothing_to_do(tmp_path: Path)
     assert "nothing to do" in second.stderr
     assert tables(tmp_path / "qa.duckdb") == before
     assert {row["status"] for row in before["ledger"]} == {"scored", "quarantined"}
+
+
+def test_a_call_id_that_comes_later_leaves_no_second_call(tmp_path: Path) -> None:
+    """A manifest that arrives after the first run renames the call, and its transcript is not made again."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    speech, rate = soundfile.read(ROOT / "sample_audio" / "support-good.wav", frames=8 * 8000)
+    soundfile.write(folder / "a.wav", speech, rate)
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 0
+    (folder / "manifest.csv").write_text("file,call_id\na.wav,crm-77\n")
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 0
+
+    assert [row["call_id"] for row in tables(tmp_path / "qa.duckdb")["calls"]] == ["crm-77"]
+    assert [folder.name for folder in (tmp_path / "qa.duckdb.state" / "calls").iterdir()] == ["crm-77"]
+    (summary,) = sorted((tmp_path / "qa.duckdb.state" / "runs").iterdir())[1:]
+    assert json.loads(summary.read_text())["audio_s"] == 0  # nothing was transcribed again
+    with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+        assert store.check() == []
+
+
+def test_a_manifest_may_outlive_its_recordings(tmp_path: Path) -> None:
+    """What was scored stays scored when the file is deleted; what never came is missing, until it comes."""
+    calls = write_calls(tmp_path / "calls", 3)
+    (calls / "manifest.csv").write_text("file,team\n" + "".join(f"call-00{i}.json,red\n" for i in range(3)))
+    (calls / "call-002.json").rename(tmp_path / "late.json")
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 3
+    before = tables(tmp_path / "qa.duckdb")
+    (calls / "call-000.json").unlink()
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 3
+    assert tables(tmp_path / "qa.duckdb") == before
+    (tmp_path / "late.json").rename(calls / "call-002.json")
+    assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 0
+    assert [row["status"] for row in tables(tmp_path / "qa.duckdb")["ledger"]] == ["scored"] * 3
+
+
+def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path) -> None:
+    """It is neither half scored nor quarantined, and nobody is alarmed."""
+    (tmp_path / "calls").mkdir()
+    sound = soundfile.SoundFile(tmp_path / "calls" / "live.wav", "w", 8000, 1, "PCM_16")
+    part = (tmp_path / "calls" / "copied.wav").open("wb")
+    whole = (ROOT / "sample_audio" / "billing-mono.wav").read_bytes()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "run", "calls", "--db", "qa.duckdb", "--local"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with sound, part:
+        while running.poll() is None:
+            sound.write(np.zeros(800, np.int16))
+            sound.flush()
+            part.write(whole[part.tell() :][:800])
+            part.flush()
+            time.sleep(0.05)
+    assert running.stdout is not None
+
+    assert running.returncode == 0
+    assert running.stdout.read().count("still being written") == 2
+    with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+        rows = store.query("SELECT status, reason, fingerprint FROM ledger")
+    assert rows == [{"status": "skipped", "reason": "still_written", "fingerprint": ""}] * 2
 
 
 @pytest.mark.prefect
@@ -173,6 +233,52 @@ def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -
     assert "card does not work" not in done.stderr
 
 
+def test_a_name_that_the_terminal_cannot_show_ends_no_batch(tmp_path: Path) -> None:
+    """It is shown escaped, as on stderr, and every call is scored."""
+    (write_calls(tmp_path / "calls", 2) / "call-001.json").rename(tmp_path / "calls" / "کال.json")
+    done = callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path, PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0, done.stderr
+    assert "\\u06a9\\u0627\\u0644.json" in done.stdout
+    assert len(tables(tmp_path / "qa.duckdb")["calls"]) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("mode", ["--local", pytest.param("", marks=pytest.mark.prefect)])
+def test_a_batch_goes_on_when_its_lines_cannot_be_printed(tmp_path: Path, mode: str) -> None:
+    """The disk of its log is full, or its reader has gone: every call is scored, and it is said once."""
+    write_calls(tmp_path / "calls", 6)
+    command = f'"$0" -m pipeline run calls --db "$1.duckdb" {mode}'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2"}
+    for name, ends in (("full", "> /dev/full; exit $?"), ("gone", "| head -1; exit ${PIPESTATUS[0]}")):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {ends}", sys.executable, name],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("no more lines about calls are printed") == 1
+        assert len(tables(tmp_path / f"{name}.duckdb")["calls"]) == 6
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", ["status", "status --json", "--version", "rubric schema"])
+def test_results_that_find_no_room_are_no_bug(undisturbed: Path, arguments: str) -> None:
+    """Exit code 2 and what to mend; a reader that has gone is no fault at all."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_STORE__DB": "whole.duckdb"}
+    full, gone = (
+        subprocess.run(
+            ["bash", "-c", f'"$0" -m pipeline {arguments} {ends}', sys.executable],
+            cwd=undisturbed, env=environment, capture_output=True, text=True, timeout=60,
+        )
+        for ends in ("> /dev/full", "| true; exit ${PIPESTATUS[0]}")
+    )  # fmt: skip
+
+    assert (full.returncode, gone.returncode) == (2, 0), full.stderr + gone.stderr
+    assert "error: cannot write the output: No space left on device" in full.stderr
+    assert "Exception ignored" not in full.stderr + gone.stderr
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with forty calls and ``whole.duckdb``, made by one run to the end."""
@@ -252,6 +358,25 @@ def test_a_full_disk_leaves_no_half_of_an_export(undisturbed: Path, kind: str) -
     assert codes == ["2 ./fill", "0 ./out"], told
     assert "No space left" in told
     assert "Traceback" not in told
+
+
+READ_ONLY = """
+mount -t tmpfs none share && cp whole.duckdb share && mount -o remount,ro share && cd share || exit 9
+"$@" search "card" --db whole.duckdb; echo $?
+"$@" snapshot copy.duckdb --db whole.duckdb; echo $?
+"""
+
+
+def test_a_share_that_is_read_only_can_be_searched(undisturbed: Path) -> None:
+    """Without an index, which is said; a copy that cannot be written there is one sentence."""
+    (undisturbed / "share").mkdir()
+    codes, told = on_a_small_disk(READ_ONLY, undisturbed)
+
+    assert codes[-2:] == ["0", "2"], told
+    assert "no search index can be written to whole.duckdb.search: " in told
+    assert "matching plainly instead" in told
+    assert "error: cannot write copy.duckdb: Read-only file system" in told
+    assert "internal error" not in told
 
 
 @pytest.mark.prefect

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.conversation import CallRecord, Finding, LedgerEntry, RubricRef, StageRun
+from pipeline.conversation import CallRecord, Finding, LedgerEntry, Review, RubricRef, SampledCall, StageRun
 from pipeline.errors import StoreError
 from pipeline.store import CallFilter, Store
 from tests.store_factory import RUBRIC, START, metadata, record, scorecard
@@ -121,6 +121,24 @@ def test_windows_of_one_session_know_what_those_before_brought(store: Store, tmp
     assert store.check() == []
     assert {m.call_id for m, _ in store.conversations()} == {"c2", "c3", "c3~beefcafe", "c4"}
     assert counts(store)["ledger"] == 5
+
+
+def test_a_recording_that_comes_under_a_new_call_id_is_stored_once(store: Store) -> None:
+    """What people answered and drew moves to the new id; a call that another file still holds stays."""
+    review = Review("r1", "c1", RUBRIC.hash, "greeting", "yes", "no", "amira", START)
+    store.save_reviews([review])
+    store.save_sample([SampledCall("s1", "c1", "random", "a1 2026-W10", 7, 0.5, None, START)])
+    store.load([record("c2", path="/copy/c2.wav")], [RUBRIC])
+
+    def renamed(call_id: str, old: str) -> CallRecord:
+        return record(call_id, sha=f"sha-{old}", path=f"/calls/{old}.wav")
+
+    store.load([renamed("crm-1", "c1"), renamed("crm-2", "c2")], [RUBRIC])
+    store.load([renamed("crm-1", "c1"), record("c3")], [RUBRIC])
+    assert store.check() == []
+    assert {m.call_id for m, _ in store.conversations()} == {"crm-1", "c2", "crm-2", "c3"}
+    assert [r.call_id for r in store.reviews()] == ["crm-1"]
+    assert store.query("SELECT call_id FROM samples") == [{"call_id": "crm-1"}]
 
 
 def test_two_recordings_that_claim_one_call_id_are_both_kept(store: Store) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from pipeline.conversation import CallRecord, Doubt, LedgerEntry
 from pipeline.errors import MachineError, StoreError, StoreLockedError
 from pipeline.store import CallFilter, Store, migrations
 from pipeline.store.connection import quoted
+from pipeline.store.integrity import REPLACED
 from pipeline.store.sandbox import Sandbox
 from pipeline.store.search import search
 from tests.store_factory import RUBRIC, record
@@ -349,6 +351,40 @@ def test_parquet_of_an_older_version_comes_back_complete(db: Path, tmp_path: Pat
         assert store.query("SELECT count(*) AS n FROM v_calls WHERE local_hour IS NULL") == [{"n": 0}]
 
 
+@pytest.mark.parametrize("keep_figures", [False, True])
+def test_an_older_backup_brings_no_erased_call_back(db: Path, tmp_path: Path, keep_figures: bool) -> None:
+    """Nor a copy of its recording, nor the words of figures that were kept; into a new store all comes."""
+    with Store(db) as store:
+        copy = replace(record("c2").ledger, path="/copy/c2.wav", status="skipped", reason="duplicate")
+        store.load([CallRecord(copy)], [RUBRIC])
+        store.export_parquet(tmp_path / "older")
+        store.purge(CallFilter(call_ids=("c1", "c2")), keep_figures=keep_figures)
+        before = {t: store.query(f"FROM {t} ORDER BY ALL") for t in ("calls", "turns", "answers", "ledger")}
+        store.export_parquet(tmp_path / "newer")
+        for folder in ("older", "newer"):
+            store.import_parquet(tmp_path / folder)
+            assert store.check() == []
+            assert before == {t: store.query(f"FROM {t} ORDER BY ALL") for t in before}
+    with Store(tmp_path / "new.duckdb") as fresh:
+        fresh.import_parquet(tmp_path / "older")
+        assert fresh.count() == 3
+
+
+def test_a_backup_that_was_killed_at_its_last_step_is_not_lost(db: Path, tmp_path: Path) -> None:
+    """The earlier backup had been moved aside: it is back in its place even if the next one fails."""
+    with Store(db) as store:
+        store.export_parquet(tmp_path / "backup")
+        (tmp_path / "backup").rename(tmp_path / ".backup.old")
+        with store.transaction() as connection:
+            connection.execute("DROP TABLE samples")
+        with pytest.raises(StoreError):
+            store.export_parquet(tmp_path / "backup")
+    with Store(tmp_path / "new.duckdb") as fresh:
+        fresh.import_parquet(tmp_path / "backup")
+        assert fresh.count() == 3
+    assert not list(tmp_path.glob(".backup*"))
+
+
 def test_parquet_is_readable_by_other_tools(db: Path, tmp_path: Path) -> None:
     """Pandas and plain PyArrow read the hive folders; times carry their zone."""
     pd = pytest.importorskip("pandas")
@@ -416,6 +452,18 @@ def test_duplicates_of_an_erased_recording_become_tombstones_too(db: Path) -> No
         store.load([CallRecord(copy)])
         store.purge(CallFilter(call_ids=("c1",)))
         assert store.query("SELECT count(*) AS n FROM ledger WHERE path LIKE '%Jane%'") == [{"n": 0}]
+
+
+def test_erasing_a_call_spares_the_recording_that_took_its_place(db: Path) -> None:
+    """The file of c1 was written anew and is c4 now: c4 stays, and the sound of c1 is refused elsewhere."""
+    with Store(db) as store:
+        store.load([record("c4", path="/calls/c1.wav")], [RUBRIC])
+        assert {problem.what for problem in store.check()} == {REPLACED}
+        assert store.purge(CallFilter(call_ids=("c1",))).erasure.tombstones == 1
+        assert store.check() == []
+        assert store.ledger(["/calls/c1.wav"])["/calls/c1.wav"].call_id == "c4"
+        store.load([record("c9", sha="sha-c1"), record("c4", path="/calls/c1.wav")], [RUBRIC])
+        assert {m.call_id for m, _ in store.conversations()} == {"c2", "c3", "c4"}
 
 
 def test_figures_may_outlive_the_words(db: Path) -> None:
@@ -486,6 +534,52 @@ def test_opening_is_quick(db: Path) -> None:
         with Store(db):
             pass
     assert (time.perf_counter() - began) / 5 < 0.5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs permissions and a limit on file size")
+@pytest.mark.parametrize(
+    ("work", "room", "full"),
+    [
+        ("open()", "path.stat().st_size - 1", "qa.duckdb.v1.bak"),
+        ("open().export_parquet(path.with_name('out'))", "512", "out"),
+    ],
+)
+def test_a_full_disk_is_named_where_it_is_full(db: Path, work: str, room: str, full: str) -> None:
+    """A copy before an upgrade, or a backup, that finds no room: no half copy, and the store as before."""
+    if full.endswith(".bak"):
+        db.unlink()
+        older(db, 1, "")
+    script = (
+        "import resource, signal, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from pathlib import Path\n"
+        "from pipeline.store import Store; from pipeline.errors import MachineError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "path = Path(sys.argv[1]); open = Store(path).__enter__\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room},) * 2)\n"
+        f"try: {work}\n"
+        "except MachineError as error: print(error.message)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    run = subprocess.run([sys.executable, "-c", script, str(db), root], capture_output=True, text=True)
+    assert run.stdout.startswith(f"cannot write {db.parent / full}: "), run.stdout + run.stderr
+    assert [f.name for f in db.parent.iterdir()] == [db.name]
+    with Store(db) as store:
+        assert store.check() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs permissions")
+def test_a_purge_and_an_upgrade_let_in_nobody_new(db: Path) -> None:
+    """The rewritten file and the copy before an upgrade have the permissions of the database."""
+    db.chmod(0o600)
+    owner = 12345 if os.geteuid() == 0 else os.geteuid()  # a root's purge leaves the file its owner
+    os.chown(db, owner, -1)
+    with Store(db) as store:
+        store.purge(CallFilter(call_ids=("c1",)))
+    assert (stat.S_IMODE(db.stat().st_mode), db.stat().st_uid) == (0o600, owner)
+    old = older(db.with_name("old.duckdb"), 1, "")
+    old.chmod(0o640)
+    with Store(old):
+        assert stat.S_IMODE(migrations.backup_path(old, 1).stat().st_mode) == 0o640
 
 
 def test_a_disk_error_while_copying_leaves_no_half_copy(db: Path, tmp_path: Path) -> None:
