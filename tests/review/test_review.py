@@ -449,6 +449,31 @@ def test_risk_queue_gives_its_reasons_worst_first(db: Path) -> None:
     assert all(p.probability is None for p in queue.picks)
 
 
+def test_the_next_risk_queue_has_disputes_and_no_reviewed_calls(db: Path, tmp_path: Path) -> None:
+    """After the worst call is reviewed, others follow; a disputed one comes first until it is decided."""
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+    def whole(call_id: str, **change: object) -> dict[str, object]:
+        return {"call_id": call_id, "rubric_hash": RUBRIC.hash, **change}
+
+    with Store(db) as store:
+        first = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+        worst, second, _ = (pick.call_id for pick in first.picks)
+        seen = [whole(worst, confirmed=True), whole(second, comment="to be discussed")]
+        import_reviews(store, [returned(tmp_path, answers=[], calls=seen)])
+        after = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+        disputed = [whole(worst, state="disputed")]
+        import_reviews(store, [returned(tmp_path, reviewer="Agent", answers=[], calls=disputed)])
+        again = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+        decided = [whole(worst, state="upheld")]
+        import_reviews(store, [returned(tmp_path, reviewer="Boss", answers=[], calls=decided)])
+        last = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+    assert (first.reviewed, after.reviewed, after.picks[0].call_id) == (0, 1, second)
+    assert again.picks[0].call_id == worst
+    assert again.picks[0].reason.startswith("disputed by Agent: not decided yet")
+    assert worst not in {pick.call_id for pick in last.picks}
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_a_workbook_survives_libreoffice(db: Path, tmp_path: Path) -> None:
