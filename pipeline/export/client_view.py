@@ -11,8 +11,11 @@ from dataclasses import replace
 
 from pipeline.conversation import CriterionAnswer, Turn
 from pipeline.export.selection import Call, with_words
+from pipeline.word_times import TurnClock
 
-INTRODUCED = re.compile(r"(?i)\b(my name(?: is|'s|’s)|(?:speaking|chatting) (?:with|to)) +(?!\[)[^\W\d_]+")
+INTRODUCED = re.compile(
+    r"(?i)\b(?P<by>my name(?: is|'s|’s)|(?:speaking|chatting) (?:with|to)) +(?P<name>(?!\[)[^\W\d_]+)"
+)
 """A name after words of introduction; agents use names on the telephone that the metadata does not have."""
 Hide = Callable[[str], str]
 
@@ -55,13 +58,23 @@ def _hiding(*names: str | None) -> Hide:
     named = re.compile(r"(?i)\b(" + "|".join(longest_first) + r")\b") if parts else None
 
     def hide(text: str) -> str:
-        return INTRODUCED.sub(r"\1 [AGENT]", named.sub("[AGENT]", text) if named else text)
+        return INTRODUCED.sub(r"\g<by> [AGENT]", named.sub("[AGENT]", text) if named else text)
 
     return hide
 
 
 def _turn(turn: Turn, hide: Hide) -> Turn:
-    words = tuple(replace(word, text=hide(word.text)) for word in turn.words)
+    """The turn with names hidden, in its words too, which do not say by themselves that they are a name."""
+    introduced = [match.span("name") for match in INTRODUCED.finditer(turn.text)]
+    places = TurnClock(turn).places
+    if places is None:
+        words = () if introduced else tuple(replace(word, text=hide(word.text)) for word in turn.words)
+    else:
+        is_name = [any(a < end and start < b for start, end in introduced) for a, b in places]
+        words = tuple(
+            replace(word, text="[AGENT]" if name else hide(word.text))
+            for word, name in zip(turn.words, is_name, strict=True)
+        )
     return replace(turn, text=hide(turn.text), words=words)
 
 

@@ -25,7 +25,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from pipeline import contract, export
-from pipeline.conversation import CallRecord, Conversation, Evidence, Review, Scorecard, Transcript, Turn
+from pipeline.conversation import (
+    CallRecord,
+    Conversation,
+    Evidence,
+    Review,
+    Scorecard,
+    Transcript,
+    Turn,
+    Word,
+)
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 from pipeline.export import captions
@@ -339,6 +348,25 @@ def test_client_safe_promises_name_no_agent(tmp_path: Path, form: str) -> None:
         (path,) = export.write(store, tmp_path / "out" / "all", form, filters, client_safe=True)
     assert "send you an email from [AGENT]" in path.read_text("utf-8")
     assert "jennifer" not in path.read_text("utf-8").lower()
+
+
+@pytest.mark.parametrize("form", ["contact-lens", "html", "jsonl", "srt", "vcon", "vtt"])
+def test_client_safe_words_name_no_agent(tmp_path: Path, form: str) -> None:
+    """A name that the metadata spells otherwise is hidden in the words with their times too."""
+    record = example_records(1)[0]
+    assert record.conversation is not None
+    first, *others = record.conversation.transcript.turns
+    said = "Thank you for calling. My name is Allen. How can I help you?"
+    words = tuple(Word(word, 0.5 * i, 0.5 * i + 0.4) for i, word in enumerate(said.split()))
+    turns = (replace(first, role="agent", text=said, words=words), *others)
+    transcript = replace(record.conversation.transcript, turns=turns)
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, conversation=replace(record.conversation, transcript=transcript))])
+        filters = CallFilter(client="acme", rubric="support")
+        paths = export.write(store, tmp_path / "out", form, filters, client_safe=True)
+    text = "".join(path.read_text("utf-8") for path in paths)
+    assert "Allen" not in text
+    assert "[AGENT]" in text
 
 
 def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> None:
