@@ -23,8 +23,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from typer.testing import CliRunner
 
 from pipeline import contract, export
+from pipeline.cli.commands import app
 from pipeline.conversation import (
     CallRecord,
     Conversation,
@@ -367,6 +369,17 @@ def test_client_safe_words_name_no_agent(tmp_path: Path, form: str) -> None:
     text = "".join(path.read_text("utf-8") for path in paths)
     assert "Allen" not in text
     assert "[AGENT]" in text
+
+
+def test_an_export_without_calls_says_so(db: Path, tmp_path: Path) -> None:
+    """A mistyped client must not look like a client without faults."""
+    answers = [
+        CliRunner().invoke(app, [*command, "--db", str(db), "--client", client])
+        for command in (["export", str(tmp_path / "x.xlsx")], ["review", "packet", str(tmp_path / "packet")])
+        for client in ("acmee", "acme")
+    ]
+    assert [answer.exit_code for answer in answers] == [0] * 4
+    assert ["no calls match" in answer.stderr for answer in answers] == [True, False, True, False]
 
 
 def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> None:
