@@ -39,13 +39,17 @@ class TurnClock:
 
 
 def _places(turn: Turn) -> list[tuple[int, int]] | None:
-    """Start and end of each word in the turn's text; None when words and text do not match."""
+    """Start and end of each word in the text; None when words and text differ in more than punctuation."""
     places, at = [], 0
     for word in turn.words:
         text = word.text.strip()
         start = turn.text.find(text, at)
-        if start < 0 or turn.text[at:start].strip():
+        if start < 0 or _has_words(turn.text[at:start]):
             return None
         at = start + len(text)
         places.append((start, at))
-    return places if not turn.text[at:].strip() else None
+    return places if not _has_words(turn.text[at:]) else None
+
+
+def _has_words(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)

@@ -72,6 +72,8 @@ def _print_queue(queue: Queue) -> None:
         if row.margin is not None:
             share = f"{row.sampled} of {row.population} calls"
             note(f"{row.group}: {share} know a rate to within ±{100 * row.margin:.0f} points (95 %)")
+    if queue.reviewed:
+        note(f"not in the risk list: {queue.reviewed} calls that people have reviewed already")
     note(f"drawn as sample {queue.sample_id}: callqa review packet DEST --sample {queue.sample_id}")
 
 

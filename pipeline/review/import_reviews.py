@@ -203,12 +203,13 @@ def _reviews_of(entry: Entry, source: str, cards: _Cards, reviewer: str, report:
     if cards.call_id(entry.call_id) != entry.call_id:
         report.mended.append(Problem(entry.where, f"call {entry.call_id!r} taken as {card.call_id!r}"))
     if entry.criterion_id or entry.criterion:
-        if entry.answer:
-            criterion = _criterion(entry, card)
-            yield _review(entry, card, source, who, criterion, card.parsed(criterion, entry.answer))
+        criterion = _criterion(entry, card)
+        given = card.parsed(criterion, entry.answer) if entry.answer else None
+        if given or entry.reason:
+            yield _review(entry, card, source, who, criterion, given)
         return
     state = STATES.get(_folded(entry.state))
-    if state or (entry.reason and not entry.confirmed):
+    if state or entry.reason:
         yield _review(entry, card, source, who, state=state or "submitted")
     if entry.confirmed:
         for criterion, machine in card.answers.items():
@@ -276,11 +277,16 @@ def _item(review: Review) -> tuple[str, str, str | None, str]:
     return review.call_id, review.rubric_hash, review.criterion_id, _folded(review.reviewer)
 
 
+def _kind(review: Review) -> str:
+    """What a review is: an answer, a comment on an answer, or a state of the whole scorecard."""
+    return review.state if review.criterion_id is None else "answer" if review.human_answer else "comment"
+
+
 def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[Review]:
     """Keep one review per reviewer and item: a correction before a confirmation, else the later one."""
     chosen: dict[tuple[str, ...], Review] = {}
     for review in reviews:
-        key = (*map(str, _item(review)), "answer" if review.criterion_id else review.state)
+        key = (*map(str, _item(review)), _kind(review))
         earlier = chosen.get(key)
         if earlier is None or "how" in earlier.extra:
             chosen[key] = review
@@ -323,7 +329,7 @@ def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) 
 
 def _is_known(review: Review, stored: Iterable[Review], report: Report) -> bool:
     """Whether the reviewer's newest stored review of the item says the same; then it counts as unchanged."""
-    before = [r for r in stored if _item(r) == _item(review) and (r.criterion_id or r.state == review.state)]
+    before = [r for r in stored if _item(r) == _item(review) and _kind(r) == _kind(review)]
     if before and (before[-1].said, before[-1].reason) == (review.said, review.reason):
         report.unchanged += 1
         return True

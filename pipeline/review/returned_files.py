@@ -25,7 +25,8 @@ LARGEST_FILE = 256 * 1024 * 1024
 LARGEST_UNPACKED = 2 * 1024**3
 HEADER_ROWS = 30
 
-# For each field of an entry, the headings that people and callqa use: lower case, letters only.
+# For each field of an entry, the headings that people and callqa use: lower case, letters only. Where a table
+# has several of them, the first one here counts.
 HEADINGS: dict[str, tuple[str, ...]] = {
     "call_id": ("call", "call id", "callid", "interaction", "interaction id"),
     "rubric_hash": ("rubric text", "rubric hash"),
@@ -34,10 +35,12 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "criterion": ("criterion", "question", "item"),
     "answer": ("correct answer", "override", "corrected answer", "human answer", "reviewer answer"),
     "reviewer": ("reviewer", "reviewed by", "evaluator", "checked by"),
-    "reason": ("comment", "comments", "reason", "note", "notes"),
+    "reason": ("comment", "comments", "note", "notes", "reason"),
     "state": ("decision", "agent decision", "state", "agent says"),
     "confirmed": ("whole call checked", "all other answers right", "confirmed"),
 }
+# A workbook's sheet of earlier reviews has these headings; what it says is on record already.
+AUDIT_TRAIL = {"who", "call", "machine", "person", "state"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,22 +219,27 @@ def _read_table(rows: Iterable[Sequence[str]], place: str, at: dt.datetime) -> l
             continue
         values = {name: row[col] for name, col in columns.items() if col < len(row)}
         confirmed = values.pop("confirmed", "").lower() in {"yes", "y", "x", "true", "1", "✓"}
-        filled_in = values.get("answer") or values.get("state") or confirmed
+        filled_in = confirmed or any(values.get(name) for name in ("answer", "state", "reason"))
         if filled_in and not _header(row):  # the header may be repeated for printing
             entries.append(Entry(where=f"{place} row {number}", confirmed=confirmed, at=at, **values))
     return entries if columns else None
 
 
 def _header(row: Sequence[str]) -> dict[str, int]:
-    """The column of each field of an entry, if the row is a header; else empty."""
-    names = {heading: name for name, headings in HEADINGS.items() for heading in headings}
-    columns: dict[str, int] = {}
+    """The column of each field of an entry, if the row is the header of a form; else empty."""
+    found: dict[str, int] = {}
     for col, cell in enumerate(row):
-        name = names.get(re.sub(r"[^a-z]+", " ", cell.lower()).strip())
-        if name and name not in columns:
-            columns[name] = col
-    is_header = "call_id" in columns and not columns.keys().isdisjoint({"answer", "state", "confirmed"})
-    return columns if is_header else {}
+        found.setdefault(re.sub(r"[^a-z]+", " ", cell.lower()).strip(), col)
+    columns = {
+        name: found[heading]
+        for name, headings in HEADINGS.items()
+        for heading in headings[::-1]
+        if heading in found
+    }
+    if found.keys() >= {"answer", "reason"} and columns["reason"] == found["reason"]:
+        del columns["reason"]  # the machine's reason for its answer
+    is_form = "call_id" in columns and not columns.keys().isdisjoint({"answer", "state", "confirmed"})
+    return columns if is_form and not found.keys() >= AUDIT_TRAIL else {}
 
 
 def _text(value: object) -> str:

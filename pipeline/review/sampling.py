@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.confidence_intervals import margin_of
-from pipeline.conversation import CallMetadata, Conversation, SampledCall, Scorecard
+from pipeline.conversation import CallMetadata, Conversation, Review, SampledCall, Scorecard
 from pipeline.store import CallFilter, Store
 
 
@@ -52,11 +52,15 @@ class Precision:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The calls to review, and how exactly the random ones will show a rate."""
+    """The calls to review, and how exactly the random ones will show a rate.
+
+    ``reviewed`` is how many calls are not in the risk queue because people have answered them already.
+    """
 
     sample_id: str
     picks: Sequence[Pick]
     precision: Sequence[Precision]
+    reviewed: int = 0
 
 
 def draw(
@@ -75,16 +79,23 @@ def draw(
     cards: dict[str, list[Scorecard]] = defaultdict(list)
     for card in store.scorecards(filters) if risky else ():
         cards[card.call_id].append(card)
-    calls, risks = [], []
+    reviews: dict[str, list[Review]] = defaultdict(list)
+    for review in store.reviews(filters) if risky else ():
+        reviews[review.call_id].append(review)
+    calls, risks, reviewed = [], [], 0
     for metadata, conversation in store.conversations(filters):
         calls.append(metadata)
-        if risky and (pick := _risk(metadata.call_id, cards[metadata.call_id], conversation)).risk:
-            risks.append(pick)
+        call_id = metadata.call_id
+        if risky and (pick := _risk(call_id, cards[call_id], reviews[call_id], conversation)).risk:
+            if _is_settled(cards[call_id], reviews[call_id]):
+                reviewed += 1
+            else:
+                risks.append(pick)
     drawn = random_sample(calls, per_stratum=per_week, seed=seed) if per_week else []
     picks = [*drawn, *sorted(risks, key=lambda pick: (-pick.risk, pick.call_id))[:risky]]
     sample_id = f"{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{seed}"
     store.save_sample([_recorded(pick, sample_id, seed, now) for pick in picks])
-    return Queue(sample_id, picks, precision(drawn, len(calls)) if drawn else [])
+    return Queue(sample_id, picks, precision(drawn, len(calls)) if drawn else [], reviewed)
 
 
 def _recorded(pick: Pick, sample_id: str, seed: int, now: dt.datetime) -> SampledCall:
@@ -155,8 +166,10 @@ def precision(picks: Sequence[Pick], population: int) -> list[Precision]:
 
 
 # Points that each sign of risk adds. The more it costs to miss a sign, the more points it has: most for a
-# wrongly failed call or a missed disclosure, least for moods. Points rank calls; they are no probability.
+# dispute that waits for its decision, a wrongly failed call or a missed disclosure, least for moods. Points
+# rank calls; they are no probability.
 RISK_POINTS = {
+    "disputed": 60,
     "autofail": 50,
     "undetermined": 12,
     "low_confidence": 15,
@@ -172,11 +185,32 @@ COLLAPSE = -0.6
 NEAR_POINTS = 5.0
 
 
-def _risk(call_id: str, cards: Sequence[Scorecard], conversation: Conversation) -> Pick:
+def _risk(
+    call_id: str, cards: Sequence[Scorecard], reviews: Sequence[Review], conversation: Conversation
+) -> Pick:
     """A call with its signs of risk, gravest first; without any its ``risk`` is 0."""
-    signs = [*_card_signs(cards), *_conversation_signs(conversation)]
+    disputes = (f"disputed by {review.reviewer}: not decided yet" for review in _open_disputes(reviews))
+    signs = [(RISK_POINTS["disputed"], why) for why in disputes]
+    signs += [*_card_signs(cards), *_conversation_signs(conversation)]
     reason = "; ".join(why for _, why in sorted(signs, key=lambda s: -s[0]))
     return Pick(call_id, "risk", "", None, reason, float(sum(points for points, _ in signs)))
+
+
+def _open_disputes(reviews: Sequence[Review]) -> list[Review]:
+    """The newest dispute of each scorecard that nobody decided since; ``reviews`` come oldest first."""
+    waiting: dict[str, Review] = {}
+    for review in reviews:
+        if review.state == "disputed":
+            waiting[review.rubric_hash] = review
+        elif review.state in ("upheld", "overturned"):
+            waiting.pop(review.rubric_hash, None)
+    return list(waiting.values())
+
+
+def _is_settled(cards: Sequence[Scorecard], reviews: Sequence[Review]) -> bool:
+    """Whether people have answered each scorecard of a call, or decided it, and no dispute waits."""
+    answered = {r.rubric_hash for r in reviews if r.human_answer or r.state in ("upheld", "overturned")}
+    return bool(cards) and {card.rubric.hash for card in cards} <= answered and not _open_disputes(reviews)
 
 
 def _card_signs(cards: Sequence[Scorecard]) -> Iterator[tuple[int, str]]:

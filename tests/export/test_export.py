@@ -420,6 +420,36 @@ def test_client_safe_hides_names_that_only_the_agent_says(tmp_path: Path, form: 
     assert "Harbor again" in text
 
 
+@pytest.mark.parametrize("form", ["contact-lens", "html", "jsonl", "srt", "vcon", "vtt"])
+def test_client_safe_words_name_no_agent(tmp_path: Path, form: str) -> None:
+    """A name that the metadata spells otherwise is hidden in the words with their times too."""
+    record = example_records(1)[0]
+    assert record.conversation is not None
+    first, *others = record.conversation.transcript.turns
+    said = "Thank you for calling. My name is Allen. How can I help you?"
+    words = tuple(Word(word, 0.5 * i, 0.5 * i + 0.4) for i, word in enumerate(said.split()))
+    turns = (replace(first, role="agent", text=said, words=words), *others)
+    transcript = replace(record.conversation.transcript, turns=turns)
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, conversation=replace(record.conversation, transcript=transcript))])
+        filters = CallFilter(client="acme", rubric="support")
+        paths = export.write(store, tmp_path / "out", form, filters, client_safe=True)
+    text = "".join(path.read_text("utf-8") for path in paths)
+    assert "Allen" not in text
+    assert "[AGENT]" in text
+
+
+def test_an_export_without_calls_says_so(db: Path, tmp_path: Path) -> None:
+    """A mistyped client must not look like a client without faults."""
+    answers = [
+        CliRunner().invoke(app, [*command, "--db", str(db), "--client", client])
+        for command in (["export", str(tmp_path / "x.xlsx")], ["review", "packet", str(tmp_path / "packet")])
+        for client in ("acmee", "acme")
+    ]
+    assert [answer.exit_code for answer in answers] == [0] * 4
+    assert ["no calls match" in answer.stderr for answer in answers] == [True, False, True, False]
+
+
 def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> None:
     """Without them it would show one client another's calls."""
     with Store(db, read_only=True) as store, pytest.raises(UsageError, match="one client and one rubric"):

@@ -351,6 +351,46 @@ def test_words_the_machine_missed_are_selected_downloaded_and_learnt_from(
     assert (code, f'+            - "{ODD[:22]}"' in out) == (0, True), err
 
 
+def test_two_people_who_share_a_browser_sign_their_own_answers(chromium: Any, graded: Path) -> None:
+    """Another name brings an empty form, the first name its own again; a corrected name keeps them."""
+    page = opened(chromium, graded / "open" / "index.html")
+
+    def sign(name: str) -> None:
+        field = find(page, "#reviewer")
+        field.clear()
+        field.send_keys(name, "\ue004")
+
+    def press(words: str) -> None:
+        buttons = wait_for(lambda: page.find_elements("css selector", "dialog[open] button"))
+        next(button for button in buttons if words in button.text).click()
+        wait_for(lambda: not page.find_elements("css selector", "dialog"))
+
+    def answer() -> Any:
+        return page.find_elements("css selector", ".criterion select")[1]
+
+    open_call(page, "call-001")
+    choose(page, answer(), "said sorry")
+    sign("Amira Kan")
+    sign("Amira Khan")
+    press("Mine")
+    sign("Ben")
+    press("keep them apart")
+    assert (answer().get_attribute("value"), find(page, "#download").text) == ("", "Download review (0)")
+    choose(page, answer(), "none of these")
+    find(page, "#download").click()
+    path = wait_for(lambda: next(page.downloads.glob("review-ben-*.json"), None))
+    said = json.loads(path.read_text("utf-8"))
+    assert (said["reviewer"], [a["answer"] for a in said["answers"]]) == ("Ben", ["none of these"])
+    sign("amira khan")
+    press("keep them apart")
+    assert answer().get_attribute("value") == "said sorry"
+    sign("Ben")
+    wait_for(lambda: page.find_elements("css selector", "dialog[open]"))
+    page.switch_to.active_element.send_keys("\ue00c")
+    wait_for(lambda: not page.find_elements("css selector", "dialog"))
+    assert find(page, "#reviewer").get_attribute("value") == "amira khan"
+
+
 def test_a_blind_packet_shows_no_answer_and_says_so_when_it_returns(chromium: Any, graded: Path) -> None:
     """Nothing of what the machine or people concluded is even in the file; the download names the session."""
     text = (graded / "blind" / "index.html").read_text("utf-8")

@@ -297,6 +297,81 @@ def test_an_untouched_workbook_says_nothing(db: Path, tmp_path: Path) -> None:
     assert (report.stored, report.unchanged, report.rejected) == (0, 0, [])
 
 
+def filled(exported: Path, dest: Path, sheet: str, call_id: str, **entries: str) -> Path:
+    """A workbook with the entries of one row filled in, the first row of the call on the sheet."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(exported)
+    heads = {cell.value: cell.column for cell in book[sheet][1]}
+    row = next(r for r in range(2, 10_000) if book[sheet].cell(r, heads["Call"]).value == call_id)
+    for name, value in entries.items():
+        book[sheet].cell(row, heads[name.replace("_", " ")]).value = value
+    book.save(dest)
+    return dest
+
+
+def test_a_workbooks_comment_is_the_persons_and_not_the_machines_reason(db: Path, tmp_path: Path) -> None:
+    """The sheet has the machine's reason in a column before the person's comment."""
+    with Store(db) as store:
+        row, *_ = store.query("SELECT call_id FROM answers WHERE reason <> '' ORDER BY criterion, call_id")
+        export.write(store, tmp_path / "review.xlsx", "xlsx", CallFilter(call_ids=(row["call_id"],)))
+        entries = {"Correct_answer": "na", "Reviewer": "Cara", "Comment": "the line was bad"}
+        path = filled(tmp_path / "review.xlsx", tmp_path / "a.xlsx", "Answers", row["call_id"], **entries)
+        import_reviews(store, [path])
+        (review,) = store.reviews()
+    assert (review.human_answer, review.reason) == ("na", "the line was bad")
+
+
+def test_a_comment_is_kept_where_nothing_is_answered(db: Path, tmp_path: Path) -> None:
+    """A note for coaching beside a call or an answer is on record, and is no answer."""
+    entries = {"Reviewer": "Cara", "Comment": "use it for training"}
+    with Store(db) as store:
+        export.write(store, tmp_path / "review.xlsx", "xlsx")
+        paths = [
+            filled(tmp_path / "review.xlsx", tmp_path / f"{sheet}.xlsx", sheet, "call-001", **entries)
+            for sheet in ("Calls", "Answers")
+        ]
+        report = import_reviews(store, paths)
+        again = import_reviews(store, paths)
+        reviews = store.reviews()
+        assert store.query("FROM v_agreement") == []
+    assert (report.stored, report.rejected, again.stored, again.unchanged) == (2, [], 0, 2)
+    assert {(r.criterion_id is None, r.human_answer, r.reason) for r in reviews} == {
+        (True, None, "use it for training"),
+        (False, None, "use it for training"),
+    }
+
+
+@pytest.mark.parametrize("place", ["packet", "workbook"])
+def test_a_comment_on_a_confirmed_call_is_kept(db: Path, tmp_path: Path, place: str) -> None:
+    """Who checked the whole call may also have something to say about it."""
+    whole = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "confirmed": True, "comment": "coach her"}
+    with Store(db) as store:
+        if place == "packet":
+            path = returned(tmp_path, answers=[], calls=[whole])
+        else:
+            export.write(store, tmp_path / "review.xlsx", "xlsx")
+            entries = {"Whole_call_checked": "yes", "Reviewer": "Amira", "Comment": "coach her"}
+            path = filled(tmp_path / "review.xlsx", tmp_path / "a.xlsx", "Calls", "call-001", **entries)
+        import_reviews(store, [path])
+        comments = [r.reason for r in store.reviews() if r.criterion_id is None]
+        confirmed = [r for r in store.reviews() if r.human_answer]
+    assert comments == ["coach her"]
+    assert confirmed
+    assert all(r.reason == "" for r in confirmed)
+
+
+def test_a_workbooks_audit_trail_is_not_read_as_entries(db: Path, tmp_path: Path) -> None:
+    """What Amira disputed is not disputed again by whoever returns a workbook that shows it."""
+    call = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "state": "disputed", "comment": "not my call"}
+    with Store(db) as store:
+        import_reviews(store, [returned(tmp_path, calls=[call])])
+        export.write(store, tmp_path / "review.xlsx", "xlsx")
+        report = import_reviews(store, [tmp_path / "review.xlsx"], reviewer="Cara")
+        assert {r.reviewer for r in store.reviews()} == {"Amira"}
+    assert (report.stored, report.unchanged, report.rejected) == (0, 0, [])
+
+
 @pytest.mark.parametrize("name", ["x.json", "x.xlsx", "x.csv", "x.docx"])
 def test_files_that_are_no_review_are_refused(db: Path, tmp_path: Path, name: str) -> None:
     """Whatever the ending claims, nonsense is a usage error with a hint and nothing is kept."""
@@ -385,6 +460,31 @@ def test_risk_queue_gives_its_reasons_worst_first(db: Path) -> None:
     assert risks == sorted(risks, reverse=True)
     assert all("auto-fail" in p.reason for p in queue.picks[: min(autofailed, 10)])
     assert all(p.probability is None for p in queue.picks)
+
+
+def test_the_next_risk_queue_has_disputes_and_no_reviewed_calls(db: Path, tmp_path: Path) -> None:
+    """After the worst call is reviewed, others follow; a disputed one comes first until it is decided."""
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+    def whole(call_id: str, **change: object) -> dict[str, object]:
+        return {"call_id": call_id, "rubric_hash": RUBRIC.hash, **change}
+
+    with Store(db) as store:
+        first = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+        worst, second, _ = (pick.call_id for pick in first.picks)
+        seen = [whole(worst, confirmed=True), whole(second, comment="to be discussed")]
+        import_reviews(store, [returned(tmp_path, answers=[], calls=seen)])
+        after = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+        disputed = [whole(worst, state="disputed")]
+        import_reviews(store, [returned(tmp_path, reviewer="Agent", answers=[], calls=disputed)])
+        again = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+        decided = [whole(worst, state="upheld")]
+        import_reviews(store, [returned(tmp_path, reviewer="Boss", answers=[], calls=decided)])
+        last = draw(store, CallFilter(), per_week=0, risky=3, seed=1, now=now)
+    assert (first.reviewed, after.reviewed, after.picks[0].call_id) == (0, 1, second)
+    assert again.picks[0].call_id == worst
+    assert again.picks[0].reason.startswith("disputed by Agent: not decided yet")
+    assert worst not in {pick.call_id for pick in last.picks}
 
 
 @pytest.mark.browser

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline import privacy
 from pipeline.conversation import Transcript, Turn, Word
+from pipeline.export.private import Redactor
 from pipeline.privacy import rules
 from pipeline.settings import PrivacySettings
 from tests import private_data
@@ -27,6 +28,15 @@ def spoken(*turns: tuple[str, str], language: str = "en") -> Transcript:
         made.append(Turn(number, role, text, at, end_s, words=words))  # type: ignore[arg-type]
         at = end_s + 0.2
     return Transcript("c", tuple(made), language=language)
+
+
+@pytest.mark.parametrize("text", [f"It is {CARD}. Is that all?", f"It is ({CARD}), yes, it is mine."])
+def test_only_the_number_is_silenced_where_a_sentence_ends_with_it(text: str) -> None:
+    """The full stop is in no word of the redacted turn; the other words keep their times all the same."""
+    redacted, _ = privacy.redact(spoken(("customer", text)), PrivacySettings())
+
+    (silent,) = Redactor(PrivacySettings()).spans(redacted) or []
+    assert silent == pytest.approx((1.0, 3.0), abs=0.3)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 // keeps them until they are downloaded as one JSON file for `callqa review import`.
 
 const STORE = `callqa-review-${packet.id}`;
-const notes = (() => {
-  const empty = { reviewer: "", answers: {}, calls: {}, marks: {} };
-  try { return Object.assign(empty, JSON.parse(remember(STORE) || "{}")); } catch { return empty; }
-})();
+// What is stored under a key; `signed` is the last name that was entered, also after the field was emptied.
+function stored(key) {
+  const empty = { reviewer: "", signed: "", answers: {}, calls: {}, marks: {} };
+  try { return Object.assign(empty, JSON.parse(remember(key) || "{}")); } catch { return empty; }
+}
+const notes = stored(STORE);
 
 function keep() {
   remember(STORE, JSON.stringify(notes));
@@ -102,7 +104,28 @@ function said_by(r) {
 
 // The reviewer's name, in the bar at the top so that it is entered only once.
 function reviewerField() {
-  return h("label", { className: "reviewer" }, "Reviewer", h("input", { className: "field", id: "reviewer", type: "text", value: notes.reviewer, maxLength: 100, autocomplete: "name", placeholder: "your name", oninput: (event) => { notes.reviewer = event.target.value; keep(); } }));
+  return h("label", { className: "reviewer" }, "Reviewer", h("input", { className: "field", id: "reviewer", type: "text", value: notes.reviewer, maxLength: 100, autocomplete: "name", placeholder: "your name", onchange: (event) => sign(event.target.value.trim()) }));
+}
+
+// Takes a new name. Entries made under another one are either the same person's, whose name was corrected, or remain
+// with that person: two people who share a browser neither see nor sign each other's answers.
+function sign(name) {
+  const before = notes.signed || notes.reviewer;
+  Object.assign(notes, { reviewer: name, signed: name || before });
+  keep();
+  if (!name || !before || before.toLowerCase() === name.toLowerCase() || !pending()) return;
+  const choose = (label, act) => h("button", { type: "button", className: "button", onclick: () => { act(); box.close("chosen"); } }, label);
+  const restart = () => {
+    remember(`${STORE}-${before.toLowerCase()}`, JSON.stringify({ ...notes, reviewer: before, signed: before }));
+    Object.assign(notes, stored(`${STORE}-${name.toLowerCase()}`), { reviewer: name, signed: name });
+    keep(); show();
+  };
+  const box = h("dialog", { "aria-label": "Whose entries are these?", onclose: () => {
+    if (box.returnValue !== "chosen") { Object.assign(notes, { reviewer: before, signed: before }); keep(); $("#reviewer").value = before; }
+    box.remove();
+  } }, h("h2", null, "Whose entries are these?"), h("p", null, `${plural(pending(), "answer or mark")} in this packet, entered as ${before}.`),
+    h("p", null, choose(`Mine: sign them as ${name}`, () => {}), " ", choose(`${before}'s: keep them apart and start mine`, restart)));
+  document.body.append(box); box.showModal();
 }
 
 function reviewForm(call, card) {
