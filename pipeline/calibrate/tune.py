@@ -10,14 +10,13 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline import score
 from pipeline.calibrate.agreement import cohen_kappa, confusion
 from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.conversation import Conversation, Evidence, Review
 from pipeline.rubric import Criterion, Rubric
-from pipeline.rubric.checks import PhraseCheck
+from pipeline.rubric.checks import AnyCheck, PhraseCheck, learning
 from pipeline.rubric.queries import Matcher
 
 SURE = 0.95
@@ -137,12 +136,17 @@ def labels(
 
 
 def tunable(criterion: Criterion) -> PhraseCheck | None:
-    """The criterion's check if its bounds and phrases can be tuned: phrases that must be heard once."""
-    check: Any = criterion.check
-    plain = (
-        isinstance(check, PhraseCheck) and not check.negate and check.at_least == 1 and check.at_most is None
-    )
-    return check if plain and check.match in ("fuzzy", "meaning") and check.any else None
+    """The check, or part of an ``any_of``, whose bounds and phrases can be tuned."""
+    return learning(criterion.check)
+
+
+def met_otherwise(conversation: Conversation, rubric: Rubric, criterion: Criterion, matcher: Matcher) -> bool:
+    """Whether another part of the criterion's ``any_of`` than the one that learns is met."""
+    if not isinstance(criterion.check, AnyCheck):
+        return False
+    own = tunable(criterion)
+    others = [p for p in criterion.check.checks if isinstance(p, PhraseCheck) and p is not own]
+    return any(score.heard(conversation, rubric, part, matcher=matcher)[0] for part in others)
 
 
 def strongest(
@@ -209,7 +213,7 @@ def propose(
         if check is None or not (answers or its_marks):
             continue
         note = f"{differ[criterion.id]} calls left out: reviewers differ" if differ.get(criterion.id) else ""
-        labelled = _Labelled(rubric, check, conversations, answers, matcher)
+        labelled = _Labelled(rubric, criterion, check, conversations, answers, matcher)
         proposals.append(_proposal(criterion.id, labelled, its_marks, note))
     return proposals
 
@@ -219,6 +223,7 @@ class _Labelled:
     """One criterion's check, with the calls people answered it for."""
 
     rubric: Rubric
+    criterion: Criterion
     check: PhraseCheck
     conversations: Mapping[str, Conversation]
     answers: Mapping[str, bool]
@@ -240,10 +245,17 @@ class _Labelled:
         for fold in range(FOLDS if marks else 1):
             measured_calls = set(calls[fold::FOLDS] if marks else calls)
             check = learnt(self.check, [mark for mark in marks if mark.call_id not in measured_calls])
-            for call in measured_calls:
-                near = strongest(self.conversations[call], self.rubric, check, self.matcher)
-                pairs.append((near.strength if near else 0.0, self.answers[call]))
+            pairs += [
+                (self._strength(self.conversations[call], check), self.answers[call])
+                for call in measured_calls
+            ]
         return pairs
+
+    def _strength(self, conversation: Conversation, check: PhraseCheck) -> float:
+        if met_otherwise(conversation, self.rubric, self.criterion, self.matcher):
+            return 1.0
+        near = strongest(conversation, self.rubric, check, self.matcher)
+        return near.strength if near else 0.0
 
 
 def _proposal(name: str, labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
@@ -297,6 +309,8 @@ def questions(
         if check is None:
             continue
         for call, conversation in conversations.items():
+            if met_otherwise(conversation, rubric, criterion, matcher):
+                continue
             near = strongest(conversation, rubric, check, matcher)
             if near is None or (criterion.id, near.quote.casefold()) in known:
                 continue

@@ -416,3 +416,17 @@ def placed(outer: Strict, place: Place = ()) -> Iterator[tuple[Strict, Place]]:
 def parts(outer: Strict, kind: type[Part]) -> list[Part]:
     """The parts of one class among a part of a rubric and all parts inside it, outermost first."""
     return [part for part, _ in placed(outer) if isinstance(part, kind)]
+
+
+def learning(check: object) -> PhraseCheck | None:
+    """The part of a check that can learn from people: phrases, not forbidden, that must be said once.
+
+    Of several such parts of an ``any_of``, whose other parts must be phrases too, the first by meaning.
+    """
+    parts = check.checks if isinstance(check, AnyCheck) else (check,)
+    if not all(isinstance(part, PhraseCheck) for part in parts):
+        return None
+    phrases = [part for part in parts if isinstance(part, PhraseCheck)]
+    plain = [one for one in phrases if not one.negate and one.at_least == 1 and one.at_most is None]
+    able = [one for one in plain if one.match in ("fuzzy", "meaning") and one.any]
+    return next((one for one in able if one.match == "meaning"), next(iter(able), None))

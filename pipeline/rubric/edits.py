@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import RubricError
-from pipeline.rubric.checks import Place
+from pipeline.rubric.checks import AnyCheck, Place, learning
 from pipeline.rubric.load import parse, read_yaml
 from pipeline.rubric.model import Rubric
 
@@ -56,7 +56,7 @@ class _CannotEditError(Exception):
 
 def _holds(rubric: Rubric, name: str, change: Change) -> bool:
     """Whether a change is in effect in a rubric, rather than in a comment of its text."""
-    check: Any = next(c.check for c in rubric.criteria() if c.id == name)
+    check: Any = learning(next(c.check for c in rubric.criteria() if c.id == name))
     bounds = all(
         value is None or value == getattr(check, key)
         for key, value in (("threshold", change.threshold), ("unsure", change.unsure))
@@ -66,7 +66,7 @@ def _holds(rubric: Rubric, name: str, change: Change) -> bool:
 
 def _edited(text: str, name: str, change: Change) -> str:
     data, lines = read_yaml(text)
-    at = next(
+    at: Place = next(
         ("sections", s, "criteria", c, "check")
         for s, section in enumerate(data["sections"])
         for c, criterion in enumerate(section["criteria"])
@@ -75,6 +75,10 @@ def _edited(text: str, name: str, change: Change) -> str:
     check: Any = data
     for step in at:
         check = check[step]
+    whole = next(c.check for c in parse(text).criteria() if c.id == name)
+    if isinstance(whole, AnyCheck):
+        number = next(i for i, part in enumerate(whole.checks) if part is learning(whole))
+        at, check = (*at, "checks", number), check["checks"][number]
     rows = text.splitlines(keepends=True)
     kind = lines[*at, "kind"] - 1
     if not re.match(r"\s*(?:- )?kind:", rows[kind]):

@@ -120,6 +120,47 @@ def test_the_upper_limit_is_clopper_and_pearsons(wrong: int, n: int, limit: floa
     assert confidence_intervals.clopper_pearson_above(wrong, n) == pytest.approx(limit, abs=5e-4)
 
 
+SEVERAL = FORM.replace(
+    """        check:
+          kind: phrases
+          any:
+            - Please hold the line
+            - Bear with me a moment
+""",
+    """        check:
+          kind: any_of
+          checks:
+            - kind: phrases
+              match: exact
+              any: [wait there]
+            - kind: phrases
+              any:
+                - Please hold the line
+                - Bear with me a moment
+""",
+)
+
+
+def test_the_part_of_a_check_that_goes_by_meaning_learns() -> None:
+    """In an any_of the words go to the part by meaning; what another part meets is not asked about."""
+    form = rubric.parse(SEVERAL, "desk.yaml")
+    calls = {f"y{i}": conversation(f"y{i}", ODD, CHATS) for i in range(6)}
+    calls |= {f"w{i}": conversation(f"w{i}", "just wait there", CHATS) for i in range(3)}
+    calls |= {f"n{i}": conversation(f"n{i}", CHATS) for i in range(8)}
+    said = {"hold": {name: not name.startswith("n") for name in calls}}
+    marks = [tune.Mark("hold", "y0", ODD, True), tune.Mark("hold", "y1", ODD, True)]
+
+    (one,) = tune.propose(form, calls, said, marks, MATCHER, {})
+
+    assert (one.phrases, one.best and one.best.wrong) == ((ODD,), 0)
+    asked = tune.questions(form, calls, said, [], MATCHER, 50)
+    assert "hold" not in {criterion for criterion, call, _ in asked if call.startswith("w")}
+    text, by_hand = edited(form, {"hold": Change(0.65, None, (ODD,), ("hold it",))})
+    exact, meaning = next(c.check for c in rubric.parse(text).criteria() if c.id == "hold").checks
+    assert (exact.any, exact.threshold, by_hand) == (("wait there",), 0.5, [])
+    assert (meaning.any[-1], meaning.threshold, meaning.unless) == (ODD, 0.65, ("hold it",))
+
+
 def test_edits_keep_the_authors_lines() -> None:
     """Phrases go to the end of their list, bounds under the kind; nothing else moves."""
     form = rubric.parse(FORM, "desk.yaml")
