@@ -28,8 +28,10 @@ from pipeline.child_processes import cores, leave_with_parent
 from pipeline.conversation import CriterionAnswer, Scorecard
 from pipeline.errors import ModelError, RubricError
 from pipeline.interpreter import no_collections, without_torch
+from pipeline.review.people import answers_of_people
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
+from pipeline.score.call import plan_of
 from pipeline.store import CallFilter, Store, read
 
 if TYPE_CHECKING:
@@ -154,7 +156,10 @@ def _windows(
             same[old_hash] = _same_criteria(store, old_hash, rubric)
         scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))
         before = {card.call_id: card for card in scored}
-        kept = {i: _kept(before[i], same[old_hash], rubric) for i, old_hash in current.items()}
+        people = answers_of_people(store, rubric, ids)
+        kept = {
+            i: _kept(before[i], same[old_hash], rubric, people.get(i, {})) for i, old_hash in current.items()
+        }
         count = sum(1 for _ in rubric.criteria())
         settled = [i for i, answers in kept.items() if len(answers) == count]
         open_ids = tuple(i for i in ids if i not in kept or len(kept[i]) < count)
@@ -162,7 +167,7 @@ def _windows(
             before,
             [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
             [
-                (calls, {i: kept[i] for i in calls.ids if i in kept})
+                (calls, {i: kept.get(i, people.get(i, {})) for i in calls.ids})
                 for read_together in store.stored(CallFilter(call_ids=open_ids))
                 for calls in read_together.parts(part_size)
             ],
@@ -179,14 +184,23 @@ def _same_criteria(store: Store, old_hash: str, rubric: Rubric) -> frozenset[str
     return same_criteria(old, rubric) if old is not None and old.hash == old_hash else frozenset()
 
 
-def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric) -> Answers:
-    """The answers that a call keeps, by criterion id, with the new weights."""
+def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric, people: Answers) -> Answers:
+    """The answers that a call keeps, by criterion id, with the new weights, and those that people gave.
+
+    Where people's answer is a new one, the criteria that depend on it are answered again.
+    """
     old = {a.id: a for a in before.answers}
-    return {
+    plan, changed = plan_of(rubric), set[str]()
+    for name in plan.order:
+        given = people.get(name)
+        if plan.needs[name] & changed or (given and name in old and old[name].answer != given.answer):
+            changed.add(name)
+    kept = {
         c.id: replace(old[c.id], weight=c.weight, critical=c.critical)
         for c in rubric.criteria()
-        if c.id in same and c.id in old
+        if c.id in same - changed and c.id in old
     }
+    return {**kept, **people}
 
 
 def _answer(

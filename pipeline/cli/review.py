@@ -158,6 +158,8 @@ def _print_report(report: Report) -> None:
             note(f"{title}: {problem.where}: {problem.what}")
     for path, count in report.marked.items():
         note(f"quotes marked in {path}: {count}; next: callqa rubric tune RUBRIC --marks {path}")
+    for rubric in sorted(report.rescore):
+        note(f"manual criteria of {rubric} answered; to score these answers: callqa rescore --rubric RUBRIC")
     typer.echo(f"{report.stored} stored, {report.unchanged} already known, {len(report.rejected)} not kept")
 
 

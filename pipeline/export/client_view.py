@@ -12,6 +12,7 @@ from dataclasses import replace
 from pipeline import privacy
 from pipeline.conversation import CriterionAnswer, Transcript, Turn
 from pipeline.export.selection import Call, with_words
+from pipeline.score.measures import PERSON
 
 TITLE = r"(?:mr|mrs|ms|miss|dr|sir|madam)\b"  # so agents call customers
 INTRODUCED = re.compile(
@@ -109,5 +110,7 @@ def _turn(turn: Turn, hide: Hide) -> Turn:
 
 
 def _answer(answer: CriterionAnswer, hide: Hide) -> CriterionAnswer:
+    if answer.searched is not None and answer.searched.what == PERSON:
+        answer = replace(answer, evidence=())  # it names the reviewers
     hidden = answer.with_evidence(lambda evidence: replace(evidence, quote=hide(evidence.quote)))
     return replace(hidden, reason=hide(answer.reason))

@@ -17,6 +17,7 @@ from typing import NamedTuple, cast, get_args
 from pipeline.conversation import Review, ReviewState
 from pipeline.review.returned_files import Entry, read
 from pipeline.rubric import Criterion
+from pipeline.score.measures import PERSON
 from pipeline.store import CallFilter, Store
 
 ANSWERS = {
@@ -53,6 +54,7 @@ class Report:
         conflicts: Answers on which two people differ, on which one person contradicts themselves, or that
             count as not blind because the reviewer had seen the machine's answers before.
         marked: How many quotes are marked in each file; `callqa rubric tune` reads those.
+        rescore: Ids of the rubrics with new answers to manual criteria; `callqa rescore` scores them.
     """
 
     stored: int = 0
@@ -61,6 +63,7 @@ class Report:
     mended: list[Problem] = field(default_factory=list)
     conflicts: list[Problem] = field(default_factory=list)
     marked: Counter[Path] = field(default_factory=Counter)
+    rescore: set[str] = field(default_factory=set)
 
 
 class _Answer(NamedTuple):
@@ -122,6 +125,8 @@ def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -
     new = [r for r in reviews if _is_allowed(r, disputes, report) and not _is_known(r, stored, report)]
     _report_differences(new, stored, report)
     report.stored = store.save_reviews(new)
+    answered = {(r.rubric_hash, r.criterion_id or "") for r in new if r.human_answer}
+    report.rescore = {cards.manual[key] for key in answered & cards.manual.keys()}
     return report
 
 
@@ -140,13 +145,15 @@ class _Cards:
                 self._ids[written] = matches[0]
         self._cards: dict[str, list[_Card]] = defaultdict(list)
         rows = store.query(
-            "SELECT answers.call_id, answers.rubric_hash, rubric_id, criterion_id, answer, points "
+            "SELECT answers.call_id, answers.rubric_hash, rubric_id, criterion_id, points, "
+            "CASE WHEN searched.what = ? THEN 'undetermined' ELSE answer END AS answer "  # it is a person's
             "FROM answers JOIN scorecards USING (call_id, rubric_hash) "
             "WHERE answers.call_id IN (SELECT unnest(?::VARCHAR[])) "
             "ORDER BY scorecards.is_latest DESC, rubric_id, criterion",
-            [list(set(self._ids.values()))],
+            [PERSON, list(set(self._ids.values()))],
         )
         rubrics = store.rubrics({row["rubric_hash"] for row in rows})
+        self.manual = {(key, name): rubric.id for key, rubric in rubrics.items() for name in rubric.manual()}
         criteria = {key: {c.id: c for c in rubric.criteria()} for key, rubric in rubrics.items()}
         by_card: dict[tuple[str, str, str], dict[str, _Answer]] = defaultdict(dict)
         for row in rows:

@@ -20,6 +20,7 @@ from pipeline.rubric.checks import (
     Check,
     Fraction,
     JudgeCheck,
+    ManualCheck,
     PhraseCheck,
     Seconds,
     Strict,
@@ -297,6 +298,10 @@ class Rubric(Strict):
     def judged(self) -> tuple[str, ...]:
         """Ids of the criteria with a check by a language model."""
         return tuple(c.id for c in self.criteria() if parts(c, JudgeCheck))
+
+    def manual(self) -> tuple[str, ...]:
+        """Ids of the criteria that people answer."""
+        return tuple(c.id for c in self.criteria() if isinstance(c.check, ManualCheck))
 
     def auto_fail_of(self, criterion: Criterion) -> AutoFail | None:
         """What a failed criterion does to the score, or None if it does not auto-fail."""

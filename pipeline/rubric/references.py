@@ -17,6 +17,7 @@ from pipeline.rubric.checks import (
     SLOTS,
     Anchor,
     JudgeCheck,
+    ManualCheck,
     MetricCheck,
     PhraseCheck,
     Place,
@@ -143,8 +144,9 @@ def evaluation_order(rubric: Rubric) -> tuple[str, ...]:
 def same_criteria(old: Rubric, new: Rubric) -> frozenset[str]:
     """Ids of criteria for which two versions of a rubric must give any call the same answer.
 
-    Weights, texts for people and auto-fails may differ; the criteria that it depends on may not. Checks of
-    plugins and of language models are never taken to be the same; ``judge`` caches the latter itself.
+    Weights, auto-fails and texts for people may differ (the question of a manual criterion may not), the
+    criteria that it depends on may not. Checks of plugins and of language models are never taken to be the
+    same; ``judge`` caches the latter itself.
     """
     before = {c.id: _asks(old, s, c) for s in old.sections for c in s.criteria}
     now = {c.id: (s, c) for s in new.sections for c in s.criteria}
@@ -160,7 +162,9 @@ def same_criteria(old: Rubric, new: Rubric) -> frozenset[str]:
 
 def _asks(rubric: Rubric, section: Section, criterion: Criterion) -> object:
     """Everything in the rubric that an answer and its points depend on."""
-    irrelevant = {"question", "guidance", "weight", "critical", "auto_fail"}
+    irrelevant = {"guidance", "weight", "critical", "auto_fail"}
+    if not isinstance(criterion.check, ManualCheck):
+        irrelevant.add("question")
     return criterion.model_dump(exclude=irrelevant), section.when, rubric.not_applicable
 
 

@@ -17,6 +17,8 @@ from pipeline.score.timeline import Span
 from pipeline.score.verdict import Verdict
 
 MANUAL = "left to a person"
+PERSON = "a person's judgement"
+"""``Searched.what`` of manual checks, also once people have answered."""
 WORD_METRICS = frozenset({
     "agent_words", "customer_words", "agent_wpm", "customer_wpm", "agent_questions", "customer_questions",
     "greeting_s", "has_greeting", "has_closing",
@@ -141,8 +143,8 @@ def language(call: Call, check: kinds.LanguageCheck) -> Verdict:
 
 
 def manual(call: Call, check: kinds.ManualCheck) -> Verdict:
-    """Always undetermined, since a person decides."""
-    return Verdict("undetermined", reason=MANUAL, searched=Searched(what="a person's judgement"))
+    """Always undetermined; a person's answer is one of the answers known before (``review.people``)."""
+    return Verdict("undetermined", reason=MANUAL, searched=Searched(PERSON))
 
 
 def plugin(call: Call, check: kinds.PluginCheck) -> Verdict:
