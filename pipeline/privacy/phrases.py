@@ -79,7 +79,13 @@ ALNUM_RUN = re.compile(
 IBAN_WRITTEN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]){11,30}\b", re.I)
 IBAN_CUE = re.compile(r"\bi\s?ban\b|آئی بین", re.I)
 IBAN_SPELLED = re.compile(r"\b[a-z][\s.-]+[a-z][\s.-]+\d(?:[\s.-]+[a-z0-9]){11,30}\b", re.I)
-PASSPORT = re.compile(r"passport\W+(?:\w+\W+){0,3}?(?P<it>[a-z]{1,2}\s?\d{6,8})\b", re.I)
+DOCUMENT_CUE = re.compile(r"passport|driv\w+(?:['’]s)? licen[cs]e|licen[cs]e number", re.I)
+DOCUMENT_NUMBER = (
+    rf"\b{not_any('is of in on at to as no or so it my an am up he be we')}(?P<it>[a-z]{{1,2}}[\s-]?(?:"
+    rf"\d(?:[\s-]?\d){{5,13}}|{NUMBER_WORD}(?:[\s-]+{NUMBER_WORD}){{4,13}}))\b"
+)  # one or two letters and digits, as in passports and in driving licences of most states of the US
+DOCUMENT = re.compile(rf"(?:{DOCUMENT_CUE.pattern})\W+(?:\w+\W+){{0,3}}?{DOCUMENT_NUMBER}", re.I)
+ANSWERED_DOCUMENT = re.compile(DOCUMENT_NUMBER, re.I)
 NATIONAL_INSURANCE = re.compile(
     rf"(?:national insurance|\bni number)\W+(?:\w+\W+){{0,3}}?"
     rf"(?P<it>[a-z]\s?[a-z]\s?{NUMBER_WORD}(?:[\s-]*{NUMBER_WORD}){{0,5}}\s?[a-d])\b",
@@ -163,8 +169,7 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
         yield from _named(EXPIRY, "expiry", text)
     yield from _places(text, lowered, asked)
     yield from _ibans(text)
-    if "passport" in lowered:
-        yield from _named(PASSPORT, "national_id", text)
+    yield from _named(DOCUMENT, "national_id", text)
     yield from _named(NATIONAL_INSURANCE, "national_id", text)
     for start, end in passwords.find(text, asked):
         yield "pin", start, end
@@ -180,6 +185,8 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
         yield from _named(ANSWERED_DATE, "dob", text)
     if EXPIRY_CUE.search(asked):
         yield from _named(ANSWERED_EXPIRY, "expiry", text)
+    if DOCUMENT_CUE.search(asked):
+        yield from _named(ANSWERED_DOCUMENT, "national_id", text)
     if SPELLING_ASKED.search(asked):
         yield from _named(SPELLED_ANSWER, "name", text)
     if NAME_ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:

@@ -129,6 +129,32 @@ def test_other_private_data_is_named(text: str, kind: str) -> None:
     assert kind in {span.kind for span in found}, found
 
 
+@pytest.mark.parametrize(
+    ("asked", "text", "expected"),
+    [
+        ("", "my driver's license is D1234567", "my driver's license is [NATIONAL_ID]"),
+        (
+            "",
+            "My driver’s licence number is D123-4567-8901-2.",
+            "My driver’s licence number is [NATIONAL_ID].",
+        ),
+        ("", "my driver's license is 12345678", "my driver's license is [NATIONAL_ID]"),
+        ("", "driving license d one two three four five six seven", "driving license [NATIONAL_ID]"),
+        ("Your driver's license number?", "It's D1234567.", "It's [NATIONAL_ID]."),
+        ("What is your passport number?", "AB 1234567", "[NATIONAL_ID]"),
+        ("", "my passport is 123456789", "my passport is [NATIONAL_ID]"),
+        ("", "I've had a driver's license since 1998", None),
+        ("", "my driver's license is 20 years old", None),
+        ("Do you have a driver's license?", "Yes, I passed in 2004 and 2005.", None),
+    ],
+)
+def test_numbers_of_licences_and_passports_are_redacted(asked: str, text: str, expected: str | None) -> None:
+    """With their letters, told or asked for; years and ages stay."""
+    redacted, _ = privacy.redact(spoken(("agent", asked), ("customer", text)), ALL)
+
+    assert redacted.turns[1].text == (expected or text)
+
+
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
 def test_the_words_before_an_address_stay(apostrophe: str) -> None:
     """A curly apostrophe is read as a straight one."""
