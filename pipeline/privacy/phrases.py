@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.privacy import mail, passwords, rules, urdu
+from pipeline.text.first_names import COMMON_TOO, first_names
 from pipeline.text.words import SMALL, TENS, count_words
 
 
@@ -137,7 +138,25 @@ NAMES = tuple(
     )
 )
 
-
+INTRODUCED = r"\b(?i:this is|i['’]m|i am)\s+(?P<it>{name}(?:\s+{name}){{0,4}})"
+CAPITALISED = re.compile(
+    INTRODUCED.format(
+        name=rf"(?:(?:van|von|de|del|della|der|den|la|bin|al)\s+)*"
+        rf"(?i:{not_any(NO_NAMES)})[A-ZÀ-ÖØ-ÞĆČĐŁŚŞŠŻŽ](?:\.|(?:['’-]?[^\W\d_])*)"
+    )
+)
+IN_SMALL_LETTERS = re.compile(INTRODUCED.format(name=NAME_WORD), re.I)
+COMPANY_WORDS = """
+    account accounts air airlines airways bank banking billing care clinic college communications company
+    corporation credit customer department desk electric energy financial finance gas group health hospital
+    hotels? inc insurance internet limited line llc loans ltd media medical mobile mortgage motors national
+    network office power sales school security services? solutions store supply support systems? team
+    technical technologies telecom union university utilities water wireless
+"""
+OF_A_COMPANY = re.compile(rf"\b(?:{'|'.join(COMPANY_WORDS.split())})\b", re.I)
+OFTEN_NO_NAMES = COMMON_TOO | {"april", "august", "christian", "india", "israel", "june", "may", "roman"}
+"""First names that are one only if a surname follows: "I'm Christian", "this is May"."""
+NATIONS = frozenset(["french", "german"])
 NAME_ASKED = re.compile(
     r"(?:(?:your|the|what) (?:mother'?s )?(?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
     r"(?:speaking|talking) (?:with|to))\b(?!.*\b(?:address|email|number|on file)\b)",
@@ -175,6 +194,27 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
         yield "pin", start, end
     for pattern in NAMES:
         yield from _named(pattern, "name", text)
+    for start, end in _introduced(text):
+        yield "name", start, end
+
+
+def _introduced(text: str) -> Iterator[tuple[int, int]]:
+    """Names after "this is" and "I'm": these begin with a first name, unlike brands, bills and moods.
+
+    In small letters a surname cannot be told from the words after it, unless nothing else follows.
+    """
+    has_capitals = re.search(r"[A-Z](?=[a-z])", text)
+    for match in (CAPITALISED if has_capitals else IN_SMALL_LETTERS).finditer(text):
+        said = match["it"].split()
+        first, *others = [word.lower() for word in said]
+        has_surname = bool(has_capitals and others)
+        is_name = has_surname if first in OFTEN_NO_NAMES else first in first_names()
+        if not is_name or first in NATIONS or OF_A_COMPANY.search(match["it"]):
+            continue
+        if has_capitals or len(said) <= 2:
+            yield match.span("it")
+        else:
+            yield match.start("it"), match.start("it") + len(said[0])
 
 
 def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:

@@ -155,6 +155,50 @@ def test_numbers_of_licences_and_passports_are_redacted(asked: str, text: str, e
     assert redacted.turns[1].text == (expected or text)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Hi, this is Wilma Grubensky.", "Wilma Grubensky"),
+        ("This is John Smith.", "John Smith"),
+        ("I'm John Smith, account holder", "John Smith"),
+        ("I’m Maria de la Cruz.", "Maria de la Cruz"),
+        ("Hello, this is Mark Johnson. How are you?", "Mark Johnson"),
+        ("Good morning, this is Sarah, how may I help?", "Sarah"),
+        ("hi this is wilma grubensky", "wilma grubensky"),
+        ("THIS IS WILMA CALLING", "WILMA"),
+        ("This is April Jones.", "April Jones"),
+        ("this is travis how may i help", "travis"),
+    ],
+)
+def test_who_somebody_says_they_are_is_a_name(text: str, name: str) -> None:
+    """After "this is" and "I'm", with the surname, also where nothing follows."""
+    found = privacy.find(spoken(("customer", text)))
+
+    assert [(span.kind, text[span.start : span.end]) for span in found] == [("name", name)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is Northwind Telecom.",
+        "Hello, this is Harper Valley National Bank, how can I help?",
+        "hello this is harper valley national bank how can i help",
+        "this is Charlotte Water, you are on a recorded line",
+        "this is about your bill",
+        "this is bill payment",
+        "I'm calling from Acme",
+        "I'm German American, this is normal for us",
+        "I'm Christian.",
+        "This is Billing.",
+        "This is Chase.",
+        "this is ridiculous and I'm happy to leave",
+    ],
+)
+def test_brands_and_moods_are_no_names(text: str) -> None:
+    """What follows "this is" and "I'm" is a person only if it begins with a first name."""
+    assert privacy.find(spoken(("agent", text))) == ()
+
+
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
 def test_the_words_before_an_address_stay(apostrophe: str) -> None:
     """A curly apostrophe is read as a straight one."""
