@@ -36,7 +36,7 @@ DATE = (
 )
 BIRTH_CUE = re.compile(r"birth ?(?:day|date)?\b|\bborn\b|\bd\.? ?o\.? ?b\b|paidaish|پیدائش", re.I)
 BIRTH = re.compile(rf"(?:{BIRTH_CUE.pattern})\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I)
-ANSWERED_DATE = re.compile(DATE, re.I)
+ANSWERED_DATE = re.compile(rf"\b(?:{DATE})", re.I)
 EXPIRY_CUE = re.compile(r"expir|valid (?:until|thru|till)", re.I)
 EXPIRY_DATE = rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}(?:\s?[/-]\s?|\s+of\s+)\d{{2,4}})"
 EXPIRY = re.compile(
@@ -157,16 +157,20 @@ OF_A_COMPANY = re.compile(rf"\b(?:{'|'.join(COMPANY_WORDS.split())})\b", re.I)
 OFTEN_NO_NAMES = COMMON_TOO | {"april", "august", "christian", "india", "israel", "june", "may", "roman"}
 """First names that are one only if a surname follows: "I'm Christian", "this is May"."""
 NATIONS = frozenset(["french", "german"])
+NAME_CUE = re.compile(r"\bname\b", re.I)
 NAME_ASKED = re.compile(
     r"(?:(?:your|the|what) (?:mother'?s )?(?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
     r"(?:speaking|talking) (?:with|to))\b(?!.*\b(?:address|email|number|on file)\b)",
     re.I,
 )
-ANSWERED_NAME = re.compile(
-    rf"^\W*(?:(?:yes|yeah|sure|okay|it's|it is|that's|this is|uh|um|hi|of course|"
-    rf"my name is)[\s,]+)*{NAME}\W*$",
+LEAD = r"(?:yes|yeah|sure|certainly|absolutely|okay|it's|it is|that's|this is|uh|um|hi|of course|my name is)"
+ANSWERED_NAME = re.compile(rf"^\W*(?:{LEAD}[\s,]+)*{NAME}\W*$", re.I)
+BESIDE_BIRTH = re.compile(rf"\b(?:{DATE}|{NUMBER_WORD}[\s-]+{NUMBER_WORD}|\d{{3,}})", re.I)
+ANSWERED_BEFORE_BIRTH = re.compile(
+    rf"^\W*(?:{LEAD}[\s,]+)*(?!{LEAD}\b){NAME}(?=\W*(?:$|[,.;]|(?:and|my|born|date|birth\w*|d\.?\s?o\.?\s?b)\b))",
     re.I,
 )
+ANSWERED_AFTER_BIRTH = re.compile(rf"^\W*(?:and\W+)?(?:{LEAD}[\s,]+)*(?!{LEAD}\b){NAME}\W*$", re.I)
 SPELLING_ASKED = re.compile(r"\bspell\b.*\bname\b|\bname\b.*\bspell", re.I)
 SPELLED_ANSWER = re.compile(rf"\b{SPELLED}", re.I)
 MAX_ANSWER_WORDS = 7
@@ -222,7 +226,11 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
     if not asked:
         return
     if BIRTH_CUE.search(asked):
-        yield from _named(ANSWERED_DATE, "dob", text)
+        names = list(_named_beside_birth(text)) if NAME_CUE.search(asked) else []
+        yield from names
+        for kind, start, end in _named(ANSWERED_DATE, "dob", text):
+            if all(end <= first or last <= start for _, first, last in names):  # "June Smith"
+                yield kind, start, end
     if EXPIRY_CUE.search(asked):
         yield from _named(ANSWERED_EXPIRY, "expiry", text)
     if DOCUMENT_CUE.search(asked):
@@ -231,6 +239,14 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
         yield from _named(SPELLED_ANSWER, "name", text)
     if NAME_ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
         yield from _named(ANSWERED_NAME, "name", text)
+
+
+def _named_beside_birth(text: str) -> Iterator[tuple[str, int, int]]:
+    """The name in an answer that gives it before or after a date of birth."""
+    for date in BESIDE_BIRTH.finditer(text):
+        yield from _named(ANSWERED_BEFORE_BIRTH, "name", text[: date.start()])
+        for kind, start, end in _named(ANSWERED_AFTER_BIRTH, "name", text[date.end() :]):
+            yield kind, date.end() + start, date.end() + end
 
 
 def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str, int, int]]:

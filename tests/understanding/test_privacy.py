@@ -199,6 +199,30 @@ def test_brands_and_moods_are_no_names(text: str) -> None:
     assert privacy.find(spoken(("agent", text))) == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("John Smith, March 5th 1980.", "John Smith"),
+        ("Sure, it's June Smith and my date of birth is the fifth of March nineteen eighty.", "June Smith"),
+        ("wilma grubensky oh three twelve eighty four", "wilma grubensky"),
+        ("Omar Khan, 03/12/1984", "Omar Khan"),
+        ("Yes, Anna Lee, born 5 March 1980", "Anna Lee"),
+        ("5 March 1980, and it's John Smith.", "John Smith"),
+        ("Sure, March 5th 1980.", None),
+        ("I was born in March 1980.", None),
+        ("Why do you need that? I called in March 2020 already.", None),
+    ],
+)
+def test_a_name_told_with_a_date_of_birth_is_a_name(text: str, name: str | None) -> None:
+    """Asked for both, somebody gives both in one turn, in either order."""
+    asked = ("agent", "May I have your full name and date of birth?")
+
+    found = privacy.find(spoken(asked, ("customer", text)))
+
+    names = [text[span.start : span.end] for span in found if span.kind == "name"]
+    assert names == ([name] if name else []), found
+
+
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
 def test_the_words_before_an_address_stay(apostrophe: str) -> None:
     """A curly apostrophe is read as a straight one."""
