@@ -21,6 +21,7 @@ from pipeline.annotate.holds import detect, pauses
 from pipeline.conversation import CallMetadata, Conversation, Transcript
 from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
+from pipeline.text.first_names import FIRST_NAMES
 from pipeline.text.language import language_of
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
     """Digest of everything that determines the output: code, shipped data, settings and the user's files."""
     digest = hashlib.sha256(settings.model_dump_json().encode() + privacy.model_dump_json().encode())
     here = Path(__file__).parent
-    own_files = [*here.glob("*.py"), *(here / "data").iterdir()]
+    own_files = [*here.glob("*.py"), *(here / "data").iterdir(), FIRST_NAMES]
     shared_code = [path for name in ("privacy", "text") for path in (here.parent / name).glob("*.py")]
     user_files = [path for path in (settings.phrases, settings.topics) if path and path.is_file()]
     for path in [*sorted(own_files), *sorted(shared_code), here.parent / "metrics.py", *user_files]:

@@ -19,6 +19,7 @@ from pipeline.errors import ModelError
 from pipeline.matching import chance, dialogue_acts, meaning, ordinary, regexes, slots, wording
 from pipeline.matching.wording import Aligned, Wording
 from pipeline.rubric.queries import Found, Query
+from pipeline.text.first_names import FIRST_NAMES
 from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
@@ -53,7 +54,7 @@ act: a denial, a question, a report."""
 @cache
 def fingerprint() -> str:
     """Identifies this code and its weights: it changes when answers could change. Loads no model."""
-    files = (meaning.ENCODER, ordinary.WEIGHTS, dialogue_acts.WEIGHTS, ordinary.NAMES)
+    files = (meaning.ENCODER, ordinary.WEIGHTS, dialogue_acts.WEIGHTS, FIRST_NAMES)
     weights = b"".join(path.read_bytes() for path in files if path.is_file())
     return f"{REVISION}+{hashlib.sha256(weights).hexdigest()[:12]}"
 

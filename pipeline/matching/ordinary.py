@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
+from pipeline.text.first_names import first_names
 
 WEIGHTS = Path(__file__).parent / "weights" / "ordinary.npz"
-NAMES = WEIGHTS.parent / "names.txt"
 SUFFIXES = ("ings", "ing", "ies", "ied", "ed", "es", "s", "d")
 RARE, COMMON = 1.5, 0.3
 """Weight of a word that ordinary talk never has, and of its commonest words ("you")."""
@@ -37,12 +37,6 @@ def stem(word: str) -> str:
                 word[: -len(suffix)] + "y" if suffix in ("ies", "ied") else word[: -len(suffix)].rstrip("e")
             )
     return word.rstrip("e")
-
-
-@cache
-def names() -> frozenset[str]:
-    """First names that are not ordinary words (``weights/NOTICE``)."""
-    return frozenset(NAMES.read_text("utf-8").split())
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class OrdinaryTalk:
     @cached_property
     def known(self) -> frozenset[str]:
         """The language without first names: a recogniser seldom confuses these words with one another."""
-        return self.language - names()
+        return self.language - first_names()
 
     @cached_property
     def _stems(self) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Finds the words that fill a slot of a phrase: ``{name}``, ``{amount}``, ``{date}``, ``{number}``.
 
 In a text with capital letters a name is recognised by its capital, in others by a list of first names
-(``weights/NOTICE``): "this is Travis" has a name, "this is about your bill" has none.
+(``text/first_names.py``): "this is Travis" has a name, "this is about your bill" has none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from pipeline.matching.ordinary import CONTENT, load, names
+from pipeline.matching.ordinary import CONTENT, load
+from pipeline.text.first_names import COMMON_TOO, first_names
 from pipeline.text.words import Words, words
 
 SLOT = re.compile(r"\{(\w+)\}")
@@ -49,13 +50,6 @@ THIS = frozenset(["this", "next", "coming", "following"])
 """Words that make a date of one of ``PERIODS``: "next week", "this afternoon"."""
 ENDINGS = frozenset(["st", "nd", "rd", "th"])
 CLOCK = frozenset(["am", "pm", "o'clock", "oclock", "noon", "midnight"])
-COMMON_TOO = frozenset([
-    "art", "bill", "bob", "chance", "chase", "chip", "chuck", "cliff", "crystal", "dale", "dawn", "don",
-    "drew", "faith", "frank", "gene", "glen", "grace", "grant", "guy", "heath", "holly", "hope", "ivy",
-    "jack", "joy", "lance", "major", "mark", "max", "miles", "pat", "penny", "ray", "reed", "rich",
-    "rob", "rose", "ruby", "sandy", "skip", "sue", "summer", "wade", "ward", "wayne", "will",
-])  # fmt: skip
-"""First names that are ordinary words too."""
 DEPARTMENTS = frozenset([
     "accounts", "bank", "banking", "billing", "claims", "collections", "customer", "english", "internet",
     "insurance", "reception", "reservations", "sales", "security", "service", "services", "support",
@@ -98,7 +92,8 @@ def names_in(text: str) -> list[tuple[int, int]]:
     return [
         (said.starts[i], said.ends[i])
         for i in places("name", text)
-        if text[said.starts[i]].isupper() or (said.words[i] in names() and said.words[i] not in COMMON_TOO)
+        if text[said.starts[i]].isupper()
+        or (said.words[i] in first_names() and said.words[i] not in COMMON_TOO)
     ]
 
 
@@ -150,17 +145,17 @@ def _around(said: Words, at: int) -> tuple[str, ...]:
 def _name(said: Words, at: int, text: str) -> bool:
     word, written = said.words[at], text[said.starts[at] : said.ends[at]]
     if at and said.words[at - 1] in TITLES - CALLED:
-        rare = word in names() or load().weight(word) >= CONTENT
+        rare = word in first_names() or load().weight(word) >= CONTENT
         return word not in TITLES and (rare or written[:1].isupper())
     if not word.isalpha() or len(word) < 2 or word in DAYS or word in MONTHS:
         return False
     if at and said.words[at - 1] in ARTICLES:
         return False
     if not _has_capitals(text):
-        return word in names()
+        return word in first_names()
     if not written[:1].isupper():
         return False
-    if word in names():
+    if word in first_names():
         return True
     if word in load().known and not _is_introduced(said, at, text):
         return False
@@ -179,7 +174,7 @@ def _in_longer_name(said: Words, at: int, text: str) -> bool:
     beside = [i for i in (at - 1, at + 1) if 0 <= i < len(said.words)]
     return any(
         text[said.starts[i] : said.ends[i]][:1].isupper()
-        and said.words[i] not in names()
+        and said.words[i] not in first_names()
         and not said.parted(text, min(i, at), max(i, at))
         and said.words[i] not in ("i", *TITLES)
         and said.words[i] not in load().known

@@ -19,6 +19,7 @@ from rapidfuzz import fuzz, process
 
 from pipeline.matching import ordinary, slots
 from pipeline.rubric.queries import Found
+from pipeline.text.first_names import first_names
 from pipeline.text.words import words
 
 LIGHT = 0.15  # weight of a word in PARTICLES
@@ -156,7 +157,7 @@ def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
     """Whether a capitalised word is a first name or follows a title; two in a row may be a brand."""
     if at not in capitals or {at - 1, at + 1} & {i for i in capitals if found[i] not in slots.TITLES}:
         return False
-    return found[at] in ordinary.names() or (at > 0 and found[at - 1] in slots.TITLES)
+    return found[at] in first_names() or (at > 0 and found[at - 1] in slots.TITLES)
 
 
 @lru_cache(maxsize=262_144)

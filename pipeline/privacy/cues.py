@@ -35,7 +35,7 @@ CUES = {
     "national_id": (
         r"\bcnic\b|c n i c|سی این آئی سی|national id\w*(?: card)?|\bid(?:entity)? (?:card|number)|"
         r"shanakhti(?: card)?|شناختی(?: کارڈ)?|passport|پاسپورٹ|"
-        r"driv\w+ licen[cs]e|licen[cs]e number|national insurance|\bni number|aadha+r|"
+        r"driv\w+(?:['’]s)? licen[cs]e|licen[cs]e number|national insurance|\bni number|aadha+r|"
         r"tax(?:payer)? (?:id\w*|number)|medicare|\bnhs\b"
     ),
     "ssn": r"social(?: (?:security|insurance))?(?! (?:media|network|club|worker))|\bs ?s ?n\b",

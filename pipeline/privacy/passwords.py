@@ -26,10 +26,21 @@ SAID_OF_IT = """
 """
 TELLING = rf"(?!(?:the same|{'|'.join(SAID_OF_IT.split())})\b)"
 END = r"(?=\s*(?:[,.;!?]|$|\b(?:and|but|so|can|could|please|thanks?|okay|ok|is that|i|that's|if)\b))"
+WHOSE = (
+    r"(?:(?:that |which )?(?:i|we|you|they)(?:['’](?:m|re|ve|d))?"
+    r"(?: (?!(?:think|know|guess|my|your|the|it|that|this|and|but)\b)\w+){1,4}? (?=is\b|was\b|used to be\b))"
+)
+"""As in "the password I use is", but not in "my password I think the problem is"."""
+UNTOLD = (
+    r"(?!(?:it|that|this|them|these|those|one|something|anything|the same|the|a|an|my|your|our|their|his|her|"
+    r"what\S*|which\S*|up|in|not|only|to)\b)"
+)
+"""Words that describe a password without telling it: "use something long as the password"."""
 TOLD = (
     re.compile(
-        rf"\b{WHAT}\s*(?:on (?:it|the account|my account|file|there)\s*)?"
-        r"(?:,?\s*(?:is|'s|was|will be|should be|would be|it's|it is|that's|uh|um|:|=)\s*[,:]?\s*)+"
+        rf"\b{WHAT}\s*(?:on (?:it|the account|my account|file|there)\s*)?{WHOSE}?"
+        r"(?:[,.]?\s*(?:it )?used to be\s|"
+        r",?\s*(?:is|'s|was|will be|should be|would be|it's|it is|that's|uh|um|:|=)\s*[,:]?\s*)+"
         r"(?:the word |as in |all (?:one word|lower ?case)[, ]+)?"
         rf"{TELLING}(?P<it>\S+?(?:\s+\S+?){{0,11}}?){END}",
         re.I,
@@ -42,6 +53,11 @@ TOLD = (
     re.compile(  # "it's tiger, that's the password"
         r"(?:\bit's\s|\bit is\s|^)\s*(?P<it>[^.;!?]{2,80}?)[,.;]?\s+"
         rf"that(?:'s| is) (?:my|the|our) {WHAT}\b",
+        re.I,
+    ),
+    re.compile(  # "try tiger as the password"
+        rf"\b(?:try|tried|use|used|using|put|enter|entered|type|typed|have|had|set)\s+{UNTOLD}"
+        rf"(?P<it>[^\s,.;!?]+(?:\s+[^\s,.;!?]+){{0,5}}?)\s+as (?:my|the|your|our|a) {WHAT}\b",
         re.I,
     ),
 )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.privacy import mail, passwords, rules, urdu
+from pipeline.text.first_names import COMMON_TOO, first_names
 from pipeline.text.words import SMALL, TENS, count_words
 
 
@@ -35,7 +36,7 @@ DATE = (
 )
 BIRTH_CUE = re.compile(r"birth ?(?:day|date)?\b|\bborn\b|\bd\.? ?o\.? ?b\b|paidaish|پیدائش", re.I)
 BIRTH = re.compile(rf"(?:{BIRTH_CUE.pattern})\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I)
-ANSWERED_DATE = re.compile(DATE, re.I)
+ANSWERED_DATE = re.compile(rf"\b(?:{DATE})", re.I)
 EXPIRY_CUE = re.compile(r"expir|valid (?:until|thru|till)", re.I)
 EXPIRY_DATE = rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}(?:\s?[/-]\s?|\s+of\s+)\d{{2,4}})"
 EXPIRY = re.compile(
@@ -79,7 +80,13 @@ ALNUM_RUN = re.compile(
 IBAN_WRITTEN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]){11,30}\b", re.I)
 IBAN_CUE = re.compile(r"\bi\s?ban\b|آئی بین", re.I)
 IBAN_SPELLED = re.compile(r"\b[a-z][\s.-]+[a-z][\s.-]+\d(?:[\s.-]+[a-z0-9]){11,30}\b", re.I)
-PASSPORT = re.compile(r"passport\W+(?:\w+\W+){0,3}?(?P<it>[a-z]{1,2}\s?\d{6,8})\b", re.I)
+DOCUMENT_CUE = re.compile(r"passport|driv\w+(?:['’]s)? licen[cs]e|licen[cs]e number", re.I)
+DOCUMENT_NUMBER = (
+    rf"\b{not_any('is of in on at to as no or so it my an am up he be we')}(?P<it>[a-z]{{1,2}}[\s-]?(?:"
+    rf"\d(?:[\s-]?\d){{5,13}}|{NUMBER_WORD}(?:[\s-]+{NUMBER_WORD}){{4,13}}))\b"
+)  # one or two letters and digits, as in passports and in driving licences of most states of the US
+DOCUMENT = re.compile(rf"(?:{DOCUMENT_CUE.pattern})\W+(?:\w+\W+){{0,3}}?{DOCUMENT_NUMBER}", re.I)
+ANSWERED_DOCUMENT = re.compile(DOCUMENT_NUMBER, re.I)
 NATIONAL_INSURANCE = re.compile(
     rf"(?:national insurance|\bni number)\W+(?:\w+\W+){{0,3}}?"
     rf"(?P<it>[a-z]\s?[a-z]\s?{NUMBER_WORD}(?:[\s-]*{NUMBER_WORD}){{0,5}}\s?[a-d])\b",
@@ -131,17 +138,39 @@ NAMES = tuple(
     )
 )
 
-
+INTRODUCED = r"\b(?i:this is|i['’]m|i am)\s+(?P<it>{name}(?:\s+{name}){{0,4}})"
+CAPITALISED = re.compile(
+    INTRODUCED.format(
+        name=rf"(?:(?:van|von|de|del|della|der|den|la|bin|al)\s+)*"
+        rf"(?i:{not_any(NO_NAMES)})[A-ZÀ-ÖØ-ÞĆČĐŁŚŞŠŻŽ](?:\.|(?:['’-]?[^\W\d_])*)"
+    )
+)
+IN_SMALL_LETTERS = re.compile(INTRODUCED.format(name=NAME_WORD), re.I)
+COMPANY_WORDS = """
+    account accounts air airlines airways bank banking billing care clinic college communications company
+    corporation credit customer department desk electric energy financial finance gas group health hospital
+    hotels? inc insurance internet limited line llc loans ltd media medical mobile mortgage motors national
+    network office power sales school security services? solutions store supply support systems? team
+    technical technologies telecom union university utilities water wireless
+"""
+OF_A_COMPANY = re.compile(rf"\b(?:{'|'.join(COMPANY_WORDS.split())})\b", re.I)
+OFTEN_NO_NAMES = COMMON_TOO | {"april", "august", "christian", "india", "israel", "june", "may", "roman"}
+"""First names that are one only if a surname follows: "I'm Christian", "this is May"."""
+NATIONS = frozenset(["french", "german"])
+NAME_CUE = re.compile(r"\bname\b", re.I)
 NAME_ASKED = re.compile(
     r"(?:(?:your|the|what) (?:mother'?s )?(?:full |first |last |middle |maiden )?name|who (?:am i|do i have)|"
     r"(?:speaking|talking) (?:with|to))\b(?!.*\b(?:address|email|number|on file)\b)",
     re.I,
 )
-ANSWERED_NAME = re.compile(
-    rf"^\W*(?:(?:yes|yeah|sure|okay|it's|it is|that's|this is|uh|um|hi|of course|"
-    rf"my name is)[\s,]+)*{NAME}\W*$",
+LEAD = r"(?:yes|yeah|sure|certainly|absolutely|okay|it's|it is|that's|this is|uh|um|hi|of course|my name is)"
+ANSWERED_NAME = re.compile(rf"^\W*(?:{LEAD}[\s,]+)*{NAME}\W*$", re.I)
+BESIDE_BIRTH = re.compile(rf"\b(?:{DATE}|{NUMBER_WORD}[\s-]+{NUMBER_WORD}|\d{{3,}})", re.I)
+ANSWERED_BEFORE_BIRTH = re.compile(
+    rf"^\W*(?:{LEAD}[\s,]+)*(?!{LEAD}\b){NAME}(?=\W*(?:$|[,.;]|(?:and|my|born|date|birth\w*|d\.?\s?o\.?\s?b)\b))",
     re.I,
 )
+ANSWERED_AFTER_BIRTH = re.compile(rf"^\W*(?:and\W+)?(?:{LEAD}[\s,]+)*(?!{LEAD}\b){NAME}\W*$", re.I)
 SPELLING_ASKED = re.compile(r"\bspell\b.*\bname\b|\bname\b.*\bspell", re.I)
 SPELLED_ANSWER = re.compile(rf"\b{SPELLED}", re.I)
 MAX_ANSWER_WORDS = 7
@@ -163,13 +192,33 @@ def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
         yield from _named(EXPIRY, "expiry", text)
     yield from _places(text, lowered, asked)
     yield from _ibans(text)
-    if "passport" in lowered:
-        yield from _named(PASSPORT, "national_id", text)
+    yield from _named(DOCUMENT, "national_id", text)
     yield from _named(NATIONAL_INSURANCE, "national_id", text)
     for start, end in passwords.find(text, asked):
         yield "pin", start, end
     for pattern in NAMES:
         yield from _named(pattern, "name", text)
+    for start, end in _introduced(text):
+        yield "name", start, end
+
+
+def _introduced(text: str) -> Iterator[tuple[int, int]]:
+    """Names after "this is" and "I'm": these begin with a first name, unlike brands, bills and moods.
+
+    In small letters a surname cannot be told from the words after it, unless nothing else follows.
+    """
+    has_capitals = re.search(r"[A-Z](?=[a-z])", text)
+    for match in (CAPITALISED if has_capitals else IN_SMALL_LETTERS).finditer(text):
+        said = match["it"].split()
+        first, *others = [word.lower() for word in said]
+        has_surname = bool(has_capitals and others)
+        is_name = has_surname if first in OFTEN_NO_NAMES else first in first_names()
+        if not is_name or first in NATIONS or OF_A_COMPANY.search(match["it"]):
+            continue
+        if has_capitals or len(said) <= 2:
+            yield match.span("it")
+        else:
+            yield match.start("it"), match.start("it") + len(said[0])
 
 
 def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
@@ -177,13 +226,27 @@ def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
     if not asked:
         return
     if BIRTH_CUE.search(asked):
-        yield from _named(ANSWERED_DATE, "dob", text)
+        names = list(_named_beside_birth(text)) if NAME_CUE.search(asked) else []
+        yield from names
+        for kind, start, end in _named(ANSWERED_DATE, "dob", text):
+            if all(end <= first or last <= start for _, first, last in names):  # "June Smith"
+                yield kind, start, end
     if EXPIRY_CUE.search(asked):
         yield from _named(ANSWERED_EXPIRY, "expiry", text)
+    if DOCUMENT_CUE.search(asked):
+        yield from _named(ANSWERED_DOCUMENT, "national_id", text)
     if SPELLING_ASKED.search(asked):
         yield from _named(SPELLED_ANSWER, "name", text)
     if NAME_ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
         yield from _named(ANSWERED_NAME, "name", text)
+
+
+def _named_beside_birth(text: str) -> Iterator[tuple[str, int, int]]:
+    """The name in an answer that gives it before or after a date of birth."""
+    for date in BESIDE_BIRTH.finditer(text):
+        yield from _named(ANSWERED_BEFORE_BIRTH, "name", text[: date.start()])
+        for kind, start, end in _named(ANSWERED_AFTER_BIRTH, "name", text[date.end() :]):
+            yield kind, date.end() + start, date.end() + end
 
 
 def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str, int, int]]:

@@ -1,4 +1,5 @@
 """The language layer, shared by all stages that read words.
 
-``words`` cuts text into words and lists fillers and negations; ``language`` says which language a turn is in.
+``words`` cuts text into words and lists fillers and negations; ``language`` says which language a turn is in,
+``first_names`` lists first names.
 """

@@ -129,6 +129,100 @@ def test_other_private_data_is_named(text: str, kind: str) -> None:
     assert kind in {span.kind for span in found}, found
 
 
+@pytest.mark.parametrize(
+    ("asked", "text", "expected"),
+    [
+        ("", "my driver's license is D1234567", "my driver's license is [NATIONAL_ID]"),
+        (
+            "",
+            "My driver’s licence number is D123-4567-8901-2.",
+            "My driver’s licence number is [NATIONAL_ID].",
+        ),
+        ("", "my driver's license is 12345678", "my driver's license is [NATIONAL_ID]"),
+        ("", "driving license d one two three four five six seven", "driving license [NATIONAL_ID]"),
+        ("Your driver's license number?", "It's D1234567.", "It's [NATIONAL_ID]."),
+        ("What is your passport number?", "AB 1234567", "[NATIONAL_ID]"),
+        ("", "my passport is 123456789", "my passport is [NATIONAL_ID]"),
+        ("", "I've had a driver's license since 1998", None),
+        ("", "my driver's license is 20 years old", None),
+        ("Do you have a driver's license?", "Yes, I passed in 2004 and 2005.", None),
+    ],
+)
+def test_numbers_of_licences_and_passports_are_redacted(asked: str, text: str, expected: str | None) -> None:
+    """With their letters, told or asked for; years and ages stay."""
+    redacted, _ = privacy.redact(spoken(("agent", asked), ("customer", text)), ALL)
+
+    assert redacted.turns[1].text == (expected or text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Hi, this is Wilma Grubensky.", "Wilma Grubensky"),
+        ("This is John Smith.", "John Smith"),
+        ("I'm John Smith, account holder", "John Smith"),
+        ("I’m Maria de la Cruz.", "Maria de la Cruz"),
+        ("Hello, this is Mark Johnson. How are you?", "Mark Johnson"),
+        ("Good morning, this is Sarah, how may I help?", "Sarah"),
+        ("hi this is wilma grubensky", "wilma grubensky"),
+        ("THIS IS WILMA CALLING", "WILMA"),
+        ("This is April Jones.", "April Jones"),
+        ("this is travis how may i help", "travis"),
+    ],
+)
+def test_who_somebody_says_they_are_is_a_name(text: str, name: str) -> None:
+    """After "this is" and "I'm", with the surname, also where nothing follows."""
+    found = privacy.find(spoken(("customer", text)))
+
+    assert [(span.kind, text[span.start : span.end]) for span in found] == [("name", name)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is Northwind Telecom.",
+        "Hello, this is Harper Valley National Bank, how can I help?",
+        "hello this is harper valley national bank how can i help",
+        "this is Charlotte Water, you are on a recorded line",
+        "this is about your bill",
+        "this is bill payment",
+        "I'm calling from Acme",
+        "I'm German American, this is normal for us",
+        "I'm Christian.",
+        "This is Billing.",
+        "This is Chase.",
+        "this is ridiculous and I'm happy to leave",
+    ],
+)
+def test_brands_and_moods_are_no_names(text: str) -> None:
+    """What follows "this is" and "I'm" is a person only if it begins with a first name."""
+    assert privacy.find(spoken(("agent", text))) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("John Smith, March 5th 1980.", "John Smith"),
+        ("Sure, it's June Smith and my date of birth is the fifth of March nineteen eighty.", "June Smith"),
+        ("wilma grubensky oh three twelve eighty four", "wilma grubensky"),
+        ("Omar Khan, 03/12/1984", "Omar Khan"),
+        ("Yes, Anna Lee, born 5 March 1980", "Anna Lee"),
+        ("5 March 1980, and it's John Smith.", "John Smith"),
+        ("Sure, March 5th 1980.", None),
+        ("I was born in March 1980.", None),
+        ("Why do you need that? I called in March 2020 already.", None),
+    ],
+)
+def test_a_name_told_with_a_date_of_birth_is_a_name(text: str, name: str | None) -> None:
+    """Asked for both, somebody gives both in one turn, in either order."""
+    asked = ("agent", "May I have your full name and date of birth?")
+
+    found = privacy.find(spoken(asked, ("customer", text)))
+
+    names = [text[span.start : span.end] for span in found if span.kind == "name"]
+    assert names == ([name] if name else []), found
+
+
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
 def test_the_words_before_an_address_stay(apostrophe: str) -> None:
     """A curly apostrophe is read as a straight one."""
