@@ -44,11 +44,14 @@ def confirm(count: int) -> None:
 
 
 def erase_stage_results(db: str, call_ids: Sequence[str]) -> int:
-    """Delete the stage results of these calls on disk; returns how many calls had any."""
+    """Delete calls' stage results and their ids in run summaries; returns how many had stage results."""
     from pipeline.process.cache import StageCache
+    from pipeline.process.report import forget
     from pipeline.settings import load_settings
 
-    cache = StageCache(load_settings(store={"db": db}).state_dir)
+    state_dir = load_settings(store={"db": db}).state_dir
+    forget(state_dir / "runs", call_ids)
+    cache = StageCache(state_dir)
     return sum(cache.erase(call_id) for call_id in call_ids)
 
 

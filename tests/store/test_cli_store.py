@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 from pipeline.cli.commands import app
 from pipeline.cli.prompt import converse
 from pipeline.errors import StoreError, UsageError
+from pipeline.process.batch import Tally
+from pipeline.process.report import conclude
+from pipeline.settings import Settings, StoreSettings
 from pipeline.store import Store
 from pipeline.store.sandbox import Sandbox
 from tests.store_factory import RUBRIC, record
@@ -244,13 +247,16 @@ def test_a_row_of_a_table_is_one_line(db: str) -> None:
 
 
 def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
-    """It refuses to guess, asks before it erases, and prints the proof; stage results go too."""
+    """It refuses to guess, asks first, and prints the proof; stage results and run summaries go too."""
     db = str(tmp_path / "qa.duckdb")
     with Store(db) as store:
         store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
     kept = tmp_path / "qa.duckdb.state" / "calls" / "c2"
     kept.mkdir(parents=True)
     (kept / "transcribe-x.json").write_text("{}")
+    tally = Tally(lowest=[(12.0, "c1", "support"), (40.0, "c2", "support"), (50.0, "c2~0123abcd", "sales")])
+    conclude(tally, Settings(store=StoreSettings(db=db)))
+    (summary,) = (tmp_path / "qa.duckdb.state" / "runs").iterdir()
     for wrong in (["purge"], ["purge", "--customer", "cust-2"], ["purge", "--older-than", "soon", "--yes"]):
         result = RUN.invoke(app, [*wrong, "--db", db])
         assert isinstance(result.exception, (StoreError, UsageError)), wrong
@@ -259,6 +265,8 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert proof["rows_left"] == {}
     assert proof["stage_results_deleted"] == 1
     assert not kept.exists()
+    assert [item["call_id"] for item in json.loads(summary.read_text())["lowest"]] == ["c1", "c2~0123abcd"]
+    assert summary.stat().st_mode & 0o777 == 0o600
     nobody = RUN.invoke(app, ["purge", "--customer", "nobody", "--yes", "--db", db])
     assert "no call matches; nothing was erased" in nobody.output
     said = run("purge", "--call", "c1", "--yes", "--db", db)
