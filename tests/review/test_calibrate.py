@@ -198,6 +198,16 @@ def test_figures_equal_those_of_the_sql_view(store: Store) -> None:
     assert (row.n, row.lenient, row.strict) == (view["reviews"], view["false_yes"], view["false_no"])
 
 
+def test_a_reviewer_is_one_person_in_any_case(store: Store) -> None:
+    """In ``calibrate`` and in v_agreement the later answer counts, however the name is written."""
+    first = review(1, "yes", "no", by="Amira Khan")
+    later = review(1, "yes", "yes", by="amira khan", week=46)
+    store.save_reviews([first, later])
+    (row,) = calibrate(store).criteria
+    (view,) = store.query("SELECT reviews, agreement FROM v_agreement")
+    assert (row.n, row.agreement.estimate) == (view["reviews"], view["agreement"]) == (1, 1.0)
+
+
 def test_undetermined_answers_are_counted_apart(store: Store) -> None:
     """Abstaining is neither agreement nor disagreement."""
     store.save_reviews([review(1, "undetermined", "yes"), review(2, "yes", "yes")])
