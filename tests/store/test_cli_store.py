@@ -1,5 +1,6 @@
 """The questions people ask the database from a terminal."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.commands import app
 from pipeline.cli.prompt import converse
+from pipeline.conversation import Review
 from pipeline.errors import StoreError, UsageError
 from pipeline.process.batch import Tally
 from pipeline.process.report import conclude
@@ -201,6 +203,33 @@ def test_show_gives_quotes_and_the_nearest_miss(db: str) -> None:
     ):
         assert part in out
     assert json.loads(run("show", "c1", "--db", db, "--json"))["schema"] == "callqa.scorecard/1"
+
+
+def test_show_tells_what_people_answered(tmp_path: Path) -> None:
+    """The newest answer of each person beside the machine's, and a dispute until it is decided."""
+    db = str(tmp_path / "qa.duckdb")
+    at = dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
+    card = record("c1").scorecards[0]
+    about = ("c1", card.rubric.hash)
+    criterion = card.answers[0].id
+    reviews = [
+        Review("1", *about, criterion, "yes", "yes", "amira", at),
+        Review("2", *about, criterion, "yes", "no", "Amira", at + dt.timedelta(1), "too late"),
+        Review("3", *about, None, None, None, "Tom", at, "she did say it", "disputed"),
+        Review("4", "c1", "an older form", criterion, "yes", "na", "Zoe", at),
+    ]
+    with Store(db) as store:
+        store.load([record("c1")], [RUBRIC])
+        store.save_reviews(reviews)
+    out = run("show", "c1", "--db", db)
+    assert "Amira: no: too late" in out
+    assert "disputed: by Tom, not decided yet: she did say it" in out
+    assert "amira" not in out
+    assert "Zoe" not in out
+    with Store(db) as store:
+        decided = Review("5", *about, None, None, None, "Lead", at + dt.timedelta(2), "", "upheld")
+        store.save_reviews([decided])
+    assert "disputed" not in run("show", "c1", "--db", db)
 
 
 def test_show_of_an_unknown_call_says_how_to_list(db: str) -> None:
