@@ -299,6 +299,7 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     nobody = RUN.invoke(app, ["purge", "--customer", "nobody", "--yes", "--db", db])
     assert "no call matches; nothing was erased" in nobody.output
     said = run("purge", "--call", "c1", "--yes", "--db", db)
+    assert said.startswith("1 call erased: c1\n")
     assert "rows of these calls left: none" in said
     assert "not reached" in said
 
