@@ -81,3 +81,9 @@ def test_a_settings_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """--config must exist; only the default file may be absent."""
     with pytest.raises(UsageError, match="does not exist"):
         load_settings(tmp_path / "other.toml")
+
+
+def test_a_byte_order_mark_before_the_settings_is_accepted(tmp_path: Path) -> None:
+    """Windows editors write one."""
+    (tmp_path / "callqa.toml").write_bytes(b'\xef\xbb\xbf[transcribe]\r\nmodel = "tiny"\r\n')
+    assert load_settings().transcribe.model == "tiny"
