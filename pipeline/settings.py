@@ -255,6 +255,15 @@ class AlertSettings(Slice):
     autofail_share: float = Field(1.0, ge=0, le=1, description="alert when more scorecards auto-failed")
     min_speed: float = Field(0.0, ge=0, description="alert below this many audio seconds a second")
 
+    @field_validator("webhook")
+    @classmethod
+    def _address(cls, given: str | None) -> str | None:
+        """Check the URL at the start of a run, not at its first alert."""
+        url = urlsplit(given or "")
+        if given and (url.scheme not in {"http", "https"} or not url.hostname):
+            raise ValueError("no http or https URL; write https://chat.example/hook")
+        return given
+
 
 class FlowSettings(Slice):
     """How a batch is orchestrated."""

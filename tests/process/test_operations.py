@@ -169,7 +169,7 @@ def test_a_run_that_cannot_finish_is_told_and_one_without_work_is_on_record(
     assert len(list((tmp_path / "qa.duckdb.state" / "runs").iterdir())) == 1
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd", "nonsense"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://nobody.invalid/"])
 def test_an_alert_that_cannot_be_delivered_does_not_fail_the_batch(tmp_path: Path, url: str) -> None:
     """It is said beside the alert itself."""
     flow = FlowSettings(state_dir=tmp_path, alerts=AlertSettings(webhook=url))
