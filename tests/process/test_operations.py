@@ -7,6 +7,7 @@ import http.server
 import importlib.metadata
 import json
 import os
+import re
 import socketserver
 import stat
 import subprocess
@@ -406,3 +407,16 @@ def test_container_and_unit_files_parse() -> None:
 
     assert compose["services"]["callqa"]["command"][0] == "serve"
     assert "SuccessExitStatus=3" in (ROOT / "deploy" / "callqa.service").read_text()
+
+
+def test_the_container_checks_its_health_without_measuring() -> None:
+    """The check runs beside a batch that needs every core, so it loads no numeric library."""
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    (check,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", dockerfile, re.M)
+    command, *arguments = json.loads(check)
+    assert command == "callqa"
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not re.search(r"\| +(torch|numpy|duckdb)$", run.stderr, re.M)
