@@ -6,6 +6,7 @@ slice and key: ``CALLQA_TRANSCRIBE__MODEL=tiny.en``.
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -254,6 +255,15 @@ class AlertSettings(Slice):
     autofail_share: float = Field(1.0, ge=0, le=1, description="alert when more scorecards auto-failed")
     min_speed: float = Field(0.0, ge=0, description="alert below this many audio seconds a second")
 
+    @field_validator("webhook")
+    @classmethod
+    def _address(cls, given: str | None) -> str | None:
+        """Check the URL at the start of a run, not at its first alert."""
+        url = urlsplit(given or "")
+        if given and (url.scheme not in {"http", "https"} or not url.hostname):
+            raise ValueError("no http or https URL; write https://chat.example/hook")
+        return given
+
 
 class FlowSettings(Slice):
     """How a batch is orchestrated."""
@@ -308,7 +318,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Use flags (init), environment variables, then the TOML file; no dotenv file, no secrets folder."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _TomlFile(settings_cls)
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    """The TOML file; Windows editors write a byte order mark at its start, which TOML does not allow."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
 
 
 def load_settings(config: Path | None = None, **flags: dict[str, Any]) -> Settings:

@@ -81,3 +81,19 @@ def test_a_settings_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """--config must exist; only the default file may be absent."""
     with pytest.raises(UsageError, match="does not exist"):
         load_settings(tmp_path / "other.toml")
+
+
+def test_a_byte_order_mark_before_the_settings_is_accepted(tmp_path: Path) -> None:
+    """Windows editors write one."""
+    (tmp_path / "callqa.toml").write_bytes(b'\xef\xbb\xbf[transcribe]\r\nmodel = "tiny"\r\n')
+    assert load_settings().transcribe.model == "tiny"
+
+
+@pytest.mark.parametrize("address", ["chat.example/hook", "https:///hook", "file:///etc/passwd", "nonsense"])
+def test_a_webhook_that_cannot_be_posted_to_is_refused_at_the_start(tmp_path: Path, address: str) -> None:
+    """Not at the first alert, at night."""
+    (tmp_path / "callqa.toml").write_text(f'[flow.alerts]\nwebhook = "{address}"\n')
+    with pytest.raises(UsageError, match=r"flow\.alerts\.webhook: .*; write https://chat\.example/hook"):
+        load_settings()
+    (tmp_path / "callqa.toml").write_text('[flow.alerts]\nwebhook = "https://chat.example/hook"\n')
+    assert load_settings().flow.alerts.webhook == "https://chat.example/hook"

@@ -22,7 +22,8 @@ def warnings_for(figures: Agreement) -> list[str]:
     warnings = []
     low, high = figures.agreement.low, figures.agreement.high
     if figures.n and figures.n < FEW_ANSWERS and low is not None and high is not None:
-        warnings.append(f"only {figures.n} answers: agreement may be anything from {low:.0%} to {high:.0%}")
+        answers = "answer" if figures.n == 1 else "answers"
+        warnings.append(f"only {figures.n} {answers}: agreement may be anything from {low:.0%} to {high:.0%}")
     if figures.n and figures.commonest == 1.0:
         warnings.append("people gave one and the same answer throughout: κ says nothing here")
     elif figures.commonest >= SKEWED_SHARE:

@@ -110,7 +110,8 @@ def _criterion_agreement(question: Question, alpha: Coefficient | None) -> Agree
     if len(question.versions) > 1:
         warnings.append(f"versions {', '.join(question.versions)} ask it alike and are counted together")
     if question.outdated:
-        warnings.append(f"{question.outdated} answers to an older wording of it are left out")
+        what = "answer" if question.outdated == 1 else "answers"
+        warnings.append(f"left out: {question.outdated} {what} to an older wording of it")
     return compare(
         question.rubric, question.criterion, question.pairs, question.title, alpha=alpha, warnings=warnings
     )

@@ -29,6 +29,10 @@ def parse_age(text: str) -> dt.datetime:
     return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
 
 
+def _calls(count: int) -> str:
+    return f"{count} call" if count == 1 else f"{count} calls"
+
+
 def confirm(count: int) -> None:
     """Ask whether this many calls may be erased; called when ``--yes`` is not given.
 
@@ -36,19 +40,22 @@ def confirm(count: int) -> None:
         UsageError: The answer is not the number of calls, or there is no terminal to ask on.
     """
     if not sys.stdin.isatty():
-        raise UsageError(f"{count} calls would be erased for good", hint="say --yes to do it")
-    sys.stderr.write(f"{count} calls will be erased for good. Type the number to go on: ")
+        raise UsageError(f"{_calls(count)} would be erased for good", hint="say --yes to do it")
+    sys.stderr.write(f"{_calls(count)} will be erased for good. Type the number to go on: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip() != str(count):
         raise UsageError("nothing was erased")
 
 
 def erase_stage_results(db: str, call_ids: Sequence[str]) -> int:
-    """Delete the stage results of these calls on disk; returns how many calls had any."""
+    """Delete calls' stage results and their ids in run summaries; returns how many had stage results."""
     from pipeline.process.cache import StageCache
+    from pipeline.process.report import forget
     from pipeline.settings import load_settings
 
-    cache = StageCache(load_settings(store={"db": db}).state_dir)
+    state_dir = load_settings(store={"db": db}).state_dir
+    forget(state_dir / "runs", call_ids)
+    cache = StageCache(state_dir)
     return sum(cache.erase(call_id) for call_id in call_ids)
 
 
@@ -71,12 +78,14 @@ def report(purged: Purged, stage_results: int, *, as_json: bool) -> None:
     if not erasure.call_ids:
         sys.stderr.write("no call matches; nothing was erased\n")
         return
-    lines = [f"{len(erasure.call_ids)} calls erased: {' '.join(erasure.call_ids[:20])}"]
-    lines += [f"  {table}: {n} rows deleted" for table, n in erasure.deleted.items()]
+    lines = [f"{_calls(len(erasure.call_ids))} erased: {' '.join(erasure.call_ids[:20])}"]
+    lines += [f"  {table}: {n} {'row' if n == 1 else 'rows'} deleted" for table, n in erasure.deleted.items()]
     left = ", ".join(f"{n} {table}" for table, n in erasure.left.items())
     lines.append(f"  rows of these calls left: {left or 'none'}")
     lines.append(f"  tombstones in the ledger: {erasure.tombstones}")
-    lines.append(f"  stage results deleted: {stage_results} calls; other files deleted: {len(purged.files)}")
+    lines.append(
+        f"  stage results deleted: {_calls(stage_results)}; other files deleted: {len(purged.files)}"
+    )
     if purged.bytes_before is not None and purged.bytes_after is not None:
         lines.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")
     lines.append("not reached: the recordings, and exports, packets, backups and snapshots made before")

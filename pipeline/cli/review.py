@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.cli import call_options
 from pipeline.cli.app import app
@@ -239,13 +240,16 @@ def _agreement_json(row: Agreement) -> str:
 
 def _print_calibration(calibration: Calibration) -> None:
     console = Console()
+    said: set[str] = set()  # of a criterion; a reviewer who alone answered it has the same warnings
     for title, rows in (("criterion", calibration.criteria), ("reviewer", calibration.reviewers)):
-        table = Table(title, "reviewed", "agree", "κ (95 %)", "AC1", "generous", "strict")
-        for row in rows:
+        names = [f"{row.rubric} {row.name}".strip() for row in rows]
+        figures = ("reviewed", "agree", "κ (95 %)", "AC1", "generous", "strict")
+        table = Table(Column(title, overflow="fold"), *figures, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for name, row in zip(names, rows, strict=True):
             weighted = row.weighted_kappa.value is not None
             kappa = f"weighted {_spread(row.weighted_kappa)}" if weighted else _spread(row.kappa)
             table.add_row(
-                f"{row.rubric} {row.name}".strip(),
+                name,
                 str(row.n),
                 _percent(row.agreement.estimate),
                 kappa,
@@ -255,13 +259,16 @@ def _print_calibration(calibration: Calibration) -> None:
             )
         if rows:
             console.print(table, markup=False)
-        for row in rows:
-            words = " ".join((row.advice, *(f"({w})" for w in row.warnings)))
-            console.print(f"{row.rubric} {row.name}: {words}".strip(), markup=False, highlight=False)
+        for name, row in zip(names, rows, strict=True):
+            new = [warning for warning in row.warnings if row.rubric or warning not in said]
+            words = " ".join((row.advice, *(f"({warning})" for warning in new)))
+            console.print(f"{name}: {words}", markup=False, highlight=False)
+            said.update(new)
     if calibration.criteria:
         note("generous, strict: answers on which the machine is kinder, or harder, than the person")
     for people in calibration.people:
-        shared = f"{people.reviewers} people on {people.answers} answers to {people.criterion}"
+        answers = "answer" if people.answers == 1 else "answers"
+        shared = f"{people.reviewers} people on {people.answers} {answers} to {people.criterion}"
         note(f"{shared}{', blind' if people.blind else ''}: α {_spread(people.alpha)}")
     for week in calibration.drift:
         if week.shifted:

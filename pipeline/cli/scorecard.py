@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from pipeline.conversation import CallMetadata, CriterionAnswer, Evidence, Scorecard
+from pipeline.conversation import CallMetadata, CriterionAnswer, Evidence, Review, Scorecard
 
 COLOURS = {
     "pass": "bold green", "fail": "bold red", "needs_review": "bold yellow", "not_scored": "dim",
@@ -20,10 +22,28 @@ def clock(seconds: float | None) -> str:
     return "–" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def render(card: Scorecard, metadata: CallMetadata | None = None) -> RenderableType:
-    """The whole scorecard: heading, reasons, then each criterion with its evidence or nearest miss."""
+def render(
+    card: Scorecard,
+    metadata: CallMetadata | None = None,
+    people: Sequence[Review] = (),
+    disputes: Sequence[Review] = (),
+) -> RenderableType:
+    """The whole scorecard: heading, reasons, then each criterion with its evidence or nearest miss.
+
+    Args:
+        card: The scorecard.
+        metadata: Of the call, for the last line.
+        people: What people answered about the call, under any rubric.
+        disputes: Those that nobody decided yet, of any rubric.
+    """
+    disputed = [
+        f"by {review.reviewer}, not decided yet{_because(review)}"
+        for review in disputes
+        if review.rubric_hash == card.rubric.hash
+    ]
     parts: list[RenderableType] = []
     for title, reasons, style in (
+        ("disputed", disputed, "bold yellow"),
         ("auto-fail", card.autofail_reasons, "bold red"),
         ("to review", card.review_reasons, "yellow"),
         ("note", card.warnings, "dim"),
@@ -32,7 +52,13 @@ def render(card: Scorecard, metadata: CallMetadata | None = None) -> RenderableT
     for section in card.sections:
         heading = f"{section.id}  {_score(section.score)}" + ("  auto-failed" if section.auto_failed else "")
         parts.append(Text("\n" + heading, style="bold"))
-        parts += [line for answer in section.criteria for line in _answer(answer)]
+        for answer in section.criteria:
+            parts += _answer(answer)
+            parts += [
+                Text.assemble("     ", (f"{review.reviewer}: {review.said}", "bold"), _because(review))
+                for review in people
+                if (review.rubric_hash, review.criterion_id) == (card.rubric.hash, answer.id)
+            ]
     return Panel(Group(*parts), title=_title(card), subtitle=_about(metadata), title_align="left")
 
 
@@ -59,6 +85,10 @@ def _about(metadata: CallMetadata | None) -> Text | None:
         started,
     )
     return Text("  ·  ".join(v for v in known if v and v != "unknown"))
+
+
+def _because(review: Review) -> str:
+    return f": {review.reason}" if review.reason else ""
 
 
 def _score(score: float | None) -> str:

@@ -114,16 +114,19 @@ def show(
     rubric: Annotated[str | None, typer.Option(help="Rubric id, or the hash of an older one.")] = None,
     json: Json = False,
 ) -> None:
-    """Show a call's scorecard with the words each answer rests on.
+    """Show a call's scorecard with the words each answer rests on, and what people answered.
 
     Example: callqa show call-0042 --db out/qa.duckdb
     """
+    from pipeline.calibrate.pairs import newest_answers
     from pipeline.contract import to_json
+    from pipeline.review.sampling import open_disputes
     from pipeline.store import CallFilter
 
     with open_store(db) as store:
         cards = list(store.scorecards(CallFilter(call_ids=(call,), rubric=rubric)))
         found = next(store.conversations(CallFilter(call_ids=(call,))), None)
+        reviews = store.reviews(CallFilter(call_ids=(call,)))
     if not cards:
         what = "has no scorecard under that rubric" if found else "is not in the database"
         raise UsageError(
@@ -133,7 +136,8 @@ def show(
         if json:
             typer.echo(to_json(card))
         else:
-            Console().print(render(card, found[0] if found else None))
+            metadata = found[0] if found else None
+            Console().print(render(card, metadata, newest_answers(reviews), open_disputes(reviews)))
 
 
 _FILES_SQL = (

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import audio
+from pipeline.child_processes import cores
 from pipeline.errors import RecordingError
 from pipeline.export.names import FileNames
 from pipeline.export.private import Redactor
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 PEAKS = 900
 MOST_EMBEDDED_BYTES = 48 * 1024 * 1024
 """Recordings are embedded in a page up to this size; browsers open larger pages too slowly."""
+TOO_LARGE = "left out to keep the page small; callqa review packet writes it beside the page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,36 @@ class Sounds:
         self._names = FileNames()
         self._embedded_bytes = 0
 
-    def of(self, call: Call) -> Sound:
-        """The recording of one call; without a URL if there is none, or it must not be heard."""
+    def of(self, calls: Iterable[Call]) -> Iterator[tuple[Call, Sound]]:
+        """Each call with its recording, in order; without a URL if there is none, or it must not be heard.
+
+        Every core makes one recording at a time (FFmpeg releases the interpreter's lock), and no more than
+        that many are begun before they are used, as a decoded call takes up to 64 MiB.
+        """
+        begun: deque[tuple[Call, Future[Sound]]] = deque()
+        most = cores()
+        pool = ThreadPoolExecutor(most, "sound")
+        try:
+            for call in calls:
+                name = self._names.of(call.metadata.call_id, ".mp3")
+                begun.append((call, pool.submit(self._make, call, name)))
+                if len(begun) >= most:
+                    yield self._counted(*begun.popleft())
+            while begun:
+                yield self._counted(*begun.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _counted(self, call: Call, made: Future[Sound]) -> tuple[Call, Sound]:
+        """The call with its recording; not embedded if those of the calls before it fill the page."""
+        sound = made.result()
+        if self._folder is None and sound.url:
+            if self._embedded_bytes >= MOST_EMBEDDED_BYTES:
+                return call, replace(sound, url=None, note=TOO_LARGE)
+            self._embedded_bytes += len(sound.url)
+        return call, sound
+
+    def _make(self, call: Call, name: str) -> Sound:
         if call.recording is None or call.metadata.medium != "voice":
             return Sound(note="no recording")
         try:
@@ -68,15 +100,13 @@ class Sounds:
             return Sound(note="left out: private data in it has no times, so it cannot be silenced")
         channels = audio.peaks(clip, PEAKS)[:2].tolist()
         peaks = [[int(255 * level) for level in channel] for channel in channels]
-        url, path = self._write(call.metadata.call_id, clip, spans)
-        too_large = "left out to keep the page small; callqa review packet writes it beside the page"
-        return Sound(peaks, url, path, spans, "" if url else too_large)
+        url, path = self._write(clip, name, spans)
+        return Sound(peaks, url, path, spans, "" if url else TOO_LARGE)
 
     def _write(
-        self, call_id: str, clip: AudioClip, spans: Sequence[tuple[float, float]]
+        self, clip: AudioClip, name: str, spans: Sequence[tuple[float, float]]
     ) -> tuple[str | None, Path | None]:
         """Write or embed the recording; returns its URL and file, both None if there is no room left."""
-        name = self._names.of(call_id, ".mp3")
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._encode(clip, self._folder / name, spans)
@@ -87,7 +117,6 @@ class Sounds:
             path = Path(scratch) / name
             self._encode(clip, path, spans)
             data = path.read_bytes()
-        self._embedded_bytes += len(data)
         return "data:audio/mpeg;base64," + base64.b64encode(data).decode("ascii"), None
 
     def _encode(self, clip: AudioClip, path: Path, spans: Sequence[tuple[float, float]]) -> None:

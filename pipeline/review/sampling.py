@@ -189,14 +189,14 @@ def _risk(
     call_id: str, cards: Sequence[Scorecard], reviews: Sequence[Review], conversation: Conversation
 ) -> Pick:
     """A call with its signs of risk, gravest first; without any its ``risk`` is 0."""
-    disputes = (f"disputed by {review.reviewer}: not decided yet" for review in _open_disputes(reviews))
+    disputes = (f"disputed by {review.reviewer}: not decided yet" for review in open_disputes(reviews))
     signs = [(RISK_POINTS["disputed"], why) for why in disputes]
     signs += [*_card_signs(cards), *_conversation_signs(conversation)]
     reason = "; ".join(why for _, why in sorted(signs, key=lambda s: -s[0]))
     return Pick(call_id, "risk", "", None, reason, float(sum(points for points, _ in signs)))
 
 
-def _open_disputes(reviews: Sequence[Review]) -> list[Review]:
+def open_disputes(reviews: Sequence[Review]) -> list[Review]:
     """The newest dispute of each scorecard that nobody decided since; ``reviews`` come oldest first."""
     waiting: dict[str, Review] = {}
     for review in reviews:
@@ -210,7 +210,7 @@ def _open_disputes(reviews: Sequence[Review]) -> list[Review]:
 def _is_settled(cards: Sequence[Scorecard], reviews: Sequence[Review]) -> bool:
     """Whether people have answered each scorecard of a call, or decided it, and no dispute waits."""
     answered = {r.rubric_hash for r in reviews if r.human_answer or r.state in ("upheld", "overturned")}
-    return bool(cards) and {card.rubric.hash for card in cards} <= answered and not _open_disputes(reviews)
+    return bool(cards) and {card.rubric.hash for card in cards} <= answered and not open_disputes(reviews)
 
 
 def _card_signs(cards: Sequence[Scorecard]) -> Iterator[tuple[int, str]]:

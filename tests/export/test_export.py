@@ -9,10 +9,12 @@ import io
 import json
 import re
 import shutil
+import threading
 import uuid
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -25,9 +27,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
-from pipeline import contract, export
+from pipeline import audio, contract, export
 from pipeline.cli.commands import app
 from pipeline.conversation import (
+    AudioClip,
     CallRecord,
     Conversation,
     Evidence,
@@ -351,6 +354,42 @@ def test_a_card_number_is_not_heard_in_a_packet(tmp_path: Path, dest: str) -> No
     for turn in (turns[3], turns[5]):  # "My card number is 4111…", "I said it is four one one one…"
         assert heard(mp3, turn.start_s + 0.1, turn.end_s - 0.1) < loud / 100
     assert heard(mp3, turns[7].start_s, turns[7].end_s) == pytest.approx(loud, rel=0.2)
+
+
+def test_recordings_are_made_on_all_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once on two cores, no third one waits in memory, and each call keeps its own recording."""
+    records = example_records(5)
+    for n, record in enumerate(records):
+        path = tmp_path / f"{n}.wav"
+        tone = np.sin(2 * np.pi * 300 * np.arange(8000 * (5 - n)) / 8000) * 0.3  # the first takes longest
+        soundfile.write(path, tone, 8000)
+        records[n] = replace(record, ledger=replace(record.ledger, path=str(path)))
+    together, encode = threading.Barrier(2, timeout=20), audio.encode
+    lock, clips, most = threading.Lock(), [0], [0]
+
+    def watched(clip: AudioClip, path: Path, *args: Any, **spans: Any) -> None:
+        with lock:
+            clips[0] += 1
+            most[0] = max(most[0], clips[0])
+        if not path.stem.endswith("4"):  # the fifth has no partner
+            together.wait()
+        encode(clip, path, *args, **spans)
+        with lock:
+            clips[0] -= 1
+
+    monkeypatch.setattr(audio, "encode", watched)
+    monkeypatch.setattr("pipeline.export.sound.cores", lambda: 2)
+    seen: list[int] = []
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load(records)
+        _, *mp3s = export.write(
+            store, tmp_path / "packet", "html", progress=lambda done, _: seen.append(done)
+        )
+    assert most == [2]
+    assert seen == [0, 1, 2, 3, 4, 5]
+    assert [path.stem for path in mp3s] == [f"call-{n:03}" for n in range(5)]
+    lengths = [path.stat().st_size for path in mp3s]
+    assert lengths == sorted(lengths, reverse=True)
 
 
 @pytest.mark.parametrize("form", sorted(export.FORMATS))

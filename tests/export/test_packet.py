@@ -466,3 +466,25 @@ def test_a_single_file_carries_its_recordings(chromium: Any, folder: Path) -> No
     find(chromium, ".quote[data-at]").click()
     wait_for(lambda: "Pause" in find(chromium, "#play").text)
     assert find(chromium, "#noaudio").text == ""
+
+
+RATES = """
+const play = HTMLMediaElement.prototype.play;
+window.rates = [];
+HTMLMediaElement.prototype.play = function () { rates.push(this.playbackRate); return play.call(this); };
+location.hash = "";
+"""
+
+
+def test_the_speed_stays_from_call_to_call(chromium: Any, folder: Path) -> None:
+    """Whoever listens at 1.5 does not choose it anew for each call."""
+    chromium.get((folder / "report.html").as_uri() + "?#call=call-001")
+    wait_for(lambda: chromium.find_elements("css selector", "#play:not([disabled])"))
+    choose(chromium, find(chromium, "[aria-label='Speed']"), "1.5")
+    chromium.execute_script(RATES)
+    wait_for(lambda: chromium.find_elements("css selector", "#rows tr"))
+    open_call(chromium, "call-001")
+    find(chromium, "#play").click()
+    wait_for(lambda: "Pause" in find(chromium, "#play").text)
+    assert find(chromium, "[aria-label='Speed']").get_attribute("value") == "1.5"
+    assert chromium.execute_script("return rates") == [1.5]

@@ -7,6 +7,7 @@ import http.server
 import importlib.metadata
 import json
 import os
+import re
 import socketserver
 import stat
 import subprocess
@@ -169,7 +170,7 @@ def test_a_run_that_cannot_finish_is_told_and_one_without_work_is_on_record(
     assert len(list((tmp_path / "qa.duckdb.state" / "runs").iterdir())) == 1
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "file:///etc/passwd", "nonsense"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://nobody.invalid/"])
 def test_an_alert_that_cannot_be_delivered_does_not_fail_the_batch(tmp_path: Path, url: str) -> None:
     """It is said beside the alert itself."""
     flow = FlowSettings(state_dir=tmp_path, alerts=AlertSettings(webhook=url))
@@ -406,3 +407,16 @@ def test_container_and_unit_files_parse() -> None:
 
     assert compose["services"]["callqa"]["command"][0] == "serve"
     assert "SuccessExitStatus=3" in (ROOT / "deploy" / "callqa.service").read_text()
+
+
+def test_the_container_checks_its_health_without_measuring() -> None:
+    """The check runs beside a batch that needs every core, so it loads no numeric library."""
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    (check,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", dockerfile, re.M)
+    command, *arguments = json.loads(check)
+    assert command == "callqa"
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not re.search(r"\| +(torch|numpy|duckdb)$", run.stderr, re.M)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from pipeline.calibrate import calibrate
 from pipeline.calibrate.agreement import (
@@ -22,6 +23,7 @@ from pipeline.calibrate.agreement import (
     observed_agreement,
     pabak,
 )
+from pipeline.cli.commands import app
 from pipeline.confidence_intervals import margin_of, mean, wilson
 from pipeline.conversation import CriterionAnswer, Review
 from pipeline.rubric import load as load_rubric
@@ -196,6 +198,28 @@ def test_figures_equal_those_of_the_sql_view(store: Store) -> None:
     assert row.kappa.value == pytest.approx(view["kappa"])
     assert row.agreement.estimate == pytest.approx(view["agreement"])
     assert (row.n, row.lenient, row.strict) == (view["reviews"], view["false_yes"], view["false_no"])
+
+
+def test_a_reviewer_is_one_person_in_any_case(store: Store) -> None:
+    """In ``calibrate`` and in v_agreement the later answer counts, however the name is written."""
+    first = review(1, "yes", "no", by="Amira Khan")
+    later = review(1, "yes", "yes", by="amira khan", week=46)
+    store.save_reviews([first, later])
+    (row,) = calibrate(store).criteria
+    (view,) = store.query("SELECT reviews, agreement FROM v_agreement")
+    assert (row.n, row.agreement.estimate) == (view["reviews"], view["agreement"]) == (1, 1.0)
+
+
+def test_calibrate_names_criteria_whole_and_warns_once(tmp_path: Path) -> None:
+    """On a terminal of 80 columns; one answer is one answer."""
+    db = tmp_path / "qa.duckdb"
+    with Store(db) as opened:
+        opened.load(example_records(3))
+        opened.save_reviews([review(1, "yes", "no", criterion="offer_more_help")])
+    result = CliRunner().invoke(app, ["calibrate", "--db", str(db)], env={"COLUMNS": "80"})
+    said = " ".join(result.output.split())
+    assert "…" not in said
+    assert said.count("(only 1 answer: agreement may be anything") == 1
 
 
 def test_undetermined_answers_are_counted_apart(store: Store) -> None:

@@ -1,5 +1,6 @@
 """The questions people ask the database from a terminal."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from typer.testing import CliRunner
 
 from pipeline.cli.commands import app
 from pipeline.cli.prompt import converse
+from pipeline.conversation import Review
 from pipeline.errors import StoreError, UsageError
+from pipeline.process.batch import Tally
+from pipeline.process.report import conclude
+from pipeline.settings import Settings, StoreSettings
 from pipeline.store import Store
 from pipeline.store.sandbox import Sandbox
 from tests.store_factory import RUBRIC, record
@@ -200,6 +205,33 @@ def test_show_gives_quotes_and_the_nearest_miss(db: str) -> None:
     assert json.loads(run("show", "c1", "--db", db, "--json"))["schema"] == "callqa.scorecard/1"
 
 
+def test_show_tells_what_people_answered(tmp_path: Path) -> None:
+    """The newest answer of each person beside the machine's, and a dispute until it is decided."""
+    db = str(tmp_path / "qa.duckdb")
+    at = dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
+    card = record("c1").scorecards[0]
+    about = ("c1", card.rubric.hash)
+    criterion = card.answers[0].id
+    reviews = [
+        Review("1", *about, criterion, "yes", "yes", "amira", at),
+        Review("2", *about, criterion, "yes", "no", "Amira", at + dt.timedelta(1), "too late"),
+        Review("3", *about, None, None, None, "Tom", at, "she did say it", "disputed"),
+        Review("4", "c1", "an older form", criterion, "yes", "na", "Zoe", at),
+    ]
+    with Store(db) as store:
+        store.load([record("c1")], [RUBRIC])
+        store.save_reviews(reviews)
+    out = run("show", "c1", "--db", db)
+    assert "Amira: no: too late" in out
+    assert "disputed: by Tom, not decided yet: she did say it" in out
+    assert "amira" not in out
+    assert "Zoe" not in out
+    with Store(db) as store:
+        decided = Review("5", *about, None, None, None, "Lead", at + dt.timedelta(2), "", "upheld")
+        store.save_reviews([decided])
+    assert "disputed" not in run("show", "c1", "--db", db)
+
+
 def test_show_of_an_unknown_call_says_how_to_list(db: str) -> None:
     """A mistyped call id is a usage error."""
     result = RUN.invoke(app, ["show", "nobody", "--db", db])
@@ -244,13 +276,16 @@ def test_a_row_of_a_table_is_one_line(db: str) -> None:
 
 
 def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
-    """It refuses to guess, asks before it erases, and prints the proof; stage results go too."""
+    """It refuses to guess, asks first, and prints the proof; stage results and run summaries go too."""
     db = str(tmp_path / "qa.duckdb")
     with Store(db) as store:
         store.load([record("c1"), record("c2", customer_ref="cust-2")], [RUBRIC])
     kept = tmp_path / "qa.duckdb.state" / "calls" / "c2"
     kept.mkdir(parents=True)
     (kept / "transcribe-x.json").write_text("{}")
+    tally = Tally(lowest=[(12.0, "c1", "support"), (40.0, "c2", "support"), (50.0, "c2~0123abcd", "sales")])
+    conclude(tally, Settings(store=StoreSettings(db=db)))
+    (summary,) = (tmp_path / "qa.duckdb.state" / "runs").iterdir()
     for wrong in (["purge"], ["purge", "--customer", "cust-2"], ["purge", "--older-than", "soon", "--yes"]):
         result = RUN.invoke(app, [*wrong, "--db", db])
         assert isinstance(result.exception, (StoreError, UsageError)), wrong
@@ -259,9 +294,12 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert proof["rows_left"] == {}
     assert proof["stage_results_deleted"] == 1
     assert not kept.exists()
+    assert [item["call_id"] for item in json.loads(summary.read_text())["lowest"]] == ["c1", "c2~0123abcd"]
+    assert summary.stat().st_mode & 0o777 == 0o600
     nobody = RUN.invoke(app, ["purge", "--customer", "nobody", "--yes", "--db", db])
     assert "no call matches; nothing was erased" in nobody.output
     said = run("purge", "--call", "c1", "--yes", "--db", db)
+    assert said.startswith("1 call erased: c1\n")
     assert "rows of these calls left: none" in said
     assert "not reached" in said
 

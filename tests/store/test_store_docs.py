@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.conversation import RubricRef
 from pipeline.metrics import METRICS
 from pipeline.store import Store
 from pipeline.store.sandbox import Sandbox
@@ -58,6 +59,22 @@ def test_the_league_table_has_its_interval(sandbox: Sandbox) -> None:
     answer = sandbox.ask((ROOT / "docs" / "cookbook" / "agent-league.sql").read_text("utf-8")).to_pylist()
     rows = {r["agent_id"]: (r["calls"], r["score"], r["low"], r["high"]) for r in answer}
     assert rows == {"a0": (6, 0.0, 0.0, 0.0), "a1": (6, 0.0, 0.0, 0.0)}
+
+
+def test_the_league_table_counts_a_call_of_two_rubrics_once(tmp_path: Path) -> None:
+    """Five calls under two rubrics are five, and four are too few."""
+    sales = RubricRef("sales", "1", "hash-sales-1")
+    records = []
+    for agent, count in (("a1", 5), ("a2", 4)):
+        for i in range(count):
+            of_both = (scorecard(f"{agent}-{i}"), scorecard(f"{agent}-{i}", rubric=sales))
+            records.append(replace(record(f"{agent}-{i}", agent_id=agent), scorecards=of_both))
+    path = tmp_path / "qa.duckdb"
+    with Store(path) as store:
+        store.load(records, [RUBRIC, replace(RUBRIC, id="sales", hash="hash-sales-1")])
+    with Store(path, read_only=True) as store:
+        answer = Sandbox(store).ask((ROOT / "docs" / "cookbook" / "agent-league.sql").read_text("utf-8"))
+    assert [(row["agent_id"], row["calls"]) for row in answer.to_pylist()] == [("a1", 5)]
 
 
 def test_calls_without_a_score_lower_no_mean(tmp_path: Path) -> None:

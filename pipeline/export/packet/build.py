@@ -62,8 +62,10 @@ def write(
     before, after = _page(title)
     with whole(dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
         out.write(before)
-        for position, call in enumerate(counted(calls, texts, totals)):
-            sound = sounds.of(call) if sounds else Sound(note="no recording in this packet")
+        read = counted(calls, texts, totals)
+        none = Sound(note="no recording in this packet")
+        with_sound = sounds.of(read) if sounds else ((call, none) for call in read)
+        for position, (call, sound) in enumerate(with_sound):
             if sound.path:
                 written.append(sound.path)
             document = call_document(call, texts, sound, reviews.get(call.metadata.call_id, ()))

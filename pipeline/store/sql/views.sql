@@ -119,7 +119,7 @@ CREATE OR REPLACE VIEW v_agreement AS
 WITH pairs AS (
     SELECT rubric_hash, criterion_id, machine_answer, human_answer FROM reviews
     WHERE criterion_id IS NOT NULL AND machine_answer IN ('yes', 'no', 'na') AND human_answer IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY call_id, rubric_hash, criterion_id, reviewer
+    QUALIFY row_number() OVER (PARTITION BY call_id, rubric_hash, criterion_id, lower(reviewer)
                                ORDER BY reviewed_at DESC, review_id) = 1  -- each reviewer's last word
 ), margins AS (
     SELECT rubric_hash, criterion_id, answer,

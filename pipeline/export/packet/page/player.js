@@ -1,6 +1,6 @@
 // The player: a waveform per channel, marks for answers and findings on the time line, play and seek.
 
-const player = { audio: null, duration: 0, call: null, at: 0 };
+const player = { audio: null, duration: 0, call: null, at: 0, rate: 1 };
 
 function unpack(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -97,7 +97,7 @@ function toggle() {
 function playerCard(call) {
   player.call = call; player.duration = call.duration || Math.max(0, ...call.turns.map((t) => t.b || 0)); player.at = 0;
   if (player.audio) player.audio.pause();
-  player.audio = call.audio ? h("audio", { preload: "metadata", src: call.audio, ontimeupdate: showTime, onplay: () => state(true), onpause: () => state(false),
+  player.audio = call.audio ? h("audio", { preload: "metadata", defaultPlaybackRate: player.rate, src: call.audio, ontimeupdate: showTime, onplay: () => state(true), onpause: () => state(false),
     onloadedmetadata: () => { if (player.at) player.audio.currentTime = player.at; },
     onerror: () => { $("#noaudio").textContent = "The recording is not beside this page."; player.audio = null; } }) : null;
   const state = (playing) => { const button = $("#play"); if (button) button.textContent = playing ? "❚❚ Pause" : "▶ Play"; };
@@ -107,8 +107,8 @@ function playerCard(call) {
     onclick: (event) => { const box = wave.getBoundingClientRect(); seek((event.clientX - box.left) / box.width * player.duration); },
     onkeydown: (event) => { const step = event.key === "Home" ? -1e9 : event.key === "End" ? 1e9 : slide(event); if (step) { event.preventDefault(); event.stopPropagation(); seek(player.at + step); } } },
   canvas, h("div", { className: "head" }));
-  const speed = h("select", { className: "field", "aria-label": "Speed", onchange: (event) => { if (player.audio) player.audio.playbackRate = Number(event.target.value); } },
-    ["0.75", "1", "1.25", "1.5", "2"].map((rate) => h("option", { value: rate, selected: rate === "1" }, `${rate}×`)));
+  const speed = h("select", { className: "field", "aria-label": "Speed", onchange: (event) => { player.rate = Number(event.target.value); if (player.audio) player.audio.playbackRate = player.rate; } },
+    ["0.75", "1", "1.25", "1.5", "2"].map((rate) => h("option", { value: rate, selected: Number(rate) === player.rate }, `${rate}×`)));
   const swatch = (name, label, when) => when && h("span", { className: name }, h("i"), label);
   player.redraw = () => {
     draw(canvas, call); drawMarks(call); showTime();
