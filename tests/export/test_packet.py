@@ -290,13 +290,18 @@ def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, grade
     assert sorted(by_boss, key=str) == [("said sorry", "submitted"), (None, "overturned")]
 
 
-def test_marked_quotes_are_kept_downloaded_and_learnt_from(chromium: Any, tmp_path: Path) -> None:
-    """Mark, take back, mark, reload, download: tune proposes the words, import tells of them."""
-    db, form = desk(tmp_path / "qa.duckdb"), tmp_path / "desk.yaml"
+def desk_packet(chromium: Any, folder: Path) -> tuple[Path, Path, Any]:
+    """The database of ``desk``, its rubric's file, and its packet in the browser."""
+    db, form = desk(folder / "qa.duckdb"), folder / "desk.yaml"
     form.write_text(FORM)
     with Store(db) as store:
-        export.write(store, tmp_path / "packet", "html")
-    page = opened(chromium, tmp_path / "packet" / "index.html")
+        export.write(store, folder / "packet", "html")
+    return db, form, opened(chromium, folder / "packet" / "index.html")
+
+
+def test_marked_quotes_are_kept_downloaded_and_learnt_from(chromium: Any, tmp_path: Path) -> None:
+    """Mark, take back, mark, reload, download: tune proposes the words, import tells of them."""
+    db, form, page = desk_packet(chromium, tmp_path)
     open_call(page, "a")
     buttons = lambda: page.find_elements("css selector", "[aria-label*='bear with me one moment'] .means")  # noqa: E731
     means, misses = buttons()
@@ -321,11 +326,7 @@ def test_words_the_machine_missed_are_selected_downloaded_and_learnt_from(
     chromium: Any, tmp_path: Path
 ) -> None:
     """A reviewer corrects a no to yes and selects the words; tune proposes them as a phrase."""
-    db, form = desk(tmp_path / "qa.duckdb"), tmp_path / "desk.yaml"
-    form.write_text(FORM)
-    with Store(db) as store:
-        export.write(store, tmp_path / "packet", "html")
-    page = opened(chromium, tmp_path / "packet" / "index.html")
+    db, form, page = desk_packet(chromium, tmp_path)
     open_call(page, "c")
     field = find(page, "[aria-label^='Words of the call that meet it, Did the agent ask']")
     assert not field.is_displayed()
@@ -343,6 +344,13 @@ def test_words_the_machine_missed_are_selected_downloaded_and_learnt_from(
     )
     field.click()
     wait_for(lambda: field.get_attribute("value") == ODD[:22])
+    assert find(page, "#download").text == "Download review (2)"
+    for word, entries in (("no", 1), ("yes", 1)):
+        choose(page, answer, word)
+        assert (find(page, "#download").text, field.get_attribute("value")) == (
+            f"Download review ({entries})", "",
+        )  # fmt: skip
+    field.send_keys(ODD[:22], "\t")
     assert find(page, "#download").text == "Download review (2)"
     find(page, "#reviewer").send_keys("Picker")
     find(page, "#download").click()

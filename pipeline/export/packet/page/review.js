@@ -47,7 +47,7 @@ function correction(call, card, criterion, box) {
   const own = ownWords(call, card, criterion, before.answer === "yes");
   const choose = h("select", { className: "field", "aria-label": `Your answer, ${criterion.title}`, onchange: (event) => {
     const note = noteAnswer(call, card, criterion, { answer: event.target.value });
-    reason.hidden = !note.answer; if (own) own.hidden = note.answer !== "yes"; box.classList.toggle("changed", differs(note.answer)); } },
+    reason.hidden = !note.answer; if (own) own.offer(note.answer === "yes"); box.classList.toggle("changed", differs(note.answer)); } },
   [["", "your answer…"], ...(criterion.grades.length ? criterion.grades : ["yes", "no"]).map((word) => [word, word]), ["na", "does not apply"]].map(([value, label]) =>
     h("option", { value, selected: (before.answer || "") === value }, machine && value === machine ? `${label} (agree)` : label)));
   box.classList.toggle("changed", differs(before.answer));
@@ -55,16 +55,16 @@ function correction(call, card, criterion, box) {
 }
 
 // The words that the reviewer has selected in the transcript last.
-let selected_words = "";
+let selectedWords = "";
 const plain = (text) => text.split(/\s+/).filter(Boolean).join(" ");
 document.addEventListener("selectionchange", () => {
   const selection = document.getSelection(), node = selection.anchorNode, element = node && (node.nodeType === Node.TEXT_NODE ? node.parentElement : node);
-  if (element && element.closest(".said") && plain(selection.toString())) selected_words = plain(selection.toString());
+  if (element && element.closest(".said") && plain(selection.toString())) selectedWords = plain(selection.toString());
 });
 
 // A field for the words that meet a criterion where the machine did not find them, for `callqa rubric tune`; entering it
 // puts in the words selected in the transcript.
-function ownWords(call, card, c, shown_now) {
+function ownWords(call, card, c, offered) {
   if (packet.blind || !c.learns || c.answer === "yes") return null;
   const key = JSON.stringify([call.id, card.hash, c.id, "own words"]);
   const wrong = h("span", { className: "small", role: "alert" });
@@ -76,9 +76,12 @@ function ownWords(call, card, c, shown_now) {
     keep();
   };
   const field = h("input", { className: "field long", type: "text", value: notes.marks[key] ? notes.marks[key].quote : "", maxLength: LONGEST, placeholder: "the words: select them in the transcript, then click here", "aria-label": `Words of the call that meet it, ${c.title}`,
-    onfocus: (event) => { if (!event.target.value && selected_words) { event.target.value = selected_words; selected_words = ""; keepWords(event.target.value); } },
+    onfocus: (event) => { if (!event.target.value && selectedWords) { event.target.value = selectedWords; selectedWords = ""; keepWords(event.target.value); } },
     onchange: (event) => keepWords(event.target.value) });
-  return h("div", { className: "own", hidden: !shown_now }, field, wrong);
+  const own = h("div", { className: "own", hidden: !offered }, field, wrong);
+  // Another answer than yes takes the words back, since nobody says any more that they meet the criterion.
+  own.offer = (wanted) => { own.hidden = !wanted; if (!wanted && field.value) { field.value = ""; keepWords(""); } };
+  return own;
 }
 
 // Adds buttons to mark whether a quote meets the criterion, for `callqa rubric tune`; a longer quote cannot be a phrase.
