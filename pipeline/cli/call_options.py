@@ -65,10 +65,9 @@ def tell_of_none(store: Store, filters: CallFilter) -> None:
         rows = store.query(f"SELECT DISTINCT {column} AS name FROM {table} WHERE {column} <> '' ORDER BY 1")  # noqa: S608
         known = [row["name"] for row in rows]
         wanted = getattr(filters, option)
-        if (
-            wanted is not None and wanted not in known and len(wanted) < 64
-        ):  # a rubric may be given by its hash
+        is_hash = option == "rubric" and wanted is not None and len(wanted) == 64
+        if wanted is not None and wanted not in known and not is_hash:
             option = option.replace("_", " ")
-            note(f"no call matches: no {option} {wanted!r} here; {did_you_mean(wanted, known)}")
+            note(f"no calls match: no {option} {wanted!r} here; {did_you_mean(wanted, known)}")
             return
     note("no call matches these options together")

@@ -40,17 +40,12 @@ def note(text: str) -> None:
 
 @contextlib.contextmanager
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal; yields a function to call with how many of how many items are done.
-
-    If there were none, a note says so: a mistyped name must not look like an answer.
-    """
+    """A progress bar on a terminal; yields a function to call with how many of how many items are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-    if bar.tasks[task].total == 0:
-        note(f"no {what} match: what was written is empty")
 
 
 def waited_for(what: str, items: Iterable[Item]) -> Iterator[Item]:

@@ -47,10 +47,8 @@ class ClientView:
         conversation = replace(
             call.conversation,
             transcript=replace(transcript, turns=turns, warnings=(), doubts=()),
-            findings=tuple(
-                with_words(
-                    finding, hide_all if finding.kind == "promise" else hide
-                )  # its label is lower case
+            findings=tuple(  # the label of a promise is in small letters
+                with_words(finding, hide_all if finding.kind == "promise" else hide)
                 for finding in call.conversation.findings
             ),
             warnings=(),

@@ -18,7 +18,7 @@ SLOT = re.compile(r"\{(\w+)\}")
 MARK = re.compile(r"[\[<{]\s*([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\d*\s*[\]>}]")
 """What stands for removed private data: callqa's "[NAME]", and "<Person>", "{PHONE_NUMBER}", "[PERSON 1]"."""
 MARKED = {
-    "name": frozenset(["name", "person", "speaker", "customer", "agent"]),
+    "name": frozenset(["name", "person", "agent"]),
     "amount": frozenset(["amount", "money", "price"]),
     "date": frozenset(["date", "dob", "birth", "birthday", "expiry", "time"]),
     "number": frozenset([
