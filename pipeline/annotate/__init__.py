@@ -22,7 +22,7 @@ from pipeline.conversation import CallMetadata, Conversation, Transcript
 from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.first_names import FIRST_NAMES
-from pipeline.text.language import language_of
+from pipeline.text.language import LISTED, language_of
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Annotator", "PrivateSpan", "fingerprint", "load_annotator", "redact"]
 
-FULL_LANGUAGES = ("en", "ur")
 MOST_FELT_TURNS = 10_000  # most turns of a call with sentiment; a call of ten hours has half as many turns
 CALLS_AT_ONCE = 16  # calls whose turns are processed together: full batches, bounded memory
 
@@ -185,7 +184,7 @@ def _warnings(transcript: Transcript) -> Iterator[str]:
     if len(transcript.turns) > MOST_FELT_TURNS:
         yield f"{len(transcript.turns):,} turns: no sentiment beyond {MOST_FELT_TURNS:,} turns"
     languages = {language_of(turn, transcript.language) for turn in transcript.turns}
-    for language in sorted(languages - set(FULL_LANGUAGES)):
+    for language in sorted(languages - set(LISTED)):
         yield (
             f"language {language!r}: no sentiment and no phrase lists of this language; "
             "times, private numbers and English phrases only"

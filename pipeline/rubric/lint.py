@@ -21,8 +21,11 @@ from pipeline.rubric.checks import (
     parts,
 )
 from pipeline.rubric.model import Criterion, HeardFinding, Rubric
+from pipeline.text.language import LISTED
 
 KNOWN = ", ".join(sorted(FINDING_KINDS))
+WITHOUT_LISTS = {"competitor", "hold", "interruption", "overtalk", "pause", "pii", "silence"}
+"""Findings that need no phrase list of callqa in the language of the call."""
 LONG_CALL_S = 360.0
 """Six minutes, a long call by Calabrio's default: a longer window rarely excludes anything."""
 BRIEF_S = 5.0
@@ -135,6 +138,12 @@ def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) ->
         yield from (f"{criterion.id}: {w}" for w in _unreliable(criterion))
     for kind in sorted(_finding_kinds(criterion) - FINDING_KINDS):
         yield f"{criterion.id}: callqa finds no {kind!r} unless your phrase lists do; it finds {KNOWN}"
+    unlisted = ", ".join(sorted(rubric.spoken.difference(LISTED)))
+    for kind in sorted(_finding_kinds(criterion) & FINDING_KINDS - WITHOUT_LISTS) if unlisted else ():
+        yield (
+            f"{criterion.id}: callqa's phrase lists of {kind!r} are English and Urdu: in {unlisted} "
+            "it finds none unless your own lists (annotate.phrases) do; ask for the words instead"
+        )
     for check in criterion.checks():
         if isinstance(check, PhraseCheck):
             yield from (f"{criterion.id}: {w}" for w in _phrases(check))

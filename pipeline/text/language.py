@@ -11,6 +11,8 @@ import re
 from pipeline.conversation import Turn
 from pipeline.text.words import tokens, word_set
 
+LISTED = ("en", "ur")
+"""The languages of the phrase lists with which ``annotate`` finds facts in words."""
 LATIN_OR_UNKNOWN = ("en", "")
 ARABIC_LETTER = re.compile(r"[\u0621-\u064A\u0671-\u06D3]")
 LATIN_LETTER = re.compile(r"[a-zA-Z\u00C0-\u024F]")

@@ -333,6 +333,17 @@ def test_lint_knows_what_can_be_found() -> None:
     assert made <= FINDING_KINDS
 
 
+def test_lint_knows_the_languages_of_the_phrase_lists() -> None:
+    """A Spanish form that asks for findings of words is told that they are not looked for in Spanish."""
+    asked = (
+        "id: a, question: q, when: {any: [{finding: {kind: risk}}]}, check: {kind: finding, finding: hold}"
+    )
+    told = "\n".join(rubric.lint(form(asked, more="language: es\n")))
+    assert "a: callqa's phrase lists of 'risk' are English and Urdu: in es it finds none" in told
+    assert "'hold'" not in told
+    assert "phrase lists" not in "\n".join(rubric.lint(form(asked)))
+
+
 @pytest.mark.parametrize("cap", [0, 40])
 def test_a_capped_score_is_explained(cap: int) -> None:
     """A cap of 0 too."""
