@@ -59,7 +59,7 @@ WINDOWS, PERCENTILE = (5, 9, 14), 99.99
 BOUNDS = {
     (meaning, "ALIKE"): (0.6, 0.7, 0.8),
     (meaning, "MARGIN"): (-0.03, 0.0, 0.03),
-    (matching, "SERVICE"): (1.5, 2.5, 4.0),
+    (matching, "SERVICE"): (1.5, 2.0, 3.0),
     (matching, "NEAR_ENOUGH"): (0.46, 0.52),
 }
 """What ``--cross-validate`` tries of each bound that was chosen on operator calls."""

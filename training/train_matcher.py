@@ -14,8 +14,11 @@ for which it is not a negative example.
 (4) The weights after (2) and of both students of (3) are averaged (model soups, Wortsman et al. 2022); on
 whole calls the mean has fewer false yes answers than the last student.
 (5) The half of its inner units that contribute least is removed. The rest is distilled from the mean as in
-(2) and trained as in (3); the mean of these two is shipped.
-Writes ``pipeline/matching/weights/encoder.npz``; takes an hour and a half on two cores.
+(2) and trained as in (3), and the mean of the two taken.
+(6) That student is trained on acts that readers marked in real meetings (``marked_talk``) beside the
+criteria, since what it learns from written lines alone helps little on real speech. The mean of it before and
+after is shipped. ``--start FILE`` does this step alone, on the student of (5).
+Writes ``pipeline/matching/weights/encoder.npz``; takes an hour and a half on two cores, (6) six minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import argparse
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -35,10 +38,13 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from pipeline import encoder
+from pipeline.encoder.network import Network
 from pipeline.matching import meaning
 from pipeline.text.words import words
 from training.criteria import EVERY, FIRST, MOST, Criterion, service_talk, written
+from training.lines import Line, embedded, loss_of, tokens
 from training.low_rank import LowRank, TorchNetwork, padded, save
+from training.marked_talk import MarkedTalk
 from training.ordinary_talk import HELD_OUT, meetings
 from training.student import Student
 
@@ -46,19 +52,14 @@ OUT = Path("pipeline/matching/weights/encoder.npz")
 LAYERS = (0, 2, 5)  # the layers of the six that the student starts from
 WARM_UP = 40
 DISTIL_STEPS, DISTIL_RATE, DISTIL_TEXTS = 900, 4e-4, 64
-TEMPERATURE = 0.05
 ALIKE, MET = 0.84, 0.55
 """Cosines by the student from which two criteria ask the same, and from which a line may meet a criterion."""
 PHRASES, MEETS, MISSES = 2, 3, 4
 """What a step has of each criterion: phrases (and the description), utterances that meet it, others."""
-HARD = 1.0
-"""Added to the logits of utterances that share a criterion's words but not its act: a factor of e."""
 MISHEARD, AROUND = 0.15, 0.6
 """Probability that a line is misheard, and that an utterance is put between real talk."""
 LONGEST = 60  # words of an utterance that are used
-CHUNKS = 4  # a step's texts are embedded in so many batches by length, to need little padding
 SEED = 1
-GENERAL = "|"  # stands for a criterion's id in lines that belong to none
 
 
 @dataclass(frozen=True)
@@ -85,28 +86,10 @@ SHARES = (0.3, 0.35, 0.35)
 """Shares of the distilled student and the two trained further in the mean; chosen on the operator calls."""
 WIDTH, NARROW, NARROW_SHARES = 768, Schedule(260, 1.5e-4, 12, 12, 16, 64), (0.5, 0.5)
 """Inner units kept of 1,536, training of the narrow student, and shares; chosen on the operator calls."""
+REAL, REAL_SHARES, MARKED = Schedule(600, 2e-4, 12, 12, 16, 64), (0.5, 0.5), 0.7
+"""Training on marked talk, shares of the student before and after, and the weight of marked talk in the loss;
+chosen on the operator calls and the development paraphrases."""
 WIDTH_PASSAGES = 400  # passages of talk on which the contribution of the inner units is measured
-
-
-@dataclass(frozen=True)
-class Line:
-    """A text of a step with the stretch that is embedded.
-
-    Attributes:
-        said: Normalised words.
-        first: Number of the stretch's first word; ``last`` is the one after its last.
-        about: Its criterion and those that ask the same; for a line said in every call ``GENERAL`` and those
-            it may meet; for real talk ``GENERAL``.
-        asks: Whether it is a phrase or description of the criterion, which is embedded whole.
-        meets: Whether it meets its criterion.
-    """
-
-    said: tuple[str, ...]
-    first: int
-    last: int
-    about: frozenset[str]
-    asks: bool = False
-    meets: bool = False
 
 
 class Misheard:
@@ -221,21 +204,20 @@ def draw_step(schedule: Schedule, material: Material, talk: Talk, misheard: Mish
     for name in dice.sample(sorted(material.lessons), schedule.criteria):
         one, about = material.lessons[name], material.alike[name]
         asked = [*dice.sample(one.phrases, min(PHRASES, len(one.phrases))), one.meaning]
-        lines += [Line(said, 0, len(said), about, asks=True) for said in asked]
-        for group, meets, most in ((one.meets, True, MEETS), (one.misses, False, MISSES)):
-            for said, first, last in dice.sample(group, min(most, len(group))):
-                lines.append(in_talk(Line(said, first, last, about, meets=meets), talk, dice))
+        lines += [Line(said, 0, len(said), does=about, asks=True) for said in asked]
+        for said, first, last in dice.sample(one.meets, min(MEETS, len(one.meets))):
+            lines.append(in_talk(Line(said, first, last, does=about), talk, dice))
+        for said, first, last in dice.sample(one.misses, min(MISSES, len(one.misses))):
+            lines.append(in_talk(Line(said, first, last, near=about), talk, dice))
     for may_meet, said in dice.sample(material.service, schedule.service):
-        lines.append(in_talk(Line(said, 0, len(said), may_meet | {GENERAL}), talk, dice))
+        lines.append(in_talk(Line(said, 0, len(said), may=may_meet), talk, dice))
     for _ in range(schedule.talk):
         said = talk.passage(meaning.PASSAGE)
         spans = meaning.spans(len(said)).tolist()
         chosen = dice.sample(spans, min(schedule.stretches, len(spans)))
-        lines += [Line(said, first, last, frozenset([GENERAL])) for first, last in chosen]
+        lines += [Line(said, first, last) for first, last in chosen]
     return [
-        Line(tuple(misheard(x.said)), x.first, x.last, x.about, x.asks, x.meets)
-        if dice.random() < MISHEARD and GENERAL not in x.about
-        else x
+        replace(x, said=tuple(misheard(x.said))) if dice.random() < MISHEARD and (x.does or x.near) else x
         for x in lines
     ]
 
@@ -247,61 +229,7 @@ def in_talk(line: Line, talk: Talk, dice: random.Random) -> Line:
         before, after = talk.passage(dice.randrange(1, 8)), talk.passage(dice.randrange(1, 8))
     first = max(0, line.first - dice.randrange(2)) + len(before)
     last = min(len(line.said), line.last + dice.randrange(2)) + len(before)
-    return Line((*before, *line.said, *after), first, last, line.about, meets=line.meets)
-
-
-def embedded(model: LowRank | Student, lines: Sequence[Line]) -> Tensor:
-    """Vectors of lines with gradients, float32, (n_lines, 384); each distinct text is embedded once."""
-    texts = list(dict.fromkeys(line.said for line in lines))
-    read = [tokens(said) for said in texts]
-    order = sorted(range(len(texts)), key=lambda row: len(read[row][0]))
-    size = max(1, len(order) // CHUNKS)
-    network, states = model.network(), {}
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        ids, mask = padded([read[row][0] for row in rows])
-        hidden = network.hidden(ids, mask)
-        states |= {texts[row]: (hidden[at], read[row]) for at, row in enumerate(rows)}
-    pooled, sums = [], {}
-    for line in lines:
-        hidden, (ids_, owner) = states[line.said]
-        if line.asks:
-            pooled.append(hidden[: len(ids_)].mean(0))
-            continue
-        if line.said not in sums:  # running sums over tokens, and the first token of each word
-            before = torch.cat([hidden.new_zeros(1, hidden.shape[1]), hidden[1 : len(ids_) - 1].cumsum(0)])
-            sums[line.said] = before, np.searchsorted(owner[1:-1], np.arange(len(line.said) + 1))
-        before, at = sums[line.said]
-        low, high = int(at[line.first]), int(at[line.last])
-        pooled.append((before[high] - before[low]) / max(high - low, 1))
-    return fn.normalize(fn.dropout(torch.stack(pooled), 0.1))
-
-
-def tokens(said: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Token ids of a text between [CLS] and [SEP], and the word that each belongs to (-1: none)."""
-    tokenizer = encoder.load().tokenizer
-    ids, owner = [tokenizer.encode("", 8)[0]], [-1]
-    for at, word in enumerate(said):
-        pieces = tokenizer.encode(word, 64)[1:-1]
-        ids += pieces
-        owner += [at] * len(pieces)
-    return [*ids, tokenizer.encode("", 8)[-1]], [*owner, -1]
-
-
-def loss_of(vectors: Tensor, lines: Sequence[Line]) -> Tensor:
-    """InfoNCE in both directions: for a phrase among stretches, and for a stretch among phrases."""
-    asks = [i for i, line in enumerate(lines) if line.asks]
-    said = [i for i, line in enumerate(lines) if not line.asks]
-    likeness = vectors[asks] @ vectors[said].T / TEMPERATURE
-    same = torch.tensor([[bool(lines[s].about & lines[a].about) for s in said] for a in asks])
-    meets = same & torch.tensor([lines[s].meets for s in said])
-    service = same & torch.tensor([GENERAL in lines[s].about for s in said])
-    hard = same & ~meets & ~service
-    against = (likeness + HARD * hard).masked_fill(meets | service, -torch.inf).logsumexp(1, keepdim=True)
-    others = likeness.masked_fill(same, -torch.inf).logsumexp(0, keepdim=True)
-    by_phrase = (torch.logaddexp(against, likeness) - likeness)[meets].mean()
-    by_stretch = (torch.logaddexp(others, likeness) - likeness)[meets].mean()
-    return by_phrase + 0.5 * by_stretch
+    return replace(line, said=(*before, *line.said, *after), first=first, last=last)
 
 
 def rates(optimiser: torch.optim.Optimizer, highest: float, steps: int) -> Iterator[int]:
@@ -320,14 +248,24 @@ def optimise(optimiser: torch.optim.Optimizer, model: nn.Module, loss: Tensor) -
     optimiser.step()
 
 
-def contrast(schedule: Schedule, model: LowRank | Student, material: Material, talk: Talk) -> None:
+def contrast(
+    schedule: Schedule,
+    model: LowRank | Student,
+    material: Material,
+    talk: Talk,
+    marked: MarkedTalk | None = None,
+) -> None:
     """Train a model by contrastive learning: phrases attract stretches that do their act."""
     vocabulary = [w for w in encoder.load().tokenizer.vocabulary if w.isalpha() and len(w) > 2][:12_000]
     misheard = Misheard(vocabulary, talk.dice)
     optimiser = torch.optim.AdamW(model.parameters(), lr=schedule.rate, weight_decay=0.01)
     for step in rates(optimiser, schedule.rate, schedule.steps):
         lines = draw_step(schedule, material, talk, misheard)
-        loss = loss_of(embedded(model, lines), lines)
+        real = marked.draw(talk.dice) if marked else []
+        vectors = embedded(model, [*lines, *real])
+        loss = loss_of(vectors[: len(lines)], lines)
+        if real:
+            loss = loss + MARKED * loss_of(vectors[len(lines) :], real)
         optimise(optimiser, model, loss)
         if step % 20 == 19:
             print(f"contrast: step {step + 1} loss {float(loss.detach()):.3f}", flush=True)
@@ -345,6 +283,16 @@ def narrowed(
     read = encoder.Encoder("narrow", base.tokenizer, network)
     contrast(NARROW, taught, Material.of(lessons).related(read), talk)
     return [student, taught]
+
+
+def on_marked_talk(
+    base: encoder.Encoder, before: Network, lessons: Mapping[str, Lesson], talk: Talk, path: Path
+) -> Student:
+    """The mean of a student before and after it was trained on marked talk too."""
+    students = [Student(before, range(len(LAYERS))) for _ in range(2)]
+    read = encoder.Encoder("before", base.tokenizer, before)
+    contrast(REAL, students[1], Material.of(lessons).related(read), talk, MarkedTalk(path))
+    return mean(students, REAL_SHARES)
 
 
 def distil(student: Student, teacher: TorchNetwork, lessons: Mapping[str, Lesson], talk: Talk) -> None:
@@ -383,12 +331,22 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--talk", type=Path, default=Path("../shared/data/meeting_talk/turns.tsv.gz"))
     ask.add_argument("--out", type=Path, default=OUT)
+    ask.add_argument("--start", type=Path, help="weights of the student of (5): do only (6)")
     given = ask.parse_args()
     torch.manual_seed(0)
     talk = Talk(given.talk, random.Random(SEED))
     lessons = {name: lesson(one) for name, one in written().items()}
-    first = {name: lessons[name] for name in written(FIRST)}
     plain = encoder.load()
+    if given.start:
+        before = encoder.load(given.start).network
+    else:
+        before = plain.network.with_layers(written_only(plain, lessons, talk).arrays())
+    save(given.out, "acts", on_marked_talk(plain, before, lessons, talk, given.talk).arrays())
+
+
+def written_only(plain: encoder.Encoder, lessons: Mapping[str, Lesson], talk: Talk) -> Student:
+    """The student of the steps (1) to (5)."""
+    first = {name: lessons[name] for name in written(FIRST)}
     teacher, student = LowRank(plain.network), Student(plain.network, LAYERS)
     contrast(TEACHER, teacher, Material.of(first), talk)
     distil(student, teacher.network(), first, talk)
@@ -399,8 +357,7 @@ def main() -> None:
         taught = Student(distilled, range(len(LAYERS)))
         contrast(schedule, taught, Material.of({n: lessons[n] for n in written(files)}).related(read), talk)
         students.append(taught)
-    narrow = narrowed(plain, mean(students, SHARES), lessons, talk)
-    save(given.out, "acts", mean(narrow, NARROW_SHARES).arrays())
+    return mean(narrowed(plain, mean(students, SHARES), lessons, talk), NARROW_SHARES)
 
 
 if __name__ == "__main__":

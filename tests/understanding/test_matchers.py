@@ -100,7 +100,7 @@ def test_evidence_says_how_unlikely_it_is_by_chance() -> None:
     """The rule of a match names the phrase and what it is measured against."""
     found = find(RECORDED, "just so you know we tape these calls for training")
     assert found is not None
-    phrase = "Calls may be recorded for quality purposes"
+    phrase = "This call is being recorded"
     assert found.rule.startswith(f"meaning: {phrase} (ordinary talk comes as near in 1 of ")
 
 
@@ -333,9 +333,9 @@ def test_a_text_is_judged_the_same_alone_and_among_others() -> None:
 
 
 def test_criteria_the_weights_never_saw() -> None:
-    """On the check set other acts and unrelated talk do not pass, misheard phrases do: measured, less 0.03.
+    """On the check set other acts and unrelated talk do not pass, misheard phrases do: at most 0.03 less.
 
-    Measured: misheard 0.85, other words 0.42, other acts 0.12, unrelated 0 (``bench.rubric_accuracy``).
+    Measured: misheard 0.83, other words 0.56, other acts 0.12, unrelated 0 (``bench.rubric_accuracy``).
     """
     scored = paraphrases(read(CHECK), MATCHER)
 
@@ -344,7 +344,7 @@ def test_criteria_the_weights_never_saw() -> None:
         return sum(of_kind) / len(of_kind)
 
     assert passing("asr_error") >= 0.82
-    assert passing("paraphrase") >= 0.39
+    assert passing("paraphrase") >= 0.53
     assert passing("hard") <= 0.15
     assert passing("unrelated") <= 0.02
 
