@@ -165,8 +165,13 @@ class LanguageModel:
         if needed > context:
             reason = f"about {needed} tokens with the answer, and the model reads {context}"
             return KeptAnswer(_too_long(reason))
+        if self._budget_used():
+            reason = "the budget of a run is used up (judge.budget_calls, budget_s)"
+            return KeptAnswer(_not_asked(reason, "budget"))
+        self._calls += 2  # at once: an answer to one prompt alone would be thrown away
         first = await self._ask_once(endpoint, asking, asking.prompts[0])
         if first.judged.answer == "undetermined":
+            self._calls -= 2 - first.calls
             return first
         second = await self._ask_once(endpoint, asking, asking.prompts[1])
         both = replace(
@@ -184,15 +189,15 @@ class LanguageModel:
         quotes = dict.fromkeys((*first.judged.quotes, *second.judged.quotes))
         return replace(both, judged=replace(first.judged, quotes=tuple(quotes)))
 
+    def _budget_used(self) -> bool:
+        """Whether this run may not ask one more question, which takes two requests."""
+        waited_s = self._seconds + time.monotonic() - self._began
+        return self._calls + 2 > self._settings.budget_calls or waited_s >= self._settings.budget_s
+
     async def _ask_once(self, endpoint: Endpoint, asking: _Asking, chat: list[dict[str, str]]) -> KeptAnswer:
-        """The answer to one prompt; undetermined if there is none, or the budget of the run is used up."""
+        """The answer to one prompt; undetermined if there is none."""
         if self._closed:
             return KeptAnswer(_not_asked(self._closed))
-        waited_s = self._seconds + time.monotonic() - self._began
-        if self._calls >= self._settings.budget_calls or waited_s >= self._settings.budget_s:
-            reason = "the budget of a run is used up (judge.budget_calls, budget_s)"
-            return KeptAnswer(_not_asked(reason, "budget"))
-        self._calls += 1
         started = time.monotonic()
         try:
             written = await endpoint.chat(chat, prompt.SCHEMA, prompt.MAX_ANSWER_TOKENS)

@@ -400,6 +400,16 @@ def test_the_budget_of_a_run_ends_it(model: Model) -> None:
     assert len(model.asked) == 2
 
 
+def test_no_request_of_the_budget_is_wasted_on_half_an_answer(model: Model) -> None:
+    """Questions asked side by side leave each other the request for the second prompt."""
+    calls = [(CallMetadata(f"c-{n}"), call(call_id=f"c-{n}"), {}) for n in range(4)]
+    judge = asked_of(model, at_once=4, budget_calls=5)
+    cards = score.answers(calls, asking(APOLOGISES), min_confidence=0.4, matcher=MATCHER, judge=judge)
+
+    assert len(model.asked) == 4
+    assert sorted(card.answers["c1"].answer for card in cards) == ["undetermined"] * 2 + ["yes"] * 2
+
+
 def test_no_more_requests_at_once_than_allowed(model: Model) -> None:
     """Calls are asked about side by side, up to the limit."""
 
