@@ -276,6 +276,8 @@ FINDING_KINDS = frozenset({
     "risk", "silence", "topic",
 })  # fmt: skip
 """The kinds of findings that callqa looks for without a user's own phrase lists."""
+TIMING_FINDINGS = frozenset({"hold", "interruption", "overtalk", "silence"})
+"""Those that depend on when people speak, not on their words."""
 
 
 @dataclass(frozen=True, slots=True)

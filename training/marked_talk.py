@@ -8,7 +8,6 @@ and authors were language models. No turn was read of the meetings that are kept
 
 from __future__ import annotations
 
-import gzip
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from pipeline.matching import meaning
 from pipeline.text.words import word_set, words
 from training.criteria import read
 from training.lines import Line
+from training.ordinary_talk import turns
 
 HERE = Path(__file__).parent
 ACTS, PHRASES, DOES, NEAR, PASSAGES, STRETCHES = 8, 3, 6, 4, 10, 40
@@ -83,7 +83,7 @@ class MarkedTalk:
             for name, one in read(HERE / "meeting_acts.txt").items()
         }
         self.turns: list[tuple[tuple[str, ...], frozenset[str]]] = []
-        marks, talked = _marks(HERE / "meeting_acts.tsv"), _turns(talk)
+        marks, talked = _marks(HERE / "meeting_acts.tsv"), turns(talk)
         for meeting, block in sorted({(meeting, number // BLOCK) for meeting, number in marks}):
             for number in range(block * BLOCK, min((block + 1) * BLOCK, len(talked[meeting]))):
                 self._add(talked[meeting][number], marks.get((meeting, number), ()))
@@ -139,16 +139,6 @@ def _in_turn(mark: Mark, dice: random.Random) -> tuple[tuple[str, ...], int, int
 def _related(acts: set[str]) -> frozenset[str]:
     """Acts and those related to them."""
     return frozenset(acts).union(*(group for group in RELATED if not group.isdisjoint(acts)))
-
-
-def _turns(path: Path) -> dict[str, list[str]]:
-    """The texts of the turns of each meeting."""
-    found: dict[str, list[str]] = defaultdict(list)
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            meeting, _, text = line.rstrip("\n").split("\t")
-            found[meeting].append(text)
-    return found
 
 
 def _marks(path: Path) -> dict[tuple[str, int], list[tuple[str, str, str]]]:

@@ -31,14 +31,19 @@ TAIL_PASSAGES = 3000
 GRID = np.arange(0.30, 1.001, 0.02)
 
 
-def meetings(path: Path) -> dict[str, list[tuple[str, ...]]]:
-    """The turns of each meeting, as normalised words."""
-    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+def turns(path: Path) -> dict[str, list[str]]:
+    """The texts of the turns of each meeting, by its name, in order of the names."""
+    found: dict[str, list[str]] = defaultdict(list)
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
             meeting, _, text = line.rstrip("\n").split("\t")
-            found[meeting].append(words(text).words)
+            found[meeting].append(text)
     return dict(sorted(found.items()))
+
+
+def meetings(path: Path) -> dict[str, list[tuple[str, ...]]]:
+    """The turns of each meeting, as normalised words."""
+    return {meeting: [words(text).words for text in texts] for meeting, texts in turns(path).items()}
 
 
 def passages(talk: list[list[tuple[str, ...]]], count: int, seed: int) -> list[tuple[str, ...]]:

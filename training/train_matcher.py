@@ -17,8 +17,9 @@ whole calls the mean has fewer false yes answers than the last student.
 (2) and trained as in (3), and the mean of the two taken.
 (6) That student is trained on acts that readers marked in real meetings (``marked_talk``) beside the
 criteria, since what it learns from written lines alone helps little on real speech. The mean of it before and
-after is shipped. ``--start FILE`` does this step alone, on the student of (5).
-Writes ``pipeline/matching/weights/encoder.npz``; takes an hour and a half on two cores, (6) six minutes.
+after is shipped. ``--start FILE`` does this step alone, on the student of (5): the weights that are shipped
+were made so from ``encoder.npz`` of commit 30299e8.
+Writes ``pipeline/matching/weights/encoder.npz``; takes an hour and a half on two cores, (6) ten minutes.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ WIDTH, NARROW, NARROW_SHARES = 768, Schedule(260, 1.5e-4, 12, 12, 16, 64), (0.5,
 """Inner units kept of 1,536, training of the narrow student, and shares; chosen on the operator calls."""
 REAL, REAL_SHARES, MARKED = Schedule(600, 2e-4, 12, 12, 16, 64), (0.5, 0.5), 0.7
 """Training on marked talk, shares of the student before and after, and the weight of marked talk in the loss;
-chosen on the operator calls and the development paraphrases."""
+chosen on the operator calls, the development paraphrases and two users' rubrics on outside calls."""
 WIDTH_PASSAGES = 400  # passages of talk on which the contribution of the inner units is measured
 
 

@@ -423,10 +423,10 @@ def learning(check: object) -> PhraseCheck | None:
 
     Of several such parts of an ``any_of``, whose other parts must be phrases too, the first by meaning.
     """
-    parts = check.checks if isinstance(check, AnyCheck) else (check,)
-    if not all(isinstance(part, PhraseCheck) for part in parts):
+    given = check.checks if isinstance(check, AnyCheck) else (check,)
+    phrases = [part for part in given if isinstance(part, PhraseCheck)]
+    if len(phrases) < len(given):
         return None
-    phrases = [part for part in parts if isinstance(part, PhraseCheck)]
     plain = [one for one in phrases if not one.negate and one.at_least == 1 and one.at_most is None]
     able = [one for one in plain if one.match in ("fuzzy", "meaning") and one.any]
     return next((one for one in able if one.match == "meaning"), next(iter(able), None))

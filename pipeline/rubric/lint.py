@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from pipeline.conversation import FINDING_KINDS
+from pipeline.conversation import FINDING_KINDS, TIMING_FINDINGS
 from pipeline.rubric.checks import (
     PLUGINS,
     AllCheck,
@@ -24,7 +24,7 @@ from pipeline.rubric.model import Criterion, HeardFinding, Rubric
 from pipeline.text.language import LISTED
 
 KNOWN = ", ".join(sorted(FINDING_KINDS))
-WITHOUT_LISTS = {"competitor", "hold", "interruption", "overtalk", "pause", "pii", "silence"}
+WITHOUT_LISTS = TIMING_FINDINGS | {"competitor", "pii"}
 """Findings that need no phrase list of callqa in the language of the call."""
 LONG_CALL_S = 360.0
 """Six minutes, a long call by Calabrio's default: a longer window rarely excludes anything."""

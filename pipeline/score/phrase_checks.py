@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.conversation import Answer, Evidence, Finding, Role, Searched
+from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.timeline import Span, Speech
@@ -26,8 +26,6 @@ WORTH_SHOWING = 0.05
 """Strength below which the nearest candidate is so unlike that showing it would only confuse people."""
 MOST_FOREIGN = 0.2
 """Share of the speech in languages that the rubric does not have, from which a miss is undetermined."""
-TIMING_FINDINGS = frozenset({"hold", "interruption", "overtalk", "silence"})
-"""Findings that depend on when people speak, not on their words."""
 SURE_OF_ROLES = 0.6
 """Confidence in who the agent is, below which neither a miss nor a forbidden phrase is certain."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 from collections import Counter
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from training.criteria import read
 from training.marked_talk import HERE, MarkedTalk
-from training.ordinary_talk import HELD_OUT
+from training.ordinary_talk import HELD_OUT, turns
 
 
 def marks() -> list[list[str]]:
@@ -32,9 +31,7 @@ def test_every_mark_is_of_an_act_with_phrases() -> None:
 def test_marks_quote_turns_and_leave_the_tests_meetings_alone(shared_data: Path) -> None:
     """Each mark is found in its turn; no turn was read of meetings that the bench measures on."""
     talk = shared_data / "meeting_talk" / "turns.tsv.gz"
-    with gzip.open(talk, "rt", encoding="utf-8") as file:
-        names = sorted({line.split("\t", 1)[0] for line in file})
-    kept = {name for at, name in enumerate(names) if at % HELD_OUT}
+    kept = {name for at, name in enumerate(turns(talk)) if at % HELD_OUT}
     assert {row[0] for row in marks()} <= kept
     drawn = MarkedTalk(talk).draw(random.Random(0))  # fails where a quote is not in its turn
     asked = [line for line in drawn if line.asks]
