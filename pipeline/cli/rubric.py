@@ -94,14 +94,14 @@ def check(
     if db is not None:
         with open_store(db) as store:
             stored = [conversation for _, conversation in islice(store.conversations(), calls)]
-    rows = []
+    rows, english = [], "en" in form.spoken
     for phrase in rubric.phrases(form):
-        rate = chance_in_call(phrase.text, phrase.check.match, phrase.seconds)
+        rate = chance_in_call(phrase.text, phrase.check.match, phrase.seconds) if english else None
         row: dict[str, object] = {
             "criterion": phrase.criterion,
             "phrase": phrase.text,
             "match": phrase.check.match,
-            "in_100_ordinary_calls": round(100 * rate, 1),
+            "in_100_ordinary_calls": None if rate is None else round(100 * rate, 1),
         }
         if db is not None:
             found = [score.heard(call, form, phrase.alone, matcher=matcher) for call in stored]
@@ -113,13 +113,16 @@ def check(
                 "heard": " | ".join(list(dict.fromkeys(quotes))[:2]),
                 "nearest_miss": f"{nearest.strength:.2f} {nearest.quote}" if nearest else "",
             }
-        row["advice"] = f"too common: {rubric.advice(phrase)}" if rate >= rubric.COMMON else ""
+        row["advice"] = f"too common: {rubric.advice(phrase)}" if rate and rate >= rubric.COMMON else ""
         rows.append(row)
     table = pa.Table.from_pylist(rows)
     write_json(table) if json else print_table(table)
     common = sum(bool(row["advice"]) for row in rows)
     bound = f"{100 * rubric.COMMON:.0f} of 100 ordinary calls or more"
-    note(f"{len(rows)} phrases, {common} of them too common ({bound})")
+    if english:
+        note(f"{len(rows)} phrases, {common} of them too common ({bound})")
+    else:
+        note("no chance is told: it is counted in English talk, and this rubric names another language")
     if db is None:
         note("chance alone: whether a phrase is heard where the act is done, stored calls tell (--db)")
 

@@ -92,7 +92,9 @@ def phrases(rubric: Rubric) -> Iterator[Phrase]:
 
 
 def too_common(rubric: Rubric, chance: Chance) -> list[str]:
-    """Warnings about phrases that are too likely in ordinary calls, with advice."""
+    """Warnings about phrases that are too likely in ordinary calls, with advice; ordinary talk is English."""
+    if "en" not in rubric.spoken:
+        return []
     return [
         f"{one.criterion}: “{one.text}” is said in {100 * rate:.0f} of 100 ordinary calls; {advice(one)}"
         for one in phrases(rubric)
