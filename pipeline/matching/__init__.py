@@ -112,7 +112,7 @@ class TextMatcher:
             self._compare([(query, texts) for query, texts in listed if self._by_meaning(query)])
 
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
-        """All matches that count, or else the nearest candidate; see ``rubric.queries.Matcher``.
+        """All matches that count, or else the nearest candidate and those that counter-examples struck out.
 
         Raises:
             TooSlowError: A regular expression exceeded its time.
@@ -130,7 +130,8 @@ class TextMatcher:
         search = self._find_fuzzy if query.method == "fuzzy" else self._find_meaning
         found = list(search(query, texts))
         counts = [one for one in found if one.strength >= query.threshold]
-        return counts or sorted(found, key=lambda one: -one.strength)[:1]
+        nearest = sorted(found, key=lambda one: -one.strength)
+        return counts or [*nearest[:1], *(one for one in nearest[1:] if one.struck)]
 
     def _find_fuzzy(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """The strongest match by words in each text that has one."""
@@ -141,7 +142,7 @@ class TextMatcher:
                 if one.coverage >= LEAST_SHOWN
             ]
             if candidates:
-                yield self._strongest(query, texts[at], candidates)
+                yield from self._strongest(query, texts[at], candidates)
 
     def _find_meaning(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """The strongest match by words or by meaning in each text that has one."""
@@ -158,18 +159,20 @@ class TextMatcher:
             if near is not None and near.closeness >= LEAST_SHOWN:
                 candidates.append(self._by_vectors(query, at, text, near, searched))
             if candidates:
-                yield self._strongest(query, text, candidates)
+                yield from self._strongest(query, text, candidates)
 
-    def _strongest(self, query: Query, text: str, candidates: list[Found]) -> Found:
-        """The strongest candidate of a text, after those near a counter-example were weakened."""
+    def _strongest(self, query: Query, text: str, candidates: list[Found]) -> Iterator[Found]:
+        """The strongest candidate of a text, with those near a counter-example weakened, and one struck."""
         best: Found | None = None
+        struck: list[Found] = []
         for one in sorted(candidates, key=lambda one: -one.strength):
             if best is not None and best.strength >= one.strength:
                 break  # comparing the rest with the counter-examples would cost a tenth of scoring
             weakened = self._against_counter_examples(query, text, one)
+            struck += [weakened] if weakened.struck else []
             best = weakened if best is None or weakened.strength > best.strength else best
         assert best is not None
-        return best
+        yield from dict.fromkeys((best, *struck[:1]))
 
     def _by_words(
         self, at: int, text: str, phrase: str, one: Aligned, searched: int, near: meaning.Near | None
@@ -227,7 +230,8 @@ class TextMatcher:
                 return found
             nearer_to = _sentences(against)[rival.phrase]
         rule = f"{found.rule}, but nearer to the counter-example: {nearer_to}"
-        return replace(found, strength=min(found.strength, 0.2), rule=rule)
+        struck = found.strength >= query.threshold
+        return replace(found, strength=min(found.strength, 0.2), rule=rule, struck=struck)
 
     def _best_by_words(
         self, phrases: Sequence[str], text: str, *, free: bool

@@ -49,7 +49,8 @@ class Found:
     """A match in a text, which may be too weak to count.
 
     ``start`` and ``end`` are character offsets in text number ``at``; a ``strength`` (0..1) counts from the
-    query's threshold on; ``rule`` says which phrase matched and how.
+    query's threshold on; ``rule`` says which phrase matched and how; ``struck``: it would count but for a
+    counter-example.
     """
 
     at: int
@@ -57,6 +58,7 @@ class Found:
     end: int
     strength: float
     rule: str
+    struck: bool = False
 
 
 class Matcher(Protocol):

@@ -32,12 +32,16 @@ SURE_OF_ROLES = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A match: its place on the timeline, its turn, and whether recognition or roles are unsure there."""
+    """A match: its place on the timeline, its turn, and whether recognition or roles are unsure there.
+
+    ``struck``: only a counter-example keeps it from counting.
+    """
 
     place: float
     turn: int
     evidence: Evidence
     weak: bool
+    struck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ def find_words(call: Call, check: Heard) -> PhraseHits:
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else UNSURE_SHARE * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
-    nearest = best.evidence if best and not hits and best.evidence.strength >= WORTH_SHOWING else None
+    shown = next((hit for hit in near if hit.struck), best)  # what a counter-example decided tells most
+    nearest = shown.evidence if shown and not hits and shown.evidence.strength >= WORTH_SHOWING else None
     invented = bool(other_language or too_weak(speech, floor))
     return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
 
@@ -175,7 +180,8 @@ def _search(
             found.strength,
         )
         weak = unsure or (turn.confidence is not None and turn.confidence < floor)
-        (hits if found.strength >= query.threshold else near).append(Hit(place, turn.turn, evidence, weak))
+        hit = Hit(place, turn.turn, evidence, weak, found.struck)
+        (hits if found.strength >= query.threshold else near).append(hit)
     return hits, near
 
 

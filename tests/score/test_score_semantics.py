@@ -132,6 +132,20 @@ def test_a_miss_says_where_it_looked_and_what_came_nearest() -> None:
     assert got.nearest.turn == 2
 
 
+def test_a_miss_names_the_counter_example_that_struck_a_match_out() -> None:
+    """An author sees which sentence of `unless` turned a yes into a no, whatever else came near."""
+    call = say(
+        ("agent", "you said you do not know the number"),
+        ("customer", "yes"),
+        ("agent", "I don't know but let me find out for you"),
+    )
+    got = answer_of("{kind: phrases, any: [I don't know], unless: [I don't know but let me find out]}", call)
+    assert got.answer != "yes"
+    assert got.nearest is not None
+    assert got.nearest.turn == 2
+    assert "nearer to the counter-example: I don't know but let me find out" in got.nearest.rule
+
+
 def test_weak_recognition_abstains() -> None:
     """A miss in speech recognised below the confidence asked for is undetermined."""
     check = "{kind: phrases, any: [this call is recorded]}"
