@@ -228,6 +228,9 @@ class Wording:
         self._sounds = [_sound(word) for word in self._spelt]
         self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
         self._worth: dict[tuple[int, frozenset[int]], bool] = {}
+        self._slots_alone = [
+            number for number, phrase in enumerate(phrases) if all(w.startswith("{") for w in phrase.words)
+        ]
 
     @staticmethod
     def _need(phrase: Phrase) -> float:
@@ -254,9 +257,9 @@ class Wording:
             for number, at, _ in content:
                 there[number].add(at)
         worth = {number for number, found in there.items() if self._is_worth(number, frozenset(found))}
-        if not worth:
+        if not worth and not self._slots_alone:
             return {}
-        hits: dict[int, dict[int, list[tuple[int, float]]]] = {}
+        hits: dict[int, dict[int, list[tuple[int, float]]]] = {number: {} for number in self._slots_alone}
         for place, every, _ in likes:
             for number, at, likeness in every:
                 if number in worth:

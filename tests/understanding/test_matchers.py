@@ -291,6 +291,14 @@ def test_the_description_of_an_act_is_no_counter_example() -> None:
     assert met(asked, said, unless=("What would you like to have",), meaning=about)
 
 
+@pytest.mark.parametrize("match", ["fuzzy", "meaning"])
+def test_a_slot_may_be_a_phrase_by_itself(match: str) -> None:
+    """Who wants to know whether any day or any amount was named need not guess the words around it."""
+    assert met(("{date}",), "we can come on Tuesday at three pm", match=match)
+    assert met(("{amount}",), "that is $39 in all", match=match)
+    assert not met(("{date}", "{amount}"), "we will see about it, that is all right", match=match)
+
+
 def test_an_amount_alone_is_a_price_where_a_phrase_asks_for_no_more() -> None:
     """“It is {amount} a month” is met by any price; “You owe {amount}” asks for a word of a debt."""
     price, balance = ("It is {amount} a month",), ("You owe {amount}", "Your balance is {amount}")
