@@ -354,6 +354,7 @@ def test_an_author_is_told_which_phrases_are_too_common() -> None:
     assert chance_in_call("Thank you", "exact") > 0.05
     assert chance_in_call("Thank you", "exact", 30.0) < chance_in_call("Thank you", "exact")
     assert chance_in_call("This is an attempt to collect a debt", "fuzzy") == 0
+    assert chance_in_call("{date}", "meaning") > 0.5 > chance_in_call("by {date}", "meaning")
 
 
 def test_without_the_models_phrases_go_by_words_and_the_matcher_says_so() -> None:
