@@ -233,14 +233,15 @@ class TextMatcher:
         The words said of each decide or, if not enough is said of either, what they mean.
         """
         room = max(BESIDE, *(len(words(phrase).words) - (last - first) for phrase in query.unless))
-        wanted, _ = self._best_by_words(query, query.phrases, text, (first, last), room)
-        counter, nearer_to = self._best_by_words(query, query.unless, text, (first, last), room)
+        low, whole = meaning.beside(text, first, last, room, room)
+        match = first - low, last - low
+        wanted, _ = self._best_by_words(query, query.phrases, whole, match)
+        counter, nearer_to = self._best_by_words(query, query.unless, whole, match)
         if counter > wanted and _weight(counter) >= _weight(wanted):
             return nearer_to
         if counter < wanted or query.method != "meaning":
             return ""
-        part = meaning.around(text, first, last, BESIDE, BESIDE)
-        low, _ = meaning.reach(text, first, last, BESIDE, BESIDE)
+        low, part = meaning.beside(text, first, last, BESIDE, BESIDE)
         against = replace(query, phrases=query.unless, unless=(), meaning="", key=f"{query.key}/unless")
         self._prepare([(query, [part]), (against, [part])])
         near, rival = self._near[part].get(query.key), self._near[part].get(against.key)
@@ -251,17 +252,15 @@ class TextMatcher:
         return _sentences(against)[rival.phrase]
 
     def _best_by_words(
-        self, query: Query, phrases: Sequence[str], text: str, match: tuple[int, int], room: int
+        self, query: Query, phrases: Sequence[str], text: str, match: tuple[int, int]
     ) -> tuple[tuple[float, float], str]:
-        """Coverage and weight of the phrase of which most is said in and beside a match; else zeros."""
+        """Coverage and weight of the phrase of which most is said over a match; zeros without one."""
         free = query.method == "meaning"
-        low, _ = meaning.reach(text, *match, room, room)
-        whole = meaning.around(text, *match, room, room)
         self._wordings[free].learn(phrases)
         covered = {
             phrase: (round(one.coverage, 2), wording.read(phrase, free=free).total)
-            for phrase, one in self._wordings[free].find(phrases, whole).items()
-            if one.coverage >= SAID and _overlap(low + one.first, low + one.last + 1, *match)
+            for phrase, one in self._wordings[free].find(phrases, text).items()
+            if one.coverage >= SAID and _overlap(one.first, one.last + 1, *match)
         }
         best = max(covered, key=lambda phrase: covered[phrase], default="")
         return covered.get(best, (0.0, 0.0)), best

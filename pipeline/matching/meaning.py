@@ -190,13 +190,11 @@ def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[i
 
 def around(text: str, first: int, last: int, before: int, after: int) -> str:
     """The words ``first`` to before ``last`` of a text, with words before and after in the same sentence."""
-    said = words(text)
-    low, high = reach(text, first, last, before, after)
-    return text[said.starts[low] : said.ends[high - 1]]
+    return beside(text, first, last, before, after)[1]
 
 
-def reach(text: str, first: int, last: int, before: int, after: int) -> tuple[int, int]:
-    """Numbers of the first word of ``around`` and of the one after its last."""
+def beside(text: str, first: int, last: int, before: int, after: int) -> tuple[int, str]:
+    """The words of ``around``, after the number of the first."""
     said = words(text)
     low, high = max(0, first - before), min(len(said.words), last + after)
     for at in range(low, first):
@@ -206,4 +204,4 @@ def reach(text: str, first: int, last: int, before: int, after: int) -> tuple[in
         if said.parted(text, at - 1, at):
             high = at
             break
-    return low, high
+    return low, text[said.starts[low] : said.ends[high - 1]]
