@@ -1,6 +1,7 @@
 """Speech recognition beside its rivals: speed, word errors, times, memory, silence, profile.
 
     python bench/asr.py [--data DIR] [--copies 3] [--rounds 3] [--only speed,run,times,quiet,memory,profile]
+    python bench/asr.py --data DIR --only words      (word errors of a large set; see prompt_calls.py)
 
 Every engine gets the same decoded audio, the same weights and the same cores; voice activity is in
 everybody's time, loading in nobody's. Rounds are interleaved and the median is reported. Prints
@@ -86,8 +87,8 @@ def run_callqa(engine: Any, calls: list[Call]) -> Channels:
     }
 
 
-def faster_whisper_runner(cores: int) -> Callable[[list[Call]], Channels]:
-    """faster-whisper's fastest mode: int8, batched pipeline of 16, greedy."""
+def faster_whisper_runner(cores: int, beam: int = 1) -> Callable[[list[Call]], Channels]:
+    """faster-whisper's fastest mode: int8, batched pipeline of 16; greedy, or with a beam."""
     import faster_whisper
 
     folder = str(models.ctranslate2_folder("base"))
@@ -98,7 +99,7 @@ def faster_whisper_runner(cores: int) -> Callable[[list[Call]], Channels]:
         heard = {}
         for call in calls:
             for c, samples in enumerate(call.clip.samples):
-                segments, _ = pipeline.transcribe(samples, language="en", beam_size=1, batch_size=16)
+                segments, _ = pipeline.transcribe(samples, language="en", beam_size=beam, batch_size=16)
                 heard[call.name, c] = " ".join(segment.text for segment in segments)
         return heard
 
@@ -161,6 +162,27 @@ def bench_speed(calls: list[Call], copies: int, rounds: int) -> dict[str, Any]:
             for name, values in rates.items()
         },
     }
+
+
+def bench_words(calls: list[Call]) -> dict[str, dict[str, int | float]]:
+    """Wrong words of every engine, by kind of call (what its name says before the last hyphen)."""
+    engine = load_engine(TranscribeSettings())
+    runners: dict[str, Callable[[list[Call]], Channels]] = {
+        "callqa": lambda batch: run_callqa(engine, batch),
+        "faster-whisper int8, batch 16, greedy": faster_whisper_runner(cores()),
+        "faster-whisper int8, batch 16, beam 5": faster_whisper_runner(cores(), 5),
+        "whisper.transcribe greedy": stock_runner(),
+    }
+    kinds = sorted({call.name.rpartition("-")[0] for call in calls})
+    errors: dict[str, dict[str, int | float]] = {}
+    for name, run in runners.items():
+        heard = run(calls)
+        by_kind = {kind: [call for call in calls if call.name.rpartition("-")[0] == kind] for kind in kinds}
+        errors[name] = {kind: word_errors(ones, heard) for kind, ones in by_kind.items()}
+        errors[name]["all"] = word_errors(calls, heard)
+    words = sum(len(NORMAL(c.reference(n)).split()) for c in calls for n in range(c.clip.n_channels))
+    errors["words"] = {"all": words}
+    return errors
 
 
 def bench_run(calls: list[Call], n_calls: int = 24) -> dict[str, float]:
@@ -323,7 +345,7 @@ def show(report: dict[str, Any]) -> None:
                 f"{row['wer']:.4f}",
             )
         console.print(table)
-    for part in ("run", "times", "quiet", "memory", "profile"):
+    for part in ("words", "run", "times", "quiet", "memory", "profile"):
         if part in report:
             table = Table(part, "")
             for key, value in report[part].items():
@@ -354,6 +376,7 @@ def main() -> None:
     report: dict[str, Any] = {"machine": f"callqa engine, model {ours.model}, {machine}"}
     jobs: dict[str, Callable[[], Any]] = {
         "speed": lambda: bench_speed(calls, options.copies, options.rounds),
+        "words": lambda: bench_words(calls),
         "run": lambda: bench_run(calls),
         "times": lambda: bench_times(calls),
         "quiet": lambda: bench_quiet(options.quiet_s),
