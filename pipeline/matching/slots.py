@@ -172,14 +172,13 @@ def _is_introduced(said: Words, at: int, text: str) -> bool:
 
 
 def _in_longer_name(said: Words, at: int, text: str) -> bool:
-    """Whether another capitalised word is beside it, as in "Northwind Telecom": not a person's name."""
+    """Whether another capitalised word is beside it, as in "Elm Rock Hospital": not a person's name."""
     beside = [i for i in (at - 1, at + 1) if 0 <= i < len(said.words)]
     return any(
         text[said.starts[i] : said.ends[i]][:1].isupper()
         and said.words[i] not in first_names()
         and not said.parted(text, min(i, at), max(i, at))
         and said.words[i] not in ("i", *TITLES)
-        and said.words[i] not in load().known
         for i in beside
     )
 

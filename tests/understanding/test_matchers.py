@@ -201,6 +201,7 @@ def test_a_name_slot_hears_a_name(text: str) -> None:
         "I'm sorry",
         "this is fine",
         "i'm sorry sir what was that",
+        "Hello, this is Vital Stream calling",
     ],
 )
 def test_a_name_slot_needs_a_name(text: str) -> None:
