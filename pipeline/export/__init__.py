@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,12 @@ from pipeline.export.client_view import ClientView
 from pipeline.export.contact_lens import contact_lens
 from pipeline.export.names import FileNames, whole
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call, Texts, read_calls, read_texts
+from pipeline.export.selection import Call, read_calls, read_texts
 from pipeline.export.sound import Sounds
 from pipeline.export.vcon import vcon
 from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 
-TITLE = "Call review"
 EVERYTHING = CallFilter()
 POLICY = PrivacySettings()
 
@@ -139,7 +138,6 @@ def _xlsx(job: _Job) -> list[Path]:
         job.dest,
         job.calls(words=False),
         read_texts(job.store),
-        title=TITLE,
         ledger=[] if job.client_safe else job.ledger(),
         reviews=job.reviews(),
         calibration=job.calibration(),
@@ -161,7 +159,6 @@ def _html(job: _Job) -> list[Path]:
         page,
         job.calls(),
         read_texts(job.store),
-        title=TITLE,
         sounds=sounds,
         reviews=reviews,
         calibration=job.calibration(),
@@ -170,8 +167,10 @@ def _html(job: _Job) -> list[Path]:
     )
 
 
-def _tables(write: Callable[[Path, Iterable[Call], Texts], list[Path]]) -> Writer:
-    return lambda job: write(job.dest, job.calls(words=False), read_texts(job.store))
+def _tables(suffix: str, table: flat.Table) -> Writer:
+    return lambda job: flat.write_tables(
+        job.dest, suffix, table, job.calls(words=False), read_texts(job.store)
+    )
 
 
 def _jsonl(job: _Job) -> list[Path]:
@@ -206,9 +205,9 @@ def _json(render: Callable[[Call], object]) -> Callable[[Call], str]:
 FORMATS: dict[str, Writer] = {
     "xlsx": _xlsx,
     "html": _html,
-    "csv": _tables(flat.write_csv),
+    "csv": _tables(".csv", flat.csv_table),
     "jsonl": _jsonl,
-    "parquet": _tables(flat.write_parquet),
+    "parquet": _tables(".parquet", flat.parquet_table),
     "vcon": _per_call(".vcon.json", _json(vcon)),
     "srt": _per_call(".srt", _caption(captions.srt)),
     "vtt": _per_call(".vtt", _caption(captions.vtt)),

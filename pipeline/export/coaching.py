@@ -7,7 +7,7 @@ percentage points more, or less, often than by everybody else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -19,15 +19,6 @@ FEWEST_WEEKS = 5
 FEWEST_ANSWERS = 3
 NOTABLE = 0.10
 LISTED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Control limits of weekly means, in points of score; None with too few weeks."""
-
-    centre: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +40,20 @@ class Comparison:
     n: int
 
 
-def weekly(unit: Unit) -> tuple[list[Week], Limits]:
-    """A unit's weeks in order, and their control limits."""
+def weekly(unit: Unit) -> tuple[list[Week], Interval]:
+    """A unit's weeks in order, and their mean with control limits, 0..100; unknown with too few weeks."""
     means = [(week, group.mean()) for week, group in sorted(unit.weeks.items())]
-    values = [m.estimate for _, m in means if m.estimate is not None]
-    limits = control_limits(values)
-    return [Week(week, m, _is_out(m.estimate, limits)) for week, m in means], limits
-
-
-def control_limits(values: Sequence[float]) -> Limits:
-    """Limits of an individuals chart over weekly means, cut to 0..100."""
+    values = [mean.estimate for _, mean in means if mean.estimate is not None]
     if len(values) < FEWEST_WEEKS:
-        return Limits()
+        return [Week(week, mean, False) for week, mean in means], Interval(None, None, None, len(values))
     centre = fmean(values)
     distance = 2.66 * fmean(abs(b - a) for a, b in pairwise(values))
-    return Limits(centre, max(0.0, centre - distance), min(100.0, centre + distance))
-
-
-def _is_out(value: float | None, limits: Limits) -> bool:
-    if value is None or limits.low is None or limits.high is None:
-        return False
-    return not limits.low <= value <= limits.high
+    low, high = max(0.0, centre - distance), min(100.0, centre + distance)
+    weeks = [
+        Week(week, mean, mean.estimate is not None and not low <= mean.estimate <= high)
+        for week, mean in means
+    ]
+    return weeks, Interval(centre, low, high, len(values))
 
 
 def strengths_and_focus(unit: Unit, totals: Totals) -> tuple[list[Comparison], list[Comparison]]:

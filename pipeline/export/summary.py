@@ -103,6 +103,13 @@ class Totals:
     first: dt.datetime | None = None
     last: dt.datetime | None = None
 
+    @property
+    def period(self) -> str:
+        """The days the calls cover, in the sites' time zones."""
+        if self.first is None or self.last is None:
+            return "start times unknown"
+        return f"{self.first:%d %b %Y} to {self.last:%d %b %Y}"
+
 
 def spoken(interval: Interval, scale: float = 1.0) -> str:
     """The interval as ``61 to 84 %`` for shares (scale 100), as ``61 to 84`` for scores; "" if unknown."""

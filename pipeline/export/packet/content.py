@@ -6,6 +6,7 @@ Keys that repeat thousands of times are short; only the scripts in ``page/`` rea
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ Json = dict[str, Any]
 def index_row(call: Call) -> Json:
     """The overview's row of one call."""
     meta = call.metadata
-    card = next(iter(worst_first(call.scorecards)), None)
+    card = min(call.scorecards, key=_goodness, default=None)
     started = meta.started_local
     return {
         "id": meta.call_id,
@@ -49,9 +50,9 @@ def index_row(call: Call) -> Json:
 OUTCOMES_WORST_FIRST = ("fail", "needs_review", "pass", "not_scored")
 
 
-def worst_first(cards: Sequence[Scorecard]) -> list[Scorecard]:
-    """Scorecards by outcome, fails first, and then by score, lowest first."""
-    return sorted(cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0))
+def _goodness(card: Scorecard) -> tuple[int, float]:
+    """Sort key that puts fails first, and then the lowest scores."""
+    return OUTCOMES_WORST_FIRST.index(card.outcome), card.final_score or 0.0
 
 
 def _mood(call: Call) -> list[float | None] | None:
@@ -77,7 +78,7 @@ def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Revi
         "facts": _facts(call),
         "turns": [_turn(turn) for turn in transcript.turns],
         "findings": [_finding(f) for f in conversation.findings],
-        "cards": [_card(card, texts) for card in worst_first(call.scorecards)],
+        "cards": [_card(card, texts) for card in sorted(call.scorecards, key=_goodness)],
         "metrics": {name: rounded(value, 3) for name, value in conversation.metrics.items()},
         "warnings": [*transcript.warnings, *conversation.warnings],
         "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in sound.peaks],
@@ -251,6 +252,4 @@ def _evidence(evidence: Evidence) -> Json:
 
 def rounded(value: float | None, digits: int) -> float | None:
     """The number rounded to ``digits``; None for None and for numbers that are not finite."""
-    if value is None or value != value or abs(value) == float("inf"):
-        return None
-    return round(float(value), digits)
+    return round(float(value), digits) if value is not None and math.isfinite(value) else None

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from pipeline.calibrate import Agreement, Calibration
-from pipeline.calibrate.figures import Drift, sentence
+from pipeline.calibrate.figures import sentence
 from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.confidence_intervals import Interval
 from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
@@ -36,9 +36,9 @@ def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: boo
     """Everything in the packet that is not about one call; for blind reviewers only its size."""
     size = {"calls": totals.calls, "hours": round(totals.seconds / 3600, 1)}
     if blind:
-        return {"subtitle": f"{period(totals)}, blind session", "totals": size, "metrics": {}}
+        return {"subtitle": f"{totals.period}, blind session", "totals": size, "metrics": {}}
     return {
-        "subtitle": period(totals),
+        "subtitle": totals.period,
         "totals": {
             **size,
             "score": figure(totals.overall.mean(), 1),
@@ -52,13 +52,6 @@ def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: boo
         "metrics": _metrics(totals),
         "agreement": _agreement(calibration) if calibration and calibration.criteria else None,
     }
-
-
-def period(totals: Totals) -> str:
-    """The days the packet covers, in the sites' time zones."""
-    if totals.first is None or totals.last is None:
-        return "start times unknown"
-    return f"{totals.first:%d %b %Y} to {totals.last:%d %b %Y}"
 
 
 def figure(interval: Interval, scale: float) -> dict[str, Any]:
@@ -80,23 +73,20 @@ def _unit(unit: Unit, totals: Totals) -> Json:
         "passRate": rounded(rate.estimate, 4),
         "passRange": spoken(rate, 100),
         "autofails": unit.total.autofails,
-        "weeks": [
-            {
-                "week": week.week,
-                "n": week.mean.n,
-                "mean": rounded(week.mean.estimate, 1),
-                "low": rounded(week.mean.low, 1),
-                "high": rounded(week.mean.high, 1),
-                "out": week.out,
-            }
-            for week in weeks
-        ],
-        "limits": {name: rounded(getattr(limits, name), 1) for name in ("centre", "low", "high")},
+        "weeks": [{"week": week.week, "out": week.out, **_points(week.mean)} for week in weeks],
+        "limits": _points(limits),
         "strengths": [_comparison(c) for c in strengths],
         "focus": [_comparison(c) for c in focus],
         "best": [_moment(m) for m in unit.best],
         "worst": [_moment(m) for m in unit.worst],
     }
+
+
+def _points(interval: Interval, scale: float = 1.0) -> Json:
+    """An estimate with its limits, times ``scale``, as a point of a trend."""
+    limits = {"mean": interval.estimate, "low": interval.low, "high": interval.high}
+    scaled = {name: rounded(None if v is None else scale * v, 1) for name, v in limits.items()}
+    return {"n": interval.n, **scaled}
 
 
 def _comparison(comparison: Comparison) -> Json:
@@ -159,7 +149,10 @@ def _agreement(calibration: Calibration) -> Json:
             }
             for p in calibration.people
         ],
-        "drift": [_drift(week) for week in calibration.drift],
+        "drift": [
+            {"week": week.week, "out": week.shifted, **_points(week.agreement, 100)}
+            for week in calibration.drift
+        ],
     }
 
 
@@ -173,21 +166,6 @@ def _deviation(scores: ScoreDeviation) -> Json:
         "was": scores.machine_outcome,
         "becomes": scores.human_outcome,
     }
-
-
-def _drift(week: Drift) -> Json:
-    return {
-        "week": week.week,
-        "n": week.agreement.n,
-        "mean": _percent(week.agreement.estimate),
-        "low": _percent(week.agreement.low),
-        "high": _percent(week.agreement.high),
-        "out": week.shifted,
-    }
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 1)
 
 
 def _agreement_row(row: Agreement) -> Json:

@@ -11,6 +11,7 @@ from pipeline.export.tables import Cell
 from pipeline.export.workbook.sheet import for_print, put
 from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
 
+TITLE = "Call review"
 TEXT_CHARS = 40  # characters of wrapped text per line in the first column
 LINE_PT = 15.0
 COLUMNS = 6
@@ -36,14 +37,15 @@ WEAKEST = {
 WEEKS = {"Week": "text", **SCORES}
 
 
-def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
+def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals) -> None:
     """Fill the Summary sheet from the totals."""
     for col, width in enumerate((TEXT_CHARS + 6, 14, 14, 14, 18, 14)):
         sheet.set_column(col, col, width)
     sheet.hide_gridlines(2)
     sheet.set_row(0, 28)
-    put(sheet, 0, 0, title, formats.title)
-    put(sheet, 1, 0, _period(totals), formats.subtitle)
+    put(sheet, 0, 0, TITLE, formats.title)
+    size = f"{totals.calls:,} calls, {totals.seconds / 3600:.1f} hours"
+    put(sheet, 1, 0, f"{size}{', ' if totals.first else '; '}{totals.period}", formats.subtitle)
     row = _headline(sheet, formats, totals)
     outcomes_row = row + 3
     reasons, weeks = totals.autofail_reasons.most_common(10) or [("none", 0)], _weeks(totals)
@@ -152,15 +154,7 @@ def _week_chart(book: Any, first_row: int, last_row: int) -> Any:
     return chart
 
 
-def _period(totals: Totals) -> str:
-    hours = totals.seconds / 3600
-    if totals.first is None or totals.last is None:
-        return f"{totals.calls:,} calls, {hours:.1f} hours; start times unknown"
-    return f"{totals.calls:,} calls, {hours:.1f} hours, {totals.first:%d %b %Y} to {totals.last:%d %b %Y}"
-
-
 def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
-    row = 3
     overall = totals.overall
     score, rate = overall.mean(), overall.pass_rate()
     figures = (
@@ -171,9 +165,9 @@ def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
         ("Need a person", overall.outcomes["needs_review"], formats.big, ""),
     )
     for col, (label, _, _, _) in enumerate(figures):  # row by row, as in _table
-        put(sheet, row, col, label, formats.label)
+        put(sheet, 3, col, label, formats.label)
     for col, (_, value, form, _) in enumerate(figures):
-        put(sheet, row + 1, col, value, form)
+        put(sheet, 4, col, value, form)
     for col, (_, _, _, note) in enumerate(figures):
-        put(sheet, row + 2, col, note, formats.subtitle)
-    return row + 3
+        put(sheet, 5, col, note, formats.subtitle)
+    return 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -23,16 +22,10 @@ MOST_LINKS = 65_000  # Excel's limit is 65,530 a sheet
 
 def put(sheet: Any, row: int, col: int, value: Cell, form: Any) -> None:
     """Write one cell by its Python type; text stays text and never becomes a formula, link or number."""
-    if value is None or value == "":
-        sheet.write_blank(row, col, None, form)
-    elif isinstance(value, bool):
-        sheet.write_boolean(row, col, value, form)
-    elif isinstance(value, dt.datetime):
-        sheet.write_datetime(row, col, value, form)
-    elif isinstance(value, (int, float)):
-        sheet.write_number(row, col, value, form)
-    else:
+    if value and isinstance(value, str):
         sheet.write_string(row, col, clean(value)[:LONGEST_CELL], form)
+    else:
+        sheet.write(row, col, value, form)
 
 
 Entry = tuple[str, int]

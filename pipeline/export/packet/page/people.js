@@ -6,7 +6,7 @@ function trend(weeks, team) {
   const x = (i) => left + (weeks.length === 1 ? (W - left) / 2 : i * (W - left - 12) / (weeks.length - 1)), y = (v) => top + (H - top - bottom) * (1 - Math.max(0, Math.min(100, v)) / 100);
   const line = weeks.map((w, i) => w.mean === null ? null : `${x(i)},${y(w.mean)}`).filter(Boolean).join(" ");
   const text = weeks.map((w) => `${w.week}: ${shown(w.mean)} over ${w.n}`).join("; ");
-  const limits = team ? [["centre", team.centre], ["low", team.low], ["high", team.high]].filter(([, v]) => v !== null) : [];
+  const limits = team ? [["centre", team.mean], ["low", team.low], ["high", team.high]].filter(([, v]) => v !== null) : [];
   return s("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `By week: ${text}` },
     [0, 50, 100].map((v) => [s("line", { class: "axis", x1: left, x2: W, y1: y(v), y2: y(v) }), s("text", { x: left - 5, y: y(v) + 4, "text-anchor": "end" }, String(v))]),
     limits.map(([name, v]) => s("line", { class: "limit", x1: left, x2: W, y1: y(v), y2: y(v) }, s("title", null, `${name} ${shown(v)}`))),
