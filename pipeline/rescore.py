@@ -11,13 +11,12 @@ writes the database.
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from pipeline import matching, score
 from pipeline.child_processes import cores, leave_with_parent
 from pipeline.conversation import CriterionAnswer, Scorecard
-from pipeline.errors import ModelError, RubricError
+from pipeline.errors import ModelError
 from pipeline.interpreter import no_collections, without_torch
 from pipeline.review.people import answers_of_people
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
@@ -152,13 +151,14 @@ def _windows(
             row["call_id"]: row["rubric_hash"]
             for row in store.query(_CURRENT_SQL, [rubric.id, scorer, list(ids)])
         }
-        for old_hash in set(current.values()) - set(same):
-            same[old_hash] = _same_criteria(store, old_hash, rubric)
+        for old_hash, old in store.rubrics(set(current.values()) - set(same)).items():
+            same[old_hash] = same_criteria(old, rubric) if old.hash == old_hash else frozenset()
         scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))
         before = {card.call_id: card for card in scored}
         people = answers_of_people(store, rubric, ids)
         kept = {
-            i: _kept(before[i], same[old_hash], rubric, people.get(i, {})) for i, old_hash in current.items()
+            i: _kept(before[i], same.get(old_hash, frozenset()), rubric, people.get(i, {}))
+            for i, old_hash in current.items()
         }
         count = sum(1 for _ in rubric.criteria())
         settled = [i for i, answers in kept.items() if len(answers) == count]
@@ -172,16 +172,6 @@ def _windows(
                 for calls in read_together.parts(part_size)
             ],
         )
-
-
-def _same_criteria(store: Store, old_hash: str, rubric: Rubric) -> frozenset[str]:
-    """Ids of the criteria that a stored text of the rubric asks in the same way."""
-    rows = store.query("SELECT source FROM rubrics WHERE rubric_hash = ?", [old_hash])
-    try:
-        old = parse(rows[0]["source"] or "", "stored rubric") if rows else None
-    except RubricError:  # the text is of another version of callqa
-        return frozenset()
-    return same_criteria(old, rubric) if old is not None and old.hash == old_hash else frozenset()
 
 
 def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric, people: Answers) -> Answers:
@@ -268,13 +258,11 @@ def _in_order(
     windows: Iterable[_Window], answer: Answering
 ) -> Iterator[tuple[_Window, list[score.Answered]]]:
     """The windows with their answers, in order; the next one is read and begun before waiting for one."""
-    waiting: deque[tuple[_Window, list[Callable[[], list[score.Answered]]]]] = deque()
-    for window in chain(windows, [None]):
-        if window is not None:
-            waiting.append((window, [answer(part) for part in window.parts]))
-        while len(waiting) > (window is not None):
-            first, results = waiting.popleft()
-            yield first, [answered for result in results for answered in result()]
+    begun = ((window, [answer(part) for part in window.parts]) for window in windows)
+    for first, _next in pairwise(chain(begun, [None])):
+        if first is not None:
+            window, results = first
+            yield window, [answered for result in results for answered in result()]
 
 
 def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """How well the machine's answers agree with people's, where they differ, and what to change.
 
-``compare`` computes the figures from reviews, ``agreement`` has the statistics, ``advice`` the sentences.
+``compare`` computes the figures from reviews, ``agreement`` has the statistics, ``figures`` the sentences.
 """
 
 from pipeline.calibrate.compare import Calibration, calibrate

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from pipeline.calibrate.advice import advise, warnings_for
 from pipeline.calibrate.agreement import (
     UNKNOWN,
     Coefficient,
@@ -21,8 +20,8 @@ from pipeline.calibrate.agreement import (
     krippendorff_alpha,
     pabak,
 )
-from pipeline.calibrate.figures import LABELS, Agreement, Drift, Pair
-from pipeline.calibrate.pairs import Question, newest_answers, questions
+from pipeline.calibrate.figures import Agreement, Drift, advise, warnings_for
+from pipeline.calibrate.pairs import LABELS, Pair, Question, newest_answers, questions
 from pipeline.calibrate.scores import ScoreDeviation, deviations
 from pipeline.confidence_intervals import wilson
 from pipeline.store import CallFilter, Store

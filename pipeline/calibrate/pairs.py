@@ -10,13 +10,44 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.calibrate.figures import LABELS, Pair
 from pipeline.conversation import Review
 from pipeline.rubric import Criterion
 from pipeline.store import Store
 
+LABELS = ("yes", "no", "na")
 Key = tuple[str, str]
 """Rubric id or hash, and criterion id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The machine's answer to one criterion of a call, and one person's.
+
+    Attributes:
+        machine: The machine's grade on a graded scale, else its answer.
+        human: The person's grade or answer.
+        scale: Every possible answer, best first: the grades, or yes and no; then na.
+        quote: The words the machine's answer rests on, or its nearest miss.
+    """
+
+    review: Review
+    machine: str
+    human: str
+    scale: tuple[str, ...] = LABELS
+    quote: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether both sides gave an answer that can be compared."""
+        return self.machine in self.scale and self.human in self.scale
+
+    @property
+    def leniency(self) -> int:
+        """1 where the machine is more generous, -1 where stricter, 0 where they agree or one says na."""
+        if "na" in (self.machine, self.human):
+            return 0
+        machine, human = self.scale.index(self.machine), self.scale.index(self.human)
+        return (machine < human) - (machine > human)
 
 
 @dataclass(slots=True)

@@ -41,8 +41,8 @@ def deviations(store: Store, reviews: Sequence[Review]) -> list[ScoreDeviation]:
     """
     corrections: dict[tuple[str, str], dict[str, dict[str, Review]]] = defaultdict(lambda: defaultdict(dict))
     for review in reviews:
-        if review.criterion_id and review.human_answer:
-            corrections[review.rubric_hash, review.call_id][review.reviewer][review.criterion_id] = review
+        by_reviewer = corrections[review.rubric_hash, review.call_id]
+        by_reviewer[review.reviewer][review.criterion_id or ""] = review
     rows = []
     for rubric_hash, rubric in store.rubrics({key for key, _ in corrections}).items():
         calls = tuple(call_id for key, call_id in corrections if key == rubric_hash)

@@ -135,16 +135,11 @@ def labels(
     return dict(agreed), dict(differ)
 
 
-def tunable(criterion: Criterion) -> PhraseCheck | None:
-    """The check, or part of an ``any_of``, whose bounds and phrases can be tuned."""
-    return learning(criterion.check)
-
-
 def met_otherwise(conversation: Conversation, rubric: Rubric, criterion: Criterion, matcher: Matcher) -> bool:
     """Whether another part of the criterion's ``any_of`` than the one that learns is met."""
     if not isinstance(criterion.check, AnyCheck):
         return False
-    own = tunable(criterion)
+    own = learning(criterion.check)
     others = [p for p in criterion.check.checks if isinstance(p, PhraseCheck) and p is not own]
     return any(score.heard(conversation, rubric, part, matcher=matcher)[0] for part in others)
 
@@ -173,15 +168,10 @@ def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: in
     return Measured(len(pairs), len(decided), wrong, kappa, at_most)
 
 
-def settings(now: Setting) -> list[Setting]:
-    """The settings compared: the rubric's own, and a grid that does not depend on people's answers."""
-    grid = [Setting(t, round(t * share, 3)) for t in THRESHOLDS for share in UNSURE_SHARES]
-    return [now, *(setting for setting in grid if setting != now)]
-
-
 def best_setting(pairs: Sequence[tuple[float, bool]], now: Setting) -> tuple[Setting, Measured]:
     """The cheapest of the settings compared; the rubric's own unless another saves ``LEAST_GAIN``."""
-    compared = settings(now)
+    grid = [Setting(t, round(t * share, 3)) for t in THRESHOLDS for share in UNSURE_SHARES]
+    compared = list(dict.fromkeys((now, *grid)))  # the grid does not depend on people's answers
     results = [(setting, measured(pairs, setting, len(compared))) for setting in compared]
     best = min(results, key=lambda result: result[1].cost)
     return best if results[0][1].cost - best[1].cost >= LEAST_GAIN else results[0]
@@ -207,7 +197,7 @@ def propose(
     """
     proposals = []
     for criterion in rubric.criteria():
-        check = tunable(criterion)
+        check = learning(criterion.check)
         answers = {c: met for c, met in said.get(criterion.id, {}).items() if c in conversations}
         its_marks = [mark for mark in marks if mark.criterion == criterion.id]
         if check is None or not (answers or its_marks):
@@ -305,7 +295,7 @@ def questions(
     asked: list[tuple[float, str, str, Evidence]] = []
     known = {(m.criterion, m.quote.casefold()) for m in marks}
     for criterion in rubric.criteria():
-        check = tunable(criterion)
+        check = learning(criterion.check)
         if check is None:
             continue
         for call, conversation in conversations.items():

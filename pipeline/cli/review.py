@@ -286,5 +286,4 @@ def _spread(coefficient: Coefficient) -> str:
     """The value with its interval, such as ``0.71 (0.55 to 0.87)``."""
     if coefficient.value is None:
         return "–"
-    interval = "" if coefficient.low is None else f" ({coefficient.low:.2f} to {coefficient.high:.2f})"
-    return f"{coefficient.value:.2f}{interval}"
+    return f"{coefficient.value:.2f}" + (f" ({coefficient.range})" if coefficient.range else "")

@@ -51,17 +51,8 @@ def answers_of_people(
 
 def _verdict(reviews: Collection[Review]) -> Verdict:
     """The verdict of people's answers to one criterion; who answered what and when is its evidence."""
-    evidence = tuple(
-        Evidence(
-            None,
-            "unknown",
-            None,
-            None,
-            f"{r.reviewer}: {r.human_answer}",
-            f"answered {r.reviewed_at:%Y-%m-%d}",
-        )
-        for r in reviews
-    )
+    said = [(f"{r.reviewer}: {r.human_answer}", f"answered {r.reviewed_at:%Y-%m-%d}") for r in reviews]
+    evidence = tuple(Evidence(None, "unknown", None, None, quote, rule) for quote, rule in said)
     answers = {cast(Answer, review.human_answer) for review in reviews}
     answer: Answer = answers.pop() if len(answers) == 1 else "undetermined"
     reason = DIFFER if answer == "undetermined" else "answered by a person"

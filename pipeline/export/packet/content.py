@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.calibrate.tune import tunable
 from pipeline.conversation import (
     CriterionAnswer,
     Evidence,
@@ -22,6 +21,7 @@ from pipeline.conversation import (
 )
 from pipeline.export.selection import Call, Texts, words_of
 from pipeline.export.sound import Sound
+from pipeline.rubric.checks import learning
 
 Json = dict[str, Any]
 
@@ -221,7 +221,7 @@ def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
         "points": rounded(answer.points, 2),
         "of": answer.max_points,
         "critical": answer.critical,
-        "learns": text.asked is not None and tunable(text.asked) is not None,
+        "learns": text.asked is not None and learning(text.asked.check) is not None,
         "scored": answer.scored,
         "reason": answer.reason,
         "evidence": [_evidence(e) for e in answer.evidence],

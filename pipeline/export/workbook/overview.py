@@ -55,7 +55,7 @@ def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals) -> No
     row = _table(sheet, formats, row + 1, "Criteria met least often", WEAKEST, _weakest(totals))
     if len(weeks) > 1:
         row = _table(sheet, formats, row + 1, "Week by week", WEEKS, weeks)
-        sheet.insert_chart("H16", _week_chart(book, row - len(weeks), row - 1))
+        sheet.insert_chart("H16", _week_chart(book, range(row - len(weeks), row)))
     sheet.insert_chart("H4", _outcome_chart(book, outcomes_row))
     for_print(sheet)
 
@@ -90,12 +90,17 @@ def _outcomes(totals: Totals) -> list[tuple[Cell, ...]]:
 
 
 def _rubrics(totals: Totals) -> list[tuple[Cell, ...]]:
-    rows: list[tuple[Cell, ...]] = []
-    for name, group in sorted(totals.rubrics.items()):
-        mean, rate = group.mean(), group.pass_rate()
-        interval = spoken(rate, 100)
-        rows.append((name, group.scorecards, mean.estimate, rate.estimate, interval, group.autofails))
-    return rows
+    return [
+        (
+            name,
+            g.scorecards,
+            g.mean().estimate,
+            g.pass_rate().estimate,
+            spoken(g.pass_rate(), 100),
+            g.autofails,
+        )
+        for name, g in sorted(totals.rubrics.items())
+    ]
 
 
 def _weakest(totals: Totals) -> list[tuple[Cell, ...]]:
@@ -105,50 +110,37 @@ def _weakest(totals: Totals) -> list[tuple[Cell, ...]]:
 
 
 def _weeks(totals: Totals) -> list[tuple[Cell, ...]]:
-    rows: list[tuple[Cell, ...]] = []
-    for week, group in sorted(totals.weeks.items()):
-        mean, rate = group.mean(), group.pass_rate()
-        rows.append((week, group.scorecards, mean.estimate, rate.estimate, spoken(mean)))
-    return rows
+    return [
+        (week, g.scorecards, g.mean().estimate, g.pass_rate().estimate, spoken(g.mean()))
+        for week, g in sorted(totals.weeks.items())
+    ]
 
 
 def _outcome_chart(book: Any, first_row: int) -> Any:
     """Outcomes as bars, which are also readable in grey and by people with colour blindness."""
-    chart = book.add_chart({"type": "bar"})
-    last = first_row + len(OUTCOME_COLOURS) - 1
+    rows = range(first_row, first_row + len(OUTCOME_COLOURS))
     points = [{"fill": {"color": ink}} for ink, _ in OUTCOME_COLOURS.values()]
-    chart.add_series(
-        {
-            "name": "Scorecards",
-            "categories": ["Summary", first_row, 0, last, 0],
-            "values": ["Summary", first_row, 1, last, 1],
-            "points": points,
-            "data_labels": {"value": True},
-            "gap": 40,
-        }
-    )
-    chart.set_title({"name": "Outcomes", "name_font": {"size": 11}})
+    style = {"points": points, "data_labels": {"value": True}, "gap": 40}
+    chart = _chart(book, "bar", "Outcomes", rows, {"name": "Scorecards", **style}, column=1)
     chart.set_y_axis({"reverse": True})
     chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
-    chart.set_legend({"none": True})
-    chart.set_size({"width": 420, "height": 220})
     return chart
 
 
-def _week_chart(book: Any, first_row: int, last_row: int) -> Any:
+def _week_chart(book: Any, rows: range) -> Any:
     """Mean score by week as a line."""
-    chart = book.add_chart({"type": "line"})
-    chart.add_series(
-        {
-            "name": "Mean score",
-            "categories": ["Summary", first_row, 0, last_row, 0],
-            "values": ["Summary", first_row, 2, last_row, 2],
-            "line": {"color": "#23364D", "width": 2},
-            "marker": {"type": "circle"},
-        }
-    )
-    chart.set_title({"name": "Mean score by week", "name_font": {"size": 11}})
+    style = {"line": {"color": "#23364D", "width": 2}, "marker": {"type": "circle"}}
+    chart = _chart(book, "line", "Mean score by week", rows, {"name": "Mean score", **style}, column=2)
     chart.set_y_axis({"min": 0, "max": 100})
+    return chart
+
+
+def _chart(book: Any, kind: str, title: str, rows: range, series: dict[str, Any], *, column: int) -> Any:
+    """A chart of one column of the sheet against its first."""
+    chart = book.add_chart({"type": kind})
+    categories, values = (["Summary", rows[0], col, rows[-1], col] for col in (0, column))
+    chart.add_series({**series, "categories": categories, "values": values})
+    chart.set_title({"name": title, "name_font": {"size": 11}})
     chart.set_legend({"none": True})
     chart.set_size({"width": 420, "height": 220})
     return chart

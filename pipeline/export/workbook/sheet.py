@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from pipeline.csv_safety import clean
@@ -60,6 +61,7 @@ class TableSheet:
         details = [column.name for column in columns if column.detail]
         self._entries = range(len(shown), len(shown) + len(entries))
         order = [*shown, *(heading for heading, _ in entries), *details]
+        self.column = order.index  # the position on the sheet of the column with this name
         self._cells = [(order.index(column.name), formats.of(column.kind)) for column in columns]
         self.sheet.set_row(0, 30)
         for column, (col, form) in zip(columns, self._cells, strict=True):
@@ -101,12 +103,6 @@ class TableSheet:
             self._links += 1
             self.sheet.write_url(row, self.column(name), f"external:{target}", self._formats.link, text)
 
-    def column(self, name: str) -> int:
-        """The position on the sheet of the column with this ``name``."""
-        return next(
-            col for column, (col, _) in zip(self._columns, self._cells, strict=True) if column.name == name
-        )
-
     def colour_words(self, name: str, words: Sequence[str]) -> None:
         """Colour the cells of one column by their word."""
         col = self.column(name)
@@ -143,7 +139,8 @@ class TableSheet:
             "error_title": "Not one of the choices",
             "error_message": "Choose one of the list, or leave it empty.",
         }
-        runs = [[first, col, last, col] for first, last in _runs(rows)]
+        by_run = groupby(enumerate(rows), lambda place: place[1] - place[0])  # equal while no row is left out
+        runs = [[run[0][1], col, run[-1][1], col] for run in (list(places) for _, places in by_run)]
         for start in range(0, len(runs), RUNS_PER_RULE):
             chunk = runs[start : start + RUNS_PER_RULE]
             self.sheet.data_validation(*chunk[0], rule | {"other_cells": chunk[1:]})
@@ -164,17 +161,6 @@ class TableSheet:
         self.sheet.autofilter(0, 0, last, len(self._columns) + len(self._entries) - 1)
         self.sheet.print_area(0, 0, last + self._chart_rows, self._entries.stop - 1)
         for_print(self.sheet, repeat_header=True)
-
-
-def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Group ascending numbers into runs without gaps; returns (first, last) of each run."""
-    runs: list[tuple[int, int]] = []
-    for row in rows:
-        if runs and row == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], row)
-        else:
-            runs.append((row, row))
-    return runs
 
 
 def for_print(sheet: Any, *, repeat_header: bool = False) -> None:
