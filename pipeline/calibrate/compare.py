@@ -53,7 +53,6 @@ class Calibration:
         criteria: Machine against people, a row per criterion.
         reviewers: Machine against each person.
         people: People against each other, where several answered the same.
-        drift: Agreement by week of the review.
         scores: Score of each reviewed call with the person's answers, beside the machine's.
         cautions: Reasons not to trust the figures too far, such as calls not drawn at random.
     """
@@ -79,12 +78,7 @@ class Calibration:
 
 
 def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
-    """Compare the machine's answers with everything people have reviewed so far.
-
-    Args:
-        store: Open for reading.
-        filters: Which calls' reviews count.
-    """
+    """Compare the machine's answers with everything people have reviewed so far."""
     reviews = store.reviews(filters)
     asked = questions(store, newest_answers(reviews), filters.rubric)
     pairs = [pair for question in asked for pair in question.pairs]
@@ -164,9 +158,7 @@ def _weighted_kappa(pairs: Sequence[Pair]) -> Coefficient:
 def _people_agreement(asked: Sequence[Question], blind: Sequence[Question]) -> list[PeopleAgreement]:
     """α of each criterion that several people answered, then α of all criteria together.
 
-    Args:
-        asked: Every question with all answers.
-        blind: The same questions with answers from blind sessions only; where there are any, they are used.
+    ``blind`` has the questions with answers from blind sessions only; where there are any, those are used.
     """
     blind_pairs = {(q.rubric, q.criterion): q.pairs for q in blind}
     rows = []

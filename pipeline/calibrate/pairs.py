@@ -81,10 +81,7 @@ def newest_answers(reviews: Iterable[Review]) -> list[Review]:
 def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None) -> list[Question]:
     """Every question people answered, with the answers that may be compared.
 
-    Args:
-        store: Open for reading.
-        reviews: One answer per person and question, from ``newest_answers``.
-        rubric: Only this rubric, by id or by hash.
+    ``reviews`` come from ``newest_answers``; ``rubric`` limits them to one, by id or by hash.
     """
     rows = store.query("SELECT DISTINCT rubric_hash, rubric_id, rubric_version FROM scorecards")
     names = {row["rubric_hash"]: (row["rubric_id"], row["rubric_version"] or "") for row in rows}

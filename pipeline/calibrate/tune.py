@@ -92,7 +92,6 @@ class Proposal:
     """A change proposed for one criterion.
 
     Attributes:
-        criterion: Id of the criterion.
         now: Figures of the rubric as it is; None where people's answers are too few.
         best: Figures with the change; equal to ``now`` where nothing is better.
         setting: The bounds proposed; None to leave them.
@@ -115,9 +114,7 @@ def labels(
 ) -> tuple[dict[str, dict[str, bool]], dict[str, int]]:
     """Whether people say yes, by criterion and call; and, by criterion, how many calls reviewers differ on.
 
-    Args:
-        reviews: Oldest first.
-        hashes: Hashes of the rubric's versions.
+    ``reviews`` come oldest first; ``hashes`` are those of the rubric's versions.
     """
     wanted = set(hashes)
     by_call: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
@@ -155,10 +152,8 @@ def strongest(
 def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: int = 1) -> Measured:
     """Compare a setting's answers with people's.
 
-    Args:
-        pairs: For each call the strength of its best match, and whether people say yes.
-        setting: The bounds.
-        compared: How many settings were compared; the upper limit is corrected for it (Bonferroni).
+    ``pairs`` has for each call the strength of its best match, and whether people say yes. The upper limit is
+    corrected for the number of settings ``compared`` (Bonferroni).
     """
     answers = [(setting.answer(strength), met) for strength, met in pairs]
     decided = [(answer, "yes" if met else "no") for answer, met in answers if answer != "undetermined"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline import contract
 from pipeline.csv_safety import inert
+from pipeline.export.job import Job
 from pipeline.export.names import whole
-from pipeline.export.selection import Call, Texts
 from pipeline.export.tables import (
     ANSWER_COLUMNS,
     CALL_COLUMNS,
@@ -30,16 +30,16 @@ Table = Callable[[Path, Sequence[Column[Any]]], AbstractContextManager[AddRows]]
 """Opens a file for rows with these columns."""
 
 
-def write_tables(folder: Path, suffix: str, table: Table, calls: Iterable[Call], texts: Texts) -> list[Path]:
+def write_tables(job: Job, *, suffix: str, table: Table) -> list[Path]:
     """Write a file of the calls and a file of the answers into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"calls{suffix}", folder / f"answers{suffix}"]
+    job.dest.mkdir(parents=True, exist_ok=True)
+    paths, texts = [job.dest / f"calls{suffix}", job.dest / f"answers{suffix}"], job.texts()
     with ExitStack() as files:
         add_calls, add_answers = (
             files.enter_context(table(files.enter_context(whole(path)), columns))
             for path, columns in zip(paths, (CALL_COLUMNS, ANSWER_COLUMNS), strict=True)
         )
-        for call in calls:
+        for call in job.calls(words=False):
             add_calls([values(CALL_COLUMNS, row) for row in call_rows(call)])
             add_answers([values(ANSWER_COLUMNS, row) for row in answer_rows(call, texts)])
     return paths
@@ -84,10 +84,10 @@ def parquet_table(path: Path, columns: Sequence[Column[Any]]) -> Iterator[AddRow
         add([], least=1)
 
 
-def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
+def write_jsonl(job: Job) -> list[Path]:
     """Write a line of JSON per call: metadata, conversation and scorecards, each a ``callqa.<noun>/1``."""
-    with whole(dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
-        for call in calls:
+    with whole(job.dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
+        for call in job.calls():
             document = {
                 "schema": "callqa.call/1",
                 "metadata": contract.to_dict(call.metadata),
@@ -95,3 +95,4 @@ def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
                 "scorecards": [contract.to_dict(card) for card in call.scorecards],
             }
             out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return [job.dest]

@@ -14,13 +14,9 @@ from pipeline.store import CallFilter, Store
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as exports see it.
+    """One call as exports see it, with the latest scorecard per rubric.
 
-    Attributes:
-        metadata: From the telephone system.
-        conversation: Transcript, findings and metrics.
-        scorecards: The latest scorecard per rubric.
-        recording: The audio file as it was received; it may no longer exist.
+    ``recording`` is the audio file as it was received; it may no longer exist.
     """
 
     metadata: CallMetadata
@@ -77,12 +73,8 @@ def read_calls(
 ) -> Iterator[Call]:
     """Read the matching calls in the order they happened, ``WINDOW`` calls at a time.
 
-    Scorecards are those the filter asks for: the newest of each rubric, or of one rubric.
-
-    Args:
-        store: Open for reading.
-        filters: Which calls.
-        progress: Called before each call and at the end, with how many are done and how many there are.
+    Scorecards are those the filter asks for: the newest of each rubric, or of one rubric. ``progress`` is
+    called before each call and at the end, with how many are done and how many there are.
     """
     where, bound = filters.where()
     rows = store.query(

@@ -23,12 +23,7 @@ AGENT, CUSTOMER = 0, 1
 
 
 def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
-    """A call as a vCon document.
-
-    Args:
-        call: The call, redacted.
-        now: Creation time of the container; by default the current time.
-    """
+    """A redacted call as a vCon document, created ``now`` (by default the current time)."""
     meta, transcript = call.metadata, call.conversation.transcript
     dialogs = _dialogs(call)
     document: Json = {

@@ -16,6 +16,7 @@ from typing import NamedTuple, cast, get_args
 
 from pipeline.conversation import Review, ReviewState
 from pipeline.review.returned_files import Entry, read
+from pipeline.review.sampling import DECISIONS
 from pipeline.rubric import Criterion
 from pipeline.score.measures import PERSON
 from pipeline.store import CallFilter, Store
@@ -30,7 +31,6 @@ STATES = {
     "dispute": "disputed", "disputed": "disputed", "appeal": "disputed",
     "uphold": "upheld", "upheld": "upheld", "overturn": "overturned", "overturned": "overturned",
 }  # fmt: skip
-AFTER_DISPUTE = {"upheld", "overturned"}
 assert set(STATES.values()) | {"submitted"} == set(get_args(ReviewState))
 
 
@@ -75,13 +75,13 @@ class _Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """The scorecard an entry is about: the machine's answers and the rubric's criteria, by criterion id."""
+    """The scorecard an entry is about: the rubric's criteria and the machine's answers, by criterion id."""
 
     call_id: str
     rubric_id: str
     rubric_hash: str
-    answers: Mapping[str, _Answer]
     criteria: Mapping[str, Criterion]
+    answers: dict[str, _Answer] = field(default_factory=dict)
 
     def parsed(self, criterion: str, written: str) -> _Answer:
         """The answer a person's words mean: one of the criterion's grades, or yes, no, na."""
@@ -102,12 +102,7 @@ class _Card:
 
 
 def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -> Report:
-    """Read returned files and store what people answered.
-
-    Args:
-        store: Open for writing.
-        paths: Packet JSON, workbooks or CSV.
-        reviewer: Who reviewed, for entries that do not name anybody.
+    """Read returned files and store what people answered; ``reviewer`` where an entry names nobody.
 
     Raises:
         UsageError: A file is not a review at all; then nothing is stored, from no file.
@@ -138,12 +133,8 @@ class _Cards:
         folded: dict[str, list[str]] = defaultdict(list)
         for call_id in known:
             folded[_folded(call_id)].append(call_id)
-        self._ids = {}
-        for written in call_ids:
-            matches = [written] if written in known else folded[_folded(written)]
-            if len(matches) == 1:
-                self._ids[written] = matches[0]
-        self._cards: dict[str, list[_Card]] = defaultdict(list)
+        meant = {written: [written] if written in known else folded[_folded(written)] for written in call_ids}
+        self._ids = {written: ids[0] for written, ids in meant.items() if len(ids) == 1}
         rows = store.query(
             "SELECT answers.call_id, answers.rubric_hash, rubric_id, criterion_id, points, "
             "CASE WHEN searched.what = ? THEN 'undetermined' ELSE answer END AS answer "  # it is a person's
@@ -155,23 +146,20 @@ class _Cards:
         rubrics = store.rubrics({row["rubric_hash"] for row in rows})
         self.manual = {(key, name): rubric.id for key, rubric in rubrics.items() for name in rubric.manual()}
         criteria = {key: {c.id: c for c in rubric.criteria()} for key, rubric in rubrics.items()}
-        by_card: dict[tuple[str, str, str], dict[str, _Answer]] = defaultdict(dict)
+        self._cards: dict[str, dict[str, _Card]] = defaultdict(dict)  # by call id and rubric hash
         for row in rows:
-            answers = by_card[row["call_id"], row["rubric_id"], row["rubric_hash"]]
-            criterion = criteria.get(row["rubric_hash"], {}).get(row["criterion_id"])
+            call_id, rubric_hash = row["call_id"], row["rubric_hash"]
+            card = _Card(call_id, row["rubric_id"], rubric_hash, criteria.get(rubric_hash, {}))
+            card = self._cards[call_id].setdefault(rubric_hash, card)
+            criterion = card.criteria.get(row["criterion_id"])
             grade = criterion.grade(row["points"]) if criterion and row["answer"] in {"yes", "no"} else ""
-            answers[row["criterion_id"]] = _Answer(row["answer"], grade)
-        for (call_id, rubric_id, rubric_hash), answers in by_card.items():
-            card = _Card(call_id, rubric_id, rubric_hash, answers, criteria.get(rubric_hash, {}))
-            self._cards[call_id].append(card)
-
-    def call_id(self, written: str) -> str:
-        """The stored call id that was meant; "" when there is none, or more than one."""
-        return self._ids.get(written, "")
+            card.answers[row["criterion_id"]] = _Answer(row["answer"], grade)
 
     def of(self, entry: Entry) -> _Card | str:
         """The scorecard an entry is about, or a sentence saying why there is none."""
-        cards = self._cards[self.call_id(entry.call_id)]
+        if entry.call_id not in self._ids:
+            return f"no call {entry.call_id!r} in the database"
+        cards = list(self._cards[self._ids[entry.call_id]].values())
         if entry.rubric_hash:
             cards = [c for c in cards if c.rubric_hash == entry.rubric_hash] or cards
             if cards and cards[0].rubric_hash != entry.rubric_hash and not entry.rubric_id:
@@ -202,12 +190,12 @@ def _criterion(entry: Entry, card: _Card) -> str:
 def _reviews_of(entry: Entry, source: str, cards: _Cards, reviewer: str, report: Report) -> Iterator[Review]:
     """Make the reviews of one entry, for a confirmed call one per answer; report anything wrong with it."""
     who = entry.reviewer or reviewer
-    card = cards.of(entry) if cards.call_id(entry.call_id) else f"no call {entry.call_id!r} in the database"
+    card = cards.of(entry)
     problem = card if isinstance(card, str) else _problem(entry, card, who)
     if problem or isinstance(card, str):
         report.rejected.append(Problem(entry.where, problem))
         return
-    if cards.call_id(entry.call_id) != entry.call_id:
+    if card.call_id != entry.call_id:
         report.mended.append(Problem(entry.where, f"call {entry.call_id!r} taken as {card.call_id!r}"))
     if entry.criterion_id or entry.criterion:
         criterion = _criterion(entry, card)
@@ -311,26 +299,24 @@ def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[R
 def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], report: Report) -> list[Review]:
     """Remove ``blind`` from reviews whose reviewer had seen the machine's answers to the call before."""
     not_blind = {(r.call_id, _folded(r.reviewer)) for r in stored if "blind" not in r.extra}
-    checked = []
+    checked, problems = [], []
     for review in reviews:
         if "blind" in review.extra and (review.call_id, _folded(review.reviewer)) in not_blind:
             seen = f"{review.reviewer} had reviewed it with the machine's answers in view"
-            problem = Problem(review.call_id, f"{seen}: kept, but not as blind")
-            if problem not in report.conflicts:
-                report.conflicts.append(problem)
+            problems.append(Problem(review.call_id, f"{seen}: kept, but not as blind"))
             extra = {name: value for name, value in review.extra.items() if name != "blind"}
             review = replace(review, extra=extra)
         checked.append(review)
+    report.conflicts += dict.fromkeys(problems)
     return checked
 
 
 def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) -> bool:
     """Whether a decision on a dispute has a dispute to decide; others are reported and not kept."""
-    if review.state not in AFTER_DISPUTE or (review.call_id, review.rubric_hash) in disputes:
+    if review.state not in DECISIONS or (review.call_id, review.rubric_hash) in disputes:
         return True
-    report.rejected.append(
-        Problem(review.source, f"call {review.call_id} is {review.state}, but nobody disputed it")
-    )
+    nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
+    report.rejected.append(Problem(review.source, nobody))
     return False
 
 
@@ -351,7 +337,7 @@ def _report_differences(new: Sequence[Review], stored: Sequence[Review], report:
             key = (review.call_id, review.rubric_hash, review.criterion_id)
             newest[key][_folded(review.reviewer)] = review
     changed = {(r.call_id, r.rubric_hash, r.criterion_id) for r in new}
-    for (call_id, rubric_hash, criterion), by_reviewer in newest.items():
-        if (call_id, rubric_hash, criterion) in changed and len({r.said for r in by_reviewer.values()}) > 1:
+    for key, by_reviewer in newest.items():
+        if key in changed and len({r.said for r in by_reviewer.values()}) > 1:
             views = ", ".join(f"{r.reviewer} {r.said}" for r in by_reviewer.values())
-            report.conflicts.append(Problem(call_id, f"{criterion}: {views}"))
+            report.conflicts.append(Problem(key[0], f"{key[2]}: {views}"))

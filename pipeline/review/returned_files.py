@@ -72,11 +72,7 @@ class Entry:
 
 
 def read(path: Path, kind: str = "") -> list[Entry]:
-    """Read every entry of a returned file.
-
-    Args:
-        path: The file.
-        kind: File ending to read it as, instead of its own.
+    """Read every entry of a returned file; ``kind`` is the ending to read it as, instead of its own.
 
     Raises:
         UsageError: The file cannot be read, or it is not a review.

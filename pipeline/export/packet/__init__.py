@@ -11,66 +11,48 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
 from importlib import resources
 from pathlib import Path
 
-from pipeline.calibrate import Calibration
 from pipeline.conversation import Review
+from pipeline.export.job import Job
 from pipeline.export.names import whole
 from pipeline.export.packet.content import BLIND_COLUMNS, Json, blinded, call_document, index_row
 from pipeline.export.packet.pages import overall_pages
-from pipeline.export.selection import Call, Texts
 from pipeline.export.sound import Sound, Sounds
 from pipeline.export.summary import Totals, counted
 
 SCRIPTS = ("base.js", "overview.js", "player.js", "review.js", "call.js", "people.js", "main.js")
 
 
-def write(
-    dest: Path,
-    calls: Iterable[Call],
-    texts: Texts,
-    *,
-    sounds: Sounds | None,
-    reviews: Mapping[str, Sequence[Review]],
-    calibration: Calibration | None,
-    reviewable: bool,
-    blind: bool,
-) -> list[Path]:
-    """Write the packet.
-
-    Args:
-        dest: The HTML file, replaced when it exists.
-        calls: The calls, redacted.
-        texts: The rubrics' words for the criteria.
-        sounds: Makes the recordings; None for a packet without them.
-        reviews: What people answered so far, by call id.
-        calibration: How far they agree with the machine.
-        reviewable: Whether people can enter corrections on the page.
-        blind: Whether to leave out everything the machine or other people concluded.
-
-    Returns:
-        Every file written.
-    """
-    totals = Totals()
+def write(job: Job) -> list[Path]:
+    """Write the packet: a file with the recordings in it, or a folder with index.html and recordings."""
+    is_file = job.dest.suffix.lower() in {".html", ".htm"}
+    page = job.dest if is_file else job.dest / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    sounds = Sounds(None if is_file else job.dest / "audio", job.redactor) if job.audio else None
+    reviews: dict[str, list[Review]] = defaultdict(list)
+    for review in job.reviews():
+        reviews[review.call_id].append(review)
+    totals, texts = Totals(), job.texts()
     rows: list[Json] = []
-    written = [dest]
+    written = [page]
     before, after = _page()
-    with whole(dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
+    with whole(page) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
         out.write(before)
-        read = counted(calls, texts, totals)
+        read = counted(job.calls(), texts, totals)
         none = Sound(note="no recording in this packet")
         with_sound = sounds.of(read) if sounds else ((call, none) for call in read)
         for position, (call, sound) in enumerate(with_sound):
             if sound.path:
                 written.append(sound.path)
-            document = call_document(call, texts, sound, reviews.get(call.metadata.call_id, ()))
-            out.write(data_block(f"call-{position}", blinded(document) if blind else document))
+            document = call_document(call, texts, sound, reviews[call.metadata.call_id])
+            out.write(data_block(f"call-{position}", blinded(document) if job.blind else document))
             row = index_row(call)
-            rows.append({name: row[name] for name in BLIND_COLUMNS} if blind else row)
-        packet = {"reviewable": reviewable, "blind": blind, "calls": rows}
-        packet |= overall_pages(totals, calibration, blind=blind)
+            rows.append({name: row[name] for name in BLIND_COLUMNS} if job.blind else row)
+        packet = {"reviewable": job.reviewable, "blind": job.blind, "calls": rows}
+        packet |= overall_pages(totals, job.calibration(), blind=job.blind)
         packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
         out.write(data_block("packet", packet))
         out.write(after)

@@ -62,14 +62,7 @@ def _mood(call: Call) -> list[float | None] | None:
 
 
 def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Review]) -> Json:
-    """Everything the page shows of one call.
-
-    Args:
-        call: The call, redacted.
-        texts: The rubrics' words for the criteria.
-        sound: Its recording, or the reason why there is none.
-        reviews: What people answered so far about the call.
-    """
+    """Everything the page shows of one redacted call; ``reviews`` are those of the call."""
     meta, conversation = call.metadata, call.conversation
     transcript = conversation.transcript
     return {

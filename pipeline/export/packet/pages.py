@@ -32,7 +32,7 @@ SHOWN_METRICS = {
 }
 
 
-def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: bool) -> Json:
+def overall_pages(totals: Totals, calibration: Calibration, *, blind: bool) -> Json:
     """Everything in the packet that is not about one call; for blind reviewers only its size."""
     size = {"calls": totals.calls, "hours": round(totals.seconds / 3600, 1)}
     if blind:
@@ -50,7 +50,7 @@ def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: boo
         "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=lowest_first)],
         "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=lowest_first)],
         "metrics": _metrics(totals),
-        "agreement": _agreement(calibration) if calibration and calibration.criteria else None,
+        "agreement": _agreement(calibration) if calibration.criteria else None,
     }
 
 

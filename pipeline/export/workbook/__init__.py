@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.calibrate import Calibration
-from pipeline.conversation import Review
+from pipeline.export.job import Job
 from pipeline.export.names import whole
 from pipeline.export.selection import Call, Texts
 from pipeline.export.summary import Totals, counted
@@ -29,7 +28,7 @@ from pipeline.export.tables import (
 )
 from pipeline.export.workbook.overview import TITLE, write_summary
 from pipeline.export.workbook.people import write_agents, write_criteria
-from pipeline.export.workbook.reference import Ledger, write_coverage, write_definitions
+from pipeline.export.workbook.reference import write_coverage, write_definitions
 from pipeline.export.workbook.reviewed import write_agreement, write_reviews, write_scores
 from pipeline.export.workbook.sheet import TableSheet, put
 from pipeline.export.workbook.style import ANSWER_COLOURS, OUTCOME_COLOURS, Formats
@@ -45,42 +44,22 @@ BOOK_OPTIONS = {
 }
 
 
-def write(
-    dest: Path,
-    calls: Iterable[Call],
-    texts: Texts,
-    *,
-    ledger: Sequence[Ledger],
-    reviews: Sequence[Review],
-    calibration: Calibration | None,
-    packet: str,
-    reviewable: bool,
-) -> None:
-    """Write the workbook.
-
-    Args:
-        dest: The .xlsx file; moved into place when complete.
-        calls: Calls in the order they should appear.
-        texts: The rubrics' words for the criteria.
-        ledger: Rows of status, reason, files, and path, error, hint for files that need attention.
-        reviews: All reviews, oldest first.
-        calibration: Agreement with people; None leaves the sheet out.
-        packet: Relative path of a packet that the times link to; "" for no links.
-        reviewable: Whether people can enter corrections in the workbook.
-    """
+def write(job: Job) -> list[Path]:
+    """Write the workbook; it is moved into place when it is complete."""
     import xlsxwriter  # not at the top: only workbooks need it
 
     archive = io.BytesIO()  # in memory: a zip file cut off by a full disk raises again when it is discarded
-    with whole(dest) as partial:
+    texts, calibration, reviews, ledger = job.texts(), job.calibration(), job.reviews(), job.ledger()
+    with whole(job.dest) as partial:
         book = xlsxwriter.Workbook(archive, BOOK_OPTIONS)
         book.set_properties({"title": TITLE, "comments": "Written by callqa"})
         formats = Formats(book)
         summary = book.add_worksheet("Summary")
         totals = Totals()
-        _write_calls(book, formats, counted(calls, texts, totals), texts, packet, reviewable)
+        _write_calls(book, formats, counted(job.calls(words=False), texts, totals), texts, job)
         write_agents(book, formats, totals)
         write_criteria(book, formats, totals)
-        if calibration and calibration.criteria:
+        if calibration.criteria:
             write_agreement(book, formats, calibration)
             write_scores(book, formats, calibration.scores)
         if reviews:
@@ -95,30 +74,29 @@ def write(
         except xlsxwriter.exceptions.FileCreateError as error:  # wraps an OSError, such as of a full disk
             raise error.args[0] from error
         partial.write_bytes(archive.getbuffer())
+    return [job.dest]
 
 
-def _write_calls(
-    book: Any, formats: Formats, calls: Iterable[Call], texts: Texts, packet: str, reviewable: bool
-) -> None:
+def _write_calls(book: Any, formats: Formats, calls: Iterable[Call], texts: Texts, job: Job) -> None:
     """Write the Calls and the Answers sheet, both a call at a time."""
-    call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if reviewable else ((), ())
+    call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if job.reviewable else ((), ())
     call_sheet = TableSheet(book, formats, "Calls", CALL_COLUMNS, entries=call_entries)
     answer_sheet = TableSheet(book, formats, "Answers", ANSWER_COLUMNS, entries=answer_entries)
     grade_rows: dict[tuple[str, ...], list[int]] = defaultdict(list)  # rows of the answers with these grades
     for call in calls:
         for call_row in call_rows(call):
             row = call_sheet.add(values(CALL_COLUMNS, call_row))
-            if packet:
-                call_sheet.link(row, "call_id", _target(packet, call), call.metadata.call_id)
+            if job.packet_link:
+                call_sheet.link(row, "call_id", _target(job.packet_link, call), call.metadata.call_id)
         for answer in answer_rows(call, texts):
             row = answer_sheet.add(values(ANSWER_COLUMNS, answer))
             grade_rows[answer.text.grades].append(row)
-            if packet:
-                _link_times(answer_sheet, row, packet, answer)
+            if job.packet_link:
+                _link_times(answer_sheet, row, job.packet_link, answer)
     call_sheet.colour_words("outcome", tuple(OUTCOME_COLOURS))
     call_sheet.bars("final_score")
     answer_sheet.colour_words("answer", tuple(ANSWER_COLOURS))
-    if reviewable:
+    if job.reviewable:
         _offer_choices(book, call_sheet, answer_sheet, grade_rows)
     for sheet in (call_sheet, answer_sheet):
         sheet.close()

@@ -121,14 +121,10 @@ class TableSheet:
     def choices(
         self, offset: int, source: Sequence[str] | str, rows: Sequence[int], title: str, message: str
     ) -> None:
-        """Add a drop-down to some rows of one entry column.
+        """Add a drop-down to some rows of one entry column, with a tip for whoever enters a cell.
 
-        Args:
-            offset: Which entry column, from 0.
-            source: The words to choose from, or the range that holds them.
-            rows: Row numbers as returned by ``add``, ascending.
-            title: Heading of the tip that is shown when a cell is entered.
-            message: Text of the tip.
+        ``offset`` counts entry columns from 0; ``source`` is the words to choose from, or the range that
+        holds them; ``rows`` are numbers as returned by ``add``, ascending.
         """
         col = self._entries[offset]
         rule = {
