@@ -9,9 +9,8 @@ from pipeline.calibrate import Agreement, Calibration
 from pipeline.calibrate.figures import sentence
 from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.confidence_intervals import Interval
-from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
 from pipeline.export.packet.content import Json, rounded
-from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit, lowest_first, spoken
+from pipeline.export.summary import Comparison, CriterionTotals, Moment, Totals, Unit, spoken
 
 # The metrics that the page compares with the median of all calls, with their labels.
 SHOWN_METRICS = {
@@ -47,8 +46,8 @@ def overall_pages(totals: Totals, calibration: Calibration, *, blind: bool) -> J
             "needsReview": totals.overall.outcomes["needs_review"],
         },
         "criteria": [_criterion(c) for c in totals.criteria.values()],
-        "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=lowest_first)],
-        "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=lowest_first)],
+        "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=Unit.lowest_first)],
+        "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=Unit.lowest_first)],
         "metrics": _metrics(totals),
         "agreement": _agreement(calibration) if calibration.criteria else None,
     }
@@ -60,8 +59,8 @@ def figure(interval: Interval, scale: float) -> dict[str, Any]:
 
 
 def _unit(unit: Unit, totals: Totals) -> Json:
-    weeks, limits = weekly(unit)
-    strengths, focus = strengths_and_focus(unit, totals)
+    weeks, limits = unit.weekly()
+    strengths, focus = unit.strengths_and_focus(totals)
     mean, rate = unit.total.mean(), unit.total.pass_rate()
     return {
         "name": unit.name,
