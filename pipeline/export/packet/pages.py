@@ -7,11 +7,11 @@ from typing import Any
 
 from pipeline.calibrate import Agreement, Calibration
 from pipeline.calibrate.figures import sentence
-from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.confidence_intervals import Interval
-from pipeline.export.packet.content import Json, rounded
+from pipeline.export.packet.content import Json, plain, rounded
 from pipeline.export.summary import Comparison, CriterionTotals, Moment, Totals, Unit, spoken
 
+DEVIATION = "call_id reviewer machine_score human_score deviation machine_outcome human_outcome"
 # The metrics that the page compares with the median of all calls, with their labels.
 SHOWN_METRICS = {
     "agent_talk_ratio": "agent's share of talk",
@@ -63,9 +63,7 @@ def _unit(unit: Unit, totals: Totals) -> Json:
     strengths, focus = unit.strengths_and_focus(totals)
     mean, rate = unit.total.mean(), unit.total.pass_rate()
     return {
-        "name": unit.name,
-        "team": unit.team,
-        "client": unit.client,
+        **plain(unit, "name team client"),
         "n": unit.total.scorecards,
         "mean": rounded(mean.estimate, 1),
         "range": spoken(mean),
@@ -89,29 +87,17 @@ def _points(interval: Interval, scale: float = 1.0) -> Json:
 
 
 def _comparison(comparison: Comparison) -> Json:
-    return {
-        "title": comparison.criterion.title,
-        "rate": rounded(comparison.rate, 3),
-        "others": rounded(comparison.others, 3),
-        "n": comparison.n,
-    }
+    return {"title": comparison.criterion.title, **plain(comparison, "rate others n", 3)}
 
 
 def _moment(moment: Moment) -> Json:
-    return {
-        "call": moment.call_id,
-        "at": rounded(moment.at_s, 2),
-        "quote": moment.quote[:240],
-        "why": moment.why,
-    }
+    return {"quote": moment.quote[:240], **plain(moment, "call_id at_s why")}
 
 
 def _criterion(criterion: CriterionTotals) -> Json:
     met = criterion.met()
     return {
-        "title": criterion.title,
-        "rubric": criterion.rubric,
-        "critical": criterion.critical,
+        **plain(criterion, "title rubric critical"),
         "rate": rounded(met.estimate, 4),
         "range": spoken(met, 100),
         **{answer: criterion.answers[answer] for answer in ("yes", "no", "na", "undetermined")},
@@ -130,7 +116,7 @@ def _metrics(totals: Totals) -> Json:
 
 def _agreement(calibration: Calibration) -> Json:
     return {
-        "scores": [_deviation(d) for d in calibration.scores if d.deviation is not None],
+        "scores": [plain(d, DEVIATION, 1) for d in calibration.scores if d.deviation is not None],
         "scoreChange": calibration.score_change,
         "note": " ".join(map(sentence, calibration.cautions))
         or "Machine against people, with 95 % intervals.",
@@ -138,13 +124,9 @@ def _agreement(calibration: Calibration) -> Json:
         "reviewers": [_agreement_row(row) for row in calibration.reviewers],
         "people": [
             {
-                "title": p.title,
-                "reviewers": p.reviewers,
-                "n": p.answers,
-                "blind": p.blind,
+                **plain(p, "title reviewers answers blind"),
                 "alpha": rounded(p.alpha.value, 3),
-                "low": rounded(p.alpha.low, 2),
-                "high": rounded(p.alpha.high, 2),
+                **plain(p.alpha, "low high"),
             }
             for p in calibration.people
         ],
@@ -155,32 +137,14 @@ def _agreement(calibration: Calibration) -> Json:
     }
 
 
-def _deviation(scores: ScoreDeviation) -> Json:
-    return {
-        "call": scores.call_id,
-        "reviewer": scores.reviewer,
-        "machine": rounded(scores.machine_score, 1),
-        "person": rounded(scores.human_score, 1),
-        "deviation": rounded(scores.deviation, 1),
-        "was": scores.machine_outcome,
-        "becomes": scores.human_outcome,
-    }
-
-
 def _agreement_row(row: Agreement) -> Json:
     weighted = row.weighted_kappa.value is not None
     kappa = row.weighted_kappa if weighted else row.kappa
     return {
-        "title": row.title,
-        "rubric": row.rubric,
-        "n": row.n,
+        **plain(row, "title rubric n lenient strict words"),
         "agreement": rounded(row.agreement.estimate, 4),
-        "kappa": rounded(kappa.value, 3),
-        "low": rounded(kappa.low, 3),
-        "high": rounded(kappa.high, 3),
         "weighted": weighted,
+        "kappa": rounded(kappa.value, 3),
+        **plain(kappa, "low high", 3),
         "ac1": rounded(row.ac1.value, 3),
-        "lenient": row.lenient,
-        "strict": row.strict,
-        "advice": row.words,
     }
