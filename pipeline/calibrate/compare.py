@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import cast
 
 from pipeline.calibrate.agreement import (
     UNKNOWN,
@@ -22,8 +23,10 @@ from pipeline.calibrate.agreement import (
 )
 from pipeline.calibrate.figures import Agreement, Drift, advise, warnings_for
 from pipeline.calibrate.pairs import LABELS, Pair, Question, newest_answers, questions
-from pipeline.calibrate.scores import ScoreDeviation, deviations
 from pipeline.confidence_intervals import wilson
+from pipeline.conversation import Answer, CriterionAnswer, Review, Scorecard
+from pipeline.rubric import Criterion, Rubric
+from pipeline.score import scorecard
 from pipeline.store import CallFilter, Store
 
 EVERYTHING = CallFilter()
@@ -43,6 +46,26 @@ class PeopleAgreement:
     answers: int
     alpha: Coefficient
     blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDeviation:
+    """One call's score with one person's answers, beside the machine's; None where nothing is scored."""
+
+    call_id: str
+    rubric: str
+    reviewer: str
+    machine_score: float | None
+    human_score: float | None
+    machine_outcome: str
+    human_outcome: str
+
+    @property
+    def deviation(self) -> float | None:
+        """The person's score minus the machine's, in points."""
+        if self.machine_score is None or self.human_score is None:
+            return None
+        return self.human_score - self.machine_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +116,7 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
         reviewers=[compare("", name, theirs, name) for name, theirs in sorted(by_reviewer.items())],
         people=people,
         drift=_drift(pairs),
-        scores=deviations(store, [pair.review for pair in pairs]),
+        scores=_deviations(store, [pair.review for pair in pairs]),
         cautions=_cautions(store, pairs, people),
     )
 
@@ -248,3 +271,56 @@ def _cautions(store: Store, pairs: Sequence[Pair], people: Iterable[PeopleAgreem
             "more; callqa review packet --blind hides them"
         )
     return cautions
+
+
+def _deviations(store: Store, reviews: Sequence[Review]) -> list[ScoreDeviation]:
+    """Score every reviewed scorecard again, once per reviewer; largest difference first.
+
+    A reviewer's answers replace the machine's; where the reviewer gave none, the machine's answer stays.
+    Scorecards whose rubric text is not in the store are left out.
+    """
+    corrections: dict[tuple[str, str], dict[str, dict[str, Review]]] = defaultdict(lambda: defaultdict(dict))
+    for review in reviews:
+        by_reviewer = corrections[review.rubric_hash, review.call_id]
+        by_reviewer[review.reviewer][review.criterion_id or ""] = review
+    rows = []
+    for rubric_hash, rubric in store.rubrics({key for key, _ in corrections}).items():
+        calls = tuple(call_id for key, call_id in corrections if key == rubric_hash)
+        for card in store.scorecards(CallFilter(rubric=rubric_hash, call_ids=calls)):
+            for reviewer, answers in corrections[rubric_hash, card.call_id].items():
+                rows.append(_deviation(card, rubric, reviewer, answers))
+    return sorted(rows, key=lambda row: -abs(row.deviation or 0.0))
+
+
+def _deviation(
+    card: Scorecard, rubric: Rubric, reviewer: str, reviews: Mapping[str, Review]
+) -> ScoreDeviation:
+    machine = {answer.id: answer for answer in card.answers}
+    human = {c.id: _corrected(machine[c.id], c, rubric, reviews.get(c.id)) for c in rubric.criteria()}
+    corrected = scorecard(card.call_id, rubric, human)
+    return ScoreDeviation(
+        card.call_id,
+        card.rubric.id,
+        reviewer,
+        card.final_score,
+        corrected.final_score,
+        card.outcome,
+        corrected.outcome,
+    )
+
+
+def _corrected(
+    machine: CriterionAnswer, criterion: Criterion, rubric: Rubric, review: Review | None
+) -> CriterionAnswer:
+    """The person's answer and its points, where it differs from the machine's; else the machine's."""
+    if review is None or review.said == review.machine_said:
+        return machine
+    answer = cast(Answer, review.human_answer)
+    points: float | None = None
+    if answer in {"yes", "no"}:
+        points = criterion.earned(criterion.grades().get(review.said or "", 1.0 if answer == "yes" else 0.0))
+    elif rubric.not_applicable == "as_pass":
+        points = criterion.points
+    if not machine.scored and machine.awaits != "people":
+        points = None  # not a scored criterion; an answer that awaited people counts once a person gives it
+    return replace(machine, answer=answer, points=points, evidence=(), nearest=None)

@@ -30,8 +30,7 @@ from pipeline.export.workbook.overview import TITLE, write_summary
 from pipeline.export.workbook.people import write_agents, write_criteria
 from pipeline.export.workbook.reference import write_coverage, write_definitions
 from pipeline.export.workbook.reviewed import write_agreement, write_reviews, write_scores
-from pipeline.export.workbook.sheet import TableSheet, put
-from pipeline.export.workbook.style import ANSWER_COLOURS, OUTCOME_COLOURS, Formats
+from pipeline.export.workbook.sheet import ANSWER_COLOURS, OUTCOME_COLOURS, Formats, TableSheet, put
 
 ANSWER_ENTRIES = (("Correct answer", 12), ("Reviewer", 12), ("Comment", 26))
 CALL_ENTRIES = (("Whole call checked", 11), ("Decision", 13), ("Reviewer", 12), ("Comment", 26))
@@ -93,9 +92,9 @@ def _write_calls(book: Any, formats: Formats, calls: Iterable[Call], texts: Text
             grade_rows[answer.text.grades].append(row)
             if job.packet_link:
                 _link_times(answer_sheet, row, job.packet_link, answer)
-    call_sheet.colour_words("outcome", tuple(OUTCOME_COLOURS))
+    call_sheet.colour_words("outcome", OUTCOME_COLOURS)
     call_sheet.bars("final_score")
-    answer_sheet.colour_words("answer", tuple(ANSWER_COLOURS))
+    answer_sheet.colour_words("answer", ANSWER_COLOURS)
     if job.reviewable:
         _offer_choices(book, call_sheet, answer_sheet, grade_rows)
     for sheet in (call_sheet, answer_sheet):

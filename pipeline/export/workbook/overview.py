@@ -8,8 +8,7 @@ from typing import Any
 
 from pipeline.export.summary import Totals, spoken
 from pipeline.export.tables import Cell
-from pipeline.export.workbook.sheet import for_print, put
-from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
+from pipeline.export.workbook.sheet import OUTCOME_COLOURS, Formats, for_print, put
 
 TITLE = "Call review"
 TEXT_CHARS = 40  # characters of wrapped text per line in the first column
@@ -79,7 +78,7 @@ def _table(
         for col, (cell, kind) in enumerate(zip(cells, kinds.values(), strict=True)):
             if kind == "prose":
                 sheet.set_row(row, _row_height(str(cell)))
-            put(sheet, row, col, cell, formats.colours[str(cell)] if kind == "outcome" else formats.of(kind))
+            put(sheet, row, col, cell, formats.colours[str(cell)] if kind == "outcome" else formats.of[kind])
         row += 1
     return row
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from pipeline.export.summary import Comparison, CriterionTotals, Totals, Unit, Week, spoken
 from pipeline.export.tables import Column, values
-from pipeline.export.workbook.sheet import TableSheet
-from pipeline.export.workbook.style import Formats
+from pipeline.export.workbook.sheet import Formats, TableSheet
 
 MOST_WEEKS = 26
 
@@ -84,7 +83,7 @@ def write_agents(book: Any, formats: Formats, totals: Totals) -> None:
         for offset, week in enumerate(weeks):
             score = unit.weeks[week].mean().estimate if week in unit.weeks else None
             if score is not None:
-                sheet.sheet.write_number(row, first_week + offset, round(score, 1), formats.of("score"))
+                sheet.sheet.write_number(row, first_week + offset, round(score, 1), formats.of["score"])
         if weeks:
             sheet.sheet.add_sparkline(row, sheet.column("trend"), _sparkline(row, first_week, len(weeks)))
     sheet.bars("mean")

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.calibrate import Agreement, Calibration
+from pipeline.calibrate.compare import ScoreDeviation
 from pipeline.calibrate.figures import sentence
-from pipeline.calibrate.scores import ScoreDeviation
 from pipeline.conversation import Review
 from pipeline.export.selection import Texts, words_of
 from pipeline.export.summary import spoken
 from pipeline.export.tables import Column, values
-from pipeline.export.workbook.sheet import TableSheet
-from pipeline.export.workbook.style import Formats
+from pipeline.export.workbook.sheet import OUTCOME_COLOURS, Formats, TableSheet
 
 AGREEMENT_COLUMNS: Sequence[Column[Agreement]] = (
     Column("what", "Criterion, or who", "prose", 34, "Machine against people on it, or against this person",
@@ -136,7 +135,7 @@ def write_scores(book: Any, formats: Formats, scores: Sequence[ScoreDeviation]) 
     for deviation in scores:
         sheet.add(values(SCORE_COLUMNS, deviation))
     for name in ("was", "becomes"):
-        sheet.colour_words(name, ("pass", "fail", "needs_review", "not_scored"))
+        sheet.colour_words(name, OUTCOME_COLOURS)
     sheet.close()
 
 
