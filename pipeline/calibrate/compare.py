@@ -14,6 +14,7 @@ from typing import cast
 
 from pipeline.calibrate.agreement import (
     UNKNOWN,
+    Z_95,
     Coefficient,
     cohen_kappa,
     confusion,
@@ -112,8 +113,8 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
     people = _people_agreement(asked, questions(store, blind, filters.rubric))
     alphas = {(p.rubric, p.criterion): p.alpha for p in people}
     return Calibration(
-        criteria=[_criterion_agreement(q, alphas.get((q.rubric, q.criterion))) for q in asked],
-        reviewers=[compare("", name, theirs, name) for name, theirs in sorted(by_reviewer.items())],
+        criteria=[_compare(q, alphas.get((q.rubric, q.criterion))) for q in asked],
+        reviewers=[_compare(Question("", who, said, title=who)) for who, said in sorted(by_reviewer.items())],
         people=people,
         drift=_drift(pairs),
         scores=_deviations(store, [pair.review for pair in pairs]),
@@ -121,40 +122,20 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
     )
 
 
-def _criterion_agreement(question: Question, alpha: Coefficient | None) -> Agreement:
-    warnings = []
-    if len(question.versions) > 1:
-        warnings.append(f"versions {', '.join(question.versions)} ask it alike and are counted together")
-    if question.outdated:
-        what = "answer" if question.outdated == 1 else "answers"
-        warnings.append(f"left out: {question.outdated} {what} to an older wording of it")
-    return compare(
-        question.rubric, question.criterion, question.pairs, question.title, alpha=alpha, warnings=warnings
-    )
-
-
-def compare(
-    rubric: str,
-    name: str,
-    pairs: Sequence[Pair],
-    title: str,
-    *,
-    alpha: Coefficient | None = None,
-    warnings: Sequence[str] = (),
-) -> Agreement:
-    """Compute the figures of one criterion or one reviewer, with warnings and advice."""
-    decided = [p for p in pairs if p.decided]
+def _compare(question: Question, alpha: Coefficient | None = None) -> Agreement:
+    """The figures of one criterion, or of one reviewer's answers, with warnings and advice."""
+    decided = [p for p in question.pairs if p.decided]
     counts = Counter((p.machine, p.human) for p in decided)
     possible = list(dict.fromkeys(label for p in decided for label in p.scale)) or list(LABELS)
     given = {label for both in counts for label in both}
     labels = sorted(possible, key=lambda label: label not in given)  # labels that were given come first
     table = confusion(list(counts.elements()), labels[: max(len(given), 2)])  # κ needs at least two
     figures = Agreement(
-        rubric=rubric,
-        name=name,
-        title=title,
+        rubric=question.rubric,
+        name=question.criterion,
+        title=question.title,
         n=len(decided),
-        abstained=len(pairs) - len(decided),
+        abstained=len(question.pairs) - len(decided),
         agreement=wilson(sum(p.machine == p.human for p in decided), len(decided)),
         kappa=cohen_kappa(table),
         weighted_kappa=_weighted_kappa(decided),
@@ -165,7 +146,13 @@ def compare(
         counts=counts,
         disagreements=tuple(p for p in decided if p.machine != p.human),
     )
-    return replace(figures, warnings=(*warnings_for(figures), *warnings), advice=advise(figures, alpha))
+    warnings = warnings_for(figures)
+    if len(question.versions) > 1:
+        warnings.append(f"versions {', '.join(question.versions)} ask it alike and are counted together")
+    if question.outdated:
+        what = "answer" if question.outdated == 1 else "answers"
+        warnings.append(f"left out: {question.outdated} {what} to an older wording of it")
+    return replace(figures, warnings=warnings, advice=advise(figures, alpha))
 
 
 def _weighted_kappa(pairs: Sequence[Pair]) -> Coefficient:
@@ -231,19 +218,18 @@ def _drift(pairs: Sequence[Pair]) -> list[Drift]:
     rows, hits_before, n_before = [], 0, 0
     for week, agreed in sorted(weeks.items()):
         hits, n = sum(agreed), len(agreed)
-        z = _difference_z(hits, n, hits_before, n_before)
-        rows.append(Drift(week, wilson(hits, n), z is not None and abs(z) > 1.96))
+        rows.append(Drift(week, wilson(hits, n), _differ(hits, n, hits_before, n_before)))
         hits_before, n_before = hits_before + hits, n_before + n
     return rows
 
 
-def _difference_z(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float | None:
-    """Pooled z-score of the difference of two proportions; None when either has fewer than ten trials."""
-    if n_a < 10 or n_b < 10:
-        return None
+def _differ(hits_a: int, n_a: int, hits_b: int, n_b: int) -> bool:
+    """Whether two proportions of ten or more trials each differ by the pooled z-test (95 %)."""
+    if min(n_a, n_b) < 10:
+        return False
     pooled = (hits_a + hits_b) / (n_a + n_b)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
-    return (hits_a / n_a - hits_b / n_b) / error if error else 0.0
+    return abs(hits_a / n_a - hits_b / n_b) > Z_95 * error
 
 
 def _cautions(store: Store, pairs: Sequence[Pair], people: Iterable[PeopleAgreement]) -> list[str]:
@@ -274,9 +260,8 @@ def _cautions(store: Store, pairs: Sequence[Pair], people: Iterable[PeopleAgreem
 
 
 def _deviations(store: Store, reviews: Sequence[Review]) -> list[ScoreDeviation]:
-    """Score every reviewed scorecard again, once per reviewer; largest difference first.
+    """Score every reviewed scorecard again with each reviewer's answers in place; largest difference first.
 
-    A reviewer's answers replace the machine's; where the reviewer gave none, the machine's answer stays.
     Scorecards whose rubric text is not in the store are left out.
     """
     corrections: dict[tuple[str, str], dict[str, dict[str, Review]]] = defaultdict(lambda: defaultdict(dict))
@@ -298,15 +283,8 @@ def _deviation(
     machine = {answer.id: answer for answer in card.answers}
     human = {c.id: _corrected(machine[c.id], c, rubric, reviews.get(c.id)) for c in rubric.criteria()}
     corrected = scorecard(card.call_id, rubric, human)
-    return ScoreDeviation(
-        card.call_id,
-        card.rubric.id,
-        reviewer,
-        card.final_score,
-        corrected.final_score,
-        card.outcome,
-        corrected.outcome,
-    )
+    scores = (card.final_score, corrected.final_score)
+    return ScoreDeviation(card.call_id, rubric.id, reviewer, *scores, card.outcome, corrected.outcome)
 
 
 def _corrected(

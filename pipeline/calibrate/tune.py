@@ -199,7 +199,7 @@ def propose(
             continue
         note = f"{differ[criterion.id]} calls left out: reviewers differ" if differ.get(criterion.id) else ""
         labelled = _Labelled(rubric, criterion, check, conversations, answers, matcher)
-        proposals.append(_proposal(criterion.id, labelled, its_marks, note))
+        proposals.append(_proposal(labelled, its_marks, note))
     return proposals
 
 
@@ -243,8 +243,8 @@ class _Labelled:
         return near.strength if near else 0.0
 
 
-def _proposal(name: str, labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
-    check = learnt(labelled.check, marks)
+def _proposal(labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
+    name, check = labelled.criterion.id, learnt(labelled.check, marks)
     phrases = tuple(p for p in check.any if p not in labelled.check.any)
     unless = tuple(p for p in check.unless if p not in labelled.check.unless)
     if len(labelled.answers) < LEAST_ANSWERS:
