@@ -263,11 +263,7 @@ def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
 
 def _keep(moments: list[Moment], moment: Moment) -> None:
     """Add a moment if it is among the ``MOMENTS`` with the greatest weight; at most one per call."""
-    same_call = next((m for m in moments if m.call_id == moment.call_id), None)
-    if same_call is not None:
-        if same_call.weight >= moment.weight:
-            return
-        moments.remove(same_call)
-    moments.append(moment)
-    moments.sort(key=lambda m: -m.weight)
-    del moments[MOMENTS:]
+    by_call: dict[str, Moment] = {}
+    for one in sorted([*moments, moment], key=lambda m: -m.weight):
+        by_call.setdefault(one.call_id, one)
+    moments[:] = list(by_call.values())[:MOMENTS]

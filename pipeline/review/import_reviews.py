@@ -108,16 +108,23 @@ def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -
         UsageError: A file is not a review at all; then nothing is stored, from no file.
     """
     read_entries = [(path, entry) for path in paths for entry in read(path)]
-    entries = [(path, entry) for path, entry in read_entries if entry.quote is None]
+    entries = [
+        (path, replace(entry, reviewer=entry.reviewer or reviewer))
+        for path, entry in read_entries
+        if entry.quote is None
+    ]
     cards = _Cards(store, {entry.call_id for _, entry in entries})
     report = Report(marked=Counter(path for path, entry in read_entries if entry.quote is not None))
     reviews: list[Review] = []
     for path, entry in entries:
-        reviews += _reviews_of(entry, path.name, cards, reviewer, report)
+        reviews += _reviews_of(entry, path.name, cards, report)
     stored = store.reviews(CallFilter(call_ids=tuple({r.call_id for r in reviews})))
     reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
     disputes = {(r.call_id, r.rubric_hash) for r in (*stored, *reviews) if r.state == "disputed"}
-    new = [r for r in reviews if _is_allowed(r, disputes, report) and not _is_known(r, stored, report)]
+    allowed = [review for review in reviews if _is_allowed(review, disputes, report)]
+    on_record = {_item(r): (r.said, r.reason) for r in stored}  # of each item the newest
+    new = [r for r in allowed if on_record.get(_item(r)) != (r.said, r.reason)]
+    report.unchanged = len(allowed) - len(new)
     _report_differences(new, stored, report)
     report.stored = store.save_reviews(new)
     answered = {(r.rubric_hash, r.criterion_id or "") for r in new if r.human_answer}
@@ -187,11 +194,10 @@ def _criterion(entry: Entry, card: _Card) -> str:
     return ""
 
 
-def _reviews_of(entry: Entry, source: str, cards: _Cards, reviewer: str, report: Report) -> Iterator[Review]:
+def _reviews_of(entry: Entry, source: str, cards: _Cards, report: Report) -> Iterator[Review]:
     """Make the reviews of one entry, for a confirmed call one per answer; report anything wrong with it."""
-    who = entry.reviewer or reviewer
     card = cards.of(entry)
-    problem = card if isinstance(card, str) else _problem(entry, card, who)
+    problem = card if isinstance(card, str) else _problem(entry, card)
     if problem or isinstance(card, str):
         report.rejected.append(Problem(entry.where, problem))
         return
@@ -201,20 +207,20 @@ def _reviews_of(entry: Entry, source: str, cards: _Cards, reviewer: str, report:
         criterion = _criterion(entry, card)
         given = card.parsed(criterion, entry.answer) if entry.answer else None
         if given or entry.reason:
-            yield _review(entry, card, source, who, criterion, given)
+            yield _review(entry, card, source, criterion, given)
         return
     state = STATES.get(_folded(entry.state))
     if state or entry.reason:
-        yield _review(entry, card, source, who, state=state or "submitted")
+        yield _review(entry, card, source, state=state or "submitted")
     if entry.confirmed:
         for criterion, machine in card.answers.items():
             if machine.answer in {"yes", "no", "na"}:
-                yield _review(entry, card, source, who, criterion, machine, confirmed=True)
+                yield _review(replace(entry, reason=""), card, source, criterion, machine, confirmed=True)
 
 
-def _problem(entry: Entry, card: _Card, who: str) -> str:
+def _problem(entry: Entry, card: _Card) -> str:
     """Why an entry cannot become a review; "" when it can."""
-    if not who:
+    if not entry.reviewer:
         return "no reviewer is named (fill the Reviewer column, or give --reviewer)"
     named = entry.criterion_id or entry.criterion
     criterion = _criterion(entry, card)
@@ -233,18 +239,16 @@ def _review(
     entry: Entry,
     card: _Card,
     source: str,
-    reviewer: str,
     criterion: str | None = None,
     given: _Answer | None = None,
     *,
     state: str = "submitted",
     confirmed: bool = False,
 ) -> Review:
-    at = entry.at or dt.datetime.now(dt.UTC)
-    reason = "" if confirmed else entry.reason
+    at, who, reason = entry.at or dt.datetime.now(dt.UTC), entry.reviewer, entry.reason
     machine = card.answers[criterion] if criterion else None
     answer = given and (given.grade or given.answer)
-    parts = (card.call_id, card.rubric_hash, criterion, answer, reviewer, state, reason, at.isoformat())
+    parts = (card.call_id, card.rubric_hash, criterion, answer, who, state, reason, at.isoformat())
     extra = {
         "how": "confirmed with the whole call" if confirmed else "",
         "grade": given.grade if given else "",
@@ -258,7 +262,7 @@ def _review(
         criterion_id=criterion,
         machine_answer=machine.answer if machine else None,
         human_answer=given.answer if given else None,
-        reviewer=reviewer,
+        reviewer=who,
         reviewed_at=at,
         reason=reason,
         state=cast(ReviewState, state),
@@ -267,24 +271,19 @@ def _review(
     )
 
 
-def _item(review: Review) -> tuple[str, str, str | None, str]:
-    """What a reviewer can give one answer to: a criterion of a scorecard, or the whole scorecard."""
-    return review.call_id, review.rubric_hash, review.criterion_id, _folded(review.reviewer)
-
-
-def _kind(review: Review) -> str:
-    """What a review is: an answer, a comment on an answer, or a state of the whole scorecard."""
-    return review.state if review.criterion_id is None else "answer" if review.human_answer else "comment"
+def _item(review: Review) -> tuple[str | None, ...]:
+    """What a reviewer can say one thing about: an answer, a comment on it, a state of the whole scorecard."""
+    kind = review.state if review.criterion_id is None else "answer" if review.human_answer else "comment"
+    return review.call_id, review.rubric_hash, review.criterion_id, _folded(review.reviewer), kind
 
 
 def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[Review]:
     """Keep one review per reviewer and item: a correction before a confirmation, else the later one."""
-    chosen: dict[tuple[str, ...], Review] = {}
+    chosen: dict[tuple[str | None, ...], Review] = {}
     for review in reviews:
-        key = (*map(str, _item(review)), _kind(review))
-        earlier = chosen.get(key)
+        earlier = chosen.get(_item(review))
         if earlier is None or "how" in earlier.extra:
-            chosen[key] = review
+            chosen[_item(review)] = review
         elif "how" not in review.extra:
             if earlier.said != review.said:
                 what = (
@@ -292,7 +291,7 @@ def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[R
                     f"{earlier.said} and {review.said}; the later one is kept"
                 )
                 report.conflicts.append(Problem(review.source, what))
-            chosen[key] = max(earlier, review, key=lambda r: r.reviewed_at)
+            chosen[_item(review)] = max(earlier, review, key=lambda r: r.reviewed_at)
     return list(chosen.values())
 
 
@@ -317,15 +316,6 @@ def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) 
         return True
     nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
     report.rejected.append(Problem(review.source, nobody))
-    return False
-
-
-def _is_known(review: Review, stored: Iterable[Review], report: Report) -> bool:
-    """Whether the reviewer's newest stored review of the item says the same; then it counts as unchanged."""
-    before = [r for r in stored if _item(r) == _item(review) and _kind(r) == _kind(review)]
-    if before and (before[-1].said, before[-1].reason) == (review.said, review.reason):
-        report.unchanged += 1
-        return True
     return False
 
 
