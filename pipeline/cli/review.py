@@ -20,8 +20,9 @@ from pipeline.cli.store import Db, open_store
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.calibrate import Agreement, Calibration
+    from pipeline.calibrate import Calibration
     from pipeline.calibrate.agreement import Coefficient
+    from pipeline.calibrate.figures import Agreement
     from pipeline.calibrate.trust import Trust
     from pipeline.review.import_reviews import Report
     from pipeline.review.sampling import Queue

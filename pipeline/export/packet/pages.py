@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import Any
 
-from pipeline.calibrate import Agreement, Calibration
-from pipeline.calibrate.figures import sentence
+from pipeline.calibrate import Calibration
+from pipeline.calibrate.figures import Agreement, sentence
 from pipeline.confidence_intervals import Interval
 from pipeline.export.packet.content import Json, plain, rounded
 from pipeline.export.summary import Comparison, CriterionTotals, Moment, Totals, Unit, spoken

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.calibrate import Agreement, Calibration
-from pipeline.calibrate.compare import ScoreDeviation
-from pipeline.calibrate.figures import sentence
+from pipeline.calibrate import Calibration, ScoreDeviation
+from pipeline.calibrate.figures import Agreement, sentence
 from pipeline.conversation import Review
 from pipeline.export.selection import Texts, words_of
 from pipeline.export.summary import spoken
