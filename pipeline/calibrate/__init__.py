@@ -1,6 +1,6 @@
 """How well the machine's answers agree with people's, and people's with each other, criterion by criterion.
 
-store ─▶ ``pairs`` (each person's newest answer beside the machine's) ─▶ ``agreement`` ─▶ ``figures``, advice
+store ─▶ ``pairs`` (each person's newest answer beside the machine's) ─▶ ``agreement`` ─▶ ``figures``, advice.
 ``tune`` proposes changes to a rubric; ``trust`` decides whether a language model's answers are scored.
 """
 
