@@ -95,8 +95,8 @@ def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
         paths = []
         for call in job.calls():
             paths.append(job.dest / names.of(call.metadata.call_id, suffix))
-            with whole(paths[-1]) as partial:
-                partial.write_text(render(call), encoding="utf-8", newline="\n")
+            with whole(paths[-1]) as unfinished:
+                unfinished.write_text(render(call), encoding="utf-8", newline="\n")
         return paths
 
     return write_files
