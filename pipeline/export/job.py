@@ -1,18 +1,22 @@
-"""One export: what was asked for, and the redacted data that its writer may use."""
+"""One export: what was asked for, and the redacted data of the store that its writer may use."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.calibrate import Calibration, calibrate
-from pipeline.conversation import Review
+from pipeline.conversation import Review, Scorecard
 from pipeline.export.client_view import ClientView
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call, Texts, read_calls, read_texts
+from pipeline.export.selection import Call, CriterionText, Texts
 from pipeline.store import CallFilter, Store
+
+WINDOW = 200
+"""How many calls are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,45 @@ class Job:
     def calls(self, *, words: bool = True) -> Iterator[Call]:
         """The calls, redacted; without ``words`` only their quotes are, and transcripts must not be shown."""
         view = ClientView() if self.client_safe else None
-        for call in read_calls(self.store, self.filters, self.progress):
+        for call in self._stored():
             redacted = self.redactor.call(call, words=words)
             yield view.of(redacted) if view else redacted
 
+    def _stored(self) -> Iterator[Call]:
+        """The matching calls in the order they happened, with the scorecards that the filter asks for."""
+        where, bound = self.filters.where()
+        rows = self.store.query(
+            f"SELECT call_id, path FROM calls WHERE {where} ORDER BY started_at NULLS LAST, call_id",  # noqa: S608
+            bound,
+        )
+        progress = self.progress or (lambda done, count: None)
+        for start in range(0, len(rows), WINDOW):
+            paths = {row["call_id"]: row["path"] for row in rows[start : start + WINDOW]}
+            window = CallFilter(call_ids=tuple(paths))  # these calls already meet the other conditions
+            asked = replace(window, rubric=self.filters.rubric, outcome=self.filters.outcome)
+            cards: dict[str, list[Scorecard]] = defaultdict(list)
+            for card in self.store.scorecards(asked):
+                cards[card.call_id].append(card)
+            conversations = {pair[0].call_id: pair for pair in self.store.conversations(window)}
+            for done, (call_id, path) in enumerate(paths.items(), start):
+                progress(done, len(rows))
+                yield Call(*conversations[call_id], tuple(cards[call_id]), Path(path) if path else None)
+        progress(len(rows), len(rows))
+
     def texts(self) -> Texts:
-        """The rubrics' words for the criteria."""
-        return read_texts(self.store)
+        """The words for every criterion of every rubric in the store."""
+        rows = self.store.query("SELECT * FROM criteria")
+        criteria = {
+            (rubric_hash, criterion.id): criterion
+            for rubric_hash, rubric in self.store.rubrics({row["rubric_hash"] for row in rows}).items()
+            for criterion in rubric.criteria()
+        }
+        texts = {}
+        for row in rows:
+            key = (row["rubric_hash"], row["criterion_id"])
+            words = (row["question"], row["guidance"], row["section_title"])
+            texts[key] = CriterionText(*words, criteria.get(key))
+        return texts
 
     def calibration(self) -> Calibration:
         """How far people agree with the machine; empty for clients and blind reviewers."""
