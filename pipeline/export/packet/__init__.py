@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections import defaultdict
 from importlib import resources
 from pathlib import Path
@@ -62,7 +63,7 @@ def write(job: Job) -> list[Path]:
 def data_block(name: str, document: object) -> str:
     """A ``script`` element with JSON; ``<``, ``>`` and ``&`` are escaped so that no content can end it."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    escaped = text.translate({ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
+    escaped = re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
     block = f'<script type="application/json" id="{name}">{escaped}</script>\n'
     return block.encode("utf-8", "replace").decode()
 
