@@ -24,6 +24,7 @@ from pipeline.export.tables import (
     values,
 )
 
+TABLES: dict[str, Sequence[Column[Any]]] = {"calls": CALL_COLUMNS, "answers": ANSWER_COLUMNS}
 ROWS_PER_GROUP = 50_000
 AddRows = Callable[[list[list[Cell]]], None]
 Table = Callable[[Path, Sequence[Column[Any]]], AbstractContextManager[AddRows]]
@@ -33,11 +34,11 @@ Table = Callable[[Path, Sequence[Column[Any]]], AbstractContextManager[AddRows]]
 def write_tables(job: Job, *, suffix: str, table: Table) -> list[Path]:
     """Write a file of the calls and a file of the answers into a folder."""
     job.dest.mkdir(parents=True, exist_ok=True)
-    paths, texts = [job.dest / f"calls{suffix}", job.dest / f"answers{suffix}"], job.texts()
+    paths, texts = [job.dest / f"{name}{suffix}" for name in TABLES], job.texts()
     with ExitStack() as files:
         add_calls, add_answers = (
             files.enter_context(table(files.enter_context(whole(path)), columns))
-            for path, columns in zip(paths, (CALL_COLUMNS, ANSWER_COLUMNS), strict=True)
+            for path, columns in zip(paths, TABLES.values(), strict=True)
         )
         for call in job.calls(words=False):
             add_calls([values(CALL_COLUMNS, row) for row in call_rows(call)])
