@@ -21,6 +21,7 @@ from bench.calls import ACTS, operator_calls, truths
 from pipeline import rubric
 from pipeline.calibrate import tune
 from pipeline.matching import load_matcher
+from pipeline.rubric.checks import learning
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def main() -> None:
         "criterion", "promise kept", "promised at most", "really", "κ before", "κ after", "decided after"
     )
     for criterion in (c for c in form.criteria() if c.id in ACTS):
-        check = tune.tunable(criterion)
+        check = learning(criterion.check)
         assert check is not None
         pairs = []
         for name, met in expected[criterion.id].by_call.items():

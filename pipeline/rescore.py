@@ -11,27 +11,28 @@ writes the database.
 from __future__ import annotations
 
 import gc
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from threadpoolctl import threadpool_limits
 
 from pipeline import matching, score
 from pipeline.child_processes import cores, leave_with_parent
-from pipeline.conversation import CriterionAnswer, Scorecard
-from pipeline.errors import ModelError, RubricError
+from pipeline.conversation import Answer, CriterionAnswer, Evidence, Review, Scorecard, Searched
+from pipeline.errors import ModelError
 from pipeline.interpreter import no_collections, without_torch
-from pipeline.review.people import answers_of_people
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
+from pipeline.score import Verdict, recorded
 from pipeline.score.call import plan_of
+from pipeline.score.measures import PERSON
 from pipeline.store import CallFilter, Store, read
 
 if TYPE_CHECKING:
@@ -152,13 +153,14 @@ def _windows(
             row["call_id"]: row["rubric_hash"]
             for row in store.query(_CURRENT_SQL, [rubric.id, scorer, list(ids)])
         }
-        for old_hash in set(current.values()) - set(same):
-            same[old_hash] = _same_criteria(store, old_hash, rubric)
+        for old_hash, old in store.rubrics(set(current.values()) - set(same)).items():
+            same[old_hash] = same_criteria(old, rubric) if old.hash == old_hash else frozenset()
         scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))
         before = {card.call_id: card for card in scored}
-        people = answers_of_people(store, rubric, ids)
+        people = _answers_of_people(store, rubric, ids)
         kept = {
-            i: _kept(before[i], same[old_hash], rubric, people.get(i, {})) for i, old_hash in current.items()
+            i: _kept(before[i], same.get(old_hash, frozenset()), rubric, people.get(i, {}))
+            for i, old_hash in current.items()
         }
         count = sum(1 for _ in rubric.criteria())
         settled = [i for i, answers in kept.items() if len(answers) == count]
@@ -172,16 +174,6 @@ def _windows(
                 for calls in read_together.parts(part_size)
             ],
         )
-
-
-def _same_criteria(store: Store, old_hash: str, rubric: Rubric) -> frozenset[str]:
-    """Ids of the criteria that a stored text of the rubric asks in the same way."""
-    rows = store.query("SELECT source FROM rubrics WHERE rubric_hash = ?", [old_hash])
-    try:
-        old = parse(rows[0]["source"] or "", "stored rubric") if rows else None
-    except RubricError:  # the text is of another version of callqa
-        return frozenset()
-    return same_criteria(old, rubric) if old is not None and old.hash == old_hash else frozenset()
 
 
 def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric, people: Answers) -> Answers:
@@ -201,6 +193,48 @@ def _kept(before: Scorecard, same: frozenset[str], rubric: Rubric, people: Answe
         if c.id in same - changed and c.id in old
     }
     return {**kept, **people}
+
+
+def _answers_of_people(
+    store: Store, rubric: Rubric, call_ids: Sequence[str]
+) -> Mapping[str, Mapping[str, CriterionAnswer]]:
+    """By call and criterion id, what people answered to the manual criteria of a rubric.
+
+    Each person's newest answer counts, also one to an earlier text of the rubric that asks the same question.
+    Where people differ, the answer is undetermined. Who confirmed a whole call answered no manual criterion.
+    """
+    names = rubric.manual()
+    manual = {c.id: c for c in rubric.criteria() if c.id in names}
+    if not manual:
+        return {}
+    reviews = store.reviews(CallFilter(call_ids=tuple(call_ids)))  # oldest first
+    given = [r for r in reviews if r.criterion_id in manual and r.human_answer and "how" not in r.extra]
+    asked = {
+        (rubric_hash, c.id): c.question
+        for rubric_hash, form in store.rubrics({review.rubric_hash for review in given}).items()
+        if form.id == rubric.id
+        for c in form.criteria()
+    }
+    newest: dict[tuple[str, str], dict[str, Review]] = defaultdict(dict)
+    for review in given:
+        name = review.criterion_id or ""
+        if asked.get((review.rubric_hash, name)) == manual[name].question:
+            newest[review.call_id, name][review.reviewer.strip().casefold()] = review
+    answers: dict[str, dict[str, CriterionAnswer]] = defaultdict(dict)
+    for (call_id, name), by_person in newest.items():
+        answers[call_id][name] = recorded(manual[name], _verdict(by_person.values()), rubric)
+    return answers
+
+
+def _verdict(reviews: Collection[Review]) -> Verdict:
+    """The verdict of people's answers to one criterion; who answered what and when is its evidence."""
+    said = [(f"{r.reviewer}: {r.human_answer}", f"answered {r.reviewed_at:%Y-%m-%d}") for r in reviews]
+    evidence = tuple(Evidence(None, "unknown", None, None, quote, rule) for quote, rule in said)
+    answers = {cast(Answer, review.human_answer) for review in reviews}
+    answer: Answer = answers.pop() if len(answers) == 1 else "undetermined"
+    differ = answer == "undetermined"
+    reason = "people answered it differently" if differ else "answered by a person"
+    return Verdict(answer, evidence=evidence, searched=Searched(PERSON), reason=reason)
 
 
 def _answer(
@@ -268,13 +302,11 @@ def _in_order(
     windows: Iterable[_Window], answer: Answering
 ) -> Iterator[tuple[_Window, list[score.Answered]]]:
     """The windows with their answers, in order; the next one is read and begun before waiting for one."""
-    waiting: deque[tuple[_Window, list[Callable[[], list[score.Answered]]]]] = deque()
-    for window in chain(windows, [None]):
-        if window is not None:
-            waiting.append((window, [answer(part) for part in window.parts]))
-        while len(waiting) > (window is not None):
-            first, results = waiting.popleft()
-            yield first, [answered for result in results for answered in result()]
+    begun = ((window, [answer(part) for part in window.parts]) for window in windows)
+    for first, _next in pairwise(chain(begun, [None])):
+        if first is not None:
+            window, results = first
+            yield window, [answered for result in results for answered in result()]
 
 
 def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:

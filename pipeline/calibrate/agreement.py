@@ -28,6 +28,11 @@ class Coefficient:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def range(self) -> str:
+        """The interval in words, such as ``0.55 to 0.87``; "" where it is unknown."""
+        return "" if self.low is None else f"{self.low:.2f} to {self.high:.2f}"
+
 
 UNKNOWN = Coefficient(None)
 

@@ -1,4 +1,9 @@
-"""The records of a calibration: one pair of answers, and the figures over many pairs."""
+"""The figures over many pairs of answers, and sentences about them: how far to trust them, what to change.
+
+Sources of the thresholds: QA practitioners expect 90 % agreement on objective and 80 % on subjective items,
+and take persistent disagreement as a sign of bad wording. Krippendorff asks for α of at least 0.667 before
+even tentative conclusions.
+"""
 
 from __future__ import annotations
 
@@ -7,51 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.calibrate.agreement import Coefficient
+from pipeline.calibrate.pairs import Pair
 from pipeline.confidence_intervals import Interval
-from pipeline.conversation import Review
 
-LABELS = ("yes", "no", "na")
+FEW_ANSWERS = 30
+SKEWED_SHARE = 0.9
+GOOD_AGREEMENT = 0.8
+GOOD_KAPPA = 0.6
+LEAST_ALPHA = 0.667
 
 
 def sentence(warning: str) -> str:
     """A warning with a capital letter at the start and a full stop at the end."""
     return f"{warning[:1].upper()}{warning[1:]}."
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The machine's answer to one criterion of a call, and one person's.
-
-    Attributes:
-        machine: The machine's grade on a graded scale, else its answer.
-        human: The person's grade or answer.
-        scale: Every possible answer, best first: the grades, or yes and no; then na.
-        quote: The words the machine's answer rests on, or its nearest miss.
-    """
-
-    review: Review
-    machine: str
-    human: str
-    scale: tuple[str, ...] = LABELS
-    quote: str = ""
-
-    @property
-    def blind(self) -> bool:
-        """Whether the person answered without the machine's answer in view."""
-        return "blind" in self.review.extra
-
-    @property
-    def decided(self) -> bool:
-        """Whether both sides gave an answer that can be compared."""
-        return self.machine in self.scale and self.human in self.scale
-
-    @property
-    def leniency(self) -> int:
-        """1 where the machine is more generous, -1 where stricter, 0 where they agree or one says na."""
-        if "na" in (self.machine, self.human):
-            return 0
-        machine, human = self.scale.index(self.machine), self.scale.index(self.human)
-        return (machine < human) - (machine > human)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +83,60 @@ class Drift:
     week: str
     agreement: Interval
     shifted: bool
+
+
+def warnings_for(figures: Agreement) -> list[str]:
+    """Reasons not to trust the figures too far."""
+    warnings = []
+    low, high = figures.agreement.low, figures.agreement.high
+    if figures.n and figures.n < FEW_ANSWERS and low is not None and high is not None:
+        answers = "answer" if figures.n == 1 else "answers"
+        warnings.append(f"only {figures.n} {answers}: agreement may be anything from {low:.0%} to {high:.0%}")
+    if figures.n and figures.commonest == 1.0:
+        warnings.append("people gave one and the same answer throughout: κ says nothing here")
+    elif figures.commonest >= SKEWED_SHARE:
+        warnings.append("nearly all answers are the same: read AC1, not κ")
+    if figures.abstained:
+        share = figures.abstained / (figures.n + figures.abstained)
+        warnings.append(f"the machine left {share:.0%} undetermined; those are not counted")
+    return warnings
+
+
+def advise(figures: Agreement, alpha: Coefficient | None = None) -> str:
+    """What the rubric's author should do; ``alpha`` is the reviewers' agreement with one another."""
+    if not figures.n:
+        return "Nothing to compare yet."
+    if alpha is not None and alpha.value is not None and alpha.value < LEAST_ALPHA:
+        return (
+            f"People disagree among themselves (α {alpha.value:.2f}): settle the question's wording and "
+            "guidance before changing any phrase."
+        )
+    if _is_good(figures):
+        enough = figures.n >= FEW_ANSWERS
+        return "Agrees well." if enough else "Agrees so far; review more before relying on it."
+    if figures.strict > 2 * figures.lenient:
+        quotes = _quotes(figures, leniency=-1)
+        return f"The machine misses what people hear: add phrasings or widen the window.{quotes}"
+    if figures.lenient > 2 * figures.strict:
+        quotes = _quotes(figures, leniency=1)
+        return f"The machine accepts what people do not: make the phrases stricter.{quotes}"
+    wrong_scope = sum(1 for pair in figures.disagreements if "na" in (pair.machine, pair.human))
+    if 2 * wrong_scope > len(figures.disagreements):
+        return "They disagree on when the question applies: mend its `when` condition."
+    return f"Disagreement goes both ways: reword the question, then its phrases.{_quotes(figures)}"
+
+
+def _is_good(figures: Agreement) -> bool:
+    if figures.weighted_kappa.value is not None:  # plain agreement would count a neighbouring grade as wrong
+        return figures.weighted_kappa.value >= GOOD_KAPPA
+    skewed = figures.commonest >= SKEWED_SHARE
+    coefficient = figures.ac1 if skewed or figures.kappa.value is None else figures.kappa
+    agreement = figures.agreement.estimate or 0.0
+    return agreement >= GOOD_AGREEMENT and (coefficient.value is None or coefficient.value >= GOOD_KAPPA)
+
+
+def _quotes(figures: Agreement, leniency: int = 0) -> str:
+    """A sentence with up to three quotes from disagreements: all, or those with this ``Pair.leniency``."""
+    pairs = [p for p in figures.disagreements if p.quote and leniency in (0, p.leniency)]
+    quotes = list(dict.fromkeys(p.quote for p in pairs))[:3]
+    return " Look at: " + "; ".join(f"“{quote[:120]}”" for quote in quotes) + "." if quotes else ""

@@ -8,18 +8,49 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pipeline.calibrate.figures import LABELS, Pair
 from pipeline.conversation import Review
 from pipeline.rubric import Criterion
 from pipeline.store import Store
 
+LABELS = ("yes", "no", "na")
 Key = tuple[str, str]
 """Rubric id or hash, and criterion id."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The machine's answer to one criterion of a call, and one person's.
+
+    Attributes:
+        machine: The machine's grade on a graded scale, else its answer.
+        human: The person's grade or answer.
+        scale: Every possible answer, best first: the grades, or yes and no; then na.
+        quote: The words the machine's answer rests on, or its nearest miss.
+    """
+
+    review: Review
+    machine: str
+    human: str
+    scale: tuple[str, ...] = LABELS
+    quote: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether both sides gave an answer that can be compared."""
+        return self.machine in self.scale and self.human in self.scale
+
+    @property
+    def leniency(self) -> int:
+        """1 where the machine is more generous, -1 where stricter, 0 where they agree or one says na."""
+        if "na" in (self.machine, self.human):
+            return 0
+        machine, human = self.scale.index(self.machine), self.scale.index(self.human)
+        return (machine < human) - (machine > human)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One criterion in its newest wording, with everybody's answers to it.
 
@@ -31,7 +62,7 @@ class Question:
 
     rubric: str
     criterion: str
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: Sequence[Pair] = ()
     versions: tuple[str, ...] = ()
     outdated: int = 0
     title: str = ""
@@ -50,31 +81,24 @@ def newest_answers(reviews: Iterable[Review]) -> list[Review]:
 def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None) -> list[Question]:
     """Every question people answered, with the answers that may be compared.
 
-    Args:
-        store: Open for reading.
-        reviews: One answer per person and question, from ``newest_answers``.
-        rubric: Only this rubric, by id or by hash.
+    ``reviews`` come from ``newest_answers``; ``rubric`` limits them to one, by id or by hash.
     """
     rows = store.query("SELECT DISTINCT rubric_hash, rubric_id, rubric_version FROM scorecards")
     names = {row["rubric_hash"]: (row["rubric_id"], row["rubric_version"] or "") for row in rows}
     rubrics = store.rubrics({review.rubric_hash for review in reviews})
     criteria = {(key, c.id): c for key, stored in rubrics.items() for c in stored.criteria()}
     quotes = _quotes(store, reviews)
-    pairs: dict[Key, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
-    for review in reviews:
+    age = {rubric_hash: position for position, rubric_hash in enumerate(rubrics)}
+    pairs: dict[Key, list[Pair]] = defaultdict(list)
+    for review in sorted(reviews, key=lambda r: age.get(r.rubric_hash, -1)):  # oldest rubric text first
         rubric_id = names.get(review.rubric_hash, (review.rubric_hash[:12], ""))[0]
         if rubric in (None, rubric_id, review.rubric_hash):
             criterion_id = review.criterion_id or ""
             scale = _scale(review, criteria.get((review.rubric_hash, criterion_id)))
             quote = quotes.get((review.call_id, review.rubric_hash, criterion_id), "")
             pair = Pair(review, review.machine_said or "", review.said or "", scale, quote)
-            pairs[rubric_id, criterion_id][review.rubric_hash].append(pair)
-    age = {rubric_hash: position for position, rubric_hash in enumerate(rubrics)}  # oldest first
-    asked = []
-    for key, unsorted in sorted(pairs.items()):
-        by_hash = dict(sorted(unsorted.items(), key=lambda item: age.get(item[0], -1)))
-        asked.append(_question(key, by_hash, criteria, names))
-    return asked
+            pairs[rubric_id, criterion_id].append(pair)
+    return [_question(key, pairs[key], criteria, names) for key in sorted(pairs)]
 
 
 def _scale(review: Review, criterion: Criterion | None) -> tuple[str, ...]:
@@ -84,27 +108,20 @@ def _scale(review: Review, criterion: Criterion | None) -> tuple[str, ...]:
 
 
 def _question(
-    key: Key,
-    by_hash: Mapping[str, list[Pair]],
-    criteria: Mapping[Key, Criterion],
-    names: Mapping[str, tuple[str, str]],
+    key: Key, pairs: Sequence[Pair], criteria: Mapping[Key, Criterion], names: Mapping[str, tuple[str, str]]
 ) -> Question:
     """The question in its newest wording, with the answers given to exactly that wording.
 
-    ``by_hash`` holds the pairs of each rubric text, oldest first, and ``names`` its rubric id and version.
+    ``pairs`` come by the age of their rubric's text; ``names`` has the rubric id and version of each text.
     """
-    rubric, criterion = key
-    *_, newest = by_hash
+    criterion = key[1]
+    *_, newest = hashes = list(dict.fromkeys(pair.review.rubric_hash for pair in pairs))
     wording = criteria.get((newest, criterion))
-    same = [h for h in by_hash if h == newest or (wording and criteria.get((h, criterion)) == wording)]
-    return Question(
-        rubric,
-        criterion,
-        pairs=[pair for h in same for pair in by_hash[h]],
-        versions=tuple(dict.fromkeys(names[h][1] for h in same if h in names)),
-        outdated=sum(len(pairs) for h, pairs in by_hash.items() if h not in same),
-        title=wording.question if wording else criterion,
-    )
+    same = [h for h in hashes if h == newest or (wording and criteria.get((h, criterion)) == wording)]
+    pooled = [pair for pair in pairs if pair.review.rubric_hash in same]
+    versions = tuple(dict.fromkeys(names[h][1] for h in same if h in names))
+    title = wording.question if wording else criterion
+    return Question(*key, pooled, versions, len(pairs) - len(pooled), title)
 
 
 def _quotes(store: Store, reviews: Sequence[Review]) -> dict[tuple[str, str, str], str]:

@@ -68,11 +68,7 @@ class Trust:
 def trust(store: Store, rubrics: Sequence[Rubric], settings: JudgeSettings, fingerprint: str) -> list[Trust]:
     """How far people agree with the model on every criterion that asks it, in the rubrics' order.
 
-    Args:
-        store: Open for reading.
-        rubrics: The rubrics whose criteria are looked at.
-        settings: Gives the agreement wanted.
-        fingerprint: Of the judge; scorecards answered by another one do not count.
+    ``fingerprint`` is the judge's; scorecards answered by another one do not count.
     """
     reviews = newest_answers(store.reviews())
     rows = []

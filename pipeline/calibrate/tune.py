@@ -92,7 +92,6 @@ class Proposal:
     """A change proposed for one criterion.
 
     Attributes:
-        criterion: Id of the criterion.
         now: Figures of the rubric as it is; None where people's answers are too few.
         best: Figures with the change; equal to ``now`` where nothing is better.
         setting: The bounds proposed; None to leave them.
@@ -115,9 +114,7 @@ def labels(
 ) -> tuple[dict[str, dict[str, bool]], dict[str, int]]:
     """Whether people say yes, by criterion and call; and, by criterion, how many calls reviewers differ on.
 
-    Args:
-        reviews: Oldest first.
-        hashes: Hashes of the rubric's versions.
+    ``reviews`` come oldest first; ``hashes`` are those of the rubric's versions.
     """
     wanted = set(hashes)
     by_call: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
@@ -135,16 +132,11 @@ def labels(
     return dict(agreed), dict(differ)
 
 
-def tunable(criterion: Criterion) -> PhraseCheck | None:
-    """The check, or part of an ``any_of``, whose bounds and phrases can be tuned."""
-    return learning(criterion.check)
-
-
 def met_otherwise(conversation: Conversation, rubric: Rubric, criterion: Criterion, matcher: Matcher) -> bool:
     """Whether another part of the criterion's ``any_of`` than the one that learns is met."""
     if not isinstance(criterion.check, AnyCheck):
         return False
-    own = tunable(criterion)
+    own = learning(criterion.check)
     others = [p for p in criterion.check.checks if isinstance(p, PhraseCheck) and p is not own]
     return any(score.heard(conversation, rubric, part, matcher=matcher)[0] for part in others)
 
@@ -160,10 +152,8 @@ def strongest(
 def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: int = 1) -> Measured:
     """Compare a setting's answers with people's.
 
-    Args:
-        pairs: For each call the strength of its best match, and whether people say yes.
-        setting: The bounds.
-        compared: How many settings were compared; the upper limit is corrected for it (Bonferroni).
+    ``pairs`` has for each call the strength of its best match, and whether people say yes. The upper limit is
+    corrected for the number of settings ``compared`` (Bonferroni).
     """
     answers = [(setting.answer(strength), met) for strength, met in pairs]
     decided = [(answer, "yes" if met else "no") for answer, met in answers if answer != "undetermined"]
@@ -173,15 +163,10 @@ def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: in
     return Measured(len(pairs), len(decided), wrong, kappa, at_most)
 
 
-def settings(now: Setting) -> list[Setting]:
-    """The settings compared: the rubric's own, and a grid that does not depend on people's answers."""
-    grid = [Setting(t, round(t * share, 3)) for t in THRESHOLDS for share in UNSURE_SHARES]
-    return [now, *(setting for setting in grid if setting != now)]
-
-
 def best_setting(pairs: Sequence[tuple[float, bool]], now: Setting) -> tuple[Setting, Measured]:
     """The cheapest of the settings compared; the rubric's own unless another saves ``LEAST_GAIN``."""
-    compared = settings(now)
+    grid = [Setting(t, round(t * share, 3)) for t in THRESHOLDS for share in UNSURE_SHARES]
+    compared = list(dict.fromkeys((now, *grid)))  # the grid does not depend on people's answers
     results = [(setting, measured(pairs, setting, len(compared))) for setting in compared]
     best = min(results, key=lambda result: result[1].cost)
     return best if results[0][1].cost - best[1].cost >= LEAST_GAIN else results[0]
@@ -207,14 +192,14 @@ def propose(
     """
     proposals = []
     for criterion in rubric.criteria():
-        check = tunable(criterion)
+        check = learning(criterion.check)
         answers = {c: met for c, met in said.get(criterion.id, {}).items() if c in conversations}
         its_marks = [mark for mark in marks if mark.criterion == criterion.id]
         if check is None or not (answers or its_marks):
             continue
         note = f"{differ[criterion.id]} calls left out: reviewers differ" if differ.get(criterion.id) else ""
         labelled = _Labelled(rubric, criterion, check, conversations, answers, matcher)
-        proposals.append(_proposal(criterion.id, labelled, its_marks, note))
+        proposals.append(_proposal(labelled, its_marks, note))
     return proposals
 
 
@@ -258,8 +243,8 @@ class _Labelled:
         return near.strength if near else 0.0
 
 
-def _proposal(name: str, labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
-    check = learnt(labelled.check, marks)
+def _proposal(labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
+    name, check = labelled.criterion.id, learnt(labelled.check, marks)
     phrases = tuple(p for p in check.any if p not in labelled.check.any)
     unless = tuple(p for p in check.unless if p not in labelled.check.unless)
     if len(labelled.answers) < LEAST_ANSWERS:
@@ -305,7 +290,7 @@ def questions(
     asked: list[tuple[float, str, str, Evidence]] = []
     known = {(m.criterion, m.quote.casefold()) for m in marks}
     for criterion in rubric.criteria():
-        check = tunable(criterion)
+        check = learning(criterion.check)
         if check is None:
             continue
         for call, conversation in conversations.items():

@@ -20,8 +20,9 @@ from pipeline.cli.store import Db, open_store
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.calibrate import Agreement, Calibration
+    from pipeline.calibrate import Calibration
     from pipeline.calibrate.agreement import Coefficient
+    from pipeline.calibrate.figures import Agreement
     from pipeline.calibrate.trust import Trust
     from pipeline.review.import_reviews import Report
     from pipeline.review.sampling import Queue
@@ -286,5 +287,4 @@ def _spread(coefficient: Coefficient) -> str:
     """The value with its interval, such as ``0.71 (0.55 to 0.87)``."""
     if coefficient.value is None:
         return "–"
-    interval = "" if coefficient.low is None else f" ({coefficient.low:.2f} to {coefficient.high:.2f})"
-    return f"{coefficient.value:.2f}{interval}"
+    return f"{coefficient.value:.2f}" + (f" ({coefficient.range})" if coefficient.range else "")

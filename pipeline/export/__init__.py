@@ -7,75 +7,27 @@ everywhere, spreadsheet cells never become formulas, and pages never run what a 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from pipeline.calibrate import Calibration, calibrate
-from pipeline.conversation import Review, Transcript
+from pipeline.conversation import Transcript
 from pipeline.errors import MachineError, UsageError
 from pipeline.export import captions, flat, packet, workbook
-from pipeline.export.client_view import ClientView
 from pipeline.export.contact_lens import contact_lens
+from pipeline.export.job import Job
 from pipeline.export.names import FileNames, whole
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call, Texts, read_calls, read_texts
-from pipeline.export.sound import Sounds
+from pipeline.export.selection import Call
 from pipeline.export.vcon import vcon
 from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 
-TITLE = "Call review"
 EVERYTHING = CallFilter()
 POLICY = PrivacySettings()
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One export: the arguments of ``write``, and the data a writer may use."""
-
-    store: Store
-    dest: Path
-    filters: CallFilter
-    redactor: Redactor
-    client_safe: bool
-    audio: bool
-    packet: str
-    blind: bool
-    progress: Callable[[int, int], None] | None
-
-    def calls(self, *, words: bool = True) -> Iterator[Call]:
-        """The calls, redacted; without ``words`` only their quotes are, and transcripts must not be shown."""
-        view = ClientView() if self.client_safe else None
-        for call in read_calls(self.store, self.filters, self.progress):
-            redacted = self.redactor.call(call, words=words)
-            yield view.of(redacted) if view else redacted
-
-    def calibration(self) -> Calibration | None:
-        """How far people agree with the machine; None for clients and blind reviewers."""
-        if self.client_safe or self.blind:
-            return None
-        return self.redactor.calibration(calibrate(self.store, self.filters))
-
-    def reviews(self) -> list[Review]:
-        """All reviews, oldest first; none for clients and blind reviewers."""
-        if self.client_safe or self.blind:
-            return []
-        return [self.redactor.review(review) for review in self.store.reviews(self.filters)]
-
-    def ledger(self) -> list[dict[str, Any]]:
-        """The ledger: counts of scored and purged files, and a row for each file that needs attention."""
-        return self.store.query(
-            "SELECT status, reason, count(*) AS files, '' AS path, '' AS error, '' AS hint FROM ledger "
-            "WHERE status IN ('scored', 'purged') GROUP BY ALL "
-            "UNION ALL SELECT status, reason, 1, path, error, hint FROM ledger "
-            "WHERE status NOT IN ('scored', 'purged') ORDER BY status, reason, path LIMIT 20000"
-        )
-
-
-Writer = Callable[[_Job], list[Path]]
+Writer = Callable[[Job], list[Path]]
 """Writes one export and returns the files written."""
 
 
@@ -120,7 +72,7 @@ def write(
         raise UsageError(
             "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"
         )
-    job = _Job(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
+    job = Job(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
         return FORMATS[format](job)
@@ -134,62 +86,17 @@ def write(
         ) from error
 
 
-def _xlsx(job: _Job) -> list[Path]:
-    workbook.write(
-        job.dest,
-        job.calls(words=False),
-        read_texts(job.store),
-        title=TITLE,
-        ledger=[] if job.client_safe else job.ledger(),
-        reviews=job.reviews(),
-        calibration=job.calibration(),
-        packet=job.packet,
-        reviewable=not job.client_safe,
-    )
-    return [job.dest]
-
-
-def _html(job: _Job) -> list[Path]:
-    is_file = job.dest.suffix.lower() in {".html", ".htm"}
-    page = job.dest if is_file else job.dest / "index.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    sounds = Sounds(None if is_file else job.dest / "audio", job.redactor) if job.audio else None
-    reviews: dict[str, list[Review]] = defaultdict(list)
-    for review in job.reviews():
-        reviews[review.call_id].append(review)
-    return packet.write(
-        page,
-        job.calls(),
-        read_texts(job.store),
-        title=TITLE,
-        sounds=sounds,
-        reviews=reviews,
-        calibration=job.calibration(),
-        reviewable=not job.client_safe,
-        blind=job.blind,
-    )
-
-
-def _tables(write: Callable[[Path, Iterable[Call], Texts], list[Path]]) -> Writer:
-    return lambda job: write(job.dest, job.calls(words=False), read_texts(job.store))
-
-
-def _jsonl(job: _Job) -> list[Path]:
-    flat.write_jsonl(job.dest, job.calls())
-    return [job.dest]
-
-
 def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
     """A writer of one file per call, named after the call."""
 
-    def write_files(job: _Job) -> list[Path]:
+    def write_files(job: Job) -> list[Path]:
         job.dest.mkdir(parents=True, exist_ok=True)
         names = FileNames()
         paths = []
         for call in job.calls():
             paths.append(job.dest / names.of(call.metadata.call_id, suffix))
-            with whole(paths[-1]) as partial:
-                partial.write_text(render(call), encoding="utf-8", newline="\n")
+            with whole(paths[-1]) as unfinished:
+                unfinished.write_text(render(call), encoding="utf-8", newline="\n")
         return paths
 
     return write_files
@@ -204,11 +111,11 @@ def _json(render: Callable[[Call], object]) -> Callable[[Call], str]:
 
 
 FORMATS: dict[str, Writer] = {
-    "xlsx": _xlsx,
-    "html": _html,
-    "csv": _tables(flat.write_csv),
-    "jsonl": _jsonl,
-    "parquet": _tables(flat.write_parquet),
+    "xlsx": workbook.write,
+    "html": packet.write,
+    "csv": partial(flat.write_tables, suffix=".csv", table=flat.csv_table),
+    "jsonl": flat.write_jsonl,
+    "parquet": partial(flat.write_tables, suffix=".parquet", table=flat.parquet_table),
     "vcon": _per_call(".vcon.json", _json(vcon)),
     "srt": _per_call(".srt", _caption(captions.srt)),
     "vtt": _per_call(".vtt", _caption(captions.vtt)),

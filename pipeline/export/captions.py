@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.conversation import Transcript, Turn
+from pipeline.conversation import Transcript, Turn, Word
 from pipeline.csv_safety import clean
 from pipeline.export.names import FileNames
 
@@ -31,41 +30,32 @@ def cues(transcript: Transcript) -> Iterator[Cue]:
     """The cues of every turn with times, in order of time; turns without times are left out."""
     timed = [t for t in transcript.turns if t.start_s is not None and t.end_s is not None and t.text.strip()]
     for turn in sorted(timed, key=lambda t: (t.start_s, t.turn)):
-        yield from _split(turn)
+        words: list[Word] = []
+        for word in _timed_words(turn):
+            chars = sum(len(earlier.text) + 1 for earlier in words) + len(word.text)
+            if words and (chars > LONGEST_CUE_CHARS or word.end_s - words[0].start_s > LONGEST_CUE_S):
+                yield _cue(turn.role, words)
+                words = []
+            words.append(word)
+        if words:
+            yield _cue(turn.role, words)
 
 
-def _split(turn: Turn) -> Iterator[Cue]:
-    """Cut a turn into cues between words."""
-    assert turn.start_s is not None
-    assert turn.end_s is not None
-    cue: list[tuple[str, float, float]] = []
-    for text, start_s, end_s in _timed_words(turn, turn.start_s, turn.end_s):
-        chars = sum(len(word) + 1 for word, _, _ in cue) + len(text)
-        if cue and (chars > LONGEST_CUE_CHARS or end_s - cue[0][1] > LONGEST_CUE_S):
-            yield _cue(turn.role, cue)
-            cue = []
-        cue.append((text, start_s, end_s))
-    if cue:
-        yield _cue(turn.role, cue)
-
-
-def _timed_words(turn: Turn, start_s: float, end_s: float) -> list[tuple[str, float, float]]:
-    """Each word with start and end; without word times, the turn's time is shared out by letters."""
-    if turn.words:
-        return [(w.text, w.start_s, max(w.end_s, w.start_s)) for w in turn.words]
-    pieces = turn.text.split()
-    per_letter = (end_s - start_s) / max(sum(map(len, pieces)), 1)
-    timed, at = [], start_s
+def _timed_words(turn: Turn) -> Iterator[Word]:
+    """Each word of the turn; without word times, the turn's time is shared out by letters."""
+    yield from turn.words
+    pieces = [] if turn.words else turn.text.split()
+    at, end_s = turn.start_s or 0.0, turn.end_s or 0.0
+    per_letter = (end_s - at) / max(sum(map(len, pieces)), 1)
     for piece in pieces:
-        timed.append((piece, at, at + len(piece) * per_letter))
+        yield Word(piece, at, at + len(piece) * per_letter)
         at += len(piece) * per_letter
-    return timed
 
 
-def _cue(role: str, words: list[tuple[str, float, float]]) -> Cue:
-    start_s, end_s = words[0][1], max(end for _, _, end in words)
-    text = re.sub(r"\s+", " ", clean(" ".join(word for word, _, _ in words))).strip()
-    return Cue(role, start_s, max(end_s, start_s + 0.001), text)
+def _cue(role: str, words: list[Word]) -> Cue:
+    start_s, end_s = words[0].start_s, max(word.end_s for word in words)
+    text = clean(" ".join(word.text for word in words))
+    return Cue(role, start_s, max(end_s, start_s + 0.001), " ".join(text.split()))
 
 
 def srt(transcript: Transcript) -> str:

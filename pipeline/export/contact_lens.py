@@ -12,7 +12,8 @@ from pipeline.conversation import Conversation, RoleSentiment
 from pipeline.export.selection import Call
 
 Json = dict[str, Any]
-ROLES = {"agent": "AGENT", "customer": "CUSTOMER", "system": "SYSTEM", "unknown": "CUSTOMER"}
+SPEAKERS = {"agent": "AGENT", "customer": "CUSTOMER"}
+ROLES = {**SPEAKERS, "system": "SYSTEM", "unknown": "CUSTOMER"}
 
 
 def contact_lens(call: Call) -> Json:
@@ -75,14 +76,10 @@ def _characteristics(conversation: Conversation) -> Json:
         facts["TotalConversationDurationMillis"] = _ms(duration_s)
     if conversation.sentiment:
         facts["Sentiment"] = _sentiment(conversation)
-    speed: Json = {}
-    talk: Json = {}
-    for role in ("agent", "customer"):
-        if wpm := metrics.get(f"{role}_wpm"):
-            speed[ROLES[role]] = {"AverageWordsPerMinute": round(wpm)}
-        talk_s = metrics.get(f"{role}_talk_s")
-        if talk_s is not None:
-            talk[ROLES[role]] = {"TotalTimeMillis": _ms(talk_s)}
+    wpm = {name: metrics.get(f"{role}_wpm") for role, name in SPEAKERS.items()}
+    talk_s = {name: metrics.get(f"{role}_talk_s") for role, name in SPEAKERS.items()}
+    speed = {name: {"AverageWordsPerMinute": round(value)} for name, value in wpm.items() if value}
+    talk = {name: {"TotalTimeMillis": _ms(s)} for name, s in talk_s.items() if s is not None}
     if speed:
         facts["TalkSpeed"] = {"DetailsByParticipant": speed}
     if talk:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline import contract
 from pipeline.csv_safety import inert
+from pipeline.export.job import Job
 from pipeline.export.names import whole
-from pipeline.export.selection import Call, Texts
 from pipeline.export.tables import (
     ANSWER_COLUMNS,
     CALL_COLUMNS,
@@ -25,41 +25,70 @@ from pipeline.export.tables import (
 )
 
 TABLES: dict[str, Sequence[Column[Any]]] = {"calls": CALL_COLUMNS, "answers": ANSWER_COLUMNS}
+ROWS_PER_GROUP = 50_000
+AddRows = Callable[[list[list[Cell]]], None]
+Table = Callable[[Path, Sequence[Column[Any]]], AbstractContextManager[AddRows]]
+"""Opens a file for rows with these columns."""
 
 
-def _rows(call: Call, texts: Texts) -> dict[str, list[list[Cell]]]:
-    """The rows of a call in each table."""
-    return {
-        "calls": [values(CALL_COLUMNS, row) for row in call_rows(call)],
-        "answers": [values(ANSWER_COLUMNS, row) for row in answer_rows(call, texts)],
-    }
-
-
-def write_csv(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
-    """Write ``calls.csv`` and ``answers.csv`` in UTF-8, with the byte-order mark that spreadsheets need."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {name: folder / f"{name}.csv" for name in TABLES}
+def write_tables(job: Job, *, suffix: str, table: Table) -> list[Path]:
+    """Write a file of the calls and a file of the answers into a folder."""
+    job.dest.mkdir(parents=True, exist_ok=True)
+    paths, texts = [job.dest / f"{name}{suffix}" for name in TABLES], job.texts()
     with ExitStack() as files:
-        writers = {}
-        for name, path in paths.items():
-            partial = files.enter_context(whole(path))
-            file = files.enter_context(partial.open("w", encoding="utf-8-sig", newline=""))
-            writers[name] = csv.writer(file)
-            writers[name].writerow([column.name for column in TABLES[name]])
-        for call in calls:
-            for name, rows in _rows(call, texts).items():
-                writers[name].writerows(map(_csv_cells, rows))
-    return list(paths.values())
+        add_calls, add_answers = (
+            files.enter_context(table(files.enter_context(whole(path)), columns))
+            for path, columns in zip(paths, TABLES.values(), strict=True)
+        )
+        for call in job.calls(words=False):
+            add_calls([values(CALL_COLUMNS, row) for row in call_rows(call)])
+            add_answers([values(ANSWER_COLUMNS, row) for row in answer_rows(call, texts)])
+    return paths
+
+
+@contextmanager
+def csv_table(path: Path, columns: Sequence[Column[Any]]) -> Iterator[AddRows]:
+    """A CSV in UTF-8, with the byte-order mark that spreadsheets need."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([column.name for column in columns])
+        yield lambda rows: writer.writerows(map(_csv_cells, rows))
 
 
 def _csv_cells(cells: Sequence[object]) -> list[object]:
     return [cell.isoformat(sep=" ") if isinstance(cell, dt.datetime) else inert(cell) for cell in cells]
 
 
-def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
+@contextmanager
+def parquet_table(path: Path, columns: Sequence[Column[Any]]) -> Iterator[AddRows]:
+    """A Parquet file; the schema's metadata says what each column means."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = dict.fromkeys(("text", "prose", "clock"), pa.string())
+    types |= {"count": pa.int64(), "time": pa.timestamp("us")}
+    schema = pa.schema(
+        [pa.field(c.name, types.get(c.kind, pa.float64()), metadata={"comment": c.meaning}) for c in columns]
+    )
+    buffered: list[list[Cell]] = []
+    with pq.ParquetWriter(path, schema) as writer:
+
+        def add(rows: list[list[Cell]], least: int = ROWS_PER_GROUP) -> None:
+            buffered.extend(rows)
+            if len(buffered) >= least:
+                by_column = zip(zip(*buffered, strict=True), schema, strict=True)
+                arrays = [pa.array(cells, field.type) for cells, field in by_column]
+                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+                buffered.clear()
+
+        yield add
+        add([], least=1)
+
+
+def write_jsonl(job: Job) -> list[Path]:
     """Write a line of JSON per call: metadata, conversation and scorecards, each a ``callqa.<noun>/1``."""
-    with whole(dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
-        for call in calls:
+    with whole(job.dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
+        for call in job.calls():
             document = {
                 "schema": "callqa.call/1",
                 "metadata": contract.to_dict(call.metadata),
@@ -67,50 +96,4 @@ def write_jsonl(dest: Path, calls: Iterable[Call]) -> None:
                 "scorecards": [contract.to_dict(card) for card in call.scorecards],
             }
             out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-ROWS_PER_GROUP = 50_000
-
-
-def write_parquet(folder: Path, calls: Iterable[Call], texts: Texts) -> list[Path]:
-    """Write ``calls.parquet`` and ``answers.parquet``; the schema's metadata says what each column means."""
-    import pyarrow.parquet as pq
-
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {name: folder / f"{name}.parquet" for name in TABLES}
-    buffered: dict[str, list[list[Cell]]] = {name: [] for name in TABLES}
-    with ExitStack() as files:
-        writers = {}
-        for name, path in paths.items():
-            partial = files.enter_context(whole(path))
-            writers[name] = files.enter_context(pq.ParquetWriter(partial, _schema(TABLES[name])))
-        for call in calls:
-            for name, rows in _rows(call, texts).items():
-                buffered[name] += rows
-            if len(buffered["answers"]) >= ROWS_PER_GROUP:
-                _flush(writers, buffered)
-        _flush(writers, buffered)
-    return list(paths.values())
-
-
-def _schema(columns: Iterable[Column[Any]]) -> Any:
-    import pyarrow as pa
-
-    types = dict.fromkeys(("text", "prose", "clock"), pa.string())
-    types |= {"count": pa.int64(), "time": pa.timestamp("us")}
-    return pa.schema(
-        [pa.field(c.name, types.get(c.kind, pa.float64()), metadata={"comment": c.meaning}) for c in columns]
-    )
-
-
-def _flush(writers: dict[str, Any], buffered: dict[str, list[list[Cell]]]) -> None:
-    """Write the buffered rows of each table as a row group, and empty the buffers."""
-    import pyarrow as pa
-
-    for name, rows in buffered.items():
-        if rows:
-            schema = writers[name].schema
-            columns = zip(zip(*rows, strict=True), schema, strict=True)
-            arrays = [pa.array(cells, field.type) for cells, field in columns]
-            writers[name].write_table(pa.Table.from_arrays(arrays, schema=schema))
-            rows.clear()
+    return [job.dest]

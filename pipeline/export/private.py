@@ -28,11 +28,7 @@ SUSPICIOUS = re.compile(rf"(?i)\d{{3}}|{_NUMBER}\W+(?:\w+\W+){{0,2}}?{_NUMBER}")
 
 
 class Redactor:
-    """Applies one privacy policy to everything that is exported.
-
-    Args:
-        policy: ``redact`` lists the kinds of private data that must not be in an export.
-    """
+    """Applies one privacy policy to everything that is exported."""
 
     def __init__(self, policy: PrivacySettings) -> None:
         self._policy = policy
@@ -59,10 +55,8 @@ class Redactor:
     def call(self, call: Call, *, words: bool = True) -> Call:
         """The call with transcript, findings, quotes and reasons redacted.
 
-        Args:
-            call: The call as stored.
-            words: Whether the transcript itself is exported. Tables show only quotes; searching every word
-                of ten thousand calls would take most of their time.
+        Without ``words`` the transcript itself is not exported: tables show only quotes, and searching every
+        word of ten thousand calls would take most of their time.
         """
         transcript = call.conversation.transcript
         redacted_turns: dict[int, str] = {}

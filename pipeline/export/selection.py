@@ -1,26 +1,20 @@
-"""Read from the store what exports need: each call with its conversation and scorecards."""
+"""What exports show: each call with its conversation and scorecards, and the rubrics' words for them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Finding, Scorecard
 from pipeline.rubric import Criterion
-from pipeline.store import CallFilter, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as exports see it.
+    """One call as exports see it, with the latest scorecard per rubric.
 
-    Attributes:
-        metadata: From the telephone system.
-        conversation: Transcript, findings and metrics.
-        scorecards: The latest scorecard per rubric.
-        recording: The audio file as it was received; it may no longer exist.
+    ``recording`` is the audio file as it was received; it may no longer exist.
     """
 
     metadata: CallMetadata
@@ -67,54 +61,3 @@ def with_words(finding: Finding, change: Callable[[str], str]) -> Finding:
     value = change(finding.value) if isinstance(finding.value, str) else finding.value
     label = change(finding.label) if finding.kind == "promise" else finding.label
     return replace(finding, text=change(finding.text), value=value, label=label)
-
-
-WINDOW = 200
-
-
-def read_calls(
-    store: Store, filters: CallFilter, progress: Callable[[int, int], None] | None = None
-) -> Iterator[Call]:
-    """Read the matching calls in the order they happened, ``WINDOW`` calls at a time.
-
-    Scorecards are those the filter asks for: the newest of each rubric, or of one rubric.
-
-    Args:
-        store: Open for reading.
-        filters: Which calls.
-        progress: Called before each call and at the end, with how many are done and how many there are.
-    """
-    where, bound = filters.where()
-    rows = store.query(
-        f"SELECT call_id, path FROM calls WHERE {where} ORDER BY started_at NULLS LAST, call_id",  # noqa: S608
-        bound,
-    )
-    for start in range(0, len(rows), WINDOW):
-        paths = {row["call_id"]: row["path"] for row in rows[start : start + WINDOW]}
-        window = CallFilter(call_ids=tuple(paths))  # these calls already meet the other conditions
-        cards: dict[str, list[Scorecard]] = defaultdict(list)
-        for card in store.scorecards(replace(window, rubric=filters.rubric, outcome=filters.outcome)):
-            cards[card.call_id].append(card)
-        stored = {metadata.call_id: (metadata, words) for metadata, words in store.conversations(window)}
-        for done, (call_id, path) in enumerate(paths.items(), start):
-            if progress:
-                progress(done, len(rows))
-            yield Call(*stored[call_id], tuple(cards[call_id]), Path(path) if path else None)
-    if progress:
-        progress(len(rows), len(rows))
-
-
-def read_texts(store: Store) -> Texts:
-    """The words for every criterion of every rubric in the store."""
-    rows = store.query("SELECT * FROM criteria")
-    criteria = {
-        (rubric_hash, criterion.id): criterion
-        for rubric_hash, rubric in store.rubrics({row["rubric_hash"] for row in rows}).items()
-        for criterion in rubric.criteria()
-    }
-    texts = {}
-    for row in rows:
-        key = (row["rubric_hash"], row["criterion_id"])
-        title, description = row["question"] or row["criterion_id"], row["guidance"] or ""
-        texts[key] = CriterionText(title, description, row["section_title"] or "", criteria.get(key))
-    return texts

@@ -48,9 +48,7 @@ class Sound:
 class Sounds:
     """Makes the recordings of one packet, as MP3 because every browser plays it.
 
-    Args:
-        folder: Folder for the files, beside the page; None embeds them in the page.
-        redactor: Says which spans must be silenced.
+    ``folder`` is for files beside the page; None embeds them in the page.
     """
 
     def __init__(self, folder: Path | None, redactor: Redactor) -> None:

@@ -9,12 +9,19 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import fmean
 
 from pipeline.confidence_intervals import Interval, mean, wilson
 from pipeline.conversation import Scorecard
 from pipeline.export.selection import Call, Texts, answers_of, words_of
 
 UNKNOWN_AGENT = "(no agent)"
+MOMENTS = 3
+FEWEST_WEEKS = 5
+FEWEST_ANSWERS = 3
+NOTABLE = 0.10
+LISTED = 3
 
 
 @dataclass(slots=True)
@@ -72,6 +79,25 @@ class Moment:
     weight: float
 
 
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One week's mean score; ``out`` when it lies outside the control limits."""
+
+    week: str
+    mean: Interval
+    out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How often a unit meets a criterion, and how often everybody else does; shares 0..1."""
+
+    criterion: CriterionTotals
+    rate: float
+    others: float
+    n: int
+
+
 @dataclass(slots=True)
 class Unit:
     """One agent or team of a client: scores by ISO week (site's zone), answers by criterion, moments."""
@@ -84,6 +110,46 @@ class Unit:
     criteria: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     best: list[Moment] = field(default_factory=list)
     worst: list[Moment] = field(default_factory=list)
+
+    def lowest_first(self) -> float:
+        """Sort key: the mean score; units without one come last."""
+        estimate = self.total.mean().estimate
+        return 101.0 if estimate is None else estimate
+
+    def weekly(self) -> tuple[list[Week], Interval]:
+        """The weeks in order, and their mean with control limits, 0..100; unknown with too few weeks.
+
+        The limits are those of an individuals (XmR) chart: mean ± 2.66 times the mean moving range (Wheeler
+        and Chambers).
+        """
+        means = [(week, group.mean()) for week, group in sorted(self.weeks.items())]
+        values = [mean.estimate for _, mean in means if mean.estimate is not None]
+        limits = Interval(None, None, None, len(values))
+        low, high = 0.0, 100.0
+        if len(values) >= FEWEST_WEEKS:
+            centre = fmean(values)
+            distance = 2.66 * fmean(abs(b - a) for a, b in pairwise(values))
+            low, high = max(0.0, centre - distance), min(100.0, centre + distance)
+            limits = Interval(centre, low, high, len(values))
+        weeks = [Week(w, m, m.estimate is not None and not low <= m.estimate <= high) for w, m in means]
+        return weeks, limits
+
+    def strengths_and_focus(self, totals: Totals) -> tuple[list[Comparison], list[Comparison]]:
+        """Criteria met notably more, and notably less, often than by everybody else.
+
+        Only those count on which the unit and the others have enough answers.
+        """
+        compared = []
+        for key, answers in self.criteria.items():
+            total, n = totals.criteria[key].answers, answers["yes"] + answers["no"]
+            others_yes, others_n = total["yes"] - answers["yes"], total["yes"] + total["no"] - n
+            if n >= FEWEST_ANSWERS and others_n >= FEWEST_ANSWERS:
+                rates = answers["yes"] / n, others_yes / others_n
+                compared.append(Comparison(totals.criteria[key], *rates, n))
+        compared.sort(key=lambda c: c.rate - c.others)
+        focus = [c for c in compared if c.rate - c.others <= -NOTABLE]
+        strengths = [c for c in reversed(compared) if c.rate - c.others >= NOTABLE]
+        return strengths[:LISTED], focus[:LISTED]
 
 
 @dataclass(slots=True)
@@ -103,6 +169,13 @@ class Totals:
     first: dt.datetime | None = None
     last: dt.datetime | None = None
 
+    @property
+    def period(self) -> str:
+        """The days the calls cover, in the sites' time zones."""
+        if self.first is None or self.last is None:
+            return "start times unknown"
+        return f"{self.first:%d %b %Y} to {self.last:%d %b %Y}"
+
 
 def spoken(interval: Interval, scale: float = 1.0) -> str:
     """The interval as ``61 to 84 %`` for shares (scale 100), as ``61 to 84`` for scores; "" if unknown."""
@@ -110,12 +183,6 @@ def spoken(interval: Interval, scale: float = 1.0) -> str:
         return ""
     low, high = max(0.0, interval.low * scale), min(100.0, interval.high * scale)
     return f"{low:.0f} to {high:.0f}{' %' if scale == 100 else ''}"
-
-
-def lowest_first(unit: Unit) -> float:
-    """Sort key of units: the mean score; units without one come last."""
-    estimate = unit.total.mean().estimate
-    return 101.0 if estimate is None else estimate
 
 
 def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Call]:
@@ -173,9 +240,6 @@ def _add_answers(totals: Totals, units: Sequence[Unit], card: Scorecard, texts: 
             unit.criteria[key][answer.answer] += 1
 
 
-MOMENTS = 3
-
-
 def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
     """Keep each unit's best moments, from its highest-scored calls, and its worst, by customer sentiment."""
     for card in call.scorecards:
@@ -199,11 +263,7 @@ def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
 
 def _keep(moments: list[Moment], moment: Moment) -> None:
     """Add a moment if it is among the ``MOMENTS`` with the greatest weight; at most one per call."""
-    same_call = next((m for m in moments if m.call_id == moment.call_id), None)
-    if same_call is not None:
-        if same_call.weight >= moment.weight:
-            return
-        moments.remove(same_call)
-    moments.append(moment)
-    moments.sort(key=lambda m: -m.weight)
-    del moments[MOMENTS:]
+    by_call: dict[str, Moment] = {}
+    for one in sorted([*moments, moment], key=lambda m: -m.weight):
+        by_call.setdefault(one.call_id, one)
+    moments[:] = list(by_call.values())[:MOMENTS]

@@ -23,12 +23,7 @@ AGENT, CUSTOMER = 0, 1
 
 
 def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
-    """A call as a vCon document.
-
-    Args:
-        call: The call, redacted.
-        now: Creation time of the container; by default the current time.
-    """
+    """A redacted call as a vCon document, created ``now`` (by default the current time)."""
     meta, transcript = call.metadata, call.conversation.transcript
     dialogs = _dialogs(call)
     document: Json = {
@@ -57,16 +52,14 @@ def stable_uuid(call_id: str) -> str:
 def _parties(call: Call) -> list[Json]:
     """Agent, then customer. ``role`` is not in the core schema, but other tools read it."""
     meta = call.metadata
-    agent: Json = {"role": "agent"}
-    if meta.agent_name:
-        agent["name"] = meta.agent_name
-    if meta.agent_id:
-        agent["uuid"] = stable_uuid(f"agent {meta.agent_id}")
-    if meta.client:
-        agent["org"] = meta.client
-    if meta.team:
-        agent["dept"] = meta.team
-    return [agent, {"role": "customer"}]
+    agent = {
+        "role": "agent",
+        "name": meta.agent_name,
+        "uuid": stable_uuid(f"agent {meta.agent_id}") if meta.agent_id else None,
+        "org": meta.client,
+        "dept": meta.team,
+    }
+    return [{name: value for name, value in agent.items() if value}, {"role": "customer"}]
 
 
 def _dialogs(call: Call) -> list[Json]:
@@ -108,12 +101,11 @@ MEDIATYPES = {
 
 
 def _holds(call: Call, started_at: dt.datetime) -> list[Json]:
-    events = []
-    for start_s, end_s in call.metadata.hold_spans:
-        for event, at_s in (("hold", start_s), ("unhold", end_s)):
-            moment = started_at + dt.timedelta(seconds=at_s)
-            events.append({"party": CUSTOMER, "time": _rfc3339(moment), "event": event})
-    return events
+    return [
+        {"party": CUSTOMER, "time": _rfc3339(started_at + dt.timedelta(seconds=at_s)), "event": event}
+        for span in call.metadata.hold_spans
+        for event, at_s in zip(("hold", "unhold"), span, strict=True)
+    ]
 
 
 def _message(turn: Turn, started_at: dt.datetime) -> Json:

@@ -16,6 +16,7 @@ from typing import NamedTuple, cast, get_args
 
 from pipeline.conversation import Review, ReviewState
 from pipeline.review.returned_files import Entry, read
+from pipeline.review.sampling import DECISIONS
 from pipeline.rubric import Criterion
 from pipeline.score.measures import PERSON
 from pipeline.store import CallFilter, Store
@@ -30,7 +31,6 @@ STATES = {
     "dispute": "disputed", "disputed": "disputed", "appeal": "disputed",
     "uphold": "upheld", "upheld": "upheld", "overturn": "overturned", "overturned": "overturned",
 }  # fmt: skip
-AFTER_DISPUTE = {"upheld", "overturned"}
 assert set(STATES.values()) | {"submitted"} == set(get_args(ReviewState))
 
 
@@ -75,13 +75,13 @@ class _Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """The scorecard an entry is about: the machine's answers and the rubric's criteria, by criterion id."""
+    """The scorecard an entry is about: the rubric's criteria and the machine's answers, by criterion id."""
 
     call_id: str
     rubric_id: str
     rubric_hash: str
-    answers: Mapping[str, _Answer]
     criteria: Mapping[str, Criterion]
+    answers: dict[str, _Answer] = field(default_factory=dict)
 
     def parsed(self, criterion: str, written: str) -> _Answer:
         """The answer a person's words mean: one of the criterion's grades, or yes, no, na."""
@@ -102,27 +102,29 @@ class _Card:
 
 
 def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -> Report:
-    """Read returned files and store what people answered.
-
-    Args:
-        store: Open for writing.
-        paths: Packet JSON, workbooks or CSV.
-        reviewer: Who reviewed, for entries that do not name anybody.
+    """Read returned files and store what people answered; ``reviewer`` where an entry names nobody.
 
     Raises:
         UsageError: A file is not a review at all; then nothing is stored, from no file.
     """
     read_entries = [(path, entry) for path in paths for entry in read(path)]
-    entries = [(path, entry) for path, entry in read_entries if entry.quote is None]
+    entries = [
+        (path, replace(entry, reviewer=entry.reviewer or reviewer))
+        for path, entry in read_entries
+        if entry.quote is None
+    ]
     cards = _Cards(store, {entry.call_id for _, entry in entries})
     report = Report(marked=Counter(path for path, entry in read_entries if entry.quote is not None))
     reviews: list[Review] = []
     for path, entry in entries:
-        reviews += _reviews_of(entry, path.name, cards, reviewer, report)
+        reviews += _reviews_of(entry, path.name, cards, report)
     stored = store.reviews(CallFilter(call_ids=tuple({r.call_id for r in reviews})))
     reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
     disputes = {(r.call_id, r.rubric_hash) for r in (*stored, *reviews) if r.state == "disputed"}
-    new = [r for r in reviews if _is_allowed(r, disputes, report) and not _is_known(r, stored, report)]
+    allowed = [review for review in reviews if _is_allowed(review, disputes, report)]
+    on_record = {_item(r): (r.said, r.reason) for r in stored}  # of each item the newest
+    new = [r for r in allowed if on_record.get(_item(r)) != (r.said, r.reason)]
+    report.unchanged = len(allowed) - len(new)
     _report_differences(new, stored, report)
     report.stored = store.save_reviews(new)
     answered = {(r.rubric_hash, r.criterion_id or "") for r in new if r.human_answer}
@@ -138,12 +140,8 @@ class _Cards:
         folded: dict[str, list[str]] = defaultdict(list)
         for call_id in known:
             folded[_folded(call_id)].append(call_id)
-        self._ids = {}
-        for written in call_ids:
-            matches = [written] if written in known else folded[_folded(written)]
-            if len(matches) == 1:
-                self._ids[written] = matches[0]
-        self._cards: dict[str, list[_Card]] = defaultdict(list)
+        meant = {written: [written] if written in known else folded[_folded(written)] for written in call_ids}
+        self._ids = {written: ids[0] for written, ids in meant.items() if len(ids) == 1}
         rows = store.query(
             "SELECT answers.call_id, answers.rubric_hash, rubric_id, criterion_id, points, "
             "CASE WHEN searched.what = ? THEN 'undetermined' ELSE answer END AS answer "  # it is a person's
@@ -155,23 +153,20 @@ class _Cards:
         rubrics = store.rubrics({row["rubric_hash"] for row in rows})
         self.manual = {(key, name): rubric.id for key, rubric in rubrics.items() for name in rubric.manual()}
         criteria = {key: {c.id: c for c in rubric.criteria()} for key, rubric in rubrics.items()}
-        by_card: dict[tuple[str, str, str], dict[str, _Answer]] = defaultdict(dict)
+        self._cards: dict[str, dict[str, _Card]] = defaultdict(dict)  # by call id and rubric hash
         for row in rows:
-            answers = by_card[row["call_id"], row["rubric_id"], row["rubric_hash"]]
-            criterion = criteria.get(row["rubric_hash"], {}).get(row["criterion_id"])
+            call_id, rubric_hash = row["call_id"], row["rubric_hash"]
+            card = _Card(call_id, row["rubric_id"], rubric_hash, criteria.get(rubric_hash, {}))
+            card = self._cards[call_id].setdefault(rubric_hash, card)
+            criterion = card.criteria.get(row["criterion_id"])
             grade = criterion.grade(row["points"]) if criterion and row["answer"] in {"yes", "no"} else ""
-            answers[row["criterion_id"]] = _Answer(row["answer"], grade)
-        for (call_id, rubric_id, rubric_hash), answers in by_card.items():
-            card = _Card(call_id, rubric_id, rubric_hash, answers, criteria.get(rubric_hash, {}))
-            self._cards[call_id].append(card)
-
-    def call_id(self, written: str) -> str:
-        """The stored call id that was meant; "" when there is none, or more than one."""
-        return self._ids.get(written, "")
+            card.answers[row["criterion_id"]] = _Answer(row["answer"], grade)
 
     def of(self, entry: Entry) -> _Card | str:
         """The scorecard an entry is about, or a sentence saying why there is none."""
-        cards = self._cards[self.call_id(entry.call_id)]
+        if entry.call_id not in self._ids:
+            return f"no call {entry.call_id!r} in the database"
+        cards = list(self._cards[self._ids[entry.call_id]].values())
         if entry.rubric_hash:
             cards = [c for c in cards if c.rubric_hash == entry.rubric_hash] or cards
             if cards and cards[0].rubric_hash != entry.rubric_hash and not entry.rubric_id:
@@ -199,34 +194,33 @@ def _criterion(entry: Entry, card: _Card) -> str:
     return ""
 
 
-def _reviews_of(entry: Entry, source: str, cards: _Cards, reviewer: str, report: Report) -> Iterator[Review]:
+def _reviews_of(entry: Entry, source: str, cards: _Cards, report: Report) -> Iterator[Review]:
     """Make the reviews of one entry, for a confirmed call one per answer; report anything wrong with it."""
-    who = entry.reviewer or reviewer
-    card = cards.of(entry) if cards.call_id(entry.call_id) else f"no call {entry.call_id!r} in the database"
-    problem = card if isinstance(card, str) else _problem(entry, card, who)
+    card = cards.of(entry)
+    problem = card if isinstance(card, str) else _problem(entry, card)
     if problem or isinstance(card, str):
         report.rejected.append(Problem(entry.where, problem))
         return
-    if cards.call_id(entry.call_id) != entry.call_id:
+    if card.call_id != entry.call_id:
         report.mended.append(Problem(entry.where, f"call {entry.call_id!r} taken as {card.call_id!r}"))
     if entry.criterion_id or entry.criterion:
         criterion = _criterion(entry, card)
         given = card.parsed(criterion, entry.answer) if entry.answer else None
         if given or entry.reason:
-            yield _review(entry, card, source, who, criterion, given)
+            yield _review(entry, card, source, criterion, given)
         return
     state = STATES.get(_folded(entry.state))
     if state or entry.reason:
-        yield _review(entry, card, source, who, state=state or "submitted")
+        yield _review(entry, card, source, state=state or "submitted")
     if entry.confirmed:
         for criterion, machine in card.answers.items():
             if machine.answer in {"yes", "no", "na"}:
-                yield _review(entry, card, source, who, criterion, machine, confirmed=True)
+                yield _review(replace(entry, reason=""), card, source, criterion, machine, confirmed=True)
 
 
-def _problem(entry: Entry, card: _Card, who: str) -> str:
+def _problem(entry: Entry, card: _Card) -> str:
     """Why an entry cannot become a review; "" when it can."""
-    if not who:
+    if not entry.reviewer:
         return "no reviewer is named (fill the Reviewer column, or give --reviewer)"
     named = entry.criterion_id or entry.criterion
     criterion = _criterion(entry, card)
@@ -245,18 +239,16 @@ def _review(
     entry: Entry,
     card: _Card,
     source: str,
-    reviewer: str,
     criterion: str | None = None,
     given: _Answer | None = None,
     *,
     state: str = "submitted",
     confirmed: bool = False,
 ) -> Review:
-    at = entry.at or dt.datetime.now(dt.UTC)
-    reason = "" if confirmed else entry.reason
+    at, who, reason = entry.at or dt.datetime.now(dt.UTC), entry.reviewer, entry.reason
     machine = card.answers[criterion] if criterion else None
     answer = given and (given.grade or given.answer)
-    parts = (card.call_id, card.rubric_hash, criterion, answer, reviewer, state, reason, at.isoformat())
+    parts = (card.call_id, card.rubric_hash, criterion, answer, who, state, reason, at.isoformat())
     extra = {
         "how": "confirmed with the whole call" if confirmed else "",
         "grade": given.grade if given else "",
@@ -270,7 +262,7 @@ def _review(
         criterion_id=criterion,
         machine_answer=machine.answer if machine else None,
         human_answer=given.answer if given else None,
-        reviewer=reviewer,
+        reviewer=who,
         reviewed_at=at,
         reason=reason,
         state=cast(ReviewState, state),
@@ -279,24 +271,19 @@ def _review(
     )
 
 
-def _item(review: Review) -> tuple[str, str, str | None, str]:
-    """What a reviewer can give one answer to: a criterion of a scorecard, or the whole scorecard."""
-    return review.call_id, review.rubric_hash, review.criterion_id, _folded(review.reviewer)
-
-
-def _kind(review: Review) -> str:
-    """What a review is: an answer, a comment on an answer, or a state of the whole scorecard."""
-    return review.state if review.criterion_id is None else "answer" if review.human_answer else "comment"
+def _item(review: Review) -> tuple[str | None, ...]:
+    """What a reviewer can say one thing about: an answer, a comment on it, a state of the whole scorecard."""
+    kind = review.state if review.criterion_id is None else "answer" if review.human_answer else "comment"
+    return review.call_id, review.rubric_hash, review.criterion_id, _folded(review.reviewer), kind
 
 
 def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[Review]:
     """Keep one review per reviewer and item: a correction before a confirmation, else the later one."""
-    chosen: dict[tuple[str, ...], Review] = {}
+    chosen: dict[tuple[str | None, ...], Review] = {}
     for review in reviews:
-        key = (*map(str, _item(review)), _kind(review))
-        earlier = chosen.get(key)
+        earlier = chosen.get(_item(review))
         if earlier is None or "how" in earlier.extra:
-            chosen[key] = review
+            chosen[_item(review)] = review
         elif "how" not in review.extra:
             if earlier.said != review.said:
                 what = (
@@ -304,42 +291,31 @@ def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[R
                     f"{earlier.said} and {review.said}; the later one is kept"
                 )
                 report.conflicts.append(Problem(review.source, what))
-            chosen[key] = max(earlier, review, key=lambda r: r.reviewed_at)
+            chosen[_item(review)] = max(earlier, review, key=lambda r: r.reviewed_at)
     return list(chosen.values())
 
 
 def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], report: Report) -> list[Review]:
     """Remove ``blind`` from reviews whose reviewer had seen the machine's answers to the call before."""
     not_blind = {(r.call_id, _folded(r.reviewer)) for r in stored if "blind" not in r.extra}
-    checked = []
+    checked, problems = [], []
     for review in reviews:
         if "blind" in review.extra and (review.call_id, _folded(review.reviewer)) in not_blind:
             seen = f"{review.reviewer} had reviewed it with the machine's answers in view"
-            problem = Problem(review.call_id, f"{seen}: kept, but not as blind")
-            if problem not in report.conflicts:
-                report.conflicts.append(problem)
+            problems.append(Problem(review.call_id, f"{seen}: kept, but not as blind"))
             extra = {name: value for name, value in review.extra.items() if name != "blind"}
             review = replace(review, extra=extra)
         checked.append(review)
+    report.conflicts += dict.fromkeys(problems)
     return checked
 
 
 def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) -> bool:
     """Whether a decision on a dispute has a dispute to decide; others are reported and not kept."""
-    if review.state not in AFTER_DISPUTE or (review.call_id, review.rubric_hash) in disputes:
+    if review.state not in DECISIONS or (review.call_id, review.rubric_hash) in disputes:
         return True
-    report.rejected.append(
-        Problem(review.source, f"call {review.call_id} is {review.state}, but nobody disputed it")
-    )
-    return False
-
-
-def _is_known(review: Review, stored: Iterable[Review], report: Report) -> bool:
-    """Whether the reviewer's newest stored review of the item says the same; then it counts as unchanged."""
-    before = [r for r in stored if _item(r) == _item(review) and _kind(r) == _kind(review)]
-    if before and (before[-1].said, before[-1].reason) == (review.said, review.reason):
-        report.unchanged += 1
-        return True
+    nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
+    report.rejected.append(Problem(review.source, nobody))
     return False
 
 
@@ -351,7 +327,7 @@ def _report_differences(new: Sequence[Review], stored: Sequence[Review], report:
             key = (review.call_id, review.rubric_hash, review.criterion_id)
             newest[key][_folded(review.reviewer)] = review
     changed = {(r.call_id, r.rubric_hash, r.criterion_id) for r in new}
-    for (call_id, rubric_hash, criterion), by_reviewer in newest.items():
-        if (call_id, rubric_hash, criterion) in changed and len({r.said for r in by_reviewer.values()}) > 1:
+    for key, by_reviewer in newest.items():
+        if key in changed and len({r.said for r in by_reviewer.values()}) > 1:
             views = ", ".join(f"{r.reviewer} {r.said}" for r in by_reviewer.values())
-            report.conflicts.append(Problem(call_id, f"{criterion}: {views}"))
+            report.conflicts.append(Problem(key[0], f"{key[2]}: {views}"))

@@ -13,7 +13,7 @@ import json
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,7 @@ class Entry:
 
 
 def read(path: Path, kind: str = "") -> list[Entry]:
-    """Read every entry of a returned file.
-
-    Args:
-        path: The file.
-        kind: File ending to read it as, instead of its own.
+    """Read every entry of a returned file; ``kind`` is the ending to read it as, instead of its own.
 
     Raises:
         UsageError: The file cannot be read, or it is not a review.
@@ -108,17 +104,13 @@ def _read_json(path: Path) -> list[Entry]:
             f"{path}: not a review (schema callqa.review/1)", hint="use the packet's download button"
         )
     who = {"reviewer": _text(document.get("reviewer")), "blind": _text(document.get("blind"))}
-    return [
-        (_json_mark if kind == "marks" else _json_entry)(item, f"{path.name}: {kind}[{i}]", **who)
-        for kind in ("answers", "calls", "marks")
-        for i, item in _objects(document, kind)
-    ]
-
-
-def _objects(document: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    items = document.get(key)
-    if isinstance(items, list):
-        yield from ((i, item) for i, item in enumerate(items) if isinstance(item, dict))
+    entries = []
+    for kind, entry in (("answers", _json_entry), ("calls", _json_entry), ("marks", _json_mark)):
+        items = document.get(kind)
+        for i, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, dict):
+                entries.append(entry(item, f"{path.name}: {kind}[{i}]", **who))
+    return entries
 
 
 def _json_entry(item: dict[str, Any], where: str, *, reviewer: str, blind: str) -> Entry:
@@ -166,19 +158,14 @@ def _read_sheets(path: Path) -> list[Entry]:
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     saved = book.properties.modified
     at = saved.replace(tzinfo=dt.UTC) if saved else dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-    tables: list[list[Entry]] = []
+    tables = []
     try:
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # some programs write wrong ones
-            rows = ([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
-            table = _read_table(rows, f"{path.name}: {sheet.title}", at)
-            if table is not None:
-                tables.append(table)
+            tables.append(_read_table(sheet.iter_rows(values_only=True), f"{path.name}: {sheet.title}", at))
     finally:
         book.close()
-    if not tables:
-        raise _not_understood(path)
-    return [entry for table in tables for entry in table]
+    return _understood(path, tables)
 
 
 def _read_csv(path: Path) -> list[Entry]:
@@ -188,30 +175,32 @@ def _read_csv(path: Path) -> list[Entry]:
             sample = file.read(8192)
             file.seek(0)
             delimiter = max(",;\t", key=sample.count)
-            rows = ([_text(cell) for cell in row] for row in csv.reader(file, delimiter=delimiter))
-            entries = _read_table(rows, path.name, at)
+            table = _read_table(csv.reader(file, delimiter=delimiter), path.name, at)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: not readable as CSV: {error}", hint="save it as UTF-8 CSV") from error
-    if entries is None:
-        raise _not_understood(path)
-    return entries
+    return _understood(path, [table])
 
 
 READERS = {".json": _read_json, ".xlsx": _read_workbook, ".xlsm": _read_workbook, ".csv": _read_csv}
 
 
-def _not_understood(path: Path) -> UsageError:
-    return UsageError(
+def _understood(path: Path, tables: Sequence[list[Entry] | None]) -> list[Entry]:
+    """The entries of all tables; a usage error if none of them is a form."""
+    forms = [table for table in tables if table is not None]
+    if forms:
+        return [entry for form in forms for entry in form]
+    raise UsageError(
         f"{path}: no table with the columns Call, Reviewer and Correct answer was found",
         hint="keep the headings of the exported workbook; their order and the rows above them do not matter",
     )
 
 
-def _read_table(rows: Iterable[Sequence[str]], place: str, at: dt.datetime) -> list[Entry] | None:
+def _read_table(rows: Iterable[Sequence[object]], place: str, at: dt.datetime) -> list[Entry] | None:
     """The entries below the header row, or None without such a row; ``at`` is when the file was saved."""
     columns: dict[str, int] = {}
     entries = []
-    for number, row in enumerate(rows, start=1):
+    for number, cells in enumerate(rows, start=1):
+        row = [_text(cell) for cell in cells]
         if not columns:
             columns = _header(row)
             if not columns and number >= HEADER_ROWS:

@@ -18,17 +18,18 @@ from pipeline.confidence_intervals import margin_of
 from pipeline.conversation import CallMetadata, Conversation, Review, SampledCall, Scorecard
 from pipeline.store import CallFilter, Store
 
+DECISIONS = ("upheld", "overturned")
+"""The states of a review that end a dispute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pick:
     """One chosen call and how it was chosen.
 
     Attributes:
-        call_id: The call.
         method: Drawn at random, or taken from the top of the risk queue.
         stratum: Agent and week it was drawn from; "" for the risk queue.
         probability: Probability that the call was drawn, 0..1; None for the risk queue.
-        reason: Why it was chosen, in words.
         risk: Points that rank it in the risk queue; 0 for random picks.
     """
 
@@ -68,13 +69,7 @@ def draw(
 ) -> Queue:
     """Draw a random sample per agent and week, add the riskiest calls, and record both in the store.
 
-    Args:
-        store: Open for writing.
-        filters: Calls that may be drawn.
-        per_week: Random calls per agent and week; 0 for none.
-        risky: Length of the risk-ranked queue; 0 for none.
-        seed: Seed of the random draw.
-        now: Time of the draw; part of the sample's id.
+    ``per_week`` is the number of random calls per agent and week, ``risky`` the length of the risk queue.
     """
     cards: dict[str, list[Scorecard]] = defaultdict(list)
     for card in store.scorecards(filters) if risky else ():
@@ -114,10 +109,8 @@ def _recorded(pick: Pick, sample_id: str, seed: int, now: dt.datetime) -> Sample
 
 def sampled_calls(store: Store, sample_id: str) -> tuple[str, ...]:
     """Ids of the calls of one recorded sample."""
-    rows = store.query(
-        "SELECT DISTINCT call_id FROM samples WHERE sample_id = ? ORDER BY call_id", [sample_id]
-    )
-    return tuple(row["call_id"] for row in rows)
+    sql = "SELECT DISTINCT call_id FROM samples WHERE sample_id = ? ORDER BY call_id"
+    return tuple(row["call_id"] for row in store.query(sql, [sample_id]))
 
 
 def stratum_of(metadata: CallMetadata) -> str:
@@ -134,11 +127,6 @@ def random_sample(calls: Iterable[CallMetadata], *, per_stratum: int, seed: int)
 
     The draw of a stratum depends only on the seed and on that stratum's calls, so next week's calls do not
     change what was drawn before. The same seed and calls give the same sample.
-
-    Args:
-        calls: Every call that could be drawn.
-        per_stratum: Calls per agent and week.
-        seed: Recorded with each pick.
     """
     strata: dict[str, list[str]] = defaultdict(list)
     for metadata in calls:
@@ -202,14 +190,14 @@ def open_disputes(reviews: Sequence[Review]) -> list[Review]:
     for review in reviews:
         if review.state == "disputed":
             waiting[review.rubric_hash] = review
-        elif review.state in ("upheld", "overturned"):
+        elif review.state in DECISIONS:
             waiting.pop(review.rubric_hash, None)
     return list(waiting.values())
 
 
 def _is_settled(cards: Sequence[Scorecard], reviews: Sequence[Review]) -> bool:
     """Whether people have answered each scorecard of a call, or decided it, and no dispute waits."""
-    answered = {r.rubric_hash for r in reviews if r.human_answer or r.state in ("upheld", "overturned")}
+    answered = {r.rubric_hash for r in reviews if r.human_answer or r.state in DECISIONS}
     return bool(cards) and {card.rubric.hash for card in cards} <= answered and not open_disputes(reviews)
 
 

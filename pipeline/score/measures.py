@@ -143,7 +143,7 @@ def language(call: Call, check: kinds.LanguageCheck) -> Verdict:
 
 
 def manual(call: Call, check: kinds.ManualCheck) -> Verdict:
-    """Always undetermined; a person's answer is one of the answers known before (``review.people``)."""
+    """Always undetermined; a person's answer is one of the answers known before (``rescore``)."""
     return Verdict("undetermined", reason=MANUAL, searched=Searched(PERSON))
 
 

@@ -45,7 +45,7 @@ from pipeline.errors import UsageError
 from pipeline.export import captions
 from pipeline.export.contact_lens import contact_lens
 from pipeline.export.names import FileNames
-from pipeline.export.packet.build import data_block
+from pipeline.export.packet import data_block
 from pipeline.export.private import Redactor
 from pipeline.export.selection import Call
 from pipeline.export.vcon import vcon

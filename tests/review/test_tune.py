@@ -23,6 +23,7 @@ from pipeline.conversation import (
 )
 from pipeline.errors import CallQAError
 from pipeline.matching import load_matcher
+from pipeline.rubric.checks import learning
 from pipeline.rubric.edits import Change, diff, edited
 from pipeline.store import Store
 
@@ -106,7 +107,7 @@ def test_marked_quotes_become_phrases_and_are_measured_on_calls_they_do_not_come
 
 def test_a_quote_marked_both_ways_is_left_out() -> None:
     """Contradictory marks teach nothing."""
-    check = tune.tunable(next(iter(rubric.parse(FORM).criteria())))
+    check = learning(next(iter(rubric.parse(FORM).criteria())).check)
     assert check is not None
     both = [tune.Mark("hold", "a", ODD, True), tune.Mark("hold", "b", ODD, False)]
     assert tune.learnt(check, both) == check

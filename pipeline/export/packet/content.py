@@ -6,14 +6,12 @@ Keys that repeat thousands of times are short; only the scripts in ``page/`` rea
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.calibrate.tune import tunable
 from pipeline.conversation import (
     CriterionAnswer,
-    Evidence,
-    Finding,
     Review,
     Scorecard,
     SectionScore,
@@ -21,14 +19,17 @@ from pipeline.conversation import (
 )
 from pipeline.export.selection import Call, Texts, words_of
 from pipeline.export.sound import Sound
+from pipeline.rubric.checks import learning
 
 Json = dict[str, Any]
+SHORT = {"start_s": "a", "end_s": "b"}
+EVIDENCE = "turn role start_s end_s quote rule strength"
 
 
 def index_row(call: Call) -> Json:
     """The overview's row of one call."""
     meta = call.metadata
-    card = next(iter(worst_first(call.scorecards)), None)
+    card = min(call.scorecards, key=_goodness, default=None)
     started = meta.started_local
     return {
         "id": meta.call_id,
@@ -49,9 +50,9 @@ def index_row(call: Call) -> Json:
 OUTCOMES_WORST_FIRST = ("fail", "needs_review", "pass", "not_scored")
 
 
-def worst_first(cards: Sequence[Scorecard]) -> list[Scorecard]:
-    """Scorecards by outcome, fails first, and then by score, lowest first."""
-    return sorted(cards, key=lambda c: (OUTCOMES_WORST_FIRST.index(c.outcome), c.final_score or 0.0))
+def _goodness(card: Scorecard) -> tuple[int, float]:
+    """Sort key that puts fails first, and then the lowest scores."""
+    return OUTCOMES_WORST_FIRST.index(card.outcome), card.final_score or 0.0
 
 
 def _mood(call: Call) -> list[float | None] | None:
@@ -61,14 +62,7 @@ def _mood(call: Call) -> list[float | None] | None:
 
 
 def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Review]) -> Json:
-    """Everything the page shows of one call.
-
-    Args:
-        call: The call, redacted.
-        texts: The rubrics' words for the criteria.
-        sound: Its recording, or the reason why there is none.
-        reviews: What people answered so far about the call.
-    """
+    """Everything the page shows of one redacted call; ``reviews`` are those of the call."""
     meta, conversation = call.metadata, call.conversation
     transcript = conversation.transcript
     return {
@@ -76,16 +70,16 @@ def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Revi
         "duration": transcript.duration_s,
         "facts": _facts(call),
         "turns": [_turn(turn) for turn in transcript.turns],
-        "findings": [_finding(f) for f in conversation.findings],
-        "cards": [_card(card, texts) for card in worst_first(call.scorecards)],
+        "findings": [plain(f, "kind label turn start_s end_s text value") for f in conversation.findings],
+        "cards": [_card(card, texts) for card in sorted(call.scorecards, key=_goodness)],
         "metrics": {name: rounded(value, 3) for name, value in conversation.metrics.items()},
         "warnings": [*transcript.warnings, *conversation.warnings],
         "peaks": [base64.b64encode(bytes(lane)).decode("ascii") for lane in sound.peaks],
         "agentChannel": _agent_channel(call),
         "audio": sound.url,
         "audioNote": sound.note,
-        "redacted": [[rounded(a, 2), rounded(b, 2)] for a, b in sound.redacted],
-        "holds": [[rounded(a, 2), rounded(b, 2)] for a, b in meta.hold_spans],
+        "redacted": [[rounded(at_s, 2) for at_s in span] for span in sound.redacted],
+        "holds": [[rounded(at_s, 2) for at_s in span] for span in meta.hold_spans],
         "reviews": [_review(review) for review in reviews],
     }
 
@@ -153,30 +147,12 @@ def _facts(call: Call) -> list[tuple[str, str]]:
 
 
 def _turn(turn: Turn) -> Json:
-    row: Json = {
-        "r": turn.role,
-        "a": rounded(turn.start_s, 2),
-        "b": rounded(turn.end_s, 2),
-        "t": turn.text,
-        "n": turn.turn,
-    }
+    row = {"r": turn.role, "t": turn.text, "n": turn.turn, **plain(turn, "start_s end_s")}
     if turn.sentiment:
         row["l"] = turn.sentiment.label
     if turn.confidence is not None and turn.confidence < 0.5:
         row["c"] = rounded(turn.confidence, 2)
     return row
-
-
-def _finding(finding: Finding) -> Json:
-    return {
-        "kind": finding.kind,
-        "label": finding.label,
-        "turn": finding.turn,
-        "a": rounded(finding.start_s, 2),
-        "b": rounded(finding.end_s, 2),
-        "text": finding.text,
-        "value": rounded(finding.value, 2) if isinstance(finding.value, float) else finding.value,
-    }
 
 
 def _card(card: Scorecard, texts: Texts) -> Json:
@@ -209,48 +185,27 @@ def _section_title(rubric_hash: str, section: SectionScore, texts: Texts) -> str
 
 def _answer(card: Scorecard, answer: CriterionAnswer, texts: Texts) -> Json:
     text = words_of(texts, card.rubric.hash, answer.id)
-    searched = answer.searched
     return {
         "id": answer.id,
         "title": text.title,
         "about": text.description,
         "grades": text.grades,
         "grade": text.grade(answer.points),
-        "answer": answer.answer,
-        "points": rounded(answer.points, 2),
         "of": answer.max_points,
-        "critical": answer.critical,
-        "learns": text.asked is not None and tunable(text.asked) is not None,
-        "scored": answer.scored,
-        "reason": answer.reason,
-        "evidence": [_evidence(e) for e in answer.evidence],
-        "nearest": _evidence(answer.nearest) if answer.nearest else None,
-        "searched": {
-            "what": searched.what,
-            "role": searched.role,
-            "a": searched.start_s,
-            "b": searched.end_s,
-            "turns": searched.turns,
-        }
-        if searched
-        else None,
+        **plain(answer, "answer points critical scored reason"),
+        "learns": text.asked is not None and learning(text.asked.check) is not None,
+        "evidence": [plain(e, EVIDENCE) for e in answer.evidence],
+        "nearest": plain(answer.nearest, EVIDENCE) if answer.nearest else None,
+        "searched": plain(answer.searched, "what role start_s end_s turns") if answer.searched else None,
     }
 
 
-def _evidence(evidence: Evidence) -> Json:
-    return {
-        "turn": evidence.turn,
-        "role": evidence.role,
-        "a": rounded(evidence.start_s, 2),
-        "b": rounded(evidence.end_s, 2),
-        "quote": evidence.quote,
-        "rule": evidence.rule,
-        "strength": rounded(evidence.strength, 2),
-    }
+def plain(record: object, names: str, digits: int = 2) -> Json:
+    """The named attributes of a record, numbers rounded; ``start_s`` and ``end_s`` become ``a`` and ``b``."""
+    found = {SHORT.get(name, name): getattr(record, name) for name in names.split()}
+    return {name: rounded(v, digits) if isinstance(v, float) else v for name, v in found.items()}
 
 
 def rounded(value: float | None, digits: int) -> float | None:
     """The number rounded to ``digits``; None for None and for numbers that are not finite."""
-    if value is None or value != value or abs(value) == float("inf"):
-        return None
-    return round(float(value), digits)
+    return round(float(value), digits) if value is not None and math.isfinite(value) else None

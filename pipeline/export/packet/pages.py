@@ -5,14 +5,13 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import Any
 
-from pipeline.calibrate import Agreement, Calibration
-from pipeline.calibrate.figures import Drift, sentence
-from pipeline.calibrate.scores import ScoreDeviation
+from pipeline.calibrate import Calibration
+from pipeline.calibrate.figures import Agreement, sentence
 from pipeline.confidence_intervals import Interval
-from pipeline.export.coaching import Comparison, strengths_and_focus, weekly
-from pipeline.export.packet.content import Json, rounded
-from pipeline.export.summary import CriterionTotals, Moment, Totals, Unit, lowest_first, spoken
+from pipeline.export.packet.content import Json, plain, rounded
+from pipeline.export.summary import Comparison, CriterionTotals, Moment, Totals, Unit, spoken
 
+DEVIATION = "call_id reviewer machine_score human_score deviation machine_outcome human_outcome"
 # The metrics that the page compares with the median of all calls, with their labels.
 SHOWN_METRICS = {
     "agent_talk_ratio": "agent's share of talk",
@@ -32,13 +31,13 @@ SHOWN_METRICS = {
 }
 
 
-def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: bool) -> Json:
+def overall_pages(totals: Totals, calibration: Calibration, *, blind: bool) -> Json:
     """Everything in the packet that is not about one call; for blind reviewers only its size."""
     size = {"calls": totals.calls, "hours": round(totals.seconds / 3600, 1)}
     if blind:
-        return {"subtitle": f"{period(totals)}, blind session", "totals": size, "metrics": {}}
+        return {"subtitle": f"{totals.period}, blind session", "totals": size, "metrics": {}}
     return {
-        "subtitle": period(totals),
+        "subtitle": totals.period,
         "totals": {
             **size,
             "score": figure(totals.overall.mean(), 1),
@@ -47,18 +46,11 @@ def overall_pages(totals: Totals, calibration: Calibration | None, *, blind: boo
             "needsReview": totals.overall.outcomes["needs_review"],
         },
         "criteria": [_criterion(c) for c in totals.criteria.values()],
-        "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=lowest_first)],
-        "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=lowest_first)],
+        "people": [_unit(u, totals) for u in sorted(totals.agents.values(), key=Unit.lowest_first)],
+        "teams": [_unit(u, totals) for u in sorted(totals.teams.values(), key=Unit.lowest_first)],
         "metrics": _metrics(totals),
-        "agreement": _agreement(calibration) if calibration and calibration.criteria else None,
+        "agreement": _agreement(calibration) if calibration.criteria else None,
     }
-
-
-def period(totals: Totals) -> str:
-    """The days the packet covers, in the sites' time zones."""
-    if totals.first is None or totals.last is None:
-        return "start times unknown"
-    return f"{totals.first:%d %b %Y} to {totals.last:%d %b %Y}"
 
 
 def figure(interval: Interval, scale: float) -> dict[str, Any]:
@@ -67,31 +59,19 @@ def figure(interval: Interval, scale: float) -> dict[str, Any]:
 
 
 def _unit(unit: Unit, totals: Totals) -> Json:
-    weeks, limits = weekly(unit)
-    strengths, focus = strengths_and_focus(unit, totals)
+    weeks, limits = unit.weekly()
+    strengths, focus = unit.strengths_and_focus(totals)
     mean, rate = unit.total.mean(), unit.total.pass_rate()
     return {
-        "name": unit.name,
-        "team": unit.team,
-        "client": unit.client,
+        **plain(unit, "name team client"),
         "n": unit.total.scorecards,
         "mean": rounded(mean.estimate, 1),
         "range": spoken(mean),
         "passRate": rounded(rate.estimate, 4),
         "passRange": spoken(rate, 100),
         "autofails": unit.total.autofails,
-        "weeks": [
-            {
-                "week": week.week,
-                "n": week.mean.n,
-                "mean": rounded(week.mean.estimate, 1),
-                "low": rounded(week.mean.low, 1),
-                "high": rounded(week.mean.high, 1),
-                "out": week.out,
-            }
-            for week in weeks
-        ],
-        "limits": {name: rounded(getattr(limits, name), 1) for name in ("centre", "low", "high")},
+        "weeks": [{"week": week.week, "out": week.out, **_points(week.mean)} for week in weeks],
+        "limits": _points(limits),
         "strengths": [_comparison(c) for c in strengths],
         "focus": [_comparison(c) for c in focus],
         "best": [_moment(m) for m in unit.best],
@@ -99,30 +79,25 @@ def _unit(unit: Unit, totals: Totals) -> Json:
     }
 
 
+def _points(interval: Interval, scale: float = 1.0) -> Json:
+    """An estimate with its limits, times ``scale``, as a point of a trend."""
+    limits = {"mean": interval.estimate, "low": interval.low, "high": interval.high}
+    scaled = {name: rounded(None if v is None else scale * v, 1) for name, v in limits.items()}
+    return {"n": interval.n, **scaled}
+
+
 def _comparison(comparison: Comparison) -> Json:
-    return {
-        "title": comparison.criterion.title,
-        "rate": rounded(comparison.rate, 3),
-        "others": rounded(comparison.others, 3),
-        "n": comparison.n,
-    }
+    return {"title": comparison.criterion.title, **plain(comparison, "rate others n", 3)}
 
 
 def _moment(moment: Moment) -> Json:
-    return {
-        "call": moment.call_id,
-        "at": rounded(moment.at_s, 2),
-        "quote": moment.quote[:240],
-        "why": moment.why,
-    }
+    return {"quote": moment.quote[:240], **plain(moment, "call_id at_s why")}
 
 
 def _criterion(criterion: CriterionTotals) -> Json:
     met = criterion.met()
     return {
-        "title": criterion.title,
-        "rubric": criterion.rubric,
-        "critical": criterion.critical,
+        **plain(criterion, "title rubric critical"),
         "rate": rounded(met.estimate, 4),
         "range": spoken(met, 100),
         **{answer: criterion.answers[answer] for answer in ("yes", "no", "na", "undetermined")},
@@ -141,7 +116,7 @@ def _metrics(totals: Totals) -> Json:
 
 def _agreement(calibration: Calibration) -> Json:
     return {
-        "scores": [_deviation(d) for d in calibration.scores if d.deviation is not None],
+        "scores": [plain(d, DEVIATION, 1) for d in calibration.scores if d.deviation is not None],
         "scoreChange": calibration.score_change,
         "note": " ".join(map(sentence, calibration.cautions))
         or "Machine against people, with 95 % intervals.",
@@ -149,61 +124,27 @@ def _agreement(calibration: Calibration) -> Json:
         "reviewers": [_agreement_row(row) for row in calibration.reviewers],
         "people": [
             {
-                "title": p.title,
-                "reviewers": p.reviewers,
-                "n": p.answers,
-                "blind": p.blind,
+                **plain(p, "title reviewers answers blind"),
                 "alpha": rounded(p.alpha.value, 3),
-                "low": rounded(p.alpha.low, 2),
-                "high": rounded(p.alpha.high, 2),
+                **plain(p.alpha, "low high"),
             }
             for p in calibration.people
         ],
-        "drift": [_drift(week) for week in calibration.drift],
+        "drift": [
+            {"week": week.week, "out": week.shifted, **_points(week.agreement, 100)}
+            for week in calibration.drift
+        ],
     }
-
-
-def _deviation(scores: ScoreDeviation) -> Json:
-    return {
-        "call": scores.call_id,
-        "reviewer": scores.reviewer,
-        "machine": rounded(scores.machine_score, 1),
-        "person": rounded(scores.human_score, 1),
-        "deviation": rounded(scores.deviation, 1),
-        "was": scores.machine_outcome,
-        "becomes": scores.human_outcome,
-    }
-
-
-def _drift(week: Drift) -> Json:
-    return {
-        "week": week.week,
-        "n": week.agreement.n,
-        "mean": _percent(week.agreement.estimate),
-        "low": _percent(week.agreement.low),
-        "high": _percent(week.agreement.high),
-        "out": week.shifted,
-    }
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 1)
 
 
 def _agreement_row(row: Agreement) -> Json:
     weighted = row.weighted_kappa.value is not None
     kappa = row.weighted_kappa if weighted else row.kappa
     return {
-        "title": row.title,
-        "rubric": row.rubric,
-        "n": row.n,
+        **plain(row, "title rubric n lenient strict words"),
         "agreement": rounded(row.agreement.estimate, 4),
-        "kappa": rounded(kappa.value, 3),
-        "low": rounded(kappa.low, 3),
-        "high": rounded(kappa.high, 3),
         "weighted": weighted,
+        "kappa": rounded(kappa.value, 3),
+        **plain(kappa, "low high", 3),
         "ac1": rounded(row.ac1.value, 3),
-        "lenient": row.lenient,
-        "strict": row.strict,
-        "advice": row.words,
     }

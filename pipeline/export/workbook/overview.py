@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.export.summary import Totals, spoken
 from pipeline.export.tables import Cell
-from pipeline.export.workbook.sheet import for_print, put
-from pipeline.export.workbook.style import OUTCOME_COLOURS, Formats
+from pipeline.export.workbook.sheet import OUTCOME_COLOURS, Formats, for_print, put
 
+TITLE = "Call review"
 TEXT_CHARS = 40  # characters of wrapped text per line in the first column
 LINE_PT = 15.0
 COLUMNS = 6
@@ -36,14 +36,15 @@ WEAKEST = {
 WEEKS = {"Week": "text", **SCORES}
 
 
-def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title: str) -> None:
+def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals) -> None:
     """Fill the Summary sheet from the totals."""
     for col, width in enumerate((TEXT_CHARS + 6, 14, 14, 14, 18, 14)):
         sheet.set_column(col, col, width)
     sheet.hide_gridlines(2)
     sheet.set_row(0, 28)
-    put(sheet, 0, 0, title, formats.title)
-    put(sheet, 1, 0, _period(totals), formats.subtitle)
+    put(sheet, 0, 0, TITLE, formats.title)
+    size = f"{totals.calls:,} calls, {totals.seconds / 3600:.1f} hours"
+    put(sheet, 1, 0, f"{size}{', ' if totals.first else '; '}{totals.period}", formats.subtitle)
     row = _headline(sheet, formats, totals)
     outcomes_row = row + 3
     reasons, weeks = totals.autofail_reasons.most_common(10) or [("none", 0)], _weeks(totals)
@@ -53,7 +54,7 @@ def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals, title
     row = _table(sheet, formats, row + 1, "Criteria met least often", WEAKEST, _weakest(totals))
     if len(weeks) > 1:
         row = _table(sheet, formats, row + 1, "Week by week", WEEKS, weeks)
-        sheet.insert_chart("H16", _week_chart(book, row - len(weeks), row - 1))
+        sheet.insert_chart("H16", _week_chart(book, range(row - len(weeks), row)))
     sheet.insert_chart("H4", _outcome_chart(book, outcomes_row))
     for_print(sheet)
 
@@ -77,7 +78,7 @@ def _table(
         for col, (cell, kind) in enumerate(zip(cells, kinds.values(), strict=True)):
             if kind == "prose":
                 sheet.set_row(row, _row_height(str(cell)))
-            put(sheet, row, col, cell, formats.colours[str(cell)] if kind == "outcome" else formats.of(kind))
+            put(sheet, row, col, cell, formats.colours[str(cell)] if kind == "outcome" else formats.of[kind])
         row += 1
     return row
 
@@ -88,12 +89,17 @@ def _outcomes(totals: Totals) -> list[tuple[Cell, ...]]:
 
 
 def _rubrics(totals: Totals) -> list[tuple[Cell, ...]]:
-    rows: list[tuple[Cell, ...]] = []
-    for name, group in sorted(totals.rubrics.items()):
-        mean, rate = group.mean(), group.pass_rate()
-        interval = spoken(rate, 100)
-        rows.append((name, group.scorecards, mean.estimate, rate.estimate, interval, group.autofails))
-    return rows
+    return [
+        (
+            name,
+            g.scorecards,
+            g.mean().estimate,
+            g.pass_rate().estimate,
+            spoken(g.pass_rate(), 100),
+            g.autofails,
+        )
+        for name, g in sorted(totals.rubrics.items())
+    ]
 
 
 def _weakest(totals: Totals) -> list[tuple[Cell, ...]]:
@@ -103,64 +109,43 @@ def _weakest(totals: Totals) -> list[tuple[Cell, ...]]:
 
 
 def _weeks(totals: Totals) -> list[tuple[Cell, ...]]:
-    rows: list[tuple[Cell, ...]] = []
-    for week, group in sorted(totals.weeks.items()):
-        mean, rate = group.mean(), group.pass_rate()
-        rows.append((week, group.scorecards, mean.estimate, rate.estimate, spoken(mean)))
-    return rows
+    return [
+        (week, g.scorecards, g.mean().estimate, g.pass_rate().estimate, spoken(g.mean()))
+        for week, g in sorted(totals.weeks.items())
+    ]
 
 
 def _outcome_chart(book: Any, first_row: int) -> Any:
     """Outcomes as bars, which are also readable in grey and by people with colour blindness."""
-    chart = book.add_chart({"type": "bar"})
-    last = first_row + len(OUTCOME_COLOURS) - 1
+    rows = range(first_row, first_row + len(OUTCOME_COLOURS))
     points = [{"fill": {"color": ink}} for ink, _ in OUTCOME_COLOURS.values()]
-    chart.add_series(
-        {
-            "name": "Scorecards",
-            "categories": ["Summary", first_row, 0, last, 0],
-            "values": ["Summary", first_row, 1, last, 1],
-            "points": points,
-            "data_labels": {"value": True},
-            "gap": 40,
-        }
-    )
-    chart.set_title({"name": "Outcomes", "name_font": {"size": 11}})
+    style = {"points": points, "data_labels": {"value": True}, "gap": 40}
+    chart = _chart(book, "bar", "Outcomes", rows, {"name": "Scorecards", **style}, column=1)
     chart.set_y_axis({"reverse": True})
     chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
-    chart.set_legend({"none": True})
-    chart.set_size({"width": 420, "height": 220})
     return chart
 
 
-def _week_chart(book: Any, first_row: int, last_row: int) -> Any:
+def _week_chart(book: Any, rows: range) -> Any:
     """Mean score by week as a line."""
-    chart = book.add_chart({"type": "line"})
-    chart.add_series(
-        {
-            "name": "Mean score",
-            "categories": ["Summary", first_row, 0, last_row, 0],
-            "values": ["Summary", first_row, 2, last_row, 2],
-            "line": {"color": "#23364D", "width": 2},
-            "marker": {"type": "circle"},
-        }
-    )
-    chart.set_title({"name": "Mean score by week", "name_font": {"size": 11}})
+    style = {"line": {"color": "#23364D", "width": 2}, "marker": {"type": "circle"}}
+    chart = _chart(book, "line", "Mean score by week", rows, {"name": "Mean score", **style}, column=2)
     chart.set_y_axis({"min": 0, "max": 100})
-    chart.set_legend({"none": True})
-    chart.set_size({"width": 420, "height": 220})
     return chart
 
 
-def _period(totals: Totals) -> str:
-    hours = totals.seconds / 3600
-    if totals.first is None or totals.last is None:
-        return f"{totals.calls:,} calls, {hours:.1f} hours; start times unknown"
-    return f"{totals.calls:,} calls, {hours:.1f} hours, {totals.first:%d %b %Y} to {totals.last:%d %b %Y}"
+def _chart(book: Any, kind: str, title: str, rows: range, series: dict[str, Any], *, column: int) -> Any:
+    """A chart of one column of the sheet against its first."""
+    chart = book.add_chart({"type": kind})
+    categories, values = (["Summary", rows[0], col, rows[-1], col] for col in (0, column))
+    chart.add_series({**series, "categories": categories, "values": values})
+    chart.set_title({"name": title, "name_font": {"size": 11}})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 420, "height": 220})
+    return chart
 
 
 def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
-    row = 3
     overall = totals.overall
     score, rate = overall.mean(), overall.pass_rate()
     figures = (
@@ -171,9 +156,9 @@ def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:
         ("Need a person", overall.outcomes["needs_review"], formats.big, ""),
     )
     for col, (label, _, _, _) in enumerate(figures):  # row by row, as in _table
-        put(sheet, row, col, label, formats.label)
+        put(sheet, 3, col, label, formats.label)
     for col, (_, value, form, _) in enumerate(figures):
-        put(sheet, row + 1, col, value, form)
+        put(sheet, 4, col, value, form)
     for col, (_, _, _, note) in enumerate(figures):
-        put(sheet, row + 2, col, note, formats.subtitle)
-    return row + 3
+        put(sheet, 5, col, note, formats.subtitle)
+    return 6

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.confidence_intervals import Interval
-from pipeline.export.coaching import Comparison, Week, strengths_and_focus, weekly
-from pipeline.export.summary import CriterionTotals, Totals, Unit, lowest_first, spoken
+from pipeline.export.summary import Comparison, CriterionTotals, Totals, Unit, Week, spoken
 from pipeline.export.tables import Column, values
-from pipeline.export.workbook.sheet import TableSheet
-from pipeline.export.workbook.style import Formats
+from pipeline.export.workbook.sheet import Formats, TableSheet
 
 MOST_WEEKS = 26
 
@@ -22,8 +19,6 @@ class AgentRow:
 
     unit: Unit
     weeks: Sequence[Week]
-    mean: Interval
-    rate: Interval
     strengths: Sequence[Comparison]
     focus: Sequence[Comparison]
 
@@ -38,13 +33,13 @@ AGENT_COLUMNS: Sequence[Column[AgentRow]] = (
     Column("client", "Client", "text", 13, "The client of the calls counted", lambda r: r.unit.client),
     Column("n", "Scorecards", "count", 11, "Scorecards counted", lambda r: r.unit.total.scorecards),
     Column("mean", "Mean score", "score", 11, "Mean of the final scores, 0 to 100",
-           lambda r: r.mean.estimate),
+           lambda r: r.unit.total.mean().estimate),
     Column("range", "95 % interval", "text", 13, "Where the true mean lies with 95 % confidence (Student t)",
-           lambda r: spoken(r.mean)),
+           lambda r: spoken(r.unit.total.mean())),
     Column("pass_rate", "Pass rate", "percent", 10, "Passes among passes and fails",
-           lambda r: r.rate.estimate),
+           lambda r: r.unit.total.pass_rate().estimate),
     Column("pass_range", "95 % interval of it", "text", 15, "Wilson interval of the pass rate",
-           lambda r: spoken(r.rate, 100)),
+           lambda r: spoken(r.unit.total.pass_rate(), 100)),
     Column("autofails", "Auto-fails", "count", 10, "Scorecards that failed whatever their points",
            lambda r: r.unit.total.autofails),
     Column("trend", "Trend", "text", 22, "Weekly mean scores, oldest first; red marks the lowest",
@@ -81,15 +76,14 @@ def write_agents(book: Any, formats: Formats, totals: Totals) -> None:
     for offset, week in enumerate(weeks):
         sheet.sheet.set_column(first_week + offset, first_week + offset, 9)
         sheet.sheet.write_string(0, first_week + offset, week, formats.head)
-    units = sorted(totals.agents.values(), key=lambda u: (lowest_first(u), u.name))
+    units = sorted(totals.agents.values(), key=lambda u: (u.lowest_first(), u.name))
     for unit in units:
-        mean, rate = unit.total.mean(), unit.total.pass_rate()
-        agent = AgentRow(unit, weekly(unit)[0], mean, rate, *strengths_and_focus(unit, totals))
+        agent = AgentRow(unit, unit.weekly()[0], *unit.strengths_and_focus(totals))
         row = sheet.add(values(AGENT_COLUMNS, agent))
         for offset, week in enumerate(weeks):
             score = unit.weeks[week].mean().estimate if week in unit.weeks else None
             if score is not None:
-                sheet.sheet.write_number(row, first_week + offset, round(score, 1), formats.of("score"))
+                sheet.sheet.write_number(row, first_week + offset, round(score, 1), formats.of["score"])
         if weeks:
             sheet.sheet.add_sparkline(row, sheet.column("trend"), _sparkline(row, first_week, len(weeks)))
     sheet.bars("mean")

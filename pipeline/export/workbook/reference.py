@@ -10,8 +10,7 @@ from typing import Any
 from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, Column, values
 from pipeline.export.workbook.people import AGENT_COLUMNS, CRITERION_COLUMNS
 from pipeline.export.workbook.reviewed import AGREEMENT_COLUMNS, REVIEW_COLUMNS, SCORE_COLUMNS
-from pipeline.export.workbook.sheet import TableSheet
-from pipeline.export.workbook.style import Formats
+from pipeline.export.workbook.sheet import Formats, TableSheet
 from pipeline.metrics import METRICS
 
 Ledger = Mapping[str, Any]

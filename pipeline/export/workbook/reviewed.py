@@ -7,23 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.calibrate import Agreement, Calibration
-from pipeline.calibrate.agreement import Coefficient
-from pipeline.calibrate.figures import sentence
-from pipeline.calibrate.scores import ScoreDeviation
+from pipeline.calibrate import Calibration, ScoreDeviation
+from pipeline.calibrate.figures import Agreement, sentence
 from pipeline.conversation import Review
 from pipeline.export.selection import Texts, words_of
 from pipeline.export.summary import spoken
 from pipeline.export.tables import Column, values
-from pipeline.export.workbook.sheet import TableSheet
-from pipeline.export.workbook.style import Formats
-
-
-def _interval(coefficient: Coefficient) -> str:
-    if coefficient.low is None or coefficient.high is None:
-        return ""
-    return f"{coefficient.low:.2f} to {coefficient.high:.2f}"
-
+from pipeline.export.workbook.sheet import OUTCOME_COLOURS, Formats, TableSheet
 
 AGREEMENT_COLUMNS: Sequence[Column[Agreement]] = (
     Column("what", "Criterion, or who", "prose", 34, "Machine against people on it, or against this person",
@@ -38,7 +28,7 @@ AGREEMENT_COLUMNS: Sequence[Column[Agreement]] = (
            lambda r: r.weighted_kappa.value),
     Column("kappa_range", "95 % interval of κ", "text", 13,
            "Of the weighted κ where there is one (Fleiss et al.)",
-           lambda r: _interval(r.kappa if r.weighted_kappa.value is None else r.weighted_kappa)),
+           lambda r: (r.kappa if r.weighted_kappa.value is None else r.weighted_kappa).range),
     Column("ac1", "AC1", "number", 7, "Gwet's AC1: steady where nearly all answers are the same",
            lambda r: r.ac1.value),
     Column("lenient", "Machine more generous", "count", 10,
@@ -104,7 +94,7 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> No
     blank = [None] * (len(AGREEMENT_COLUMNS) - 4)
     for people in calibration.people:
         alpha = "unknown" if people.alpha.value is None else f"{people.alpha.value:.2f}"
-        interval = f" ({_interval(people.alpha)})" if people.alpha.low is not None else ""
+        interval = f" ({people.alpha.range})" if people.alpha.range else ""
         seen = "blind" if people.blind else "the machine's answers in view"
         words = f"{people.reviewers} people on the same answers, {seen}: Krippendorff's α {alpha}{interval}."
         sheet.add([f"People on: {people.title}", people.rubric, people.answers, *blank, words])
@@ -144,7 +134,7 @@ def write_scores(book: Any, formats: Formats, scores: Sequence[ScoreDeviation]) 
     for deviation in scores:
         sheet.add(values(SCORE_COLUMNS, deviation))
     for name in ("was", "becomes"):
-        sheet.colour_words(name, ("pass", "fail", "needs_review", "not_scored"))
+        sheet.colour_words(name, OUTCOME_COLOURS)
     sheet.close()
 
 

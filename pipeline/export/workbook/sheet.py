@@ -1,16 +1,15 @@
-"""Write one sheet: header, typed cells that never become formulas, filters and print setup."""
+"""Write one sheet: formats, header, typed cells that never become formulas, filters and print setup."""
 
 from __future__ import annotations
 
-import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from pipeline.csv_safety import clean
 from pipeline.errors import UsageError
 from pipeline.export.tables import Cell, Column
-from pipeline.export.workbook.style import Formats
 
 LAST_ROW = 1_048_575
 LONGEST_CELL = 32_767
@@ -20,19 +19,67 @@ CHARS_PER_WIDTH = 1.05  # a column's width counts digits; letters are a little n
 RUNS_PER_RULE = 100
 MOST_LINKS = 65_000  # Excel's limit is 65,530 a sheet
 
+# Few colours, each with one meaning, readable when printed in grey; each as ink and fill.
+GOOD, BAD = ("#1B7F4D", "#DDF3E6"), ("#B3261E", "#FBE1DE")
+DOUBT, MUTED = ("#8A5A00", "#FFF0CC"), ("#5F6672", "#ECEEF1")
+OUTCOME_COLOURS = {"pass": GOOD, "fail": BAD, "needs_review": DOUBT, "not_scored": MUTED}
+ANSWER_COLOURS = {"yes": GOOD, "no": BAD, "undetermined": DOUBT, "na": MUTED}
+INK, HEAD, ENTRY = "#1F2430", "#23364D", "#FFFBE6"
+FADED = MUTED[0]
+FONT = "Calibri"
+
+
+class Formats:
+    """The cell formats of a workbook; each is created once and used by all sheets."""
+
+    def __init__(self, book: Any) -> None:
+        add = book.add_format
+        base = {"font_name": FONT, "font_size": 10, "valign": "top", "font_color": INK}
+        left = base | {"align": "left", "indent": 1}  # top-aligned cells are indented only with "left"
+        head = {"bold": True, "text_wrap": True, "valign": "vcenter"}
+        band = head | {"font_color": "#FFFFFF", "bg_color": HEAD}
+        field = {"locked": False, "text_wrap": True, "border": 1, "border_color": "#E4D9A8"}
+        big = base | {"bold": True, "font_size": 16, "align": "left"}
+        self.title = add(base | {"bold": True, "font_size": 18, "font_color": HEAD})
+        self.subtitle = add(base | {"font_color": FADED, "italic": True})
+        self.section = add(base | {"bold": True, "font_size": 12, "font_color": HEAD, "bottom": 1})
+        self.head = add(left | band)
+        self._number_head = add(base | band | {"align": "right"})
+        self.entry_head = add(base | head | {"bg_color": "#F2D98B"})
+        self.entry = add(base | field | {"bg_color": ENTRY})
+        self.label = add(base | {"font_color": FADED})
+        self.big = add(big)
+        self.big_percent = add(big | {"num_format": "0%"})
+        self.big_score = add(big | {"num_format": "0.0"})
+        self.link = add(left | {"font_color": "#0B57D0", "underline": 1})
+        self.of = {  # by kind of column
+            "text": add(left),
+            "prose": add(left | {"text_wrap": True}),
+            "aside": add(left | {"font_color": FADED}),
+            "number": add(base | {"num_format": "0.0#"}),
+            "score": add(base | {"num_format": "0.0"}),
+            "percent": add(base | {"num_format": "0%"}),
+            "count": add(base | {"num_format": "#,##0"}),
+            "clock": add(base | {"align": "right"}),
+            "time": add(base | {"align": "right", "num_format": "yyyy-mm-dd hh:mm"}),
+        }
+        self.colours = {
+            word: add({"font_color": ink, "bg_color": fill, "bold": True})
+            for table in (OUTCOME_COLOURS, ANSWER_COLOURS)
+            for word, (ink, fill) in table.items()
+        }
+
+    def head_of(self, kind: str) -> Any:
+        """The format of a heading, aligned like the cells of the column."""
+        return self.head if kind in {"text", "prose", "aside", "outcome"} else self._number_head
+
 
 def put(sheet: Any, row: int, col: int, value: Cell, form: Any) -> None:
     """Write one cell by its Python type; text stays text and never becomes a formula, link or number."""
-    if value is None or value == "":
-        sheet.write_blank(row, col, None, form)
-    elif isinstance(value, bool):
-        sheet.write_boolean(row, col, value, form)
-    elif isinstance(value, dt.datetime):
-        sheet.write_datetime(row, col, value, form)
-    elif isinstance(value, (int, float)):
-        sheet.write_number(row, col, value, form)
-    else:
+    if value and isinstance(value, str):
         sheet.write_string(row, col, clean(value)[:LONGEST_CELL], form)
+    else:
+        sheet.write(row, col, value, form)
 
 
 Entry = tuple[str, int]
@@ -67,7 +114,8 @@ class TableSheet:
         details = [column.name for column in columns if column.detail]
         self._entries = range(len(shown), len(shown) + len(entries))
         order = [*shown, *(heading for heading, _ in entries), *details]
-        self._cells = [(order.index(column.name), formats.of(column.kind)) for column in columns]
+        self.column = order.index  # the position on the sheet of the column with this name
+        self._cells = [(order.index(column.name), formats.of[column.kind]) for column in columns]
         self.sheet.set_row(0, 30)
         for column, (col, form) in zip(columns, self._cells, strict=True):
             options = {"hidden": True, "level": 1} if column.detail else {}
@@ -108,13 +156,7 @@ class TableSheet:
             self._links += 1
             self.sheet.write_url(row, self.column(name), f"external:{target}", self._formats.link, text)
 
-    def column(self, name: str) -> int:
-        """The position on the sheet of the column with this ``name``."""
-        return next(
-            col for column, (col, _) in zip(self._columns, self._cells, strict=True) if column.name == name
-        )
-
-    def colour_words(self, name: str, words: Sequence[str]) -> None:
+    def colour_words(self, name: str, words: Iterable[str]) -> None:
         """Colour the cells of one column by their word."""
         col = self.column(name)
         for word in words:
@@ -132,14 +174,10 @@ class TableSheet:
     def choices(
         self, offset: int, source: Sequence[str] | str, rows: Sequence[int], title: str, message: str
     ) -> None:
-        """Add a drop-down to some rows of one entry column.
+        """Add a drop-down to some rows of one entry column, with a tip for whoever enters a cell.
 
-        Args:
-            offset: Which entry column, from 0.
-            source: The words to choose from, or the range that holds them.
-            rows: Row numbers as returned by ``add``, ascending.
-            title: Heading of the tip that is shown when a cell is entered.
-            message: Text of the tip.
+        ``offset`` counts entry columns from 0; ``source`` is the words to choose from, or the range that
+        holds them; ``rows`` are numbers as returned by ``add``, ascending.
         """
         col = self._entries[offset]
         rule = {
@@ -150,7 +188,8 @@ class TableSheet:
             "error_title": "Not one of the choices",
             "error_message": "Choose one of the list, or leave it empty.",
         }
-        runs = [[first, col, last, col] for first, last in _runs(rows)]
+        by_run = groupby(enumerate(rows), lambda place: place[1] - place[0])  # equal while no row is left out
+        runs = [[run[0][1], col, run[-1][1], col] for run in (list(places) for _, places in by_run)]
         for start in range(0, len(runs), RUNS_PER_RULE):
             chunk = runs[start : start + RUNS_PER_RULE]
             self.sheet.data_validation(*chunk[0], rule | {"other_cells": chunk[1:]})
@@ -171,17 +210,6 @@ class TableSheet:
         self.sheet.autofilter(0, 0, last, len(self._columns) + len(self._entries) - 1)
         self.sheet.print_area(0, 0, last + self._chart_rows, self._entries.stop - 1)
         for_print(self.sheet, repeat_header=True)
-
-
-def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Group ascending numbers into runs without gaps; returns (first, last) of each run."""
-    runs: list[tuple[int, int]] = []
-    for row in rows:
-        if runs and row == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], row)
-        else:
-            runs.append((row, row))
-    return runs
 
 
 def for_print(sheet: Any, *, repeat_header: bool = False) -> None:

@@ -1,5 +1,6 @@
 // Choosing the page to show, keyboard shortcuts, and the light or dark theme.
 
+const TITLE = document.title;
 const PAGES = [["", "Calls", overviewPage], ["agents", "Agents", peoplePage], ["criteria", "Criteria", criteriaPage], ["agreement", "Agreement", agreementPage]]
   .filter(([name]) => name === "agreement" ? packet.agreement : name === "" || !packet.blind);
 
@@ -18,7 +19,7 @@ function help() {
 }
 
 function header() {
-  $("#top").replaceChildren(...[h("div", { className: "brand" }, packet.title, h("small", null, packet.subtitle)),
+  $("#top").replaceChildren(...[h("div", { className: "brand" }, TITLE, h("small", null, packet.subtitle)),
     h("nav", { "aria-label": "Pages" }, PAGES.map(([name, label]) => h("a", { href: `#${name}`, "data-page": name }, label))),
     packet.reviewable ? [reviewerField(), h("button", { type: "button", className: "button", id: "download", onclick: download })] : null,
     h("button", { type: "button", className: "button plain", id: "theme", onclick: () => { const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark"; remember("callqa-theme", next); theme(next); } }, "Dark"),
@@ -33,7 +34,7 @@ function show() {
   const moment = target.get("t");
   $("#main").replaceChildren(...(id ? callPage(id, moment === null ? null : Number(moment)) : page[2]()).flat(3).filter(Boolean));
   for (const tab of document.querySelectorAll("nav a")) if (tab.dataset.page === (id ? "" : page[0])) tab.setAttribute("aria-current", "page"); else tab.removeAttribute("aria-current");
-  document.title = `${id ? `Call ${id}` : page[1]} – ${packet.title}`;
+  document.title = `${id ? `Call ${id}` : page[1]} – ${TITLE}`;
   if (!id && page[0] === "") drawRows();
   scrollTo(0, 0);
   if (show.again) $("#main").focus({ preventScroll: true });

@@ -6,7 +6,7 @@ function trend(weeks, team) {
   const x = (i) => left + (weeks.length === 1 ? (W - left) / 2 : i * (W - left - 12) / (weeks.length - 1)), y = (v) => top + (H - top - bottom) * (1 - Math.max(0, Math.min(100, v)) / 100);
   const line = weeks.map((w, i) => w.mean === null ? null : `${x(i)},${y(w.mean)}`).filter(Boolean).join(" ");
   const text = weeks.map((w) => `${w.week}: ${shown(w.mean)} over ${w.n}`).join("; ");
-  const limits = team ? [["centre", team.centre], ["low", team.low], ["high", team.high]].filter(([, v]) => v !== null) : [];
+  const limits = team ? [["centre", team.mean], ["low", team.low], ["high", team.high]].filter(([, v]) => v !== null) : [];
   return s("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `By week: ${text}` },
     [0, 50, 100].map((v) => [s("line", { class: "axis", x1: left, x2: W, y1: y(v), y2: y(v) }), s("text", { x: left - 5, y: y(v) + 4, "text-anchor": "end" }, String(v))]),
     limits.map(([name, v]) => s("line", { class: "limit", x1: left, x2: W, y1: y(v), y2: y(v) }, s("title", null, `${name} ${shown(v)}`))),
@@ -17,7 +17,7 @@ function trend(weeks, team) {
 
 function moments(title, list) {
   if (!list.length) return null;
-  return h("div", { className: "moments" }, h("h3", null, title), h("ul", { className: "small" }, list.map((m) => h("li", null, h("a", { href: link(m.call, m.at) }, `${m.call}, ${clock(m.at)}`), " ", h("span", { dir: "auto" }, `“${m.quote}”`), h("span", { className: "quiet" }, ` ${m.why}`)))));
+  return h("div", { className: "moments" }, h("h3", null, title), h("ul", { className: "small" }, list.map((m) => h("li", null, h("a", { href: link(m.call_id, m.at_s) }, `${m.call_id}, ${clock(m.at_s)}`), " ", h("span", { dir: "auto" }, `“${m.quote}”`), h("span", { className: "quiet" }, ` ${m.why}`)))));
 }
 
 function personCard(person) {
@@ -59,14 +59,14 @@ function spread(rows) {
 function agreementPage() {
   const a = packet.agreement, within = (value, low, high) => value === null ? "–" : `${shown(value, 2)}${low === null ? "" : ` (${shown(low, 2)} to ${shown(high, 2)})`}`;
   const rows = (list, what) => table(`Agreement by ${what.toLowerCase()}`, [what, ...(what === "Criterion" ? ["Rubric"] : []), "Reviewed", "Agreement", "κ (95 % interval)", "AC1", "Machine more generous", "Machine stricter", "What it means"],
-    list.map((r) => [r.title, ...(what === "Criterion" ? [r.rubric] : []), r.n, percent(r.agreement), `${within(r.kappa, r.low, r.high)}${r.weighted ? " weighted" : ""}`, shown(r.ac1, 2), r.lenient, r.strict, r.advice]));
+    list.map((r) => [r.title, ...(what === "Criterion" ? [r.rubric] : []), r.n, percent(r.agreement), `${within(r.kappa, r.low, r.high)}${r.weighted ? " weighted" : ""}`, shown(r.ac1, 2), r.lenient, r.strict, r.words]));
   const part = (title, ...content) => [h("h2", { className: "part" }, title), ...content];
   return [h("h1", null, "Agreement with people"), h("p", { className: "quiet" }, a.note), rows(a.rows, "Criterion"), spread(a.rows),
     part("By reviewer", rows(a.reviewers, "Reviewer")),
     a.people.length ? part("People against each other", table("People against each other", ["Criterion", "Reviewers", "Answers", "Session", "Krippendorff's α (95 % interval)"],
-      a.people.map((p) => [p.title, p.reviewers, p.n, p.blind ? "blind" : "not blind", within(p.alpha, p.low, p.high)]))) : null,
+      a.people.map((p) => [p.title, p.reviewers, p.answers, p.blind ? "blind" : "not blind", within(p.alpha, p.low, p.high)]))) : null,
     a.scores.length ? part("What people's answers do to scores", h("p", { className: "quiet" }, `Scored again with the rubric's own arithmetic, people's answers move a score ${a.scoreChange}. Calls whose score they change, furthest first:`),
       table("Scores under people's answers", ["Call", "Reviewer", "Machine's score", "With the person's answers", "Difference", "Outcome"],
-        a.scores.filter((d) => d.deviation).slice(0, 100).map((d) => [h("a", { href: link(d.call) }, d.call), d.reviewer, d.machine, d.person, d.deviation, d.was === d.becomes ? badge(d.was) : h("span", null, badge(d.was), " → ", badge(d.becomes))]))) : null,
+        a.scores.filter((d) => d.deviation).slice(0, 100).map((d) => [h("a", { href: link(d.call_id) }, d.call_id), d.reviewer, d.machine_score, d.human_score, d.deviation, d.machine_outcome === d.human_outcome ? badge(d.machine_outcome) : h("span", null, badge(d.machine_outcome), " → ", badge(d.human_outcome))]))) : null,
     a.drift.length > 1 ? h("div", { className: "card plot" }, h("h2", null, "Agreement by week of review"), trend(a.drift, null), h("p", { className: "quiet small" }, "A red dot differs from all weeks before it by more than chance.")) : null];
 }
