@@ -66,10 +66,9 @@ def batch(
 
     resolved = load_settings(Path(config) if config else None, **(settings or {}))
     try:
-        prepared = prepare([Path(path) for path in paths], resolved)
-        for sentence in prepared.notes:
+        job = prepare([Path(path) for path in paths], resolved)
+        for sentence in job.notes:
             _log(resolved, "warning", message=sentence)
-        job = prepared.open()
         work(job)
         alerts = conclude(job.tally, resolved)
     except Exception as error:

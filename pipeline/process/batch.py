@@ -194,13 +194,6 @@ class Tally:
             self.reasons[row.status, row.reason] += 1
 
 
-def nothing_new(job: Plan) -> Tally:
-    """The tally of a batch with nothing to do."""
-    tally = Tally()
-    tally.add_known(job.known)
-    return tally
-
-
 class Observer(Protocol):
     """Is called while a batch runs, for instance to show progress."""
 
@@ -233,6 +226,7 @@ class Batch:
         flow: How many files make a window, and where windows are processed.
         observer: Is called as files are finished.
         reworded: Ids of rubrics whose stored scores are under an older text.
+        notes: What a person should know before the run, one sentence each.
         tally: What became of the files so far.
     """
 
@@ -243,6 +237,7 @@ class Batch:
     flow: FlowSettings
     observer: Observer = field(default_factory=Unobserved)
     reworded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
     _prefetch: Prefetch | None = field(default=None, init=False, repr=False)
 

@@ -65,7 +65,7 @@ def watch(
         if any(tried.get(path) != mark for path, mark in settled.items()):
             tried = settled
             try:
-                batch = prepare(list(folders), settings, on_wait).open(observer)
+                batch = prepare(list(folders), settings, observer, on_wait)
                 # files that are still being written are left for a later round
                 batch.plan = Plan(tuple(item for item in batch.plan.pending if item.path in settled))
                 if batch.plan.pending:
