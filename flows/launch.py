@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import Any
 
-from flows.environment import has_own_server, own_server, quiet_prefect
+from flows.environment import own_server, quiet_prefect
 from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.loop import run_batch
@@ -46,22 +46,20 @@ def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> 
 def _run(batch: Batch, paths: list[str]) -> str:
     """Run the flow; returns a sentence when Prefect failed, "" when all went well."""
     try:
-        with own_server() if has_own_server() else nullcontext() as wait_for_server:
+        with own_server() as wait_for_server:
             # Imported before the thread starts, because both would import the same modules.
             from flows.batch import run_prepared
 
             with ThreadPoolExecutor(1, "models") as pool:
                 models = pool.submit(batch.warm_up) if batch.flow.runner == "thread" else None
                 try:
-                    if wait_for_server is not None:
-                        wait_for_server()
+                    wait_for_server()
                 except MachineError as error:
                     return f"{error.message} ({error.hint})"
                 if models is not None:
                     models.result()
             run_prepared(batch, paths)
-            if wait_for_server is not None:
-                events_are_sent()  # now, because the server ends with this context
+            events_are_sent()  # now, because a server of our own ends with this context
     except CallQAError:
         raise
     except Exception as error:
