@@ -184,7 +184,9 @@ def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list
     annotated = _advance(assigned, lambda call: call.ended is None, partial(_annotated, stages=stages))
     if stages.again is not None:
         heard_again = partial(_heard_again, again=stages.again, stages=stages, cache=cache)
-        annotated = _advance(annotated, _may_be_heard_again, heard_again)
+        annotated = _advance(
+            annotated, lambda call: call.ended is None and call.received.kind == "recording", heard_again
+        )
     scored = _advance(annotated, lambda call: call.ended is None, partial(_scored, stages=stages))
     return [call.record() for call in scored]
 
@@ -300,10 +302,6 @@ def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
         stage = StageRun("annotate", stages.annotator.fingerprint, "", "", pace * call.n_turns)
         done.append(replace(call, conversation=result, stages=(*call.stages, stage)))
     return done
-
-
-def _may_be_heard_again(call: CallState) -> bool:
-    return call.ended is None and call.received.kind == "recording"
 
 
 def _heard_again(
