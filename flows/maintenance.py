@@ -49,9 +49,7 @@ def retain(days: int, config: str | None = None, settings: Slices | None = None)
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     with open_store(resolved) as store:
         erased = store.purge(CallFilter(), older_than=before).erasure.call_ids
-    cache = StageCache(resolved.state_dir)
-    for call_id in erased:
-        cache.erase(call_id)
+    StageCache(resolved.state_dir).forget(erased)
     return len(erased)
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import smtplib
 import urllib.request
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Tally
-from pipeline.process.cache import disk_fault, given_id, write_private
+from pipeline.process.cache import disk_fault, write_private
 from pipeline.process.calls import describe
 from pipeline.settings import AlertSettings, Settings
 
@@ -73,16 +73,6 @@ def _write_summary(summary: Mapping[str, Any], path: Path) -> None:
             old.unlink(missing_ok=True)
     except OSError as error:
         raise disk_fault(path, error) from error
-
-
-def forget(runs: Path, call_ids: Collection[str]) -> None:
-    """Delete erased calls, by their ids in the store, from the summaries in a folder."""
-    gone = {*call_ids, *map(given_id, call_ids)}
-    for path in runs.glob("*.json") if gone else ():
-        summary = json.loads(path.read_text("utf-8"))
-        kept = [item for item in summary["lowest"] if item["call_id"] not in gone]
-        if len(kept) < len(summary["lowest"]):
-            write_private(path, json.dumps(summary | {"lowest": kept}, indent=1) + "\n")
 
 
 def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
