@@ -263,7 +263,9 @@ SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Columns]] = {
     "evidence": evidence,
 }
 PER_CALL_TABLES = (*CALL_TABLES, *SCORE_TABLES)
-"""Tables whose rows belong to a call and are deleted with it."""
+"""Tables whose rows belong to a call and are replaced with it."""
+OF_CALLS = (*PER_CALL_TABLES, "reviews", "samples")
+"""Tables whose rows belong to a call and are erased with it."""
 KEYS = {
     "calls": "call_id",
     "turns": "call_id, turn",

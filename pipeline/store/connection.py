@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -126,6 +127,12 @@ def _holder(message: str) -> str | None:
         r"|failed to initialize ducklake.*already exists"  # two processes create the same lake at once
     )
     return "another process" if re.search(locked, message, re.IGNORECASE | re.DOTALL) else None
+
+
+def scalar(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    """The first value that a statement returns (of INSERT, UPDATE and COPY the number of rows); else None."""
+    row = connection.execute(sql, list(values)).fetchone()
+    return row[0] if row else None
 
 
 def quoted(text: object) -> str:

@@ -18,7 +18,7 @@ import duckdb
 
 from pipeline.errors import StoreError
 from pipeline.store import files, migrations
-from pipeline.store.connection import CONFIG, Connection, quoted, wait_for
+from pipeline.store.connection import CONFIG, Connection, quoted, scalar, wait_for
 from pipeline.store.extensions import load
 from pipeline.store.store import Store, make_empty
 
@@ -65,12 +65,11 @@ class LakeStore(Store):
         Raises:
             StoreError: The catalogue does not name it.
         """
-        row = self.connection.execute(
-            f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
-        ).fetchone()
-        if row is None:
+        sql = f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
+        folder = scalar(self.connection, sql)
+        if folder is None:
             raise StoreError("the lake does not say where its data is", hint="add ?data_path=FOLDER to --db")
-        return [str(row[0])]
+        return [str(folder)]
 
     def snapshot(self, dest: Path) -> int:
         """Copy the lake to a DuckDB file, which can have a search index; returns its size in bytes.

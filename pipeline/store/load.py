@@ -233,7 +233,7 @@ def _give_new_ids(
     moved = {new_id: _StoredCall(*rest) for new_id, *rest in moving}
     rows = [(old_id, new_id) for old_id, new_id in new_ids.items() if new_id in moved]
     with _as_incoming(connection, {"old_id": [o for o, _ in rows], "new_id": [n for _, n in rows]}):
-        for table in (*columns.PER_CALL_TABLES, "reviews", "samples"):
+        for table in columns.OF_CALLS:
             connection.execute(
                 f"UPDATE {table} SET call_id = new_id FROM incoming WHERE call_id = old_id"  # noqa: S608
             )

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from pipeline.errors import StoreError
 from pipeline.store import extensions, read
-from pipeline.store.connection import CONFIG, Connection
+from pipeline.store.connection import CONFIG, Connection, scalar
 from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
 
@@ -71,9 +71,10 @@ def search(
     index = None
     try:
         index = _index(store, on_note)
-        stems = _stems(index, words)
+        stem = f"SELECT list_transform(?::VARCHAR[], lambda w: stem(w, '{STEMMER}'))"
+        stems = tuple(scalar(index, stem, [words]))
         candidates = _candidates(index, words)
-        since = _watermark(index)
+        since = scalar(index, "SELECT max(loaded_at) FROM entries")
     except StoreError as error:
         on_note(f"{error.message}; matching plainly instead ({error.hint})")
         stems, candidates, since = tuple(words), None, None
@@ -91,8 +92,8 @@ def _index(store: Store, on_note: Note) -> Connection:
     index = None
     with suppress(duckdb.Error):
         index = _open(path)
-        row = index.execute("SELECT (SELECT count(*) FROM entries)").fetchone()
-        if row is not None and turns - row[0] <= max(TAIL_TURNS, TAIL_SHARE * row[0]):
+        indexed = scalar(index, "SELECT count(*) FROM entries")
+        if turns - indexed <= max(TAIL_TURNS, TAIL_SHARE * indexed):
             return index
     if index is not None:
         index.close()  # else DuckDB would hand out the old file again when the new one is opened
@@ -145,13 +146,6 @@ def _build(store: Store, path: Path) -> None:
     partial.replace(path)
 
 
-def _stems(index: Connection, words: list[str]) -> tuple[str, ...]:
-    row = index.execute(
-        f"SELECT list_transform(?::VARCHAR[], lambda w: stem(w, '{STEMMER}'))", [words]
-    ).fetchone()
-    return tuple(row[0]) if row else ()
-
-
 def _candidates(index: Connection, words: list[str]) -> pa.Table:
     return index.execute(
         "SELECT call_id, turn, loaded_at, score FROM (SELECT *, "
@@ -159,11 +153,6 @@ def _candidates(index: Connection, words: list[str]) -> pa.Table:
         "WHERE score IS NOT NULL ORDER BY score DESC, id LIMIT ?",
         [" ".join(words), CANDIDATES],
     ).to_arrow_table()
-
-
-def _watermark(index: Connection) -> Any:
-    row = index.execute("SELECT max(loaded_at) FROM entries").fetchone()
-    return row[0] if row else None
 
 
 def _hits(
