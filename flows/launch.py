@@ -20,12 +20,7 @@ EVENTS_TIMEOUT_S = 5.0
 
 
 def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> Tally:
-    """Run a batch as a Prefect flow.
-
-    Args:
-        batch: The prepared batch.
-        paths: The paths the user gave, shown as the flow run's parameter.
-        warn: Called with a sentence when the batch has to go on without Prefect.
+    """Run a batch as a Prefect flow that shows ``paths`` as its parameter; warn where Prefect fails.
 
     Raises:
         CallQAError: Something a person must mend first.

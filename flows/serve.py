@@ -19,14 +19,9 @@ from pipeline.process.cache import digest
 def serve_batch(
     paths: list[Path], settings: dict[str, Any], config: Path | None, cron: str, timezone: str
 ) -> None:
-    """Run the batch at the times of a schedule, until the process is stopped.
+    """Run the batch on ``paths`` at the times of a schedule, until the process is stopped.
 
-    Args:
-        paths: The paths each batch processes; they are made absolute.
-        settings: Settings from the command line, by slice.
-        config: A settings file.
-        cron: Five fields: minute, hour, day, month, weekday.
-        timezone: IANA zone of the schedule; summer time is respected.
+    ``cron`` has five fields: minute, hour, day, month, weekday. Summer time of the zone is respected.
 
     Raises:
         UsageError: The schedule or the zone is wrong.

@@ -67,13 +67,6 @@ def hear_again(
 ) -> list[CallState]:
     """Transcribe the deciding words of calls again; calls without such words are returned as they are.
 
-    Args:
-        calls: Recordings with their conversations.
-        again: The larger model and what to transcribe with it.
-        load_audio: Decodes a recording.
-        cache: Where transcripts are kept.
-        settings_fingerprint: Fingerprint of all settings that shaped the first transcripts.
-
     Raises:
         CallQAError: The model's weights are missing or damaged; the disk is full.
         OSError: A transient fault.

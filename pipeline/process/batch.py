@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -243,11 +242,7 @@ class Batch:
 
     @cached_property
     def stages(self) -> Stages:
-        """The stages, loaded at their first use.
-
-        Raises:
-            ModelError: Weights are missing or damaged.
-        """
+        """The stages, loaded at their first use."""
         return self.load_stages()
 
     def warm_up(self) -> None:
@@ -258,12 +253,11 @@ class Batch:
         """
         stages = self.stages
         if any(item.kind == "recording" and item.fault is None for item in self.left):
-            with ExitStack() as on_failure, ThreadPoolExecutor(1) as pool:
-                self._prefetch = on_failure.enter_context(self.prefetch())
+            self._prefetch = self.prefetch()
+            with ThreadPoolExecutor(1) as pool:
                 lazy = pool.submit(stages.load_lazy)
                 stages.engine.transcribe([])  # loads the engine's model
                 lazy.result()
-                on_failure.pop_all()  # success: keep the prefetch open
 
     def leave(self) -> None:
         """The batch is being ended early: ask a language model nothing more, so that nothing waits for it."""
@@ -282,15 +276,10 @@ class Batch:
             yield pending[start : start + self.flow.window]
 
     def prefetch(self) -> Prefetch:
-        """Open the files left ahead of time, while the engine loads or transcribes the window before.
-
-        Raises:
-            ModelError: Weights are missing or damaged.
-        """
+        """Open the files left ahead of time, while the engine loads or transcribes the window before."""
         started, self._prefetch = self._prefetch, None
-        if started is not None:
-            return started
-        return Prefetch(tuple(self.windows()), partial(open_file, stages=self.stages, cache=self.cache))
+        open_one = partial(open_file, stages=self.stages, cache=self.cache)
+        return started or Prefetch(tuple(self.windows()), open_one)
 
     def start(self) -> None:
         """Count the known files and tell the observer how much there is to do; later calls do nothing."""

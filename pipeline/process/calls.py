@@ -65,15 +65,7 @@ def work_fingerprint(received: Received, current: Fingerprints) -> str:
 
 
 def process_window(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
-    """Take a window of files through every stage.
-
-    Args:
-        received: The files, best a few dozen: they are transcribed together.
-        stages: Ready to use.
-        cache: Where transcripts are kept between runs.
-
-    Returns:
-        One record per file, in order.
+    """Take a window of files, best a few dozen, through every stage; returns a record per file, in order.
 
     Raises:
         CallQAError: Something a person must mend before any call can be processed.
@@ -93,7 +85,11 @@ def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
         OSError: A transient fault.
     """
     call = _open(item, stages, cache)
-    return _failed(CallState(item), stages, "intake", _still_written(item)) if _has_changed(item) else call
+    if not _has_changed(item):
+        return call
+    what = f"{item.path.name} was still being written"
+    error = RecordingError(what, hint="the next run takes it", reason="still_written")
+    return _failed(CallState(item), stages, "intake", error)
 
 
 def _has_changed(item: Received) -> bool:
@@ -102,12 +98,6 @@ def _has_changed(item: Received) -> bool:
     except OSError:  # opening it has told so
         return False
     return item.mtime_ns is not None and (stat.st_size, stat.st_mtime_ns) != (item.size_bytes, item.mtime_ns)
-
-
-def _still_written(item: Received) -> RecordingError:
-    return RecordingError(
-        f"{item.path.name} was still being written", hint="the next run takes it", reason="still_written"
-    )
 
 
 def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
@@ -137,12 +127,7 @@ def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
 
 
 def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: StageCache) -> list[CallState]:
-    """Transcribe a window of files together; ``score`` takes the result further.
-
-    Args:
-        files: The files; those that ``open_file`` has opened already come as a ``CallState``.
-        stages: Ready to use.
-        cache: Where transcripts are kept between runs.
+    """Transcribe a window of files together; those that are open already come as a ``CallState``.
 
     Raises:
         CallQAError: Something that is not the fault of one recording: the disk or a model.

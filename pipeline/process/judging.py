@@ -56,11 +56,7 @@ def load_judge(
 ) -> LanguageModel | None:
     """The judge of the settings; None where none is configured or no rubric asks it anything.
 
-    Args:
-        settings: Resolved.
-        rubrics: The rubrics to score with.
-        standings: From ``standings``.
-        keeps: Whether answers are written to the state folder, and earlier ones are read from it.
+    Unless it ``keeps`` them, answers are not written to the state folder, nor earlier ones read from it.
     """
     if not is_asked(settings, rubrics):
         return None

@@ -36,12 +36,8 @@ def prepare(
 ) -> Batch:
     """Check the inputs, find out what is new, and make the batch; models are loaded at their first use.
 
-    Args:
-        paths: Files, folders and manifests.
-        settings: Resolved.
-        observer: Is called as files are finished.
-        on_wait: Called with a sentence about what slows the work: another process holds the database, now or
-            during a load, or the fastest kernels of this processor are not known.
+    ``on_wait`` is called with a sentence about what slows the work: another process holds the database, now
+    or during a load, or the fastest kernels of this processor are not known.
 
     Raises:
         UsageError: A path, setting or manifest is wrong.

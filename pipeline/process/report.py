@@ -30,10 +30,6 @@ TIMEOUT_S = 10.0
 def conclude(tally: Tally, settings: Settings) -> list[str]:
     """Write the summary of a batch to ``<state_dir>/runs`` and the metrics file, and send alerts.
 
-    Args:
-        tally: The tally of the finished batch.
-        settings: They say where to write, when to alert and whom.
-
     Returns:
         Alerts and undeliverable messages, one sentence each.
 
@@ -54,11 +50,7 @@ def conclude(tally: Tally, settings: Settings) -> list[str]:
 
 
 def tell_of_failure(error: Exception, settings: Settings) -> list[str]:
-    """Send an alert that a batch could not be finished.
-
-    Returns:
-        Undeliverable messages, one sentence each.
-    """
+    """Send an alert that a batch could not be finished; returns a sentence per undeliverable message."""
     what = error.message if isinstance(error, CallQAError) else describe(error)
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     facts = {"ended_at": now, "db": settings.store.db, "exit_code": getattr(error, "exit_code", 1)}
@@ -152,22 +144,17 @@ def metrics_text(tally: Tally, now: dt.datetime) -> str:
 
     def gauge(name: str, about: str, values: dict[str, float]) -> None:
         lines.extend((f"# HELP callqa_batch_{name} {about}", f"# TYPE callqa_batch_{name} gauge"))
-        lines.extend(f"callqa_batch_{name}{labels} {value:g}" for labels, value in values.items())
+        lines.extend(f"callqa_batch_{name}{labels} {value:.10g}" for labels, value in values.items())
 
     statuses = ("scored", "skipped", "failed", "quarantined", "purged")
     outcomes = ("pass", "fail", "needs_review", "not_scored")
-    gauge(
-        "files",
-        "Files of the last batch by ledger status.",
-        {f'{{status="{s}"}}': tally.statuses[s] for s in statuses},
-    )
+    by_status = {f'{{status="{s}"}}': tally.statuses[s] for s in statuses}
+    gauge("files", "Files of the last batch by ledger status.", by_status)
     gauge("known_files", "Files that needed no work.", {"": tally.known})
     gauge("scorecards", "Scorecards by outcome.", {f'{{outcome="{o}"}}': tally.outcomes[o] for o in outcomes})
     gauge("autofails", "Scorecards with an auto-fail.", {"": tally.autofails})
     gauge("audio_seconds", "Length of the recordings heard.", {"": tally.audio_s})
     gauge("duration_seconds", "Length of the batch.", {"": tally.wall_s})
     gauge("stage_seconds", "Work by stage.", {f'{{stage="{s}"}}': v for s, v in tally.stage_s.items()})
-    lines.append("# HELP callqa_batch_ended_timestamp_seconds When the last batch ended.")
-    lines.append("# TYPE callqa_batch_ended_timestamp_seconds gauge")
-    lines.append(f"callqa_batch_ended_timestamp_seconds {now.timestamp():.0f}")
+    gauge("ended_timestamp_seconds", "When the last batch ended.", {"": round(now.timestamp())})
     return "\n".join(lines) + "\n"

@@ -30,15 +30,9 @@ def watch(
 ) -> Iterator[Tally]:
     """Process new files in the folders, for ever; models stay loaded.
 
-    Args:
-        folders: The folders to look through in every round.
-        settings: As for a batch.
-        observer: Is called as files are finished.
-        settle_s: A file is processed once it has not changed for this long, as it may still be being copied.
-        every_s: How long to wait between rounds.
-        on_wait: Called with a sentence about what slows the work, as by ``prepare``. A round that finds the
-            database locked for too long is tried again.
-        sleep: Waits; tests pass their own.
+    The folders are looked through every ``every_s``. A file is processed once it has not changed for
+    ``settle_s``, as it may still be being copied. A round that finds the database locked for too long is
+    tried again, after a sentence to ``on_wait``.
 
     Yields:
         The tally of each round that had something to do.

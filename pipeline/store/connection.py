@@ -26,12 +26,6 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait | None = None) -> Connection:
     """Open a DuckDB file, waiting while another process has it locked.
 
-    Args:
-        db: The file; created when absent, unless ``read_only``.
-        read_only: Open for reading only; other readers may have it open too.
-        lock_timeout_s: How long to wait for another process.
-        on_wait: Called once when a wait begins, with a sentence saying who holds the file.
-
     Raises:
         StoreLockedError: Another process still holds the file after the wait.
         StoreError: The file is no DuckDB file, does not exist or cannot be read.

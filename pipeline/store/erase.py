@@ -96,19 +96,9 @@ def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, l
 
 
 def erase(
-    connection: Connection,
-    calls: CallFilter,
-    *,
-    older_than: dt.datetime | None = None,
-    keep_figures: bool = False,
+    connection: Connection, calls: CallFilter, older_than: dt.datetime | None, *, keep_figures: bool
 ) -> Erasure:
-    """Erase matching calls in the connection's transaction; the caller commits and compacts.
-
-    Args:
-        connection: Open for writing, inside a transaction.
-        calls: Which calls; it needs a condition unless ``older_than`` is given.
-        older_than: Only calls that began before this; those without a start time, loaded before this.
-        keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
+    """Erase calls, as ``Store.purge`` says, in the connection's transaction; the caller commits and compacts.
 
     Raises:
         StoreError: No condition was given.

@@ -102,7 +102,7 @@ def migrate(connection: Connection, file: Path | None) -> None:
     migrations = sql_files()
     if file is not None and 0 < current < max(migrations):
         connection.execute("CHECKPOINT")
-        files.keep_copy(file, backup_path(file, current))
+        files.copy(file, backup_path(file, current), same_access=True)
     connection.execute(RECORD)
     for number, (name, sql) in migrations.items():
         if number > current:

@@ -57,12 +57,8 @@ def search(
 ) -> Found:
     """Find turns that contain every word of ``text`` in any inflected form, best first.
 
-    Args:
-        store: Open for reading.
-        text: Words; a part in double quotes must occur exactly.
-        calls: Which calls to search.
-        limit: How many turns to return at most.
-        on_note: Called with a sentence when the index is built, or when matching must be plain.
+    A part of the text in double quotes must occur exactly. ``on_note`` is called with a sentence when the
+    index is built, or when matching must be plain.
     """
     phrases = [p.lower() for p in re.findall(r'"([^"]+)"', text)]
     words = re.findall(r"\w+", text.lower())

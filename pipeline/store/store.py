@@ -65,11 +65,7 @@ class Purged:
 class Store:
     """A database of calls in one DuckDB file, as a context manager; ``LakeStore`` keeps it in a lake.
 
-    Args:
-        db: Path of a DuckDB file, created when absent unless ``read_only``.
-        read_only: Allow other readers at the same time; writing then raises.
-        lock_timeout_s: How long to wait while another process holds the file.
-        on_wait: Called once when a wait begins, with a sentence saying who holds the file.
+    ``open_store`` explains the arguments. The file is created when absent, unless ``read_only``.
 
     Raises:
         StoreLockedError: On entering: another process still holds the file after the wait.
@@ -224,14 +220,11 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
-        """Write records, one transaction per window; loading the same records again changes nothing.
+        """Write any number of records, one transaction per window; loading them again changes nothing.
 
-        When a recording has the call id of another recording, it is stored under a new id with a warning
-        in its ledger row. A recording that was erased is refused.
-
-        Args:
-            records: Any number; a later record replaces an earlier one of the same call.
-            rubrics: The rubrics their scorecards refer to.
+        A later record replaces an earlier one of the same call. When a recording has the call id of another
+        recording, it is stored under a new id with a warning in its ledger row. A recording that was erased
+        is refused.
 
         Raises:
             StoreError: The database refuses. The window is not stored, earlier windows are.
@@ -309,17 +302,18 @@ class Store:
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Metadata and conversation of stored calls, exactly as loaded and in the order of loading."""
-        with self.reading():
-            for window in read.stored(self.connection, calls):
-                yield from read.nouns(window)
+        for window in self.stored(calls):
+            yield from read.nouns(window)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
         """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""
-        return read.stored(self.connection, calls)
+        with self.reading():
+            yield from read.stored(self.connection, calls)
 
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
         """Stored calls without their turns, in the order of loading; those with erased words are left out."""
-        return read.headings(self.connection, calls)
+        with self.reading():
+            yield from read.headings(self.connection, calls)
 
     def count(self, calls: CallFilter = EVERYTHING) -> int:
         """The number of stored calls that match."""
@@ -359,7 +353,7 @@ class Store:
         """
         before = self.size_bytes
         with self.transaction() as connection:
-            erasure = erase.erase(connection, calls, older_than=older_than, keep_figures=keep_figures)
+            erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
         if not erasure.call_ids and not erasure.tombstones:
             return Purged(erasure, before, before, ())
         removed, after = self._reclaim()
