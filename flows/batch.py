@@ -64,7 +64,7 @@ def batch(
     """
     from pipeline.process.prepare import prepare
 
-    resolved = load_settings(Path(config) if config else None, **(settings or {}))
+    resolved = load_settings(config, **(settings or {}))
     try:
         job = prepare([Path(path) for path in paths], resolved)
         for sentence in job.notes:

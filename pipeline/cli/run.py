@@ -46,7 +46,7 @@ def run(
     settings = load_settings(
         config,
         store={"db": db},
-        score={"rubrics": tuple(rubric) if rubric else None},
+        score={"rubrics": rubric or None},
         transcribe={"model": model, "language": language},
         flow={"log_format": log_format, "runner": runner},
     )

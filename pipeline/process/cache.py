@@ -39,22 +39,21 @@ def given_id(call_id: str) -> str:
 
 
 class StageCache:
-    """The transcripts kept in one state folder.
-
-    Args:
-        state_dir: The state folder; created when missing.
-    """
+    """The transcripts kept in one state folder, which is created when missing."""
 
     def __init__(self, state_dir: Path) -> None:
         self.calls_dir = state_dir / "calls"
 
-    def path(self, call_id: str, stage: str, fingerprint: str) -> Path:
-        """The file of one stage's result for one call."""
-        return self.calls_dir / folder_name(call_id) / f"{stage}-{fingerprint[:16]}.json"
+    def folder(self, call_id: str) -> Path:
+        """The folder of everything kept of a call; it need not be there."""
+        return self.calls_dir / folder_name(call_id)
+
+    def _path(self, call_id: str, stage: str, fingerprint: str) -> Path:
+        return self.folder(call_id) / f"{stage}-{fingerprint[:16]}.json"
 
     def read_transcript(self, call_id: str, fingerprint: str, stage: str = "transcribe") -> Transcript | None:
         """The transcript that a stage made under this fingerprint; None when missing or damaged."""
-        path = self.path(call_id, stage, fingerprint)
+        path = self._path(call_id, stage, fingerprint)
         if not path.is_file():
             return None
         try:
@@ -68,7 +67,7 @@ class StageCache:
         Raises:
             MachineError: The disk is full or not writable.
         """
-        path = self.path(transcript.call_id, stage, fingerprint)
+        path = self._path(transcript.call_id, stage, fingerprint)
         try:
             self.calls_dir.parent.parent.mkdir(parents=True, exist_ok=True)
             for folder in (self.calls_dir.parent, self.calls_dir, path.parent):
@@ -86,7 +85,7 @@ class StageCache:
         Raises:
             MachineError: The folder is not writable.
         """
-        folder, renamed = self.calls_dir / folder_name(call_id), self.calls_dir / folder_name(new_id)
+        folder, renamed = self.folder(call_id), self.folder(new_id)
         if renamed.exists():
             self.erase(call_id)
         elif folder.is_dir():
@@ -100,7 +99,7 @@ class StageCache:
 
         Where two recordings came with one id, it is deleted for both: then one is transcribed again.
         """
-        folder = self.calls_dir / folder_name(given_id(call_id))
+        folder = self.folder(given_id(call_id))
         if not folder.is_dir():
             return False
         shutil.rmtree(folder)

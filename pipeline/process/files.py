@@ -30,17 +30,11 @@ def transcribe_file(path: Path, settings: Settings) -> Transcript:
 
 
 def original_of(
-    path: str, sha256: str | None, metadata: CallMetadata, settings: Settings, state_dir: Path, reason: str
+    path: str, sha256: str | None, metadata: CallMetadata, settings: Settings, reason: str
 ) -> Transcript:
-    """Transcribe the file of a stored call again, without redaction.
+    """Transcribe the file of a stored call again, without redaction, unless it has changed since.
 
-    Args:
-        path: The recording or transcript file, as in the ledger.
-        sha256: SHA-256 of the file when the call was scored; a file that has changed since is refused.
-        metadata: Metadata of the stored call, for instance its agent channel.
-        settings: As for a batch; their redaction is switched off.
-        state_dir: Folder of ``originals.jsonl``, to which a line is written before the file is transcribed.
-        reason: Why the original is needed; it is written to that line.
+    Who asked and why is first written to ``originals.jsonl`` in the state folder.
 
     Raises:
         UsageError: The file is gone or has changed.
@@ -54,7 +48,7 @@ def original_of(
             f"{path} is no longer the file that was scored as call {metadata.call_id}",
             hint="put the original recording back in its place",
         )
-    _log_access(state_dir, metadata.call_id, path, reason)
+    _log_access(settings.state_dir, metadata.call_id, path, reason)
     keep_all = settings.privacy.model_copy(update={"redact": ()})
     unredacted = settings.model_copy(update={"privacy": keep_all})
     work = _read if received.kind == "transcript" else _transcribed
