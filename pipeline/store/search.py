@@ -113,33 +113,32 @@ def _open(path: Path) -> Connection:
 def _build(store: Store, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
-    index = duckdb.connect(str(partial), config=CONFIG)
     try:
-        extensions.load(index, "fts")
-        index.execute(
-            "CREATE TABLE entries "
-            "(id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
-        )
-        with store.reading():
-            turns = store.connection.execute(
-                "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text "
-                "FROM turns WHERE text <> ''"
-            ).to_arrow_reader(100_000)
-            for batch in turns:
-                index.register("batch", pa.Table.from_batches([batch]))
-                index.execute("INSERT INTO entries SELECT * FROM batch")
-                index.unregister("batch")
-        index.execute(
-            f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none')"
-        )
-        index.execute("ALTER TABLE entries DROP COLUMN text")
-    except BaseException:
-        index.close()
+        with duckdb.connect(str(partial), config=CONFIG) as index:
+            _fill(index, store)
+        partial.replace(path)
+    finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise
-    index.close()
-    partial.replace(path)
+
+
+def _fill(index: Connection, store: Store) -> None:
+    extensions.load(index, "fts")
+    index.execute(
+        "CREATE TABLE entries (id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
+    )
+    with store.reading():
+        turns = store.connection.execute(
+            "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text FROM turns WHERE text <> ''"
+        ).to_arrow_reader(100_000)
+        for batch in turns:
+            index.register("batch", pa.Table.from_batches([batch]))
+            index.execute("INSERT INTO entries SELECT * FROM batch")
+            index.unregister("batch")
+    index.execute(
+        f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none')"
+    )
+    index.execute("ALTER TABLE entries DROP COLUMN text")
 
 
 def _candidates(index: Connection, words: list[str]) -> pa.Table:
