@@ -13,9 +13,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
+from pipeline.conversation import LedgerStatus, Outcome
 from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Tally
 from pipeline.process.cache import disk_fault, write_private
@@ -146,12 +147,11 @@ def metrics_text(tally: Tally, now: dt.datetime) -> str:
         lines.extend((f"# HELP callqa_batch_{name} {about}", f"# TYPE callqa_batch_{name} gauge"))
         lines.extend(f"callqa_batch_{name}{labels} {value:.10g}" for labels, value in values.items())
 
-    statuses = ("scored", "skipped", "failed", "quarantined", "purged")
-    outcomes = ("pass", "fail", "needs_review", "not_scored")
-    by_status = {f'{{status="{s}"}}': tally.statuses[s] for s in statuses}
+    by_status = {f'{{status="{s}"}}': tally.statuses[s] for s in get_args(LedgerStatus)}
+    by_outcome = {f'{{outcome="{o}"}}': tally.outcomes[o] for o in get_args(Outcome)}
     gauge("files", "Files of the last batch by ledger status.", by_status)
     gauge("known_files", "Files that needed no work.", {"": tally.known})
-    gauge("scorecards", "Scorecards by outcome.", {f'{{outcome="{o}"}}': tally.outcomes[o] for o in outcomes})
+    gauge("scorecards", "Scorecards by outcome.", by_outcome)
     gauge("autofails", "Scorecards with an auto-fail.", {"": tally.autofails})
     gauge("audio_seconds", "Length of the recordings heard.", {"": tally.audio_s})
     gauge("duration_seconds", "Length of the batch.", {"": tally.wall_s})
