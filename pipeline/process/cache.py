@@ -8,7 +8,6 @@ name and renamed, so that a reader sees a whole file or none. Only the owner can
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -20,9 +19,8 @@ from pathlib import Path
 
 from pipeline import contract
 from pipeline.conversation import Transcript
-from pipeline.errors import MachineError, RecordingError
+from pipeline.errors import FULL, MachineError, RecordingError
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 

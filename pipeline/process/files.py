@@ -114,29 +114,28 @@ def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> 
 
 def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[CallMetadata, Conversation]]:
     """Read every file, then annotate all transcripts together, so that models work in batches."""
-    annotated: dict[int, Conversation] = {}
-    transcripts: dict[int, Transcript] = {}
-    metadata: dict[int, CallMetadata] = {}
-    for place, path in enumerate(files):
+    found: list[tuple[CallMetadata, Conversation | Transcript]] = []
+    for path in files:
         received = _receive([path], settings)[0]
         conversation = _annotated(path)
         if conversation is not None:
-            annotated[place] = conversation
-            metadata[place] = CallMetadata(call_id=conversation.transcript.call_id)
+            found.append((CallMetadata(call_id=conversation.transcript.call_id), conversation))
             continue
-        metadata[place] = _metadata(received)
+        metadata = _metadata(received)
         if received.kind != "transcript":
             raise RecordingError(
                 f"{path} is a recording, not a transcript",
                 hint=f"callqa transcribe {path} --json > transcript.json",
                 reason="not_transcript",
             )
-        transcripts[place] = _read(received, metadata[place], settings)
-    annotator = annotate.load_annotator(settings.annotate, settings.privacy) if transcripts else None
-    known = [metadata[place] for place in transcripts]
-    new = annotator.annotate(transcripts.values(), known) if annotator else iter(())
-    for place in range(len(files)):
-        yield metadata[place], annotated[place] if place in annotated else next(new)
+        found.append((metadata, _read(received, metadata, settings)))
+    new = [(metadata, said) for metadata, said in found if isinstance(said, Transcript)]
+    annotated: Iterator[Conversation] = iter(())
+    if new:
+        annotator = annotate.load_annotator(settings.annotate, settings.privacy)
+        annotated = annotator.annotate([said for _, said in new], [metadata for metadata, _ in new])
+    for metadata, said in found:
+        yield metadata, next(annotated) if isinstance(said, Transcript) else said
 
 
 def _annotated(path: Path) -> Conversation | None:

@@ -7,7 +7,7 @@ loads no model.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.rubric import Rubric
 from pipeline.settings import Settings
 from pipeline.store import Store
+from pipeline.store.connection import OnWait
 
-OnWait = Callable[[str], None]
 SHOWN_QUEUES = 5
 """How many queues a note names."""
 

@@ -23,9 +23,9 @@ from pipeline.conversation import (
     StageRun,
     Transcript,
 )
-from pipeline.errors import RecordingError
+from pipeline.errors import FULL, RecordingError
 from pipeline.process.again import SecondHearing, Wanted
-from pipeline.process.cache import FULL, digest
+from pipeline.process.cache import digest
 from pipeline.process.judging import NO_STANDINGS, Standings, is_asked, load_judge
 from pipeline.rubric import Rubric, select
 from pipeline.rubric.judging import Judge

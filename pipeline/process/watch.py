@@ -10,9 +10,10 @@ from pathlib import Path
 from pipeline.errors import StoreLockedError
 from pipeline.process.batch import Observer, Plan, Tally
 from pipeline.process.loop import run_batch
-from pipeline.process.prepare import OnWait, prepare
+from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
 from pipeline.settings import Settings
+from pipeline.store.connection import OnWait
 
 Files = dict[Path, tuple[int, int]]
 """The size in bytes and the modification time in nanoseconds of each file."""
