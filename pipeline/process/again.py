@@ -65,12 +65,7 @@ def hear_again(
     cache: StageCache,
     settings_fingerprint: str,
 ) -> list[CallState]:
-    """Transcribe the deciding words of calls again; calls without such words are returned as they are.
-
-    Raises:
-        CallQAError: The model's weights are missing or damaged; the disk is full.
-        OSError: A transient fault.
-    """
+    """Transcribe the deciding words of calls again; calls without such words are returned as they are."""
     choices = again.wanted([(call.conversation, call.metadata) for call in calls if call.conversation])
     done = list(calls)
     cut: dict[int, tuple[Excerpt, ...]] = {}

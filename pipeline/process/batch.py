@@ -246,11 +246,7 @@ class Batch:
         return self.load_stages()
 
     def warm_up(self) -> None:
-        """Load the models now; the speech engine's model only when there is a recording to transcribe.
-
-        Raises:
-            ModelError: Weights are missing or damaged.
-        """
+        """Load the models now; the speech engine's model only when there is a recording to transcribe."""
         stages = self.stages
         if any(item.kind == "recording" and item.fault is None for item in self.left):
             self._prefetch = self.prefetch()

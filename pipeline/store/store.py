@@ -65,7 +65,8 @@ class Purged:
 class Store:
     """A database of calls in one DuckDB file, as a context manager; ``LakeStore`` keeps it in a lake.
 
-    ``open_store`` explains the arguments. The file is created when absent, unless ``read_only``.
+    ``open_store`` explains the arguments. The file is created when absent, unless ``read_only``. A write that
+    the database refuses raises ``StoreError`` and stores nothing.
 
     Raises:
         StoreLockedError: On entering: another process still holds the file after the wait.
@@ -233,29 +234,19 @@ class Store:
         rubrics = list(rubrics)
         prepare_bulk_load(self.connection)
         for at in range(0, len(records) or 1, WINDOW):
-            self._load_window(records[at : at + WINDOW], rubrics)
-
-    def _load_window(self, window: Sequence[CallRecord], rubrics: Sequence[loading.RubricText]) -> None:
-        self._write(lambda connection, now: loading.load(connection, window, rubrics, now))
+            window = records[at : at + WINDOW]
+            self._write(lambda connection, now, some=window: loading.load(connection, some, rubrics, now))
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
     ) -> None:
-        """Add scorecards of calls already stored; their scorecards under other rubric texts are kept.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Add scorecards of calls already stored; their scorecards under other rubric texts are kept."""
         rubrics = list(rubrics)
         prepare_bulk_load(self.connection)
         self._write(lambda connection, now: loading.save_scorecards(connection, scorecards, rubrics, now))
 
     def save_stage(self, stage: str, runs: Mapping[str, Sequence[StageRun]]) -> None:
-        """Replace the runs of one stage of stored calls, by call id; calls without new runs keep theirs.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Replace the runs of one stage of stored calls, by call id; calls without new runs keep theirs."""
         new = {call_id: call_runs for call_id, call_runs in runs.items() if call_runs}
         if new:
             self._write(lambda connection, now: loading.save_stage(connection, stage, new, now))
@@ -265,19 +256,11 @@ class Store:
         self.connection.execute("SET memory_limit = '128MB'")
 
     def save_reviews(self, reviews: Sequence[Review]) -> int:
-        """Append people's answers, except those already stored; returns how many were new.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Append people's answers, except those already stored; returns how many were new."""
         return self._write(lambda connection, now: loading.save_reviews(connection, reviews, now))
 
     def save_sample(self, sample: Sequence[SampledCall]) -> None:
-        """Record which calls were drawn for review, and how.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Record which calls were drawn for review, and how."""
         self._write(lambda connection, now: loading.save_sample(connection, sample, now))
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
