@@ -83,9 +83,6 @@ def batch(
 def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
     """Run a prepared batch as a flow run in this process; the caller calls ``conclude`` afterwards.
 
-    Returns:
-        The final state of the flow run.
-
     Raises:
         CallQAError: Something a person must mend before the batch can go on.
     """
@@ -103,11 +100,7 @@ def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
 
 
 def work(job: Batch) -> None:
-    """Process every window of a batch as tasks of the current flow run.
-
-    Raises:
-        CallQAError: Something a person must mend before the batch can go on.
-    """
+    """Process every window of a batch as tasks of the current flow run."""
     with Progress(len(job.plan.pending)) as progress:
         run_batch(job, Tasks(progress))
 

@@ -123,11 +123,7 @@ def _mail(alerts: Sequence[str], summary: Mapping[str, Any], to: AlertSettings) 
 
 
 def write_metrics(tally: Tally, path: Path, now: dt.datetime) -> None:
-    """Write the text file for the textfile collector of the Prometheus node exporter.
-
-    Raises:
-        MachineError: It cannot be written.
-    """
+    """Write the text file for the textfile collector of the Prometheus node exporter."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_private(path, metrics_text(tally, now))

@@ -98,11 +98,7 @@ def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, l
 def erase(
     connection: Connection, calls: CallFilter, older_than: dt.datetime | None, *, keep_figures: bool
 ) -> Erasure:
-    """Erase calls, as ``Store.purge`` says, in the connection's transaction; the caller commits and compacts.
-
-    Raises:
-        StoreError: No condition was given.
-    """
+    """Erase calls, as ``Store.purge`` says, in the connection's transaction, which the caller commits."""
     where, values = condition(calls, older_than)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE erasing (call_id VARCHAR, path VARCHAR, audio_sha256 VARCHAR)"

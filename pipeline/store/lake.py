@@ -72,11 +72,7 @@ class LakeStore(Store):
         return [str(folder)]
 
     def snapshot(self, dest: Path) -> int:
-        """Copy the lake to a DuckDB file, which can have a search index; returns its size in bytes.
-
-        Raises:
-            MachineError: ``dest`` cannot be written.
-        """
+        """Copy the lake to a DuckDB file, which can have a search index; returns its size in bytes."""
         return files.copy_to_file(self.connection, dest, make_empty)
 
     def _connect(self, *, read_only: bool) -> Connection:
