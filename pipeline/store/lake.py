@@ -18,8 +18,7 @@ import duckdb
 
 from pipeline.errors import StoreError
 from pipeline.store import files, migrations
-from pipeline.store.connection import CONFIG, Connection, quoted, scalar, wait_for
-from pipeline.store.extensions import load
+from pipeline.store.connection import CONFIG, Connection, load_extension, quoted, scalar, wait_for
 from pipeline.store.store import Store, make_empty
 
 PREFIX = "ducklake:"
@@ -95,7 +94,7 @@ class LakeStore(Store):
             try:
                 connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
                 for extension in needed:
-                    load(connection, extension)
+                    load_extension(connection, extension)
                 if "httpfs" in needed:
                     _point_at_object_store(connection)
                 connection.execute(f"ATTACH '{quoted(catalogue)}' AS {NAME} ({', '.join(options)})")

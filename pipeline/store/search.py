@@ -20,8 +20,8 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import StoreError
-from pipeline.store import extensions, read
-from pipeline.store.connection import CONFIG, Connection, scalar
+from pipeline.store import read
+from pipeline.store.connection import CONFIG, Connection, load_extension, scalar
 from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
 
@@ -106,7 +106,7 @@ def _index(store: Store, on_note: Note) -> Connection:
 
 def _open(path: Path) -> Connection:
     index = duckdb.connect(str(path), read_only=True, config=CONFIG)
-    extensions.load(index, "fts")
+    load_extension(index, "fts")
     return index
 
 
@@ -123,7 +123,7 @@ def _build(store: Store, path: Path) -> None:
 
 
 def _fill(index: Connection, store: Store) -> None:
-    extensions.load(index, "fts")
+    load_extension(index, "fts")
     index.execute(
         "CREATE TABLE entries (id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
     )
