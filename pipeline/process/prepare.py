@@ -29,10 +29,7 @@ SHOWN_QUEUES = 5
 
 
 def prepare(
-    paths: Sequence[Path],
-    settings: Settings,
-    observer: Observer | None = None,
-    on_wait: OnWait | None = None,
+    paths: Sequence[Path], settings: Settings, observer: Observer | None = None, on_wait: OnWait | None = None
 ) -> Batch:
     """Check the inputs, find out what is new, and make the batch; models are loaded at their first use.
 
@@ -61,12 +58,8 @@ def prepare(
             received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
-    notes = (
-        *judge_notes(settings, rubrics),
-        *_of_one_name(rubrics),
-        *intake.notable(received),
-        *_unnamed_queues(received, rubrics),
-    )
+    notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
+    notes += [*intake.notable(received), *_unnamed_queues(received, rubrics)]
     if any(item.kind == "recording" for item in to_do.pending):
         slow = transcribe.warning(settings.transcribe)  # measured here: workers would disturb each other
         if slow and on_wait:
@@ -84,7 +77,7 @@ def prepare(
         flow=settings.flow,
         observer=observer or Unobserved(),
         reworded=reworded,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
