@@ -16,8 +16,6 @@ from pipeline.process.prefetch import Prefetch
 from pipeline.process.stages import Fingerprints, Stages
 from pipeline.settings import FlowSettings
 
-Load = Callable[[Sequence[CallRecord]], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -232,7 +230,7 @@ class Batch:
     plan: Plan
     load_stages: Callable[[], Stages]
     cache: StageCache
-    load: Load
+    load: Callable[[Sequence[CallRecord]], None]
     flow: FlowSettings
     observer: Observer = field(default_factory=Unobserved)
     reworded: tuple[str, ...] = ()
