@@ -139,7 +139,7 @@ def metrics_text(tally: Tally, now: dt.datetime) -> str:
     """The tally of a batch in Prometheus's text format."""
     lines: list[str] = []
 
-    def gauge(name: str, about: str, values: dict[str, float]) -> None:
+    def gauge(name: str, about: str, values: Mapping[str, float]) -> None:
         lines.extend((f"# HELP callqa_batch_{name} {about}", f"# TYPE callqa_batch_{name} gauge"))
         lines.extend(f"callqa_batch_{name}{labels} {value:.10g}" for labels, value in values.items())
 

@@ -234,8 +234,10 @@ class Store:
         rubrics = list(rubrics)
         prepare_bulk_load(self.connection)
         for at in range(0, len(records) or 1, WINDOW):
-            window = records[at : at + WINDOW]
-            self._write(lambda connection, now, some=window: loading.load(connection, some, rubrics, now))
+            self._load_window(records[at : at + WINDOW], rubrics)
+
+    def _load_window(self, window: Sequence[CallRecord], rubrics: Sequence[loading.RubricText]) -> None:
+        self._write(lambda connection, now: loading.load(connection, window, rubrics, now))
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
