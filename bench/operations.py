@@ -254,7 +254,7 @@ def child_engine(_calls: int) -> None:
     from pipeline.transcribe import Job
 
     folder = Path(os.environ["CALLQA_BENCH_HOME"])
-    batch = prepare([folder / "calls"], load_settings(None, store={"db": f"{folder}/none.duckdb"})).open()
+    batch = prepare([folder / "calls"], load_settings(None, store={"db": f"{folder}/none.duckdb"}))
     stages = batch.stages
     windows = [
         [Job(one.metadata.call_id, stages.load_audio(one), one.metadata.language) for one in some]

@@ -64,12 +64,11 @@ def batch(
     """
     from pipeline.process.prepare import prepare
 
-    resolved = load_settings(Path(config) if config else None, **(settings or {}))
+    resolved = load_settings(config, **(settings or {}))
     try:
-        prepared = prepare([Path(path) for path in paths], resolved)
-        for sentence in prepared.notes:
+        job = prepare([Path(path) for path in paths], resolved)
+        for sentence in job.notes:
             _log(resolved, "warning", message=sentence)
-        job = prepared.open()
         work(job)
         alerts = conclude(job.tally, resolved)
     except Exception as error:
@@ -83,9 +82,6 @@ def batch(
 
 def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
     """Run a prepared batch as a flow run in this process; the caller calls ``conclude`` afterwards.
-
-    Returns:
-        The final state of the flow run.
 
     Raises:
         CallQAError: Something a person must mend before the batch can go on.
@@ -104,11 +100,7 @@ def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
 
 
 def work(job: Batch) -> None:
-    """Process every window of a batch as tasks of the current flow run.
-
-    Raises:
-        CallQAError: Something a person must mend before the batch can go on.
-    """
+    """Process every window of a batch as tasks of the current flow run."""
     with Progress(len(job.plan.pending)) as progress:
         run_batch(job, Tasks(progress))
 

@@ -45,17 +45,6 @@ START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 
 
-def has_own_server() -> bool:
-    """Whether callqa has to start a server itself, because ``PREFECT_API_URL`` names none."""
-    return not os.environ.get("PREFECT_API_URL")
-
-
-def home() -> Path:
-    """The folder for ``PREFECT_HOME``: one per user, so that Prefect creates its database only once."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(os.environ.get("PREFECT_HOME") or Path(state) / "callqa" / "prefect")
-
-
 @contextlib.contextmanager
 def quiet_prefect() -> Iterator[None]:
     """Set Prefect's environment variables inside the context, for the user's server or for our own.
@@ -65,7 +54,7 @@ def quiet_prefect() -> Iterator[None]:
     """
     before = dict(os.environ)
     chosen = dict(QUIET)
-    if has_own_server():
+    if not os.environ.get("PREFECT_API_URL"):
         password = f"callqa:{secrets.token_urlsafe(24)}"
         chosen |= {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_API_AUTH_STRING": password}
         chosen |= {**OWN_SERVER, "PREFECT_HOME": str(_make_home())}
@@ -79,9 +68,13 @@ def quiet_prefect() -> Iterator[None]:
 
 
 def _make_home() -> Path:
-    """Create the home folder, readable by its owner only, because it holds file names and call ids."""
+    """Create the folder for ``PREFECT_HOME``: one per user, so that Prefect creates its database only once.
+
+    Only its owner can read it, because it holds file names and call ids.
+    """
     try:
-        place = home().absolute()
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        place = Path(os.environ.get("PREFECT_HOME") or Path(state) / "callqa" / "prefect").absolute()
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
     except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
         raise MachineError(
@@ -92,15 +85,20 @@ def _make_home() -> Path:
 
 @contextlib.contextmanager
 def own_server() -> Iterator[Callable[[], None]]:
-    """Run ``prefect server start`` inside the context and set ``PREFECT_API_URL``; needs ``quiet_prefect``.
+    """Run a Prefect server inside the context and set ``PREFECT_API_URL``, unless that names one already.
+
+    It needs ``quiet_prefect``.
 
     Yields:
         A function that waits until the server answers; it raises ``MachineError`` when it does not start.
     """
+    if os.environ.get("PREFECT_API_URL"):
+        yield lambda: None
+        return
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/api"
-    log = home() / f"server-{port}.log"
+    log = Path(os.environ["PREFECT_HOME"]) / f"server-{port}.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import Any
 
-from flows.environment import has_own_server, own_server, quiet_prefect
+from flows.environment import own_server, quiet_prefect
 from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.loop import run_batch
@@ -20,12 +20,7 @@ EVENTS_TIMEOUT_S = 5.0
 
 
 def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> Tally:
-    """Run a batch as a Prefect flow.
-
-    Args:
-        batch: The prepared batch.
-        paths: The paths the user gave, shown as the flow run's parameter.
-        warn: Called with a sentence when the batch has to go on without Prefect.
+    """Run a batch as a Prefect flow that shows ``paths`` as its parameter; warn where Prefect fails.
 
     Raises:
         CallQAError: Something a person must mend first.
@@ -46,22 +41,20 @@ def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> 
 def _run(batch: Batch, paths: list[str]) -> str:
     """Run the flow; returns a sentence when Prefect failed, "" when all went well."""
     try:
-        with own_server() if has_own_server() else nullcontext() as wait_for_server:
+        with own_server() as wait_for_server:
             # Imported before the thread starts, because both would import the same modules.
             from flows.batch import run_prepared
 
             with ThreadPoolExecutor(1, "models") as pool:
                 models = pool.submit(batch.warm_up) if batch.flow.runner == "thread" else None
                 try:
-                    if wait_for_server is not None:
-                        wait_for_server()
+                    wait_for_server()
                 except MachineError as error:
                     return f"{error.message} ({error.hint})"
                 if models is not None:
                     models.result()
             run_prepared(batch, paths)
-            if wait_for_server is not None:
-                events_are_sent()  # now, because the server ends with this context
+            events_are_sent()  # now, because a server of our own ends with this context
     except CallQAError:
         raise
     except Exception as error:

@@ -14,14 +14,10 @@ from prefect import flow
 from pipeline import export, matching, rescore
 from pipeline.process.cache import StageCache
 from pipeline.process.prepare import load_rubrics, open_store
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import load_settings
 from pipeline.store import CallFilter
 
 Slices = dict[str, dict[str, Any]]
-
-
-def _settings(config: str | None, settings: Slices | None) -> Settings:
-    return load_settings(Path(config) if config else None, **(settings or {}))
 
 
 @flow(name="callqa-export", persist_result=False)
@@ -36,7 +32,7 @@ def export_answers(
         config: A settings file, as the worker sees it.
         settings: Settings that win over the file, by slice.
     """
-    resolved = _settings(config, settings)
+    resolved = load_settings(config, **(settings or {}))
     path = Path(dest.replace("{date}", f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"))
     with open_store(resolved, read_only=True) as store:
         return len(export.write(store, path, file_format, privacy=resolved.privacy))
@@ -45,13 +41,11 @@ def export_answers(
 @flow(name="callqa-retention", persist_result=False)
 def retain(days: int, config: str | None = None, settings: Slices | None = None) -> int:
     """Erase calls older than ``days`` with everything kept of them; returns how many."""
-    resolved = _settings(config, settings)
+    resolved = load_settings(config, **(settings or {}))
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     with open_store(resolved) as store:
         erased = store.purge(CallFilter(), older_than=before).erasure.call_ids
-    cache = StageCache(resolved.state_dir)
-    for call_id in erased:
-        cache.erase(call_id)
+    StageCache(resolved.state_dir).forget(erased)
     return len(erased)
 
 
@@ -61,7 +55,7 @@ def rescore_history(config: str | None = None, settings: Slices | None = None) -
 
     Calls that already have a score under the same rubric text get the same one again.
     """
-    resolved = _settings(config, settings)
+    resolved = load_settings(config, **(settings or {}))
     matcher = matching.load_matcher()
     doubt = resolved.score.min_confidence
     with open_store(resolved) as store:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 import zoneinfo
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from flows.environment import has_own_server, own_server, quiet_prefect
+from flows.environment import own_server, quiet_prefect
 from pipeline.errors import UsageError
 from pipeline.process.cache import digest
 
@@ -20,14 +19,9 @@ from pipeline.process.cache import digest
 def serve_batch(
     paths: list[Path], settings: dict[str, Any], config: Path | None, cron: str, timezone: str
 ) -> None:
-    """Run the batch at the times of a schedule, until the process is stopped.
+    """Run the batch on ``paths`` at the times of a schedule, until the process is stopped.
 
-    Args:
-        paths: The paths each batch processes; they are made absolute.
-        settings: Settings from the command line, by slice.
-        config: A settings file.
-        cron: Five fields: minute, hour, day, month, weekday.
-        timezone: IANA zone of the schedule; summer time is respected.
+    ``cron`` has five fields: minute, hour, day, month, weekday. Summer time of the zone is respected.
 
     Raises:
         UsageError: The schedule or the zone is wrong.
@@ -35,9 +29,8 @@ def serve_batch(
     """
     check_schedule(cron, timezone)
     warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect warns of this on SIGTERM
-    with quiet_prefect(), own_server() if has_own_server() else nullcontext() as wait_for_server:
-        if wait_for_server is not None:
-            wait_for_server()
+    with quiet_prefect(), own_server() as wait_for_server:
+        wait_for_server()
         from prefect.schedules import Cron
 
         from flows.batch import batch

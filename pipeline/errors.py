@@ -6,6 +6,11 @@ only ``pipeline.cli`` turns it into text and an exit code. No other exception ma
 
 from __future__ import annotations
 
+import errno
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The numbers of an ``OSError`` that mean a full disk."""
+
 
 class CallQAError(Exception):
     """Base class of every error reported to users.

@@ -328,7 +328,7 @@ class _TomlFile(TomlConfigSettingsSource):
         return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
 
 
-def load_settings(config: Path | None = None, **flags: dict[str, Any]) -> Settings:
+def load_settings(config: Path | str | None = None, **flags: dict[str, Any]) -> Settings:
     """Resolve settings once.
 
     Args:
@@ -339,9 +339,9 @@ def load_settings(config: Path | None = None, **flags: dict[str, Any]) -> Settin
         UsageError: There is an unknown key, a wrong value or an unreadable file; all problems are named.
     """
     given = {name: {k: v for k, v in values.items() if v is not None} for name, values in flags.items()}
-    if config is not None and not config.is_file():
+    file = Path(config or "callqa.toml")
+    if config and not file.is_file():
         raise UsageError(f"settings file {config} does not exist", hint="check --config, or leave it out")
-    file = config or Path("callqa.toml")
 
     class _Located(Settings):
         model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": file})

@@ -7,7 +7,6 @@ stderr. Only ``main`` turns errors into text and an exit code.
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import os
 import signal
@@ -17,12 +16,11 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.cli.console import complain, discard_results, say_interrupted
-from pipeline.errors import CallQAError, MachineError, ModelError
+from pipeline.errors import FULL, CallQAError, MachineError, ModelError
 from pipeline.interpreter import few_collections, no_collection_at_exit
 
 INTERRUPTED, TERMINATED = 130, 143
 OUR_PACKAGES = {"pipeline", "flows"}
-FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main() -> None:

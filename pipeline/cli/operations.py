@@ -41,8 +41,7 @@ def serve(
     load_rubrics(settings)  # to fail now, not at the first run
     zone = timezone or settings.intake.timezone
     note(f"serving: {cron} {zone}; stop with Ctrl-C")
-    flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in options.items()}
-    serve_batch(paths, flags, config, cron, zone)
+    serve_batch(paths, options, config, cron, zone)
 
 
 @app.command()
@@ -62,7 +61,7 @@ def watch(
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
 
-    settings = load_settings(config, store={"db": db}, score={"rubrics": tuple(rubric) if rubric else None})
+    settings = load_settings(config, store={"db": db}, score={"rubrics": rubric or None})
     view = BatchView(settings.flow.log_format)
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
     try:

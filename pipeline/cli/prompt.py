@@ -32,9 +32,7 @@ def hand_over(db: str) -> None:
 def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
     """Read queries and print their answers until the input ends; a wrong query only prints an error.
 
-    Args:
-        sandbox: Runs the queries.
-        read: Prints a prompt and returns one line, or raises EOFError at the end.
+    ``read`` prints a prompt and returns one line, or raises EOFError at the end.
     """
     note(HELP)
     _keep_history()

@@ -31,31 +31,8 @@ MAX_TABLE_ROWS = 1000
 
 
 def _rows(answer: pa.Table) -> list[tuple[Any, ...]]:
-    """Rows as tuples, not dicts, because columns may share a name; intervals are texts."""
-    columns = (
-        map(_interval, column.to_pylist()) if "interval" in str(column.type) else column.to_pylist()
-        for column in answer.columns
-    )
-    return list(zip(*columns, strict=True))
-
-
-def _interval(value: Any) -> str | None:
-    """Months, days and nanoseconds as DuckDB writes them: ``3 days 01:30:00``."""
-    if value is None:
-        return None
-    years, months = divmod(abs(value.months), 12)
-    counts = [
-        (years, value.months, "year"),
-        (months, value.months, "month"),
-        (abs(value.days), value.days, "day"),
-    ]
-    parts = [f"{'-' * (sign < 0)}{n} {name}{'s' * (n != 1)}" for n, sign, name in counts if n]
-    seconds, nanoseconds = divmod(abs(value.nanoseconds), 10**9)
-    if value.nanoseconds or not parts:
-        clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        fraction = f".{nanoseconds // 1000:06d}".rstrip("0") if nanoseconds else ""
-        parts.append(f"{'-' * (value.nanoseconds < 0)}{clock}{fraction}")
-    return " ".join(parts)
+    """Rows as tuples, not dicts, because columns may share a name."""
+    return list(zip(*(column.to_pylist() for column in answer.columns), strict=True))
 
 
 def _plain(value: Any) -> Any:

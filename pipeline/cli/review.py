@@ -112,15 +112,9 @@ def packet(
                     f"no sample {sample_id!r} in {store.db}", hint="callqa review sample draws one"
                 )
         filters = call_options.chosen(
-            since=since,
-            until=until,
-            client=client,
-            team=team,
-            agent=agent,
-            outcome=outcome,
-            rubric=rubric,
+            since=since, until=until, client=client, team=team, agent=agent, outcome=outcome, rubric=rubric,
             call=call,
-        )
+        )  # fmt: skip
         call_options.tell_of_none(store, filters)
         with counted("calls") as progress:
             privacy = load_settings().privacy

@@ -46,7 +46,7 @@ def run(
     settings = load_settings(
         config,
         store={"db": db},
-        score={"rubrics": tuple(rubric) if rubric else None},
+        score={"rubrics": rubric or None},
         transcribe={"model": model, "language": language},
         flow={"log_format": log_format, "runner": runner},
     )
@@ -68,16 +68,15 @@ def run(
 
 
 def _process(paths: list[Path], settings: Settings, view: BatchView, *, local: bool) -> Tally:
-    from pipeline.process.batch import nothing_new
     from pipeline.process.prepare import prepare
 
-    prepared = prepare(paths, settings, view.warn)
-    for sentence in prepared.notes:
+    batch = prepare(paths, settings, view, view.warn)
+    for sentence in batch.notes:
         view.warn(sentence)
-    if not prepared.plan.pending:
-        return nothing_new(prepared.plan)
+    if not batch.plan.pending:
+        batch.tally.add_known(batch.plan.known)
+        return batch.tally
     view.say("loading models")
-    batch = prepared.open(view)
     if local:
         from pipeline.process.loop import run_batch
 

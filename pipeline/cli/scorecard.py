@@ -30,11 +30,7 @@ def render(
 ) -> RenderableType:
     """The whole scorecard: heading, reasons, then each criterion with its evidence or nearest miss.
 
-    Args:
-        card: The scorecard.
-        metadata: Of the call, for the last line.
-        people: What people answered about the call, under any rubric.
-        disputes: Those that nobody decided yet, of any rubric.
+    ``people`` is what people answered about the call under any rubric, ``disputes`` what of it is undecided.
     """
     disputed = [
         f"by {review.reviewer}, not decided yet{_because(review)}"

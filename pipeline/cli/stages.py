@@ -144,7 +144,7 @@ def original(
             hint='list the calls with: callqa sql "SELECT call_id FROM v_calls"',
         )
     path, sha256 = files[0]["path"], files[0]["audio_sha256"]
-    transcript = original_of(path, sha256, stored[0], settings, settings.state_dir, reason.strip())
+    transcript = original_of(path, sha256, stored[0], settings, reason.strip())
     if as_json:
         _print_json(transcript)
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,7 +16,6 @@ from typer.core import TyperCommand
 
 from pipeline.cli.app import app
 from pipeline.cli.console import note
-from pipeline.cli.erasure import confirm, erase_stage_results, parse_age, report
 from pipeline.cli.prompt import converse, hand_over
 from pipeline.cli.query_output import print_hits, print_table, write_csv, write_json, write_parquet
 from pipeline.cli.scorecard import render
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store import Store
+    from pipeline.store.store import Purged
 
 Db = Annotated[str | None, typer.Option("--db", help="Database; default from settings.", metavar="FILE")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
+DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
 
 
 def open_store(db: str | None, *, read_only: bool = True) -> Store:
@@ -256,12 +260,70 @@ def purge(
 
     Example: callqa purge --older-than 365d --keep-figures --yes
     """
+    from pipeline.process.cache import StageCache
+    from pipeline.settings import load_settings
     from pipeline.store import CallFilter
 
-    before = parse_age(older_than) if older_than else None
+    before = _age(older_than) if older_than else None
     calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
     with open_store(db, read_only=False) as store:
         if not yes:
-            confirm(store.count_erasable(calls, older_than=before))
+            _confirm(store.count_erasable(calls, older_than=before))
         purged = store.purge(calls, older_than=before, keep_figures=keep_figures)
-    report(purged, erase_stage_results(store.db, purged.erasure.call_ids), as_json=json)
+    cache = StageCache(load_settings(store={"db": store.db}).state_dir)
+    _print_erasure(purged, cache.forget(purged.erasure.call_ids), as_json=json)
+
+
+def _age(text: str) -> dt.datetime:
+    """The time that lies an age such as ``365d`` before now."""
+    match = re.fullmatch(r"(\d{1,5})([dwmy])", text.strip())
+    if match is None:
+        raise UsageError(f"--older-than {text}: not an age", hint="a number and d, w, m or y, e.g. 365d")
+    return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
+
+
+def _calls(count: int) -> str:
+    return f"{count} call" if count == 1 else f"{count} calls"
+
+
+def _confirm(count: int) -> None:
+    """Ask whether this many calls may be erased; raises ``UsageError`` unless their number is typed."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{_calls(count)} would be erased for good", hint="say --yes to do it")
+    sys.stderr.write(f"{_calls(count)} will be erased for good. Type the number to go on: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != str(count):
+        raise UsageError("nothing was erased")
+
+
+def _print_erasure(purged: Purged, stage_results: int, *, as_json: bool) -> None:
+    """Print what was erased, what remains, and what callqa cannot reach."""
+    erasure = purged.erasure
+    facts = {
+        "calls": list(erasure.call_ids),
+        "rows_deleted": dict(erasure.deleted),
+        "rows_left": dict(erasure.left),
+        "tombstones": erasure.tombstones,
+        "stage_results_deleted": stage_results,
+        "files_deleted": list(purged.files),
+        "bytes_before": purged.bytes_before,
+        "bytes_after": purged.bytes_after,
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    if not erasure.call_ids:
+        note("no call matches; nothing was erased")
+        return
+    lines = [f"{_calls(len(erasure.call_ids))} erased: {' '.join(erasure.call_ids[:20])}"]
+    lines += [f"  {table}: {n} {'row' if n == 1 else 'rows'} deleted" for table, n in erasure.deleted.items()]
+    left = ", ".join(f"{n} {table}" for table, n in erasure.left.items())
+    lines.append(f"  rows of these calls left: {left or 'none'}")
+    lines.append(f"  tombstones in the ledger: {erasure.tombstones}")
+    lines.append(
+        f"  stage results deleted: {_calls(stage_results)}; other files deleted: {len(purged.files)}"
+    )
+    if purged.bytes_before is not None and purged.bytes_after is not None:
+        lines.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")
+    lines.append("not reached: the recordings, and exports, packets, backups and snapshots made before")
+    typer.echo("\n".join(lines))

@@ -154,12 +154,10 @@ def _packet_marks(path: Path, known: Collection[str], hashes: Collection[str]) -
 
 
 def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> list[Mark]:
-    """Read marks on quotes from a CSV or from a review packet's download.
+    """Read marks on quotes from a CSV or from a review packet's download; rows without a mark are skipped.
 
-    Args:
-        path: The file; rows without a mark are skipped.
-        known: Ids of the rubric's criteria.
-        hashes: Hashes of the rubric's versions; a packet may also hold marks under other rubrics.
+    ``known`` are the ids of the rubric's criteria, ``hashes`` its versions: a packet may also hold marks
+    under other rubrics.
 
     Raises:
         UsageError: A column is missing, a criterion is unknown, or a mark is neither yes nor no.
@@ -213,13 +211,10 @@ def converse(
     path: Path,
     read: Callable[[str], str] = input,
 ) -> list[Mark]:
-    """Ask about quotes in the terminal, and write each mark to the file as soon as it is given.
+    """Ask about quotes in the terminal, and append each mark to the CSV as soon as it is given.
 
-    Args:
-        asked: Criterion, call id and the evidence that holds the quote.
-        questions: The question of each criterion.
-        path: CSV the marks are appended to.
-        read: Prints a prompt and returns one line, or raises EOFError at the end.
+    ``asked`` has criterion, call id and the evidence that holds the quote. ``read`` prints a prompt and
+    returns one line, or raises EOFError at the end.
     """
     from pipeline.calibrate.tune import Mark
 

@@ -12,12 +12,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline import score
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
     Conversation,
-    CriterionAnswer,
     Evidence,
     Received,
     Scorecard,
@@ -27,14 +25,10 @@ from pipeline.conversation import (
 from pipeline.errors import RecordingError
 from pipeline.process.cache import StageCache, digest
 from pipeline.process.state import CallState
-from pipeline.rubric import Rubric
-from pipeline.rubric.queries import Matcher
 from pipeline.transcribe import Engine, Job
-from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, parts_of, put_in, spans_of
+from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, put_in, spans_of
 
 STAGE = "again"
-MAX_SHARE = 0.5
-"""The largest share of the speech time of a call that is transcribed again."""
 HEARD_AGAIN = "heard again"
 """Part of the warning of a transcript, and of the rule of evidence, whose words the larger model heard."""
 
@@ -64,31 +58,6 @@ class SecondHearing:
     redact: Callable[[Transcript], Transcript]
 
 
-def wanted(
-    conversation: Conversation,
-    metadata: CallMetadata,
-    answered: Sequence[tuple[Rubric, Mapping[str, CriterionAnswer]]],
-    *,
-    min_confidence: float,
-    matcher: Matcher,
-) -> Wanted:
-    """Choose the words of a call to transcribe again: those nearest to changing an answer come first.
-
-    Args:
-        conversation: The call as first transcribed, annotated.
-        metadata: Its agent and client are names to expect, besides the companies of the rubrics.
-        answered: Rubrics with all their answers.
-        min_confidence: As in scoring.
-        matcher: Finds phrases.
-    """
-    spans = score.words_that_decide(
-        conversation, metadata, answered, min_confidence=min_confidence, matcher=matcher
-    )
-    companies = [name for rubric, _ in answered for name in rubric.company]
-    names = dict.fromkeys(name for name in (metadata.agent_name, metadata.client, *companies) if name)
-    return Wanted(parts_of(conversation.transcript, spans, MAX_SHARE), tuple(names))
-
-
 def hear_again(
     calls: Sequence[CallState],
     again: SecondHearing,
@@ -96,19 +65,7 @@ def hear_again(
     cache: StageCache,
     settings_fingerprint: str,
 ) -> list[CallState]:
-    """Transcribe the deciding words of calls again; calls without such words are returned as they are.
-
-    Args:
-        calls: Recordings with their conversations.
-        again: The larger model and what to transcribe with it.
-        load_audio: Decodes a recording.
-        cache: Where transcripts are kept.
-        settings_fingerprint: Fingerprint of all settings that shaped the first transcripts.
-
-    Raises:
-        CallQAError: The model's weights are missing or damaged; the disk is full.
-        OSError: A transient fault.
-    """
+    """Transcribe the deciding words of calls again; calls without such words are returned as they are."""
     choices = again.wanted([(call.conversation, call.metadata) for call in calls if call.conversation])
     done = list(calls)
     cut: dict[int, tuple[Excerpt, ...]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -16,8 +15,6 @@ from pipeline.process.calls import open_file, work_fingerprint
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.stages import Fingerprints, Stages
 from pipeline.settings import FlowSettings
-
-Load = Callable[[Sequence[CallRecord]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +191,6 @@ class Tally:
             self.reasons[row.status, row.reason] += 1
 
 
-def nothing_new(job: Plan) -> Tally:
-    """The tally of a batch with nothing to do."""
-    tally = Tally()
-    tally.add_known(job.known)
-    return tally
-
-
 class Observer(Protocol):
     """Is called while a batch runs, for instance to show progress."""
 
@@ -233,42 +223,35 @@ class Batch:
         flow: How many files make a window, and where windows are processed.
         observer: Is called as files are finished.
         reworded: Ids of rubrics whose stored scores are under an older text.
+        notes: What a person should know before the run, one sentence each.
         tally: What became of the files so far.
     """
 
     plan: Plan
     load_stages: Callable[[], Stages]
     cache: StageCache
-    load: Load
+    load: Callable[[Sequence[CallRecord]], None]
     flow: FlowSettings
     observer: Observer = field(default_factory=Unobserved)
     reworded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
     _prefetch: Prefetch | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def stages(self) -> Stages:
-        """The stages, loaded at their first use.
-
-        Raises:
-            ModelError: Weights are missing or damaged.
-        """
+        """The stages, loaded at their first use."""
         return self.load_stages()
 
     def warm_up(self) -> None:
-        """Load the models now; the speech engine's model only when there is a recording to transcribe.
-
-        Raises:
-            ModelError: Weights are missing or damaged.
-        """
+        """Load the models now; the speech engine's model only when there is a recording to transcribe."""
         stages = self.stages
         if any(item.kind == "recording" and item.fault is None for item in self.left):
-            with ExitStack() as on_failure, ThreadPoolExecutor(1) as pool:
-                self._prefetch = on_failure.enter_context(self.prefetch())
+            self._prefetch = self.prefetch()
+            with ThreadPoolExecutor(1) as pool:
                 lazy = pool.submit(stages.load_lazy)
                 stages.engine.transcribe([])  # loads the engine's model
                 lazy.result()
-                on_failure.pop_all()  # success: keep the prefetch open
 
     def leave(self) -> None:
         """The batch is being ended early: ask a language model nothing more, so that nothing waits for it."""
@@ -287,15 +270,10 @@ class Batch:
             yield pending[start : start + self.flow.window]
 
     def prefetch(self) -> Prefetch:
-        """Open the files left ahead of time, while the engine loads or transcribes the window before.
-
-        Raises:
-            ModelError: Weights are missing or damaged.
-        """
+        """Open the files left ahead of time, while the engine loads or transcribes the window before."""
         started, self._prefetch = self._prefetch, None
-        if started is not None:
-            return started
-        return Prefetch(tuple(self.windows()), partial(open_file, stages=self.stages, cache=self.cache))
+        open_one = partial(open_file, stages=self.stages, cache=self.cache)
+        return started or Prefetch(tuple(self.windows()), open_one)
 
     def start(self) -> None:
         """Count the known files and tell the observer how much there is to do; later calls do nothing."""

@@ -8,20 +8,19 @@ name and renamed, so that a reader sees a whole file or none. Only the owner can
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline import contract
 from pipeline.conversation import Transcript
-from pipeline.errors import MachineError, RecordingError
+from pipeline.errors import FULL, MachineError, RecordingError
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -38,22 +37,21 @@ def given_id(call_id: str) -> str:
 
 
 class StageCache:
-    """The transcripts kept in one state folder.
-
-    Args:
-        state_dir: The state folder; created when missing.
-    """
+    """The transcripts kept in one state folder, which is created when missing."""
 
     def __init__(self, state_dir: Path) -> None:
         self.calls_dir = state_dir / "calls"
 
-    def path(self, call_id: str, stage: str, fingerprint: str) -> Path:
-        """The file of one stage's result for one call."""
-        return self.calls_dir / folder_name(call_id) / f"{stage}-{fingerprint[:16]}.json"
+    def folder(self, call_id: str) -> Path:
+        """The folder of everything kept of a call; it need not be there."""
+        return self.calls_dir / folder_name(call_id)
+
+    def _path(self, call_id: str, stage: str, fingerprint: str) -> Path:
+        return self.folder(call_id) / f"{stage}-{fingerprint[:16]}.json"
 
     def read_transcript(self, call_id: str, fingerprint: str, stage: str = "transcribe") -> Transcript | None:
         """The transcript that a stage made under this fingerprint; None when missing or damaged."""
-        path = self.path(call_id, stage, fingerprint)
+        path = self._path(call_id, stage, fingerprint)
         if not path.is_file():
             return None
         try:
@@ -67,7 +65,7 @@ class StageCache:
         Raises:
             MachineError: The disk is full or not writable.
         """
-        path = self.path(transcript.call_id, stage, fingerprint)
+        path = self._path(transcript.call_id, stage, fingerprint)
         try:
             self.calls_dir.parent.parent.mkdir(parents=True, exist_ok=True)
             for folder in (self.calls_dir.parent, self.calls_dir, path.parent):
@@ -85,7 +83,7 @@ class StageCache:
         Raises:
             MachineError: The folder is not writable.
         """
-        folder, renamed = self.calls_dir / folder_name(call_id), self.calls_dir / folder_name(new_id)
+        folder, renamed = self.folder(call_id), self.folder(new_id)
         if renamed.exists():
             self.erase(call_id)
         elif folder.is_dir():
@@ -99,11 +97,21 @@ class StageCache:
 
         Where two recordings came with one id, it is deleted for both: then one is transcribed again.
         """
-        folder = self.calls_dir / folder_name(given_id(call_id))
+        folder = self.folder(given_id(call_id))
         if not folder.is_dir():
             return False
         shutil.rmtree(folder)
         return True
+
+    def forget(self, call_ids: Collection[str]) -> int:
+        """Erase all that is kept of calls, with their ids in run summaries; returns how many had any."""
+        gone = {*call_ids, *map(given_id, call_ids)}
+        for path in self.calls_dir.with_name("runs").glob("*.json") if gone else ():
+            summary = json.loads(path.read_text("utf-8"))
+            kept = [item for item in summary["lowest"] if item["call_id"] not in gone]
+            if len(kept) < len(summary["lowest"]):
+                write_private(path, json.dumps(summary | {"lowest": kept}, indent=1) + "\n")
+        return sum(self.erase(call_id) for call_id in call_ids)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -4,7 +4,8 @@
 
 While the engine transcribes one window, the window before it is scored and the one after it is opened
 (``prefetch``). A bad file becomes a ledger row with the reason, an unexpected error in one call a ``failed``
-row. Only what a person must mend first (disk, models, database) ends the batch.
+row. Only what a person must mend first (disk, models, database) ends the batch: it raises ``CallQAError``. An
+``OSError`` is a transient fault: the same window may work when tried again.
 """
 
 from __future__ import annotations
@@ -65,20 +66,7 @@ def work_fingerprint(received: Received, current: Fingerprints) -> str:
 
 
 def process_window(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
-    """Take a window of files through every stage.
-
-    Args:
-        received: The files, best a few dozen: they are transcribed together.
-        stages: Ready to use.
-        cache: Where transcripts are kept between runs.
-
-    Returns:
-        One record per file, in order.
-
-    Raises:
-        CallQAError: Something a person must mend before any call can be processed.
-        OSError: A transient fault; the same call may work when tried again.
-    """
+    """Take a window of files, best a few dozen, through every stage; returns a record per file, in order."""
     return score(transcribe(received, stages, cache), stages, cache)
 
 
@@ -87,13 +75,13 @@ def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
 
     A file that cannot be used is returned with its ledger row, and so is one that has changed since intake
     read it, because only a part of the call was there.
-
-    Raises:
-        CallQAError: Something that is not the fault of one file.
-        OSError: A transient fault.
     """
     call = _open(item, stages, cache)
-    return _failed(CallState(item), stages, "intake", _still_written(item)) if _has_changed(item) else call
+    if not _has_changed(item):
+        return call
+    what = f"{item.path.name} was still being written"
+    error = RecordingError(what, hint="the next run takes it", reason="still_written")
+    return _failed(CallState(item), stages, "intake", error)
 
 
 def _has_changed(item: Received) -> bool:
@@ -102,12 +90,6 @@ def _has_changed(item: Received) -> bool:
     except OSError:  # opening it has told so
         return False
     return item.mtime_ns is not None and (stat.st_size, stat.st_mtime_ns) != (item.size_bytes, item.mtime_ns)
-
-
-def _still_written(item: Received) -> RecordingError:
-    return RecordingError(
-        f"{item.path.name} was still being written", hint="the next run takes it", reason="still_written"
-    )
 
 
 def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
@@ -137,17 +119,7 @@ def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
 
 
 def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: StageCache) -> list[CallState]:
-    """Transcribe a window of files together; ``score`` takes the result further.
-
-    Args:
-        files: The files; those that ``open_file`` has opened already come as a ``CallState``.
-        stages: Ready to use.
-        cache: Where transcripts are kept between runs.
-
-    Raises:
-        CallQAError: Something that is not the fault of one recording: the disk or a model.
-        OSError: A transient fault.
-    """
+    """Transcribe a window of files together; those that are open already come as a ``CallState``."""
     done: list[CallState] = []
     carried_bytes = 0
     for part in _opened(files, stages, cache):
@@ -175,16 +147,14 @@ def _opened(
 
 
 def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list[CallRecord]:
-    """Assign roles, redact, write transcripts, annotate and score; files that have ended stay as they are.
-
-    Raises:
-        CallQAError: The disk is full, or a model or rubric cannot be used at all.
-    """
+    """Assign roles, redact, write transcripts, annotate and score; files that have ended stay as they are."""
     assigned = _on_all_cores(partial(_assigned, stages=stages, cache=cache), calls)
     annotated = _advance(assigned, lambda call: call.ended is None, partial(_annotated, stages=stages))
     if stages.again is not None:
         heard_again = partial(_heard_again, again=stages.again, stages=stages, cache=cache)
-        annotated = _advance(annotated, _may_be_heard_again, heard_again)
+        annotated = _advance(
+            annotated, lambda call: call.ended is None and call.received.kind == "recording", heard_again
+        )
     scored = _advance(annotated, lambda call: call.ended is None, partial(_scored, stages=stages))
     return [call.record() for call in scored]
 
@@ -302,10 +272,6 @@ def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
     return done
 
 
-def _may_be_heard_again(call: CallState) -> bool:
-    return call.ended is None and call.received.kind == "recording"
-
-
 def _heard_again(
     calls: list[CallState], again: SecondHearing, stages: Stages, cache: StageCache
 ) -> list[CallState]:
@@ -367,9 +333,7 @@ def _why_no_rubric(metadata: CallMetadata, transcript: Transcript, stages: Stage
 def _failed(call: CallState, stages: Stages, stage: str, error: Exception) -> CallState:
     """End a call with a ledger row: bad input is final, a bug of callqa is tried again by the next run.
 
-    Raises:
-        CallQAError: The error must end the batch, not only this file.
-        OSError: A transient fault.
+    An error that must end the batch, or is transient, is raised.
     """
     item = call.received
     if isinstance(error, RecordingError):

@@ -30,17 +30,11 @@ def transcribe_file(path: Path, settings: Settings) -> Transcript:
 
 
 def original_of(
-    path: str, sha256: str | None, metadata: CallMetadata, settings: Settings, state_dir: Path, reason: str
+    path: str, sha256: str | None, metadata: CallMetadata, settings: Settings, reason: str
 ) -> Transcript:
-    """Transcribe the file of a stored call again, without redaction.
+    """Transcribe the file of a stored call again, without redaction, unless it has changed since.
 
-    Args:
-        path: The recording or transcript file, as in the ledger.
-        sha256: SHA-256 of the file when the call was scored; a file that has changed since is refused.
-        metadata: Metadata of the stored call, for instance its agent channel.
-        settings: As for a batch; their redaction is switched off.
-        state_dir: Folder of ``originals.jsonl``, to which a line is written before the file is transcribed.
-        reason: Why the original is needed; it is written to that line.
+    Who asked and why is first written to ``originals.jsonl`` in the state folder.
 
     Raises:
         UsageError: The file is gone or has changed.
@@ -54,7 +48,7 @@ def original_of(
             f"{path} is no longer the file that was scored as call {metadata.call_id}",
             hint="put the original recording back in its place",
         )
-    _log_access(state_dir, metadata.call_id, path, reason)
+    _log_access(settings.state_dir, metadata.call_id, path, reason)
     keep_all = settings.privacy.model_copy(update={"redact": ()})
     unredacted = settings.model_copy(update={"privacy": keep_all})
     work = _read if received.kind == "transcript" else _transcribed
@@ -120,29 +114,28 @@ def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> 
 
 def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[CallMetadata, Conversation]]:
     """Read every file, then annotate all transcripts together, so that models work in batches."""
-    annotated: dict[int, Conversation] = {}
-    transcripts: dict[int, Transcript] = {}
-    metadata: dict[int, CallMetadata] = {}
-    for place, path in enumerate(files):
+    found: list[tuple[CallMetadata, Conversation | Transcript]] = []
+    for path in files:
         received = _receive([path], settings)[0]
         conversation = _annotated(path)
         if conversation is not None:
-            annotated[place] = conversation
-            metadata[place] = CallMetadata(call_id=conversation.transcript.call_id)
+            found.append((CallMetadata(call_id=conversation.transcript.call_id), conversation))
             continue
-        metadata[place] = _metadata(received)
+        metadata = _metadata(received)
         if received.kind != "transcript":
             raise RecordingError(
                 f"{path} is a recording, not a transcript",
                 hint=f"callqa transcribe {path} --json > transcript.json",
                 reason="not_transcript",
             )
-        transcripts[place] = _read(received, metadata[place], settings)
-    annotator = annotate.load_annotator(settings.annotate, settings.privacy) if transcripts else None
-    known = [metadata[place] for place in transcripts]
-    new = annotator.annotate(transcripts.values(), known) if annotator else iter(())
-    for place in range(len(files)):
-        yield metadata[place], annotated[place] if place in annotated else next(new)
+        found.append((metadata, _read(received, metadata, settings)))
+    new = [(metadata, said) for metadata, said in found if isinstance(said, Transcript)]
+    annotated: Iterator[Conversation] = iter(())
+    if new:
+        annotator = annotate.load_annotator(settings.annotate, settings.privacy)
+        annotated = annotator.annotate([said for _, said in new], [metadata for metadata, _ in new])
+    for metadata, said in found:
+        yield metadata, next(annotated) if isinstance(said, Transcript) else said
 
 
 def _annotated(path: Path) -> Conversation | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.calibrate.trust import trust
-from pipeline.process.cache import StageCache, folder_name
+from pipeline.process.cache import StageCache
 from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings, Settings
 from pipeline.store import Store
@@ -56,17 +56,12 @@ def load_judge(
 ) -> LanguageModel | None:
     """The judge of the settings; None where none is configured or no rubric asks it anything.
 
-    Args:
-        settings: Resolved.
-        rubrics: The rubrics to score with.
-        standings: From ``standings``.
-        keeps: Whether answers are written to the state folder, and earlier ones are read from it.
+    Unless it ``keeps`` them, answers are not written to the state folder, nor earlier ones read from it.
     """
     if not is_asked(settings, rubrics):
         return None
     from pipeline import judge
     from pipeline.matching.slots import names_in
 
-    calls = StageCache(settings.state_dir).calls_dir
-    folder_of = (lambda call_id: calls / folder_name(call_id)) if keeps else None
+    folder_of = StageCache(settings.state_dir).folder if keeps else None
     return judge.LanguageModel(settings.judge, folder_of, names_in, standings)

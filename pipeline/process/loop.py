@@ -48,10 +48,6 @@ class Steps:
 def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
     """Process every pending file, window by window.
 
-    Args:
-        batch: The plan with everything needed to run it.
-        steps: How each step is run.
-
     Raises:
         CallQAError: Something a person must mend before the batch can go on.
     """

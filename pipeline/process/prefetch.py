@@ -21,10 +21,6 @@ class Prefetch:
     """Iterates over the windows of a batch, opening as many files of each ahead of time as there is time for.
 
     The first window's files are opened from the start. Leaving the context stops after the file in progress.
-
-    Args:
-        windows: All windows, in order.
-        open_one: Opens one file.
     """
 
     def __init__(self, windows: Sequence[Window], open_one: Callable[[Received], CallState]) -> None:

@@ -7,8 +7,7 @@ loads no model.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,77 +15,26 @@ from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
-from pipeline.process.judging import Standings, standings
+from pipeline.process.judging import NO_STANDINGS, standings
 from pipeline.process.judging import notes as judge_notes
-from pipeline.process.stages import Fingerprints, fingerprints, load_stages
+from pipeline.process.stages import fingerprints, load_stages
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.rubric import Rubric
 from pipeline.settings import Settings
 from pipeline.store import Store
+from pipeline.store.connection import OnWait
 
-OnWait = Callable[[str], None]
 SHOWN_QUEUES = 5
 """How many queues a note names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch whose inputs were checked; ``open`` makes it ready to run.
+def prepare(
+    paths: Sequence[Path], settings: Settings, observer: Observer | None = None, on_wait: OnWait | None = None
+) -> Batch:
+    """Check the inputs, find out what is new, and make the batch; models are loaded at their first use.
 
-    Attributes:
-        reworded: Ids of rubrics whose stored scores are under an older text.
-        notes: What a person should know before the run, one sentence each.
-        standings: Which answers of a language model are scored, where one is asked.
-    """
-
-    plan: Plan
-    settings: Settings
-    rubrics: tuple[Rubric, ...]
-    fingerprints: Fingerprints
-    on_wait: OnWait | None = None
-    reworded: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    standings: Standings = field(default_factory=dict)
-
-    def open(self, observer: Observer | None = None) -> Batch:
-        """Make the batch that runs the plan; models are loaded at their first use."""
-        settings = self.settings
-        if any(item.kind == "recording" for item in self.plan.pending):
-            slow = transcribe.warning(settings.transcribe)  # measured here: workers would disturb each other
-            if slow and self.on_wait:
-                self.on_wait(slow)
-        if settings.flow.runner != "thread":
-            settings = _worker_settings(settings)
-        cache = StageCache(settings.state_dir)
-        for call_id, new_id in self.plan.new_ids.items():
-            cache.rename(call_id, new_id)
-        return Batch(
-            plan=self.plan,
-            load_stages=partial(load_stages, settings, self.rubrics, self.fingerprints, self.standings),
-            cache=cache,
-            load=partial(_load, settings=settings, rubrics=self.rubrics, on_wait=self.on_wait),
-            flow=settings.flow,
-            observer=observer or Unobserved(),
-            reworded=self.reworded,
-        )
-
-
-def _load(
-    records: Sequence[CallRecord], settings: Settings, rubrics: tuple[Rubric, ...], on_wait: OnWait | None
-) -> None:
-    """Load a window into the store in one transaction; the store is open only that long."""
-    with open_store(settings, on_wait) as opened:
-        opened.load(records, rubrics)
-
-
-def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = None) -> Prepared:
-    """Check the inputs and find out what is new.
-
-    Args:
-        paths: Files, folders and manifests.
-        settings: Resolved.
-        on_wait: Called with a sentence about what slows the work: another process holds the database, now or
-            during a load, or the fastest kernels of this processor are not known.
+    ``on_wait`` is called with a sentence about what slows the work: another process holds the database, now
+    or during a load, or the fastest kernels of this processor are not known.
 
     Raises:
         UsageError: A path, setting or manifest is wrong.
@@ -100,22 +48,45 @@ def prepare(paths: Sequence[Path], settings: Settings, on_wait: OnWait | None = 
     if again is not None and models.locate(again.model).source == "download":
         models.pull(again.model)  # now, so that no window is transcribed in vain
     opened = open_store(settings, on_wait)
+    reworded: tuple[str, ...] = ()
+    stand = NO_STANDINGS
     if not opened.exists():  # the first load creates it, so an error before that leaves no file behind
         received = tuple(intake.discover(paths, settings.intake))
-        prepared = Prepared(Plan(received), settings, rubrics, current, on_wait)
+        to_do = Plan(received)
     else:
         with opened:
             received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
-        prepared = Prepared(to_do, settings, rubrics, current, on_wait, reworded, standings=stand)
-    notes = (
-        *judge_notes(settings, rubrics),
-        *_of_one_name(rubrics),
-        *intake.notable(received),
-        *_unnamed_queues(received, rubrics),
+    notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
+    notes += [*intake.notable(received), *_unnamed_queues(received, rubrics)]
+    if any(item.kind == "recording" for item in to_do.pending):
+        slow = transcribe.warning(settings.transcribe)  # measured here: workers would disturb each other
+        if slow and on_wait:
+            on_wait(slow)
+    if settings.flow.runner != "thread":
+        settings = _worker_settings(settings)
+    cache = StageCache(settings.state_dir)
+    for call_id, new_id in to_do.new_ids.items():
+        cache.rename(call_id, new_id)
+    return Batch(
+        plan=to_do,
+        load_stages=partial(load_stages, settings, rubrics, current, stand),
+        cache=cache,
+        load=partial(_load, settings=settings, rubrics=rubrics, on_wait=on_wait),
+        flow=settings.flow,
+        observer=observer or Unobserved(),
+        reworded=reworded,
+        notes=tuple(notes),
     )
-    return replace(prepared, notes=notes)
+
+
+def _load(
+    records: Sequence[CallRecord], settings: Settings, rubrics: tuple[Rubric, ...], on_wait: OnWait | None
+) -> None:
+    """Load a window into the store in one transaction; the store is open only that long."""
+    with open_store(settings, on_wait) as opened:
+        opened.load(records, rubrics)
 
 
 def _worker_settings(settings: Settings) -> Settings:

@@ -10,15 +10,16 @@ import datetime as dt
 import json
 import smtplib
 import urllib.request
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
+from pipeline.conversation import LedgerStatus, Outcome
 from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Tally
-from pipeline.process.cache import disk_fault, given_id, write_private
+from pipeline.process.cache import disk_fault, write_private
 from pipeline.process.calls import describe
 from pipeline.settings import AlertSettings, Settings
 
@@ -29,10 +30,6 @@ TIMEOUT_S = 10.0
 
 def conclude(tally: Tally, settings: Settings) -> list[str]:
     """Write the summary of a batch to ``<state_dir>/runs`` and the metrics file, and send alerts.
-
-    Args:
-        tally: The tally of the finished batch.
-        settings: They say where to write, when to alert and whom.
 
     Returns:
         Alerts and undeliverable messages, one sentence each.
@@ -54,11 +51,7 @@ def conclude(tally: Tally, settings: Settings) -> list[str]:
 
 
 def tell_of_failure(error: Exception, settings: Settings) -> list[str]:
-    """Send an alert that a batch could not be finished.
-
-    Returns:
-        Undeliverable messages, one sentence each.
-    """
+    """Send an alert that a batch could not be finished; returns a sentence per undeliverable message."""
     what = error.message if isinstance(error, CallQAError) else describe(error)
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     facts = {"ended_at": now, "db": settings.store.db, "exit_code": getattr(error, "exit_code", 1)}
@@ -73,16 +66,6 @@ def _write_summary(summary: Mapping[str, Any], path: Path) -> None:
             old.unlink(missing_ok=True)
     except OSError as error:
         raise disk_fault(path, error) from error
-
-
-def forget(runs: Path, call_ids: Collection[str]) -> None:
-    """Delete erased calls, by their ids in the store, from the summaries in a folder."""
-    gone = {*call_ids, *map(given_id, call_ids)}
-    for path in runs.glob("*.json") if gone else ():
-        summary = json.loads(path.read_text("utf-8"))
-        kept = [item for item in summary["lowest"] if item["call_id"] not in gone]
-        if len(kept) < len(summary["lowest"]):
-            write_private(path, json.dumps(summary | {"lowest": kept}, indent=1) + "\n")
 
 
 def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
@@ -140,11 +123,7 @@ def _mail(alerts: Sequence[str], summary: Mapping[str, Any], to: AlertSettings) 
 
 
 def write_metrics(tally: Tally, path: Path, now: dt.datetime) -> None:
-    """Write the text file for the textfile collector of the Prometheus node exporter.
-
-    Raises:
-        MachineError: It cannot be written.
-    """
+    """Write the text file for the textfile collector of the Prometheus node exporter."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_private(path, metrics_text(tally, now))
@@ -160,24 +139,18 @@ def metrics_text(tally: Tally, now: dt.datetime) -> str:
     """The tally of a batch in Prometheus's text format."""
     lines: list[str] = []
 
-    def gauge(name: str, about: str, values: dict[str, float]) -> None:
+    def gauge(name: str, about: str, values: Mapping[str, float]) -> None:
         lines.extend((f"# HELP callqa_batch_{name} {about}", f"# TYPE callqa_batch_{name} gauge"))
-        lines.extend(f"callqa_batch_{name}{labels} {value:g}" for labels, value in values.items())
+        lines.extend(f"callqa_batch_{name}{labels} {value:.10g}" for labels, value in values.items())
 
-    statuses = ("scored", "skipped", "failed", "quarantined", "purged")
-    outcomes = ("pass", "fail", "needs_review", "not_scored")
-    gauge(
-        "files",
-        "Files of the last batch by ledger status.",
-        {f'{{status="{s}"}}': tally.statuses[s] for s in statuses},
-    )
+    by_status = {f'{{status="{s}"}}': tally.statuses[s] for s in get_args(LedgerStatus)}
+    by_outcome = {f'{{outcome="{o}"}}': tally.outcomes[o] for o in get_args(Outcome)}
+    gauge("files", "Files of the last batch by ledger status.", by_status)
     gauge("known_files", "Files that needed no work.", {"": tally.known})
-    gauge("scorecards", "Scorecards by outcome.", {f'{{outcome="{o}"}}': tally.outcomes[o] for o in outcomes})
+    gauge("scorecards", "Scorecards by outcome.", by_outcome)
     gauge("autofails", "Scorecards with an auto-fail.", {"": tally.autofails})
     gauge("audio_seconds", "Length of the recordings heard.", {"": tally.audio_s})
     gauge("duration_seconds", "Length of the batch.", {"": tally.wall_s})
     gauge("stage_seconds", "Work by stage.", {f'{{stage="{s}"}}': v for s, v in tally.stage_s.items()})
-    lines.append("# HELP callqa_batch_ended_timestamp_seconds When the last batch ended.")
-    lines.append("# TYPE callqa_batch_ended_timestamp_seconds gauge")
-    lines.append(f"callqa_batch_ended_timestamp_seconds {now.timestamp():.0f}")
+    gauge("ended_timestamp_seconds", "When the last batch ended.", {"": round(now.timestamp())})
     return "\n".join(lines) + "\n"

@@ -23,18 +23,21 @@ from pipeline.conversation import (
     StageRun,
     Transcript,
 )
-from pipeline.errors import RecordingError
-from pipeline.process.again import SecondHearing, Wanted, wanted
-from pipeline.process.cache import FULL, digest
+from pipeline.errors import FULL, RecordingError
+from pipeline.process.again import SecondHearing, Wanted
+from pipeline.process.cache import digest
 from pipeline.process.judging import NO_STANDINGS, Standings, is_asked, load_judge
 from pipeline.rubric import Rubric, select
 from pipeline.rubric.judging import Judge
 from pipeline.rubric.queries import Matcher
 from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Engine, Job
+from pipeline.transcribe.again import parts_of
 
 TRANSCRIPT_REVISION = 3
 """Increase this when a change to decoding, speakers or redaction changes what transcripts say."""
+AGAIN_SHARE = 0.5
+"""The largest share of the speech time of a call that is transcribed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +202,23 @@ class _Scoring:
 
     def wanted(self, calls: Sequence[tuple[Conversation, CallMetadata]]) -> list[Wanted]:
         """What to transcribe again in each call, by the rubrics that apply to it, without asking a judge."""
-        return [
-            wanted(
-                conversation,
-                metadata,
-                [(rubric, answered.answers) for rubric, answered in answers],
-                min_confidence=self.min_confidence,
-                matcher=self.matcher,
-            )
-            for (conversation, metadata), answers in zip(calls, self._answers(calls, None), strict=True)
-        ]
+        answers = self._answers(calls, None)
+        return [self._wanted(*call, answered) for call, answered in zip(calls, answers, strict=True)]
+
+    def _wanted(
+        self,
+        conversation: Conversation,
+        metadata: CallMetadata,
+        answered: list[tuple[Rubric, score.Answered]],
+    ) -> Wanted:
+        """The words of a call nearest to changing an answer, and the names to expect in them."""
+        answers = [(rubric, given.answers) for rubric, given in answered]
+        spans = score.words_that_decide(
+            conversation, metadata, answers, min_confidence=self.min_confidence, matcher=self.matcher
+        )
+        companies = [name for rubric, _ in answered for name in rubric.company]
+        names = dict.fromkeys(name for name in (metadata.agent_name, metadata.client, *companies) if name)
+        return Wanted(parts_of(conversation.transcript, spans, AGAIN_SHARE), tuple(names))
 
     def _answers(
         self, calls: Sequence[tuple[Conversation, CallMetadata]], judge: Judge | None

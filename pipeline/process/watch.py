@@ -10,9 +10,10 @@ from pathlib import Path
 from pipeline.errors import StoreLockedError
 from pipeline.process.batch import Observer, Plan, Tally
 from pipeline.process.loop import run_batch
-from pipeline.process.prepare import OnWait, prepare
+from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
 from pipeline.settings import Settings
+from pipeline.store.connection import OnWait
 
 Files = dict[Path, tuple[int, int]]
 """The size in bytes and the modification time in nanoseconds of each file."""
@@ -30,15 +31,9 @@ def watch(
 ) -> Iterator[Tally]:
     """Process new files in the folders, for ever; models stay loaded.
 
-    Args:
-        folders: The folders to look through in every round.
-        settings: As for a batch.
-        observer: Is called as files are finished.
-        settle_s: A file is processed once it has not changed for this long, as it may still be being copied.
-        every_s: How long to wait between rounds.
-        on_wait: Called with a sentence about what slows the work, as by ``prepare``. A round that finds the
-            database locked for too long is tried again.
-        sleep: Waits; tests pass their own.
+    The folders are looked through every ``every_s``. A file is processed once it has not changed for
+    ``settle_s``, as it may still be being copied. A round that finds the database locked for too long is
+    tried again, after a sentence to ``on_wait``.
 
     Yields:
         The tally of each round that had something to do.
@@ -65,7 +60,7 @@ def watch(
         if any(tried.get(path) != mark for path, mark in settled.items()):
             tried = settled
             try:
-                batch = prepare(list(folders), settings, on_wait).open(observer)
+                batch = prepare(list(folders), settings, observer, on_wait)
                 # files that are still being written are left for a later round
                 batch.plan = Plan(tuple(item for item in batch.plan.pending if item.path in settled))
                 if batch.plan.pending:

@@ -64,12 +64,7 @@ def threads_per_worker(settings: FlowSettings) -> int:
 def process_there(
     window: tuple[Received, ...], load_stages: Callable[[], Stages], cache: StageCache
 ) -> list[CallRecord]:
-    """Process one window in a worker, which loads its models with its first window.
-
-    Raises:
-        CallQAError: Something a person must mend first.
-        OSError: A transient fault.
-    """
+    """Process one window in a worker, which loads its models with its first window."""
     key = pickle.dumps(load_stages)
     if key not in _loaded:
         _loaded.clear()

@@ -1,12 +1,13 @@
-"""Opens the database for one writer or many readers, and explains DuckDB's refusals in plain words."""
+"""Opens the database for one writer or many readers, loads extensions, and explains DuckDB's refusals."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -20,16 +21,14 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,  # a table name in SQL never means a Python variable
 }
+WHEELS = {name: f"duckdb-extension-{name.replace('_', '-')}" for name in (
+    "fts", "ducklake", "sqlite_scanner", "postgres_scanner", "httpfs",
+)}  # fmt: skip
+"""The wheels that DuckDB's extensions are installed from, by name."""
 
 
 def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait | None = None) -> Connection:
     """Open a DuckDB file, waiting while another process has it locked.
-
-    Args:
-        db: The file; created when absent, unless ``read_only``.
-        read_only: Open for reading only; other readers may have it open too.
-        lock_timeout_s: How long to wait for another process.
-        on_wait: Called once when a wait begins, with a sentence saying who holds the file.
 
     Raises:
         StoreLockedError: Another process still holds the file after the wait.
@@ -126,6 +125,34 @@ def _holder(message: str) -> str | None:
         r"|failed to initialize ducklake.*already exists"  # two processes create the same lake at once
     )
     return "another process" if re.search(locked, message, re.IGNORECASE | re.DOTALL) else None
+
+
+def load_extension(connection: Connection, name: str) -> None:
+    """Load an extension; the first time, copy it from its wheel to the folder where DuckDB looks.
+
+    Raises:
+        StoreError: The extension is not installed; none is ever downloaded.
+    """
+    try:
+        connection.execute(f"LOAD {name}")
+    except duckdb.Error:
+        import duckdb_extensions
+
+        with contextlib.suppress(Exception):  # a wheel that is missing or of another version fails LOAD next
+            duckdb_extensions.import_extension(name)
+        try:
+            connection.execute(f"LOAD {name}")
+        except duckdb.Error as error:
+            raise StoreError(
+                f"DuckDB's extension {name} is not installed for DuckDB {duckdb.__version__}",
+                hint=f"pip install {WHEELS[name]}=={duckdb.__version__}",
+            ) from error
+
+
+def scalar(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    """The first value that a statement returns (of INSERT, UPDATE and COPY the number of rows); else None."""
+    row = connection.execute(sql, list(values)).fetchone()
+    return row[0] if row else None
 
 
 def quoted(text: object) -> str:

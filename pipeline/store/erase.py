@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import StoreError
-from pipeline.store.columns import PER_CALL_TABLES
-from pipeline.store.connection import Connection
+from pipeline.store.columns import OF_CALLS
+from pipeline.store.connection import Connection, scalar
 from pipeline.store.selection import CallFilter
 
 ERASED_PREFIX = "sha256:"
-TABLES = (*PER_CALL_TABLES, "reviews", "samples")
 WORD_TABLES = ("turns", "findings", "evidence")
 """The tables whose rows are deleted even when the figures of a call are kept."""
 BLANKED = {
@@ -25,7 +24,9 @@ BLANKED = {
     "reviews": "reason = NULL, source = NULL, extra = NULL",
     "samples": "reason = NULL, extra = NULL",
 }
-"""What is overwritten, by table, when the figures of a call are kept."""
+"""What is overwritten, by table, when the figures of a call are kept: whatever quotes the call, names the
+customer or leads to the recording."""
+_ERASING = "call_id IN (SELECT call_id FROM erasing)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,30 @@ def digest(name: str) -> str:
     return ERASED_PREFIX + hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
 
 
+def sql_digest(column: str) -> str:
+    """SQL for the ``digest`` of a column."""
+    return f"'{ERASED_PREFIX}' || sha256({column})"
+
+
+_TOMBSTONES = f"""
+UPDATE ledger SET path = {sql_digest("path")}, call_id = {sql_digest("call_id")}, status = 'purged',
+    reason = 'erased', error = '', hint = '', warnings = [], recorded_at = now()
+WHERE status <> 'purged' AND (
+    {_ERASING} OR audio_sha256 IN (SELECT audio_sha256 FROM erasing) OR (
+        path IN (SELECT path FROM erasing) AND coalesce(call_id NOT IN (SELECT call_id FROM calls), true)))
+"""  # noqa: S608
+"""Turns every ledger row of erased recordings, under any path, into a tombstone; but a file that by now holds
+another recording, which is stored as another call, keeps its row."""
+_MORE_TOMBSTONES = f"""
+INSERT INTO ledger BY NAME SELECT {sql_digest("call_id")} AS path, {sql_digest("call_id")} AS call_id,
+    audio_sha256, 'purged' AS status, 'erased' AS reason, '' AS error, '' AS hint, [] AS warnings,
+    now() AS recorded_at
+FROM erasing WHERE path IS NOT NULL AND audio_sha256 IS NOT NULL
+    AND audio_sha256 NOT IN (SELECT audio_sha256 FROM ledger WHERE audio_sha256 IS NOT NULL)
+"""  # noqa: S608
+"""Tombstones of erased recordings that had no row of their own any more."""
+
+
 def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, list[Any]]:
     """The SQL condition on ``calls`` that selects the calls to erase, and its parameter values.
 
@@ -71,23 +96,9 @@ def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, l
 
 
 def erase(
-    connection: Connection,
-    calls: CallFilter,
-    *,
-    older_than: dt.datetime | None = None,
-    keep_figures: bool = False,
+    connection: Connection, calls: CallFilter, older_than: dt.datetime | None, *, keep_figures: bool
 ) -> Erasure:
-    """Erase matching calls in the connection's transaction; the caller commits and compacts.
-
-    Args:
-        connection: Open for writing, inside a transaction.
-        calls: Which calls; it needs a condition unless ``older_than`` is given.
-        older_than: Only calls that began before this; those without a start time, loaded before this.
-        keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
-
-    Raises:
-        StoreError: No condition was given.
-    """
+    """Erase calls, as ``Store.purge`` says, in the connection's transaction, which the caller commits."""
     where, values = condition(calls, older_than)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE erasing (call_id VARCHAR, path VARCHAR, audio_sha256 VARCHAR)"
@@ -98,16 +109,16 @@ def erase(
     )
     ids = [i for (i,) in connection.execute("SELECT call_id FROM erasing ORDER BY call_id").fetchall()]
     before = _count(connection)
-    for table in WORD_TABLES if keep_figures else TABLES:
-        connection.execute(f"DELETE FROM {table} WHERE call_id IN (SELECT call_id FROM erasing)")  # noqa: S608
-    if keep_figures:
-        _blank(connection)
+    for table in WORD_TABLES if keep_figures else OF_CALLS:
+        connection.execute(f"DELETE FROM {table} WHERE {_ERASING}")  # noqa: S608
+    for table, change in BLANKED.items() if keep_figures else ():
+        connection.execute(f"UPDATE {table} SET {change} WHERE {_ERASING}")  # noqa: S608
     left = _count(connection)
-    tombstones = _write_tombstones(connection)
+    tombstones = scalar(connection, _TOMBSTONES) + scalar(connection, _MORE_TOMBSTONES)
     connection.execute("DROP TABLE erasing")
     return Erasure(
         tuple(ids),
-        {table: before[table] - left[table] for table in TABLES if before[table] > left[table]},
+        {table: before[table] - left[table] for table in OF_CALLS if before[table] > left[table]},
         {table: n for table, n in left.items() if n},
         tombstones,
     )
@@ -115,54 +126,5 @@ def erase(
 
 def _count(connection: Connection) -> dict[str, int]:
     """The number of rows of the calls being erased, by table."""
-    counts = {}
-    for table in TABLES:
-        row = connection.execute(
-            f"SELECT count(*) FROM {table} WHERE call_id IN (SELECT call_id FROM erasing)"  # noqa: S608
-        ).fetchone()
-        counts[table] = int(row[0]) if row else 0
-    return counts
-
-
-def _blank(connection: Connection) -> None:
-    """Overwrite every column that quotes the call, names the customer or leads to the recording."""
-    for table, change in BLANKED.items():
-        connection.execute(
-            f"UPDATE {table} SET {change} WHERE call_id IN (SELECT call_id FROM erasing)"  # noqa: S608
-        )
-
-
-def _write_tombstones(connection: Connection) -> int:
-    """Turn every ledger row of erased recordings, under any path, into a tombstone; returns the count.
-
-    A file that by now holds another recording, which is stored as another call, keeps its row.
-    """
-    rows = connection.execute(
-        "SELECT path, call_id FROM ledger WHERE status <> 'purged' "
-        "AND (call_id IN (SELECT call_id FROM erasing) OR audio_sha256 IN (SELECT audio_sha256 FROM erasing) "
-        "OR path IN (SELECT path FROM erasing) "
-        "AND coalesce(call_id NOT IN (SELECT call_id FROM calls), true))"
-    ).fetchall()
-    for path, call_id in rows:
-        connection.execute(
-            "UPDATE ledger SET path = ?, call_id = ?, status = 'purged', reason = 'erased', error = '', "
-            "hint = '', warnings = [], recorded_at = now() WHERE path = ?",
-            [digest(path), digest(call_id) if call_id else None, path],
-        )
-    return len(rows) + _insert_tombstones(connection)
-
-
-def _insert_tombstones(connection: Connection) -> int:
-    """Insert the tombstones of erased recordings that had no row of their own any more; returns the count."""
-    rows = connection.execute(
-        "SELECT call_id, audio_sha256 FROM erasing WHERE path IS NOT NULL AND audio_sha256 IS NOT NULL "
-        "AND audio_sha256 NOT IN (SELECT audio_sha256 FROM ledger WHERE audio_sha256 IS NOT NULL)"
-    ).fetchall()
-    for call_id, sha256 in rows:
-        connection.execute(
-            "INSERT INTO ledger BY NAME SELECT ? AS path, ? AS call_id, ? AS audio_sha256, "
-            "'purged' AS status, 'erased' AS reason, '' AS error, '' AS hint, [] AS warnings, "
-            "now() AS recorded_at",
-            [digest(call_id), digest(call_id), sha256],
-        )
-    return len(rows)
+    sql = f"SELECT count(*) FROM {{}} WHERE {_ERASING}"  # noqa: S608
+    return {table: scalar(connection, sql.format(table)) for table in OF_CALLS}

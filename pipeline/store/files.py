@@ -22,15 +22,8 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
     """Copy the live rows to a new file and replace the old one with it.
 
     DuckDB only marks rows as deleted and keeps their bytes until it needs the space. The new file does not
-    hold them.
-
-    Args:
-        connection: The only writer, outside any transaction; closed by this function.
-        db: Its file.
-        prepare: Creates an empty database of the current schema at a path.
-
-    Returns:
-        Size of the new file in bytes.
+    hold them. ``connection`` is the only writer, outside any transaction, and is closed; ``prepare`` makes an
+    empty database of the current schema. Returns the size of the new file in bytes.
     """
     fresh = db.with_name(f"{db.name}.rewriting")
     _remove(fresh)
@@ -125,8 +118,10 @@ def _claimed(db: Path) -> Iterator[None]:
         yield
 
 
-def copy(db: Path, dest: Path) -> int:
+def copy(db: Path, dest: Path, *, same_access: bool = False) -> int:
     """Copy the file of a database that nobody is writing; the copy appears when complete; returns its bytes.
+
+    With ``same_access`` just those who can open the database can open the copy.
 
     Raises:
         StoreError: ``dest`` is the database itself.
@@ -135,22 +130,13 @@ def copy(db: Path, dest: Path) -> int:
     if dest.exists() and dest.samefile(db):
         raise StoreError(f"{dest} is the database itself", hint="name another file for the copy")
     with _replacing(dest) as partial:
+        if same_access:
+            partial.touch(0o600)
+            _keep_access(db, partial)
         shutil.copyfile(db, partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
     return dest.stat().st_size
-
-
-def keep_copy(db: Path, dest: Path) -> None:
-    """Copy a database that nobody is writing, for the same people to open; the copy appears when complete.
-
-    Raises:
-        MachineError: ``dest`` cannot be written.
-    """
-    with _replacing(dest) as partial:
-        partial.touch(0o600)
-        _keep_access(db, partial)
-        shutil.copyfile(db, partial)
 
 
 def derived(db: Path) -> list[Path]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
+from pipeline.conversation import LedgerStatus
 from pipeline.store.columns import KEYS, PER_CALL_TABLES
 from pipeline.store.connection import Connection
 
@@ -52,8 +54,8 @@ def _queries() -> dict[str, str]:
         "ANTI JOIN calls USING (call_id) WHERE status = 'scored'",
         REPLACED: "SELECT c.call_id AS example FROM calls AS c "
         "WHERE path IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger AS l WHERE l.call_id = c.call_id)",
-        "ledger: a status that does not exist": "SELECT path AS example FROM ledger "
-        "WHERE status NOT IN ('scored', 'skipped', 'failed', 'quarantined', 'purged')",
+        "ledger: a status that does not exist": "SELECT path AS example FROM ledger "  # noqa: S608
+        f"WHERE status NOT IN {get_args(LedgerStatus)}",
         "scorecards: not one newest of a call and rubric": "SELECT call_id AS example FROM scorecards "
         "GROUP BY call_id, rubric_id HAVING count(*) FILTER (is_latest) <> 1",
         "answers: newest, but their scorecard is not": "SELECT a.call_id AS example FROM answers AS a "

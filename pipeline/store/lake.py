@@ -18,8 +18,7 @@ import duckdb
 
 from pipeline.errors import StoreError
 from pipeline.store import files, migrations
-from pipeline.store.connection import CONFIG, Connection, quoted, wait_for
-from pipeline.store.extensions import load
+from pipeline.store.connection import CONFIG, Connection, load_extension, quoted, scalar, wait_for
 from pipeline.store.store import Store, make_empty
 
 PREFIX = "ducklake:"
@@ -65,19 +64,14 @@ class LakeStore(Store):
         Raises:
             StoreError: The catalogue does not name it.
         """
-        row = self.connection.execute(
-            f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
-        ).fetchone()
-        if row is None:
+        sql = f"SELECT value FROM __ducklake_metadata_{NAME}.ducklake_metadata WHERE key = 'data_path'"  # noqa: S608
+        folder = scalar(self.connection, sql)
+        if folder is None:
             raise StoreError("the lake does not say where its data is", hint="add ?data_path=FOLDER to --db")
-        return [str(row[0])]
+        return [str(folder)]
 
     def snapshot(self, dest: Path) -> int:
-        """Copy the lake to a DuckDB file, which can have a search index; returns its size in bytes.
-
-        Raises:
-            MachineError: ``dest`` cannot be written.
-        """
+        """Copy the lake to a DuckDB file, which can have a search index; returns its size in bytes."""
         return files.copy_to_file(self.connection, dest, make_empty)
 
     def _connect(self, *, read_only: bool) -> Connection:
@@ -100,7 +94,7 @@ class LakeStore(Store):
             try:
                 connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
                 for extension in needed:
-                    load(connection, extension)
+                    load_extension(connection, extension)
                 if "httpfs" in needed:
                     _point_at_object_store(connection)
                 connection.execute(f"ATTACH '{quoted(catalogue)}' AS {NAME} ({', '.join(options)})")

@@ -16,7 +16,7 @@ import duckdb
 import pipeline
 from pipeline.errors import StoreError
 from pipeline.store import files
-from pipeline.store.connection import Connection, quoted
+from pipeline.store.connection import Connection, quoted, scalar
 
 RECORD = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -53,7 +53,7 @@ def version(connection: Connection) -> int:
         StoreError: The database holds tables that callqa did not make.
     """
     try:
-        row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+        return int(scalar(connection, "SELECT coalesce(max(version), 0) FROM schema_migrations"))
     except duckdb.CatalogException:
         rows = connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
@@ -68,7 +68,6 @@ def version(connection: Connection) -> int:
                 hint="check --db, or name a new file",
             ) from None
         return 0
-    return int(row[0]) if row else 0
 
 
 def behind(connection: Connection, db: str) -> bool:
@@ -85,8 +84,8 @@ def behind(connection: Connection, db: str) -> bool:
         )
     if current < newest:
         return True
-    stored = connection.execute("SELECT checksum FROM schema_migrations WHERE version = 0").fetchone()
-    return stored != (_checksum(views_sql()),)
+    stored = scalar(connection, "SELECT checksum FROM schema_migrations WHERE version = 0")
+    return bool(stored != _checksum(views_sql()))
 
 
 def migrate(connection: Connection, file: Path | None) -> None:
@@ -103,7 +102,7 @@ def migrate(connection: Connection, file: Path | None) -> None:
     migrations = sql_files()
     if file is not None and 0 < current < max(migrations):
         connection.execute("CHECKPOINT")
-        files.keep_copy(file, backup_path(file, current))
+        files.copy(file, backup_path(file, current), same_access=True)
     connection.execute(RECORD)
     for number, (name, sql) in migrations.items():
         if number > current:

@@ -21,19 +21,18 @@ import duckdb
 import pipeline
 from pipeline.errors import MachineError, StoreError
 from pipeline.store import migrations
-from pipeline.store.columns import KEYS, PER_CALL_TABLES, SCORE_TABLES
-from pipeline.store.connection import Connection, is_damage, quoted
-from pipeline.store.erase import ERASED_PREFIX
+from pipeline.store.columns import KEYS, OF_CALLS, PER_CALL_TABLES, SCORE_TABLES
+from pipeline.store.connection import Connection, is_damage, quoted, scalar
+from pipeline.store.erase import sql_digest
 
 SCHEMA = "callqa.parquet/1"
 NO_MONTH = "none"
-OF_CALLS = (*PER_CALL_TABLES, "reviews", "samples")
 _ERASED = " OR ".join(
     f"{value} IN (SELECT {column} FROM ledger WHERE status = 'purged' AND {column} IS NOT NULL)"  # noqa: S608
     for column, value in {
         "audio_sha256": "audio_sha256",
-        "call_id": f"'{ERASED_PREFIX}' || sha256(call_id)",
-        "path": f"'{ERASED_PREFIX}' || sha256(path)",
+        "call_id": sql_digest("call_id"),
+        "path": sql_digest("path"),
     }.items()
 )
 """Condition on a row of a folder: the ledger of this store has a tombstone of its call."""
@@ -101,10 +100,8 @@ def _write_tables(connection: Connection, folder: Path) -> dict[str, int]:
 
 
 def _copy(connection: Connection, query: str, path: Path, more: str = "") -> int:
-    row = connection.execute(
-        f"COPY ({query}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION zstd{more})"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    sql = f"COPY ({query}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION zstd{more})"
+    return int(scalar(connection, sql))
 
 
 def read(connection: Connection, folder: Path) -> dict[str, int]:
@@ -137,8 +134,7 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
             f"DELETE FROM {table} WHERE ({keys}) IN (SELECT ({keys}) FROM {source})",  # noqa: S608
             values,
         )
-        row = connection.execute(f"INSERT INTO {table} BY NAME FROM {source}", values).fetchone()
-        rows[table] = int(row[0]) if row else 0
+        rows[table] = int(scalar(connection, f"INSERT INTO {table} BY NAME FROM {source}", values))
     migrations.fill_new_columns(connection, manifest["schema_version"])
     return rows
 

@@ -58,13 +58,9 @@ def rows(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[R
 def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Transcript]]:
     """Metadata and transcript, without its turns, of every matching call whose words were not erased."""
     for window in _picked(connection, calls, "path IS NOT NULL"):
-        for row in rows(
-            connection,
-            "SELECT * EXCLUDE (loaded_at) FROM calls WHERE loaded_at BETWEEN ? AND ? "
-            "AND call_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY loaded_at, call_id",
-            [window[0][1], window[-1][1], [c for c, _ in window]],
-        ):
-            yield _metadata(row), _transcript(row, [])
+        ids = [call_id for call_id, _ in window]
+        found = _rows_by_call(connection, "calls", [window[0][1], window[-1][1], ids])
+        yield from ((_metadata(found[i][0]), _transcript(found[i][0], [])) for i in ids)
 
 
 def _picked(connection: Connection, calls: CallFilter, more: str) -> Iterator[list[tuple[str, Any]]]:

@@ -20,8 +20,8 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.errors import StoreError
-from pipeline.store import extensions, read
-from pipeline.store.connection import CONFIG, Connection
+from pipeline.store import read
+from pipeline.store.connection import CONFIG, Connection, load_extension, scalar
 from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
 
@@ -57,12 +57,8 @@ def search(
 ) -> Found:
     """Find turns that contain every word of ``text`` in any inflected form, best first.
 
-    Args:
-        store: Open for reading.
-        text: Words; a part in double quotes must occur exactly.
-        calls: Which calls to search.
-        limit: How many turns to return at most.
-        on_note: Called with a sentence when the index is built, or when matching must be plain.
+    A part of the text in double quotes must occur exactly. ``on_note`` is called with a sentence when the
+    index is built, or when matching must be plain.
     """
     phrases = [p.lower() for p in re.findall(r'"([^"]+)"', text)]
     words = re.findall(r"\w+", text.lower())
@@ -71,9 +67,10 @@ def search(
     index = None
     try:
         index = _index(store, on_note)
-        stems = _stems(index, words)
+        stem = f"SELECT list_transform(?::VARCHAR[], lambda w: stem(w, '{STEMMER}'))"
+        stems = tuple(scalar(index, stem, [words]))
         candidates = _candidates(index, words)
-        since = _watermark(index)
+        since = scalar(index, "SELECT max(loaded_at) FROM entries")
     except StoreError as error:
         on_note(f"{error.message}; matching plainly instead ({error.hint})")
         stems, candidates, since = tuple(words), None, None
@@ -91,8 +88,8 @@ def _index(store: Store, on_note: Note) -> Connection:
     index = None
     with suppress(duckdb.Error):
         index = _open(path)
-        row = index.execute("SELECT (SELECT count(*) FROM entries)").fetchone()
-        if row is not None and turns - row[0] <= max(TAIL_TURNS, TAIL_SHARE * row[0]):
+        indexed = scalar(index, "SELECT count(*) FROM entries")
+        if turns - indexed <= max(TAIL_TURNS, TAIL_SHARE * indexed):
             return index
     if index is not None:
         index.close()  # else DuckDB would hand out the old file again when the new one is opened
@@ -109,47 +106,39 @@ def _index(store: Store, on_note: Note) -> Connection:
 
 def _open(path: Path) -> Connection:
     index = duckdb.connect(str(path), read_only=True, config=CONFIG)
-    extensions.load(index, "fts")
+    load_extension(index, "fts")
     return index
 
 
 def _build(store: Store, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
-    index = duckdb.connect(str(partial), config=CONFIG)
     try:
-        extensions.load(index, "fts")
-        index.execute(
-            "CREATE TABLE entries "
-            "(id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
-        )
-        with store.reading():
-            turns = store.connection.execute(
-                "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text "
-                "FROM turns WHERE text <> ''"
-            ).to_arrow_reader(100_000)
-            for batch in turns:
-                index.register("batch", pa.Table.from_batches([batch]))
-                index.execute("INSERT INTO entries SELECT * FROM batch")
-                index.unregister("batch")
-        index.execute(
-            f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none')"
-        )
-        index.execute("ALTER TABLE entries DROP COLUMN text")
-    except BaseException:
-        index.close()
+        with duckdb.connect(str(partial), config=CONFIG) as index:
+            _fill(index, store)
+        partial.replace(path)
+    finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise
-    index.close()
-    partial.replace(path)
 
 
-def _stems(index: Connection, words: list[str]) -> tuple[str, ...]:
-    row = index.execute(
-        f"SELECT list_transform(?::VARCHAR[], lambda w: stem(w, '{STEMMER}'))", [words]
-    ).fetchone()
-    return tuple(row[0]) if row else ()
+def _fill(index: Connection, store: Store) -> None:
+    load_extension(index, "fts")
+    index.execute(
+        "CREATE TABLE entries (id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
+    )
+    with store.reading():
+        turns = store.connection.execute(
+            "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text FROM turns WHERE text <> ''"
+        ).to_arrow_reader(100_000)
+        for batch in turns:
+            index.register("batch", pa.Table.from_batches([batch]))
+            index.execute("INSERT INTO entries SELECT * FROM batch")
+            index.unregister("batch")
+    index.execute(
+        f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none')"
+    )
+    index.execute("ALTER TABLE entries DROP COLUMN text")
 
 
 def _candidates(index: Connection, words: list[str]) -> pa.Table:
@@ -159,11 +148,6 @@ def _candidates(index: Connection, words: list[str]) -> pa.Table:
         "WHERE score IS NOT NULL ORDER BY score DESC, id LIMIT ?",
         [" ".join(words), CANDIDATES],
     ).to_arrow_table()
-
-
-def _watermark(index: Connection) -> Any:
-    row = index.execute("SELECT max(loaded_at) FROM entries").fetchone()
-    return row[0] if row else None
 
 
 def _hits(

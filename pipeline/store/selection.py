@@ -29,7 +29,6 @@ class CallFilter:
     agent_id: str | None = None
     customer_ref: str | None = None
     direction: str | None = None
-    medium: str | None = None
     outcome: str | None = None
     rubric: str | None = None
     call_ids: tuple[str, ...] | None = None
@@ -38,7 +37,7 @@ class CallFilter:
         """The condition on ``calls`` as SQL with its parameter values."""
         terms: list[str] = []
         values: list[Any] = []
-        for name in ("client", "site", "team", "queue", "agent_id", "customer_ref", "direction", "medium"):
+        for name in ("client", "site", "team", "queue", "agent_id", "customer_ref", "direction"):
             if (value := getattr(self, name)) is not None:
                 terms.append(f"calls.{name} = ?")
                 values.append(value)

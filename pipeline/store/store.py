@@ -65,11 +65,8 @@ class Purged:
 class Store:
     """A database of calls in one DuckDB file, as a context manager; ``LakeStore`` keeps it in a lake.
 
-    Args:
-        db: Path of a DuckDB file, created when absent unless ``read_only``.
-        read_only: Allow other readers at the same time; writing then raises.
-        lock_timeout_s: How long to wait while another process holds the file.
-        on_wait: Called once when a wait begins, with a sentence saying who holds the file.
+    ``open_store`` explains the arguments. The file is created when absent, unless ``read_only``. A write that
+    the database refuses raises ``StoreError`` and stores nothing.
 
     Raises:
         StoreLockedError: On entering: another process still holds the file after the wait.
@@ -224,14 +221,11 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
-        """Write records, one transaction per window; loading the same records again changes nothing.
+        """Write any number of records, one transaction per window; loading them again changes nothing.
 
-        When a recording has the call id of another recording, it is stored under a new id with a warning
-        in its ledger row. A recording that was erased is refused.
-
-        Args:
-            records: Any number; a later record replaces an earlier one of the same call.
-            rubrics: The rubrics their scorecards refer to.
+        A later record replaces an earlier one of the same call. When a recording has the call id of another
+        recording, it is stored under a new id with a warning in its ledger row. A recording that was erased
+        is refused.
 
         Raises:
             StoreError: The database refuses. The window is not stored, earlier windows are.
@@ -248,21 +242,13 @@ class Store:
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
     ) -> None:
-        """Add scorecards of calls already stored; their scorecards under other rubric texts are kept.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Add scorecards of calls already stored; their scorecards under other rubric texts are kept."""
         rubrics = list(rubrics)
         prepare_bulk_load(self.connection)
         self._write(lambda connection, now: loading.save_scorecards(connection, scorecards, rubrics, now))
 
     def save_stage(self, stage: str, runs: Mapping[str, Sequence[StageRun]]) -> None:
-        """Replace the runs of one stage of stored calls, by call id; calls without new runs keep theirs.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Replace the runs of one stage of stored calls, by call id; calls without new runs keep theirs."""
         new = {call_id: call_runs for call_id, call_runs in runs.items() if call_runs}
         if new:
             self._write(lambda connection, now: loading.save_stage(connection, stage, new, now))
@@ -272,19 +258,11 @@ class Store:
         self.connection.execute("SET memory_limit = '128MB'")
 
     def save_reviews(self, reviews: Sequence[Review]) -> int:
-        """Append people's answers, except those already stored; returns how many were new.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Append people's answers, except those already stored; returns how many were new."""
         return self._write(lambda connection, now: loading.save_reviews(connection, reviews, now))
 
     def save_sample(self, sample: Sequence[SampledCall]) -> None:
-        """Record which calls were drawn for review, and how.
-
-        Raises:
-            StoreError: The database refuses; nothing is stored.
-        """
+        """Record which calls were drawn for review, and how."""
         self._write(lambda connection, now: loading.save_sample(connection, sample, now))
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
@@ -309,17 +287,18 @@ class Store:
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Metadata and conversation of stored calls, exactly as loaded and in the order of loading."""
-        with self.reading():
-            for window in read.stored(self.connection, calls):
-                yield from read.nouns(window)
+        for window in self.stored(calls):
+            yield from read.nouns(window)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
         """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""
-        return read.stored(self.connection, calls)
+        with self.reading():
+            yield from read.stored(self.connection, calls)
 
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
         """Stored calls without their turns, in the order of loading; those with erased words are left out."""
-        return read.headings(self.connection, calls)
+        with self.reading():
+            yield from read.headings(self.connection, calls)
 
     def count(self, calls: CallFilter = EVERYTHING) -> int:
         """The number of stored calls that match."""
@@ -359,7 +338,7 @@ class Store:
         """
         before = self.size_bytes
         with self.transaction() as connection:
-            erasure = erase.erase(connection, calls, older_than=older_than, keep_figures=keep_figures)
+            erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
         if not erasure.call_ids and not erasure.tombstones:
             return Purged(erasure, before, before, ())
         removed, after = self._reclaim()

@@ -124,7 +124,9 @@ def test_a_rubric_that_changed_is_announced_and_history_follows(server: None, tm
     assert export_answers(str(tmp_path / "out" / "qa-{date}.xlsx"), settings=settings) == 1
     assert retain(int((dt.datetime.now(dt.UTC).date() - dt.date(2025, 1, 1)).days), settings=settings) == 1
     assert retain(0, settings=settings) == 1
-    assert not list((tmp_path / "qa.duckdb.state").glob("calls/*"))
+    state = tmp_path / "qa.duckdb.state"
+    assert not list(state.glob("calls/*"))
+    assert not [run for run in state.glob("runs/*.json") if "call-00" in run.read_text()]
 
 
 def opened(history: Path) -> sqlite3.Connection:

@@ -78,6 +78,18 @@ def test_values_that_formats_have_no_word_for(db: str) -> None:
         assert "3 days 01:30:00" in run("sql", query, "--db", db, form)
 
 
+def test_intervals_are_words_in_parquet_and_inside_lists(db: str, tmp_path: Path) -> None:
+    """Neither has a type of its own in the formats that other tools read."""
+    import pyarrow.parquet as pq
+
+    query = "SELECT INTERVAL 3 DAY AS apart, [INTERVAL 1 MONTH] AS list, NULL::INTERVAL AS none"
+    file = tmp_path / "answer.parquet"
+    run("sql", query, "--db", db, "--parquet", str(file))
+    wanted = {"apart": "3 days", "list": "[1 month]", "none": None}
+    assert pq.read_table(file).to_pylist() == [wanted]
+    assert json.loads(run("sql", query, "--db", db, "--json")) == wanted
+
+
 def test_csv_has_no_formulas(db: str) -> None:
     """What a stranger wrote never runs in a spreadsheet; numbers and other formats are left alone."""
     query = """SELECT '=HYPERLINK("http://x")' AS agent_name, -5 AS change, '+44 1632' AS customer_ref"""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.conversation import CallRecord
-from pipeline.store import CallFilter, Store, extensions
+from pipeline.store import CallFilter, Store, connection
 from pipeline.store import search as searching
 from pipeline.store.files import index_path
 from pipeline.store.search import search
@@ -106,9 +106,9 @@ def test_without_the_extension_plain_matching_does_and_says_so(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words are matched as they are, and a note tells what to install."""
-    monkeypatch.setitem(extensions.WHEELS, "no_such_extension", "duckdb-extension-fts")
-    load = extensions.load
-    monkeypatch.setattr(extensions, "load", lambda con, _: load(con, "no_such_extension"))
+    monkeypatch.setitem(connection.WHEELS, "no_such_extension", "duckdb-extension-fts")
+    load = connection.load_extension
+    monkeypatch.setattr("pipeline.store.search.load_extension", lambda con, _: load(con, "no_such_extension"))
     notes: list[str] = []
     with Store(db, read_only=True) as store:
         found = search(store, "Cancel contract", CallFilter(), on_note=notes.append)
