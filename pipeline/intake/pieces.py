@@ -1,15 +1,18 @@
-"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing."""
+"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing.
+
+A ``Form`` describes the format of one tool.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.conversation import Role, Turn, Word
-from pipeline.turns import TimedWord
+from pipeline.turns import TimedWord, mean_confidence
 
 Json = dict[str, Any]
 MAX_LABEL_CHARS = 64
@@ -143,7 +146,6 @@ def turn(
         start_s = end_s = None
     name = label(speaker)
     timed = tuple(Word(w.text.strip(), w.start_s, w.end_s, w.confidence) for w in words)
-    known = [w.confidence for w in timed if w.confidence is not None]
     return Turn(
         0,
         role if role != "unknown" else role_of(name),
@@ -151,7 +153,7 @@ def turn(
         start_s,
         end_s,
         channel=on,
-        confidence=round(sum(known) / len(known), 4) if confidence is None and known else confidence,
+        confidence=mean_confidence(timed) if confidence is None else confidence,
         words=timed if start_s is not None else (),
         speaker=name,
     )
@@ -173,7 +175,7 @@ def word(
     return TimedWord(f" {spoken}", start_s, end_s, share(confidence), on, None, label(speaker))
 
 
-_WORDS = ("punctuated_word", "word", "text", "value", "Text")
+_WORDS = ("punctuated_word", "word", "text", "value", "Text", "content")
 _STARTS = ("start", "start_s", "start_time", "ts", "StartTime")
 _ENDS = ("end", "end_s", "end_time", "end_ts", "EndTime")
 
@@ -208,23 +210,15 @@ def items(given: Iterable[Json], speaker: Callable[[Json], object], on: int | No
         speaker: Returns the speaker of an item.
         on: The channel of all items; None to read it from each item.
     """
-    words: list[TimedWord] = []
+    timed: list[TimedWord] = []
     for item in given:
         likeliest = best(item)
-        if item.get("type") == "punctuation":
-            if words:
-                words[-1] = replace(words[-1], text=words[-1].text + text(likeliest.get("content")))
-            continue
-        timed = word(
-            likeliest.get("content"),
-            seconds(item.get("start_time")),
-            seconds(item.get("end_time")),
-            likeliest.get("confidence"),
-            on=channel(item.get("channel_label")) if on is None else on,
-            speaker=speaker(item),
-        )
-        words += [timed] if timed else []
-    return words
+        if item.get("type") != "punctuation":
+            where = {"channel": item.get("channel_label") if on is None else on, "speaker": speaker(item)}
+            timed += words([{**item, **likeliest, **where}])
+        elif timed:
+            timed[-1] = replace(timed[-1], text=timed[-1].text + text(likeliest.get("content")))
+    return timed
 
 
 def segment(one: Json, per_s: float = 1.0, base: int = 0, words: Sequence[TimedWord] = ()) -> Turn:
@@ -251,3 +245,20 @@ def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
 def ended_s(turns: Iterable[Turn]) -> float | None:
     """The end of the last turn in seconds; None when no turn has a time."""
     return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)
+
+
+class Form(NamedTuple):
+    """One transcript format; the functions take the JSON object that holds the transcript.
+
+    Attributes:
+        name: Name of the tool that writes it, for people.
+        fits: Returns whether a JSON object is in this format.
+        turns: Returns its turns in any order, not numbered; turns without text are ignored.
+        about: Returns metadata of the call by the names of ``CallMetadata``, and ``duration_s``, ``channels``
+            and ``model`` of the transcript.
+    """
+
+    name: str
+    fits: Callable[[Json], bool]
+    turns: Callable[[Json], Iterable[Turn]]
+    about: Callable[[Json], Mapping[str, object]] = lambda document: {}

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
 from pipeline.intake.formats import labels
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, first, objects
+from pipeline.intake.pieces import Form, Json, first, objects
 
 # fmt: off
 LISTS = ("turns", "segments", "utterances", "messages", "conversation", "transcript", "transcripts",
