@@ -12,7 +12,7 @@ import io
 import json
 import os
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from pathlib import Path
 from typing import Any, Literal
 
@@ -128,14 +128,10 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 def _text(head: bytes) -> str | None:
     """The head as text, ignoring an incomplete character at its end; None when it is binary data."""
-    if b"\0" in head:
+    try:
+        return None if b"\0" in head else getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
         return None
-    for cut in range(4):
-        try:
-            return head[: len(head) - cut].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
-    return None
 
 
 def _is_mpeg(head: bytes) -> bool:

@@ -148,6 +148,9 @@ def test_party_history_tells_the_hold_times(tmp_path: Path) -> None:
     assert item.metadata.hold_spans == ((10.0, 40.5),)
 
 
+SIGNED_TWICE = base64.b64encode(b'{"payload": "x", "signatures": [], "dialog": 5}').decode()
+
+
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
@@ -157,6 +160,7 @@ def test_party_history_tells_the_hold_times(tmp_path: Path) -> None:
         (container(), "not_a_call"),
         ({"protected": "x", "recipients": [], "ciphertext": "x"}, "encrypted"),
         ({"payload": "AAAA", "signatures": []}, "damaged"),
+        ({"payload": SIGNED_TWICE, "signatures": []}, "not_a_call"),
         ({"hello": "world"}, "not_a_call"),
     ],
 )  # fmt: skip
