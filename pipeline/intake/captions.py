@@ -17,7 +17,6 @@ from pathlib import Path
 from pipeline.conversation import Turn
 from pipeline.errors import RecordingError
 from pipeline.intake import pieces
-from pipeline.intake.formats import labels
 from pipeline.turns import TURN_PAUSE_S, TimedWord
 
 SUFFIXES = (".vtt", ".srt")
@@ -99,7 +98,7 @@ def _with_speakers(cues: list[TimedWord]) -> list[TimedWord]:
     """Take speakers from labels in the text, unless voice tags give them."""
     if any(cue.speaker for cue in cues):
         return cues
-    labelled = labels.carried(labels.split([cue.text for cue in cues]))
+    labelled = pieces.labelled([cue.text for cue in cues])
     return [replace(cue, speaker=who, text=text) for cue, (who, text) in zip(cues, labelled, strict=True)]
 
 

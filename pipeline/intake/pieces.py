@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -126,6 +127,46 @@ def role_of(speaker: object) -> Role:
         return "unknown"
     words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", speaker[:MAX_LABEL_CHARS]).lower()))
     return next((role for role, role_words in _ROLE_WORDS if words & role_words), "unknown")
+
+
+_LINE_TIME = r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?[\])]?\s+(?:-\s+)?)?"
+_BEFORE_COLON = re.compile(
+    rf"\s*(?:-\s*|>>\s*)?{_LINE_TIME}[\[(]?([^\W\d_][\w .'’()#-]{{0,39}})[\])]?\s*:(?:\s+(\S.*)|\s*$)", re.S
+)
+_IN_BRACKETS = re.compile(
+    rf"\s*{_LINE_TIME}[\[(]\s*((?:speaker|spk)[ _-]?\w{{1,3}})\s*[\])]\s*:?\s*(.*)", re.S | re.I
+)
+_NUMBERED = re.compile(r"(?:speaker|spk|person|party|channel|participant|voice)[ _-]?\w{1,3}", re.I)
+_MOST_LABEL_WORDS = 4
+
+
+def labelled(lines: Sequence[str]) -> Iterator[tuple[str | None, str]]:
+    """The speaker's label and the text of each line; one without a label has that of the line before.
+
+    Labels are written ``Agent: hello``, ``[SPEAKER_00] hello`` or ``(speaker 1) hello``. One is believed when
+    it names a role, numbers a speaker, or stands before several lines, unlike "Remember: it is closed".
+    """
+    found = [_IN_BRACKETS.match(line) or _BEFORE_COLON.match(line) for line in lines]
+    labels = [match[1].strip(" ()") if match else "" for match in found]
+    counts = Counter(labels)
+    speaker = None
+    for line, match, name in zip(lines, found, labels, strict=True):
+        if match and _is_believed(name, counts[name]):
+            speaker = name
+            yield name, (match[2] or "").strip()
+        else:
+            yield speaker, line.strip()
+
+
+def _is_believed(name: str, count: int) -> bool:
+    words = re.findall(r"[^\W_]+", name)
+    if not words or len(words) > _MOST_LABEL_WORDS:
+        return False
+    if _NUMBERED.fullmatch(name):
+        return True
+    if len(words) > 1 and not all(w[0].isupper() or w[0].isdigit() for w in words):
+        return False
+    return count > 1 or role_of(name) != "unknown"
 
 
 def turn(
