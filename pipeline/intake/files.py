@@ -60,7 +60,7 @@ Rows = dict[Path, Candidate]
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zones_of: ZonesOf, media_dir: Path | None = None) -> None:
+    def __init__(self, zones_of: ZonesOf, media_dir: Path | None) -> None:
         self._zones_of = zones_of
         self._media_dir = media_dir and _resolve(media_dir)
         self._walk_last: list[tuple[Path, Path, tuple[Rows, ...], tuple[CallRecords, ...]]] = []

@@ -262,7 +262,7 @@ def check(name: str, text: str, zone_name: str) -> Any:
     return _truncated(text)
 
 
-def _conflict(name: str, used: Any, other: Any, allow_queue_time: bool = False) -> str:
+def _conflict(name: str, used: Any, other: Any, allow_queue_time: bool) -> str:
     """Describe how two values of a field disagree; "" when they agree. Private values are not quoted.
 
     Args:

@@ -35,7 +35,7 @@ class Names:
 
     title: str
     match: Match
-    unique_ids: bool = False
+    unique_ids: bool
 
     def read(self, path: Path, zone_name: str) -> Facts:
         """The facts in a file's name; local times are in the zone ``zone_name``.

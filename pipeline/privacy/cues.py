@@ -100,7 +100,7 @@ def fits(kind: str, count: int, *, is_corrected: bool = False) -> bool:
     return least <= count and (kind in UNBOUNDED or count <= most * (2 if is_corrected else 1))
 
 
-def nearest(before: str, count: int, *, is_corrected: bool = False) -> str | None:
+def nearest(before: str, count: int, *, is_corrected: bool) -> str | None:
     """The kind of the nearest cue before a number that allows its length.
 
     Args:

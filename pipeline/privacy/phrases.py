@@ -192,7 +192,7 @@ ANSWERED = (
 """What is recognised by the question: the question, its kind, the answer."""
 
 
-def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
+def find(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
     """Everything private in one turn that is not a plain number.
 
     Args:
