@@ -34,13 +34,10 @@ def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
 
 
 def encode(clip: AudioClip, path: Path, *, mute_spans: Spans = (), beep_spans: Spans = ()) -> None:
-    """Write a clip as MP3, with muted and beeped spans removed before encoding.
+    """Write a clip as MP3; more than two channels are mixed to one, and an existing file is replaced.
 
-    Args:
-        clip: The clip to write; more than two channels are mixed to one.
-        path: Where to write; an existing file is replaced.
-        mute_spans: Spans (start, end) in seconds that become silence on every channel.
-        beep_spans: Spans (start, end) in seconds that are replaced by a tone on every channel.
+    Before that, on every channel, ``mute_spans`` (start, end in seconds) become silence and ``beep_spans`` a
+    tone.
 
     Raises:
         MachineError: The file cannot be written.

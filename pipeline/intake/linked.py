@@ -55,12 +55,7 @@ class MediaFinder:
         self._digests: dict[tuple[Path, str], bytes] = {}
 
     def find(self, names: Sequence[str], hashes: Hashes, vcon: Path) -> Path | None:
-        """The file of a linked recording, or None when it is not on this machine.
-
-        Args:
-            names: Possible names of the file, without folders.
-            hashes: The hashes it must have.
-            vcon: The file of the vCon.
+        """The file of a linked recording, or None when it is not on this machine; ``names`` have no folders.
 
         Raises:
             RecordingError: A file has the name but not the stated hash, or different files have the name and

@@ -84,11 +84,8 @@ def _by_templates(
 ) -> Match:
     """A ``Match`` that uses the first of several templates that fits.
 
-    Args:
-        texts: The templates.
-        finish: Translates a system's tokens into ours; raises ValueError for implausible values.
-        split_leg: Splits a name into the part that the templates read and the side of the call that the file
-            holds ("" when it holds both).
+    ``finish`` translates a system's tokens into ours. ``split_leg`` splits a name into the part that the
+    templates read and the side of the call that the file holds ("" when it holds both).
     """
     templates = [template.compile_template(text) for text in texts]
 

@@ -224,10 +224,7 @@ _ENDS = ("end", "end_s", "end_time", "end_ts", "EndTime")
 def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
     """The timed words of a list of objects, read under the names that most recognisers use.
 
-    Args:
-        given: The list; any other value gives no words.
-        per_s: Units per second of its times.
-        base: Number of the first channel.
+    Their times are in units of which ``per_s`` are a second; ``base`` is the number of the first channel.
     """
     timed = (
         word(
@@ -246,10 +243,7 @@ def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
 def items(given: Iterable[Json], speaker: Callable[[Json], object], on: int | None = None) -> list[TimedWord]:
     """The words of items with alternatives; punctuation, which has no time, is added to the word before it.
 
-    Args:
-        given: The items.
-        speaker: Returns the speaker of an item.
-        on: The channel of all items; None to read it from each item.
+    ``on`` is the channel of all items; with None each item names its own.
     """
     timed: list[TimedWord] = []
     for item in given:

@@ -90,11 +90,7 @@ def json_document(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 digest of a file.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
+    """Hexadecimal SHA-256 digest of a file; OSError when it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -56,12 +56,7 @@ class Template:
 
 
 def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
-    """The facts in a name that matched.
-
-    Args:
-        given: Values by token; the value of ``doubt`` is a warning.
-        time_format: strptime format of the date and time tokens joined by a space.
-        zone_name: Time zone of the local time in the name.
+    """The facts in a name that matched, from the values by token, of which ``doubt`` is a warning.
 
     Raises:
         ValueError: A value is not valid for its token, so the name has another form.

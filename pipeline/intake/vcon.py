@@ -65,13 +65,7 @@ def recordings(document: Json) -> list[int]:
 def parts(document: Json, received: Received, media: MediaFinder) -> list[Received]:
     """The conversations in a vCon: each recorded dialog, else the messages, else a transcript alone.
 
-    Args:
-        document: The unwrapped vCon.
-        received: Its file.
-        media: Finds linked recordings on this machine.
-
-    Returns:
-        ``received`` with the kind, ``part``, ``media``, fault and warnings of each.
+    Each is ``received``, the file, with its own kind, ``part``, ``media``, fault and warnings.
     """
     dialogs = _records(document, "dialog")
     conversations = [

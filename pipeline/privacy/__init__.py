@@ -166,11 +166,7 @@ def _without_overlaps(found: Sequence[tuple[int, int, int, str]]) -> list[tuple[
 
 
 def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript, tuple[PrivateSpan, ...]]:
-    """Replace the private data that the policy forbids to keep.
-
-    Args:
-        transcript: As recognised.
-        privacy: Its ``redact`` lists the kinds to replace.
+    """Replace the private data that the policy forbids to keep: the kinds in ``privacy.redact``.
 
     Returns:
         The transcript with ``[KIND]`` in place of each find, in the text and as one word with the find's

@@ -195,9 +195,7 @@ ANSWERED = (
 def find(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
     """Everything private in one turn that is not a plain number.
 
-    Args:
-        text: The turn's text.
-        asked: What the other side said before, since an answer may not name what it gives.
+    ``asked`` is what the other side said before, since an answer may not name what it gives.
     """
     for kind, pattern in TOLD:
         yield from _named(pattern, kind, text)

@@ -65,12 +65,7 @@ class Diarisation:
 
 
 def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation:
-    """Separate two voices on one channel.
-
-    Args:
-        turns: Turns with times; a turn without words is assigned to one voice as a whole.
-        clip: The audio the times refer to.
-        channel: The channel of the clip to use.
+    """Separate two voices on one channel; a turn without words is assigned to one voice as a whole.
 
     Raises:
         ModelError: The voice encoder's weights cannot be read.

@@ -31,11 +31,8 @@ def doubts(
 ) -> Iterator[Doubt]:
     """A doubt for each channel with too quiet speech, and one with the causes when confidence is low overall.
 
-    Args:
-        transcript: Transcript with roles, a confidence for each turn and the doubts so far.
-        clip: The recording; None for transcripts of other tools.
-        metadata: Metadata of the call; its language is the one the recogniser had to use.
-        crowded: Whether more than two voices share a channel.
+    The language in the metadata is the one the recogniser had to use; ``crowded`` is whether more than two
+    voices share a channel.
     """
     if clip is not None:
         yield from _too_quiet(transcript, clip)
