@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,8 @@ Spans = Sequence[tuple[float, float]]
 BEEP_HZ = 1000.0
 BEEP_LEVEL = 0.1
 """-20 dBFS: clearly audible, but not painful in headphones after quiet speech."""
-BIT_RATE_PER_CHANNEL = {"opus": 20_000, "mp3": 32_000}
+BIT_RATE_PER_CHANNEL = 32_000
 """Bits per second: speech stays fully intelligible, and an hour of two channels stays below 30 MB."""
-_ENCODERS = {"opus": ("ogg", "libopus"), "mp3": ("mp3", "libmp3lame")}
 
 
 def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
@@ -27,52 +26,31 @@ def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
 
     Returns:
         float32, shape (n_channels, n), 0..1; samples of a clip shorter than ``n`` samples are repeated.
-
-    Raises:
-        ValueError: ``n`` is not positive.
     """
-    if n < 1:
-        raise ValueError(f"n must be positive, got {n}")
-    n_samples = clip.samples.shape[1]
-    edges = np.linspace(0, n_samples, n + 1).astype(int)
-    strip = np.zeros((clip.n_channels, n), np.float32)
-    for i in range(n if n_samples else 0):
-        start = min(edges[i], n_samples - 1)
-        section = clip.samples[:, start : max(edges[i + 1], start + 1)]
-        strip[:, i] = np.abs(section).max(axis=1)
+    edges = np.linspace(0, clip.samples.shape[1], n + 1).astype(int)
+    sections = (clip.samples[:, a : max(b, a + 1)] for a, b in pairwise(edges))
+    strip: npt.NDArray[np.float32] = np.stack([np.abs(section).max(axis=1) for section in sections], axis=1)
     return np.minimum(strip, np.float32(1))
 
 
-def encode(
-    clip: AudioClip,
-    path: Path,
-    codec: Literal["opus", "mp3"] = "opus",
-    *,
-    mute_spans: Spans = (),
-    beep_spans: Spans = (),
-) -> None:
-    """Write a clip as Ogg Opus or MP3, with muted and beeped spans removed before encoding.
+def encode(clip: AudioClip, path: Path, *, mute_spans: Spans = (), beep_spans: Spans = ()) -> None:
+    """Write a clip as MP3; more than two channels are mixed to one, and an existing file is replaced.
 
-    Args:
-        clip: The clip to write; more than two channels are mixed to one.
-        path: Where to write; an existing file is replaced.
-        codec: ``opus`` or ``mp3``.
-        mute_spans: Spans (start, end) in seconds that become silence on every channel.
-        beep_spans: Spans (start, end) in seconds that are replaced by a tone on every channel.
+    Before that, on every channel, ``mute_spans`` (start, end in seconds) become silence and ``beep_spans`` a
+    tone.
 
     Raises:
         MachineError: The file cannot be written.
     """
     import av
 
-    container_name, encoder = _ENCODERS[codec]
     n_channels = clip.n_channels if clip.n_channels <= 2 else 1
     try:
-        with av.open(str(path), "w", format=container_name) as container:
-            stream = cast(av.AudioStream, container.add_stream(encoder, rate=SAMPLE_RATE_HZ))
+        with av.open(str(path), "w", format="mp3") as container:
+            stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ)
             layout = "mono" if n_channels == 1 else "stereo"
             stream.codec_context.layout = layout
-            stream.bit_rate = BIT_RATE_PER_CHANNEL[codec] * n_channels
+            stream.bit_rate = BIT_RATE_PER_CHANNEL * n_channels
             start = 0
             for block in _covered_blocks(clip, n_channels, mute_spans, beep_spans):
                 pcm = (np.clip(block, -1, 1) * 32767).astype(np.int16)

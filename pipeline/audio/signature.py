@@ -69,12 +69,7 @@ _MP3_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (1
 
 
 def identify(path: Path, head: bytes, size_bytes: int) -> Signature:
-    """Recognise the container format of a file.
-
-    Args:
-        path: Used only in the error message.
-        head: The first ``HEAD_BYTES`` bytes, or all bytes of a shorter file.
-        size_bytes: Size of the whole file.
+    """Recognise the container format of a file by its first ``HEAD_BYTES`` bytes.
 
     Raises:
         RecordingError: ``not_audio`` when the bytes match no known format.

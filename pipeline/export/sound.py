@@ -119,4 +119,4 @@ class Sounds:
 
     def _encode(self, clip: AudioClip, path: Path, spans: Sequence[tuple[float, float]]) -> None:
         silenced, beeped = (spans, ()) if self._redactor.covers_with == "silence" else ((), spans)
-        audio.encode(clip, path, "mp3", mute_spans=silenced, beep_spans=beeped)
+        audio.encode(clip, path, mute_spans=silenced, beep_spans=beeped)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,6 @@ from pathlib import Path
 from pipeline.conversation import Turn
 from pipeline.errors import RecordingError
 from pipeline.intake import pieces
-from pipeline.intake.formats import labels
 from pipeline.turns import TURN_PAUSE_S, TimedWord
 
 SUFFIXES = (".vtt", ".srt")
@@ -30,11 +30,8 @@ _TAG = re.compile(r"<[^>]{0,200}>|\{\\[^}]{0,200}\}")
 
 def are_captions(head: str) -> bool:
     """Whether a text begins like WebVTT or SubRip."""
-    head = head.lstrip("\ufeff\r\n \t")
-    if head.startswith("WEBVTT"):
-        return True
-    lines = head.splitlines()[:2]
-    return any(_TIMING.match(line) for line in lines)
+    head = head.lstrip()
+    return head.startswith("WEBVTT") or any(map(_TIMING.match, head.splitlines()[:2]))
 
 
 def turns(path: Path) -> tuple[Turn, ...]:
@@ -64,12 +61,11 @@ def turns(path: Path) -> tuple[Turn, ...]:
 
 def _decoded(content: bytes) -> str:
     """Decode UTF-8, UTF-16 with a byte order mark, or else Windows-1252, which older tools write."""
-    for encoding in ("utf-8-sig", "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("latin-1")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        is_utf_16 = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        return content.decode("utf-16" if is_utf_16 else "cp1252", "replace")
 
 
 def _cues(content: str) -> Iterator[TimedWord]:
@@ -102,7 +98,7 @@ def _with_speakers(cues: list[TimedWord]) -> list[TimedWord]:
     """Take speakers from labels in the text, unless voice tags give them."""
     if any(cue.speaker for cue in cues):
         return cues
-    labelled = labels.carried(labels.split([cue.text for cue in cues]))
+    labelled = pieces.labelled([cue.text for cue in cues])
     return [replace(cue, speaker=who, text=text) for cue, (who, text) in zip(cues, labelled, strict=True)]
 
 

@@ -9,10 +9,11 @@ Field names: https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Recor
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
@@ -37,35 +38,27 @@ _CONSUMED_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", 
 """Columns that ``extra`` does not keep: they are private, or kept in fields of the metadata."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One row of a file: its number, and its cells by column."""
+class Record(NamedTuple):
+    """One row of a file: its number, its cells by column, and the local time of the call as written."""
 
     row: int
     cells: Mapping[str, str]
-
-    @property
-    def started(self) -> str:
-        """Local time of the call, as written."""
-        return self.cells.get("calldate") or self.cells.get("start", "")
+    started: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecords:
-    """The records of one file, by recording name (without folder and endings), unique id and linked id."""
+class CallRecords(NamedTuple):
+    """The records of one file, by id column and value; of a recording's name, without folder and endings."""
 
     path: Path
-    by_name: Mapping[str, Sequence[Record]]
-    by_unique_id: Mapping[str, Sequence[Record]]
-    by_linked_id: Mapping[str, Sequence[Record]]
+    by_id: Mapping[tuple[str, str], Sequence[Record]]
 
     def find(self, recording: Path, zones: Zones) -> Facts | None:
         """Facts from the records of a recording; None when no record matches."""
         name = bare_name(recording.name)
         unique_id = UNIQUE_ID.search(name)
         key = unique_id[0] if unique_id else ""
-        matched = self.by_name.get(name) or self.by_unique_id.get(key, ())
-        by_row = {record.row: record for record in chain(matched, self.by_linked_id.get(key, ()))}
+        matched = self.by_id.get(("recordingfile", name)) or self.by_id.get(("uniqueid", key), ())
+        by_row = {record.row: record for record in (*matched, *self.by_id.get(("linkedid", key), ()))}
         return _facts(list(by_row.values()), self.path.name, zones) if by_row else None
 
 
@@ -85,17 +78,16 @@ def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
     first = 1
     if "uniqueid" not in header:
         header, first = [*_MASTER_COLUMNS], 0
-    by_name: dict[str, list[Record]] = {}
-    by_unique_id: dict[str, list[Record]] = {}
-    by_linked_id: dict[str, list[Record]] = {}
-    for number, cells in enumerate(lines[first:], start=first + 1):
-        record = Record(number, dict(zip(header, cells, strict=False)))
-        name = bare_name(PurePosixPath(record.cells.get("recordingfile", "")).name)
-        ids = (record.cells.get(column, "") for column in ("uniqueid", "linkedid"))
-        for index, key in zip((by_name, by_unique_id, by_linked_id), (name, *ids), strict=True):
-            if key:
-                index.setdefault(key, []).append(record)
-    return CallRecords(path, by_name, by_unique_id, by_linked_id)
+    by_id: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for number, row in enumerate(lines[first:], start=first + 1):
+        cells = dict(zip(header, row, strict=False))
+        record = Record(number, cells, cells.get("calldate") or cells.get("start", ""))
+        ids = {column: cells.get(column, "") for column in ("recordingfile", "uniqueid", "linkedid")}
+        ids["recordingfile"] = bare_name(PurePosixPath(ids["recordingfile"]).name)
+        for column, value in ids.items():
+            if value:
+                by_id[column, value].append(record)
+    return CallRecords(path, dict(by_id))
 
 
 def _facts(records: Sequence[Record], file: str, zones: Zones) -> Facts:

@@ -140,7 +140,7 @@ class _Intake:
         path = candidate.path
         source = self._source(path)
         zones = self.zones(path)
-        facts: list[Facts] = [candidate.row.facts] if candidate.row else []
+        facts: list[Facts] = [candidate.facts] if candidate.facts else []
         sidecars = sidecar.find(path) if received.kind == "recording" else []
         facts += [sidecar.read(one, zones) for one in sidecars]
         if inside is not None:

@@ -2,21 +2,32 @@
 
 Folders are walked in sorted order. Links out of a folder are not followed and hidden files are ignored.
 Files are yielded one by one and recordings are not read here, so a million files need no more memory.
+
+A manifest is a CSV file with a row of metadata for each recording: ``manifest.csv`` in a folder describes the
+files below it, and one given on the command line is the list of calls to process. A row that names no file, a
+missing file or a file outside the manifest's folder gets a row in the ledger with its fault; no row is
+dropped.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import RecordingError, UsageError
-from pipeline.intake import cdr, manifest, sidecar, sniff
+from pipeline.intake import cdr, metadata, sidecar, sniff
 from pipeline.intake.cdr import CallRecords
-from pipeline.intake.manifest import Row, ZonesOf
+from pipeline.intake.metadata import Facts
+from pipeline.intake.sniff import is_file
+from pipeline.intake.times import Zones
 
+ZonesOf = Callable[[Path], Zones]
+"""Returns the time zones that apply to a file."""
+_MANIFEST = "manifest.csv"
+_FILE_COLUMNS = ("file", "path", "filename", "file_name", "recording", "audio", "recordingfile")
 _UNWANTED = frozenset({"thumbs.db", "desktop.ini"})
 _CONTAINERS = frozenset({".json", ".vcon", ".jws"})
 
@@ -26,27 +37,33 @@ class Candidate:
     """A file that may be a call, with the tables that describe it.
 
     Attributes:
-        path: The file.
+        path: The file by its path in the ledger; for a manifest row without a usable file, manifest and row.
         named: Whether a person or a manifest named it. A file found in a folder may not be a call at all.
-        row: Its manifest row.
+        facts: The metadata in its manifest row.
         records: Call detail records that may contain it, those of the nearest folder first.
         fault: Why it cannot be opened.
+        target: Of a manifest row, the file with links resolved: files found in a folder are matched by it.
     """
 
     path: Path
     named: bool
-    row: Row | None = None
+    facts: Facts | None = None
     records: tuple[CallRecords, ...] = ()
     fault: RecordingError | None = None
+    target: Path | None = None
+
+
+Rows = dict[Path, Candidate]
+"""The usable rows of a manifest, by the resolved path of their file."""
 
 
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zones_of: ZonesOf, media_dir: Path | None = None) -> None:
+    def __init__(self, zones_of: ZonesOf, media_dir: Path | None) -> None:
         self._zones_of = zones_of
         self._media_dir = media_dir and _resolve(media_dir)
-        self._walk_last: list[tuple[Path, Path, tuple[dict[Path, Row], ...], tuple[CallRecords, ...]]] = []
+        self._walk_last: list[tuple[Path, Path, tuple[Rows, ...], tuple[CallRecords, ...]]] = []
 
     def find(self, paths: Sequence[Path]) -> Iterator[Candidate]:
         """Yield every file under the paths, in the order given and sorted within folders.
@@ -72,17 +89,16 @@ class Finder:
         for path in starts:
             table = tables.get(path)
             if isinstance(table, list):
-                for row in table:
-                    yield Candidate(row.path, True, row, records, row.fault)
+                yield from (replace(row, records=records) for row in table)
             elif path.is_dir():
                 yield from self._walk(path, path.resolve(), (), records)
             elif table is None:
-                yield Candidate(path, True, self._row_of(path), records)
+                yield Candidate(path, True, self._facts_of(path), records)
         for folder in self._walk_last:
             yield from self._walk(*folder)
 
     def _walk(
-        self, folder: Path, root: Path, outer: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
+        self, folder: Path, root: Path, outer: tuple[Rows, ...], records: tuple[CallRecords, ...]
     ) -> Iterator[Candidate]:
         """Yield the files of a folder and its subfolders; links must not leave ``root``.
 
@@ -96,13 +112,13 @@ class Finder:
         entries = [p for p in paths if not p.name.startswith((".", "~$")) and p.name.lower() not in _UNWANTED]
         companions = sidecar.companions([e.name for e in entries])
         tables = self._tables(entries)
-        usable_rows: dict[Path, Row] = {}
-        failed_rows: list[Row] = []
+        usable_rows: Rows = {}
+        failed_rows: list[Candidate] = []
         for table in tables.values():
             if isinstance(table, CallRecords):
                 records = (table, *records)
             else:
-                usable_rows = manifest.by_file(table)
+                usable_rows = _usable(table)
                 failed_rows = [row for row in table if row.fault is not None]
         rows = (usable_rows, *outer)
         resolved_folder = _resolve(folder)
@@ -117,12 +133,13 @@ class Finder:
             target = _resolve(entry) if entry.is_symlink() else resolved_folder / entry.name
             row = next((r.pop(target) for r in rows if target in r), None)
             if row is not None or entry.name not in companions:
-                yield Candidate(entry, row is not None, row, records, _check_file(entry, target, root))
+                fault = _check_file(entry, target, root)
+                yield Candidate(entry, row is not None, row.facts if row else None, records, fault)
         for row in (*failed_rows, *usable_rows.values()):  # rows whose file was not yielded above
-            yield Candidate(row.path, True, row, records, row.fault)
+            yield replace(row, records=records)
 
     def _subfolder(
-        self, entry: Path, root: Path, rows: tuple[dict[Path, Row], ...], records: tuple[CallRecords, ...]
+        self, entry: Path, root: Path, rows: tuple[Rows, ...], records: tuple[CallRecords, ...]
     ) -> Iterator[Candidate]:
         if not entry.is_symlink() and self._media_dir == _resolve(entry):  # after all vCons that link into it
             self._walk_last.append((entry, root, rows, records))
@@ -131,17 +148,17 @@ class Finder:
         elif not _resolve(entry).is_relative_to(root):  # targets within the root are walked by themselves
             yield Candidate(entry, True, fault=_outside_folder(entry))
 
-    def _tables(self, entries: Sequence[Path]) -> dict[Path, CallRecords | list[Row]]:
+    def _tables(self, entries: Sequence[Path]) -> dict[Path, CallRecords | list[Candidate]]:
         """The CSV files of a folder that are a manifest or call detail records."""
         tables = {}
         for entry in entries:
             if entry.suffix.lower() == ".csv" and entry.is_file():
-                table = self._table(entry, named=entry.name.lower() == manifest.FILE_NAME)
+                table = self._table(entry, named=entry.name.lower() == _MANIFEST)
                 if table is not None:
                     tables[entry] = table
         return tables
 
-    def _table(self, path: Path, *, named: bool) -> CallRecords | list[Row] | None:
+    def _table(self, path: Path, *, named: bool) -> CallRecords | list[Candidate] | None:
         """Read a CSV file as call detail records or, if ``named``, a manifest; a named one must be valid."""
         try:
             lines = sniff.csv_rows(path)
@@ -152,16 +169,15 @@ class Finder:
         if cdr.is_cdr(lines):
             return cdr.read(path, lines)
         if named:
-            return manifest.read(path, lines, self._zones_of)
+            return _manifest(path, lines, self._zones_of)
         return None
 
-    def _row_of(self, path: Path) -> Row | None:
-        """The row of a file given on the command line, from the manifest in its folder."""
-        manifest_path = path.with_name(manifest.FILE_NAME)
-        if not manifest_path.is_file():
-            return None
-        table = self._table(manifest_path, named=True)
-        return manifest.by_file(table).get(_resolve(path)) if isinstance(table, list) else None
+    def _facts_of(self, path: Path) -> Facts | None:
+        """The metadata of a file given on the command line, from the manifest in its folder."""
+        manifest = path.with_name(_MANIFEST)
+        table = self._table(manifest, named=True) if manifest.is_file() else None
+        row = _usable(table).get(_resolve(path)) if isinstance(table, list) else None
+        return row.facts if row else None
 
 
 def _absolute(path: Path) -> Path:
@@ -207,3 +223,77 @@ def unreadable(path: Path, error: OSError) -> RecordingError:
     return RecordingError(
         f"{path.name} cannot be read: {error.strerror}", hint="check its permissions", reason="unreadable"
     )
+
+
+def _manifest(path: Path, lines: list[list[str]], zones_of: ZonesOf) -> list[Candidate]:
+    """All rows of a manifest, in order.
+
+    Raises:
+        UsageError: It is not a valid manifest. The run stops, because without it all calls would lack their
+            metadata; its author must correct it first.
+    """
+    header = [metadata.field_name(name) for name in lines[0]] if lines else []
+    file_column = next((header.index(name) for name in _FILE_COLUMNS if name in header), None)
+    if file_column is None:
+        raise UsageError(
+            f"manifest {path}: no column names the files; its header is: {', '.join(header) or '(empty)'}",
+            hint=f"add a column called {_FILE_COLUMNS[0]} with paths relative to the manifest",
+        )
+    doubled = {name for name in header if name and header.count(name) > 1}
+    if doubled:
+        raise UsageError(
+            f"manifest {path}: two columns called {', '.join(sorted(doubled))}", hint="rename or drop one"
+        )
+    return list(_rows(path, header, file_column, lines[1:], zones_of))
+
+
+def _usable(rows: list[Candidate]) -> Rows:
+    return {row.target: row for row in rows if row.target and row.fault is None}
+
+
+def _rows(
+    path: Path, header: list[str], file_column: int, lines: list[list[str]], zones_of: ZonesOf
+) -> Iterator[Candidate]:
+    folder = path.parent.resolve()
+    seen: dict[Path, int] = {}
+    for number, cells in enumerate(lines, start=2):
+        if not any(cells):
+            continue
+        source = f"{path.name} row {number}"
+        row_path = path.with_name(source)  # stands in the ledger for a row without a usable file
+        record = dict(zip(header, cells, strict=False))
+        file = record.pop(header[file_column], "")
+        if len(cells) > len(header) or not file:
+            too_many = f"has {len(cells)} cells for {len(header)} columns"
+            what = too_many if len(cells) > len(header) else "names no file"
+            yield Candidate(row_path, True, Facts(source), fault=_fault(source, what, "bad_row"))
+            continue
+        target = _locate(folder, file)
+        shown = path.parent / target.relative_to(folder) if target else row_path
+        facts = metadata.read(record, source=source, zones=zones_of(shown))
+        if target is None:
+            fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
+            yield Candidate(row_path, True, facts, fault=fault)
+        elif target in seen:
+            fault = _fault(source, f"names the same file as row {seen[target]}", "duplicate_row")
+            yield Candidate(row_path, True, facts, fault=fault)
+        else:
+            seen[target] = number
+            what = f"names {target.name}, which is not there"
+            missing = _fault(source, what, "missing", "copy the file there, or take the row out")
+            yield Candidate(shown, True, facts, fault=None if is_file(target) else missing, target=target)
+
+
+def _locate(folder: Path, file: str) -> Path | None:
+    """The resolved path of the file a row names; None when it is not below ``folder``."""
+    try:
+        target = (folder / file).resolve()
+        if "\\" in file and not target.exists():  # a Windows path
+            target = (folder / file.replace("\\", "/")).resolve()
+        return target if target.is_relative_to(folder) else None
+    except (OSError, ValueError, RuntimeError):  # NUL, too long, a loop of links
+        return None
+
+
+def _fault(source: str, what: str, reason: str, hint: str = "mend the row and run again") -> RecordingError:
+    return RecordingError(f"{source} {what}", hint=hint, reason=reason)

@@ -11,8 +11,7 @@ import hashlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -23,29 +22,9 @@ HASHES = frozenset({"sha256", "sha384", "sha512"})
 _MAX_NAME_BYTES = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A linked recording to search for.
-
-    Attributes:
-        names: Possible names of its file, without folders.
-        hashes: The digest its content must have, for each supported algorithm that the vCon states; b"" for a
-            digest that cannot be decoded, which no file has.
-    """
-
-    names: tuple[str, ...]
-    hashes: tuple[tuple[str, bytes], ...]
-
-    @property
-    def hash_names(self) -> set[str]:
-        """Possible names of a file named by its hash: hexadecimal or base64url, with or without algorithm."""
-        names: set[str] = set()
-        for algorithm, digest in self.hashes:
-            if not digest:
-                continue
-            for text in (digest.hex(), base64.urlsafe_b64encode(digest).decode().rstrip("=")):
-                names |= {text, f"{algorithm}-{text}"}
-        return names
+Hashes = Sequence[tuple[str, bytes]]
+"""The digest that a recording must have, for each supported algorithm that the vCon states; b"" for a digest
+that cannot be decoded, which no file has."""
 
 
 def file_name(given: str) -> str:
@@ -75,24 +54,24 @@ class MediaFinder:
         self._by_digest: dict[str, dict[bytes, Path]] = {}
         self._digests: dict[tuple[Path, str], bytes] = {}
 
-    def find(self, wanted: Wanted, vcon: Path) -> Path | None:
-        """The file of the recording, or None when it is not on this machine.
+    def find(self, names: Sequence[str], hashes: Hashes, vcon: Path) -> Path | None:
+        """The file of a linked recording, or None when it is not on this machine; ``names`` have no folders.
 
         Raises:
             RecordingError: A file has the name but not the stated hash, or different files have the name and
                 no hash is stated to choose by.
         """
-        named = list(dict.fromkeys(path for path in self._named(wanted, vcon) if path != vcon))
-        fitting = [path for path in named if self._matches_hashes(path, wanted)]
-        if len(fitting) > 1 and not wanted.hashes and len({self._digest(p, "sha256") for p in fitting}) > 1:
+        named = list(dict.fromkeys(path for path in self._named(names, hashes, vcon) if path != vcon))
+        fitting = [path for path in named if self._has(path, hashes)]
+        if len(fitting) > 1 and not hashes and len({self._digest(p, "sha256") for p in fitting}) > 1:
             raise RecordingError(
                 f"{vcon.name}: {len(fitting)} different files are called {fitting[0].name}",
                 hint="the vCon states no content_hash to tell which is its recording; leave one of them",
                 reason="external_media",
             )
-        found = fitting[0] if fitting else self._by_content(wanted)
+        found = fitting[0] if fitting else self._by_content(hashes)
         if found is None and named:
-            algorithms = " and ".join(algorithm for algorithm, _ in wanted.hashes)
+            algorithms = " and ".join(algorithm for algorithm, _ in hashes)
             raise RecordingError(
                 f"{vcon.name}: {named[0].name} does not have the {algorithms} the vCon states",
                 hint="it is another recording, or was changed; ask for it again",
@@ -100,11 +79,10 @@ class MediaFinder:
             )
         return found
 
-    def _named(self, wanted: Wanted, vcon: Path) -> Iterator[Path]:
+    def _named(self, names: Sequence[str], hashes: Hashes, vcon: Path) -> Iterator[Path]:
         """Files with one of the names, or named by the hash: first beside the vCon, then in the folder."""
         suffixes = ("", *sorted(AUDIO_SUFFIXES))
-        hash_names = [f"{text}{suffix}" for text in sorted(wanted.hash_names) for suffix in suffixes]
-        names = (*wanted.names, *hash_names)
+        names = (*names, *(f"{text}{suffix}" for text in sorted(_hash_names(hashes)) for suffix in suffixes))
         yield from filter(_is_regular_file, map(vcon.with_name, names))
         for name in names:
             yield from self._by_name.get(name, ())
@@ -120,20 +98,20 @@ class MediaFinder:
                     by_name[name].append(path)
         return by_name
 
-    def _by_content(self, wanted: Wanted) -> Path | None:
+    def _by_content(self, hashes: Hashes) -> Path | None:
         """The recording in the folder whose content has the stated hashes, whatever its name."""
-        if not wanted.hashes:
+        if not hashes:
             return None
-        algorithm, digest = wanted.hashes[0]
+        algorithm, digest = hashes[0]
         if algorithm not in self._by_digest:
             files = [path for paths in self._by_name.values() for path in paths]
             audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
             self._by_digest[algorithm] = {self._digest(path, algorithm): path for path in reversed(audio)}
         path = self._by_digest[algorithm].get(digest)
-        return path if path is not None and self._matches_hashes(path, wanted) else None
+        return path if path is not None and self._has(path, hashes) else None
 
-    def _matches_hashes(self, path: Path, wanted: Wanted) -> bool:
-        return all(digest and self._digest(path, algorithm) == digest for algorithm, digest in wanted.hashes)
+    def _has(self, path: Path, hashes: Hashes) -> bool:
+        return all(digest and self._digest(path, algorithm) == digest for algorithm, digest in hashes)
 
     def _digest(self, path: Path, algorithm: str) -> bytes:
         """The digest of a file, computed once; b"" when the file cannot be read."""
@@ -144,6 +122,13 @@ class MediaFinder:
             except OSError:
                 self._digests[path, algorithm] = b""
         return self._digests[path, algorithm]
+
+
+def _hash_names(hashes: Hashes) -> Iterator[str]:
+    """Possible names of a file named by its hash: hexadecimal or base64url, with or without algorithm."""
+    for algorithm, digest in hashes:
+        for text in (digest.hex(), base64.urlsafe_b64encode(digest).decode().rstrip("=")) if digest else ():
+            yield from (text, f"{algorithm}-{text}")
 
 
 def _is_regular_file(path: Path) -> bool:

@@ -31,17 +31,16 @@ MAX_PARTS = 200
 MAX_HTML_CHARS = 1_000_000
 
 
-def words(content: str | bytes, media_type: str = "") -> str:
+def words(raw: bytes, media_type: str) -> str:
     """The text that the author of a message wrote.
 
     Args:
-        content: A whole message with headers, the body of a message, or plain text.
+        raw: A whole message with headers, the body of a message, or plain text.
         media_type: The stated media type; ``multipart/…; boundary=…`` replaces missing headers.
 
     Returns:
         The text of the plain part, else of the HTML part. A message that is only a quotation is kept whole.
     """
-    raw = content.encode("utf-8", "replace") if isinstance(content, str) else content
     kind = media_type.lower().split(";")[0].strip()
     if not has_headers(raw):
         if kind.startswith("multipart/"):

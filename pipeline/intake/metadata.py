@@ -140,12 +140,7 @@ def _join_date_and_time(given: dict[str, str]) -> None:
 def merge(
     sources: Sequence[Facts], *, default_call_id: str, zone_name: str
 ) -> tuple[CallMetadata, tuple[str, ...]]:
-    """Merge the facts of all sources into the metadata of one call.
-
-    Args:
-        sources: The facts, most trusted source first.
-        default_call_id: Call id to use when no source gives one, from the content's SHA-256.
-        zone_name: Time zone to use when no source names one.
+    """Merge the facts of all sources, most trusted first, into the metadata of one call.
 
     Returns:
         The metadata, and warnings about values that were not understood and sources that disagree.
@@ -262,15 +257,11 @@ def check(name: str, text: str, zone_name: str) -> Any:
     return _truncated(text)
 
 
-def _conflict(name: str, used: Any, other: Any, allow_queue_time: bool = False) -> str:
+def _conflict(name: str, used: Any, other: Any, allow_queue_time: bool) -> str:
     """Describe how two values of a field disagree; "" when they agree. Private values are not quoted.
 
-    Args:
-        name: The field.
-        used: The value in use.
-        other: The value of another source.
-        allow_queue_time: Whether two starts may differ by the time a caller waits in a queue. An epoch number
-            is the start of the call; the other time may be the start of its recording.
+    With ``allow_queue_time``, two starts may differ by the time a caller waits in a queue: an epoch number is
+    the start of the call; the other time may be the start of its recording.
     """
     if name == "started_at":
         apart_s = abs((used - other).total_seconds())

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.intake import cdr, pbx, template, times
+from pipeline.errors import RecordingError
+from pipeline.intake import cdr, template, times
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import bare_name
 
@@ -34,7 +35,7 @@ class Names:
 
     title: str
     match: Match
-    unique_ids: bool = False
+    unique_ids: bool
 
     def read(self, path: Path, zone_name: str) -> Facts:
         """The facts in a file's name; local times are in the zone ``zone_name``.
@@ -48,7 +49,12 @@ class Names:
                 raise ValueError
             return template.facts(*matched, zone_name)
         except ValueError as error:
-            raise template.mismatch(path, self.title, str(error)) from error
+            why = f": {error}" if str(error) else ""
+            raise RecordingError(
+                f"{path.name} does not fit the file-name template {self.title}{why}",
+                hint="rename the file, mend the template, or describe the call in a manifest",
+                reason="name_mismatch",
+            ) from error
 
     def salvage(self, path: Path, zone_name: str) -> Facts | None:
         """Facts from the unique id, which dates the call, in a name that does not fit; None without one."""
@@ -78,11 +84,8 @@ def _by_templates(
 ) -> Match:
     """A ``Match`` that uses the first of several templates that fits.
 
-    Args:
-        texts: The templates.
-        finish: Translates a system's tokens into ours; raises ValueError for implausible values.
-        split_leg: Splits a name into the part that the templates read and the side of the call that the file
-            holds ("" when it holds both).
+    ``finish`` translates a system's tokens into ours. ``split_leg`` splits a name into the part that the
+    templates read and the side of the call that the file holds ("" when it holds both).
     """
     templates = [template.compile_template(text) for text in texts]
 
@@ -92,15 +95,132 @@ def _by_templates(
             given = candidate.match(path.with_name(bare))
             if given is not None:
                 given = finish(given)
-                return (pbx.leg(given, leg) if leg else given), candidate.time_format
+                return (_one_side(given, leg) if leg else given), candidate.time_format
         return None
 
     return match
 
 
+def _one_side(given: Given, leg: str) -> Given:
+    """Mark the file as one side of its call: give it a call id of its own and a warning."""
+    given = given | {"extra.leg": leg, "doubt": f"this file is one side of its call (-{leg})"}
+    return given | ({"call_id": f"{given['call_id']}-{leg}"} if "call_id" in given else {})
+
+
+_PBX_STAMP = "{date}-{time}-{epoch}"
+_PBX_FORMS = (
+    f"{{extra.context}}-{{extra.called}}-{{extra.caller}}-{_PBX_STAMP}",
+    f"{{extra.context}}-{{extra.called}}--{_PBX_STAMP}",  # a caller without a number
+    f"{{extra.context}}-{{extra.called}}-{_PBX_STAMP}",
+    f"{{extra.context}}-{_PBX_STAMP}",
+    _PBX_STAMP,
+    "{epoch}",
+)
+_PBX_LEG = re.compile(r"-(in|out)", re.A | re.I)
+"""Asterisk's Monitor writes the received and the sent sound of a call to two files."""
+
+_NUMBERED = re.compile(r"(OUT|IN|g|rg|q)(\d{1,10})", re.A | re.I)
+_NOBODY = frozenset({"unknown", "anonymous", "restricted", "private", "unavailable", "withheld", "s", "none"})
+_LONG = re.compile(r"\+?\d{9,15}", re.A)
+
+
+def _pbx(given: Given) -> Given:
+    """Translate the tokens of one of ``_PBX_FORMS`` into ours: agent, customer, queue, direction.
+
+    The dial plan writes ``{prefix}-{called}-{caller}-{date}-{time}-{unique id}``. The prefix names its part
+    that started the recording; where that part serves one direction only, it tells the direction. Releases
+    before 2012 wrote ``OUT101-…``, ``g600-…`` or the bare stamp.
+    """
+    given = dict(given)
+    given["call_id"] = given["epoch"]
+    context = given.pop("extra.context", "")
+    numbers = (given.pop(f"extra.{name}", "") for name in ("called", "caller"))
+    called, caller = ("" if number.casefold() in _NOBODY else number for number in numbers)
+    if numbered := _NUMBERED.fullmatch(context):
+        given["extra.context"] = numbered[1].lower()
+        return given | _before_2012(numbered[1].lower(), numbered[2], called)
+    if context and not caller and not re.search("[A-Za-z]", context):
+        return given | _by_numbers(called, context)  # {caller}-{called}-…, written by custom dial plans
+    if context:
+        given["extra.context"] = context
+    kind = "conf" if context and context == called else context.lower()  # {room}-{room}-{policy}-…
+    return given | _by_prefix(kind, called, caller)
+
+
+def _inside(number: str) -> bool:
+    """Whether a number is an internal extension."""
+    return bool(cdr.EXTENSION.fullmatch(number))
+
+
+def _by_prefix(kind: str, called: str, caller: str) -> Given:
+    """Facts from the prefix (``kind``, in lower case) and the two numbers."""
+    match kind:
+        case "q" | "rg" | "g" | "queue":
+            direction = "internal" if _inside(caller) else "inbound"
+            return _tokens(queue=called, customer=caller, direction=direction)
+        case "internal" | "page":
+            return _tokens(agent=caller, called=called, direction="internal")
+        case "out" | "outbound" | "outgoing":
+            agent = "" if _LONG.fullmatch(caller) else caller  # an outside caller whose call was forwarded
+            return _tokens(agent=agent, customer=called, direction="outbound")
+        case "in" | "inbound" | "incoming" | "external":
+            return _inbound(kind, called, caller)
+        case "generic" if not _inside(called):
+            return _inbound(kind, called, caller)
+        case "conf" | "recconf" | "meetme":
+            return _tokens(called=called)
+        case "parked" if _inside(caller):
+            return _tokens(agent=called, called=caller, direction="internal")
+    return _by_numbers(called, caller)
+
+
+def _inbound(kind: str, called: str, caller: str) -> Given:
+    """Facts of an inbound call: the agent has the extension; without an extension, ``called`` is a DID."""
+    unsure = _inside(called) == _inside(caller)
+    called_is_agent = kind == "external" if unsure else _inside(called)
+    if called_is_agent and not _LONG.fullmatch(called):
+        return _tokens(agent=called, customer=caller, direction="inbound")
+    if _inside(caller) and not _inside(called):
+        return _tokens(agent=caller, customer=called, direction="inbound")
+    return _tokens(did=called, customer=caller, direction="inbound")
+
+
+def _by_numbers(called: str, caller: str) -> Given:
+    """Facts from the numbers alone, for prefixes of any direction (``force``): the extension is the agent."""
+    if _inside(called) and _inside(caller):
+        return _tokens(agent=caller, called=called, direction="internal")
+    if _inside(caller):
+        return _tokens(agent=caller, customer=called, direction="outbound")
+    if _inside(called):
+        return _tokens(agent=called, customer=caller, direction="inbound")
+    if not called and not caller:
+        return {}
+    return {"doubt": "neither number is an extension, so direction and agent are not known"}
+
+
+def _before_2012(kind: str, number: str, other: str) -> Given:
+    """Facts from an old prefix: ``OUT101`` has an extension; ``g600``, ``rg600``, ``q600`` a group or queue.
+
+    Without the other number the direction is unknown, because a group can be called from inside too, and
+    ``g101`` names the group member whose calls are recorded.
+    """
+    if kind == "g" and not other:
+        return _tokens(called=number)
+    if kind in {"out", "in"}:
+        return _tokens(agent=number, customer=other, direction=f"{kind}bound")
+    direction = "" if not other else "internal" if _inside(other) else "inbound"
+    return _tokens(queue=number, customer=other, direction=direction)
+
+
+def _tokens(**facts: str) -> Given:
+    """The non-empty facts by token; ``called`` and ``did`` go to ``extra``."""
+    renamed = {"called": "extra.called", "did": "extra.did"}
+    return {renamed.get(name, name): text for name, text in facts.items() if text}
+
+
 def _pbx_leg(bare: str) -> tuple[str, str]:
     """Split off the side of the call, ``-in`` in ``…-1764453235.353068-in``."""
-    parts = re.fullmatch(f"(.*{cdr.UNIQUE_ID.pattern})(?:{pbx.LEG.pattern})", bare)
+    parts = re.fullmatch(f"(.*{cdr.UNIQUE_ID.pattern})(?:{_PBX_LEG.pattern})", bare)
     return (parts[1], parts[2].lower()) if parts else (bare, "")
 
 
@@ -166,7 +286,7 @@ def _pca(path: Path) -> tuple[Given, str] | None:
 
 
 _STAMP = "{datetime:%Y%m%d-%H%M%S}"
-_PBX = _by_templates(pbx.FORMS, pbx.read, _pbx_leg)
+_PBX = _by_templates(_PBX_FORMS, _pbx, _pbx_leg)
 PRESETS: Mapping[str, Match] = {
     "asterisk": _PBX,
     "freepbx": _PBX,

@@ -1,15 +1,19 @@
-"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing."""
+"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing.
+
+A ``Form`` describes the format of one tool.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.conversation import Role, Turn, Word
-from pipeline.turns import TimedWord
+from pipeline.turns import TimedWord, mean_confidence
 
 Json = dict[str, Any]
 MAX_LABEL_CHARS = 64
@@ -125,6 +129,46 @@ def role_of(speaker: object) -> Role:
     return next((role for role, role_words in _ROLE_WORDS if words & role_words), "unknown")
 
 
+_LINE_TIME = r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?[\])]?\s+(?:-\s+)?)?"
+_BEFORE_COLON = re.compile(
+    rf"\s*(?:-\s*|>>\s*)?{_LINE_TIME}[\[(]?([^\W\d_][\w .'’()#-]{{0,39}})[\])]?\s*:(?:\s+(\S.*)|\s*$)", re.S
+)
+_IN_BRACKETS = re.compile(
+    rf"\s*{_LINE_TIME}[\[(]\s*((?:speaker|spk)[ _-]?\w{{1,3}})\s*[\])]\s*:?\s*(.*)", re.S | re.I
+)
+_NUMBERED = re.compile(r"(?:speaker|spk|person|party|channel|participant|voice)[ _-]?\w{1,3}", re.I)
+_MOST_LABEL_WORDS = 4
+
+
+def labelled(lines: Sequence[str]) -> Iterator[tuple[str | None, str]]:
+    """The speaker's label and the text of each line; one without a label has that of the line before.
+
+    Labels are written ``Agent: hello``, ``[SPEAKER_00] hello`` or ``(speaker 1) hello``. One is believed when
+    it names a role, numbers a speaker, or stands before several lines, unlike "Remember: it is closed".
+    """
+    found = [_IN_BRACKETS.match(line) or _BEFORE_COLON.match(line) for line in lines]
+    labels = [match[1].strip(" ()") if match else "" for match in found]
+    counts = Counter(labels)
+    speaker = None
+    for line, match, name in zip(lines, found, labels, strict=True):
+        if match and _is_believed(name, counts[name]):
+            speaker = name
+            yield name, (match[2] or "").strip()
+        else:
+            yield speaker, line.strip()
+
+
+def _is_believed(name: str, count: int) -> bool:
+    words = re.findall(r"[^\W_]+", name)
+    if not words or len(words) > _MOST_LABEL_WORDS:
+        return False
+    if _NUMBERED.fullmatch(name):
+        return True
+    if len(words) > 1 and not all(w[0].isupper() or w[0].isdigit() for w in words):
+        return False
+    return count > 1 or role_of(name) != "unknown"
+
+
 def turn(
     content: object,
     start_s: float | None,
@@ -143,7 +187,6 @@ def turn(
         start_s = end_s = None
     name = label(speaker)
     timed = tuple(Word(w.text.strip(), w.start_s, w.end_s, w.confidence) for w in words)
-    known = [w.confidence for w in timed if w.confidence is not None]
     return Turn(
         0,
         role if role != "unknown" else role_of(name),
@@ -151,7 +194,7 @@ def turn(
         start_s,
         end_s,
         channel=on,
-        confidence=round(sum(known) / len(known), 4) if confidence is None and known else confidence,
+        confidence=mean_confidence(timed) if confidence is None else confidence,
         words=timed if start_s is not None else (),
         speaker=name,
     )
@@ -173,7 +216,7 @@ def word(
     return TimedWord(f" {spoken}", start_s, end_s, share(confidence), on, None, label(speaker))
 
 
-_WORDS = ("punctuated_word", "word", "text", "value", "Text")
+_WORDS = ("punctuated_word", "word", "text", "value", "Text", "content")
 _STARTS = ("start", "start_s", "start_time", "ts", "StartTime")
 _ENDS = ("end", "end_s", "end_time", "end_ts", "EndTime")
 
@@ -181,10 +224,7 @@ _ENDS = ("end", "end_s", "end_time", "end_ts", "EndTime")
 def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
     """The timed words of a list of objects, read under the names that most recognisers use.
 
-    Args:
-        given: The list; any other value gives no words.
-        per_s: Units per second of its times.
-        base: Number of the first channel.
+    Their times are in units of which ``per_s`` are a second; ``base`` is the number of the first channel.
     """
     timed = (
         word(
@@ -203,28 +243,17 @@ def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
 def items(given: Iterable[Json], speaker: Callable[[Json], object], on: int | None = None) -> list[TimedWord]:
     """The words of items with alternatives; punctuation, which has no time, is added to the word before it.
 
-    Args:
-        given: The items.
-        speaker: Returns the speaker of an item.
-        on: The channel of all items; None to read it from each item.
+    ``on`` is the channel of all items; with None each item names its own.
     """
-    words: list[TimedWord] = []
+    timed: list[TimedWord] = []
     for item in given:
         likeliest = best(item)
-        if item.get("type") == "punctuation":
-            if words:
-                words[-1] = replace(words[-1], text=words[-1].text + text(likeliest.get("content")))
-            continue
-        timed = word(
-            likeliest.get("content"),
-            seconds(item.get("start_time")),
-            seconds(item.get("end_time")),
-            likeliest.get("confidence"),
-            on=channel(item.get("channel_label")) if on is None else on,
-            speaker=speaker(item),
-        )
-        words += [timed] if timed else []
-    return words
+        if item.get("type") != "punctuation":
+            where = {"channel": item.get("channel_label") if on is None else on, "speaker": speaker(item)}
+            timed += words([{**item, **likeliest, **where}])
+        elif timed:
+            timed[-1] = replace(timed[-1], text=timed[-1].text + text(likeliest.get("content")))
+    return timed
 
 
 def segment(one: Json, per_s: float = 1.0, base: int = 0, words: Sequence[TimedWord] = ()) -> Turn:
@@ -251,3 +280,20 @@ def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
 def ended_s(turns: Iterable[Turn]) -> float | None:
     """The end of the last turn in seconds; None when no turn has a time."""
     return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)
+
+
+class Form(NamedTuple):
+    """One transcript format; the functions take the JSON object that holds the transcript.
+
+    Attributes:
+        name: Name of the tool that writes it, for people.
+        fits: Returns whether a JSON object is in this format.
+        turns: Returns its turns in any order, not numbered; turns without text are ignored.
+        about: Returns metadata of the call by the names of ``CallMetadata``, and ``duration_s``, ``channels``
+            and ``model`` of the transcript.
+    """
+
+    name: str
+    fits: Callable[[Json], bool]
+    turns: Callable[[Json], Iterable[Turn]]
+    about: Callable[[Json], Mapping[str, object]] = lambda document: {}

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,11 +90,7 @@ def json_document(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 digest of a file.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
+    """Hexadecimal SHA-256 digest of a file; OSError when it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -128,14 +124,10 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 def _text(head: bytes) -> str | None:
     """The head as text, ignoring an incomplete character at its end; None when it is binary data."""
-    if b"\0" in head:
+    try:
+        return None if b"\0" in head else getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
         return None
-    for cut in range(4):
-        try:
-            return head[: len(head) - cut].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
-    return None
 
 
 def _is_mpeg(head: bytes) -> bool:

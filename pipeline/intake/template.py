@@ -13,40 +13,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import RecordingError, UsageError
+from pipeline.errors import UsageError
 from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import bare_name
 
-FIELDS = {
-    "agent": "agent_id",
-    "agent_name": "agent_name",
-    "call_id": "call_id",
-    "client": "client",
-    "customer": "customer_ref",
-    "direction": "direction",
-    "language": "language",
-    "queue": "queue",
-    "site": "site",
-    "team": "team",
+FIELDS = {"agent": "agent_id", "customer": "customer_ref"} | {
+    name: name
+    for name in ("agent_name", "call_id", "client", "direction", "language", "queue", "site", "team")
 }
 """Field of ``CallMetadata`` by token. ``{extra.NAME}`` keeps any other value, ``{_}`` ignores one."""
 _TIME_FORMATS = {"date": "%Y%m%d", "time": "%H%M%S", "datetime": "%Y%m%d%H%M%S"}
 _DIRECTIVES = {
-    "Y": r"\d{4}",
-    "y": r"\d{2}",
-    "m": r"\d{2}",
-    "d": r"\d{2}",
-    "j": r"\d{3}",
-    "H": r"\d{2}",
-    "I": r"\d{2}",
-    "M": r"\d{2}",
-    "S": r"\d{2}",
-    "p": r"[AaPp][Mm]",
-    "b": r"[A-Za-z]{3}",
-    "z": r"[+-]\d{4}",
-    "%": "%",
-}
+    "Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{2}", "d": r"\d{2}", "j": r"\d{3}", "H": r"\d{2}", "I": r"\d{2}",
+    "M": r"\d{2}", "S": r"\d{2}", "p": r"[AaPp][Mm]", "b": r"[A-Za-z]{3}", "z": r"[+-]\d{4}", "%": "%",
+}  # fmt: skip
 _EPOCH = r"\d{10}(?:\.\d{1,18})?|\d{13}"
 """Seconds, with or without the counter that Asterisk's unique ids have after the dot; or milliseconds."""
 _TOKEN = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)(?::([^{}]*))?\}")
@@ -75,12 +56,7 @@ class Template:
 
 
 def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
-    """The facts in a name that matched.
-
-    Args:
-        given: Values by token; the value of ``doubt`` is a warning.
-        time_format: strptime format of the date and time tokens joined by a space.
-        zone_name: Time zone of the local time in the name.
+    """The facts in a name that matched, from the values by token, of which ``doubt`` is a warning.
 
     Raises:
         ValueError: A value is not valid for its token, so the name has another form.
@@ -139,7 +115,8 @@ def compile_template(text: str) -> Template:
         raise _bad(text, "has a brace that belongs to no token")
     if not tokens:
         raise _bad(text, "has no token")
-    if len({t for t in tokens if t != "_"}) < len([t for t in tokens if t != "_"]):
+    named = [t for t in tokens if t != "_"]
+    if len(set(named)) < len(named):
         raise _bad(text, "names a token twice")
     pattern, formats = "", {}
     for at, token in enumerate(tokens):
@@ -159,15 +136,6 @@ def compile_template(text: str) -> Template:
     return Template(re.compile(pattern, re.ASCII), tuple(tokens), joined, body.count("/") + 1)
 
 
-def mismatch(path: Path, template: str, why: str) -> RecordingError:
-    """The fault of a file whose name does not fit its template."""
-    return RecordingError(
-        f"{path.name} does not fit the file-name template {template}{': ' if why else ''}{why}",
-        hint="rename the file, mend the template, or describe the call in a manifest",
-        reason="name_mismatch",
-    )
-
-
 def _known_pattern(text: str, token: str, spec: str | None) -> str | None:
     """The pattern of a token whose form is known; None for a token of variable length."""
     if token == "epoch":  # noqa: S105 - a token of a template
@@ -183,18 +151,12 @@ def _known_pattern(text: str, token: str, spec: str | None) -> str | None:
 
 
 def _time_pattern(text: str, time_format: str) -> str:
-    pattern = ""
-    pieces = re.split(r"%(.)", time_format)
-    for at, piece in enumerate(pieces):
-        if at % 2 == 0:
-            pattern += re.escape(piece)
-        elif piece in _DIRECTIVES:
-            pattern += _DIRECTIVES[piece]
-        else:
-            raise _bad(
-                text, f"has the time directive %{piece}; known are {', '.join('%' + d for d in _DIRECTIVES)}"
-            )
-    return pattern
+    parts = re.split(r"%(.)", time_format)  # literal, directive, literal, …
+    try:
+        return "".join(_DIRECTIVES[part] if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    except KeyError as unknown:
+        known = ", ".join(f"%{directive}" for directive in _DIRECTIVES)
+        raise _bad(text, f"has the time directive %{unknown.args[0]}; known are {known}") from None
 
 
 def _open_pattern(before: str, after: str) -> str:

@@ -107,14 +107,7 @@ def _name_offset(fixed: dt.tzinfo) -> str:
 
 
 def parse(text: str, zone_name: str) -> dt.datetime:
-    """Read a time written by another system.
-
-    Args:
-        text: The time; without an offset it is local time in ``zone_name``.
-        zone_name: IANA name of the site's zone.
-
-    Returns:
-        An aware datetime with the offset or zone of ``text``.
+    """Read a time written by another system; without an offset it is local time in ``zone_name``.
 
     Raises:
         BadTime: The time is invalid or could mean different times.
@@ -180,16 +173,11 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
 
 
 def settle(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tuple[dict[str, object], str]:
-    """The start of a call that is given both as a local time and as an epoch number.
+    """The start of a call that is given both as a local time, if any, and as an epoch number.
 
     The epoch number is the time in UTC at which the channel was created; the local time is the start of the
     recording. Their difference gives the UTC offset of the telephone system, which should be that of the
     configured zone.
-
-    Args:
-        local: Naive local time; None when there is only the epoch number.
-        epoch: The epoch number as an aware time.
-        zone_name: The configured zone.
 
     Returns:
         Values of ``started_at`` and of ``timezone``, the latter only when the offset contradicts the

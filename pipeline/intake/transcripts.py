@@ -130,7 +130,7 @@ def _vcon_conversations(received: Received, document: Json, media: MediaFinder) 
     path = received.path
     inner = vcon.unwrap(document, path.name)
     warnings = () if inner is document else (f"{path.name}: the signature of the vCon was not checked",)
-    parts = vcon.parts(inner, path, media)
+    parts = vcon.parts(inner, received, media)
     if not parts:
         fault = RecordingError(
             f"{path.name} holds no conversation", hint="nothing to do", reason="not_a_call"
@@ -138,13 +138,9 @@ def _vcon_conversations(received: Received, document: Json, media: MediaFinder) 
         yield replace(received, fault=fault), {}
     for at, part in enumerate(parts):
         item = replace(
-            received,
-            path=path if at == 0 else path.with_name(f"{path.name}#dialog-{part.dialog}"),
+            part,
+            path=path if at == 0 else path.with_name(f"{path.name}#dialog-{part.part}"),
             container=path if at else None,
-            kind=part.kind,
-            part=part.dialog,
-            media=part.media,
-            fault=part.fault,
             warnings=(*warnings, *part.warnings),
         )
         try:
@@ -153,7 +149,7 @@ def _vcon_conversations(received: Received, document: Json, media: MediaFinder) 
             item = replace(item, fault=fault)
         except OSError as error:
             item = replace(item, fault=unreadable(item.media or path, error))
-        yield item, vcon.record(inner, part.dialog)
+        yield item, vcon.record(inner, part.part)
 
 
 def _sha256(item: Received, received: Received, inner: Json) -> str | None:

@@ -15,32 +15,15 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from pipeline.conversation import Engine, Medium, Role, Transcript, Turn
+from pipeline.conversation import Engine, Medium, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
 from pipeline.intake import formats, mail, pieces, times
-from pipeline.intake.linked import HASHES, MediaFinder, Wanted, file_name
+from pipeline.intake.linked import HASHES, MediaFinder, file_name
 from pipeline.intake.pieces import Json
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One conversation in a vCon: a recorded dialog, or all messages together (``dialog`` None).
-
-    Attributes:
-        media: The recording on this machine, when the vCon only links to it.
-        warnings: Sentences for people.
-    """
-
-    kind: Literal["recording", "transcript"]
-    dialog: int | None
-    fault: RecordingError | None = None
-    media: Path | None = None
-    warnings: tuple[str, ...] = ()
 
 
 def is_vcon(document: object) -> bool:
@@ -72,56 +55,53 @@ def unwrap(document: Json, name: str) -> Json:
 
 def recordings(document: Json) -> list[int]:
     """Numbers of the dialogs that are recordings."""
-    kinds = [(dialog.get("type") or (_media_type(dialog) and "recording")) for dialog in _dialogs(document)]
+    kinds = [
+        (dialog.get("type") or (_media_type(dialog) and "recording"))
+        for dialog in _records(document, "dialog")
+    ]
     return [at for at, kind in enumerate(kinds) if kind == "recording"]
 
 
-def parts(document: Json, file: Path, media: MediaFinder) -> list[Part]:
+def parts(document: Json, received: Received, media: MediaFinder) -> list[Received]:
     """The conversations in a vCon: each recorded dialog, else the messages, else a transcript alone.
 
-    Args:
-        document: The unwrapped vCon.
-        file: The path of the vCon.
-        media: Finds linked recordings on this machine.
+    Each is ``received``, the file, with its own kind, ``part``, ``media``, fault and warnings.
     """
-    dialogs = _dialogs(document)
+    dialogs = _records(document, "dialog")
     conversations = [
-        Part("recording", at) if dialogs[at].get("body") else _linked(document, at, file, media)
+        replace(received, part=at) if dialogs[at].get("body") else _linked(document, at, received, media)
         for at in recordings(document)
     ]
     has_messages = any(dialog.get("type") == "text" for dialog in dialogs)
     if not conversations and (has_messages or _analysis(document, None) is not None):
-        conversations.append(Part("transcript", None))
+        conversations.append(replace(received, kind="transcript"))
     return conversations
 
 
-def _linked(document: Json, at: int, file: Path, media: MediaFinder) -> Part:
+def _linked(document: Json, at: int, received: Received, media: MediaFinder) -> Received:
     """A linked recording: its file on this machine, else its transcript, else a fault."""
-    wanted = _wanted(_dialogs(document)[at])
+    file, dialog = received.path, _records(document, "dialog")[at]
+    given = (pieces.text(dialog.get("filename")), unquote(_path_of(pieces.text(dialog.get("url")))))
+    names = list(dict.fromkeys(filter(None, map(file_name, given))))
+    hashes = [stated for stated in _stated_hashes(dialog) if stated[0] in HASHES]
+    linked = replace(received, part=at)
     try:
-        path = media.find(wanted, file)
+        path = media.find(names, hashes, file)
     except RecordingError as error:
-        return Part("recording", at, error)
+        return replace(linked, fault=error)
     if path is not None:
         warning = f"{file.name}: its recording {path.name} was taken by its name; no hash is stated"
-        return Part("recording", at, media=path, warnings=() if wanted.hashes else (warning,))
+        return replace(linked, media=path, warnings=() if hashes else (warning,))
     if _analysis(document, at) is not None:
-        return Part("transcript", at)
-    called = f" ({wanted.names[0]})" if wanted.names else ""
+        return replace(linked, kind="transcript")
+    called = f" ({names[0]})" if names else ""
     fault = RecordingError(
         f"the recording of {file.name}{called} is not inside it, and callqa fetches nothing",
         hint="fetch the recording and put it beside the vCon under that name, or name its folder in "
         "[intake] media_dir",
         reason="external_media",
     )
-    return Part("recording", at, fault)
-
-
-def _wanted(dialog: Json) -> Wanted:
-    """The possible file names of a linked recording, and the hashes it must have."""
-    given = (pieces.text(dialog.get("filename")), unquote(_path_of(pieces.text(dialog.get("url")))))
-    names = dict.fromkeys(filter(None, map(file_name, given)))
-    return Wanted(tuple(names), tuple(h for h in _stated_hashes(dialog) if h[0] in HASHES))
+    return replace(linked, fault=fault)
 
 
 def _path_of(url: str) -> str:
@@ -138,7 +118,7 @@ def audio(document: Json, dialog: int, name: str) -> bytes:
     Raises:
         RecordingError: The sound is not base64url, is empty, or does not have the stated hash.
     """
-    recorded = _dialogs(document)[dialog]
+    recorded = _records(document, "dialog")[dialog]
     try:
         sound = _decode(recorded["body"] if isinstance(recorded.get("body"), str) else "")
     except ValueError as error:
@@ -154,7 +134,7 @@ def audio(document: Json, dialog: int, name: str) -> bytes:
 def transcript(document: Json, part: int | None, call_id: str) -> Transcript:
     """The transcript of a dialog (``part``) in the vCon's analysis, else the messages of the vCon."""
     analysis = _analysis(document, part)
-    parties = _parties(document)
+    parties = _records(document, "parties")
     medium: Medium = "voice"
     if analysis is not None:
         vendor = str(analysis.get("vendor", "unknown"))
@@ -191,9 +171,9 @@ def _with_party_roles(body: object, parties: list[Json]) -> tuple[Turn, ...]:
 
 def record(document: Json, part: int | None) -> Json:
     """The metadata that a vCon states for one of its dialogs, or for its messages (None)."""
-    dialogs = _dialogs(document)
+    dialogs = _records(document, "dialog")
     dialog = dialogs[part] if part is not None else next(iter(dialogs), {})
-    parties = _parties(document)
+    parties = _records(document, "parties")
     by_role = {_party_role(party): party for party in reversed(parties)}
     agent, customer = by_role.get("agent", {}), by_role.get("customer", {})
     uuid = str(document.get("uuid") or "")
@@ -231,13 +211,9 @@ def _decode(text: str) -> bytes:
         raise ValueError(str(error)) from error
 
 
-def _dialogs(document: Json) -> list[Json]:
-    return [pieces.record(dialog) for dialog in document.get("dialog") or []]
-
-
-def _parties(document: Json) -> list[Json]:
-    given = document.get("parties")
-    return [pieces.record(party) for party in given] if isinstance(given, list) else []
+def _records(document: Json, name: Literal["dialog", "parties"]) -> list[Json]:
+    given = document.get(name)
+    return [pieces.record(one) for one in given] if isinstance(given, list) else []
 
 
 def _analysis(document: Json, dialog: int | None) -> Json | None:
@@ -344,8 +320,8 @@ def _hold_spans(dialog: Json) -> str | None:
 
 def _message_medium(document: Json) -> Medium:
     """E-mail when a message is one, or when all parties have e-mail addresses and none has a telephone."""
-    texts = [d for d in _dialogs(document) if d.get("type") == "text"]
-    parties = _parties(document)
+    texts = [d for d in _records(document, "dialog") if d.get("type") == "text"]
+    parties = _records(document, "parties")
     addressed = bool(parties) and all(p.get("mailto") or p.get("email") for p in parties)
     if any(map(_is_mail, texts)) or (texts and addressed and not any(p.get("tel") for p in parties)):
         return "email"
@@ -383,7 +359,7 @@ def _messages(document: Json, parties: list[Json]) -> Iterator[Turn]:
     medium = _message_medium(document)
     messages = [
         (times.moment(dialog.get("start")), dialog, text)
-        for dialog in _dialogs(document)
+        for dialog in _records(document, "dialog")
         if dialog.get("type") == "text" and (text := _words(dialog, medium))
     ]
     timed = all(moment is not None for moment, _, _ in messages)

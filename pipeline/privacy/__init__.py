@@ -9,6 +9,7 @@ with the same result on every machine.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -90,32 +91,21 @@ def _question_before(turns: Sequence[Turn], position: int) -> str:
     return before.text if before is not None and before.role != turn.role else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _PrivateNumber:
-    """The digits and kind of a private number, and the positions of its first and last turn."""
-
-    digits: str
-    kind: str
-    first_turn: int
-    last_turn: int
+PrivateNumbers = Mapping[int, Sequence[tuple[numbers.Run, str]]]
+"""For each turn, the private numbers said in it or at most ``ECHO_TURNS`` before, with their kinds."""
 
 
-_NumbersByTurn = Mapping[int, Sequence[_PrivateNumber]]
-
-
-def _private_numbers(runs: Sequence[tuple[numbers.Run, str | None]]) -> _NumbersByTurn:
-    """For each turn, the private numbers said in it or at most ``ECHO_TURNS`` before."""
-    by_position: dict[int, list[_PrivateNumber]] = {}
+def _private_numbers(runs: Iterable[tuple[numbers.Run, str | None]]) -> PrivateNumbers:
+    by_turn: dict[int, list[tuple[numbers.Run, str]]] = defaultdict(list)
     for run, kind in runs:
         if kind is not None:
-            number = _PrivateNumber(run.digits, kind, run.tokens[0].turn, run.tokens[-1].turn)
-            for turn in range(number.first_turn, number.last_turn + ECHO_TURNS + 1):
-                by_position.setdefault(turn, []).append(number)
-    return by_position
+            for turn in range(run.tokens[0].turn, run.tokens[-1].turn + ECHO_TURNS + 1):
+                by_turn[turn].append((run, kind))
+    return by_turn
 
 
 def _with_echoes(
-    run: numbers.Run, kind_of_run: str | None, private_numbers: _NumbersByTurn, turns: Sequence[Turn]
+    run: numbers.Run, kind_of_run: str | None, private_numbers: PrivateNumbers, turns: Sequence[Turn]
 ) -> Iterator[tuple[numbers.Run, str]]:
     """A run if it is private itself, and its parts that repeat a private number, with their kinds.
 
@@ -124,32 +114,32 @@ def _with_echoes(
     kind = kind_of_run or _code_of_card(run, private_numbers)
     if kind is not None:
         yield run, kind
-    for part in (run, *(numbers.part(run, run.breaks, turns) if run.breaks else ())):
+    for part in (run, *(numbers.parts(run, run.breaks, turns) if run.breaks else ())):
         echoed = _echoed(part, private_numbers)
         if echoed is not None:
             yield part, echoed
 
 
-def _code_of_card(run: numbers.Run, private_numbers: _NumbersByTurn) -> str | None:
+def _code_of_card(run: numbers.Run, private_numbers: PrivateNumbers) -> str | None:
     """``cvv`` if the run answers "and the code?" after a card's number or expiry date; else None."""
     if not cues.fits("cvv", len(run.digits)) or not CODE_CUE.search(run.before) or rules.is_cleared(run):
         return None
     near = private_numbers.get(run.tokens[0].turn, ())
-    return "cvv" if any(number.kind in ("card", "expiry") for number in near) else None
+    return "cvv" if any(kind in ("card", "expiry") for _, kind in near) else None
 
 
-def _echoed(run: numbers.Run, private_numbers: _NumbersByTurn) -> str | None:
+def _echoed(run: numbers.Run, private_numbers: PrivateNumbers) -> str | None:
     """The kind of the private number of which a run repeats a part, as agents do to confirm it.
 
     Between the first and the last turn of the private number, two digits are enough.
     """
     first, last = run.tokens[0].turn, run.tokens[-1].turn
-    near = {number for turn in range(first, last + 1) for number in private_numbers.get(turn, ())}
-    near = {number for number in near if run.digits in number.digits}
+    near = [number for turn in range(first, last + 1) for number in private_numbers.get(turn, ())]
+    near = [(number, kind) for number, kind in near if run.digits in number.digits]
     is_quantity = len(run.digits) <= MIN_ECHO_DIGITS and rules.is_quantity(run)
     if len(run.digits) < MIN_ECHO_DIGITS or is_quantity:
-        near = {number for number in near if number.first_turn < first and last < number.last_turn}
-    return min((number.kind for number in near), key=KINDS.index, default=None)
+        near = [(n, kind) for n, kind in near if n.tokens[0].turn < first and last < n.tokens[-1].turn]
+    return min((kind for _, kind in near), key=KINDS.index, default=None)
 
 
 def _places(run: numbers.Run, turns: Sequence[Turn]) -> Iterator[tuple[int, int, int]]:
@@ -176,11 +166,7 @@ def _without_overlaps(found: Sequence[tuple[int, int, int, str]]) -> list[tuple[
 
 
 def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript, tuple[PrivateSpan, ...]]:
-    """Replace the private data that the policy forbids to keep.
-
-    Args:
-        transcript: As recognised.
-        privacy: Its ``redact`` lists the kinds to replace.
+    """Replace the private data that the policy forbids to keep: the kinds in ``privacy.redact``.
 
     Returns:
         The transcript with ``[KIND]`` in place of each find, in the text and as one word with the find's
@@ -197,9 +183,9 @@ def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript
 
 def by_turn(spans: Iterable[PrivateSpan]) -> dict[int, list[PrivateSpan]]:
     """The spans of each turn, by its position."""
-    spans_of: dict[int, list[PrivateSpan]] = {}
+    spans_of: dict[int, list[PrivateSpan]] = defaultdict(list)
     for span in spans:
-        spans_of.setdefault(span.turn, []).append(span)
+        spans_of[span.turn].append(span)
     return spans_of
 
 
@@ -215,9 +201,7 @@ def masked(text: str, start: int, end: int, spans: Sequence[PrivateSpan]) -> str
 
 def _redact_turn(turn: Turn, spans: Sequence[PrivateSpan]) -> Turn:
     places = TurnClock(turn).places
-    words: tuple[Word, ...] = ()
-    if places is not None:
-        words = tuple(_redact_words(turn.words, places, spans))
+    words = () if places is None else tuple(_redact_words(turn.words, places, spans))
     return replace(turn, text=masked(turn.text, 0, len(turn.text), spans), words=words)
 
 

@@ -100,16 +100,11 @@ def fits(kind: str, count: int, *, is_corrected: bool = False) -> bool:
     return least <= count and (kind in UNBOUNDED or count <= most * (2 if is_corrected else 1))
 
 
-def nearest(before: str, count: int, *, is_corrected: bool = False) -> str | None:
-    """The kind of the nearest cue before a number that allows its length.
+def nearest(before: str, count: int, *, is_corrected: bool) -> str | None:
+    """The kind of the nearest cue before a number that allows its length, ``count`` digits.
 
-    Args:
-        before: The text before, in lower case, one line per turn. Only the last line with a cue counts.
-        count: Number of digits.
-        is_corrected: Whether the speaker corrected the number.
-
-    Returns:
-        A kind or ``harmless``; the nearest kind if none allows the length; None if there is no cue.
+    ``before`` is in lower case, one line per turn; only the last line with a cue counts. The result may be
+    ``harmless``; it is the nearest kind if none allows the length, and None if there is no cue.
     """
     first: str | None = None
     for line in reversed(before.split("\n")):

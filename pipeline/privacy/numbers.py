@@ -7,11 +7,11 @@ other also form one run, whose ``breaks`` are the places where a second number m
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipeline.conversation import Turn
 from pipeline.privacy import cues, urdu
@@ -209,7 +209,6 @@ def _is_number_talk(text: str) -> bool:
 
 
 def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
-    """The runs in the tokens of one speaker."""
     start: int | None = None
     last = gap = 0
     for at, token in enumerate(stream):
@@ -243,24 +242,24 @@ def _run(stream: Sequence[Token], start: int, last: int, turns: Sequence[Turn]) 
     return _with_context(tokens, turns, tuple(breaks), tuple(ends))
 
 
-def part(run: Run, places: Sequence[int], turns: Sequence[Turn]) -> list[Run]:
+def parts(run: Run, places: Sequence[int], turns: Sequence[Turn]) -> list[Run]:
     """The parts of a run that is cut before the tokens at ``places``."""
-    edges = [0, *places, len(run.tokens)]
-    parts = []
-    for start, end in itertools.pairwise(edges):
-        tokens = run.tokens[start:end]
-        while tokens and not tokens[-1].digits:
-            tokens = tokens[:-1]
-        breaks = tuple(at - start for at in run.breaks if start < at < end)
-        ends = tuple(at - start for at in run.ends if start < at < end)
-        parts.append(_with_context(tokens, turns, breaks, ends))
-    return parts
+    return [part(run, start, end, turns) for start, end in pairwise([0, *places, len(run.tokens)])]
+
+
+def part(run: Run, start: int, end: int, turns: Sequence[Turn]) -> Run:
+    """The part of a run from token ``start``, which has digits, to ``end`` (exclusive)."""
+    tokens = run.tokens[start:end]
+    while not tokens[-1].digits:
+        tokens = tokens[:-1]
+    breaks = tuple(at - start for at in run.breaks if start < at < end)
+    ends = tuple(at - start for at in run.ends if start < at < end)
+    return _with_context(tokens, turns, breaks, ends)
 
 
 def _with_context(
     tokens: tuple[Token, ...], turns: Sequence[Turn], breaks: tuple[int, ...], ends: tuple[int, ...]
 ) -> Run:
-    """A run of these tokens, with the text before and after it."""
     first, last = tokens[0], tokens[-1]
     earlier = "\n".join(turn.text.replace("\n", " ") for turn in turns[max(0, first.turn - 2) : first.turn])
     same_turn = turns[first.turn].text[: first.start].replace("\n", " ")

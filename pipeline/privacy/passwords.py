@@ -84,7 +84,7 @@ NO_ANSWER = re.compile(
 MAX_ANSWER_WORDS = 16  # a password may be spelled letter by letter
 
 
-def find(text: str, asked: str = "") -> Iterator[tuple[int, int]]:
+def find(text: str, asked: str) -> Iterator[tuple[int, int]]:
     """Characters (start, end) of the passwords in a turn, given the question before it."""
     lowered = text.lower()
     if "pass" in lowered or " word" in lowered or "security" in lowered or "memorable" in lowered:

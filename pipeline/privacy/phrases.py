@@ -71,7 +71,7 @@ HOUSE_CUE = re.compile(
     r"house|flat|plot|apartment|live|address|deliver|ghar|pata|makan|مکان|گھر|پتہ|گلی", re.I
 )
 PO_BOX = re.compile(rf"\bp\.?\s?o\.?\s?box\s+{NUMBER}", re.I)
-POSTCODE_CUE = re.compile(r"post|\bzip\b")
+POSTCODE_CUE = re.compile(r"post|\bzip\b", re.I)
 UK_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.I)
 IBAN_CHARS = 300  # thirty characters, each said as a word
 ALNUM_RUN = re.compile(
@@ -174,32 +174,47 @@ ANSWERED_AFTER_BIRTH = re.compile(rf"^\W*(?:and\W+)?(?:{LEAD}[\s,]+)*(?!{LEAD}\b
 SPELLING_ASKED = re.compile(r"\bspell\b.*\bname\b|\bname\b.*\bspell", re.I)
 SPELLED_ANSWER = re.compile(rf"\b{SPELLED}", re.I)
 MAX_ANSWER_WORDS = 7
+TOLD = (
+    ("dob", BIRTH),
+    ("expiry", EXPIRY),
+    ("address", STREET),
+    ("address", PO_BOX),
+    ("national_id", DOCUMENT),
+    ("national_id", NATIONAL_INSURANCE),
+    *(("name", pattern) for pattern in NAMES),
+)
+"""What is recognised by the words around it, by its kind."""
+ANSWERED = (
+    (EXPIRY_CUE, "expiry", ANSWERED_EXPIRY),
+    (DOCUMENT_CUE, "national_id", ANSWERED_DOCUMENT),
+    (SPELLING_ASKED, "name", SPELLED_ANSWER),
+)
+"""What is recognised by the question: the question, its kind, the answer."""
 
 
-def find(text: str, asked: str = "") -> Iterator[tuple[str, int, int]]:
+def find(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
     """Everything private in one turn that is not a plain number.
 
-    Args:
-        text: The turn's text.
-        asked: What the other side said before, since an answer may not name what it gives.
+    ``asked`` is what the other side said before, since an answer may not name what it gives.
     """
-    lowered = text.lower()
-    yield from _answers(text, asked)
-    for start, end in mail.find(text):
-        yield "email", start, end
-    yield from _named(BIRTH, "dob", text)
-    if "exp" in lowered or "valid" in lowered:
-        yield from _named(EXPIRY, "expiry", text)
-    yield from _places(text, lowered, asked)
-    yield from _ibans(text)
-    yield from _named(DOCUMENT, "national_id", text)
-    yield from _named(NATIONAL_INSURANCE, "national_id", text)
-    for start, end in passwords.find(text, asked):
-        yield "pin", start, end
-    for pattern in NAMES:
-        yield from _named(pattern, "name", text)
-    for start, end in _introduced(text):
-        yield "name", start, end
+    for kind, pattern in TOLD:
+        yield from _named(pattern, kind, text)
+    for asked_for, kind, answer in ANSWERED:
+        if asked_for.search(asked):
+            yield from _named(answer, kind, text)
+    if BIRTH_CUE.search(asked):
+        yield from _answered_birth(text, NAME_CUE.search(asked) is not None)
+    if NAME_ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
+        yield from _named(ANSWERED_NAME, "name", text)
+    if HOUSE_CUE.search(text):
+        for match in HOUSE.finditer(text):
+            yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
+    if POSTCODE_CUE.search(text) or POSTCODE_CUE.search(asked):
+        yield from _named(UK_POSTCODE, "address", text)
+    more = {"email": mail.find(text), "pin": passwords.find(text, asked)}
+    more |= {"iban": _ibans(text), "name": _introduced(text)}
+    for kind, places in more.items():
+        yield from ((kind, start, end) for start, end in places)
 
 
 def _introduced(text: str) -> Iterator[tuple[int, int]]:
@@ -221,32 +236,17 @@ def _introduced(text: str) -> Iterator[tuple[int, int]]:
             yield match.start("it"), match.start("it") + len(said[0])
 
 
-def _answers(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
-    """Private data in an answer that is recognised by the question."""
-    if not asked:
-        return
-    if BIRTH_CUE.search(asked):
-        names = list(_named_beside_birth(text)) if NAME_CUE.search(asked) else []
-        yield from names
-        for kind, start, end in _named(ANSWERED_DATE, "dob", text):
-            if all(end <= first or last <= start for _, first, last in names):  # "June Smith"
-                yield kind, start, end
-    if EXPIRY_CUE.search(asked):
-        yield from _named(ANSWERED_EXPIRY, "expiry", text)
-    if DOCUMENT_CUE.search(asked):
-        yield from _named(ANSWERED_DOCUMENT, "national_id", text)
-    if SPELLING_ASKED.search(asked):
-        yield from _named(SPELLED_ANSWER, "name", text)
-    if NAME_ASKED.search(asked) and count_words(text) <= MAX_ANSWER_WORDS:
-        yield from _named(ANSWERED_NAME, "name", text)
-
-
-def _named_beside_birth(text: str) -> Iterator[tuple[str, int, int]]:
-    """The name in an answer that gives it before or after a date of birth."""
-    for date in BESIDE_BIRTH.finditer(text):
-        yield from _named(ANSWERED_BEFORE_BIRTH, "name", text[: date.start()])
-        for kind, start, end in _named(ANSWERED_AFTER_BIRTH, "name", text[date.end() :]):
-            yield kind, date.end() + start, date.end() + end
+def _answered_birth(text: str, with_name: bool) -> Iterator[tuple[str, int, int]]:
+    """The dates in an answer, and the name in it that stands beside one: "June Smith" is no date."""
+    names = list[tuple[str, int, int]]()
+    for date in BESIDE_BIRTH.finditer(text) if with_name else ():
+        names += _named(ANSWERED_BEFORE_BIRTH, "name", text[: date.start()])
+        after = _named(ANSWERED_AFTER_BIRTH, "name", text[date.end() :])
+        names += [(kind, date.end() + start, date.end() + end) for kind, start, end in after]
+    yield from names
+    for kind, start, end in _named(ANSWERED_DATE, "dob", text):
+        if all(end <= first or last <= start for _, first, last in names):
+            yield kind, start, end
 
 
 def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str, int, int]]:
@@ -256,24 +256,10 @@ def _named(pattern: re.Pattern[str], kind: str, text: str) -> Iterator[tuple[str
         yield kind, match.start(private), match.end(private)
 
 
-def _places(text: str, lowered: str, asked: str) -> Iterator[tuple[str, int, int]]:
-    yield from _named(STREET, "address", text)
-    if HOUSE_CUE.search(lowered):
-        for match in HOUSE.finditer(text):
-            yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
-    yield from _named(PO_BOX, "address", text)
-    if POSTCODE_CUE.search(lowered) or POSTCODE_CUE.search(asked.lower()):
-        yield from _named(UK_POSTCODE, "address", text)
-
-
-def _ibans(text: str) -> Iterator[tuple[str, int, int]]:
+def _ibans(text: str) -> Iterator[tuple[int, int]]:
     for match in IBAN_WRITTEN.finditer(text):
         if rules.iban(match.group()) or IBAN_CUE.search(text[: match.start()]):
-            yield "iban", match.start(), match.end()
-    for match in IBAN_SPELLED.finditer(text):
-        if rules.iban(match.group()):
-            yield "iban", match.start(), match.end()
-    cue = IBAN_CUE.search(text)
-    if cue:
-        for match in ALNUM_RUN.finditer(text, cue.end(), cue.end() + IBAN_CHARS):
-            yield "iban", match.start(), match.end()
+            yield match.span()
+    yield from (match.span() for match in IBAN_SPELLED.finditer(text) if rules.iban(match.group()))
+    if cue := IBAN_CUE.search(text):
+        yield from (match.span() for match in ALNUM_RUN.finditer(text, cue.end(), cue.end() + IBAN_CHARS))

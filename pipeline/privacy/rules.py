@@ -76,7 +76,7 @@ def kinds(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
     A run is cut where the other side asked for another number. A part that is neither private nor harmless
     as a whole is cut at its breaks, too.
     """
-    parts = numbers.part(run, run.ends, turns) if run.ends and not is_card(run.digits) else [run]
+    parts = numbers.parts(run, run.ends, turns) if run.ends and not is_card(run.digits) else [run]
     for part in parts:
         kind = kind_of(part)
         if kind is None and not is_cleared(part):
@@ -96,7 +96,7 @@ def _split(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
         choices = []
         for start in range(end):
             unknown, count, parts = best[start]
-            last = _between(run, edges[start], edges[end], turns)
+            last = numbers.part(run, edges[start], edges[end], turns)
             kind = kind_of(last)
             unknown += 0 if kind is not None else len(last.digits)
             choices.append((unknown, count + 1, [*parts, (last, kind)]))
@@ -106,12 +106,6 @@ def _split(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
         yield run, "card"
     else:
         yield from parts
-
-
-def _between(run: Run, start: int, end: int, turns: Sequence[Turn]) -> Run:
-    """The part of a run from token ``start`` to ``end`` (exclusive)."""
-    places = [at for at in (start, end) if 0 < at < len(run.tokens)]
-    return numbers.part(run, places, turns)[1 if start else 0]
 
 
 def _may_hold_card(run: Run) -> bool:
@@ -190,7 +184,6 @@ def _said_once(digits: str) -> str:
 
 
 def _by_format(run: Run, cue: str | None) -> str | None:
-    """The kind by check digits or written format."""
     digits, count, written = run.digits, len(run.digits), numbers.written(run.tokens)
     if (
         cue != "national_id"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
@@ -50,16 +50,6 @@ DOUBLED_STEADY_DB = 1.5
 """Most by which a frame's level difference may depart from the median level difference of two copies."""
 
 
-@dataclass(frozen=True, slots=True)
-class EchoPath:
-    """Channel ``heard_on`` carries the sound of ``spoken_on``, ``lag`` samples later, at ``gain_db``."""
-
-    spoken_on: int
-    heard_on: int
-    lag: int
-    gain_db: float
-
-
 def clean_channels(clip: AudioClip) -> AudioClip:
     """Silence the echo of other channels on each channel, and merge channels that are copies.
 
@@ -89,14 +79,14 @@ def clean_channels(clip: AudioClip) -> AudioClip:
                 f"channel {j} carries the same sound as channel {i} from {doubled[-1][0]:.0f} "
                 f"to {doubled[-1][1]:.0f} s: it was heard once"
             )
-    for path in _echo_paths(clip.samples, levels, skip={j for _, j in copies}):
-        echo = _echo_frames(levels, path)
+    for i, j, lag, gain_db in _echoes(clip.samples, levels, skip={j for _, j in copies}):
+        echo = _echo_frames(levels[i], levels[j], lag, gain_db)
         if not echo.any():
             continue
-        silenced[path.heard_on] = silenced.get(path.heard_on, np.zeros_like(echo)) | echo
+        silenced[j] = silenced.get(j, np.zeros_like(echo)) | echo
         warnings.append(
-            f"channel {path.heard_on} carries an echo of channel {path.spoken_on} "
-            f"({1000 * path.lag / SAMPLE_RATE_HZ:.0f} ms later, {-path.gain_db:.0f} dB fainter): "
+            f"channel {j} carries an echo of channel {i} "
+            f"({1000 * lag / SAMPLE_RATE_HZ:.0f} ms later, {-gain_db:.0f} dB fainter): "
             f"{echo.sum() * FRAME / SAMPLE_RATE_HZ:.0f} s of it were silenced"
         )
     if not warnings:
@@ -111,13 +101,12 @@ def clean_channels(clip: AudioClip) -> AudioClip:
 
 def _levels_db(channel: Floats) -> Floats:
     """Level of each 20 ms frame in dBFS; reads the channel in blocks of a minute."""
-    block = 60 * SAMPLE_RATE_HZ
-    parts = []
-    for start in range(0, len(channel), block):
-        part = channel[start : start + block]
+    parts = [np.zeros(0, np.float32)]
+    for start in range(0, len(channel), 60 * SAMPLE_RATE_HZ):
+        part = channel[start : start + 60 * SAMPLE_RATE_HZ]
         frames = part[: len(part) // FRAME * FRAME].reshape(-1, FRAME)
         parts.append(10 * np.log10(np.mean(np.square(frames), axis=1) + 1e-12))
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return np.concatenate(parts)
 
 
 def _active(levels_db: Floats) -> npt.NDArray[np.bool_]:
@@ -228,8 +217,11 @@ def _extended(levels: Floats, i: int, j: int, start: int, end: int) -> tuple[int
     return int(start), int(end)
 
 
-def _echo_paths(samples: Floats, levels: Floats, skip: set[int]) -> Iterator[EchoPath]:
-    """Pairs of channels of which one is heard on the other, from the windows where the other is fainter."""
+def _echoes(samples: Floats, levels: Floats, skip: set[int]) -> Iterator[tuple[int, int, int, float]]:
+    """Channels (i, j) of which i is heard on j, that many samples later, at that gain in dB.
+
+    They are found in the windows where j is fainter.
+    """
     for i, j in permutations(range(len(samples)), 2):
         if i in skip or j in skip:
             continue
@@ -239,32 +231,24 @@ def _echo_paths(samples: Floats, levels: Floats, skip: set[int]) -> Iterator[Ech
             continue
         lag, agree = _commonest_lag(list(_lags(samples, starts[fainter], i, j)))
         if agree.sum() >= max(MIN_AGREEING, 0.05 * fainter.sum()) and lag > -LAG_TOLERANCE:
-            yield EchoPath(i, j, lag, float(np.percentile(louder_db[fainter][agree], 60)))
+            yield i, j, lag, float(np.percentile(louder_db[fainter][agree], 60))
 
 
-def _echo_frames(levels: Floats, path: EchoPath) -> npt.NDArray[np.bool_]:
-    """Which frames of ``path.heard_on`` hold echo and no speech of that channel's own party."""
-    near = levels[path.heard_on]
-    shift = round(path.lag / FRAME)
-    far = np.roll(levels[path.spoken_on], shift)
+def _echo_frames(spoken: Floats, heard: Floats, lag: int, gain_db: float) -> npt.NDArray[np.bool_]:
+    """Which frames, by their levels where the sound is ``spoken`` and ``heard``, hold only its echo."""
+    shift = round(lag / FRAME)
+    far = np.roll(spoken, shift)
     far[: max(shift, 0)] = -120.0
     tail = 4  # frames, 80 ms: echo is spread out in time and continues after the word
     smeared = np.max([np.roll(far, k) for k in range(-1, tail)], axis=0)
     speaking = np.max([np.roll(_active(far), k) for k in range(-1, tail)], axis=0)
-    expected = smeared + path.gain_db + LEVEL_MARGIN_DB
-    louder = _active(near) & (near > expected)
-    own_speech = _runs_of_at_least(louder, round(OWN_SPEECH_S * SAMPLE_RATE_HZ / FRAME))
+    expected = smeared + gain_db + LEVEL_MARGIN_DB
+    louder = _active(heard) & (heard > expected)
+    for start, end in _runs(louder):
+        louder[start:end] = end - start >= round(OWN_SPEECH_S * SAMPLE_RATE_HZ / FRAME)
     margin = round(OWN_SPEECH_MARGIN_S * SAMPLE_RATE_HZ / FRAME)
-    protected = np.convolve(own_speech, np.ones(2 * margin + 1), mode="same") > 0
+    protected = np.convolve(louder, np.ones(2 * margin + 1), mode="same") > 0
     return np.asarray(speaking & ~protected, dtype=bool)
-
-
-def _runs_of_at_least(flags: npt.NDArray[np.bool_], n: int) -> npt.NDArray[np.bool_]:
-    """The flags with runs of fewer than ``n`` true values cleared."""
-    long_runs = np.zeros_like(flags)
-    for start, end in _runs(flags):
-        long_runs[start:end] = end - start >= n
-    return long_runs
 
 
 def _runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

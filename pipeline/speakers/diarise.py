@@ -65,12 +65,7 @@ class Diarisation:
 
 
 def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation:
-    """Separate two voices on one channel.
-
-    Args:
-        turns: Turns with times; a turn without words is assigned to one voice as a whole.
-        clip: The audio the times refer to.
-        channel: The channel of the clip to use.
+    """Separate two voices on one channel; a turn without words is assigned to one voice as a whole.
 
     Raises:
         ModelError: The voice encoder's weights cannot be read.
@@ -81,30 +76,32 @@ def diarise(turns: Sequence[Turn], clip: AudioClip, channel: int) -> Diarisation
         return one_voice
     spans = _windows(units, clip.duration_s)
     vectors = voice.embed(clip.samples[channel], spans)
-    clusters = _two_clusters(vectors)
-    if clusters is None:
+    centres = _two_centres(vectors)
+    if centres is None:
         return replace(one_voice, confidence=0.5)
-    below_limit = ONE_VOICE_COSINE - FEW_WINDOWS / len(vectors) - clusters.cosine
+    first, second = centres
+    cosine = float(first @ second)
+    below_limit = ONE_VOICE_COSINE - FEW_WINDOWS / len(vectors) - cosine
     sure = min(MOST_SURE, 1 / (1 + float(np.exp(-SURENESS * abs(below_limit)))))
     if below_limit < 0:
         return replace(one_voice, confidence=sure)
-    leaning = (vectors @ clusters.second - vectors @ clusters.first) / (1 - clusters.cosine)
+    leaning = (vectors @ second - vectors @ first) / (1 - cosine)
     is_second = _smooth(units, _word_scores(units, spans, leaning))
     split, labels = _split(turns, is_second)
-    sides = (vectors[leaning > 0], vectors[leaning <= 0])
-    if any(_holds_two_voices(side) for side in sides):
+    if any(_holds_two_voices(side) for side in (vectors[leaning > 0], vectors[leaning <= 0])):
         return Diarisation(split, labels, 3, sure * THIRD_VOICE_FACTOR)
     return Diarisation(split, labels, 2, sure)
 
 
 def _holds_two_voices(vectors: Floats) -> bool:
     """Whether the windows of one side clearly hold two voices, each with ``THIRD_VOICE_WINDOWS`` or more."""
-    clusters = _two_clusters(vectors)
-    if clusters is None:
+    centres = _two_centres(vectors)
+    if centres is None:
         return False
-    n_second = int((vectors @ clusters.second > vectors @ clusters.first).sum())
+    first, second = centres
+    n_second = int((vectors @ second > vectors @ first).sum())
     smaller = min(n_second, len(vectors) - n_second)
-    return smaller >= THIRD_VOICE_WINDOWS and clusters.cosine < ONE_VOICE_COSINE - FEW_WINDOWS / smaller
+    return smaller >= THIRD_VOICE_WINDOWS and float(first @ second) < ONE_VOICE_COSINE - FEW_WINDOWS / smaller
 
 
 def _units(turn: Turn) -> tuple[Word, ...]:
@@ -124,40 +121,32 @@ def _windows(units: Sequence[Word], duration_s: float) -> npt.NDArray[np.float64
             runs[-1][1] = max(runs[-1][1], unit.end_s)
         else:
             runs.append([unit.start_s, unit.end_s])
-    starts: list[float] = []
-    lengths: list[float] = []
+    windows: list[tuple[float, float]] = []
     for start_s, end_s in runs:
         length_s = end_s - start_s
         if length_s <= WINDOW_S:
             kept_s = max(round(length_s, 1), SHORTEST_WINDOW_S)
-            starts.append((start_s + end_s - kept_s) / 2)
-            lengths.append(kept_s)
+            windows.append(((start_s + end_s - kept_s) / 2, kept_s))
         else:
             n = int(np.ceil((length_s - WINDOW_S) / HOP_S)) + 1
-            starts += np.linspace(start_s, end_s - WINDOW_S, n).tolist()
-            lengths += [WINDOW_S] * n
+            windows += [(at, WINDOW_S) for at in np.linspace(start_s, end_s - WINDOW_S, n)]
+    starts, lengths = np.array(windows).T
     begin = np.clip(starts, 0.0, max(0.0, duration_s - SHORTEST_WINDOW_S))
-    return np.stack([begin, begin + np.array(lengths)], axis=1)
+    return np.stack([begin, begin + lengths], axis=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Clusters:
-    first: Floats
-    second: Floats
-    cosine: float
+def _two_centres(vectors: Floats) -> tuple[Floats, Floats] | None:
+    """Unit centres of two clusters by spherical 2-means; None for one distinct vector or no convergence.
 
-
-def _two_clusters(vectors: Floats) -> _Clusters | None:
-    """Spherical 2-means, started from several cuts along the main direction of variation.
-
-    Several cuts are tried because one party may speak only a tenth as much as the other. Returns None when
-    there is only one distinct vector or no start converges.
+    It starts from several cuts along the main direction of variation, because one party may speak only a
+    tenth as much as the other.
     """
     if len(vectors) < 2 or np.allclose(vectors, vectors[0]):
         return None
     centred = vectors - vectors.mean(axis=0)
     along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
-    best: tuple[float, Floats, Floats] | None = None
+    best: tuple[Floats, Floats] | None = None
+    best_fit = -1.0
     for cut in np.quantile(along, (0.1, 0.25, 0.5, 0.75, 0.9)):
         labels = along > cut
         for _ in range(30):
@@ -167,13 +156,11 @@ def _two_clusters(vectors: Floats) -> _Clusters | None:
             updated = vectors @ second > vectors @ first
             if np.array_equal(updated, labels):
                 fit = float(np.where(labels, vectors @ second, vectors @ first).mean())
-                if best is None or fit > best[0]:
-                    best = fit, first, second
+                if fit > best_fit:
+                    best, best_fit = (first, second), fit
                 break
             labels = updated
-    if best is None:
-        return None
-    return _Clusters(best[1], best[2], float(best[1] @ best[2]))
+    return best
 
 
 def _centre(vectors: Floats) -> Floats:

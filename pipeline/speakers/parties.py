@@ -25,16 +25,10 @@ MOST_PARTIES = 16
 def assign_by_party(
     transcript: Transcript, metadata: CallMetadata, first_party: FirstParty | None
 ) -> Transcript:
-    """Assign a role to each speaker whose turns have none.
+    """Assign a role to each speaker whose turns have none; a warning says what decided.
 
-    Args:
-        transcript: Its turns have a ``speaker`` where the source distinguishes speakers.
-        metadata: Its ``direction`` is used.
-        first_party: The role of the first party by the settings. The first party is the one with the lowest
-            number, or the one who speaks first where not all speakers have numbers.
-
-    Returns:
-        The transcript with roles, ``role_confidence`` and a warning that says what decided.
+    ``first_party`` is the role of the first party by the settings: the one with the lowest number, or the one
+    who speaks first where not all speakers have numbers.
     """
     parties = _parties(transcript.turns)
     known = {turn.role for turn in transcript.turns} & {"agent", "customer"}

@@ -47,22 +47,8 @@ def assign_roles(
         ``role_confidence`` and warnings. Mono turns are split where the speaker changes. ``speaker`` is
         removed from all turns.
     """
-    assigned = _assigned(transcript, clip, metadata, audio_settings, first_party)
-    if all(turn.speaker is None for turn in assigned.turns):
-        return assigned
-    # A source's speaker labels may be names of people, so they are not kept.
-    return replace(assigned, turns=tuple(replace(turn, speaker=None) for turn in assigned.turns))
-
-
-def _assigned(
-    transcript: Transcript,
-    clip: AudioClip | None,
-    metadata: CallMetadata,
-    audio_settings: AudioSettings,
-    first_party: FirstParty | None,
-) -> Transcript:
     if all(turn.role != "unknown" for turn in transcript.turns):
-        return transcript
+        return _without_speakers(transcript)
     crowded = False
     spoken_on = sorted({turn.channel for turn in transcript.turns if turn.channel is not None})
     if len(spoken_on) >= 2:
@@ -77,7 +63,14 @@ def _assigned(
     else:
         assigned, crowded = _one_channel(transcript, clip, metadata)
     assigned = _less_sure_where_doubled(assigned, clip)
-    return assigned.doubted(weak.doubts(assigned, clip, metadata, crowded=crowded))
+    return _without_speakers(assigned.doubted(weak.doubts(assigned, clip, metadata, crowded)))
+
+
+def _without_speakers(transcript: Transcript) -> Transcript:
+    """The transcript without its source's speaker labels, which may be names of people."""
+    if all(turn.speaker is None for turn in transcript.turns):
+        return transcript
+    return replace(transcript, turns=tuple(replace(turn, speaker=None) for turn in transcript.turns))
 
 
 def _less_sure_where_doubled(transcript: Transcript, clip: AudioClip | None) -> Transcript:
@@ -147,12 +140,9 @@ def _agent_channel(
 def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata) -> tuple[Transcript, bool]:
     """Assign roles by voice when all speech is on one channel; also say whether there is a third voice."""
     transcript = replace(transcript, channels=1)
-    if not transcript.turns:
-        return transcript, False
     channel = min(transcript.turns[0].channel or 0, clip.n_channels - 1)
-    transcript = replace(
-        transcript, warnings=(*transcript.warnings, *_about_channels(clip, channel, metadata))
-    )
+    about = _about_channels(clip, channel, metadata)
+    transcript = replace(transcript, warnings=(*transcript.warnings, *about))
     voices = diarise(transcript.turns, clip, channel)
     if voices.n_voices == 1:
         named = metadata.agent_channel if clip.n_channels > 1 else None
@@ -160,7 +150,7 @@ def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata
     parties: tuple[list[Turn], list[Turn]] = ([], [])
     for turn, is_second in zip(voices.turns, voices.is_second, strict=True):
         parties[is_second].append(turn)
-    first_is_agent = first_of_two_is_agent(parties[0], parties[1], metadata.direction)
+    first_is_agent = first_of_two_is_agent(*parties, metadata.direction)
     evidence = max(first_is_agent, 1 - first_is_agent)
     turns = tuple(
         replace(turn, channel=None, role="agent" if is_second != (first_is_agent >= 0.5) else "customer")

@@ -101,7 +101,6 @@ def _mel_filters() -> Floats:
 
 @cache
 def _load() -> torch.nn.Module:
-    """The network with its weights, loaded once per process."""
     import torch
 
     class SpeakerEncoder(torch.nn.Module):

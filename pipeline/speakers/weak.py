@@ -27,15 +27,12 @@ MIN_S = 0.5
 
 
 def doubts(
-    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, *, crowded: bool = False
+    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, crowded: bool
 ) -> Iterator[Doubt]:
     """A doubt for each channel with too quiet speech, and one with the causes when confidence is low overall.
 
-    Args:
-        transcript: Transcript with roles, a confidence for each turn and the doubts so far.
-        clip: The recording; None for transcripts of other tools.
-        metadata: Metadata of the call; its language is the one the recogniser had to use.
-        crowded: Whether more than two voices share a channel.
+    The language in the metadata is the one the recogniser had to use; ``crowded`` is whether more than two
+    voices share a channel.
     """
     if clip is not None:
         yield from _too_quiet(transcript, clip)
@@ -46,10 +43,7 @@ def doubts(
     mean = sum(confidence * count for confidence, count in weighted) / n_words
     if mean >= WEAK_CONFIDENCE:
         return
-    causes = [*_causes(transcript, clip, metadata)]
-    if crowded:
-        causes.append("more than two voices share a channel")
-    causes = causes or ["why cannot be told from the sound"]
+    causes = [*_causes(transcript, clip, metadata, crowded)] or ["why cannot be told from the sound"]
     said = f"recognised weakly (mean word confidence {mean:.2f}): {', '.join(causes)}"
     yield Doubt("recognised_weakly", said)
 
@@ -70,14 +64,17 @@ def _too_quiet(transcript: Transcript, clip: AudioClip) -> Iterator[Doubt]:
             yield Doubt("too_quiet", said, role)
 
 
-def _causes(transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata) -> Iterator[str]:
+def _causes(
+    transcript: Transcript, clip: AudioClip | None, metadata: CallMetadata, crowded: bool
+) -> Iterator[str]:
     if clip is not None:
         yield from _acoustic_causes(transcript, clip)
-    language_doubts = transcript.said_of("other_language")
-    if language_doubts:
+    if language_doubts := transcript.said_of("other_language"):
         yield from language_doubts
     elif metadata.language:
         yield f"it was heard as {metadata.language}, as its data say: is that what was spoken?"
+    if crowded:
+        yield "more than two voices share a channel"
 
 
 def _acoustic_causes(transcript: Transcript, clip: AudioClip) -> Iterator[str]:
@@ -98,8 +95,7 @@ def _levels(
     transcript: Transcript, clip: AudioClip, channels: Collection[int]
 ) -> tuple[float | None, float | None]:
     """Level within turns and level between turns of the given channels together, in dBFS."""
-    speech_energy = rest_energy = 0.0
-    n_speech = n_rest = 0
+    speech, rest = list[np.ndarray](), list[np.ndarray]()
     for channel in channels:
         if channel >= clip.n_channels:
             continue
@@ -109,24 +105,19 @@ def _levels(
             for turn in transcript.turns
             if (turn.channel or 0) == channel and turn.start_s is not None and turn.end_s is not None
         )
-        for start_s, end_s in spans_s:
-            start, end = round(start_s * SAMPLE_RATE_HZ), round(end_s * SAMPLE_RATE_HZ)
-            rest_energy += _energy(samples[position:start])
-            n_rest += max(0, start - position)
-            start = max(position, start)
-            speech_energy += _energy(samples[start:end])
-            n_speech += max(0, end - start)
+        for span_s in spans_s:
+            start, end = (round(at_s * SAMPLE_RATE_HZ) for at_s in span_s)
+            rest.append(samples[position:start])
+            speech.append(samples[max(position, start) : end])
             position = max(position, end)
-        rest_energy += _energy(samples[position:])
-        n_rest += max(0, len(samples) - position)
-    return _decibels(speech_energy, n_speech), _decibels(rest_energy, n_rest)
+        rest.append(samples[position:])
+    return _level(speech), _level(rest)
 
 
-def _energy(samples: np.ndarray) -> float:
-    return float(np.dot(samples, samples)) if len(samples) else 0.0
-
-
-def _decibels(energy: float, n_samples: int) -> float | None:
+def _level(parts: Collection[np.ndarray]) -> float | None:
+    """The level of several stretches together in dBFS; None when they are too short to tell."""
+    n_samples = sum(map(len, parts))
     if n_samples < MIN_S * SAMPLE_RATE_HZ:
         return None
+    energy = sum(float(np.dot(part, part)) for part in parts)
     return float(10 * np.log10(energy / n_samples + 1e-10))

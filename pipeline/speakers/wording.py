@@ -141,11 +141,7 @@ def first_of_two_is_agent(
 ) -> float:
     """Probability 0..1 that the first party is the agent and the second the customer.
 
-    Args:
-        first: The turns of one party.
-        second: The turns of the other.
-        direction: Direction of the call, which tells who answers it.
-        medium: Medium of the conversation, which selects ``FIRST_SPEAKER``, ``FIRST_WRITER`` or neither.
+    The direction tells who answers; the medium selects ``FIRST_SPEAKER``, ``FIRST_WRITER`` or neither.
     """
     odds = agent_log_odds(first) - agent_log_odds(second)
     opening = {"voice": FIRST_SPEAKER, "email": FIRST_WRITER}.get(medium, {}).get(direction, 0.0)

@@ -257,13 +257,12 @@ def test_peaks_follow_the_loudness() -> None:
     assert strip.tolist() == [[0, 0.5, 0, 0], [0, 0, 0, 0.25]]
 
 
-@pytest.mark.parametrize("codec", ["opus", "mp3"])
-def test_nothing_of_a_muted_or_beeped_stretch_is_left(tmp_path: Path, codec: str) -> None:
+def test_nothing_of_a_muted_or_beeped_stretch_is_left(tmp_path: Path) -> None:
     """The covered seconds hold silence or the tone, the rest the call."""
     clip = AudioClip(np.ascontiguousarray(tone(12.0, SAMPLE_RATE_HZ, 2).T))
     path = tmp_path / "redacted"
 
-    audio.encode(clip, path, codec, mute_spans=[(1.0, 2.0)], beep_spans=[(9.5, 11.0)])  # type: ignore[arg-type]
+    audio.encode(clip, path, mute_spans=[(1.0, 2.0)], beep_spans=[(9.5, 11.0)])
     back = audio.load(path).samples
 
     def second(start_s: float) -> Samples:

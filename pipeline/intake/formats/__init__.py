@@ -11,28 +11,14 @@ from dataclasses import dataclass
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.formats import (
-    amazon,
-    assemblyai,
-    azure,
-    bare,
-    contact_lens,
-    deepgram,
-    google,
-    others,
-    whisper,
-)
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json
+from pipeline.intake.formats import amazon, azure, bare, google, others, whisper
+from pipeline.intake.pieces import Form, Json
 
 FORMS: tuple[Form, ...] = (
-    *contact_lens.FORMS,
     *amazon.FORMS,
     *azure.FORMS,
-    *deepgram.FORMS,
-    *assemblyai.FORMS,
-    *google.FORMS,
     *others.FORMS,
+    *google.FORMS,
     *whisper.FORMS,
     *bare.FORMS,
 )

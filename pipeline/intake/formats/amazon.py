@@ -1,5 +1,7 @@
-"""Amazon Transcribe's job output and Post Call Analytics' own results.
+"""Amazon Transcribe's job output, Post Call Analytics' results, and Contact Lens and Call Analytics.
 
+https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-example-output-files.html
+(voice: offsets in milliseconds; chat: absolute times) and the Call Analytics job output,
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html (words of all speakers),
 https://docs.aws.amazon.com/transcribe/latest/dg/channel-id.html (words by channel), and
 https://github.com/aws-samples/amazon-transcribe-post-call-analytics/blob/develop/docs/output_json_structure.md
@@ -7,12 +9,12 @@ https://github.com/aws-samples/amazon-transcribe-post-call-analytics/blob/develo
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces, times
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, objects, record, seconds
+from pipeline.intake.pieces import Form, Json, objects, record, seconds
 from pipeline.turns import build_turns
 
 _NOW_S = 60.0
@@ -108,7 +110,50 @@ def _known_time(header: Json, zone_name: str) -> str | None:
     return None if abs(age.total_seconds()) < _NOW_S else stated
 
 
+def _is_contact_lens(document: Json) -> bool:
+    return isinstance(document.get("Transcript"), list) and any(
+        isinstance(document.get(key), list | dict) for key in ("Participants", "CustomerMetadata")
+    )
+
+
+def _contact_lens(document: Json) -> Iterator[Turn]:
+    """Turns with the role of the participant; joins, leaves and attachments in a chat have no text."""
+    roles = {
+        str(p.get("ParticipantId")): pieces.role_of(p.get("ParticipantRole"))
+        for p in objects(document.get("Participants"))
+    }
+    first = _first_moment(document)
+    for item in objects(document["Transcript"]):
+        who = item.get("ParticipantId")
+        start_s, end_s = (seconds(item.get(f"{edge}OffsetMillis"), 1000) for edge in ("Begin", "End"))
+        sent = times.moment(item.get("AbsoluteTime"))
+        if sent is not None and first is not None:
+            start_s = end_s = (sent - first).total_seconds()
+        role = pieces.role_of(item.get("ParticipantRole"))
+        role = role if role != "unknown" else roles.get(str(who), "unknown")
+        yield pieces.turn(item.get("Content"), start_s, end_s, speaker=who, role=role)
+
+
+def _about_contact_lens(document: Json) -> Mapping[str, object]:
+    first = _first_moment(document)
+    channel = str(document.get("Channel", "VOICE"))
+    return {
+        "call_id": record(document.get("CustomerMetadata")).get("ContactId"),
+        "medium": channel.lower() if channel in {"VOICE", "CHAT", "EMAIL"} else channel,
+        "language": document.get("LanguageCode") or None,
+        "started_at": first.isoformat() if first else None,
+        "channels": 0 if channel in {"CHAT", "EMAIL"} else 2,  # it requires one channel per speaker
+        "model": str(document.get("Version", "")),
+    }
+
+
+def _first_moment(document: Json) -> dt.datetime | None:
+    sent = (times.moment(item.get("AbsoluteTime")) for item in objects(document["Transcript"]))
+    return next(filter(None, sent), None)
+
+
 FORMS = (
+    Form("contact-lens", _is_contact_lens, _contact_lens, _about_contact_lens),
     Form("Post Call Analytics", _is_pca, _pca, _about_pca),
     Form("Amazon Transcribe", _is_transcribe, _transcribe, _about_transcribe),
 )

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, objects, record
+from pipeline.intake.pieces import Form, Json, objects, record
 from pipeline.turns import TimedWord
 
 TICKS_PER_S = 10_000_000
@@ -56,45 +55,30 @@ def _phrases(document: Json) -> object:
     return pieces.first(result, ("recognizedPhrases", "RecognizedPhrases"))
 
 
-def _is_batch(document: Json) -> bool:
-    return isinstance(_phrases(document), list)
-
-
-def _batch(document: Json) -> Iterator[Turn]:
-    for phrase in map(_camel_case, objects(_phrases(document))):
-        best = _camel_case(pieces.best(phrase, "nBest"))
+def _turns(phrases: object, per_s: float) -> Iterator[Turn]:
+    """Turns of batch or fast transcription; only the former has alternatives and phrases that failed."""
+    for phrase in map(_camel_case, objects(phrases)):
         if phrase.get("recognitionStatus", "Success") != "Success":
             continue
+        best = {**phrase, **_camel_case(pieces.best(phrase, "nBest"))}
         yield pieces.turn(
-            pieces.text(best.get("display"), best.get("itn"), best.get("lexical")),
-            *_span(phrase),
-            speaker=pieces.first({**best, **phrase}, ("speaker",)),
+            pieces.text(*(best.get(name) for name in ("display", "itn", "lexical", "text"))),
+            *_span(phrase, per_s),
+            speaker=phrase.get("speaker", best.get("speaker")),
             on=pieces.channel(phrase.get("channel")),
             confidence=pieces.share(best.get("confidence")),
-            words=_words(best.get("displayWords")) or _words(best.get("words")),
+            words=_words(best.get("displayWords"), per_s) or _words(best.get("words"), per_s),
         )
 
 
 def _about_batch(document: Json) -> Mapping[str, object]:
-    result = record(document.get("transcription")) or document
+    result = _camel_case(document.get("transcription")) or _camel_case(document)
     locale = pieces.stated(objects(_phrases(document)), "locale")
-    return {"language": locale, "duration_s": _seconds(_camel_case(result), "duration")}
+    return {"language": locale, "duration_s": _seconds(result, "duration")}
 
 
 def _is_fast(document: Json) -> bool:
     return isinstance(document.get("combinedPhrases"), list) and isinstance(document.get("phrases"), list)
-
-
-def _fast(document: Json) -> Iterator[Turn]:
-    for phrase in objects(document["phrases"]):
-        yield pieces.turn(
-            phrase.get("text"),
-            *_span(phrase, 1000),  # early versions give milliseconds under keys without a unit
-            speaker=phrase.get("speaker"),
-            on=pieces.channel(phrase.get("channel")),
-            confidence=pieces.share(phrase.get("confidence")),
-            words=_words(phrase.get("words"), 1000),
-        )
 
 
 def _about_fast(document: Json) -> Mapping[str, object]:
@@ -143,12 +127,17 @@ def _about_conversation(document: Json) -> Mapping[str, object]:
 
 
 FORMS = (
-    Form("Azure Speech", _is_batch, _batch, _about_batch),
-    Form("Azure Speech, fast transcription", _is_fast, _fast, _about_fast),
     Form(
-        "Azure conversations",
-        lambda document: bool(_conversations(document)),
-        _conversation,
-        _about_conversation,
+        "Azure Speech",
+        lambda document: isinstance(_phrases(document), list),
+        lambda document: _turns(_phrases(document), TICKS_PER_S),
+        _about_batch,
     ),
+    Form(
+        "Azure Speech, fast transcription",
+        _is_fast,
+        lambda document: _turns(document["phrases"], 1000),  # early versions: keys without a unit
+        _about_fast,
+    ),
+    Form("Azure conversations", lambda doc: bool(_conversations(doc)), _conversation, _about_conversation),
 )

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
-from pipeline.intake.formats import labels
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, first, objects
+from pipeline.intake.pieces import Form, Json, first, objects
 
 # fmt: off
 LISTS = ("turns", "segments", "utterances", "messages", "conversation", "transcript", "transcripts",
@@ -131,11 +129,10 @@ def _about(document: Json) -> Mapping[str, object]:
 
 def spoken_lines(body: str) -> Iterator[Turn]:
     """Plain text as turns: one per line when any line has a label, else a single turn without a speaker."""
-    labelled = labels.split([line for line in body.splitlines() if line.strip()])
-    if not any(label for label, _ in labelled):
-        yield pieces.turn(body, None, None)
-        return
-    for speaker, text in labels.carried(labelled):
+    labelled = list(pieces.labelled([line for line in body.splitlines() if line.strip()]))
+    if not any(speaker for speaker, _ in labelled):
+        labelled = [(None, body)]
+    for speaker, text in labelled:
         yield pieces.turn(text, None, None, speaker=speaker)
 
 

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, first, objects, record, seconds
+from pipeline.intake.pieces import Form, Json, first, objects, record, seconds
 from pipeline.turns import TimedWord, build_turns
 
 _RESULT_END = ("resultEndTime", "resultEndOffset", "result_end_time", "result_end_offset")

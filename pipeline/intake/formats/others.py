@@ -1,5 +1,8 @@
-"""Formats of less common recognisers and contact centres, each by its published schema.
+"""Formats of other recognisers and contact centres, each by its published schema.
 
+https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded: ``results.channels`` hold words
+with times, and with speakers if requested; ``results.utterances`` hold the same words grouped;
+https://www.assemblyai.com/docs/api-reference/transcripts/get (milliseconds, channels numbered from 1),
 https://docs.speechmatics.com/speech-to-text/batch/output (``results`` of words and punctuation),
 https://docs.rev.ai/api/asynchronous/transcripts/ (``monologues``),
 https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url (``phrases``),
@@ -10,12 +13,72 @@ https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, objects, record, seconds
-from pipeline.turns import build_turns
+from pipeline.intake.pieces import Form, Json, objects, record, seconds
+from pipeline.turns import TimedWord, build_turns
+
+
+def _is_deepgram(document: Json) -> bool:
+    results = record(document.get("results"))
+    has_channels = any("alternatives" in one for one in objects(results.get("channels")))
+    return has_channels or any("transcript" in one for one in objects(results.get("utterances")))
+
+
+def _deepgram(document: Json) -> Iterable[Turn]:
+    results = record(document["results"])
+    channels, utterances = objects(results.get("channels")), objects(results.get("utterances"))
+    words: list[TimedWord] = []
+    for at, one in enumerate(channels):
+        words += _deepgram_words(pieces.best(one), at if len(channels) > 1 else None)
+    if not words:
+        several = len({str(one.get("channel")) for one in utterances}) > 1
+        for one in utterances:
+            words += _deepgram_words(one, pieces.channel(one.get("channel")) if several else None)
+    if words:
+        return build_turns(words)
+    return [pieces.segment(one) for one in utterances] or [
+        pieces.turn(pieces.best(one).get("transcript"), None, None, on=at) for at, one in enumerate(channels)
+    ]
+
+
+def _deepgram_words(group: Json, on: int | None) -> Iterator[TimedWord]:
+    speaker = pieces.label(group.get("speaker"))
+    for word in pieces.words(group.get("words")):
+        yield replace(word, channel=on, speaker=word.speaker or speaker)
+
+
+def _about_deepgram(document: Json) -> Mapping[str, object]:
+    channels = objects(record(document["results"]).get("channels"))
+    language = pieces.stated(channels, "detected_language")
+    return {"language": language, "duration_s": record(document.get("metadata")).get("duration")}
+
+
+_ASSEMBLYAI_KEYS = frozenset(
+    ["audio_url", "audio_duration", "acoustic_model", "language_model", "speech_model", "speech_models"]
+)
+"""Keys that only AssemblyAI's responses have."""
+
+
+def _is_assemblyai(document: Json) -> bool:
+    content = document.get("utterances") or document.get("words") or document.get("text")
+    return bool(_ASSEMBLYAI_KEYS & document.keys()) and isinstance(content, list | str)
+
+
+def _assemblyai(document: Json) -> Iterable[Turn]:
+    utterances = objects(document.get("utterances"))
+    if utterances:
+        return [
+            pieces.segment(one, 1000, 1, pieces.words(one.get("words"), 1000, base=1)) for one in utterances
+        ]
+    words = pieces.words(document.get("words"), 1000, base=1)
+    return build_turns(words) if words else [pieces.turn(document.get("text"), None, None)]
+
+
+def _about_assemblyai(document: Json) -> Mapping[str, object]:
+    return {"language": document.get("language_code"), "duration_s": document.get("audio_duration")}
 
 
 def _is_speechmatics(document: Json) -> bool:
@@ -86,11 +149,12 @@ def _elevenlabs(document: Json) -> Iterable[Turn]:
 
 
 def _twilio(document: Json) -> Iterable[Turn]:
-    """Sentences of Twilio, whose channels are numbered from 1."""
     return [pieces.segment(one, base=1) for one in objects(document["sentences"])]
 
 
 FORMS = (
+    Form("Deepgram", _is_deepgram, _deepgram, _about_deepgram),
+    Form("AssemblyAI", _is_assemblyai, _assemblyai, _about_assemblyai),
     Form("Speechmatics", _is_speechmatics, _speechmatics, _about_speechmatics),
     Form(
         "Rev AI", lambda document: any("elements" in one for one in objects(document.get("monologues"))), _rev

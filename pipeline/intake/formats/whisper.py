@@ -16,8 +16,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.formats.form import Form
-from pipeline.intake.pieces import Json, first, objects, record, seconds
+from pipeline.intake.pieces import Form, Json, first, objects, record, seconds
 from pipeline.turns import TimedWord
 
 # Names of common languages in verbose_json; any other value must be a code.
