@@ -22,7 +22,7 @@ from pipeline.rubric.checks import PhraseCheck
 from pipeline.rubric.judging import Judge
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
-from pipeline.score.arithmetic import form_score, scorecard
+from pipeline.score.arithmetic import scorecard
 from pipeline.score.call import Call, RubricPlan, plan_of
 from pipeline.score.criteria import answer, recorded
 from pipeline.score.decisive import words_that_decide
@@ -36,7 +36,6 @@ __all__ = [
     "Verdict",
     "answers",
     "fingerprint",
-    "form_score",
     "heard",
     "recorded",
     "score",
