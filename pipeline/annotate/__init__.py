@@ -2,8 +2,8 @@
 
     transcript ─▶ redact ─▶ [written to disk] ─▶ annotate ─▶ Conversation
 
-``load_annotator`` compiles the phrase lists and loads the model once, for any number of calls. ``redact``
-needs no model and runs before a transcript is first written.
+``load_annotator`` compiles the phrase lists and loads the model once, for any number of calls.
+``privacy.redact`` runs before, when a transcript is first written.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
 from pipeline.annotate.holds import detect, pauses
 from pipeline.conversation import CallMetadata, Conversation, Transcript
-from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.first_names import FIRST_NAMES
 from pipeline.text.language import LISTED, language_of
@@ -27,8 +26,6 @@ from pipeline.text.language import LISTED, language_of
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
-
-__all__ = ["Annotator", "PrivateSpan", "fingerprint", "load_annotator", "redact"]
 
 MOST_FELT_TURNS = 10_000  # most turns of a call with sentiment; a call of ten hours has half as many turns
 CALLS_AT_ONCE = 16  # calls whose turns are processed together: full batches, bounded memory
@@ -40,12 +37,10 @@ class Annotator:
 
     Attributes:
         settings: What to look for.
-        privacy: What may be quoted.
         fingerprint: Changes whenever the output could change.
     """
 
     settings: AnnotateSettings
-    privacy: PrivacySettings
     fingerprint: str
     _pipelines: dict[str, Language] = field(default_factory=dict)
 
@@ -67,9 +62,7 @@ class Annotator:
         from pipeline.annotate import components
 
         if language not in self._pipelines:
-            self._pipelines[language] = components.build(
-                language, _config(self.settings), ner=self.settings.ner
-            )
+            self._pipelines[language] = components.build(language, self.settings)
         return self._pipelines[language]
 
     def _window(self, calls: Sequence[tuple[Transcript, CallMetadata | None]]) -> Iterator[Conversation]:
@@ -111,20 +104,9 @@ def load_annotator(settings: AnnotateSettings, privacy: PrivacySettings) -> Anno
         UsageError: A phrase list or taxonomy named in the settings is wrong.
         ModelError: The shipped weights are missing or damaged.
     """
-    annotator = Annotator(settings, privacy, fingerprint(settings, privacy))
+    annotator = Annotator(settings, fingerprint(settings, privacy))
     annotator.pipeline("en")
     return annotator
-
-
-def _config(settings: AnnotateSettings) -> dict[str, dict[str, Any]]:
-    return {
-        "callqa_phrases_v1": {
-            "extra_lists": str(settings.phrases) if settings.phrases else None,
-            "topics": str(settings.topics) if settings.topics else None,
-            "competitors": list(settings.competitors),
-        },
-        "callqa_sentiment_v1": {"lexicon": dict(settings.lexicon)},
-    }
 
 
 def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
@@ -157,9 +139,10 @@ def _conversation(
     customer_pauses = pauses(transcript, found, reported, redacted)
     excused = [*redacted, *customer_pauses]  # silences that are not dead air
     holds = detect(transcript, found, settings.unannounced_hold_s, reported, excused)
-    hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
-    found += findings.of_time(transcript, holds, excused)
-    found += findings.of_pauses(customer_pauses)
+    hold_spans = [span for span, _ in holds]
+    found += [findings.timed("hold", label, span) for span, label in holds]
+    found += [findings.timed("pause", "customer", span) for span in customer_pauses]
+    found += findings.of_time(transcript, hold_spans, excused)
     found += call_kind.of_call(transcript)
     path = sentiment_path(turns)
     found += findings.lowest_points(path, turns, private)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline import metrics
-from pipeline.annotate.holds import Hold
 from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
 from pipeline.privacy import PrivateSpan, by_turn, masked
 from pipeline.word_times import TurnClock
@@ -99,32 +98,26 @@ def with_names(
 
 
 def of_time(
-    transcript: Transcript, holds: Sequence[Hold], redacted: Sequence[metrics.Span]
+    transcript: Transcript, hold_spans: Sequence[metrics.Span], redacted: Sequence[metrics.Span]
 ) -> Iterator[Finding]:
-    """Holds, dead air, overtalk and interruptions, each with its length in seconds."""
+    """Dead air, overtalk and interruptions."""
     speech = metrics.intervals(transcript)
-    for hold in holds:
-        yield _event("hold", hold.label, hold.start_s, hold.end_s)
-    for start_s, end_s in metrics.dead_air(speech, [(h.start_s, h.end_s) for h in holds], redacted):
-        yield _event("silence", "dead_air", start_s, end_s)
+    for span in metrics.dead_air(speech, hold_spans, redacted):
+        yield timed("silence", "dead_air", span)
     if transcript.channels == 1:
         return
     for overlap in metrics.overlaps(speech):
-        role, turn = overlap.second.role, overlap.second.turn
+        role, turn, span = overlap.second.role, overlap.second.turn, (overlap.start_s, overlap.end_s)
         if overlap.is_overtalk:
-            yield _event("overtalk", role, overlap.start_s, overlap.end_s, turn)
+            yield timed("overtalk", role, span, turn)
         if overlap.is_interruption:
-            yield _event("interruption", role, overlap.start_s, overlap.end_s, turn)
+            yield timed("interruption", role, span, turn)
 
 
-def of_pauses(spans: Sequence[metrics.Span]) -> Iterator[Finding]:
-    """Silences in which the customer looks something up, as findings."""
-    for start_s, end_s in spans:
-        yield _event("pause", "customer", start_s, end_s)
-
-
-def _event(kind: str, label: str, start_s: float, end_s: float, turn: int | None = None) -> Finding:
-    return Finding(kind, label, turn, start_s, end_s, "", round(end_s - start_s, 2), f"callqa.{kind}.v1")
+def timed(kind: str, label: str, span: metrics.Span, turn: int | None = None) -> Finding:
+    """A finding without words, whose value is its length in seconds."""
+    length_s = round(span[1] - span[0], 2)
+    return Finding(kind, label, turn, *span, "", length_s, f"callqa.{kind}.v1")
 
 
 def contact_reason(found: Sequence[Finding], turns: Sequence[Turn]) -> Iterator[Finding]:

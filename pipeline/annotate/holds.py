@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pipeline import metrics
 from pipeline.conversation import Finding, Transcript, Turn
@@ -27,15 +26,6 @@ ASKS = re.compile(
 )
 CALLS_OUT = re.compile(r"\b(?:hello|are you (?:still )?there|anybody there|is anyone|you there)\b", re.I)
 ANNOUNCED_WITHIN_S = 20.0  # a hold may begin a sentence or two after its announcement
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold; its label is ``reported``, ``announced`` or ``unannounced``."""
-
-    start_s: float
-    end_s: float
-    label: str
 
 
 def pauses(
@@ -87,13 +77,13 @@ def detect(
     unannounced_hold_s: float,
     reported: Sequence[metrics.Span],
     redacted_spans: Sequence[metrics.Span],
-) -> list[Hold]:
-    """Every hold of a call in order of time."""
-    holds = [Hold(a, b, "reported") for a, b in reported if b > a]
+) -> list[tuple[metrics.Span, str]]:
+    """Every hold of a call in order of time, each labelled ``reported``, ``announced`` or ``unannounced``."""
+    holds = [(span, "reported") for span in reported if span[1] > span[0]]
     announced = _announced(found, "hold")
     for start_s, end_s in metrics.dead_air(metrics.intervals(transcript), reported, redacted_spans):
         if _is_after(announced, start_s, ANNOUNCED_WITHIN_S):
-            holds.append(Hold(start_s, end_s, "announced"))
+            holds.append(((start_s, end_s), "announced"))
         elif end_s - start_s >= unannounced_hold_s:
-            holds.append(Hold(start_s, end_s, "unannounced"))
-    return sorted(holds, key=lambda hold: hold.start_s)
+            holds.append(((start_s, end_s), "unannounced"))
+    return sorted(holds)

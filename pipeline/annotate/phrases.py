@@ -11,7 +11,6 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from spacy.language import Language
 from spacy.matcher import Matcher
 from spacy.tokens import Doc
 
+from pipeline.annotate.findings import Fact
 from pipeline.errors import UsageError
 from pipeline.text.words import NEGATIONS, word_set
 
@@ -46,15 +46,6 @@ class PhraseList(BaseModel):
     patterns: tuple[tuple[dict[str, Any], ...], ...] = ()
     not_of: tuple[str, ...] = ()
     """Persons whom the phrases are not about: "you", so that "you are going bankrupt" is no find."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A phrase of a list, found in the fluent words ``start`` to ``end`` (exclusive)."""
-
-    list: PhraseList
-    start: int
-    end: int
 
 
 def read_lists(path: Path) -> tuple[PhraseList, ...]:
@@ -109,7 +100,7 @@ def readings(phrase: str) -> list[str]:
 
 
 class PhraseFinder:
-    """Finds the phrases of all lists.
+    """The component that sets ``doc._.facts`` to what the phrase lists find.
 
     Readings without a gap are looked up in a dictionary. spaCy's PhraseMatcher would find the same, but takes
     seconds to build for the seventy thousand readings of the shipped lists. Readings with a gap and token
@@ -139,20 +130,24 @@ class PhraseFinder:
         self._first_words = {reading.split(" ", 1)[0] for reading in self._readings}
         self._most_words = max((reading.count(" ") + 1 for reading in self._readings), default=0)
 
-    def find(self, fluent: Doc, role: str) -> Iterator[Hit]:
-        """Find the lists that apply to a role in fluent words; overlapping hits of a list are joined."""
+    def __call__(self, doc: Doc) -> Doc:
+        """Find the lists that apply to the role of one turn; overlapping finds of a list are joined."""
+        fluent, places = doc._.fluent, doc._.fluent.user_data["places"]
         words = [token.text for token in fluent]
         found: dict[int, list[tuple[int, int]]] = {}
         for number, start, end in self._hits(fluent, words):
-            if self._lists[number].role in ("any", role) or role == "unknown":
+            if self._lists[number].role in ("any", doc._.role) or doc._.role == "unknown":
                 found.setdefault(number, []).append((start, end))
+        doc._.facts = []
         for number, spans in found.items():
             entry = self._lists[number]
             for start, end in _merged(spans):
                 before = words[max(0, start - NEGATION_REACH) : start]
                 is_denied = entry.negation == "clears" and NEGATORS.intersection(before)
                 if not is_denied and not _is_of_another(entry, words, start, end):
-                    yield Hit(entry, start, end)
+                    first, last, source = places[start][0], places[end - 1][1], f"callqa.{entry.kind}.v1"
+                    doc._.facts.append(Fact(entry.kind, entry.label, first, last, None, source))
+        return doc
 
     def _hits(self, fluent: Doc, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
         """Number of the list, first word and end of every occurrence of a phrase or pattern."""
