@@ -174,11 +174,7 @@ TextCheck = Annotated[PhraseCheck | RegexCheck | TokenCheck | FindingCheck, Fiel
 
 
 class Measure(BaseCheck):
-    """Base of the checks of numbers and facts, which say in words what they ask."""
-
-    def sentence(self) -> str:
-        """When the check is met, for the explanation of a rubric (``explain``)."""
-        raise NotImplementedError
+    """Base of the checks of numbers and facts; as text, each says when it is met (``explain``)."""
 
 
 class MetricCheck(Measure):
@@ -204,8 +200,7 @@ class MetricCheck(Measure):
             raise ValueError("min is above max")
         return self
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         where = f"on the curve {list(self.curve)}" if self.curve else limits(self.min, self.max)
         return f"{self.metric} is {where}"
 
@@ -230,8 +225,7 @@ class SentimentCheck(Measure):
             raise ValueError("change is of the whole call")
         return self
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         part = "" if self.part == "whole" else f" in the {self.part.replace('_', ' ')}"
         return f"the {self.role}'s {self.measure} sentiment{part} is {limits(self.min, self.max)}"
 
@@ -252,8 +246,7 @@ class EventCheck(Measure):
             raise ValueError("give at_least, at_most or total_at_most_s")
         return self
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         counts = [
             f"at least {self.at_least} times" if self.at_least is not None else "",
             f"at most {self.at_most} times" if self.at_most is not None else "",
@@ -269,8 +262,7 @@ class LanguageCheck(Measure):
     role: SearchedRole = "agent"
     allowed: tuple[str, ...] = Field(min_length=1, description="ISO 639-1 codes")
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         return f"the {self.role} speaks {' or '.join(self.allowed)}"
 
 
@@ -283,8 +275,7 @@ class ManualCheck(Measure):
         None, description="size of the rating scale the person uses; yes/no when left out"
     )
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         return "a person says so"
 
 
@@ -295,8 +286,7 @@ class PluginCheck(Measure):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         return f"the plugin {self.name} says so"
 
 
