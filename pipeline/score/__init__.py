@@ -143,7 +143,7 @@ def answers(
     """
     plan = plan_of(rubric)
     calls = [
-        Call(conversation, metadata, matcher, min_confidence, plan, known, judge)
+        Call(conversation, metadata, matcher, min_confidence, plan, dict(known), judge)
         for metadata, conversation, known in asked
     ]
     prepare = getattr(matcher, "prepare", None)

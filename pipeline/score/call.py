@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role, Turn
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role
 from pipeline.rubric.checks import FindingCheck, Heard, JudgeCheck, PhraseCheck, RegexCheck, TokenCheck
 from pipeline.rubric.judging import Judge, Judged, Question
 from pipeline.rubric.model import Rubric
@@ -60,16 +61,12 @@ def plan_of(rubric: Rubric) -> RubricPlan:
     return RubricPlan(rubric)
 
 
+@dataclass
 class Call:
     """What the checks see of one call.
 
     Attributes:
-        conversation: Turns, findings, metrics, sentiment.
-        metadata: What the telephone system knows of the call.
-        matcher: Finds phrases.
         min_confidence: Word confidence below which nothing is decided.
-        plan: The rubric's plan.
-        timeline: The turns, to look them up by time.
         answers: The answers so far, by criterion id, for conditions and windows.
         judge: Asks a language model; None where none is configured.
         criterion_id: The criterion that is being answered.
@@ -77,33 +74,22 @@ class Call:
         is_waiting: Whether the criterion that is being answered has an open question.
     """
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        metadata: CallMetadata,
-        matcher: Matcher,
-        min_confidence: float,
-        plan: RubricPlan,
-        known: Mapping[str, CriterionAnswer],
-        judge: Judge | None = None,
-    ) -> None:
-        self.conversation = conversation
-        self.metadata = metadata
-        self.matcher = matcher
-        self.min_confidence = min_confidence
-        self.plan = plan
-        self.timeline = Timeline(conversation.transcript, plan.rubric.spoken)
-        self.answers = dict(known)
-        self.judge = judge
-        self.criterion_id = ""
-        self.open_questions: dict[QuestionKey, Question] = {}
-        self.is_waiting = False
-        self._judged: dict[QuestionKey, Judged] = {}
-        self._by_turn = {t.turn: t for t in conversation.transcript.turns}
+    conversation: Conversation
+    metadata: CallMetadata
+    matcher: Matcher
+    min_confidence: float
+    plan: RubricPlan
+    answers: dict[str, CriterionAnswer]
+    judge: Judge | None = None
+    criterion_id: str = ""
+    open_questions: dict[QuestionKey, Question] = field(default_factory=dict)
+    is_waiting: bool = False
+    _judged: dict[QuestionKey, Judged] = field(default_factory=dict)
 
-    def turn(self, number: int) -> Turn:
-        """The turn with this number."""
-        return self._by_turn[number]
+    def __post_init__(self) -> None:
+        transcript = self.conversation.transcript
+        self.timeline = Timeline(transcript, self.plan.rubric.spoken)
+        self.turns = {turn.turn: turn for turn in transcript.turns}
 
     def judged(self, check: JudgeCheck, question: Question) -> Judged | None:
         """The judge's answer to a question; None if it is not known, and the question becomes an open one."""
@@ -120,7 +106,7 @@ class Call:
 
     def whereabouts(self, finding: Finding) -> tuple[Role, float]:
         """The role that a finding belongs to, and its place on the timeline."""
-        turn = self._by_turn.get(finding.turn) if finding.turn is not None else None
+        turn = self.turns.get(finding.turn) if finding.turn is not None else None
         role: Role = turn.role if turn is not None else "unknown"
         if self.timeline.timed:
             start = finding.start_s if finding.start_s is not None else turn.start_s if turn else None
@@ -133,11 +119,10 @@ class Call:
             return float(evidence.start_s if evidence.start_s is not None else self.timeline.first)
         return float(evidence.turn or 0)
 
-    def field(self, name: str) -> object:
+    def fact(self, name: str) -> object:
         """The value of a metadata field, or of another column (``extra.<column>``); None when unknown."""
         if name.startswith("extra."):
-            extra: Mapping[str, str] = self.metadata.extra
-            return extra.get(name.removeprefix("extra."))
+            return self.metadata.extra.get(name.removeprefix("extra."))
         value = getattr(self.metadata, name)
         if name == "language":
             return value or self.conversation.transcript.language

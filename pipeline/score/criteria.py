@@ -78,7 +78,7 @@ def met(call: Call, condition: Condition) -> tuple[bool | None, str]:
 def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
     clauses: list[tuple[bool | None, str]] = []
     for name, wanted in condition.metadata.items():
-        value = call.field(name)
+        value = call.fact(name)
         holds = None if value is None else str(value).casefold() in {w.casefold() for w in wanted}
         clauses.append((holds, f"{name} is {'not known' if value is None else value}"))
     for name, wanted in condition.answers.items():
@@ -196,14 +196,10 @@ def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
             reason=unsure or f"nothing followed {_place(unanswered[0])}",
         )
     if followed:
-        return Verdict(
-            "no", evidence=tuple(followed), searched=replies.searched, reason="heard, and should not be"
-        )
-    if replies.unsure:
-        return Verdict(
-            "undetermined", evidence=tuple(unanswered), searched=replies.searched, reason=replies.unsure
-        )
-    return Verdict("yes", evidence=tuple(unanswered), searched=replies.searched)
+        reason = "heard, and should not be"
+        return Verdict("no", evidence=tuple(followed), searched=replies.searched, reason=reason)
+    answer: Answer = "undetermined" if replies.unsure else "yes"
+    return Verdict(answer, evidence=tuple(unanswered), searched=replies.searched, reason=replies.unsure)
 
 
 def _place(trigger: Evidence) -> str:

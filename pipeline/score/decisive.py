@@ -57,7 +57,7 @@ def words_that_decide(
     """
     distances: dict[Spoken, float] = {}
     for rubric, answers in answered:
-        call = Call(conversation, metadata, matcher, min_confidence, plan_of(rubric), answers)
+        call = Call(conversation, metadata, matcher, min_confidence, plan_of(rubric), dict(answers))
         for criterion in rubric.criteria():
             for check in _deciding(criterion, answers[criterion.id].answer):
                 if isinstance(check, PhraseCheck | RegexCheck | TokenCheck):

@@ -70,12 +70,8 @@ class PhraseHits:
 
 
 def answer_words(call: Call, check: Heard) -> Verdict:
-    """The verdict of a check of words."""
-    return verdict(check, find_words(call, check))
-
-
-def verdict(check: Heard, heard: PhraseHits) -> Verdict:
-    """The verdict that matches give, by how often the check wants to hear them."""
+    """The verdict of a check of words, by how often it wants to hear them."""
+    heard = find_words(call, check)
     evidence = tuple(sorted((h.evidence for h in heard.hits), key=lambda e: -e.strength))
 
     def given(answer: Answer, reason: str) -> Verdict:

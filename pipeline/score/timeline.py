@@ -147,9 +147,7 @@ class Timeline:
         """What a role says in a part of the call; turns that follow each other closely are joined."""
         key = (role, span)
         if key not in self._speech:
-            heard = [t for t in self.turns if (role == "any" or t.role == role) and t.text]
-            if span != Span():
-                heard = [t for t in heard if self._end(t) >= span.low and self._start(t) <= span.high]
+            heard = [t for t in self.within(span) if role in ("any", t.role)]
             known = [t for t in heard if self._language[t.turn] in self._known]
             other = [t for t in heard if self._language[t.turn] not in self._known]
             letters = sum(len(t.text) for t in heard)
