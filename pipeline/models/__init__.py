@@ -261,8 +261,7 @@ def _sha256(files: tuple[Path, ...]) -> str:
     for file in files:
         try:
             with file.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
+                hashlib.file_digest(stream, lambda: digest)
         except OSError as error:
             raise ModelError(
                 f"weights in {file} cannot be read: {error.strerror or error}", hint="check its permissions"

@@ -77,6 +77,7 @@ def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str) -> Whis
         ValueError: A weight is missing, unknown or of another shape.
     """
     import torch
+    from whisper import _ALIGNMENT_HEADS
 
     missing = model.state_dict()  # shares the module's memory
     for key, values in state:
@@ -89,7 +90,9 @@ def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str) -> Whis
         place.copy_(torch.as_tensor(values))
     if missing:
         raise ValueError(f"it lacks {next(iter(missing))}")
-    _set_alignment_heads(model, name)
+    heads = _ALIGNMENT_HEADS.get(name)  # which heads align text with audio is known of OpenAI's models
+    if heads is not None:
+        model.set_alignment_heads(heads)
     return model.eval()
 
 
@@ -123,15 +126,6 @@ def _cause(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it holds no {error.args[0]}"
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def _set_alignment_heads(model: Whisper, name: str) -> None:
-    """Set the heads that align text with audio, if it is a model of OpenAI; else leave whisper's default."""
-    import whisper
-
-    heads = whisper._ALIGNMENT_HEADS.get(name)
-    if heads is not None:
-        model.set_alignment_heads(heads)
 
 
 def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
