@@ -47,15 +47,13 @@ class Annotator:
     def annotate(
         self, transcripts: Iterable[Transcript], metadata: Iterable[CallMetadata | None]
     ) -> Iterator[Conversation]:
-        """Annotate transcripts; the conversations are in the same order.
-
-        Args:
-            transcripts: With roles assigned.
-            metadata: The metadata of each transcript, or None.
-        """
+        """Annotate transcripts with roles, each with its metadata or None; the order stays."""
         pairs = zip(transcripts, metadata, strict=True)
-        while window := list(islice(pairs, CALLS_AT_ONCE)):
-            yield from self._window(window)
+        while calls := list(islice(pairs, CALLS_AT_ONCE)):
+            docs = self._docs([transcript for transcript, _ in calls])
+            for number, (transcript, about) in enumerate(calls):
+                of_turns = [docs[number, position] for position in range(len(transcript.turns))]
+                yield _conversation(transcript, about, of_turns, self.settings)
 
     def pipeline(self, language: str) -> Language:
         """The spaCy pipeline of a language, built when first used; its ``config`` describes it."""
@@ -64,12 +62,6 @@ class Annotator:
         if language not in self._pipelines:
             self._pipelines[language] = components.build(language, self.settings)
         return self._pipelines[language]
-
-    def _window(self, calls: Sequence[tuple[Transcript, CallMetadata | None]]) -> Iterator[Conversation]:
-        docs = self._docs([transcript for transcript, _ in calls])
-        for number, (transcript, metadata) in enumerate(calls):
-            call_docs = [docs[number, position] for position in range(len(transcript.turns))]
-            yield _conversation(transcript, metadata, call_docs, self.settings)
 
     def _docs(self, transcripts: Sequence[Transcript]) -> dict[tuple[int, int], Doc]:
         """The annotated Doc of each turn, by the positions of its transcript and of the turn in it.

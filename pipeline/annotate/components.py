@@ -81,9 +81,7 @@ def add_promises(doc: Doc) -> Doc:
         places = doc._.fluent.user_data["places"]
         for promise in promises.find(words):
             start, end = places[promise.start][0], places[promise.end - 1][1]
-            doc._.facts.append(
-                Fact("promise", promise.what, start, end, promise.described(), "callqa.promise.v1")
-            )
+            doc._.facts.append(Fact("promise", promise.what, start, end, promise.described()))
     return doc
 
 
@@ -114,7 +112,7 @@ class Names:
         texts = [doc.text[: self.recogniser.max_length] for doc in docs]
         for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
             doc._.facts += [
-                Fact("pii", "name", entity.start_char, entity.end_char, None, "callqa.ner.v1")
+                Fact("pii", "name", entity.start_char, entity.end_char)
                 for entity in recognised.ents
                 if entity.label_ == "PERSON"
             ]

@@ -9,7 +9,7 @@ sentiment).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline import metrics
 from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
@@ -28,8 +28,7 @@ class Fact:
     label: str
     start: int
     end: int
-    value: float | str | None
-    source: str
+    value: str | None = None
 
 
 def of_text(
@@ -51,7 +50,8 @@ def of_text(
             if fact.kind == "promise" and quote != turn.text[fact.start : fact.end]:
                 value = quote  # the description would show what the quote hides
             label = fact.label if fact.kind != "promise" or value is fact.value else "promise"
-            found.append(Finding(fact.kind, label, turn.turn, start_s, end_s, quote, value, fact.source))
+            source = f"callqa.{fact.kind}.v1"
+            found.append(Finding(fact.kind, label, turn.turn, start_s, end_s, quote, value, source))
         for span in spans:
             start_s, end_s = clock.when(span.start, span.end)
             found.append(
@@ -135,15 +135,6 @@ def contact_reason(found: Sequence[Finding], turns: Sequence[Turn]) -> Iterator[
         first.setdefault(finding.label, finding)
     if weights:
         label = max(weights, key=weights.__getitem__)
-        top = first[label]
         share = round(weights[label] / sum(weights.values()), 3)
-        yield Finding(
-            "contact_reason",
-            label,
-            top.turn,
-            top.start_s,
-            top.end_s,
-            top.text,
-            share,
-            "callqa.contact_reason.v1",
-        )
+        kind, source = "contact_reason", "callqa.contact_reason.v1"
+        yield replace(first[label], kind=kind, value=share, source=source)

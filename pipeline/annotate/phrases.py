@@ -145,8 +145,8 @@ class PhraseFinder:
                 before = words[max(0, start - NEGATION_REACH) : start]
                 is_denied = entry.negation == "clears" and NEGATORS.intersection(before)
                 if not is_denied and not _is_of_another(entry, words, start, end):
-                    first, last, source = places[start][0], places[end - 1][1], f"callqa.{entry.kind}.v1"
-                    doc._.facts.append(Fact(entry.kind, entry.label, first, last, None, source))
+                    fact = Fact(entry.kind, entry.label, places[start][0], places[end - 1][1])
+                    doc._.facts.append(fact)
         return doc
 
     def _hits(self, fluent: Doc, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:

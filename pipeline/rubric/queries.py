@@ -80,12 +80,7 @@ COMPANY = "{company}"
 
 
 def queries(check: PhraseCheck | RegexCheck | TokenCheck, company: Sequence[str] = ()) -> tuple[Query, ...]:
-    """The queries of a check; the check is met only if each of them has a match.
-
-    Args:
-        check: A check of words.
-        company: The names that ``{company}`` stands for.
-    """
+    """The queries of a check, which is met only if each has a match; ``{company}`` stands for ``company``."""
     if isinstance(check, RegexCheck):
         return (_query("regex", check.any, case_sensitive=check.case_sensitive),)
     if isinstance(check, TokenCheck):

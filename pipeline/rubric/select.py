@@ -20,13 +20,7 @@ def select(
     """The rubrics that apply to a call, highest priority first, then by id.
 
     A rubric that asks for something unknown about the call (queue, duration) does not apply, unless its list
-    has ``unknown``.
-
-    Args:
-        rubrics: The rubrics to choose from.
-        metadata: Metadata of the call.
-        duration_s: Length of the call; None when unknown.
-        language: The recognised language, used where the metadata has none.
+    has ``unknown``. The recognised ``language`` is used where the metadata has none.
     """
     return in_order(r for r in rubrics if not why_not(r, metadata, duration_s=duration_s, language=language))
 

@@ -132,14 +132,9 @@ def answers(
     matcher: Matcher,
     judge: Judge | None = None,
 ) -> list[Answered]:
-    """Answer a batch of calls, which is faster than one by one because the matcher works on all at once.
+    """Answer a batch of calls as ``score`` does, faster than one by one: the matcher works on all at once.
 
-    Args:
-        asked: The calls, each with the answers that are known already, by criterion id.
-        rubric: The rubric.
-        min_confidence: As in ``score``.
-        matcher: As in ``score``.
-        judge: As in ``score``.
+    Each call comes with the answers that are known already, by criterion id.
     """
     plan = plan_of(rubric)
     calls = [

@@ -26,14 +26,9 @@ def scorecard(
     warnings: Iterable[str] = (),
     scorer: str = "",
 ) -> Scorecard:
-    """The scorecard of a full set of answers, which may include a person's overrides.
+    """The scorecard of a full set of answers, by criterion id, which may include a person's overrides.
 
-    Args:
-        call_id: The call.
-        rubric: The rubric that the answers are for.
-        answers: By criterion id, one for each criterion.
-        warnings: What was degraded, to be shown in the scorecard.
-        scorer: Fingerprint of what gave the answers; "" for a person.
+    ``warnings`` say what was degraded; ``scorer`` is the fingerprint of what answered, "" for a person.
     """
     fired = _auto_fails(rubric, answers)
     limits = _section_limits(fired)

@@ -48,12 +48,7 @@ def words_that_decide(
 ) -> list[Spoken]:
     """The words that decide the answers of a call; those closest to changing an answer come first.
 
-    Args:
-        conversation: The annotated call.
-        metadata: Metadata of the call.
-        answered: Rubrics with all their answers for the call.
-        min_confidence: As in ``score``.
-        matcher: As in ``score``.
+    ``answered`` has rubrics with all their answers for the call; the rest is as in ``score``.
     """
     distances: dict[Spoken, float] = {}
     for rubric, answers in answered:
