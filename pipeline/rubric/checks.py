@@ -7,6 +7,7 @@ refused everywhere, so that a misspelt key is an error and not a check that sile
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -89,11 +90,8 @@ class Heard(BaseCheck):
 
     @model_validator(mode="after")
     def _counts(self) -> Heard:
-        if (
-            self.at_most is not None
-            and self.at_most < self.at_least
-            and not (self.at_most == 0 and self.at_least == 1)
-        ):
+        never = self.at_most == 0 and self.at_least == 1
+        if self.at_most is not None and self.at_most < self.at_least and not never:
             raise ValueError("at_most is below at_least")
         if self.negate and self.at_most is not None:
             raise ValueError("negate and at_most say the same thing twice; use one")
@@ -192,9 +190,7 @@ class MetricCheck(Measure):
     def _limits(self) -> MetricCheck:
         if bool(self.curve) == (self.min is not None or self.max is not None):
             raise ValueError("give min and/or max, or a curve")
-        if self.curve and (
-            len(self.curve) < 2 or any(a[0] >= b[0] for a, b in zip(self.curve, self.curve[1:], strict=False))
-        ):
+        if self.curve and (len(self.curve) < 2 or any(a[0] >= b[0] for a, b in pairwise(self.curve))):
             raise ValueError("a curve needs two points or more, values ascending")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is above max")

@@ -119,18 +119,13 @@ def find_words(call: Call, check: Heard) -> PhraseHits:
     speech = call.timeline.speech(check.role, span)
     searched = _searched(call, check, span, speech.turns)
     queries = call.plan.queries(check)
-    hits: list[Hit] = []
-    near: list[Hit] = []
-    complete = True
-    for query in queries:
-        try:
-            found, almost = _search(call, query, speech, span, floor, check.role)
-        except TooSlowError as error:
-            return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
-        hits += found
-        near += almost
-        complete = complete and bool(found)
-    if not complete:
+    try:
+        found = [_search(call, query, speech, span, floor, check.role) for query in queries]
+    except TooSlowError as error:
+        return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
+    hits = [hit for counting, _ in found for hit in counting]
+    near = [hit for _, others in found for hit in others]
+    if not all(counting for counting, _ in found):
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
     other_language = invented_words(call)
@@ -166,15 +161,8 @@ def _search(
             continue
         start, end = (found.start, found.end) if found.end > found.start else (0, len(text))
         start_s, end_s = call.timeline.when(stretch, start, end)
-        evidence = Evidence(
-            turn.turn,
-            turn.role,
-            start_s,
-            end_s,
-            text[start:end][:QUOTE_CHARACTERS],
-            found.rule,
-            found.strength,
-        )
+        quote = text[start:end][:QUOTE_CHARACTERS]
+        evidence = Evidence(turn.turn, turn.role, start_s, end_s, quote, found.rule, found.strength)
         weak = unsure or (turn.confidence is not None and turn.confidence < floor)
         hit = Hit(place, turn.turn, evidence, weak, found.struck)
         (hits if found.strength >= query.threshold else near).append(hit)
