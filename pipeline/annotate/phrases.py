@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -25,6 +25,7 @@ from pipeline.annotate.findings import Fact
 from pipeline.errors import UsageError
 from pipeline.text.words import NEGATIONS, word_set
 
+Read = TypeVar("Read")
 DATA = Path(__file__).parent / "data"
 MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
 NEGATORS = NEGATIONS | word_set("without mat")
@@ -54,8 +55,7 @@ def read_lists(path: Path) -> tuple[PhraseList, ...]:
     Raises:
         UsageError: The file cannot be read, or is wrong; up to eight problems are named.
     """
-    lists: tuple[PhraseList, ...] = _checked(path, TypeAdapter(tuple[PhraseList, ...]), _yaml(path))
-    return lists
+    return _read(path, TypeAdapter(tuple[PhraseList, ...]))
 
 
 def read_topics(path: Path) -> tuple[PhraseList, ...]:
@@ -64,20 +64,15 @@ def read_topics(path: Path) -> tuple[PhraseList, ...]:
     Raises:
         UsageError: The file cannot be read, or is wrong.
     """
-    topics = _checked(path, TypeAdapter(dict[str, tuple[str, ...]]), _yaml(path))
+    topics = _read(path, TypeAdapter(dict[str, tuple[str, ...]]))
     return tuple(PhraseList(kind="topic", label=label, phrases=p) for label, p in topics.items())
 
 
-def _yaml(path: Path) -> object:
+def _read(path: Path, adapter: TypeAdapter[Read]) -> Read:
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return adapter.validate_python(yaml.safe_load(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: cannot be read: {error}", hint="it must be YAML in UTF-8") from error
-
-
-def _checked(path: Path, adapter: TypeAdapter[Any], body: object) -> Any:
-    try:
-        return adapter.validate_python(body)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:8])
         raise UsageError(f"{path}: {problems}", hint=f"compare with the shipped lists in {DATA}") from error
