@@ -168,7 +168,9 @@ class FindingCheck(Heard):
     labels: tuple[str, ...] = Field((), description="which of that kind; all when left out")
 
 
-TextCheck = Annotated[PhraseCheck | RegexCheck | TokenCheck | FindingCheck, Field(discriminator="kind")]
+WordCheck = PhraseCheck | RegexCheck | TokenCheck
+"""The checks that a matcher answers."""
+TextCheck = Annotated[WordCheck | FindingCheck, Field(discriminator="kind")]
 
 
 class Measure(BaseCheck):

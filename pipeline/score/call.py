@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role
-from pipeline.rubric.checks import FindingCheck, Heard, JudgeCheck, PhraseCheck, RegexCheck, TokenCheck
+from pipeline.rubric.checks import FindingCheck, Heard, JudgeCheck, WordCheck
 from pipeline.rubric.judging import Judge, Judged, Question
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query, queries
@@ -32,17 +32,17 @@ class RubricPlan:
         }
         self._queries: dict[Heard, tuple[Query, ...]] = {}
 
-    def word_checks(self, known: Collection[str]) -> list[Any]:
+    def word_checks(self, known: Collection[str]) -> list[WordCheck]:
         """The checks that search for words, of all criteria whose answer is not known."""
         return [
             part
             for criterion in self.criteria.values()
             if criterion.id not in known
             for part in criterion.checks()
-            if isinstance(part, PhraseCheck | RegexCheck | TokenCheck)
+            if isinstance(part, WordCheck)
         ]
 
-    def queries(self, check: PhraseCheck | RegexCheck | TokenCheck | Any) -> tuple[Query, ...]:
+    def queries(self, check: WordCheck | Any) -> tuple[Query, ...]:
         """The queries of a check; they are built only once."""
         if check not in self._queries:
             self._queries[check] = queries(check, self.rubric.company)
