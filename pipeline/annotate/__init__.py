@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
-from pipeline.annotate.holds import detect, pauses
+from pipeline.annotate.holds import detect
 from pipeline.conversation import CallMetadata, Conversation, Transcript
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.first_names import FIRST_NAMES
@@ -128,12 +128,10 @@ def _conversation(
     found = findings.of_text(turns, facts, private)
     redacted = [(s.start_s, s.end_s) for s in private if s.start_s is not None and s.end_s is not None]
     reported = metadata.hold_spans if metadata else ()
-    customer_pauses = pauses(transcript, found, reported, redacted)
-    excused = [*redacted, *customer_pauses]  # silences that are not dead air
-    holds = detect(transcript, found, settings.unannounced_hold_s, reported, excused)
-    hold_spans = [span for span, _ in holds]
-    found += [findings.timed("hold", label, span) for span, label in holds]
-    found += [findings.timed("pause", "customer", span) for span in customer_pauses]
+    silences = [*detect(transcript, found, settings.unannounced_hold_s, reported, redacted)]
+    found += [findings.timed(*silence) for silence in silences]
+    hold_spans = [span for kind, _, span in silences if kind == "hold"]
+    excused = [*redacted, *(span for kind, _, span in silences if kind == "pause")]  # are not dead air
     found += findings.of_time(transcript, hold_spans, excused)
     found += call_kind.of_call(transcript)
     path = sentiment_path(turns)

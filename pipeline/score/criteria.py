@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,34 +75,30 @@ def met(call: Call, condition: Condition) -> tuple[bool | None, str]:
     return (None, unknown) if unknown else (True, "")
 
 
-def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
-    clauses: list[tuple[bool | None, str]] = []
+def _clauses(call: Call, condition: Condition) -> Iterator[tuple[bool | None, str]]:
     for name, wanted in condition.metadata.items():
         value = call.fact(name)
         holds = None if value is None else str(value).casefold() in {w.casefold() for w in wanted}
-        clauses.append((holds, f"{name} is {'not known' if value is None else value}"))
+        yield holds, f"{name} is {'not known' if value is None else value}"
     for name, wanted in condition.answers.items():
         given = call.answers[name].answer
         unsure = (given == "undetermined" and given not in wanted) or call.answers[name].awaits == "people"
-        clauses.append((None if unsure else given in wanted, f"{name} is {given}"))
+        yield None if unsure else given in wanted, f"{name} is {given}"
     if condition.finding is not None:
         kind, label = condition.finding.kind, condition.finding.label
-        heard = any(
-            f.kind == kind and (label is None or f.label == label) for f in call.conversation.findings
-        )
-        clauses.append((heard, f"no {kind}{'/' + label if label else ''} was heard"))
+        found = (f for f in call.conversation.findings if f.kind == kind and label in (None, f.label))
+        yield any(found), f"no {kind}{'/' + label if label else ''} was heard"
     if condition.said is not None:
         verdict = answer_words(call, condition.said)
         sure = {"yes": True, "no": False, "na": False}
-        clauses.append((sure.get(verdict.answer), verdict.reason or "it was said"))
+        yield sure.get(verdict.answer), verdict.reason or "it was said"
     if condition.any:
         inner = [met(call, c) for c in condition.any]
         results = {holds for holds, _ in inner}
-        clauses.append((True if True in results else None if None in results else False, inner[0][1]))
+        yield True if True in results else None if None in results else False, inner[0][1]
     if condition.unless is not None:
         holds, why = met(call, condition.unless)
-        clauses.append((None if holds is None else not holds, why or "its exception holds"))
-    return clauses
+        yield None if holds is None else not holds, why or "its exception holds"
 
 
 def _graded(call: Call, criterion: Criterion) -> Verdict:
