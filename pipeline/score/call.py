@@ -106,18 +106,17 @@ class Call:
 
     def whereabouts(self, finding: Finding) -> tuple[Role, float]:
         """The role that a finding belongs to, and its place on the timeline."""
-        turn = self.turns.get(finding.turn) if finding.turn is not None else None
-        role: Role = turn.role if turn is not None else "unknown"
-        if self.timeline.timed:
-            start = finding.start_s if finding.start_s is not None else turn.start_s if turn else None
-            return role, float(start) if start is not None else self.timeline.first
-        return role, float(finding.turn or 0)
+        role: Role = self.turns[finding.turn].role if finding.turn in self.turns else "unknown"
+        return role, self.place_of(finding)
 
-    def place_of(self, evidence: Evidence) -> float:
-        """The place of a piece of evidence on the timeline."""
-        if self.timeline.timed:
-            return float(evidence.start_s if evidence.start_s is not None else self.timeline.first)
-        return float(evidence.turn or 0)
+    def place_of(self, heard: Evidence | Finding) -> float:
+        """The place on the timeline of something heard; the start of the call where that is not known."""
+        if not self.timeline.timed:
+            return float(heard.turn or 0)
+        start_s = heard.start_s
+        if start_s is None and heard.turn in self.turns:
+            start_s = self.turns[heard.turn].start_s
+        return self.timeline.first if start_s is None else float(start_s)
 
     def fact(self, name: str) -> object:
         """The value of a metadata field, or of another column (``extra.<column>``); None when unknown."""

@@ -7,7 +7,7 @@ If the words of the role may be missing or wrong in the transcript, a miss is un
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
@@ -108,16 +108,17 @@ def answer_words(call: Call, check: Heard) -> Verdict:
 def find_words(call: Call, check: Heard) -> PhraseHits:
     """Search a call for what a check of words asks for."""
     span, absent, unsure = bounds(call, check.window)
+    searched = _searched(call, check, span)
     if absent:
-        return PhraseHits((), None, _searched(call, check, span), unsure, absent)
+        return PhraseHits((), None, searched, unsure, absent)
     if isinstance(check, FindingCheck):
-        return _find_findings(call, check, span)
+        return _find_findings(call, check, span, searched)
     missing = role_missing(call, check.role)
     if missing:
-        return PhraseHits((), None, _searched(call, check, span), missing)
+        return PhraseHits((), None, searched, missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
     speech = call.timeline.speech(check.role, span)
-    searched = _searched(call, check, span, speech.turns)
+    searched = replace(searched, turns=speech.turns)
     queries = call.plan.queries(check)
     try:
         found = [_search(call, query, speech, span, floor, check.role) for query in queries]
@@ -169,7 +170,7 @@ def _search(
     return hits, near
 
 
-def _find_findings(call: Call, check: FindingCheck, span: Span) -> PhraseHits:
+def _find_findings(call: Call, check: FindingCheck, span: Span, searched: Searched) -> PhraseHits:
     """The findings of the annotator that a check asks for, in the window."""
     hits = []
     for finding in call.conversation.findings:
@@ -184,7 +185,7 @@ def _find_findings(call: Call, check: FindingCheck, span: Span) -> PhraseHits:
         unheard = _maybe_unheard(call, check.role)
     unsure = role_missing(call, check.role) or weak or unheard
     ordered = tuple(sorted(hits, key=lambda h: h.place))
-    return PhraseHits(ordered, None, _searched(call, check, span), unsure, invented=bool(weak))
+    return PhraseHits(ordered, None, searched, unsure, invented=bool(weak))
 
 
 def evidence_of(finding: Finding, role: Role) -> Evidence:
@@ -225,7 +226,7 @@ def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
         return sorted(call.place_of(e) for e in answer.evidence), unsure
     kind, _, label = (anchor.finding or "").partition("/")
     found = [f for f in call.conversation.findings if f.kind == kind and (not label or f.label == label)]
-    return sorted(call.whereabouts(f)[1] for f in found), ""
+    return sorted(map(call.place_of, found)), ""
 
 
 def role_missing(call: Call, role: str) -> str:
@@ -279,7 +280,7 @@ def _why_unsure(speech: Speech, floor: float, best: Hit | None, threshold: float
     return ""
 
 
-def _searched(call: Call, check: Heard, span: Span, turns: int = 0) -> Searched:
+def _searched(call: Call, check: Heard, span: Span) -> Searched:
     timed = call.timeline.timed
     low = max(span.low, call.timeline.first if call.timeline.first < span.high else span.low)
     high = min(span.high, call.timeline.last)
@@ -288,5 +289,4 @@ def _searched(call: Call, check: Heard, span: Span, turns: int = 0) -> Searched:
         role=check.role,
         start_s=round(low, 2) if timed and math.isfinite(low) else None,
         end_s=round(high, 2) if timed and math.isfinite(high) else None,
-        turns=turns,
     )
