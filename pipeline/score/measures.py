@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 
-from pipeline.conversation import Evidence, Finding, Searched
+from pipeline.conversation import CallMetadata, Conversation, Evidence, Finding, Searched
 from pipeline.errors import RubricError
 from pipeline.rubric import checks as kinds
 from pipeline.score.call import Call
@@ -26,14 +26,9 @@ WORD_METRICS = frozenset({
     "greeting_s", "has_greeting", "has_closing",
 })  # fmt: skip
 """Metrics that depend on the words, not only on when they were said."""
+Plugin = Callable[[Conversation, CallMetadata, dict[str, Any]], Verdict]
+"""An entry point in the group ``callqa.checks``; it is given the options of the check in the rubric."""
 PARTS = ("first_quarter", "second_quarter", "third_quarter", "last_quarter")
-
-
-class CheckPlugin(Protocol):
-    """The interface of an entry point in the group ``callqa.checks``."""
-
-    def __call__(self, conversation: object, metadata: object, options: dict[str, Any]) -> Verdict:
-        """The verdict on a call, given the options of the check in the rubric."""
 
 
 def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
@@ -159,9 +154,10 @@ def plugin(call: Call, check: kinds.PluginCheck) -> Verdict:
 
 
 @cache
-def _plugin(name: str) -> CheckPlugin:
+def _plugin(name: str) -> Plugin:
     for point in entry_points(group=kinds.PLUGINS, name=name):
-        return cast(CheckPlugin, point.load())
+        found: Plugin = point.load()
+        return found
     names = ", ".join(sorted(entry_points(group=kinds.PLUGINS).names)) or "none"
     raise RubricError(
         f"no check plugin {name!r} is installed", hint=f"installed in the group {kinds.PLUGINS}: {names}"
