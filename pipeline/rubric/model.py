@@ -119,11 +119,6 @@ class Criterion(Strict):
     check: Check | None = None
     levels: tuple[Level, ...] = Field((), max_length=10, description="a graded scale, best first")
 
-    @field_validator("auto_fail", mode="before")
-    @classmethod
-    def _no_is_none(cls, value: Any) -> Any:
-        return {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
-
     @model_validator(mode="after")
     def _answerable(self) -> Criterion:
         if (self.check is None) == (not self.levels):
