@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -25,10 +24,8 @@ from spacy.tokens import Doc
 
 from pipeline.annotate.phrases import DATA
 from pipeline.conversation import RoleSentiment, Sentiment, SentimentLabel, Turn
+from pipeline.encoder import classifier
 from pipeline.text.words import FILLERS, NEGATIONS, count_words, tokens, word_set
-
-if TYPE_CHECKING:
-    from pipeline.encoder.classifier import Classifier
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = NEGATIONS | word_set("no n't cannot can't don't didn't won't isn't wasn't")
@@ -86,7 +83,7 @@ class Scorer:
             the user's lexicon has no sentiment, rather than a neutral one.
     """
 
-    model: Classifier | None
+    model: classifier.Classifier | None
     lexicon: Mapping[str, float]
     knows_language: bool
 
@@ -195,11 +192,7 @@ def load_scorer(language: str, lexicon: Mapping[str, float]) -> Scorer:
     """The scorer of a language; the user's lexicon overrides the shipped one."""
     path = DATA / f"lexicon_{language}.yaml"
     shipped = yaml.safe_load(path.read_text("utf-8"))["idiom"] if path.exists() else {}
-    model: Classifier | None = None
-    if language == "en":
-        from pipeline.encoder import classifier
-
-        model = classifier.load()
+    model = classifier.load() if language == "en" else None
     words = {**shipped, **{word.lower(): weight for word, weight in lexicon.items()}}
     return Scorer(model, words, knows_language=model is not None or bool(shipped))
 

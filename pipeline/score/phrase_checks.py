@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
+from pipeline.score.call import Call
 from pipeline.score.timeline import Span, Speech
 from pipeline.score.verdict import Verdict
-
-if TYPE_CHECKING:
-    from pipeline.score.call import Call
 
 QUOTE_CHARACTERS = 240
 UNSURE_SHARE = 0.5
