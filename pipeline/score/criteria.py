@@ -12,7 +12,7 @@ from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
 from pipeline.score.call import Call
 from pipeline.score.judged import SUGGESTED, judged
-from pipeline.score.phrase_checks import Hit, answer_words, find_words
+from pipeline.score.phrase_checks import Hit, PhraseHits, answer_words, find_words
 from pipeline.score.verdict import Verdict, combined, opposite
 
 
@@ -141,17 +141,20 @@ def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
         follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
         if not follows:
             missing = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
-            unsure = "" if heard.hits else heard.unsure
-            return Verdict(
-                "undetermined" if unsure else "no",
-                evidence=tuple(evidence),
-                searched=heard.searched,
-                nearest=heard.nearest or (heard.hits[0].evidence if heard.hits else None),
-                reason=unsure or missing,
-            )
+            nearest = heard.nearest or (heard.hits[0].evidence if heard.hits else None)
+            return _missed(heard, evidence, nearest, missing)
         before = follows[0]
         evidence.append(before.evidence)
     return Verdict("yes", evidence=tuple(evidence))
+
+
+def _missed(
+    heard: PhraseHits, evidence: Sequence[Evidence], nearest: Evidence | None, missing: str
+) -> Verdict:
+    """A no, since words are missing; undetermined if they may have been said."""
+    unsure = "" if heard.hits else heard.unsure
+    answer: Answer = "undetermined" if unsure else "no"
+    return Verdict(answer, None, tuple(evidence), heard.searched, nearest, unsure or missing)
 
 
 def _follows(call: Call, check: Any, before: Hit, after: Hit) -> bool:
@@ -183,14 +186,7 @@ def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
     if check.must:
         if not unanswered:
             return Verdict("yes", evidence=tuple(followed), searched=replies.searched)
-        unsure = "" if replies.hits else replies.unsure
-        return Verdict(
-            "undetermined" if unsure else "no",
-            evidence=tuple(unanswered),
-            searched=replies.searched,
-            nearest=replies.nearest,
-            reason=unsure or f"nothing followed {_place(unanswered[0])}",
-        )
+        return _missed(replies, unanswered, replies.nearest, f"nothing followed {_place(unanswered[0])}")
     if followed:
         reason = "heard, and should not be"
         return Verdict("no", evidence=tuple(followed), searched=replies.searched, reason=reason)
