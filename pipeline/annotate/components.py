@@ -109,7 +109,7 @@ class Names:
     def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
         """Turns in batches."""
         docs = list(stream)
-        texts = [doc.text[: self.recogniser.max_length] for doc in docs]
+        texts = [doc.text for doc in docs]
         for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
             doc._.facts += [
                 Fact("pii", "name", entity.start_char, entity.end_char)

@@ -10,10 +10,11 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -219,16 +220,13 @@ def _urls() -> Mapping[str, str]:
 
     They are read from the package's source, because importing the package would import torch.
     """
-    import ast
-
     spec = importlib.util.find_spec("whisper")
     if spec is None or spec.origin is None:
         raise ModelError("openai-whisper is not installed", hint="pip install openai-whisper==20250625")
-    for node in ast.parse(Path(spec.origin).read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_MODELS":
-            urls: dict[str, str] = ast.literal_eval(node.value)
-            return urls
-    raise ModelError("this openai-whisper lists no models", hint="pip install openai-whisper==20250625")
+    urls = dict(re.findall(r'"([\w.-]+)": "(https://\S+\.pt)"', Path(spec.origin).read_text("utf-8")))
+    if not urls:
+        raise ModelError("this openai-whisper lists no models", hint="pip install openai-whisper==20250625")
+    return urls
 
 
 def _wheel_files(name: str) -> tuple[Path, ...]:
@@ -273,7 +271,9 @@ def _download(name: str) -> Whisper:
     import whisper
 
     try:
-        with _socket_timeout(DOWNLOAD_TIMEOUT_S):
+        with ExitStack() as afterwards:
+            afterwards.callback(socket.setdefaulttimeout, socket.getdefaulttimeout())
+            socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
             return whisper.load_model(name, device="cpu").eval()
     except (OSError, RuntimeError) as error:
         otherwise = (
@@ -287,13 +287,3 @@ def _download(name: str) -> Whisper:
             f"{no_wheel(name)}; and openai-whisper could not download it: {error}",
             hint=_remedy(error, cache_dir(), otherwise),
         ) from error
-
-
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
