@@ -101,8 +101,8 @@ class Endpoint:
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings
-        url = urlsplit(settings.url or "")
-        self._url, self._host = url, url.netloc
+        self._url = urlsplit(settings.url or "")
+        self._host = self._url.netloc
         self._addresses: list[str] = []
         self._with_schema = True  # until the server refuses a JSON schema
         key = settings.api_key.get_secret_value() if settings.api_key else ""
@@ -134,9 +134,7 @@ class Endpoint:
             if error.status in (401, 403):
                 raise AwayError(_refused(error)) from error
             return ""  # some servers do not list their models
-        models = [
-            m for m in _list(listed.get("data")) if isinstance(m, dict) and isinstance(m.get("id"), str)
-        ]
+        models = [m for m in _objects(listed.get("data")) if isinstance(m.get("id"), str)]
         mine = next((m for m in models if m["id"] in (name, f"{name}:latest")), None)
         if models and mine is None:
             offered = ", ".join(m["id"][:60] for m in models[:5])
@@ -153,7 +151,7 @@ class Endpoint:
             tags = await self._json("GET", "/api/tags")
         except (_RefusedError, AwayError):
             return ""
-        models = [m for m in _list(tags.get("models")) if isinstance(m, dict)]
+        models = _objects(tags.get("models"))
         return next((str(m.get("digest")) for m in models if m.get("name") == name), "")
 
     async def chat(self, messages: list[dict[str, str]], schema: Mapping[str, Any], max_tokens: int) -> Reply:
@@ -312,8 +310,7 @@ def _refused(error: _RefusedError) -> str:
 
 def _reply(answer: Mapping[str, Any]) -> Reply:
     """The reply in an answer of the server; fields of a wrong type count as missing."""
-    choices = _list(answer.get("choices"))
-    first = choices[0] if choices and isinstance(choices[0], dict) else {}
+    first = next(iter(_objects(answer.get("choices"))), {})
     message = first.get("message")
     if not isinstance(message, dict):
         raise AwayError(OTHER_FORM)
@@ -332,5 +329,5 @@ def _count(usage: Any, key: str) -> int:
     return count if isinstance(count, int) and 0 <= count < 10**9 else 0
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
