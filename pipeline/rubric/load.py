@@ -176,7 +176,7 @@ def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]
         node = loader.get_single_node()
         lines: dict[Place, int] = {}
         if node is not None:
-            for count, (path, line) in enumerate(_walk(node, ())):
+            for count, (path, line) in enumerate(_walk(node, (), node.start_mark)):
                 if count > MAX_NODES:
                     raise RubricError(f"{source}: aliases expand to more than {MAX_NODES:,} values")
                 lines[path] = line
@@ -196,16 +196,16 @@ def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: Place) -> Iterator[tuple[Place, int]]:
+def _walk(node: yaml.Node, path: Place, begins: yaml.Mark) -> Iterator[tuple[Place, int]]:
     """Every node's place and line, aliases expanded; refuses repeated keys and too deep nesting."""
     if len(path) > MAX_DEPTH:
         raise yaml.MarkedYAMLError(
             problem="nested too deeply, or an alias that contains itself", problem_mark=node.start_mark
         )
-    yield path, node.start_mark.line + 1
+    yield path, begins.line + 1
     if isinstance(node, yaml.SequenceNode):
         for at, item in enumerate(node.value):
-            yield from _walk(item, (*path, at))
+            yield from _walk(item, (*path, at), item.start_mark)
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -215,8 +215,7 @@ def _walk(node: yaml.Node, path: Place) -> Iterator[tuple[Place, int]]:
                     problem=f"the key {name!r} is given twice", problem_mark=key.start_mark
                 )
             seen.add(name)
-            for where, line in _walk(value, (*path, name)):
-                yield where, key.start_mark.line + 1 if where == (*path, name) else line
+            yield from _walk(value, (*path, name), key.start_mark)
 
 
 def _line(path: Place, lines: dict[Place, int]) -> int:
