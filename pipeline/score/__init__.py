@@ -18,7 +18,7 @@ from pipeline.conversation import (
     Outcome,
     Scorecard,
 )
-from pipeline.rubric.checks import PhraseCheck
+from pipeline.rubric.checks import PhraseCheck, WordCheck
 from pipeline.rubric.judging import Judge
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
@@ -168,7 +168,10 @@ def _searches(calls: Sequence[Call], plan: RubricPlan) -> list[tuple[Query, tupl
     """The queries that the calls will need, with their texts; one that is missing only takes more time."""
     searches: dict[str, tuple[Query, dict[str, None]]] = {}
     for call in calls:
-        for check in plan.word_checks(call.answers):
+        asked = (criterion for name, criterion in plan.criteria.items() if name not in call.answers)
+        for check in (part for criterion in asked for part in criterion.checks()):
+            if not isinstance(check, WordCheck):
+                continue
             speech = call.timeline.speech(check.role, call.timeline.span(check.window))
             for query in plan.queries(check):
                 searches.setdefault(query.key, (query, {}))[1].update(dict.fromkeys(speech.texts))

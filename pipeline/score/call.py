@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -31,16 +31,6 @@ class RubricPlan:
             name: needs(self.section_of[name], c) & self.criteria.keys() for name, c in self.criteria.items()
         }
         self._queries: dict[Heard, tuple[Query, ...]] = {}
-
-    def word_checks(self, known: Collection[str]) -> list[WordCheck]:
-        """The checks that search for words, of all criteria whose answer is not known."""
-        return [
-            part
-            for criterion in self.criteria.values()
-            if criterion.id not in known
-            for part in criterion.checks()
-            if isinstance(part, WordCheck)
-        ]
 
     def queries(self, check: WordCheck | Any) -> tuple[Query, ...]:
         """The queries of a check; they are built only once."""
