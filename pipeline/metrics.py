@@ -114,7 +114,7 @@ def measure(
     values.update(_greeting_and_closing(spoken, greeting_turns, closing_turns))
     speech = intervals(transcript)
     duration_s = transcript.duration_s or max((i.end_s for i in speech), default=0.0)
-    if transcript.medium != "voice" or not (speech or transcript.duration_s) or duration_s <= 0:
+    if transcript.medium != "voice" or duration_s <= 0:
         return values
     values["duration_s"] = duration_s
     values["turns_per_minute"] = 60 * len(spoken) / duration_s

@@ -1,10 +1,4 @@
-"""Makes ``Finding``s of a conversation from facts in its text and from its times.
-
-Kinds: call_kind (voicemail), greeting, closing, empathy, apology, offer_help, disclosure, hold
-(announced, returned; and the holds themselves), topic, contact_reason, risk, promise, competitor,
-profanity, pii, silence, pause (the customer's), overtalk, interruption, lowest_point (of each role's
-sentiment).
-"""
+"""Makes ``Finding``s of a conversation from facts in its text and from its times."""
 
 from __future__ import annotations
 
