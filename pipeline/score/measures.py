@@ -44,7 +44,8 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
         )
     said = f"{check.metric} is {value:.4g}"
     if check.curve:
-        share = float(np.interp(value, *zip(*check.curve, strict=True)))
+        values, shares = zip(*check.curve, strict=True)
+        share = float(np.interp(value, values, shares))
         return replace(_measured(said, f"curve {list(check.curve)}", share >= 0.5, searched), share=share)
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
     return _measured(said, kinds.limits(check.min, check.max), holds, searched)
