@@ -126,7 +126,8 @@ def _conversation(
     facts = [doc._.facts for doc in docs]
     private = findings.with_names(privacy.find(transcript), turns, facts)
     found = findings.of_text(turns, facts, private)
-    redacted = [(s.start_s, s.end_s) for s in private if s.start_s is not None and s.end_s is not None]
+    spans = [span for of_turn in private.values() for span in of_turn]
+    redacted = [(s.start_s, s.end_s) for s in spans if s.start_s is not None and s.end_s is not None]
     reported = metadata.hold_spans if metadata else ()
     silences = [*detect(transcript, found, settings.unannounced_hold_s, reported, redacted)]
     found += [findings.timed(*silence) for silence in silences]

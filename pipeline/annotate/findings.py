@@ -26,10 +26,9 @@ class Fact:
 
 
 def of_text(
-    turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private: Sequence[PrivateSpan]
+    turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private_of: Mapping[int, Sequence[PrivateSpan]]
 ) -> list[Finding]:
     """Facts and private data as findings with quotes and times; quotes never show private data."""
-    private_of = by_turn(private)
     found: list[Finding] = []
     for position, turn in enumerate(turns):
         spans = private_of.get(position, [])
@@ -55,10 +54,9 @@ def of_text(
 
 
 def lowest_points(
-    path: Mapping[str, RoleSentiment], turns: Sequence[Turn], private: Sequence[PrivateSpan]
+    path: Mapping[str, RoleSentiment], turns: Sequence[Turn], private_of: Mapping[int, Sequence[PrivateSpan]]
 ) -> Iterator[Finding]:
     """The turn with the lowest sentiment of each role that has a negative turn."""
-    private_of = by_turn(private)
     positions = {turn.turn: position for position, turn in enumerate(turns)}
     for role, sentiment in path.items():
         position = positions[sentiment.lowest_turn]
@@ -79,8 +77,8 @@ def _in_place(kind: str, position: int, count: int) -> bool:
 
 def with_names(
     private: Sequence[PrivateSpan], turns: Sequence[Turn], facts: Sequence[Sequence[Fact]]
-) -> tuple[PrivateSpan, ...]:
-    """Private spans together with the names of the entity recogniser that overlap none of them."""
+) -> dict[int, list[PrivateSpan]]:
+    """By position of the turn, private spans and the entity recogniser's names that overlap none of them."""
     spans_of = by_turn(private)
     for position, turn in enumerate(turns):
         for fact in facts[position]:
@@ -88,7 +86,7 @@ def with_names(
             if fact.kind == "pii" and all(fact.end <= s.start or s.end <= fact.start for s in spans):
                 when = TurnClock(turn).when(fact.start, fact.end)
                 spans.append(PrivateSpan(fact.label, position, fact.start, fact.end, *when, turn.channel))
-    return tuple(s for _, spans in sorted(spans_of.items()) for s in sorted(spans, key=lambda s: s.start))
+    return {position: sorted(spans, key=lambda s: s.start) for position, spans in spans_of.items()}
 
 
 def of_time(
