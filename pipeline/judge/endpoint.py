@@ -106,9 +106,10 @@ class Endpoint:
         self._addresses: list[str] = []
         self._with_schema = True  # until the server refuses a JSON schema
         key = settings.api_key.get_secret_value() if settings.api_key else ""
-        self._headers = {"Host": self._host, "Accept-Encoding": "identity", "Accept": "application/json"}
-        self._headers |= {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Host": self._host, "Accept-Encoding": "identity", "Accept": "application/json"}
+        headers |= {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.AsyncClient(
+            headers=headers,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(settings.timeout_s, connect=CONNECT_S),
@@ -202,15 +203,15 @@ class Endpoint:
         if not self._addresses:
             self._addresses = await resolve(self._settings)
         fault: Exception | None = None
+        tls = {"sni_hostname": self._url.hostname or ""}  # a certificate is issued to the name
         for address in tuple(self._addresses):  # until one answers
-            request = self._request(address, method, path, body)
+            place = self._place(address, path)
             try:
-                async with asyncio.timeout(self._settings.timeout_s):
-                    answer = await self._client.send(request, stream=True)
-                    try:
-                        content = await _read(answer)
-                    finally:
-                        await answer.aclose()
+                async with (
+                    asyncio.timeout(self._settings.timeout_s),
+                    self._client.stream(method, place, json=body, extensions=tls) as answer,
+                ):
+                    content = await _read(answer)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if "CERTIFICATE" in str(error).upper():
                     raise AwayError(f"the certificate of {self._host} is not trusted (judge.url)") from error
@@ -230,13 +231,11 @@ class Endpoint:
             f"nothing answers at {self._host} (judge.url): is the server up?", again=True
         ) from fault
 
-    def _request(self, address: str, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Request:
-        """A request to a checked address, with the host name in its headers."""
+    def _place(self, address: str, path: str) -> str:
+        """A path at a checked address; the host name is in the headers."""
         host = f"[{address}]" if ":" in address else address
         port = f":{self._url.port}" if self._url.port else ""
-        place = f"{self._url.scheme}://{host}{port}{path}"
-        tls = {"sni_hostname": self._url.hostname or ""}  # a certificate is issued to the name
-        return self._client.build_request(method, place, headers=self._headers, json=body, extensions=tls)
+        return f"{self._url.scheme}://{host}{port}{path}"
 
 
 class _RefusedError(Exception):
