@@ -40,17 +40,14 @@ def fluent(doc: Doc) -> Doc:
     words: list[str] = []
     places: list[tuple[int, int]] = []
     for token in doc:
-        if token.is_punct or token.is_space:
+        if token.is_punct or token.is_space or token.norm_ in FILLERS:
             continue
-        word = token.norm_
-        if word in FILLERS:
-            continue
-        place = (token.idx, token.idx + len(token.text))
-        if words and word == words[-1]:  # "I I want to"
-            places[-1] = (places[-1][0], place[1])
-            continue
-        words.append(word)
-        places.append(place)
+        end = token.idx + len(token.text)
+        if words and token.norm_ == words[-1]:  # "I I want to"
+            places[-1] = (places[-1][0], end)
+        else:
+            words.append(token.norm_)
+            places.append((token.idx, end))
     doc._.fluent = Doc(doc.vocab, words)
     doc._.fluent.user_data["places"] = places
     return doc
