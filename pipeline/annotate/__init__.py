@@ -33,12 +33,7 @@ CALLS_AT_ONCE = 16  # calls whose turns are processed together: full batches, bo
 
 @dataclass
 class Annotator:
-    """Turns transcripts into conversations.
-
-    Attributes:
-        settings: What to look for.
-        fingerprint: Changes whenever the output could change.
-    """
+    """Turns transcripts into conversations; ``fingerprint`` changes whenever the output could change."""
 
     settings: AnnotateSettings
     fingerprint: str

@@ -101,10 +101,6 @@ class PhraseFinder:
     seconds to build for the seventy thousand readings of the shipped lists. Readings with a gap and token
     patterns are left to spaCy's Matcher.
 
-    Args:
-        nlp: The pipeline whose tokenizer and vocabulary are used.
-        lists: The lists to look for.
-
     Raises:
         UsageError: spaCy does not accept a token pattern.
     """

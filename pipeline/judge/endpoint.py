@@ -93,11 +93,7 @@ async def resolve(settings: JudgeSettings) -> list[str]:
 
 
 class Endpoint:
-    """A connection to the server that the settings name, as an asynchronous context manager.
-
-    Args:
-        settings: Must have a ``url``.
-    """
+    """A connection to the server whose ``url`` the settings name, as an asynchronous context manager."""
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings

@@ -48,7 +48,6 @@ class Sent:
     """A turn as it is sent to the model.
 
     Attributes:
-        turn: The original turn.
         text: The text as one line, with names replaced.
         pieces: All parts of the text, in order.
     """

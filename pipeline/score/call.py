@@ -27,9 +27,7 @@ class RubricPlan:
         self.order = evaluation_order(rubric)
         self.criteria = {c.id: c for c in rubric.criteria()}
         self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
-        self.needs = {
-            name: needs(self.section_of[name], c) & self.criteria.keys() for name, c in self.criteria.items()
-        }
+        self.needs = {name: needs(self.section_of[name], c) for name, c in self.criteria.items()}
         self._queries: dict[Heard, tuple[Query, ...]] = {}
 
     def queries(self, check: WordCheck | Any) -> tuple[Query, ...]:
@@ -45,10 +43,8 @@ class RubricPlan:
         return " and ".join(query.what for query in self.queries(check))
 
 
-@lru_cache(maxsize=32)
-def plan_of(rubric: Rubric) -> RubricPlan:
-    """The plan of a rubric; it is cached."""
-    return RubricPlan(rubric)
+plan_of = lru_cache(maxsize=32)(RubricPlan)
+"""The plan of a rubric, which is made once."""
 
 
 @dataclass

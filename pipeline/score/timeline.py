@@ -78,7 +78,6 @@ class Timeline:
         turns: In the order of the transcript.
         timed: Whether it is speech and every turn has a start and an end.
         warnings: What is degraded, in sentences.
-        roles: The roles that speak.
         first: Start of the agent's first turn, or of the first turn if the agent has none.
         last: End of the last turn.
     """
