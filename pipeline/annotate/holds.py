@@ -9,8 +9,7 @@ a supervisor wants to know when a customer was left in silence.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from pipeline import metrics
 from pipeline.conversation import Finding, Transcript, Turn
@@ -29,35 +28,26 @@ CALLS_OUT = re.compile(r"\b(?:hello|are you (?:still )?there|anybody there|is an
 ANNOUNCED_WITHIN_S = 20.0  # a hold may begin a sentence or two after its announcement
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold; its label is ``reported``, ``announced`` or ``unannounced``."""
-
-    start_s: float
-    end_s: float
-    label: str
-
-
-def pauses(
+def detect(
     transcript: Transcript,
     found: Sequence[Finding],
+    unannounced_hold_s: float,
     reported: Sequence[metrics.Span],
     redacted_spans: Sequence[metrics.Span],
-) -> list[metrics.Span]:
-    """Silences of the customer: announced by the customer, or spent looking up what the agent asked for.
+) -> Iterator[tuple[str, str, metrics.Span]]:
+    """Kind, label and span of every hold (reported, announced, unannounced) and pause of the customer.
 
-    A silence after the agent announced a hold never is one of these.
+    A pause was announced by the customer, or spent looking up what the agent asked for.
     """
-    speech = metrics.intervals(transcript)
-    holds, customer_pauses = _announced(found, "hold"), _announced(found, "pause")
-    spans = []
-    for start_s, end_s in metrics.dead_air(speech, reported, redacted_spans):
+    yield from (("hold", "reported", (a, b)) for a, b in reported if b > a)
+    turns, holds, pauses = transcript.turns, _announced(found, "hold"), _announced(found, "pause")
+    for start_s, end_s in metrics.dead_air(metrics.intervals(transcript), reported, redacted_spans):
         if _is_after(holds, start_s, ANNOUNCED_WITHIN_S):
-            continue
-        is_announced = _is_after(customer_pauses, start_s, CUSTOMER_PAUSE_WITHIN_S)
-        if is_announced or _is_looking(transcript.turns, start_s, end_s):
-            spans.append((start_s, end_s))
-    return spans
+            yield "hold", "announced", (start_s, end_s)
+        elif _is_after(pauses, start_s, CUSTOMER_PAUSE_WITHIN_S) or _is_looking(turns, start_s, end_s):
+            yield "pause", "customer", (start_s, end_s)
+        elif end_s - start_s >= unannounced_hold_s:
+            yield "hold", "unannounced", (start_s, end_s)
 
 
 def _announced(found: Sequence[Finding], kind: str) -> list[float]:
@@ -79,21 +69,3 @@ def _is_looking(turns: Sequence[Turn], start_s: float, end_s: float) -> bool:
     if asked.role == "customer" and count_words(asked.text) <= FEW_WORDS and len(before) > 1:
         asked = before[-2]
     return asked.role == "agent" and bool(ASKS.search(asked.text))
-
-
-def detect(
-    transcript: Transcript,
-    found: Sequence[Finding],
-    unannounced_hold_s: float,
-    reported: Sequence[metrics.Span],
-    redacted_spans: Sequence[metrics.Span],
-) -> list[Hold]:
-    """Every hold of a call in order of time."""
-    holds = [Hold(a, b, "reported") for a, b in reported if b > a]
-    announced = _announced(found, "hold")
-    for start_s, end_s in metrics.dead_air(metrics.intervals(transcript), reported, redacted_spans):
-        if _is_after(announced, start_s, ANNOUNCED_WITHIN_S):
-            holds.append(Hold(start_s, end_s, "announced"))
-        elif end_s - start_s >= unannounced_hold_s:
-            holds.append(Hold(start_s, end_s, "unannounced"))
-    return sorted(holds, key=lambda hold: hold.start_s)

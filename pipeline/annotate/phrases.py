@@ -11,10 +11,9 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -22,9 +21,11 @@ from spacy.language import Language
 from spacy.matcher import Matcher
 from spacy.tokens import Doc
 
+from pipeline.annotate.findings import Fact
 from pipeline.errors import UsageError
 from pipeline.text.words import NEGATIONS, word_set
 
+Read = TypeVar("Read")
 DATA = Path(__file__).parent / "data"
 MAX_EXPANSIONS = 10_000  # a phrase with more readings than this is a mistake
 NEGATORS = NEGATIONS | word_set("without mat")
@@ -48,23 +49,13 @@ class PhraseList(BaseModel):
     """Persons whom the phrases are not about: "you", so that "you are going bankrupt" is no find."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A phrase of a list, found in the fluent words ``start`` to ``end`` (exclusive)."""
-
-    list: PhraseList
-    start: int
-    end: int
-
-
 def read_lists(path: Path) -> tuple[PhraseList, ...]:
     """The phrase lists of a YAML file.
 
     Raises:
         UsageError: The file cannot be read, or is wrong; up to eight problems are named.
     """
-    lists: tuple[PhraseList, ...] = _checked(path, TypeAdapter(tuple[PhraseList, ...]), _yaml(path))
-    return lists
+    return _read(path, TypeAdapter(tuple[PhraseList, ...]))
 
 
 def read_topics(path: Path) -> tuple[PhraseList, ...]:
@@ -73,20 +64,15 @@ def read_topics(path: Path) -> tuple[PhraseList, ...]:
     Raises:
         UsageError: The file cannot be read, or is wrong.
     """
-    topics = _checked(path, TypeAdapter(dict[str, tuple[str, ...]]), _yaml(path))
+    topics = _read(path, TypeAdapter(dict[str, tuple[str, ...]]))
     return tuple(PhraseList(kind="topic", label=label, phrases=p) for label, p in topics.items())
 
 
-def _yaml(path: Path) -> object:
+def _read(path: Path, adapter: TypeAdapter[Read]) -> Read:
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return adapter.validate_python(yaml.safe_load(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: cannot be read: {error}", hint="it must be YAML in UTF-8") from error
-
-
-def _checked(path: Path, adapter: TypeAdapter[Any], body: object) -> Any:
-    try:
-        return adapter.validate_python(body)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:8])
         raise UsageError(f"{path}: {problems}", hint=f"compare with the shipped lists in {DATA}") from error
@@ -109,15 +95,11 @@ def readings(phrase: str) -> list[str]:
 
 
 class PhraseFinder:
-    """Finds the phrases of all lists.
+    """The component that sets ``doc._.facts`` to what the phrase lists find.
 
     Readings without a gap are looked up in a dictionary. spaCy's PhraseMatcher would find the same, but takes
     seconds to build for the seventy thousand readings of the shipped lists. Readings with a gap and token
     patterns are left to spaCy's Matcher.
-
-    Args:
-        nlp: The pipeline whose tokenizer and vocabulary are used.
-        lists: The lists to look for.
 
     Raises:
         UsageError: spaCy does not accept a token pattern.
@@ -139,20 +121,24 @@ class PhraseFinder:
         self._first_words = {reading.split(" ", 1)[0] for reading in self._readings}
         self._most_words = max((reading.count(" ") + 1 for reading in self._readings), default=0)
 
-    def find(self, fluent: Doc, role: str) -> Iterator[Hit]:
-        """Find the lists that apply to a role in fluent words; overlapping hits of a list are joined."""
+    def __call__(self, doc: Doc) -> Doc:
+        """Find the lists that apply to the role of one turn; overlapping finds of a list are joined."""
+        fluent, places = doc._.fluent, doc._.fluent.user_data["places"]
         words = [token.text for token in fluent]
         found: dict[int, list[tuple[int, int]]] = {}
         for number, start, end in self._hits(fluent, words):
-            if self._lists[number].role in ("any", role) or role == "unknown":
+            if self._lists[number].role in ("any", doc._.role) or doc._.role == "unknown":
                 found.setdefault(number, []).append((start, end))
+        doc._.facts = []
         for number, spans in found.items():
             entry = self._lists[number]
             for start, end in _merged(spans):
                 before = words[max(0, start - NEGATION_REACH) : start]
                 is_denied = entry.negation == "clears" and NEGATORS.intersection(before)
                 if not is_denied and not _is_of_another(entry, words, start, end):
-                    yield Hit(entry, start, end)
+                    fact = Fact(entry.kind, entry.label, places[start][0], places[end - 1][1])
+                    doc._.facts.append(fact)
+        return doc
 
     def _hits(self, fluent: Doc, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
         """Number of the list, first word and end of every occurrence of a phrase or pattern."""

@@ -14,20 +14,18 @@ summarises the sentiment over a call.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from spacy.tokens import Doc
 
 from pipeline.annotate.phrases import DATA
 from pipeline.conversation import RoleSentiment, Sentiment, SentimentLabel, Turn
+from pipeline.encoder import classifier
 from pipeline.text.words import FILLERS, NEGATIONS, count_words, tokens, word_set
-
-if TYPE_CHECKING:
-    from pipeline.encoder.classifier import Classifier
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = NEGATIONS | word_set("no n't cannot can't don't didn't won't isn't wasn't")
@@ -76,7 +74,7 @@ QUARTERS = 4
 
 @dataclass(frozen=True)
 class Scorer:
-    """Computes the log-odds of the sentiment labels of turns.
+    """The component that sets ``doc._.sentiment`` of turns, in whole batches.
 
     Attributes:
         model: The trained model; None for languages without one.
@@ -85,9 +83,24 @@ class Scorer:
             the user's lexicon has no sentiment, rather than a neutral one.
     """
 
-    model: Classifier | None
+    model: classifier.Classifier | None
     lexicon: Mapping[str, float]
     knows_language: bool
+
+    def __call__(self, doc: Doc) -> Doc:
+        """One turn."""
+        return next(self.pipe([doc]))
+
+    def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:
+        """Score all turns together; the model itself makes batches by length."""
+        docs = list(stream)
+        texts = [_scored_text(doc) for doc in docs]
+        for doc, text, odds in zip(docs, texts, self.odds(texts), strict=True):
+            if odds is not None:
+                doc._.sentiment = sentiment_of(odds)
+            elif self.knows_language and tokens(doc.text):
+                doc._.sentiment = NEUTRAL if text == doc.text else POLITE
+            yield doc
 
     def odds(self, texts: Sequence[str]) -> list[NDArray[np.float32] | None]:
         """Log-odds of the three labels for each text; None for a text that only acknowledges or is empty.
@@ -102,15 +115,13 @@ class Scorer:
             logits = dict(zip(pieces, self.model.logits(pieces), strict=True))
             base = {t: np.mean([logits[part] for part in parts], axis=0) for t, parts in parts_of.items()}
         weight = LEXICON_WEIGHT if self.model else LEXICON_ALONE_WEIGHT
-        odds = [base[text] + weight * self._shift(text) if text in base else None for text in texts]
-        if self.knows_language:
-            return odds
-        return [of_text if self._lexical(text) else None for text, of_text in zip(texts, odds, strict=True)]
-
-    def _shift(self, text: str) -> NDArray[np.float32]:
-        """What the lexicon adds to the log-odds, for a lexicon weight of 1."""
-        score = self._lexical(text)
-        return np.array([max(0.0, -score), 0.0, max(0.0, score)], dtype=np.float32)
+        odds: list[NDArray[np.float32] | None] = []
+        for text in texts:
+            score = self._lexical(text) if text in base else 0.0
+            shift = np.array([max(0.0, -score), 0.0, max(0.0, score)], dtype=np.float32)
+            is_known = text in base and (self.knows_language or score)
+            odds.append(base[text] + weight * shift if is_known else None)
+        return odds
 
     def _lexical(self, text: str) -> float:
         """Sum of the lexicon's weights, -1 to 1; times -0.5 if a negator is within the three words before."""
@@ -146,14 +157,17 @@ def sentiment_of(odds: NDArray[np.float32]) -> Sentiment:
     return Sentiment(round(float(chances[2] - chances[0]), 3), LABELS[int(np.argmax(chances))])
 
 
+def _scored_text(doc: Doc) -> str:
+    """The text to score: without the courtesies of agents, and of others who say nothing else."""
+    if doc._.role == "agent":
+        return without_courtesy(NAMED_FEELING.sub(" ", doc.text.replace("’", "'")))
+    rest = without_courtesy(doc.text)
+    return doc.text if is_telling(rest) else rest
+
+
 def without_courtesy(text: str) -> str:
     """The text without polite formulas."""
     return COURTESY.sub(" ", text.replace("’", "'"))
-
-
-def without_named_feelings(text: str) -> str:
-    """The text without clauses that name the listener's feelings."""
-    return NAMED_FEELING.sub(" ", text.replace("’", "'"))
 
 
 def is_telling(text: str) -> bool:
@@ -178,11 +192,7 @@ def load_scorer(language: str, lexicon: Mapping[str, float]) -> Scorer:
     """The scorer of a language; the user's lexicon overrides the shipped one."""
     path = DATA / f"lexicon_{language}.yaml"
     shipped = yaml.safe_load(path.read_text("utf-8"))["idiom"] if path.exists() else {}
-    model: Classifier | None = None
-    if language == "en":
-        from pipeline.encoder import classifier
-
-        model = classifier.load()
+    model = classifier.load() if language == "en" else None
     words = {**shipped, **{word.lower(): weight for word, weight in lexicon.items()}}
     return Scorer(model, words, knows_language=model is not None or bool(shipped))
 

@@ -93,22 +93,19 @@ async def resolve(settings: JudgeSettings) -> list[str]:
 
 
 class Endpoint:
-    """A connection to the server that the settings name, as an asynchronous context manager.
-
-    Args:
-        settings: Must have a ``url``.
-    """
+    """A connection to the server whose ``url`` the settings name, as an asynchronous context manager."""
 
     def __init__(self, settings: JudgeSettings) -> None:
         self._settings = settings
-        url = urlsplit(settings.url or "")
-        self._url, self._host = url, url.netloc
+        self._url = urlsplit(settings.url or "")
+        self._host = self._url.netloc
         self._addresses: list[str] = []
         self._with_schema = True  # until the server refuses a JSON schema
         key = settings.api_key.get_secret_value() if settings.api_key else ""
-        self._headers = {"Host": self._host, "Accept-Encoding": "identity", "Accept": "application/json"}
-        self._headers |= {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Host": self._host, "Accept-Encoding": "identity", "Accept": "application/json"}
+        headers |= {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.AsyncClient(
+            headers=headers,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(settings.timeout_s, connect=CONNECT_S),
@@ -134,9 +131,7 @@ class Endpoint:
             if error.status in (401, 403):
                 raise AwayError(_refused(error)) from error
             return ""  # some servers do not list their models
-        models = [
-            m for m in _list(listed.get("data")) if isinstance(m, dict) and isinstance(m.get("id"), str)
-        ]
+        models = [m for m in _objects(listed.get("data")) if isinstance(m.get("id"), str)]
         mine = next((m for m in models if m["id"] in (name, f"{name}:latest")), None)
         if models and mine is None:
             offered = ", ".join(m["id"][:60] for m in models[:5])
@@ -153,7 +148,7 @@ class Endpoint:
             tags = await self._json("GET", "/api/tags")
         except (_RefusedError, AwayError):
             return ""
-        models = [m for m in _list(tags.get("models")) if isinstance(m, dict)]
+        models = _objects(tags.get("models"))
         return next((str(m.get("digest")) for m in models if m.get("name") == name), "")
 
     async def chat(self, messages: list[dict[str, str]], schema: Mapping[str, Any], max_tokens: int) -> Reply:
@@ -204,15 +199,15 @@ class Endpoint:
         if not self._addresses:
             self._addresses = await resolve(self._settings)
         fault: Exception | None = None
+        tls = {"sni_hostname": self._url.hostname or ""}  # a certificate is issued to the name
         for address in tuple(self._addresses):  # until one answers
-            request = self._request(address, method, path, body)
+            place = self._place(address, path)
             try:
-                async with asyncio.timeout(self._settings.timeout_s):
-                    answer = await self._client.send(request, stream=True)
-                    try:
-                        content = await _read(answer)
-                    finally:
-                        await answer.aclose()
+                async with (
+                    asyncio.timeout(self._settings.timeout_s),
+                    self._client.stream(method, place, json=body, extensions=tls) as answer,
+                ):
+                    content = await _read(answer)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if "CERTIFICATE" in str(error).upper():
                     raise AwayError(f"the certificate of {self._host} is not trusted (judge.url)") from error
@@ -232,13 +227,11 @@ class Endpoint:
             f"nothing answers at {self._host} (judge.url): is the server up?", again=True
         ) from fault
 
-    def _request(self, address: str, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Request:
-        """A request to a checked address, with the host name in its headers."""
+    def _place(self, address: str, path: str) -> str:
+        """A path at a checked address; the host name is in the headers."""
         host = f"[{address}]" if ":" in address else address
         port = f":{self._url.port}" if self._url.port else ""
-        place = f"{self._url.scheme}://{host}{port}{path}"
-        tls = {"sni_hostname": self._url.hostname or ""}  # a certificate is issued to the name
-        return self._client.build_request(method, place, headers=self._headers, json=body, extensions=tls)
+        return f"{self._url.scheme}://{host}{port}{path}"
 
 
 class _RefusedError(Exception):
@@ -312,8 +305,7 @@ def _refused(error: _RefusedError) -> str:
 
 def _reply(answer: Mapping[str, Any]) -> Reply:
     """The reply in an answer of the server; fields of a wrong type count as missing."""
-    choices = _list(answer.get("choices"))
-    first = choices[0] if choices and isinstance(choices[0], dict) else {}
+    first = next(iter(_objects(answer.get("choices"))), {})
     message = first.get("message")
     if not isinstance(message, dict):
         raise AwayError(OTHER_FORM)
@@ -332,5 +324,5 @@ def _count(usage: Any, key: str) -> int:
     return count if isinstance(count, int) and 0 <= count < 10**9 else 0
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -37,13 +37,7 @@ KEPT_ANSWER = TypeAdapter(KeptAnswer)
 
 
 def find(folder: Path, key: str, identity: str | None) -> KeptAnswer | None:
-    """The kept answer to a prompt, or None.
-
-    Args:
-        folder: Folder of the call's results.
-        key: Key of the prompt and the model name.
-        identity: What the server says about the model; None if it cannot be asked.
-    """
+    """The kept answer to a prompt, or None; ``identity`` is None if the server cannot be asked for it."""
     line = _lines(folder / FILE).get(key)
     if line is None or identity not in (None, line.get("identity")):
         return None

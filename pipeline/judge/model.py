@@ -119,7 +119,11 @@ class LanguageModel:
 
         async def ask_calls() -> None:
             async with Endpoint(self._settings) as endpoint:
-                await self._identify(endpoint)
+                if self._identity is None and not self._closed:
+                    try:
+                        self._identity = await endpoint.identity()
+                    except AwayError as error:
+                        self._closed = error.reason
                 calls = groupby(range(len(asking)), key=lambda n: asking[n].question.call_id)
                 await asyncio.gather(*[ask_call(endpoint, list(indices)) for _, indices in calls])
 
@@ -132,14 +136,6 @@ class LanguageModel:
                 raise
         finally:
             self._running = None
-
-    async def _identify(self, endpoint: Endpoint) -> None:
-        """Find out, once per run, which model the server has."""
-        if self._identity is None and not self._closed:
-            try:
-                self._identity = await endpoint.identity()
-            except AwayError as error:
-                self._closed = error.reason
 
     async def _answer(self, endpoint: Endpoint, asking: _Asking) -> Judged:
         """The kept answer to a question or a new one, with its quotes as places in the transcript."""

@@ -54,13 +54,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def messages(check: JudgeCheck, sent: Sequence[Sent], *, turned: bool) -> list[dict[str, str]]:
-    """The chat messages that ask one question.
-
-    Args:
-        check: The question.
-        sent: The turns of the window, without names.
-        turned: Whether examples and answers are in the opposite order.
-    """
+    """The chat messages that ask one question; ``turned``: examples and answers are in opposite order."""
     lines = "\n".join(f"[{one.turn.turn}] {ROLES[one.turn.role]}: {one.text}" for one in sent)
     key = hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     call = f"<<<CALL {key}\n{lines}\nCALL {key}>>>"

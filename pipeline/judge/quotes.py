@@ -7,9 +7,9 @@ and denials and numbers are the same: by letters, "I did not cancel it" is very 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from rapidfuzz import fuzz
 
@@ -85,10 +85,7 @@ def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tup
     """The place of a part of a quote whose letters are nearly those of the run."""
     if len(part) < NEARLY_WORDS or not said:
         return ()
-    starts, at = [], 0
-    for token in said:
-        starts.append(at)
-        at += len(token.word)
+    starts = accumulate((len(token.word) for token in said), initial=0)
     text, quote = "".join(token.word for token in said), "".join(part)
     if len(quote) > 1.1 * len(text):
         return ()
@@ -97,21 +94,18 @@ def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tup
         return ()
     stretch = [
         token
-        for token, start in zip(said, starts, strict=True)
+        for token, start in zip(said, starts, strict=False)
         if start + len(token.word) > near.dest_start and start < near.dest_end
     ]
-    heard = [token.word for token in stretch]
+    heard = "".join(token.word for token in stretch)
     missing, first = max(0, len(part) - len(stretch)), said.index(stretch[0])
     around = said[max(0, first - missing - 1) : first + len(stretch) + missing]  # the quote may omit a denial
-    if (
-        _decisive([token.word for token in around]) != _decisive(part)
-        or fuzz.ratio(quote, "".join(heard)) < NEARLY
-    ):
+    if fuzz.ratio(quote, heard) < NEARLY or _decisive(token.word for token in around) != _decisive(part):
         return ()
     return _places(stretch, run, exact=False)
 
 
-def _decisive(words: Sequence[str]) -> list[str]:
+def _decisive(words: Iterable[str]) -> list[str]:
     """The words that must be the same in both: denials, and words with a digit."""
     return sorted(w for w in words if w in DENIALS or any(c.isdigit() for c in w))
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.conversation import Answer
 from pipeline.judge import quotes
@@ -22,13 +22,11 @@ SPACE = re.compile(r"[^\S ]+| {2,}")
 
 
 class _Quote(BaseModel):
-    model_config = ConfigDict(extra="ignore")
     turn: int = -1
     words: str = Field(max_length=4000)
 
 
 class _Reply(BaseModel):
-    model_config = ConfigDict(extra="ignore")
     answer: str = Field(max_length=40)
     quotes: list[_Quote] = Field(default_factory=list, max_length=MAX_QUOTES)
     why: str = Field("", max_length=4000)

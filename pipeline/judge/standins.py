@@ -48,7 +48,6 @@ class Sent:
     """A turn as it is sent to the model.
 
     Attributes:
-        turn: The original turn.
         text: The text as one line, with names replaced.
         pieces: All parts of the text, in order.
     """
@@ -131,16 +130,13 @@ def _without_overlaps(found: Sequence[tuple[int, int, str]], text: str) -> list[
     kept: list[tuple[int, int, str]] = []
     for start, end, word in sorted(found, key=lambda f: (f[0], -f[1])):
         first, last, before = kept[-1] if kept else (0, 0, "")
-        are_one_name = word == NAME == before and _is_gap(text[last:start])
+        between = text[last:start]
+        are_one_name = word == NAME == before and len(between) <= 2 and not between.strip(" -.")
         if start < last or are_one_name:
             kept[-1] = (first, max(end, last), before)
         else:
             kept.append((start, end, word))
     return kept
-
-
-def _is_gap(between: str) -> bool:
-    return len(between) <= 2 and not between.strip(" -.")
 
 
 def _with_standins(turn: Turn, replaced: Sequence[tuple[int, int, str]]) -> Sent:

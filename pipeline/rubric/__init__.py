@@ -5,9 +5,9 @@ to the author, ``explain`` describes a rubric in plain words. ``pipeline.score``
 """
 
 from pipeline.rubric.explain import explain, explain_order
-from pipeline.rubric.lint import COMMON, NEVER_MET_SQL, TYPICAL_SQL, Phrase, advice, lint, never_met, phrases
+from pipeline.rubric.lint import COMMON, NEVER_MET_SQL, TYPICAL_SQL, advice, lint, never_met, phrases
 from pipeline.rubric.load import load, parse, shipped
-from pipeline.rubric.model import Criterion, Rubric, Section
+from pipeline.rubric.model import Criterion, Rubric
 from pipeline.rubric.references import same_criteria
 from pipeline.rubric.select import select, why_not
 
@@ -16,9 +16,7 @@ __all__ = [
     "NEVER_MET_SQL",
     "TYPICAL_SQL",
     "Criterion",
-    "Phrase",
     "Rubric",
-    "Section",
     "advice",
     "explain",
     "explain_order",

@@ -7,6 +7,7 @@ refused everywhere, so that a misspelt key is an error and not a check that sile
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -89,11 +90,8 @@ class Heard(BaseCheck):
 
     @model_validator(mode="after")
     def _counts(self) -> Heard:
-        if (
-            self.at_most is not None
-            and self.at_most < self.at_least
-            and not (self.at_most == 0 and self.at_least == 1)
-        ):
+        never = self.at_most == 0 and self.at_least == 1
+        if self.at_most is not None and self.at_most < self.at_least and not never:
             raise ValueError("at_most is below at_least")
         if self.negate and self.at_most is not None:
             raise ValueError("negate and at_most say the same thing twice; use one")
@@ -170,15 +168,13 @@ class FindingCheck(Heard):
     labels: tuple[str, ...] = Field((), description="which of that kind; all when left out")
 
 
-TextCheck = Annotated[PhraseCheck | RegexCheck | TokenCheck | FindingCheck, Field(discriminator="kind")]
+WordCheck = PhraseCheck | RegexCheck | TokenCheck
+"""The checks that a matcher answers."""
+TextCheck = Annotated[WordCheck | FindingCheck, Field(discriminator="kind")]
 
 
 class Measure(BaseCheck):
-    """Base of the checks of numbers and facts, which say in words what they ask."""
-
-    def sentence(self) -> str:
-        """When the check is met, for the explanation of a rubric (``explain``)."""
-        raise NotImplementedError
+    """Base of the checks of numbers and facts; as text, each says when it is met (``explain``)."""
 
 
 class MetricCheck(Measure):
@@ -196,16 +192,13 @@ class MetricCheck(Measure):
     def _limits(self) -> MetricCheck:
         if bool(self.curve) == (self.min is not None or self.max is not None):
             raise ValueError("give min and/or max, or a curve")
-        if self.curve and (
-            len(self.curve) < 2 or any(a[0] >= b[0] for a, b in zip(self.curve, self.curve[1:], strict=False))
-        ):
+        if self.curve and (len(self.curve) < 2 or any(a[0] >= b[0] for a, b in pairwise(self.curve))):
             raise ValueError("a curve needs two points or more, values ascending")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is above max")
         return self
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         where = f"on the curve {list(self.curve)}" if self.curve else limits(self.min, self.max)
         return f"{self.metric} is {where}"
 
@@ -230,8 +223,7 @@ class SentimentCheck(Measure):
             raise ValueError("change is of the whole call")
         return self
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         part = "" if self.part == "whole" else f" in the {self.part.replace('_', ' ')}"
         return f"the {self.role}'s {self.measure} sentiment{part} is {limits(self.min, self.max)}"
 
@@ -252,8 +244,7 @@ class EventCheck(Measure):
             raise ValueError("give at_least, at_most or total_at_most_s")
         return self
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         counts = [
             f"at least {self.at_least} times" if self.at_least is not None else "",
             f"at most {self.at_most} times" if self.at_most is not None else "",
@@ -269,8 +260,7 @@ class LanguageCheck(Measure):
     role: SearchedRole = "agent"
     allowed: tuple[str, ...] = Field(min_length=1, description="ISO 639-1 codes")
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         return f"the {self.role} speaks {' or '.join(self.allowed)}"
 
 
@@ -283,8 +273,7 @@ class ManualCheck(Measure):
         None, description="size of the rating scale the person uses; yes/no when left out"
     )
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         return "a person says so"
 
 
@@ -295,8 +284,7 @@ class PluginCheck(Measure):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
 
-    def sentence(self) -> str:
-        """When it is met."""
+    def __str__(self) -> str:
         return f"the plugin {self.name} says so"
 
 
@@ -370,9 +358,7 @@ class NotCheck(BaseCheck):
 
 
 Check = Annotated[
-    PhraseCheck
-    | RegexCheck
-    | TokenCheck
+    WordCheck
     | FindingCheck
     | MetricCheck
     | SentimentCheck

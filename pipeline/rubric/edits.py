@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,13 @@ class Change:
     unsure: float | None = None
     phrases: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+
+    @property
+    def by_key(self) -> dict[str, Any]:
+        """The changes by key of the check in YAML."""
+        added = {"any": self.phrases, "unless": self.unless}
+        changes = {"threshold": self.threshold, "unsure": self.unsure, **added}
+        return {key: value for key, value in changes.items() if value not in (None, ())}
 
 
 def edited(rubric: Rubric, changes: Mapping[str, Change]) -> tuple[str, list[str]]:
@@ -56,12 +63,11 @@ class _CannotEditError(Exception):
 
 def _holds(rubric: Rubric, name: str, change: Change) -> bool:
     """Whether a change is in effect in a rubric, rather than in a comment of its text."""
-    check: Any = learning(next(c.check for c in rubric.criteria() if c.id == name))
-    bounds = all(
-        value is None or value == getattr(check, key)
-        for key, value in (("threshold", change.threshold), ("unsure", change.unsure))
+    check = learning(next(c.check for c in rubric.criteria() if c.id == name))
+    return all(
+        {*value} <= {*getattr(check, key)} if isinstance(value, tuple) else value == getattr(check, key)
+        for key, value in change.by_key.items()
     )
-    return bounds and {*change.phrases} <= {*check.any} and {*change.unless} <= {*check.unless}
 
 
 def _edited(text: str, name: str, change: Change) -> str:
@@ -84,48 +90,34 @@ def _edited(text: str, name: str, change: Change) -> str:
     if not re.match(r"\s*(?:- )?kind:", rows[kind]):
         raise _CannotEditError
     indent = " " * rows[kind].index("kind:")
-    for key, phrases in (("unless", change.unless), ("any", change.phrases)):
-        _add_phrases(rows, check.get(key), (*at, key), phrases, lines, kind, indent)
-    for key, bound in (("unsure", change.unsure), ("threshold", change.threshold)):
-        if bound is not None:
-            if (*at, key) in lines:
-                row = lines[*at, key] - 1
-                rows[row] = re.sub(rf"({key}:\s*)[\d.]+", rf"\g<1>{bound:g}", rows[row])
-            else:
-                rows[kind] += f"{indent}{key}: {bound:g}\n"
+    for key, value in reversed(change.by_key.items()):
+        is_list = isinstance(value, tuple)
+        quoted = [json.dumps(phrase, ensure_ascii=False) for phrase in value] if is_list else []
+        if not check.get(key):
+            written = f"[{', '.join(quoted)}]" if is_list else f"{value:g}"
+            rows[kind] += f"{indent}{key}: {written}\n"
+        elif is_list:
+            last = lines[*at, key, len(check[key]) - 1] - 1
+            rows[last] = _with_phrases(rows[last], quoted)
+        else:
+            row = lines[*at, key] - 1
+            rows[row] = re.sub(rf"({key}:\s*)[\d.]+", rf"\g<1>{value:g}", rows[row])
     return "".join(rows)
 
 
-def _add_phrases(
-    rows: list[str],
-    have: Any,
-    at: Place,
-    phrases: tuple[str, ...],
-    lines: dict[Place, int],
-    kind: int,
-    indent: str,
-) -> None:
-    """Append phrases to a list; each gets a line of its own if those in the list have one."""
-    if not phrases:
-        return
-    quoted = [json.dumps(phrase, ensure_ascii=False) for phrase in phrases]
-    if not have:
-        rows[kind] += f"{indent}{at[-1]}: [{', '.join(quoted)}]\n"
-        return
-    last = lines[*at, len(have) - 1] - 1
-    item = re.match(r"(\s*- )", rows[last])
+def _with_phrases(row: str, quoted: Sequence[str]) -> str:
+    """The last row of a list with phrases after it, each on a row of its own if this one is."""
+    item = re.match(r"(\s*- )", row)
     if item:
-        rows[last] += "".join(f"{item.group(1)}{phrase}\n" for phrase in quoted)
-        return
-    end = rows[last].rfind("]")
+        return row + "".join(f"{item.group(1)}{phrase}\n" for phrase in quoted)
+    end = row.rfind("]")
     if end < 0:
         raise _CannotEditError
-    rows[last] = f"{rows[last][:end]}, {', '.join(quoted)}{rows[last][end:]}"
+    return f"{row[:end]}, {', '.join(quoted)}{row[end:]}"
 
 
 def _in_words(change: Change) -> str:
-    bounds = {"threshold": change.threshold, "unsure": change.unsure}
-    added = {"any": change.phrases, "unless": change.unless}
-    steps = [f"{key}: {value:g}" for key, value in bounds.items() if value is not None]
-    steps += [f"add to {key}: {', '.join(phrases)}" for key, phrases in added.items() if phrases]
-    return "; ".join(steps)
+    return "; ".join(
+        f"add to {key}: {', '.join(value)}" if isinstance(value, tuple) else f"{key}: {value:g}"
+        for key, value in change.by_key.items()
+    )

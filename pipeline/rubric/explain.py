@@ -102,7 +102,7 @@ def describe(check: Any) -> str:
     if isinstance(check, kinds.Heard):
         return _heard(check)
     if isinstance(check, kinds.Measure):
-        return check.sentence()
+        return str(check)
     if isinstance(check, kinds.JudgeCheck):
         whose = "anyone" if check.role == "any" else f"the {check.role}"
         asked = f"a language model, quoting {whose}, answers yes to “{check.question}”"

@@ -27,9 +27,6 @@ class Question:
     """One check of one call, to be put to the language model.
 
     Attributes:
-        call_id: The call.
-        rubric_id: The rubric.
-        criterion_id: The criterion of the check.
         check: What is asked, and whose words may be quoted.
         turns: The turns of the window, redacted.
         people: Names of people as written in the metadata; neither they nor parts of them may be sent.

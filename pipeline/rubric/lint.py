@@ -8,18 +8,8 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from pipeline.conversation import FINDING_KINDS, TIMING_FINDINGS
-from pipeline.rubric.checks import (
-    PLUGINS,
-    AllCheck,
-    FindingCheck,
-    JudgeCheck,
-    ManualCheck,
-    PhraseCheck,
-    PluginCheck,
-    SentimentCheck,
-    Window,
-    parts,
-)
+from pipeline.rubric import checks as kinds
+from pipeline.rubric.checks import PhraseCheck, Window, parts
 from pipeline.rubric.model import Criterion, HeardFinding, Rubric
 from pipeline.text.language import LISTED
 
@@ -152,30 +142,30 @@ def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) ->
         window = getattr(check, "window", None)
         if window is not None:
             yield from (f"{criterion.id}: {w}" for w in _window(window, typical_s))
-        if isinstance(check, PluginCheck) and not entry_points(group=PLUGINS, name=check.name):
+        if isinstance(check, kinds.PluginCheck) and not entry_points(group=kinds.PLUGINS, name=check.name):
             yield f"{criterion.id}: its plugin {check.name!r} is not installed here"
-        if isinstance(check, AllCheck) and any(isinstance(c, ManualCheck) for c in check.checks):
+        if isinstance(check, kinds.AllCheck) and any(isinstance(c, kinds.ManualCheck) for c in check.checks):
             yield f"{criterion.id}: with a manual part no call can ever meet it"
 
 
 def _finding_kinds(criterion: Criterion) -> set[str]:
     """Kinds of findings that its conditions and checks ask for."""
     in_conditions = {finding.kind for finding in parts(criterion, HeardFinding)}
-    return in_conditions | {check.finding for check in parts(criterion, FindingCheck)}
+    return in_conditions | {check.finding for check in parts(criterion, kinds.FindingCheck)}
 
 
 def _unreliable(criterion: Criterion) -> Iterator[str]:
     """Warnings about checks that are not reliable enough for an auto-fail."""
     for check in [criterion.check, *(level.check for level in criterion.levels)]:
-        if isinstance(check, SentimentCheck):
+        if isinstance(check, kinds.SentimentCheck):
             yield "auto-fail on sentiment, which is an estimate; use it as evidence, or counts: info"
         if isinstance(check, PhraseCheck) and check.match == "meaning":
             yield "auto-fail on phrases by meaning, which errs now and then; prefer match: fuzzy"
-        if isinstance(check, JudgeCheck):
+        if isinstance(check, kinds.JudgeCheck):
             yield "auto-fail on a language model's answer, which errs; prefer phrases with match: fuzzy"
-        if isinstance(check, PluginCheck):
+        if isinstance(check, kinds.PluginCheck):
             yield f"auto-fail on the plugin {check.name!r}; make sure it abstains when unsure"
-        if isinstance(check, ManualCheck):
+        if isinstance(check, kinds.ManualCheck):
             yield "auto-fail on a manual check fires only after a person has answered"
 
 

@@ -10,7 +10,6 @@ import contextlib
 import copy
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,24 +21,11 @@ from pipeline.errors import RubricError
 from pipeline.known_names import did_you_mean, keys_at
 from pipeline.rubric.checks import Place
 from pipeline.rubric.model import Rubric
-from pipeline.rubric.references import reference_faults
+from pipeline.rubric.references import Problem, reference_faults
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
 MAX_DEPTH = 40
-
-
-@dataclass(frozen=True)
-class Fault:
-    """An error in a rubric, its line, and a hint how to correct it."""
-
-    line: int
-    message: str
-    hint: str = ""
-
-    def text(self, source: str) -> str:
-        """The line of a message: ``file:line: message (hint)``."""
-        return f"{source}:{self.line}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class _Loader(yaml.SafeLoader):
@@ -115,18 +101,13 @@ def parse(text: str, source: str = "rubric") -> Rubric:
         rubric = Rubric.model_validate(data)
     except ValidationError as error:
         errors = [item for item in error.errors(include_url=False) if not _is_consequence(item, data)]
-        faults = [_fault(item, data, lines) for item in errors]
-        raise _refusal(faults + _reference_faults(_repaired(data, errors), lines), source) from error
-    faults = _reference_faults(rubric, lines)
-    if faults:
-        raise _refusal(faults, source)
+        repaired = _repaired(data, errors)
+        further = reference_faults(repaired) if repaired is not None else ()
+        raise _refusal([*(_problem(item, data) for item in errors), *further], lines, source) from error
+    problems = list(reference_faults(rubric))
+    if problems:
+        raise _refusal(problems, lines, source)
     return rubric.with_origin(text, source)
-
-
-def _reference_faults(rubric: Rubric | None, lines: dict[Place, int]) -> list[Fault]:
-    """Wrong references between the parts of a rubric, with their lines."""
-    faults = reference_faults(rubric) if rubric is not None else ()
-    return [Fault(_line(path, lines), message, hint) for path, message, hint in faults]
 
 
 def _repaired(data: Any, errors: list[Any]) -> Rubric | None:
@@ -175,9 +156,9 @@ def _replace(data: Any, places: list[Place]) -> None:
             section.setdefault("id", f"faulty_{at}")
 
 
-def _refusal(faults: list[Fault], source: str) -> RubricError:
-    unique = sorted(set(faults), key=lambda f: (f.line, f.message))
-    listed = "\n".join(f.text(source) for f in unique)
+def _refusal(problems: list[Problem], lines: dict[Place, int], source: str) -> RubricError:
+    unique = sorted({(_line(place, lines), message, hint) for place, message, hint in problems})
+    listed = "\n".join(f"{source}:{line}: {message}{hint and f' ({hint})'}" for line, message, hint in unique)
     count = "1 error" if len(unique) == 1 else f"{len(unique)} errors"
     return RubricError(f"{source}: {count}\n{listed}", hint="docs/rubrics.md describes every key")
 
@@ -195,7 +176,7 @@ def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]
         node = loader.get_single_node()
         lines: dict[Place, int] = {}
         if node is not None:
-            for count, (path, line) in enumerate(_walk(node, ())):
+            for count, (path, line) in enumerate(_walk(node, (), node.start_mark)):
                 if count > MAX_NODES:
                     raise RubricError(f"{source}: aliases expand to more than {MAX_NODES:,} values")
                 lines[path] = line
@@ -215,16 +196,16 @@ def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: Place) -> Iterator[tuple[Place, int]]:
+def _walk(node: yaml.Node, path: Place, begins: yaml.Mark) -> Iterator[tuple[Place, int]]:
     """Every node's place and line, aliases expanded; refuses repeated keys and too deep nesting."""
     if len(path) > MAX_DEPTH:
         raise yaml.MarkedYAMLError(
             problem="nested too deeply, or an alias that contains itself", problem_mark=node.start_mark
         )
-    yield path, node.start_mark.line + 1
+    yield path, begins.line + 1
     if isinstance(node, yaml.SequenceNode):
         for at, item in enumerate(node.value):
-            yield from _walk(item, (*path, at))
+            yield from _walk(item, (*path, at), item.start_mark)
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -234,8 +215,7 @@ def _walk(node: yaml.Node, path: Place) -> Iterator[tuple[Place, int]]:
                     problem=f"the key {name!r} is given twice", problem_mark=key.start_mark
                 )
             seen.add(name)
-            for where, line in _walk(value, (*path, name)):
-                yield where, key.start_mark.line + 1 if where == (*path, name) else line
+            yield from _walk(value, (*path, name), key.start_mark)
 
 
 def _line(path: Place, lines: dict[Place, int]) -> int:
@@ -271,25 +251,24 @@ def _is_consequence(item: Any, data: Any) -> bool:
     return item["type"] == "too_short" and isinstance(here, list) and bool(here)
 
 
-def _fault(item: Any, data: Any, lines: dict[Place, int]) -> Fault:
-    """A pydantic error as a sentence with a line."""
+def _problem(item: Any, data: Any) -> Problem:
+    """A pydantic error as a sentence."""
     path = _place(item["loc"], data)
     where = ".".join(map(str, path)) or "rubric"
-    line = _line(path, lines)
     match item["type"]:
         case "extra_forbidden":
             name = str(path[-1])
             hint = did_you_mean(name, keys_at(Rubric, item["loc"][:-1]))
-            return Fault(line, f"{where}: unknown key {name!r}", hint)
+            return path, f"{where}: unknown key {name!r}", hint
         case "missing":
-            return Fault(line, f"{where}: the key {item['loc'][-1]!r} is missing")
+            return path, f"{where}: the key {item['loc'][-1]!r} is missing", ""
         case "union_tag_not_found":
             hint = "one of phrases, regex, metric, … (docs/rubrics.md)"
-            return Fault(line, f"{where}: the key 'kind' is missing", hint)
+            return path, f"{where}: the key 'kind' is missing", hint
         case "union_tag_invalid":
             tag, known = item["ctx"]["tag"], re.findall(r"'([^']+)'", item["ctx"]["expected_tags"])
-            return Fault(line, f"{where}: unknown kind of check {tag!r}", did_you_mean(tag, known))
+            return path, f"{where}: unknown kind of check {tag!r}", did_you_mean(tag, known)
     message = item["msg"].removeprefix("Value error, ")
     given = item["input"]
     shown = f", got {given!r}" if isinstance(given, str | int | float | bool) and len(str(given)) < 60 else ""
-    return Fault(line, f"{where}: {message[0].lower()}{message[1:]}{shown}")
+    return path, f"{where}: {message[0].lower()}{message[1:]}{shown}", ""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from pipeline.rubric.checks import PhraseCheck, RegexCheck, TokenCheck
+from pipeline.rubric.checks import RegexCheck, TokenCheck, WordCheck
 
 Method = Literal["exact", "lemma", "fuzzy", "meaning", "regex", "tokens"]
 
@@ -79,13 +79,8 @@ class Matcher(Protocol):
 COMPANY = "{company}"
 
 
-def queries(check: PhraseCheck | RegexCheck | TokenCheck, company: Sequence[str] = ()) -> tuple[Query, ...]:
-    """The queries of a check; the check is met only if each of them has a match.
-
-    Args:
-        check: A check of words.
-        company: The names that ``{company}`` stands for.
-    """
+def queries(check: WordCheck, company: Sequence[str] = ()) -> tuple[Query, ...]:
+    """The queries of a check, which is met only if each has a match; ``{company}`` stands for ``company``."""
     if isinstance(check, RegexCheck):
         return (_query("regex", check.any, case_sensitive=check.case_sensitive),)
     if isinstance(check, TokenCheck):

@@ -13,20 +13,8 @@ from graphlib import CycleError, TopologicalSorter
 from pipeline.conversation import CallMetadata
 from pipeline.known_names import did_you_mean
 from pipeline.metrics import METRICS
-from pipeline.rubric.checks import (
-    SLOTS,
-    Anchor,
-    JudgeCheck,
-    ManualCheck,
-    MetricCheck,
-    PhraseCheck,
-    Place,
-    PluginCheck,
-    RegexCheck,
-    Strict,
-    parts,
-    placed,
-)
+from pipeline.rubric import checks as kinds
+from pipeline.rubric.checks import SLOTS, Anchor, JudgeCheck, Place, PluginCheck, Strict, parts, placed
 from pipeline.rubric.model import Case, Condition, Criterion, Rubric, Section
 
 Problem = tuple[Place, str, str]  # its place in the YAML, what is wrong, and a hint
@@ -59,12 +47,12 @@ def reference_faults(rubric: Rubric) -> Iterator[Problem]:
 def _faults_of(part: Strict, place: Place, known: list[str], company: tuple[str, ...]) -> Iterator[Problem]:
     """Errors of one part; ``known`` are the ids of the rubric's criteria."""
     match part:
-        case MetricCheck() if part.metric not in METRICS:
+        case kinds.MetricCheck() if part.metric not in METRICS:
             hint = did_you_mean(part.metric, sorted(METRICS))
             yield (*place, "metric"), f"no metric {part.metric!r}", hint
-        case RegexCheck():
+        case kinds.RegexCheck():
             yield from _regexes(part, place)
-        case PhraseCheck():
+        case kinds.PhraseCheck():
             yield from _slots(part, place, company)
         case Anchor() if part.criterion is not None:
             yield from _unknown(part.criterion, (*place, "criterion"), known)
@@ -77,7 +65,7 @@ def _faults_of(part: Strict, place: Place, known: list[str], company: tuple[str,
                 yield from _unknown(name, (*place, "expect", name), known)
 
 
-def _slots(check: PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[Problem]:
+def _slots(check: kinds.PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[Problem]:
     """Unknown slots, and ``{company}`` in a rubric that names no company."""
     for name in ("any", "all", "unless"):
         for at, phrase in enumerate(getattr(check, name)):
@@ -95,7 +83,7 @@ def _unknown(name: str, place: Place, known: list[str]) -> Iterator[Problem]:
         yield place, f"no criterion {name!r}", did_you_mean(name, known)
 
 
-def _regexes(check: RegexCheck, place: Place) -> Iterator[Problem]:
+def _regexes(check: kinds.RegexCheck, place: Place) -> Iterator[Problem]:
     import regex
 
     for pattern in check.any:
@@ -163,7 +151,7 @@ def same_criteria(old: Rubric, new: Rubric) -> frozenset[str]:
 def _asks(rubric: Rubric, section: Section, criterion: Criterion) -> object:
     """Everything in the rubric that an answer and its points depend on."""
     irrelevant = {"guidance", "weight", "critical", "auto_fail"}
-    if not isinstance(criterion.check, ManualCheck):
+    if not isinstance(criterion.check, kinds.ManualCheck):
         irrelevant.add("question")
     return criterion.model_dump(exclude=irrelevant), section.when, rubric.not_applicable
 

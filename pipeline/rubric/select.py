@@ -20,13 +20,7 @@ def select(
     """The rubrics that apply to a call, highest priority first, then by id.
 
     A rubric that asks for something unknown about the call (queue, duration) does not apply, unless its list
-    has ``unknown``.
-
-    Args:
-        rubrics: The rubrics to choose from.
-        metadata: Metadata of the call.
-        duration_s: Length of the call; None when unknown.
-        language: The recognised language, used where the metadata has none.
+    has ``unknown``. The recognised ``language`` is used where the metadata has none.
     """
     return in_order(r for r in rubrics if not why_not(r, metadata, duration_s=duration_s, language=language))
 
@@ -41,18 +35,13 @@ def why_not(
 ) -> str:
     """Why a rubric does not apply to a call, or "" when it does."""
     asks = rubric.applies_to
-    for name in FIELDS:
-        wanted = getattr(asks, name)
-        value = getattr(metadata, name)
-        if name == "language":
-            value = (value or language or "").split("-")[0] or None
-        if wanted and not _accepts(wanted, value):
+    spoken = (metadata.language or language or "").split("-")[0] or None
+    facts = [(n, getattr(asks, n), spoken if n == "language" else getattr(metadata, n)) for n in FIELDS]
+    facts += [(name, wanted, metadata.extra.get(name)) for name, wanted in asks.extra.items()]
+    for name, wanted, value in facts:
+        given = str("unknown" if value is None else value).casefold()
+        if wanted and given not in map(str.casefold, wanted):
             return f"{name} is {value or 'not known'}, the rubric is for {', '.join(wanted)}"
-    for name, wanted in asks.extra.items():
-        if not _accepts(wanted, metadata.extra.get(name)):
-            return (
-                f"{name} is {metadata.extra.get(name) or 'not known'}, the rubric is for {', '.join(wanted)}"
-            )
     shortest, longest = asks.min_duration_s, asks.max_duration_s
     if (shortest is not None or longest is not None) and duration_s is None:
         return "the duration is not known"
@@ -61,8 +50,3 @@ def why_not(
     if longest is not None and duration_s is not None and duration_s > longest:
         return f"longer than {longest:g} s"
     return ""
-
-
-def _accepts(wanted: Sequence[str], value: object) -> bool:
-    """Whether a value is among those wanted; ``unknown`` accepts a missing value."""
-    return str("unknown" if value is None else value).casefold() in {str(w).casefold() for w in wanted}

@@ -18,11 +18,11 @@ from pipeline.conversation import (
     Outcome,
     Scorecard,
 )
-from pipeline.rubric.checks import PhraseCheck
+from pipeline.rubric.checks import PhraseCheck, WordCheck
 from pipeline.rubric.judging import Judge
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
-from pipeline.score.arithmetic import form_score, scorecard
+from pipeline.score.arithmetic import scorecard
 from pipeline.score.call import Call, RubricPlan, plan_of
 from pipeline.score.criteria import answer, recorded
 from pipeline.score.decisive import words_that_decide
@@ -36,7 +36,6 @@ __all__ = [
     "Verdict",
     "answers",
     "fingerprint",
-    "form_score",
     "heard",
     "recorded",
     "score",
@@ -133,18 +132,13 @@ def answers(
     matcher: Matcher,
     judge: Judge | None = None,
 ) -> list[Answered]:
-    """Answer a batch of calls, which is faster than one by one because the matcher works on all at once.
+    """Answer a batch of calls as ``score`` does, faster than one by one: the matcher works on all at once.
 
-    Args:
-        asked: The calls, each with the answers that are known already, by criterion id.
-        rubric: The rubric.
-        min_confidence: As in ``score``.
-        matcher: As in ``score``.
-        judge: As in ``score``.
+    Each call comes with the answers that are known already, by criterion id.
     """
     plan = plan_of(rubric)
     calls = [
-        Call(conversation, metadata, matcher, min_confidence, plan, known, judge)
+        Call(conversation, metadata, matcher, min_confidence, plan, dict(known), judge)
         for metadata, conversation, known in asked
     ]
     prepare = getattr(matcher, "prepare", None)
@@ -174,7 +168,10 @@ def _searches(calls: Sequence[Call], plan: RubricPlan) -> list[tuple[Query, tupl
     """The queries that the calls will need, with their texts; one that is missing only takes more time."""
     searches: dict[str, tuple[Query, dict[str, None]]] = {}
     for call in calls:
-        for check in plan.word_checks(call.answers):
+        asked = (criterion for name, criterion in plan.criteria.items() if name not in call.answers)
+        for check in (part for criterion in asked for part in criterion.checks()):
+            if not isinstance(check, WordCheck):
+                continue
             speech = call.timeline.speech(check.role, call.timeline.span(check.window))
             for query in plan.queries(check):
                 searches.setdefault(query.key, (query, {}))[1].update(dict.fromkeys(speech.texts))

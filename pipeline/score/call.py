@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role, Turn
-from pipeline.rubric.checks import FindingCheck, Heard, JudgeCheck, PhraseCheck, RegexCheck, TokenCheck
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role
+from pipeline.rubric.checks import FindingCheck, Heard, JudgeCheck, WordCheck
 from pipeline.rubric.judging import Judge, Judged, Question
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query, queries
@@ -26,22 +27,10 @@ class RubricPlan:
         self.order = evaluation_order(rubric)
         self.criteria = {c.id: c for c in rubric.criteria()}
         self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
-        self.needs = {
-            name: needs(self.section_of[name], c) & self.criteria.keys() for name, c in self.criteria.items()
-        }
+        self.needs = {name: needs(self.section_of[name], c) for name, c in self.criteria.items()}
         self._queries: dict[Heard, tuple[Query, ...]] = {}
 
-    def word_checks(self, known: Collection[str]) -> list[Any]:
-        """The checks that search for words, of all criteria whose answer is not known."""
-        return [
-            part
-            for criterion in self.criteria.values()
-            if criterion.id not in known
-            for part in criterion.checks()
-            if isinstance(part, PhraseCheck | RegexCheck | TokenCheck)
-        ]
-
-    def queries(self, check: PhraseCheck | RegexCheck | TokenCheck | Any) -> tuple[Query, ...]:
+    def queries(self, check: WordCheck | Any) -> tuple[Query, ...]:
         """The queries of a check; they are built only once."""
         if check not in self._queries:
             self._queries[check] = queries(check, self.rubric.company)
@@ -54,22 +43,16 @@ class RubricPlan:
         return " and ".join(query.what for query in self.queries(check))
 
 
-@lru_cache(maxsize=32)
-def plan_of(rubric: Rubric) -> RubricPlan:
-    """The plan of a rubric; it is cached."""
-    return RubricPlan(rubric)
+plan_of = lru_cache(maxsize=32)(RubricPlan)
+"""The plan of a rubric, which is made once."""
 
 
+@dataclass
 class Call:
     """What the checks see of one call.
 
     Attributes:
-        conversation: Turns, findings, metrics, sentiment.
-        metadata: What the telephone system knows of the call.
-        matcher: Finds phrases.
         min_confidence: Word confidence below which nothing is decided.
-        plan: The rubric's plan.
-        timeline: The turns, to look them up by time.
         answers: The answers so far, by criterion id, for conditions and windows.
         judge: Asks a language model; None where none is configured.
         criterion_id: The criterion that is being answered.
@@ -77,33 +60,22 @@ class Call:
         is_waiting: Whether the criterion that is being answered has an open question.
     """
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        metadata: CallMetadata,
-        matcher: Matcher,
-        min_confidence: float,
-        plan: RubricPlan,
-        known: Mapping[str, CriterionAnswer],
-        judge: Judge | None = None,
-    ) -> None:
-        self.conversation = conversation
-        self.metadata = metadata
-        self.matcher = matcher
-        self.min_confidence = min_confidence
-        self.plan = plan
-        self.timeline = Timeline(conversation.transcript, plan.rubric.spoken)
-        self.answers = dict(known)
-        self.judge = judge
-        self.criterion_id = ""
-        self.open_questions: dict[QuestionKey, Question] = {}
-        self.is_waiting = False
-        self._judged: dict[QuestionKey, Judged] = {}
-        self._by_turn = {t.turn: t for t in conversation.transcript.turns}
+    conversation: Conversation
+    metadata: CallMetadata
+    matcher: Matcher
+    min_confidence: float
+    plan: RubricPlan
+    answers: dict[str, CriterionAnswer]
+    judge: Judge | None = None
+    criterion_id: str = ""
+    open_questions: dict[QuestionKey, Question] = field(default_factory=dict)
+    is_waiting: bool = False
+    _judged: dict[QuestionKey, Judged] = field(default_factory=dict)
 
-    def turn(self, number: int) -> Turn:
-        """The turn with this number."""
-        return self._by_turn[number]
+    def __post_init__(self) -> None:
+        transcript = self.conversation.transcript
+        self.timeline = Timeline(transcript, self.plan.rubric.spoken)
+        self.turns = {turn.turn: turn for turn in transcript.turns}
 
     def judged(self, check: JudgeCheck, question: Question) -> Judged | None:
         """The judge's answer to a question; None if it is not known, and the question becomes an open one."""
@@ -120,24 +92,22 @@ class Call:
 
     def whereabouts(self, finding: Finding) -> tuple[Role, float]:
         """The role that a finding belongs to, and its place on the timeline."""
-        turn = self._by_turn.get(finding.turn) if finding.turn is not None else None
-        role: Role = turn.role if turn is not None else "unknown"
-        if self.timeline.timed:
-            start = finding.start_s if finding.start_s is not None else turn.start_s if turn else None
-            return role, float(start) if start is not None else self.timeline.first
-        return role, float(finding.turn or 0)
+        role: Role = self.turns[finding.turn].role if finding.turn in self.turns else "unknown"
+        return role, self.place_of(finding)
 
-    def place_of(self, evidence: Evidence) -> float:
-        """The place of a piece of evidence on the timeline."""
-        if self.timeline.timed:
-            return float(evidence.start_s if evidence.start_s is not None else self.timeline.first)
-        return float(evidence.turn or 0)
+    def place_of(self, heard: Evidence | Finding) -> float:
+        """The place on the timeline of something heard; the start of the call where that is not known."""
+        if not self.timeline.timed:
+            return float(heard.turn or 0)
+        start_s = heard.start_s
+        if start_s is None and heard.turn in self.turns:
+            start_s = self.turns[heard.turn].start_s
+        return self.timeline.first if start_s is None else float(start_s)
 
-    def field(self, name: str) -> object:
+    def fact(self, name: str) -> object:
         """The value of a metadata field, or of another column (``extra.<column>``); None when unknown."""
         if name.startswith("extra."):
-            extra: Mapping[str, str] = self.metadata.extra
-            return extra.get(name.removeprefix("extra."))
+            return self.metadata.extra.get(name.removeprefix("extra."))
         value = getattr(self.metadata, name)
         if name == "language":
             return value or self.conversation.transcript.language

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
 from pipeline.score.call import Call
 from pipeline.score.judged import SUGGESTED, judged
-from pipeline.score.phrase_checks import Hit, answer_words, find_words
+from pipeline.score.phrase_checks import Hit, PhraseHits, answer_words, find_words
 from pipeline.score.verdict import Verdict, combined, opposite
 
 
@@ -75,34 +75,30 @@ def met(call: Call, condition: Condition) -> tuple[bool | None, str]:
     return (None, unknown) if unknown else (True, "")
 
 
-def _clauses(call: Call, condition: Condition) -> list[tuple[bool | None, str]]:
-    clauses: list[tuple[bool | None, str]] = []
+def _clauses(call: Call, condition: Condition) -> Iterator[tuple[bool | None, str]]:
     for name, wanted in condition.metadata.items():
-        value = call.field(name)
+        value = call.fact(name)
         holds = None if value is None else str(value).casefold() in {w.casefold() for w in wanted}
-        clauses.append((holds, f"{name} is {'not known' if value is None else value}"))
+        yield holds, f"{name} is {'not known' if value is None else value}"
     for name, wanted in condition.answers.items():
         given = call.answers[name].answer
         unsure = (given == "undetermined" and given not in wanted) or call.answers[name].awaits == "people"
-        clauses.append((None if unsure else given in wanted, f"{name} is {given}"))
+        yield None if unsure else given in wanted, f"{name} is {given}"
     if condition.finding is not None:
         kind, label = condition.finding.kind, condition.finding.label
-        heard = any(
-            f.kind == kind and (label is None or f.label == label) for f in call.conversation.findings
-        )
-        clauses.append((heard, f"no {kind}{'/' + label if label else ''} was heard"))
+        found = (f for f in call.conversation.findings if f.kind == kind and label in (None, f.label))
+        yield any(found), f"no {kind}{'/' + label if label else ''} was heard"
     if condition.said is not None:
         verdict = answer_words(call, condition.said)
         sure = {"yes": True, "no": False, "na": False}
-        clauses.append((sure.get(verdict.answer), verdict.reason or "it was said"))
+        yield sure.get(verdict.answer), verdict.reason or "it was said"
     if condition.any:
         inner = [met(call, c) for c in condition.any]
         results = {holds for holds, _ in inner}
-        clauses.append((True if True in results else None if None in results else False, inner[0][1]))
+        yield True if True in results else None if None in results else False, inner[0][1]
     if condition.unless is not None:
         holds, why = met(call, condition.unless)
-        clauses.append((None if holds is None else not holds, why or "its exception holds"))
-    return clauses
+        yield None if holds is None else not holds, why or "its exception holds"
 
 
 def _graded(call: Call, criterion: Criterion) -> Verdict:
@@ -145,17 +141,20 @@ def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
         follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
         if not follows:
             missing = f"step {number} was not heard" + (f" after step {number - 1}" if before else "")
-            unsure = "" if heard.hits else heard.unsure
-            return Verdict(
-                "undetermined" if unsure else "no",
-                evidence=tuple(evidence),
-                searched=heard.searched,
-                nearest=heard.nearest or (heard.hits[0].evidence if heard.hits else None),
-                reason=unsure or missing,
-            )
+            nearest = heard.nearest or (heard.hits[0].evidence if heard.hits else None)
+            return _missed(heard, evidence, nearest, missing)
         before = follows[0]
         evidence.append(before.evidence)
     return Verdict("yes", evidence=tuple(evidence))
+
+
+def _missed(
+    heard: PhraseHits, evidence: Sequence[Evidence], nearest: Evidence | None, missing: str
+) -> Verdict:
+    """A no, since words are missing; undetermined if they may have been said."""
+    unsure = "" if heard.hits else heard.unsure
+    answer: Answer = "undetermined" if unsure else "no"
+    return Verdict(answer, None, tuple(evidence), heard.searched, nearest, unsure or missing)
 
 
 def _follows(call: Call, check: Any, before: Hit, after: Hit) -> bool:
@@ -187,23 +186,12 @@ def _obligation(call: Call, check: kinds.ObligationCheck) -> Verdict:
     if check.must:
         if not unanswered:
             return Verdict("yes", evidence=tuple(followed), searched=replies.searched)
-        unsure = "" if replies.hits else replies.unsure
-        return Verdict(
-            "undetermined" if unsure else "no",
-            evidence=tuple(unanswered),
-            searched=replies.searched,
-            nearest=replies.nearest,
-            reason=unsure or f"nothing followed {_place(unanswered[0])}",
-        )
+        return _missed(replies, unanswered, replies.nearest, f"nothing followed {_place(unanswered[0])}")
     if followed:
-        return Verdict(
-            "no", evidence=tuple(followed), searched=replies.searched, reason="heard, and should not be"
-        )
-    if replies.unsure:
-        return Verdict(
-            "undetermined", evidence=tuple(unanswered), searched=replies.searched, reason=replies.unsure
-        )
-    return Verdict("yes", evidence=tuple(unanswered), searched=replies.searched)
+        reason = "heard, and should not be"
+        return Verdict("no", evidence=tuple(followed), searched=replies.searched, reason=reason)
+    answer: Answer = "undetermined" if replies.unsure else "yes"
+    return Verdict(answer, evidence=tuple(unanswered), searched=replies.searched, reason=replies.unsure)
 
 
 def _place(trigger: Evidence) -> str:

@@ -10,16 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.conversation import Answer, CallMetadata, Conversation, CriterionAnswer, Role
-from pipeline.rubric.checks import (
-    BaseCheck,
-    ObligationCheck,
-    PhraseCheck,
-    RegexCheck,
-    SentimentCheck,
-    TokenCheck,
-    Window,
-    parts,
-)
+from pipeline.rubric import checks as kinds
+from pipeline.rubric.checks import Window, parts
 from pipeline.rubric.model import Criterion, Rubric
 from pipeline.rubric.queries import Matcher
 from pipeline.score.call import Call, plan_of
@@ -48,21 +40,16 @@ def words_that_decide(
 ) -> list[Spoken]:
     """The words that decide the answers of a call; those closest to changing an answer come first.
 
-    Args:
-        conversation: The annotated call.
-        metadata: Metadata of the call.
-        answered: Rubrics with all their answers for the call.
-        min_confidence: As in ``score``.
-        matcher: As in ``score``.
+    ``answered`` has rubrics with all their answers for the call; the rest is as in ``score``.
     """
     distances: dict[Spoken, float] = {}
     for rubric, answers in answered:
-        call = Call(conversation, metadata, matcher, min_confidence, plan_of(rubric), answers)
+        call = Call(conversation, metadata, matcher, min_confidence, plan_of(rubric), dict(answers))
         for criterion in rubric.criteria():
             for check in _deciding(criterion, answers[criterion.id].answer):
-                if isinstance(check, PhraseCheck | RegexCheck | TokenCheck):
+                if isinstance(check, kinds.WordCheck):
                     words = _close_calls(call, check)
-                elif isinstance(check, SentimentCheck):
+                elif isinstance(check, kinds.SentimentCheck):
                     words = _doubtful(call, check.role, None)
                 else:
                     continue
@@ -71,21 +58,21 @@ def words_that_decide(
     return sorted(distances, key=lambda spoken: distances[spoken])
 
 
-def _deciding(criterion: Criterion, answer: Answer) -> Sequence[BaseCheck]:
+def _deciding(criterion: Criterion, answer: Answer) -> Sequence[kinds.BaseCheck]:
     """The checks that decide an answer; for "na" those that could make the criterion apply."""
     if answer != "na":
         return criterion.checks()
-    triggers = [part.trigger for check in criterion.checks() for part in parts(check, ObligationCheck)]
-    return [*triggers, *(parts(criterion.when, BaseCheck) if criterion.when else ())]
+    triggers = [part.trigger for check in criterion.checks() for part in parts(check, kinds.ObligationCheck)]
+    return [*triggers, *(parts(criterion.when, kinds.BaseCheck) if criterion.when else ())]
 
 
-def _close_calls(call: Call, check: PhraseCheck | RegexCheck | TokenCheck) -> Iterator[tuple[Spoken, float]]:
+def _close_calls(call: Call, check: kinds.WordCheck) -> Iterator[tuple[Spoken, float]]:
     """Words that could change whether a check is met, each with how far its strength is from that."""
     heard = find_words(call, check)
     enough = check.at_least if check.negate or check.at_most is None else check.at_most + 1
     if heard.absent or sum(hit.evidence.strength >= FIRM for hit in heard.hits) >= enough:
         return
-    threshold = check.threshold if isinstance(check, PhraseCheck) else 0.5
+    threshold = check.threshold if isinstance(check, kinds.PhraseCheck) else 0.5
     nearest = max(heard.near, key=lambda hit: hit.evidence.strength, default=None)
     for hit in (*heard.hits, *([nearest] if nearest else [])):
         one = hit.evidence

@@ -76,7 +76,7 @@ def _verdict(call: Call, reply: Judged, searched: Searched) -> Verdict:
 def _evidence(call: Call, quote: Quoted, reply: Judged) -> Evidence:
     """A quote in the transcript's own words, with the model's reason as the rule."""
     assert call.judge is not None
-    turn = call.turn(quote.turn)
+    turn = call.turns[quote.turn]
     start_s, end_s = call.timeline.when(Stretch(turn.text, ((0, turn),)), quote.start, quote.end)
     how = "quoted" if quote.exact else "quoted nearly"
     rule = f"judge {call.judge.model} ({how})" + (f": {reply.why[:WHY_CHARACTERS]}" if reply.why else "")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol, cast
+from typing import Any
 
-from pipeline.conversation import Evidence, Finding, Searched
+import numpy as np
+
+from pipeline.conversation import CallMetadata, Conversation, Evidence, Finding, Searched
 from pipeline.errors import RubricError
 from pipeline.rubric import checks as kinds
 from pipeline.score.call import Call
@@ -24,14 +26,9 @@ WORD_METRICS = frozenset({
     "greeting_s", "has_greeting", "has_closing",
 })  # fmt: skip
 """Metrics that depend on the words, not only on when they were said."""
+Plugin = Callable[[Conversation, CallMetadata, dict[str, Any]], Verdict]
+"""An entry point in the group ``callqa.checks``; it is given the options of the check in the rubric."""
 PARTS = ("first_quarter", "second_quarter", "third_quarter", "last_quarter")
-
-
-class CheckPlugin(Protocol):
-    """The interface of an entry point in the group ``callqa.checks``."""
-
-    def __call__(self, conversation: object, metadata: object, options: dict[str, Any]) -> Verdict:
-        """The verdict on a call, given the options of the check in the rubric."""
 
 
 def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
@@ -47,9 +44,9 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
         )
     said = f"{check.metric} is {value:.4g}"
     if check.curve:
-        share = _on_curve(value, check.curve)
-        answer = _measured(said, f"curve {list(check.curve)}", share >= 0.5, searched)
-        return Verdict(answer.answer, share, answer.evidence, searched, reason=answer.reason)
+        values, shares = zip(*check.curve, strict=True)
+        share = float(np.interp(value, values, shares))
+        return replace(_measured(said, f"curve {list(check.curve)}", share >= 0.5, searched), share=share)
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
     return _measured(said, kinds.limits(check.min, check.max), holds, searched)
 
@@ -62,13 +59,11 @@ def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
         return Verdict("undetermined", searched=searched, reason=weak)
     felt = call.conversation.sentiment.get(check.role)
     value = None
-    if felt is not None:
-        if check.part != "whole":
-            value = felt.quarters[PARTS.index(check.part)]
-        else:
-            value = {"mean": felt.score, "lowest": felt.lowest_score, "change": felt.change}[check.measure]
-        if check.part != "whole" and check.measure == "lowest":
-            value = _lowest(call, check.role, PARTS.index(check.part))
+    if felt is not None and check.part == "whole":
+        value = {"mean": felt.score, "lowest": felt.lowest_score, "change": felt.change}[check.measure]
+    elif felt is not None:
+        quarter = PARTS.index(check.part)
+        value = _lowest(call, check.role, quarter) if check.measure == "lowest" else felt.quarters[quarter]
     if value is None:
         return Verdict("undetermined", searched=searched, reason=f"no sentiment of the {check.role} there")
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
@@ -160,12 +155,11 @@ def plugin(call: Call, check: kinds.PluginCheck) -> Verdict:
 
 
 @cache
-def _plugin(name: str) -> CheckPlugin:
-    installed = entry_points(group=kinds.PLUGINS)
-    for point in installed:
-        if point.name == name:
-            return cast(CheckPlugin, point.load())
-    names = ", ".join(sorted(p.name for p in installed)) or "none"
+def _plugin(name: str) -> Plugin:
+    for point in entry_points(group=kinds.PLUGINS, name=name):
+        found: Plugin = point.load()
+        return found
+    names = ", ".join(sorted(entry_points(group=kinds.PLUGINS).names)) or "none"
     raise RubricError(
         f"no check plugin {name!r} is installed", hint=f"installed in the group {kinds.PLUGINS}: {names}"
     )
@@ -179,16 +173,6 @@ def _measured(said: str, limits: str, holds: bool, searched: Searched) -> Verdic
         searched=searched,
         reason="" if holds else f"{said}, wanted {limits}",
     )
-
-
-def _on_curve(value: float, curve: tuple[tuple[float, float], ...]) -> float:
-    """Linear interpolation between the points, constant beyond the first and the last."""
-    if value <= curve[0][0]:
-        return curve[0][1]
-    for (x0, y0), (x1, y1) in itertools.pairwise(curve):
-        if value <= x1:
-            return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
-    return curve[-1][1]
 
 
 ANSWERED_BY: dict[type, Callable[[Call, Any], Verdict]] = {

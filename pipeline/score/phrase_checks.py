@@ -7,17 +7,14 @@ If the words of the role may be missing or wrong in the transcript, a miss is un
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
+from pipeline.score.call import Call
 from pipeline.score.timeline import Span, Speech
 from pipeline.score.verdict import Verdict
-
-if TYPE_CHECKING:
-    from pipeline.score.call import Call
 
 QUOTE_CHARACTERS = 240
 UNSURE_SHARE = 0.5
@@ -70,12 +67,8 @@ class PhraseHits:
 
 
 def answer_words(call: Call, check: Heard) -> Verdict:
-    """The verdict of a check of words."""
-    return verdict(check, find_words(call, check))
-
-
-def verdict(check: Heard, heard: PhraseHits) -> Verdict:
-    """The verdict that matches give, by how often the check wants to hear them."""
+    """The verdict of a check of words, by how often it wants to hear them."""
+    heard = find_words(call, check)
     evidence = tuple(sorted((h.evidence for h in heard.hits), key=lambda e: -e.strength))
 
     def given(answer: Answer, reason: str) -> Verdict:
@@ -112,29 +105,25 @@ def verdict(check: Heard, heard: PhraseHits) -> Verdict:
 def find_words(call: Call, check: Heard) -> PhraseHits:
     """Search a call for what a check of words asks for."""
     span, absent, unsure = bounds(call, check.window)
+    searched = _searched(call, check, span)
     if absent:
-        return PhraseHits((), None, _searched(call, check, span), unsure, absent)
+        return PhraseHits((), None, searched, unsure, absent)
     if isinstance(check, FindingCheck):
-        return _find_findings(call, check, span)
+        return _find_findings(call, check, span, searched)
     missing = role_missing(call, check.role)
     if missing:
-        return PhraseHits((), None, _searched(call, check, span), missing)
+        return PhraseHits((), None, searched, missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
     speech = call.timeline.speech(check.role, span)
-    searched = _searched(call, check, span, speech.turns)
+    searched = replace(searched, turns=speech.turns)
     queries = call.plan.queries(check)
-    hits: list[Hit] = []
-    near: list[Hit] = []
-    complete = True
-    for query in queries:
-        try:
-            found, almost = _search(call, query, speech, span, floor, check.role)
-        except TooSlowError as error:
-            return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
-        hits += found
-        near += almost
-        complete = complete and bool(found)
-    if not complete:
+    try:
+        found = [_search(call, query, speech, span, floor, check.role) for query in queries]
+    except TooSlowError as error:
+        return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
+    hits = [hit for counting, _ in found for hit in counting]
+    near = [hit for _, others in found for hit in others]
+    if not all(counting for counting, _ in found):
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
     other_language = invented_words(call)
@@ -170,22 +159,15 @@ def _search(
             continue
         start, end = (found.start, found.end) if found.end > found.start else (0, len(text))
         start_s, end_s = call.timeline.when(stretch, start, end)
-        evidence = Evidence(
-            turn.turn,
-            turn.role,
-            start_s,
-            end_s,
-            text[start:end][:QUOTE_CHARACTERS],
-            found.rule,
-            found.strength,
-        )
+        quote = text[start:end][:QUOTE_CHARACTERS]
+        evidence = Evidence(turn.turn, turn.role, start_s, end_s, quote, found.rule, found.strength)
         weak = unsure or (turn.confidence is not None and turn.confidence < floor)
         hit = Hit(place, turn.turn, evidence, weak, found.struck)
         (hits if found.strength >= query.threshold else near).append(hit)
     return hits, near
 
 
-def _find_findings(call: Call, check: FindingCheck, span: Span) -> PhraseHits:
+def _find_findings(call: Call, check: FindingCheck, span: Span, searched: Searched) -> PhraseHits:
     """The findings of the annotator that a check asks for, in the window."""
     hits = []
     for finding in call.conversation.findings:
@@ -200,7 +182,7 @@ def _find_findings(call: Call, check: FindingCheck, span: Span) -> PhraseHits:
         unheard = _maybe_unheard(call, check.role)
     unsure = role_missing(call, check.role) or weak or unheard
     ordered = tuple(sorted(hits, key=lambda h: h.place))
-    return PhraseHits(ordered, None, _searched(call, check, span), unsure, invented=bool(weak))
+    return PhraseHits(ordered, None, searched, unsure, invented=bool(weak))
 
 
 def evidence_of(finding: Finding, role: Role) -> Evidence:
@@ -241,7 +223,7 @@ def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
         return sorted(call.place_of(e) for e in answer.evidence), unsure
     kind, _, label = (anchor.finding or "").partition("/")
     found = [f for f in call.conversation.findings if f.kind == kind and (not label or f.label == label)]
-    return sorted(call.whereabouts(f)[1] for f in found), ""
+    return sorted(map(call.place_of, found)), ""
 
 
 def role_missing(call: Call, role: str) -> str:
@@ -295,7 +277,7 @@ def _why_unsure(speech: Speech, floor: float, best: Hit | None, threshold: float
     return ""
 
 
-def _searched(call: Call, check: Heard, span: Span, turns: int = 0) -> Searched:
+def _searched(call: Call, check: Heard, span: Span) -> Searched:
     timed = call.timeline.timed
     low = max(span.low, call.timeline.first if call.timeline.first < span.high else span.low)
     high = min(span.high, call.timeline.last)
@@ -304,5 +286,4 @@ def _searched(call: Call, check: Heard, span: Span, turns: int = 0) -> Searched:
         role=check.role,
         start_s=round(low, 2) if timed and math.isfinite(low) else None,
         end_s=round(high, 2) if timed and math.isfinite(high) else None,
-        turns=turns,
     )

@@ -10,6 +10,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from pipeline.conversation import Transcript, Turn
 from pipeline.rubric.checks import Window
@@ -54,8 +55,8 @@ class Speech:
     texts: tuple[str, ...]
     turns: int
     confidence: float | None
-    foreign: float = 0.0
-    languages: tuple[str, ...] = ()
+    foreign: float
+    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,6 @@ class Timeline:
         turns: In the order of the transcript.
         timed: Whether it is speech and every turn has a start and an end.
         warnings: What is degraded, in sentences.
-        roles: The roles that speak.
         first: Start of the agent's first turn, or of the first turn if the agent has none.
         last: End of the last turn.
     """
@@ -92,9 +92,7 @@ class Timeline:
         if not self.timed:
             why = "turns without times" if is_speech else "written, not spoken"
             self.warnings.append(f"{why}: windows in seconds were taken as counts of turns")
-        elif any(
-            (b.start_s or 0) < (a.start_s or 0) for a, b in zip(self.turns, self.turns[1:], strict=False)
-        ):
+        elif any((b.start_s or 0) < (a.start_s or 0) for a, b in pairwise(self.turns)):
             self.warnings.append("turns are not in the order of their times: each was placed by its own time")
         self.roles = {t.role for t in self.turns}
         agents = [t for t in self.turns if t.role == "agent"] or list(self.turns)
@@ -130,26 +128,18 @@ class Timeline:
             span = span.cut(low=self.first + whole * window.from_pct / 100)
         if window.to_pct is not None:
             span = span.cut(high=self.first + whole * window.to_pct / 100)
-        if window.first_turns is not None or window.last_turns is not None:
-            span = self._by_turns(span, window)
-        return span
-
-    def _by_turns(self, span: Span, window: Window) -> Span:
-        opening = next((i for i, t in enumerate(self.turns) if t.role == "agent"), 0)
         if window.first_turns is not None:
-            last = self.turns[min(opening + window.first_turns, len(self.turns)) - 1]
-            span = span.cut(high=self._end(last))
+            opening = next((i for i, t in enumerate(self.turns) if t.role == "agent"), 0)
+            span = span.cut(high=self._end(self.turns[opening:][: window.first_turns][-1]))
         if window.last_turns is not None:
-            span = span.cut(low=self._start(self.turns[max(0, len(self.turns) - window.last_turns)]))
+            span = span.cut(low=self._start(self.turns[-window.last_turns :][0]))
         return span
 
     def speech(self, role: str, span: Span) -> Speech:
         """What a role says in a part of the call; turns that follow each other closely are joined."""
         key = (role, span)
         if key not in self._speech:
-            heard = [t for t in self.turns if (role == "any" or t.role == role) and t.text]
-            if span != Span():
-                heard = [t for t in heard if self._end(t) >= span.low and self._start(t) <= span.high]
+            heard = [t for t in self.within(span) if role in ("any", t.role)]
             known = [t for t in heard if self._language[t.turn] in self._known]
             other = [t for t in heard if self._language[t.turn] not in self._known]
             letters = sum(len(t.text) for t in heard)
@@ -220,17 +210,11 @@ class Timeline:
 
 
 def _stretch(turns: list[Turn]) -> Stretch:
-    pieces, offset = [], 0
-    for turn in turns:
-        pieces.append((offset, turn))
-        offset += len(turn.text) + 1
-    return Stretch(" ".join(t.text for t in turns), tuple(pieces))
+    offsets = accumulate((len(turn.text) + 1 for turn in turns), initial=0)
+    return Stretch(" ".join(t.text for t in turns), tuple(zip(offsets, turns, strict=False)))
 
 
 def _confidence(turns: Sequence[Turn]) -> float | None:
-    total = weighted = 0.0
-    for turn in turns:
-        if turn.confidence is not None:
-            total += len(turn.text)
-            weighted += turn.confidence * len(turn.text)
-    return weighted / total if total else None
+    known = [(turn.confidence, len(turn.text)) for turn in turns if turn.confidence is not None]
+    total = sum(letters for _, letters in known)
+    return sum(confidence * letters for confidence, letters in known) / total if total else None
