@@ -59,7 +59,7 @@ def of_call(transcript: Transcript) -> Iterator[Finding]:
 
 def _voicemail(spoken: Sequence[Turn]) -> Turn | None:
     """The turn that shows that the call is a voicemail; None if it is a conversation."""
-    sides = {turn.role for turn in spoken}
+    sides = dict.fromkeys(turn.role for turn in spoken)  # in order: if both are machines, the first is named
     for machine in sides:
         greeting = next((t for t in spoken if t.role == machine and GREETING.search(t.text)), None)
         if greeting is not None and len(sides) > 1 and _is_answered_by_machine(spoken, machine):

@@ -50,6 +50,8 @@ PROMISE = re.compile(rf"\b{WHO} {WILL} {DOING}(?: (?P<when>{WHEN})|{STOP})")
 BEFORE = re.compile(rf"(?P<when>{WHEN})$")
 # These verbs make a promise only if a time is said; else the thing is done at once, or only said politely.
 WEAK = re.compile(r"(?:look into|make sure|ensure|transfer|book|schedule)\b")
+FUTURE = frozenset(["will", "going", "promise", "shall", "have"])
+"""One of these is in every promise."""
 NOT_LATER = re.compile(r"\b(?:you to (?:a|the|my|our)|now|for you now|on hold|a (?:quick )?look|if you)\b")
 
 
@@ -70,7 +72,7 @@ class Promise:
 
 def find(words: Sequence[str]) -> Iterator[Promise]:
     """Find the promises in a turn's fluent words."""
-    if "will" not in words and "going" not in words and "promise" not in words and "shall" not in words:
+    if FUTURE.isdisjoint(words):
         return
     text = " ".join(words)
     starts = list(accumulate((len(word) + 1 for word in words), initial=0))

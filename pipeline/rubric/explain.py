@@ -121,8 +121,9 @@ def describe(check: Any) -> str:
 def _heard(check: kinds.Heard) -> str:
     who = "anyone" if check.role == "any" else f"the {check.role}"
     if isinstance(check, kinds.FindingCheck):
-        what = f"{check.finding}{'/' + ', '.join(check.labels) if check.labels else ''} is found"
-        return f"{what} ({who}){_limits(check.window)}{_often(check)}"
+        what = f"{check.finding}{'/' + ', '.join(check.labels) if check.labels else ''}"
+        found = "is not found" if check.negate else "is found"
+        return f"{what} {found} ({who}){_limits(check.window)}{_often(check)}"
     if isinstance(check, kinds.PhraseCheck):
         how = {
             "exact": "in these words",

@@ -351,6 +351,12 @@ def test_a_capped_score_is_explained(cap: int) -> None:
     assert f"a no fails the call, and its score is at most {cap}" in rubric.explain(one)
 
 
+def test_a_finding_that_must_be_absent_is_explained_so() -> None:
+    """Not as one that must be there."""
+    one = form("id: a, question: q, check: {kind: finding, finding: profanity, role: agent, negate: true}")
+    assert "profanity is not found (the agent)" in rubric.explain(one)
+
+
 def test_a_rubric_from_template_to_tests(tmp_path: Path) -> None:
     """``new`` never overwrites; what it writes lints clean and is explained; ``schema`` completes it."""
     path = str(tmp_path / "acme.yaml")

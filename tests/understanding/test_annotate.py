@@ -144,6 +144,7 @@ def test_promises_say_who_what_and_when() -> None:
             "in five to seven business days",
         ),
         ("the technician will come out on friday", "the technician", "on friday"),
+        ("i can have someone call you back tomorrow", "i", "tomorrow"),
         ("by the end of the day i will email you the form", "i", "by the end of the day"),
         ("you will receive a refund within ten days", "you", "within ten days"),
         ("i will call you back as soon as it ships", "i", "as soon as it ships"),
