@@ -25,8 +25,11 @@ def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
     """Largest absolute sample in each of ``n`` equal sections of the recording.
 
     Returns:
-        float32, shape (n_channels, n), 0..1; samples of a clip shorter than ``n`` samples are repeated.
+        float32, shape (n_channels, n), 0..1; samples of a clip shorter than ``n`` samples are repeated,
+        and an empty clip gives zeros.
     """
+    if not clip.samples.size:
+        return np.zeros((clip.n_channels, n), np.float32)
     edges = np.linspace(0, clip.samples.shape[1], n + 1).astype(int)
     sections = (clip.samples[:, a : max(b, a + 1)] for a, b in pairwise(edges))
     strip: npt.NDArray[np.float32] = np.stack([np.abs(section).max(axis=1) for section in sections], axis=1)
@@ -36,8 +39,8 @@ def peaks(clip: AudioClip, n: int) -> npt.NDArray[np.float32]:
 def encode(clip: AudioClip, path: Path, *, mute_spans: Spans = (), beep_spans: Spans = ()) -> None:
     """Write a clip as MP3; more than two channels are mixed to one, and an existing file is replaced.
 
-    Before that, on every channel, ``mute_spans`` (start, end in seconds) become silence and ``beep_spans`` a
-    tone.
+    Before the clip is mixed and encoded, ``mute_spans`` (start, end in seconds) become silence and
+    ``beep_spans`` a tone, on every channel.
 
     Raises:
         MachineError: The file cannot be written.

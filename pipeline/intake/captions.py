@@ -30,7 +30,7 @@ _TAG = re.compile(r"<[^>]{0,200}>|\{\\[^}]{0,200}\}")
 
 def are_captions(head: str) -> bool:
     """Whether a text begins like WebVTT or SubRip."""
-    head = head.lstrip()
+    head = head.lstrip("\ufeff\r\n \t")
     return head.startswith("WEBVTT") or any(map(_TIMING.match, head.splitlines()[:2]))
 
 

@@ -47,7 +47,7 @@ class Record(NamedTuple):
 
 
 class CallRecords(NamedTuple):
-    """The records of one file, by id column and value; of a recording's name, without folder and endings."""
+    """The records of one file, by column and value of each id (a recording's name without its endings)."""
 
     path: Path
     by_id: Mapping[tuple[str, str], Sequence[Record]]

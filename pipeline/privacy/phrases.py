@@ -211,9 +211,12 @@ def find(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
             yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
     if POSTCODE_CUE.search(text) or POSTCODE_CUE.search(asked):
         yield from _named(UK_POSTCODE, "address", text)
-    more = {"email": mail.find(text), "pin": passwords.find(text, asked)}
-    more |= {"iban": _ibans(text), "name": _introduced(text)}
-    for kind, places in more.items():
+    for kind, places in (
+        ("email", mail.find(text)),
+        ("pin", passwords.find(text, asked)),
+        ("iban", _ibans(text)),
+        ("name", _introduced(text)),
+    ):
         yield from ((kind, start, end) for start, end in places)
 
 

@@ -243,11 +243,11 @@ def _echo_frames(spoken: Floats, heard: Floats, lag: int, gain_db: float) -> npt
     smeared = np.max([np.roll(far, k) for k in range(-1, tail)], axis=0)
     speaking = np.max([np.roll(_active(far), k) for k in range(-1, tail)], axis=0)
     expected = smeared + gain_db + LEVEL_MARGIN_DB
-    louder = _active(heard) & (heard > expected)
-    for start, end in _runs(louder):
-        louder[start:end] = end - start >= round(OWN_SPEECH_S * SAMPLE_RATE_HZ / FRAME)
+    own_speech = _active(heard) & (heard > expected)
+    for start, end in _runs(own_speech):
+        own_speech[start:end] = end - start >= round(OWN_SPEECH_S * SAMPLE_RATE_HZ / FRAME)
     margin = round(OWN_SPEECH_MARGIN_S * SAMPLE_RATE_HZ / FRAME)
-    protected = np.convolve(louder, np.ones(2 * margin + 1), mode="same") > 0
+    protected = np.convolve(own_speech, np.ones(2 * margin + 1), mode="same") > 0
     return np.asarray(speaking & ~protected, dtype=bool)
 
 

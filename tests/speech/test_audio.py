@@ -247,6 +247,11 @@ def test_a_long_recording_is_the_same_from_disk_as_from_memory(
     np.testing.assert_array_equal(on_disk.samples, in_memory.samples)
 
 
+def test_an_empty_clip_has_flat_peaks() -> None:
+    """A packet of a recording that was cut to nothing after the run still opens."""
+    assert not audio.peaks(AudioClip(np.zeros((2, 0), np.float32)), 5).any()
+
+
 def test_peaks_follow_the_loudness() -> None:
     """Each stretch shows its largest sample, per channel."""
     samples = np.zeros((2, 1000), np.float32)

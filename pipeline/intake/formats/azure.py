@@ -60,7 +60,7 @@ def _turns(phrases: object, per_s: float) -> Iterator[Turn]:
     for phrase in map(_camel_case, objects(phrases)):
         if phrase.get("recognitionStatus", "Success") != "Success":
             continue
-        best = {**phrase, **_camel_case(pieces.best(phrase, "nBest"))}
+        best = {**phrase, **_camel_case(pieces.best(phrase, "nBest"))}  # what both have, of the alternative
         yield pieces.turn(
             pieces.text(*(best.get(name) for name in ("display", "itn", "lexical", "text"))),
             *_span(phrase, per_s),
