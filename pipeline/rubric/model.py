@@ -41,6 +41,13 @@ def _listed(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
+def _as_before(body: Any) -> Any:
+    """Remove keys that were added later and are unset, so that older rubrics keep their hash."""
+    if isinstance(body, dict):
+        return {k: _as_before(v) for k, v in body.items() if not (k == "unsure" and v is None)}
+    return [_as_before(item) for item in body] if isinstance(body, list) else body
+
+
 class HeardFinding(Strict):
     """A finding a condition asks for."""
 
@@ -259,9 +266,10 @@ class Rubric(Strict):
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the keys with another value than their default, except the tests."""
-        body = self.model_dump(mode="json", exclude={"tests"}, exclude_defaults=True)
-        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of all keys but the tests; comments and formatting do not change it."""
+        unset = {name for name in ("languages", "company") if not getattr(self, name)}
+        body = self.model_dump(mode="json", exclude={"tests", *unset})
+        return hashlib.sha256(json.dumps(_as_before(body), sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def ref(self) -> RubricRef:
