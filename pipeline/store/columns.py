@@ -1,7 +1,7 @@
-"""Turns records into table columns: one function per table that gives its rows.
+"""Turns records into table columns: one function per table, each giving lists in the order of the rows.
 
-Column names are those of ``sql/``; most are also names of attributes. Column types are read from the database
-itself, so each column is declared in only one place.
+Column names are those of ``sql/``. Column types are read from the database itself, so each column is
+declared in only one place.
 """
 
 from __future__ import annotations
@@ -14,12 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline.conversation import (
-    CallMetadata,
-    CallRecord,
-    Scorecard,
-    StageRun,
-)
+from pipeline.conversation import CallRecord, LedgerEntry, Review, SampledCall, Scorecard, StageRun
 from pipeline.errors import StoreError
 
 T = TypeVar("T")
@@ -32,18 +27,16 @@ METADATA = (
 """Columns of the calls table that are fields of ``CallMetadata``, except its id."""
 
 
-class Rows(NamedTuple):
-    """Rows of a table: the objects they are made of, and the columns that are no attribute of these."""
-
-    items: Sequence[Any]
-    given: Columns = {}  # noqa: RUF012 - never changed
-
-
 def call_id(record: CallRecord) -> str | None:
     """The call id that all rows of a record carry."""
     if record.conversation is not None:
         return record.conversation.transcript.call_id
     return record.ledger.call_id
+
+
+def _pick(items: Sequence[Any], names: Sequence[str]) -> Columns:
+    """One column per field name."""
+    return {name: list(map(attrgetter(name), items)) for name in names}
 
 
 def texts(values: Sequence[str | None]) -> pa.Array:
@@ -57,145 +50,205 @@ def _flatten(groups: Iterable[tuple[Key, Iterable[T]]]) -> tuple[list[Key], list
     return [key for key, _, _ in rows], [index for _, index, _ in rows], [item for _, _, item in rows]
 
 
-def calls(records: Sequence[CallRecord]) -> Rows:
+def _scorecard_keys(cards: Sequence[Scorecard]) -> Columns:
+    """The key columns of rows that belong to scorecards, given the scorecard of each row."""
+    return {"call_id": [c.call_id for c in cards], "rubric_hash": [c.rubric.hash for c in cards]}
+
+
+def calls(records: Sequence[CallRecord]) -> Columns:
     """The calls table."""
+    metadata = [r.metadata for r in records]
     transcripts = [r.conversation.transcript for r in records if r.conversation]
-    metadata = [r.metadata or CallMetadata("") for r in records]
-    names = (*METADATA, "started_local", "extra")
-    given: Columns = {name: [getattr(m, name) for m in metadata] for name in names}
-    given["hold_spans"] = [[_Span(*span) for span in m.hold_spans] for m in metadata]
-    given["path"] = [r.ledger.path for r in records]
-    given["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
-    given["spoken_language"] = [t.language for t in transcripts]
-    given["transcript_medium"] = [t.medium for t in transcripts]
-    given["engine"] = [t.engine.name for t in transcripts]
-    given["model"] = [t.engine.model for t in transcripts]
-    given["engine_fingerprint"] = [t.engine.fingerprint for t in transcripts]
-    given["turn_count"] = [len(t.turns) for t in transcripts]
-    given["transcript_warnings"] = [t.warnings for t in transcripts]
-    given["transcript_doubts"] = [t.doubts for t in transcripts]
-    given["warnings"] = [r.conversation.warnings for r in records if r.conversation]
-    return Rows(transcripts, given)
+    rows: Columns = {"call_id": [t.call_id for t in transcripts]}
+    for name in (*METADATA, "started_local"):
+        rows[name] = [getattr(m, name) if m else None for m in metadata]
+    rows["hold_spans"] = [[_Span(*span) for span in m.hold_spans] if m else [] for m in metadata]
+    rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
+    rows["path"] = [r.ledger.path for r in records]
+    rows["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
+    rows |= _pick(transcripts, ("duration_s", "channels", "role_confidence"))
+    rows["spoken_language"] = [t.language for t in transcripts]
+    rows["transcript_medium"] = [t.medium for t in transcripts]
+    rows["engine"] = [t.engine.name for t in transcripts]
+    rows["model"] = [t.engine.model for t in transcripts]
+    rows["engine_fingerprint"] = [t.engine.fingerprint for t in transcripts]
+    rows["turn_count"] = [len(t.turns) for t in transcripts]
+    rows["transcript_warnings"] = [t.warnings for t in transcripts]
+    rows["transcript_doubts"] = [t.doubts for t in transcripts]
+    rows["warnings"] = [r.conversation.warnings for r in records if r.conversation]
+    return rows
 
 
-def turns(records: Sequence[CallRecord]) -> Rows:
+def turns(records: Sequence[CallRecord]) -> Columns:
     """The turns table."""
     ids, _, spoken = _flatten(
         (call_id(r), r.conversation.transcript.turns) for r in records if r.conversation
     )
-    scores = [t.sentiment and t.sentiment.score for t in spoken]
-    labels = [t.sentiment and t.sentiment.label for t in spoken]
-    return Rows(spoken, {"call_id": ids, "sentiment_score": scores, "sentiment": labels})
+    names = ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language", "words")
+    return {
+        "call_id": ids,
+        **_pick(spoken, names),
+        "sentiment_score": [t.sentiment and t.sentiment.score for t in spoken],
+        "sentiment": [t.sentiment and t.sentiment.label for t in spoken],
+    }
 
 
-def findings(records: Sequence[CallRecord]) -> Rows:
+def findings(records: Sequence[CallRecord]) -> Columns:
     """The findings table."""
     ids, indexes, items = _flatten((call_id(r), r.conversation.findings) for r in records if r.conversation)
-    numbers = [None if isinstance(f.value, str) else f.value for f in items]
-    texts = [f.value if isinstance(f.value, str) else None for f in items]
-    return Rows(items, {"call_id": ids, "finding": indexes, "value": numbers, "value_text": texts})
+    return {
+        "call_id": ids,
+        "finding": indexes,
+        **_pick(items, ("kind", "label", "turn", "start_s", "end_s", "text", "source")),
+        "value": [None if isinstance(f.value, str) else f.value for f in items],
+        "value_text": [f.value if isinstance(f.value, str) else None for f in items],
+    }
 
 
-def call_metrics(records: Sequence[CallRecord]) -> Rows:
+def call_metrics(records: Sequence[CallRecord]) -> Columns:
     """The call_metrics table; ``arrow`` splits ``metrics`` into one column per metric."""
-    found = [r.conversation for r in records if r.conversation]
-    ids = [c.transcript.call_id for c in found]
-    return Rows(found, {"call_id": ids, "metrics": [c.metrics for c in found]})
+    rows = [(r.conversation.transcript.call_id, r.conversation.metrics) for r in records if r.conversation]
+    return {"call_id": [c for c, _ in rows], "metrics": [m for _, m in rows]}
 
 
-def role_sentiment(records: Sequence[CallRecord]) -> Rows:
+def role_sentiment(records: Sequence[CallRecord]) -> Columns:
     """The role_sentiment table."""
     ids, _, pairs = _flatten(
         (call_id(r), r.conversation.sentiment.items()) for r in records if r.conversation
     )
     sentiments = [sentiment for _, sentiment in pairs]
-    quarters: Columns = {f"q{i + 1}": [s.quarters[i] for s in sentiments] for i in range(4)}
-    return Rows(sentiments, {"call_id": ids, "role": [role for role, _ in pairs]} | quarters)
+    return {
+        "call_id": ids,
+        "role": [role for role, _ in pairs],
+        **_pick(sentiments, ("score", "change", "lowest_score", "lowest_turn")),
+        **{f"q{i + 1}": [s.quarters[i] for s in sentiments] for i in range(4)},
+    }
 
 
-def stage_runs(records: Sequence[CallRecord]) -> Rows:
+def stage_runs(records: Sequence[CallRecord]) -> Columns:
     """The stage_runs table."""
     return stage_rows([(call_id(r), r.stages) for r in records])
 
 
-def stage_rows(runs: Iterable[tuple[str | None, Sequence[StageRun]]]) -> Rows:
+def stage_rows(runs: Sequence[tuple[str | None, Sequence[StageRun]]]) -> Columns:
     """The stage_runs table, from pairs of a call id and its stage runs."""
     ids, _, stages = _flatten(runs)
-    names = ("rubric_id", "criterion_id", "calls", "prompt_tokens", "answer_tokens", "result")
-    of_judge: Columns = {n: [getattr(run, n) if run.criterion_id else None for run in stages] for n in names}
-    return Rows(stages, {"call_id": ids} | of_judge)
+    rows: Columns = {"call_id": ids, **_pick(stages, ("stage", "fingerprint", "engine", "model", "seconds"))}
+    for name in ("rubric_id", "criterion_id", "calls", "prompt_tokens", "answer_tokens", "result"):
+        rows[name] = [getattr(run, name) if run.criterion_id else None for run in stages]
+    return rows
 
 
-def _of_cards(cards: Sequence[Scorecard], items: Sequence[Any], **given: list[Any]) -> Rows:
-    """Rows that belong to scorecards, given the scorecard of each row."""
-    hashes = [card.rubric.hash for card in cards]
-    ids = [card.call_id for card in cards]
-    return Rows(items, {"call_id": ids, "rubric_hash": hashes, "is_latest": [True] * len(cards), **given})
-
-
-def scorecards(cards: Sequence[Scorecard]) -> Rows:
+def scorecards(cards: Sequence[Scorecard]) -> Columns:
     """The scorecards table."""
-    versions = [c.rubric.version for c in cards]
-    return _of_cards(cards, cards, rubric_id=[c.rubric.id for c in cards], rubric_version=versions)
+    names = (
+        "call_id", "raw_score", "final_score", "critical_score", "pass_mark", "outcome", "autofail_reasons",
+        "review_reasons", "warnings", "scorer", "why",
+    )  # fmt: skip
+    return {
+        **_pick(cards, names),
+        "rubric_hash": [c.rubric.hash for c in cards],
+        "rubric_id": [c.rubric.id for c in cards],
+        "rubric_version": [c.rubric.version for c in cards],
+        "is_latest": [True] * len(cards),
+    }
 
 
-def sections(cards: Sequence[Scorecard]) -> Rows:
+def sections(cards: Sequence[Scorecard]) -> Columns:
     """The sections table."""
     owners, indexes, items = _flatten((c, c.sections) for c in cards)
-    return _of_cards(owners, items, section=indexes, section_id=[s.id for s in items])
+    return {
+        **_scorecard_keys(owners),
+        "section": indexes,
+        "section_id": [s.id for s in items],
+        **_pick(items, ("score", "weight", "auto_failed")),
+        "is_latest": [True] * len(items),
+    }
 
 
-def answers(cards: Sequence[Scorecard]) -> Rows:
+def answers(cards: Sequence[Scorecard]) -> Columns:
     """The answers table."""
     owners, indexes, pairs = _flatten((c, [(s.id, a) for s in c.sections for a in s.criteria]) for c in cards)
     items = [answer for _, answer in pairs]
-    of_sections = [section for section, _ in pairs]
-    ids = [answer.id for answer in items]
-    return _of_cards(owners, items, section_id=of_sections, criterion_id=ids, criterion=indexes)
+    names = ("answer", "points", "max_points", "weight", "critical", "scored", "reason", "awaits", "searched")
+    return {
+        **_scorecard_keys(owners),
+        "section_id": [section for section, _ in pairs],
+        "criterion_id": [a.id for a in items],
+        "criterion": indexes,
+        **_pick(items, names),
+        "is_latest": [True] * len(items),
+    }
 
 
-def evidence(cards: Sequence[Scorecard]) -> Rows:
+def evidence(cards: Sequence[Scorecard]) -> Columns:
     """The evidence table: the evidence of each answer, and its nearest miss where there is one."""
     quoted = [((c, a.id, "evidence"), a.evidence) for c in cards for a in c.answers]
     quoted += [((c, a.id, "nearest"), (a.nearest,)) for c in cards for a in c.answers if a.nearest]
     owners, indexes, items = _flatten(quoted)
-    ids, kinds = [criterion for _, criterion, _ in owners], [kind for _, _, kind in owners]
-    return _of_cards([c for c, _, _ in owners], items, criterion_id=ids, kind=kinds, evidence=indexes)
+    return {
+        **_scorecard_keys([card for card, _, _ in owners]),
+        "criterion_id": [criterion for _, criterion, _ in owners],
+        "kind": [kind for _, _, kind in owners],
+        "evidence": indexes,
+        **_pick(items, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
+    }
 
 
-def rubrics(added: Sequence[Any]) -> Rows:
+def ledger(entries: Sequence[LedgerEntry]) -> Columns:
+    """The ledger table."""
+    names = (
+        "path", "audio_sha256", "call_id", "status", "reason", "stage", "error", "hint", "size_bytes",
+        "mtime_ns", "warnings", "fingerprint",
+    )  # fmt: skip
+    return _pick(entries, names)
+
+
+def rubrics(added: Sequence[Any]) -> Columns:
     """The rubrics table; a ``RubricRef`` has no title, pass mark or text."""
-    return Rows(
-        added,
-        {
-            "rubric_hash": [r.hash for r in added],
-            "rubric_id": [r.id for r in added],
-            "title": [getattr(r, "title", "") or r.id for r in added],
-            "pass_mark": [getattr(r, "pass_mark", None) for r in added],
-            "source": [getattr(r, "text", None) for r in added],
-            "file": [getattr(r, "source", None) for r in added],
-        },
-    )
+    return {
+        "rubric_hash": [r.hash for r in added],
+        "rubric_id": [r.id for r in added],
+        "version": [r.version for r in added],
+        "title": [getattr(r, "title", "") or r.id for r in added],
+        "pass_mark": [getattr(r, "pass_mark", None) for r in added],
+        "source": [getattr(r, "text", None) for r in added],
+        "file": [getattr(r, "source", None) for r in added],
+    }
 
 
-def criteria(added: Sequence[Any]) -> Rows:
+def criteria(added: Sequence[Any]) -> Columns:
     """The criteria table; a ``RubricRef`` has no criteria."""
     hashes, indexes, pairs = _flatten(
         (r.hash, [(s, c) for s in getattr(r, "sections", ()) for c in s.criteria]) for r in added
     )
-    return Rows(
-        [criterion for _, criterion in pairs],
-        {
-            "rubric_hash": hashes,
-            "criterion": indexes,
-            "criterion_id": [criterion.id for _, criterion in pairs],
-            "section_id": [section.id for section, _ in pairs],
-            "section_title": [section.title or section.id for section, _ in pairs],
-        },
-    )
+    names = ("question", "guidance", "points", "weight", "counts", "critical")
+    return {
+        "rubric_hash": hashes,
+        "criterion": indexes,
+        "criterion_id": [criterion.id for _, criterion in pairs],
+        "section_id": [section.id for section, _ in pairs],
+        "section_title": [section.title or section.id for section, _ in pairs],
+        **_pick([criterion for _, criterion in pairs], names),
+    }
 
 
-CALL_TABLES: dict[str, Callable[[Sequence[CallRecord]], Rows]] = {
+def reviews(given: Sequence[Review]) -> Columns:
+    """The reviews table."""
+    same = (
+        "review_id", "call_id", "rubric_hash", "criterion_id", "machine_answer", "human_answer", "reviewer",
+        "reviewed_at", "reason", "state", "source",
+    )  # fmt: skip
+    return {**_pick(given, same), "extra": [list(r.extra.items()) for r in given]}
+
+
+def samples(drawn: Sequence[SampledCall]) -> Columns:
+    """The samples table."""
+    same = ("sample_id", "call_id", "method", "stratum", "seed", "probability", "reason", "created_at")
+    return {**_pick(drawn, same), "extra": [list(s.extra.items()) for s in drawn]}
+
+
+CALL_TABLES: dict[str, Callable[[Sequence[CallRecord]], Columns]] = {
     "calls": calls,
     "findings": findings,
     "call_metrics": call_metrics,
@@ -203,7 +256,7 @@ CALL_TABLES: dict[str, Callable[[Sequence[CallRecord]], Rows]] = {
     "stage_runs": stage_runs,
     "turns": turns,
 }
-SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Rows]] = {
+SCORE_TABLES: dict[str, Callable[[Sequence[Scorecard]], Columns]] = {
     "scorecards": scorecards,
     "sections": sections,
     "answers": answers,
@@ -233,29 +286,23 @@ KEYS = {
 """The key columns of each table. They are unique in every table except ``stage_runs``."""
 
 
-def arrow(rows: Rows, schema: pa.Schema) -> pa.Table:
-    """Build an Arrow table with the names, order and types of ``schema``.
-
-    A column is given, or else the attribute of its name; where the objects have none, it is NULL.
+def arrow(rows: Mapping[str, list[Any] | pa.Array], schema: pa.Schema) -> pa.Table:
+    """Build an Arrow table with the names, order and types of ``schema``; columns not in ``rows`` are NULL.
 
     Raises:
         StoreError: A value does not fit its column.
     """
-    items, given = rows.items, dict(rows.given)
-    if "metrics" in given:
-        given |= _split_metrics(given.pop("metrics"), schema)
-
-    def column(field: pa.Field) -> pa.Array:
-        if field.name in given:
-            return _array(given[field.name], field.type)
-        if not items or not hasattr(items[0], field.name):
-            return pa.nulls(len(items), field.type)
-        return _array(list(map(attrgetter(field.name), items)), field.type)
-
+    rows = dict(rows)
+    if "metrics" in rows:
+        rows |= _split_metrics(rows.pop("metrics"), schema)
+    length = len(next(iter(rows.values())))
     try:
-        return pa.table([column(field) for field in schema], schema=schema)
+        columns = [
+            _array(rows[f.name], f.type) if f.name in rows else pa.nulls(length, f.type) for f in schema
+        ]
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise StoreError(f"a value does not fit the database: {error}") from error
+    return pa.table(columns, schema=schema)
 
 
 def _split_metrics(metrics: Iterable[Mapping[str, float | None]], schema: pa.Schema) -> Columns:
@@ -265,7 +312,7 @@ def _split_metrics(metrics: Iterable[Mapping[str, float | None]], schema: pa.Sch
     out: Columns = {name: [m.get(name) for m in metrics] for name in names}
     known = set(names)
     out["other"] = [
-        {} if known.issuperset(m) else {k: m[k] for k in m if k not in known and m[k] is not None}
+        [] if known.issuperset(m) else [(k, m[k]) for k in m if k not in known and m[k] is not None]
         for m in metrics
     ]
     out["unknown"] = [
@@ -278,8 +325,6 @@ def _array(values: list[Any] | pa.Array, kind: pa.DataType) -> pa.Array:
     """Values as an Arrow array of a type, texts cleaned where they need it."""
     if isinstance(values, pa.Array):
         return values
-    if pa.types.is_map(kind):
-        values = [list(mapping.items()) for mapping in values]
     if pa.types.is_struct(kind):
         return _structs(values, kind)
     if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):

@@ -39,7 +39,14 @@ class _StoredCall(NamedTuple):
 def load(
     connection: Connection, records: Sequence[CallRecord], rubrics: Iterable[RubricText], now: dt.datetime
 ) -> None:
-    """Write at most a few hundred records, stamped with ``now``, in a transaction that the caller commits."""
+    """Write records in the connection's current transaction; the caller commits.
+
+    Args:
+        connection: Inside a transaction.
+        records: At most a few hundred.
+        rubrics: The rubrics they were scored with.
+        now: The ``loaded_at`` of all rows of the transaction.
+    """
     stored = _stored_calls(connection, records)
     records = _settle(records, now, stored, _tombstones(connection))
     entries = {r.ledger.path: r.ledger for r in records}
@@ -67,13 +74,20 @@ def load(
     for table, make in columns.CALL_TABLES.items():
         _append(connection, table, make(calls), now)
     _append_scorecards(connection, [s for r in calls for s in r.scorecards], now)
-    _append(connection, "ledger", columns.Rows(list(entries.values())), now)
+    _append(connection, "ledger", columns.ledger(list(entries.values())), now)
 
 
 def save_scorecards(
     connection: Connection, scorecards: Sequence[Scorecard], rubrics: Iterable[RubricText], now: dt.datetime
 ) -> None:
-    """Add scorecards, at most one per call and rubric, replacing those under the same rubric text."""
+    """Add scorecards, replacing a call's earlier one under the same rubric text; others are kept.
+
+    Args:
+        connection: Inside a transaction.
+        scorecards: At most one per call and rubric.
+        rubrics: The rubrics they were scored with.
+        now: The ``loaded_at`` of all rows of the transaction.
+    """
     _supersede(connection, scorecards)
     _save_rubrics(connection, rubrics, now)
     _append_scorecards(connection, scorecards, now)
@@ -95,7 +109,7 @@ def save_stage(
             "(SELECT (call_id, rubric_id, criterion_id) FROM incoming)",
             [stage],
         )
-    _append(connection, "stage_runs", columns.stage_rows(runs.items()), now)
+    _append(connection, "stage_runs", columns.stage_rows(list(runs.items())), now)
 
 
 def _append_scorecards(connection: Connection, scorecards: Sequence[Scorecard], now: dt.datetime) -> None:
@@ -149,7 +163,7 @@ def save_reviews(connection: Connection, reviews: Sequence[Review], now: dt.date
     """Append the reviews that are not stored yet; returns how many these were."""
     stored = {r for (r,) in connection.execute("SELECT review_id FROM reviews").fetchall()}
     new = list({r.review_id: r for r in reviews if r.review_id not in stored}.values())
-    _append(connection, "reviews", columns.Rows(new), now)
+    _append(connection, "reviews", columns.reviews(new), now)
     return len(new)
 
 
@@ -159,7 +173,7 @@ def save_sample(connection: Connection, sample: Sequence[SampledCall], now: dt.d
         "DELETE FROM samples WHERE sample_id IN (SELECT unnest(?::VARCHAR[]))",
         [list({s.sample_id for s in sample})],
     )
-    _append(connection, "samples", columns.Rows(sample), now)
+    _append(connection, "samples", columns.samples(sample), now)
 
 
 def _stored_calls(connection: Connection, records: Sequence[CallRecord]) -> dict[str, _StoredCall]:
@@ -191,8 +205,15 @@ def _give_new_ids(
     """Give stored calls the id under which the same recording now comes, for instance from a new manifest.
 
     Without this the recording would be stored twice, and counted twice. What people answered moves along.
-    ``replaced`` has path, call id and SHA-256 of the ledger rows that the records replace. Returns the calls
-    that have a new id, by that id.
+
+    Args:
+        connection: Inside a transaction.
+        calls: The records with a conversation.
+        replaced: Path, call id and SHA-256 of the ledger rows that the records replace.
+        stored: The calls already stored under the ids of the records.
+
+    Returns:
+        The calls that have a new id, by that id.
     """
     now = {r.ledger.path: (columns.call_id(r), r.ledger.audio_sha256) for r in calls}
     new_ids = {}
@@ -304,7 +325,7 @@ def _check_start_time(record: CallRecord, now: dt.datetime) -> CallRecord:
     )
 
 
-def _append(connection: Connection, table: str, rows: columns.Rows, now: dt.datetime) -> None:
+def _append(connection: Connection, table: str, rows: columns.Columns, now: dt.datetime) -> None:
     """Append rows stamped with ``now``; not with SQL, whose planning takes longer than the insert."""
     built = columns.arrow(rows, connection.table(table).limit(0).to_arrow_table().schema)
     if built.num_rows:
