@@ -28,8 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from pipeline import annotate, intake, matching, privacy, rubric, score, speakers, transcribe
 from pipeline.conversation import AudioClip, CallMetadata, Conversation, Received, Transcript, Turn
 from pipeline.errors import CallQAError
-from pipeline.process.again import wanted
-from pipeline.process.stages import load_audio
+from pipeline.process.stages import load_audio, wanted
 from pipeline.rubric import Rubric
 from pipeline.settings import Settings
 from pipeline.transcribe.again import excerpts, put_in
@@ -124,7 +123,7 @@ def again(
         [(about, said, {}) for said, about in asked], form, min_confidence=floor, matcher=MATCHER
     )
     found = [
-        wanted(said, about, [(form, told.answers)], min_confidence=floor, matcher=MATCHER)
+        wanted(said, about, [(form, told)], min_confidence=floor, matcher=MATCHER)
         for (said, about), told in zip(asked, given, strict=True)
     ]
     started = time.perf_counter()

@@ -57,7 +57,8 @@ def quiet_prefect() -> Iterator[None]:
     if not os.environ.get("PREFECT_API_URL"):
         password = f"callqa:{secrets.token_urlsafe(24)}"
         chosen |= {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_API_AUTH_STRING": password}
-        chosen |= {**OWN_SERVER, "PREFECT_HOME": str(_make_home())}
+        chosen |= OWN_SERVER
+        os.environ["PREFECT_HOME"] = str(_make_home())  # also where the user's value is empty
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
     try:
@@ -84,7 +85,7 @@ def _make_home() -> Path:
 
 
 @contextlib.contextmanager
-def own_server() -> Iterator[Callable[[], None]]:
+def prefect_server() -> Iterator[Callable[[], None]]:
     """Run a Prefect server inside the context and set ``PREFECT_API_URL``, unless that names one already.
 
     It needs ``quiet_prefect``.

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-from flows.environment import own_server, quiet_prefect
+from flows.environment import prefect_server, quiet_prefect
 from pipeline.errors import CallQAError, MachineError
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.loop import run_batch
@@ -41,7 +41,7 @@ def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> 
 def _run(batch: Batch, paths: list[str]) -> str:
     """Run the flow; returns a sentence when Prefect failed, "" when all went well."""
     try:
-        with own_server() as wait_for_server:
+        with prefect_server() as wait_for_server:
             # Imported before the thread starts, because both would import the same modules.
             from flows.batch import run_prepared
 

@@ -11,7 +11,7 @@ import zoneinfo
 from pathlib import Path
 from typing import Any
 
-from flows.environment import own_server, quiet_prefect
+from flows.environment import prefect_server, quiet_prefect
 from pipeline.errors import UsageError
 from pipeline.process.cache import digest
 
@@ -29,7 +29,7 @@ def serve_batch(
     """
     check_schedule(cron, timezone)
     warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect warns of this on SIGTERM
-    with quiet_prefect(), own_server() as wait_for_server:
+    with quiet_prefect(), prefect_server() as wait_for_server:
         wait_for_server()
         from prefect.schedules import Cron
 

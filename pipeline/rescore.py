@@ -153,8 +153,10 @@ def _windows(
             row["call_id"]: row["rubric_hash"]
             for row in store.query(_CURRENT_SQL, [rubric.id, scorer, list(ids)])
         }
-        for old_hash, old in store.rubrics(set(current.values()) - set(same)).items():
-            same[old_hash] = same_criteria(old, rubric) if old.hash == old_hash else frozenset()
+        if unread := set(current.values()) - set(same):
+            same |= dict.fromkeys(unread, frozenset())  # also of a text that can no longer be read
+            for old_hash, old in store.rubrics(unread).items():
+                same[old_hash] = same_criteria(old, rubric) if old.hash == old_hash else frozenset()
         scored = store.scorecards(CallFilter(call_ids=ids, rubric=rubric.id))
         before = {card.call_id: card for card in scored}
         people = _answers_of_people(store, rubric, ids)

@@ -199,6 +199,8 @@ class JudgeSettings(Slice):
             raise ValueError(f"{given!r} is no address of a server; write http://127.0.0.1:11434/v1")
         if url.username or url.password or url.query or url.fragment:
             raise ValueError("no user, password or query may be in it; a key goes into judge.api_key")
+        if not url.netloc.isascii():
+            raise ValueError(f"{given!r} has letters beyond ASCII; write the host as its DNS does (xn--...)")
         _ = url.port  # raises ValueError when the port is no valid number
         return urlunsplit(url._replace(path=url.path or "/v1"))
 
@@ -206,6 +208,8 @@ class JudgeSettings(Slice):
     def _named(self) -> JudgeSettings:
         if self.url and not self.model.strip():
             raise ValueError("judge.model is missing: name the model that the server at judge.url offers")
+        if self.api_key and not self.api_key.get_secret_value().isascii():
+            raise ValueError("judge.api_key has letters beyond ASCII; no server takes such a key")
         return self
 
 

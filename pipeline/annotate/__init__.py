@@ -49,6 +49,7 @@ class Annotator:
             for number, (transcript, about) in enumerate(calls):
                 of_turns = [docs[number, position] for position in range(len(transcript.turns))]
                 yield _conversation(transcript, about, of_turns, self.settings)
+            del docs, of_turns  # before the next calls' take their memory
 
     def pipeline(self, language: str) -> Language:
         """The spaCy pipeline of a language, built when first used; its ``config`` describes it."""

@@ -41,7 +41,8 @@ def serve(
     load_rubrics(settings)  # to fail now, not at the first run
     zone = timezone or settings.intake.timezone
     note(f"serving: {cron} {zone}; stop with Ctrl-C")
-    serve_batch(paths, options, config, cron, zone)
+    flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in options.items()}
+    serve_batch(paths, flags, config, cron, zone)
 
 
 @app.command()

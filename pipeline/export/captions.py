@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.conversation import Transcript, Turn, Word
 from pipeline.csv_safety import clean
@@ -42,9 +42,11 @@ def cues(transcript: Transcript) -> Iterator[Cue]:
 
 
 def _timed_words(turn: Turn) -> Iterator[Word]:
-    """Each word of the turn; without word times, the turn's time is shared out by letters."""
-    yield from turn.words
-    pieces = [] if turn.words else turn.text.split()
+    """Each word of the turn, ending no sooner than it starts; without word times, shares of the turn's."""
+    if turn.words:
+        yield from (replace(word, end_s=max(word.start_s, word.end_s)) for word in turn.words)
+        return
+    pieces = turn.text.split()
     at, end_s = turn.start_s or 0.0, turn.end_s or 0.0
     per_letter = (end_s - at) / max(sum(map(len, pieces)), 1)
     for piece in pieces:

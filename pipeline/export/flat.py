@@ -36,9 +36,10 @@ def write_tables(job: Job, *, suffix: str, table: Table) -> list[Path]:
     job.dest.mkdir(parents=True, exist_ok=True)
     paths, texts = [job.dest / f"{name}{suffix}" for name in TABLES], job.texts()
     with ExitStack() as files:
+        partial = [files.enter_context(whole(path)) for path in paths]  # renamed once both tables are closed
         add_calls, add_answers = (
-            files.enter_context(table(files.enter_context(whole(path)), columns))
-            for path, columns in zip(paths, TABLES.values(), strict=True)
+            files.enter_context(table(path, columns))
+            for path, columns in zip(partial, TABLES.values(), strict=True)
         )
         for call in job.calls(words=False):
             add_calls([values(CALL_COLUMNS, row) for row in call_rows(call)])

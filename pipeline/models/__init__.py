@@ -258,7 +258,8 @@ def _sha256(files: tuple[Path, ...]) -> str:
     for file in files:
         try:
             with file.open("rb") as stream:
-                hashlib.file_digest(stream, lambda: digest)
+                while block := stream.read(2**20):
+                    digest.update(block)
         except OSError as error:
             raise ModelError(
                 f"weights in {file} cannot be read: {error.strerror or error}", hint="check its permissions"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -247,11 +248,13 @@ class Batch:
         """Load the models now; the speech engine's model only when there is a recording to transcribe."""
         stages = self.stages
         if any(item.kind == "recording" and item.fault is None for item in self.left):
-            self._prefetch = self.prefetch()
-            with ThreadPoolExecutor(1) as pool:
+            with ExitStack() as on_failure, ThreadPoolExecutor(1) as pool:
+                prefetch = on_failure.enter_context(self.prefetch())
                 lazy = pool.submit(stages.load_lazy)
                 stages.engine.transcribe([])  # loads the engine's model
                 lazy.result()
+                on_failure.pop_all()  # success: keep the prefetch open
+            self._prefetch = prefetch
 
     def leave(self) -> None:
         """The batch is being ended early: ask a language model nothing more, so that nothing waits for it."""

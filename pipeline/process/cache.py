@@ -105,13 +105,14 @@ class StageCache:
 
     def forget(self, call_ids: Collection[str]) -> int:
         """Erase all that is kept of calls, with their ids in run summaries; returns how many had any."""
+        erased = sum(self.erase(call_id) for call_id in call_ids)  # first: these hold the words
         gone = {*call_ids, *map(given_id, call_ids)}
         for path in self.calls_dir.with_name("runs").glob("*.json") if gone else ():
             summary = json.loads(path.read_text("utf-8"))
             kept = [item for item in summary["lowest"] if item["call_id"] not in gone]
             if len(kept) < len(summary["lowest"]):
                 write_private(path, json.dumps(summary | {"lowest": kept}, indent=1) + "\n")
-        return sum(self.erase(call_id) for call_id in call_ids)
+        return erased
 
 
 def write_private(path: Path, text: str) -> None:

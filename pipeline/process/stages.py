@@ -203,22 +203,10 @@ class _Scoring:
     def wanted(self, calls: Sequence[tuple[Conversation, CallMetadata]]) -> list[Wanted]:
         """What to transcribe again in each call, by the rubrics that apply to it, without asking a judge."""
         answers = self._answers(calls, None)
-        return [self._wanted(*call, answered) for call, answered in zip(calls, answers, strict=True)]
-
-    def _wanted(
-        self,
-        conversation: Conversation,
-        metadata: CallMetadata,
-        answered: list[tuple[Rubric, score.Answered]],
-    ) -> Wanted:
-        """The words of a call nearest to changing an answer, and the names to expect in them."""
-        answers = [(rubric, given.answers) for rubric, given in answered]
-        spans = score.words_that_decide(
-            conversation, metadata, answers, min_confidence=self.min_confidence, matcher=self.matcher
-        )
-        companies = [name for rubric, _ in answered for name in rubric.company]
-        names = dict.fromkeys(name for name in (metadata.agent_name, metadata.client, *companies) if name)
-        return Wanted(parts_of(conversation.transcript, spans, AGAIN_SHARE), tuple(names))
+        return [
+            wanted(*call, answered, min_confidence=self.min_confidence, matcher=self.matcher)
+            for call, answered in zip(calls, answers, strict=True)
+        ]
 
     def _answers(
         self, calls: Sequence[tuple[Conversation, CallMetadata]], judge: Judge | None
@@ -243,6 +231,24 @@ class _Scoring:
             [(rubric, answers[rubric.hash]) for rubric in rubrics]
             for answers, rubrics in zip(by_call, applying, strict=True)
         ]
+
+
+def wanted(
+    conversation: Conversation,
+    metadata: CallMetadata,
+    answered: Sequence[tuple[Rubric, score.Answered]],
+    *,
+    min_confidence: float,
+    matcher: Matcher,
+) -> Wanted:
+    """The words of a call nearest to changing an answer, and the names to expect in them."""
+    answers = [(rubric, given.answers) for rubric, given in answered]
+    spans = score.words_that_decide(
+        conversation, metadata, answers, min_confidence=min_confidence, matcher=matcher
+    )
+    companies = [name for rubric, _ in answered for name in rubric.company]
+    names = dict.fromkeys(name for name in (metadata.agent_name, metadata.client, *companies) if name)
+    return Wanted(parts_of(conversation.transcript, spans, AGAIN_SHARE), tuple(names))
 
 
 class _LazyEngine:

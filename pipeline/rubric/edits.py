@@ -93,7 +93,10 @@ def _edited(text: str, name: str, change: Change) -> str:
     for key, value in reversed(change.by_key.items()):
         is_list = isinstance(value, tuple)
         quoted = [json.dumps(phrase, ensure_ascii=False) for phrase in value] if is_list else []
-        if not check.get(key):
+        written_here = (*at, key) in lines  # and not in another place of the file, by a YAML merge
+        if is_list and check.get(key) and not written_here:
+            raise _CannotEditError
+        if not (check.get(key) and written_here):
             written = f"[{', '.join(quoted)}]" if is_list else f"{value:g}"
             rows[kind] += f"{indent}{key}: {written}\n"
         elif is_list:

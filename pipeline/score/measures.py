@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
+from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 from pipeline.conversation import CallMetadata, Conversation, Evidence, Finding, Searched
 from pipeline.errors import RubricError
@@ -44,8 +43,7 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
         )
     said = f"{check.metric} is {value:.4g}"
     if check.curve:
-        values, shares = zip(*check.curve, strict=True)
-        share = float(np.interp(value, values, shares))
+        share = _on_curve(value, check.curve)
         return replace(_measured(said, f"curve {list(check.curve)}", share >= 0.5, searched), share=share)
     holds = (check.min is None or value >= check.min) and (check.max is None or value <= check.max)
     return _measured(said, kinds.limits(check.min, check.max), holds, searched)
@@ -173,6 +171,19 @@ def _measured(said: str, limits: str, holds: bool, searched: Searched) -> Verdic
         searched=searched,
         reason="" if holds else f"{said}, wanted {limits}",
     )
+
+
+def _on_curve(value: float, curve: tuple[tuple[float, float], ...]) -> float:
+    """Linear interpolation between the points, constant beyond the first and the last.
+
+    Not ``np.interp``, which misses the middle of some lines by a rounding: a yes from 0.5 became a no.
+    """
+    if value <= curve[0][0]:
+        return curve[0][1]
+    for (x0, y0), (x1, y1) in pairwise(curve):
+        if value <= x1:
+            return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
+    return curve[-1][1]
 
 
 ANSWERED_BY: dict[type, Callable[[Call, Any], Verdict]] = {

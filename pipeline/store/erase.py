@@ -55,7 +55,10 @@ def digest(name: str) -> str:
 
 def sql_digest(column: str) -> str:
     """SQL for the ``digest`` of a column."""
-    return f"'{ERASED_PREFIX}' || sha256({column})"
+    return (
+        f"CASE WHEN starts_with({column}, '{ERASED_PREFIX}') THEN {column} "
+        f"ELSE '{ERASED_PREFIX}' || sha256({column}) END"
+    )
 
 
 _TOMBSTONES = f"""

@@ -64,7 +64,7 @@ class Sandbox:
     def _without_intervals(self, answer: pa.Table) -> pa.Table:
         """Intervals as DuckDB writes them, e.g. ``3 days 01:30:00``: neither Parquet nor JSON has any."""
         for at, field in enumerate(answer.schema):
-            if "interval" in str(field.type):
+            if _has_interval(field.type):
                 column = pa.table({"value": answer.column(at)}).__arrow_c_stream__()
                 texts = self._connection.from_arrow(column).project("value::VARCHAR").to_arrow_table()
                 answer = answer.set_column(at, field.name, texts.column(0))
@@ -101,6 +101,12 @@ class Sandbox:
             raise refused(error, self._db) if is_damage(error) else _sql_error(error) from error
         finally:
             timer.cancel()
+
+
+def _has_interval(kind: pa.DataType) -> bool:
+    """Whether a type is an interval, or has one in a list, struct or map."""
+    inner = (kind.field(number).type for number in range(kind.num_fields))
+    return pa.types.is_interval(kind) or any(map(_has_interval, inner))
 
 
 def _sql_error(error: duckdb.Error) -> StoreError:

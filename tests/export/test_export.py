@@ -581,6 +581,16 @@ def test_captions_are_readable_and_complete() -> None:
     assert [cue.start_s for cue in found] == sorted(cue.start_s for cue in found)
 
 
+def test_a_word_that_ends_before_it_starts_does_not_shorten_a_cue() -> None:
+    """Other tools write such words; the cue lasts until the last word starts."""
+    words = (Word("a", 1.0, 2.0), Word("b", 5.0, 3.0), Word("c", 8.5, 9.0))
+    said = Transcript("c", (Turn(0, "agent", "a b c", 1.0, 9.0, words=words),))
+    assert [(cue.text, cue.start_s, cue.end_s) for cue in captions.cues(said)] == [
+        ("a b", 1.0, 5.0),
+        ("c", 8.5, 9.0),
+    ]
+
+
 def test_webvtt_cannot_be_broken_out_of() -> None:
     """Markup that callers say is escaped; the voice tags are ours alone."""
     text = captions.vtt(example_conversation("c", 1, note=HOSTILE).transcript)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from flows.environment import own_server, quiet_prefect
+from flows.environment import prefect_server, quiet_prefect
 from flows.launch import events_are_sent
 from pipeline import rubrics
 from pipeline.store import Store
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("server") / "prefect"))
-        with quiet_prefect(), own_server() as answers:
+        with quiet_prefect(), prefect_server() as answers:
             answers()
             refresh_global_settings_context()  # where another test has imported Prefect already
             yield

@@ -190,6 +190,35 @@ def test_an_edit_that_would_land_in_a_comment_is_left_to_be_made_by_hand() -> No
     assert (text, by_hand) == (noted, ["farewell: by hand: add to any: See you"])
 
 
+def test_a_bound_that_stands_elsewhere_in_the_file_is_written_into_the_check() -> None:
+    """A YAML merge brings the key, but no line of the check."""
+    merged = """
+rubric: desk
+version: "1"
+title: Desk
+mode: section
+sections:
+  - id: s
+    title: S
+    criteria:
+      - id: first
+        question: q
+        check: &base
+          kind: phrases
+          any: [Hold on a moment]
+          threshold: 0.6
+      - id: second
+        question: q
+        check:
+          <<: *base
+          kind: phrases
+          any: [Thank you, Goodbye]
+"""
+    text, by_hand = edited(rubric.parse(merged), {"second": Change(threshold=0.7)})
+    first, second = (c.check for c in rubric.parse(text).criteria())
+    assert (first.threshold, second.threshold, by_hand) == (0.6, 0.7, [])
+
+
 def desk(path: Path) -> Path:
     """A database of three stored calls, scored, one of them answered by a person."""
     form = rubric.parse(FORM)

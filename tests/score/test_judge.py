@@ -512,6 +512,13 @@ def test_an_endpoint_needs_a_model_and_a_bare_host_means_its_v1() -> None:
     assert JudgeSettings(url="http://127.0.0.1:11434/", model="m").url == "http://127.0.0.1:11434/v1"
 
 
+@pytest.mark.parametrize("given", [{"url": "http://mü-ki.firma:9/v1"}, {"api_key": "schlüssel"}])
+def test_an_address_or_a_key_that_no_header_can_hold_is_refused(given: dict[str, str]) -> None:
+    """When the settings are read, not at the first question of the night."""
+    with pytest.raises(UsageError, match="beyond ASCII"):
+        load_settings(judge={"url": "http://127.0.0.1:11434", "model": "m"} | given)
+
+
 def test_a_question_of_ten_thousand_words_is_an_error_of_the_rubric() -> None:
     """With its line, and without echoing it."""
     with pytest.raises(RubricError) as raised:

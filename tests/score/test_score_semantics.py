@@ -1,5 +1,7 @@
 """Scoring semantics: the vendors' published examples, auto-fails, not applicable, evidence."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline import rubric, score
@@ -144,6 +146,14 @@ def test_a_miss_names_the_counter_example_that_struck_a_match_out() -> None:
     assert got.nearest is not None
     assert got.nearest.turn == 2
     assert "nearer to the counter-example: I don't know but let me find out" in got.nearest.rule
+
+
+def test_the_middle_of_a_curve_is_a_yes() -> None:
+    """Whatever its end is: 49 of 98 is half of the points, with no rounding below."""
+    for end in range(2, 400, 2):
+        call = replace(say(("agent", "Hello")), metrics={"agent_words": end / 2})
+        told = answer_of(f"{{kind: metric, metric: agent_words, curve: [[0, 0], [{end}, 1]]}}", call)
+        assert told.answer == "yes", end
 
 
 def test_weak_recognition_abstains() -> None:

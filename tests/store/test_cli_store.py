@@ -90,6 +90,15 @@ def test_intervals_are_words_in_parquet_and_inside_lists(db: str, tmp_path: Path
     assert json.loads(run("sql", query, "--db", db, "--json")) == wanted
 
 
+def test_a_field_named_interval_is_none(db: str, tmp_path: Path) -> None:
+    """A struct keeps its type, whatever its fields are called."""
+    import pyarrow.parquet as pq
+
+    file = tmp_path / "answer.parquet"
+    run("sql", "SELECT {'interval': 3} AS s", "--db", db, "--parquet", str(file))
+    assert pq.read_table(file).to_pylist() == [{"s": {"interval": 3}}]
+
+
 def test_csv_has_no_formulas(db: str) -> None:
     """What a stranger wrote never runs in a spreadsheet; numbers and other formats are left alone."""
     query = """SELECT '=HYPERLINK("http://x")' AS agent_name, -5 AS change, '+44 1632' AS customer_ref"""

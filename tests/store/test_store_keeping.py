@@ -445,6 +445,15 @@ def test_an_erased_recording_is_never_taken_in_again(db: Path) -> None:
         assert store.query("SELECT count(*) AS n FROM ledger WHERE status = 'purged'") == [{"n": 3}]
 
 
+def test_an_erased_id_that_looks_like_a_hash_is_never_taken_in_again(tmp_path: Path) -> None:
+    """Such an id is its own hash in the ledger."""
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record("sha256:abab")], [RUBRIC])
+        store.purge(CallFilter(call_ids=("sha256:abab",)))
+        store.load([record("sha256:abab", sha="sha-new", path="/new.wav")], [RUBRIC])
+        assert not list(store.conversations())
+
+
 def test_duplicates_of_an_erased_recording_become_tombstones_too(db: Path) -> None:
     """A ledger row of the same audio under another path names nobody any more."""
     copy = LedgerEntry("/copies/c1-Jane-Doe.wav", "sha-c1", "c1", "skipped", "duplicate")

@@ -45,6 +45,7 @@ def write(job: Job) -> list[Path]:
         read = counted(job.calls(), texts, totals)
         none = Sound(note="no recording in this packet")
         with_sound = sounds.of(read) if sounds else ((call, none) for call in read)
+        calibration = job.calibration()  # before the recordings, which take long
         for position, (call, sound) in enumerate(with_sound):
             if sound.path:
                 written.append(sound.path)
@@ -53,7 +54,7 @@ def write(job: Job) -> list[Path]:
             row = index_row(call)
             rows.append({name: row[name] for name in BLIND_COLUMNS} if job.blind else row)
         packet = {"reviewable": job.reviewable, "blind": job.blind, "calls": rows}
-        packet |= overall_pages(totals, job.calibration(), blind=job.blind)
+        packet |= overall_pages(totals, calibration, blind=job.blind)
         packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
         out.write(data_block("packet", packet))
         out.write(after)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 from pipeline.csv_safety import clean
@@ -188,8 +187,7 @@ class TableSheet:
             "error_title": "Not one of the choices",
             "error_message": "Choose one of the list, or leave it empty.",
         }
-        by_run = groupby(enumerate(rows), lambda place: place[1] - place[0])  # equal while no row is left out
-        runs = [[run[0][1], col, run[-1][1], col] for run in (list(places) for _, places in by_run)]
+        runs = [[first, col, last, col] for first, last in _runs(rows)]
         for start in range(0, len(runs), RUNS_PER_RULE):
             chunk = runs[start : start + RUNS_PER_RULE]
             self.sheet.data_validation(*chunk[0], rule | {"other_cells": chunk[1:]})
@@ -210,6 +208,17 @@ class TableSheet:
         self.sheet.autofilter(0, 0, last, len(self._columns) + len(self._entries) - 1)
         self.sheet.print_area(0, 0, last + self._chart_rows, self._entries.stop - 1)
         for_print(self.sheet, repeat_header=True)
+
+
+def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Group ascending numbers into runs without gaps; returns (first, last) of each run."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], row)
+        else:
+            runs.append((row, row))
+    return runs
 
 
 def for_print(sheet: Any, *, repeat_header: bool = False) -> None:

@@ -1,6 +1,6 @@
 // Choosing the page to show, keyboard shortcuts, and the light or dark theme.
 
-const TITLE = document.title;
+const TITLE = "Call review"; // not document.title, which a saved page has with the name of its view
 const PAGES = [["", "Calls", overviewPage], ["agents", "Agents", peoplePage], ["criteria", "Criteria", criteriaPage], ["agreement", "Agreement", agreementPage]]
   .filter(([name]) => name === "agreement" ? packet.agreement : name === "" || !packet.blind);
 
