@@ -45,6 +45,7 @@ from pipeline.transcribe.probe import SHAPES
 ROOT = Path(__file__).parents[1]
 NORMAL = EnglishTextNormalizer()
 Channels = dict[tuple[str, int], str]
+STOCK = "whisper.transcribe greedy"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,16 @@ def stock_runner() -> Callable[[list[Call]], Channels]:
     return run
 
 
+def runners() -> dict[str, Callable[[list[Call]], Channels]]:
+    """The engines that are compared, loaded, by name."""
+    engine = load_engine(TranscribeSettings())
+    return {
+        "callqa": lambda batch: run_callqa(engine, batch),
+        "faster-whisper int8, batch 16, greedy": faster_whisper_runner(cores()),
+        STOCK: stock_runner(),
+    }
+
+
 def word_errors(calls: list[Call], heard: Channels) -> float:
     """Word error rate over all channels, Whisper's English normaliser on both sides."""
     keys = [(call, c) for call in calls for c in range(call.clip.n_channels)]
@@ -132,18 +143,14 @@ def word_errors(calls: list[Call], heard: Channels) -> float:
 
 def bench_speed(calls: list[Call], copies: int, rounds: int) -> dict[str, Any]:
     """Channel-seconds a second and word errors, side by side."""
-    many, engine = calls * copies, load_engine(TranscribeSettings())
-    runners: dict[str, tuple[Callable[[list[Call]], Channels], list[Call]]] = {
-        "callqa": (lambda batch: run_callqa(engine, batch), many),
-        "faster-whisper int8, batch 16, greedy": (faster_whisper_runner(cores()), many),
-        "whisper.transcribe greedy": (stock_runner(), calls),  # one copy: it is the slowest by far
-    }
-    rates: dict[str, list[float]] = {name: [] for name in runners}
+    many, engines = calls * copies, runners()
+    rates: dict[str, list[float]] = {name: [] for name in engines}
     errors: dict[str, float] = {}
-    for run, _ in runners.values():
+    for run in engines.values():
         run(calls[-1:])  # warm up
     for _ in range(rounds):
-        for name, (run, batch) in runners.items():
+        for name, run in engines.items():
+            batch = calls if name == STOCK else many  # one copy: it is the slowest by far
             torch.set_num_threads(cores())
             start = time.perf_counter()
             heard = run(batch)
@@ -164,25 +171,21 @@ def bench_speed(calls: list[Call], copies: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def bench_words(calls: list[Call]) -> dict[str, dict[str, int | float]]:
-    """Wrong words of every engine, by kind of call (what its name says before the last hyphen)."""
-    engine = load_engine(TranscribeSettings())
-    runners: dict[str, Callable[[list[Call]], Channels]] = {
-        "callqa": lambda batch: run_callqa(engine, batch),
-        "faster-whisper int8, batch 16, greedy": faster_whisper_runner(cores()),
-        "faster-whisper int8, batch 16, beam 5": faster_whisper_runner(cores(), 5),
-        "whisper.transcribe greedy": stock_runner(),
-    }
-    kinds = sorted({call.name.rpartition("-")[0] for call in calls})
-    errors: dict[str, dict[str, int | float]] = {}
-    for name, run in runners.items():
+def bench_words(calls: list[Call]) -> dict[str, dict[str, float]]:
+    """Word errors of every engine, by kind of call (its name up to the last hyphen), and its speed, once."""
+    by_kind: dict[str, list[Call]] = {}
+    for call in calls:
+        by_kind.setdefault(call.name.rpartition("-")[0], []).append(call)
+    result = {}
+    beam = {"faster-whisper int8, batch 16, beam 5": faster_whisper_runner(cores(), 5)}
+    for name, run in (runners() | beam).items():
+        torch.set_num_threads(cores())
+        start = time.perf_counter()
         heard = run(calls)
-        by_kind = {kind: [call for call in calls if call.name.rpartition("-")[0] == kind] for kind in kinds}
-        errors[name] = {kind: word_errors(ones, heard) for kind, ones in by_kind.items()}
-        errors[name]["all"] = word_errors(calls, heard)
-    words = sum(len(NORMAL(c.reference(n)).split()) for c in calls for n in range(c.clip.n_channels))
-    errors["words"] = {"all": words}
-    return errors
+        rate = sum(call.channel_s for call in calls) / (time.perf_counter() - start)
+        errors = {kind: word_errors(ones, heard) for kind, ones in by_kind.items()}
+        result[name] = {"channel-s / s": rate, "all": word_errors(calls, heard), **errors}
+    return result
 
 
 def bench_run(calls: list[Call], n_calls: int = 24) -> dict[str, float]:
@@ -345,7 +348,12 @@ def show(report: dict[str, Any]) -> None:
                 f"{row['wer']:.4f}",
             )
         console.print(table)
-    for part in ("words", "run", "times", "quiet", "memory", "profile"):
+    if "words" in report:
+        table = Table("word errors", *next(iter(report["words"].values())))
+        for name, row in report["words"].items():
+            table.add_row(name, *(f"{value:.4g}" for value in row.values()))
+        console.print(table)
+    for part in ("run", "times", "quiet", "memory", "profile"):
         if part in report:
             table = Table(part, "")
             for key, value in report[part].items():

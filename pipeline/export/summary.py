@@ -18,10 +18,12 @@ from pipeline.export.selection import Call, Texts, answers_of, words_of
 
 UNKNOWN_AGENT = "(no agent)"
 MOMENTS = 3
+"""Best and worst moments that are kept of a unit."""
 FEWEST_WEEKS = 5
-FEWEST_ANSWERS = 3
-NOTABLE = 0.10
-LISTED = 3
+"""Weeks that control limits need."""
+FEWEST_ANSWERS, NOTABLE, LISTED = 3, 0.10, 3
+"""Answers of the unit and of the others that a comparison needs; difference of their rates, 0..1, that makes
+a strength or a focus; and how many of each are listed."""
 
 
 @dataclass(slots=True)
