@@ -19,12 +19,34 @@ from pipeline.score.verdict import Verdict, combined, opposite
 def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
     """The answer to a criterion; ``call.answers`` must have those of the criteria it depends on."""
     call.criterion_id = criterion.id
-    verdict = _applicable(call, criterion)
-    if verdict is None:
-        verdict = _graded(call, criterion) if criterion.levels else evaluate(call, criterion.check)
+    applies, why = _applies(call, criterion)
+    if applies is False:
+        verdict = Verdict("na", reason=f"does not apply: {why}")
+    elif applies is None:
+        verdict = _if_it_applies(call, criterion, why)
+    else:
+        verdict = _checked(call, criterion)
         if verdict.answer == "undetermined" and not verdict.reason:
             verdict = replace(verdict, reason="cannot be told from this call")
     return recorded(criterion, verdict, call.plan.rubric)
+
+
+def _checked(call: Call, criterion: Criterion) -> Verdict:
+    return _graded(call, criterion) if criterion.levels else evaluate(call, criterion.check)
+
+
+def _if_it_applies(call: Call, criterion: Criterion, why: str) -> Verdict:
+    """The verdict where nobody can tell whether a criterion applies: yes if the act was heard.
+
+    A no, or a yes because nothing was heard, would presume that it applies. A language model is not asked.
+    """
+    unknown = f"cannot tell whether it applies: {why}"
+    if kinds.parts(criterion, kinds.JudgeCheck):
+        return Verdict("undetermined", reason=unknown)
+    verdict = _checked(call, criterion)
+    if verdict.answer == "yes" and verdict.evidence:
+        return verdict
+    return replace(verdict, answer="undetermined", share=None, reason=unknown)
 
 
 def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> CriterionAnswer:
@@ -51,17 +73,13 @@ def recorded(criterion: Criterion, verdict: Verdict, rubric: Rubric) -> Criterio
     )
 
 
-def _applicable(call: Call, criterion: Criterion) -> Verdict | None:
-    """None if the criterion applies; else na, or undetermined if that is not known."""
-    for condition in (call.plan.section_of[criterion.id].when, criterion.when):
-        if condition is None:
-            continue
-        holds, why = met(call, condition)
-        if holds is None:
-            return Verdict("undetermined", reason=f"cannot tell whether it applies: {why}")
-        if not holds:
-            return Verdict("na", reason=f"does not apply: {why}")
-    return None
+def _applies(call: Call, criterion: Criterion) -> tuple[bool | None, str]:
+    """Whether a criterion and its section apply (None if that is not known), and why not."""
+    asked = [c for c in (call.plan.section_of[criterion.id].when, criterion.when) if c is not None]
+    results = [met(call, condition) for condition in asked]
+    refused = [result for result in results if result[0] is False]
+    unknown = [result for result in results if result[0] is None]
+    return (refused or unknown or [(True, "")])[0]
 
 
 def met(call: Call, condition: Condition) -> tuple[bool | None, str]:

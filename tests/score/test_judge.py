@@ -550,7 +550,7 @@ sections:
       - {{id: greets, question: G, check: {{kind: phrases, match: exact, any: ["thank you"]}}}}
       - {{id: refunds, question: R, auto_fail: true, check: {{kind: judge, {REFUNDS}}}}}
       - {{id: after, question: A, counts: info, when: {{answers: {{refunds: no}}}},
-         check: {{kind: phrases, match: exact, any: ["look into it"]}}}}
+         check: {{kind: phrases, match: exact, negate: true, any: ["never heard"]}}}}
       - {{id: either, question: E, check: {{kind: any_of, checks: [
          {{kind: phrases, match: exact, any: ["thank you"]}}, {{kind: judge, {REFUNDS}}}]}}}}
       - {{id: both, question: B, check: {{kind: all_of, checks: [

@@ -171,6 +171,25 @@ def test_a_missing_speaker_is_undetermined_and_needs_review() -> None:
     assert (got.answer, got.reason) == ("undetermined", "nobody in this transcript is known to be the agent")
 
 
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ("{kind: phrases, any: [for that purpose]}", "yes"),
+        ("{kind: phrases, any: [thank you]}", "undetermined"),
+        ("{kind: phrases, any: [thank you], negate: true}", "undetermined"),
+    ],
+)
+def test_what_was_done_is_a_yes_even_if_nobody_knows_whether_it_was_due(check: str, expected: str) -> None:
+    """Metadata that says whether a criterion applies may be missing; then only a miss stays open."""
+    call = say(("agent", "what you tell me is used for that purpose"), ("customer", "fine"))
+    got = answer_of(check, call, "when: {metadata: {queue: [collections]}}")
+    assert got.answer == expected
+    if expected == "yes":
+        assert got.evidence[0].quote == "for that purpose"
+    else:
+        assert got.reason == "cannot tell whether it applies: queue is not known"
+
+
 @pytest.mark.parametrize("name", rubric.shipped())
 def test_shipped_rubrics_pass_their_own_tests(name: str) -> None:
     """Every example inside every shipped rubric is answered as its author expects."""
