@@ -20,7 +20,7 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, T
 from pipeline.errors import RecordingError
 from pipeline.privacy import PLACEHOLDER
 from pipeline.text.words import words as normalised
-from pipeline.transcribe.job import Job
+from pipeline.transcribe import Job
 from pipeline.turns import mean_confidence
 from pipeline.word_times import TurnClock
 
