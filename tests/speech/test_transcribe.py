@@ -28,9 +28,10 @@ from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.audio_attention import Floats, Integers, Packed
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import Encoded, _without_loop
-from pipeline.transcribe.kernels import INT8, Kernel, attend, build, rounded
+from pipeline.transcribe.kernels import attend, build, rounded
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
+from pipeline.transcribe.probe import INT8, Kernel
 from pipeline.transcribe.recognition import Recogniser
 from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
