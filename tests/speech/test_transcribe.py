@@ -269,7 +269,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path) -> None:
+def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first look measures every shape, the second reads; layers go by the nearest shape."""
     found = probe.measured()
     assert not found.fault
@@ -278,12 +278,9 @@ def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path) -> None:
     (file,) = own_cache.glob("callqa/kernels-*.json")
     file.write_text("damaged")
     assert not probe.measured().fault
-    probe_code = probe.CODE
-    probe.CODE = "raise SystemExit(1)"
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(probe, "CODE", "raise SystemExit(1)")
         assert probe.renew().fault
-    finally:
-        probe.CODE = probe_code
     assert not probe.measured().fault
     figures = {"250x512x512": {"float32": 2.0, "onednn": 1.0}, "16x512x8192": {"float32": 2.0, "fbgemm": 1.0}}
     known = probe.Measured(figures, {})
