@@ -281,7 +281,7 @@ def narrowed(
     distil(student, wide.network(), lessons, talk)
     network = base.network.with_layers(student.arrays())
     taught = Student(network, range(len(LAYERS)))
-    read = encoder.Encoder("narrow", base.tokenizer, network)
+    read = encoder.Encoder(base.tokenizer, network)
     contrast(NARROW, taught, Material.of(lessons).related(read), talk)
     return [student, taught]
 
@@ -291,7 +291,7 @@ def on_marked_talk(
 ) -> Student:
     """The mean of a student before and after it was trained on marked talk too."""
     students = [Student(before, range(len(LAYERS))) for _ in range(2)]
-    read = encoder.Encoder("before", base.tokenizer, before)
+    read = encoder.Encoder(base.tokenizer, before)
     contrast(REAL, students[1], Material.of(lessons).related(read), talk, MarkedTalk(path))
     return mean(students, REAL_SHARES)
 
@@ -352,7 +352,7 @@ def written_only(plain: encoder.Encoder, lessons: Mapping[str, Lesson], talk: Ta
     contrast(TEACHER, teacher, Material.of(first), talk)
     distil(student, teacher.network(), first, talk)
     distilled = plain.network.with_layers(student.arrays())
-    read = encoder.Encoder("student", plain.tokenizer, distilled)
+    read = encoder.Encoder(plain.tokenizer, distilled)
     students = [student]
     for files, schedule in STUDENTS.items():
         taught = Student(distilled, range(len(LAYERS)))

@@ -223,7 +223,7 @@ def with_new_head(path: Path, written: list[Example]) -> dict[str, np.ndarray]:
 
     The adapters are not changed, so each text is embedded only once: this takes minutes instead of hours.
     """
-    _, held = read(path)
+    held = read(path)
     base = encoder.load()
     network = base.network.with_changes(held)
     dice, dialogue = random.Random(7), Dialogue.read(DIALOGUE)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.encoder.network import Network, read
+from pipeline.encoder.network import Array, Network, read
 from pipeline.encoder.wordpiece import WordPiece
 
 WEIGHTS = Path(__file__).parent / "weights" / "all-minilm-l6-v2-int8.npz"
@@ -27,19 +27,12 @@ BATCH_TOKENS = 512  # longest text times texts of a batch; measured fastest on o
 
 @dataclass(frozen=True)
 class Encoder:
-    """A loaded sentence encoder.
+    """A loaded sentence encoder."""
 
-    Attributes:
-        fingerprint: Changes when the vectors could change.
-        tokenizer: Makes token ids of a text.
-        network: Makes vectors of token ids.
-    """
-
-    fingerprint: str
     tokenizer: WordPiece
     network: Network
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str]) -> Array:
         """Sentence vectors of texts.
 
         Args:
@@ -49,13 +42,21 @@ class Encoder:
             float32, shape (n_texts, 384), each row of length 1.
         """
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        tokens = [self.tokenizer.encode(text, MAX_TOKENS) for text in texts]
-        for rows in batches(tokens):
-            mean = self.network.pooled([tokens[row] for row in rows])
-            vectors[rows] = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        for rows, means in self.means(texts, MAX_TOKENS):
+            vectors[rows] = means / np.linalg.norm(means, axis=1, keepdims=True)
         return vectors
 
-    def by_word(self, texts: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def means(self, texts: Sequence[str], max_tokens: int) -> Iterator[tuple[list[int], Array]]:
+        """Means of the last hidden states over the first tokens of each text, batch by batch.
+
+        Yields:
+            The numbers of the texts in the batch, and their means: float32, shape (n_in_batch, 384).
+        """
+        tokens = [self.tokenizer.encode(text, max_tokens) for text in texts]
+        for rows in batches(tokens):
+            yield rows, self.network.pooled([tokens[row] for row in rows])
+
+    def by_word(self, texts: Sequence[Sequence[str]]) -> list[Array]:
         """Last hidden states summed by word; sums of these are vectors of any run of words.
 
         Args:
@@ -66,18 +67,16 @@ class Encoder:
         """
         word_ids = [[self.tokenizer.encode(word, MAX_TOKENS)[1:-1] for word in words] for words in texts]
         first, last = self.tokenizer.encode("", 2)
-        tokens = [[first, *(i for ids in text for i in ids), last] for text in word_ids]
+        tokens = [[first, *chain.from_iterable(text), last] for text in word_ids]
         sums = [NOTHING] * len(texts)
         for rows in batches(tokens):
             states = self.network.states([tokens[row] for row in rows])
-            start = 0
-            for row in rows:
-                counts = np.array([len(ids) for ids in word_ids[row]], np.intp)
-                inner = states[start + 1 : start + len(tokens[row]) - 1]  # without [CLS] and [SEP]
+            bounds = np.cumsum([len(tokens[row]) for row in rows])[:-1]
+            for row, state in zip(rows, np.split(states, bounds), strict=True):
+                inner = state[1:-1]  # without [CLS] and [SEP]
                 running = np.concatenate([ZERO, np.cumsum(inner, axis=0)])
-                ends = np.cumsum(counts)
-                sums[row] = running[ends] - running[ends - counts]
-                start += len(tokens[row])
+                ends = np.cumsum([0, *map(len, word_ids[row])])
+                sums[row] = np.diff(running[ends], axis=0)
         return sums
 
 
@@ -103,9 +102,9 @@ def load(layers: Path | None = None) -> Encoder:
     Raises:
         ModelError: A weights file is missing or damaged.
     """
-    fingerprint, arrays = read(layers or WEIGHTS)
+    arrays = read(layers or WEIGHTS)
     if layers is not None:
         base = load()
-        return Encoder(fingerprint, base.tokenizer, base.network.with_layers(arrays))
+        return Encoder(base.tokenizer, base.network.with_layers(arrays))
     pieces = bytes(arrays.pop("vocabulary")).decode("utf-8").split("\n")
-    return Encoder(fingerprint, WordPiece(pieces), Network.from_int8(arrays))
+    return Encoder(WordPiece(pieces), Network.from_int8(arrays))

@@ -12,11 +12,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline import encoder
-from pipeline.encoder.network import Array, Network, read
-from pipeline.encoder.wordpiece import WordPiece
+from pipeline.encoder.network import Array, read
 
 WEIGHTS = Path(__file__).parent / "weights" / "sentiment.npz"
 CLASSES = ("negative", "neutral", "positive")
@@ -28,26 +26,22 @@ class Classifier:
     """The encoder with merged adapters and its head.
 
     Attributes:
-        fingerprint: Changes when the probabilities could change.
         head, bias: float32, shapes (3, 384) and (3,); temperature and class priors are folded in.
     """
 
-    fingerprint: str
-    tokenizer: WordPiece
-    network: Network
+    encoder: encoder.Encoder
     head: Array
     bias: Array
 
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def logits(self, texts: Sequence[str]) -> Array:
         """Calibrated log-odds of the texts' first 64 tokens.
 
         Returns:
             float32, shape (n_texts, 3): negative, neutral, positive.
         """
-        tokens = [self.tokenizer.encode(text, MAX_TOKENS) for text in texts]
         out = np.zeros((len(texts), len(CLASSES)), dtype=np.float32)
-        for rows in encoder.batches(tokens):
-            out[rows] = self.network.pooled([tokens[row] for row in rows]) @ self.head.T + self.bias
+        for rows, means in self.encoder.means(texts, MAX_TOKENS):
+            out[rows] = means @ self.head.T + self.bias
         return out
 
 
@@ -58,7 +52,6 @@ def load() -> Classifier:
     Raises:
         ModelError: The weights file is missing or damaged.
     """
-    base = encoder.load()
-    fingerprint, arrays = read(WEIGHTS)
+    base, arrays = encoder.load(), read(WEIGHTS)
     head, bias = (arrays[name].astype(np.float32) for name in ("head", "bias"))
-    return Classifier(fingerprint, base.tokenizer, base.network.with_changes(arrays), head, bias)
+    return Classifier(encoder.Encoder(base.tokenizer, base.network.with_changes(arrays)), head, bias)

@@ -8,10 +8,11 @@ embedding table stays int8, and only the rows that a batch needs are turned into
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,17 +39,16 @@ FAR = np.float32(30.0)  # x² beyond which Φ is 0 or 1
 GELU_ROWS = 32  # rows at once, so that they stay in the processor's cache
 
 
-def read(path: Path) -> tuple[str, dict[str, NDArray[np.generic]]]:
-    """Read a weights file, an npz without pickles: its fingerprint and its arrays.
+def read(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The arrays of a weights file, an npz without pickles, but for its fingerprint.
 
     Raises:
         ModelError: The file is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            held = {name: arrays[name] for name in arrays.files}
-            return bytes(held.pop("fingerprint")).decode("ascii"), held
-    except (OSError, ValueError, KeyError) as error:
+            return {name: arrays[name] for name in arrays.files if name != "fingerprint"}
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
         raise ModelError(
             f"the weights at {path} cannot be read: {error}",
             hint="reinstall callqa; the file is part of the package",
@@ -93,7 +93,7 @@ class Network:
 
     def with_layers(self, arrays: Mapping[str, NDArray[np.generic]]) -> Network:
         """A network with the same word embeddings and other tensors, stored in the same way."""
-        return Network(self.words, self.word_scale, _floats(arrays))
+        return replace(self, tensors=_floats(arrays))
 
     def with_changes(self, changes: Mapping[str, NDArray[np.generic]]) -> Network:
         """A network with ``NAME.up @ NAME.down`` added to each linear layer (LoRA, Hu et al. 2021)."""
@@ -101,7 +101,7 @@ class Network:
         for name in self.linears:
             up, down = (changes[f"{name}.{part}"].astype(np.float32) for part in ("up", "down"))
             tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
-        return Network(self.words, self.word_scale, tensors)
+        return replace(self, tensors=tensors)
 
     @property
     def linears(self) -> list[str]:

@@ -36,10 +36,7 @@ class WordPiece:
 
     def _split_word(self, chunk: str) -> tuple[int, ...]:
         """Ids of a part of the text that has no white space."""
-        ids: list[int] = []
-        for word in _basic_tokens(chunk):
-            ids.extend(self._pieces(word))
-        return tuple(ids)
+        return tuple(number for word in _basic_tokens(chunk) for number in self._pieces(word))
 
     def _pieces(self, word: str) -> list[int]:
         if len(word) > MAX_WORD_CHARS:
@@ -60,20 +57,9 @@ class WordPiece:
 
 def _basic_tokens(chunk: str) -> list[str]:
     """Words in lower case without accents and control characters; punctuation and CJK stand alone."""
-    cleaned = "".join(c for c in chunk if c != "�" and unicodedata.category(c)[0] != "C")
-    lowered = unicodedata.normalize("NFD", cleaned.lower())
-    tokens, word = [], ""
-    for char in lowered:
-        if unicodedata.category(char) == "Mn":
-            continue
-        if _stands_alone(char):
-            if word:
-                tokens.append(word)
-            tokens.append(char)
-            word = ""
-        else:
-            word += char
-    return [*tokens, word] if word else tokens
+    cleaned = "".join(c for c in chunk if c != "\ufffd" and unicodedata.category(c)[0] != "C")
+    letters = (c for c in unicodedata.normalize("NFD", cleaned.lower()) if unicodedata.category(c) != "Mn")
+    return "".join(f" {c} " if _stands_alone(c) else c for c in letters).split()
 
 
 def _stands_alone(char: str) -> bool:

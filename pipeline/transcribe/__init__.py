@@ -6,14 +6,15 @@ at once and returns, for each, a ``Transcript`` or the ``RecordingError`` that p
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.conversation import Transcript
+from pipeline import conversation, models
+from pipeline.conversation import NO_SPEECH, AudioClip, Transcript, Turn
 from pipeline.errors import RecordingError
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe.fingerprint import fingerprint, second
-from pipeline.transcribe.job import Job
 
 __all__ = [
     "Engine",
@@ -24,6 +25,39 @@ __all__ = [
     "second",
     "warning",
 ]
+
+REVISION = "7"  # raise when the same audio could give other words
+WITHOUT_EFFECT = {"threads", "again", "again_model"}
+"""Settings that do not change the first transcript of a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call to transcribe.
+
+    Attributes:
+        language: ISO 639-1 code from the metadata; None to go by the settings.
+        names: Names that are likely in this call, in addition to the vocabulary of the settings.
+    """
+
+    call_id: str
+    clip: AudioClip
+    language: str | None = None
+    names: tuple[str, ...] = ()
+
+    def transcript(
+        self, turns: tuple[Turn, ...], language: str | None, engine: conversation.Engine
+    ) -> Transcript:
+        """The transcript with these turns; ``language`` is None if there are none."""
+        return Transcript(
+            call_id=self.call_id,
+            turns=turns,
+            language=language or self.language,
+            duration_s=round(self.clip.duration_s, 3),
+            engine=engine,
+            channels=self.clip.n_channels,
+            warnings=() if turns else (f"{NO_SPEECH} in the recording",),
+        )
 
 
 class Engine(Protocol):
@@ -55,6 +89,24 @@ def load_engine(settings: TranscribeSettings, *, excerpts: bool = False) -> Engi
     from pipeline.transcribe.engine import WhisperEngine
 
     return WhisperEngine(settings, excerpts=excerpts)
+
+
+def fingerprint(settings: TranscribeSettings) -> str:
+    """Digest of all that a transcript depends on besides its audio: weights, options, revision of this code.
+
+    Raises:
+        ModelError: The model is not known, or its weights cannot be found or read.
+    """
+    weights = models.locate(settings.model)
+    options = settings.model_dump_json(exclude=WITHOUT_EFFECT | {"model"})
+    return hashlib.sha256(f"{REVISION}|{weights.sha256}|{options}".encode()).hexdigest()[:16]
+
+
+def second(settings: TranscribeSettings) -> TranscribeSettings | None:
+    """The settings of the second, larger engine; None where nothing is to be heard again."""
+    if settings.again == "off":
+        return None
+    return settings.model_copy(update={"model": settings.again_model, "again": "off"})
 
 
 def one_thread_each() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, T
 from pipeline.errors import RecordingError
 from pipeline.privacy import PLACEHOLDER
 from pipeline.text.words import words as normalised
-from pipeline.transcribe.job import Job
+from pipeline.transcribe import Job
 from pipeline.turns import mean_confidence
 from pipeline.word_times import TurnClock
 
@@ -38,8 +39,7 @@ ALIKE = 0.6
 """Share of characters in common, in order, from which two texts may be of the same words."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Part:
+class Part(NamedTuple):
     """Words of a turn: number of the turn, indices of the first and the last word (inclusive)."""
 
     turn: int
@@ -51,14 +51,25 @@ Span = tuple[Role, float, float]
 """Role of the speaker, start and end in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """The audio of a part: ``start_s`` to ``end_s`` in the recording, from ``at_s`` on in the excerpt."""
 
     part: Part
     start_s: float
     end_s: float
     at_s: float
+
+    @property
+    def until_s(self) -> float:
+        return self.at_s + self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Parts of one channel of a call joined to a short recording, as a job, with the place of each part."""
+
+    job: Job
+    pieces: tuple[_Piece, ...]
 
 
 def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tuple[Part, ...]:
@@ -78,9 +89,7 @@ def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tup
     chosen: dict[int, set[int]] = defaultdict(set)
     for role, start_s, end_s in spans:
         for turn in transcript.turns:
-            if turn.role != role or turn.turn in near_private:
-                continue
-            if not turn.words or TurnClock(turn).places is None:
+            if turn.role != role or turn.turn in near_private or not TurnClock(turn).places:
                 continue
             if (turn.end_s or 0.0) < start_s or (turn.start_s or 0.0) > end_s:
                 continue
@@ -106,14 +115,14 @@ def _words_near(turn: Turn, start_s: float, end_s: float) -> set[int]:
     ]
     if not near:
         return set()
-    ends = [n for n, (word, following) in enumerate(pairwise(turn.words)) if _ends_phrase(word, following)]
+    ends = [
+        n
+        for n, (word, following) in enumerate(pairwise(turn.words))
+        if word.text.endswith((".", "?", "!")) or following.start_s - word.end_s >= PHRASE_GAP_S
+    ]
     first = max((n + 1 for n in ends if n < near[0]), default=0)
     last = min((n for n in ends if n >= near[-1]), default=len(turn.words) - 1)
     return set(range(first, last + 1))
-
-
-def _ends_phrase(word: Word, following: Word) -> bool:
-    return word.text.endswith((".", "?", "!")) or following.start_s - word.end_s >= PHRASE_GAP_S
 
 
 def _runs(number: int, indices: Collection[int]) -> Iterator[Part]:
@@ -121,14 +130,6 @@ def _runs(number: int, indices: Collection[int]) -> Iterator[Part]:
     for _, run in groupby(enumerate(sorted(indices)), lambda pair: pair[1] - pair[0]):
         consecutive = [index for _, index in run]
         yield Part(number, consecutive[0], consecutive[-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """Parts of one channel of a call joined to a short recording, as a job, with the place of each part."""
-
-    job: Job
-    pieces: tuple[_Piece, ...]
 
 
 def excerpts(job: Job, transcript: Transcript, parts: Collection[Part]) -> tuple[Excerpt, ...]:
@@ -149,22 +150,6 @@ def excerpts(job: Job, transcript: Transcript, parts: Collection[Part]) -> tuple
     return tuple(found)
 
 
-def put_in(
-    transcript: Transcript, asked: Sequence[Excerpt], heard: Sequence[Transcript | RecordingError]
-) -> Transcript:
-    """The transcript with the words heard in its excerpts; an excerpt that failed changes nothing.
-
-    Args:
-        transcript: The transcript of the first engine.
-        asked: The transcript's excerpts.
-        heard: What the second engine returned for each excerpt, in the same order.
-    """
-    for excerpt, result in zip(asked, heard, strict=True):
-        if isinstance(result, Transcript):
-            transcript = _with_words_of(transcript, excerpt.pieces, result)
-    return transcript
-
-
 def spans_of(transcript: Transcript, parts: Collection[Part]) -> tuple[Span, ...]:
     """Role, start and end of each part."""
     by_number = {turn.turn: turn for turn in transcript.turns}
@@ -183,7 +168,7 @@ def _by_channel(transcript: Transcript, parts: Collection[Part]) -> dict[int, li
         turn = by_number[part.turn]
         pieces = channels[turn.channel or 0]
         start_s, end_s = _edges(transcript, turn, part)
-        previous_end_s = pieces[-1].at_s + pieces[-1].end_s - pieces[-1].start_s if pieces else 0.0
+        previous_end_s = pieces[-1].until_s if pieces else 0.0
         pieces.append(_Piece(part, start_s, end_s, previous_end_s + PAUSE_S))
     return channels
 
@@ -200,9 +185,7 @@ def _edges(transcript: Transcript, turn: Turn, part: Part) -> tuple[float, float
 
 def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDArray[np.float32]:
     """The audio of the pieces, each at its place, with silence between: float32 (n_samples,)."""
-    last = pieces[-1]
-    length_s = last.at_s + last.end_s - last.start_s + PAUSE_S
-    joined = np.zeros(int(length_s * SAMPLE_RATE_HZ) + 1, np.float32)
+    joined = np.zeros(int((pieces[-1].until_s + PAUSE_S) * SAMPLE_RATE_HZ) + 1, np.float32)
     for piece in pieces:
         begin = int(piece.start_s * SAMPLE_RATE_HZ)
         sound = clip.samples[channel, begin : int(piece.end_s * SAMPLE_RATE_HZ)]
@@ -211,38 +194,52 @@ def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDAr
     return joined
 
 
-SpelledWord = tuple[str, Word]
-"""The text of the turn after the previous word, up to the end of this word; and this word."""
+def put_in(
+    transcript: Transcript, asked: Sequence[Excerpt], heard: Sequence[Transcript | RecordingError]
+) -> Transcript:
+    """The transcript with the words heard in its excerpts; an excerpt that failed changes nothing.
 
-
-def _spelled(turns: Sequence[Turn]) -> list[SpelledWord]:
-    """The words of turns with their spelling in the text, spaces and punctuation before them included."""
-    spelled = []
-    for turn in turns:
-        places = TurnClock(turn).places
-        if places is None:
-            continue
-        ends = [0, *(end for _, end in places)]
-        for (before, end), word in zip(pairwise(ends), turn.words, strict=True):
-            text = turn.text[before:end]
-            spelled.append((text if before else f" {text}", word))
-    return spelled
-
-
-def _with_words_of(transcript: Transcript, pieces: Sequence[_Piece], heard: Transcript) -> Transcript:
-    """The transcript with the words of each piece replaced by those heard in it."""
-    spelled = _spelled(heard.turns)
+    Args:
+        transcript: The transcript of the first engine.
+        asked: The transcript's excerpts.
+        heard: What the second engine returned for each excerpt, in the same order.
+    """
     turns = {turn.turn: turn for turn in transcript.turns}
-    for piece in reversed(pieces):  # last first, so that the word indices of earlier parts stay valid
-        shift_s = piece.start_s - piece.at_s
-        length_s = piece.end_s - piece.start_s
-        new_words = [
-            (text, _shifted(word, shift_s))
-            for text, word in spelled
-            if 0 <= (word.start_s + word.end_s) / 2 - piece.at_s < length_s
-        ]
-        turns[piece.part.turn] = _respelled(turns[piece.part.turn], piece.part, new_words)
-    return replace(transcript, turns=tuple(turns[turn.turn] for turn in transcript.turns))
+    for excerpt, result in zip(asked, heard, strict=True):
+        if isinstance(result, Transcript):
+            spelled = [pair for turn in result.turns for pair in _spelled(turn)]
+            for piece in reversed(excerpt.pieces):  # last first: the word indices of earlier parts stay valid
+                turns[piece.part.turn] = _respelled(turns[piece.part.turn], piece, spelled)
+    return replace(transcript, turns=tuple(turns.values()))
+
+
+def _spelled(turn: Turn) -> Iterator[tuple[str, Word]]:
+    """Each word after its spelling in the text, with the spaces and punctuation before it."""
+    before = 0
+    for (_, end), word in zip(TurnClock(turn).places or (), turn.words, strict=False):
+        yield turn.text[before:end] if before else f" {turn.text[:end]}", word
+        before = end
+
+
+def _respelled(turn: Turn, piece: _Piece, spelled: Sequence[tuple[str, Word]]) -> Turn:
+    """A turn with the words of a piece replaced by those heard in it, if there are any and not made up."""
+    by_s, length_s = piece.start_s - piece.at_s, piece.end_s - piece.start_s
+    heard = [
+        (text, replace(word, start_s=round(word.start_s + by_s, 3), end_s=round(word.end_s + by_s, 3)))
+        for text, word in spelled
+        if 0 <= (word.start_s + word.end_s) / 2 - piece.at_s < length_s
+    ]
+    places = TurnClock(turn).places
+    if not heard or not places:
+        return turn
+    _, first, last = piece.part
+    begin, end = places[first][0], places[last][1]
+    text, new = "".join(spelling for spelling, _ in heard).strip(), [word for _, word in heard]
+    if _is_made_up(turn.text[begin:end], turn.words[first : last + 1], text, new):
+        return turn
+    words = (*turn.words[:first], *new, *turn.words[last + 1 :])
+    text = f"{turn.text[:begin]}{text}{turn.text[end:]}"
+    return replace(turn, text=text, words=words, confidence=mean_confidence(words))
 
 
 def _is_made_up(old_text: str, old_words: Sequence[Word], new_text: str, new_words: Sequence[Word]) -> bool:
@@ -255,25 +252,3 @@ def _is_made_up(old_text: str, old_words: Sequence[Word], new_text: str, new_wor
     alike = SequenceMatcher(None, old_plain, new_plain, autojunk=False).ratio()
     old, new = mean_confidence(old_words), mean_confidence(new_words)
     return alike < ALIKE and old is not None and new is not None and new < old
-
-
-def _shifted(word: Word, by_s: float) -> Word:
-    return replace(word, start_s=round(word.start_s + by_s, 3), end_s=round(word.end_s + by_s, 3))
-
-
-def _respelled(turn: Turn, part: Part, new_words: Sequence[SpelledWord]) -> Turn:
-    """A turn with the words of a part replaced; unchanged if there are none or they are made up."""
-    places = TurnClock(turn).places
-    if not new_words or places is None:
-        return turn
-    text = "".join(spelling for spelling, _ in new_words).strip()
-    old_text = turn.text[places[part.first][0] : places[part.last][1]]
-    if _is_made_up(old_text, turn.words[part.first : part.last + 1], text, [word for _, word in new_words]):
-        return turn
-    words = (*turn.words[: part.first], *(word for _, word in new_words), *turn.words[part.last + 1 :])
-    return replace(
-        turn,
-        text=f"{turn.text[: places[part.first][0]]}{text}{turn.text[places[part.last][1] :]}",
-        words=words,
-        confidence=mean_confidence(words),
-    )

@@ -81,10 +81,8 @@ def _median_filter(x: torch.Tensor) -> torch.Tensor:
     padded = F.pad(x, (3, 3), mode="reflect")
     seven = [padded[..., n : n + x.shape[-1]] for n in range(7)]
     for low, high in MEDIAN_OF_7:
-        seven[low], seven[high] = (
-            torch.minimum(seven[low], seven[high]),
-            torch.maximum(seven[low], seven[high]),
-        )
+        one, other = seven[low], seven[high]
+        seven[low], seven[high] = torch.minimum(one, other), torch.maximum(one, other)
     return seven[3]
 
 
@@ -116,9 +114,8 @@ def warp(costs: Sequence[Matrix]) -> list[npt.NDArray[np.int64]]:
         if d == 0:
             diagonal[:, 0] = 0
         # openai-whisper's tie rule: a step is diagonal or down only where strictly cheaper
-        best = np.where((diagonal < down) & (diagonal < last), diagonal, np.where(down < last, down, last))
         steps[d] = np.where((diagonal < down) & (diagonal < last), 0, np.where(down < last, 1, 2))
-        before, last = last, best + skewed[:, d]
+        before, last = last, np.choose(steps[d], (diagonal, down, last)) + skewed[:, d]
     return [_backtrace(steps[:, n], cost.shape) for n, cost in enumerate(costs)]
 
 

@@ -26,7 +26,6 @@ class Floats:
     values: torch.Tensor
 
     def __len__(self) -> int:
-        """Number of windows."""
         return len(self.keys)
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,7 +70,6 @@ class Integers:
     windows: Sequence[tuple[Packed, Packed]]
 
     def __len__(self) -> int:
-        """Number of windows."""
         return len(self.windows)
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -35,7 +35,6 @@ class Hypothesis:
 
 @dataclass(slots=True)
 class _Window:
-    place: int
     beams: list[Hypothesis] = field(
         default_factory=lambda: [Hypothesis((), (), 0.0), *[Hypothesis((), (), float("-inf"))] * (BEAMS - 1)]
     )
@@ -80,28 +79,26 @@ def search(
     Returns:
         The best finished text of each window, end token included; None if none ended within the budget.
     """
-    windows = [_Window(n) for n in range(len(logits))]
-    best: list[Hypothesis | None] = [None] * len(windows)
+    windows = [_Window() for _ in logits]
+    going = windows
     cache.spread(BEAMS)
     logits = logits.repeat_interleave(BEAMS, 0)
     for n in range(budget):
         likely = (logits + filters[min(n, 1)]).log_softmax(-1)
-        before = torch.tensor([[h.total] for w in windows for h in w.beams], device=likely.device)
+        before = torch.tensor([[h.total] for w in going for h in w.beams], device=likely.device)
         # at most BEAMS of these end a text, so at least BEAMS remain to continue
-        totals, places = (likely + before).view(len(windows), -1).topk(2 * BEAMS)
+        totals, places = (likely + before).view(len(going), -1).topk(2 * BEAMS)
         rows = []
-        for k, window in enumerate(windows):
+        for k, window in enumerate(going):
             best_first = zip(places[k].tolist(), totals[k].tolist(), strict=True)
             sources = window.grow([(*divmod(at, likely.shape[1]), total) for at, total in best_first], eot)
             rows += [k * BEAMS + source for source in sources]
-        going = [k for k, window in enumerate(windows) if len(window.finished) < BEAMS]
-        for window in windows:
-            best[window.place] = max(window.finished, key=lambda h: h.rank, default=None)
-        if not going or n + 1 == budget:
+        unfinished = [k for k, window in enumerate(going) if len(window.finished) < BEAMS]
+        if not unfinished or n + 1 == budget:
             break
-        rows = [row for k in going for row in rows[k * BEAMS : (k + 1) * BEAMS]]
-        cache.keep(torch.tensor(rows), torch.tensor(going) if len(going) < len(windows) else None)
-        windows = [windows[k] for k in going]
-        tokens = torch.tensor([[h.tokens[-1]] for w in windows for h in w.beams], device=likely.device)
+        rows = [row for k in unfinished for row in rows[k * BEAMS : (k + 1) * BEAMS]]
+        cache.keep(torch.tensor(rows), torch.tensor(unfinished) if len(unfinished) < len(going) else None)
+        going = [going[k] for k in unfinished]
+        tokens = torch.tensor([[h.tokens[-1]] for w in going for h in w.beams], device=likely.device)
         logits, _ = decoder.step(tokens, cache)
-    return best
+    return [max(window.finished, key=lambda h: h.rank, default=None) for window in windows]

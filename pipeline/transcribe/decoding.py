@@ -1,14 +1,14 @@
 """Decoding of a batch of windows, with the quality gates of openai-whisper.
 
 Each window is a row of the batch. Rows that have ended are removed from the batch, and a row that repeats
-itself is ended at once. Logits are filtered for the whole batch at a time.
+itself is ended at once.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from pipeline.transcribe.beam import search
 from pipeline.transcribe.network import Cache, Decoder
 
 TOKENS_PER_S, SPARE_TOKENS = 10, 24  # bound the length of a text; fast speech has about 6 tokens a second
+MAX_TOKENS = 224  # in a text: half of the network's 448, as in openai-whisper
 COMPACT_BELOW = 0.75  # finished rows are removed when less than this share of the batch is unfinished
 # Least repeats and tokens that make a loop, and the number of tokens after which it is looked for.
 LOOP_REPEATS, LOOP_TOKENS, LOOP_CHECK = 4, 12, 8
@@ -69,7 +70,7 @@ class Decoded:
     no_speech: float
     text: str
     looped: bool
-    language_probability: torch.Tensor | None = None
+    language_probability: torch.Tensor | None
 
     @property
     def mean_log_probability(self) -> float:
@@ -132,21 +133,19 @@ class GreedyDecoder:
             windows: At least one.
             temperature: 0 takes the most probable token; above 0, tokens are drawn at random, reproducibly.
         """
-        start = self._start(windows)
-        budget = self._budget(windows, start.shape[1] + 3)
-        cache = self._decoder.start([w.features for w in windows], start.shape[1] + 3 + budget)
-        rows = _Rows(len(windows))
-        logits, attention = self._decoder.step(start, cache)
-        no_speech = self._no_speech(logits)
+        start, task = self._start(windows), self._task(windows)
+        budget = _budget(windows)
+        cache = self._decoder.start([w.features for w in windows], start.shape[1] + task.shape[1] + budget)
+        logits, _ = self._decoder.step(start, cache)
+        no_speech = logits.softmax(-1)[:, self._tokenizer.no_speech].tolist()
         languages: Sequence[torch.Tensor | None] = [None] * len(windows)
         if self._multilingual:
             languages = list(self._language_probability(logits))
-        task = [self._task(w.language) for w in windows]
-        logits, attention = self._decoder.step(torch.tensor(task, device=self._device), cache)
-        self._generate(logits, attention[:, :, -1:], cache, rows, budget, temperature)
+        logits, attention = self._decoder.step(task, cache)
+        rows = self._generate(logits, attention[:, :, -1:], cache, budget, temperature)
         return [
-            replace(self._decoded(rows, n, w.language, no_speech[n]), language_probability=languages[n])
-            for n, w in enumerate(windows)
+            self._decoded(row, window.language, silence, probability)
+            for row, window, silence, probability in zip(rows, windows, no_speech, languages, strict=True)
         ]
 
     def search(self, windows: Sequence[Encoded], greedy: Sequence[Decoded]) -> list[Decoded]:
@@ -156,8 +155,8 @@ class GreedyDecoder:
             windows: At least one.
             greedy: Results of greedy decoding, kept where the search finds no end or a text that loops.
         """
-        prefix = self._prefix(windows)
-        budget = self._budget(windows, prefix.shape[1])
+        prefix = torch.cat([self._start(windows), self._task(windows)], 1)
+        budget = _budget(windows)
         cache = self._decoder.start([w.features for w in windows], prefix.shape[1] + budget)
         unused_cache = cache.afresh()
         logits, _ = self._decoder.step(prefix, cache)
@@ -167,12 +166,14 @@ class GreedyDecoder:
         results = list(greedy)
         for n, attention in enumerate(self._attention(unused_cache, prefix, tokens)):
             hypothesis = best[n]
-            if hypothesis is None or _without_loop(tokens[n])[1]:
-                continue
-            scores, text = list(hypothesis.log_probabilities), self._tokenizer.decode(tokens[n]).strip()
-            results[n] = replace(
-                greedy[n], tokens=tokens[n], log_probabilities=scores, attention=attention, text=text
-            )
+            if hypothesis is not None and not _without_loop(tokens[n])[1]:
+                results[n] = replace(
+                    greedy[n],
+                    tokens=tokens[n],
+                    log_probabilities=list(hypothesis.log_probabilities),
+                    attention=attention,
+                    text=self._tokenizer.decode(tokens[n]).strip(),
+                )
         return results
 
     def _attention(
@@ -187,15 +188,11 @@ class GreedyDecoder:
         return [attention[n, :, first : first + len(t) + 1] for n, t in enumerate(tokens)]
 
     def _generate(
-        self,
-        logits: torch.Tensor,
-        attention: torch.Tensor,
-        cache: Cache,
-        rows: _Rows,
-        budget: int,
-        temperature: float,
-    ) -> None:
+        self, logits: torch.Tensor, attention: torch.Tensor, cache: Cache, budget: int, temperature: float
+    ) -> list[_Row]:
         """Choose one token per row and step, until every row has ended or has ``budget`` tokens."""
+        rows = [_Row() for _ in logits]
+        batch = rows
         noise = np.random.default_rng(int(temperature * 1000))
         for n in range(budget):
             logits += self._first_filter if n == 0 else self._filter
@@ -204,90 +201,74 @@ class GreedyDecoder:
                 gumbel = torch.from_numpy(noise.gumbel(size=logits.shape[1])).to(logits)
                 chosen = logits / temperature + gumbel
             tokens = chosen.argmax(-1)
-            log_probability = logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
-            done = rows.add(tokens, log_probability, attention, self._tokenizer.eot)
-            if done.all():
-                return
-            if done.float().mean() > 1 - COMPACT_BELOW:
-                keep = (~done).nonzero()[:, 0]
+            scores = logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
+            steps = zip(batch, tokens.tolist(), scores.tolist(), attention[:, :, 0], strict=True)
+            for row, token, score, weights in steps:
+                row.add(token, score, weights, self._tokenizer.eot)
+            going = [k for k, row in enumerate(batch) if not row.done]
+            if not going or n + 1 == budget:
+                break
+            if len(going) < COMPACT_BELOW * len(batch):
+                batch, keep = [batch[k] for k in going], torch.tensor(going)
                 cache.keep(keep, keep)
-                rows.keep(keep)
                 tokens = tokens[keep]
-            if n + 1 < budget:
-                logits, attention = self._decoder.step(tokens[:, None], cache)
-
-    def _budget(self, windows: Sequence[Encoded], n_prefix: int) -> int:
-        """Maximum number of text tokens for the windows of a batch."""
-        n_text_ctx, longest_s = self._decoder.n_text_ctx, max(w.seconds for w in windows)
-        return min(int(longest_s * TOKENS_PER_S) + SPARE_TOKENS, n_text_ctx - n_prefix, n_text_ctx // 2)
-
-    def _prefix(self, windows: Sequence[Encoded]) -> torch.Tensor:
-        """All tokens that precede the text of each window: (B, n)."""
-        tasks = [self._task(w.language) for w in windows]
-        task = torch.tensor(tasks, dtype=torch.long, device=self._device).view(len(windows), -1)
-        return torch.cat([self._start(windows), task], 1)
+            logits, attention = self._decoder.step(tokens[:, None], cache)
+        return rows
 
     def _start(self, windows: Sequence[Encoded]) -> torch.Tensor:
         """The prompt and the start token of each window: (B, n), shorter prompts padded in front."""
-        prompts = [w.prompt for w in windows]
-        longest = max(map(len, prompts), default=0)
-        marks = [[self._tokenizer.sot_prev] * (longest - len(p) + 1) if longest else [] for p in prompts]
-        rows = [[*mark, *prompt, self._tokenizer.sot] for mark, prompt in zip(marks, prompts, strict=True)]
-        return torch.tensor(rows, dtype=torch.long, device=self._device)
+        longest = max(len(w.prompt) for w in windows)
+        width = longest + 1 if longest else 0
+        mark, sot = self._tokenizer.sot_prev, self._tokenizer.sot
+        rows = [[*[mark] * (width - len(w.prompt)), *w.prompt, sot] for w in windows]
+        return torch.tensor(rows, device=self._device)
 
-    def _no_speech(self, logits: torch.Tensor) -> list[float]:
-        token = self._tokenizer.special_tokens.get("<|nospeech|>", self._tokenizer.no_speech)
-        return [float(p) for p in logits.softmax(-1)[:, token]]
+    def _task(self, windows: Sequence[Encoded]) -> torch.Tensor:
+        """What follows the start of each text, as in openai-whisper: without it models write time stamps."""
+        own = self._tokenizer
+        tasks = [[own.no_timestamps]] * len(windows)
+        if self._multilingual:
+            tasks = [[own.to_language_token(w.language), own.transcribe, own.no_timestamps] for w in windows]
+        return torch.tensor(tasks, device=self._device)
 
-    def _task(self, language: str) -> list[int]:
-        """What follows the start of the text, as in openai-whisper: without it a model writes time stamps."""
-        tokenizer = self._tokenizer
-        if not self._multilingual:
-            return [tokenizer.no_timestamps]
-        return [tokenizer.to_language_token(language), tokenizer.transcribe, tokenizer.no_timestamps]
-
-    def _decoded(self, rows: _Rows, n: int, language: str, no_speech: float) -> Decoded:
-        tokens, looped = _without_loop(rows.tokens[n])
+    def _decoded(
+        self, row: _Row, language: str, no_speech: float, probability: torch.Tensor | None
+    ) -> Decoded:
+        tokens, looped = _without_loop(row.tokens)
         # a row that did not end lacks the step after its last token, by which that token would be timed
-        tokens = tokens[: len(rows.attention[n]) - 1]
-        scores = rows.scores[n][: len(tokens) + 1]
-        attention = torch.stack(rows.attention[n][: len(tokens) + 1], 1)
+        tokens = tokens[: len(row.attention) - 1]
+        scores = row.scores[: len(tokens) + 1]
+        attention = torch.stack(row.attention[: len(tokens) + 1], 1)
         text = self._tokenizer.decode(tokens).strip()
-        return Decoded(tokens, scores, attention, language, no_speech, text, looped)
+        return Decoded(tokens, scores, attention, language, no_speech, text, looped, probability)
 
 
-class _Rows:
-    """The tokens of each row so far, by the row's place in the original batch."""
+@dataclass(slots=True)
+class _Row:
+    """The tokens of a window so far, and the score and attention of each step."""
 
-    def __init__(self, count: int) -> None:
-        self.tokens: list[list[int]] = [[] for _ in range(count)]
-        self.scores: list[list[float]] = [[] for _ in range(count)]
-        self.attention: list[list[torch.Tensor]] = [[] for _ in range(count)]
-        self._place = list(range(count))
-        self._done = [False] * count
+    tokens: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    attention: list[torch.Tensor] = field(default_factory=list)
+    done: bool = False
 
-    def add(
-        self, tokens: torch.Tensor, scores: torch.Tensor, attention: torch.Tensor, eot: int
-    ) -> torch.Tensor:
-        """Add one step of the rows still in the batch; return which of them are done."""
-        for n, (token, score) in enumerate(zip(tokens.tolist(), scores.tolist(), strict=True)):
-            place = self._place[n]
-            if self._done[n]:
-                continue
-            self.scores[place].append(score)
-            self.attention[place].append(attention[n, :, 0])
-            if token == eot:
-                self._done[n] = True
-                continue
-            self.tokens[place].append(token)
-            if len(self.tokens[place]) % LOOP_CHECK == 0:
-                self._done[n] = _without_loop(self.tokens[place])[1]
-        return torch.tensor(self._done)
+    def add(self, token: int, score: float, attention: torch.Tensor, eot: int) -> None:
+        """Add one step, unless the row is done."""
+        if self.done:
+            return
+        self.scores.append(score)
+        self.attention.append(attention)
+        if token == eot:
+            self.done = True
+            return
+        self.tokens.append(token)
+        if len(self.tokens) % LOOP_CHECK == 0:
+            self.done = _without_loop(self.tokens)[1]
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Keep only these rows, none of which is finished."""
-        self._place = [self._place[n] for n in rows.tolist()]
-        self._done = [False] * len(self._place)
+
+def _budget(windows: Sequence[Encoded]) -> int:
+    """Maximum number of text tokens for the windows of a batch."""
+    return min(int(max(w.seconds for w in windows) * TOKENS_PER_S) + SPARE_TOKENS, MAX_TOKENS)
 
 
 def _without_loop(tokens: list[int]) -> tuple[list[int], bool]:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from statistics import mode
 
 import numpy as np
 import torch
 from whisper.tokenizer import LANGUAGES
 
 from pipeline import models
-from pipeline.conversation import NO_SPEECH, SAMPLE_RATE_HZ, Doubt, Engine, Transcript
+from pipeline.conversation import SAMPLE_RATE_HZ, Doubt, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import alignment, foreign
+from pipeline.transcribe import Job, alignment, fingerprint, foreign
 from pipeline.transcribe.decoding import Decoded
-from pipeline.transcribe.fingerprint import fingerprint
-from pipeline.transcribe.job import Job
 from pipeline.transcribe.precision import choose, return_free_memory
 from pipeline.transcribe.recognition import FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
 from pipeline.transcribe.vad import Samples, VoiceActivity
@@ -37,26 +36,27 @@ class WhisperEngine:
 
     def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
         self._settings = settings
-        for code in (*settings.languages, *((settings.language,) if settings.language else ())):
-            if code not in LANGUAGES:
+        for code in (*settings.languages, settings.language):
+            if code and code not in LANGUAGES:
                 raise UsageError(
                     f"settings: transcribe.language {code!r} is not a language of Whisper",
                     hint="give an ISO 639-1 code such as en or ur, or auto to detect it",
                 )
-        self.hardware = choose(settings.device, settings.precision, settings.threads)
+        hardware = choose(settings.device, settings.precision, settings.threads)
         longest_s, context_s = (
             (EXCERPT_S, EXCERPT_CONTEXT_S) if excerpts else (FULL_CONTEXT_S, FULL_CONTEXT_S)
         )
         self._longest = int(longest_s * SAMPLE_RATE_HZ)
-        self._recogniser = Recogniser(models.load(settings.model), self.hardware, settings, context_s)
+        self._recogniser = Recogniser(models.load(settings.model), hardware, settings, context_s)
         self._vad = VoiceActivity()
         self.fingerprint = fingerprint(settings)
-        self.identity = Engine("callqa", settings.model, self.fingerprint)
+        self._shares = [slice(k, None, hardware.threads) for k in range(hardware.threads)]
+        """One share of the channels or windows for each thread."""
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
         """Transcribe calls together; the result of a call that cannot be transcribed is its error."""
-        faults = {n: fault for n, job in enumerate(jobs) if (fault := _fault(job))}
-        windows = self._windows([(n, job) for n, job in enumerate(jobs) if n not in faults])
+        sound = [bool(np.isfinite(job.clip.samples).all()) for job in jobs]
+        windows = self._windows([(n, job) for n, job in enumerate(jobs) if sound[n]])
         results: dict[Window, tuple[list[TimedWord], str]] = {}
         for group in _groups(windows):
             longest_first = sorted(group, key=lambda w: -w.n_samples)
@@ -69,7 +69,7 @@ class WhisperEngine:
             words[window.call] += heard
             likelier_samples[window.call][likelier] += window.n_samples if heard else 0
         return [
-            faults[n] if n in faults else self._transcript(job, words[n], likelier_samples[n])
+            self._transcript(job, words[n], likelier_samples[n]) if sound[n] else _not_numbers(job)
             for n, job in enumerate(jobs)
         ]
 
@@ -77,8 +77,7 @@ class WhisperEngine:
         """The speech of every channel packed into windows; the threads share the channels."""
         channels = [(n, c, samples) for n, job in jobs for c, samples in enumerate(job.clip.samples)]
         channels.sort(key=lambda entry: -len(entry[2]))
-        shares = [channels[k :: self.hardware.threads] for k in range(self.hardware.threads)]
-        longest = self._longest
+        shares, longest = [channels[share] for share in self._shares], self._longest
         spans = self._recogniser.map(lambda share: self._vad.spans([s for _, _, s in share], longest), shares)
         windows = []
         for share, share_spans in zip(shares, spans, strict=True):
@@ -95,9 +94,8 @@ class WhisperEngine:
         terms = [(*self._settings.vocabulary, *jobs[w.call].names) for w in windows]
         decoded = self._recogniser.decode(features, seconds, languages, terms)
         words: list[list[TimedWord]] = [[] for _ in windows]
-        shares = [slice(k, None, self.hardware.threads) for k in range(self.hardware.threads)]
-        timed = self._recogniser.map(lambda s: self._words(windows[s], audio[s], decoded[s]), shares)
-        for share, words_of_share in zip(shares, timed, strict=True):
+        timed = self._recogniser.map(lambda s: self._words(windows[s], audio[s], decoded[s]), self._shares)
+        for share, words_of_share in zip(self._shares, timed, strict=True):
             words[share] = words_of_share
         codes = self._recogniser.tokenizer("en").all_language_codes
         likelier = [
@@ -145,17 +143,9 @@ class WhisperEngine:
         ]
 
     def _transcript(self, job: Job, words: list[TimedWord], likelier: Counter[str]) -> Transcript:
-        turns = build_turns(words)
-        spoken = [turn.language for turn in turns for _ in turn.words]
-        transcript = Transcript(
-            call_id=job.call_id,
-            turns=turns,
-            language=max(set(spoken), key=spoken.count) if spoken else job.language,
-            duration_s=round(job.clip.duration_s, 3),
-            engine=self.identity,
-            channels=job.clip.n_channels,
-            warnings=() if words else (f"{NO_SPEECH} in the recording",),
-        )
+        language = mode(word.language for word in words) if words else None
+        engine = Engine("callqa", self._settings.model, self.fingerprint)
+        transcript = job.transcript(build_turns(words), language, engine)
         return transcript.doubted(_other_language(words, likelier))
 
 
@@ -170,15 +160,12 @@ def _other_language(words: Sequence[TimedWord], likelier: Counter[str]) -> Itera
         yield Doubt("other_language", text)
 
 
-def _fault(job: Job) -> RecordingError | None:
-    """The reason why a clip cannot be transcribed, if there is one."""
-    if not np.isfinite(job.clip.samples).all():
-        return RecordingError(
-            f"{job.call_id}: the audio has samples that are not numbers",
-            hint="decode it again from the original recording",
-            reason="not_finite",
-        )
-    return None
+def _not_numbers(job: Job) -> RecordingError:
+    return RecordingError(
+        f"{job.call_id}: the audio has samples that are not numbers",
+        hint="decode it again from the original recording",
+        reason="not_finite",
+    )
 
 
 def _stated_language(job: Job) -> str | None:

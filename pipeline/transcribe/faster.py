@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline import models
-from pipeline.conversation import NO_SPEECH, Engine, Transcript
+from pipeline.conversation import Engine, Transcript
 from pipeline.errors import ModelError, RecordingError
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe.fingerprint import fingerprint
-from pipeline.transcribe.job import Job
+from pipeline.transcribe import Job, fingerprint
 from pipeline.turns import TimedWord, build_turns
 
 
@@ -32,7 +31,6 @@ class FasterWhisperEngine:
         )
         self._pipeline = faster_whisper.BatchedInferencePipeline(model)
         self.fingerprint = fingerprint(settings)
-        self._identity = Engine("faster-whisper", settings.model, self.fingerprint)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
         """Transcribe calls one after another."""
@@ -40,9 +38,9 @@ class FasterWhisperEngine:
 
     def _transcript(self, job: Job) -> Transcript:
         words: list[TimedWord] = []
-        for channel in range(job.clip.n_channels):
+        for channel, samples in enumerate(job.clip.samples):
             segments, info = self._pipeline.transcribe(
-                job.clip.samples[channel],
+                samples,
                 language=job.language or self._settings.language,
                 multilingual=len(self._settings.languages) > 1,
                 hotwords=" ".join((*self._settings.vocabulary, *job.names)) or None,
@@ -55,12 +53,5 @@ class FasterWhisperEngine:
                 for w in segment.words or ()
             ]
         turns = build_turns(words)
-        return Transcript(
-            call_id=job.call_id,
-            turns=turns,
-            language=turns[0].language if turns else job.language,
-            duration_s=round(job.clip.duration_s, 3),
-            engine=self._identity,
-            channels=job.clip.n_channels,
-            warnings=() if turns else (f"{NO_SPEECH} in the recording",),
-        )
+        engine = Engine("faster-whisper", self._settings.model, self.fingerprint)
+        return job.transcript(turns, turns[0].language if turns else None, engine)

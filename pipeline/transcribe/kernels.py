@@ -1,26 +1,29 @@
-"""Linear layers in several number formats, of which the processor's fastest is used.
-
-All have the same interface, so that ``probe.py`` can time them against each other and the network can use
-the fastest one for each shape of layer.
-"""
+"""Linear layers in several number formats, of which the processor's fastest is used, and their timing."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
+import time
 import warnings
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-Kernel = Literal["float32", "bfloat16", "float16", "fbgemm", "onednn"]
+from pipeline.transcribe.probe import ATTENTIONS, KERNELS, SHAPES, Kernel, Measured, Shape
+
 Linear = Callable[[torch.Tensor], torch.Tensor]
-INT8: tuple[Kernel, ...] = ("fbgemm", "onednn")
-"""The libraries in torch's wheels that multiply 8-bit integers."""
 EPSILON = 1e-12
 SIGNED, PROBABILITIES = (1 / 127, 128), (1 / 255, 0)
 """Step size and zero point of 8-bit integers for values from -1 to 1, and from 0 to 1."""
 QUERIES = 250  # rows of attention scores computed at a time
+REPEATS = 8
+HOPELESS = 4.0  # a kernel this many times slower than the best is timed once (its first run has overhead)
 
 
 def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
@@ -36,9 +39,9 @@ def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compu
         A function from (…, n_in) of any format to (…, n_out) in ``compute``.
     """
     if kernel == "fbgemm":
-        return FbgemmLinear(weight, bias, compute)
+        return _fbgemm(weight, bias, compute)
     if kernel == "onednn":
-        return OneDnnLinear(weight, bias, compute)
+        return _onednn(weight, bias, compute)
     dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(kernel, torch.float32)
     w, b = weight.to(dtype), None if bias is None else bias.to(dtype)
     return lambda x: F.linear(x.to(dtype), w, b).to(compute)
@@ -78,25 +81,45 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, fused: bool) -> to
     return output
 
 
-class FbgemmLinear:
+def _fbgemm(weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
     """8-bit products by fbgemm, with a scale for each output of the weight and each row of the input.
 
     As every row has its own scale, its result does not depend on the other rows of the batch, and a call's
     transcript does not depend on the calls it was batched with.
     """
+    packed = prepack(*rounded(weight))
+    offset = torch.zeros(len(weight)) if bias is None else bias.float()
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
-        self._weight = prepack(*rounded(weight))
-        self._bias = torch.zeros(weight.shape[0]) if bias is None else bias.float()
-        self._compute = compute
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Multiply: x (…, n_in) to (…, n_out) in the compute format."""
+    def layer(x: torch.Tensor) -> torch.Tensor:
         rows = x.reshape(-1, x.shape[-1]).float()
         peak = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON)
-        product = multiply(rows / peak, self._weight)
-        torch.addcmul(self._bias, product, peak, out=product)
-        return product.view(*x.shape[:-1], -1).to(self._compute)
+        product = multiply(rows / peak, packed)
+        torch.addcmul(offset, product, peak, out=product)
+        return product.view(*x.shape[:-1], -1).to(compute)
+
+    return layer
+
+
+def _onednn(weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
+    """8-bit products by oneDNN, scaled like fbgemm's."""
+    integers, scale = rounded(weight)
+    packed = torch.ops.onednn.qlinear_prepack(integers, None)
+    zero = torch.zeros(len(weight), dtype=torch.int64)
+    offset = torch.zeros(len(weight), dtype=compute) if bias is None else bias.to(compute)
+
+    def layer(x: torch.Tensor) -> torch.Tensor:
+        rows = x.reshape(-1, x.shape[-1]).float()
+        step = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON) / 127
+        # oneDNN's fast path needs unsigned activations; adding 0.5 turns truncation into rounding
+        shifted = (rows / step).add_(128.5).to(torch.uint8)
+        activations = shifted, 1.0, 128  # with scale and zero point
+        product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
+            *activations, packed, scale, zero, None, 1.0, 0, compute, "none", [], ""
+        )
+        torch.addcmul(offset, product, step.to(compute), out=product)
+        return product.view(*x.shape[:-1], -1)
+
+    return layer
 
 
 def multiply(
@@ -127,26 +150,51 @@ def prepack(weight: torch.Tensor, scale: torch.Tensor | None = None) -> torch.Sc
     return packed
 
 
-class OneDnnLinear:
-    """8-bit products by oneDNN, scaled like fbgemm's."""
+def report() -> None:
+    """Measure every kernel on one core, for ``probe``, and print the figures as JSON."""
+    torch.set_num_threads(1)
+    with torch.inference_mode():
+        linear = {"x".join(map(str, shape)): _time_linear(shape) for shape in SHAPES}
+        halves = all(s.get("bfloat16", math.inf) < s["float32"] for s in linear.values())
+        print(json.dumps(asdict(Measured(linear, _time_attention(halves)))))
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
-        n_out = weight.shape[0]
-        integers, self._scale = rounded(weight)
-        self._weight = torch.ops.onednn.qlinear_prepack(integers, None)
-        self._zero = torch.zeros(n_out, dtype=torch.int64)
-        self._bias = torch.zeros(n_out, dtype=compute) if bias is None else bias.to(compute)
-        self._compute = compute
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Multiply: x (…, n_in) to (…, n_out) in the compute format."""
-        rows = x.reshape(-1, x.shape[-1]).float()
-        scale = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON) / 127
-        # oneDNN's fast path needs unsigned activations; adding 0.5 turns truncation into rounding
-        shifted = (rows / scale).add_(128.5).to(torch.uint8)
-        activations = shifted, 1.0, 128  # with scale and zero point
-        product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            *activations, self._weight, self._scale, self._zero, None, 1.0, 0, self._compute, "none", [], ""
-        )
-        torch.addcmul(self._bias, product, scale.to(self._compute), out=product)
-        return product.view(*x.shape[:-1], -1)
+def _time_linear(shape: Shape) -> dict[str, float]:
+    rows, n_in, n_out = shape
+    x, weight = torch.randn(rows, n_in), torch.randn(n_out, n_in)
+    layers: dict[str, Callable[[], torch.Tensor]] = {}
+    for kernel in KERNELS:
+        with contextlib.suppress(RuntimeError, AttributeError):  # this build of torch lacks it
+            layers[kernel] = partial(build(kernel, weight, None, torch.float32), x)
+    return _race(layers)
+
+
+def _time_attention(halves: bool) -> dict[str, float]:
+    """Time attention, in bfloat16 only if ``halves``: the decoder's small products use the same format."""
+    q, k, v = torch.randn(3, 1, 1, 1500, 64)
+    ways = {}
+    for way in ATTENTIONS if halves else ATTENTIONS[:2]:
+        how, _, format_ = way.partition(" ")
+        dtype = getattr(torch, format_)
+        ways[way] = partial(attend, (q * 0.125).to(dtype), k.to(dtype), v.to(dtype), how == "fused")
+    return _race(ways)
+
+
+def _race(ways: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    """Seconds of each way, the best of several runs in turn; those far slower than the best run once."""
+    best: dict[str, float] = {}
+    for name, run in ways.items():
+        with contextlib.suppress(RuntimeError):  # this processor or build of torch lacks it
+            best[name] = _seconds(run)
+    for _ in range(REPEATS):
+        limit = HOPELESS * min(best.values())
+        for name in [name for name, s in best.items() if s < limit]:
+            best[name] = min(best[name], _seconds(ways[name]))
+    return best
+
+
+def _seconds(run: Callable[[], Any]) -> float:
+    """Processor time of this thread, so that other work on the machine matters less."""
+    start = time.thread_time()
+    run()
+    return time.thread_time() - start

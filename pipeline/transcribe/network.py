@@ -168,7 +168,6 @@ class Decoder:
         self._logits = hardware.linear(self._embedding, None, FEW)
         keys_and_values = [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)]
         self._audio = _stacked(keys_and_values, hardware, MANY)
-        self.n_text_ctx: int = self._positions.shape[0]
 
     def start(self, features: list[torch.Tensor], max_tokens: int) -> Cache:
         """The cache of a new batch.
@@ -180,15 +179,14 @@ class Decoder:
         rows, depth = len(features), len(self._layers)
         device, dtype = self._hardware.device, self._hardware.compute
         n_head = self._embedding.shape[1] // HEAD
-        audio = self._packed(features) if self._integers(len(features[0])) else self._floats(features)
+        fast_integers = (
+            device == "cpu"
+            and dtype == torch.float32
+            and self._hardware.kernel((FEW, self._embedding.shape[1], len(features[0]))) == "fbgemm"
+        )
+        audio = self._packed(features) if fast_integers else self._floats(features)
         text = torch.empty(2, depth, rows, n_head, max_tokens, HEAD, device=device, dtype=dtype)
         return Cache(list(text[0]), list(text[1]), audio)
-
-    def _integers(self, n_frames: int) -> bool:
-        """Whether 8-bit keys and values are faster, by the probe's figures."""
-        shape = (FEW, self._embedding.shape[1], n_frames)
-        fast = self._hardware.device == "cpu" and self._hardware.compute == torch.float32
-        return fast and self._hardware.kernel(shape) == "fbgemm"
 
     def _packed(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
         """Keys and values of the audio as integers, computed window by window."""

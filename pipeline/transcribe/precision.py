@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 
 from pipeline.child_processes import cores
-from pipeline.transcribe.kernels import INT8, Kernel, Linear, build
-from pipeline.transcribe.probe import Measured, Shape, measured
+from pipeline.transcribe.kernels import Linear, build
+from pipeline.transcribe.probe import ATTENTIONS, INT8, KERNELS, Kernel, Measured, Shape, measured
 
-Precision = Literal["float32", "bfloat16", "float16", "int8"]
+Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
@@ -43,9 +43,7 @@ class Hardware:
 
     def kernel(self, shape: Shape) -> Kernel:
         """The fastest kernel for a layer of this shape."""
-        if len(self.kernels) == 1:
-            return self.kernels[0]
-        return cast("Kernel", self.measured.fastest(shape, self.kernels))
+        return self.measured.fastest(shape, self.kernels)
 
     def linear(self, weight: torch.Tensor, bias: torch.Tensor | None, rows: int) -> Linear:
         """A linear layer (see ``kernels.build``) with the kernel that is fastest for ``rows`` at once."""
@@ -54,21 +52,20 @@ class Hardware:
         return build(self.kernel((rows, n_in, n_out)), weight.to(self.device), placed, self.compute)
 
 
-def choose(device: str, precision: Precision | Literal["auto"], threads: int) -> Hardware:
+def choose(device: str, precision: Precision, threads: int) -> Hardware:
     """Resolve ``auto`` settings to what is fastest on this machine, which is measured if it never was."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu":
-        on_gpu: Kernel = "float16" if precision in {"auto", "int8"} else cast("Kernel", precision)
+        on_gpu: Kernel = "float16" if precision == "auto" or precision == "int8" else precision
         return Hardware(device, (on_gpu,), getattr(torch, on_gpu), True, 1)
+    kernels, attentions = KERNELS, ATTENTIONS
+    if precision == "int8":
+        kernels = INT8
+    elif precision != "auto":
+        kernels, attentions = (precision,), (f"tiled {precision}", f"fused {precision}")
     found = measured()
-    if precision in {"auto", "int8"}:
-        attention = found.fastest_attention()
-        kernels: tuple[Kernel, ...] = INT8 if precision == "int8" else ("float32", "bfloat16", *INT8)
-    else:
-        attention = found.fastest_attention((f"tiled {precision}", f"fused {precision}"))
-        kernels = (cast("Kernel", precision),)
-    how, _, format_ = attention.partition(" ")
+    how, _, format_ = found.fastest_attention(attentions).partition(" ")
     return Hardware(device, kernels, getattr(torch, format_), how == "fused", threads or cores(), found)
 
 

@@ -59,9 +59,8 @@ class Recogniser:
         self._mel_frames = int(context_s * SAMPLE_RATE / HOP_LENGTH)
         self.hardware = hardware
         self._sure = SURE_LOG_PROBABILITY[settings.beam]
-        self._dims = model.dims
-        self.is_multilingual, self._num_languages = model.is_multilingual, model.num_languages
-        self._tokenizers: dict[str, Tokenizer] = {}
+        self._n_mels = model.dims.n_mels
+        self._multilingual, self._num_languages = model.is_multilingual, model.num_languages
         self._encoder = Encoder(model, hardware)
         self._decoder = GreedyDecoder(Decoder(model, hardware), self.tokenizer("en"), hardware.device)
         self._pool = ThreadPoolExecutor(
@@ -70,22 +69,12 @@ class Recogniser:
 
     def tokenizer(self, language: str) -> Tokenizer:
         """The tokenizer of a language."""
-        if language not in self._tokenizers:
-            self._tokenizers[language] = get_tokenizer(
-                self.is_multilingual, num_languages=self._num_languages, language=language, task="transcribe"
-            )
-        return self._tokenizers[language]
+        return get_tokenizer(self._multilingual, num_languages=self._num_languages, language=language)
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
         """Apply a function to each item, in the threads of the pool or, with one thread, in the caller's."""
-
-        def run(item: In) -> Out:
-            with torch.inference_mode():
-                return function(item)
-
-        if self.hardware.threads == 1:
-            return [run(item) for item in items]
-        return list(self._pool.map(run, items))
+        run = torch.inference_mode()(function)
+        return list(map(run, items) if self.hardware.threads == 1 else self._pool.map(run, items))
 
     def encode(self, audio: Samples) -> torch.Tensor:
         """Encode the audio of a window into features (T, D).
@@ -96,7 +85,7 @@ class Recogniser:
         The spectrogram is padded with zeros, not the audio with silence: the model is then more likely to
         reach the last word (3 % fewer word errors).
         """
-        mel = log_mel_spectrogram(torch.from_numpy(audio), self._dims.n_mels, padding=HOP_LENGTH)
+        mel = log_mel_spectrogram(torch.from_numpy(audio), self._n_mels, padding=HOP_LENGTH)
         padded = F.pad(mel, (0, self._mel_frames - mel.shape[1]))
         return self._encoder(padded.to(self.hardware.device)).to(self.hardware.compute)
 
@@ -106,28 +95,27 @@ class Recogniser:
         seconds: Sequence[float],
         calls: Sequence[int],
         allowed: Sequence[str],
-    ) -> list[str]:
+    ) -> Iterator[str]:
         """Detect the language of windows, given the features, length and call of each.
 
         With a list of allowed languages, each window gets its own language, since people switch languages
         within a call. A window that is too short, and every window without such a list, gets the language
         that most of its call's speech sounds like.
         """
-        if not self.is_multilingual:
-            return ["en"] * len(features)
+        if not self._multilingual:
+            yield from ["en"] * len(features)
+            return
         batches = self._batches(len(features))
-        parts = self.map(lambda b: self._decoder.languages([features[n] for n in b], allowed), batches)
-        probability = torch.cat(parts)
+        detect = self._decoder.languages
+        probability = torch.cat(self.map(lambda b: detect([features[n] for n in b], allowed), batches))
         codes = self.tokenizer("en").all_language_codes
-        detected = []
         for n, call in enumerate(calls):
             odds = probability[n]
             if not allowed or seconds[n] < SURE_LANGUAGE_S:
                 same = [k for k, other in enumerate(calls) if other == call]
                 weight = torch.tensor([seconds[k] for k in same])
                 odds = (probability[same] * weight[:, None]).sum(0)
-            detected.append(codes[int(odds.argmax())])
-        return detected
+            yield codes[int(odds.argmax())]
 
     def decode(
         self,
@@ -153,13 +141,13 @@ class Recogniser:
     def _decoded(self, windows: list[Encoded]) -> list[Decoded]:
         """Decode a batch and, in the same thread, decode again those of its windows that need it."""
         results = self._decoder.decode(windows, 0.0)
-        misled = {
+        misled = [
             n
             for n, (window, d) in enumerate(zip(windows, results, strict=True))
             if window.prompt and (not d.passes or _echoes(d.text, window.terms))
-        }
+        ]
         unprompted = [replace(window, prompt=()) for window in windows]
-        for n, again in self._again(unprompted, sorted(misled), 0.0):
+        for n, again in self._again(unprompted, misled, 0.0):
             results[n] = again
         for temperature in TEMPERATURES:
             failed = [n for n, d in enumerate(results) if not d.passes and not d.silent]
@@ -176,7 +164,9 @@ class Recogniser:
             searched = self._decoder.search([windows[n] for n in rows], [results[n] for n in rows])
             for n, again in zip(rows, searched, strict=True):
                 results[n] = again
-        return [_emptied(d) if _is_phantom(d) else d for d in results]
+        return [
+            replace(d, tokens=[], log_probabilities=[], text="") if _is_phantom(d) else d for d in results
+        ]
 
     def _again(
         self, windows: Sequence[Encoded], rows: Sequence[int], temperature: float
@@ -207,10 +197,6 @@ def _echoes(text: str, terms: Sequence[str]) -> bool:
 
 def _is_phantom(decoded: Decoded) -> bool:
     return decoded.silent or (decoded.no_speech > MAX_NO_SPEECH and _plain(decoded.text) in PHANTOMS)
-
-
-def _emptied(decoded: Decoded) -> Decoded:
-    return Decoded([], [], decoded.attention[:, :1], decoded.language, decoded.no_speech, "", False)
 
 
 def _plain(text: str) -> str:

@@ -190,10 +190,8 @@ def _read_weights() -> dict[str, torch.Tensor]:
         ModelError: The wheel is missing, or its version has another layout.
     """
     spec = importlib.util.find_spec("silero_vad")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        file = Path(folder) / "data" / "silero_vad.jit"
-        if not file.is_file():
-            continue
+    file = Path(spec.origin).parent / "data" / "silero_vad.jit" if spec and spec.origin else None
+    if file and file.is_file():
         state = torch.jit.load(str(file)).state_dict()  # type: ignore[no-untyped-call]
         weights = {
             name.removeprefix("_model."): tensor.clone()

@@ -8,8 +8,8 @@ party's talk cost nothing; ``place`` leads its words back to the recording.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from dataclasses import dataclass
+from itertools import groupby, takewhile
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from pipeline.transcribe.alignment import AlignedWord
 from pipeline.transcribe.vad import Samples, Span
 from pipeline.turns import TimedWord
 
-CRUSHED = 3  # words
+CRUSHED, CRUSHED_S = 3, 0.03  # least words that were made up if each is shorter than this
 END_REACH_S = 0.6  # further from the end of speech, the last word is not what was last heard
 
 
@@ -52,26 +52,23 @@ class Window:
         it into its full stop, so a span's first and last word are given the start and end that voice
         activity heard. Words squeezed into no time at the end were made up.
         """
-        crushed = list(takewhile(lambda w: w.end_s - w.start_s < 0.03, reversed(words)))
-        spoken = words[: len(words) - len(crushed)] if len(crushed) >= CRUSHED else words
+        crushed = sum(1 for _ in takewhile(lambda w: w.end_s - w.start_s < CRUSHED_S, reversed(words)))
+        spoken = words[: len(words) - crushed] if crushed >= CRUSHED else words
         placed: list[TimedWord] = []
-        spans: list[Span] = []
-        for word in spoken:
-            span, shift_s = self._span_at(word.heard_s)
-            first = not spans or spans[-1] is not span
-            voiced = (
-                word.end_s + shift_s > span.voice_start / SAMPLE_RATE_HZ
-            )  # else the voice was noticed late
-            low = (span.voice_start if first and voiced else span.start) / SAMPLE_RATE_HZ
-            high = span.end / SAMPLE_RATE_HZ
-            start_s, end_s = (min(max(t + shift_s, low), high) for t in (word.start_s, word.end_s))
-            placed.append(TimedWord(word.text, start_s, end_s, word.confidence, self.channel, language))
-            spans.append(span)
-        for n, (word_, span) in enumerate(zip(placed, spans, strict=True)):
-            speech_end_s = span.voice_end / SAMPLE_RATE_HZ
-            last = n + 1 == len(placed) or spans[n + 1] is not span
-            if last and word_.start_s < speech_end_s and abs(speech_end_s - word_.end_s) < END_REACH_S:
-                placed[n] = replace(word_, end_s=speech_end_s)
+        for (span, shift_s), group in groupby(spoken, lambda word: self._span_at(word.heard_s)):
+            of_span = list(group)
+            span_start_s, span_end_s, voice_start_s, voice_end_s = (at / SAMPLE_RATE_HZ for at in span)
+            for n, word in enumerate(of_span):
+                # if the first word ends before the voice begins, the voice was noticed late
+                late = word.end_s + shift_s <= voice_start_s
+                low_s = voice_start_s if n == 0 and not late else span_start_s
+                start_s, end_s = (
+                    min(max(t + shift_s, low_s), span_end_s) for t in (word.start_s, word.end_s)
+                )
+                last = n + 1 == len(of_span)
+                if last and start_s < voice_end_s and abs(voice_end_s - end_s) < END_REACH_S:
+                    end_s = voice_end_s
+                placed.append(TimedWord(word.text, start_s, end_s, word.confidence, self.channel, language))
         return placed
 
     def _span_at(self, time_s: float) -> tuple[Span, float]:

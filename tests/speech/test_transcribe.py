@@ -28,9 +28,10 @@ from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
 from pipeline.transcribe.audio_attention import Floats, Integers, Packed
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import Encoded, _without_loop
-from pipeline.transcribe.kernels import INT8, Kernel, attend, build, rounded
+from pipeline.transcribe.kernels import attend, build, rounded
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
+from pipeline.transcribe.probe import INT8, Kernel
 from pipeline.transcribe.recognition import Recogniser
 from pipeline.transcribe.vad import Span, VoiceActivity
 from pipeline.transcribe.windows import pack
@@ -268,7 +269,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path) -> None:
+def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first look measures every shape, the second reads; layers go by the nearest shape."""
     found = probe.measured()
     assert not found.fault
@@ -277,12 +278,9 @@ def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path) -> None:
     (file,) = own_cache.glob("callqa/kernels-*.json")
     file.write_text("damaged")
     assert not probe.measured().fault
-    probe_code = probe.CODE
-    probe.CODE = "raise SystemExit(1)"
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(probe, "CODE", "raise SystemExit(1)")
         assert probe.renew().fault
-    finally:
-        probe.CODE = probe_code
     assert not probe.measured().fault
     figures = {"250x512x512": {"float32": 2.0, "onednn": 1.0}, "16x512x8192": {"float32": 2.0, "fbgemm": 1.0}}
     known = probe.Measured(figures, {})

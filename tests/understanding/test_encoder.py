@@ -1,12 +1,15 @@
 """The shipped sentence encoder: meaning is near meaning, whatever else is in the batch."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import encoder
-from pipeline.encoder.network import quantise
+from pipeline.encoder.network import quantise, read
+from pipeline.errors import ModelError
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +81,13 @@ def test_quantised_rows_are_within_half_a_step() -> None:
     rows, scale = quantise(matrix)
 
     assert np.all(np.abs(rows * scale[:, None] - matrix) <= scale[:, None] * 0.5001)
+
+
+@pytest.mark.parametrize("length", [0, 10, 1000])
+def test_weights_that_are_cut_short_are_refused(tmp_path: Path, length: int) -> None:
+    """A file that is only partly there is reported, wherever it ends."""
+    file = tmp_path / "weights.npz"
+    file.write_bytes(encoder.WEIGHTS.read_bytes()[:length])
+
+    with pytest.raises(ModelError, match="cannot be read"):
+        read(file)
