@@ -43,7 +43,7 @@ def fill(db: Path, calls: int) -> None:
             store.load(window)
 
 
-def renamed(record, call_id: str):  # type: ignore[no-untyped-def]
+def renamed(record, call_id: str):
     """The same call under another id."""
     conversation = replace(
         record.conversation, transcript=replace(record.conversation.transcript, call_id=call_id)

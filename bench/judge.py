@@ -182,7 +182,7 @@ def dialogue(call_id: str, *customer: str) -> Conversation:
         ("customer", "fine that will do"),
         ("agent", "thank you goodbye"),
     ]
-    turns = tuple(Turn(n, role, said) for n, (role, said) in enumerate(lines))  # type: ignore[arg-type]
+    turns = tuple(Turn(n, role, said) for n, (role, said) in enumerate(lines))
     return Conversation(Transcript(call_id, turns, "en"))
 
 

@@ -114,7 +114,6 @@ def start_up() -> dict[str, float]:
             with subprocess.Popen(
                 run, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ) as p:
-                assert p.stdout is not None
                 assert p.stdout.readline()
                 first_s = time.perf_counter() - started
                 p.wait()
@@ -313,7 +312,6 @@ def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> tupl
     run = subprocess.Popen(
         command(db), cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    assert run.stdout is not None
     lines = rng.randrange(0, 9)
     seen = [run.stdout.readline() for _ in range(lines)]
     time.sleep(rng.uniform(0, 0.4 if lines else 5.0))

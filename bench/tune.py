@@ -42,7 +42,6 @@ def main() -> None:
     )
     for criterion in (c for c in form.criteria() if c.id in ACTS):
         check = learning(criterion.check)
-        assert check is not None
         pairs = []
         for name, met in expected[criterion.id].by_call.items():
             near = tune.strongest(calls[name], form, check, matcher)

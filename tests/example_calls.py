@@ -196,7 +196,6 @@ def graded_records(count: int, rubric: Rubric = GRADED) -> list[CallRecord]:
     """Records scored under ``GRADED``: the grades 4, 2 and 0 in turn, every greeting heard."""
     made = []
     for index, record in enumerate(example_records(count)):
-        assert record.conversation is not None
         call_id = f"call-{index:03d}"
         turn = record.conversation.transcript.turns[4]
         points = (4.0, 2.0, 0.0)[index % 3]

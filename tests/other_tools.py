@@ -157,7 +157,7 @@ ASSEMBLYAI = {
 }
 UTTERANCES_ALONE = {
     "utterances": [{k: u[k] for k in ("speaker", "start", "end", "text")} for u in ASSEMBLYAI["utterances"]]
-}  # type: ignore[index]
+}
 GOOGLE_TAGGED = {
     "results": [
         {"alternatives": [{

@@ -81,7 +81,7 @@ def scorecard(
         CriterionAnswer("hold", "na", None, 1.0, 1.0, scored=False, awaits="people"),
     )  # fmt: skip
     return Scorecard(
-        call_id, rubric, 33.3, final, outcome, (SectionScore("opening", 33.3, criteria, 1.0, True),),  # type: ignore[arg-type]
+        call_id, rubric, 33.3, final, outcome, (SectionScore("opening", 33.3, criteria, 1.0, True),),
         ("disclosure missing",), ("weak recognition",), 0.0, 80.0, ("short call",),
     )  # fmt: skip
 
@@ -94,7 +94,7 @@ def metadata(call_id: str, **changes: object) -> CallMetadata:
         "customer_ref": "cust-1", "started_at": START, "timezone": "Asia/Karachi",
         "hold_spans": ((1.0, 2.5),), "extra": {"wrap code": NASTY},
     }  # fmt: skip
-    return CallMetadata(call_id, **{**values, **changes})  # type: ignore[arg-type]
+    return CallMetadata(call_id, **{**values, **changes})
 
 
 def record(call_id: str, *, sha: str | None = None, path: str | None = None, **changes: object) -> CallRecord:

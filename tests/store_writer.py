@@ -44,10 +44,10 @@ def write_for_ever(db: Path, report: int) -> None:
 
     def load_and_say(*given: object) -> None:
         say("loading")
-        loading.load(*given)  # type: ignore[arg-type]
+        loading.load(*given)
         say("committing")  # all that is left of the transaction
 
-    store_module.loading = SimpleNamespace(**{**vars(loading), "load": load_and_say})  # type: ignore[assignment]
+    store_module.loading = SimpleNamespace(**{**vars(loading), "load": load_and_say})
     with open_store(db) as store:
         first = store.query("SELECT count(*) AS n FROM calls")[0]["n"] // WINDOW
     for number in range(first, first + 10_000):

@@ -279,7 +279,6 @@ def planted() -> CallRecord:
     """A call stored unredacted, with a card number in its words, a quote, a nearest miss and a reason."""
     record = example_records(1)[0]
     conversation, card = record.conversation, record.scorecards[0]
-    assert conversation is not None
     turns = list(conversation.transcript.turns)
     turns[3] = replace(turns[3], text=f"My card number is {CARD}, thanks")
     turns[5] = replace(turns[5], text=f"I said it is {SPOKEN_CARD}")
@@ -292,7 +291,6 @@ def planted() -> CallRecord:
     promise = replace(heard, kind="promise", label=f"charge {SPOKEN_CARD}", value=f"i: charge {SPOKEN_CARD}")
     conversation = replace(conversation, transcript=transcript, findings=(heard, promise))
     card = replace(card, autofail_reasons=(f"heard {CARD}",), review_reasons=(f"heard {CARD}",))
-    assert record.metadata is not None
     metadata = replace(record.metadata, extra={"note": f"paid with {CARD}"})
     return replace(record, metadata=metadata, conversation=conversation, scorecards=(card,))
 
@@ -340,7 +338,6 @@ def heard(mp3: bytes, start_s: float, end_s: float) -> float:
 def test_a_card_number_is_not_heard_in_a_packet(tmp_path: Path, dest: str) -> None:
     """Beside the page or inside it: silence where the number is spoken, sound before and after."""
     record = planted()
-    assert record.conversation is not None
     turns = record.conversation.transcript.turns
     tone = np.sin(2 * np.pi * 300 * np.arange(80 * 8000) / 8000) * 0.3
     soundfile.write(tmp_path / "call-000.wav", np.stack([tone, tone], axis=1), 8000)
@@ -415,7 +412,6 @@ def test_client_safe_exports_name_no_agent(db: Path, tmp_path: Path, form: str) 
 def test_client_safe_promises_name_no_agent(tmp_path: Path, form: str) -> None:
     """A promise's label and value are what was said, too."""
     record = example_records(1)[0]
-    assert record.conversation is not None
     told = "send you an email from jennifer moss"
     promise = replace(record.conversation.findings[0], kind="promise", label=told, value=f"i: {told}")
     conversation = replace(record.conversation, findings=(promise,))
@@ -438,11 +434,10 @@ def test_client_safe_hides_names_that_only_the_agent_says(tmp_path: Path, form: 
         ("agent", "my name is jo"),
     )
     record = example_records(1)[0]
-    assert record.conversation is not None
     turns = []
     for i, (role, text) in enumerate(said):
         words = tuple(Word(w, i * 9 + n / 2, i * 9 + n / 2 + 0.4) for n, w in enumerate(text.split()))
-        turns.append(Turn(i, role, text, i * 9.0, i * 9.0 + 8, words=words))  # type: ignore[arg-type]
+        turns.append(Turn(i, role, text, i * 9.0, i * 9.0 + 8, words=words))
     conversation = Conversation(replace(record.conversation.transcript, turns=tuple(turns)))
     metadata = replace(record.metadata, agent_name=None, agent_id="1017")
     with Store(tmp_path / "qa.duckdb") as store:
@@ -463,7 +458,6 @@ def test_client_safe_hides_names_that_only_the_agent_says(tmp_path: Path, form: 
 def test_client_safe_words_name_no_agent(tmp_path: Path, form: str) -> None:
     """A name that the metadata spells otherwise is hidden in the words with their times too."""
     record = example_records(1)[0]
-    assert record.conversation is not None
     first, *others = record.conversation.transcript.turns
     said = "Thank you for calling. My name is Allen. How can I help you?"
     words = tuple(Word(word, 0.5 * i, 0.5 * i + 0.4) for i, word in enumerate(said.split()))
@@ -499,11 +493,9 @@ def vcon_calls() -> list[Call]:
     """Calls of every kind a vCon is made of: held, without a start, without anything known, a chat."""
     record = example_records(1)[0]
     meta, conversation = record.metadata, record.conversation
-    assert meta is not None
-    assert conversation is not None
 
     def call(**changes: object) -> Call:
-        known = replace(meta, **changes)  # type: ignore[arg-type]
+        known = replace(meta, **changes)
         return Call(known, conversation, record.scorecards, Path("a b.opus"))
 
     return [
@@ -553,7 +545,6 @@ def test_vcon_comes_back(db: Path, tmp_path: Path) -> None:
     (received,) = discover([path], IntakeSettings())
     transcript = read_transcript(received)
     stored = example_records(2)[1]
-    assert stored.conversation is not None
     assert [turn.text for turn in transcript.turns] == [
         t.text.strip() for t in stored.conversation.transcript.turns
     ]
@@ -563,8 +554,6 @@ def test_vcon_comes_back(db: Path, tmp_path: Path) -> None:
 def test_vcon_never_invents_a_start() -> None:
     """A call without a start time has no dialog, and is still a valid vCon."""
     record = example_records(1)[0]
-    assert record.metadata is not None
-    assert record.conversation is not None
     call = Call(replace(record.metadata, started_at=None), record.conversation, record.scorecards)
     document = vcon(call)
     assert document["dialog"] == []

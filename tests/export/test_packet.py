@@ -49,7 +49,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("packet")
     records = example_records(30)
     conversation = records[1].conversation
-    assert conversation is not None
     record_sound(root / "call-001.wav", conversation.transcript.duration_s or 10)
     records[1] = replace(records[1], ledger=replace(records[1].ledger, path=str(root / "call-001.wav")))
     with Store(root / "qa.duckdb") as store:

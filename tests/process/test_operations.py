@@ -43,7 +43,7 @@ def tally_of(**statuses: int) -> Tally:
     tally = Tally()
     for status, count in statuses.items():
         for i in range(count):
-            tally.add(CallRecord(LedgerEntry(f"{status}{i}", None, None, status, reason="why")))  # type: ignore[arg-type]
+            tally.add(CallRecord(LedgerEntry(f"{status}{i}", None, None, status, reason="why")))
     return tally
 
 
@@ -278,7 +278,6 @@ def test_a_drop_folder_outlasts_a_locked_database(tmp_path: Path) -> None:
     analyst = subprocess.Popen(
         [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert analyst.stdout is not None
     assert analyst.stdout.readline() == "held\n"
     said: list[str] = []
     rounds = watch(
@@ -351,7 +350,6 @@ def test_the_doctor_looks_beside_others_who_read(tmp_path: Path) -> None:
     analyst = subprocess.Popen(
         [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert analyst.stdout is not None
     analyst.stdout.readline()
     found = {one.name: one for one in examine(load_settings(store={"db": str(db), "lock_timeout_s": 0.2}))}
     analyst.communicate("\n")

@@ -128,7 +128,6 @@ def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path
             part.write(whole[part.tell() :][:800])
             part.flush()
             time.sleep(0.05)
-    assert running.stdout is not None
 
     assert running.returncode == 0
     assert running.stdout.read().count("still being written") == 2
@@ -385,7 +384,6 @@ def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) 
     command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "orphan.duckdb"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"}
     run = subprocess.Popen(command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert run.stdout is not None
     run.stdout.readline()
     threads = Path(f"/proc/{run.pid}/task").glob("*/children")
     children = [child for thread in threads for child in thread.read_text().split()]
@@ -419,7 +417,6 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
         command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         preexec_fn=heeds_interrupts,
     )  # fmt: skip
-    assert process.stdout is not None
     process.stdout.readline()  # the first call is in the store
     process.send_signal(sign)
     _, said = process.communicate(timeout=60)

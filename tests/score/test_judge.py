@@ -67,7 +67,7 @@ REFUNDS = 'question: "Did the agent say “refund”?"'
 
 def call(*said: tuple[str, str], call_id: str = "c-1") -> Conversation:
     """A conversation of these turns."""
-    spoken = tuple(Turn(n, role, text) for n, (role, text) in enumerate(said or SAID))  # type: ignore[arg-type]
+    spoken = tuple(Turn(n, role, text) for n, (role, text) in enumerate(said or SAID))
     return Conversation(Transcript(call_id, spoken, "en"))
 
 

@@ -110,7 +110,6 @@ def test_changed_weights_and_marks_read_no_words(store: Store) -> None:
 def test_a_call_whose_score_is_withheld_stays_so_under_new_weights(store: Store) -> None:
     """The agent was not understood: there are answers from the customer's words, and no score."""
     weak = call("weak", ("yes what", *LINES[::2]))
-    assert weak.conversation is not None
     said = weak.conversation.transcript
     mumbled, *clear = said.turns
     turns = (replace(mumbled, confidence=0.1), *(replace(turn, role="customer") for turn in clear))
@@ -142,7 +141,6 @@ def test_scoring_by_meaning_needs_no_torch(tmp_path: Path) -> None:
     record = call("good", ("thanks for calling us", "yes", "is there anything more I can do for you", "no"))
     with Store(db) as opened:
         opened.load([record])
-    assert record.conversation is not None
     said.write_text(to_json(record.conversation.transcript))
     program = f"""
 import sys

@@ -34,7 +34,7 @@ def faults(*criteria: str, more: str = "") -> str:
 def turns(*said: tuple[str, str], timed: bool = True) -> Conversation:
     """A dialogue of five seconds a turn, or without times."""
     return Conversation(Transcript("call", tuple(
-        Turn(i, role, text, 5.0 * i if timed else None, 5.0 * i + 4 if timed else None)  # type: ignore[arg-type]
+        Turn(i, role, text, 5.0 * i if timed else None, 5.0 * i + 4 if timed else None)
         for i, (role, text) in enumerate(said)
     )))  # fmt: skip
 
@@ -236,7 +236,7 @@ def test_minimum_floors_lift_what_was_answered_only() -> None:
 
     def with_floors(answer: str) -> Scorecard:
         given = {"a": answer, "b": "na" if answer == "na" else "no"}
-        verdicts = {c.id: score.Verdict(given[c.id]) for c in one.criteria()}  # type: ignore[arg-type]
+        verdicts = {c.id: score.Verdict(given[c.id]) for c in one.criteria()}
         return score.scorecard(
             "x", one, {c.id: score.recorded(c, verdicts[c.id], one) for c in one.criteria()}
         )

@@ -31,7 +31,7 @@ def call(*turns: tuple[str, str], gap_s: float = 0.5, language: str = "en") -> T
     for number, (role, text) in enumerate(turns):
         words = tuple(Word(w, at + i * 0.4, at + i * 0.4 + 0.4) for i, w in enumerate(text.split()))
         end_s = at + 0.4 * len(words)
-        made.append(Turn(number, role, text, at, end_s, words=words))  # type: ignore[arg-type]
+        made.append(Turn(number, role, text, at, end_s, words=words))
         at = end_s + gap_s
     return Transcript("c", tuple(made), duration_s=at, channels=2, language=language)
 
@@ -224,10 +224,8 @@ def test_sentiment_runs_from_negative_to_positive(annotator: Annotator) -> None:
     )
 
     path = conversation.sentiment["customer"]
-    assert path.change is not None
     assert path.change > 0.5
     assert path.lowest_turn == 0
-    assert conversation.transcript.turns[0].sentiment is not None
     assert conversation.transcript.turns[0].sentiment.label == "negative"
 
 
@@ -247,7 +245,6 @@ def test_users_extend_lexicon_phrases_and_topics(tmp_path: Path) -> None:
 
     assert {("upsell", "gold"), ("topic", "garden"), ("contact_reason", "garden")} <= labels(conversation)
     sentiment = conversation.transcript.turns[1].sentiment
-    assert sentiment is not None
     assert sentiment.label == "negative"
 
 
@@ -306,7 +303,6 @@ def test_urdu_has_lists_sentiment_and_private_numbers(annotator: Annotator) -> N
 
     assert {("greeting", "greeting"), ("risk", "escalation"), ("pii", "national_id")} <= labels(conversation)
     sentiment = conversation.transcript.turns[1].sentiment
-    assert sentiment is not None
     assert sentiment.label == "negative"
     assert conversation.warnings == ()
 
@@ -344,7 +340,6 @@ def test_a_bilingual_call_is_understood_turn_by_turn(annotator: Annotator) -> No
 
     assert {("risk", "escalation"), ("pii", "national_id")} <= labels(conversation)
     sentiment = conversation.transcript.turns[1].sentiment
-    assert sentiment is not None
     assert sentiment.label == "negative"
 
 
@@ -520,7 +515,6 @@ def test_feeling_is_read_in_spoken_words(annotator: Annotator, text: str, label:
     """Negation, service idiom, disfluency and plain business, without capitals or marks."""
     sentiment = heard(annotator, call(("customer", text))).transcript.turns[0].sentiment
 
-    assert sentiment is not None
     assert sentiment.label == label
     assert -1 <= sentiment.score <= 1
 
@@ -530,8 +524,6 @@ def test_courtesy_is_mildly_positive_at_most(annotator: Annotator) -> None:
     said = call(("customer", "okay thank you"), ("agent", "i'm sorry about that, your card is on its way"))
     thanks, formula = heard(annotator, said).transcript.turns
 
-    assert thanks.sentiment is not None
-    assert formula.sentiment is not None
     assert 0 < thanks.sentiment.score <= 0.3
     assert formula.sentiment.label == "neutral"
 

@@ -99,7 +99,6 @@ def test_a_longer_search_needs_more_to_be_found() -> None:
 def test_evidence_says_how_unlikely_it_is_by_chance() -> None:
     """The rule of a match names the phrase and what it is measured against."""
     found = find(RECORDED, "just so you know we tape these calls for training")
-    assert found is not None
     phrase = "This call is being recorded"
     assert found.rule.startswith(f"meaning: {phrase} (ordinary talk comes as near in 1 of ")
 

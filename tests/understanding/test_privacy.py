@@ -25,7 +25,7 @@ def spoken(*turns: tuple[str, str], language: str = "en") -> Transcript:
     for number, (role, text) in enumerate(turns):
         words = tuple(Word(w, at + i * 0.5, at + i * 0.5 + 0.5) for i, w in enumerate(text.split()))
         end_s = at + 0.5 * len(words)
-        made.append(Turn(number, role, text, at, end_s, words=words))  # type: ignore[arg-type]
+        made.append(Turn(number, role, text, at, end_s, words=words))
         at = end_s + 0.2
     return Transcript("c", tuple(made), language=language)
 

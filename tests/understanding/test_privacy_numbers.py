@@ -18,7 +18,7 @@ SEEDS = st.integers(0, 2**32)
 
 def call(*turns: tuple[str, str]) -> Transcript:
     """A transcript without times."""
-    made = tuple(Turn(number, role, text) for number, (role, text) in enumerate(turns))  # type: ignore[arg-type]
+    made = tuple(Turn(number, role, text) for number, (role, text) in enumerate(turns))
     return Transcript("c", made, language="en")
 
 
