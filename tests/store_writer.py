@@ -27,13 +27,8 @@ from tests.store_factory import RUBRIC, record
 WINDOW = 5
 # Steps of a writer, and about how long each lasts: a kill falls somewhere within.
 LASTS_S = {
-    "committing": 0.01,
-    "loading": 0.05,
-    "committed": 0.01,
-    "closing": 0.03,
-    "opening": 0.05,
-    "starting": 0.3,
-}
+    "committing": 0.01, "loading": 0.05, "committed": 0.01, "closing": 0.03, "opening": 0.05, "starting": 0.3,
+}  # fmt: skip
 
 
 def write_for_ever(db: Path, report: int) -> None:

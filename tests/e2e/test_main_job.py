@@ -22,17 +22,9 @@ pytestmark = pytest.mark.whisper
 
 ROOT = Path(__file__).parents[2]
 OUTCOMES = {
-    "nw-1001": "pass",
-    "nw-1002": "fail",
-    "nw-1003": "pass",
-    "nw-1004": "fail",
-    "nw-1005": "pass",
-    "nw-1006": "pass",
-    "nw-1007": "pass",
-    "nw-1008": "pass",
-    "nw-1009": "pass",
-    "nw-1010": "fail",
-}
+    "nw-1001": "pass", "nw-1002": "fail", "nw-1003": "pass", "nw-1004": "fail", "nw-1005": "pass",
+    "nw-1006": "pass", "nw-1007": "pass", "nw-1008": "pass", "nw-1009": "pass", "nw-1010": "fail",
+}  # fmt: skip
 BROKEN = {"broken-truncated.wav", "broken-text.wav"}
 SOME = ("nw-1002", "nw-1006", "nw-1008", "nw-1012")
 plain = EnglishTextNormalizer()

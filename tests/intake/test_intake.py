@@ -199,14 +199,9 @@ def test_a_sidecar_describes_its_recording_and_is_no_call(tmp_path: Path) -> Non
 
 
 GENESYS = {
-    "mediaType": "Call",
-    "conversationId": "conv-1",
-    "initialDirection": "inbound",
-    "startTime": "2025-03-27T02:25:17.000Z",
-    "agentIds": ["a-1"],
-    "queueIds": ["q-1"],
-    "userIds": ["u-9"],
-}
+    "mediaType": "Call", "conversationId": "conv-1", "initialDirection": "inbound",
+    "startTime": "2025-03-27T02:25:17.000Z", "agentIds": ["a-1"], "queueIds": ["q-1"], "userIds": ["u-9"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

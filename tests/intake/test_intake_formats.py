@@ -35,14 +35,9 @@ def write(path: Path, document: object) -> Path:
 def recording(**more: object) -> dict[str, Any]:
     """A recorded dialog with its sound inside."""
     return {
-        "type": "recording",
-        "start": "2025-03-27T09:25:17+05:00",
-        "duration": 30,
-        "parties": [1, 0],
-        "encoding": "base64url",
-        "body": BODY,
-        **more,
-    }
+        "type": "recording", "start": "2025-03-27T09:25:17+05:00", "duration": 30, "parties": [1, 0],
+        "encoding": "base64url", "body": BODY, **more,
+    }  # fmt: skip
 
 
 def container(*dialogs: dict[str, Any], **more: object) -> dict[str, Any]:
@@ -225,9 +220,7 @@ def test_messages_of_a_vcon_are_a_chat(tmp_path: Path) -> None:
 def test_contact_lens_voice_is_read_with_roles_and_times(tmp_path: Path) -> None:
     """Milliseconds become seconds, participants become roles, the contact id the call id."""
     document = {
-        "Version": "1.1.0",
-        "Channel": "VOICE",
-        "LanguageCode": "en-US",
+        "Version": "1.1.0", "Channel": "VOICE", "LanguageCode": "en-US",
         "CustomerMetadata": {"ContactId": "ct-1"},
         "Participants": [
             {"ParticipantId": "p1", "ParticipantRole": "AGENT"},
@@ -235,21 +228,15 @@ def test_contact_lens_voice_is_read_with_roles_and_times(tmp_path: Path) -> None
         ],
         "Transcript": [
             {
-                "Id": "1",
-                "ParticipantId": "p1",
-                "Content": "Hello.",
-                "BeginOffsetMillis": 500,
+                "Id": "1", "ParticipantId": "p1", "Content": "Hello.", "BeginOffsetMillis": 500,
                 "EndOffsetMillis": 1250,
             },
             {
-                "Id": "2",
-                "ParticipantId": "p2",
-                "Content": "Hi.",
-                "BeginOffsetMillis": 1500,
+                "Id": "2", "ParticipantId": "p2", "Content": "Hi.", "BeginOffsetMillis": 1500,
                 "EndOffsetMillis": 1900,
             },
         ],
-    }
+    }  # fmt: skip
     (item,) = receive(write(tmp_path / "a.json", document))
 
     heard = read_transcript(item)
@@ -462,13 +449,9 @@ def test_an_email_is_its_words(tmp_path: Path, fields: dict[str, Any]) -> None:
     parties = [{"mailto": "bob@example.org"}, {"mailto": "help@acme.example"}]
     asked = {"type": "text", "start": "2025-03-27T09:00:00Z", "parties": [0, 1], "originator": 0, **fields}
     answer = {
-        "type": "text",
-        "start": "2025-03-27T10:00:00Z",
-        "parties": [1, 0],
-        "originator": 1,
-        "mediatype": "text/plain",
-        "body": "I am sorry to hear that. Can I have your card number?",
-    }
+        "type": "text", "start": "2025-03-27T10:00:00Z", "parties": [1, 0], "originator": 1,
+        "mediatype": "text/plain", "body": "I am sorry to hear that. Can I have your card number?",
+    }  # fmt: skip
     (item,) = receive(write(tmp_path / "a.vcon", container(asked, answer, parties=parties)))
 
     heard = read_transcript(item)

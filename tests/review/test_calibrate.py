@@ -140,15 +140,9 @@ def review(
     """One answer of one person in one ISO week of 2026."""
     at = dt.datetime.fromisocalendar(2026, week, 2).replace(tzinfo=dt.UTC)
     return Review(
-        review_id=f"{call} {by} {criterion}",
-        call_id=f"call-{call:03d}",
-        rubric_hash=RUBRIC.hash,
-        criterion_id=criterion,
-        machine_answer=machine,
-        human_answer=human,
-        reviewer=by,
-        reviewed_at=at,
-    )
+        review_id=f"{call} {by} {criterion}", call_id=f"call-{call:03d}", rubric_hash=RUBRIC.hash,
+        criterion_id=criterion, machine_answer=machine, human_answer=human, reviewer=by, reviewed_at=at,
+    )  # fmt: skip
 
 
 @pytest.fixture

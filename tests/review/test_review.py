@@ -38,16 +38,10 @@ def db(loaded: Path, tmp_path: Path) -> Path:
 def a_review(call_id: str, answer: str, reviewer: str = "Amira", minute: int = 0) -> Review:
     """One answer of one person."""
     return Review(
-        review_id=f"{call_id} {reviewer} {minute}",
-        call_id=call_id,
-        rubric_hash=RUBRIC.hash,
-        criterion_id="empathy",
-        machine_answer="yes",
-        human_answer=answer,
-        reviewer=reviewer,
-        reviewed_at=dt.datetime(2026, 11, 1, 9, minute, tzinfo=dt.UTC),
-        reason="said sorry at 0:12",
-    )
+        review_id=f"{call_id} {reviewer} {minute}", call_id=call_id, rubric_hash=RUBRIC.hash,
+        criterion_id="empathy", machine_answer="yes", human_answer=answer, reviewer=reviewer,
+        reviewed_at=dt.datetime(2026, 11, 1, 9, minute, tzinfo=dt.UTC), reason="said sorry at 0:12",
+    )  # fmt: skip
 
 
 def test_reviews_are_kept_beside_the_machines_answer(db: Path) -> None:
@@ -84,13 +78,9 @@ def test_a_draw_is_recorded_with_its_probabilities(db: Path) -> None:
 def returned(tmp_path: Path, **changes: object) -> Path:
     """A packet's download, as a reviewer sends it back."""
     answer = {
-        "call_id": "call-001",
-        "rubric_hash": RUBRIC.hash,
-        "criterion_id": "empathy",
-        "answer": "no",
-        "reason": "never said sorry",
-        "at": "2026-11-02T10:00:00Z",
-    }
+        "call_id": "call-001", "rubric_hash": RUBRIC.hash, "criterion_id": "empathy", "answer": "no",
+        "reason": "never said sorry", "at": "2026-11-02T10:00:00Z",
+    }  # fmt: skip
     document = {"schema": "callqa.review/1", "reviewer": "Amira", "answers": [answer], "calls": []} | changes
     path = tmp_path / "review.json"
     path.write_text(json.dumps(document), "utf-8")

@@ -314,20 +314,11 @@ def test_an_order_given_in_the_call_stays_inside_the_marks_and_proves_nothing(
 
 
 FAULTS = {
-    "html": "a web page",
-    "500": "HTTP 500",
-    "404": "HTTP 404",
-    "401": "CALLQA_JUDGE__API_KEY",
-    "half": "broke off",
-    "huge": "more than 1 MB",
-    "stall": "no answer within 0.5 s",
-    "drip": "no answer within 0.5 s",
-    "redirect": "not followed",
-    "list": "another form",
-    "gzip": "packs its answers",
-    "models": "no model 'fake', it offers other",
-    "down": "is the server up",
-}
+    "html": "a web page", "500": "HTTP 500", "404": "HTTP 404", "401": "CALLQA_JUDGE__API_KEY",
+    "half": "broke off", "huge": "more than 1 MB", "stall": "no answer within 0.5 s",
+    "drip": "no answer within 0.5 s", "redirect": "not followed", "list": "another form",
+    "gzip": "packs its answers", "models": "no model 'fake', it offers other", "down": "is the server up",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("fault", "told"), FAULTS.items())

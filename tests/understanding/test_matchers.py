@@ -397,24 +397,9 @@ def test_criteria_the_weights_never_saw() -> None:
     assert passing("unrelated") <= 0.02
 
 
-WORD = st.sampled_from(
-    [
-        "thank",
-        "you",
-        "thanks",
-        "for",
-        "calling",
-        "harper",
-        "um",
-        "a",
-        "can't",
-        "ہیلو",
-        "$5",
-        "not",
-        "debt",
-        ".",
-    ]
-)
+WORD = st.sampled_from([
+    "thank", "you", "thanks", "for", "calling", "harper", "um", "a", "can't", "ہیلو", "$5", "not", "debt", ".",
+])  # fmt: skip
 SAID = st.lists(WORD, max_size=12).map(" ".join)
 
 
