@@ -101,7 +101,7 @@ def start_up() -> dict[str, float]:
     Cold: ``PREFECT_HOME`` is empty, so that Prefect makes its database. Warm: it has been there before.
     ``whole_*`` are the seconds until the process has ended.
     """
-    from tests.process.test_run import write_calls
+    from tests.command import write_calls
 
     with tempfile.TemporaryDirectory() as folder:
         write_calls(Path(folder) / "calls", 1)
@@ -272,7 +272,7 @@ def chaos(rounds: int, seed: int) -> dict[str, float]:
     A database is run until a run survives its kill, as it does the death of a server or worker; every
     second one is filled by two worker processes. Prefect's server is among the descendants.
     """
-    from tests.process.test_run import write_calls
+    from tests.command import write_calls
 
     rng = random.Random(seed)
     kills = databases = 0

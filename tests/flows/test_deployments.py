@@ -19,7 +19,7 @@ from flows.environment import prefect_server, quiet_prefect
 from flows.launch import events_are_sent
 from pipeline import rubrics
 from pipeline.store import Store
-from tests.process.test_run import write_calls
+from tests.command import write_calls
 
 pytestmark = pytest.mark.prefect
 ROOT = Path(__file__).parents[2]

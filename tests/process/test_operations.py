@@ -32,7 +32,7 @@ from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
 from pipeline.store import Store
-from tests.process.test_run import callqa, write_calls
+from tests.command import callqa, write_calls
 from tests.store_factory import RUBRIC, record
 
 ROOT = Path(__file__).parents[2]

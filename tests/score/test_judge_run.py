@@ -14,8 +14,8 @@ import pytest
 from pipeline import contract
 from pipeline.conversation import Review, Transcript, Turn
 from pipeline.store import Store
+from tests.command import callqa
 from tests.judge_server import Model, honest, serving
-from tests.process.test_run import callqa
 
 RUBRIC = """
 rubric: warmth

@@ -398,7 +398,8 @@ def test_criteria_the_weights_never_saw() -> None:
 
 
 WORD = st.sampled_from([
-    "thank", "you", "thanks", "for", "calling", "harper", "um", "a", "can't", "ہیلو", "$5", "not", "debt", ".",
+    "thank", "you", "thanks", "for", "calling", "harper", "um", "a", "can't", "ہیلو", "$5", "not", "debt",
+    ".",
 ])  # fmt: skip
 SAID = st.lists(WORD, max_size=12).map(" ".join)
 
