@@ -203,15 +203,7 @@ def bench_run(calls: list[Call], n_calls: int = 24) -> dict[str, float]:
         start = time.perf_counter()
         transcribe(batch)
         theirs = time.perf_counter() - start
-        command = [
-            sys.executable,
-            "-m",
-            "pipeline",
-            "run",
-            folder,
-            "--db",
-            f"{folder}/b.duckdb",
-        ]
+        command = [sys.executable, "-m", "pipeline", "run", folder, "--db", f"{folder}/b.duckdb"]
         start = time.perf_counter()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         ours = time.perf_counter() - start

@@ -29,14 +29,7 @@ from rich.table import Table
 from bench.calls import ACTS, kappa
 from bench.llama import serving
 from pipeline import contract, judge, rubric, score
-from pipeline.conversation import (
-    CallMetadata,
-    Conversation,
-    CriterionAnswer,
-    StageRun,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, StageRun, Transcript, Turn
 from pipeline.judge.standins import neutral
 from pipeline.matching import load_matcher
 from pipeline.matching.slots import names_in

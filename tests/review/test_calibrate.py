@@ -122,8 +122,8 @@ def test_wilson_of_a_known_case() -> None:
 
 def test_reviewing_everything_leaves_no_doubt() -> None:
     """A census has no margin, an empty sample has no figure."""
-    assert margin_of(200, population=200) == 0.0
-    assert margin_of(0) is None
+    assert margin_of(200, 200) == 0.0
+    assert margin_of(0, 200) is None
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=50))

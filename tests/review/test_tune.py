@@ -116,7 +116,9 @@ def test_a_quote_marked_both_ways_is_left_out() -> None:
 )
 def test_the_upper_limit_is_clopper_and_pearsons(wrong: int, n: int, limit: float) -> None:
     """One-sided 95 % limits as tables of the binomial have them."""
-    assert confidence_intervals.clopper_pearson_above(wrong, n) == pytest.approx(limit, abs=5e-4)
+    assert confidence_intervals.clopper_pearson_above(wrong, n, confidence=0.95) == pytest.approx(
+        limit, abs=5e-4
+    )
 
 
 SEVERAL = FORM.replace(

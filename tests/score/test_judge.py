@@ -13,14 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline import rubric, score
-from pipeline.conversation import (
-    CallMetadata,
-    Conversation,
-    CriterionAnswer,
-    Scorecard,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
 from pipeline.judge import quotes
 from pipeline.judge.endpoint import is_private
@@ -615,8 +608,7 @@ def test_roles_that_are_not_known_and_weak_words_are_not_sent(model: Model) -> N
     unknown = call(("unknown", "sorry to hear that"), ("unknown", "my bill"))
     weak = Conversation(
         replace(
-            call().transcript,
-            turns=tuple(replace(turn, confidence=0.1) for turn in call().transcript.turns),
+            call().transcript, turns=tuple(replace(turn, confidence=0.1) for turn in call().transcript.turns)
         )
     )
     for spoken in (unknown, weak):

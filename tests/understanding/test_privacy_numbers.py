@@ -93,14 +93,8 @@ def test_ordinary_numbers_are_not_eaten(seed: int) -> None:
             ),
             ["[SSN]", "[SSN]", "[SSN]", "[PHONE]"],
         ),
-        (
-            ("Which numbers can we use?", "416 555 0199 and 800 555 1212"),
-            ["[PHONE] and [PHONE]"],
-        ),
-        (
-            ("What's the sort code and account?", "20 45 67, 12345678"),
-            ["[ACCOUNT]"],
-        ),
+        (("Which numbers can we use?", "416 555 0199 and 800 555 1212"), ["[PHONE] and [PHONE]"]),
+        (("What's the sort code and account?", "20 45 67, 12345678"), ["[ACCOUNT]"]),
     ],
 )
 def test_the_other_partys_new_question_ends_a_number(texts: tuple[str, ...], expected: list[str]) -> None:
