@@ -33,6 +33,7 @@ from whisper.normalizers import EnglishTextNormalizer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import keep
 from bench.memory import peak_mb
 from pipeline import audio, models
 from pipeline.child_processes import cores
@@ -387,9 +388,7 @@ def main() -> None:
         if part in parts:
             report[part] = job()
             show({"machine": report["machine"], part: report[part]})
-    out = ROOT / "out" / "bench"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "asr.json").write_text(json.dumps(report, indent=1), "utf-8")
+    keep(ROOT / "out" / "bench" / "asr.json", report)
 
 
 if __name__ == "__main__":

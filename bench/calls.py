@@ -21,7 +21,6 @@ import argparse
 import contextlib
 import csv
 import itertools
-import json
 import statistics
 import time
 from collections import defaultdict
@@ -34,6 +33,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench import keep
 from bench.rescore import rubric_text
 from pipeline import contract, encoder, matching, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Role, Transcript, Turn
@@ -413,8 +413,7 @@ def main() -> None:
         result["cost"] = cost(given.data / "meeting_talk" / "turns.tsv.gz", console)
     if given.wrong:
         wrong(answers, expected, console)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "calls.json").write_text(json.dumps(result, indent=1), "utf-8")
+    keep(given.out / "calls.json", result)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import keep
 from bench.memory import peak_mb
 from bench.turns import Timed, descendants, in_turns
 
@@ -63,8 +64,7 @@ def main() -> None:
         found |= chaos(asked.chaos, asked.seed)
     else:
         found |= help_time() | start_up() | overhead(asked.calls)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(found, indent=1) + "\n")
+    keep(OUT, found)
     show(found)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import random
 import statistics
 import sys
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rich.console import Console
 from rich.table import Table
 
+from bench import keep
 from pipeline.conversation import (
     CallMetadata,
     CallRecord,
@@ -334,7 +334,6 @@ def main() -> None:
     given = parser.parse_args()
     console = Console(width=110)
     given.db.parent.mkdir(parents=True, exist_ok=True)
-    OUT.mkdir(parents=True, exist_ok=True)
     for leftover in given.db.parent.glob(given.db.name + "*"):
         leftover.unlink()
     first = load(given.db, given.loaded, seed=7)
@@ -346,7 +345,7 @@ def main() -> None:
     growth = times / (large["calls"] / small["calls"])
     large |= {"growth_over_linear": growth}
     report(console, small, large)
-    (OUT / "store.json").write_text(json.dumps({"empty": first, "small": small, "large": large}, indent=2))
+    keep(OUT / "store.json", {"empty": first, "small": small, "large": large})
     for leftover in given.db.parent.glob(given.db.name + "*"):
         leftover.unlink()
 
