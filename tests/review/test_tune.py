@@ -12,20 +12,13 @@ from pipeline import confidence_intervals, rubric, score
 from pipeline.calibrate import tune
 from pipeline.cli.commands import app
 from pipeline.cli.tuning import converse
-from pipeline.conversation import (
-    CallMetadata,
-    CallRecord,
-    Conversation,
-    LedgerEntry,
-    Review,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Review, Transcript
 from pipeline.errors import CallQAError
 from pipeline.matching import load_matcher
 from pipeline.rubric.checks import learning
 from pipeline.rubric.edits import Change, diff, edited
 from pipeline.store import Store
+from tests import talk
 
 MATCHER = load_matcher()
 FORM = """rubric: desk
@@ -58,7 +51,7 @@ ODD = "i'll be right with you in two ticks"
 
 def conversation(name: str, *lines: str, language: str = "en", sure: float | None = None) -> Conversation:
     """A call in which the agent says the lines."""
-    turns = tuple(Turn(i, "agent", text, i * 5.0, i * 5.0 + 4) for i, text in enumerate(lines))
+    turns = talk.turns([("agent", line) for line in lines])
     return Conversation(Transcript(name, turns, language, 5.0 * len(lines), role_confidence=sure))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline import rubric, score
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript, Turn
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript
 from pipeline.errors import RubricError, UsageError
 from pipeline.judge import quotes
 from pipeline.judge.endpoint import is_private
@@ -23,6 +23,7 @@ from pipeline.matching import load_matcher
 from pipeline.matching.slots import names_in
 from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings, load_settings
+from tests import talk
 from tests.judge_server import Model, honest, serving, turns
 
 ROOT = Path(__file__).parents[2]
@@ -60,8 +61,7 @@ REFUNDS = 'question: "Did the agent say “refund”?"'
 
 def call(*said: tuple[str, str], call_id: str = "c-1") -> Conversation:
     """A conversation of these turns."""
-    spoken = tuple(Turn(n, role, text) for n, (role, text) in enumerate(said or SAID))
-    return Conversation(Transcript(call_id, spoken, "en"))
+    return Conversation(Transcript(call_id, talk.turns(said or SAID, every_s=None), "en"))
 
 
 def asked_of(model: Model, kept: Path | None = None, **settings: Any) -> LanguageModel:

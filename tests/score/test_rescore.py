@@ -13,18 +13,11 @@ from typer.testing import CliRunner
 from pipeline import matching, rubric, score
 from pipeline.cli.commands import app
 from pipeline.contract import from_dict, to_json
-from pipeline.conversation import (
-    CallMetadata,
-    CallRecord,
-    Conversation,
-    LedgerEntry,
-    Scorecard,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallRecord, Conversation, Scorecard
 from pipeline.rescore import Rescored, rescore
 from pipeline.rubric.queries import Found, Query
 from pipeline.store import CallFilter, Store
+from tests.talk import exchange
 
 ROOT = Path(__file__).parents[2]
 FORM = """
@@ -57,14 +50,7 @@ def form(**changes: str) -> rubric.Rubric:
 
 def call(name: str, lines: tuple[str, ...] = LINES) -> CallRecord:
     """A call in which agent and customer take turns."""
-    turns = tuple(
-        Turn(i, "customer" if i % 2 else "agent", text, i * 5.0, i * 5.0 + 4, confidence=0.9)
-        for i, text in enumerate(lines)
-    )
-    conversation = Conversation(Transcript(name, turns, "en", 5.0 * len(turns), channels=2))
-    return CallRecord(
-        LedgerEntry(f"{name}.json", f"sha-{name}", name, "scored"), CallMetadata(name), conversation
-    )
+    return exchange(name, lines)
 
 
 class Asked:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from pipeline import rubric, score
 from pipeline.contract import to_json
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript, Turn
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript
 from pipeline.matching import load_matcher
 from pipeline.rubric import Rubric
+from tests import talk
 
 MODES = st.sampled_from(["points", "question", "section"])
 COUNTS = st.sampled_from(["score", "score", "score", "bonus", "penalty", "info"])
@@ -199,11 +200,7 @@ ROLES = st.sampled_from(["agent", "customer", "unknown"])
 )
 def test_any_transcript_scores_in_range_and_the_same_twice(said: list[tuple[Any, str]], timed: bool) -> None:
     """No turns, no roles, no times, no words: a scorecard, byte for byte the same again."""
-    turns = tuple(
-        Turn(i, role, text, 4.0 * i if timed else None, 4.0 * i + 3 if timed else None)
-        for i, (role, text) in enumerate(said)
-    )
-    call = Conversation(Transcript("call", turns))
+    call = Conversation(Transcript("call", talk.turns(said, every_s=4.0 if timed else None, last_s=3.0)))
     form = rubric.load("support")
     first, second = (
         score.score(call, form, CallMetadata("call"), min_confidence=0.4, matcher=load_matcher(models=False))

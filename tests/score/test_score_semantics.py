@@ -16,6 +16,7 @@ from pipeline.conversation import (
 )
 from pipeline.matching import load_matcher
 from pipeline.rubric.cases import run_cases
+from tests import talk
 
 MATCHER = load_matcher()
 
@@ -47,11 +48,8 @@ def given(form: rubric.Rubric, **answers: str) -> dict[str, CriterionAnswer]:
 
 def say(*lines: tuple[str, str], confidence: float | None = None) -> Conversation:
     """A dialogue, one turn a line, five seconds each."""
-    turns = [
-        Turn(i, role, text, 5.0 * i, 5.0 * i + 4, confidence=confidence)
-        for i, (role, text) in enumerate(lines)
-    ]
-    return Conversation(Transcript("call", tuple(turns), duration_s=5.0 * len(turns), channels=2))
+    turns = talk.turns(lines, confidence=confidence)
+    return Conversation(Transcript("call", turns, duration_s=5.0 * len(turns), channels=2))
 
 
 def answer_of(check: str, conversation: Conversation, more: str = "") -> CriterionAnswer:

@@ -12,28 +12,19 @@ from pipeline import annotate, metrics
 from pipeline.annotate import Annotator, fingerprint, load_annotator, promises
 from pipeline.annotate.phrases import readings
 from pipeline.annotate.sentiment import sentiment_path
-from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcript, Turn, Word
+from pipeline.conversation import CallMetadata, Conversation, Sentiment, Transcript, Turn
 from pipeline.errors import UsageError
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.language import language_of
 from pipeline.text.words import FILLERS
+from tests import talk
+from tests.talk import word_by_word as call
 
 
 @pytest.fixture(scope="module")
 def annotator() -> Annotator:
     """The shipped annotator."""
     return load_annotator(AnnotateSettings(competitors=("Globex",)), PrivacySettings())
-
-
-def call(*turns: tuple[str, str], gap_s: float = 0.5, language: str = "en") -> Transcript:
-    """(role, text) turns, each word 0.4 s long."""
-    made, at = [], 0.0
-    for number, (role, text) in enumerate(turns):
-        words = tuple(Word(w, at + i * 0.4, at + i * 0.4 + 0.4) for i, w in enumerate(text.split()))
-        end_s = at + 0.4 * len(words)
-        made.append(Turn(number, role, text, at, end_s, words=words))
-        at = end_s + gap_s
-    return Transcript("c", tuple(made), duration_s=at, channels=2, language=language)
 
 
 def heard(annotator: Annotator, transcript: Transcript, metadata: CallMetadata | None = None) -> Conversation:
@@ -402,7 +393,7 @@ def test_missing_times_stay_missing(annotator: Annotator) -> None:
 def test_waiting_for_an_answer_is_no_hold_in_a_chat(annotator: Annotator) -> None:
     """The times of messages tell when they were sent, not when somebody was silent."""
     said = ("customer", "where is my order"), ("agent", "on its way"), ("customer", "thanks")
-    turns = tuple(Turn(i, role, text, i * 60.0, i * 60.0) for i, (role, text) in enumerate(said))
+    turns = talk.turns(said, every_s=60.0, last_s=0.0)
 
     found = labels(heard(annotator, Transcript("c", turns, medium="chat")))
 

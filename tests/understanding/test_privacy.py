@@ -1,6 +1,7 @@
 """Private data leaves text, word times and audio, whichever way it was said."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,14 @@ from pipeline.export.private import Redactor
 from pipeline.privacy import rules
 from pipeline.settings import PrivacySettings
 from tests import private_data
+from tests.talk import word_by_word
 
 ALL = PrivacySettings(redact=privacy.KINDS)
 CARD = "4111 1111 1111 1111"
 CARD_WORDS = "four one one one one one one one one one one one one one one one"
 
 
-def spoken(*turns: tuple[str, str], language: str = "en") -> Transcript:
-    """A transcript of (role, text), each word half a second long."""
-    made, at = [], 0.0
-    for number, (role, text) in enumerate(turns):
-        words = tuple(Word(w, at + i * 0.5, at + i * 0.5 + 0.5) for i, w in enumerate(text.split()))
-        end_s = at + 0.5 * len(words)
-        made.append(Turn(number, role, text, at, end_s, words=words))
-        at = end_s + 0.2
-    return Transcript("c", tuple(made), language=language)
+spoken = partial(word_by_word, word_s=0.5, gap_s=0.2)
 
 
 @pytest.mark.parametrize("text", [f"It is {CARD}. Is that all?", f"It is ({CARD}), yes, it is mine."])

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import privacy
-from pipeline.conversation import Transcript, Turn
+from pipeline.conversation import Transcript
 from pipeline.privacy import numbers
 from pipeline.settings import PrivacySettings
-from tests import spoken_numbers
+from tests import spoken_numbers, talk
 
 ALL = PrivacySettings(redact=privacy.KINDS)
 SEEDS = st.integers(0, 2**32)
@@ -18,8 +18,7 @@ SEEDS = st.integers(0, 2**32)
 
 def call(*turns: tuple[str, str]) -> Transcript:
     """A transcript without times."""
-    made = tuple(Turn(number, role, text) for number, (role, text) in enumerate(turns))
-    return Transcript("c", made, language="en")
+    return Transcript("c", talk.turns(turns, every_s=None), language="en")
 
 
 def asked_and_told(*texts: str) -> Transcript:
