@@ -230,6 +230,13 @@ def _db(tmp_path: Path) -> Path:
     return desk(tmp_path / "qa.duckdb")
 
 
+@pytest.fixture(name="form")
+def _form(tmp_path: Path) -> Path:
+    path = tmp_path / "desk.yaml"
+    path.write_text(FORM)
+    return path
+
+
 def invoke(*words: str) -> tuple[int, str, str]:
     """Run a command; the error it ends with becomes text and code as at the command line."""
     result = CliRunner().invoke(app, list(words))
@@ -239,10 +246,11 @@ def invoke(*words: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_the_command_asks_about_quotes_and_learns_from_the_marks(tmp_path: Path, db: Path) -> None:
+def test_the_command_asks_about_quotes_and_learns_from_the_marks(
+    tmp_path: Path, db: Path, form: Path
+) -> None:
     """Quotes go out as CSV, come back marked, and a diff comes out; the rubric itself is left alone."""
-    form, asked = tmp_path / "desk.yaml", tmp_path / "ask.csv"
-    form.write_text(FORM)
+    asked = tmp_path / "ask.csv"
     code, out, _ = invoke("rubric", "tune", str(form), "--db", str(db), "--ask", str(asked))
     assert (code, out) == (0, "")
     rows = list(csv.DictReader(asked.open()))
@@ -272,11 +280,10 @@ def test_the_command_asks_about_quotes_and_learns_from_the_marks(tmp_path: Path,
     ],
 )
 def test_marks_that_cannot_be_read_are_told_in_a_sentence(
-    tmp_path: Path, db: Path, text: str, told: str
+    tmp_path: Path, db: Path, form: Path, text: str, told: str
 ) -> None:
     """Usage errors, with line and what to do."""
-    form, marks = tmp_path / "desk.yaml", tmp_path / "marks.csv"
-    form.write_text(FORM)
+    marks = tmp_path / "marks.csv"
     marks.write_text(text)
     code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     assert code == 2
@@ -293,10 +300,8 @@ MARK = {"call_id": "c", "rubric_hash": rubric.parse(FORM).hash, "criterion_id": 
 MARK |= {"quote": ODD, "meets": False}
 
 
-def test_a_packets_marks_are_taken_whatever_the_file_is_called(tmp_path: Path, db: Path) -> None:
+def test_a_packets_marks_are_taken_whatever_the_file_is_called(tmp_path: Path, db: Path, form: Path) -> None:
     """Marks under another rubric are left out and counted; marks cannot be added to the download."""
-    form = tmp_path / "desk.yaml"
-    form.write_text(FORM)
     marks = packet(tmp_path / "marks.csv", MARK, MARK | {"rubric_hash": "other", "criterion_id": "nope"})
     words = ("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     code, out, err = invoke(*words)
@@ -317,11 +322,10 @@ def test_a_packets_marks_are_taken_whatever_the_file_is_called(tmp_path: Path, d
     ],
 )
 def test_a_packets_marks_of_the_wrong_kind_are_told_and_do_not_disturb_an_import(
-    tmp_path: Path, db: Path, change: dict[str, object], told: str
+    tmp_path: Path, db: Path, form: Path, change: dict[str, object], told: str
 ) -> None:
     """A sentence with the place of the mark; what else is in the file is imported all the same."""
-    form, marks = tmp_path / "desk.yaml", packet(tmp_path / "review.json", MARK | change, 3, None)
-    form.write_text(FORM)
+    marks = packet(tmp_path / "review.json", MARK | change, 3, None)
     code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     assert (code, told in err) == (2, True), err
     code, out, _ = invoke("review", "import", str(marks), "--db", str(db))
@@ -329,20 +333,20 @@ def test_a_packets_marks_of_the_wrong_kind_are_told_and_do_not_disturb_an_import
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"marks": ' + "1" * 5000 + "}", "[]", '{"marks": []}'])
-def test_json_that_is_no_packets_download_is_told_in_a_sentence(tmp_path: Path, db: Path, text: str) -> None:
+def test_json_that_is_no_packets_download_is_told_in_a_sentence(
+    tmp_path: Path, db: Path, form: Path, text: str
+) -> None:
     """Cut off, too deep, endless numbers, something else: a usage error for tune and for import."""
-    form, marks = tmp_path / "desk.yaml", tmp_path / "review.json"
-    form.write_text(FORM)
+    marks = tmp_path / "review.json"
     marks.write_text(text)
     for words in (("rubric", "tune", str(form), "--marks"), ("review", "import")):
         code, _, err = invoke(*words, str(marks), "--db", str(db))
         assert (code, "not readable as JSON" in err or "not a review" in err) == (2, True), err
 
 
-def test_files_that_cannot_be_used_are_told_in_a_sentence(tmp_path: Path, db: Path) -> None:
+def test_files_that_cannot_be_used_are_told_in_a_sentence(tmp_path: Path, db: Path, form: Path) -> None:
     """Marks that are no text, a folder that is not there: what cannot be done, and nothing half-written."""
-    form, marks = tmp_path / "desk.yaml", tmp_path / "marks.csv"
-    form.write_text(FORM)
+    marks = tmp_path / "marks.csv"
     marks.write_bytes(b"RIFF\x9a\xff\x00criterion")
     words = ("rubric", "tune", str(form), "--db", str(db))
     for option, path, told in (
@@ -368,10 +372,8 @@ def test_marks_are_kept_as_they_are_given(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_check_tells_what_is_too_common_and_where_calls_come_near(tmp_path: Path, db: Path) -> None:
+def test_check_tells_what_is_too_common_and_where_calls_come_near(db: Path, form: Path) -> None:
     """“Thank you” for a farewell is named, with what to do about it; stored calls show their quotes."""
-    form = tmp_path / "desk.yaml"
-    form.write_text(FORM)
     code, out, err = invoke("rubric", "check", str(form), "--db", str(db))
     assert code == 0, err
     (thanks,) = [line for line in out.splitlines() if line.startswith("farewell") and "Thank you" in line]

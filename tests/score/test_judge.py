@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from pipeline.matching.slots import names_in
 from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings, load_settings
 from tests import talk
-from tests.judge_server import Model, honest, serving, turns
+from tests.judge_server import Model, honest, turns
 
 ROOT = Path(__file__).parents[2]
 ORDERS = (ROOT / "bench" / "data" / "judge_orders.txt").read_text("utf-8").splitlines()
@@ -34,13 +33,6 @@ SAID = (
     ("agent", "I am so sorry to hear that let me look into it for you Mrs Miller"),
     ("customer", "thanks a lot"),
 )
-
-
-@pytest.fixture
-def model() -> Iterator[Model]:
-    """A server that answers honestly until told otherwise."""
-    with serving(Model()) as served:
-        yield served
 
 
 def asking(*checks: str, head: str = "mode: question\npass_mark: 50") -> Rubric:

@@ -110,42 +110,32 @@ def test_the_agents_silence_stays_a_hold(
 
 
 @pytest.mark.parametrize(
-    ("text", "is_vulnerable"),
+    ("risk", "text", "found"),
     [
-        ("I am going bankrupt because of this", True),
-        ("we filed for bankruptcy last year", True),
-        ("I just got laid off", True),
-        ("my husband was made redundant", True),
-        ("I can't afford it any more", True),
-        ("You guys are going bankrupt, I read it in the paper", False),
-        ("that company went bankrupt and was evicted", False),
-        ("they are laid off every winter at your company", False),
-        ("people can not afford your prices", False),
-        ("your store is bankrupt", False),
+        ("vulnerable", "I am going bankrupt because of this", True),
+        ("vulnerable", "we filed for bankruptcy last year", True),
+        ("vulnerable", "I just got laid off", True),
+        ("vulnerable", "my husband was made redundant", True),
+        ("vulnerable", "I can't afford it any more", True),
+        ("vulnerable", "You guys are going bankrupt, I read it in the paper", False),
+        ("vulnerable", "that company went bankrupt and was evicted", False),
+        ("vulnerable", "they are laid off every winter at your company", False),
+        ("vulnerable", "people can not afford your prices", False),
+        ("vulnerable", "your store is bankrupt", False),
+        ("churn", "I don't wanna continue my service", True),
+        ("churn", "I don't want to keep this subscription", True),
+        ("churn", "we are not going to renew", True),
+        ("churn", "I'm not staying with you", True),
+        ("churn", "please disconnect my service", True),
+        ("churn", "I will not be renewing my contract", True),
+        ("churn", "I want to continue my service", False),
+        ("churn", "my service does not continue to work", False),
+        ("churn", "I do want to keep my plan", False),
     ],
 )
-def test_only_the_callers_own_trouble_makes_them_vulnerable(text: str, is_vulnerable: bool) -> None:
-    """What is said of a company or of people in general is nobody's vulnerability here."""
-    assert ("vulnerable" in labels(conversation([(A, "Hello."), (C, text)]), "risk")) == is_vulnerable
-
-
-@pytest.mark.parametrize(
-    ("text", "is_churn"),
-    [
-        ("I don't wanna continue my service", True),
-        ("I don't want to keep this subscription", True),
-        ("we are not going to renew", True),
-        ("I'm not staying with you", True),
-        ("please disconnect my service", True),
-        ("I will not be renewing my contract", True),
-        ("I want to continue my service", False),
-        ("my service does not continue to work", False),
-        ("I do want to keep my plan", False),
-    ],
-)
-def test_not_wanting_to_go_on_is_churn(text: str, is_churn: bool) -> None:
-    """However it is said that the service shall end."""
-    assert ("churn" in labels(conversation([(A, "Hello."), (C, text)]), "risk")) == is_churn
+def test_a_risk_is_the_callers_own_however_it_is_said(risk: str, text: str, found: bool) -> None:
+    """What is said of a company or of people in general is no vulnerability; not going on is churn."""
+    assert (risk in labels(conversation([(A, "Hello."), (C, text)]), "risk")) == found
 
 
 @pytest.mark.parametrize(
