@@ -21,8 +21,6 @@ from pipeline.settings import IntakeSettings, IntakeSource
 from tests import file_names, metadata_cases
 
 ZONES = ["UTC", "Asia/Karachi", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"]
-SID = "0123456789abcdef0123456789abcdef"
-AGENT_1001 = {"agent_id": "1001", "customer_ref": "5551234567"}
 FULL = "{date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav"
 
 

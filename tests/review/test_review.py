@@ -362,23 +362,19 @@ def test_a_workbooks_audit_trail_is_not_read_as_entries(db: Path, tmp_path: Path
     assert (report.stored, report.unchanged, report.rejected) == (0, 0, [])
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
 @pytest.mark.parametrize("name", ["x.json", "x.xlsx", "x.csv", "x.docx"])
-def test_files_that_are_no_review_are_refused(db: Path, tmp_path: Path, name: str) -> None:
-    """Whatever the ending claims, nonsense is a usage error with a hint and nothing is kept."""
-    (tmp_path / name).write_bytes(b"\x00nonsense, more\n1,2\n")
+def test_files_that_are_no_review_are_refused(db: Path, tmp_path: Path, name: str, is_folder: bool) -> None:
+    """Whatever the ending claims, nonsense or a folder is a usage error with a hint and nothing is kept."""
+    if is_folder:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(b"\x00nonsense, more\n1,2\n")
     with Store(db) as store:
         with pytest.raises(UsageError) as caught:
             import_reviews(store, [tmp_path / name])
         assert store.reviews() == []
     assert caught.value.hint
-
-
-@pytest.mark.parametrize("name", ["x.json", "x.xlsx", "x.csv", "x.docx"])
-def test_a_folder_is_no_review(db: Path, tmp_path: Path, name: str) -> None:
-    """A folder that is named like a file is a usage error too."""
-    (tmp_path / name).mkdir()
-    with Store(db) as store, pytest.raises(UsageError):
-        import_reviews(store, [tmp_path / name])
 
 
 @pytest.mark.parametrize(

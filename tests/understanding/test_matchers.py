@@ -138,10 +138,17 @@ def test_the_same_act_in_other_words_or_misheard_counts(phrases: tuple[str, ...]
         (("Enjoy the rest of your day",), "bye"),
         (("Goodbye",), "Kate"),
         (("Thanks for your help",), "things that are helps"),
+        (("Is it working now",), "that's what you're on now is it"),
+        (("What is your account number",), "let me have a look for you what's the"),
+        (("Thank you for calling",), "right I think you're calling the wrong number"),
+        (("Good morning",), "quarter to seven an early morning call thank you"),
+        (("When did you make that payment",), "and you make the payment at the counter then"),
+        (("You have to be over eighteen",), "so you have over 300 channels with that"),
+        (("I'll call you back",), "I'm calling you today about the survey"),
     ],
 )
 def test_another_act_or_other_talk_does_not_count(phrases: tuple[str, ...], text: str) -> None:
-    """Denied, asked back, done by somebody else, or about something else."""
+    """Denied, asked back, of somebody or something else, or without the words that make the act."""
     assert not met(phrases, text)
 
 
@@ -314,23 +321,6 @@ def test_a_counter_example_may_be_longer_than_what_is_found(match: str) -> None:
     assert met(("I don't know",), "sorry I don't know that one", unless=finds_out, match=match)
     said = "I don't know but let me find out for you"
     assert not met(("I don't know",), said, unless=finds_out, match=match)
-
-
-@pytest.mark.parametrize(
-    ("phrase", "said"),
-    [
-        ("Is it working now", "that's what you're on now is it"),
-        ("What is your account number", "let me have a look for you what's the"),
-        ("Thank you for calling", "right I think you're calling the wrong number"),
-        ("Good morning", "quarter to seven an early morning call thank you"),
-        ("When did you make that payment", "and you make the payment at the counter then"),
-        ("You have to be over eighteen", "so you have over 300 channels with that"),
-        ("I'll call you back", "I'm calling you today about the survey"),
-    ],
-)
-def test_words_that_do_not_do_the_act_are_not_enough(phrase: str, said: str) -> None:
-    """They tell nothing, sound like others, or lack those that make the act (“you make the payment”)."""
-    assert not met((phrase,), said)
 
 
 def test_no_word_stands_for_another_where_a_phrase_must_be_said_in_its_words() -> None:
