@@ -171,19 +171,19 @@ def test_quotes_never_show_private_data(annotator: Annotator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("announcement", "gap_s", "label"),
+    ("before", "after", "gap_s", "label"),
     [
-        ("please bear with me for a moment", 8.0, "announced"),
-        ("i see your account here", 14.0, "unannounced"),
-        ("i see your account here", 8.0, None),
-        ("hello how can i help you today", 4.0, None),
+        ("please bear with me for a moment", ("agent", "thank you"), 8.0, "announced"),
+        ("i see your account here", ("agent", "thank you"), 14.0, "unannounced"),
+        ("i see your account here", ("agent", "thank you"), 8.0, None),
+        ("hello how can i help you today", ("customer", "hi there"), 4.0, None),
     ],
 )
 def test_holds_are_told_from_dead_air(
-    annotator: Annotator, announcement: str, gap_s: float, label: str | None
+    annotator: Annotator, before: str, after: tuple[str, str], gap_s: float, label: str | None
 ) -> None:
-    """Announced or very long silence is hold; else it is dead air."""
-    conversation = heard(annotator, call(("agent", announcement), ("agent", "thank you"), gap_s=gap_s))
+    """Announced or very long silence is hold; else it is dead air, after a question of the agent's too."""
+    conversation = heard(annotator, call(("agent", before), after, gap_s=gap_s))
 
     held = {f.label for f in conversation.findings if f.kind == "hold" and f.turn is None}
     dead = [f for f in conversation.findings if f.kind == "silence"]
