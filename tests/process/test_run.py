@@ -192,7 +192,7 @@ NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder
         ("calls --rubric wrong.yaml --local", "wrong.yaml:"),
         ("calls --rubric unclosed.yaml", "unclosed.yaml:"),
         ("calls --rubric surprise.yaml", "surprise.yaml:8: surprise: unknown key 'surprise'"),
-        ("calls --rubric metric.yaml", "no_such_metric"),
+        ("calls --rubric metric.yaml", "metric.yaml:, no_such_metric"),
         ("calls --config wrong.toml --local", "flow.frobnicate"),
         ("calls --model no-such-model --local", "no-such-model"),
         ("calls --db not-a-database.duckdb", "not-a-database"),
@@ -206,7 +206,7 @@ def test_what_was_typed_wrong_is_one_message_with_exit_2(wrong: Path, arguments:
     done = callqa("run", *arguments.split(), cwd=wrong)
 
     assert done.returncode == 2, done.stderr
-    assert said in done.stderr.replace("\n", " ")
+    assert all(words in done.stderr.replace("\n", " ") for words in said.split(", ")), done.stderr
     assert done.stderr.count("error:") == 1
     assert "hint:" in done.stderr
     assert "Traceback" not in done.stderr
@@ -223,8 +223,10 @@ def test_a_locked_database_is_said_with_its_holder(tmp_path: Path, mode: str) ->
 
     assert done.returncode == 2
     assert str(os.getpid()) in done.stderr
+    assert "qa.duckdb" in done.stderr
     assert done.stderr.count("error:") == 1
     assert "hint:" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -> None:
