@@ -33,6 +33,7 @@ from whisper.normalizers import EnglishTextNormalizer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import keep
 from bench.memory import peak_mb
 from pipeline import audio, models
 from pipeline.child_processes import cores
@@ -203,15 +204,7 @@ def bench_run(calls: list[Call], n_calls: int = 24) -> dict[str, float]:
         start = time.perf_counter()
         transcribe(batch)
         theirs = time.perf_counter() - start
-        command = [
-            sys.executable,
-            "-m",
-            "pipeline",
-            "run",
-            folder,
-            "--db",
-            f"{folder}/b.duckdb",
-        ]
+        command = [sys.executable, "-m", "pipeline", "run", folder, "--db", f"{folder}/b.duckdb"]
         start = time.perf_counter()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         ours = time.perf_counter() - start
@@ -395,9 +388,7 @@ def main() -> None:
         if part in parts:
             report[part] = job()
             show({"machine": report["machine"], part: report[part]})
-    out = ROOT / "out" / "bench"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "asr.json").write_text(json.dumps(report, indent=1), "utf-8")
+    keep(ROOT / "out" / "bench" / "asr.json", report)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import argparse
 import contextlib
 import csv
 import itertools
-import json
 import statistics
 import time
 from collections import defaultdict
@@ -34,6 +33,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench import keep
 from bench.rescore import rubric_text
 from pipeline import contract, encoder, matching, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Role, Transcript, Turn
@@ -120,15 +120,8 @@ def figures(answers: Answers, criterion: str, truth: Truth) -> Figures:
     )
 
 
-def operator_calls(folder: Path) -> list[Conversation]:
-    """The operator calls, in order of their names."""
-    return [
-        Conversation(contract.read(Transcript, path)) for path in sorted((folder / "calls").glob("*.json"))
-    ]
-
-
-def plain_talk(folder: Path) -> list[Conversation]:
-    """The telephone conversations, side A as the agent."""
+def conversations(folder: Path) -> list[Conversation]:
+    """The transcripts of a folder, in order of their names; of telephone talk, side A is the agent."""
     return [Conversation(contract.read(Transcript, path)) for path in sorted(folder.glob("*.json"))]
 
 
@@ -160,12 +153,17 @@ def timed(name: str, said: Sequence[tuple[Role, str]], pause_s: float) -> Transc
     return Transcript(name, tuple(turns), "en", at)
 
 
+def acts_of(folder: Path) -> dict[str, dict[str, str]]:
+    """The corpus's dialogue acts by call id: 1 for each that is done."""
+    with (folder / "acts.csv").open(encoding="utf-8", newline="") as file:
+        return {row["call_id"]: row for row in csv.DictReader(file)}
+
+
 def truths(folder: Path) -> dict[str, Truth]:
     """By criterion: the corpus's acts, that nobody does it, or the readers."""
-    with (folder / "acts.csv").open(encoding="utf-8", newline="") as file:
-        acts = list(csv.DictReader(file))
-    found = {name: Truth({r["call_id"]: r[name] == "1" for r in acts}, "acts") for name in ACTS}
-    found |= {name: Truth({r["call_id"]: False for r in acts}, "nobody") for name in NEVER}
+    acts = acts_of(folder)
+    found = {name: Truth({call: r[name] == "1" for call, r in acts.items()}, "acts") for name in ACTS}
+    found |= {name: Truth(dict.fromkeys(acts, False), "nobody") for name in NEVER}
     read: dict[str, dict[str, bool]] = defaultdict(dict)
     with LABELS.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -385,7 +383,8 @@ def main() -> None:
     if not folder.is_dir():
         console.print(f"no {folder}: the operator calls are not committed; nothing was measured")
         return
-    form, expected, calls = rubric.load(str(folder / "rubric.yaml")), truths(folder), operator_calls(folder)
+    form, expected = rubric.load(str(folder / "rubric.yaml")), truths(folder)
+    calls = conversations(folder / "calls")
     answers = answered(calls, form)
     result: dict[str, object] = {}
     figures_ = table(f"Operator calls ({len(calls)})", answers, expected, console)
@@ -395,7 +394,7 @@ def main() -> None:
     console.print("odd-numbered calls alone:")
     result["summary, odd calls"] = summary({n: figures(answers, n, t) for n, t in odd.items()}, console)
     talk = {
-        "Ordinary telephone talk": plain_talk(given.data / "plain_talk"),
+        "Ordinary telephone talk": conversations(given.data / "plain_talk"),
         "Meetings left out": meetings(given.data / "meeting_talk" / "turns.tsv.gz"),
     }
     for title, ordinary in talk.items():
@@ -413,8 +412,7 @@ def main() -> None:
         result["cost"] = cost(given.data / "meeting_talk" / "turns.tsv.gz", console)
     if given.wrong:
         wrong(answers, expected, console)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "calls.json").write_text(json.dumps(result, indent=1), "utf-8")
+    keep(given.out / "calls.json", result)
 
 
 if __name__ == "__main__":

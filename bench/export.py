@@ -10,7 +10,6 @@ list, and from choosing a call to its drawn page (median of five).
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import shutil
 import statistics
@@ -22,9 +21,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import keep
 from bench.memory import peak_mb
 
-OUT = Path("out/bench")
 PACKETS = (10, 100, 500)
 
 
@@ -43,7 +42,7 @@ def fill(db: Path, calls: int) -> None:
             store.load(window)
 
 
-def renamed(record, call_id: str):  # type: ignore[no-untyped-def]
+def renamed(record, call_id: str):
     """The same call under another id."""
     conversation = replace(
         record.conversation, transcript=replace(record.conversation.transcript, call_id=call_id)
@@ -139,8 +138,7 @@ def main() -> None:
         cells = [str(row.get(key, "")) for key in ("seconds", "peak_mb", "size_mb", "list_ms", "call_ms")]
         table.add_row(name, *cells)
     Console().print(table)
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "export.json").write_text(json.dumps(results, indent=1), "utf-8")
+    keep(Path("out/bench/export.json"), results)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ The forms, and how they are mangled, are in ``tests/file_names.py``.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
 
+from bench import keep
 from tests.file_names import FORMS, receive, run, said
 
 OUT = Path("out/bench/intake.json")
@@ -36,10 +36,7 @@ def main() -> None:
     console.print(table)
     counts = run(cases)
     console.print(f"{len(FORMS)} forms, {len(wrong)} read wrongly; {cases} mangled names: {counts}")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(
-        json.dumps({"forms": len(FORMS), "wrong": wrong, "cases": cases, "counts": counts}, indent=1) + "\n"
-    )
+    keep(OUT, {"forms": len(FORMS), "wrong": wrong, "cases": cases, "counts": counts})
 
 
 if __name__ == "__main__":

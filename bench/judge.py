@@ -13,7 +13,6 @@ judge (``bench/data/judge_orders.txt``).
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import tempfile
 import time
@@ -26,17 +25,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.calls import ACTS, kappa
+from bench.calls import ACTS, acts_of, conversations, kappa
 from bench.llama import serving
-from pipeline import contract, judge, rubric, score
-from pipeline.conversation import (
-    CallMetadata,
-    Conversation,
-    CriterionAnswer,
-    StageRun,
-    Transcript,
-    Turn,
-)
+from pipeline import judge, rubric, score
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, StageRun, Transcript, Turn
 from pipeline.judge.standins import neutral
 from pipeline.matching import load_matcher
 from pipeline.matching.slots import names_in
@@ -101,13 +93,12 @@ def form(names: Sequence[str]) -> Rubric:
 
 def choose(folder: Path, count: int) -> tuple[list[Conversation], Mapping[str, Mapping[str, str]]]:
     """Calls in the order of their ids' hashes: a share of them for each act that does it, then any."""
-    with (folder / "acts.csv").open(encoding="utf-8", newline="") as file:
-        acts = {row["call_id"]: row for row in csv.DictReader(file)}
-    calls = {}
-    for path in sorted((folder / "calls").glob("*.json")):
-        said = contract.read(Transcript, path)
-        if sum(len(turn.text.split()) for turn in said.turns) in WORDS:
-            calls[said.call_id] = Conversation(said)
+    acts = acts_of(folder)
+    calls = {
+        one.transcript.call_id: one
+        for one in conversations(folder / "calls")
+        if sum(len(turn.text.split()) for turn in one.transcript.turns) in WORDS
+    }
     order = sorted(calls, key=lambda call: hashlib.sha256(call.encode()).hexdigest())
     wanted: dict[str, None] = {}
     for act in ACTS:
@@ -182,7 +173,7 @@ def dialogue(call_id: str, *customer: str) -> Conversation:
         ("customer", "fine that will do"),
         ("agent", "thank you goodbye"),
     ]
-    turns = tuple(Turn(n, role, said) for n, (role, said) in enumerate(lines))  # type: ignore[arg-type]
+    turns = tuple(Turn(n, role, said) for n, (role, said) in enumerate(lines))
     return Conversation(Transcript(call_id, turns, "en"))
 
 

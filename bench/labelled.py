@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import keep
 from bench.calls import Answers, answered, timed
 from pipeline import rubric
 from pipeline.conversation import Conversation
@@ -93,8 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if how not in ("right", "both na"):
                 console.print(f"{call} {name}: {said}", markup=False)
     console.print(shown)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "labelled.json").write_text(json.dumps(result, indent=1), "utf-8")
+    keep(given.out / "labelled.json", result)
 
 
 if __name__ == "__main__":

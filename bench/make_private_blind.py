@@ -12,28 +12,19 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.make_private_spoken import MONTHS, ONES, TEENS, TENS
+from bench.make_private_spoken import MONTHS
+from tests.spoken_numbers import ONES, TEENS, TENS, cut, with_check_digit
 
 OUT = Path(__file__).parents[1] / "tests" / "data" / "private_blind.jsonl"
 PEOPLE = [
-    "Hannah Whitcombe",
-    "Deshawn Carter",
-    "Ngozi Okafor",
-    "Tomasz Zielinski",
-    "Rukhsana Begum",
-    "Lars Eriksen",
-    "Mei Ling Tan",
-    "Gurpreet Dhillon",
-    "Esperanza Delgado",
-    "Callum MacLeod",
-    "Zainab Hussain",
-    "Viktor Horvath",
-    "Aaliyah Brooks",
-    "Imran Qureshi",
-]
+    "Hannah Whitcombe", "Deshawn Carter", "Ngozi Okafor", "Tomasz Zielinski", "Rukhsana Begum",
+    "Lars Eriksen", "Mei Ling Tan", "Gurpreet Dhillon", "Esperanza Delgado", "Callum MacLeod",
+    "Zainab Hussain", "Viktor Horvath", "Aaliyah Brooks", "Imran Qureshi",
+]  # fmt: skip
 HESITATIONS = (", uh, ", ", um, ", "... ", ", let's see, ", ", and then ", ", then ", ", yeah, ", " - ")
 SLIPS = ("no wait, ", "sorry, ", "I mean ", "no, sorry, ", "hang on, no, ", "scratch that, ")
 ONWARD = ("Okay.", "Mm-hmm.", "Got it, go on.", "Right.", "Yep, and the rest?", "Okay, keep going.")
@@ -42,31 +33,15 @@ dice = random.Random(4242)
 pick = dice.choice
 
 
-def check_digit(body: str) -> str:
-    """The Luhn digit that completes a card."""
-    total = sum(sum(divmod(int(d) * (2 - i % 2), 10)) for i, d in enumerate(reversed(body)))
-    return str(-total % 10)
-
-
 def card() -> str:
     """A valid number of one of six issuers."""
     prefix, length = pick([("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("6011", 16), ("34", 15)])
-    body = prefix + some(length - 1 - len(prefix))
-    return body + check_digit(body)
+    return with_check_digit(prefix + some(length - 1 - len(prefix)))
 
 
 def some(count: int) -> str:
     """Random digits; never all the same."""
     return "".join(pick("0123456789") for _ in range(count))
-
-
-def groups(number: str, sizes: Sequence[int]) -> list[str]:
-    """The number cut into groups; what is left over goes into the last."""
-    cut, at = [], 0
-    for size in sizes:
-        cut.append(number[at : at + size])
-        at += size
-    return [part for part in (*cut, number[at:]) if part]
 
 
 def one_by_one(number: str) -> str:
@@ -102,7 +77,7 @@ def as_two_digit(pair: str) -> str:
 def in_pairs(number: str) -> str:
     """Read in twos: "forty-one eleven"."""
     return " ".join(
-        as_two_digit(part) if len(part) == 2 else one_by_one(part) for part in groups(number, [2] * 9)
+        as_two_digit(part) if len(part) == 2 else one_by_one(part) for part in cut(number, [2] * 9)
     )
 
 
@@ -111,7 +86,7 @@ def recognised(number: str) -> str:
     sizes = pick(
         ([4, 4, 4], [4, 4, 4], [5, 3, 4], [4, 2, 4, 2], [3, 3, 3, 3], [2] * 8, [8], [1] * 15, [6, 5])
     )
-    parts = groups(number, sizes)
+    parts = cut(number, sizes)
     glue = pick((" ", "-", ", ", " ", ", "))
     text = parts[0]
     for part in parts[1:]:
@@ -122,7 +97,7 @@ def recognised(number: str) -> str:
 def hesitant(number: str) -> str:
     """Groups with hesitations between, in digits or words."""
     how = pick((one_by_one, in_pairs, str))
-    parts = [how(part) for part in groups(number, [4, 4, 4, 4])]
+    parts = [how(part) for part in cut(number, [4, 4, 4, 4])]
     text = parts[0]
     for part in parts[1:]:
         text += (pick(HESITATIONS) if dice.random() < 0.5 else pick((", ", " "))) + part
@@ -132,7 +107,7 @@ def hesitant(number: str) -> str:
 def slipped(number: str) -> str:
     """One group said wrong and said again."""
     how = pick((one_by_one, str))
-    parts = groups(number, [4, 4, 4, 4])
+    parts = cut(number, [4, 4, 4, 4])
     place = dice.randrange(len(parts))
     said = [how(part) for part in parts]
     said[place] = f"{how(some(len(parts[place])))}, {pick(SLIPS)}{said[place]}"
@@ -168,14 +143,8 @@ def either(kind: str, said: str, asks: Sequence[str], short: Sequence[str], full
 
 
 SHORT = (
-    "@.",
-    "Yeah, it's @.",
-    "Sure. @.",
-    "Okay, so that's @.",
-    "Um, @",
-    "One moment... okay, @.",
-    "@, I think.",
-)
+    "@.", "Yeah, it's @.", "Sure. @.", "Okay, so that's @.", "Um, @", "One moment... okay, @.", "@, I think.",
+)  # fmt: skip
 
 
 def cards() -> Iterator[Item]:
@@ -187,13 +156,9 @@ def cards() -> Iterator[Item]:
         "I'll take payment now. Go ahead with the card.",
     )
     full = (
-        "Put it on my Visa, @.",
-        "The card's @, can you run that?",
-        "My debit card number, it's @, okay?",
-        "So the Mastercard is @.",
-        "I'd like to pay with card number @ please.",
-        "@ is the card.",
-    )
+        "Put it on my Visa, @.", "The card's @, can you run that?", "My debit card number, it's @, okay?",
+        "So the Mastercard is @.", "I'd like to pay with card number @ please.", "@ is the card.",
+    )  # fmt: skip
     for _ in range(60):
         yield either("card", any_way(card()), asks, SHORT, full)
     for _ in range(20):
@@ -210,7 +175,7 @@ def cards() -> Iterator[Item]:
         )
     for _ in range(8):
         number = card()
-        parts = groups(number, [4, 4, 4])
+        parts = cut(number, [4, 4, 4])
         turns: list[tuple[str, str]] = [("agent", pick(asks))]
         private = []
         for part in parts:
@@ -232,15 +197,10 @@ def card_details() -> Iterator[Item]:
         )
     for _ in range(16):
         month, year = dice.randrange(1, 13), dice.randrange(26, 33)
-        said = pick(
-            (
-                f"{month:02}/{year}",
-                f"{MONTHS[month - 1].title()} 20{year}",
-                f"{month:02} {year}",
-                f"{as_two_digit(f'{month:02}')} {as_two_digit(str(year))}",
-                f"{month} of {year}",
-            )
-        )
+        said = pick((
+            f"{month:02}/{year}", f"{MONTHS[month - 1].title()} 20{year}", f"{month:02} {year}",
+            f"{as_two_digit(f'{month:02}')} {as_two_digit(str(year))}", f"{month} of {year}",
+        ))  # fmt: skip
         yield either(
             "expiry",
             said,
@@ -254,21 +214,17 @@ def bank() -> Iterator[Item]:
     """Accounts, routing numbers, IBANs, PINs."""
     for _ in range(24):
         yield either(
-            "account",
-            any_way(some(pick((8, 9, 10, 12)))),
+            "account", any_way(some(pick((8, 9, 10, 12)))),
             (
-                "Can I get the account number?",
-                "Which account is it, what's the number?",
+                "Can I get the account number?", "Which account is it, what's the number?",
                 "And the account number you bank with?",
             ),
             SHORT,
             (
-                "My account number is @.",
-                "It's account @.",
-                "the checking account number, that's @",
+                "My account number is @.", "It's account @.", "the checking account number, that's @",
                 "Routing number @.",
             ),
-        )
+        )  # fmt: skip
     for iban in (
         "GB82WEST12345698765432",
         "DE89370400440532013000",
@@ -276,7 +232,7 @@ def bank() -> Iterator[Item]:
         "FR1420041010050500013M02606",
         "NL91ABNA0417164300",
     ):
-        for said in (iban, " ".join(groups(iban, [4] * 7)), " ".join(iban.lower())):
+        for said in (iban, " ".join(cut(iban, [4] * 7)), " ".join(iban.lower())):
             yield told("iban", said, ("The IBAN is @.", "so my iban, @", "You can wire it to @."))
     for _ in range(8):
         yield either(
@@ -292,15 +248,11 @@ def identities() -> Iterator[Item]:
     """Social security, CNIC, passports, national insurance."""
     for _ in range(18):
         number = some(9)
-        said = pick(
-            (
-                f"{number[:3]}-{number[3:5]}-{number[5:]}",
-                one_by_one(number),
-                f"{number[:3]} {number[3:5]} {number[5:]}",
-                hesitant(number),
-                f"{one_by_one(number[:3])}, {as_two_digit(number[3:5])}, {one_by_one(number[5:])}",
-            )
-        )
+        said = pick((
+            f"{number[:3]}-{number[3:5]}-{number[5:]}", one_by_one(number),
+            f"{number[:3]} {number[3:5]} {number[5:]}", hesitant(number),
+            f"{one_by_one(number[:3])}, {as_two_digit(number[3:5])}, {one_by_one(number[5:])}",
+        ))  # fmt: skip
         yield either(
             "ssn",
             said,
@@ -325,31 +277,22 @@ def identities() -> Iterator[Item]:
         )
     for _ in range(18):
         number = pick("3467") + some(12)
-        said = pick(
-            (
-                f"{number[:5]}-{number[5:12]}-{number[12]}",
-                one_by_one(number),
-                f"{number[:5]} {number[5:12]} {number[12]}",
-                recognised(number),
-                in_pairs(number),
-            )
-        )
+        said = pick((
+            f"{number[:5]}-{number[5:12]}-{number[12]}", one_by_one(number),
+            f"{number[:5]} {number[5:12]} {number[12]}", recognised(number), in_pairs(number),
+        ))  # fmt: skip
         yield either(
-            "national_id",
-            said,
+            "national_id", said,
             (
-                "Your CNIC number, please?",
-                "Can you tell me your ID card number?",
+                "Your CNIC number, please?", "Can you tell me your ID card number?",
                 "What's the number on your national identity card?",
             ),
             SHORT,
             (
-                "My CNIC is @.",
-                "CNIC number @.",
-                "mera shanakhti card number @ hai",
+                "My CNIC is @.", "CNIC number @.", "mera shanakhti card number @ hai",
                 "The ID card number is @.",
             ),
-        )
+        )  # fmt: skip
     for said in ("QQ 12 34 56 C", "q q one two three four five six c", "AB123456C"):
         yield told("national_id", said, ("My National Insurance number is @.", "NI number, @."))
     for said in ("AK4071923", "five one two double three oh nine one six", "533380006"):
@@ -362,58 +305,41 @@ def phones() -> Iterator[Item]:
         style = dice.randrange(4)
         if style == 0:
             number = pick("23456789") + some(2) + "555" + some(4)
-            said = pick(
-                (
-                    f"{number[:3]}-{number[3:6]}-{number[6:]}",
-                    f"({number[:3]}) {number[3:6]}-{number[6:]}",
-                    f"{number[:3]}, {number[3:6]}, {number[6:]}",
-                    f"{one_by_one(number[:3])}, {one_by_one(number[3:6])}, {one_by_one(number[6:])}",
-                    f"{number[:3]} {number[3:6]} {in_pairs(number[6:])}",
-                    f"+1 {number[:3]} {number[3:6]} {number[6:]}",
-                )
-            )
+            said = pick((
+                f"{number[:3]}-{number[3:6]}-{number[6:]}", f"({number[:3]}) {number[3:6]}-{number[6:]}",
+                f"{number[:3]}, {number[3:6]}, {number[6:]}",
+                f"{one_by_one(number[:3])}, {one_by_one(number[3:6])}, {one_by_one(number[6:])}",
+                f"{number[:3]} {number[3:6]} {in_pairs(number[6:])}",
+                f"+1 {number[:3]} {number[3:6]} {number[6:]}",
+            ))  # fmt: skip
         elif style == 1:
             number = "07" + some(9)
-            said = pick(
-                (
-                    f"{number[:5]} {number[5:]}",
-                    one_by_one(number),
-                    f"{number[:5]}, {number[5:8]}, {number[8:]}",
-                    f"+44 {number[1:5]} {number[5:]}",
-                    hesitant(number),
-                )
-            )
+            said = pick((
+                f"{number[:5]} {number[5:]}", one_by_one(number),
+                f"{number[:5]}, {number[5:8]}, {number[8:]}", f"+44 {number[1:5]} {number[5:]}",
+                hesitant(number),
+            ))  # fmt: skip
         elif style == 2:
             number = "03" + some(9)
-            said = pick(
-                (
-                    f"{number[:4]}-{number[4:]}",
-                    f"{number[:4]} {number[4:]}",
-                    one_by_one(number),
-                    f"+92 {number[1:4]} {number[4:]}",
-                    f"{one_by_one(number[:4])} {in_pairs(number[4:])}",
-                )
-            )
+            said = pick((
+                f"{number[:4]}-{number[4:]}", f"{number[:4]} {number[4:]}", one_by_one(number),
+                f"+92 {number[1:4]} {number[4:]}", f"{one_by_one(number[:4])} {in_pairs(number[4:])}",
+            ))  # fmt: skip
         else:
             number = pick("23456789") + some(9)
             said = pick((hesitant(number), slipped(number), recognised(number)))
         yield either(
-            "phone",
-            said,
+            "phone", said,
             (
-                "What's the best number to reach you?",
-                "Can I get a callback number in case we're cut off?",
+                "What's the best number to reach you?", "Can I get a callback number in case we're cut off?",
                 "And your phone number?",
             ),
             SHORT,
             (
-                "You can call me on @.",
-                "My mobile is @.",
-                "Reach me at @ after six.",
-                "my cell, it's @",
+                "You can call me on @.", "My mobile is @.", "Reach me at @ after six.", "my cell, it's @",
                 "It's registered under the phone number @.",
             ),
-        )
+        )  # fmt: skip
 
 
 def mails() -> Iterator[Item]:
@@ -463,19 +389,12 @@ def births() -> Iterator[Item]:
             if year > 2000
             else "two thousand"
         )
-        said = pick(
-            (
-                f"{name} {day}{suffix}, {year}",
-                f"{day}{suffix} of {name} {year}",
-                f"{month}/{day}/{year}",
-                f"{day:02}-{month:02}-{year}",
-                f"{name} {day}, {spoken_year}",
-                f"the {day}{suffix} of {name}, {spoken_year}",
-                f"{month:02} {day:02} {year}",
-                f"{name.lower()} {as_two_digit(f'{day:02}')} {spoken_year}",
-                f"{day} {name[:3]} {year}",
-            )
-        )
+        said = pick((
+            f"{name} {day}{suffix}, {year}", f"{day}{suffix} of {name} {year}", f"{month}/{day}/{year}",
+            f"{day:02}-{month:02}-{year}", f"{name} {day}, {spoken_year}",
+            f"the {day}{suffix} of {name}, {spoken_year}", f"{month:02} {day:02} {year}",
+            f"{name.lower()} {as_two_digit(f'{day:02}')} {spoken_year}", f"{day} {name[:3]} {year}",
+        ))  # fmt: skip
         yield either(
             "dob",
             said,
@@ -532,18 +451,15 @@ def names() -> Iterator[Item]:
     for person in PEOPLE:
         form = pick((person, person.lower()))
         yield either(
-            "name",
-            form,
+            "name", form,
             ("Who am I speaking with?", "Can I have your full name?", "And what name is the account under?"),
             ("@.", "It's @.", "This is @.", "Yes, @."),
             (
-                "Hi, my name is @.",
-                "Hello, this is @, I'm calling about my order.",
-                "My name's @ and I have a question.",
-                "The account's in the name of @.",
+                "Hi, my name is @.", "Hello, this is @, I'm calling about my order.",
+                "My name's @ and I have a question.", "The account's in the name of @.",
                 "You're speaking with @.",
             ),
-        )
+        )  # fmt: skip
     for person in PEOPLE[:6]:
         last = person.split(" ", 1)[1]
         spelled = pick((" ", "-")).join(last.upper() if dice.random() < 0.5 else last)
@@ -560,84 +476,46 @@ def names() -> Iterator[Item]:
 
 
 HARMLESS = [
-    "My order number is {n10}.",
-    "Your reference is {w8}, write that down please.",
-    "The ticket you opened was {n7}.",
-    "It cost me {money} dollars, and then another {n2}.",
-    "I've been waiting since {clock}.",
-    "The total comes to ${n3}.{n2}.",
-    "We have 24 months left at {n2}.99 a month.",
-    "Tracking says {n12}, left the depot.",
-    "Flight {n4} leaves at {clock} from gate {n2}.",
-    "The model is XR-{n4}.",
-    "I called on March 3rd and again on the 5th.",
-    "There are about {n5} people on that list.",
-    "Press 1 for sales, 2 for support.",
-    "The serial number on the back reads {n10}.",
-    "My meter reading is {n5}.",
-    "Confirmation code {w8}.",
-    "In 2019 I paid {money} and in 2020 I paid {money}.",
-    "You can call us back at extension {n4}.",
-    "It's been {n2} days and {n2} hours.",
-    "My internet drops to {n3} megabits after {clock}.",
-    "Invoice {n8} dated last month.",
-    "I rebooted it two, three, four, five times.",
+    "My order number is {n10}.", "Your reference is {w8}, write that down please.",
+    "The ticket you opened was {n7}.", "It cost me {money} dollars, and then another {n2}.",
+    "I've been waiting since {clock}.", "The total comes to ${n3}.{n2}.",
+    "We have 24 months left at {n2}.99 a month.", "Tracking says {n12}, left the depot.",
+    "Flight {n4} leaves at {clock} from gate {n2}.", "The model is XR-{n4}.",
+    "I called on March 3rd and again on the 5th.", "There are about {n5} people on that list.",
+    "Press 1 for sales, 2 for support.", "The serial number on the back reads {n10}.",
+    "My meter reading is {n5}.", "Confirmation code {w8}.",
+    "In 2019 I paid {money} and in 2020 I paid {money}.", "You can call us back at extension {n4}.",
+    "It's been {n2} days and {n2} hours.", "My internet drops to {n3} megabits after {clock}.",
+    "Invoice {n8} dated last month.", "I rebooted it two, three, four, five times.",
     "They charged me {money} {money} and {money}, three times.",
     "The warranty is five years or sixty thousand miles.",
-    "The policy number you're quoting, {n9}, isn't mine.",
-    "The job number is {w8}.",
-    "Room {n3}, fourth floor.",
-    "Version {n2}.{n2}.{n3} of the app.",
-    "The part is {n8}.",
-    "We're open nine to five, Monday to Friday.",
-    "I bought two at {n2} and one at {n3}.",
-    "Case number {n8}, opened by your colleague.",
-    "My balance was {n4} dollars and {n2} cents.",
-    "It says error {n4}.",
-    "I make {n5} a year.",
-    "You owe {money} dollars, due on the {n2}th.",
-    "Your claim, that's {n9}, is approved.",
-    "The booking reference is {w8}.",
-    "Temperature was {n2} degrees at {clock}.",
-    "I'm at work from 8 until 4:30, at the office on Main.",
-    "Please hold the line, I'll be with you in a moment.",
-    "I may call again, mark my words.",
-    "The street was closed in May.",
-    "I was at the gmail page, the dot com one, and it froze.",
-    "Is this a good time to talk?",
-    "This is ridiculous, I'm calling my lawyer.",
-    "I'm sorry, I'm not sure I follow.",
-    "My name is on the list already.",
-    "This is about my bill.",
-    "I'm happy with that, thanks.",
-    "Speaking of the manager, is she in?",
-    "The drive was two hours.",
+    "The policy number you're quoting, {n9}, isn't mine.", "The job number is {w8}.",
+    "Room {n3}, fourth floor.", "Version {n2}.{n2}.{n3} of the app.", "The part is {n8}.",
+    "We're open nine to five, Monday to Friday.", "I bought two at {n2} and one at {n3}.",
+    "Case number {n8}, opened by your colleague.", "My balance was {n4} dollars and {n2} cents.",
+    "It says error {n4}.", "I make {n5} a year.", "You owe {money} dollars, due on the {n2}th.",
+    "Your claim, that's {n9}, is approved.", "The booking reference is {w8}.",
+    "Temperature was {n2} degrees at {clock}.", "I'm at work from 8 until 4:30, at the office on Main.",
+    "Please hold the line, I'll be with you in a moment.", "I may call again, mark my words.",
+    "The street was closed in May.", "I was at the gmail page, the dot com one, and it froze.",
+    "Is this a good time to talk?", "This is ridiculous, I'm calling my lawyer.",
+    "I'm sorry, I'm not sure I follow.", "My name is on the list already.", "This is about my bill.",
+    "I'm happy with that, thanks.", "Speaking of the manager, is she in?", "The drive was two hours.",
     "It took twelve business days the last three times.",
-    "One of the four lights is on, two are off, and one blinks.",
-    "The employee ID for the store is {n6}.",
-    "Out of {n3} calls we missed {n2}.",
-    "I'm Italian, this is normal for us.",
-    "My zip file won't open.",
-    "The exam is in section {n3}.",
-    "Chapter {n2}, page {n3}.",
-    "It's a four digit code you get by text.",
-    "I'd say eighteen or nineteen, maybe twenty.",
-    "Lot {n6}, best before {n2}.",
-    "The account was closed in 2016.",
-    "My card was declined twice.",
-    "I've lost my passport.",
+    "One of the four lights is on, two are off, and one blinks.", "The employee ID for the store is {n6}.",
+    "Out of {n3} calls we missed {n2}.", "I'm Italian, this is normal for us.", "My zip file won't open.",
+    "The exam is in section {n3}.", "Chapter {n2}, page {n3}.", "It's a four digit code you get by text.",
+    "I'd say eighteen or nineteen, maybe twenty.", "Lot {n6}, best before {n2}.",
+    "The account was closed in 2016.", "My card was declined twice.", "I've lost my passport.",
     "What's your phone number policy?",
-]
+]  # fmt: skip
 
 
 def harmless() -> Iterator[Item]:
     """Sentences with nothing private in them."""
     for _ in range(2):
         for template in HARMLESS:
-            text = template
-            while "{" in text:
-                start, end = text.index("{"), text.index("}")
-                text = text[:start] + harmless_number(text[start + 1 : end]) + text[end + 1 :]
+            text = re.sub(r"{(\w+)}", lambda slot: harmless_number(slot[1]), template)
             yield [(pick(("agent", "customer")), text if dice.random() < 0.7 else text.lower())], []
 
 

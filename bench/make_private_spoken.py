@@ -1,6 +1,6 @@
 """Generate ``tests/data/private_spoken.jsonl``: spoken utterances with and without private data.
 
-    python bench/make_private_spoken.py
+    python -m bench.make_private_spoken
 
 Each line: ``turns`` as [role, text] pairs and ``private`` as [turn, kind, text] triples, where text
 is exactly what must disappear. Numbers are written as recognisers write them: digits, words, groups,
@@ -8,97 +8,35 @@ pairs, "double", "oh", with fillers, corrected in the middle, over several turns
 are hard negatives: orders, prices, times, counts, references. Everything is made up.
 """
 
-# ruff: noqa: E501, PERF401  (long made-up sentences; loops that draw dice in a readable order)
+# ruff: noqa: E501  (long made-up sentences)
 from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.spoken_numbers import ONES, TEENS, TENS, with_check_digit
+
 OUT = Path(__file__).parents[1] / "tests" / "data" / "private_spoken.jsonl"
-ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-TEENS = [
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+]  # fmt: skip
 ORDINALS = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-]
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
+    "nineteenth", "twentieth",
+]  # fmt: skip
 FIRST = [
-    "patricia",
-    "james",
-    "aisha",
-    "muhammad",
-    "linda",
-    "wei",
-    "robert",
-    "fatima",
-    "carlos",
-    "olga",
-    "david",
-    "priya",
-    "susan",
-    "ahmed",
-]
+    "patricia", "james", "aisha", "muhammad", "linda", "wei", "robert", "fatima", "carlos", "olga", "david",
+    "priya", "susan", "ahmed",
+]  # fmt: skip
 LAST = [
-    "brown",
-    "miller",
-    "khan",
-    "garcia",
-    "smith",
-    "nguyen",
-    "johnson",
-    "malik",
-    "rossi",
-    "petrov",
-    "jones",
-    "patel",
-    "davis",
-    "ali",
-]
+    "brown", "miller", "khan", "garcia", "smith", "nguyen", "johnson", "malik", "rossi", "petrov", "jones",
+    "patel", "davis", "ali",
+]  # fmt: skip
 STREETS = ["baker", "maple", "oak", "station", "church", "victoria", "mill", "park", "elm", "king", "george"]
 TYPES = ["street", "road", "avenue", "lane", "drive", "close", "court", "boulevard"]
 MAILS = ["gmail dot com", "hotmail dot com", "yahoo dot co dot uk", "outlook dot com", "acme dot org"]
@@ -108,19 +46,6 @@ Private = list[tuple[int, str, str]]
 dice = random.Random(20261122)
 
 
-def luhn_card(prefix: str, length: int) -> str:
-    """A card number with a valid check digit."""
-    body = prefix + "".join(dice.choice("0123456789") for _ in range(length - 1 - len(prefix)))
-    for check in "0123456789":
-        total = 0
-        for place, digit in enumerate(reversed(body + check)):
-            value = int(digit) * (1 + place % 2)
-            total += value - 9 if value > 9 else value
-        if total % 10 == 0:
-            return body + check
-    raise AssertionError
-
-
 def digits(count: int, first: str = "123456789") -> str:
     """Random digits."""
     return dice.choice(first) + "".join(dice.choice("0123456789") for _ in range(count - 1))
@@ -128,7 +53,8 @@ def digits(count: int, first: str = "123456789") -> str:
 
 def card() -> str:
     """One of the large schemes."""
-    return luhn_card(*dice.choice([("4", 16), ("4", 16), ("52", 16), ("54", 16), ("6011", 16), ("37", 15)]))
+    start, size = dice.choice([("4", 16), ("4", 16), ("52", 16), ("54", 16), ("6011", 16), ("37", 15)])
+    return with_check_digit(start + "".join(dice.choice("0123456789") for _ in range(size - 1 - len(start))))
 
 
 def two(pair: str) -> str:
@@ -249,92 +175,44 @@ def cards() -> list[tuple[Turns, Private]]:
 
 def numbers() -> list[tuple[Turns, Private]]:
     """Every other private number."""
-    made: list[tuple[Turns, Private]] = []
-    for _ in range(14):
-        made.append(
-            in_one_turn(
-                "cvv",
-                ["the security code is", "the three digits on the back are", "my cvv is", "and the c v v is"],
-                ["", "thanks"],
-                digits(3),
-            )
-        )
-    for _ in range(8):
-        made.append(
-            after_a_question("cvv", ["and the security code on the back", "what is the cvv"], digits(3))
-        )
+    leads = [
+        "the security code is", "the three digits on the back are", "my cvv is", "and the c v v is",
+    ]  # fmt: skip
+    made = [in_one_turn("cvv", leads, ["", "thanks"], digits(3)) for _ in range(14)]
+    questions = ["and the security code on the back", "what is the cvv"]
+    made += [after_a_question("cvv", questions, digits(3)) for _ in range(8)]
+    leads = [
+        "you can reach me at", "my phone number is", "call me back on", "my cell is", "my number is",
+        "the best number is", "my mobile number is", "please text me at", "her telephone number is",
+    ]  # fmt: skip
     for _ in range(22):
         area = dice.choice(["555", "212", "415", "0300", "0333", "07700"])
-        number = area + digits(7 if len(area) == 3 else 7 if area[0:2] == "03" else 6)
-        made.append(
-            in_one_turn(
-                "phone",
-                [
-                    "you can reach me at", "my phone number is", "call me back on", "my cell is", "my number is",
-                    "the best number is", "my mobile number is", "please text me at", "her telephone number is",
-                ],
-                ["", "anytime", "after five", "thanks"],
-                number,
-            )
-        )  # fmt: skip
+        number = area + digits(6 if area == "07700" else 7)
+        made.append(in_one_turn("phone", leads, ["", "anytime", "after five", "thanks"], number))
+    questions = [
+        "what is a good callback number", "can i get your phone number", "what's the best number to reach you",
+    ]  # fmt: skip
     for _ in range(10):
-        questions = [
-            "what is a good callback number",
-            "can i get your phone number",
-            "what's the best number to reach you",
-        ]
         made.append(after_a_question("phone", questions, digits(10)))
         made.append(over_turns("phone", questions, digits(10), 3))
+    leads = ["my social security number is", "my social is", "the last four of my social are", "my ssn is"]
+    made += [in_one_turn("ssn", leads, ["", "okay"], digits(9)) for _ in range(14)]
+    leads = ["my cnic number is", "the national id number is", "my id card number is", "cnic"]
+    made += [in_one_turn("national_id", leads, ["", "ji"], digits(13, "1234567")) for _ in range(14)]
+    leads = [
+        "my account number is",
+        "the account number ends up being",
+        "bank account",
+        "it's account number",
+    ]
+    tails = ["", "with the main branch", "please"]
+    questions = ["what is your account number", "and the routing number"]
     for _ in range(14):
-        made.append(
-            in_one_turn(
-                "ssn",
-                [
-                    "my social security number is",
-                    "my social is",
-                    "the last four of my social are",
-                    "my ssn is",
-                ],
-                ["", "okay"],
-                digits(9),
-            )
-        )
-    for _ in range(14):
-        made.append(
-            in_one_turn(
-                "national_id",
-                ["my cnic number is", "the national id number is", "my id card number is", "cnic"],
-                ["", "ji"],
-                digits(13, "1234567"),
-            )
-        )
-    for _ in range(14):
-        made.append(
-            in_one_turn(
-                "account",
-                [
-                    "my account number is",
-                    "the account number ends up being",
-                    "bank account",
-                    "it's account number",
-                ],
-                ["", "with the main branch", "please"],
-                digits(dice.choice([8, 9, 10])),
-            )
-        )
+        made.append(in_one_turn("account", leads, tails, digits(dice.choice([8, 9, 10]))))
         if len(made) % 2:
-            made.append(
-                after_a_question(
-                    "account", ["what is your account number", "and the routing number"], digits(9)
-                )
-            )
-    for _ in range(6):
-        made.append(
-            in_one_turn(
-                "pin", ["my pin is", "the one time code is", "the passcode is"], ["", "i think"], digits(4)
-            )
-        )
-    return made
+            made.append(after_a_question("account", questions, digits(9)))
+    leads = ["my pin is", "the one time code is", "the passcode is"]
+    return made + [in_one_turn("pin", leads, ["", "i think"], digits(4)) for _ in range(6)]
 
 
 def worded() -> list[tuple[Turns, Private]]:
@@ -451,172 +329,89 @@ def harmless() -> list[tuple[Turns, Private]]:
     return [([turn], []) for turn in made]
 
 
-# Not from templates: other phrasings, so that the set does not only repeat what the rules know.
-BY_HAND: list[tuple[list[tuple[str, str]], list[tuple[int, str, str]]]] = [
-    (
-        [("agent", "may i have your full name please"), ("customer", "yes it's oluwaseun adeyemi")],
-        [(1, "name", "oluwaseun adeyemi")],
-    ),
-    (
-        [("agent", "and who am i speaking with"), ("customer", "Margaret Thornbury")],
-        [(1, "name", "Margaret Thornbury")],
-    ),
-    ([("customer", "it's registered to mrs Eleanor Whitfield")], [(0, "name", "Eleanor Whitfield")]),
-    (
-        [("customer", "hi good morning my name is siobhan o'reilly how are you")],
-        [(0, "name", "siobhan o'reilly")],
-    ),
-    ([("customer", "please put it under mister Kowalski")], [(0, "name", "Kowalski")]),
-    ([("customer", "last name is spelled k o w a l s k i")], [(0, "name", "k o w a l s k i")]),
-    (
-        [("agent", "thank you what is the expiry date on that"), ("customer", "oh eight twenty nine")],
-        [(1, "expiry", "oh eight twenty nine")],
-    ),
-    (
-        [("agent", "when does the card expire"), ("customer", "september twenty twenty eight")],
-        [(1, "expiry", "september twenty twenty eight")],
-    ),
-    (
-        [("agent", "and the last three on the back"), ("customer", "four oh nine")],
-        [(1, "cvv", "four oh nine")],
-    ),
-    (
-        [("customer", "okay it is 5425 2334 3010 9903 expiry 04/26 and the cvv 331")],
-        [(0, "card", "5425 2334 3010 9903"), (0, "expiry", "04/26"), (0, "cvv", "331")],
-    ),
-    (
-        [("customer", "four two four two four two four two four two four two four two four two")],
-        [(0, "card", "four two four two four two four two four two four two four two four two")],
-    ),
-    ([("customer", "4242424242424242 that's the one i paid with")], [(0, "card", "4242424242424242")]),
-    (
-        [
-            (
-                "customer",
-                "card number four five three two triple zero one double two eight one nine five three eight three",
-            )
-        ],
-        [(0, "card", "four five three two triple zero one double two eight one nine five three eight three")],
-    ),
-    (
-        [("customer", "it's amex three seven eight two eight two two four six three one oh oh oh five")],
-        [(0, "card", "three seven eight two eight two two four six three one oh oh oh five")],
-    ),
-    (
-        [("customer", "let me read it for you 4111, 1111, 1111, and 1111")],
-        [(0, "card", "4111, 1111, 1111, and 1111")],
-    ),
-    (
-        [("customer", "the card is 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1")],
-        [(0, "card", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1")],
-    ),
-    (
-        [("agent", "so that was four one one one one one one one one one one one one one one one correct")],
-        [(0, "card", "four one one one one one one one one one one one one one one one")],
-    ),
-    ([("customer", "you can call my wife at (415) 555-2671")], [(0, "phone", "(415) 555-2671")]),
-    (
-        [("customer", "my whatsapp is plus nine two three three three one two three four five six seven")],
-        [(0, "phone", "nine two three three three one two three four five six seven")],
-    ),
-    ([("customer", "the callback number would be 020 7946 0958")], [(0, "phone", "020 7946 0958")]),
-    (
-        [("customer", "number is two one two uh five five five oh one nine nine")],
-        [(0, "phone", "two one two uh five five five oh one nine nine")],
-    ),
-    ([("customer", "social security ends in, well the whole is 078-05-1120")], [(0, "ssn", "078-05-1120")]),
-    (
-        [("agent", "can you verify the last four of your social"), ("customer", "one one two zero")],
-        [(1, "ssn", "one one two zero")],
-    ),
-    (
-        [("customer", "national insurance number is q q one two three four five six c")],
-        [(0, "national_id", "one two three four five six")],
-    ),
-    ([("customer", "my passport number is ab1234567")], [(0, "national_id", "ab1234567")]),
-    ([("customer", "the iban is DE89 3704 0044 0532 0130 00")], [(0, "iban", "DE89 3704 0044 0532 0130 00")]),
-    (
-        [("customer", "sort code twenty thirty forty and account one two three four five six seven eight")],
-        [(0, "account", "twenty thirty forty"), (0, "account", "one two three four five six seven eight")],
-    ),
-    (
-        [("customer", "routing number zero two one zero zero zero zero two one")],
-        [(0, "account", "zero two one zero zero zero zero two one")],
-    ),
-    (
-        [("customer", "um it's katie underscore p ninety two at icloud dot com")],
-        [(0, "email", "katie underscore p ninety two at icloud dot com")],
-    ),
-    (
-        [("customer", "my email would be bob dash jones at my company dot co dot uk")],
-        [(0, "email", "bob dash jones at my company dot co dot uk")],
-    ),
-    (
-        [("agent", "what email should i send it to"), ("customer", "sales at bluebird dot io")],
-        [(1, "email", "sales at bluebird dot io")],
-    ),
-    (
-        [("customer", "Send the receipt to Maria.Lopez+bills@mail.example.com, thanks.")],
-        [(0, "email", "Maria.Lopez+bills@mail.example.com")],
-    ),
-    ([("customer", "we live at 221b baker street")], [(0, "address", "221b baker street")]),
-    (
-        [("customer", "it's seventeen hundred north highland avenue apartment four")],
-        [(0, "address", "seventeen hundred north highland avenue apartment four")],
-    ),
-    ([("customer", "flat 4 12 rosewood court")], [(0, "address", "flat 4 12 rosewood court")]),
-    (
-        [("customer", "house number 45 street 9 phase 6")],
-        [(0, "address", "house number 45 street 9 phase 6")],
-    ),
-    ([("customer", "mail it to p o box four four two")], [(0, "address", "p o box four four two")]),
-    ([("agent", "what's the postcode there"), ("customer", "sw1a 1aa")], [(1, "address", "sw1a 1aa")]),
-    ([("customer", "the zip code is nine zero two one zero")], [(0, "address", "nine zero two one zero")]),
-    (
-        [
-            ("agent", "can you confirm your date of birth for me"),
-            ("customer", "third of the fourth eighty eight"),
-        ],
-        [(1, "dob", "third of the fourth eighty eight")],
-    ),
-    ([("customer", "born on 7 June 1990 in leeds")], [(0, "dob", "7 June 1990")]),
-    (
-        [("customer", "my birthday is december twenty fifth two thousand one")],
-        [(0, "dob", "december twenty fifth two thousand one")],
-    ),
-    (
-        [("customer", "mera shanakhti card number 35202 1234567 3 hai")],
-        [(0, "national_id", "35202 1234567 3")],
-    ),
-    ([("customer", "mera naam Bilal Ahmed hai")], [(0, "name", "Bilal Ahmed")]),
-    ([("customer", "my pin is four four one nine")], [(0, "pin", "four four one nine")]),
-    (
-        [("customer", "the code you texted me, one time passcode, is 8 8 2 1 4 0")],
-        [(0, "pin", "8 8 2 1 4 0")],
-    ),
-    ([("agent", "your confirmation number is six six two one nine four three three one oh")], []),
-    ([("customer", "it was nineteen eighty four when we opened the store")], []),
-    ([("customer", "i paid one hundred and twenty and they want two hundred more")], []),
-    ([("agent", "the code for the offer is spring twenty five")], []),
-    ([("customer", "i will be there at five")], []),
-    ([("customer", "look at google dot com slash maps")], []),
-    ([("agent", "the meter reading was zero four five one two two")], []),
-    ([("customer", "serial number one two three four five six seven eight nine zero")], []),
-    ([("agent", "i'm speaking from the accounts department")], []),
-    ([("customer", "this is ridiculous calling you every day")], []),
-    ([("agent", "the street is closed for two more days")], []),
-    ([("customer", "my name is not on the list")], []),
-    ([("agent", "there were 1,250,000 customers in 2023")], []),
-    ([("customer", "i'm happy and i'm calling to say thanks")], []),
-    ([("agent", "your case number is zero zero one eight eight two nine three three")], []),
-    ([("customer", "half past nine or quarter to ten on the twenty third")], []),
-    ([("agent", "the last four digits are nine nine zero three")], []),
-]
+BY_HAND = """
+agent: may i have your full name please | customer: yes it's [name oluwaseun adeyemi]
+agent: and who am i speaking with | customer: [name Margaret Thornbury]
+customer: it's registered to mrs [name Eleanor Whitfield]
+customer: hi good morning my name is [name siobhan o'reilly] how are you
+customer: please put it under mister [name Kowalski]
+customer: last name is spelled [name k o w a l s k i]
+agent: thank you what is the expiry date on that | customer: [expiry oh eight twenty nine]
+agent: when does the card expire | customer: [expiry september twenty twenty eight]
+agent: and the last three on the back | customer: [cvv four oh nine]
+customer: okay it is [card 5425 2334 3010 9903] expiry [expiry 04/26] and the cvv [cvv 331]
+customer: [card four two four two four two four two four two four two four two four two]
+customer: [card 4242424242424242] that's the one i paid with
+customer: card number [card four five three two triple zero one double two eight one nine five three eight three]
+customer: it's amex [card three seven eight two eight two two four six three one oh oh oh five]
+customer: let me read it for you [card 4111, 1111, 1111, and 1111]
+customer: the card is [card 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1]
+agent: so that was [card four one one one one one one one one one one one one one one one] correct
+customer: you can call my wife at [phone (415) 555-2671]
+customer: my whatsapp is plus [phone nine two three three three one two three four five six seven]
+customer: the callback number would be [phone 020 7946 0958]
+customer: number is [phone two one two uh five five five oh one nine nine]
+customer: social security ends in, well the whole is [ssn 078-05-1120]
+agent: can you verify the last four of your social | customer: [ssn one one two zero]
+customer: national insurance number is q q [national_id one two three four five six] c
+customer: my passport number is [national_id ab1234567]
+customer: the iban is [iban DE89 3704 0044 0532 0130 00]
+customer: sort code [account twenty thirty forty] and account [account one two three four five six seven eight]
+customer: routing number [account zero two one zero zero zero zero two one]
+customer: um it's [email katie underscore p ninety two at icloud dot com]
+customer: my email would be [email bob dash jones at my company dot co dot uk]
+agent: what email should i send it to | customer: [email sales at bluebird dot io]
+customer: Send the receipt to [email Maria.Lopez+bills@mail.example.com], thanks.
+customer: we live at [address 221b baker street]
+customer: it's [address seventeen hundred north highland avenue apartment four]
+customer: [address flat 4 12 rosewood court]
+customer: [address house number 45 street 9 phase 6]
+customer: mail it to [address p o box four four two]
+agent: what's the postcode there | customer: [address sw1a 1aa]
+customer: the zip code is [address nine zero two one zero]
+agent: can you confirm your date of birth for me | customer: [dob third of the fourth eighty eight]
+customer: born on [dob 7 June 1990] in leeds
+customer: my birthday is [dob december twenty fifth two thousand one]
+customer: mera shanakhti card number [national_id 35202 1234567 3] hai
+customer: mera naam [name Bilal Ahmed] hai
+customer: my pin is [pin four four one nine]
+customer: the code you texted me, one time passcode, is [pin 8 8 2 1 4 0]
+agent: your confirmation number is six six two one nine four three three one oh
+customer: it was nineteen eighty four when we opened the store
+customer: i paid one hundred and twenty and they want two hundred more
+agent: the code for the offer is spring twenty five
+customer: i will be there at five
+customer: look at google dot com slash maps
+agent: the meter reading was zero four five one two two
+customer: serial number one two three four five six seven eight nine zero
+agent: i'm speaking from the accounts department
+customer: this is ridiculous calling you every day
+agent: the street is closed for two more days
+customer: my name is not on the list
+agent: there were 1,250,000 customers in 2023
+customer: i'm happy and i'm calling to say thanks
+agent: your case number is zero zero one eight eight two nine three three
+customer: half past nine or quarter to ten on the twenty third
+agent: the last four digits are nine nine zero three
+"""
+"""Not from templates: other phrasings, so that the set does not only repeat what the rules know. In brackets
+what is private, after its kind."""
+MARK = re.compile(r"\[(\w+) ([^]]+)]")
+
+
+def by_hand() -> list[tuple[Turns, Private]]:
+    """The items of ``BY_HAND``."""
+    made = []
+    for line in BY_HAND.strip().splitlines():
+        turns = [turn.split(": ", 1) for turn in line.split(" | ")]
+        private = [(n, *mark) for n, (_, text) in enumerate(turns) for mark in MARK.findall(text)]
+        made.append(([(role, MARK.sub(r"\2", text)) for role, text in turns], private))
+    return made
 
 
 def main() -> None:
     """Write the set."""
-    items = [*cards(), *numbers(), *worded(), *harmless(), *BY_HAND]
+    items = [*cards(), *numbers(), *worded(), *harmless(), *by_hand()]
     dice.shuffle(items)
     OUT.parent.mkdir(exist_ok=True)
     with OUT.open("w", encoding="utf-8") as out:

@@ -7,10 +7,10 @@ The cases are made in ``tests/metadata_cases.py``.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
+from bench import keep
 from tests.metadata_cases import run
 
 OUT = Path("out/bench/metadata.json")
@@ -29,8 +29,7 @@ def main() -> None:
     for outcome, number in sorted(counts.items(), key=lambda item: -item[1]):
         table.add_row(outcome, str(number))
     Console().print(table)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"cases": cases, "counts": counts}, indent=1) + "\n")
+    keep(OUT, {"cases": cases, "counts": counts})
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import keep
 from bench.memory import peak_mb
 from bench.turns import Timed, descendants, in_turns
 
@@ -63,8 +64,7 @@ def main() -> None:
         found |= chaos(asked.chaos, asked.seed)
     else:
         found |= help_time() | start_up() | overhead(asked.calls)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(found, indent=1) + "\n")
+    keep(OUT, found)
     show(found)
 
 
@@ -101,7 +101,7 @@ def start_up() -> dict[str, float]:
     Cold: ``PREFECT_HOME`` is empty, so that Prefect makes its database. Warm: it has been there before.
     ``whole_*`` are the seconds until the process has ended.
     """
-    from tests.process.test_run import write_calls
+    from tests.command import write_calls
 
     with tempfile.TemporaryDirectory() as folder:
         write_calls(Path(folder) / "calls", 1)
@@ -114,7 +114,6 @@ def start_up() -> dict[str, float]:
             with subprocess.Popen(
                 run, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ) as p:
-                assert p.stdout is not None
                 assert p.stdout.readline()
                 first_s = time.perf_counter() - started
                 p.wait()
@@ -273,7 +272,7 @@ def chaos(rounds: int, seed: int) -> dict[str, float]:
     A database is run until a run survives its kill, as it does the death of a server or worker; every
     second one is filled by two worker processes. Prefect's server is among the descendants.
     """
-    from tests.process.test_run import write_calls
+    from tests.command import write_calls
 
     rng = random.Random(seed)
     kills = databases = 0
@@ -313,7 +312,6 @@ def run_and_kill(folder: Path, db: str, runner: str, rng: random.Random) -> tupl
     run = subprocess.Popen(
         command(db), cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    assert run.stdout is not None
     lines = rng.randrange(0, 9)
     seen = [run.stdout.readline() for _ in range(lines)]
     time.sleep(rng.uniform(0, 0.4 if lines else 5.0))

@@ -31,6 +31,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import keep
 from bench.memory import watched
 from pipeline import matching, rubric
 from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Transcript, Turn, Word
@@ -148,8 +149,7 @@ def main() -> None:
                 row = f"{rate:.0f}", f"{rate / TARGET:.2f}×", f"{memory:.0f}", str(flips)
                 table.add_row(method, str(count), name, *row)
     Console().print(table)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "rescore.json").write_text(json.dumps(result, indent=1), "utf-8")
+    keep(given.out / "rescore.json", result)
 
 
 if __name__ == "__main__":

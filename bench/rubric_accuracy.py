@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import keep
 from bench.calls import kappa
 from pipeline import rubric, score
 from pipeline.conversation import CallMetadata, Conversation, Transcript, Turn
@@ -153,8 +154,7 @@ def main() -> None:
         sets = {"Development paraphrases": development(given.data / "paraphrase")} | sets
     for title, criteria in sets.items():
         result[title] = paraphrase_table(title, paraphrases(criteria, matcher), console)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "rubric_accuracy.json").write_text(json.dumps(result, indent=1), "utf-8")
+    keep(given.out / "rubric_accuracy.json", result)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import random
 import statistics
 import sys
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rich.console import Console
 from rich.table import Table
 
+from bench import keep
 from pipeline.conversation import (
     CallMetadata,
     CallRecord,
@@ -114,7 +114,7 @@ def card(rng: random.Random, call_id: str) -> Scorecard:
         answers.append(
             CriterionAnswer(
                 f"criterion_{i}",
-                "yes" if yes else rng.choice(("no", "no", "na", "undetermined")),  # type: ignore[arg-type]
+                "yes" if yes else rng.choice(("no", "no", "na", "undetermined")),
                 1.0 if yes else 0.0,
                 1.0,
                 1.0 + i % 3,
@@ -158,7 +158,7 @@ def template(rng: random.Random) -> CallRecord:
             findings(rng),
             {name: round(rng.uniform(0, 100), 2) for name in METRICS},
             {
-                role: RoleSentiment(quarters[0], quarters, 0.5, min(quarters), 3)  # type: ignore[arg-type]
+                role: RoleSentiment(quarters[0], quarters, 0.5, min(quarters), 3)
                 for role in ("agent", "customer")
             },
         ),
@@ -188,8 +188,6 @@ def deal(
     """Give a template its identity."""
     call_id = f"{rng.getrandbits(64):016x}"
     agent = rng.randrange(500)
-    assert record.metadata is not None
-    assert record.conversation is not None
     conversation = record.conversation
     return replace(
         record,
@@ -296,7 +294,7 @@ def count(db: Path) -> tuple[int, int, int]:
 def timed(work: object) -> float:
     """Seconds of one call."""
     began = time.perf_counter()
-    work()  # type: ignore[operator]
+    work()
     return time.perf_counter() - began
 
 
@@ -336,7 +334,6 @@ def main() -> None:
     given = parser.parse_args()
     console = Console(width=110)
     given.db.parent.mkdir(parents=True, exist_ok=True)
-    OUT.mkdir(parents=True, exist_ok=True)
     for leftover in given.db.parent.glob(given.db.name + "*"):
         leftover.unlink()
     first = load(given.db, given.loaded, seed=7)
@@ -344,11 +341,11 @@ def main() -> None:
                   f"{first['load_calls_per_cpu_s']:,.0f} by processor time")  # fmt: skip
     small = measure(given.db, given.calls // 10, console)
     large = measure(given.db, given.calls, console)
-    times = large["slowest_median_s"] / small["slowest_median_s"]  # type: ignore[operator]
-    growth = times / (large["calls"] / small["calls"])  # type: ignore[operator]
+    times = large["slowest_median_s"] / small["slowest_median_s"]
+    growth = times / (large["calls"] / small["calls"])
     large |= {"growth_over_linear": growth}
     report(console, small, large)
-    (OUT / "store.json").write_text(json.dumps({"empty": first, "small": small, "large": large}, indent=2))
+    keep(OUT / "store.json", {"empty": first, "small": small, "large": large})
     for leftover in given.db.parent.glob(given.db.name + "*"):
         leftover.unlink()
 
@@ -358,7 +355,7 @@ def report(console: Console, small: dict[str, object], large: dict[str, object])
     table = Table("target", "wanted", f"{small['calls']:,}", f"{large['calls']:,}", "ratio to target")
     for name, (sign, wanted) in TARGETS.items():
         have = large[name]
-        ratio = have / wanted  # type: ignore[operator]
+        ratio = have / wanted
         good = ratio >= 1 if sign == "≥" else ratio <= 1
         row = f"[{'green' if good else 'red'}]{have:,.2f}"
         table.add_row(name, f"{sign} {wanted:g}", f"{small.get(name, 0):,.2f}", row, f"{ratio:.2f}")
@@ -366,7 +363,7 @@ def report(console: Console, small: dict[str, object], large: dict[str, object])
     table = Table("question", "s (small)", "s (large)", "ratio")
     a, b = small["questions"], large["questions"]
     for name in sorted(b, key=b.get, reverse=True):  # type: ignore[arg-type, attr-defined]
-        table.add_row(name, f"{a[name]:.3f}", f"{b[name]:.3f}", f"{b[name] / a[name]:.1f}")  # type: ignore[index]
+        table.add_row(name, f"{a[name]:.3f}", f"{b[name]:.3f}", f"{b[name] / a[name]:.1f}")
     console.print(table)
     for name in ("load_calls_per_s_one_by_one", "load_calls_per_cpu_s", "close_s"):
         console.print(f"{name}: {small[name]:,.1f} → {large[name]:,.1f}")

@@ -17,7 +17,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench.calls import ACTS, operator_calls, truths
+from bench.calls import ACTS, conversations, truths
 from pipeline import rubric
 from pipeline.calibrate import tune
 from pipeline.matching import load_matcher
@@ -36,13 +36,12 @@ def main() -> None:
         Console().print(f"no {folder}: the operator calls are not committed; nothing was measured")
         return
     form, expected, matcher = rubric.load(str(folder / "rubric.yaml")), truths(folder), load_matcher()
-    calls = {one.transcript.call_id: one for one in operator_calls(folder)}
+    calls = {one.transcript.call_id: one for one in conversations(folder / "calls")}
     shown = Table(
         "criterion", "promise kept", "promised at most", "really", "κ before", "κ after", "decided after"
     )
     for criterion in (c for c in form.criteria() if c.id in ACTS):
         check = learning(criterion.check)
-        assert check is not None
         pairs = []
         for name, met in expected[criterion.id].by_call.items():
             near = tune.strongest(calls[name], form, check, matcher)

@@ -76,7 +76,6 @@ class Timed:
                 os.kill(pid, number)
 
     def _read(self) -> None:
-        assert self._process.stderr is not None
         for line in self._process.stderr:
             self.at_s[json.loads(line)["event"]] = self._now_s()
 

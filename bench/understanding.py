@@ -24,6 +24,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import keep
 from pipeline.annotate import load_annotator
 from pipeline.annotate.sentiment import LABELS, chances_of, load_scorer
 from pipeline.conversation import Transcript, Turn
@@ -229,9 +230,7 @@ def main() -> None:
             part(arguments.data)
     else:
         CONSOLE.print(f"no development data at {arguments.data}: sentiment, speed and metrics skipped")
-    out = ROOT / "out" / "bench" / "understanding.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(REPORT, indent=1) + "\n")
+    keep(ROOT / "out" / "bench" / "understanding.json", REPORT)
 
 
 if __name__ == "__main__":

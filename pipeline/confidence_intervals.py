@@ -41,7 +41,7 @@ def wilson(hits: int, n: int) -> Interval:
     return Interval(p, low, 1.0 if hits == n else min(1.0, centre + half), n)
 
 
-def clopper_pearson_above(hits: int, n: int, *, confidence: float = 0.95) -> float:
+def clopper_pearson_above(hits: int, n: int, *, confidence: float) -> float:
     """Exact one-sided upper limit of a proportion, 0..1 (Clopper and Pearson 1934); 1 without trials.
 
     Args:
@@ -80,14 +80,12 @@ def mean(values: Sequence[float]) -> Interval:
     return Interval(centre, centre - half, centre + half, n)
 
 
-def margin_of(n: int, *, population: int | None = None) -> float | None:
+def margin_of(n: int, population: int) -> float | None:
     """Half width of the 95 % Wilson interval of a 50 % rate in ``n`` calls, with finite correction."""
     if n <= 0:
         return None
-    if population is not None and n >= population:
+    if n >= population:
         return 0.0
     interval = wilson(round(n / 2), n)
     half = ((interval.high or 0.0) - (interval.low or 0.0)) / 2
-    if population is not None and population > 1:
-        half *= math.sqrt((population - n) / (population - 1))
-    return half
+    return half * math.sqrt((population - n) / (population - 1))

@@ -240,12 +240,7 @@ def _verdict(reviews: Collection[Review]) -> Verdict:
 
 
 def _answer(
-    part: Part,
-    *,
-    rubric: Rubric,
-    matcher: Matcher,
-    min_confidence: float,
-    judge: LanguageModel | None = None,
+    part: Part, *, rubric: Rubric, matcher: Matcher, min_confidence: float, judge: LanguageModel | None = None
 ) -> list[score.Answered]:
     """Answer the criteria of some calls whose answers are not kept."""
     if rubric.by_meaning():

@@ -71,8 +71,7 @@ class IntakeSettings(Slice):
         "what the name would say",
     )
     queues: dict[str, str] = Field(
-        {},
-        description='queue by the number or id the telephone system gives it: {"1509" = "support"}',
+        {}, description='queue by the number or id the telephone system gives it: {"1509" = "support"}'
     )
     agent_channel: int | dict[Direction, int] | None = Field(
         None, description="channel of the agent, or one per direction: {inbound = 0, outbound = 1}"
@@ -221,20 +220,9 @@ class StoreSettings(Slice):
 
 
 PrivateKind = Literal[
-    "card",
-    "cvv",
-    "expiry",
-    "pin",
-    "account",
-    "iban",
-    "ssn",
-    "national_id",
-    "phone",
-    "email",
-    "dob",
-    "address",
-    "name",
-]
+    "card", "cvv", "expiry", "pin", "account", "iban", "ssn", "national_id", "phone", "email", "dob",
+    "address", "name",
+]  # fmt: skip
 
 
 class PrivacySettings(Slice):

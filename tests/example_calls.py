@@ -67,71 +67,41 @@ def example_conversation(call_id: str, seed: int = 0, *, repeats: int = 1, note:
         length = len(text) / 15
         score = rng.uniform(-0.9, 0.4) if role == "customer" and index < 6 else rng.uniform(-0.1, 0.9)
         label = "negative" if score < -0.3 else "positive" if score > 0.3 else "neutral"
-        turns.append(
-            Turn(
-                turn=index,
-                role=role,
-                text=text + (f" {note}" if index == 1 else ""),
-                start_s=round(at, 2),
-                end_s=round(at + length, 2),
-                channel=0 if role == "agent" else 1,
-                confidence=round(rng.uniform(0.6, 0.98), 2),
-                sentiment=Sentiment(round(score, 2), label),
-            )
-        )
+        turns.append(Turn(
+            turn=index, role=role, text=text + (f" {note}" if index == 1 else ""), start_s=round(at, 2),
+            end_s=round(at + length, 2), channel=0 if role == "agent" else 1,
+            confidence=round(rng.uniform(0.6, 0.98), 2), sentiment=Sentiment(round(score, 2), label),
+        ))  # fmt: skip
         at += length + rng.uniform(0.1, 1.5)
     findings = (
         Finding(
-            "risk",
-            "churn",
-            3,
-            turns[3].start_s,
-            turns[3].end_s,
-            "third time I am explaining",
-            0.8,
+            "risk", "churn", 3, turns[3].start_s, turns[3].end_s, "third time I am explaining", 0.8,
             "callqa.risk.v1",
         ),
         Finding(
-            "empathy",
-            "apology",
-            2,
-            turns[2].start_s,
-            turns[2].end_s,
-            "I am sorry about that",
-            None,
+            "empathy", "apology", 2, turns[2].start_s, turns[2].end_s, "I am sorry about that", None,
             "callqa.empathy.v1",
         ),
         Finding("pii", "account", 2, turns[2].start_s, turns[2].end_s, "[ACCOUNT]", None, "callqa.pii.v1"),
         Finding("silence", "dead_air", None, turns[5].end_s, turns[6].start_s, "", 4.2, "callqa.silence.v1"),
-    )
+    )  # fmt: skip
     customer = [t.sentiment.score for t in turns if t.role == "customer" and t.sentiment]
     return Conversation(
         Transcript(
-            call_id=call_id,
-            turns=tuple(turns),
-            language="en",
-            duration_s=round(at + 1, 2),
-            engine=Engine("callqa", "base", "f00d"),
-            channels=2,
+            call_id=call_id, turns=tuple(turns), language="en", duration_s=round(at + 1, 2),
+            engine=Engine("callqa", "base", "f00d"), channels=2,
         ),
         findings=findings,
         metrics={
-            "talk_ratio": 0.52,
-            "silence_s": 6.5,
-            "overtalk_s": 1.2,
-            "agent_words_per_minute": 151.0,
+            "talk_ratio": 0.52, "silence_s": 6.5, "overtalk_s": 1.2, "agent_words_per_minute": 151.0,
             "hold_s": None,
         },
-        sentiment={
-            "customer": RoleSentiment(
-                sum(customer) / len(customer),
-                (customer[0], None, customer[-2], customer[-1]),
-                customer[-1] - customer[0],
-                min(customer),
-                1,
-            ),
-        },
-    )
+        sentiment={"customer": RoleSentiment(
+            sum(customer) / len(customer),
+            (customer[0], None, customer[-2], customer[-1]),
+            customer[-1] - customer[0], min(customer), 1,
+        )},
+    )  # fmt: skip
 
 
 def example_scorecard(call_id: str, conversation: Conversation, seed: int = 0) -> Scorecard:
@@ -149,25 +119,17 @@ def example_scorecard(call_id: str, conversation: Conversation, seed: int = 0) -
             possible += weight
             earned += weight if answer == "yes" else 0
         failed |= critical and answer == "no"
-        sections.setdefault(section, []).append(
-            CriterionAnswer(
-                id=name,
-                answer=answer,
-                points=(weight if answer == "yes" else 0.0) if answer in ("yes", "no") else None,
-                max_points=weight,
-                weight=weight,
-                critical=critical,
-                evidence=(quote,) if answer == "yes" else (),
-                searched=Searched("4 phrases", "agent", 0.0, 30.0, 5) if answer == "no" else None,
-                nearest=quote if answer == "no" else None,
-                reason={
-                    "yes": "said as required",
-                    "no": "none of the phrases was heard",
-                    "na": "did not apply",
-                    "undetermined": "recognised too weakly to judge",
-                }[answer],
-            )
-        )
+        sections.setdefault(section, []).append(CriterionAnswer(
+            id=name, answer=answer,
+            points=(weight if answer == "yes" else 0.0) if answer in ("yes", "no") else None,
+            max_points=weight, weight=weight, critical=critical, evidence=(quote,) if answer == "yes" else (),
+            searched=Searched("4 phrases", "agent", 0.0, 30.0, 5) if answer == "no" else None,
+            nearest=quote if answer == "no" else None,
+            reason={
+                "yes": "said as required", "no": "none of the phrases was heard", "na": "did not apply",
+                "undetermined": "recognised too weakly to judge",
+            }[answer],
+        ))  # fmt: skip
     raw = 100 * earned / possible if possible else None
     undetermined = any(a.answer == "undetermined" for answers in sections.values() for a in answers)
     final = 0.0 if failed else raw
@@ -175,33 +137,22 @@ def example_scorecard(call_id: str, conversation: Conversation, seed: int = 0) -
         "fail" if failed else "needs_review" if undetermined else "pass" if (final or 0) >= 75 else "fail"
     )
     return Scorecard(
-        call_id=call_id,
-        rubric=RUBRIC,
-        raw_score=raw,
-        final_score=final,
+        call_id=call_id, rubric=RUBRIC, raw_score=raw, final_score=final,
         outcome=outcome if raw is not None else "not_scored",
         sections=tuple(SectionScore(name, None, tuple(answers)) for name, answers in sections.items()),
         autofail_reasons=("identity not verified",) if failed else (),
-        review_reasons=("1 answer undetermined",) if undetermined else (),
-        pass_mark=75.0,
-    )
+        review_reasons=("1 answer undetermined",) if undetermined else (), pass_mark=75.0,
+    )  # fmt: skip
 
 
 def example_metadata(call_id: str, index: int = 0) -> CallMetadata:
     """Metadata of one of three agents over six weeks, in a zone that is not UTC."""
     agent_id, agent_name, team = AGENTS[index % len(AGENTS)]
     return CallMetadata(
-        call_id=call_id,
-        client=("acme", "globex")[index % 2],
-        queue="support",
-        team=team,
-        agent_id=agent_id,
-        agent_name=agent_name,
-        direction="inbound",
-        timezone="Asia/Karachi",
-        agent_channel=0,
+        call_id=call_id, client=("acme", "globex")[index % 2], queue="support", team=team, agent_id=agent_id,
+        agent_name=agent_name, direction="inbound", timezone="Asia/Karachi", agent_channel=0,
         started_at=dt.datetime(2026, 10, 5, 4, 0, tzinfo=dt.UTC) + dt.timedelta(hours=11 * index),
-    )
+    )  # fmt: skip
 
 
 def example_records(count: int, *, repeats: int = 1) -> list[CallRecord]:
@@ -245,7 +196,6 @@ def graded_records(count: int, rubric: Rubric = GRADED) -> list[CallRecord]:
     """Records scored under ``GRADED``: the grades 4, 2 and 0 in turn, every greeting heard."""
     made = []
     for index, record in enumerate(example_records(count)):
-        assert record.conversation is not None
         call_id = f"call-{index:03d}"
         turn = record.conversation.transcript.turns[4]
         points = (4.0, 2.0, 0.0)[index % 3]

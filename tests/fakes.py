@@ -78,14 +78,8 @@ class FakeEngine:
             Turn(i, "unknown", text, round(i * step_s, 3), round((i + 0.9) * step_s, 3), channel=i % 2)
             for i, (_, text) in enumerate(LINES[:n_turns])
         )
-        return Transcript(
-            call_id,
-            turns,
-            language="en",
-            duration_s=clip.duration_s,
-            engine=Engine("fake", "none", self.fingerprint),
-            channels=2,
-        )
+        engine = Engine("fake", "none", self.fingerprint)
+        return Transcript(call_id, turns, "en", clip.duration_s, engine, channels=2)
 
 
 class FakeAnnotator:
@@ -125,27 +119,13 @@ def fake_score(conversation: Conversation, metadata: CallMetadata) -> tuple[Scor
     """Passes a call that ends in thanks."""
     last = conversation.transcript.turns[-1]
     thanked = "thank you" in last.text and last.turn > 0
-    answer = CriterionAnswer(
-        "thanked",
-        "yes" if thanked else "no",
-        10.0 if thanked else 0.0,
-        10.0,
-        1.0,
-        evidence=(Evidence(last.turn, last.role, last.start_s, last.end_s, last.text, "fake"),)
-        if thanked
-        else (),
-    )
     points = 100.0 if thanked else 0.0
-    return (
-        Scorecard(
-            conversation.transcript.call_id,
-            RubricRef("fake", "1", "f" * 16),
-            points,
-            points,
-            "pass" if thanked else "fail",
-            (SectionScore("only", points, (answer,)),),
-        ),
-    )
+    quote = Evidence(last.turn, last.role, last.start_s, last.end_s, last.text, "fake")
+    evidence = (quote,) if thanked else ()
+    answer = CriterionAnswer("thanked", "yes" if thanked else "no", points / 10, 10.0, 1.0, evidence=evidence)
+    section, outcome = SectionScore("only", points, (answer,)), "pass" if thanked else "fail"
+    call_id, form = conversation.transcript.call_id, RubricRef("fake", "1", "f" * 16)
+    return (Scorecard(call_id, form, points, points, outcome, (section,)),)
 
 
 def fake_stages(
@@ -194,13 +174,6 @@ def fake_received(folder: Path, contents: dict[str, str]) -> list[Received]:
     for name, content in contents.items():
         path = folder / name
         path.write_text(content)
-        received.append(
-            Received(
-                path,
-                "recording",
-                hashlib.sha256(content.encode()).hexdigest(),
-                CallMetadata(path.stem, agent_id="a1"),
-                size_bytes=len(content),
-            )
-        )
+        digest, about = hashlib.sha256(content.encode()).hexdigest(), CallMetadata(path.stem, agent_id="a1")
+        received.append(Received(path, "recording", digest, about, size_bytes=len(content)))
     return received

@@ -203,7 +203,6 @@ def receive(form: Form, folder: Path, name: str = "") -> Received:
 def said(item: Received) -> dict[str, str | None]:
     """What came out of a name, under the names that ``Form.says`` uses."""
     call = item.metadata
-    assert call is not None
     fields = ("call_id", "agent_id", "customer_ref", "queue", "direction")
     return {name: getattr(call, name) for name in fields} | {f"extra.{k}": v for k, v in call.extra.items()}
 

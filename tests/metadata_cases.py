@@ -34,16 +34,9 @@ ZONES = (
 )  # fmt: skip
 TEMPLATE = "{date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav"
 JUNK = (
-    "",
-    "yesterday",
-    "03/04/2025 09:00",
-    "2025-13-40 99:99",
-    "0",
-    "9" * 30,
-    "\x00",
-    "NaN",
+    "", "yesterday", "03/04/2025 09:00", "2025-13-40 99:99", "0", "9" * 30, "\x00", "NaN",
     "２０２５-01-01 10:00",
-)
+)  # fmt: skip
 WRITTEN = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d%H%M%S", "%d/%m/%Y %H:%M", "%m/%d/%y %H:%M")
 COLUMNS = ("started_at", "Start Time", "start", "date and time")
 SAME_S = 60.0

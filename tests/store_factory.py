@@ -41,21 +41,11 @@ def conversation(
     call_id: str, lines: tuple[str, ...] = ("hello this is acme", "my bill is wrong")
 ) -> Conversation:
     """A conversation in which agent and customer take turns."""
-    turns = tuple(
-        Turn(
-            i,
-            "customer" if i % 2 else "agent",
-            text,
-            i * 5.0,
-            i * 5.0 + 4.25,
-            channel=i % 2,
-            confidence=0.8,
-            words=words(text, i * 5.0),
-            language="en",
-            sentiment=Sentiment(-0.5, "negative") if i % 2 else Sentiment(0.25, "positive"),
-        )
-        for i, text in enumerate(lines)
-    )
+    turns = tuple(Turn(
+        i, "customer" if i % 2 else "agent", text, i * 5.0, i * 5.0 + 4.25, channel=i % 2, confidence=0.8,
+        words=words(text, i * 5.0), language="en",
+        sentiment=Sentiment(-0.5, "negative") if i % 2 else Sentiment(0.25, "positive"),
+    ) for i, text in enumerate(lines))  # fmt: skip
     engine = Engine("callqa", "base", "fp-engine")
     said = Transcript(call_id, turns, "en", 5.0 * len(turns), engine, 2, "voice", ("faint left channel",))
     return Conversation(
@@ -84,20 +74,14 @@ def scorecard(
     criteria = (
         CriterionAnswer("greeting", "yes", 1.0, 1.0, 1.0, evidence=(greeting,)),
         CriterionAnswer(
-            "disclosure",
-            "no",
-            0.0,
-            1.0,
-            2.0,
-            critical=True,
-            searched=Searched("this call is recorded", "agent", 0.0, 30.0, 1),
-            nearest=nearest,
+            "disclosure", "no", 0.0, 1.0, 2.0, critical=True,
+            searched=Searched("this call is recorded", "agent", 0.0, 30.0, 1), nearest=nearest,
             reason="not said in the first 30 s",
         ),
         CriterionAnswer("hold", "na", None, 1.0, 1.0, scored=False, awaits="people"),
-    )
+    )  # fmt: skip
     return Scorecard(
-        call_id, rubric, 33.3, final, outcome, (SectionScore("opening", 33.3, criteria, 1.0, True),),  # type: ignore[arg-type]
+        call_id, rubric, 33.3, final, outcome, (SectionScore("opening", 33.3, criteria, 1.0, True),),
         ("disclosure missing",), ("weak recognition",), 0.0, 80.0, ("short call",),
     )  # fmt: skip
 
@@ -110,24 +94,17 @@ def metadata(call_id: str, **changes: object) -> CallMetadata:
         "customer_ref": "cust-1", "started_at": START, "timezone": "Asia/Karachi",
         "hold_spans": ((1.0, 2.5),), "extra": {"wrap code": NASTY},
     }  # fmt: skip
-    return CallMetadata(call_id, **{**values, **changes})  # type: ignore[arg-type]
+    return CallMetadata(call_id, **{**values, **changes})
 
 
 def record(call_id: str, *, sha: str | None = None, path: str | None = None, **changes: object) -> CallRecord:
     """A scored call."""
     return CallRecord(
         LedgerEntry(
-            path or f"/calls/{call_id}.wav",
-            sha or f"sha-{call_id}",
-            call_id,
-            "scored",
-            size_bytes=1000,
-            mtime_ns=5,
-            warnings=("odd header",),
-            fingerprint=f"fp-{call_id}",
+            path or f"/calls/{call_id}.wav", sha or f"sha-{call_id}", call_id, "scored", size_bytes=1000,
+            mtime_ns=5, warnings=("odd header",), fingerprint=f"fp-{call_id}",
         ),
-        metadata(call_id, **changes),
-        conversation(call_id),
+        metadata(call_id, **changes), conversation(call_id),
         (scorecard(call_id),),
         (StageRun("transcribe", "fp-t", "callqa", "base", 1.5), StageRun("score", "fp-s", "callqa", "", 0.1)),
-    )
+    )  # fmt: skip

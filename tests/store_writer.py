@@ -27,13 +27,8 @@ from tests.store_factory import RUBRIC, record
 WINDOW = 5
 # Steps of a writer, and about how long each lasts: a kill falls somewhere within.
 LASTS_S = {
-    "committing": 0.01,
-    "loading": 0.05,
-    "committed": 0.01,
-    "closing": 0.03,
-    "opening": 0.05,
-    "starting": 0.3,
-}
+    "committing": 0.01, "loading": 0.05, "committed": 0.01, "closing": 0.03, "opening": 0.05, "starting": 0.3,
+}  # fmt: skip
 
 
 def write_for_ever(db: Path, report: int) -> None:
@@ -44,10 +39,10 @@ def write_for_ever(db: Path, report: int) -> None:
 
     def load_and_say(*given: object) -> None:
         say("loading")
-        loading.load(*given)  # type: ignore[arg-type]
+        loading.load(*given)
         say("committing")  # all that is left of the transaction
 
-    store_module.loading = SimpleNamespace(**{**vars(loading), "load": load_and_say})  # type: ignore[assignment]
+    store_module.loading = SimpleNamespace(**{**vars(loading), "load": load_and_say})
     with open_store(db) as store:
         first = store.query("SELECT count(*) AS n FROM calls")[0]["n"] // WINDOW
     for number in range(first, first + 10_000):

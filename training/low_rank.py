@@ -52,7 +52,7 @@ def save(path: Path, kind: str, arrays: Mapping[str, NDArray[np.generic]]) -> No
     """Write a weights file with a fingerprint of its arrays."""
     digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()[:12]
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays, fingerprint=np.frombuffer(f"{kind}:{digest}".encode(), np.uint8))  # type: ignore[arg-type]
+    np.savez(path, **arrays, fingerprint=np.frombuffer(f"{kind}:{digest}".encode(), np.uint8))
 
 
 @dataclass(frozen=True)

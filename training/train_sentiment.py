@@ -32,6 +32,7 @@ from torch.nn import functional as fn
 from pipeline import encoder
 from pipeline.encoder.classifier import CLASSES, MAX_TOKENS
 from pipeline.encoder.network import Network, read
+from tests.dialogue import macro_f1
 from training.low_rank import LowRank, padded, save
 
 POOL_BATCHES = 50
@@ -70,35 +71,29 @@ def read_goemotions(path: Path) -> list[Example]:
     return [Example(row[0], target_of(row[1])) for row in rows if len(row) >= 2]
 
 
-@dataclass(frozen=True)
-class Dialogue:
-    """The hand-written lines, by section."""
+def read_dialogue() -> dict[str, list[str]]:
+    """The hand-written templates by section: headers in square brackets, one a line, ``#`` for comments."""
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in DIALOGUE.read_text("utf-8").splitlines():
+        if line.startswith("["):
+            lines = sections.setdefault(line.strip("[]"), [])
+        elif line and not line.startswith("#"):
+            lines.append(line)
+    return sections
 
-    sections: dict[str, list[str]]
 
-    @classmethod
-    def read(cls, path: Path) -> Dialogue:
-        """Read a file: section headers in square brackets, one template a line, ``#`` for comments."""
-        sections: dict[str, list[str]] = {}
-        lines: list[str] = []
-        for line in path.read_text("utf-8").splitlines():
-            if line.startswith("["):
-                lines = sections.setdefault(line.strip("[]"), [])
-            elif line and not line.startswith("#"):
-                lines.append(line)
-        return cls(sections)
-
-    def draw(self, dice: random.Random) -> Example:
-        """A random line with its alternatives chosen; "?" sections have a target split with neutral."""
-        section = dice.choices(list(SHARES), list(SHARES.values()))[0]
-        text = dice.choice(self.sections[section])
-        while found := re.search(r"\{([^{}]*)\}", text):
-            text = text[: found.start()] + dice.choice(found[1].split("|")) + text[found.end() :]
-        main_share = 0.6 if section.endswith("?") else 0.97
-        target = [(1 - main_share) / 2 if section == "neutral?" else 0.0 for _ in CLASSES]
-        target[1] = 1 - main_share
-        target[CLASSES.index(section.rstrip("?"))] = main_share
-        return Example(text, (target[0], target[1], target[2]))
+def draw(dialogue: dict[str, list[str]], dice: random.Random) -> Example:
+    """A random line with its alternatives chosen; "?" sections have a target split with neutral."""
+    section = dice.choices(list(SHARES), list(SHARES.values()))[0]
+    text = dice.choice(dialogue[section])
+    while found := re.search(r"\{([^{}]*)\}", text):
+        text = text[: found.start()] + dice.choice(found[1].split("|")) + text[found.end() :]
+    main_share = 0.6 if section.endswith("?") else 0.97
+    target = [(1 - main_share) / 2 if section == "neutral?" else 0.0 for _ in CLASSES]
+    target[1] = 1 - main_share
+    target[CLASSES.index(section.rstrip("?"))] = main_share
+    return Example(text, (target[0], target[1], target[2]))
 
 
 def as_spoken(text: str, dice: random.Random) -> str:
@@ -139,13 +134,13 @@ def batches_of(
     Every fifty batches have a random seed of their own, so a step has the same texts however a run is split.
     """
     tokenizer = encoder.load().tokenizer
-    dialogue = Dialogue.read(DIALOGUE)
+    dialogue = read_dialogue()
     first, done = divmod(step, POOL_BATCHES)
     for number in itertools.count(first):
         dice = random.Random(number)
         written = int(size * POOL_BATCHES * dialogue_share)
         pool = dice.sample(examples, size * POOL_BATCHES - written)
-        pool += [dialogue.draw(dice) for _ in range(written)]
+        pool += [draw(dialogue, dice) for _ in range(written)]
         tokens = [tokenizer.encode(as_spoken(e.text, dice), MAX_TOKENS) for e in pool]
         order = sorted(range(len(pool)), key=lambda row: len(tokens[row]))
         chunks = [order[start : start + size] for start in range(0, len(order), size)]
@@ -166,22 +161,9 @@ def predict(model: Adapted, texts: list[str]) -> Tensor:
     return logits
 
 
-def macro_f1(truth: Tensor, guess: Tensor) -> float:
-    """Mean of the F1 scores of the three classes."""
-    scores = []
-    for label in range(len(CLASSES)):
-        hit = int(((truth == label) & (guess == label)).sum())
-        scores.append(2 * hit / max(1, int((truth == label).sum()) + int((guess == label).sum())))
-    return sum(scores) / len(scores)
-
-
 def train(model: Adapted, examples: list[Example], arguments: argparse.Namespace) -> None:
     """Run ``--steps`` steps of the ``--total``, continuing from the state file if there is one."""
-    groups = [
-        {"params": [*model.down, *model.up], "lr": arguments.rate},
-        {"params": model.head.parameters(), "lr": arguments.rate},
-    ]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
     done = 0
     if arguments.state.exists():
         state = torch.load(arguments.state, weights_only=True)
@@ -197,7 +179,7 @@ def train(model: Adapted, examples: list[Example], arguments: argparse.Namespace
         ids, mask, target = next(feed)
         loss = fn.cross_entropy(model(ids, mask), target)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         if step % 50 == 0:
@@ -226,8 +208,8 @@ def with_new_head(path: Path, written: list[Example]) -> dict[str, np.ndarray]:
     held = read(path)
     base = encoder.load()
     network = base.network.with_changes(held)
-    dice, dialogue = random.Random(7), Dialogue.read(DIALOGUE)
-    examples = dice.sample(written, 5000) + [dialogue.draw(dice) for _ in range(6000)]
+    dice, dialogue = random.Random(7), read_dialogue()
+    examples = dice.sample(written, 5000) + [draw(dialogue, dice) for _ in range(6000)]
     tokens = [base.tokenizer.encode(as_spoken(e.text, dice), MAX_TOKENS) for e in examples]
     pooled = np.zeros((len(tokens), encoder.DIMENSIONS), np.float32)
     for rows in encoder.batches(tokens):
@@ -241,10 +223,10 @@ def with_new_head(path: Path, written: list[Example]) -> dict[str, np.ndarray]:
     def loss() -> Tensor:
         optimiser.zero_grad()
         off = fn.cross_entropy(features @ head.T + bias, target) + HEAD_PENALTY * ((head - old) ** 2).mean()
-        off.backward()  # type: ignore[no-untyped-call]
+        off.backward()
         return off
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    optimiser.step(loss)
     shifted = (bias + torch.tensor(CALL_SHIFT)).detach().numpy()
     return {"head": head.detach().numpy(), "bias": shifted} | {
         name: array for name, array in held.items() if name not in ("head", "bias")
@@ -274,7 +256,7 @@ def main() -> None:
     dev = [e for e in read_goemotions(arguments.goemotions / "dev.tsv") if max(e.target) == 1.0]
     logits = predict(model, [e.text for e in dev])
     truth = torch.tensor([e.target for e in dev]).argmax(1)
-    print(f"goemotions dev macro-F1 {macro_f1(truth, logits.argmax(1)):.3f}")
+    print(f"goemotions dev macro-F1 {macro_f1(truth.tolist(), logits.argmax(1).tolist()):.3f}")
     calibrate(model, logits, truth)
     head = {"head": model.head.weight.detach().numpy(), "bias": model.head.bias.detach().numpy()}
     save(arguments.out, "sentiment", head | model.arrays())

@@ -5,7 +5,6 @@ Content is checked against a pinned SHA-256, unless the user gave its path. ``fi
 
 from __future__ import annotations
 
-import errno
 import functools
 import hashlib
 import importlib.util
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pipeline.errors import ModelError
+from pipeline.errors import FULL, ModelError
 from pipeline.models.files import read_model
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ WHEELS: Mapping[str, Wheel] = {
     ),
 }
 DOWNLOAD_TIMEOUT_S = 20.0
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)

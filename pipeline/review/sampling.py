@@ -146,10 +146,10 @@ def precision(picks: Sequence[Pick], population: int) -> list[Precision]:
     agents: dict[str, list[Pick]] = defaultdict(list)
     for pick in picks:
         agents[pick.stratum.rsplit(" ", 1)[0]].append(pick)
-    rows = [Precision("all calls", len(picks), population, margin_of(len(picks), population=population))]
+    rows = [Precision("all calls", len(picks), population, margin_of(len(picks), population))]
     for agent, drawn in sorted(agents.items()):
         calls = round(sum(1 / pick.probability for pick in drawn if pick.probability))
-        rows.append(Precision(agent, len(drawn), calls, margin_of(len(drawn), population=calls)))
+        rows.append(Precision(agent, len(drawn), calls, margin_of(len(drawn), calls)))
     return rows
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +17,21 @@ import pytest
 import yaml
 from whisper.normalizers import EnglishTextNormalizer
 
+from pipeline.child_processes import cores
+from tests import command
+
 pytestmark = pytest.mark.whisper
 
-ROOT = Path(__file__).parents[2]
 OUTCOMES = {
-    "nw-1001": "pass",
-    "nw-1002": "fail",
-    "nw-1003": "pass",
-    "nw-1004": "fail",
-    "nw-1005": "pass",
-    "nw-1006": "pass",
-    "nw-1007": "pass",
-    "nw-1008": "pass",
-    "nw-1009": "pass",
-    "nw-1010": "fail",
-}
+    "nw-1001": "pass", "nw-1002": "fail", "nw-1003": "pass", "nw-1004": "fail", "nw-1005": "pass",
+    "nw-1006": "pass", "nw-1007": "pass", "nw-1008": "pass", "nw-1009": "pass", "nw-1010": "fail",
+}  # fmt: skip
 BROKEN = {"broken-truncated.wav", "broken-text.wav"}
 SOME = ("nw-1002", "nw-1006", "nw-1008", "nw-1012")
 plain = EnglishTextNormalizer()
 
 
-def callqa(*arguments: object, cwd: Path, timeout_s: float = 600) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"},
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+callqa = partial(command.callqa, timeout_s=600, COLUMNS="140", OMP_NUM_THREADS=str(cores()))
 
 
 def rows(db: Path, sql: str) -> list[dict[str, Any]]:
@@ -211,20 +194,17 @@ def test_a_killed_run_loses_nothing(sample_audio: Path, scored: tuple[Path, Any]
     """SIGKILL half-way, run again: the answers equal those of the undisturbed run."""
     db, calls = tmp_path / "qa.duckdb", tmp_path / "calls"
     some_of_the_samples(sample_audio, calls)
-    command = [sys.executable, "-m", "pipeline", "run", str(calls), "--db", str(db), "--local"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2"}
-    victim = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    run = ("run", str(calls), "--db", str(db), "--local")
+    nowhere = subprocess.DEVNULL
+    env = command.environment(CALLQA_FLOW__WINDOW="2", OMP_NUM_THREADS=str(cores()))
+    victim = command.started(*run, cwd=tmp_path, stdout=nowhere, stderr=nowhere, env=env)
     deadline = time.monotonic() + 300
     while not list(Path(f"{db}.state").rglob("transcribe-*.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
 
-    again = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    again = callqa(*run, cwd=tmp_path, CALLQA_FLOW__WINDOW="2")
 
     assert again.returncode == 3, again.stderr
     for question in (

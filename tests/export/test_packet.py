@@ -49,7 +49,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("packet")
     records = example_records(30)
     conversation = records[1].conversation
-    assert conversation is not None
     record_sound(root / "call-001.wav", conversation.transcript.duration_s or 10)
     records[1] = replace(records[1], ledger=replace(records[1].ledger, path=str(root / "call-001.wav")))
     with Store(root / "qa.duckdb") as store:
@@ -82,14 +81,20 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     driver.quit()
 
 
+def opened(chromium: Any, page: Path) -> Any:
+    """A packet with nothing entered yet."""
+    chromium.get(page.as_uri())
+    chromium.execute_script("localStorage.clear()")
+    chromium.get(page.as_uri() + "?")
+    return chromium
+
+
 @pytest.fixture
 def page(chromium: Any, folder: Path) -> Any:
     """The packet, freshly opened."""
-    chromium.get((folder / "packet" / "index.html").as_uri())
-    chromium.execute_script("localStorage.clear()")
-    chromium.get((folder / "packet" / "index.html").as_uri() + "?")
-    chromium.get_log("browser")
-    return chromium
+    page = opened(chromium, folder / "packet" / "index.html")
+    page.get_log("browser")
+    return page
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
@@ -105,6 +110,21 @@ def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
 def find(page: Any, selector: str) -> Any:
     """One element by its CSS selector."""
     return page.find_element("css selector", selector)
+
+
+def every(page: Any, selector: str) -> list[Any]:
+    """All elements by their CSS selector."""
+    return page.find_elements("css selector", selector)
+
+
+def downloaded(page: Any, reviewer: str = "", *, by_keyboard: bool = False) -> Path:
+    """The file of a review, signed if need be, after choosing the button."""
+    if reviewer:
+        find(page, "#reviewer").send_keys(reviewer)
+    name = find(page, "#reviewer").get_attribute("value").lower().replace(" ", "-")
+    button = find(page, "#download")
+    button.send_keys("\ue007") if by_keyboard else button.click()
+    return wait_for(lambda: next(page.downloads.glob(f"review-{name}-*.json"), None))
 
 
 CANVAS_COLOURS = """
@@ -128,22 +148,22 @@ def choose(page: Any, select: Any, value: str) -> None:
 def open_call(page: Any, call_id: str) -> None:
     """Open a call by choosing it in the list."""
     find(page, f"a.call[href='#call={call_id}']").send_keys("\ue007")
-    wait_for(lambda: page.find_elements("css selector", ".player"))
+    wait_for(lambda: every(page, ".player"))
 
 
 def test_the_list_filters_and_sorts(page: Any) -> None:
     """Search and outcome narrow the list; a heading sorts it both ways and says so."""
-    rows = lambda: page.find_elements("css selector", "#rows tr")  # noqa: E731
+    rows = lambda: every(page, "#rows tr")  # noqa: E731
     assert len(rows()) == 30
     find(page, "#search").send_keys("Siddiqui")
     assert len(rows()) == 10
     assert find(page, "#count").text == "10 of 30 calls"
     find(page, "th[data-sort='score'] button").click()
-    scores = [float(r.find_elements("css selector", "td")[2].text) for r in rows()]
+    scores = [float(every(r, "td")[2].text) for r in rows()]
     assert scores == sorted(scores)
     assert find(page, "th[data-sort='score']").get_attribute("aria-sort") == "ascending"
     choose(page, find(page, "#by-outcome"), "fail")
-    assert {r.find_element("css selector", ".badge").text for r in rows()} == {"fail"}
+    assert {find(r, ".badge").text for r in rows()} == {"fail"}
 
 
 def test_evidence_moves_the_player_to_its_time(page: Any) -> None:
@@ -169,19 +189,13 @@ def test_every_channel_is_drawn(page: Any) -> None:
 def test_a_correction_is_downloaded_imported_and_counted(page: Any, folder: Path) -> None:
     """Override in the page, download, import: v_agreement has it."""
     open_call(page, "call-002")
-    criterion = next(
-        c
-        for c in page.find_elements("css selector", ".criterion")
-        if c.find_element("css selector", ".badge").text in {"yes", "no"}
-    )
-    machine = criterion.find_element("css selector", ".badge").text
+    criterion = next(c for c in every(page, ".criterion") if find(c, ".badge").text in {"yes", "no"})
+    machine = find(criterion, ".badge").text
     human = {"yes": "no", "no": "yes"}[machine]
-    choose(page, criterion.find_element("css selector", "select"), human)
-    criterion.find_element("css selector", "input").send_keys("heard at 0:12")
-    find(page, "#reviewer").send_keys("Amira")
+    choose(page, find(criterion, "select"), human)
+    find(criterion, "input").send_keys("heard at 0:12")
     assert find(page, "#download").text == "Download review (1)"
-    find(page, "#download").click()
-    path = wait_for(lambda: next(page.downloads.glob("review-amira-*.json"), None))
+    path = downloaded(page, "Amira")
     document = json.loads(path.read_text("utf-8"))
     assert document["schema"] == "callqa.review/1"
     with Store(folder / "qa.duckdb") as store:
@@ -198,7 +212,7 @@ def test_corrections_survive_closing_the_page(page: Any) -> None:
     open_call(page, "call-004")
     choose(page, find(page, ".criterion select"), "na")
     page.refresh()
-    wait_for(lambda: page.find_elements("css selector", ".criterion select"))
+    wait_for(lambda: every(page, ".criterion select"))
     assert find(page, ".criterion select").get_attribute("value") == "na"
     assert find(page, "#download").text == "Download review (1)"
 
@@ -210,11 +224,11 @@ def test_the_keyboard_is_enough(page: Any) -> None:
     assert page.switch_to.active_element.get_attribute("id") == "search"
     page.switch_to.active_element.send_keys("call-001\t")
     find(page, "a.call").send_keys("\ue007")
-    wait_for(lambda: page.find_elements("css selector", ".player"))
+    wait_for(lambda: every(page, ".player"))
     find(page, "body").send_keys("e")
     wait_for(lambda: float(find(page, ".wave").get_attribute("aria-valuenow")) > 0)
     find(page, "body").send_keys("\ue00c")
-    wait_for(lambda: page.find_elements("css selector", "#rows tr"))
+    wait_for(lambda: every(page, "#rows tr"))
 
 
 def test_nothing_a_caller_says_runs_and_nothing_is_fetched(page: Any) -> None:
@@ -228,7 +242,7 @@ def test_nothing_a_caller_says_runs_and_nothing_is_fetched(page: Any) -> None:
         page.execute_script("location.hash = arguments[0]", target)
         time.sleep(0.2)
     assert page.execute_script("return window.pwned") is None
-    assert not page.find_elements("css selector", "main img")
+    assert not every(page, "main img")
     assert not [entry for entry in page.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
     requests = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
     urls = {r["params"]["request"]["url"] for r in requests if r["method"] == "Network.requestWillBeSent"}
@@ -253,14 +267,6 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def opened(chromium: Any, page: Path) -> Any:
-    """A packet with nothing entered yet."""
-    chromium.get(page.as_uri())
-    chromium.execute_script("localStorage.clear()")
-    chromium.get(page.as_uri() + "?")
-    return chromium
-
-
 def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, graded: Path) -> None:
     """From what was missed to its place, its drop-down and the decision, without a pointer."""
     page = opened(chromium, graded / "open" / "index.html")
@@ -269,8 +275,8 @@ def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, grade
     criterion = page.switch_to.active_element
     assert "How far did the agent" in criterion.text
     assert "Amira, 03 Nov 2026: none of these" in criterion.text
-    answer = criterion.find_element("css selector", "select")
-    offered = [option.text for option in answer.find_elements("css selector", "option")]
+    answer = find(criterion, "select")
+    offered = [option.text for option in every(answer, "option")]
     assert offered[1:] == [
         "named the feeling, and why",
         "said sorry",
@@ -281,9 +287,7 @@ def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, grade
     decision = find(page, ".form select")
     assert "Disputed: I overturn the result (supervisor)" in decision.text
     choose(page, decision, "overturned")
-    find(page, "#reviewer").send_keys("Boss")
-    find(page, "#download").send_keys("\ue007")
-    path = wait_for(lambda: next(page.downloads.glob("review-boss-*.json"), None))
+    path = downloaded(page, "Boss", by_keyboard=True)
     with Store(graded / "qa.duckdb") as store:
         assert import_reviews(store, [path]).stored == 2
         by_boss = [(r.said, r.state) for r in store.reviews() if r.reviewer == "Boss"]
@@ -303,7 +307,7 @@ def test_marked_quotes_are_kept_downloaded_and_learnt_from(chromium: Any, tmp_pa
     """Mark, take back, mark, reload, download: tune proposes the words, import tells of them."""
     db, form, page = desk_packet(chromium, tmp_path)
     open_call(page, "a")
-    buttons = lambda: page.find_elements("css selector", "[aria-label*='bear with me one moment'] .means")  # noqa: E731
+    buttons = lambda: every(page, "[aria-label*='bear with me one moment'] .means")  # noqa: E731
     means, misses = buttons()
     assert (means.text, misses.text) == ("means it", "does not")
     for press, marked in ((means, 1), (means, 0), (means, 1), (misses, 1)):
@@ -312,9 +316,7 @@ def test_marked_quotes_are_kept_downloaded_and_learnt_from(chromium: Any, tmp_pa
     page.refresh()
     wait_for(buttons)
     assert [button.get_attribute("aria-pressed") for button in buttons()] == ["false", "true"]
-    find(page, "#reviewer").send_keys("Marker")
-    find(page, "#download").click()
-    path = wait_for(lambda: next(page.downloads.glob("review-marker-*.json"), None))
+    path = downloaded(page, "Marker")
     code, out, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(path))
     assert (code, '+          unless: ["bear with me one moment"]' in out) == (0, True), err
     code, out, err = invoke("review", "import", str(path), "--db", str(db))
@@ -352,9 +354,7 @@ def test_words_the_machine_missed_are_selected_downloaded_and_learnt_from(
         )  # fmt: skip
     field.send_keys(ODD[:22], "\t")
     assert find(page, "#download").text == "Download review (2)"
-    find(page, "#reviewer").send_keys("Picker")
-    find(page, "#download").click()
-    path = wait_for(lambda: next(page.downloads.glob("review-picker-*.json"), None))
+    path = downloaded(page, "Picker")
     code, out, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(path))
     assert (code, f'+            - "{ODD[:22]}"' in out) == (0, True), err
 
@@ -369,12 +369,12 @@ def test_two_people_who_share_a_browser_sign_their_own_answers(chromium: Any, gr
         field.send_keys(name, "\ue004")
 
     def press(words: str) -> None:
-        buttons = wait_for(lambda: page.find_elements("css selector", "dialog[open] button"))
+        buttons = wait_for(lambda: every(page, "dialog[open] button"))
         next(button for button in buttons if words in button.text).click()
-        wait_for(lambda: not page.find_elements("css selector", "dialog"))
+        wait_for(lambda: not every(page, "dialog"))
 
     def answer() -> Any:
-        return page.find_elements("css selector", ".criterion select")[1]
+        return every(page, ".criterion select")[1]
 
     open_call(page, "call-001")
     choose(page, answer(), "said sorry")
@@ -385,17 +385,16 @@ def test_two_people_who_share_a_browser_sign_their_own_answers(chromium: Any, gr
     press("keep them apart")
     assert (answer().get_attribute("value"), find(page, "#download").text) == ("", "Download review (0)")
     choose(page, answer(), "none of these")
-    find(page, "#download").click()
-    path = wait_for(lambda: next(page.downloads.glob("review-ben-*.json"), None))
+    path = downloaded(page)
     said = json.loads(path.read_text("utf-8"))
     assert (said["reviewer"], [a["answer"] for a in said["answers"]]) == ("Ben", ["none of these"])
     sign("amira khan")
     press("keep them apart")
     assert answer().get_attribute("value") == "said sorry"
     sign("Ben")
-    wait_for(lambda: page.find_elements("css selector", "dialog[open]"))
+    wait_for(lambda: every(page, "dialog[open]"))
     page.switch_to.active_element.send_keys("\ue00c")
-    wait_for(lambda: not page.find_elements("css selector", "dialog"))
+    wait_for(lambda: not every(page, "dialog"))
     assert find(page, "#reviewer").get_attribute("value") == "amira khan"
 
 
@@ -405,13 +404,11 @@ def test_a_blind_packet_shows_no_answer_and_says_so_when_it_returns(chromium: An
     data = text[text.index('id="packet"') : text.rindex("<script>")]
     assert not [word for word in ('"answer"', '"outcome"', "Amira", '"evidence"', '"score"') if word in data]
     page = opened(chromium, graded / "blind" / "index.html")
-    assert [tab.text for tab in page.find_elements("css selector", "nav a")] == ["Calls"]
+    assert [tab.text for tab in every(page, "nav a")] == ["Calls"]
     open_call(page, "call-001")
-    assert not page.find_elements("css selector", ".criterion .line > .badge, .quote, .mark.yes")
-    choose(page, page.find_elements("css selector", ".criterion select")[1], "said sorry")
-    find(page, "#reviewer").send_keys("Blind Ben")
-    find(page, "#download").click()
-    path = wait_for(lambda: next(page.downloads.glob("review-blind-ben-*.json"), None))
+    assert not every(page, ".criterion .line > .badge, .quote, .mark.yes")
+    choose(page, every(page, ".criterion select")[1], "said sorry")
+    path = downloaded(page, "Blind Ben")
     with Store(graded / "qa.duckdb") as store:
         assert import_reviews(store, [path]).stored == 1
         (review,) = [r for r in store.reviews() if r.reviewer == "Blind Ben"]
@@ -424,7 +421,7 @@ def test_agreement_is_shown_with_its_intervals_and_what_it_does_to_scores(
     """Weighted κ, people against each other, score deviations, and a plot."""
     page = opened(chromium, graded / "open" / "index.html")
     page.execute_script("location.hash = 'agreement'")
-    wait_for(lambda: page.find_elements("css selector", ".plot circle"))
+    wait_for(lambda: every(page, ".plot circle"))
     text = find(page, "main").text
     assert "weighted" in text
     assert "not blind" in text
@@ -470,7 +467,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(page: Any) -> None:
 def test_a_single_file_carries_its_recordings(chromium: Any, folder: Path) -> None:
     """report.html alone plays: the recording is inside it."""
     chromium.get((folder / "report.html").as_uri() + "#call=call-001")
-    wait_for(lambda: chromium.find_elements("css selector", "#play:not([disabled])"))
+    wait_for(lambda: every(chromium, "#play:not([disabled])"))
     find(chromium, ".quote[data-at]").click()
     wait_for(lambda: "Pause" in find(chromium, "#play").text)
     assert find(chromium, "#noaudio").text == ""
@@ -487,10 +484,10 @@ location.hash = "";
 def test_the_speed_stays_from_call_to_call(chromium: Any, folder: Path) -> None:
     """Whoever listens at 1.5 does not choose it anew for each call."""
     chromium.get((folder / "report.html").as_uri() + "?#call=call-001")
-    wait_for(lambda: chromium.find_elements("css selector", "#play:not([disabled])"))
+    wait_for(lambda: every(chromium, "#play:not([disabled])"))
     choose(chromium, find(chromium, "[aria-label='Speed']"), "1.5")
     chromium.execute_script(RATES)
-    wait_for(lambda: chromium.find_elements("css selector", "#rows tr"))
+    wait_for(lambda: every(chromium, "#rows tr"))
     open_call(chromium, "call-001")
     find(chromium, "#play").click()
     wait_for(lambda: "Pause" in find(chromium, "#play").text)

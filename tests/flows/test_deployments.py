@@ -19,7 +19,7 @@ from flows.environment import prefect_server, quiet_prefect
 from flows.launch import events_are_sent
 from pipeline import rubrics
 from pipeline.store import Store
-from tests.process.test_run import write_calls
+from tests.command import write_calls
 
 pytestmark = pytest.mark.prefect
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def deploy_rescore(parameters: dict[str, Any]) -> Any:
     (deployment,) = [one for one in plan["deployments"] if one["name"] == "rescore"]
     assert deployment["entrypoint"] == "flows/maintenance.py:rescore_history"
     triggers = [DeploymentEventTrigger.model_validate(one) for one in deployment["triggers"]]
-    return rescore_history.to_deployment("rescore", triggers=triggers, parameters=parameters).apply()  # type: ignore[arg-type]
+    return rescore_history.to_deployment("rescore", triggers=triggers, parameters=parameters).apply()
 
 
 def runs_of(deployment_id: Any) -> list[Any]:

@@ -42,13 +42,7 @@ def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | No
         assert len(records) <= 2
 
     received = tuple(fake_received(tmp_path, contents))
-    return Batch(
-        Plan(received),
-        lambda: fake_stages(engine),
-        StageCache(tmp_path / "state"),
-        load,
-        PAIRS,
-    )
+    return Batch(Plan(received), lambda: fake_stages(engine), StageCache(tmp_path / "state"), load, PAIRS)
 
 
 def run_flow(batch: Batch) -> Any:

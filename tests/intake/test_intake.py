@@ -52,8 +52,6 @@ def test_a_folder_is_walked_whole_and_in_order(tmp_path: Path) -> None:
     assert [i.path.name for i in items] == ["a.wav", "b.wav", "c.mp3"]
     for item in items:
         assert item.fault is None
-        assert item.metadata is not None
-        assert item.sha256 is not None
         assert item.metadata.call_id == item.sha256[:16]
         assert item.size_bytes == item.path.stat().st_size
 
@@ -110,16 +108,13 @@ def test_a_manifest_describes_the_files_of_its_folder(tmp_path: Path) -> None:
     call = {i.path.name: i.metadata for i in items}
     assert faults(items) == {}
     a = call["a.wav"]
-    assert a is not None
     assert (a.call_id, a.agent_id, a.team, a.direction, a.agent_channel, a.language) == (
         "c-1", "u7", "Blue", "inbound", 1, "en",
     )  # fmt: skip
-    assert a.started_at is not None
     assert a.started_at.isoformat() == "2025-03-27T09:25:17+05:00"
     assert a.timezone == "Asia/Karachi"
     assert a.hold_spans == ((1.5, 2.5), (4.0, 9.0))
     assert a.extra == {"disposition_code": "SALE"}
-    assert call["b.wav"] is not None
     assert call["b.wav"].agent_id is None
 
 
@@ -134,7 +129,6 @@ def test_a_manifest_may_come_from_excel(tmp_path: Path, text: str, encoding: str
 
     (item,) = run(tmp_path)
 
-    assert item.metadata is not None
     assert item.metadata.agent_id == "Zoë"
 
 
@@ -146,7 +140,6 @@ def test_only_a_line_break_ends_a_row(tmp_path: Path, separator: str) -> None:
 
     (item,) = run(tmp_path)
 
-    assert item.metadata is not None
     assert item.metadata.agent_id == "ann"
     assert item.metadata.extra["note"] == "first second"
 
@@ -206,14 +199,9 @@ def test_a_sidecar_describes_its_recording_and_is_no_call(tmp_path: Path) -> Non
 
 
 GENESYS = {
-    "mediaType": "Call",
-    "conversationId": "conv-1",
-    "initialDirection": "inbound",
-    "startTime": "2025-03-27T02:25:17.000Z",
-    "agentIds": ["a-1"],
-    "queueIds": ["q-1"],
-    "userIds": ["u-9"],
-}
+    "mediaType": "Call", "conversationId": "conv-1", "initialDirection": "inbound",
+    "startTime": "2025-03-27T02:25:17.000Z", "agentIds": ["a-1"], "queueIds": ["q-1"], "userIds": ["u-9"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -227,14 +215,12 @@ def test_genesys_metadata_is_read_under_each_of_its_names(tmp_path: Path, sideca
     (item,) = run(tmp_path, settings=IntakeSettings(queues={"q-1": "support"}))
 
     call = item.metadata
-    assert call is not None
     assert (call.call_id, call.agent_id, call.queue, call.direction) == (
         "conv-1",
         "a-1",
         "support",
         "inbound",
     )
-    assert call.started_at is not None
     assert call.started_at.isoformat() == "2025-03-27T02:25:17+00:00"
     assert call.extra == {"user_ids": "u-9", "queue_number": "q-1"}
 
@@ -246,7 +232,6 @@ def test_of_several_agents_the_first_is_the_calls_and_all_are_kept(tmp_path: Pat
 
     (item,) = run(tmp_path)
 
-    assert item.metadata is not None
     assert (item.metadata.agent_id, item.metadata.extra["agent_ids"]) == ("a-1", "a-1;a-2")
     assert "agent_ids names 2" in item.warnings[0]
 
@@ -281,7 +266,6 @@ def test_a_genesys_conversation_with_its_participants_is_read(
     (item,) = run(tmp_path)
 
     call = item.metadata
-    assert call is not None
     assert (call.call_id, call.agent_id, call.queue) == ("conv-2", "u-1", "q-7")
     assert (call.direction, call.customer_ref) == (direction, number)
     assert call.started_at is not None
@@ -320,7 +304,6 @@ def test_sources_that_disagree_are_a_warning_and_the_manifest_wins(tmp_path: Pat
 
     (item,) = run(tmp_path, settings=IntakeSettings(timezone="Asia/Dubai"))
 
-    assert item.metadata is not None
     assert item.metadata.direction == "inbound"
     text = "\n".join(item.warnings)
     assert "direction: manifest.csv row 2 and a.json disagree (inbound / outbound)" in text
@@ -354,7 +337,6 @@ def test_a_file_named_twice_comes_in_once(tmp_path: Path) -> None:
     for order in (named, named[::-1]):
         (item,) = run(*order)
         assert item.path == folder / "a.wav"
-        assert item.metadata is not None
         assert item.metadata.agent_id == "u1"
 
 
@@ -400,7 +382,6 @@ def test_transcripts_come_in_with_their_own_metadata(tmp_path: Path) -> None:
     (item,) = run(tmp_path)
 
     assert item.kind == "transcript"
-    assert item.metadata is not None
     assert (item.metadata.call_id, item.metadata.medium, item.metadata.queue) == ("t-1", "chat", "web")
     assert read_transcript(item).turns[0].text == "hi"
 
@@ -423,7 +404,5 @@ def test_settings_of_a_source_hold_for_its_files(tmp_path: Path) -> None:
 
     calls = {i.path.name: i.metadata for i in items}
     a, b = calls["a.wav"], calls["b.wav"]
-    assert a is not None
-    assert b is not None
     assert (a.client, a.agent_channel) == ("acme", 1)
     assert (b.client, b.agent_channel) == (None, None)

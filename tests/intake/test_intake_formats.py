@@ -35,14 +35,9 @@ def write(path: Path, document: object) -> Path:
 def recording(**more: object) -> dict[str, Any]:
     """A recorded dialog with its sound inside."""
     return {
-        "type": "recording",
-        "start": "2025-03-27T09:25:17+05:00",
-        "duration": 30,
-        "parties": [1, 0],
-        "encoding": "base64url",
-        "body": BODY,
-        **more,
-    }
+        "type": "recording", "start": "2025-03-27T09:25:17+05:00", "duration": 30, "parties": [1, 0],
+        "encoding": "base64url", "body": BODY, **more,
+    }  # fmt: skip
 
 
 def container(*dialogs: dict[str, Any], **more: object) -> dict[str, Any]:
@@ -82,9 +77,7 @@ def test_a_recording_inside_a_vcon_of_any_version_is_a_recording(
     assert (item.fault, item.kind, item.path) == (None, "recording", path)
     assert item.sha256 == hashlib.sha256(SOUND).hexdigest()
     call = item.metadata
-    assert call is not None
     assert (call.call_id, call.direction, call.agent_name, call.client) == ("u-1", "inbound", "Ann", "acme")
-    assert call.started_at is not None
     assert call.started_at.isoformat() == "2025-03-27T09:25:17+05:00"
     with media(item) as sound:
         assert sound.read_bytes() == SOUND
@@ -144,7 +137,6 @@ def test_party_history_tells_the_hold_times(tmp_path: Path) -> None:
         {"party": 0, "event": "drop", "time": "2025-03-27T04:26:00Z"},
     ]
     (item,) = receive(write(tmp_path / "a.vcon", container(recording(party_history=history))))
-    assert item.metadata is not None
     assert item.metadata.hold_spans == ((10.0, 40.5),)
 
 
@@ -167,7 +159,6 @@ SIGNED_TWICE = base64.b64encode(b'{"payload": "x", "signatures": [], "dialog": 5
 def test_a_vcon_that_cannot_be_used_says_why(tmp_path: Path, document: object, reason: str) -> None:
     """Damage, encryption and links to elsewhere end in the ledger; nothing is fetched."""
     (item,) = receive(write(tmp_path / "a.vcon", document))
-    assert item.fault is not None
     assert item.fault.reason == reason
 
 
@@ -219,7 +210,6 @@ def test_messages_of_a_vcon_are_a_chat(tmp_path: Path) -> None:
 
     heard = read_transcript(item)
 
-    assert item.metadata is not None
     assert item.metadata.medium == heard.medium == "chat"
     assert [(t.turn, t.role, t.start_s, t.text) for t in heard.turns] == [
         (0, "customer", 0.0, "Hello"),
@@ -230,9 +220,7 @@ def test_messages_of_a_vcon_are_a_chat(tmp_path: Path) -> None:
 def test_contact_lens_voice_is_read_with_roles_and_times(tmp_path: Path) -> None:
     """Milliseconds become seconds, participants become roles, the contact id the call id."""
     document = {
-        "Version": "1.1.0",
-        "Channel": "VOICE",
-        "LanguageCode": "en-US",
+        "Version": "1.1.0", "Channel": "VOICE", "LanguageCode": "en-US",
         "CustomerMetadata": {"ContactId": "ct-1"},
         "Participants": [
             {"ParticipantId": "p1", "ParticipantRole": "AGENT"},
@@ -240,26 +228,19 @@ def test_contact_lens_voice_is_read_with_roles_and_times(tmp_path: Path) -> None
         ],
         "Transcript": [
             {
-                "Id": "1",
-                "ParticipantId": "p1",
-                "Content": "Hello.",
-                "BeginOffsetMillis": 500,
+                "Id": "1", "ParticipantId": "p1", "Content": "Hello.", "BeginOffsetMillis": 500,
                 "EndOffsetMillis": 1250,
             },
             {
-                "Id": "2",
-                "ParticipantId": "p2",
-                "Content": "Hi.",
-                "BeginOffsetMillis": 1500,
+                "Id": "2", "ParticipantId": "p2", "Content": "Hi.", "BeginOffsetMillis": 1500,
                 "EndOffsetMillis": 1900,
             },
         ],
-    }
+    }  # fmt: skip
     (item,) = receive(write(tmp_path / "a.json", document))
 
     heard = read_transcript(item)
 
-    assert item.metadata is not None
     assert (item.metadata.call_id, heard.call_id, heard.language) == ("ct-1", "ct-1", "en")
     assert [(t.role, t.start_s, t.end_s, t.text) for t in heard.turns] == [
         ("agent", 0.5, 1.25, "Hello."),
@@ -285,8 +266,6 @@ def test_contact_lens_chat_is_dated_by_its_first_message(tmp_path: Path) -> None
 
     heard = read_transcript(item)
 
-    assert item.metadata is not None
-    assert item.metadata.started_at is not None
     assert (item.metadata.medium, item.metadata.started_at.isoformat()) == (
         "chat",
         "2025-03-27T09:00:00+00:00",
@@ -333,7 +312,6 @@ def test_a_linked_recording_is_found_by_name_or_hash(
 
     assert (first.fault, first.kind, first.path.name) == (None, "recording", "z.vcon")
     assert first.sha256 == hashlib.sha256(SOUND).hexdigest()
-    assert first.metadata is not None
     assert (first.metadata.agent_name, first.metadata.direction) == ("Ann", "inbound")
     checked = "content_hash" in fields or "signature" in fields
     assert bool(first.warnings) is not checked
@@ -351,7 +329,6 @@ def test_a_recording_of_another_content_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "call 1.wav").write_bytes(SOUND + b"changed")
     path = write(tmp_path / "a.vcon", container(linked(content_hash=HASHED)))
     (item,) = receive(path)
-    assert item.fault is not None
     assert item.fault.reason == "damaged"
     assert item.fault.message == "a.vcon: call 1.wav does not have the sha512 the vCon states"
 
@@ -367,12 +344,10 @@ def test_a_hash_that_cannot_be_decoded_fits_no_recording(tmp_path: Path, stated:
     """The call gets a fault of its own; the others of the run go on."""
     path = write(tmp_path / "a.vcon", container(linked(content_hash=stated)))
     (item,) = discover([path], IntakeSettings(media_dir=tmp_path))
-    assert item.fault is not None
     assert item.fault.reason == "external_media"
 
     (tmp_path / "call 1.wav").write_bytes(SOUND)
     (item,) = discover([path], IntakeSettings(media_dir=tmp_path))
-    assert item.fault is not None
     assert item.fault.reason == "damaged"
 
 
@@ -383,7 +358,6 @@ def test_a_linked_recording_that_cannot_be_read_costs_one_call(tmp_path: Path) -
     (tmp_path / "call 1.wav").chmod(0)
     path = write(tmp_path / "a.vcon", container(linked(), recording()))
     first, second = discover([path], IntakeSettings(media_dir=tmp_path))
-    assert first.fault is not None
     assert first.fault.message.startswith("call 1.wav cannot be read")
     assert second.fault is None
 
@@ -397,7 +371,6 @@ def test_two_recordings_of_a_name_need_a_hash(tmp_path: Path) -> None:
     vcon.parent.mkdir()
     write(vcon, container(linked()))
     (item,) = discover([vcon], IntakeSettings(media_dir=tmp_path))
-    assert item.fault is not None
     assert "2 different files are called call 1.wav" in item.fault.message
 
     (tmp_path / "b" / "call 1.wav").write_bytes(SOUND + b"1")
@@ -419,7 +392,6 @@ def test_a_name_in_a_vcon_leads_nowhere_else(tmp_path: Path, name: str) -> None:
     path = write(inner / "a.vcon", container(linked(filename=name, url=f"https://x/{name}")))
     for folder in (None, inner):
         (item,) = discover([path], IntakeSettings(media_dir=folder))
-        assert item.fault is not None
         assert item.fault.reason == "external_media"
         assert "media_dir" in item.fault.hint
 
@@ -477,18 +449,13 @@ def test_an_email_is_its_words(tmp_path: Path, fields: dict[str, Any]) -> None:
     parties = [{"mailto": "bob@example.org"}, {"mailto": "help@acme.example"}]
     asked = {"type": "text", "start": "2025-03-27T09:00:00Z", "parties": [0, 1], "originator": 0, **fields}
     answer = {
-        "type": "text",
-        "start": "2025-03-27T10:00:00Z",
-        "parties": [1, 0],
-        "originator": 1,
-        "mediatype": "text/plain",
-        "body": "I am sorry to hear that. Can I have your card number?",
-    }
+        "type": "text", "start": "2025-03-27T10:00:00Z", "parties": [1, 0], "originator": 1,
+        "mediatype": "text/plain", "body": "I am sorry to hear that. Can I have your card number?",
+    }  # fmt: skip
     (item,) = receive(write(tmp_path / "a.vcon", container(asked, answer, parties=parties)))
 
     heard = read_transcript(item)
 
-    assert item.metadata is not None
     assert item.metadata.medium == heard.medium == "email"
     assert [turn.text.replace("\xa0", " ") for turn in heard.turns] == [
         "I lost my card, café.",
@@ -496,7 +463,6 @@ def test_an_email_is_its_words(tmp_path: Path, fields: dict[str, Any]) -> None:
     ]
     told = assign_roles(heard, None, item.metadata, AudioSettings())
     assert [turn.role for turn in told.turns] == ["customer", "agent"]
-    assert told.role_confidence is not None
     assert told.role_confidence > 0.75
 
 

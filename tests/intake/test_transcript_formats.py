@@ -77,7 +77,6 @@ def test_every_format_that_tells_speakers_apart_ends_with_roles(
         return
     assert [turn.role for turn in said.turns] == ["agent", "customer"]
     if tool not in {"Post Call Analytics", "Genesys Cloud"}:  # which name the roles themselves
-        assert said.role_confidence is not None
         assert said.role_confidence > 0.9
         assert {turn.channel for turn in said.turns} == {0, 1} or "wording" in said.warnings[-1]
 
@@ -95,22 +94,19 @@ def test_what_a_transcript_says_of_its_call_is_metadata(tmp_path: Path) -> None:
     """Post Call Analytics names agent, call and time; a time that is only when it was worked on is none."""
     (item,) = discover([write(tmp_path / "a.json", PCA)], IntakeSettings())
     call = item.metadata
-    assert call is not None
     assert (call.call_id, call.agent_id, call.language, call.timezone) == (
         "guid-7",
         "ann",
         "en",
         "America/Denver",
     )
-    assert call.started_at is not None
     assert call.started_at.isoformat() == "2025-03-27T09:25:17-06:00"
     assert read_transcript(item).duration_s == 7.5
 
-    header = {**PCA["ConversationAnalytics"], "ProcessTime": "2025-03-27T15:25:20"}  # type: ignore[dict-item]
+    header = {**PCA["ConversationAnalytics"], "ProcessTime": "2025-03-27T15:25:20"}
     (item,) = discover(
         [write(tmp_path / "b.json", {**PCA, "ConversationAnalytics": header})], IntakeSettings()
     )
-    assert item.metadata is not None
     assert item.metadata.started_at is None
 
 
@@ -123,7 +119,6 @@ def test_messages_with_dates_are_a_chat(tmp_path: Path) -> None:
 
         said = read_transcript(item)
 
-        assert item.metadata is not None
         assert item.metadata.medium == said.medium == "chat"
         assert [(t.text, t.start_s, t.end_s) for t in said.turns] == [(HELLO, 0.0, 0.0), (HI, at_s, at_s)]
         told = speakers.assign_roles(said, None, item.metadata, AudioSettings())
@@ -134,7 +129,6 @@ def test_a_list_of_turns_may_say_that_it_is_email(tmp_path: Path) -> None:
     """The medium beside the list is the call's and the transcript's: who began a thread is the customer."""
     (item,) = discover([write(tmp_path / "a.json", {"medium": "email", "turns": BARE})], IntakeSettings())
 
-    assert item.metadata is not None
     assert item.metadata.medium == read_transcript(item).medium == "email"
 
 
@@ -148,7 +142,6 @@ def test_words_never_become_metadata(tmp_path: Path) -> None:
 
     assert [call.extra for call in calls.values() if call] == [{}, {}]
     listed = calls["list.json"]
-    assert listed is not None
     assert listed.agent_id == "ann"
 
 
@@ -264,7 +257,6 @@ def test_unknown_json_keeps_its_clear_sentence(tmp_path: Path, document: object)
     if document == {"turns": []}:  # callqa's own, with nobody speaking
         assert item.fault is None
         return
-    assert item.fault is not None
     assert item.fault.reason == "not_a_call"
     assert item.fault.message == "a.json is JSON, but no conversation callqa knows"
     assert "docs/recordings.md" in item.fault.hint
@@ -285,7 +277,6 @@ def test_the_first_party_may_be_set_for_a_place(tmp_path: Path) -> None:
 
     doubted = read(write(tmp_path / "b.json", ASSEMBLYAI), first_party="customer")
     assert [t.role for t in doubted.turns] == ["customer", "agent"]
-    assert doubted.role_confidence is not None
     assert doubted.role_confidence < 0.05
     assert "the wording says otherwise" in doubted.warnings[-1]
 
@@ -400,7 +391,6 @@ def test_a_deeply_nested_file_is_refused(tmp_path: Path) -> None:
         for inner in ('{"transcript":' * depth + '"x"' + "}" * depth, "[" * depth + "]" * depth):
             (tmp_path / "a.json").write_text(inner)
             (item,) = discover([tmp_path / "a.json"], IntakeSettings())
-            assert item.fault is not None
             assert item.fault.reason in {"not_a_call", "not_json"}
 
 

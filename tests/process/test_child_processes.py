@@ -32,7 +32,6 @@ def test_workers_of_a_killed_parent_leave(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
         text=True,
     )
-    assert parent.stdout is not None
     workers = [int(pid) for pid in parent.stdout.readline().split()]
     assert workers
     parent.send_signal(signal.SIGKILL)

@@ -32,7 +32,7 @@ from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
 from pipeline.store import Store
-from tests.process.test_run import callqa, write_calls
+from tests.command import callqa, write_calls
 from tests.store_factory import RUBRIC, record
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def tally_of(**statuses: int) -> Tally:
     tally = Tally()
     for status, count in statuses.items():
         for i in range(count):
-            tally.add(CallRecord(LedgerEntry(f"{status}{i}", None, None, status, reason="why")))  # type: ignore[arg-type]
+            tally.add(CallRecord(LedgerEntry(f"{status}{i}", None, None, status, reason="why")))
     return tally
 
 
@@ -268,18 +268,22 @@ def test_a_clock_that_is_ahead_keeps_no_file_waiting(tmp_path: Path) -> None:
         next(rounds)
 
 
+def an_analyst(db: Path, *, read_only: bool) -> subprocess.Popen[str]:
+    """A process that has the database open until ``communicate`` ends it."""
+    code = "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=%s); print('held', flush=True); "
+    command = [sys.executable, "-c", code % read_only + "sys.stdin.read()", str(db)]
+    analyst = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert analyst.stdout.readline() == "held\n"
+    return analyst
+
+
 def test_a_drop_folder_outlasts_a_locked_database(tmp_path: Path) -> None:
     """An analyst's long query costs the round, not the process that watches."""
     folder, db = write_calls(tmp_path / "in", 1), tmp_path / "qa.duckdb"
     settings = load_settings(store={"db": str(db), "lock_timeout_s": 0.1})
     with Store(db):
         pass
-    hold = "import duckdb, sys; db = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
-    analyst = subprocess.Popen(
-        [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert analyst.stdout is not None
-    assert analyst.stdout.readline() == "held\n"
+    analyst = an_analyst(db, read_only=False)
     said: list[str] = []
     rounds = watch(
         [folder], settings, Unobserved(), settle_s=0, every_s=0, on_wait=said.append,
@@ -347,14 +351,9 @@ def test_the_doctor_looks_beside_others_who_read(tmp_path: Path) -> None:
     db = tmp_path / "qa.duckdb"
     with Store(db):
         pass
-    hold = "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
-    analyst = subprocess.Popen(
-        [sys.executable, "-c", hold, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert analyst.stdout is not None
-    analyst.stdout.readline()
+    analyst = an_analyst(db, read_only=True)
     found = {one.name: one for one in examine(load_settings(store={"db": str(db), "lock_timeout_s": 0.2}))}
-    analyst.communicate("\n")
+    analyst.communicate()
 
     assert (found["database"].state, found["database"].found) == ("ok", f"{db} adds up")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,13 @@ from pipeline import rubric
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
 from pipeline.errors import MachineError, ModelError, RecordingError
 from pipeline.process import calls, loop, prefetch
-from pipeline.process.batch import Batch, Plan, Tally, Unobserved, plan
+from pipeline.process.batch import Batch, Tally, Unobserved, plan
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import open_file, process_window, transcribe
 from pipeline.process.loop import run_batch
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.prepare import prepare
+from pipeline.process.stages import Stages
 from pipeline.process.state import CallState
 from pipeline.settings import FlowSettings, load_settings
 from pipeline.transcribe import Job
@@ -48,17 +50,26 @@ class Shelf:
         return {p: (r.ledger, r.metadata, r.conversation, r.scorecards) for p, r in self.records.items()}
 
 
-PAIRS = FlowSettings(window=2)
 MIXED = {"a.wav": "one", "b.wav": "bad", "c.wav": "three", "d.wav": "short", "e.wav": "five"}
+
+
+@pytest.fixture(autouse=True)
+def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
+
+
+def in_pairs(received: Sequence[Received], stages: Stages, shelf: Shelf, folder: Path, **more: Any) -> Batch:
+    """A batch in windows of two of what is new."""
+    job = plan(received, shelf.ledger, stages.fingerprints)
+    settings = {"load": shelf.load, "flow": FlowSettings(window=2), **more}
+    return Batch(job, lambda: stages, StageCache(folder / "state"), **settings)
 
 
 def run(
     received: Sequence[Received], shelf: Shelf, tmp_path: Path, engine: FakeEngine | None = None
 ) -> Tally:
-    """A batch in windows of two."""
-    stages = fake_stages(engine)
-    job = plan(received, shelf.ledger, stages.fingerprints)
-    return run_batch(Batch(job, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+    """Run a batch with an engine."""
+    return run_batch(in_pairs(received, fake_stages(engine), shelf, tmp_path))
 
 
 def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
@@ -96,8 +107,7 @@ def test_a_call_that_no_rubric_is_for_says_why(
     support = rubric.load("support")
     stages = replace(fake_stages(), rubrics=(support,), score=lambda asked: [() for _ in asked])
     shelf = Shelf()
-    job = plan(received, {}, stages.fingerprints)
-    run_batch(Batch(job, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+    run_batch(in_pairs(received, stages, shelf, tmp_path))
 
     entry = shelf.records[str(received[0].path)].ledger
     assert (entry.status, entry.reason) == ("skipped", reason)
@@ -122,8 +132,7 @@ def test_new_answers_do_not_need_a_new_transcript(tmp_path: Path) -> None:
     received = fake_received(tmp_path, {"a.wav": "one"})
     run(received, shelf, tmp_path, engine)
     stages = fake_stages(engine, answers="another rubric")
-    job = plan(received, shelf.ledger, stages.fingerprints)
-    tally = run_batch(Batch(job, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
+    tally = run_batch(in_pairs(received, stages, shelf, tmp_path))
 
     assert tally.statuses == {"scored": 1}
     assert engine.calls == ["a"]
@@ -140,7 +149,6 @@ def test_new_metadata_is_loaded_without_transcribing_again(tmp_path: Path) -> No
     assert tally.processed == 1
     assert engine.calls == ["a"]
     record = shelf.records[str(received[0].path)]
-    assert record.metadata is not None
     assert record.metadata.agent_id == "a2"
 
 
@@ -158,17 +166,8 @@ def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
             raise Killed
         killed.load(records)
 
-    stages = fake_stages()
     with pytest.raises(Killed):
-        run_batch(
-            Batch(
-                Plan(tuple(received)),
-                lambda: stages,
-                StageCache(tmp_path / "two" / "state"),
-                dying_load,
-                PAIRS,
-            )
-        )
+        run_batch(in_pairs(received, fake_stages(), killed, tmp_path / "two", load=dying_load))
     engine = FakeEngine()
     run(received, killed, tmp_path / "two", engine)
 
@@ -191,11 +190,8 @@ def test_one_call_that_breaks_the_engine_does_not_take_its_window_along(tmp_path
     assert run(received, shelf, tmp_path, engine).statuses == {"scored": 2}
 
 
-def test_transient_faults_are_tried_again_and_bad_input_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_transient_faults_are_tried_again_and_bad_input_is_not(tmp_path: Path) -> None:
     """An I/O error passes on the second try; a refused recording is asked for once."""
-    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
     shelf = Shelf()
     engine = FakeEngine(
         {"a": [OSError(errno.EIO, "stumble")], "b": [RecordingError("no speech", reason="no_speech")]}
@@ -218,13 +214,9 @@ def test_sound_without_room_fails_its_call_alone_and_is_tried_again(tmp_path: Pa
     stages = fake_stages(load_audio=load_audio)
     received = fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"})
 
-    def night() -> Tally:
-        new = plan(received, shelf.ledger, stages.fingerprints)
-        return run_batch(Batch(new, lambda: stages, StageCache(tmp_path / "state"), shelf.load, PAIRS))
-
-    first = night()
+    first = run_batch(in_pairs(received, stages, shelf, tmp_path))
     assert (first.statuses, first.exit_code) == ({"scored": 1, "failed": 1}, 3)
-    assert night().statuses == {"scored": 2}
+    assert run_batch(in_pairs(received, stages, shelf, tmp_path)).statuses == {"scored": 2}
 
 
 @pytest.mark.parametrize("early", ["a.wav", "c.wav"])
@@ -248,7 +240,7 @@ def test_sound_is_opened_while_the_engine_loads_and_is_at_the_window_before(
 
     stages = fake_stages(Waiting(), load_audio)
     received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
-    job = Batch(Plan(tuple(received)), lambda: stages, StageCache(tmp_path / "state"), Shelf().load, PAIRS)
+    job = in_pairs(received, stages, Shelf(), tmp_path)
 
     if early == "a.wav":
         job.warm_up()
@@ -297,11 +289,8 @@ def test_a_window_of_long_recordings_is_transcribed_in_parts(
     assert all(one.transcript for one in heard)
 
 
-def test_a_window_that_never_works_does_not_sink_the_batch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_window_that_never_works_does_not_sink_the_batch(tmp_path: Path) -> None:
     """After every retry its files are failed rows, and the other windows are scored."""
-    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
     shelf = Shelf()
     engine = FakeEngine({"a": [OSError(errno.EIO, "stumble")] * 3})
     received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
@@ -314,10 +303,9 @@ def test_a_window_that_never_works_does_not_sink_the_batch(
 @pytest.mark.parametrize("step", ["transcribe", "score", "load"])
 @pytest.mark.parametrize(("n_faults", "expected"), [(2, {"scored": 3}), (3, {"failed": 2, "scored": 1})])
 def test_every_step_is_tried_three_times(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, n_faults: int, expected: dict[str, int]
+    tmp_path: Path, step: str, n_faults: int, expected: dict[str, int]
 ) -> None:
     """Two stumbles of the machine cost nothing; after three the window's files are failed rows."""
-    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
     faults: list[Exception] = [OSError(errno.EIO, "stumble") for _ in range(n_faults)]
 
     assert run_batch(faulty_batch(tmp_path, step, faults)).statuses == expected
@@ -331,9 +319,8 @@ def test_a_window_that_cannot_be_loaded_for_a_bug_is_failed_rows_at_once(tmp_pat
     assert "customer" not in str(job.tally.summary())
 
 
-def test_a_store_that_takes_nothing_ends_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_takes_nothing_ends_the_batch(tmp_path: Path) -> None:
     """Where not even failed rows can be loaded, a person has to look; nothing counts as done."""
-    monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
     faults: list[Exception] = [OSError(errno.EIO, "stumble") for _ in range(4)]
     job = faulty_batch(tmp_path, "load", faults)
 
@@ -417,18 +404,8 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
         def finished(self, record: CallRecord) -> None:
             told.append(Path(record.ledger.path).name)
 
-    stages = fake_stages()
     received = fake_received(tmp_path, MIXED)
-    run_batch(
-        Batch(
-            Plan(tuple(received)),
-            lambda: stages,
-            StageCache(tmp_path / "s"),
-            Shelf().load,
-            PAIRS,
-            Listening(),
-        )
-    )
+    run_batch(in_pairs(received, fake_stages(), Shelf(), tmp_path, observer=Listening()))
     assert told == list(MIXED)
 
 

@@ -15,37 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline import contract
-from pipeline.conversation import Transcript, Turn
 from pipeline.store import Store
-
-ROOT = Path(__file__).parents[2]
-
-
-def callqa(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """The command in its own process, as a user runs it."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
-        timeout=120,
-    )
-
-
-def write_calls(folder: Path, n: int) -> Path:
-    """Transcript files of short support calls: no Whisper needed, so the test is quick."""
-    folder.mkdir(exist_ok=True)
-    for i in range(n):
-        turns = (
-            Turn(0, "agent", f"thank you for calling this is agent {i} how can I help", 0.0, 4.0),
-            Turn(1, "customer", "my card does not work", 5.0, 7.0),
-            Turn(2, "agent", "I am sorry to hear that let me look into it", 8.0, 11.0),
-        )
-        transcript = Transcript(f"call-{i:03}", turns, language="en", duration_s=12.0, channels=2)
-        (folder / f"call-{i:03}.json").write_text(contract.to_json(transcript))
-    return folder
+from tests.command import COMMAND, ROOT, callqa, environment, started, write_calls
 
 
 def tables(db: Path) -> dict[str, list[dict[str, object]]]:
@@ -117,10 +88,7 @@ def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path
     sound = soundfile.SoundFile(tmp_path / "calls" / "live.wav", "w", 8000, 1, "PCM_16")
     part = (tmp_path / "calls" / "copied.wav").open("wb")
     whole = (ROOT / "sample_audio" / "billing-mono.wav").read_bytes()
-    running = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "run", "calls", "--db", "qa.duckdb", "--local"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    running = started("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path, stderr=None, text=True)
     with sound, part:
         while running.poll() is None:
             sound.write(np.zeros(800, np.int16))
@@ -128,7 +96,6 @@ def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path
             part.write(whole[part.tell() :][:800])
             part.flush()
             time.sleep(0.05)
-    assert running.stdout is not None
 
     assert running.returncode == 0
     assert running.stdout.read().count("still being written") == 2
@@ -182,44 +149,84 @@ def test_without_a_server_the_work_is_done_all_the_same(tmp_path: Path) -> None:
     assert len(tables(tmp_path / "qa.duckdb")["calls"]) == 2
 
 
+RUBRIC = """
+rubric: mine
+mode: points
+sections:
+  - id: only
+    criteria:
+      - {id: talk, question: "Q?", check: {kind: metric, metric: agent_talk_ratio, max: 0.75}}
+"""
+FILES = {
+    "wrong.yaml": "rubric: wrong\nsections: 3\n",
+    "unclosed.yaml": "rubric: [unclosed",
+    "surprise.yaml": RUBRIC + "surprise: 1\n",
+    "metric.yaml": RUBRIC.replace("agent_talk_ratio", "no_such_metric"),
+    "wrong.toml": "[flow]\nfrobnicate = true\n",
+    "not-a-database.duckdb": "no database" * 1000,
+}
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a call, a database of a newer version, ``FILES`` and a folder that nobody may read."""
+    folder = tmp_path_factory.mktemp("wrong")
+    write_calls(folder / "calls", 1)
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    with Store(folder / "newer.duckdb") as store:
+        store.connection.execute("UPDATE schema_migrations SET version = 999 WHERE version = 1")
+    (folder / "closed").mkdir(mode=0)
+    return folder
+
+
+NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["missing-folder"], "missing-folder"),
-        (["calls", "--rubric", "no-such-rubric"], "no-such-rubric"),
-        (["calls", "--rubric", "wrong.yaml"], "wrong.yaml"),
-        (["calls", "--config", "wrong.toml"], "frobnicate"),
-        (["calls", "--model", "no-such-model"], "no-such-model"),
-        (["calls", "--db", "not-a-database.duckdb"], "not-a-database"),
+        ("missing-folder", "missing-folder"),
+        ("missing-folder --local", "missing-folder"),
+        ("calls --rubric no-such-rubric --local", "no-such-rubric"),
+        ("calls --rubric wrong.yaml --local", "wrong.yaml:"),
+        ("calls --rubric unclosed.yaml", "unclosed.yaml:"),
+        ("calls --rubric surprise.yaml", "surprise.yaml:8: surprise: unknown key 'surprise'"),
+        ("calls --rubric metric.yaml", "metric.yaml:, no_such_metric"),
+        ("calls --config wrong.toml --local", "flow.frobnicate"),
+        ("calls --model no-such-model --local", "no-such-model"),
+        ("calls --db not-a-database.duckdb", "not-a-database"),
+        ("calls --db newer.duckdb", "schema version 999"),
+        pytest.param("closed", "closed", marks=NOT_ROOT),
     ],
 )
-def test_what_was_typed_wrong_is_one_message_with_exit_2(
-    tmp_path: Path, arguments: list[str], said: str
-) -> None:
-    """Before any work, with a hint, without a traceback, and without a database half-written."""
-    write_calls(tmp_path / "calls", 1)
-    (tmp_path / "wrong.yaml").write_text("rubric: wrong\nsections: 3\n")
-    (tmp_path / "wrong.toml").write_text("[flow]\nfrobnicate = true\n")
-    (tmp_path / "not-a-database.duckdb").write_text("no database" * 1000)
-    done = callqa("run", *arguments, "--local", cwd=tmp_path)
+def test_what_was_typed_wrong_is_one_message_with_exit_2(wrong: Path, arguments: str, said: str) -> None:
+    """Before any work, with a hint, without a traceback; no database is made, and none is changed."""
+    before = {path: path.read_bytes() for path in wrong.glob("*.duckdb")}
+    done = callqa("run", *arguments.split(), cwd=wrong)
 
     assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert "error:" in done.stderr
+    assert all(words in done.stderr.replace("\n", " ") for words in said.split(", ")), done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "hint:" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "callqa.duckdb").exists()
+    assert {path: path.read_bytes() for path in wrong.glob("*.duckdb*")} == before
 
 
-def test_a_locked_database_is_said_with_its_holder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["--local", ""])
+def test_a_locked_database_is_said_with_its_holder(tmp_path: Path, mode: str) -> None:
     """Another writer is named, and nothing is processed in vain."""
     write_calls(tmp_path / "calls", 1)
     with Store(tmp_path / "qa.duckdb"):
-        done = callqa(
-            "run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path, CALLQA_STORE__LOCK_TIMEOUT_S="0.2"
-        )
+        env = {"CALLQA_STORE__LOCK_TIMEOUT_S": "0.2"}
+        done = callqa("run", "calls", "--db", "qa.duckdb", *mode.split(), cwd=tmp_path, **env)
 
     assert done.returncode == 2
     assert str(os.getpid()) in done.stderr
+    assert "qa.duckdb" in done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "hint:" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -> None:
@@ -249,11 +256,11 @@ def test_a_batch_goes_on_when_its_lines_cannot_be_printed(tmp_path: Path, mode: 
     """The disk of its log is full, or its reader has gone: every call is scored, and it is said once."""
     write_calls(tmp_path / "calls", 6)
     command = f'"$0" -m pipeline run calls --db "$1.duckdb" {mode}'
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2"}
+    env = environment(CALLQA_FLOW__WINDOW="2")
     for name, ends in (("full", "> /dev/full; exit $?"), ("gone", "| head -1; exit ${PIPESTATUS[0]}")):
         done = subprocess.run(
             ["bash", "-c", f"{command} {ends}", sys.executable, name],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+            cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
 
         assert done.returncode == 0, done.stderr
@@ -265,11 +272,11 @@ def test_a_batch_goes_on_when_its_lines_cannot_be_printed(tmp_path: Path, mode: 
 @pytest.mark.parametrize("arguments", ["status", "status --json", "--version", "rubric schema"])
 def test_results_that_find_no_room_are_no_bug(undisturbed: Path, arguments: str) -> None:
     """Exit code 2 and what to mend; a reader that has gone is no fault at all."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_STORE__DB": "whole.duckdb"}
+    env = environment(CALLQA_STORE__DB="whole.duckdb")
     full, gone = (
         subprocess.run(
             ["bash", "-c", f'"$0" -m pipeline {arguments} {ends}', sys.executable],
-            cwd=undisturbed, env=environment, capture_output=True, text=True, timeout=60,
+            cwd=undisturbed, env=env, capture_output=True, text=True, timeout=60,
         )
         for ends in ("> /dev/full", "| true; exit ${PIPESTATUS[0]}")
     )  # fmt: skip
@@ -299,13 +306,8 @@ mount -o remount,size=300m . ; "$@"; echo "$? $(ls)"; cp qa.duckdb ..
 def on_a_small_disk(script: str, folder: Path, *command: str) -> tuple[list[str], str]:
     """A script around a callqa command, where it may mount: the lines with exit codes, and what was said."""
     done = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "bash", "-c", script, "bash",
-         sys.executable, "-m", "pipeline", *command],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
+        ["unshare", "--map-root-user", "--mount", "bash", "-c", script, "bash", *COMMAND, *command],
+        cwd=folder, env=environment(CALLQA_FLOW__WINDOW="2"), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     if done.returncode == 9 or "unshare" in done.stderr:
         pytest.skip("this machine lets nobody mount a small disk")
@@ -382,10 +384,7 @@ def test_a_share_that_is_read_only_can_be_searched(undisturbed: Path) -> None:
 @pytest.mark.prefect
 def test_a_server_that_dies_half_way_does_not_stop_the_batch(undisturbed: Path) -> None:
     """Prefect's server is killed after the first call: the batch ends as it would have, and promptly."""
-    command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", "orphan.duckdb"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"}
-    run = subprocess.Popen(command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert run.stdout is not None
+    run = started("run", "calls", "--db", "orphan.duckdb", cwd=undisturbed)
     run.stdout.readline()
     threads = Path(f"/proc/{run.pid}/task").glob("*/children")
     children = [child for thread in threads for child in thread.read_text().split()]
@@ -413,13 +412,8 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
 ) -> None:
     """Whatever ends it, the next run gives the tables of an undisturbed one."""
     db = f"{sign.name}.duckdb"
-    command = [sys.executable, "-m", "pipeline", "run", "calls", "--db", db, "--local"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "CALLQA_FLOW__WINDOW": "2", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, cwd=undisturbed, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=heeds_interrupts,
-    )  # fmt: skip
-    assert process.stdout is not None
+    run = ("run", "calls", "--db", db, "--local")
+    process = started(*run, cwd=undisturbed, preexec_fn=heeds_interrupts)
     process.stdout.readline()  # the first call is in the store
     process.send_signal(sign)
     _, said = process.communicate(timeout=60)
@@ -430,5 +424,5 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
     assert b"Traceback" not in said
     assert (b"run the same command again" in said) == (code > 0)
     assert process.returncode == code
-    assert callqa("run", "calls", "--db", db, "--local", cwd=undisturbed).returncode == 0
+    assert callqa(*run, cwd=undisturbed).returncode == 0
     assert tables(undisturbed / db) == tables(undisturbed / "whole.duckdb")

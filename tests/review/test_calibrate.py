@@ -71,10 +71,10 @@ def test_intervals_cover_the_truth_as_often_as_they_say(measure: object) -> None
     """Over 300 simulated samples of 80, the interval holds the truth 90 to 99 % of the time."""
     rng = np.random.default_rng(7)
     shares = np.array([[0.55, 0.08], [0.07, 0.30]])
-    truth = measure(shares * 1e9).value  # type: ignore[operator]
+    truth = measure(shares * 1e9).value
     inside = 0
     for _ in range(300):
-        found = measure(rng.multinomial(80, shares.ravel()).reshape(2, 2).astype(float))  # type: ignore[operator]
+        found = measure(rng.multinomial(80, shares.ravel()).reshape(2, 2).astype(float))
         inside += found.low <= truth <= found.high
     assert 0.90 <= inside / 300 <= 0.99
 
@@ -122,8 +122,8 @@ def test_wilson_of_a_known_case() -> None:
 
 def test_reviewing_everything_leaves_no_doubt() -> None:
     """A census has no margin, an empty sample has no figure."""
-    assert margin_of(200, population=200) == 0.0
-    assert margin_of(0) is None
+    assert margin_of(200, 200) == 0.0
+    assert margin_of(0, 200) is None
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=50))
@@ -140,15 +140,9 @@ def review(
     """One answer of one person in one ISO week of 2026."""
     at = dt.datetime.fromisocalendar(2026, week, 2).replace(tzinfo=dt.UTC)
     return Review(
-        review_id=f"{call} {by} {criterion}",
-        call_id=f"call-{call:03d}",
-        rubric_hash=RUBRIC.hash,
-        criterion_id=criterion,
-        machine_answer=machine,
-        human_answer=human,
-        reviewer=by,
-        reviewed_at=at,
-    )
+        review_id=f"{call} {by} {criterion}", call_id=f"call-{call:03d}", rubric_hash=RUBRIC.hash,
+        criterion_id=criterion, machine_answer=machine, human_answer=human, reviewer=by, reviewed_at=at,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -236,7 +230,6 @@ def test_people_who_differ_are_told_to_settle_the_wording(store: Store) -> None:
         store.save_reviews([review(n, "yes", rng.choice(("yes", "no")), by=by) for n in range(40)])
     found = calibrate(store)
     assert found.people[0].answers == 40
-    assert found.people[0].alpha.value is not None
     assert found.people[0].alpha.value < 0.5
     assert "among themselves" in found.criteria[0].advice
     assert {row.name for row in found.reviewers} == {"Amira", "Tom"}
@@ -280,7 +273,6 @@ def test_scores_move_with_peoples_answers(tmp_path: Path) -> None:
     )
     assert moved.machine_score == 100
     assert moved.human_score == expected.final_score
-    assert moved.deviation is not None
     assert moved.deviation < 0
 
 

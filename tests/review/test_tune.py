@@ -12,20 +12,13 @@ from pipeline import confidence_intervals, rubric, score
 from pipeline.calibrate import tune
 from pipeline.cli.commands import app
 from pipeline.cli.tuning import converse
-from pipeline.conversation import (
-    CallMetadata,
-    CallRecord,
-    Conversation,
-    LedgerEntry,
-    Review,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Review, Transcript
 from pipeline.errors import CallQAError
 from pipeline.matching import load_matcher
 from pipeline.rubric.checks import learning
 from pipeline.rubric.edits import Change, diff, edited
 from pipeline.store import Store
+from tests import talk
 
 MATCHER = load_matcher()
 FORM = """rubric: desk
@@ -58,7 +51,7 @@ ODD = "i'll be right with you in two ticks"
 
 def conversation(name: str, *lines: str, language: str = "en", sure: float | None = None) -> Conversation:
     """A call in which the agent says the lines."""
-    turns = tuple(Turn(i, "agent", text, i * 5.0, i * 5.0 + 4) for i, text in enumerate(lines))
+    turns = talk.turns([("agent", line) for line in lines])
     return Conversation(Transcript(name, turns, language, 5.0 * len(lines), role_confidence=sure))
 
 
@@ -98,8 +91,6 @@ def test_marked_quotes_become_phrases_and_are_measured_on_calls_they_do_not_come
     (one,) = tune.propose(form, calls, said, marks, MATCHER, {})
 
     assert one.phrases == (ODD,)
-    assert one.now is not None
-    assert one.best is not None
     assert one.best.cost < one.now.cost
     assert one.best.wrong == 0
     assert "95 % sure" in one.best.statement
@@ -118,7 +109,9 @@ def test_a_quote_marked_both_ways_is_left_out() -> None:
 )
 def test_the_upper_limit_is_clopper_and_pearsons(wrong: int, n: int, limit: float) -> None:
     """One-sided 95 % limits as tables of the binomial have them."""
-    assert confidence_intervals.clopper_pearson_above(wrong, n) == pytest.approx(limit, abs=5e-4)
+    assert confidence_intervals.clopper_pearson_above(wrong, n, confidence=0.95) == pytest.approx(
+        limit, abs=5e-4
+    )
 
 
 SEVERAL = FORM.replace(
@@ -237,6 +230,13 @@ def _db(tmp_path: Path) -> Path:
     return desk(tmp_path / "qa.duckdb")
 
 
+@pytest.fixture(name="form")
+def _form(tmp_path: Path) -> Path:
+    path = tmp_path / "desk.yaml"
+    path.write_text(FORM)
+    return path
+
+
 def invoke(*words: str) -> tuple[int, str, str]:
     """Run a command; the error it ends with becomes text and code as at the command line."""
     result = CliRunner().invoke(app, list(words))
@@ -246,10 +246,11 @@ def invoke(*words: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_the_command_asks_about_quotes_and_learns_from_the_marks(tmp_path: Path, db: Path) -> None:
+def test_the_command_asks_about_quotes_and_learns_from_the_marks(
+    tmp_path: Path, db: Path, form: Path
+) -> None:
     """Quotes go out as CSV, come back marked, and a diff comes out; the rubric itself is left alone."""
-    form, asked = tmp_path / "desk.yaml", tmp_path / "ask.csv"
-    form.write_text(FORM)
+    asked = tmp_path / "ask.csv"
     code, out, _ = invoke("rubric", "tune", str(form), "--db", str(db), "--ask", str(asked))
     assert (code, out) == (0, "")
     rows = list(csv.DictReader(asked.open()))
@@ -279,11 +280,10 @@ def test_the_command_asks_about_quotes_and_learns_from_the_marks(tmp_path: Path,
     ],
 )
 def test_marks_that_cannot_be_read_are_told_in_a_sentence(
-    tmp_path: Path, db: Path, text: str, told: str
+    tmp_path: Path, db: Path, form: Path, text: str, told: str
 ) -> None:
     """Usage errors, with line and what to do."""
-    form, marks = tmp_path / "desk.yaml", tmp_path / "marks.csv"
-    form.write_text(FORM)
+    marks = tmp_path / "marks.csv"
     marks.write_text(text)
     code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     assert code == 2
@@ -300,10 +300,8 @@ MARK = {"call_id": "c", "rubric_hash": rubric.parse(FORM).hash, "criterion_id": 
 MARK |= {"quote": ODD, "meets": False}
 
 
-def test_a_packets_marks_are_taken_whatever_the_file_is_called(tmp_path: Path, db: Path) -> None:
+def test_a_packets_marks_are_taken_whatever_the_file_is_called(tmp_path: Path, db: Path, form: Path) -> None:
     """Marks under another rubric are left out and counted; marks cannot be added to the download."""
-    form = tmp_path / "desk.yaml"
-    form.write_text(FORM)
     marks = packet(tmp_path / "marks.csv", MARK, MARK | {"rubric_hash": "other", "criterion_id": "nope"})
     words = ("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     code, out, err = invoke(*words)
@@ -324,11 +322,10 @@ def test_a_packets_marks_are_taken_whatever_the_file_is_called(tmp_path: Path, d
     ],
 )
 def test_a_packets_marks_of_the_wrong_kind_are_told_and_do_not_disturb_an_import(
-    tmp_path: Path, db: Path, change: dict[str, object], told: str
+    tmp_path: Path, db: Path, form: Path, change: dict[str, object], told: str
 ) -> None:
     """A sentence with the place of the mark; what else is in the file is imported all the same."""
-    form, marks = tmp_path / "desk.yaml", packet(tmp_path / "review.json", MARK | change, 3, None)
-    form.write_text(FORM)
+    marks = packet(tmp_path / "review.json", MARK | change, 3, None)
     code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--marks", str(marks))
     assert (code, told in err) == (2, True), err
     code, out, _ = invoke("review", "import", str(marks), "--db", str(db))
@@ -336,20 +333,20 @@ def test_a_packets_marks_of_the_wrong_kind_are_told_and_do_not_disturb_an_import
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"marks": ' + "1" * 5000 + "}", "[]", '{"marks": []}'])
-def test_json_that_is_no_packets_download_is_told_in_a_sentence(tmp_path: Path, db: Path, text: str) -> None:
+def test_json_that_is_no_packets_download_is_told_in_a_sentence(
+    tmp_path: Path, db: Path, form: Path, text: str
+) -> None:
     """Cut off, too deep, endless numbers, something else: a usage error for tune and for import."""
-    form, marks = tmp_path / "desk.yaml", tmp_path / "review.json"
-    form.write_text(FORM)
+    marks = tmp_path / "review.json"
     marks.write_text(text)
     for words in (("rubric", "tune", str(form), "--marks"), ("review", "import")):
         code, _, err = invoke(*words, str(marks), "--db", str(db))
         assert (code, "not readable as JSON" in err or "not a review" in err) == (2, True), err
 
 
-def test_files_that_cannot_be_used_are_told_in_a_sentence(tmp_path: Path, db: Path) -> None:
+def test_files_that_cannot_be_used_are_told_in_a_sentence(tmp_path: Path, db: Path, form: Path) -> None:
     """Marks that are no text, a folder that is not there: what cannot be done, and nothing half-written."""
-    form, marks = tmp_path / "desk.yaml", tmp_path / "marks.csv"
-    form.write_text(FORM)
+    marks = tmp_path / "marks.csv"
     marks.write_bytes(b"RIFF\x9a\xff\x00criterion")
     words = ("rubric", "tune", str(form), "--db", str(db))
     for option, path, told in (
@@ -375,10 +372,8 @@ def test_marks_are_kept_as_they_are_given(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_check_tells_what_is_too_common_and_where_calls_come_near(tmp_path: Path, db: Path) -> None:
+def test_check_tells_what_is_too_common_and_where_calls_come_near(db: Path, form: Path) -> None:
     """“Thank you” for a farewell is named, with what to do about it; stored calls show their quotes."""
-    form = tmp_path / "desk.yaml"
-    form.write_text(FORM)
     code, out, err = invoke("rubric", "check", str(form), "--db", str(db))
     assert code == 0, err
     (thanks,) = [line for line in out.splitlines() if line.startswith("farewell") and "Thank you" in line]
@@ -451,7 +446,6 @@ def test_between_a_sure_yes_and_a_sure_no_the_quote_is_shown_and_a_person_asked(
     card = score.score(call, rubric.parse(form), CallMetadata("x"), min_confidence=0.4, matcher=MATCHER)
     (hold,) = [a for s in card.sections for a in s.criteria if a.id == "hold"]
     assert hold.answer == "undetermined"
-    assert hold.nearest is not None
     assert "hold" in hold.nearest.quote
     assert card.outcome == "needs_review"
 

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline import rubric, score
-from pipeline.conversation import (
-    CallMetadata,
-    Conversation,
-    CriterionAnswer,
-    Scorecard,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript
 from pipeline.errors import RubricError, UsageError
 from pipeline.judge import quotes
 from pipeline.judge.endpoint import is_private
@@ -30,7 +22,8 @@ from pipeline.matching import load_matcher
 from pipeline.matching.slots import names_in
 from pipeline.rubric import Rubric
 from pipeline.settings import JudgeSettings, load_settings
-from tests.judge_server import Model, honest, serving, turns
+from tests import talk
+from tests.judge_server import Model, honest, turns
 
 ROOT = Path(__file__).parents[2]
 ORDERS = (ROOT / "bench" / "data" / "judge_orders.txt").read_text("utf-8").splitlines()
@@ -40,13 +33,6 @@ SAID = (
     ("agent", "I am so sorry to hear that let me look into it for you Mrs Miller"),
     ("customer", "thanks a lot"),
 )
-
-
-@pytest.fixture
-def model() -> Iterator[Model]:
-    """A server that answers honestly until told otherwise."""
-    with serving(Model()) as served:
-        yield served
 
 
 def asking(*checks: str, head: str = "mode: question\npass_mark: 50") -> Rubric:
@@ -67,8 +53,7 @@ REFUNDS = 'question: "Did the agent say “refund”?"'
 
 def call(*said: tuple[str, str], call_id: str = "c-1") -> Conversation:
     """A conversation of these turns."""
-    spoken = tuple(Turn(n, role, text) for n, (role, text) in enumerate(said or SAID))  # type: ignore[arg-type]
-    return Conversation(Transcript(call_id, spoken, "en"))
+    return Conversation(Transcript(call_id, talk.turns(said or SAID, every_s=None), "en"))
 
 
 def asked_of(model: Model, kept: Path | None = None, **settings: Any) -> LanguageModel:
@@ -314,20 +299,11 @@ def test_an_order_given_in_the_call_stays_inside_the_marks_and_proves_nothing(
 
 
 FAULTS = {
-    "html": "a web page",
-    "500": "HTTP 500",
-    "404": "HTTP 404",
-    "401": "CALLQA_JUDGE__API_KEY",
-    "half": "broke off",
-    "huge": "more than 1 MB",
-    "stall": "no answer within 0.5 s",
-    "drip": "no answer within 0.5 s",
-    "redirect": "not followed",
-    "list": "another form",
-    "gzip": "packs its answers",
-    "models": "no model 'fake', it offers other",
-    "down": "is the server up",
-}
+    "html": "a web page", "500": "HTTP 500", "404": "HTTP 404", "401": "CALLQA_JUDGE__API_KEY",
+    "half": "broke off", "huge": "more than 1 MB", "stall": "no answer within 0.5 s",
+    "drip": "no answer within 0.5 s", "redirect": "not followed", "list": "another form",
+    "gzip": "packs its answers", "models": "no model 'fake', it offers other", "down": "is the server up",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("fault", "told"), FAULTS.items())
@@ -624,8 +600,7 @@ def test_roles_that_are_not_known_and_weak_words_are_not_sent(model: Model) -> N
     unknown = call(("unknown", "sorry to hear that"), ("unknown", "my bill"))
     weak = Conversation(
         replace(
-            call().transcript,
-            turns=tuple(replace(turn, confidence=0.1) for turn in call().transcript.turns),
+            call().transcript, turns=tuple(replace(turn, confidence=0.1) for turn in call().transcript.turns)
         )
     )
     for spoken in (unknown, weak):

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import pytest
 from pipeline import contract
 from pipeline.conversation import Review, Transcript, Turn
 from pipeline.store import Store
-from tests.judge_server import Model, honest, serving
-from tests.process.test_run import callqa
+from tests.command import callqa
+from tests.judge_server import Model, honest
 
 RUBRIC = """
 rubric: warmth
@@ -34,13 +33,6 @@ sections:
         counts: info
         check: {kind: judge, question: "Did the agent say “REFUND”?"}
 """
-
-
-@pytest.fixture
-def model() -> Iterator[Model]:
-    """A server that answers honestly until told otherwise."""
-    with serving(Model()) as served:
-        yield served
 
 
 @pytest.fixture

@@ -11,19 +11,12 @@ from typer.testing import CliRunner
 from pipeline import export, rubric
 from pipeline.calibrate import calibrate
 from pipeline.cli.commands import app
-from pipeline.conversation import (
-    CallMetadata,
-    CallRecord,
-    Conversation,
-    LedgerEntry,
-    Scorecard,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallRecord, Scorecard
 from pipeline.matching import load_matcher
 from pipeline.rescore import rescore
 from pipeline.review.import_reviews import Report, import_reviews
 from pipeline.store import CallFilter, Store
+from tests.talk import exchange
 
 FORM = """
 rubric: desk
@@ -58,13 +51,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def call(name: str) -> CallRecord:
     """A call of the client acme in which agent and customer take turns."""
-    turns = tuple(
-        Turn(i, "customer" if i % 2 else "agent", text, i * 5.0, i * 5.0 + 4, confidence=0.9)
-        for i, text in enumerate(LINES)
-    )
-    conversation = Conversation(Transcript(name, turns, "en", 20.0, channels=2))
-    entry = LedgerEntry(f"{name}.json", f"sha-{name}", name, "scored")
-    return CallRecord(entry, CallMetadata(name, client="acme"), conversation)
+    return exchange(name, LINES, client="acme")
 
 
 def scored(store: Store, text: str = FORM) -> dict[str, Scorecard]:

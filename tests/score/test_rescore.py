@@ -13,18 +13,11 @@ from typer.testing import CliRunner
 from pipeline import matching, rubric, score
 from pipeline.cli.commands import app
 from pipeline.contract import from_dict, to_json
-from pipeline.conversation import (
-    CallMetadata,
-    CallRecord,
-    Conversation,
-    LedgerEntry,
-    Scorecard,
-    Transcript,
-    Turn,
-)
+from pipeline.conversation import CallRecord, Conversation, Scorecard
 from pipeline.rescore import Rescored, rescore
 from pipeline.rubric.queries import Found, Query
 from pipeline.store import CallFilter, Store
+from tests.talk import exchange
 
 ROOT = Path(__file__).parents[2]
 FORM = """
@@ -57,14 +50,7 @@ def form(**changes: str) -> rubric.Rubric:
 
 def call(name: str, lines: tuple[str, ...] = LINES) -> CallRecord:
     """A call in which agent and customer take turns."""
-    turns = tuple(
-        Turn(i, "customer" if i % 2 else "agent", text, i * 5.0, i * 5.0 + 4, confidence=0.9)
-        for i, text in enumerate(lines)
-    )
-    conversation = Conversation(Transcript(name, turns, "en", 5.0 * len(turns), channels=2))
-    return CallRecord(
-        LedgerEntry(f"{name}.json", f"sha-{name}", name, "scored"), CallMetadata(name), conversation
-    )
+    return exchange(name, lines)
 
 
 class Asked:
@@ -110,7 +96,6 @@ def test_changed_weights_and_marks_read_no_words(store: Store) -> None:
 def test_a_call_whose_score_is_withheld_stays_so_under_new_weights(store: Store) -> None:
     """The agent was not understood: there are answers from the customer's words, and no score."""
     weak = call("weak", ("yes what", *LINES[::2]))
-    assert weak.conversation is not None
     said = weak.conversation.transcript
     mumbled, *clear = said.turns
     turns = (replace(mumbled, confidence=0.1), *(replace(turn, role="customer") for turn in clear))
@@ -142,7 +127,6 @@ def test_scoring_by_meaning_needs_no_torch(tmp_path: Path) -> None:
     record = call("good", ("thanks for calling us", "yes", "is there anything more I can do for you", "no"))
     with Store(db) as opened:
         opened.load([record])
-    assert record.conversation is not None
     said.write_text(to_json(record.conversation.transcript))
     program = f"""
 import sys

@@ -14,6 +14,7 @@ from pipeline.cli.commands import app
 from pipeline.conversation import FINDING_KINDS, CallMetadata, Conversation, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
 from pipeline.matching import load_matcher
+from tests import talk
 
 MATCHER = load_matcher(models=False)
 HEAD = "rubric: r\nmode: question\npass_mark: 50\nsections:\n  - id: s\n    criteria:\n"
@@ -33,10 +34,7 @@ def faults(*criteria: str, more: str = "") -> str:
 
 def turns(*said: tuple[str, str], timed: bool = True) -> Conversation:
     """A dialogue of five seconds a turn, or without times."""
-    return Conversation(Transcript("call", tuple(
-        Turn(i, role, text, 5.0 * i if timed else None, 5.0 * i + 4 if timed else None)  # type: ignore[arg-type]
-        for i, (role, text) in enumerate(said)
-    )))  # fmt: skip
+    return Conversation(Transcript("call", talk.turns(said, every_s=5.0 if timed else None)))
 
 
 def run(*args: str) -> tuple[int, str, str]:
@@ -211,7 +209,7 @@ def test_the_times_of_written_messages_are_no_seconds_of_speech() -> None:
     one = form("id: a, question: q, check: {kind: phrases, match: fuzzy, any: [anything else], "
                "window: {last_s: 20}}")  # fmt: skip
     said = ("agent", "hello"), ("customer", "hi"), ("agent", "anything else"), ("customer", "no")
-    sent = tuple(Turn(i, role, text, i * 60.0, i * 60.0) for i, (role, text) in enumerate(said))
+    sent = talk.turns(said, every_s=60.0, last_s=0.0)
     card = scored(one, Conversation(Transcript("call", sent, medium="chat")))
     assert card.outcome == "pass"
     assert card.warnings == ("written, not spoken: windows in seconds were taken as counts of turns",)
@@ -236,7 +234,7 @@ def test_minimum_floors_lift_what_was_answered_only() -> None:
 
     def with_floors(answer: str) -> Scorecard:
         given = {"a": answer, "b": "na" if answer == "na" else "no"}
-        verdicts = {c.id: score.Verdict(given[c.id]) for c in one.criteria()}  # type: ignore[arg-type]
+        verdicts = {c.id: score.Verdict(given[c.id]) for c in one.criteria()}
         return score.scorecard(
             "x", one, {c.id: score.recorded(c, verdicts[c.id], one) for c in one.criteria()}
         )

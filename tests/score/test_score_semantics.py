@@ -16,6 +16,7 @@ from pipeline.conversation import (
 )
 from pipeline.matching import load_matcher
 from pipeline.rubric.cases import run_cases
+from tests import talk
 
 MATCHER = load_matcher()
 
@@ -42,19 +43,13 @@ sections:
 
 def given(form: rubric.Rubric, **answers: str) -> dict[str, CriterionAnswer]:
     """Answers of a person."""
-    return {
-        c.id: score.recorded(c, score.Verdict(answers[c.id]), form)  # type: ignore[arg-type]
-        for c in form.criteria()
-    }
+    return {c.id: score.recorded(c, score.Verdict(answers[c.id]), form) for c in form.criteria()}
 
 
 def say(*lines: tuple[str, str], confidence: float | None = None) -> Conversation:
     """A dialogue, one turn a line, five seconds each."""
-    turns = [
-        Turn(i, role, text, 5.0 * i, 5.0 * i + 4, confidence=confidence)  # type: ignore[arg-type]
-        for i, (role, text) in enumerate(lines)
-    ]
-    return Conversation(Transcript("call", tuple(turns), duration_s=5.0 * len(turns), channels=2))
+    turns = talk.turns(lines, confidence=confidence)
+    return Conversation(Transcript("call", turns, duration_s=5.0 * len(turns), channels=2))
 
 
 def answer_of(check: str, conversation: Conversation, more: str = "") -> CriterionAnswer:
@@ -128,9 +123,7 @@ def test_a_miss_says_where_it_looked_and_what_came_nearest() -> None:
         "{kind: phrases, any: [anything else I can help with], match: fuzzy, window: {first_s: 30}}", call
     )
     assert got.answer == "no"
-    assert got.searched is not None
     assert (got.searched.role, got.searched.turns, got.searched.start_s) == ("agent", 2, 0.0)
-    assert got.nearest is not None
     assert got.nearest.turn == 2
 
 
@@ -143,7 +136,6 @@ def test_a_miss_names_the_counter_example_that_struck_a_match_out() -> None:
     )
     got = answer_of("{kind: phrases, any: [I don't know], unless: [I don't know but let me find out]}", call)
     assert got.answer != "yes"
-    assert got.nearest is not None
     assert got.nearest.turn == 2
     assert "nearer to the counter-example: I don't know but let me find out" in got.nearest.rule
 

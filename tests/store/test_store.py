@@ -316,7 +316,6 @@ def test_every_view_answers(store: Store) -> None:
 def test_the_worst_moment_is_quoted_until_its_words_are_erased(db: Path) -> None:
     """As annotation masked it; a role without a negative turn, and an erased call, have no quote."""
     call = record("c1")
-    assert call.conversation is not None
     worst = Finding("lowest_point", "customer", 1, 5.0, 9.25, "my card [CARD] is blocked", -0.5, "v1")
     call = replace(call, conversation=replace(call.conversation, findings=(worst,)))
     path = "SELECT role, lowest_start_s AS at, lowest_quote AS quote FROM v_sentiment_path ORDER BY role"

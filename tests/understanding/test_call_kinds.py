@@ -37,7 +37,7 @@ def conversation(turns: list[tuple[str, str]], starts_s: list[float] | None = No
     """Annotated turns, three seconds each, five apart where not said."""
     starts = starts_s or [5.0 * n for n in range(len(turns))]
     made = tuple(
-        Turn(n, role, text, at, at + 3.0, n % 2)  # type: ignore[arg-type]
+        Turn(n, role, text, at, at + 3.0, n % 2)
         for n, ((role, text), at) in enumerate(zip(turns, starts, strict=True))
     )
     transcript = Transcript("c", made, language="en", duration_s=starts[-1] + 4, channels=2)
@@ -110,42 +110,32 @@ def test_the_agents_silence_stays_a_hold(
 
 
 @pytest.mark.parametrize(
-    ("text", "is_vulnerable"),
+    ("risk", "text", "found"),
     [
-        ("I am going bankrupt because of this", True),
-        ("we filed for bankruptcy last year", True),
-        ("I just got laid off", True),
-        ("my husband was made redundant", True),
-        ("I can't afford it any more", True),
-        ("You guys are going bankrupt, I read it in the paper", False),
-        ("that company went bankrupt and was evicted", False),
-        ("they are laid off every winter at your company", False),
-        ("people can not afford your prices", False),
-        ("your store is bankrupt", False),
+        ("vulnerable", "I am going bankrupt because of this", True),
+        ("vulnerable", "we filed for bankruptcy last year", True),
+        ("vulnerable", "I just got laid off", True),
+        ("vulnerable", "my husband was made redundant", True),
+        ("vulnerable", "I can't afford it any more", True),
+        ("vulnerable", "You guys are going bankrupt, I read it in the paper", False),
+        ("vulnerable", "that company went bankrupt and was evicted", False),
+        ("vulnerable", "they are laid off every winter at your company", False),
+        ("vulnerable", "people can not afford your prices", False),
+        ("vulnerable", "your store is bankrupt", False),
+        ("churn", "I don't wanna continue my service", True),
+        ("churn", "I don't want to keep this subscription", True),
+        ("churn", "we are not going to renew", True),
+        ("churn", "I'm not staying with you", True),
+        ("churn", "please disconnect my service", True),
+        ("churn", "I will not be renewing my contract", True),
+        ("churn", "I want to continue my service", False),
+        ("churn", "my service does not continue to work", False),
+        ("churn", "I do want to keep my plan", False),
     ],
 )
-def test_only_the_callers_own_trouble_makes_them_vulnerable(text: str, is_vulnerable: bool) -> None:
-    """What is said of a company or of people in general is nobody's vulnerability here."""
-    assert ("vulnerable" in labels(conversation([(A, "Hello."), (C, text)]), "risk")) == is_vulnerable
-
-
-@pytest.mark.parametrize(
-    ("text", "is_churn"),
-    [
-        ("I don't wanna continue my service", True),
-        ("I don't want to keep this subscription", True),
-        ("we are not going to renew", True),
-        ("I'm not staying with you", True),
-        ("please disconnect my service", True),
-        ("I will not be renewing my contract", True),
-        ("I want to continue my service", False),
-        ("my service does not continue to work", False),
-        ("I do want to keep my plan", False),
-    ],
-)
-def test_not_wanting_to_go_on_is_churn(text: str, is_churn: bool) -> None:
-    """However it is said that the service shall end."""
-    assert ("churn" in labels(conversation([(A, "Hello."), (C, text)]), "risk")) == is_churn
+def test_a_risk_is_the_callers_own_however_it_is_said(risk: str, text: str, found: bool) -> None:
+    """What is said of a company or of people in general is no vulnerability; not going on is churn."""
+    assert (risk in labels(conversation([(A, "Hello."), (C, text)]), "risk")) == found
 
 
 @pytest.mark.parametrize(
@@ -164,7 +154,6 @@ def test_an_agent_who_names_the_callers_feeling_does_not_feel_it(text: str) -> N
     heard = conversation([(C, "It is broken."), (A, text)])
 
     sentiment = heard.transcript.turns[1].sentiment
-    assert sentiment is not None
     assert sentiment.label == "neutral"
     assert "agent" not in labels(heard, "lowest_point")
 
@@ -173,7 +162,6 @@ def test_an_agents_own_feeling_stays() -> None:
     """Anger of the agent's own is still heard."""
     heard = conversation([(C, "It is broken."), (A, "You are being ridiculous, I am sick of this.")])
 
-    assert heard.transcript.turns[1].sentiment is not None
     assert heard.transcript.turns[1].sentiment.label == "negative"
 
 
@@ -205,7 +193,6 @@ def test_words_of_the_users_own_speak_in_any_language() -> None:
     (heard,) = annotator.annotate([Transcript("c", turns, language="de")], [None])
 
     first, second = heard.transcript.turns
-    assert first.sentiment is not None
     assert first.sentiment.label == "negative"
     assert second.sentiment is None
 
@@ -222,7 +209,6 @@ def test_poor_quality_sarcasm_and_modesty_are_told_apart(text: str, label: str) 
     """A complaint without a word of feeling, one in words of praise, and an excuse that is none."""
     heard = conversation([(A, "Hello."), (C, text)])
 
-    assert heard.transcript.turns[1].sentiment is not None
     assert heard.transcript.turns[1].sentiment.label == label
 
 

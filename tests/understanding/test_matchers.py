@@ -99,7 +99,6 @@ def test_a_longer_search_needs_more_to_be_found() -> None:
 def test_evidence_says_how_unlikely_it_is_by_chance() -> None:
     """The rule of a match names the phrase and what it is measured against."""
     found = find(RECORDED, "just so you know we tape these calls for training")
-    assert found is not None
     phrase = "This call is being recorded"
     assert found.rule.startswith(f"meaning: {phrase} (ordinary talk comes as near in 1 of ")
 
@@ -139,10 +138,17 @@ def test_the_same_act_in_other_words_or_misheard_counts(phrases: tuple[str, ...]
         (("Enjoy the rest of your day",), "bye"),
         (("Goodbye",), "Kate"),
         (("Thanks for your help",), "things that are helps"),
+        (("Is it working now",), "that's what you're on now is it"),
+        (("What is your account number",), "let me have a look for you what's the"),
+        (("Thank you for calling",), "right I think you're calling the wrong number"),
+        (("Good morning",), "quarter to seven an early morning call thank you"),
+        (("When did you make that payment",), "and you make the payment at the counter then"),
+        (("You have to be over eighteen",), "so you have over 300 channels with that"),
+        (("I'll call you back",), "I'm calling you today about the survey"),
     ],
 )
 def test_another_act_or_other_talk_does_not_count(phrases: tuple[str, ...], text: str) -> None:
-    """Denied, asked back, done by somebody else, or about something else."""
+    """Denied, asked back, of somebody or something else, or without the words that make the act."""
     assert not met(phrases, text)
 
 
@@ -317,23 +323,6 @@ def test_a_counter_example_may_be_longer_than_what_is_found(match: str) -> None:
     assert not met(("I don't know",), said, unless=finds_out, match=match)
 
 
-@pytest.mark.parametrize(
-    ("phrase", "said"),
-    [
-        ("Is it working now", "that's what you're on now is it"),
-        ("What is your account number", "let me have a look for you what's the"),
-        ("Thank you for calling", "right I think you're calling the wrong number"),
-        ("Good morning", "quarter to seven an early morning call thank you"),
-        ("When did you make that payment", "and you make the payment at the counter then"),
-        ("You have to be over eighteen", "so you have over 300 channels with that"),
-        ("I'll call you back", "I'm calling you today about the survey"),
-    ],
-)
-def test_words_that_do_not_do_the_act_are_not_enough(phrase: str, said: str) -> None:
-    """They tell nothing, sound like others, or lack those that make the act (“you make the payment”)."""
-    assert not met((phrase,), said)
-
-
 def test_no_word_stands_for_another_where_a_phrase_must_be_said_in_its_words() -> None:
     """“Thank you, we'll call” has most of “Thank you for calling”, and another word in its middle."""
     assert not met(("Thank you for calling",), "thank you we'll call you back", match="fuzzy")
@@ -398,24 +387,10 @@ def test_criteria_the_weights_never_saw() -> None:
     assert passing("unrelated") <= 0.02
 
 
-WORD = st.sampled_from(
-    [
-        "thank",
-        "you",
-        "thanks",
-        "for",
-        "calling",
-        "harper",
-        "um",
-        "a",
-        "can't",
-        "ہیلو",
-        "$5",
-        "not",
-        "debt",
-        ".",
-    ]
-)
+WORD = st.sampled_from([
+    "thank", "you", "thanks", "for", "calling", "harper", "um", "a", "can't", "ہیلو", "$5", "not", "debt",
+    ".",
+])  # fmt: skip
 SAID = st.lists(WORD, max_size=12).map(" ".join)
 
 

@@ -17,7 +17,7 @@ def turn(number: int, role: str, start_s: float, end_s: float, text: str = "so i
     parts = text.split()
     step = (end_s - start_s) / max(1, len(parts))
     words = tuple(Word(w, start_s + i * step, start_s + (i + 1) * step) for i, w in enumerate(parts))
-    return Turn(number, role, text, start_s, end_s, words=words)  # type: ignore[arg-type]
+    return Turn(number, role, text, start_s, end_s, words=words)
 
 
 CALL = Transcript(
@@ -127,7 +127,7 @@ spans = st.tuples(st.floats(0, 100), st.floats(0, 20)).map(lambda p: (p[0], p[0]
 @given(st.lists(st.tuples(st.sampled_from(["agent", "customer"]), spans), max_size=12))
 def test_times_always_add_up(pieces: list[tuple[str, tuple[float, float]]]) -> None:
     """However turns lie: silence and the union of speech fill the recording, nothing is negative."""
-    turns = tuple(Turn(i, r, "a b", a, b) for i, (r, (a, b)) in enumerate(pieces))  # type: ignore[arg-type]
+    turns = tuple(Turn(i, r, "a b", a, b) for i, (r, (a, b)) in enumerate(pieces))
     call = Transcript("c", turns, duration_s=125.0, channels=2)
     values = metrics.measure(call)
 
@@ -168,7 +168,7 @@ def test_real_calls_are_measured_as_their_truth_says(shared_data: Path, name: st
     values = metrics.measure(call, hold_spans=[(hold["start_s"], hold["end_s"])])
 
     for role in ("agent", "customer"):
-        true_s = sum(t.end_s - t.start_s for t in turns if t.role == role)  # type: ignore[operator]
+        true_s = sum(t.end_s - t.start_s for t in turns if t.role == role)
         assert values[f"{role}_talk_s"] == pytest.approx(true_s, rel=0.05)
     assert values["overlap_count"] == truth["overlaps"]
     assert values["dead_air_s"] == 0

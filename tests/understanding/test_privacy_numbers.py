@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import privacy
-from pipeline.conversation import Transcript, Turn
+from pipeline.conversation import Transcript
 from pipeline.privacy import numbers
 from pipeline.settings import PrivacySettings
-from tests import spoken_numbers
+from tests import spoken_numbers, talk
 
 ALL = PrivacySettings(redact=privacy.KINDS)
 SEEDS = st.integers(0, 2**32)
@@ -18,8 +18,7 @@ SEEDS = st.integers(0, 2**32)
 
 def call(*turns: tuple[str, str]) -> Transcript:
     """A transcript without times."""
-    made = tuple(Turn(number, role, text) for number, (role, text) in enumerate(turns))  # type: ignore[arg-type]
-    return Transcript("c", made, language="en")
+    return Transcript("c", talk.turns(turns, every_s=None), language="en")
 
 
 def asked_and_told(*texts: str) -> Transcript:
@@ -93,14 +92,8 @@ def test_ordinary_numbers_are_not_eaten(seed: int) -> None:
             ),
             ["[SSN]", "[SSN]", "[SSN]", "[PHONE]"],
         ),
-        (
-            ("Which numbers can we use?", "416 555 0199 and 800 555 1212"),
-            ["[PHONE] and [PHONE]"],
-        ),
-        (
-            ("What's the sort code and account?", "20 45 67, 12345678"),
-            ["[ACCOUNT]"],
-        ),
+        (("Which numbers can we use?", "416 555 0199 and 800 555 1212"), ["[PHONE] and [PHONE]"]),
+        (("What's the sort code and account?", "20 45 67, 12345678"), ["[ACCOUNT]"]),
     ],
 )
 def test_the_other_partys_new_question_ends_a_number(texts: tuple[str, ...], expected: list[str]) -> None:
