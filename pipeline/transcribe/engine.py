@@ -8,7 +8,6 @@ from statistics import mode
 
 import numpy as np
 import torch
-from whisper.tokenizer import LANGUAGES
 
 from pipeline import models
 from pipeline.conversation import SAMPLE_RATE_HZ, Doubt, Engine, Transcript
@@ -36,18 +35,18 @@ class WhisperEngine:
 
     def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
         self._settings = settings
-        for code in (*settings.languages, settings.language):
-            if code and code not in LANGUAGES:
-                raise UsageError(
-                    f"settings: transcribe.language {code!r} is not a language of Whisper",
-                    hint="give an ISO 639-1 code such as en or ur, or auto to detect it",
-                )
         hardware = choose(settings.device, settings.precision, settings.threads)
         longest_s, context_s = (
             (EXCERPT_S, EXCERPT_CONTEXT_S) if excerpts else (FULL_CONTEXT_S, FULL_CONTEXT_S)
         )
         self._longest = int(longest_s * SAMPLE_RATE_HZ)
         self._recogniser = Recogniser(models.load(settings.model), hardware, settings, context_s)
+        for code in (*settings.languages, settings.language):
+            if code and code not in self._recogniser.known_languages:
+                raise UsageError(
+                    f"settings: transcribe.language {code!r} is not a language of Whisper {settings.model}",
+                    hint="give an ISO 639-1 code such as en or ur, or auto to detect it",
+                )
         self._vad = VoiceActivity()
         self.fingerprint = fingerprint(settings)
         self._shares = [slice(k, None, hardware.threads) for k in range(hardware.threads)]
@@ -104,6 +103,11 @@ class WhisperEngine:
         ]
         return list(zip(words, likelier, strict=True))
 
+    def _stated_language(self, job: Job) -> str | None:
+        """The language stated in the metadata, if the model knows it ("en-GB" is "en")."""
+        code = (job.language or "").lower().replace("_", "-").split("-")[0]
+        return code if code in self._recogniser.known_languages else None
+
     def _languages(
         self,
         windows: Sequence[Window],
@@ -114,7 +118,7 @@ class WhisperEngine:
         """The language of each window: the metadata's, else the settings', else detected from the audio."""
         allowed = self._settings.languages
         default = "" if allowed else self._settings.language
-        languages = [_stated_language(jobs[w.call]) or default for w in windows]
+        languages = [self._stated_language(jobs[w.call]) or default for w in windows]
         unknown = [n for n, language in enumerate(languages) if not language]
         if unknown:
             detected = self._recogniser.languages(
@@ -166,12 +170,6 @@ def _not_numbers(job: Job) -> RecordingError:
         hint="decode it again from the original recording",
         reason="not_finite",
     )
-
-
-def _stated_language(job: Job) -> str | None:
-    """The language stated in the metadata, if Whisper knows it ("en-GB" is "en")."""
-    code = (job.language or "").lower().replace("_", "-").split("-")[0]
-    return code if code in LANGUAGES else None
 
 
 def _groups(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from whisper.audio import HOP_LENGTH, SAMPLE_RATE, log_mel_spectrogram
 from whisper.model import Whisper
-from whisper.tokenizer import Tokenizer, get_tokenizer
+from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
 from pipeline.settings import TranscribeSettings
 from pipeline.text.words import tokens
@@ -61,6 +61,7 @@ class Recogniser:
         self._sure = SURE_LOG_PROBABILITY[settings.beam]
         self._n_mels = model.dims.n_mels
         self._multilingual, self._num_languages = model.is_multilingual, model.num_languages
+        self.known_languages = frozenset(list(LANGUAGES)[: model.num_languages])
         self._encoder = Encoder(model, hardware)
         self._decoder = GreedyDecoder(Decoder(model, hardware), self.tokenizer("en"), hardware.device)
         self._pool = ThreadPoolExecutor(

@@ -21,6 +21,7 @@ from whisper.timing import dtw_cpu, median_filter
 
 from pipeline import audio, models, rubric, score, speakers
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Conversation, Transcript
+from pipeline.errors import UsageError
 from pipeline.matching import load_matcher
 from pipeline.settings import AudioSettings, TranscribeSettings
 from pipeline.transcribe import Engine, Job, foreign, load_engine, probe, warning
@@ -410,6 +411,19 @@ def test_words_forced_into_another_language_say_what_they_sound_like(engine: Eng
     assert isinstance(wrong, Transcript)
     assert right.warnings == ()
     assert wrong.warnings == ("it was heard as ar and sounds like en",)
+
+
+def test_a_language_that_only_newer_models_know_is_detected_or_refused(engine: Engine) -> None:
+    """Cantonese came with large-v3: base detects the language of such a call and refuses such settings."""
+    clip = audio.load(Path(__file__).parents[2] / "sample_audio" / "support-good.wav")
+    short = replace(clip, samples=clip.samples[:, : 20 * SAMPLE_RATE_HZ])
+
+    (told,) = engine.transcribe([Job("told", short, "yue")])
+
+    assert isinstance(told, Transcript)
+    assert told.language == "en"
+    with pytest.raises(UsageError, match="'yue' is not a language of Whisper base"):
+        load_engine(TranscribeSettings(language="yue"))
 
 
 SPOKEN = {
