@@ -12,6 +12,7 @@ from typing import Any
 from prefect import flow
 
 from pipeline import export, matching, rescore
+from pipeline.process import judging
 from pipeline.process.cache import StageCache
 from pipeline.process.prepare import load_rubrics, open_store
 from pipeline.settings import load_settings
@@ -57,10 +58,13 @@ def rescore_history(config: str | None = None, settings: Slices | None = None) -
     """
     resolved = load_settings(config, **(settings or {}))
     matcher = matching.load_matcher()
+    rubrics = load_rubrics(resolved)
     doubt = resolved.score.min_confidence
     with open_store(resolved) as store:
+        standings = judging.standings(store, rubrics, resolved)
+        judge = judging.load_judge(resolved, rubrics, standings)
         return sum(
             call.flipped
-            for rubric in load_rubrics(resolved)
-            for call in rescore.rescore(store, rubric, matcher, min_confidence=doubt)
+            for rubric in rubrics
+            for call in rescore.rescore(store, rubric, matcher, min_confidence=doubt, judge=judge)
         )

@@ -129,6 +129,26 @@ def test_a_re_run_asks_nothing_and_a_re_score_only_what_changed(folder: Path, mo
     assert costs == [{"n": 6, "calls": 12}]
 
 
+def test_the_re_score_flow_keeps_and_asks_for_the_judges_answers(folder: Path, model: Model) -> None:
+    """The flow that Prefect starts when a rubric changes does what the command does."""
+    from flows.maintenance import rescore_history
+
+    run(folder)
+    write_rubric(folder, weight="weight: 3", refund="money back")
+    model.asked.clear()
+    settings = {"store": {"db": str(folder / "qa.duckdb")}, "score": {"rubrics": [str(folder / "r.yaml")]}}
+    rescore_history.fn(config=str(folder / "callqa.toml"), settings=settings)
+    assert len(model.asked) == 6
+    assert all("money back" in prompt for prompt in model.prompts)
+    latest = (
+        "SELECT criterion_id, answer, count(*) AS n FROM answers "
+        "JOIN scorecards USING (call_id, rubric_hash) WHERE scorecards.is_latest GROUP BY ALL ORDER BY ALL"
+    )
+    assert [(r["criterion_id"], r["answer"], r["n"]) for r in query(folder, latest)] == [
+        ("greets", "yes", 3), ("refund", "no", 3), ("sorry", "yes", 3),
+    ]  # fmt: skip
+
+
 def test_what_could_not_be_asked_is_asked_by_the_next_run_and_nothing_else(
     folder: Path, model: Model
 ) -> None:
