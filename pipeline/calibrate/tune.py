@@ -16,7 +16,7 @@ from pipeline.calibrate.agreement import cohen_kappa, confusion
 from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.conversation import Conversation, Evidence, Review
 from pipeline.rubric import Criterion, Rubric
-from pipeline.rubric.checks import AnyCheck, PhraseCheck, learning
+from pipeline.rubric.checks import AnyCheck, ManualCheck, PhraseCheck, learning
 from pipeline.rubric.queries import Matcher
 
 SURE = 0.95
@@ -29,6 +29,10 @@ LEAST_GAIN = 1.0
 """How much lower the cost must be before a setting is proposed, in wrong answers; less may be luck."""
 LEAST_ANSWERS = 10
 """With fewer answers of people to a criterion, no setting is proposed for it."""
+CANNOT_LEARN = "nothing can be learnt: its check has no phrases that must be said once"
+LEAST_OF_EACH = 5
+"""Answers no from which a bound is lowered, and answers yes from which one is raised: without them nobody can
+see which answers would become wrong."""
 FOLDS = 5
 
 
@@ -165,7 +169,15 @@ def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: in
 
 def best_setting(pairs: Sequence[tuple[float, bool]], now: Setting) -> tuple[Setting, Measured]:
     """The cheapest of the settings compared; the rubric's own unless another saves ``LEAST_GAIN``."""
+    yes = sum(met for _, met in pairs)
+    lower, higher = len(pairs) - yes >= LEAST_OF_EACH, yes >= LEAST_OF_EACH
     grid = [Setting(t, round(t * share, 3)) for t in THRESHOLDS for share in UNSURE_SHARES]
+    grid = [
+        one
+        for one in grid
+        if (lower or (one.threshold >= now.threshold and one.unsure >= now.unsure))
+        and (higher or (one.threshold <= now.threshold and one.unsure <= now.unsure))
+    ]
     compared = list(dict.fromkeys((now, *grid)))  # the grid does not depend on people's answers
     results = [(setting, measured(pairs, setting, len(compared))) for setting in compared]
     best = min(results, key=lambda result: result[1].cost)
@@ -195,7 +207,11 @@ def propose(
         check = learning(criterion.check)
         answers = {c: met for c, met in said.get(criterion.id, {}).items() if c in conversations}
         its_marks = [mark for mark in marks if mark.criterion == criterion.id]
-        if check is None or not (answers or its_marks):
+        if not (answers or its_marks or differ.get(criterion.id)):
+            continue
+        if check is None:
+            if not isinstance(criterion.check, ManualCheck):
+                proposals.append(Proposal(criterion.id, None, None, note=CANNOT_LEARN))
             continue
         note = f"{differ[criterion.id]} calls left out: reviewers differ" if differ.get(criterion.id) else ""
         labelled = _Labelled(rubric, criterion, check, conversations, answers, matcher)
@@ -245,6 +261,7 @@ class _Labelled:
 
 def _proposal(labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
     name, check = labelled.criterion.id, learnt(labelled.check, marks)
+    note = "; ".join(filter(None, (note, _contradictions(marks))))
     phrases = tuple(p for p in check.any if p not in labelled.check.any)
     unless = tuple(p for p in check.unless if p not in labelled.check.unless)
     if len(labelled.answers) < LEAST_ANSWERS:
@@ -265,10 +282,21 @@ def _proposal(labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal
     return Proposal(name, now, best if changed or phrases or unless else now, changed, phrases, unless, note)
 
 
+def _quotes(marks: Sequence[Mark]) -> tuple[set[str], set[str]]:
+    """The quotes that meet the criterion, and those that do not."""
+    meets = {" ".join(m.quote.split()) for m in marks if m.meets}
+    return meets, {" ".join(m.quote.split()) for m in marks if not m.meets}
+
+
+def _contradictions(marks: Sequence[Mark]) -> str:
+    meets, misses = _quotes(marks)
+    both = ", ".join(f"“{quote}”" for quote in sorted(meets & misses))
+    return f"left out, marked both ways: {both}" if both else ""
+
+
 def learnt(check: PhraseCheck, marks: Sequence[Mark]) -> PhraseCheck:
     """The check with marked quotes added to ``any`` or ``unless``; those marked both ways are left out."""
-    meets = {" ".join(m.quote.split()) for m in marks if m.meets}
-    misses = {" ".join(m.quote.split()) for m in marks if not m.meets}
+    meets, misses = _quotes(marks)
     known = {p.casefold() for p in (*check.any, *check.unless)}
     more = sorted(q for q in meets - misses if q.casefold() not in known and "{" not in q)
     less = sorted(q for q in misses - meets if q.casefold() not in known and "{" not in q)

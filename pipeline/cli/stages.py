@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.app import app
-from pipeline.cli.console import waited_for
+from pipeline.cli.console import note, waited_for
 from pipeline.cli.scorecard import clock, render
 from pipeline.cli.store import Db, open_store
 from pipeline.conversation import Conversation, Transcript
@@ -49,8 +49,11 @@ def transcribe(
         raise UsageError("--json, --srt and --vtt exclude one another", hint="choose one")
     from pipeline.process.files import transcribe_file
     from pipeline.settings import load_settings
+    from pipeline.transcribe import warning
 
     settings = load_settings(config, transcribe={"model": model, "language": language})
+    if slow := warning(settings.transcribe):
+        note(slow)
     transcript = transcribe_file(file, settings)
     if as_json:
         _print_json(transcript)

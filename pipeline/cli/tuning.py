@@ -167,8 +167,7 @@ def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> l
     if _is_json(path):
         return _packet_marks(path, known, hashes)
     marks = []
-    with _usable(path, "read"), path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
+    with _table(path) as reader:
         missing = {"criterion", "call_id", "quote", "mark"} - set(reader.fieldnames or ())
         if missing:
             raise UsageError(
@@ -185,19 +184,50 @@ def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> l
                 raise UsageError(
                     f"{path}:{number}: mark is {row['mark']!r}", hint="write yes or no, or leave it empty"
                 )
-            marks.append(Mark(row["criterion"], row["call_id"], row["quote"].lstrip("'"), word in YES))
+            quote = (row["quote"] or "").lstrip("'").strip()
+            if not quote or len(quote) > LONGEST_QUOTE:
+                raise UsageError(
+                    f"{path}:{number}: the row needs a quote of at most {LONGEST_QUOTE} characters",
+                    hint="copy the words that do the act, as the call has them",
+                )
+            marks.append(Mark(row["criterion"], row["call_id"] or "", quote, word in YES))
     return marks
 
 
 def write_questions(
     path: Path, asked: Sequence[tuple[str, str, Evidence]], questions: dict[str, str]
 ) -> None:
-    """Write a CSV to mark quotes in; cells that a spreadsheet would run as formulas are escaped."""
+    """Write a CSV to mark quotes in; cells that a spreadsheet would run as formulas are escaped.
+
+    Raises:
+        UsageError: The file has marks, or is something else than such a CSV, or cannot be written.
+    """
+    _refuse_to_lose(path)
     with _usable(path, "written"), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for criterion, call, near in asked:
             writer.writerow(_row(criterion, questions[criterion], call, near, ""))
+
+
+def _refuse_to_lose(path: Path) -> None:
+    """Raise a UsageError if a file holds marks, or something else than quotes to mark."""
+    if not path.exists():
+        return
+    with _table(path) as rows:
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise UsageError(f"{path} is there and holds no quotes to mark", hint="name a new file for --ask")
+        if any((row["mark"] or "").strip() for row in rows):
+            raise UsageError(f"{path} has marks, which would be lost", hint="name a new file for --ask")
+
+
+@contextlib.contextmanager
+def _table(path: Path) -> Iterator[csv.DictReader[str]]:
+    """The rows of a CSV; spreadsheets of many countries part its cells by semicolons."""
+    with _usable(path, "read"), path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        yield csv.DictReader(file, delimiter=";" if first.count(";") > first.count(",") else ",")
 
 
 def _row(criterion: str, question: str, call: str, near: Evidence, mark: str) -> list[object]:

@@ -179,6 +179,9 @@ def _phrases(check: PhraseCheck) -> Iterator[str]:
             yield f"“{phrase}” is too short to be matched loosely; use match: exact"
     if len({w.strip() for w in spoken.values()}) < len(spoken):
         yield "a phrase is given twice"
+    excluded = {f" {' '.join(p.casefold().split())} " for p in check.unless}
+    for phrase in [phrase for phrase, words in spoken.items() if words in excluded]:
+        yield f"“{phrase}” is both a phrase and a counter-example (any, unless): one of them is never heard"
 
 
 def _window(window: Window, typical_s: float | None) -> Iterator[str]:

@@ -188,7 +188,7 @@ def _answered(call: Call) -> Answered:
 def _withheld(call: Call) -> tuple[str, Outcome]:
     """Why a call gets no score, or "", and its outcome in that case."""
     transcript = call.conversation.transcript
-    if not any(t.text.strip() for t in transcript.turns):
+    if not call.has_words:
         return (NO_SPEECH if transcript.medium == "voice" else "nothing was written"), "not_scored"
     if any((f.kind, f.label) == ("call_kind", "voicemail") for f in call.conversation.findings):
         return VOICEMAIL, "not_scored"

@@ -58,6 +58,7 @@ class Call:
         criterion_id: The criterion that is being answered.
         open_questions: Questions that the judge has not been asked yet.
         is_waiting: Whether the criterion that is being answered has an open question.
+        has_words: Whether anybody says anything.
     """
 
     conversation: Conversation
@@ -76,6 +77,7 @@ class Call:
         transcript = self.conversation.transcript
         self.timeline = Timeline(transcript, self.plan.rubric.spoken)
         self.turns = {turn.turn: turn for turn in transcript.turns}
+        self.has_words = any(turn.text.strip() for turn in transcript.turns)
 
     def judged(self, check: JudgeCheck, question: Question) -> Judged | None:
         """The judge's answer to a question; None if it is not known, and the question becomes an open one."""

@@ -19,7 +19,7 @@ from pipeline.score.verdict import Verdict, combined, opposite
 def answer(call: Call, criterion: Criterion) -> CriterionAnswer:
     """The answer to a criterion; ``call.answers`` must have those of the criteria it depends on."""
     call.criterion_id = criterion.id
-    applies, why = _applies(call, criterion)
+    applies, why = _applies(call, criterion) if call.has_words else (False, "nobody says anything")
     if applies is False:
         verdict = Verdict("na", reason=f"does not apply: {why}")
     elif applies is None:

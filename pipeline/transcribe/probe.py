@@ -18,6 +18,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ Shape = tuple[int, int, int]
 
 REVISION = 1  # raise when what is measured changes
 CODE = "from pipeline.transcribe.kernels import report; report()"
+RETRY_S = 86_400.0  # until a failed measurement is repeated
 LIMIT_S = 300.0  # a child that takes longer hangs; with ten other processes running, one took over 60 s
 MANY, FEW = 250, 16  # rows of a chunk in the encoder, and of a batch in the decoder
 SHAPES: tuple[Shape, ...] = (
@@ -117,12 +119,18 @@ def _distance(shape: Shape, name: str) -> float:
 
 
 def measured() -> Measured:
-    """The figures kept for this machine; measured now if there are none."""
-    file = _file()
-    try:
-        return Measured(**json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+    """The figures kept for this machine; measured now if there are none, or a day after that failed."""
+    kept = _kept()
+    if kept is None or (kept.fault and time.time() - _file().stat().st_mtime > RETRY_S):
         return renew()
+    return kept
+
+
+def _kept() -> Measured | None:
+    try:
+        return Measured(**json.loads(_file().read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def renew() -> Measured:
@@ -130,9 +138,8 @@ def renew() -> Measured:
 
     A measurement that fails, perhaps because the machine is busy, does not replace figures already kept.
     """
-    figures = _in_child()
-    file = _file()
-    if figures.fault and file.exists():
+    figures, kept, file = _in_child(), _kept(), _file()
+    if figures.fault and kept is not None and not kept.fault:
         return figures
     temporary = file.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):

@@ -102,6 +102,29 @@ def test_a_quote_marked_both_ways_is_left_out() -> None:
     assert check is not None
     both = [tune.Mark("hold", "a", ODD, True), tune.Mark("hold", "b", ODD, False)]
     assert tune.learnt(check, both) == check
+    (one,) = tune.propose(rubric.parse(FORM), {}, {}, both, MATCHER, {})
+    assert one.note.startswith(f"left out, marked both ways: “{ODD}”")
+
+
+@pytest.mark.parametrize("met", [True, False])
+def test_a_bound_moves_only_where_both_answers_are_known(met: bool) -> None:
+    """If people only ever said yes, nobody can see which calls a lower bound would make a wrong yes."""
+    now, moved = tune.Setting(0.5, 0.35), 0.4 if met else 0.6
+    one_sided = [(moved, met)] * 16
+    assert tune.best_setting(one_sided, now)[0] == now
+    assert tune.best_setting([*one_sided, *[(0.0 if met else 0.9, not met)] * 5], now)[0] != now
+
+
+def test_a_criterion_that_cannot_learn_or_is_disputed_throughout_is_listed() -> None:
+    """Nobody who answered it is told that nobody did."""
+    metric = "check: {kind: metric, metric: agent_words, min: 3}}"
+    form = rubric.parse(f"{FORM}      - {{id: quick, question: Quick, {metric}\n")
+    said = {"quick": dict.fromkeys(["a"], True)}
+    told = {one.criterion: one.note for one in tune.propose(
+        form, {"a": conversation("a", WAITS)}, said, [], MATCHER, {"hold": 24}
+    )}  # fmt: skip
+    assert told["quick"].startswith("nothing can be learnt")
+    assert told["hold"].startswith("24 calls left out: reviewers differ")
 
 
 @pytest.mark.parametrize(
@@ -269,6 +292,13 @@ def test_the_command_asks_about_quotes_and_learns_from_the_marks(
     assert "+          unless: [" in out
     assert form.read_text() == FORM
     assert rubric.load(str(new)).id == "desk"
+    marked = asked.read_text()
+    code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--ask", str(asked))
+    assert code == 2
+    assert "has marks, which would be lost" in err
+    assert asked.read_text() == marked
+    code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--ask", str(new))
+    assert (code, "holds no quotes to mark" in err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +307,9 @@ def test_the_command_asks_about_quotes_and_learns_from_the_marks(
         ("a,b\n1,2\n", "no column"),
         ("criterion,call_id,quote,mark\nnope,a,x,yes\n", "no criterion 'nope'"),
         ("criterion,call_id,quote,mark\nhold,a,x,perhaps\n", "mark is 'perhaps'"),
+        ("mark,criterion,call_id,quote\nyes,hold\n", "csv:2: the row needs a quote"),
+        ("criterion;call_id;quote;mark\nhold;a; ;yes\n", "csv:2: the row needs a quote"),
+        (f"criterion,call_id,quote,mark\nhold,a,{'x' * 501},yes\n", "at most 500 characters"),
     ],
 )
 def test_marks_that_cannot_be_read_are_told_in_a_sentence(

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -282,6 +284,13 @@ def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path, monkeypatch:
     with monkeypatch.context() as patched:
         patched.setattr(probe, "CODE", "raise SystemExit(1)")
         assert probe.renew().fault
+    assert not probe.measured().fault
+    with monkeypatch.context() as patched:
+        patched.setattr(probe, "CODE", "raise SystemExit(1)")
+        file.unlink()
+        assert probe.measured().fault
+    assert probe.measured().fault  # kept for a day
+    os.utime(file, (0, time.time() - 2 * probe.RETRY_S))
     assert not probe.measured().fault
     figures = {"250x512x512": {"float32": 2.0, "onednn": 1.0}, "16x512x8192": {"float32": 2.0, "fbgemm": 1.0}}
     known = probe.Measured(figures, {})

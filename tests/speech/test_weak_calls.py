@@ -100,6 +100,8 @@ def test_a_recording_without_speech_has_one_reason(turns: tuple[Turn, ...]) -> N
     assert (empty.outcome, empty.final_score) == ("not_scored", None)
     assert empty.review_reasons == ("no speech was found",)
     assert empty.why == "no speech was found"
+    answers = [one for section in empty.sections for one in section.criteria]
+    assert {one.answer for one in answers} == {"na"}  # so that no pass rate counts them
 
 
 def quiet(level: float, noise: float = 0.0, **clip: object) -> tuple[Transcript, AudioClip]:
