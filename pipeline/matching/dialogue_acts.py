@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -92,28 +91,20 @@ def cues(text: str) -> tuple[bool, ...]:
     return tuple(cue.search(plain) is not None for cue in CUES.values())
 
 
-@lru_cache(maxsize=4096)
-def shares(phrases: tuple[str, ...]) -> tuple[float, ...]:
-    """Share of the phrases that have each of ``CUES``."""
-    return tuple(sum(column) / len(phrases) for column in zip(*map(cues, phrases), strict=True))
-
-
-def differences(said: str, phrases: tuple[str, ...]) -> list[float]:
-    """How far each cue is only in the speech, then how far each is only in the phrases, 0..1."""
-    pairs = list(zip(cues(said), shares(phrases), strict=True))
-    return [has * (1 - share) for has, share in pairs] + [(1 - has) * share for has, share in pairs]
-
-
-def same_act(said: str, phrases: tuple[str, ...]) -> float:
-    """Log-odds, -4..2, that speech does the act of some phrases, judged by its cues."""
-    bias, weights = _weights()
-    odds = bias + math.fsum(w * d for w, d in zip(weights, differences(said, phrases), strict=True) if d)
+def same_act(said: str, phrase: str) -> float:
+    """Log-odds, -4..2, that speech does the act of a phrase, judged by its cues."""
+    bias, *weights = _weights()
+    odds = bias[0] + math.fsum(
+        only_said if heard else only_asked
+        for heard, asked, (only_said, only_asked) in zip(cues(said), cues(phrase), weights, strict=True)
+        if heard != asked
+    )
     return min(HIGHEST, max(LOWEST, odds))
 
 
 @cache
-def _weights() -> tuple[float, Sequence[float]]:
+def _weights() -> list[tuple[float, float]]:
+    """The bias, then the weights of each of ``CUES``: only in the speech, and only in the phrase."""
     rows = [line.split("\t") for line in WEIGHTS.read_text("utf-8").splitlines()[1:]]
-    table = {row[0]: (float(row[1]), float(row[2])) for row in rows}
-    bias = table.pop("bias")[0]
-    return bias, [table[name][side] for side in (0, 1) for name in CUES]
+    table = {name: (float(said), float(asked)) for name, said, asked in rows}
+    return [table[name] for name in ("bias", *CUES)]

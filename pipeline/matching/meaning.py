@@ -135,8 +135,6 @@ def nearest(texts: Sequence[str], asked: Sequence[QueryVectors]) -> list[list[Ne
         For each text a list with an item for each query; None where no stretch is worth comparing.
     """
     found: list[list[Near | None]] = [[None] * len(asked) for _ in texts]
-    if not asked:
-        return found
     all_vectors = np.concatenate([one.vectors for one in asked])
     starts = np.cumsum([0, *(len(one.vectors) for one in asked)])[:-1]
     parts = [(at, start, part) for at, text in enumerate(texts) for start, part in passages(text) if part]
@@ -188,13 +186,12 @@ def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[i
     return int(rows[best]), float(closeness[best])
 
 
-def around(text: str, first: int, last: int, before: int, after: int) -> str:
-    """The words ``first`` to before ``last`` of a text, with words before and after in the same sentence."""
-    return beside(text, first, last, before, after)[1]
-
-
 def beside(text: str, first: int, last: int, before: int, after: int) -> tuple[int, str]:
-    """The words of ``around``, after the number of the first."""
+    """The words ``first`` to before ``last`` of a text, with words before and after in the same sentence.
+
+    Returns:
+        The number of the first of all these words, and the text from there to the last of them.
+    """
     said = words(text)
     low, high = max(0, first - before), min(len(said.words), last + after)
     for at in range(low, first):

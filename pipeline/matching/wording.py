@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 
 from jellyfish import metaphone
 from rapidfuzz import fuzz, process
@@ -201,6 +200,12 @@ def _traits(word: str) -> set[str]:
     return group | {f"stem {ordinary.stem(word)}", f"sound {_sound(word)}"}
 
 
+def _needed(phrase: Phrase) -> float:
+    """Weight of content words that a text must hold to be aligned: half of all but the slots."""
+    weights = (phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{"))
+    return 0.5 * sum(weights) - 1e-9
+
+
 Hit = tuple[int, int, float]
 """Number of a phrase, number of a word of it, and how much a word of the text counts as that word."""
 
@@ -213,12 +218,12 @@ class Wording:
         free: As in ``alike``.
     """
 
-    def __init__(self, phrases: Sequence[Phrase], *, free: bool) -> None:
+    def __init__(self, phrases: Iterable[Phrase], *, free: bool) -> None:
         self.phrases = tuple(phrases)
         self.free = free
-        self._needed = [self._need(phrase) for phrase in phrases]
+        self._needed = [_needed(phrase) for phrase in self.phrases]
         where: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
-        for number, phrase in enumerate(phrases):
+        for number, phrase in enumerate(self.phrases):
             for at, word in enumerate(phrase.words):
                 if not word.startswith("{"):
                     where[word, at in phrase.names].append((number, at))
@@ -227,16 +232,11 @@ class Wording:
         self._spelt = [word for word, _, _ in self._wanted]
         self._sounds = [_sound(word) for word in self._spelt]
         self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
-        self._worth: dict[tuple[int, frozenset[int]], bool] = {}
         self._slots_alone = [
-            number for number, phrase in enumerate(phrases) if all(w.startswith("{") for w in phrase.words)
+            number
+            for number, phrase in enumerate(self.phrases)
+            if all(w.startswith("{") for w in phrase.words)
         ]
-
-    @staticmethod
-    def _need(phrase: Phrase) -> float:
-        """Weight of content words that a text must hold to be aligned: half of all but the slots."""
-        weights = (phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{"))
-        return 0.5 * sum(weights) - 1e-9
 
     def _neighbours(self) -> dict[str, list[int]]:
         """Rows of ``_wanted`` by the keys of their word (``_traits``)."""
@@ -247,43 +247,49 @@ class Wording:
                 near[key].append(row)
         return near
 
-    def find(self, text: str) -> dict[int, Aligned]:
-        """The best match of each phrase that a text holds at least half of, by the phrase's number."""
-        said = words(text).words
-        likes = [(place, *like) for place, word in enumerate(said) if (like := self._likes(word))[0]]
-        likes = sorted(likes + self._likes_joined(said), key=itemgetter(0))
+    def find(self, text: str) -> dict[str, Aligned]:
+        """The best match of each phrase that a text holds at least half of, by the phrase as written."""
+        likes = list(self._heard(words(text).words))
         there: dict[int, set[int]] = defaultdict(set)
         for _, _, content in likes:
             for number, at, _ in content:
                 there[number].add(at)
-        worth = {number for number, found in there.items() if self._is_worth(number, frozenset(found))}
-        if not worth and not self._slots_alone:
+        worth = {
+            number
+            for number, found in there.items()
+            if sum(self.phrases[number].weights[at] for at in found) >= self._needed[number]
+        }
+        hits: dict[int, dict[int, list[tuple[int, float]]]] = {n: {} for n in (*worth, *self._slots_alone)}
+        if not hits:
             return {}
-        hits: dict[int, dict[int, list[tuple[int, float]]]] = {number: {} for number in self._slots_alone}
         for place, every, _ in likes:
             for number, at, likeness in every:
                 if number in worth:
-                    hits.setdefault(number, {}).setdefault(at, []).append((place, likeness))
+                    hits[number].setdefault(at, []).append((place, likeness))
         found = {}
         for number, places in hits.items():
             phrase = self.phrases[number]
-            self._with_slots(phrase, text, places)
+            for at, word in enumerate(phrase.words):
+                if word.startswith("{"):
+                    places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
             best = _align(phrase, text, places, swap=0.0 if self.free else GAP)
             if best is not None:
-                found[number] = best
+                found[phrase.text] = best
         return found
 
-    def _is_worth(self, number: int, there: frozenset[int]) -> bool:
-        """Whether a text that holds these words of a phrase holds enough of it to be aligned."""
-        worth = self._worth.get((number, there))
-        if worth is None:
-            phrase = self.phrases[number]
-            weight = sum(phrase.weights[at] for at in there if at in phrase.content)
-            worth = self._worth[number, there] = weight >= self._needed[number]
-        return worth
+    def _heard(self, said: Sequence[str]) -> Iterator[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
+        """For each place ``_likes`` of its word, and of it and the next one read as one word cut in two.
+
+        At least one of the two is not in the language.
+        """
+        known = ordinary.load().known
+        for place, (word, after) in enumerate(zip(said, (*said[1:], ""), strict=False)):
+            yield place, *self._likes(word)
+            if word.isalpha() and after.isalpha() and not known.issuperset((word, after)):
+                yield place, *self._likes(word + after)
 
     def _likes(self, word: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-        """The phrases' words that a word of the text counts as: all, and only the content words."""
+        """The phrases' words that a word of the text counts as: all, and those of ``_needed``."""
         like = self._like.get(word)
         if like is None:
             if len(self._like) > 65_536:
@@ -315,22 +321,6 @@ class Wording:
         ):
             near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
             yield from (row for _, _, row in near)
-
-    def _likes_joined(self, said: Sequence[str]) -> list[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
-        """Hits of pairs of words, read as one word cut in two; at least one is not in the language."""
-        known = ordinary.load().known
-        unknown = {place for place, word in enumerate(said) if word not in known and word.isalpha()}
-        starts = sorted(unknown | {place - 1 for place in unknown})
-        return [
-            (place, *self._likes(said[place] + said[place + 1]))
-            for place in starts
-            if 0 <= place < len(said) - 1 and said[place].isalpha() and said[place + 1].isalpha()
-        ]
-
-    def _with_slots(self, phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]) -> None:
-        for at, word in enumerate(phrase.words):
-            if word.startswith("{"):
-                places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
 
 
 def _align(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline import rubric
 from pipeline.matching import chance, load_matcher, ordinary, slots, wording
-from pipeline.matching.common import chance_in_call
+from pipeline.matching.chance import chance_in_call
 from pipeline.rubric.checks import SLOTS
 from pipeline.rubric.queries import Found, queries
 from pipeline.text.words import words
