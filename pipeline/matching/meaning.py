@@ -68,7 +68,7 @@ class Near:
 @lru_cache(maxsize=64)
 def spans(count: int) -> NDArray[np.intp]:
     """Bounds of the stretches of ``count`` words, shape (n, 2): first word, and the one after the last."""
-    found = {(start, min(start + n, count)) for n in LENGTHS for start in range(0, count, max(1, n // 2))}
+    found = {(start, min(start + n, count)) for n in LENGTHS for start in range(0, count, n // 2)}
     return np.array(sorted((a, b) for a, b in found if b - a >= min(count, LENGTHS[0])), np.intp)
 
 
@@ -174,11 +174,7 @@ def _telling(said: Sequence[str], bounds: NDArray[np.intp]) -> NDArray[np.bool_]
 
 def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[int, float]:
     """The nearest stretch and its closeness, which is less where a rival is nearer or within ``MARGIN``."""
-    rows = (
-        np.argpartition(-cosines, CANDIDATES - 1)[:CANDIDATES]
-        if len(cosines) > CANDIDATES
-        else np.arange(len(cosines))
-    )
+    rows = np.argsort(-cosines)[:CANDIDATES]
     to_query = cosines[rows]
     to_rival = (vectors[rows] @ one.rivals.T).max(axis=1)
     closeness = to_query - np.maximum(0.0, to_rival - to_query + MARGIN)

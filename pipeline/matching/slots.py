@@ -153,7 +153,7 @@ def _name(said: Words, at: int, text: str) -> bool:
         return False
     if at and said.words[at - 1] in ARTICLES:
         return False
-    if not _has_capitals(text):
+    if not re.search(r"[A-Z](?=[a-z])", text):  # without capitals
         return word in first_names()
     if not written[:1].isupper():
         return False
@@ -181,10 +181,6 @@ def _in_longer_name(said: Words, at: int, text: str) -> bool:
         and said.words[i] not in ("i", *TITLES)
         for i in beside
     )
-
-
-def _has_capitals(text: str) -> bool:
-    return bool(re.search(r"[A-Z](?=[a-z])", text))
 
 
 KINDS: dict[str, Callable[[Words, int, str], bool]] = {

@@ -195,8 +195,8 @@ def _sound(word: str) -> str:
 
 
 def _traits(word: str) -> set[str]:
-    """Keys of a word: two known words that can be ``alike`` have a key in common."""
-    group = {f"same {SAME[word]}"} if word in SAME else set()
+    """Keys of a word: two known words or numbers that can be ``alike`` have a key in common."""
+    group = {f"same {SAME[word]}"} if word in SAME else {"number"} if word[0].isdigit() else set()
     return group | {f"stem {ordinary.stem(word)}", f"sound {_sound(word)}"}
 
 
@@ -228,7 +228,10 @@ class Wording:
                 if not word.startswith("{"):
                     where[word, at in phrase.names].append((number, at))
         self._wanted = [(word, is_name, places) for (word, is_name), places in where.items()]
-        self._near = self._neighbours()
+        self._near: dict[str, list[int]] = defaultdict(list)
+        for row, (word, is_name, _) in enumerate(self._wanted):
+            for key in _traits(word) | ({"name"} if is_name else set()):
+                self._near[key].append(row)
         self._spelt = [word for word, _, _ in self._wanted]
         self._sounds = [_sound(word) for word in self._spelt]
         self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
@@ -237,15 +240,6 @@ class Wording:
             for number, phrase in enumerate(self.phrases)
             if all(w.startswith("{") for w in phrase.words)
         ]
-
-    def _neighbours(self) -> dict[str, list[int]]:
-        """Rows of ``_wanted`` by the keys of their word (``_traits``)."""
-        near: dict[str, list[int]] = defaultdict(list)
-        for row, (word, is_name, _) in enumerate(self._wanted):
-            keys = _traits(word) | ({"name"} if is_name else set())
-            for key in keys | ({"number"} if word[0].isdigit() else set()):
-                near[key].append(row)
-        return near
 
     def find(self, text: str) -> dict[str, Aligned]:
         """The best match of each phrase that a text holds at least half of, by the phrase as written."""
@@ -302,25 +296,19 @@ class Wording:
         return like
 
     def _compared(self, word: str) -> Iterable[Hit]:
-        keys, misheard = _traits(word) | {"name"}, word not in ordinary.load().known
-        if word[0].isdigit():
-            keys, misheard = {"number" if self.free else f"stem {word}"}, False
-        rows = {row for key in keys for row in self._near.get(key, ())}
-        if misheard:
-            rows.update(self._misheard(word))
+        """The words of phrases that are ``alike``; without a common trait they are compared if misheard."""
+        rows = {row for key in (*_traits(word), "name") for row in self._near.get(key, ())}
+        if word not in ordinary.load().known:
+            for said, wanted, least in (
+                (word, self._spelt, UNKNOWN_ALIKE),
+                (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUND_FACTOR),
+            ):
+                near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
+                rows.update(row for _, _, row in near)
         for wanted, is_name, where in (self._wanted[row] for row in sorted(rows)):
             likeness = alike(wanted, word, is_name=is_name, free=self.free)
             if likeness:
                 yield from ((number, at, likeness) for number, at in where)
-
-    def _misheard(self, word: str) -> Iterable[int]:
-        """Rows of ``_wanted`` that share enough letters or sounds with a word that is not in the language."""
-        for said, wanted, least in (
-            (word, self._spelt, UNKNOWN_ALIKE),
-            (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUND_FACTOR),
-        ):
-            near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
-            yield from (row for _, _, row in near)
 
 
 def _align(
@@ -373,13 +361,11 @@ def _align(
 
 def _denied(text: str, first: int, last: int) -> bool:
     """Whether there is a denial in a match, or near it in the same sentence."""
-    said = words(text)
-    for at in range(max(0, first - BEFORE_DENIED), min(len(said.words), last + 1 + AFTER_DENIED)):
-        if said.words[at] in DENIALS:
-            apart = (at, first) if at < first else (last, at)
-            if first <= at <= last or not said.parted(text, *apart):
-                return True
-    return False
+    said, low = words(text), max(0, first - BEFORE_DENIED)
+    return any(
+        word in DENIALS and not said.parted(text, min(at, last), max(at, first))
+        for at, word in enumerate(said.words[low : last + 1 + AFTER_DENIED], low)
+    )
 
 
 def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
