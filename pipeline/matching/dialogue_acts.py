@@ -32,7 +32,6 @@ CUES: dict[str, re.Pattern[str]] = {
     "denied": re.compile(
         r"\b(?:not|never|no|nobody|nothing|none|without|cannot|cant|wont|dont|unable|refused?|instead)\b|n't\b"
     ),
-    "conditional": re.compile(r"\b(?:if|unless|whether|suppose|in case)\b"),
     "unreal": re.compile(
         r"\b(?:would|could|should|might|must|may)(?: not)?(?:'ve| have|n't have| of) \w+|"
         r"\b\w+'d (?:have|'ve)\b|"
@@ -48,10 +47,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"(?:asking|saying|want|said|told|asked|mean)"
     ),
     "asks_first": re.compile(rf"{OPENERS}(?:{AUXILIARIES})\b"),
-    "asks_past": re.compile(
-        r"\b(?:did|have|has|had|was|were) "
-        r"(?:you|he|she|they|i|we|the|your|my|anyone|someone|somebody|it|that)\b"
-    ),
     "asks_may": re.compile(
         r"\b(?:can|could|will|would|shall|may|might|do|are|is) (?:you|i|we|it|that|there|this)\b"
     ),
@@ -63,9 +58,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"\b(?:was|were|did|had|used to|yesterday|ago|last (?:week|month|year|time|night|tuesday)|already|"
         r"previously|earlier|before|this morning)\b"
     ),
-    "elsewhere": re.compile(
-        r"\b(?:later|next time|some time|whenever|any time|anytime|online|yourself|website|app)\b"
-    ),
     "first_person": re.compile(r"\b(?:i|i'm|i'll|i've|i'd|me|my|we|we're|we'll|we've|us|our)\b"),
     "i_early": re.compile(r"^(?:\w+ ){0,4}(?:i|i'm|i'll|i've|i'd|we|we're|we'll|we've)\b"),
     "second_person": re.compile(r"\b(?:you|you're|you'll|you've|your|yours|you'd)\b"),
@@ -74,7 +66,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"friend|neighbour|sister|brother|wife|husband|engineer|driver|shop|company|manager|agent|daughter|"
         r"son|mother)\b"
     ),
-    "please": re.compile(r"\b(?:please|kindly)\b"),
 }
 CUES |= {
     "denied_first": re.compile(r"^(?:\w+ ){0,3}\w*(?:n't|not|no|never|nothing)\b"),
