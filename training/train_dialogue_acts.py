@@ -9,8 +9,11 @@ of an utterance that does the act.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipeline import encoder
 from pipeline.matching import dialogue_acts, meaning
+from pipeline.matching.dialogue_acts import cues
 from training.criteria import FIRST, Criterion, written
 
 NOTHING = encoder.NOTHING
@@ -27,12 +30,19 @@ def examples(criteria: dict[str, Criterion]) -> tuple[list[list[float]], list[in
         near = meaning.nearest([text for text, _ in labelled], [query])
         for (text, label), (place,) in zip(labelled, near, strict=True):
             if place is not None:
-                said = meaning.around(
+                _, said = meaning.beside(
                     text, place.first, place.last, dialogue_acts.BEFORE, dialogue_acts.AFTER
                 )
-                rows.append(dialogue_acts.differences(said, phrases))
+                rows.append(differences(said, phrases))
                 labels.append(label)
     return rows, labels
+
+
+def differences(said: str, phrases: Sequence[str]) -> list[float]:
+    """How far each cue is only in the speech, then how far each is only in the phrases, 0..1."""
+    shares = [sum(column) / len(phrases) for column in zip(*map(cues, phrases), strict=True)]
+    pairs = list(zip(cues(said), shares, strict=True))
+    return [has * (1 - share) for has, share in pairs] + [(1 - has) * share for has, share in pairs]
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def lint(
     Example: callqa rubric lint my_rubric.yaml
     """
     from pipeline import rubric
-    from pipeline.matching.common import chance_in_call
+    from pipeline.matching.chance import chance_in_call
     from pipeline.settings import load_settings
 
     errors: list[str] = []
@@ -86,7 +86,7 @@ def check(
     import pyarrow as pa
 
     from pipeline import matching, rubric, score
-    from pipeline.matching.common import chance_in_call
+    from pipeline.matching.chance import chance_in_call
 
     form = rubric.load(which)
     matcher = matching.load_matcher()

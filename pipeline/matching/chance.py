@@ -8,14 +8,15 @@ search: Altschul et al. 1990). The rates are measured in the shipped sample of o
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from pipeline.matching import ordinary
+from pipeline.matching import ordinary, slots
 from pipeline.matching.wording import (
+    FUZZY_COVERAGE,
     LEAST_CONTENT,
     LEAST_COVERAGE,
     MOST_GAP,
@@ -23,13 +24,18 @@ from pipeline.matching.wording import (
     Phrase,
     Wording,
     alike,
+    read,
 )
+from pipeline.text.words import words
 
 SURE = 0.01
 """Expected chance matches in what was searched, below which a match counts: 1 false yes in 100 calls."""
 DECADE = 0.25
 """Strength added for each factor of ten: 0.25 at 10 x ``SURE``, 0.5 at ``SURE``, 1 at a hundredth of it."""
 MOST = 0.99
+WORDS_A_CALL = 600  # what one side says in a call of eight minutes
+WORDS_A_SECOND = 2.5  # 150 words a minute
+FILLED_IN = 50_000  # words of the sample in which filled slots are counted
 
 
 def strength(expected: float) -> float:
@@ -113,3 +119,31 @@ def of_meaning(n_phrases: int, cosine: float) -> float:
     """
     talk = ordinary.load()
     return n_phrases * 10 ** float(np.interp(cosine, talk.tail_cosines, talk.tail_rates))
+
+
+def chance_in_call(phrase: str, method: str, seconds: float | None = None) -> float:
+    """Probability, 0..1, that ordinary talk of the length of a call holds the words of a phrase.
+
+    Matches in other words need not be considered: they count only where at most one ordinary call in a
+    hundred comes as near (``SURE``).
+
+    Args:
+        phrase: A phrase of a rubric.
+        method: ``exact``, ``fuzzy``, ``lemma`` or ``meaning``.
+        seconds: Length of the window that is searched; None for the whole call.
+    """
+    if not words(phrase.replace("{", "").replace("}", "")).words:
+        return 0.0
+    searched = WORDS_A_CALL if seconds is None else min(WORDS_A_CALL, WORDS_A_SECOND * seconds)
+    if slots.SLOT.fullmatch(phrase.strip()):
+        return 1 - math.exp(-searched * _filled(phrase.strip()[1:-1]))
+    enough = FUZZY_COVERAGE if method == "fuzzy" else 1.0
+    found = places(read(phrase), enough)
+    return 1 - math.exp(-searched * found / ordinary.load().sample_words)
+
+
+@cache
+def _filled(slot: str) -> float:
+    """Share of the words of ordinary talk that fill a slot."""
+    talk = list(ordinary.load().texts(0, FILLED_IN))
+    return sum(len(slots.places(slot, said)) for said in talk) / sum(len(words(said).words) for said in talk)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -33,7 +32,6 @@ CUES: dict[str, re.Pattern[str]] = {
     "denied": re.compile(
         r"\b(?:not|never|no|nobody|nothing|none|without|cannot|cant|wont|dont|unable|refused?|instead)\b|n't\b"
     ),
-    "conditional": re.compile(r"\b(?:if|unless|whether|suppose|in case)\b"),
     "unreal": re.compile(
         r"\b(?:would|could|should|might|must|may)(?: not)?(?:'ve| have|n't have| of) \w+|"
         r"\b\w+'d (?:have|'ve)\b|"
@@ -49,10 +47,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"(?:asking|saying|want|said|told|asked|mean)"
     ),
     "asks_first": re.compile(rf"{OPENERS}(?:{AUXILIARIES})\b"),
-    "asks_past": re.compile(
-        r"\b(?:did|have|has|had|was|were) "
-        r"(?:you|he|she|they|i|we|the|your|my|anyone|someone|somebody|it|that)\b"
-    ),
     "asks_may": re.compile(
         r"\b(?:can|could|will|would|shall|may|might|do|are|is) (?:you|i|we|it|that|there|this)\b"
     ),
@@ -64,9 +58,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"\b(?:was|were|did|had|used to|yesterday|ago|last (?:week|month|year|time|night|tuesday)|already|"
         r"previously|earlier|before|this morning)\b"
     ),
-    "elsewhere": re.compile(
-        r"\b(?:later|next time|some time|whenever|any time|anytime|online|yourself|website|app)\b"
-    ),
     "first_person": re.compile(r"\b(?:i|i'm|i'll|i've|i'd|me|my|we|we're|we'll|we've|us|our)\b"),
     "i_early": re.compile(r"^(?:\w+ ){0,4}(?:i|i'm|i'll|i've|i'd|we|we're|we'll|we've)\b"),
     "second_person": re.compile(r"\b(?:you|you're|you'll|you've|your|yours|you'd)\b"),
@@ -75,7 +66,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"friend|neighbour|sister|brother|wife|husband|engineer|driver|shop|company|manager|agent|daughter|"
         r"son|mother)\b"
     ),
-    "please": re.compile(r"\b(?:please|kindly)\b"),
 }
 CUES |= {
     "denied_first": re.compile(r"^(?:\w+ ){0,3}\w*(?:n't|not|no|never|nothing)\b"),
@@ -92,28 +82,20 @@ def cues(text: str) -> tuple[bool, ...]:
     return tuple(cue.search(plain) is not None for cue in CUES.values())
 
 
-@lru_cache(maxsize=4096)
-def shares(phrases: tuple[str, ...]) -> tuple[float, ...]:
-    """Share of the phrases that have each of ``CUES``."""
-    return tuple(sum(column) / len(phrases) for column in zip(*map(cues, phrases), strict=True))
-
-
-def differences(said: str, phrases: tuple[str, ...]) -> list[float]:
-    """How far each cue is only in the speech, then how far each is only in the phrases, 0..1."""
-    pairs = list(zip(cues(said), shares(phrases), strict=True))
-    return [has * (1 - share) for has, share in pairs] + [(1 - has) * share for has, share in pairs]
-
-
-def same_act(said: str, phrases: tuple[str, ...]) -> float:
-    """Log-odds, -4..2, that speech does the act of some phrases, judged by its cues."""
-    bias, weights = _weights()
-    odds = bias + math.fsum(w * d for w, d in zip(weights, differences(said, phrases), strict=True) if d)
+def same_act(said: str, phrase: str) -> float:
+    """Log-odds, -4..2, that speech does the act of a phrase, judged by its cues."""
+    bias, *weights = _weights()
+    odds = bias[0] + math.fsum(
+        only_said if heard else only_asked
+        for heard, asked, (only_said, only_asked) in zip(cues(said), cues(phrase), weights, strict=True)
+        if heard != asked
+    )
     return min(HIGHEST, max(LOWEST, odds))
 
 
 @cache
-def _weights() -> tuple[float, Sequence[float]]:
+def _weights() -> list[tuple[float, float]]:
+    """The bias, then the weights of each of ``CUES``: only in the speech, and only in the phrase."""
     rows = [line.split("\t") for line in WEIGHTS.read_text("utf-8").splitlines()[1:]]
-    table = {row[0]: (float(row[1]), float(row[2])) for row in rows}
-    bias = table.pop("bias")[0]
-    return bias, [table[name][side] for side in (0, 1) for name in CUES]
+    table = {name: (float(said), float(asked)) for name, said, asked in rows}
+    return [table[name] for name in ("bias", *CUES)]

@@ -68,7 +68,7 @@ class Near:
 @lru_cache(maxsize=64)
 def spans(count: int) -> NDArray[np.intp]:
     """Bounds of the stretches of ``count`` words, shape (n, 2): first word, and the one after the last."""
-    found = {(start, min(start + n, count)) for n in LENGTHS for start in range(0, count, max(1, n // 2))}
+    found = {(start, min(start + n, count)) for n in LENGTHS for start in range(0, count, n // 2)}
     return np.array(sorted((a, b) for a, b in found if b - a >= min(count, LENGTHS[0])), np.intp)
 
 
@@ -135,8 +135,6 @@ def nearest(texts: Sequence[str], asked: Sequence[QueryVectors]) -> list[list[Ne
         For each text a list with an item for each query; None where no stretch is worth comparing.
     """
     found: list[list[Near | None]] = [[None] * len(asked) for _ in texts]
-    if not asked:
-        return found
     all_vectors = np.concatenate([one.vectors for one in asked])
     starts = np.cumsum([0, *(len(one.vectors) for one in asked)])[:-1]
     parts = [(at, start, part) for at, text in enumerate(texts) for start, part in passages(text) if part]
@@ -176,11 +174,7 @@ def _telling(said: Sequence[str], bounds: NDArray[np.intp]) -> NDArray[np.bool_]
 
 def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[int, float]:
     """The nearest stretch and its closeness, which is less where a rival is nearer or within ``MARGIN``."""
-    rows = (
-        np.argpartition(-cosines, CANDIDATES - 1)[:CANDIDATES]
-        if len(cosines) > CANDIDATES
-        else np.arange(len(cosines))
-    )
+    rows = np.argsort(-cosines)[:CANDIDATES]
     to_query = cosines[rows]
     to_rival = (vectors[rows] @ one.rivals.T).max(axis=1)
     closeness = to_query - np.maximum(0.0, to_rival - to_query + MARGIN)
@@ -188,13 +182,12 @@ def _beside_rivals(cosines: Array, vectors: Array, one: QueryVectors) -> tuple[i
     return int(rows[best]), float(closeness[best])
 
 
-def around(text: str, first: int, last: int, before: int, after: int) -> str:
-    """The words ``first`` to before ``last`` of a text, with words before and after in the same sentence."""
-    return beside(text, first, last, before, after)[1]
-
-
 def beside(text: str, first: int, last: int, before: int, after: int) -> tuple[int, str]:
-    """The words of ``around``, after the number of the first."""
+    """The words ``first`` to before ``last`` of a text, with words before and after in the same sentence.
+
+    Returns:
+        The number of the first of all these words, and the text from there to the last of them.
+    """
     said = words(text)
     low, high = max(0, first - before), min(len(said.words), last + after)
     for at in range(low, first):

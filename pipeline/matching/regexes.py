@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
 
 import regex
 
@@ -28,20 +26,14 @@ def find(query: Query, texts: Sequence[str]) -> list[Found]:
     for pattern in query.phrases:
         if pattern in _too_slow:
             raise TooSlowError(pattern)
-        compiled = _compiled(pattern, query.case_sensitive)
+        compiled: regex.Pattern[str] = regex.compile(pattern, 0 if query.case_sensitive else regex.IGNORECASE)
         for at, text in enumerate(texts):
             try:
-                matches = compiled.finditer(text, timeout=SECONDS_A_TEXT)
-                spans = [m.span() for m in matches if m.end() > m.start()]
-                found += [Found(at, start, end, 1.0, f"regex {pattern!r}") for start, end in spans]
+                spans = [m.span() for m in compiled.finditer(text, timeout=SECONDS_A_TEXT) if m.group()]
                 if time.monotonic() > deadline:
                     raise TimeoutError
             except TimeoutError:
                 _too_slow.add(pattern)
                 raise TooSlowError(pattern) from None
+            found += [Found(at, start, end, 1.0, f"regex {pattern!r}") for start, end in spans]
     return found
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str, case_sensitive: bool) -> Any:
-    return regex.compile(pattern, 0 if case_sensitive else regex.IGNORECASE)

@@ -52,12 +52,6 @@ THIS = frozenset(["this", "next", "coming", "following"])
 """Words that make a date of one of ``PERIODS``: "next week", "this afternoon"."""
 ENDINGS = frozenset(["st", "nd", "rd", "th"])
 CLOCK = frozenset(["am", "pm", "o'clock", "oclock", "noon", "midnight"])
-DEPARTMENTS = frozenset([
-    "accounts", "bank", "banking", "billing", "claims", "collections", "customer", "english", "internet",
-    "insurance", "reception", "reservations", "sales", "security", "service", "services", "support",
-    "technical",
-])  # fmt: skip
-"""Departments, which are not names: "this is Billing"."""
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
 ARTICLES = frozenset(["a", "an", "the"])
 """Words after which no person's name stands: "this is a WhatsApp number"."""
@@ -153,7 +147,7 @@ def _name(said: Words, at: int, text: str) -> bool:
         return False
     if at and said.words[at - 1] in ARTICLES:
         return False
-    if not _has_capitals(text):
+    if not re.search(r"[A-Z](?=[a-z])", text):  # without capitals
         return word in first_names()
     if not written[:1].isupper():
         return False
@@ -168,7 +162,7 @@ def _is_introduced(said: Words, at: int, text: str) -> bool:
     """Whether a capitalised ordinary word is given as a name: "This is Silver"."""
     word = said.words[at]
     introduced = bool(at) and said.words[at - 1] in ("is", "am") and not said.parted(text, at - 1, at)
-    return introduced and word not in TITLES | DEPARTMENTS and load().weight(word) >= CONTENT
+    return introduced and word not in TITLES and load().weight(word) >= CONTENT
 
 
 def _in_longer_name(said: Words, at: int, text: str) -> bool:
@@ -181,10 +175,6 @@ def _in_longer_name(said: Words, at: int, text: str) -> bool:
         and said.words[i] not in ("i", *TITLES)
         for i in beside
     )
-
-
-def _has_capitals(text: str) -> bool:
-    return bool(re.search(r"[A-Z](?=[a-z])", text))
 
 
 KINDS: dict[str, Callable[[Words, int, str], bool]] = {

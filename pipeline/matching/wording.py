@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 
 from jellyfish import metaphone
 from rapidfuzz import fuzz, process
 
 from pipeline.matching import ordinary, slots
 from pipeline.rubric.queries import Found
-from pipeline.text.first_names import first_names
 from pipeline.text.words import words
 
 LIGHT = 0.15  # weight of a word in PARTICLES
@@ -122,13 +120,8 @@ class Aligned:
 
 
 @lru_cache(maxsize=4096)
-def read(text: str, *, free: bool = True) -> Phrase:
-    """Cut a phrase of a rubric into words and weigh them.
-
-    Args:
-        text: As written in the rubric.
-        free: For ``match: meaning``, where a person's name stands for any name ("My name is John").
-    """
+def read(text: str) -> Phrase:
+    """Cut a phrase of a rubric, as written there, into words and weigh them."""
     talk = ordinary.load()
     found: list[str] = []
     capitals: set[int] = set()
@@ -143,21 +136,12 @@ def read(text: str, *, free: bool = True) -> Phrase:
             found.append(word)
     if 1 not in capitals:
         capitals.discard(0)  # a capital that only begins the sentence, unlike that of "Harper Valley"
-    if free:
-        found = ["{name}" if _is_person(found, at, capitals) else word for at, word in enumerate(found)]
     weights = tuple(1.0 if w.startswith("{") else LIGHT if w in PARTICLES else talk.weight(w) for w in found)
     content = frozenset(
         i for i, weight in enumerate(weights) if weight >= ordinary.CONTENT or found[i] in DENIALS
     )
     names = frozenset(i for i, w in enumerate(found) if i in capitals or w not in talk.language)
     return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names)
-
-
-def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
-    """Whether a capitalised word is a first name or follows a title; two in a row may be a brand."""
-    if at not in capitals or {at - 1, at + 1} & {i for i in capitals if found[i] not in slots.TITLES}:
-        return False
-    return found[at] in first_names() or (at > 0 and found[at - 1] in slots.TITLES)
 
 
 @lru_cache(maxsize=262_144)
@@ -196,9 +180,15 @@ def _sound(word: str) -> str:
 
 
 def _traits(word: str) -> set[str]:
-    """Keys of a word: two known words that can be ``alike`` have a key in common."""
-    group = {f"same {SAME[word]}"} if word in SAME else set()
+    """Keys of a word: two known words or numbers that can be ``alike`` have a key in common."""
+    group = {f"same {SAME[word]}"} if word in SAME else {"number"} if word[0].isdigit() else set()
     return group | {f"stem {ordinary.stem(word)}", f"sound {_sound(word)}"}
+
+
+def _needed(phrase: Phrase) -> float:
+    """Weight of content words that a text must hold to be aligned: half of all but the slots."""
+    weights = (phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{"))
+    return 0.5 * sum(weights) - 1e-9
 
 
 Hit = tuple[int, int, float]
@@ -213,77 +203,72 @@ class Wording:
         free: As in ``alike``.
     """
 
-    def __init__(self, phrases: Sequence[Phrase], *, free: bool) -> None:
+    def __init__(self, phrases: Iterable[Phrase], *, free: bool) -> None:
         self.phrases = tuple(phrases)
         self.free = free
-        self._needed = [self._need(phrase) for phrase in phrases]
+        self._needed = [_needed(phrase) for phrase in self.phrases]
         where: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
-        for number, phrase in enumerate(phrases):
+        for number, phrase in enumerate(self.phrases):
             for at, word in enumerate(phrase.words):
                 if not word.startswith("{"):
                     where[word, at in phrase.names].append((number, at))
         self._wanted = [(word, is_name, places) for (word, is_name), places in where.items()]
-        self._near = self._neighbours()
+        self._near: dict[str, list[int]] = defaultdict(list)
+        for row, (word, is_name, _) in enumerate(self._wanted):
+            for key in _traits(word) | ({"name"} if is_name else set()):
+                self._near[key].append(row)
         self._spelt = [word for word, _, _ in self._wanted]
         self._sounds = [_sound(word) for word in self._spelt]
         self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
-        self._worth: dict[tuple[int, frozenset[int]], bool] = {}
         self._slots_alone = [
-            number for number, phrase in enumerate(phrases) if all(w.startswith("{") for w in phrase.words)
+            number
+            for number, phrase in enumerate(self.phrases)
+            if all(w.startswith("{") for w in phrase.words)
         ]
 
-    @staticmethod
-    def _need(phrase: Phrase) -> float:
-        """Weight of content words that a text must hold to be aligned: half of all but the slots."""
-        weights = (phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{"))
-        return 0.5 * sum(weights) - 1e-9
-
-    def _neighbours(self) -> dict[str, list[int]]:
-        """Rows of ``_wanted`` by the keys of their word (``_traits``)."""
-        near: dict[str, list[int]] = defaultdict(list)
-        for row, (word, is_name, _) in enumerate(self._wanted):
-            keys = _traits(word) | ({"name"} if is_name else set())
-            for key in keys | ({"number"} if word[0].isdigit() else set()):
-                near[key].append(row)
-        return near
-
-    def find(self, text: str) -> dict[int, Aligned]:
-        """The best match of each phrase that a text holds at least half of, by the phrase's number."""
-        said = words(text).words
-        likes = [(place, *like) for place, word in enumerate(said) if (like := self._likes(word))[0]]
-        likes = sorted(likes + self._likes_joined(said), key=itemgetter(0))
+    def find(self, text: str) -> dict[str, Aligned]:
+        """The best match of each phrase that a text holds at least half of, by the phrase as written."""
+        likes = list(self._heard(words(text).words))
         there: dict[int, set[int]] = defaultdict(set)
         for _, _, content in likes:
             for number, at, _ in content:
                 there[number].add(at)
-        worth = {number for number, found in there.items() if self._is_worth(number, frozenset(found))}
-        if not worth and not self._slots_alone:
+        worth = {
+            number
+            for number, found in there.items()
+            if sum(self.phrases[number].weights[at] for at in found) >= self._needed[number]
+        }
+        hits: dict[int, dict[int, list[tuple[int, float]]]] = {n: {} for n in (*worth, *self._slots_alone)}
+        if not hits:
             return {}
-        hits: dict[int, dict[int, list[tuple[int, float]]]] = {number: {} for number in self._slots_alone}
         for place, every, _ in likes:
             for number, at, likeness in every:
                 if number in worth:
-                    hits.setdefault(number, {}).setdefault(at, []).append((place, likeness))
+                    hits[number].setdefault(at, []).append((place, likeness))
         found = {}
         for number, places in hits.items():
             phrase = self.phrases[number]
-            self._with_slots(phrase, text, places)
+            for at, word in enumerate(phrase.words):
+                if word.startswith("{"):
+                    places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
             best = _align(phrase, text, places, swap=0.0 if self.free else GAP)
             if best is not None:
-                found[number] = best
+                found[phrase.text] = best
         return found
 
-    def _is_worth(self, number: int, there: frozenset[int]) -> bool:
-        """Whether a text that holds these words of a phrase holds enough of it to be aligned."""
-        worth = self._worth.get((number, there))
-        if worth is None:
-            phrase = self.phrases[number]
-            weight = sum(phrase.weights[at] for at in there if at in phrase.content)
-            worth = self._worth[number, there] = weight >= self._needed[number]
-        return worth
+    def _heard(self, said: Sequence[str]) -> Iterator[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
+        """For each place ``_likes`` of its word, and of it and the next one read as one word cut in two.
+
+        At least one of the two is not in the language.
+        """
+        known = ordinary.load().known
+        for place, (word, after) in enumerate(zip(said, (*said[1:], ""), strict=False)):
+            yield place, *self._likes(word)
+            if word.isalpha() and after.isalpha() and not known.issuperset((word, after)):
+                yield place, *self._likes(word + after)
 
     def _likes(self, word: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-        """The phrases' words that a word of the text counts as: all, and only the content words."""
+        """The phrases' words that a word of the text counts as: all, and those of ``_needed``."""
         like = self._like.get(word)
         if like is None:
             if len(self._like) > 65_536:
@@ -296,41 +281,19 @@ class Wording:
         return like
 
     def _compared(self, word: str) -> Iterable[Hit]:
-        keys, misheard = _traits(word) | {"name"}, word not in ordinary.load().known
-        if word[0].isdigit():
-            keys, misheard = {"number" if self.free else f"stem {word}"}, False
-        rows = {row for key in keys for row in self._near.get(key, ())}
-        if misheard:
-            rows.update(self._misheard(word))
+        """The words of phrases that are ``alike``; without a common trait they are compared if misheard."""
+        rows = {row for key in (*_traits(word), "name") for row in self._near.get(key, ())}
+        if word not in ordinary.load().known:
+            for said, wanted, least in (
+                (word, self._spelt, UNKNOWN_ALIKE),
+                (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUND_FACTOR),
+            ):
+                near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
+                rows.update(row for _, _, row in near)
         for wanted, is_name, where in (self._wanted[row] for row in sorted(rows)):
             likeness = alike(wanted, word, is_name=is_name, free=self.free)
             if likeness:
                 yield from ((number, at, likeness) for number, at in where)
-
-    def _misheard(self, word: str) -> Iterable[int]:
-        """Rows of ``_wanted`` that share enough letters or sounds with a word that is not in the language."""
-        for said, wanted, least in (
-            (word, self._spelt, UNKNOWN_ALIKE),
-            (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUND_FACTOR),
-        ):
-            near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
-            yield from (row for _, _, row in near)
-
-    def _likes_joined(self, said: Sequence[str]) -> list[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
-        """Hits of pairs of words, read as one word cut in two; at least one is not in the language."""
-        known = ordinary.load().known
-        unknown = {place for place, word in enumerate(said) if word not in known and word.isalpha()}
-        starts = sorted(unknown | {place - 1 for place in unknown})
-        return [
-            (place, *self._likes(said[place] + said[place + 1]))
-            for place in starts
-            if 0 <= place < len(said) - 1 and said[place].isalpha() and said[place + 1].isalpha()
-        ]
-
-    def _with_slots(self, phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]]) -> None:
-        for at, word in enumerate(phrase.words):
-            if word.startswith("{"):
-                places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
 
 
 def _align(
@@ -383,13 +346,11 @@ def _align(
 
 def _denied(text: str, first: int, last: int) -> bool:
     """Whether there is a denial in a match, or near it in the same sentence."""
-    said = words(text)
-    for at in range(max(0, first - BEFORE_DENIED), min(len(said.words), last + 1 + AFTER_DENIED)):
-        if said.words[at] in DENIALS:
-            apart = (at, first) if at < first else (last, at)
-            if first <= at <= last or not said.parted(text, *apart):
-                return True
-    return False
+    said, low = words(text), max(0, first - BEFORE_DENIED)
+    return any(
+        word in DENIALS and not said.parted(text, min(at, last), max(at, first))
+        for at, word in enumerate(said.words[low : last + 1 + AFTER_DENIED], low)
+    )
 
 
 def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:

@@ -30,7 +30,7 @@ NO_JUDGE = "asks a judge, and no settings here name one ([judge] url): it will s
 COMMON = 0.05
 """Probability in an ordinary call from which a phrase is too common: one call in twenty."""
 Chance = Callable[[str, str, float | None], float]
-"""Probability of a phrase in an ordinary call, by phrase, ``match`` and seconds (``matching.common``)."""
+"""Probability of a phrase in an ordinary call, by phrase, ``match`` and seconds (``matching.chance``)."""
 
 
 def lint(

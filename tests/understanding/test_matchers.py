@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline import rubric
 from pipeline.matching import chance, load_matcher, ordinary, slots, wording
-from pipeline.matching.common import chance_in_call
+from pipeline.matching.chance import chance_in_call
 from pipeline.rubric.checks import SLOTS
 from pipeline.rubric.queries import Found, queries
 from pipeline.text.words import words
@@ -430,7 +430,7 @@ def test_chance_falls_with_closeness_and_grows_with_what_is_searched() -> None:
 def test_words_left_uncompared_would_not_have_counted(free: bool) -> None:
     """Which words wanted a word said is compared with is narrowed down first; nothing is lost by it."""
     asked = [one.text for name in rubric.shipped() for one in rubric.phrases(rubric.load(name))]
-    finder = wording.Wording([wording.read(phrase, free=free) for phrase in asked], free=free)
+    finder = wording.Wording([wording.read(phrase) for phrase in asked], free=free)
     said_right = sorted({word for phrase in finder.phrases for word in phrase.words if word.isalpha()})
     unknown = [f"{word[:at]}x{word[at + 1 :]}" for at in (1, 3) for word in said_right[::3] if len(word) > 4]
     for said in [*ordinary.load().vocabulary[::7], *unknown, "350", "wreck", "byebye", "hy", "شکریہ"]:
