@@ -28,7 +28,7 @@ def few_collections() -> Iterator[None]:
 
 @contextmanager
 def no_collections() -> Iterator[None]:
-    """Switch garbage collection off: a window of stored calls is a million objects without a cycle."""
+    """Switch garbage collection off: a chunk of stored calls is a million objects without a cycle."""
     was = gc.isenabled()
     gc.freeze()
     gc.disable()

@@ -52,12 +52,12 @@ class FakeEngine:
     def __init__(self, faults: dict[str, list[Exception]] | None = None) -> None:
         self.faults = faults or {}
         self.calls: list[str] = []
-        self.windows: list[int] = []
+        self.job_counts: list[int] = []
         self.fingerprint = "fake-engine-1"
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
         """One transcript a job, of two to six turns chosen by the audio."""
-        self.windows.append(len(jobs))
+        self.job_counts.append(len(jobs))
         results: list[Transcript | RecordingError] = []
         for job in jobs:
             if self.faults.get(job.call_id):
@@ -148,7 +148,7 @@ def fake_stages(
 
 
 def faulty_batch(folder: Path, step: str, faults: list[Exception]) -> Batch:
-    """Three calls in windows of two; the step of the first call raises each of the faults once."""
+    """Three calls in groups of two; the step of the first call raises each of the faults once."""
 
     def stumble() -> None:
         if faults:

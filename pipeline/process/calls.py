@@ -1,11 +1,11 @@
-"""Takes one window of files through every stage, to one ``CallRecord`` per file.
+"""Takes one group of files through every stage, to one ``CallRecord`` per file.
 
     received ─▶ transcribe (open, transcribe) ─▶ score (roles, redact, write, annotate, score) ─▶ records
 
-While the engine transcribes one window, the window before it is scored and the one after it is opened
+While the engine transcribes one group, the group before it is scored and the one after it is opened
 (``prefetch``). A bad file becomes a ledger row with the reason, an unexpected error in one call a ``failed``
 row. Only what a person must mend first (disk, models, database) ends the batch: it raises ``CallQAError``. An
-``OSError`` is a transient fault: the same window may work when tried again.
+``OSError`` is a transient fault: the same group may work when tried again.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def work_fingerprint(received: Received, current: Fingerprints) -> str:
     return digest(received.sha256, metadata, received.first_party, current.transcript, current.answers)[:32]
 
 
-def process_window(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
-    """Take a window of files, best a few dozen, through every stage; returns a record per file, in order."""
+def process_group(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
+    """Take a group of files, best a few dozen, through every stage; returns a record per file, in order."""
     return score(transcribe(received, stages, cache), stages, cache)
 
 
@@ -119,7 +119,7 @@ def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
 
 
 def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: StageCache) -> list[CallState]:
-    """Transcribe a window of files together; those that are open already come as a ``CallState``."""
+    """Transcribe a group of files together; those that are open already come as a ``CallState``."""
     done: list[CallState] = []
     carried_bytes = 0
     for part in _opened(files, stages, cache):
@@ -160,7 +160,7 @@ def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list
 
 
 def give_up(received: Sequence[Received], error: BaseException) -> list[CallState]:
-    """The files of a window that failed as a whole after every retry, each with a ``failed`` row."""
+    """The files of a group that failed as a whole after every retry, each with a ``failed`` row."""
     return [
         CallState(item, ended=_retried_row(item, "", "window", error, hint="the next run tries again"))
         for item in received

@@ -1,7 +1,7 @@
-"""Writes records as rows, in bulk through Arrow, one transaction per window of calls.
+"""Writes records as rows, in bulk through Arrow, one transaction per chunk of calls.
 
 A call that is already stored has its rows deleted and inserted again in the same transaction. So a load
-may be repeated, and a killed process loses either a whole window or nothing. Reviews, samples and
+may be repeated, and a killed process loses either a whole chunk or nothing. Reviews, samples and
 scorecards under other rubrics stay.
 """
 
@@ -56,7 +56,7 @@ def load(
         ).fetchall()
         if replaced:
             connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
-    # the last record of each call, as when they come in two windows
+    # the last record of each call, as when they come in two chunks
     calls = list({columns.call_id(r): r for r in records if r.conversation is not None}.values())
     stored |= _give_new_ids(connection, calls, replaced, stored)
     ids = [columns.call_id(r) for r in calls]
@@ -221,7 +221,7 @@ def _give_new_ids(
         new_id, new_sha = now.get(path, (None, None))
         if old_id and new_id and old_id != new_id and sha == new_sha and new_id not in stored:
             new_ids[old_id] = new_id
-    for kept in (columns.call_id(r) for r in calls):  # another file of this window has the old id
+    for kept in (columns.call_id(r) for r in calls):  # another file of this chunk has the old id
         new_ids.pop(kept or "", None)
     if not new_ids:
         return {}

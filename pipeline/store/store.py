@@ -1,6 +1,6 @@
 """The store: one DuckDB file that keeps every call, answer and ledger row.
 
-Either one process writes, a window of calls per transaction, or any number of processes read. So open the
+Either one process writes, a chunk of calls per transaction, or any number of processes read. So open the
 store for writing only while loading, and readers never wait long.
 """
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EVERYTHING = CallFilter()
-WINDOW = 500  # calls per transaction
+CHUNK = 500  # calls per transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,23 +221,23 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
-        """Write any number of records, one transaction per window; loading them again changes nothing.
+        """Write any number of records, one transaction per chunk; loading them again changes nothing.
 
         A later record replaces an earlier one of the same call. When a recording has the call id of another
         recording, it is stored under a new id with a warning in its ledger row. A recording that was erased
         is refused.
 
         Raises:
-            StoreError: The database refuses. The window is not stored, earlier windows are.
-            MachineError: The disk is full. The window is not stored, earlier windows are.
+            StoreError: The database refuses. The chunk is not stored, earlier chunks are.
+            MachineError: The disk is full. The chunk is not stored, earlier chunks are.
         """
         rubrics = list(rubrics)
         prepare_bulk_load(self.connection)
-        for at in range(0, len(records) or 1, WINDOW):
-            self._load_window(records[at : at + WINDOW], rubrics)
+        for at in range(0, len(records) or 1, CHUNK):
+            self._load_chunk(records[at : at + CHUNK], rubrics)
 
-    def _load_window(self, window: Sequence[CallRecord], rubrics: Sequence[loading.RubricText]) -> None:
-        self._write(lambda connection, now: loading.load(connection, window, rubrics, now))
+    def _load_chunk(self, chunk: Sequence[CallRecord], rubrics: Sequence[loading.RubricText]) -> None:
+        self._write(lambda connection, now: loading.load(connection, chunk, rubrics, now))
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
@@ -287,8 +287,8 @@ class Store:
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Metadata and conversation of stored calls, exactly as loaded and in the order of loading."""
-        for window in self.stored(calls):
-            yield from read.nouns(window)
+        for chunk in self.stored(calls):
+            yield from read.nouns(chunk)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
         """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""

@@ -36,7 +36,7 @@ def prefect() -> Iterator[None]:
 
 
 def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | None = None) -> Batch:
-    """A batch in windows of two that forgets what it loads."""
+    """A batch in groups of two that forgets what it loads."""
 
     def load(records: Sequence[CallRecord]) -> None:
         assert len(records) <= 2
@@ -68,7 +68,7 @@ def task_runs(flow_run_id: Any) -> list[Any]:
 
 
 def test_tasks_are_named_by_call_and_the_state_is_honest(prefect: None, tmp_path: Path) -> None:
-    """Three tasks a window, named by its first call; a quarantined file makes the run PartiallyCompleted."""
+    """Three tasks a group, named by its first call; a quarantined file makes the run PartiallyCompleted."""
     batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "bad", "c.wav": "3"})
     state = run_flow(batch)
     names = [run.name for run in task_runs(state.state_details.flow_run_id)]
@@ -76,7 +76,7 @@ def test_tasks_are_named_by_call_and_the_state_is_honest(prefect: None, tmp_path
     assert state.name == "PartiallyCompleted"
     assert state.message == "2 of 3 files scored or knowingly skipped"
     assert sorted(names) == sorted(
-        f"{task} {window}" for task in ("transcribe", "score", "load") for window in ("a and 1 more", "c")
+        f"{task} {group}" for task in ("transcribe", "score", "load") for group in ("a and 1 more", "c")
     )
     assert batch.tally.statuses == {"scored": 2, "quarantined": 1}
 
@@ -187,7 +187,7 @@ def test_the_same_flow_runs_in_two_workers(prefect: None, tmp_path: Path, runner
 def test_a_worker_that_dies_is_replaced(
     prefect: None, tmp_path: Path, forever: bool, expected: dict[str, int]
 ) -> None:
-    """Its windows are tried again; a window that kills every worker becomes failed rows."""
+    """Its groups are tried again; a group that kills every worker becomes failed rows."""
     received = tuple(fake_received(tmp_path, {f"{n}.wav": f"call {n}" for n in "abcde"}))
     load_stages = partial(deadly_stages, tmp_path / "died", forever)
     pairs = FlowSettings(window=2, runner="process", processes=1)

@@ -17,7 +17,7 @@ from pipeline.errors import MachineError, ModelError, RecordingError
 from pipeline.process import calls, loop, prefetch
 from pipeline.process.batch import Batch, Tally, Unobserved, plan
 from pipeline.process.cache import StageCache, folder_name
-from pipeline.process.calls import open_file, process_window, transcribe
+from pipeline.process.calls import open_file, process_group, transcribe
 from pipeline.process.loop import run_batch
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.prepare import prepare
@@ -59,7 +59,7 @@ def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def in_pairs(received: Sequence[Received], stages: Stages, shelf: Shelf, folder: Path, **more: Any) -> Batch:
-    """A batch in windows of two of what is new."""
+    """A batch in groups of two of what is new."""
     job = plan(received, shelf.ledger, stages.fingerprints)
     settings = {"load": shelf.load, "flow": FlowSettings(window=2), **more}
     return Batch(job, lambda: stages, StageCache(folder / "state"), **settings)
@@ -152,7 +152,7 @@ def test_new_metadata_is_loaded_without_transcribing_again(tmp_path: Path) -> No
     assert record.metadata.agent_id == "a2"
 
 
-def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
+def test_a_kill_between_groups_loses_nothing(tmp_path: Path) -> None:
     """After a death in the second load, the next run gives the same content as an undisturbed one."""
     received = fake_received(tmp_path, {f"{n}.wav": f"call {n}" for n in range(7)})
     undisturbed, killed = Shelf(), Shelf()
@@ -175,7 +175,7 @@ def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
     assert len(engine.calls) < 5  # transcripts finished before the kill were kept
 
 
-def test_one_call_that_breaks_the_engine_does_not_take_its_window_along(tmp_path: Path) -> None:
+def test_one_call_that_breaks_the_engine_does_not_take_its_group_along(tmp_path: Path) -> None:
     """A bug on one call becomes a failed row that names type and place, and the next run tries again."""
     shelf = Shelf()
     engine = FakeEngine({"b": [ValueError("customer text"), ValueError("customer text")]})
@@ -220,7 +220,7 @@ def test_sound_without_room_fails_its_call_alone_and_is_tried_again(tmp_path: Pa
 
 
 @pytest.mark.parametrize("early", ["a.wav", "c.wav"])
-def test_sound_is_opened_while_the_engine_loads_and_is_at_the_window_before(
+def test_sound_is_opened_while_the_engine_loads_and_is_at_the_group_before(
     tmp_path: Path, early: str
 ) -> None:
     """The engine need not wait for sound; a stumble meanwhile is no fault of the file."""
@@ -262,9 +262,9 @@ def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(prefetch, "PREFETCH_BYTES", size + 1)
     monkeypatch.setattr(calls, "CARRIED_BYTES", size + 1)
     found = []
-    with Prefetch([received[:1], received[1:]], partial(open_file, stages=stages, cache=cache)) as windows:
+    with Prefetch([received[:1], received[1:]], partial(open_file, stages=stages, cache=cache)) as groups:
         assert enough.acquire(timeout=10)
-        for _, files in windows:
+        for _, files in groups:
             found.append(sum(isinstance(one, CallState) for one in files))
             assert all(enough.acquire(timeout=10) for _ in range(2 if len(found) == 1 else 0))
     heard = transcribe(received, stages, cache)
@@ -274,7 +274,7 @@ def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.
     assert len(list(cache.calls_dir.iterdir())) == 3
 
 
-def test_a_window_of_long_recordings_is_transcribed_in_parts(
+def test_a_group_of_long_recordings_is_transcribed_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As much sound is opened and transcribed at once as fits; every call is in its place."""
@@ -284,13 +284,13 @@ def test_a_window_of_long_recordings_is_transcribed_in_parts(
     engine = FakeEngine()
     heard = transcribe(received, fake_stages(engine=engine), StageCache(tmp_path / "state"))
 
-    assert engine.windows == [2, 2, 1]
+    assert engine.job_counts == [2, 2, 1]
     assert [one.received for one in heard] == list(received)
     assert all(one.transcript for one in heard)
 
 
-def test_a_window_that_never_works_does_not_sink_the_batch(tmp_path: Path) -> None:
-    """After every retry its files are failed rows, and the other windows are scored."""
+def test_a_group_that_never_works_does_not_sink_the_batch(tmp_path: Path) -> None:
+    """After every retry its files are failed rows, and the other groups are scored."""
     shelf = Shelf()
     engine = FakeEngine({"a": [OSError(errno.EIO, "stumble")] * 3})
     received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
@@ -305,14 +305,14 @@ def test_a_window_that_never_works_does_not_sink_the_batch(tmp_path: Path) -> No
 def test_every_step_is_tried_three_times(
     tmp_path: Path, step: str, n_faults: int, expected: dict[str, int]
 ) -> None:
-    """Two stumbles of the machine cost nothing; after three the window's files are failed rows."""
+    """Two stumbles of the machine cost nothing; after three the group's files are failed rows."""
     faults: list[Exception] = [OSError(errno.EIO, "stumble") for _ in range(n_faults)]
 
     assert run_batch(faulty_batch(tmp_path, step, faults)).statuses == expected
 
 
-def test_a_window_that_cannot_be_loaded_for_a_bug_is_failed_rows_at_once(tmp_path: Path) -> None:
-    """A fault that trying again will not mend is not tried again; the other windows are loaded."""
+def test_a_group_that_cannot_be_loaded_for_a_bug_is_failed_rows_at_once(tmp_path: Path) -> None:
+    """A fault that trying again will not mend is not tried again; the other groups are loaded."""
     job = faulty_batch(tmp_path, "load", [ValueError("customer text")])
 
     assert run_batch(job).statuses == {"failed": 2, "scored": 1}
@@ -357,7 +357,7 @@ def test_nothing_is_kept_of_an_erased_call_that_shared_its_id(tmp_path: Path) ->
     """The store tells two recordings of one id apart; what is kept lies under the id that they came with."""
     cache = StageCache(tmp_path / "state")
     received = fake_received(tmp_path, {"a.wav": "one"})
-    process_window(received, fake_stages(), cache)
+    process_group(received, fake_stages(), cache)
     row = LedgerEntry(str(received[0].path), received[0].sha256, "a~0123abcd", "scored")
 
     assert plan(received, {row.path: row}, fake_stages().fingerprints).new_ids == {}
@@ -369,7 +369,7 @@ def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
     """Folder 0700, file 0600, no partial files; a damaged one is made again."""
     cache = StageCache(tmp_path / "state")
     received = fake_received(tmp_path, {"a.wav": "one"})
-    process_window(received, fake_stages(), cache)
+    process_group(received, fake_stages(), cache)
     (kept,) = cache.calls_dir.rglob("*.json")
 
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -377,7 +377,7 @@ def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
     assert [p.name for p in kept.parent.iterdir()] == [kept.name]
     kept.write_text("{")
     engine = FakeEngine()
-    process_window(received, fake_stages(engine), cache)
+    process_group(received, fake_stages(engine), cache)
     assert engine.calls == ["a"]
     assert cache.erase("a")
     assert not kept.parent.exists()

@@ -22,7 +22,7 @@ from pipeline.errors import ModelError, RecordingError
 from pipeline.matching import load_matcher
 from pipeline.process.again import SecondHearing, Wanted
 from pipeline.process.cache import StageCache
-from pipeline.process.calls import process_window
+from pipeline.process.calls import process_group
 from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
 from pipeline.settings import Settings, TranscribeSettings
@@ -192,7 +192,7 @@ def test_ledger_and_evidence_say_what_was_heard_again(tmp_path: Path) -> None:
     stages = batch_stages(larger, (Part(4, 0, 0),))
     received = fake_received(tmp_path, {"a.wav": "one"})
 
-    (record,) = process_window(received, stages, StageCache(tmp_path / "state"))
+    (record,) = process_group(received, stages, StageCache(tmp_path / "state"))
 
     assert record.conversation is not None
     assert record.conversation.transcript.turns[4].text == "thank you goodbye"
@@ -210,7 +210,7 @@ def test_what_was_heard_again_is_kept(tmp_path: Path) -> None:
     received = fake_received(tmp_path, {"a.wav": "one"})
     cache = StageCache(tmp_path / "state")
 
-    first, again = (process_window(received, stages, cache)[0] for _ in range(2))
+    first, again = (process_group(received, stages, cache)[0] for _ in range(2))
 
     assert first.conversation == again.conversation
     assert first.scorecards == again.scorecards
@@ -233,7 +233,7 @@ def test_a_call_whose_second_words_cannot_be_annotated_keeps_the_first(tmp_path:
     """A fault in what is only a better hearing costs no call its score."""
     stages = replace(batch_stages(Echo(("well", 0.7)), (Part(4, 0, 0),)), annotator=Stumbling())
 
-    (record,) = process_window(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
+    (record,) = process_group(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
 
     assert record.ledger.status == "scored"
     assert record.conversation is not None
@@ -245,7 +245,7 @@ def test_a_call_on_which_nothing_hangs_is_heard_once(tmp_path: Path) -> None:
     larger = Echo()
     stages = batch_stages(larger, ())
 
-    (record,) = process_window(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
+    (record,) = process_group(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
 
     assert not larger.jobs
     assert "again" not in {stage.stage for stage in record.stages}
