@@ -119,7 +119,7 @@ def again(
     """The calls with decisive words heard again, the seconds that took, and the share of words asked for."""
     asked = [(first[call.metadata.call_id], call.metadata) for call in calls]
     floor = SETTINGS.score.min_confidence
-    given = score.answers(
+    given = score.answer_calls(
         [(about, said, {}) for said, about in asked], form, min_confidence=floor, matcher=MATCHER
     )
     found = [
@@ -146,7 +146,7 @@ def again(
 def answers(calls: Sequence[Call], said: Said, form: Rubric) -> Answers:
     """Every criterion's answer, by call and criterion."""
     asked: list[score.Asked] = [(call.metadata, said[call.metadata.call_id], {}) for call in calls]
-    given = score.answers(asked, form, min_confidence=SETTINGS.score.min_confidence, matcher=MATCHER)
+    given = score.answer_calls(asked, form, min_confidence=SETTINGS.score.min_confidence, matcher=MATCHER)
     return {(one.call_id, name): told.answer for one in given for name, told in one.answers.items()}
 
 

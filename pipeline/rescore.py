@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, cast
 from threadpoolctl import threadpool_limits
 
 from pipeline import matching, score
-from pipeline.child_processes import cores, leave_with_parent
+from pipeline.child_processes import cores, exit_with_parent
 from pipeline.conversation import Answer, CriterionAnswer, Evidence, Review, Scorecard, Searched
 from pipeline.errors import ModelError
 from pipeline.interpreter import no_collections, without_torch
@@ -81,7 +81,7 @@ class _Chunk:
     """Calls with their earlier scorecards: those that keep all their answers, and the parts to answer."""
 
     before: Mapping[str, Scorecard]
-    settled: list[score.Answered]
+    complete: list[score.Answered]
     parts: list[Part]
 
 
@@ -124,7 +124,7 @@ def rescore(
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
         chunks = _chunks(store, rubric, calls, everything, scorer, part_size)
         for number, (chunk, answers) in enumerate(_in_order(chunks, answer), 1):
-            cards = [answered.card(rubric) for answered in (*chunk.settled, *answers)]
+            cards = [answered.card(rubric) for answered in (*chunk.complete, *answers)]
             store.save_scorecards(cards, [rubric])
             if judge is not None:
                 store.save_stage("judge", {card.call_id: judge.spent(card.call_id) for card in cards})
@@ -165,11 +165,11 @@ def _chunks(
             for i, old_hash in current.items()
         }
         count = sum(1 for _ in rubric.criteria())
-        settled = [i for i, answers in kept.items() if len(answers) == count]
+        complete = [i for i, answers in kept.items() if len(answers) == count]
         open_ids = tuple(i for i in ids if i not in kept or len(kept[i]) < count)
         yield _Chunk(
             before,
-            [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
+            [score.Answered(i, kept[i], before[i].warnings, scorer) for i in complete],
             [
                 (calls, {i: kept.get(i, people.get(i, {})) for i in calls.ids})
                 for read_together in store.stored(CallFilter(call_ids=open_ids))
@@ -247,7 +247,7 @@ def _answer(
         _load_parser_without_torch()
     calls, kept = part
     batch = [(metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.nouns(calls)]
-    return score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
+    return score.answer_calls(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
 
 
 @cache
@@ -282,7 +282,7 @@ _worker: Callable[[Part], list[score.Answered]] | None = None
 
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
     global _worker
-    leave_with_parent()
+    exit_with_parent()
     threadpool_limits(1, user_api="blas")
     _worker = partial(
         _answer, rubric=parse(text, source), matcher=matching.load_matcher(), min_confidence=min_confidence

@@ -150,18 +150,18 @@ def fake_stages(
 def faulty_batch(folder: Path, step: str, faults: list[Exception]) -> Batch:
     """Three calls in groups of two; the step of the first call raises each of the faults once."""
 
-    def stumble() -> None:
+    def raise_fault() -> None:
         if faults:
             raise faults.pop(0)
 
     def score(calls: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
         if step == "score":
-            stumble()
+            raise_fault()
         return [fake_score(*call) for call in calls]
 
     def load(records: Sequence[CallRecord]) -> None:
         if step == "load":
-            stumble()
+            raise_fault()
 
     stages = replace(fake_stages(FakeEngine({"a": faults} if step == "transcribe" else {})), score=score)
     received = tuple(fake_received(folder, {"a.wav": "1", "b.wav": "2", "c.wav": "3"}))

@@ -104,7 +104,7 @@ def check(
             "in_100_ordinary_calls": None if rate is None else round(100 * rate, 1),
         }
         if db is not None:
-            found = [score.heard(call, form, phrase.alone, matcher=matcher) for call in stored]
+            found = [score.find_matches(call, form, phrase.alone, matcher=matcher) for call in stored]
             quotes = [max(hits, key=lambda hit: hit.strength).quote for hits, _ in found if hits]
             misses = [miss for _, miss in found if miss is not None]
             nearest = max(misses, key=lambda miss: miss.strength, default=None)

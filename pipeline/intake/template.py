@@ -75,7 +75,7 @@ def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
     doubt = ""
     try:
         if "epoch" in given:
-            started, doubt = times.settle(local, times.from_epoch(given["epoch"]), zone_name)
+            started, doubt = times.start_of(local, times.from_epoch(given["epoch"]), zone_name)
             values |= started
             warnings += [f"file name: {doubt}"] if doubt else []
         elif local is not None:

@@ -172,7 +172,7 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
     return first
 
 
-def settle(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tuple[dict[str, object], str]:
+def start_of(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tuple[dict[str, object], str]:
     """The start of a call that is given both as a local time, if any, and as an epoch number.
 
     The epoch number is the time in UTC at which the channel was created; the local time is the start of the

@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondHearing:
+class SecondPass:
     """Everything needed to transcribe parts of calls a second time.
 
     Attributes:
@@ -58,9 +58,9 @@ class SecondHearing:
     redact: Callable[[Transcript], Transcript]
 
 
-def hear_again(
+def transcribe_again(
     calls: Sequence[CallState],
-    again: SecondHearing,
+    again: SecondPass,
     load_audio: Callable[[Received], AudioClip],
     cache: StageCache,
     settings_fingerprint: str,
@@ -94,7 +94,7 @@ def hear_again(
 
 
 def _transcribe(
-    cut: Mapping[int, tuple[Excerpt, ...]], again: SecondHearing
+    cut: Mapping[int, tuple[Excerpt, ...]], again: SecondPass
 ) -> dict[int, tuple[list[Transcript | RecordingError], float]]:
     """Transcribe the excerpts of all calls together; returns each call's results and share of the time."""
     jobs = [excerpt.job for pieces in cut.values() for excerpt in pieces]
@@ -109,14 +109,14 @@ def _transcribe(
     }
 
 
-def _fingerprint(call: CallState, choice: Wanted, again: SecondHearing, settings_fingerprint: str) -> str:
+def _fingerprint(call: CallState, choice: Wanted, again: SecondPass, settings_fingerprint: str) -> str:
     parts = [(part.turn, part.first, part.last) for part in choice.parts]
     first = call.transcript_fingerprint(settings_fingerprint)
     return digest(first, again.engine.fingerprint, parts, choice.names)
 
 
 def _with_new_words(
-    call: CallState, transcript: Transcript, choice: Wanted, again: SecondHearing, seconds: float
+    call: CallState, transcript: Transcript, choice: Wanted, again: SecondPass, seconds: float
 ) -> CallState:
     assert call.transcript is not None
     spans = spans_of(call.transcript, choice.parts)

@@ -60,7 +60,7 @@ def _is_up_to_date(row: LedgerEntry, item: Received, current: Fingerprints) -> b
 
 
 @dataclass(slots=True)
-class Judged:
+class JudgeUse:
     """What a language model was asked about one criterion in this batch, and what that cost.
 
     Attributes:
@@ -118,7 +118,7 @@ class Tally:
     wall_s: float = 0.0
     autofails: int = 0
     lowest: list[tuple[float, str, str]] = field(default_factory=list)
-    judged: dict[str, Judged] = field(default_factory=dict)
+    judged: dict[str, JudgeUse] = field(default_factory=dict)
     unasked: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -153,7 +153,7 @@ class Tally:
         self._count(record.ledger)
         for stage in record.stages:
             if stage.stage == "judge":
-                self.judged.setdefault(f"{stage.rubric_id}/{stage.criterion_id}", Judged()).add(stage)
+                self.judged.setdefault(f"{stage.rubric_id}/{stage.criterion_id}", JudgeUse()).add(stage)
             if stage.stage != "judge" or stage.asked:
                 self.stage_s[stage.stage] = self.stage_s.get(stage.stage, 0.0) + stage.seconds
         if any(s.stage == "transcribe" and s.seconds > 0 for s in record.stages) and record.conversation:

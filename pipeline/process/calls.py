@@ -33,7 +33,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import CallQAError, RecordingError
-from pipeline.process.again import SecondHearing, hear_again, marked
+from pipeline.process.again import SecondPass, marked, transcribe_again
 from pipeline.process.cache import StageCache, digest
 from pipeline.process.stages import Fingerprints, Stages
 from pipeline.process.state import CallState
@@ -273,10 +273,10 @@ def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
 
 
 def _heard_again(
-    calls: list[CallState], again: SecondHearing, stages: Stages, cache: StageCache
+    calls: list[CallState], again: SecondPass, stages: Stages, cache: StageCache
 ) -> list[CallState]:
     """Transcribe deciding words again and annotate those calls again; a call that fails stays as it was."""
-    heard = hear_again(calls, again, stages.load_audio, cache, stages.fingerprints.transcript)
+    heard = transcribe_again(calls, again, stages.load_audio, cache, stages.fingerprints.transcript)
     done = _advance(heard, lambda call: bool(call.heard_again), partial(_annotated, stages=stages))
     return [before if after.ended else after for before, after in zip(calls, done, strict=True)]
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.child_processes import cores, leave_with_parent
+from pipeline.child_processes import cores, exit_with_parent
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
 from pipeline.interpreter import quick_switches
@@ -107,7 +107,7 @@ def _processes(settings: FlowSettings) -> Iterator[Executor]:
 
 
 def _start_worker() -> None:
-    leave_with_parent()
+    exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
 
 

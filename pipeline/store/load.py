@@ -48,7 +48,7 @@ def load(
         now: The ``loaded_at`` of all rows of the transaction.
     """
     stored = _stored_calls(connection, records)
-    records = _settle(records, now, stored, _tombstones(connection))
+    records = _as_stored(records, now, stored, _tombstones(connection))
     entries = {r.ledger.path: r.ledger for r in records}
     with _as_incoming(connection, {"path": list(entries)}):
         replaced = connection.execute(
@@ -245,25 +245,25 @@ def _second_id(call_id: str | None, sha: str | None) -> str:
     return f"{call_id}~{(sha or '')[:8]}"
 
 
-def _settle(
+def _as_stored(
     records: Sequence[CallRecord], now: dt.datetime, stored: Mapping[str, _StoredCall], erased: set[str]
 ) -> list[CallRecord]:
     """The records as they are stored: erased ones refused, clashing ids renamed, odd times warned of."""
     holders = {call_id: (call.audio_sha256, call.path) for call_id, call in stored.items()}
-    settled = []
+    checked = []
     for record in records:
         sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
         keys = (f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}")
         if any(key in erased for key in keys):
-            settled.append(_refuse(record))
+            checked.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:
             holder_sha, holder_path = holders.setdefault(call_id, (sha, path))
             if sha and holder_sha and holder_sha != sha and holder_path != columns.clean(path):
                 record = _rename(record, call_id, _second_id(call_id, sha), holder_path)
             record = _check_start_time(record, now)
-        settled.append(record)
-    return settled
+        checked.append(record)
+    return checked
 
 
 def _tombstones(connection: Connection) -> set[str]:

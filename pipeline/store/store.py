@@ -195,7 +195,7 @@ class Store:
             raise
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
+    def translating_errors(self) -> Iterator[None]:
         """Raise errors of DuckDB as ours: damage may show only when the damaged part is read."""
         try:
             yield
@@ -267,7 +267,7 @@ class Store:
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
         """All reviews of matching calls, oldest first."""
-        with self.reading():
+        with self.translating_errors():
             return read.reviews(self.connection, calls)
 
     def rubrics(self, hashes: Iterable[str]) -> dict[str, Rubric]:
@@ -276,7 +276,7 @@ class Store:
 
     def ledger(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
         """The ledger rows of these paths, by path: they say what a new run may skip."""
-        with self.reading():
+        with self.translating_errors():
             return read.ledger(self.connection, paths)
 
     def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
@@ -292,12 +292,12 @@ class Store:
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
         """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""
-        with self.reading():
+        with self.translating_errors():
             yield from read.stored(self.connection, calls)
 
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
         """Stored calls without their turns, in the order of loading; those with erased words are left out."""
-        with self.reading():
+        with self.translating_errors():
             yield from read.headings(self.connection, calls)
 
     def count(self, calls: CallFilter = EVERYTHING) -> int:
@@ -307,7 +307,7 @@ class Store:
 
     def scorecards(self, calls: CallFilter = EVERYTHING) -> Iterator[Scorecard]:
         """Stored scorecards: the newest under each rubric id, or those under one rubric hash."""
-        with self.reading():
+        with self.translating_errors():
             yield from read.scorecards(self.connection, calls)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -379,7 +379,7 @@ class Store:
 
     def export_parquet(self, folder: Path) -> dict[str, int]:
         """Write the whole store as Parquet files to a folder; returns the number of rows by table."""
-        with self.reading():
+        with self.translating_errors():
             return parquet.write(self.connection, folder)
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
@@ -389,7 +389,7 @@ class Store:
 
     def check(self) -> list[integrity.Problem]:
         """Every broken invariant of the store; an empty list when there is none."""
-        with self.reading():
+        with self.translating_errors():
             return integrity.check(self.connection)
 
 

@@ -18,7 +18,7 @@ from pipeline.transcribe.alignment import AlignedWord
 from pipeline.transcribe.vad import Samples, Span
 from pipeline.turns import TimedWord
 
-CRUSHED, CRUSHED_S = 3, 0.03  # least words that were made up if each is shorter than this
+TOO_SHORT_WORDS, TOO_SHORT_S = 3, 0.03  # least words that were made up if each is shorter than this
 END_REACH_S = 0.6  # further from the end of speech, the last word is not what was last heard
 
 
@@ -52,8 +52,8 @@ class Window:
         it into its full stop, so a span's first and last word are given the start and end that voice
         activity heard. Words squeezed into no time at the end were made up.
         """
-        crushed = sum(1 for _ in takewhile(lambda w: w.end_s - w.start_s < CRUSHED_S, reversed(words)))
-        spoken = words[: len(words) - crushed] if crushed >= CRUSHED else words
+        too_short = sum(1 for _ in takewhile(lambda w: w.end_s - w.start_s < TOO_SHORT_S, reversed(words)))
+        spoken = words[: len(words) - too_short] if too_short >= TOO_SHORT_WORDS else words
         placed: list[TimedWord] = []
         for (span, shift_s), group in groupby(spoken, lambda word: self._span_at(word.heard_s)):
             of_span = list(group)

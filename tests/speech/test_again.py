@@ -20,7 +20,7 @@ from pipeline.conversation import (
 )
 from pipeline.errors import ModelError, RecordingError
 from pipeline.matching import load_matcher
-from pipeline.process.again import SecondHearing, Wanted
+from pipeline.process.again import SecondPass, Wanted
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_group
 from pipeline.process.prepare import prepare
@@ -180,9 +180,7 @@ def batch_stages(larger: Echo, parts: tuple[Part, ...]) -> Stages:
     stages = fake_stages(Fixed())  # type: ignore[arg-type]
     engine = cast(Any, larger)
     engine.fingerprint = "second"
-    again = SecondHearing(
-        engine, "large", lambda asked: [Wanted(parts, ("Joe",)) for _ in asked], lambda t: t
-    )
+    again = SecondPass(engine, "large", lambda asked: [Wanted(parts, ("Joe",)) for _ in asked], lambda t: t)
     return replace(stages, again=again, load_audio=lambda received: CLIP)
 
 
@@ -292,7 +290,7 @@ def hanging(text: str, unsure: int | None = None, start_s: float = 1.0) -> list[
         Transcript("c", (said(1, "agent", "hello", 0.0, 0), turn), language="en", channels=2)
     )
     about = CallMetadata("c")
-    (told,) = score.answers([(about, conversation, {})], FORM, min_confidence=0.4, matcher=MATCHER)
+    (told,) = score.answer_calls([(about, conversation, {})], FORM, min_confidence=0.4, matcher=MATCHER)
     found = []
     for criterion in FORM.criteria():
         one = FORM.model_copy(
@@ -364,7 +362,7 @@ def test_a_criterion_that_does_not_apply_hangs_on_what_would_make_it_apply() -> 
     agent = replace(agent, words=tuple(replace(word, confidence=0.1) for word in agent.words))
     conversation = Conversation(Transcript("c", (turn, agent), language="en", channels=2))
     about = CallMetadata("c")
-    (told,) = score.answers([(about, conversation, {})], OBLIGATION, min_confidence=0.0, matcher=MATCHER)
+    (told,) = score.answer_calls([(about, conversation, {})], OBLIGATION, min_confidence=0.0, matcher=MATCHER)
 
     found = score.words_that_decide(
         conversation, about, [(OBLIGATION, told.answers)], min_confidence=0.0, matcher=MATCHER
