@@ -84,7 +84,7 @@ def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
     """Run a prepared batch as a flow run in this process; the caller calls ``conclude`` afterwards.
 
     Raises:
-        CallQAError: Something a person must mend before the batch can go on.
+        CallQAError: A fault that a person must fix before the batch can go on.
     """
 
     @flow(name="callqa-batch", persist_result=False)

@@ -47,7 +47,7 @@ def no_collection_at_exit() -> None:
 
 @contextmanager
 def quick_switches() -> Iterator[None]:
-    """Give Python's global lock at once to the thread that feeds the engine."""
+    """Give Python's global lock at once to the thread that calls the engine."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:

@@ -118,7 +118,7 @@ class TranscribeSettings(Slice):
     )
     threads: int = Field(0, ge=0, description="windows decoded at once, a core each; 0 = all cores")
     again: Literal["off", "decisive"] = Field(
-        "off", description="decisive: words that an answer hangs on are heard again by again_model"
+        "off", description="decisive: words that decide an answer are transcribed again by again_model"
     )
     again_model: str = Field("small", description="Whisper model name or path of weights, larger than model")
 

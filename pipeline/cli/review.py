@@ -169,7 +169,7 @@ def calibrate(
     rubric: call_options.Rubric = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, one object a criterion or reviewer.")] = False,
 ) -> None:
-    """How far machine and people agree, criterion by criterion, and what to mend.
+    """How far machine and people agree, criterion by criterion, and what to change.
 
     Example: callqa calibrate --rubric support
     """
@@ -260,7 +260,7 @@ def _print_calibration(calibration: Calibration) -> None:
             console.print(f"{name}: {words}", markup=False, highlight=False)
             said.update(new)
     if calibration.criteria:
-        note("generous, strict: answers on which the machine is kinder, or harder, than the person")
+        note("generous, strict: answers on which the machine scores higher, or lower, than the person")
     for people in calibration.people:
         answers = "answer" if people.answers == 1 else "answers"
         shared = f"{people.reviewers} people on {people.answers} {answers} to {people.criterion}"

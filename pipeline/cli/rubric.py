@@ -79,7 +79,7 @@ def check(
     calls: Annotated[int, typer.Option(min=1, help="How many stored calls, the first loaded first.")] = 200,
     json: Json = False,
 ) -> None:
-    """Tell how often each phrase would be heard by chance, and where stored calls come nearest to it.
+    """Show how often each phrase would match by chance, and where stored calls come nearest to it.
 
     Example: callqa rubric check my_rubric.yaml --db qa.duckdb
     """
@@ -122,9 +122,9 @@ def check(
     if english:
         note(f"{len(rows)} phrases, {common} of them too common ({bound})")
     else:
-        note("no chance is told: it is counted in English talk, and this rubric names another language")
+        note("chance is not shown: it is measured on English, and this rubric names another language")
     if db is None:
-        note("chance alone: whether a phrase is heard where the act is done, stored calls tell (--db)")
+        note("use --db to see how often each phrase matches stored calls")
 
 
 @group.command("explain")
@@ -235,7 +235,7 @@ def rescore(
     everything: Annotated[bool, typer.Option("--all", help="Also calls it does not apply to.")] = False,
     json: Json = False,
 ) -> None:
-    """Score stored calls under another rubric; old scores are kept, and who flips is told.
+    """Score stored calls under another rubric, keep old scores, and list calls with a changed outcome.
 
     Example: callqa rescore --rubric support_v2.yaml
     """

@@ -65,7 +65,7 @@ def read(path: Path, zones: Zones) -> Facts:
     except (OSError, ValueError) as error:
         raise RecordingError(
             f"the sidecar {path.name} is not readable JSON",
-            hint="mend or remove it, and run again",
+            hint="correct or remove it, and run again",
             reason="bad_sidecar",
         ) from error
     record = _record(document, path.name) if isinstance(document, dict) else {}

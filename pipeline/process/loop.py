@@ -49,7 +49,7 @@ def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
     """Process every pending file, group by group.
 
     Raises:
-        CallQAError: Something a person must mend before the batch can go on.
+        CallQAError: A fault that a person must fix before the batch can go on.
     """
     steps = steps or Steps()
     started = time.monotonic()
@@ -169,7 +169,7 @@ def _with_retries(
     """Run ``work``, again after a transient fault; when it still fails, return what ``failed`` returns.
 
     Raises:
-        CallQAError: Something a person must mend first.
+        CallQAError: A fault that a person must fix first.
         BrokenExecutor: A worker process died.
     """
     for delay_s in (*RETRY_DELAYS_S, None):

@@ -163,7 +163,7 @@ def load_audio(received: Received, settings: Settings) -> AudioClip:
         if error.errno not in FULL:
             raise
         raise RecordingError(
-            f"{received.path.name}: its sound has no room in {tempfile.gettempdir()}",
+            f"{received.path.name}: its audio does not fit in {tempfile.gettempdir()}",
             hint="free some space there, or name another folder in TMPDIR, and run again",
             reason="no_room",
         ) from error

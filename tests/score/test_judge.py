@@ -302,7 +302,8 @@ FAULTS = {
     "html": "a web page", "500": "HTTP 500", "404": "HTTP 404", "401": "CALLQA_JUDGE__API_KEY",
     "half": "broke off", "huge": "more than 1 MB", "stall": "no answer within 0.5 s",
     "drip": "no answer within 0.5 s", "redirect": "not followed", "list": "another form",
-    "gzip": "packs its answers", "models": "no model 'fake', it offers other", "down": "is the server up",
+    "gzip": "compresses its answers", "models": "no model 'fake', it offers other",
+    "down": "is the server up",
 }  # fmt: skip
 
 
