@@ -131,7 +131,7 @@ def check(
 def explain(
     which: WhichOrAll = None,
 ) -> None:
-    """Say a rubric in plain words; of several, also in which order they are tried on a call.
+    """Explain a rubric in plain words; of several, also in which order they are tried on a call.
 
     Example: callqa rubric explain support
     """

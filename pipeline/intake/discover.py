@@ -214,7 +214,7 @@ def notable(received: Sequence[Received]) -> list[str]:
     if clocks_differ:
         notes.append(
             f"in {len(clocks_differ)} of {len(received)} files two sources disagree about the time, e.g. "
-            f"{clocks_differ[0].path.name}; an epoch number is believed where there is one; check [intake] "
+            f"{clocks_differ[0].path.name}; an epoch number is used where there is one; check [intake] "
             "timezone and the clock of the telephone system"
         )
     undated = [item for item in received if "start" in item.noted]

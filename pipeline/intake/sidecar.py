@@ -60,7 +60,7 @@ def read(path: Path, zones: Zones) -> Facts:
     """
     try:
         if not path.stat().st_size:
-            return Facts(path.name, warnings=(f"{path.name} is empty: it was passed over",))
+            return Facts(path.name, warnings=(f"{path.name} is empty and was skipped",))
         document = sniff.json_document(path)
     except (OSError, ValueError) as error:
         raise RecordingError(

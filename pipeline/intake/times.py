@@ -192,15 +192,13 @@ def start_of(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> t
         return {"started_at": local.replace(tzinfo=dt.timezone(offset))}, ""
     half_hours = round((apart_s - (QUEUE_S - _CLOCK_TOLERANCE_S) / 2) / 1800)
     if not -24 <= half_hours <= 28 or not -_CLOCK_TOLERANCE_S <= apart_s - half_hours * 1800 <= QUEUE_S:
-        return {
-            "started_at": epoch
-        }, "its local time contradicts its epoch number; the epoch number is believed"
+        return {"started_at": epoch}, "its local time contradicts its epoch number; the epoch number is used"
     actual = dt.timezone(dt.timedelta(minutes=30 * half_hours))
     doubt = f"its epoch number says the clock was {actual}, but {zone_name} was {dt.timezone(offset)} then"
     values: dict[str, object] = {"started_at": local.replace(tzinfo=actual)}
     if half_hours and half_hours % 2 == 0:  # offsets with half hours have no IANA name
         values["timezone"] = _name_offset(actual)
-    return values, f"{doubt}; the epoch number is believed"
+    return values, f"{doubt}; the epoch number is used"
 
 
 def _plausible(moment: dt.datetime) -> dt.datetime:

@@ -79,7 +79,7 @@ def transcribe_again(
             continue
         try:
             clip = load_audio(call.received)
-        except RecordingError:  # the file has gone since; the first transcript stands
+        except RecordingError:  # the file has gone since; the first transcript is kept
             continue
         job = Job(call.metadata.call_id, clip, call.metadata.language, names=choice.names)
         cut[place] = excerpts(job, call.transcript, choice.parts)

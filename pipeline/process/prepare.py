@@ -46,7 +46,7 @@ def prepare(
     current = fingerprints(settings, rubrics)
     again = transcribe.second(settings.transcribe)
     if again is not None and models.locate(again.model).source == "download":
-        models.pull(again.model)  # now, so that no group is transcribed in vain
+        models.pull(again.model)  # now: if it fails, nothing has been transcribed yet
     opened = open_store(settings, on_wait)
     reworded: tuple[str, ...] = ()
     stand = NO_STANDINGS

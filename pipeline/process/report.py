@@ -72,7 +72,7 @@ def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
     """Yield a sentence for each alert threshold that the batch crossed.
 
     The shares are of the files processed in this batch: of all files in the folder, what fails in one night
-    soon is too small a share to be told.
+    soon is too small a share to be noticed.
     """
     files, cards = max(tally.processed, 1), max(tally.outcomes.total(), 1)
     new = tally.statuses - tally.known_statuses
