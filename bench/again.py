@@ -1,11 +1,11 @@
-"""Decisive words heard again: how much of a larger model's gain in answers it brings, and at what cost.
+"""Decisive words transcribed again: how much of a larger model's gain in answers it brings, and at what cost.
 
     python -m bench.again [FOLDER ...] [--first tiny.en] [--again base] [--noise-db 8]
 
-Every recording of the folders (``sample_audio`` by default) with its true transcript beside it is heard by
-the first model, by the larger one, and by the first with decisive words heard again, and answered under every
-shipped rubric, each by itself as if it were the only one. Right is what the true transcript answers. Times
-are of transcription, engines loaded.
+Every recording of the folders (``sample_audio`` by default) with its true transcript beside it is transcribed
+by the first model, by the larger one, and by the first with decisive words transcribed again, and answered
+under every shipped rubric, each by itself as if it were the only one. Right is what the true transcript
+answers. Times are of transcription, engines loaded.
 """
 
 from __future__ import annotations
@@ -116,10 +116,10 @@ def heard(calls: Sequence[Call], model: str) -> tuple[Said, float]:
 def again(
     calls: Sequence[Call], first: Said, form: Rubric, engine: transcribe.Engine
 ) -> tuple[Said, float, float]:
-    """The calls with decisive words heard again, the seconds that took, and the share of words asked for."""
+    """The calls with decisive words transcribed again, seconds taken, and the share of such words."""
     asked = [(first[call.metadata.call_id], call.metadata) for call in calls]
     floor = SETTINGS.score.min_confidence
-    given = score.answers(
+    given = score.answer_calls(
         [(about, said, {}) for said, about in asked], form, min_confidence=floor, matcher=MATCHER
     )
     found = [
@@ -146,12 +146,12 @@ def again(
 def answers(calls: Sequence[Call], said: Said, form: Rubric) -> Answers:
     """Every criterion's answer, by call and criterion."""
     asked: list[score.Asked] = [(call.metadata, said[call.metadata.call_id], {}) for call in calls]
-    given = score.answers(asked, form, min_confidence=SETTINGS.score.min_confidence, matcher=MATCHER)
+    given = score.answer_calls(asked, form, min_confidence=SETTINGS.score.min_confidence, matcher=MATCHER)
     return {(one.call_id, name): told.answer for one in given for name, told in one.answers.items()}
 
 
 def compared(first: Answers, second: Answers, larger: Answers, truth: Answers) -> dict[str, int]:
-    """Answers by what hearing again did to them."""
+    """Answers by what the second transcription did to them."""
     apart = [key for key in first if first[key] != larger[key]]
     gained = [key for key in apart if larger[key] == truth[key]]
     return {

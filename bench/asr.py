@@ -287,13 +287,13 @@ def bench_memory(folder: Path) -> dict[str, float]:
 
 
 def child(folder: Path, minutes: int) -> None:
-    """Transcribe window after window of 16 calls, as a batch does, then print the peak in GB."""
+    """Transcribe group after group of 16 calls, as a batch does, then print the peak in GB."""
     calls, engine = read_calls(folder), load_engine(TranscribeSettings())
     left = minutes * 60.0
     while left > 0:
-        window = (calls * 6)[:16]
-        engine.transcribe([Job(c.name, c.clip) for c in window])
-        left -= sum(c.channel_s for c in window)
+        group = (calls * 6)[:16]
+        engine.transcribe([Job(c.name, c.clip) for c in group])
+        left -= sum(c.channel_s for c in group)
     print(peak_mb() / 1000)
 
 

@@ -183,7 +183,7 @@ def answered(calls: Sequence[Conversation], form: Rubric) -> Answers:
     for conversation in calls:
         name = conversation.transcript.call_id
         asked = [(CallMetadata(name), conversation, {})]
-        (one,) = score.answers(asked, form, min_confidence=0.4, matcher=matcher)
+        (one,) = score.answer_calls(asked, form, min_confidence=0.4, matcher=matcher)
         found[name] = one.answers
     return found
 
@@ -345,7 +345,7 @@ def cost(path: Path, console: Console) -> float:
     matcher, took = load_matcher(), []
     for one in talk:
         before = time.process_time()
-        score.answers(
+        score.answer_calls(
             [(CallMetadata(one.transcript.call_id), one, {})], form, min_confidence=0.4, matcher=matcher
         )
         took.append(time.process_time() - before)

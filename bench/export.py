@@ -35,11 +35,11 @@ def fill(db: Path, calls: int) -> None:
     pattern = example_records(40, repeats=5)
     with Store(db) as store:
         for start in range(0, calls, 200):
-            window = [
+            chunk = [
                 renamed(pattern[index % len(pattern)], f"call-{index:05d}")
                 for index in range(start, min(start + 200, calls))
             ]
-            store.load(window)
+            store.load(chunk)
 
 
 def renamed(record, call_id: str):

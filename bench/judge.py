@@ -113,7 +113,7 @@ def ask(calls: Sequence[Conversation], asked: Rubric, judged: Judge | None) -> A
     matcher = load_matcher()
     for call in calls:
         name = call.transcript.call_id
-        (done,) = score.answers(
+        (done,) = score.answer_calls(
             [(CallMetadata(name), call, {})], asked, min_confidence=0.4, matcher=matcher, judge=judged
         )
         found.answers |= {(name, criterion): one.answer for criterion, one in done.answers.items()}

@@ -196,7 +196,7 @@ def whisper_share(calls: int, rounds: int) -> dict[str, float]:
     """Share of wall time that is not transcription, on cuts of the sample calls, with real Whisper.
 
     Stages overlap, so that the seconds of a batch in which the engine is at work flatter: beside it,
-    others take its cores. Hence the engine is timed on the same calls, in the same windows, with nothing
+    others take its cores. Hence the engine is timed on the same calls, in the same groups, with nothing
     beside it: what a batch takes longer than that is not transcription. A shared machine's pace changes
     within a minute by more than what is looked for, so the two take turns of half a second, one stopped
     while the other runs. Each runs to its end; loading models is start-up, shown apart.
@@ -247,7 +247,7 @@ def batch_and_engine(folder: str) -> dict[str, float]:
 
 
 def child_engine(_calls: int) -> None:
-    """Hear the calls of ``whisper_share`` with the engine alone, in the same windows; an event each."""
+    """Hear the calls of ``whisper_share`` with the engine alone, in the same groups; an event each."""
     from pipeline.process.prepare import prepare
     from pipeline.settings import load_settings
     from pipeline.transcribe import Job
@@ -255,13 +255,13 @@ def child_engine(_calls: int) -> None:
     folder = Path(os.environ["CALLQA_BENCH_HOME"])
     batch = prepare([folder / "calls"], load_settings(None, store={"db": f"{folder}/none.duckdb"}))
     stages = batch.stages
-    windows = [
+    groups = [
         [Job(one.metadata.call_id, stages.load_audio(one), one.metadata.language) for one in some]
-        for some in batch.windows()
+        for some in batch.groups()
     ]
     batch.warm_up()
     print(json.dumps({"event": "started"}), file=sys.stderr, flush=True)
-    for jobs in windows:
+    for jobs in groups:
         stages.engine.transcribe(jobs)
         print(json.dumps({"event": "call"}), file=sys.stderr, flush=True)
 
@@ -297,7 +297,7 @@ def chaos(rounds: int, seed: int) -> dict[str, float]:
 
 
 def command(db: str) -> list[str]:
-    """The batch, which goes through the calls in small windows."""
+    """The batch, which goes through the calls in small groups."""
     return [sys.executable, "-m", "pipeline", "run", "calls", "--db", db]
 
 

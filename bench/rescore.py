@@ -115,13 +115,13 @@ def measured(
     with tempfile.TemporaryDirectory() as folder:
         db = f"{folder}/bench.duckdb"
         with Store(db) as store:
-            window: list[CallRecord] = []
+            chunk: list[CallRecord] = []
             for record in calls(count, words, fresh):
-                window.append(record)
-                if len(window) == 200:
-                    store.load(window)
-                    window = []
-            store.load(window)
+                chunk.append(record)
+                if len(chunk) == 200:
+                    store.load(chunk)
+                    chunk = []
+            store.load(chunk)
         for name, change in CHANGES.items():
             with ProcessPoolExecutor(1, get_context("spawn")) as fresh_process:
                 text = rubric_text(method, **change)

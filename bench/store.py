@@ -3,8 +3,8 @@
     python bench/store.py                      # 100,000 calls, then 1,000,000: 12 M answers, 40 M turns
     python bench/store.py --calls 20000 --loaded 2000
 
-The first calls go through ``Store.load`` in windows of 500; turns carry times and sentiment, and text for a
-sample. They are then multiplied in SQL (new ids, later times) to each size, where more windows are loaded,
+The first calls go through ``Store.load`` in chunks of 500; turns carry times and sentiment, and text for a
+sample. They are then multiplied in SQL (new ids, later times) to each size, where more chunks are loaded,
 every view and every question of the cookbook is asked through the sandbox, and single scorecards are read.
 Wall times depend on what else the machine does, so processor time is printed too.
 """
@@ -50,16 +50,16 @@ from pipeline.conversation import (
 from pipeline.metrics import METRICS
 from pipeline.store import CallFilter, Store
 from pipeline.store.sandbox import Sandbox
-from pipeline.store.store import WINDOW
+from pipeline.store.store import CHUNK
 
-SINGLE = 10  # windows loaded one by one
-QUEUE = 20  # windows handed over at once
+SINGLE = 10  # chunks loaded one by one
+QUEUE = 20  # chunks handed over at once
 TURNS = 40
 CRITERIA = 12
 TEXT_SHARE = 0.01
 RISK_SHARE = 0.1
 TOPICS = ("billing", "cancellation", "delivery", "login", "refund", "upgrade")
-TEMPLATES = 8  # distinct windows whose calls are dealt new ids, agents and times
+TEMPLATES = 8  # distinct chunks whose calls are dealt new ids, agents and times
 RUBRIC = RubricRef("support", "1", "b" * 64)
 SENTENCES = (
     "thank you for calling how can I help you today",
@@ -170,15 +170,15 @@ def template(rng: random.Random) -> CallRecord:
     )
 
 
-def windows(calls: int, rng: random.Random) -> Iterator[list[CallRecord]]:
-    """Windows of ``WINDOW`` distinct calls in order of time over half a year."""
-    made = [[template(rng) for _ in range(WINDOW)] for _ in range(TEMPLATES)]
+def chunks(calls: int, rng: random.Random) -> Iterator[list[CallRecord]]:
+    """Chunks of ``CHUNK`` distinct calls in order of time over half a year."""
+    made = [[template(rng) for _ in range(CHUNK)] for _ in range(TEMPLATES)]
     zones = ("Europe/London", "Asia/Karachi", "America/New_York")
-    for start in range(0, calls, WINDOW):
-        window = made[start // WINDOW % TEMPLATES]
+    for start in range(0, calls, CHUNK):
+        chunk = made[start // CHUNK % TEMPLATES]
         yield [
             deal(r, start + i, zones[(start + i) % 3], START + dt.timedelta(seconds=15.7 * (start + i)), rng)
-            for i, r in enumerate(window)
+            for i, r in enumerate(chunk)
         ]
 
 
@@ -213,8 +213,8 @@ def deal(
 
 
 def load(db: Path, calls: int, seed: int) -> dict[str, float]:
-    """Load a few windows one by one, as a batch does, then ``calls`` calls at once; checkpoints count."""
-    made = windows(calls + SINGLE * WINDOW, random.Random(seed))
+    """Load a few chunks one by one, as a batch does, then ``calls`` calls at once; checkpoints count."""
+    made = chunks(calls + SINGLE * CHUNK, random.Random(seed))
     wall = cpu = 0.0
     with Store(db) as store:
         single = [timed(lambda w=w: store.load(w, [RUBRIC])) for w in islice(made, SINGLE)]
@@ -226,7 +226,7 @@ def load(db: Path, calls: int, seed: int) -> dict[str, float]:
         began = time.perf_counter()
     return {
         "load_calls_per_s": calls / wall,
-        "load_calls_per_s_one_by_one": WINDOW / statistics.median(single),
+        "load_calls_per_s_one_by_one": CHUNK / statistics.median(single),
         "load_calls_per_cpu_s": calls / cpu,
         "close_s": time.perf_counter() - began,
     }
@@ -310,7 +310,7 @@ def scorecards(db: Path) -> float:
 def measure(db: Path, calls: int, console: Console) -> dict[str, object]:
     """Everything at one size."""
     multiply(db, calls)
-    loaded = load(db, 2 * QUEUE * WINDOW, seed=calls)
+    loaded = load(db, 2 * QUEUE * CHUNK, seed=calls)
     calls, turns, answers = count(db)
     console.print(f"[bold]{calls:,} calls[/bold], {answers:,} answers, {turns:,} turns")
     asked = questions(db)
@@ -337,7 +337,7 @@ def main() -> None:
     for leftover in given.db.parent.glob(given.db.name + "*"):
         leftover.unlink()
     first = load(given.db, given.loaded, seed=7)
-    console.print(f"{given.loaded:,} calls: {first['load_calls_per_s']:,.0f} calls/s in windows of {WINDOW}, "
+    console.print(f"{given.loaded:,} calls: {first['load_calls_per_s']:,.0f} calls/s in chunks of {CHUNK}, "
                   f"{first['load_calls_per_cpu_s']:,.0f} by processor time")  # fmt: skip
     small = measure(given.db, given.calls // 10, console)
     large = measure(given.db, given.calls, console)

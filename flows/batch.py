@@ -1,6 +1,6 @@
 """The batch as a Prefect flow: each step of ``pipeline.process.loop`` runs as a task that Prefect shows.
 
-The loop decides the order, what runs at the same time, and retries. There is a task per window and not per
+The loop decides the order, what runs at the same time, and retries. There is a task per group and not per
 call, because a task costs Prefect tens of milliseconds, more than scoring a call. Nothing that holds a
 customer's words becomes a flow parameter, a persisted result, a log line or an artifact.
 """
@@ -32,7 +32,7 @@ Done = TypeVar("Done")
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def carry_out(work: Callable[[], Done]) -> Done:
-    """Run one step of one window."""
+    """Run one step of one group."""
     return work()
 
 
@@ -42,9 +42,9 @@ class Tasks(Steps):
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def do(self, step: str, window: str, work: Callable[[], Done]) -> Done:
-        """Run one step as a task, named by the step and the window."""
-        return carry_out.with_options(name=step, task_run_name=f"{step} {window}")(work)
+    def do(self, step: str, group: str, work: Callable[[], Done]) -> Done:
+        """Run one step as a task, named by the step and the group."""
+        return carry_out.with_options(name=step, task_run_name=f"{step} {group}")(work)
 
     def finished(self, tally: Tally, records: Sequence[CallRecord]) -> None:
         """Show the progress of the batch."""
@@ -84,7 +84,7 @@ def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
     """Run a prepared batch as a flow run in this process; the caller calls ``conclude`` afterwards.
 
     Raises:
-        CallQAError: Something a person must mend before the batch can go on.
+        CallQAError: A fault that a person must fix before the batch can go on.
     """
 
     @flow(name="callqa-batch", persist_result=False)
@@ -100,7 +100,7 @@ def run_prepared(job: Batch, paths: list[str]) -> State[Any]:
 
 
 def work(job: Batch) -> None:
-    """Process every window of a batch as tasks of the current flow run."""
+    """Process every group of a batch as tasks of the current flow run."""
     with Progress(len(job.plan.pending)) as progress:
         run_batch(job, Tasks(progress))
 

@@ -23,7 +23,7 @@ def run_as_flow(batch: Batch, paths: list[str], warn: Callable[[str], None]) -> 
     """Run a batch as a Prefect flow that shows ``paths`` as its parameter; warn where Prefect fails.
 
     Raises:
-        CallQAError: Something a person must mend first.
+        CallQAError: A fault that a person must fix first.
     """
     with ExitStack() as stack:
         try:

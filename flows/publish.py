@@ -1,4 +1,4 @@
-"""Shows a flow run in Prefect's UI (progress, last window, summary) and emits events for changed rubrics.
+"""Shows a flow run in Prefect's UI (progress, last group, summary) and emits events for changed rubrics.
 
 It sends only counts, seconds and call ids, because Prefect keeps them in its own database, where no word of a
 customer belongs. A server that cannot take an artifact never fails a batch.
@@ -26,7 +26,7 @@ from pipeline.process.batch import Tally
 
 
 class Progress:
-    """Shows the progress bar of a flow run, from its first window on, and a table of the last window.
+    """Shows the progress bar of a flow run, from its first group on, and a table of the last group.
 
     A context manager with its own thread, so that the engine never waits for Prefect.
     """
@@ -43,11 +43,11 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
-    def show(self, tally: Tally, window: Sequence[CallRecord]) -> None:
-        """Update the progress bar, and list the calls of the window."""
-        if window:
+    def show(self, tally: Tally, group: Sequence[CallRecord]) -> None:
+        """Update the progress bar, and list the calls of the group."""
+        if group:
             percent = 100.0 * tally.processed / max(self._pending, 1)
-            self._thread.submit(copy_context().run, self._show, percent, window_rows(window))
+            self._thread.submit(copy_context().run, self._show, percent, group_rows(group))
 
     def _show(self, percent: float, rows: list[dict[str, Any]]) -> None:
         if self._silent:
@@ -57,7 +57,7 @@ class Progress:
                 self._artifact = create_progress_artifact(percent, description="files processed")  # type: ignore[assignment]
             else:
                 update_progress_artifact(self._artifact, percent)
-            create_table_artifact(rows, key="callqa-window", description="last window")
+            create_table_artifact(rows, key="callqa-window", description="last group of files")
         except Exception:  # showing progress must not stop the batch, nor wait for a dead server again
             self._silent = True
 
@@ -77,10 +77,10 @@ def announce(reworded: Sequence[str]) -> None:
         emit_event("callqa.rubric.changed", resource={"prefect.resource.id": f"callqa.rubric.{rubric}"})
 
 
-def window_rows(window: Sequence[CallRecord]) -> list[dict[str, Any]]:
+def group_rows(group: Sequence[CallRecord]) -> list[dict[str, Any]]:
     """One row per scorecard, or per file without one, with ids, status and score."""
     rows: list[dict[str, Any]] = []
-    for record in window:
+    for record in group:
         row = {"call_id": record.ledger.call_id, "status": record.ledger.status}
         rows += [
             {**row, "rubric": card.rubric.id, "outcome": card.outcome, "score": card.final_score}

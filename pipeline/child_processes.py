@@ -17,7 +17,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def leave_with_parent() -> None:
+def exit_with_parent() -> None:
     """End this process as soon as its parent process ends; does nothing in a main process."""
     parent = parent_process()
     if parent is None:

@@ -1,4 +1,4 @@
-"""The errors that callqa reports to users, grouped by who can mend them.
+"""The errors that callqa reports to users, grouped by who can fix them.
 
 Every error says what happened, where, and what to do next (``hint``). It is raised close to the cause, and
 only ``pipeline.cli`` turns it into text and an exit code. No other exception may reach a user.
@@ -30,11 +30,11 @@ class CallQAError(Exception):
 
 
 class UsageError(CallQAError):
-    """The command line, a path or a setting is wrong; the person who typed it can mend it."""
+    """The command line, a path or a setting is wrong; the person who typed it can fix it."""
 
 
 class RubricError(CallQAError):
-    """A rubric is wrong or cannot be answered; its author can mend it."""
+    """A rubric is wrong or cannot be answered; its author can fix it."""
 
 
 class RecordingError(CallQAError):
@@ -52,11 +52,11 @@ class RecordingError(CallQAError):
 
 
 class ModelError(CallQAError):
-    """Model weights or a language model are missing or damaged; whoever installs callqa can mend it."""
+    """Model weights or a language model are missing or damaged; whoever installs callqa can fix it."""
 
 
 class StoreError(CallQAError):
-    """The database cannot be used as asked; the data engineer can mend it."""
+    """The database cannot be used as asked; the data engineer can fix it."""
 
 
 class StoreLockedError(StoreError):

@@ -28,7 +28,7 @@ def few_collections() -> Iterator[None]:
 
 @contextmanager
 def no_collections() -> Iterator[None]:
-    """Switch garbage collection off: a window of stored calls is a million objects without a cycle."""
+    """Switch garbage collection off: a chunk of stored calls is a million objects without a cycle."""
     was = gc.isenabled()
     gc.freeze()
     gc.disable()
@@ -47,7 +47,7 @@ def no_collection_at_exit() -> None:
 
 @contextmanager
 def quick_switches() -> Iterator[None]:
-    """Give Python's global lock at once to the thread that feeds the engine."""
+    """Give Python's global lock at once to the thread that calls the engine."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:

@@ -1,6 +1,6 @@
 """Scores stored calls under a new rubric text, without audio; old scorecards stay, and flips are reported.
 
-    a window of calls ─▶ keep the answers that cannot have changed ─▶ answer the rest ─▶ save
+    a chunk of calls ─▶ keep the answers that cannot have changed ─▶ answer the rest ─▶ save
 
 A criterion that both texts of a rubric ask in the same way keeps its answer, as long as the call, the scoring
 and the matcher are the same. So only changed criteria are searched for, and where only weights or marks
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, cast
 from threadpoolctl import threadpool_limits
 
 from pipeline import matching, score
-from pipeline.child_processes import cores, leave_with_parent
+from pipeline.child_processes import cores, exit_with_parent
 from pipeline.conversation import Answer, CriterionAnswer, Evidence, Review, Scorecard, Searched
 from pipeline.errors import ModelError
 from pipeline.interpreter import no_collections, without_torch
@@ -38,7 +38,7 @@ from pipeline.store import CallFilter, Store, read
 if TYPE_CHECKING:
     from pipeline.judge import LanguageModel
 
-WINDOW = 400
+CHUNK = 400
 """Number of calls read and saved together."""
 PART, PART_BY_MEANING = 50, 10
 """Number of calls handed to a worker at once: small parts finish at the same time, large ones cost less."""
@@ -77,11 +77,11 @@ class Rescored:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _Chunk:
     """Calls with their earlier scorecards: those that keep all their answers, and the parts to answer."""
 
     before: Mapping[str, Scorecard]
-    settled: list[score.Answered]
+    complete: list[score.Answered]
     parts: list[Part]
 
 
@@ -96,7 +96,7 @@ def rescore(
     processes: int | None = None,
     judge: LanguageModel | None = None,
 ) -> Iterator[Rescored]:
-    """Score stored calls and save the scorecards; yields the calls of each window when it is saved.
+    """Score stored calls and save the scorecards; yields the calls of each chunk when it is saved.
 
     Calls whose words were erased keep the scorecards they have.
 
@@ -111,7 +111,7 @@ def rescore(
         judge: Answers checks of the kind ``judge``; then no workers are used, as the judge sets the pace.
 
     Raises:
-        StoreError: The database refuses; earlier windows are saved.
+        StoreError: The database refuses; earlier chunks are saved.
     """
     calls = calls or CallFilter()
     alone, part_size = (ALONE_BY_MEANING, PART_BY_MEANING) if rubric.by_meaning() else (ALONE, PART)
@@ -122,29 +122,29 @@ def rescore(
         processes = cores() if store.count(calls) > alone else 1
     store.limit_memory()
     with no_collections(), _answering(rubric, matcher, min_confidence, processes, judge) as answer:
-        windows = _windows(store, rubric, calls, everything, scorer, part_size)
-        for number, (window, answers) in enumerate(_in_order(windows, answer), 1):
-            cards = [answered.card(rubric) for answered in (*window.settled, *answers)]
+        chunks = _chunks(store, rubric, calls, everything, scorer, part_size)
+        for number, (chunk, answers) in enumerate(_in_order(chunks, answer), 1):
+            cards = [answered.card(rubric) for answered in (*chunk.complete, *answers)]
             store.save_scorecards(cards, [rubric])
             if judge is not None:
                 store.save_stage("judge", {card.call_id: judge.spent(card.call_id) for card in cards})
             for card in cards:
-                before = window.before.get(card.call_id)
+                before = chunk.before.get(card.call_id)
                 yield Rescored(card.call_id, before, card, _changes(before, card) if before else ())
             if number % 5 == 0:
                 gc.collect()
 
 
-def _windows(
+def _chunks(
     store: Store, rubric: Rubric, calls: CallFilter, everything: bool, scorer: str, part_size: int
-) -> Iterator[_Window]:
-    """Read calls in windows, and find the answers that each call keeps."""
+) -> Iterator[_Chunk]:
+    """Read calls in chunks, and find the answers that each call keeps."""
     same: dict[str, frozenset[str]] = {}
     headings = store.headings(calls)
-    while window := list(islice(headings, WINDOW)):
+    while chunk := list(islice(headings, CHUNK)):
         ids = tuple(
             metadata.call_id
-            for metadata, call in window
+            for metadata, call in chunk
             if everything or not why_not(rubric, metadata, duration_s=call.duration_s, language=call.language)
         )
         if not ids:
@@ -165,11 +165,11 @@ def _windows(
             for i, old_hash in current.items()
         }
         count = sum(1 for _ in rubric.criteria())
-        settled = [i for i, answers in kept.items() if len(answers) == count]
+        complete = [i for i, answers in kept.items() if len(answers) == count]
         open_ids = tuple(i for i in ids if i not in kept or len(kept[i]) < count)
-        yield _Window(
+        yield _Chunk(
             before,
-            [score.Answered(i, kept[i], before[i].warnings, scorer) for i in settled],
+            [score.Answered(i, kept[i], before[i].warnings, scorer) for i in complete],
             [
                 (calls, {i: kept.get(i, people.get(i, {})) for i in calls.ids})
                 for read_together in store.stored(CallFilter(call_ids=open_ids))
@@ -247,7 +247,7 @@ def _answer(
         _load_parser_without_torch()
     calls, kept = part
     batch = [(metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.nouns(calls)]
-    return score.answers(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
+    return score.answer_calls(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
 
 
 @cache
@@ -282,7 +282,7 @@ _worker: Callable[[Part], list[score.Answered]] | None = None
 
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
     global _worker
-    leave_with_parent()
+    exit_with_parent()
     threadpool_limits(1, user_api="blas")
     _worker = partial(
         _answer, rubric=parse(text, source), matcher=matching.load_matcher(), min_confidence=min_confidence
@@ -295,15 +295,13 @@ def _answer_in_worker(part: Part) -> list[score.Answered]:
         return _worker(part)
 
 
-def _in_order(
-    windows: Iterable[_Window], answer: Answering
-) -> Iterator[tuple[_Window, list[score.Answered]]]:
-    """The windows with their answers, in order; the next one is read and begun before waiting for one."""
-    begun = ((window, [answer(part) for part in window.parts]) for window in windows)
+def _in_order(chunks: Iterable[_Chunk], answer: Answering) -> Iterator[tuple[_Chunk, list[score.Answered]]]:
+    """The chunks with their answers, in order; the next one is read and begun before waiting for one."""
+    begun = ((chunk, [answer(part) for part in chunk.parts]) for chunk in chunks)
     for first, _next in pairwise(chain(begun, [None])):
         if first is not None:
-            window, results = first
-            yield window, [answered for result in results for answered in result()]
+            chunk, results = first
+            yield chunk, [answered for result in results for answered in result()]
 
 
 def _changes(before: Scorecard, after: Scorecard) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ class TranscribeSettings(Slice):
     )
     threads: int = Field(0, ge=0, description="windows decoded at once, a core each; 0 = all cores")
     again: Literal["off", "decisive"] = Field(
-        "off", description="decisive: words that an answer hangs on are heard again by again_model"
+        "off", description="decisive: words that decide an answer are transcribed again by again_model"
     )
     again_model: str = Field("small", description="Whisper model name or path of weights, larger than model")
 
@@ -265,7 +265,7 @@ class FlowSettings(Slice):
     )
     window: int = Field(16, ge=1, description="calls decoded together and loaded per transaction")
     runner: Literal["thread", "process", "dask", "ray"] = Field(
-        "thread", description="where windows are processed: here, in processes, or on a Dask or Ray cluster"
+        "thread", description="where files are processed: here, in processes, or on a Dask or Ray cluster"
     )
     processes: int = Field(0, ge=0, description="worker processes; 0 = chosen from cores and memory")
     cluster: str | None = Field(None, description="address of a Dask or Ray cluster; default: one made here")

@@ -30,7 +30,7 @@ def callqa(
 
 
 def started(*arguments: str, cwd: Path, **how: object) -> subprocess.Popen[bytes]:
-    """A command in windows of two calls that has just been started; its output goes to pipes."""
+    """A command in groups of two calls that has just been started; its output goes to pipes."""
     usual = {
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,

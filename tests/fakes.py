@@ -52,12 +52,12 @@ class FakeEngine:
     def __init__(self, faults: dict[str, list[Exception]] | None = None) -> None:
         self.faults = faults or {}
         self.calls: list[str] = []
-        self.windows: list[int] = []
+        self.job_counts: list[int] = []
         self.fingerprint = "fake-engine-1"
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
         """One transcript a job, of two to six turns chosen by the audio."""
-        self.windows.append(len(jobs))
+        self.job_counts.append(len(jobs))
         results: list[Transcript | RecordingError] = []
         for job in jobs:
             if self.faults.get(job.call_id):
@@ -148,20 +148,20 @@ def fake_stages(
 
 
 def faulty_batch(folder: Path, step: str, faults: list[Exception]) -> Batch:
-    """Three calls in windows of two; the step of the first call raises each of the faults once."""
+    """Three calls in groups of two; the step of the first call raises each of the faults once."""
 
-    def stumble() -> None:
+    def raise_fault() -> None:
         if faults:
             raise faults.pop(0)
 
     def score(calls: Sequence[tuple[Conversation, CallMetadata]]) -> list[tuple[Scorecard, ...]]:
         if step == "score":
-            stumble()
+            raise_fault()
         return [fake_score(*call) for call in calls]
 
     def load(records: Sequence[CallRecord]) -> None:
         if step == "load":
-            stumble()
+            raise_fault()
 
     stages = replace(fake_stages(FakeEngine({"a": faults} if step == "transcribe" else {})), score=score)
     received = tuple(fake_received(folder, {"a.wav": "1", "b.wav": "2", "c.wav": "3"}))

@@ -1,4 +1,4 @@
-"""A writer that loads windows until it is killed; run as a program by ``test_store_keeping``.
+"""A writer that loads chunks until it is killed; run as a program by ``test_store_keeping``.
 
 python tests/store_writer.py DB kills      kill ``kills`` writers at random instants, check after each
 python tests/store_writer.py DB hold       open for writing, say so, and hold it for a while
@@ -24,7 +24,7 @@ from pipeline.store import open_store
 from pipeline.store import store as store_module
 from tests.store_factory import RUBRIC, record
 
-WINDOW = 5
+CHUNK = 5
 # Steps of a writer, and about how long each lasts: a kill falls somewhere within.
 LASTS_S = {
     "committing": 0.01, "loading": 0.05, "committed": 0.01, "closing": 0.03, "opening": 0.05, "starting": 0.3,
@@ -32,7 +32,7 @@ LASTS_S = {
 
 
 def write_for_ever(db: Path, report: int) -> None:
-    """Load one window after another, reporting every step; every third is loaded again."""
+    """Load one chunk after another, reporting every step; every third is loaded again."""
 
     def say(step: str) -> None:
         os.write(report, f"{step}\n".encode())
@@ -44,19 +44,19 @@ def write_for_ever(db: Path, report: int) -> None:
 
     store_module.loading = SimpleNamespace(**{**vars(loading), "load": load_and_say})
     with open_store(db) as store:
-        first = store.query("SELECT count(*) AS n FROM calls")[0]["n"] // WINDOW
+        first = store.query("SELECT count(*) AS n FROM calls")[0]["n"] // CHUNK
     for number in range(first, first + 10_000):
         say("opening")
         with open_store(db) as store:
             for _ in range(2 if number % 3 == 0 else 1):
-                store.load([record(f"w{number}-{i}") for i in range(WINDOW)], [RUBRIC])
+                store.load([record(f"w{number}-{i}") for i in range(CHUNK)], [RUBRIC])
                 say(f"committed {number}")
             say("closing")
         say("closed")
 
 
 def killed_at_random(db: Path, rng: random.Random, step: str) -> tuple[list[int], str]:
-    """Kill a writer soon after it began a step; the windows it committed, and the step it died in."""
+    """Kill a writer soon after it began a step; the chunks it committed, and the step it died in."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -83,9 +83,9 @@ def faults(db: Path, committed: list[int]) -> list[str]:
     with open_store(db) as store:
         problems = [f"{p.what}: {p.example}" for p in store.check()]
         stored = {r["call_id"] for r in store.query("SELECT call_id FROM calls")}
-    lost = [n for n in committed if any(f"w{n}-{i}" not in stored for i in range(WINDOW))]
-    whole = len(stored) % WINDOW == 0
-    return problems + [f"window {n} was lost" for n in lost] + ([] if whole else ["half a window"])
+    lost = [n for n in committed if any(f"w{n}-{i}" not in stored for i in range(CHUNK))]
+    whole = len(stored) % CHUNK == 0
+    return problems + [f"chunk {n} was lost" for n in lost] + ([] if whole else ["half a chunk"])
 
 
 def in_a_child(db: Path, committed: list[int]) -> list[str]:
@@ -121,8 +121,8 @@ def main() -> None:
     found: list[str] = []
     died_in: Counter[str] = Counter()
     for number in range(int(what)):
-        windows, step = killed_at_random(db, rng, list(LASTS_S)[number % len(LASTS_S)])
-        committed += windows
+        chunks, step = killed_at_random(db, rng, list(LASTS_S)[number % len(LASTS_S)])
+        committed += chunks
         died_in[step] += 1
         found += in_a_child(db, committed)
     sys.stdout.write(json.dumps({"committed": len(committed), "faults": found, "died_in": died_in}))

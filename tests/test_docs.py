@@ -55,7 +55,7 @@ CLAIMS = [
     ("metrics.md", "longer than {:g} s in which both speak (MiiTel)", metrics.OVERTALK_S),
     ("metrics.md", "longer than {:g} s in which both speak, backchannels", metrics.OVERLAP_S),
     ("operations.md", "{} more tries", {2: "two"}.get(len(loop.RETRY_DELAYS_S))),
-    ("operations.md", "a window that kills {} becomes", {2: "two"}.get(loop.DEATHS_OF_A_WINDOW)),
+    ("operations.md", "a window that kills {} becomes", {2: "two"}.get(loop.DEATHS_OF_A_GROUP)),
     ("operations.md", "the last {}", report.KEPT_SUMMARIES),
     ("review.md", "(up to {:.0f} MB)", sound.MOST_EMBEDDED_BYTES / 2**20),
     ("review.md", "cut at {} characters", captions.LONGEST_CUE_CHARS),

@@ -122,7 +122,7 @@ def advise(figures: Agreement, alpha: Coefficient | None = None) -> str:
         return f"The machine accepts what people do not: make the phrases stricter.{quotes}"
     wrong_scope = sum(1 for pair in figures.disagreements if "na" in (pair.machine, pair.human))
     if 2 * wrong_scope > len(figures.disagreements):
-        return "They disagree on when the question applies: mend its `when` condition."
+        return "They disagree on when the question applies: correct its `when` condition."
     return f"Disagreement goes both ways: reword the question, then its phrases.{_quotes(figures)}"
 
 

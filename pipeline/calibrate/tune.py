@@ -142,14 +142,14 @@ def met_otherwise(conversation: Conversation, rubric: Rubric, criterion: Criteri
         return False
     own = learning(criterion.check)
     others = [p for p in criterion.check.checks if isinstance(p, PhraseCheck) and p is not own]
-    return any(score.heard(conversation, rubric, part, matcher=matcher)[0] for part in others)
+    return any(score.find_matches(conversation, rubric, part, matcher=matcher)[0] for part in others)
 
 
 def strongest(
     conversation: Conversation, rubric: Rubric, check: PhraseCheck, matcher: Matcher
 ) -> Evidence | None:
     """The strongest match of a check in a call, including a nearest miss; None where nothing is near."""
-    hits, nearest = score.heard(conversation, rubric, check, matcher=matcher)
+    hits, nearest = score.find_matches(conversation, rubric, check, matcher=matcher)
     return max((*hits, *((nearest,) if nearest else ())), key=lambda e: e.strength, default=None)
 
 

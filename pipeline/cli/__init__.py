@@ -28,7 +28,9 @@ def main() -> None:
     from pipeline.cli.commands import app
 
     signal.signal(signal.SIGTERM, _terminate)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that the terminal's encoding lacks ends no batch
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a character that the terminal cannot show must not end a batch
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with few_collections():
@@ -63,7 +65,7 @@ def _end_process(code: int) -> NoReturn:
 
         if not events_are_sent():
             with contextlib.suppress(OSError):
-                sys.stdout.flush()  # stderr and the store's files keep nothing back
+                sys.stdout.flush()  # nothing is buffered for stderr or the store's files
             os._exit(code)
     no_collection_at_exit()
     sys.exit(code)

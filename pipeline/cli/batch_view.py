@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 PLAIN_EVERY_S = 30.0
 LOG_WIDTH = 1000
 """In a log each line of the totals stays whole; without it Rich takes 80 columns and breaks words."""
-SAME_WINDOW_S = 1.0
-"""Calls finishing within this time of each other are taken for one window, which finishes as a whole."""
+SAME_GROUP_S = 1.0
+"""Calls finishing within this time of each other are taken for one group, which finishes as a whole."""
 ENOUGH_FILES, ENOUGH_SHARE = 3, 0.1
 """The time left is shown only once this many files, and this share of all files, are done."""
 STYLES = {
@@ -57,7 +57,7 @@ class BatchView:
         self._audio_s = 0.0
         self._started_at = self._printed_at = time.monotonic()
         self._last_at: float | None = None
-        self._whole_windows: tuple[int, float] = (0, 0.0)  # files in finished windows, seconds they took
+        self._whole_groups: tuple[int, float] = (0, 0.0)  # files in finished groups, seconds they took
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -108,8 +108,8 @@ class BatchView:
     def finished(self, record: CallRecord) -> None:
         """Print the line of a file that is now in the store, and move the bar on."""
         now = time.monotonic()
-        if self._last_at is not None and now - self._last_at > SAME_WINDOW_S:
-            self._whole_windows = self._done, self._last_at - self._started_at
+        if self._last_at is not None and now - self._last_at > SAME_GROUP_S:
+            self._whole_groups = self._done, self._last_at - self._started_at
         self._last_at = now
         self._done += 1
         if record.conversation is not None:
@@ -156,7 +156,7 @@ class BatchView:
         """Audio done, speed relative to real time and, once enough files are done, the time left."""
         elapsed_s = max(time.monotonic() - self._started_at, 1e-6)
         pace = f"{clock(self._audio_s)} of audio, {self._audio_s / elapsed_s:.1f}× real time"
-        files, took_s = self._whole_windows
+        files, took_s = self._whole_groups
         if files < max(ENOUGH_FILES, ENOUGH_SHARE * self._total):
             return pace
         left_s = max(0.0, took_s / files * (self._total - files) - (elapsed_s - took_s))

@@ -52,7 +52,7 @@ def chosen(
 
 
 def tell_of_none(store: Store, filters: CallFilter) -> None:
-    """Where no call matches, say which option is the reason: an empty report looks like a quiet week."""
+    """Where no call matches, say which option is the reason; an empty report would not show it."""
     from pipeline.known_names import did_you_mean
 
     where, values = filters.where()

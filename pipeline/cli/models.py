@@ -18,7 +18,7 @@ _Name = Annotated[str, typer.Argument(metavar="MODEL", help="A Whisper model nam
 
 @group.command("list")
 def list_models() -> None:
-    """Models by name, and where this machine has them.
+    """List models, and where they are on this machine.
 
     Example: callqa models list
     """

@@ -25,7 +25,7 @@ def serve(
     rubric: RubricsOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Stay, and run the batch on a schedule.
+    """Run the batch on a schedule, until stopped.
 
     Example: callqa serve /recordings --db qa.duckdb --cron "0 2 * * *" --timezone Asia/Karachi
     """
@@ -54,7 +54,7 @@ def watch(
     rubric: RubricsOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Stay, and process each recording soon after it has arrived.
+    """Process each recording soon after it has arrived, until stopped.
 
     Example: callqa watch /incoming --db qa.duckdb --settle 30
     """

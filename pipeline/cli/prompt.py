@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.store.sandbox import Sandbox
 
 HELP = (
-    "end a query with ; — SHOW TABLES; and DESCRIBE v_scorecards; tell what there is — exit or Ctrl-D leaves"
+    "end a query with ; — SHOW TABLES; and DESCRIBE v_scorecards; list what there is — exit or Ctrl-D leaves"
 )
 LEAVE = {"exit", "quit", ".exit", ".quit", "\\q"}
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 review = typer.Typer(
-    help="What to listen to, the packet to do it with, and the corrections that come back.",
+    help="Choose calls for people to check, write packets of them, and import the answers.",
     no_args_is_help=True,
 )
 app.add_typer(review, name="review")
@@ -96,7 +96,7 @@ def packet(
         bool, typer.Option("--blind", help="Hide what the machine and other people answered.")
     ] = False,
 ) -> None:
-    """Write a packet that opens offline in any browser: hear the moment, correct the answer.
+    """Write a packet that opens offline in any browser: play the moment, correct the answer.
 
     Example: callqa review packet packet/ --outcome needs_review
     """
@@ -131,7 +131,7 @@ def import_(
     db: Db = None,
     reviewer: Annotated[str, typer.Option(help="Who reviewed, where a file does not say.")] = "",
 ) -> None:
-    """Keep what reviewers said, beside the machine's answers and never over them.
+    """Import reviewers' answers; the machine's answers are kept beside them.
 
     Example: callqa review import review-amira-2026-11-22.json
     """
@@ -169,7 +169,7 @@ def calibrate(
     rubric: call_options.Rubric = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, one object a criterion or reviewer.")] = False,
 ) -> None:
-    """How far machine and people agree, criterion by criterion, and what to mend.
+    """How far machine and people agree, criterion by criterion, and what to change.
 
     Example: callqa calibrate --rubric support
     """
@@ -260,7 +260,7 @@ def _print_calibration(calibration: Calibration) -> None:
             console.print(f"{name}: {words}", markup=False, highlight=False)
             said.update(new)
     if calibration.criteria:
-        note("generous, strict: answers on which the machine is kinder, or harder, than the person")
+        note("generous, strict: answers on which the machine scores higher, or lower, than the person")
     for people in calibration.people:
         answers = "answer" if people.answers == 1 else "answers"
         shared = f"{people.reviewers} people on {people.answers} {answers} to {people.criterion}"

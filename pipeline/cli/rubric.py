@@ -79,7 +79,7 @@ def check(
     calls: Annotated[int, typer.Option(min=1, help="How many stored calls, the first loaded first.")] = 200,
     json: Json = False,
 ) -> None:
-    """Tell how often each phrase would be heard by chance, and where stored calls come nearest to it.
+    """Show how often each phrase would match by chance, and where stored calls come nearest to it.
 
     Example: callqa rubric check my_rubric.yaml --db qa.duckdb
     """
@@ -104,7 +104,7 @@ def check(
             "in_100_ordinary_calls": None if rate is None else round(100 * rate, 1),
         }
         if db is not None:
-            found = [score.heard(call, form, phrase.alone, matcher=matcher) for call in stored]
+            found = [score.find_matches(call, form, phrase.alone, matcher=matcher) for call in stored]
             quotes = [max(hits, key=lambda hit: hit.strength).quote for hits, _ in found if hits]
             misses = [miss for _, miss in found if miss is not None]
             nearest = max(misses, key=lambda miss: miss.strength, default=None)
@@ -122,16 +122,16 @@ def check(
     if english:
         note(f"{len(rows)} phrases, {common} of them too common ({bound})")
     else:
-        note("no chance is told: it is counted in English talk, and this rubric names another language")
+        note("chance is not shown: it is measured on English, and this rubric names another language")
     if db is None:
-        note("chance alone: whether a phrase is heard where the act is done, stored calls tell (--db)")
+        note("use --db to see how often each phrase matches stored calls")
 
 
 @group.command("explain")
 def explain(
     which: WhichOrAll = None,
 ) -> None:
-    """Say a rubric in plain words; of several, also in which order they are tried on a call.
+    """Explain a rubric in plain words; of several, also in which order they are tried on a call.
 
     Example: callqa rubric explain support
     """
@@ -235,7 +235,7 @@ def rescore(
     everything: Annotated[bool, typer.Option("--all", help="Also calls it does not apply to.")] = False,
     json: Json = False,
 ) -> None:
-    """Score stored calls under another rubric; old scores are kept, and who flips is told.
+    """Score stored calls under another rubric, keep old scores, and list calls with a changed outcome.
 
     Example: callqa rescore --rubric support_v2.yaml
     """

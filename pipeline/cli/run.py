@@ -30,7 +30,7 @@ def run(
     config: ConfigOption = None,
     local: Annotated[bool, typer.Option("--local", help="Run without Prefect.")] = False,
     runner: Annotated[
-        str | None, typer.Option(help="thread, process, dask or ray: where windows are processed.")
+        str | None, typer.Option(help="thread, process, dask or ray: where files are processed.")
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="text, or json for log collectors.")] = None,
 ) -> int:

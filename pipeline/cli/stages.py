@@ -92,7 +92,7 @@ def annotate(
 
 @app.command()
 def score(
-    files: Annotated[list[Path], typer.Argument(help="Transcript files; annotated ones serve as they are.")],
+    files: Annotated[list[Path], typer.Argument(help="Transcript files, annotated or not.")],
     rubric: Annotated[str, typer.Option("--rubric", help="A rubric file or a shipped rubric's name.")],
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -122,7 +122,7 @@ def original(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Hear one call again without redaction. Who asked, when and why goes on record.
+    """Transcribe one call again without redaction. Who asked, when and why goes on record.
 
     The words come from the recording itself, which must still lie where it was; nothing is stored.
     The record is originals.jsonl in the state folder beside the database.

@@ -62,7 +62,7 @@ def sql(
     parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", metavar="FILE")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a query may take.")] = 60.0,
 ) -> None:
-    """Ask the database anything; it cannot be changed from here.
+    """Query the database in SQL, for reading only.
 
     Example: callqa sql "SELECT outcome, count(*) FROM v_scorecards GROUP BY ALL"
     """
@@ -204,7 +204,7 @@ def snapshot(
     dest: Annotated[Path, typer.Argument(help="The copy, e.g. on a share.", metavar="COPY.duckdb")],
     db: Db = None,
 ) -> None:
-    """Hand analysts a copy of their own; it appears complete or not at all.
+    """Copy the database for analysts; the copy appears complete or not at all.
 
     Example: callqa snapshot /srv/analysts/qa.duckdb
     """
@@ -256,7 +256,7 @@ def purge(
 ) -> None:
     """Erase calls for good: words, findings, quotes, stage results; a tombstone remains.
 
-    The recordings themselves are not callqa's to delete.
+    callqa never deletes recordings.
 
     Example: callqa purge --older-than 365d --keep-figures --yes
     """

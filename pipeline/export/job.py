@@ -15,7 +15,7 @@ from pipeline.export.private import Redactor
 from pipeline.export.selection import Call, CriterionText, Texts
 from pipeline.store import CallFilter, Store
 
-WINDOW = 200
+CHUNK = 200
 """How many calls are read at a time."""
 
 
@@ -53,14 +53,14 @@ class Job:
             bound,
         )
         progress = self.progress or (lambda done, count: None)
-        for start in range(0, len(rows), WINDOW):
-            paths = {row["call_id"]: row["path"] for row in rows[start : start + WINDOW]}
-            window = CallFilter(call_ids=tuple(paths))  # these calls already meet the other conditions
-            asked = replace(window, rubric=self.filters.rubric, outcome=self.filters.outcome)
+        for start in range(0, len(rows), CHUNK):
+            paths = {row["call_id"]: row["path"] for row in rows[start : start + CHUNK]}
+            chunk = CallFilter(call_ids=tuple(paths))  # these calls already meet the other conditions
+            asked = replace(chunk, rubric=self.filters.rubric, outcome=self.filters.outcome)
             cards: dict[str, list[Scorecard]] = defaultdict(list)
             for card in self.store.scorecards(asked):
                 cards[card.call_id].append(card)
-            conversations = {pair[0].call_id: pair for pair in self.store.conversations(window)}
+            conversations = {pair[0].call_id: pair for pair in self.store.conversations(chunk)}
             for done, (call_id, path) in enumerate(paths.items(), start):
                 progress(done, len(rows))
                 yield Call(*conversations[call_id], tuple(cards[call_id]), Path(path) if path else None)

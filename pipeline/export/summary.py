@@ -72,7 +72,7 @@ class CriterionTotals:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A quote worth hearing; of several, those with the greatest ``weight`` are shown."""
+    """A quote to show; of several, those with the greatest ``weight`` are shown."""
 
     call_id: str
     at_s: float

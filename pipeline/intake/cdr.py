@@ -138,7 +138,7 @@ def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
         return facts
     if epoch is None or local.tzinfo is not None:
         return facts
-    started, doubt = times.settle(local, epoch, zone_name)
+    started, doubt = times.start_of(local, epoch, zone_name)
     warnings = [text for text in facts.warnings if "started_at" not in text]  # e.g. about a repeated hour
     warnings += [f"{facts.source}: {doubt}"] if doubt else []
     values = {**facts.values, **started}

@@ -209,12 +209,12 @@ def notable(received: Sequence[Received]) -> list[str]:
         notes.append(
             f"{len(misnamed)} of {len(received)} files have names that do not fit the file-name template, "
             f"e.g. {misnamed[0].path.name}: they are scored without what the name would say (agent, "
-            "direction, start); mend [intake] filename_template, or set strict = true to quarantine them"
+            "direction, start); correct [intake] filename_template, or set strict = true to quarantine them"
         )
     if clocks_differ:
         notes.append(
             f"in {len(clocks_differ)} of {len(received)} files two sources disagree about the time, e.g. "
-            f"{clocks_differ[0].path.name}; an epoch number is believed where there is one; check [intake] "
+            f"{clocks_differ[0].path.name}; an epoch number is used where there is one; check [intake] "
             "timezone and the clock of the telephone system"
         )
     undated = [item for item in received if "start" in item.noted]
@@ -246,7 +246,9 @@ def _check_zone(name: str) -> None:
 def _no_call(path: Path, named: bool) -> RecordingError:
     what = f"{path.name} is neither a recording nor a transcript"
     if named:
-        return RecordingError(what, hint="see the formats callqa reads", reason="unsupported")
+        return RecordingError(
+            what, hint="docs/recordings.md lists the formats that callqa reads", reason="unsupported"
+        )
     return RecordingError(what, hint="nothing to do", reason="not_a_call")
 
 

@@ -295,5 +295,7 @@ def _locate(folder: Path, file: str) -> Path | None:
         return None
 
 
-def _fault(source: str, what: str, reason: str, hint: str = "mend the row and run again") -> RecordingError:
+def _fault(
+    source: str, what: str, reason: str, hint: str = "correct the row and run again"
+) -> RecordingError:
     return RecordingError(f"{source} {what}", hint=hint, reason=reason)

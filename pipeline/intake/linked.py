@@ -48,7 +48,7 @@ class MediaFinder:
     def __init__(self, folder: Path | None) -> None:
         if folder is not None and not folder.is_dir():
             raise UsageError(
-                f"settings: intake.media_dir: {folder} is no folder", hint="mend [intake] media_dir"
+                f"settings: intake.media_dir: {folder} is no folder", hint="correct [intake] media_dir"
             )
         self._folder = folder
         self._by_digest: dict[str, dict[bytes, Path]] = {}

@@ -159,7 +159,7 @@ def merge(
             elif conflict := _conflict(name, values[name], value, "epoch" in {basis, facts.basis}):
                 how = "the first is used"
                 if name == "started_at" and basis == "local" and facts.basis == "epoch":
-                    how = f"the epoch number of {facts.source} is believed"
+                    how = f"the epoch number of {facts.source} is used"
                     values[name], basis = value, facts.basis
                 warnings.append(f"{name}: {origin[name]} and {facts.source} disagree{conflict}; {how}")
         for name, text in facts.extra.items():

@@ -52,7 +52,7 @@ class Names:
             why = f": {error}" if str(error) else ""
             raise RecordingError(
                 f"{path.name} does not fit the file-name template {self.title}{why}",
-                hint="rename the file, mend the template, or describe the call in a manifest",
+                hint="rename the file, correct the template, or describe the call in a manifest",
                 reason="name_mismatch",
             ) from error
 

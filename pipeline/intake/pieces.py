@@ -143,7 +143,7 @@ _MOST_LABEL_WORDS = 4
 def labelled(lines: Sequence[str]) -> Iterator[tuple[str | None, str]]:
     """The speaker's label and the text of each line; one without a label has that of the line before.
 
-    Labels are written ``Agent: hello``, ``[SPEAKER_00] hello`` or ``(speaker 1) hello``. One is believed when
+    Labels are written ``Agent: hello``, ``[SPEAKER_00] hello`` or ``(speaker 1) hello``. One is accepted when
     it names a role, numbers a speaker, or stands before several lines, unlike "Remember: it is closed".
     """
     found = [_IN_BRACKETS.match(line) or _BEFORE_COLON.match(line) for line in lines]

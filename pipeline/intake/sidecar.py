@@ -60,12 +60,12 @@ def read(path: Path, zones: Zones) -> Facts:
     """
     try:
         if not path.stat().st_size:
-            return Facts(path.name, warnings=(f"{path.name} is empty: it was passed over",))
+            return Facts(path.name, warnings=(f"{path.name} is empty and was skipped",))
         document = sniff.json_document(path)
     except (OSError, ValueError) as error:
         raise RecordingError(
             f"the sidecar {path.name} is not readable JSON",
-            hint="mend or remove it, and run again",
+            hint="correct or remove it, and run again",
             reason="bad_sidecar",
         ) from error
     record = _record(document, path.name) if isinstance(document, dict) else {}

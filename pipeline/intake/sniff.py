@@ -63,7 +63,7 @@ def content(path: Path) -> Content:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file of this name; a name too long for the disk is none, and no error."""
+    """Whether there is a file of this name; False, not an error, for a name too long for the disk."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises OSError for it
 
 

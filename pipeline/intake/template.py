@@ -2,7 +2,7 @@
 
 A template matches a name in one way only, or not at all: the value of a token never contains the separators
 beside it, and two values of variable length are never adjacent, so ``a_b_c`` cannot be split in the wrong
-place. A name that does not fit is a fault of its own, and never silently a call without a date.
+place. A name that does not fit is reported; it never silently becomes a call without a date.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def facts(given: Mapping[str, str], time_format: str, zone_name: str) -> Facts:
     doubt = ""
     try:
         if "epoch" in given:
-            started, doubt = times.settle(local, times.from_epoch(given["epoch"]), zone_name)
+            started, doubt = times.start_of(local, times.from_epoch(given["epoch"]), zone_name)
             values |= started
             warnings += [f"file name: {doubt}"] if doubt else []
         elif local is not None:
@@ -98,7 +98,7 @@ def _local(given: Mapping[str, str], time_format: str, warnings: list[str]) -> d
     except ValueError:
         if "epoch" not in given:
             raise
-        warnings.append("file name: its date and time are none; the epoch number is used")
+        warnings.append("file name: its date and time are not valid; the epoch number is used")
         return None
 
 

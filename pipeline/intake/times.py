@@ -172,7 +172,7 @@ def attach(moment: dt.datetime, zone_name: str) -> dt.datetime:
     return first
 
 
-def settle(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tuple[dict[str, object], str]:
+def start_of(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tuple[dict[str, object], str]:
     """The start of a call that is given both as a local time, if any, and as an epoch number.
 
     The epoch number is the time in UTC at which the channel was created; the local time is the start of the
@@ -192,15 +192,13 @@ def settle(local: dt.datetime | None, epoch: dt.datetime, zone_name: str) -> tup
         return {"started_at": local.replace(tzinfo=dt.timezone(offset))}, ""
     half_hours = round((apart_s - (QUEUE_S - _CLOCK_TOLERANCE_S) / 2) / 1800)
     if not -24 <= half_hours <= 28 or not -_CLOCK_TOLERANCE_S <= apart_s - half_hours * 1800 <= QUEUE_S:
-        return {
-            "started_at": epoch
-        }, "its local time contradicts its epoch number; the epoch number is believed"
+        return {"started_at": epoch}, "its local time contradicts its epoch number; the epoch number is used"
     actual = dt.timezone(dt.timedelta(minutes=30 * half_hours))
     doubt = f"its epoch number says the clock was {actual}, but {zone_name} was {dt.timezone(offset)} then"
     values: dict[str, object] = {"started_at": local.replace(tzinfo=actual)}
     if half_hours and half_hours % 2 == 0:  # offsets with half hours have no IANA name
         values["timezone"] = _name_offset(actual)
-    return values, f"{doubt}; the epoch number is believed"
+    return values, f"{doubt}; the epoch number is used"
 
 
 def _plausible(moment: dt.datetime) -> dt.datetime:

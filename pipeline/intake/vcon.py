@@ -96,7 +96,7 @@ def _linked(document: Json, at: int, received: Received, media: MediaFinder) -> 
         return replace(linked, kind="transcript")
     called = f" ({names[0]})" if names else ""
     fault = RecordingError(
-        f"the recording of {file.name}{called} is not inside it, and callqa fetches nothing",
+        f"the recording of {file.name}{called} is not inside it, and callqa downloads nothing",
         hint="fetch the recording and put it beside the vCon under that name, or name its folder in "
         "[intake] media_dir",
         reason="external_media",

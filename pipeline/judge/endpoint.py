@@ -259,11 +259,11 @@ async def _read(answer: httpx.Response) -> bytes:
         _RefusedError: The server refuses the request.
     """
     if answer.is_redirect:
-        raise AwayError(
-            "the server sends elsewhere, which is not followed: give its last address as judge.url"
-        )
+        raise AwayError("the server redirects, which is not followed: give its last address as judge.url")
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise AwayError("the server packs its answers though asked not to: is judge.url a model's endpoint?")
+        raise AwayError(
+            "the server compresses its answers although told not to: is judge.url a model's endpoint?"
+        )
     parts: list[bytes] = []
     size = 0
     async for part in answer.aiter_raw():

@@ -29,8 +29,8 @@ from pipeline.transcribe import Engine, Job
 from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, put_in, spans_of
 
 STAGE = "again"
-HEARD_AGAIN = "heard again"
-"""Part of the warning of a transcript, and of the rule of evidence, whose words the larger model heard."""
+TRANSCRIBED_AGAIN = "transcribed again"
+"""Part of the warning of a transcript, and of the rule of evidence, that the larger model transcribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondHearing:
+class SecondPass:
     """Everything needed to transcribe parts of calls a second time.
 
     Attributes:
@@ -58,9 +58,9 @@ class SecondHearing:
     redact: Callable[[Transcript], Transcript]
 
 
-def hear_again(
+def transcribe_again(
     calls: Sequence[CallState],
-    again: SecondHearing,
+    again: SecondPass,
     load_audio: Callable[[Received], AudioClip],
     cache: StageCache,
     settings_fingerprint: str,
@@ -79,7 +79,7 @@ def hear_again(
             continue
         try:
             clip = load_audio(call.received)
-        except RecordingError:  # the file has gone since; the first transcript stands
+        except RecordingError:  # the file has gone since; the first transcript is kept
             continue
         job = Job(call.metadata.call_id, clip, call.metadata.language, names=choice.names)
         cut[place] = excerpts(job, call.transcript, choice.parts)
@@ -94,7 +94,7 @@ def hear_again(
 
 
 def _transcribe(
-    cut: Mapping[int, tuple[Excerpt, ...]], again: SecondHearing
+    cut: Mapping[int, tuple[Excerpt, ...]], again: SecondPass
 ) -> dict[int, tuple[list[Transcript | RecordingError], float]]:
     """Transcribe the excerpts of all calls together; returns each call's results and share of the time."""
     jobs = [excerpt.job for pieces in cut.values() for excerpt in pieces]
@@ -109,26 +109,26 @@ def _transcribe(
     }
 
 
-def _fingerprint(call: CallState, choice: Wanted, again: SecondHearing, settings_fingerprint: str) -> str:
+def _fingerprint(call: CallState, choice: Wanted, again: SecondPass, settings_fingerprint: str) -> str:
     parts = [(part.turn, part.first, part.last) for part in choice.parts]
     first = call.transcript_fingerprint(settings_fingerprint)
     return digest(first, again.engine.fingerprint, parts, choice.names)
 
 
 def _with_new_words(
-    call: CallState, transcript: Transcript, choice: Wanted, again: SecondHearing, seconds: float
+    call: CallState, transcript: Transcript, choice: Wanted, again: SecondPass, seconds: float
 ) -> CallState:
     assert call.transcript is not None
     spans = spans_of(call.transcript, choice.parts)
     length_s = sum(end_s - start_s for _, start_s, end_s in spans)
-    warning = f"{HEARD_AGAIN} by {again.model}: {length_s:.0f} s on which answers hang"
+    warning = f"{length_s:.0f} s {TRANSCRIBED_AGAIN} by {again.model}, because answers depend on them"
     stage = StageRun(STAGE, again.engine.fingerprint, transcript.engine.name, again.model, seconds)
     transcript = replace(transcript, warnings=(*transcript.warnings, warning))
-    return replace(call, transcript=transcript, heard_again=spans, stages=(*call.stages, stage))
+    return replace(call, transcript=transcript, transcribed_again=spans, stages=(*call.stages, stage))
 
 
-def marked(card: Scorecard, heard_again: Sequence[Span], model: str) -> Scorecard:
-    """The scorecard with a note in the rule of every evidence whose words the larger model heard."""
+def marked(card: Scorecard, transcribed_again: Sequence[Span], model: str) -> Scorecard:
+    """The scorecard with a note in the rule of every evidence whose words the larger model transcribed."""
 
     def mark(evidence: Evidence) -> Evidence:
         start_s, end_s = evidence.start_s, evidence.end_s
@@ -136,9 +136,9 @@ def marked(card: Scorecard, heard_again: Sequence[Span], model: str) -> Scorecar
             return evidence
         inside = any(
             role == evidence.role and start_s < until_s and from_s < end_s
-            for role, from_s, until_s in heard_again
+            for role, from_s, until_s in transcribed_again
         )
-        rule = f"{evidence.rule}; {HEARD_AGAIN} by {model}"
+        rule = f"{evidence.rule}; {TRANSCRIBED_AGAIN} by {model}"
         return replace(evidence, rule=rule) if inside else evidence
 
     return card.with_answers(lambda answer: answer.with_evidence(mark))

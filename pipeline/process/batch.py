@@ -60,7 +60,7 @@ def _is_up_to_date(row: LedgerEntry, item: Received, current: Fingerprints) -> b
 
 
 @dataclass(slots=True)
-class Judged:
+class JudgeUse:
     """What a language model was asked about one criterion in this batch, and what that cost.
 
     Attributes:
@@ -118,7 +118,7 @@ class Tally:
     wall_s: float = 0.0
     autofails: int = 0
     lowest: list[tuple[float, str, str]] = field(default_factory=list)
-    judged: dict[str, Judged] = field(default_factory=dict)
+    judged: dict[str, JudgeUse] = field(default_factory=dict)
     unasked: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -153,7 +153,7 @@ class Tally:
         self._count(record.ledger)
         for stage in record.stages:
             if stage.stage == "judge":
-                self.judged.setdefault(f"{stage.rubric_id}/{stage.criterion_id}", Judged()).add(stage)
+                self.judged.setdefault(f"{stage.rubric_id}/{stage.criterion_id}", JudgeUse()).add(stage)
             if stage.stage != "judge" or stage.asked:
                 self.stage_s[stage.stage] = self.stage_s.get(stage.stage, 0.0) + stage.seconds
         if any(s.stage == "transcribe" and s.seconds > 0 for s in record.stages) and record.conversation:
@@ -220,8 +220,8 @@ class Batch:
         plan: Which files to process.
         load_stages: Loads the stages and their models; picklable, so that worker processes can call it too.
         cache: Transcripts kept between runs.
-        load: Writes the records of a window to the store in one transaction.
-        flow: How many files make a window, and where windows are processed.
+        load: Writes the records of a group to the store in one transaction.
+        flow: How many files make a group, and where groups are processed.
         observer: Is called as files are finished.
         reworded: Ids of rubrics whose stored scores are under an older text.
         notes: What a person should know before the run, one sentence each.
@@ -263,20 +263,20 @@ class Batch:
 
     @property
     def left(self) -> tuple[Received, ...]:
-        """Files not yet processed; windows are counted in their order."""
+        """Files not yet processed; groups are counted in their order."""
         return self.plan.pending[self.tally.processed :]
 
-    def windows(self) -> Iterator[tuple[Received, ...]]:
-        """The files left, in order, a window at a time."""
+    def groups(self) -> Iterator[tuple[Received, ...]]:
+        """The files left, in order, a group at a time."""
         pending = self.left
         for start in range(0, len(pending), self.flow.window):
             yield pending[start : start + self.flow.window]
 
     def prefetch(self) -> Prefetch:
-        """Open the files left ahead of time, while the engine loads or transcribes the window before."""
+        """Open the files left ahead of time, while the engine loads or transcribes the group before."""
         started, self._prefetch = self._prefetch, None
         open_one = partial(open_file, stages=self.stages, cache=self.cache)
-        return started or Prefetch(tuple(self.windows()), open_one)
+        return started or Prefetch(tuple(self.groups()), open_one)
 
     def start(self) -> None:
         """Count the known files and tell the observer how much there is to do; later calls do nothing."""

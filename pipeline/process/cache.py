@@ -78,7 +78,7 @@ class StageCache:
                 older.unlink(missing_ok=True)
 
     def rename(self, call_id: str, new_id: str) -> None:
-        """Keep what is kept of a call under its new id; what the new id has already stays instead.
+        """Move the files kept of a call to its new id; if the new id already has files, delete them instead.
 
         Raises:
             MachineError: The folder is not writable.

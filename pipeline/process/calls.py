@@ -1,11 +1,11 @@
-"""Takes one window of files through every stage, to one ``CallRecord`` per file.
+"""Takes one group of files through every stage, to one ``CallRecord`` per file.
 
     received ─▶ transcribe (open, transcribe) ─▶ score (roles, redact, write, annotate, score) ─▶ records
 
-While the engine transcribes one window, the window before it is scored and the one after it is opened
+While the engine transcribes one group, the group before it is scored and the one after it is opened
 (``prefetch``). A bad file becomes a ledger row with the reason, an unexpected error in one call a ``failed``
-row. Only what a person must mend first (disk, models, database) ends the batch: it raises ``CallQAError``. An
-``OSError`` is a transient fault: the same window may work when tried again.
+row. Only what a person must fix first (disk, models, database) ends the batch: it raises ``CallQAError``. An
+``OSError`` is a transient fault: the same group may work when tried again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import CallQAError, RecordingError
-from pipeline.process.again import SecondHearing, hear_again, marked
+from pipeline.process.again import SecondPass, marked, transcribe_again
 from pipeline.process.cache import StageCache, digest
 from pipeline.process.stages import Fingerprints, Stages
 from pipeline.process.state import CallState
@@ -65,8 +65,8 @@ def work_fingerprint(received: Received, current: Fingerprints) -> str:
     return digest(received.sha256, metadata, received.first_party, current.transcript, current.answers)[:32]
 
 
-def process_window(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
-    """Take a window of files, best a few dozen, through every stage; returns a record per file, in order."""
+def process_group(received: Sequence[Received], stages: Stages, cache: StageCache) -> list[CallRecord]:
+    """Take a group of files, best a few dozen, through every stage; returns a record per file, in order."""
     return score(transcribe(received, stages, cache), stages, cache)
 
 
@@ -87,7 +87,7 @@ def open_file(item: Received, stages: Stages, cache: StageCache) -> CallState:
 def _has_changed(item: Received) -> bool:
     try:
         stat = (item.container or item.path).stat()
-    except OSError:  # opening it has told so
+    except OSError:  # opening it already reported this
         return False
     return item.mtime_ns is not None and (stat.st_size, stat.st_mtime_ns) != (item.size_bytes, item.mtime_ns)
 
@@ -119,7 +119,7 @@ def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
 
 
 def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: StageCache) -> list[CallState]:
-    """Transcribe a window of files together; those that are open already come as a ``CallState``."""
+    """Transcribe a group of files together; those that are open already come as a ``CallState``."""
     done: list[CallState] = []
     carried_bytes = 0
     for part in _opened(files, stages, cache):
@@ -151,16 +151,16 @@ def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list
     assigned = _on_all_cores(partial(_assigned, stages=stages, cache=cache), calls)
     annotated = _advance(assigned, lambda call: call.ended is None, partial(_annotated, stages=stages))
     if stages.again is not None:
-        heard_again = partial(_heard_again, again=stages.again, stages=stages, cache=cache)
+        again = partial(_transcribed_again, again=stages.again, stages=stages, cache=cache)
         annotated = _advance(
-            annotated, lambda call: call.ended is None and call.received.kind == "recording", heard_again
+            annotated, lambda call: call.ended is None and call.received.kind == "recording", again
         )
     scored = _advance(annotated, lambda call: call.ended is None, partial(_scored, stages=stages))
     return [call.record() for call in scored]
 
 
 def give_up(received: Sequence[Received], error: BaseException) -> list[CallState]:
-    """The files of a window that failed as a whole after every retry, each with a ``failed`` row."""
+    """The files of a group that failed as a whole after every retry, each with a ``failed`` row."""
     return [
         CallState(item, ended=_retried_row(item, "", "window", error, hint="the next run tries again"))
         for item in received
@@ -272,12 +272,12 @@ def _annotated(calls: list[CallState], stages: Stages) -> list[CallState]:
     return done
 
 
-def _heard_again(
-    calls: list[CallState], again: SecondHearing, stages: Stages, cache: StageCache
+def _transcribed_again(
+    calls: list[CallState], again: SecondPass, stages: Stages, cache: StageCache
 ) -> list[CallState]:
     """Transcribe deciding words again and annotate those calls again; a call that fails stays as it was."""
-    heard = hear_again(calls, again, stages.load_audio, cache, stages.fingerprints.transcript)
-    done = _advance(heard, lambda call: bool(call.heard_again), partial(_annotated, stages=stages))
+    changed = transcribe_again(calls, again, stages.load_audio, cache, stages.fingerprints.transcript)
+    done = _advance(changed, lambda call: bool(call.transcribed_again), partial(_annotated, stages=stages))
     return [before if after.ended else after for before, after in zip(calls, done, strict=True)]
 
 
@@ -293,8 +293,8 @@ def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
             done.append(_failed(call, stages, "score", result))
             continue
         stage = StageRun("score", "", "", "", pace * call.n_turns)
-        if call.heard_again and stages.again is not None:
-            result = tuple(marked(card, call.heard_again, stages.again.model) for card in result)
+        if call.transcribed_again and stages.again is not None:
+            result = tuple(marked(card, call.transcribed_again, stages.again.model) for card in result)
         spent = stages.spent(call.metadata.call_id)
         call = replace(call, scorecards=result, stages=(*call.stages, stage, *spent))
         done.append(replace(call, ended=_scored_row(call, stages)))

@@ -1,4 +1,4 @@
-"""Checks whether this machine can run callqa; every check reports what it found and how to mend it."""
+"""Checks whether this machine can run callqa; every check reports what it found and how to fix it."""
 
 from __future__ import annotations
 

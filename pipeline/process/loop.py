@@ -1,10 +1,10 @@
-"""The loop over the windows of a batch: their order, what runs at the same time, and what is retried.
+"""The loop over the groups of a batch: their order, what runs at the same time, and what is retried.
 
-    here        transcribe ─▶ score ─▶ load        a window is transcribed while the one before is scored and
+    here        transcribe ─▶ score ─▶ load        a group is transcribed while the one before is scored and
                                                    loaded and the one after is opened
-    in workers  process ─▶ load                    other processes take whole windows; only this one loads
+    in workers  process ─▶ load                    other processes take whole groups; only this one loads
 
-Each window is loaded in one transaction, so a process that is killed leaves complete windows in the store and
+Each group is loaded in one transaction, so a process that is killed leaves complete groups in the store and
 nothing of later ones. Every step goes through ``Steps``, which just runs it; ``flows`` runs it as a Prefect
 task instead.
 """
@@ -24,32 +24,32 @@ from pipeline.errors import CallQAError, MachineError
 from pipeline.interpreter import quick_switches
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.calls import describe, give_up, is_transient, score, transcribe
-from pipeline.process.prefetch import Window
+from pipeline.process.prefetch import Group
 from pipeline.process.workers import open_workers, process_there, worker_count
 
 Done = TypeVar("Done")
 Scoring = Callable[[], Sequence[CallRecord]]
-"""What remains to be done for a window that has begun; returns its records."""
+"""What remains to be done for a group that has begun; returns its records."""
 RETRY_DELAYS_S = (1.0, 5.0)
-DEATHS_OF_A_WINDOW = 2
+DEATHS_OF_A_GROUP = 2
 
 
 class Steps:
-    """Runs the steps of a batch, and is called when a window is finished."""
+    """Runs the steps of a batch, and is called when a group is finished."""
 
-    def do(self, step: str, window: str, work: Callable[[], Done]) -> Done:
-        """Run one step of one window; errors of the work are raised as they are."""
+    def do(self, step: str, group: str, work: Callable[[], Done]) -> Done:
+        """Run one step of one group; errors of the work are raised as they are."""
         return work()
 
     def finished(self, tally: Tally, records: Sequence[CallRecord]) -> None:
-        """Is called when the records of a window are in the store and counted."""
+        """Is called when the records of a group are in the store and counted."""
 
 
 def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
-    """Process every pending file, window by window.
+    """Process every pending file, group by group.
 
     Raises:
-        CallQAError: Something a person must mend before the batch can go on.
+        CallQAError: A fault that a person must fix before the batch can go on.
     """
     steps = steps or Steps()
     started = time.monotonic()
@@ -59,18 +59,18 @@ def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
         processed = batch.tally.processed
         try:
             with quick_switches():
-                _all_windows(batch, steps)
+                _all_groups(batch, steps)
         except BrokenExecutor as error:  # a worker process died: start new ones for what is left
             deaths = deaths + 1 if batch.tally.processed == processed else 1
-            if deaths == DEATHS_OF_A_WINDOW:  # the first window left seems to kill its worker: give it up
-                window = next(batch.windows())
-                _count(batch, steps, _load(batch, steps, window, _failed_records(window, error)))
+            if deaths == DEATHS_OF_A_GROUP:  # the first group left seems to kill its worker: give it up
+                group = next(batch.groups())
+                _count(batch, steps, _load(batch, steps, group, _failed_records(group, error)))
                 deaths = 0
     batch.tally.wall_s += time.monotonic() - started
     return batch.tally
 
 
-def _all_windows(batch: Batch, steps: Steps) -> None:
+def _all_groups(batch: Batch, steps: Steps) -> None:
     if batch.flow.runner == "thread":
         _finish_in_order(batch, steps, _begin_here(batch, steps), 1)
     else:
@@ -79,14 +79,14 @@ def _all_windows(batch: Batch, steps: Steps) -> None:
 
 
 def _finish_in_order(
-    batch: Batch, steps: Steps, begun: Iterator[tuple[Window, Scoring]], at_once: int
+    batch: Batch, steps: Steps, begun: Iterator[tuple[Group, Scoring]], at_once: int
 ) -> None:
-    """Score and load the windows in order in another thread, while this thread begins the next ones."""
+    """Score and load the groups in order in another thread, while this thread begins the next ones."""
     waiting: deque[Future[Sequence[CallRecord]]] = deque()
     finisher = ThreadPoolExecutor(1, "finish")
     try:
-        for window, scoring in begun:
-            finish = partial(_score_and_load, batch, steps, window, scoring)
+        for group, scoring in begun:
+            finish = partial(_score_and_load, batch, steps, group, scoring)
             waiting.append(finisher.submit(copy_context().run, finish))
             while len(waiting) > at_once:
                 _count(batch, steps, waiting.popleft().result())
@@ -99,22 +99,22 @@ def _finish_in_order(
         finisher.shutdown(cancel_futures=True)
 
 
-def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
-    """Transcribe the windows in this process; yields each with the step that remains, which is scoring."""
+def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Group, Scoring]]:
+    """Transcribe the groups in this process; yields each with the step that remains, which is scoring."""
     stages, cache = batch.stages, batch.cache
-    with batch.prefetch() as windows:
-        for window, files in windows:
+    with batch.prefetch() as groups:
+        for group, files in groups:
             work = partial(transcribe, files, stages, cache)
-            task = partial(steps.do, "transcribe", name_of(window), work)
-            calls = _with_retries(task, partial(give_up, window))
-            yield window, partial(steps.do, "score", name_of(window), partial(score, calls, stages, cache))
+            task = partial(steps.do, "transcribe", name_of(group), work)
+            calls = _with_retries(task, partial(give_up, group))
+            yield group, partial(steps.do, "score", name_of(group), partial(score, calls, stages, cache))
 
 
-def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Window, Scoring]]:
-    """Hand the windows to workers; yields each with the step that remains, which is to wait."""
-    for window in batch.windows():
-        submit = partial(workers.submit, process_there, window, batch.load_stages, batch.cache)
-        yield window, partial(steps.do, "process", name_of(window), _Submitted(submit))
+def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Group, Scoring]]:
+    """Hand the groups to workers; yields each with the step that remains, which is to wait."""
+    for group in batch.groups():
+        submit = partial(workers.submit, process_there, group, batch.load_stages, batch.cache)
+        yield group, partial(steps.do, "process", name_of(group), _Submitted(submit))
 
 
 class _Submitted:
@@ -129,12 +129,12 @@ class _Submitted:
         return future.result()
 
 
-def _score_and_load(batch: Batch, steps: Steps, window: Window, scoring: Scoring) -> Sequence[CallRecord]:
-    records = _with_retries(scoring, partial(_failed_records, window))
-    return _load(batch, steps, window, records)
+def _score_and_load(batch: Batch, steps: Steps, group: Group, scoring: Scoring) -> Sequence[CallRecord]:
+    records = _with_retries(scoring, partial(_failed_records, group))
+    return _load(batch, steps, group, records)
 
 
-def _load(batch: Batch, steps: Steps, window: Window, records: Sequence[CallRecord]) -> Sequence[CallRecord]:
+def _load(batch: Batch, steps: Steps, group: Group, records: Sequence[CallRecord]) -> Sequence[CallRecord]:
     """Load the records into the store, or, if that fails, ``failed`` ledger rows; returns what was loaded.
 
     Raises:
@@ -142,10 +142,10 @@ def _load(batch: Batch, steps: Steps, window: Window, records: Sequence[CallReco
     """
 
     def load(to_load: Sequence[CallRecord]) -> Sequence[CallRecord]:
-        steps.do("load", name_of(window), partial(batch.load, to_load))
+        steps.do("load", name_of(group), partial(batch.load, to_load))
         return to_load
 
-    loaded = _with_retries(partial(load, records), partial(_failed_records, window))
+    loaded = _with_retries(partial(load, records), partial(_failed_records, group))
     if loaded is records:
         return records
     try:
@@ -154,13 +154,13 @@ def _load(batch: Batch, steps: Steps, window: Window, records: Sequence[CallReco
         raise
     except Exception as error:
         raise MachineError(
-            f"a window cannot be loaded into the database: {describe(error)}",
+            f"a group of files cannot be loaded into the database: {describe(error)}",
             hint="check the disk it is on and run again; everything loaded so far is kept",
         ) from error
 
 
-def _failed_records(window: Window, error: BaseException) -> list[CallRecord]:
-    return [call.record() for call in give_up(window, error)]
+def _failed_records(group: Group, error: BaseException) -> list[CallRecord]:
+    return [call.record() for call in give_up(group, error)]
 
 
 def _with_retries(
@@ -169,7 +169,7 @@ def _with_retries(
     """Run ``work``, again after a transient fault; when it still fails, return what ``failed`` returns.
 
     Raises:
-        CallQAError: Something a person must mend first.
+        CallQAError: A fault that a person must fix first.
         BrokenExecutor: A worker process died.
     """
     for delay_s in (*RETRY_DELAYS_S, None):
@@ -189,7 +189,7 @@ def _count(batch: Batch, steps: Steps, records: Sequence[CallRecord]) -> None:
     steps.finished(batch.tally, records)
 
 
-def name_of(window: Sequence[Received]) -> str:
-    """A short name of a window: its first call and how many more there are."""
-    first = window[0].metadata.call_id if window[0].metadata else window[0].path.name
-    return f"{first} and {len(window) - 1} more" if len(window) > 1 else first
+def name_of(group: Sequence[Received]) -> str:
+    """A short name of a group: its first call and how many more there are."""
+    first = group[0].metadata.call_id if group[0].metadata else group[0].path.name
+    return f"{first} and {len(group) - 1} more" if len(group) > 1 else first

@@ -1,4 +1,4 @@
-"""Opens the files of the next window while the engine loads or transcribes the current one.
+"""Opens the files of the next group while the engine loads or transcribes the current one.
 
 It uses one thread, because the engine keeps every core busy, and stops at ``PREFETCH_BYTES`` of audio.
 """
@@ -13,21 +13,22 @@ from pipeline.conversation import Received
 from pipeline.process.state import CallState
 
 PREFETCH_BYTES = 128 * 2**20
-"""17 minutes of two channels; further files are opened when it is their window's turn."""
-Window = tuple[Received, ...]
+"""17 minutes of two channels; further files are opened when it is their group's turn."""
+Group = tuple[Received, ...]
+"""Files that are transcribed and loaded together; the setting ``flow.window`` says how many."""
 
 
 class Prefetch:
-    """Iterates over the windows of a batch, opening as many files of each ahead of time as there is time for.
+    """Iterates over the groups of a batch, opening as many files of each ahead of time as there is time for.
 
-    The first window's files are opened from the start. Leaving the context stops after the file in progress.
+    The first group's files are opened from the start. Leaving the context stops after the file in progress.
     """
 
-    def __init__(self, windows: Sequence[Window], open_one: Callable[[Received], CallState]) -> None:
-        self._windows, self._open_one = windows, open_one
+    def __init__(self, groups: Sequence[Group], open_one: Callable[[Received], CallState]) -> None:
+        self._groups, self._open_one = groups, open_one
         self._thread = ThreadPoolExecutor(1, "prefetch")
         self._wanted = True
-        self._opening = self._thread.submit(self._open, next(iter(windows), ()))
+        self._opening = self._thread.submit(self._open, next(iter(groups), ()))
 
     def __enter__(self) -> Prefetch:
         return self
@@ -36,19 +37,19 @@ class Prefetch:
         self._wanted = False
         self._thread.shutdown()
 
-    def __iter__(self) -> Iterator[tuple[Window, list[Received | CallState]]]:
-        for window, following in pairwise([*self._windows, ()]):
+    def __iter__(self) -> Iterator[tuple[Group, list[Received | CallState]]]:
+        for group, following in pairwise([*self._groups, ()]):
             self._wanted = False
             files = self._opening.result()
             self._wanted = True
             self._opening = self._thread.submit(self._open, following)
-            yield window, files
+            yield group, files
 
-    def _open(self, window: Window) -> list[Received | CallState]:
-        """Open as many files of a window as there is time for; one that fails is left to be opened later."""
-        files: list[Received | CallState] = list(window)
+    def _open(self, group: Group) -> list[Received | CallState]:
+        """Open as many files of a group as there is time for; one that fails is left to be opened later."""
+        files: list[Received | CallState] = list(group)
         n_bytes = 0
-        for place, item in enumerate(window):
+        for place, item in enumerate(group):
             if not self._wanted or n_bytes >= PREFETCH_BYTES:
                 break
             try:

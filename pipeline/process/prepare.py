@@ -46,7 +46,7 @@ def prepare(
     current = fingerprints(settings, rubrics)
     again = transcribe.second(settings.transcribe)
     if again is not None and models.locate(again.model).source == "download":
-        models.pull(again.model)  # now, so that no window is transcribed in vain
+        models.pull(again.model)  # now: if it fails, nothing has been transcribed yet
     opened = open_store(settings, on_wait)
     reworded: tuple[str, ...] = ()
     stand = NO_STANDINGS
@@ -84,7 +84,7 @@ def prepare(
 def _load(
     records: Sequence[CallRecord], settings: Settings, rubrics: tuple[Rubric, ...], on_wait: OnWait | None
 ) -> None:
-    """Load a window into the store in one transaction; the store is open only that long."""
+    """Load a group into the store in one transaction; the store is open only that long."""
     with open_store(settings, on_wait) as opened:
         opened.load(records, rubrics)
 

@@ -72,7 +72,7 @@ def reasons_to_tell(tally: Tally, limits: AlertSettings) -> Iterator[str]:
     """Yield a sentence for each alert threshold that the batch crossed.
 
     The shares are of the files processed in this batch: of all files in the folder, what fails in one night
-    soon is too small a share to be told.
+    soon is too small a share to be noticed.
     """
     files, cards = max(tally.processed, 1), max(tally.outcomes.total(), 1)
     new = tally.statuses - tally.known_statuses
@@ -149,7 +149,7 @@ def metrics_text(tally: Tally, now: dt.datetime) -> str:
     gauge("known_files", "Files that needed no work.", {"": tally.known})
     gauge("scorecards", "Scorecards by outcome.", by_outcome)
     gauge("autofails", "Scorecards with an auto-fail.", {"": tally.autofails})
-    gauge("audio_seconds", "Length of the recordings heard.", {"": tally.audio_s})
+    gauge("audio_seconds", "Length of the recordings transcribed.", {"": tally.audio_s})
     gauge("duration_seconds", "Length of the batch.", {"": tally.wall_s})
     gauge("stage_seconds", "Work by stage.", {f'{{stage="{s}"}}': v for s, v in tally.stage_s.items()})
     gauge("ended_timestamp_seconds", "When the last batch ended.", {"": round(now.timestamp())})

@@ -24,7 +24,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import FULL, RecordingError
-from pipeline.process.again import SecondHearing, Wanted
+from pipeline.process.again import SecondPass, Wanted
 from pipeline.process.cache import digest
 from pipeline.process.judging import NO_STANDINGS, Standings, is_asked, load_judge
 from pipeline.rubric import Rubric, select
@@ -81,7 +81,7 @@ class Stages:
     rubrics: tuple[Rubric, ...]
     fingerprints: Fingerprints
     load_lazy: Callable[[], None] = lambda: None
-    again: SecondHearing | None = None
+    again: SecondPass | None = None
     spent: Callable[[str], tuple[StageRun, ...]] = lambda call_id: ()
     leave: Callable[[], None] = lambda: None
 
@@ -111,17 +111,17 @@ def load_stages(
         rubrics=rubrics,
         fingerprints=fingerprints,
         load_lazy=matcher.load if any(rubric.by_meaning() for rubric in rubrics) else lambda: None,
-        again=_second_hearing(settings, scoring),
+        again=_second_pass(settings, scoring),
         spent=judge.spent if judge is not None else lambda call_id: (),
         leave=judge.leave if judge is not None else lambda: None,
     )
 
 
-def _second_hearing(settings: Settings, scoring: _Scoring) -> SecondHearing | None:
+def _second_pass(settings: Settings, scoring: _Scoring) -> SecondPass | None:
     again = transcribe.second(settings.transcribe)
     if again is None:
         return None
-    return SecondHearing(
+    return SecondPass(
         _LazyEngine(again, excerpts=True),
         again.model,
         scoring.wanted,
@@ -163,7 +163,7 @@ def load_audio(received: Received, settings: Settings) -> AudioClip:
         if error.errno not in FULL:
             raise
         raise RecordingError(
-            f"{received.path.name}: its sound has no room in {tempfile.gettempdir()}",
+            f"{received.path.name}: its audio does not fit in {tempfile.gettempdir()}",
             hint="free some space there, or name another folder in TMPDIR, and run again",
             reason="no_room",
         ) from error
@@ -222,7 +222,7 @@ class _Scoring:
         for rubric in self.rubrics:
             places = [place for place, rubrics in enumerate(applying) if rubric in rubrics]
             asked: list[score.Asked] = [(calls[place][1], calls[place][0], {}) for place in places]
-            answered = score.answers(
+            answered = score.answer_calls(
                 asked, rubric, min_confidence=self.min_confidence, matcher=self.matcher, judge=judge
             )
             for place, answers in zip(places, answered, strict=True):

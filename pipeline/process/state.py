@@ -29,7 +29,7 @@ class CallState:
         clip: The audio, until the transcript has roles and is redacted.
         transcript: The transcript; while there is a clip, it has no roles yet and is not redacted.
         conversation: The annotated call.
-        heard_again: Role, start and end in seconds of each part of the transcript that a larger model heard.
+        transcribed_again: Role, start and end in seconds of each part that a larger model transcribed.
         scorecards: The scorecards.
         ended: The ledger row, once there is nothing more to do.
     """
@@ -39,7 +39,7 @@ class CallState:
     clip: AudioClip | None = None
     transcript: Transcript | None = None
     conversation: Conversation | None = None
-    heard_again: tuple[Span, ...] = ()
+    transcribed_again: tuple[Span, ...] = ()
     scorecards: tuple[Scorecard, ...] = ()
     ended: LedgerEntry | None = None
 

@@ -1,6 +1,6 @@
-"""Worker processes for windows: local processes, Dask or Ray, all used as ``concurrent.futures`` executors.
+"""Worker processes for groups: local processes, Dask or Ray, all used as ``concurrent.futures`` executors.
 
-There are as many workers as cores and memory allow. A worker loads the models once and processes one window
+There are as many workers as cores and memory allow. A worker loads the models once and processes one group
 after another. It returns only records, which are small; only the parent process writes to the store.
 """
 
@@ -16,17 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.child_processes import cores, leave_with_parent
+from pipeline.child_processes import cores, exit_with_parent
 from pipeline.conversation import CallRecord, Received
 from pipeline.errors import UsageError
 from pipeline.interpreter import quick_switches
 from pipeline.process.cache import StageCache
-from pipeline.process.calls import process_window
+from pipeline.process.calls import process_group
 from pipeline.process.stages import Stages
 from pipeline.settings import FlowSettings
 
 WORKER_BYTES = 2 * 1024**3
-"""A worker with the model *base* and a window of decoded calls needs less memory than this."""
+"""A worker with the model *base* and a group of decoded calls needs less memory than this."""
 WORKER_THREADS = 2
 """With more than two threads per worker, memory limits decoding; more workers then gain more than threads."""
 _loaded: dict[bytes, Stages] = {}
@@ -62,15 +62,15 @@ def threads_per_worker(settings: FlowSettings) -> int:
 
 
 def process_there(
-    window: tuple[Received, ...], load_stages: Callable[[], Stages], cache: StageCache
+    group: tuple[Received, ...], load_stages: Callable[[], Stages], cache: StageCache
 ) -> list[CallRecord]:
-    """Process one window in a worker, which loads its models with its first window."""
+    """Process one group in a worker, which loads its models with its first group."""
     key = pickle.dumps(load_stages)
     if key not in _loaded:
         _loaded.clear()
         _loaded[key] = load_stages()
     with quick_switches():
-        return process_window(window, _loaded[key], cache)
+        return process_group(group, _loaded[key], cache)
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def _processes(settings: FlowSettings) -> Iterator[Executor]:
     try:
         yield workers
     except BaseException:
-        for child in multiprocessing.active_children():  # do not wait for their windows
+        for child in multiprocessing.active_children():  # do not wait for their groups
             child.terminate()
         raise
     finally:
@@ -107,7 +107,7 @@ def _processes(settings: FlowSettings) -> Iterator[Executor]:
 
 
 def _start_worker() -> None:
-    leave_with_parent()
+    exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
 
 

@@ -82,7 +82,7 @@ def draw(
         calls.append(metadata)
         call_id = metadata.call_id
         if risky and (pick := _risk(call_id, cards[call_id], reviews[call_id], conversation)).risk:
-            if _is_settled(cards[call_id], reviews[call_id]):
+            if _is_reviewed(cards[call_id], reviews[call_id]):
                 reviewed += 1
             else:
                 risks.append(pick)
@@ -195,7 +195,7 @@ def open_disputes(reviews: Sequence[Review]) -> list[Review]:
     return list(waiting.values())
 
 
-def _is_settled(cards: Sequence[Scorecard], reviews: Sequence[Review]) -> bool:
+def _is_reviewed(cards: Sequence[Scorecard], reviews: Sequence[Review]) -> bool:
     """Whether people have answered each scorecard of a call, or decided it, and no dispute waits."""
     answered = {r.rubric_hash for r in reviews if r.human_answer or r.state in DECISIONS}
     return bool(cards) and {card.rubric.hash for card in cards} <= answered and not open_disputes(reviews)

@@ -76,7 +76,7 @@ class Window(Strict):
         return self
 
 
-class Heard(BaseCheck):
+class SearchCheck(BaseCheck):
     """What every check of words shares: who, where, how often, and whether it must be absent."""
 
     role: SearchedRole = Field("agent", description="whose words are searched")
@@ -89,7 +89,7 @@ class Heard(BaseCheck):
     )
 
     @model_validator(mode="after")
-    def _counts(self) -> Heard:
+    def _counts(self) -> SearchCheck:
         never = self.at_most == 0 and self.at_least == 1
         if self.at_most is not None and self.at_most < self.at_least and not never:
             raise ValueError("at_most is below at_least")
@@ -98,7 +98,7 @@ class Heard(BaseCheck):
         return self
 
 
-class PhraseCheck(Heard):
+class PhraseCheck(SearchCheck):
     """Something is said, in these words or in others.
 
     ``match`` says how freely: ``exact`` words in order; ``lemma`` ignores inflection; ``fuzzy``
@@ -141,7 +141,7 @@ class PhraseCheck(Heard):
         return self
 
 
-class RegexCheck(Heard):
+class RegexCheck(SearchCheck):
     """A regular expression is found in one turn. Time-bounded; letter case ignored by default."""
 
     kind: Literal["regex"]
@@ -149,7 +149,7 @@ class RegexCheck(Heard):
     case_sensitive: bool = False
 
 
-class TokenCheck(Heard):
+class TokenCheck(SearchCheck):
     """A spaCy token pattern is found, e.g. ``[{LEMMA: refund}, {POS: NOUN, OP: "?"}]``."""
 
     kind: Literal["tokens"]
@@ -159,7 +159,7 @@ class TokenCheck(Heard):
         return hash((self.role, self.window, len(self.any)))  # patterns are dictionaries, which have no hash
 
 
-class FindingCheck(Heard):
+class FindingCheck(SearchCheck):
     """Something the annotator heard: a topic, a promise, an entity, private data, …."""
 
     kind: Literal["finding"]

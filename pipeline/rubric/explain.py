@@ -99,7 +99,7 @@ def _auto_fail(policy: AutoFail) -> str:
 
 def describe(check: Any) -> str:
     """A check in words."""
-    if isinstance(check, kinds.Heard):
+    if isinstance(check, kinds.SearchCheck):
         return _heard(check)
     if isinstance(check, kinds.Measure):
         return str(check)
@@ -118,7 +118,7 @@ def describe(check: Any) -> str:
     return joint.join(describe(c) for c in check.checks)
 
 
-def _heard(check: kinds.Heard) -> str:
+def _heard(check: kinds.SearchCheck) -> str:
     who = "anyone" if check.role == "any" else f"the {check.role}"
     if isinstance(check, kinds.FindingCheck):
         what = f"{check.finding}{'/' + ', '.join(check.labels) if check.labels else ''}"
@@ -150,7 +150,7 @@ def _some(texts: Sequence[str], most: int = SHOWN) -> str:
     return " or ".join(f"“{text}”" for text in texts[:most]) + more
 
 
-def _often(check: kinds.Heard) -> str:
+def _often(check: kinds.SearchCheck) -> str:
     least = f", at least {check.at_least} times" if check.at_least > 1 else ""
     return least + (f", at most {check.at_most} times" if check.at_most is not None else "")
 

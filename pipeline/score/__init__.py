@@ -34,9 +34,9 @@ __all__ = [
     "Answered",
     "Asked",
     "Verdict",
-    "answers",
+    "answer_calls",
+    "find_matches",
     "fingerprint",
-    "heard",
     "recorded",
     "score",
     "scorecard",
@@ -106,11 +106,11 @@ def score(
         RubricError: A check plugin is missing.
     """
     asked: list[Asked] = [(metadata, conversation, {})]
-    (answered,) = answers(asked, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
+    (answered,) = answer_calls(asked, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
     return answered.card(rubric)
 
 
-def heard(
+def find_matches(
     conversation: Conversation, rubric: Rubric, check: PhraseCheck, *, matcher: Matcher
 ) -> tuple[tuple[Evidence, ...], Evidence | None]:
     """What a check of words finds in a call, independent of the rest of its criterion.
@@ -124,7 +124,7 @@ def heard(
     return tuple(hit.evidence for hit in found.hits), found.nearest
 
 
-def answers(
+def answer_calls(
     asked: Sequence[Asked],
     rubric: Rubric,
     *,

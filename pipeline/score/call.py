@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Evidence, Finding, Role
-from pipeline.rubric.checks import FindingCheck, Heard, JudgeCheck, WordCheck
+from pipeline.rubric.checks import FindingCheck, JudgeCheck, SearchCheck, WordCheck
 from pipeline.rubric.judging import Judge, Judged, Question
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query, queries
@@ -28,7 +28,7 @@ class RubricPlan:
         self.criteria = {c.id: c for c in rubric.criteria()}
         self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
         self.needs = {name: needs(self.section_of[name], c) for name, c in self.criteria.items()}
-        self._queries: dict[Heard, tuple[Query, ...]] = {}
+        self._queries: dict[SearchCheck, tuple[Query, ...]] = {}
 
     def queries(self, check: WordCheck | Any) -> tuple[Query, ...]:
         """The queries of a check; they are built only once."""
@@ -36,7 +36,7 @@ class RubricPlan:
             self._queries[check] = queries(check, self.rubric.company)
         return self._queries[check]
 
-    def what(self, check: Heard) -> str:
+    def what(self, check: SearchCheck) -> str:
         """A description of what a check of words searches for."""
         if isinstance(check, FindingCheck):
             return f"finding {check.finding}" + (f" ({', '.join(check.labels)})" if check.labels else "")

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
-from pipeline.rubric.checks import Anchor, FindingCheck, Heard, PhraseCheck, Window
+from pipeline.rubric.checks import Anchor, FindingCheck, PhraseCheck, SearchCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.call import Call
 from pipeline.score.timeline import Span, Speech
@@ -66,7 +66,7 @@ class PhraseHits:
     near: tuple[Hit, ...] = ()
 
 
-def answer_words(call: Call, check: Heard) -> Verdict:
+def answer_words(call: Call, check: SearchCheck) -> Verdict:
     """The verdict of a check of words, by how often it wants to hear them."""
     heard = find_words(call, check)
     evidence = tuple(sorted((h.evidence for h in heard.hits), key=lambda e: -e.strength))
@@ -102,7 +102,7 @@ def answer_words(call: Call, check: Heard) -> Verdict:
     return given("yes", "" if wanted else "not heard")
 
 
-def find_words(call: Call, check: Heard) -> PhraseHits:
+def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     """Search a call for what a check of words asks for."""
     span, absent, unsure = bounds(call, check.window)
     searched = _searched(call, check, span)
@@ -277,7 +277,7 @@ def _why_unsure(speech: Speech, floor: float, best: Hit | None, threshold: float
     return ""
 
 
-def _searched(call: Call, check: Heard, span: Span) -> Searched:
+def _searched(call: Call, check: SearchCheck, span: Span) -> Searched:
     timed = call.timeline.timed
     low = max(span.low, call.timeline.first if call.timeline.first < span.high else span.low)
     high = min(span.high, call.timeline.last)

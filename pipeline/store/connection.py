@@ -54,20 +54,20 @@ def connect(db: Path, *, read_only: bool, lock_timeout_s: float, on_wait: OnWait
 
 
 def prepare_bulk_load(connection: Connection) -> None:
-    """Set DuckDB up for loading windows of calls: a few thousand rows per transaction.
+    """Set DuckDB up for loading chunks of calls: a few thousand rows per transaction.
 
-    For so few rows a second thread makes loading 50 % slower. Merging the windows' small row groups and
+    For so few rows a second thread makes loading 50 % slower. Merging the chunks' small row groups and
     compressing texts with FSST wait until ``allow_compaction``. The checkpoint threshold stays at DuckDB's
-    default: with 256 MB windows load faster, but DuckDB 1.5.5 crashed in COMMIT after a large insert.
+    default: with 256 MB chunks load faster, but DuckDB 1.5.5 crashed in COMMIT after a large insert.
     """
     connection.execute("SET threads = 1; SET max_vacuum_tasks = 0; SET disabled_compression_methods = 'fsst'")
 
 
 def allow_compaction(connection: Connection) -> None:
-    """Let the next checkpoint (closing a writer makes one) merge and compress what the windows wrote.
+    """Let the next checkpoint (closing a writer makes one) merge and compress what the chunks wrote.
 
     It merges only a few row groups of each table. Merging all those of a long session would take half as
-    long as the session itself, and the merged copy needs extra space until later windows reuse the old.
+    long as the session itself, and the merged copy needs extra space until later chunks reuse the old.
     """
     with contextlib.suppress(duckdb.Error):  # an earlier fault may have made the database unusable
         connection.execute("RESET threads; RESET disabled_compression_methods; SET max_vacuum_tasks = 10")

@@ -1,7 +1,7 @@
-"""Writes records as rows, in bulk through Arrow, one transaction per window of calls.
+"""Writes records as rows, in bulk through Arrow, one transaction per chunk of calls.
 
 A call that is already stored has its rows deleted and inserted again in the same transaction. So a load
-may be repeated, and a killed process loses either a whole window or nothing. Reviews, samples and
+may be repeated, and a killed process loses either a whole chunk or nothing. Reviews, samples and
 scorecards under other rubrics stay.
 """
 
@@ -48,7 +48,7 @@ def load(
         now: The ``loaded_at`` of all rows of the transaction.
     """
     stored = _stored_calls(connection, records)
-    records = _settle(records, now, stored, _tombstones(connection))
+    records = _as_stored(records, now, stored, _tombstones(connection))
     entries = {r.ledger.path: r.ledger for r in records}
     with _as_incoming(connection, {"path": list(entries)}):
         replaced = connection.execute(
@@ -56,7 +56,7 @@ def load(
         ).fetchall()
         if replaced:
             connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
-    # the last record of each call, as when they come in two windows
+    # the last record of each call, as when they come in two chunks
     calls = list({columns.call_id(r): r for r in records if r.conversation is not None}.values())
     stored |= _give_new_ids(connection, calls, replaced, stored)
     ids = [columns.call_id(r) for r in calls]
@@ -221,7 +221,7 @@ def _give_new_ids(
         new_id, new_sha = now.get(path, (None, None))
         if old_id and new_id and old_id != new_id and sha == new_sha and new_id not in stored:
             new_ids[old_id] = new_id
-    for kept in (columns.call_id(r) for r in calls):  # another file of this window has the old id
+    for kept in (columns.call_id(r) for r in calls):  # another file of this chunk has the old id
         new_ids.pop(kept or "", None)
     if not new_ids:
         return {}
@@ -245,25 +245,25 @@ def _second_id(call_id: str | None, sha: str | None) -> str:
     return f"{call_id}~{(sha or '')[:8]}"
 
 
-def _settle(
+def _as_stored(
     records: Sequence[CallRecord], now: dt.datetime, stored: Mapping[str, _StoredCall], erased: set[str]
 ) -> list[CallRecord]:
     """The records as they are stored: erased ones refused, clashing ids renamed, odd times warned of."""
     holders = {call_id: (call.audio_sha256, call.path) for call_id, call in stored.items()}
-    settled = []
+    checked = []
     for record in records:
         sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
         keys = (f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}")
         if any(key in erased for key in keys):
-            settled.append(_refuse(record))
+            checked.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:
             holder_sha, holder_path = holders.setdefault(call_id, (sha, path))
             if sha and holder_sha and holder_sha != sha and holder_path != columns.clean(path):
                 record = _rename(record, call_id, _second_id(call_id, sha), holder_path)
             record = _check_start_time(record, now)
-        settled.append(record)
-    return settled
+        checked.append(record)
+    return checked
 
 
 def _tombstones(connection: Connection) -> set[str]:

@@ -1,6 +1,6 @@
 """Turns rows back into the objects of ``pipeline.conversation``, exactly as they were loaded.
 
-Calls are read in the order they were loaded, a window at a time. The rows of a window lie together in the
+Calls are read in the order they were loaded, a chunk at a time. The rows of a chunk lie together in the
 file, so reading all calls is one pass over it, however large it is.
 """
 
@@ -44,7 +44,7 @@ from pipeline.store.selection import CallFilter
 if TYPE_CHECKING:
     from pipeline.rubric import Rubric
 
-WINDOW = 200
+CHUNK = 200
 Row = dict[str, Any]
 
 
@@ -57,26 +57,26 @@ def rows(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[R
 
 def headings(connection: Connection, calls: CallFilter) -> Iterator[tuple[CallMetadata, Transcript]]:
     """Metadata and transcript, without its turns, of every matching call whose words were not erased."""
-    for window in _picked(connection, calls, "path IS NOT NULL"):
-        ids = [call_id for call_id, _ in window]
-        found = _rows_by_call(connection, "calls", [window[0][1], window[-1][1], ids])
+    for chunk in _picked(connection, calls, "path IS NOT NULL"):
+        ids = [call_id for call_id, _ in chunk]
+        found = _rows_by_call(connection, "calls", [chunk[0][1], chunk[-1][1], ids])
         yield from ((_metadata(found[i][0]), _transcript(found[i][0], [])) for i in ids)
 
 
 def _picked(connection: Connection, calls: CallFilter, more: str) -> Iterator[list[tuple[str, Any]]]:
-    """Id and ``loaded_at`` of the calls that match the filter and the SQL condition ``more``, in windows."""
+    """Id and ``loaded_at`` of the calls that match the filter and the SQL condition ``more``, in chunks."""
     where, values = calls.where()
     picked = connection.execute(
         f"SELECT call_id, loaded_at FROM calls WHERE {where} AND {more} ORDER BY loaded_at, call_id",  # noqa: S608
         values,
     ).fetchall()
-    for start in range(0, len(picked), WINDOW):
-        yield picked[start : start + WINDOW]
+    for start in range(0, len(picked), CHUNK):
+        yield picked[start : start + CHUNK]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCalls:
-    """A window of calls as rows of the database, which are cheap to send to another process.
+    """A chunk of calls as rows of the database, which are cheap to send to another process.
 
     Attributes:
         ids: Ids of the calls, in their order.
@@ -107,10 +107,10 @@ _ORDER = {"calls": "call_id", "findings": "finding", "call_metrics": "call_id", 
 
 
 def stored(connection: Connection, calls: CallFilter) -> Iterator[StoredCalls]:
-    """Every matching call as rows, a window at a time."""
-    for window in _picked(connection, calls, "true"):
-        ids = [call_id for call_id, _ in window]
-        values = [window[0][1], window[-1][1], ids]
+    """Every matching call as rows, a chunk at a time."""
+    for chunk in _picked(connection, calls, "true"):
+        ids = [call_id for call_id, _ in chunk]
+        values = [chunk[0][1], chunk[-1][1], ids]
         turns = connection.execute(_TURNS_SQL, values).to_arrow_table()
         others = {table: _rows_by_call(connection, table, values) for table in _ORDER}
         yield StoredCalls(ids, turns, others)
@@ -128,11 +128,11 @@ def _rows_by_call(connection: Connection, table: str, values: list[Any]) -> dict
     return dict(grouped)
 
 
-def nouns(window: StoredCalls) -> Iterator[tuple[CallMetadata, Conversation]]:
-    """Turn a window of calls from ``stored`` into metadata and conversations."""
-    turns = _turns(window.turns)
-    others = window.others
-    for call_id in window.ids:
+def nouns(chunk: StoredCalls) -> Iterator[tuple[CallMetadata, Conversation]]:
+    """Turn a chunk of calls from ``stored`` into metadata and conversations."""
+    turns = _turns(chunk.turns)
+    others = chunk.others
+    for call_id in chunk.ids:
         call = others["calls"][call_id][0]
         yield (
             _metadata(call),
@@ -171,7 +171,7 @@ def _transcript(call: Row, turns: list[Turn]) -> Transcript:
 
 
 def _turns(table: pa.Table) -> dict[str, list[Turn]]:
-    """Turns by call id, in order. No dicts: a window has thousands of turns and ten times as many words."""
+    """Turns by call id, in order. No dicts: a chunk has thousands of turns and ten times as many words."""
     *columns, word_lists = (column.combine_chunks() for column in table.columns)
     words = list(map(Word, *(word_lists.values.field(f.name).to_pylist() for f in fields(Word))))
     word_spans = pairwise(word_lists.offsets.to_pylist())
@@ -218,8 +218,8 @@ def scorecards(connection: Connection, calls: CallFilter) -> Iterator[Scorecard]
         f"SELECT * FROM scorecards WHERE {condition} AND {where} ORDER BY loaded_at, call_id, rubric_id",  # noqa: S608
         [*more, *values],
     )
-    for start in range(0, len(picked), WINDOW):
-        yield from _scorecard_window(connection, picked[start : start + WINDOW])
+    for start in range(0, len(picked), CHUNK):
+        yield from _scorecard_chunk(connection, picked[start : start + CHUNK])
 
 
 _CARD_PART_SQL = """
@@ -233,7 +233,7 @@ _ANSWER = (
 _EVIDENCE = "criterion_id, kind, turn, role, start_s, end_s, quote, rule, strength"
 
 
-def _scorecard_window(connection: Connection, cards: list[Row]) -> Iterator[Scorecard]:
+def _scorecard_chunk(connection: Connection, cards: list[Row]) -> Iterator[Scorecard]:
     """Build whole scorecards. No dicts: a call has dozens of answers and quotes."""
     values = [cards[0]["loaded_at"], cards[-1]["loaded_at"], list({c["call_id"] for c in cards})]
 

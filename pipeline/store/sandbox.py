@@ -1,7 +1,7 @@
 """Runs SQL that people type: it can only read this database, and only for a limited time.
 
-Three independent locks enforce that: the file is open for reading only, DuckDB's access to files and the
-network is switched off for good (``lock_configuration``), and only statements that read are accepted.
+Three independent restrictions enforce that: the file is open for reading only, DuckDB's access to files and
+the network is switched off for good (``lock_configuration``), and only statements that read are accepted.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def search(
     finally:
         if index is not None:
             index.close()
-    with store.reading():
+    with store.translating_errors():
         return Found(tuple(_hits(store, calls, stems, phrases, candidates, since, limit)), stems)
 
 
@@ -127,7 +127,7 @@ def _fill(index: Connection, store: Store) -> None:
     index.execute(
         "CREATE TABLE entries (id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
     )
-    with store.reading():
+    with store.translating_errors():
         turns = store.connection.execute(
             "SELECT row_number() OVER () AS id, call_id, turn, loaded_at, text FROM turns WHERE text <> ''"
         ).to_arrow_reader(100_000)

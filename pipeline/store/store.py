@@ -1,6 +1,6 @@
 """The store: one DuckDB file that keeps every call, answer and ledger row.
 
-Either one process writes, a window of calls per transaction, or any number of processes read. So open the
+Either one process writes, a chunk of calls per transaction, or any number of processes read. So open the
 store for writing only while loading, and readers never wait long.
 """
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EVERYTHING = CallFilter()
-WINDOW = 500  # calls per transaction
+CHUNK = 500  # calls per transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Store:
             raise
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
+    def translating_errors(self) -> Iterator[None]:
         """Raise errors of DuckDB as ours: damage may show only when the damaged part is read."""
         try:
             yield
@@ -221,23 +221,23 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def load(self, records: Sequence[CallRecord], rubrics: Iterable[loading.RubricText] = ()) -> None:
-        """Write any number of records, one transaction per window; loading them again changes nothing.
+        """Write any number of records, one transaction per chunk; loading them again changes nothing.
 
         A later record replaces an earlier one of the same call. When a recording has the call id of another
         recording, it is stored under a new id with a warning in its ledger row. A recording that was erased
         is refused.
 
         Raises:
-            StoreError: The database refuses. The window is not stored, earlier windows are.
-            MachineError: The disk is full. The window is not stored, earlier windows are.
+            StoreError: The database refuses. The chunk is not stored, earlier chunks are.
+            MachineError: The disk is full. The chunk is not stored, earlier chunks are.
         """
         rubrics = list(rubrics)
         prepare_bulk_load(self.connection)
-        for at in range(0, len(records) or 1, WINDOW):
-            self._load_window(records[at : at + WINDOW], rubrics)
+        for at in range(0, len(records) or 1, CHUNK):
+            self._load_chunk(records[at : at + CHUNK], rubrics)
 
-    def _load_window(self, window: Sequence[CallRecord], rubrics: Sequence[loading.RubricText]) -> None:
-        self._write(lambda connection, now: loading.load(connection, window, rubrics, now))
+    def _load_chunk(self, chunk: Sequence[CallRecord], rubrics: Sequence[loading.RubricText]) -> None:
+        self._write(lambda connection, now: loading.load(connection, chunk, rubrics, now))
 
     def save_scorecards(
         self, scorecards: Sequence[Scorecard], rubrics: Iterable[loading.RubricText] = ()
@@ -267,7 +267,7 @@ class Store:
 
     def reviews(self, calls: CallFilter = EVERYTHING) -> list[Review]:
         """All reviews of matching calls, oldest first."""
-        with self.reading():
+        with self.translating_errors():
             return read.reviews(self.connection, calls)
 
     def rubrics(self, hashes: Iterable[str]) -> dict[str, Rubric]:
@@ -276,7 +276,7 @@ class Store:
 
     def ledger(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
         """The ledger rows of these paths, by path: they say what a new run may skip."""
-        with self.reading():
+        with self.translating_errors():
             return read.ledger(self.connection, paths)
 
     def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
@@ -287,17 +287,17 @@ class Store:
 
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Metadata and conversation of stored calls, exactly as loaded and in the order of loading."""
-        for window in self.stored(calls):
-            yield from read.nouns(window)
+        for chunk in self.stored(calls):
+            yield from read.nouns(chunk)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
         """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""
-        with self.reading():
+        with self.translating_errors():
             yield from read.stored(self.connection, calls)
 
     def headings(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Transcript]]:
         """Stored calls without their turns, in the order of loading; those with erased words are left out."""
-        with self.reading():
+        with self.translating_errors():
             yield from read.headings(self.connection, calls)
 
     def count(self, calls: CallFilter = EVERYTHING) -> int:
@@ -307,7 +307,7 @@ class Store:
 
     def scorecards(self, calls: CallFilter = EVERYTHING) -> Iterator[Scorecard]:
         """Stored scorecards: the newest under each rubric id, or those under one rubric hash."""
-        with self.reading():
+        with self.translating_errors():
             yield from read.scorecards(self.connection, calls)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -379,7 +379,7 @@ class Store:
 
     def export_parquet(self, folder: Path) -> dict[str, int]:
         """Write the whole store as Parquet files to a folder; returns the number of rows by table."""
-        with self.reading():
+        with self.translating_errors():
             return parquet.write(self.connection, folder)
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
@@ -389,7 +389,7 @@ class Store:
 
     def check(self) -> list[integrity.Problem]:
         """Every broken invariant of the store; an empty list when there is none."""
-        with self.reading():
+        with self.translating_errors():
             return integrity.check(self.connection)
 
 

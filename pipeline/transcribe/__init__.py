@@ -103,7 +103,7 @@ def fingerprint(settings: TranscribeSettings) -> str:
 
 
 def second(settings: TranscribeSettings) -> TranscribeSettings | None:
-    """The settings of the second, larger engine; None where nothing is to be heard again."""
+    """The settings of the second, larger engine; None where no second transcription is set."""
     if settings.again == "off":
         return None
     return settings.model_copy(update={"model": settings.again_model, "again": "off"})

@@ -1,7 +1,7 @@
-"""Cuts parts of turns out for a second engine, and replaces their words by what that engine heard.
+"""Cuts parts of turns out for a second engine, and replaces their words by that engine's words.
 
 The parts of a channel are joined with pauses between them, because a window costs the same whether it is
-full or not. A part in which the second engine hears nothing keeps its first words.
+full or not. A part in which the second engine finds no words keeps its first words.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAUSE_S = 0.6
 """Silence between joined parts, long enough that the VAD never takes two parts for one."""
 
 CONTEXT_S = 2.0
-"""Speech included around the words that matter, because a recogniser hears words in their context."""
+"""Speech included around the words that matter, because recognition needs context."""
 PHRASE_GAP_S = 0.3
 """A pause that ends a phrase. Parts are cut at such pauses, since other cuts lose words at the edges."""
 
@@ -73,15 +73,15 @@ class Excerpt:
 
 
 def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tuple[Part, ...]:
-    """The parts of turns to hear again for some spans of speech.
+    """The parts of turns to transcribe again for some spans of speech.
 
     Turns with redacted private data, and the two turns before and after each, are left out: if only a part
-    of a number were heard again, it would no longer be recognised as private.
+    of a number were transcribed again, it would no longer be recognised as private.
 
     Args:
         transcript: With roles, redacted.
-        spans: The speech to hear again, most important first.
-        share: Share of all speaking time that may be heard again; spans that do not fit in are left out.
+        spans: The speech to transcribe again, most important first.
+        share: Share of all speaking time to transcribe again at most; spans that do not fit in are left out.
     """
     budget_s = share * sum(_seconds(turn, range(len(turn.words))) for turn in transcript.turns)
     private = {turn.turn for turn in transcript.turns if PLACEHOLDER.search(turn.text)}
@@ -197,7 +197,7 @@ def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDAr
 def put_in(
     transcript: Transcript, asked: Sequence[Excerpt], heard: Sequence[Transcript | RecordingError]
 ) -> Transcript:
-    """The transcript with the words heard in its excerpts; an excerpt that failed changes nothing.
+    """The transcript with the second engine's words in its excerpts; an excerpt that failed changes nothing.
 
     Args:
         transcript: The transcript of the first engine.
@@ -222,7 +222,7 @@ def _spelled(turn: Turn) -> Iterator[tuple[str, Word]]:
 
 
 def _respelled(turn: Turn, piece: _Piece, spelled: Sequence[tuple[str, Word]]) -> Turn:
-    """A turn with the words of a piece replaced by those heard in it, if there are any and not made up."""
+    """A turn with a piece's words replaced by the second engine's, unless those are missing or invented."""
     by_s, length_s = piece.start_s - piece.at_s, piece.end_s - piece.start_s
     heard = [
         (text, replace(word, start_s=round(word.start_s + by_s, 3), end_s=round(word.end_s + by_s, 3)))
@@ -245,8 +245,8 @@ def _respelled(turn: Turn, piece: _Piece, spelled: Sequence[tuple[str, Word]]) -
 def _is_made_up(old_text: str, old_words: Sequence[Word], new_text: str, new_words: Sequence[Word]) -> bool:
     """Whether new words have little in common with the first ones, and less confidence.
 
-    Both are of the same sound, so one hearing made its words up. A larger model does so too: it may repeat
-    one part of an excerpt in the place of the next.
+    Both are of the same sound, so one of the two transcripts is invented. That may be the larger model's: it
+    may repeat one part of an excerpt in the place of the next.
     """
     old_plain, new_plain = (" ".join(normalised(text).words) for text in (old_text, new_text))
     alike = SequenceMatcher(None, old_plain, new_plain, autojunk=False).ratio()

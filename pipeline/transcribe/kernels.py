@@ -23,7 +23,7 @@ SIGNED, PROBABILITIES = (1 / 127, 128), (1 / 255, 0)
 """Step size and zero point of 8-bit integers for values from -1 to 1, and from 0 to 1."""
 QUERIES = 250  # rows of attention scores computed at a time
 REPEATS = 8
-HOPELESS = 4.0  # a kernel this many times slower than the best is timed once (its first run has overhead)
+SKIP_FACTOR = 4.0  # a kernel this many times slower than the best is timed once (its first run has overhead)
 
 
 def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
@@ -187,7 +187,7 @@ def _race(ways: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
         with contextlib.suppress(RuntimeError):  # this processor or build of torch lacks it
             best[name] = _seconds(run)
     for _ in range(REPEATS):
-        limit = HOPELESS * min(best.values())
+        limit = SKIP_FACTOR * min(best.values())
         for name in [name for name, s in best.items() if s < limit]:
             best[name] = min(best[name], _seconds(ways[name]))
     return best

@@ -36,7 +36,7 @@ SEARCH_ROWS = 8  # windows in a batch of beam search, each with its beams
 # are below the value of "unsure"; searching them removes most of the errors that searching all would remove.
 SURE_LOG_PROBABILITY = {"off": float("-inf"), "unsure": -0.15, "all": 0.0}
 SURE_LANGUAGE_S = 3.0  # shorter windows are not enough to detect a language
-# What Whisper writes for noise. Such a text is kept only if the model believes that the window holds speech.
+# What Whisper writes for noise. Such a text is kept only if the no-speech probability is low.
 PHANTOMS = frozenset(
     {"you", "thank you", "thanks for watching", "thank you for watching", "bye", "the end", "so", ""}
 )

@@ -1,8 +1,8 @@
-"""Speech packed into windows the recogniser hears at once.
+"""Speech packed into windows that are decoded in one pass.
 
 Between voice activity and decoding. A window holds one or more spans of one channel, cut only
 at pauses and joined without the silence between them, so that silence, hold and the other
-party's talk cost nothing; ``place`` leads its words back to the recording.
+party's talk are not decoded; ``place`` converts times back to the recording.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pipeline.transcribe.alignment import AlignedWord
 from pipeline.transcribe.vad import Samples, Span
 from pipeline.turns import TimedWord
 
-CRUSHED, CRUSHED_S = 3, 0.03  # least words that were made up if each is shorter than this
-END_REACH_S = 0.6  # further from the end of speech, the last word is not what was last heard
+TOO_SHORT_WORDS, TOO_SHORT_S = 3, 0.03  # this many words at the end, each shorter than this, are invented
+END_REACH_S = 0.6  # further from the end of speech, the last word is not the last of the speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Window:
 
     Attributes:
         call: Index of the call in the batch.
-        channel: Channel it was heard on.
+        channel: Channel it is of.
         spans: Its spans, in order, in samples of the channel.
     """
 
@@ -46,14 +46,14 @@ class Window:
         return np.concatenate([samples[span.start : span.end] for span in self.spans])
 
     def place(self, words: Sequence[AlignedWord], language: str | None) -> list[TimedWord]:
-        """Lead aligned words back to the recording: each into the span it was heard in.
+        """Convert word times to the recording, each word within the span that it was recognised in.
 
         Attention begins a phrase's first word with the padding before it and puts the pause after
         it into its full stop, so a span's first and last word are given the start and end that voice
-        activity heard. Words squeezed into no time at the end were made up.
+        activity found. Several words at the end that are shorter than 0.03 s each are invented and left out.
         """
-        crushed = sum(1 for _ in takewhile(lambda w: w.end_s - w.start_s < CRUSHED_S, reversed(words)))
-        spoken = words[: len(words) - crushed] if crushed >= CRUSHED else words
+        too_short = sum(1 for _ in takewhile(lambda w: w.end_s - w.start_s < TOO_SHORT_S, reversed(words)))
+        spoken = words[: len(words) - too_short] if too_short >= TOO_SHORT_WORDS else words
         placed: list[TimedWord] = []
         for (span, shift_s), group in groupby(spoken, lambda word: self._span_at(word.heard_s)):
             of_span = list(group)
@@ -72,7 +72,7 @@ class Window:
         return placed
 
     def _span_at(self, time_s: float) -> tuple[Span, float]:
-        """The span a window time lies in, and what leads from window to recording, in seconds."""
+        """The span that a window time lies in, and the seconds to add for the time in the recording."""
         offset = 0
         for span in self.spans:
             if time_s * SAMPLE_RATE_HZ < offset + span.end - span.start or span is self.spans[-1]:
@@ -85,7 +85,7 @@ def pack(call: int, channel: int, spans: Sequence[Span], longest: int) -> list[W
     """Fill windows with spans, in order.
 
     Full windows are both cheaper and more accurate than many short ones: the encoder always
-    works on 30 s, and the model hears a phrase in its context.
+    works on 30 s, and the model gets the whole phrase.
 
     Args:
         call: Index of the call in the batch.

@@ -245,7 +245,7 @@ def test_file_names_are_safe_and_never_collide(call_ids: list[str]) -> None:
 
 
 def test_an_id_that_is_another_ids_file_name_does_not_collide() -> None:
-    """A plain id that reads like the tamed name of another: two files, whichever comes first."""
+    """A plain id that reads like the safe name of another: two files, whichever comes first."""
     twin = FileNames().of("b/c")
     for first, second in (("b/c", twin), (twin, "b/c")):
         names = FileNames()
@@ -260,8 +260,8 @@ def test_plain_ids_keep_their_names(call_id: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("call_id", ["../../etc/passwd", "CON", "nul.txt", "a/b", "", "…", "a" * 300])
-def test_hostile_ids_get_tame_names(call_id: str) -> None:
-    """Path parts, reserved names and endless names are tamed and stay tellable apart."""
+def test_unsafe_ids_get_safe_file_names(call_id: str) -> None:
+    """Path parts, reserved names and endless names become safe file names, and stay different."""
     name = FileNames().of(call_id, ".json")
     assert Path(name).name == name
     assert not name.upper().startswith(("CON.", "NUL."))

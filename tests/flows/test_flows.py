@@ -36,7 +36,7 @@ def prefect() -> Iterator[None]:
 
 
 def make_batch(tmp_path: Path, contents: dict[str, str], engine: FakeEngine | None = None) -> Batch:
-    """A batch in windows of two that forgets what it loads."""
+    """A batch in groups of two that forgets what it loads."""
 
     def load(records: Sequence[CallRecord]) -> None:
         assert len(records) <= 2
@@ -68,7 +68,7 @@ def task_runs(flow_run_id: Any) -> list[Any]:
 
 
 def test_tasks_are_named_by_call_and_the_state_is_honest(prefect: None, tmp_path: Path) -> None:
-    """Three tasks a window, named by its first call; a quarantined file makes the run PartiallyCompleted."""
+    """Three tasks a group, named by its first call; a quarantined file makes the run PartiallyCompleted."""
     batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "bad", "c.wav": "3"})
     state = run_flow(batch)
     names = [run.name for run in task_runs(state.state_details.flow_run_id)]
@@ -76,7 +76,7 @@ def test_tasks_are_named_by_call_and_the_state_is_honest(prefect: None, tmp_path
     assert state.name == "PartiallyCompleted"
     assert state.message == "2 of 3 files scored or knowingly skipped"
     assert sorted(names) == sorted(
-        f"{task} {window}" for task in ("transcribe", "score", "load") for window in ("a and 1 more", "c")
+        f"{task} {group}" for task in ("transcribe", "score", "load") for group in ("a and 1 more", "c")
     )
     assert batch.tally.statuses == {"scored": 2, "quarantined": 1}
 
@@ -86,8 +86,8 @@ def test_only_transient_faults_are_tried_again(
 ) -> None:
     """Every try is a task run that can be seen; a refused recording is asked for once."""
     monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
-    stumble = OSError(errno.EIO, "stumble")
-    engine = FakeEngine({"a": [stumble, stumble], "b": [RecordingError("nothing said", reason="no_speech")]})
+    fault = OSError(errno.EIO, "a transient fault")
+    engine = FakeEngine({"a": [fault, fault], "b": [RecordingError("nothing said", reason="no_speech")]})
     batch = make_batch(tmp_path, {"a.wav": "1", "b.wav": "2"}, engine)
     state = run_flow(batch)
     tries = [run for run in task_runs(state.state_details.flow_run_id) if "transcribe" in run.name]
@@ -109,7 +109,7 @@ def test_every_step_is_tried_three_times(
 ) -> None:
     """The same as without Prefect."""
     monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
-    batch = faulty_batch(tmp_path, step, [OSError(errno.EIO, "stumble") for _ in range(n_faults)])
+    batch = faulty_batch(tmp_path, step, [OSError(errno.EIO, "a transient fault") for _ in range(n_faults)])
 
     assert run_flow(batch).name == ("PartiallyCompleted" if "failed" in expected else "Completed")
     assert batch.tally.statuses == expected
@@ -143,7 +143,7 @@ def test_no_word_of_a_call_reaches_prefect(prefect: None, tmp_path: Path) -> Non
     assert b"how may I help" not in kept
 
 
-class DeadlyEngine(FakeEngine):
+class WorkerKillingEngine(FakeEngine):
     """Kills its worker process on one call, the first time."""
 
     def __init__(self, marker: Path, forever: bool) -> None:
@@ -158,9 +158,9 @@ class DeadlyEngine(FakeEngine):
         return super().transcribe(jobs)
 
 
-def deadly_stages(marker: Path, forever: bool) -> Stages:
+def worker_killing_stages(marker: Path, forever: bool) -> Stages:
     """Picklable, as workers need it."""
-    return fake_stages(DeadlyEngine(marker, forever))
+    return fake_stages(WorkerKillingEngine(marker, forever))
 
 
 @pytest.mark.parametrize("runner", ["process", "dask"])
@@ -187,9 +187,9 @@ def test_the_same_flow_runs_in_two_workers(prefect: None, tmp_path: Path, runner
 def test_a_worker_that_dies_is_replaced(
     prefect: None, tmp_path: Path, forever: bool, expected: dict[str, int]
 ) -> None:
-    """Its windows are tried again; a window that kills every worker becomes failed rows."""
+    """Its groups are tried again; a group that kills every worker becomes failed rows."""
     received = tuple(fake_received(tmp_path, {f"{n}.wav": f"call {n}" for n in "abcde"}))
-    load_stages = partial(deadly_stages, tmp_path / "died", forever)
+    load_stages = partial(worker_killing_stages, tmp_path / "died", forever)
     pairs = FlowSettings(window=2, runner="process", processes=1)
     batch = Batch(Plan(received), load_stages, StageCache(tmp_path / "state"), lambda records: None, pairs)
     run_flow(batch)

@@ -289,7 +289,7 @@ def test_an_empty_file_made_for_the_output_is_no_bad_sidecar(tmp_path: Path) -> 
     (item,) = run(tmp_path / "call.mp3")
 
     assert item.fault is None
-    assert item.warnings == ("call.json is empty: it was passed over",)
+    assert item.warnings == ("call.json is empty and was skipped",)
 
 
 def test_sources_that_disagree_are_a_warning_and_the_manifest_wins(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_the_epoch_is_believed_over_name_and_records(tmp_path: Path) -> None:
         (item,) = discover([tmp_path], IntakeSettings(timezone="America/Denver", filename_template=template_))
         assert item.metadata.started_at == dt.datetime(2023, 1, 5, 15, 15, 30, tzinfo=dt.UTC)
         assert item.metadata.timezone == "America/Denver"  # a server on UTC says nothing of the site
-        assert "the epoch number is believed" in " ".join(item.warnings)
+        assert "the epoch number is used" in " ".join(item.warnings)
         assert "1 of 1 files two sources disagree about the time" in notable([item])[0]
 
 

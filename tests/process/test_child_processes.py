@@ -11,11 +11,11 @@ import pytest
 PARENT = """
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pipeline.child_processes import leave_with_parent
+from pipeline.child_processes import exit_with_parent
 import os, time
 
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=leave_with_parent)
+    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=exit_with_parent)
     print(*{pool.submit(time.sleep, 0.2) and pool.submit(os.getpid).result() for _ in range(4)}, flush=True)
     time.sleep(60)
 """

@@ -17,7 +17,7 @@ from pipeline.errors import MachineError, ModelError, RecordingError
 from pipeline.process import calls, loop, prefetch
 from pipeline.process.batch import Batch, Tally, Unobserved, plan
 from pipeline.process.cache import StageCache, folder_name
-from pipeline.process.calls import open_file, process_window, transcribe
+from pipeline.process.calls import open_file, process_group, transcribe
 from pipeline.process.loop import run_batch
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.prepare import prepare
@@ -28,7 +28,7 @@ from pipeline.transcribe import Job
 from tests.fakes import FakeEngine, fake_clip, fake_received, fake_stages, faulty_batch
 
 
-class Shelf:
+class FakeStore:
     """A store that remembers records by path."""
 
     def __init__(self) -> None:
@@ -58,26 +58,28 @@ def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "RETRY_DELAYS_S", (0.0, 0.0))
 
 
-def in_pairs(received: Sequence[Received], stages: Stages, shelf: Shelf, folder: Path, **more: Any) -> Batch:
-    """A batch in windows of two of what is new."""
-    job = plan(received, shelf.ledger, stages.fingerprints)
-    settings = {"load": shelf.load, "flow": FlowSettings(window=2), **more}
+def in_pairs(
+    received: Sequence[Received], stages: Stages, store: FakeStore, folder: Path, **more: Any
+) -> Batch:
+    """A batch in groups of two of what is new."""
+    job = plan(received, store.ledger, stages.fingerprints)
+    settings = {"load": store.load, "flow": FlowSettings(window=2), **more}
     return Batch(job, lambda: stages, StageCache(folder / "state"), **settings)
 
 
 def run(
-    received: Sequence[Received], shelf: Shelf, tmp_path: Path, engine: FakeEngine | None = None
+    received: Sequence[Received], store: FakeStore, tmp_path: Path, engine: FakeEngine | None = None
 ) -> Tally:
     """Run a batch with an engine."""
-    return run_batch(in_pairs(received, fake_stages(engine), shelf, tmp_path))
+    return run_batch(in_pairs(received, fake_stages(engine), store, tmp_path))
 
 
 def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
     """Good files are scored, bad ones quarantined or skipped with a reason, and the tally adds up."""
-    shelf = Shelf()
-    tally = run(fake_received(tmp_path, MIXED), shelf, tmp_path)
+    store = FakeStore()
+    tally = run(fake_received(tmp_path, MIXED), store, tmp_path)
 
-    assert [r.ledger.status for r in shelf.records.values()] == [
+    assert [r.ledger.status for r in store.records.values()] == [
         "scored",
         "quarantined",
         "scored",
@@ -87,8 +89,8 @@ def test_every_file_ends_in_one_row(tmp_path: Path) -> None:
     assert tally.files == 5
     assert tally.exit_code == 3
     assert tally.reasons == {("quarantined", "not_audio"): 1, ("skipped", "too_short"): 1}
-    assert shelf.records[str(tmp_path / "b.wav")].ledger.hint == "ask for it again"
-    assert shelf.loads == [2, 2, 1]
+    assert store.records[str(tmp_path / "b.wav")].ledger.hint == "ask for it again"
+    assert store.loads == [2, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -106,20 +108,20 @@ def test_a_call_that_no_rubric_is_for_says_why(
     received = [replace(fake_received(tmp_path, {"a.wav": "one"})[0], metadata=call)]
     support = rubric.load("support")
     stages = replace(fake_stages(), rubrics=(support,), score=lambda asked: [() for _ in asked])
-    shelf = Shelf()
-    run_batch(in_pairs(received, stages, shelf, tmp_path))
+    store = FakeStore()
+    run_batch(in_pairs(received, stages, store, tmp_path))
 
-    entry = shelf.records[str(received[0].path)].ledger
+    entry = store.records[str(received[0].path)].ledger
     assert (entry.status, entry.reason) == ("skipped", reason)
     assert hint in str(entry.hint)
 
 
 def test_a_second_run_does_nothing_and_exits_the_same(tmp_path: Path) -> None:
     """Known files are not touched again, and the exit code still tells of the quarantined one."""
-    shelf, engine = Shelf(), FakeEngine()
+    store, engine = FakeStore(), FakeEngine()
     received = fake_received(tmp_path, MIXED)
-    run(received, shelf, tmp_path, engine)
-    again = run(received, shelf, tmp_path, engine)
+    run(received, store, tmp_path, engine)
+    again = run(received, store, tmp_path, engine)
 
     assert again.processed == 0
     assert again.exit_code == 3
@@ -128,11 +130,11 @@ def test_a_second_run_does_nothing_and_exits_the_same(tmp_path: Path) -> None:
 
 def test_new_answers_do_not_need_a_new_transcript(tmp_path: Path) -> None:
     """With another rubric the kept transcript is scored again and the engine is left alone."""
-    shelf, engine = Shelf(), FakeEngine()
+    store, engine = FakeStore(), FakeEngine()
     received = fake_received(tmp_path, {"a.wav": "one"})
-    run(received, shelf, tmp_path, engine)
+    run(received, store, tmp_path, engine)
     stages = fake_stages(engine, answers="another rubric")
-    tally = run_batch(in_pairs(received, stages, shelf, tmp_path))
+    tally = run_batch(in_pairs(received, stages, store, tmp_path))
 
     assert tally.statuses == {"scored": 1}
     assert engine.calls == ["a"]
@@ -140,22 +142,22 @@ def test_new_answers_do_not_need_a_new_transcript(tmp_path: Path) -> None:
 
 def test_new_metadata_is_loaded_without_transcribing_again(tmp_path: Path) -> None:
     """A corrected agent name scores again the call from the kept transcript."""
-    shelf, engine = Shelf(), FakeEngine()
+    store, engine = FakeStore(), FakeEngine()
     received = fake_received(tmp_path, {"a.wav": "one"})
-    run(received, shelf, tmp_path, engine)
+    run(received, store, tmp_path, engine)
     corrected = [replace(received[0], metadata=CallMetadata("a", agent_id="a2"))]
-    tally = run(corrected, shelf, tmp_path, engine)
+    tally = run(corrected, store, tmp_path, engine)
 
     assert tally.processed == 1
     assert engine.calls == ["a"]
-    record = shelf.records[str(received[0].path)]
+    record = store.records[str(received[0].path)]
     assert record.metadata.agent_id == "a2"
 
 
-def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
+def test_a_kill_between_groups_loses_nothing(tmp_path: Path) -> None:
     """After a death in the second load, the next run gives the same content as an undisturbed one."""
     received = fake_received(tmp_path, {f"{n}.wav": f"call {n}" for n in range(7)})
-    undisturbed, killed = Shelf(), Shelf()
+    undisturbed, killed = FakeStore(), FakeStore()
     run(received, undisturbed, tmp_path / "one")
 
     class Killed(BaseException):
@@ -175,28 +177,31 @@ def test_a_kill_between_windows_loses_nothing(tmp_path: Path) -> None:
     assert len(engine.calls) < 5  # transcripts finished before the kill were kept
 
 
-def test_one_call_that_breaks_the_engine_does_not_take_its_window_along(tmp_path: Path) -> None:
+def test_one_call_that_breaks_the_engine_does_not_take_its_group_along(tmp_path: Path) -> None:
     """A bug on one call becomes a failed row that names type and place, and the next run tries again."""
-    shelf = Shelf()
+    store = FakeStore()
     engine = FakeEngine({"b": [ValueError("customer text"), ValueError("customer text")]})
     received = fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"})
-    tally = run(received, shelf, tmp_path, engine)
+    tally = run(received, store, tmp_path, engine)
 
-    row = shelf.records[str(tmp_path / "b.wav")].ledger
+    row = store.records[str(tmp_path / "b.wav")].ledger
     assert tally.statuses == {"scored": 1, "failed": 1}
     assert (row.stage, row.reason, row.fingerprint) == ("transcribe", "internal", "")
     assert row.error.startswith("ValueError at fakes.py:")
     assert "customer" not in row.error
-    assert run(received, shelf, tmp_path, engine).statuses == {"scored": 2}
+    assert run(received, store, tmp_path, engine).statuses == {"scored": 2}
 
 
 def test_transient_faults_are_tried_again_and_bad_input_is_not(tmp_path: Path) -> None:
     """An I/O error passes on the second try; a refused recording is asked for once."""
-    shelf = Shelf()
+    store = FakeStore()
     engine = FakeEngine(
-        {"a": [OSError(errno.EIO, "stumble")], "b": [RecordingError("no speech", reason="no_speech")]}
+        {
+            "a": [OSError(errno.EIO, "a transient fault")],
+            "b": [RecordingError("no speech", reason="no_speech")],
+        }
     )
-    tally = run(fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"}), shelf, tmp_path, engine)
+    tally = run(fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"}), store, tmp_path, engine)
 
     assert tally.statuses == {"scored": 1, "skipped": 1}
     assert tally.exit_code == 0
@@ -204,7 +209,7 @@ def test_transient_faults_are_tried_again_and_bad_input_is_not(tmp_path: Path) -
 
 def test_sound_without_room_fails_its_call_alone_and_is_tried_again(tmp_path: Path) -> None:
     """Where long sound waits there may be no room tonight; the other calls need none."""
-    shelf, full = Shelf(), [RecordingError("no room in /tmp", reason="no_room")]
+    store, full = FakeStore(), [RecordingError("no room in /tmp", reason="no_room")]
 
     def load_audio(item: Received) -> AudioClip:
         if item.path.name == "b.wav" and full:
@@ -214,23 +219,23 @@ def test_sound_without_room_fails_its_call_alone_and_is_tried_again(tmp_path: Pa
     stages = fake_stages(load_audio=load_audio)
     received = fake_received(tmp_path, {"a.wav": "1", "b.wav": "2"})
 
-    first = run_batch(in_pairs(received, stages, shelf, tmp_path))
+    first = run_batch(in_pairs(received, stages, store, tmp_path))
     assert (first.statuses, first.exit_code) == ({"scored": 1, "failed": 1}, 3)
-    assert run_batch(in_pairs(received, stages, shelf, tmp_path)).statuses == {"scored": 2}
+    assert run_batch(in_pairs(received, stages, store, tmp_path)).statuses == {"scored": 2}
 
 
 @pytest.mark.parametrize("early", ["a.wav", "c.wav"])
-def test_sound_is_opened_while_the_engine_loads_and_is_at_the_window_before(
+def test_sound_is_opened_while_the_engine_loads_and_is_at_the_group_before(
     tmp_path: Path, early: str
 ) -> None:
-    """The engine need not wait for sound; a stumble meanwhile is no fault of the file."""
-    opened, stumbles = threading.Event(), [OSError(errno.EIO, "stumble")]
+    """The engine need not wait for sound; a fault meanwhile is no fault of the file."""
+    opened, faults = threading.Event(), [OSError(errno.EIO, "a transient fault")]
 
     def load_audio(received: Received) -> AudioClip:
         if received.path.name == early:
             opened.set()
-            if stumbles:
-                raise stumbles.pop()
+            if faults:
+                raise faults.pop()
         return fake_clip(received)
 
     class Waiting(FakeEngine):
@@ -240,12 +245,12 @@ def test_sound_is_opened_while_the_engine_loads_and_is_at_the_window_before(
 
     stages = fake_stages(Waiting(), load_audio)
     received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
-    job = in_pairs(received, stages, Shelf(), tmp_path)
+    job = in_pairs(received, stages, FakeStore(), tmp_path)
 
     if early == "a.wav":
         job.warm_up()
     assert run_batch(job).statuses == {"scored": 4}
-    assert not stumbles
+    assert not faults
 
 
 def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,9 +267,9 @@ def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(prefetch, "PREFETCH_BYTES", size + 1)
     monkeypatch.setattr(calls, "CARRIED_BYTES", size + 1)
     found = []
-    with Prefetch([received[:1], received[1:]], partial(open_file, stages=stages, cache=cache)) as windows:
+    with Prefetch([received[:1], received[1:]], partial(open_file, stages=stages, cache=cache)) as groups:
         assert enough.acquire(timeout=10)
-        for _, files in windows:
+        for _, files in groups:
             found.append(sum(isinstance(one, CallState) for one in files))
             assert all(enough.acquire(timeout=10) for _ in range(2 if len(found) == 1 else 0))
     heard = transcribe(received, stages, cache)
@@ -274,7 +279,7 @@ def test_sound_beside_the_engine_is_bounded(tmp_path: Path, monkeypatch: pytest.
     assert len(list(cache.calls_dir.iterdir())) == 3
 
 
-def test_a_window_of_long_recordings_is_transcribed_in_parts(
+def test_a_group_of_long_recordings_is_transcribed_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As much sound is opened and transcribed at once as fits; every call is in its place."""
@@ -284,20 +289,20 @@ def test_a_window_of_long_recordings_is_transcribed_in_parts(
     engine = FakeEngine()
     heard = transcribe(received, fake_stages(engine=engine), StageCache(tmp_path / "state"))
 
-    assert engine.windows == [2, 2, 1]
+    assert engine.job_counts == [2, 2, 1]
     assert [one.received for one in heard] == list(received)
     assert all(one.transcript for one in heard)
 
 
-def test_a_window_that_never_works_does_not_sink_the_batch(tmp_path: Path) -> None:
-    """After every retry its files are failed rows, and the other windows are scored."""
-    shelf = Shelf()
-    engine = FakeEngine({"a": [OSError(errno.EIO, "stumble")] * 3})
+def test_a_group_that_never_works_does_not_fail_the_batch(tmp_path: Path) -> None:
+    """After every retry its files are failed rows, and the other groups are scored."""
+    store = FakeStore()
+    engine = FakeEngine({"a": [OSError(errno.EIO, "a transient fault")] * 3})
     received = fake_received(tmp_path, {n + ".wav": n for n in "abcd"})
-    tally = run(received, shelf, tmp_path, engine)
+    tally = run(received, store, tmp_path, engine)
 
     assert tally.statuses == {"failed": 2, "scored": 2}
-    assert run(received, shelf, tmp_path, engine).statuses == {"scored": 4}
+    assert run(received, store, tmp_path, engine).statuses == {"scored": 4}
 
 
 @pytest.mark.parametrize("step", ["transcribe", "score", "load"])
@@ -305,14 +310,14 @@ def test_a_window_that_never_works_does_not_sink_the_batch(tmp_path: Path) -> No
 def test_every_step_is_tried_three_times(
     tmp_path: Path, step: str, n_faults: int, expected: dict[str, int]
 ) -> None:
-    """Two stumbles of the machine cost nothing; after three the window's files are failed rows."""
-    faults: list[Exception] = [OSError(errno.EIO, "stumble") for _ in range(n_faults)]
+    """Two faults of the machine cost nothing; after three the group's files are failed rows."""
+    faults: list[Exception] = [OSError(errno.EIO, "a transient fault") for _ in range(n_faults)]
 
     assert run_batch(faulty_batch(tmp_path, step, faults)).statuses == expected
 
 
-def test_a_window_that_cannot_be_loaded_for_a_bug_is_failed_rows_at_once(tmp_path: Path) -> None:
-    """A fault that trying again will not mend is not tried again; the other windows are loaded."""
+def test_a_group_that_cannot_be_loaded_for_a_bug_is_failed_rows_at_once(tmp_path: Path) -> None:
+    """A fault that a retry cannot fix is not tried again; the other groups are loaded."""
     job = faulty_batch(tmp_path, "load", [ValueError("customer text")])
 
     assert run_batch(job).statuses == {"failed": 2, "scored": 1}
@@ -321,7 +326,7 @@ def test_a_window_that_cannot_be_loaded_for_a_bug_is_failed_rows_at_once(tmp_pat
 
 def test_a_store_that_takes_nothing_ends_the_batch(tmp_path: Path) -> None:
     """Where not even failed rows can be loaded, a person has to look; nothing counts as done."""
-    faults: list[Exception] = [OSError(errno.EIO, "stumble") for _ in range(4)]
+    faults: list[Exception] = [OSError(errno.EIO, "a transient fault") for _ in range(4)]
     job = faulty_batch(tmp_path, "load", faults)
 
     with pytest.raises(MachineError, match="cannot be loaded"):
@@ -333,7 +338,7 @@ def test_a_store_that_takes_nothing_ends_the_batch(tmp_path: Path) -> None:
 def test_what_a_person_must_mend_first_ends_the_batch(tmp_path: Path, fault: Exception) -> None:
     """Missing weights or a full disk are not the fault of any call."""
     with pytest.raises(type(fault)):
-        run(fake_received(tmp_path, {"a.wav": "1"}), Shelf(), tmp_path, FakeEngine({"a": [fault]}))
+        run(fake_received(tmp_path, {"a.wav": "1"}), FakeStore(), tmp_path, FakeEngine({"a": [fault]}))
 
 
 def test_erased_calls_stay_erased(tmp_path: Path) -> None:
@@ -346,9 +351,9 @@ def test_erased_calls_stay_erased(tmp_path: Path) -> None:
 
 def test_changed_audio_under_the_same_name_is_new_work(tmp_path: Path) -> None:
     """The content counts, not the name."""
-    shelf = Shelf()
-    run(fake_received(tmp_path, {"a.wav": "one"}), shelf, tmp_path)
-    again = run(fake_received(tmp_path, {"a.wav": "two"}), shelf, tmp_path)
+    store = FakeStore()
+    run(fake_received(tmp_path, {"a.wav": "one"}), store, tmp_path)
+    again = run(fake_received(tmp_path, {"a.wav": "two"}), store, tmp_path)
 
     assert again.processed == 1
 
@@ -357,7 +362,7 @@ def test_nothing_is_kept_of_an_erased_call_that_shared_its_id(tmp_path: Path) ->
     """The store tells two recordings of one id apart; what is kept lies under the id that they came with."""
     cache = StageCache(tmp_path / "state")
     received = fake_received(tmp_path, {"a.wav": "one"})
-    process_window(received, fake_stages(), cache)
+    process_group(received, fake_stages(), cache)
     row = LedgerEntry(str(received[0].path), received[0].sha256, "a~0123abcd", "scored")
 
     assert plan(received, {row.path: row}, fake_stages().fingerprints).new_ids == {}
@@ -369,7 +374,7 @@ def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
     """Folder 0700, file 0600, no partial files; a damaged one is made again."""
     cache = StageCache(tmp_path / "state")
     received = fake_received(tmp_path, {"a.wav": "one"})
-    process_window(received, fake_stages(), cache)
+    process_group(received, fake_stages(), cache)
     (kept,) = cache.calls_dir.rglob("*.json")
 
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -377,7 +382,7 @@ def test_kept_transcripts_are_private_and_whole(tmp_path: Path) -> None:
     assert [p.name for p in kept.parent.iterdir()] == [kept.name]
     kept.write_text("{")
     engine = FakeEngine()
-    process_window(received, fake_stages(engine), cache)
+    process_group(received, fake_stages(engine), cache)
     assert engine.calls == ["a"]
     assert cache.erase("a")
     assert not kept.parent.exists()
@@ -405,7 +410,7 @@ def test_the_observer_hears_of_each_file_once(tmp_path: Path) -> None:
             told.append(Path(record.ledger.path).name)
 
     received = fake_received(tmp_path, MIXED)
-    run_batch(in_pairs(received, fake_stages(), Shelf(), tmp_path, observer=Listening()))
+    run_batch(in_pairs(received, fake_stages(), FakeStore(), tmp_path, observer=Listening()))
     assert told == list(MIXED)
 
 

@@ -23,14 +23,14 @@ def paces(monkeypatch: pytest.MonkeyPatch, total: int, arrivals_s: list[float]) 
 
 
 def test_no_time_left_is_told_before_enough_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first files of a window took the whole window's time: no estimate can be made of them."""
+    """The first files of a group took the whole group's time: no estimate can be made of them."""
     told = paces(monkeypatch, 24, [60 + 0.01 * n for n in range(24)])
 
     assert [pace for pace in told if "left" in pace] == []
 
 
-def test_after_whole_windows_the_time_left_is_about_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten windows of 60 s with 10 files each: after the first, nine minutes less what is gone."""
+def test_after_whole_groups_the_time_left_is_about_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten groups of 60 s with 10 files each: after the first, nine minutes less what is gone."""
     told = paces(monkeypatch, 100, [60.0 * w for w in range(1, 4) for _ in range(10)])
 
     assert [pace for pace in told[:10] if "left" in pace] == []

@@ -1,4 +1,4 @@
-"""``callqa run`` as a user meets it: one message a fault, honest exit codes, nothing done twice."""
+"""``callqa run`` as a user meets it: one message a fault, correct exit codes, nothing done twice."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def test_a_manifest_may_outlive_its_recordings(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path) -> None:
-    """It is neither half scored nor quarantined, and nobody is alarmed."""
+    """It is neither half scored nor quarantined, and no alert is sent."""
     (tmp_path / "calls").mkdir()
     sound = soundfile.SoundFile(tmp_path / "calls" / "live.wav", "w", 8000, 1, "PCM_16")
     part = (tmp_path / "calls" / "copied.wav").open("wb")
@@ -105,7 +105,7 @@ def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path
 
 
 @pytest.mark.prefect
-def test_prefect_is_neither_seen_nor_heard(tmp_path: Path) -> None:
+def test_prefect_prints_nothing(tmp_path: Path) -> None:
     """The flow gives the same tables as --local; no banner, no traceback, no process left behind."""
     write_calls(tmp_path / "calls", 3)
     local = callqa("run", "calls", "--db", "local.duckdb", "--local", cwd=tmp_path)
@@ -338,7 +338,7 @@ def test_long_sound_that_finds_no_room_is_a_fault_of_the_place(tmp_path: Path) -
     codes, told = on_a_small_disk(FULL_TMPDIR, tmp_path, "transcribe", "long.wav")
 
     assert codes == ["3 "]
-    assert told.startswith("error: long.wav: its sound has no room in ")
+    assert told.startswith("error: long.wav: its audio does not fit in ")
     assert "TMPDIR" in told
 
 

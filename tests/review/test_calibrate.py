@@ -169,7 +169,7 @@ def test_one_answer_throughout_is_agreement(store: Store, answer: str) -> None:
 
 
 def test_machine_that_misses_is_told_to_widen(store: Store) -> None:
-    """Mostly machine-no, person-yes: the advice says what to mend and quotes what was said."""
+    """Mostly machine-no, person-yes: the advice says what to change and quotes what was said."""
     missed = store.query(
         "SELECT call_id FROM evidence WHERE criterion_id = 'empathy' AND kind = 'nearest' LIMIT 12"
     )

@@ -417,14 +417,14 @@ def test_check_tells_what_is_too_common_and_where_calls_come_near(db: Path, form
     assert "“Thank you” is said in" in out
 
 
-def test_check_tells_no_chance_of_phrases_in_another_language(tmp_path: Path) -> None:
+def test_check_shows_no_chance_of_phrases_in_another_language(tmp_path: Path) -> None:
     """A Spanish “Thank you” is not called common for its words in English talk; `check` says why."""
     form = tmp_path / "escritorio.yaml"
     form.write_text(FORM.replace("company:", "language: es\ncompany:"))
     code, out, err = invoke("rubric", "check", str(form))
     assert code == 0, err
     assert "too common" not in out
-    assert "no chance is told: it is counted in English talk" in " ".join(err.split())
+    assert "chance is not shown: it is measured on English" in " ".join(err.split())
     code, out, _ = invoke("rubric", "lint", str(form))
     assert code == 0
     assert "ordinary calls" not in out

@@ -302,7 +302,8 @@ FAULTS = {
     "html": "a web page", "500": "HTTP 500", "404": "HTTP 404", "401": "CALLQA_JUDGE__API_KEY",
     "half": "broke off", "huge": "more than 1 MB", "stall": "no answer within 0.5 s",
     "drip": "no answer within 0.5 s", "redirect": "not followed", "list": "another form",
-    "gzip": "packs its answers", "models": "no model 'fake', it offers other", "down": "is the server up",
+    "gzip": "compresses its answers", "models": "no model 'fake', it offers other",
+    "down": "is the server up",
 }  # fmt: skip
 
 
@@ -337,7 +338,7 @@ def test_after_three_failures_in_a_row_nothing_more_is_waited_for(model: Model) 
     assert [s.result for s in by.spent("c-1")] == ["away"] * 10
 
 
-def test_a_server_that_stumbles_once_is_asked_again(model: Model) -> None:
+def test_a_server_that_fails_once_is_asked_again(model: Model) -> None:
     """One 500 is followed by another try after a pause."""
     model.fault = "flaky"
 
@@ -380,7 +381,7 @@ def test_no_request_of_the_budget_is_wasted_on_half_an_answer(model: Model) -> N
     """Questions asked side by side leave each other the request for the second prompt."""
     calls = [(CallMetadata(f"c-{n}"), call(call_id=f"c-{n}"), {}) for n in range(4)]
     judge = asked_of(model, at_once=4, budget_calls=5)
-    cards = score.answers(calls, asking(APOLOGISES), min_confidence=0.4, matcher=MATCHER, judge=judge)
+    cards = score.answer_calls(calls, asking(APOLOGISES), min_confidence=0.4, matcher=MATCHER, judge=judge)
 
     assert len(model.asked) == 4
     assert sorted(card.answers["c1"].answer for card in cards) == ["undetermined"] * 2 + ["yes"] * 2
@@ -396,7 +397,7 @@ def test_no_more_requests_at_once_than_allowed(model: Model) -> None:
     model.answer = slowly
     form = asking(APOLOGISES, REFUNDS)
     calls = [(CallMetadata(f"c-{n}"), call(call_id=f"c-{n}"), {}) for n in range(8)]
-    score.answers(calls, form, min_confidence=0.4, matcher=MATCHER, judge=asked_of(model, at_once=3))
+    score.answer_calls(calls, form, min_confidence=0.4, matcher=MATCHER, judge=asked_of(model, at_once=3))
 
     assert len(model.asked) == 32
     assert 1 < model.most_at_once <= 3

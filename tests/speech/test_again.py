@@ -1,4 +1,4 @@
-"""Words that answers hang on, heard again by a larger model."""
+"""Words that decide answers, transcribed again by a larger model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,9 +20,9 @@ from pipeline.conversation import (
 )
 from pipeline.errors import ModelError, RecordingError
 from pipeline.matching import load_matcher
-from pipeline.process.again import SecondHearing, Wanted
+from pipeline.process.again import TRANSCRIBED_AGAIN, SecondPass, Wanted
 from pipeline.process.cache import StageCache
-from pipeline.process.calls import process_window
+from pipeline.process.calls import process_group
 from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
 from pipeline.settings import Settings, TranscribeSettings
@@ -71,16 +71,16 @@ class Echo:
         return [Transcript(job.call_id, turns) for job in jobs]
 
 
-def heard_again(parts: Sequence[Part], *heard: tuple[str, float]) -> tuple[Transcript, list[Job]]:
-    """The first transcript with parts heard again, and what the engine was asked."""
+def transcribed_again(parts: Sequence[Part], *heard: tuple[str, float]) -> tuple[Transcript, list[Job]]:
+    """The first transcript with parts transcribed again, and what the engine was asked."""
     engine = Echo(*heard)
     asked = excerpts(Job("c", CLIP, "en"), FIRST, parts)
     return put_in(FIRST, asked, engine.transcribe([one.job for one in asked])), engine.jobs
 
 
-def test_words_heard_again_take_the_place_of_the_first() -> None:
-    """Text, words and times are the second hearing's; everything around them stays."""
-    second, (job,) = heard_again([Part(1, 0, 5)], ("I have a Ford Fusion", 0.8))
+def test_words_transcribed_again_take_the_place_of_the_first() -> None:
+    """Text, words and times are the second transcript's; everything around them stays."""
+    second, (job,) = transcribed_again([Part(1, 0, 5)], ("I have a Ford Fusion", 0.8))
 
     assert second.turns[1].text == "I have a Ford Fusion"
     assert [word.start_s for word in second.turns[1].words] == pytest.approx([5.0, 5.5, 6.0, 6.5, 7.0])
@@ -91,7 +91,7 @@ def test_words_heard_again_take_the_place_of_the_first() -> None:
 
 def test_part_of_a_turn_keeps_the_rest_of_it() -> None:
     """Only the words asked for are others; a hyphen heard without a space before it stays without."""
-    second, _ = heard_again([Part(1, 3, 5)], ("a Ford -Fusion", 0.6))
+    second, _ = transcribed_again([Part(1, 3, 5)], ("a Ford -Fusion", 0.6))
 
     assert second.turns[1].text == "hi I have a Ford -Fusion"
     assert len(second.turns[1].words) == 6
@@ -99,7 +99,7 @@ def test_part_of_a_turn_keeps_the_rest_of_it() -> None:
 
 def test_what_is_not_heard_a_second_time_stays() -> None:
     """A second model that hears nothing takes no word away."""
-    second, jobs = heard_again([Part(1, 0, 5), Part(3, 0, 2)])
+    second, jobs = transcribed_again([Part(1, 0, 5), Part(3, 0, 2)])
 
     assert second == FIRST
     assert len(jobs) == 1
@@ -114,7 +114,7 @@ def test_what_is_not_heard_a_second_time_stays() -> None:
     ],
 )
 def test_words_made_up_the_second_time_are_not_taken(heard: str, confidence: float, kept: str) -> None:
-    """Where two hearings of one sound have nothing in common, the surer one stays."""
+    """Where two transcripts of one sound have nothing in common, the surer one stays."""
     asked = excerpts(Job("c", CLIP, "en"), FIRST, [Part(3, 0, 2)])
     turn = said(0, "unknown", heard, 0.8, 0, 0.25)
     turn = replace(turn, words=tuple(replace(word, confidence=confidence) for word in turn.words))
@@ -145,7 +145,7 @@ def test_an_excerpt_is_heard_in_the_language_of_its_call() -> None:
     assert [one.job.language for one in excerpts(Job("c", CLIP), mixed, [Part(1, 0, 5)])] == [None]
 
 
-def test_what_privacy_took_out_is_not_heard_again() -> None:
+def test_what_privacy_took_out_is_not_transcribed_again() -> None:
     """Nor is what the same person said just before or after: half a card number would not be found."""
     spans = [(turn.role, turn.start_s or 0.0, turn.end_s or 0.0) for turn in FIRST.turns]
 
@@ -155,7 +155,7 @@ def test_what_privacy_took_out_is_not_heard_again() -> None:
     assert len(parts_of(replace(FIRST, turns=FIRST.turns[3:]), spans, 1.0)) == 2
 
 
-def test_no_more_is_heard_again_than_asked_for() -> None:
+def test_no_more_is_transcribed_again_than_asked_for() -> None:
     """The words that matter most are taken first, up to a length."""
     spans = [("customer", 14.0, 15.5), ("customer", 5.0, 8.0)]
     open_ = Transcript("c", tuple(t for t in FIRST.turns if "[" not in t.text), channels=2)
@@ -180,37 +180,38 @@ def batch_stages(larger: Echo, parts: tuple[Part, ...]) -> Stages:
     stages = fake_stages(Fixed())  # type: ignore[arg-type]
     engine = cast(Any, larger)
     engine.fingerprint = "second"
-    again = SecondHearing(
-        engine, "large", lambda asked: [Wanted(parts, ("Joe",)) for _ in asked], lambda t: t
-    )
+    again = SecondPass(engine, "large", lambda asked: [Wanted(parts, ("Joe",)) for _ in asked], lambda t: t)
     return replace(stages, again=again, load_audio=lambda received: CLIP)
 
 
-def test_ledger_and_evidence_say_what_was_heard_again(tmp_path: Path) -> None:
+def test_ledger_and_evidence_say_what_was_transcribed_again(tmp_path: Path) -> None:
     """The row warns, the stage is counted, and evidence of those words names the model that heard them."""
     larger = Echo(("thank you goodbye", 0.7), word_s=0.25)
     stages = batch_stages(larger, (Part(4, 0, 0),))
     received = fake_received(tmp_path, {"a.wav": "one"})
 
-    (record,) = process_window(received, stages, StageCache(tmp_path / "state"))
+    (record,) = process_group(received, stages, StageCache(tmp_path / "state"))
 
     assert record.conversation is not None
     assert record.conversation.transcript.turns[4].text == "thank you goodbye"
-    assert any(w.startswith("heard again by large") for w in record.ledger.warnings)
+    assert any(
+        w.endswith("s transcribed again by large, because answers depend on them")
+        for w in record.ledger.warnings
+    )
     assert [stage.model for stage in record.stages if stage.stage == "again"] == ["large"]
     (answer,) = record.scorecards[0].sections[0].criteria
-    assert (answer.answer, answer.evidence[0].rule) == ("yes", "fake; heard again by large")
+    assert (answer.answer, answer.evidence[0].rule) == ("yes", "fake; transcribed again by large")
     assert larger.jobs[0].names == ("Joe",)
 
 
-def test_what_was_heard_again_is_kept(tmp_path: Path) -> None:
+def test_what_was_transcribed_again_is_kept(tmp_path: Path) -> None:
     """A second run under the same model and rubrics asks neither engine."""
     larger = Echo(("thank you goodbye", 0.7), word_s=0.25)
     stages = batch_stages(larger, (Part(4, 0, 0),))
     received = fake_received(tmp_path, {"a.wav": "one"})
     cache = StageCache(tmp_path / "state")
 
-    first, again = (process_window(received, stages, cache)[0] for _ in range(2))
+    first, again = (process_group(received, stages, cache)[0] for _ in range(2))
 
     assert first.conversation == again.conversation
     assert first.scorecards == again.scorecards
@@ -218,22 +219,22 @@ def test_what_was_heard_again_is_kept(tmp_path: Path) -> None:
 
 
 class Stumbling(FakeAnnotator):
-    """Breaks on words that were heard again."""
+    """Breaks on words that were transcribed again."""
 
     def annotate(
         self, transcripts: Sequence[Transcript], metadata: Sequence[CallMetadata]
     ) -> Iterator[Conversation]:
         """As the fake, or an error."""
-        if any(w.startswith("heard again") for one in transcripts for w in one.warnings):
+        if any(TRANSCRIBED_AGAIN in w for one in transcripts for w in one.warnings):
             raise ValueError("words nobody thought of")
         return super().annotate(transcripts, metadata)
 
 
 def test_a_call_whose_second_words_cannot_be_annotated_keeps_the_first(tmp_path: Path) -> None:
-    """A fault in what is only a better hearing costs no call its score."""
+    """A fault in what is only a second transcription costs no call its score."""
     stages = replace(batch_stages(Echo(("well", 0.7)), (Part(4, 0, 0),)), annotator=Stumbling())
 
-    (record,) = process_window(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
+    (record,) = process_group(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
 
     assert record.ledger.status == "scored"
     assert record.conversation is not None
@@ -245,14 +246,14 @@ def test_a_call_on_which_nothing_hangs_is_heard_once(tmp_path: Path) -> None:
     larger = Echo()
     stages = batch_stages(larger, ())
 
-    (record,) = process_window(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
+    (record,) = process_group(fake_received(tmp_path, {"a.wav": "one"}), stages, StageCache(tmp_path / "s"))
 
     assert not larger.jobs
     assert "again" not in {stage.stage for stage in record.stages}
 
 
 def test_nothing_is_loaded_unless_it_is_asked_for() -> None:
-    """Off is the default; what is heard first, and its fingerprint, do not depend on the choice."""
+    """Off is the default; the first transcript, and its fingerprint, do not depend on the choice."""
     off = TranscribeSettings(model="base")
     on = off.model_copy(update={"again": "decisive", "again_model": "tiny.en"})
 
@@ -282,7 +283,7 @@ sections:
 
 
 def hanging(text: str, unsure: int | None = None, start_s: float = 1.0) -> list[Any]:
-    """What the two criteria hang on in a call in which the agent says a text; one of its words is unsure."""
+    """What decides the two criteria in a call in which the agent says a text; one of its words is unsure."""
     turn = said(0, "agent", text, start_s, 0, 0.3)
     if unsure is not None:
         words = list(turn.words)
@@ -292,7 +293,7 @@ def hanging(text: str, unsure: int | None = None, start_s: float = 1.0) -> list[
         Transcript("c", (said(1, "agent", "hello", 0.0, 0), turn), language="en", channels=2)
     )
     about = CallMetadata("c")
-    (told,) = score.answers([(about, conversation, {})], FORM, min_confidence=0.4, matcher=MATCHER)
+    (told,) = score.answer_calls([(about, conversation, {})], FORM, min_confidence=0.4, matcher=MATCHER)
     found = []
     for criterion in FORM.criteria():
         one = FORM.model_copy(
@@ -321,7 +322,7 @@ def test_yes_and_no_hang_on_the_same_words(text: str, unsure: int | None) -> Non
 
 
 def test_a_firm_match_hangs_on_nothing_and_a_near_one_on_its_words() -> None:
-    """Said plainly, nothing is heard again; nearly said, what came nearest is."""
+    """Said plainly, nothing is transcribed again; nearly said, what came nearest is."""
     firm, _ = hanging("this call is recorded for training")
     near, _ = hanging("this car is recorded for training")
 
@@ -331,7 +332,7 @@ def test_a_firm_match_hangs_on_nothing_and_a_near_one_on_its_words() -> None:
 
 
 def test_words_hardly_heard_count_where_the_criterion_looks() -> None:
-    """In the window of a criterion that is not met, a word of low confidence is heard again; outside, not."""
+    """In the window of an unmet criterion, a word of low confidence is transcribed again; outside, not."""
     inside, _ = hanging("we will look at your bill now", unsure=3)
     outside, _ = hanging("we will look at your bill now", unsure=3, start_s=40.0)
 
@@ -356,15 +357,15 @@ sections:
 """)
 
 
-def test_a_criterion_that_does_not_apply_hangs_on_what_would_make_it_apply() -> None:
-    """Where the trigger may have been said in words hardly heard, they are heard again; the answer is not."""
+def test_words_that_may_make_a_criterion_apply_are_transcribed_again() -> None:
+    """A trigger that may lie in words of low confidence is transcribed again; the answer to it is not."""
     turn = said(0, "customer", "sing bee cup please", 1.0, 1)
     turn = replace(turn, words=tuple(replace(word, confidence=0.1) for word in turn.words))
     agent = said(1, "agent", "let us see", 4.0, 0)
     agent = replace(agent, words=tuple(replace(word, confidence=0.1) for word in agent.words))
     conversation = Conversation(Transcript("c", (turn, agent), language="en", channels=2))
     about = CallMetadata("c")
-    (told,) = score.answers([(about, conversation, {})], OBLIGATION, min_confidence=0.0, matcher=MATCHER)
+    (told,) = score.answer_calls([(about, conversation, {})], OBLIGATION, min_confidence=0.0, matcher=MATCHER)
 
     found = score.words_that_decide(
         conversation, about, [(OBLIGATION, told.answers)], min_confidence=0.0, matcher=MATCHER
@@ -375,7 +376,7 @@ def test_a_criterion_that_does_not_apply_hangs_on_what_would_make_it_apply() -> 
 
 
 def test_words_made_up_in_no_time_leave_the_budget_to_others() -> None:
-    """A hundred words in a tenth of a second do not keep a short sentence from being heard again."""
+    """A hundred words in a tenth of a second do not keep a short sentence from being transcribed again."""
     invented = said(0, "customer", "do that " * 50, 5.0, 1, 0.001)
     real = said(1, "customer", "yes let us do it", 1.0, 1)
     firm = said(2, "agent", "thank you very much for calling us today", 8.0, 0)

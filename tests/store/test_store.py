@@ -67,7 +67,7 @@ def test_a_nul_in_a_text_becomes_a_visible_mark(db: Path) -> None:
 
 
 def test_loading_twice_changes_nothing(store: Store) -> None:
-    """The same window again leaves the same number of rows everywhere."""
+    """The same chunk again leaves the same number of rows everywhere."""
     before = counts(store)
     store.load([record("c1"), record("c2", team="red", agent_id="a2")], [RUBRIC])
     assert counts(store) == before
@@ -80,7 +80,7 @@ def test_a_call_processed_again_replaces_itself(store: Store) -> None:
     assert store.query("SELECT count(*) AS n FROM turns WHERE call_id = 'c1'")[0]["n"] == 2
 
 
-def test_the_last_record_of_a_call_counts_within_a_window(db: Path) -> None:
+def test_the_last_record_of_a_call_counts_within_a_chunk(db: Path) -> None:
     """Two records of one call in one load leave one call, that of the later one."""
     with Store(db) as store:
         store.load([record("c1"), record("c1", team="red")], [RUBRIC])
@@ -88,9 +88,9 @@ def test_the_last_record_of_a_call_counts_within_a_window(db: Path) -> None:
         assert store.query("SELECT team FROM calls") == [{"team": "red"}]
 
 
-def test_many_records_are_kept_a_window_at_a_time(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The result is that of one window after the other, and a fault leaves the windows before it."""
-    monkeypatch.setattr("pipeline.store.store.WINDOW", 2)
+def test_many_records_are_kept_a_chunk_at_a_time(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result is that of one chunk after the other, and a fault leaves the chunks before it."""
+    monkeypatch.setattr("pipeline.store.store.CHUNK", 2)
     clash = record("c1", sha="beefcafe99", path="/other/c1.wav")
     given = [record(f"c{i}") for i in range(9)] + [clash, record("c2", team="red"), record("c9")]
     with Store(db) as store:
@@ -105,19 +105,19 @@ def test_many_records_are_kept_a_window_at_a_time(db: Path, monkeypatch: pytest.
         assert counts(store)["calls"] == counts(store)["ledger"] == 15
 
 
-def test_windows_of_one_session_know_what_those_before_brought(store: Store, tmp_path: Path) -> None:
-    """Neither a window, nor a folder that was taken in, nor an erasure between them makes a row twice."""
+def test_chunks_of_one_session_know_what_those_before_brought(store: Store, tmp_path: Path) -> None:
+    """Neither a chunk, nor a folder that was taken in, nor an erasure between them makes a row twice."""
     other = record("c3", sha="beefcafe99", path="/other/c3.wav")
     with Store(tmp_path / "elsewhere.duckdb") as elsewhere:
         elsewhere.load([record("c4")], [RUBRIC])
         elsewhere.export_parquet(tmp_path / "parquet")
-    for window in ([record("c3")], [other, record("c1")], [other]):
-        store.load(window, [RUBRIC])
+    for chunk in ([record("c3")], [other, record("c1")], [other]):
+        store.load(chunk, [RUBRIC])
     store.import_parquet(tmp_path / "parquet")
     store.load([record("c4"), record("c3~beefcafe", sha="beefcafe99", path="/other/c3.wav")], [RUBRIC])
     store.purge(CallFilter(call_ids=("c1",)))
-    for window in ([record("c2")], [record("c1")], [record("c1"), record("c2")]):
-        store.load(window, [RUBRIC])
+    for chunk in ([record("c2")], [record("c1")], [record("c1"), record("c2")]):
+        store.load(chunk, [RUBRIC])
     assert store.check() == []
     assert {m.call_id for m, _ in store.conversations()} == {"c2", "c3", "c3~beefcafe", "c4"}
     assert counts(store)["ledger"] == 5
@@ -153,8 +153,8 @@ def test_two_recordings_that_claim_one_call_id_are_both_kept(store: Store) -> No
     assert store.query("SELECT count(*) AS n FROM v_scorecards WHERE call_id = 'c1~beefcafe'")[0]["n"] == 1
 
 
-def test_two_recordings_of_one_call_id_in_one_window_are_both_kept(db: Path) -> None:
-    """A clash inside a window is no different."""
+def test_two_recordings_of_one_call_id_in_one_chunk_are_both_kept(db: Path) -> None:
+    """A clash inside a chunk is no different."""
     with Store(db) as store:
         store.load([record("c1"), record("c1", sha="beefcafe99", path="/other/c1.wav")], [RUBRIC])
         assert counts(store)["calls"] == 2
@@ -265,8 +265,8 @@ def test_a_day_is_the_sites_own_day(tmp_path: Path) -> None:
         assert {m.call_id for m, _ in store.conversations(in_utc)} == {"nyc", "late"}
 
 
-def test_a_window_that_fails_leaves_nothing(store: Store) -> None:
-    """One impossible value, and no row of its window is kept."""
+def test_a_chunk_that_fails_leaves_nothing(store: Store) -> None:
+    """One impossible value, and no row of its chunk is kept."""
     before = counts(store)
     bad = replace(record("c4"), ledger=replace(record("c4").ledger, size_bytes=2**80))
     with pytest.raises(StoreError, match="does not fit"):

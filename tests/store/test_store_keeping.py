@@ -44,7 +44,7 @@ def db(tmp_path: Path) -> Path:
 
 
 def test_a_kill_at_any_instant_loses_no_committed_call(tmp_path: Path) -> None:
-    """Before, in and after commits: the store opens, adds up, and holds every window that was reported."""
+    """Before, in and after commits: the store opens, adds up, and holds every chunk that was reported."""
     run = subprocess.run([*WRITER, str(tmp_path / "qa.duckdb"), str(KILLS)], capture_output=True, check=True)
     result = json.loads(run.stdout)
     assert result["faults"] == []
@@ -532,7 +532,7 @@ def test_the_check_finds_what_is_wrong(db: Path, damage: str, found: str) -> Non
 
 
 def test_opening_is_quick(db: Path) -> None:
-    """Opening for a window of calls costs little: nothing is made anew when nothing changed."""
+    """Opening for a chunk of calls costs little: nothing is made anew when nothing changed."""
     began = time.perf_counter()
     for _ in range(5):
         with Store(db):

@@ -25,8 +25,8 @@ import sys; sys.path.insert(0, sys.argv[3])
 from pipeline.store import open_store
 from tests.store_factory import RUBRIC, record
 with open_store(sys.argv[1], lock_timeout_s=60) as store:
-    for window in range(int(sys.argv[4])):
-        store.load([record(f"{sys.argv[2]}-{window}-{i}") for i in range(5)], [RUBRIC])
+    for chunk in range(int(sys.argv[4])):
+        store.load([record(f"{sys.argv[2]}-{chunk}-{i}") for i in range(5)], [RUBRIC])
 """
 
 
@@ -71,11 +71,11 @@ def postgres(tmp_path: Path) -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def write_at_once(db: str, windows: int) -> None:
+def write_at_once(db: str, chunks: int) -> None:
     """Two processes load their own calls at the same time."""
     root = str(Path(__file__).parents[2])
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, db, name, root, str(windows)], stderr=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", WRITER, db, name, root, str(chunks)], stderr=subprocess.PIPE)
         for name in "ab"
     ]
     for writer in writers:
