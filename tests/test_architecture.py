@@ -156,6 +156,17 @@ def test_speech_is_cut_into_words_by_the_language_layer(path: Path) -> None:
     assert not OWN_CUT.search(path.read_text("utf-8"))
 
 
+OF_A_TEXT = re.compile(r"(?<!join\()\b(?:\w+\.)*_?text(?:\(\w+\))?\.split\(\)")
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.name != "words.py"], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_no_module_cuts_a_text_at_white_space_by_itself(path: Path) -> None:
+    """``text.split()`` is written only to tidy white space: the words of a text come from text/words.py."""
+    assert not OF_A_TEXT.search(path.read_text("utf-8"))
+
+
 JOURNEY = re.compile(r"^\d\. .*?(?=^\d\. |^\n?While )", re.MULTILINE | re.DOTALL)
 
 
