@@ -1,6 +1,6 @@
 """How good a language model is as judge, beside phrases on the same questions, and what it costs.
 
-    python -m bench.judge --gguf MODEL.gguf                   # a llama.cpp server is started (bench/llama.py)
+    python -m bench.judge --gguf MODEL.gguf                   # a llama.cpp server is started (tests/llama.py)
     python -m bench.judge --url http://127.0.0.1:11434/v1 --model qwen2.5:7b
 
 Truth is the operator corpus's dialogue acts (three criteria), on a stated number of its calls of 40 to 200
@@ -26,7 +26,6 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.calls import ACTS, acts_of, conversations, kappa
-from bench.llama import serving
 from pipeline import judge, rubric, score
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, StageRun, Transcript, Turn
 from pipeline.judge.standins import neutral
@@ -35,6 +34,7 @@ from pipeline.matching.slots import names_in
 from pipeline.rubric import Rubric
 from pipeline.rubric.judging import Judge
 from pipeline.settings import JudgeSettings
+from tests.llama import serving
 
 ORDERS = Path(__file__).parent / "data" / "judge_orders.txt"
 WORDS = range(40, 201)

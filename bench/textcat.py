@@ -3,7 +3,7 @@
     python -m bench.textcat ../shared/data [--epochs 3]
 
 Trains ``TextCatBOW`` and the ``TextCatEnsemble`` on goemotions' train rows with one clear label and prints
-macro-F1 on its test rows and on the two dialogue sets of ``bench/dialogue.py``, and words a second.
+macro-F1 on its test rows and on the two dialogue sets of ``tests/dialogue.py``, and words a second.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ Add a spare in ten. Run round the clock unless the answers are only ever wanted 
    (`?data_path=s3://bucket/qa/`): keys and server come from the environment as AWS's tools take them
    (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, and `AWS_ENDPOINT_URL` for MinIO or Ceph).
    `callqa snapshot` makes a database file of a lake, in which analysts also have full text search.
-6. **Prefect's own database** on PostgreSQL: three tasks a window of 16 calls, or one with the pool runners. At this size
+6. **Prefect's own database** on PostgreSQL: three tasks a window of 16 calls, or two with the pool runners. At this size
    keep its retention short (`PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=true`); callqa's own server keeps 30 days.
 
 ## What breaks first

@@ -1,9 +1,8 @@
 """The data classes that all stages share: words, turns, transcripts, conversations, scorecards, records.
 
-The documentation calls them the nouns. They are frozen dataclasses that hold tuples. Times are seconds from
-the start of the recording, as float, and None where a source (chat, e-mail) has none. ``contract`` turns them
-into public JSON. At run time this module imports only the standard library and ``errors``, so any stage may
-import it.
+They are frozen dataclasses that hold tuples. Times are seconds from the start of the recording, as float, and
+None where a source (chat, e-mail) has none. ``contract`` turns them into public JSON. At run time this module
+imports only the standard library and ``errors``, so any stage may import it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Each case is a recording of a known moment at a site of a known zone, described 
 manifest row or a sidecar in one of the ways systems write them, sometimes wrongly (a configured zone
 that is not the site's, two sources that disagree, day and month swapped, junk). Intake must give the
 true moment, or none with a warning, or refuse the file; a wrong moment counts as told only when a warning
-names it. Used by ``bench/operations.py``.
+names it. Used by ``bench/metadata.py``.
 """
 
 from __future__ import annotations

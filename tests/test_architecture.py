@@ -1,11 +1,20 @@
-"""The import direction of docs/architecture.md, read from the source."""
+"""The import direction, engines and seams of docs/architecture.md, read from the source."""
 
 import ast
+import importlib
+import inspect
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from pipeline.annotate import Annotator
+from pipeline.judge import LanguageModel
+from pipeline.store import Store
+from pipeline.transcribe import Engine
+
+CLASSES = {"Annotator": Annotator, "Engine": Engine, "Judge": LanguageModel, "Store": Store}
 ROOT = Path(__file__).parents[1]
 STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matching", "judge", "score"}
 LEVELS = [
@@ -93,6 +102,48 @@ def test_each_engine_is_imported_in_one_place(path: Path) -> None:
             assert me in ENGINES[engine], f"{path} imports {name}"
 
 
+ROW = re.compile(r"^\| (`[^|]+`) \|[^|]+\| ([^|]+) \|$", re.MULTILINE)
+EVERYWHERE = {"numpy", "threadpoolctl", "pipeline", "flows", "pydantic_core", "pydantic_settings"}
+
+
+def engines(module: str) -> set[str]:
+    """Packages of other projects that a module or package of ours imports, or finds by ``find_spec``."""
+    base = ROOT if module == "flows" else ROOT / "pipeline"
+    files = sorted((base / module).rglob("*.py")) or [base / f"{module}.py"]
+    names = {name.split(".")[0] for file in files for name in imports(file)}
+    named = {n for file in files for n in re.findall(r'find_spec\("(\w+)"\)', file.read_text("utf-8"))}
+    return (names | named) - set(sys.stdlib_module_names) - EVERYWHERE
+
+
+def test_the_table_of_modules_names_their_engines() -> None:
+    """Each module stands in one row of docs/architecture.md, with exactly the engines that it imports."""
+    told: dict[str, set[str]] = {}
+    for modules, named in ROW.findall((ROOT / "docs" / "architecture.md").read_text("utf-8")):
+        for module in re.findall(r"`(\w+)/?`", modules):
+            plain = re.sub(r"\s*\([^)]*\)", "", named)
+            told[module] = set() if plain == "–" else set(plain.split(", "))
+
+    assert told == {module: engines(module) for module in {*LEVEL, "flows"} - {"__main__"}}
+
+
+def test_the_seams_are_written_as_they_are() -> None:
+    """Each function of docs/architecture.md has the parameters named there, in that order."""
+    block = (ROOT / "docs" / "architecture.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    seams = [seam for line in block.splitlines() for seam in re.sub(r"\s+#.*", "", line).split(";")]
+    for seam in seams:
+        name, parameters = seam.split(" -> ")[0].strip().removesuffix(")").split("(", 1)
+        owner, _, last = name.rpartition(".")
+        function = getattr(CLASSES.get(owner) or importlib.import_module(f"pipeline.{owner}"), last)
+        told = ast.parse(f"def seam({parameters}): ...").body[0]
+        assert isinstance(told, ast.FunctionDef)
+        real = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+
+        assert [a.arg for a in told.args.args] == [p.name for p in real if p.kind != p.KEYWORD_ONLY], name
+        assert [a.arg for a in told.args.kwonlyargs] == [p.name for p in real if p.kind == p.KEYWORD_ONLY], (
+            name
+        )
+
+
 READERS = {"metrics", "privacy", "transcribe", "speakers", "annotate", "judge", "score"}
 OWN_CUT = re.compile(r"len\(.+\.split\(\)\)|\[\^\\W_\]\+")
 
@@ -103,6 +154,17 @@ OWN_CUT = re.compile(r"len\(.+\.split\(\)\)|\[\^\\W_\]\+")
 def test_speech_is_cut_into_words_by_the_language_layer(path: Path) -> None:
     """Whoever reads speech counts and cuts its words by pipeline/text/words.py."""
     assert not OWN_CUT.search(path.read_text("utf-8"))
+
+
+OF_A_TEXT = re.compile(r"(?<!join\()\b(?:\w+\.)*_?text(?:\(\w+\))?\.split\(\)")
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.name != "words.py"], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_no_module_cuts_a_text_at_white_space_by_itself(path: Path) -> None:
+    """``text.split()`` is written only to tidy white space: the words of a text come from text/words.py."""
+    assert not OF_A_TEXT.search(path.read_text("utf-8"))
 
 
 JOURNEY = re.compile(r"^\d\. .*?(?=^\d\. |^\n?While )", re.MULTILINE | re.DOTALL)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoder import WEIGHTS
-from pipeline.encoder.network import quantise
+from training.quantise import quantise
 
 WHEEL_SHA256 = "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e"
 

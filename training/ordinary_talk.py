@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import encoder
-from pipeline.encoder.network import quantise
 from pipeline.matching import meaning
 from pipeline.text.words import words
 from training.criteria import FIRST, written
+from training.quantise import quantise
 
 OUT = Path("pipeline/matching/weights/ordinary.npz")
 HELD_OUT = 4  # every fourth meeting is left out

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.encoder.network import Network, quantise
+from pipeline.encoder.network import Network
 from training.low_rank import TorchNetwork
+from training.quantise import quantise
 
 
 class Student(nn.Module):

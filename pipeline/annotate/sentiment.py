@@ -7,7 +7,7 @@ The lexicon shifts the model's log-odds, so that a word in it decides where the 
 override it where it is certain.
 
 Each turn is scored by itself. Taking the sentiment of the turn before into account, of the same speaker or of
-anybody, was measured on whole conversations (``bench/dialogue.py``) and gained nothing. ``sentiment_path``
+anybody, was measured on whole conversations (``tests/dialogue.py``) and gained nothing. ``sentiment_path``
 summarises the sentiment over a call.
 """
 
@@ -25,7 +25,7 @@ from spacy.tokens import Doc
 from pipeline.annotate.phrases import DATA
 from pipeline.conversation import RoleSentiment, Sentiment, SentimentLabel, Turn
 from pipeline.encoder import classifier
-from pipeline.text.words import FILLERS, NEGATIONS, count_words, tokens, word_set
+from pipeline.text.words import FILLERS, NEGATIONS, count_words, spaced, tokens, word_set
 
 LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 NEGATORS = NEGATIONS | word_set("no n't cannot can't don't didn't won't isn't wasn't")
@@ -180,7 +180,7 @@ def is_telling(text: str) -> bool:
 
 def pieces_of(text: str) -> list[str]:
     """Pieces of up to forty words; a dozen of them, spread evenly, for very long turns."""
-    words = text.split()
+    words = spaced(text)
     if len(words) <= PIECE_WORDS:
         return [text]
     pieces = [" ".join(words[at : at + PIECE_WORDS]) for at in range(0, len(words), PIECE_WORDS)]

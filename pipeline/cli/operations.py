@@ -79,7 +79,7 @@ def watch(
 
 @app.command()
 def doctor(db: Db = None, config: ConfigOption = None) -> int:
-    """Check disk, memory, models, database, rubrics, codecs, time zones and Prefect; print the fixes.
+    """Check machine, kernels, disk, model, database, rubrics, judge, codecs, zones and Prefect; print fixes.
 
     Example: callqa doctor --db qa.duckdb
     """

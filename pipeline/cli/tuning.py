@@ -14,12 +14,14 @@ import typer
 from pipeline.cli.console import note
 from pipeline.cli.rubric import Which, group, write_new
 from pipeline.cli.store import Db, open_store
-from pipeline.conversation import Evidence
+from pipeline.conversation import Conversation, Evidence
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.calibrate.tune import Mark, Proposal
+    from pipeline.rubric.edits import Change
+    from pipeline.store import Store
 
 COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
 YES, NO = {"yes", "y", "1", "true"}, {"no", "n", "0", "false"}
@@ -52,8 +54,7 @@ def tune(
     from pipeline import matching, rubric
     from pipeline.calibrate import tune
     from pipeline.calibrate.pairs import newest_answers
-    from pipeline.rubric.edits import Change, diff, edited
-    from pipeline.store import CallFilter
+    from pipeline.rubric.edits import diff, edited
 
     form, matcher = rubric.load(which), matching.load_matcher()
     wording = {criterion.id: criterion.question for criterion in form.criteria()}
@@ -64,10 +65,7 @@ def tune(
         if marks is not None and (marks.exists() or not mark):
             known_marks = read_marks(marks, wording, hashes)
         answers, differ = tune.labels(newest_answers(store.reviews()), hashes)
-        reviewed = CallFilter(call_ids=tuple({call for calls in answers.values() for call in calls}))
-        stored = store.conversations(reviewed) if answers else iter(())
-        stored = chain(stored, islice(store.conversations(), MOST_CALLS))
-        calls = {conversation.transcript.call_id: conversation for _, conversation in stored}
+        calls = _calls(store, {call for calls in answers.values() for call in calls})
     if mark:
         if marks is None or (marks.exists() and _is_json(marks)):
             raise UsageError("--mark needs a CSV to keep the marks in", hint="--mark --marks marks.csv")
@@ -81,17 +79,7 @@ def tune(
             "nobody has answered anything of this rubric yet: import reviews (callqa review import), "
             "or mark quotes (--mark --marks marks.csv)"
         )
-    changes = {
-        proposal.criterion: Change(
-            proposal.setting.threshold if proposal.setting else None,
-            proposal.setting.unsure if proposal.setting else None,
-            proposal.phrases,
-            proposal.unless,
-        )
-        for proposal in proposals
-        if proposal.setting or proposal.phrases or proposal.unless
-    }
-    text, by_hand = edited(form, changes)
+    text, by_hand = edited(form, _changes(proposals))
     typer.echo(diff(form.text, text, form.source), nl=False)
     for line in by_hand:
         typer.echo(line)
@@ -101,7 +89,34 @@ def tune(
         note(f"{len(asked)} quotes to mark: {ask}; fill the column mark with yes or no, then --marks {ask}")
     if write is not None:
         write_new(write, text)
-        note(f"wrote {write}; next: callqa rubric test {write}, callqa rescore --rubric {write}")
+        same = ", the same as it was: the changes above are to be made by hand" if text == form.text else ""
+        then = "callqa rubric check, callqa rubric test and callqa rescore --rubric"
+        note(f"wrote {write}{same}; next: {then} {write}")
+
+
+def _calls(store: Store, reviewed: Collection[str]) -> dict[str, Conversation]:
+    """The reviewed calls, and others up to ``MOST_CALLS``, by id."""
+    from pipeline.store import CallFilter
+
+    stored = store.conversations(CallFilter(call_ids=tuple(reviewed))) if reviewed else iter(())
+    stored = chain(stored, islice(store.conversations(), MOST_CALLS))
+    return {conversation.transcript.call_id: conversation for _, conversation in stored}
+
+
+def _changes(proposals: Sequence[Proposal]) -> dict[str, Change]:
+    """What the proposals change in the rubric, by criterion."""
+    from pipeline.rubric.edits import Change
+
+    return {
+        proposal.criterion: Change(
+            proposal.setting.threshold if proposal.setting else None,
+            proposal.setting.unsure if proposal.setting else None,
+            proposal.phrases,
+            proposal.unless,
+        )
+        for proposal in proposals
+        if proposal.setting or proposal.phrases or proposal.unless
+    }
 
 
 @contextlib.contextmanager

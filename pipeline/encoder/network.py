@@ -55,12 +55,6 @@ def read(path: Path) -> dict[str, NDArray[np.generic]]:
         ) from error
 
 
-def quantise(matrix: Array) -> tuple[NDArray[np.int8], Array]:
-    """A matrix as int8 rows and a scale per row, so that ``matrix ≈ rows * scale[:, None]``."""
-    scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12).astype(np.float32) / np.float32(127)
-    return np.round(matrix / scale[:, None]).astype(np.int8), scale
-
-
 def _floats(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
     """Stored tensors as float32, with the int8 ones multiplied by their scales (``NAME.scale``)."""
     tensors = {}

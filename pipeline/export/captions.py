@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pipeline.conversation import Transcript, Turn, Word
 from pipeline.csv_safety import clean
 from pipeline.export.names import FileNames
+from pipeline.text.words import spaced
 
 LONGEST_CUE_S = 7.0
 LONGEST_CUE_CHARS = 84
@@ -46,7 +47,7 @@ def _timed_words(turn: Turn) -> Iterator[Word]:
     if turn.words:
         yield from (replace(word, end_s=max(word.start_s, word.end_s)) for word in turn.words)
         return
-    pieces = turn.text.split()
+    pieces = spaced(turn.text)
     at, end_s = turn.start_s or 0.0, turn.end_s or 0.0
     per_letter = (end_s - at) / max(sum(map(len, pieces)), 1)
     for piece in pieces:

@@ -284,11 +284,11 @@ class Wording:
         """The words of phrases that are ``alike``; without a common trait they are compared if misheard."""
         rows = {row for key in (*_traits(word), "name") for row in self._near.get(key, ())}
         if word not in ordinary.load().known:
-            for said, wanted, least in (
+            for said, known, least in (
                 (word, self._spelt, UNKNOWN_ALIKE),
                 (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUND_FACTOR),
             ):
-                near = process.extract(said, wanted, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
+                near = process.extract(said, known, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
                 rows.update(row for _, _, row in near)
         for wanted, is_name, where in (self._wanted[row] for row in sorted(rows)):
             likeness = alike(wanted, word, is_name=is_name, free=self.free)

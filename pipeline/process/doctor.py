@@ -43,10 +43,7 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check; a check that raises an error counts as a fault."""
-    checks: tuple[Callable[[Settings], Finding], ...] = (
-        _machine, _kernels, _disk, _model, _database, _rubrics, _judge, _codecs, _zones, _prefect,
-    )  # fmt: skip
-    for check in checks:
+    for check in CHECKS:
         name = check.__name__.strip("_")
         try:
             yield check(settings)
@@ -183,3 +180,9 @@ def _prefect(_settings: Settings) -> Finding:
 def _release(version: str) -> tuple[int, ...]:
     """The first two numbers of a version, to compare: a pre-release such as ``2.1rc1`` is as new as 2.1."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    _machine, _kernels, _disk, _model, _database, _rubrics, _judge, _codecs, _zones, _prefect,
+)  # fmt: skip
+"""In the order of the report; a check's name is its function's."""

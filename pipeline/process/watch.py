@@ -28,6 +28,7 @@ def watch(
     every_s: float,
     on_wait: OnWait | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Tally]:
     """Process new files in the folders, for ever; models stay loaded.
 
@@ -45,7 +46,7 @@ def watch(
     seen: dict[Path, tuple[tuple[int, int], float]] = {}  # each file's mark and since when it has it
     stages: Stages | None = None
     while True:
-        now, settled_ns = time.monotonic(), time.time_ns() - settle_s * 1e9
+        now, settled_ns = clock(), time.time_ns() - settle_s * 1e9
         files = _files(folders)
         seen = {
             path: seen[path] if seen.get(path, ())[:1] == (mark,) else (mark, now)

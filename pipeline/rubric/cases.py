@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.conversation import CallMetadata, Conversation, Evidence, Scorecard, Transcript, Turn
 from pipeline.rubric.model import Case, Rubric
+from pipeline.text.words import count_words
 
 SECONDS_A_WORD = 0.4  # 150 words a minute
 PAUSE_S = 0.5
@@ -40,7 +41,7 @@ def as_call(case: Case) -> tuple[Conversation, CallMetadata]:
     turns, clock = [], 0.0
     for at, line in enumerate(case.turns):
         ((role, text),) = line.items()
-        length = SECONDS_A_WORD * max(1, len(text.split()))
+        length = SECONDS_A_WORD * max(1, count_words(text))
         turns.append(Turn(at, role, text, round(clock, 2), round(clock + length, 2), channel=None))
         clock += length + PAUSE_S
     stated: dict[str, Any] = dict(case.metadata)

@@ -1,5 +1,6 @@
-"""Cuts text into words; no other module does.
+"""Cuts speech into words, for every module that reads it.
 
+    spaced        words with the punctuation at them           pieces of long turns, subtitles
     count_words   the number of words                          metrics, weights, lengths of replies
     tokens        words as written, with their places          sentiment, e-mail addresses, numbers, quotes
     unpunctuated  one string of words for regular expressions  who talks like an agent, dialogue acts
@@ -7,8 +8,9 @@
 
 ``words`` gives speech and phrases the same form: contractions in full, numbers as digits, and without the
 fillers ("um") and immediate repeats ("can you can you hold") of spontaneous speech. Quotes are cut from the
-original text by the places of the words, so they are complete. Only spaCy's tokenizer cuts text in another
-way: ``annotate`` and ``matching`` need it for token patterns.
+original text by the places of the words, so they are complete. Three cut in another way: spaCy's tokenizer,
+which ``annotate`` and ``matching`` need for token patterns, the encoder's own (``encoder.wordpiece``), and
+``store.search``, as DuckDB's full text search does.
 """
 
 from __future__ import annotations
@@ -57,9 +59,14 @@ def tokens(text: str, cut: re.Pattern[str] = WRITTEN) -> list[Token]:
     ]
 
 
+def spaced(text: str) -> list[str]:
+    """The words with the punctuation at them: what stands between white space."""
+    return text.split()
+
+
 def count_words(text: str) -> int:
     """Number of words, counted by the white space between them, as word processors do."""
-    return len(text.split())
+    return len(spaced(text))
 
 
 def unpunctuated(text: str) -> str:

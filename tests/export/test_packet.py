@@ -107,6 +107,16 @@ def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
     raise AssertionError("the page did not get there in time")
 
 
+def go_to(page: Any, place: str) -> None:
+    """Follow a link inside the packet; the page has been drawn when this returns."""
+    page.execute_async_script(
+        "const [place, done] = arguments; if (location.hash === (place === '#' ? '' : place)) return done();"
+        "addEventListener('hashchange', () => requestAnimationFrame(() => setTimeout(done)), { once: true });"
+        "location.hash = place;",
+        place,
+    )
+
+
 def find(page: Any, selector: str) -> Any:
     """One element by its CSS selector."""
     return page.find_element("css selector", selector)
@@ -239,8 +249,7 @@ def test_nothing_a_caller_says_runs_and_nothing_is_fetched(page: Any) -> None:
         "#criteria",
         "#call=%3Cimg%20src%3Dx%20onerror%3Dpwned%3D1%3E",
     ):
-        page.execute_script("location.hash = arguments[0]", target)
-        time.sleep(0.2)
+        go_to(page, target)
     assert page.execute_script("return window.pwned") is None
     assert not every(page, "main img")
     assert not [entry for entry in page.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
@@ -441,8 +450,7 @@ def test_accessibility_by_axe(chromium: Any, graded: Path, target: str, theme: s
     page = opened(chromium, graded / packet / "index.html")
     page.execute_script("localStorage.setItem('callqa-theme', arguments[0])", theme)
     page.refresh()
-    page.execute_script("location.hash = arguments[0]", place)
-    time.sleep(0.3)
+    go_to(page, f"#{place}")
     page.execute_script(AXE.read_text("utf-8"))
     found = page.execute_async_script(
         "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })"
@@ -456,8 +464,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(page: Any) -> None:
     page.set_window_size(500, 900)
     try:
         for target in ("#", "#call=call-001", "#agents"):
-            page.execute_script("location.hash = arguments[0]", target)
-            time.sleep(0.2)
+            go_to(page, target)
             wide, seen = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
             assert wide <= seen
     finally:

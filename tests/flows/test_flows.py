@@ -20,7 +20,7 @@ from pipeline.process.loop import run_batch
 from pipeline.process.stages import Stages
 from pipeline.settings import FlowSettings
 from pipeline.transcribe import Job
-from tests.fakes import FakeEngine, fake_received, fake_stages, faulty_batch
+from tests.fakes import LINES, FakeEngine, fake_received, fake_stages, faulty_batch
 
 pytestmark = pytest.mark.prefect
 PAIRS = FlowSettings(window=2)
@@ -141,6 +141,8 @@ def test_no_word_of_a_call_reaches_prefect(prefect: None, tmp_path: Path) -> Non
 
     assert b"mute-call" in kept
     assert b"how may I help" not in kept
+    for role, words in LINES[:-1]:
+        assert words.encode() not in kept, role
 
 
 class WorkerKillingEngine(FakeEngine):

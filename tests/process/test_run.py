@@ -1,5 +1,6 @@
 """``callqa run`` as a user meets it: one message a fault, correct exit codes, nothing done twice."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,7 +9,6 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -104,14 +104,26 @@ def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path
     assert rows == [{"status": "skipped", "reason": "still_written", "fingerprint": ""}] * 2
 
 
+def processes_of(mark: str) -> list[str]:
+    """The commands of the processes that were started with this mark in their environment."""
+    commands = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
+            if f"MARK_OF_RUN={mark}\0".encode() in (process / "environ").read_bytes():
+                commands.append((process / "cmdline").read_text("utf-8"))
+    return commands
+
+
 @pytest.mark.prefect
 def test_prefect_prints_nothing(tmp_path: Path) -> None:
     """The flow gives the same tables as --local; no banner, no traceback, no process left behind."""
     write_calls(tmp_path / "calls", 3)
     local = callqa("run", "calls", "--db", "local.duckdb", "--local", cwd=tmp_path)
-    flow = callqa("run", "calls", "--db", "flow.duckdb", cwd=tmp_path)
+    flow = callqa("run", "calls", "--db", "flow.duckdb", cwd=tmp_path, MARK_OF_RUN=str(tmp_path))
+    left = processes_of(str(tmp_path))
 
     assert (local.returncode, flow.returncode) == (0, 0)
+    assert left == []
     assert flow.stdout == local.stdout
     assert "Traceback" not in flow.stderr
     assert "refect" not in flow.stderr
@@ -125,7 +137,7 @@ def test_prefect_forgets_what_ended_a_month_ago(tmp_path: Path) -> None:
     for n in (1, 2):
         write_calls(tmp_path / "calls", n)
         assert callqa("run", "calls", "--db", "qa.duckdb", cwd=tmp_path).returncode == 0
-        with closing(sqlite3.connect(home / "prefect.db")) as history, history:
+        with contextlib.closing(sqlite3.connect(home / "prefect.db")) as history, history:
             sizes = "SELECT (SELECT count(*) FROM flow_run), (SELECT count(*) FROM artifact)"
             kept = history.execute(sizes).fetchone()
             history.execute("UPDATE flow_run SET end_time = '2020-01-01 00:00:00.000000'")

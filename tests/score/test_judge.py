@@ -616,7 +616,7 @@ GGUF = os.environ.get("CALLQA_TEST_GGUF", "")
 def test_a_real_llama_cpp_server_answers_in_the_form_asked_for() -> None:
     """Protocol, schema, seed and usage as llama.cpp has them; what a small model says is not the question."""
     pytest.importorskip("xllamacpp", reason="xllamacpp is not installed: pip install xllamacpp")
-    from bench.llama import serving as llama
+    from tests.llama import serving as llama
 
     with llama(Path(GGUF)) as url:
         settings = JudgeSettings(url=url, model="local", trust=0, timeout_s=300)

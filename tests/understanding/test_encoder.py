@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import encoder
-from pipeline.encoder.network import quantise, read
+from pipeline.encoder.network import read
 from pipeline.errors import ModelError
+from training.quantise import quantise
 
 
 @pytest.fixture(scope="module")

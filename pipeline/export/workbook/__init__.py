@@ -1,7 +1,7 @@
-"""The supervisor's workbook: Summary, Calls, Answers, Agents, Criteria, Coverage, Definitions.
+"""The supervisor's workbook: Summary, Calls, Answers, Agents, Criteria and the sheets about reviews.
 
 ``write`` reads the calls once. Their rows go to disk as they are read (XlsxWriter's constant-memory mode);
-the other sheets are written at the end, from totals counted on the way.
+the other sheets (docs/review.md lists all ten) are written at the end, from totals counted on the way.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
 from pipeline.intake.pieces import Form, Json, first, objects
+from pipeline.text.words import count_words
 
 # fmt: off
 LISTS = ("turns", "segments", "utterances", "messages", "conversation", "transcript", "transcripts",
@@ -105,7 +106,7 @@ def _in_milliseconds(members: list[Json], spans: list[tuple[Time, Time]]) -> boo
     if not given or not all(isinstance(one, int) for one in given):
         return False
     ends = [end for _, end in spans if isinstance(end, float)]
-    n_words = sum(len(_text(one).split()) for one in members)
+    n_words = sum(count_words(_text(one)) for one in members)
     return bool(ends) and max(ends) > SLOWEST_S_A_WORD * max(n_words, 1)
 
 

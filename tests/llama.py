@@ -1,7 +1,7 @@
 """A real llama.cpp server for the judge's benchmark and tests, where ``xllamacpp`` and a GGUF are at hand.
 
     pip install xllamacpp==2026.10.11549
-    python -m bench.llama MODEL.gguf 8080      # until Ctrl-C; http://127.0.0.1:8080/v1, model "local"
+    python -m tests.llama MODEL.gguf 8080      # until Ctrl-C; http://127.0.0.1:8080/v1, model "local"
 
 callqa itself needs neither: it speaks to whatever endpoint the settings name.
 """
@@ -31,7 +31,7 @@ def serving(model: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "bench.llama", str(model), str(port)]
+    command = [sys.executable, "-m", "tests.llama", str(model), str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}/v1"
