@@ -89,7 +89,7 @@ def tune(
         note(f"{len(asked)} quotes to mark: {ask}; fill the column mark with yes or no, then --marks {ask}")
     if write is not None:
         write_new(write, text)
-        same = ", the same as it was: the changes above are to be made by hand" if text == form.text else ""
+        same = " (nothing changed in it)" if text == form.text else ""
         then = "callqa rubric check, callqa rubric test and callqa rescore --rubric"
         note(f"wrote {write}{same}; next: {then} {write}")
 
