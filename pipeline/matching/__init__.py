@@ -262,7 +262,7 @@ class TextMatcher:
         """Coverage and weight of the phrase of which most is said over a match; zeros without one."""
         free = query.method == "meaning"
         covered = {
-            phrase: (round(one.coverage, 2), wording.read(phrase).total)
+            phrase: (round(one.coverage, 2), wording.read(phrase, free=free).total)
             for phrase, one in self._wordings[free].find(phrases, text).items()
             if one.coverage >= SAID and _overlap(one.first, one.last + 1, *match)
         }
@@ -315,7 +315,7 @@ class _WordingCache:
         known = len(self._phrases)
         self._phrases.update(dict.fromkeys(phrases))
         if len(self._phrases) > known:
-            self._wording = Wording((wording.read(p) for p in self._phrases), free=self.free)
+            self._wording = Wording((wording.read(p, free=self.free) for p in self._phrases), free=self.free)
             self._found.clear()
 
     def find(self, phrases: Iterable[str], text: str) -> dict[str, Aligned]:

@@ -138,7 +138,7 @@ def chance_in_call(phrase: str, method: str, seconds: float | None = None) -> fl
     if slots.SLOT.fullmatch(phrase.strip()):
         return 1 - math.exp(-searched * _filled(phrase.strip()[1:-1]))
     enough = FUZZY_COVERAGE if method == "fuzzy" else 1.0
-    found = places(read(phrase), enough)
+    found = places(read(phrase, free=method == "meaning"), enough)
     return 1 - math.exp(-searched * found / ordinary.load().sample_words)
 
 

@@ -52,6 +52,12 @@ THIS = frozenset(["this", "next", "coming", "following"])
 """Words that make a date of one of ``PERIODS``: "next week", "this afternoon"."""
 ENDINGS = frozenset(["st", "nd", "rd", "th"])
 CLOCK = frozenset(["am", "pm", "o'clock", "oclock", "noon", "midnight"])
+DEPARTMENTS = frozenset([
+    "accounts", "bank", "banking", "billing", "claims", "collections", "customer", "english", "internet",
+    "insurance", "reception", "reservations", "sales", "security", "service", "services", "support",
+    "technical",
+])  # fmt: skip
+"""Departments, which are not names: "this is Billing"."""
 TITLES = frozenset(["mister", "mr", "missus", "mrs", "miss", "ms", "doctor", "dr", "sir", "madam"])
 ARTICLES = frozenset(["a", "an", "the"])
 """Words after which no person's name stands: "this is a WhatsApp number"."""
@@ -162,7 +168,7 @@ def _is_introduced(said: Words, at: int, text: str) -> bool:
     """Whether a capitalised ordinary word is given as a name: "This is Silver"."""
     word = said.words[at]
     introduced = bool(at) and said.words[at - 1] in ("is", "am") and not said.parted(text, at - 1, at)
-    return introduced and word not in TITLES and load().weight(word) >= CONTENT
+    return introduced and word not in TITLES | DEPARTMENTS and load().weight(word) >= CONTENT
 
 
 def _in_longer_name(said: Words, at: int, text: str) -> bool:

@@ -18,6 +18,7 @@ from rapidfuzz import fuzz, process
 
 from pipeline.matching import ordinary, slots
 from pipeline.rubric.queries import Found
+from pipeline.text.first_names import first_names
 from pipeline.text.words import words
 
 LIGHT = 0.15  # weight of a word in PARTICLES
@@ -120,8 +121,13 @@ class Aligned:
 
 
 @lru_cache(maxsize=4096)
-def read(text: str) -> Phrase:
-    """Cut a phrase of a rubric, as written there, into words and weigh them."""
+def read(text: str, *, free: bool = True) -> Phrase:
+    """Cut a phrase of a rubric into words and weigh them.
+
+    Args:
+        text: As written in the rubric.
+        free: For ``match: meaning``, where a person's name stands for any name ("My name is John").
+    """
     talk = ordinary.load()
     found: list[str] = []
     capitals: set[int] = set()
@@ -136,12 +142,21 @@ def read(text: str) -> Phrase:
             found.append(word)
     if 1 not in capitals:
         capitals.discard(0)  # a capital that only begins the sentence, unlike that of "Harper Valley"
+    if free:
+        found = ["{name}" if _is_person(found, at, capitals) else word for at, word in enumerate(found)]
     weights = tuple(1.0 if w.startswith("{") else LIGHT if w in PARTICLES else talk.weight(w) for w in found)
     content = frozenset(
         i for i, weight in enumerate(weights) if weight >= ordinary.CONTENT or found[i] in DENIALS
     )
     names = frozenset(i for i, w in enumerate(found) if i in capitals or w not in talk.language)
     return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names)
+
+
+def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
+    """Whether a capitalised word is a first name or follows a title; two in a row may be a brand."""
+    if at not in capitals or {at - 1, at + 1} & {i for i in capitals if found[i] not in slots.TITLES}:
+        return False
+    return found[at] in first_names() or (at > 0 and found[at - 1] in slots.TITLES)
 
 
 @lru_cache(maxsize=262_144)
