@@ -28,9 +28,8 @@ def main() -> None:
     from pipeline.cli.commands import app
 
     signal.signal(signal.SIGTERM, _terminate)
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # a character that the terminal cannot show must not end a batch
+    # A character that the terminal cannot show must not end a batch.
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with few_collections():
