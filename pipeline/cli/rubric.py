@@ -121,6 +121,7 @@ def check(
     bound = f"{100 * rubric.COMMON:.0f} of 100 ordinary calls or more"
     if english:
         note(f"{len(rows)} phrases, {common} of them too common ({bound})")
+        note("ordinary talk here is that of meetings: closing words such as bye are commoner in calls")
     else:
         note("chance is not shown: it is measured on English, and this rubric names another language")
     if db is None:
