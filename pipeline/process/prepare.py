@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
+from pipeline.errors import ModelError
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.judging import NO_STANDINGS, standings
@@ -46,7 +47,11 @@ def prepare(
     current = fingerprints(settings, rubrics)
     again = transcribe.second(settings.transcribe)
     if again is not None and models.locate(again.model).source == "download":
-        models.pull(again.model)  # now: if it fails, nothing has been transcribed yet
+        try:
+            models.pull(again.model)  # now: if it fails, nothing has been transcribed yet
+        except ModelError as error:
+            named = f"transcribe.again = {settings.transcribe.again!r} needs a second model"
+            raise ModelError(f"{named}: {error}", hint=error.hint) from error
     opened = open_store(settings, on_wait)
     reworded: tuple[str, ...] = ()
     stand = NO_STANDINGS

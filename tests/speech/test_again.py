@@ -401,7 +401,7 @@ def test_a_larger_model_that_is_not_there_is_said_before_anything_is_heard(
         {"transcribe": {"again": "decisive"}, "store": {"db": str(tmp_path / "calls.duckdb")}}
     )
 
-    with pytest.raises(ModelError, match="no weights for model 'small'") as caught:
+    with pytest.raises(ModelError, match="needs a second model: no weights for model 'small'") as caught:
         prepare([tmp_path], settings)
 
     assert "callqa models pull small" in caught.value.hint
