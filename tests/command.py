@@ -39,13 +39,13 @@ def started(*arguments: str, cwd: Path, **how: object) -> subprocess.Popen[bytes
     return subprocess.Popen([*COMMAND, *arguments], cwd=cwd, **{**usual, **how})
 
 
-def write_calls(folder: Path, n: int) -> Path:
+def write_calls(folder: Path, n: int, customer: str = "my card does not work") -> Path:
     """Transcript files of short support calls: no Whisper needed, so the test is quick."""
     folder.mkdir(exist_ok=True)
     for i in range(n):
         turns = (
             Turn(0, "agent", f"thank you for calling this is agent {i} how can I help", 0.0, 4.0),
-            Turn(1, "customer", "my card does not work", 5.0, 7.0),
+            Turn(1, "customer", customer, 5.0, 7.0),
             Turn(2, "agent", "I am sorry to hear that let me look into it", 8.0, 11.0),
         )
         transcript = Transcript(f"call-{i:03}", turns, language="en", duration_s=12.0, channels=2)

@@ -178,7 +178,7 @@ def best_setting(pairs: Sequence[tuple[float, bool]], now: Setting) -> tuple[Set
         if (lower or (one.threshold >= now.threshold and one.unsure >= now.unsure))
         and (higher or (one.threshold <= now.threshold and one.unsure <= now.unsure))
     ]
-    compared = list(dict.fromkeys((now, *grid)))  # by counts of yes and no alone
+    compared = list(dict.fromkeys((now, *grid)))  # chosen by how many say yes and no, not by who
     results = [(setting, measured(pairs, setting, len(compared))) for setting in compared]
     best = min(results, key=lambda result: result[1].cost)
     return best if results[0][1].cost - best[1].cost >= LEAST_GAIN else results[0]

@@ -56,6 +56,8 @@ def tune(
     from pipeline.calibrate.pairs import newest_answers
     from pipeline.rubric.edits import diff, edited
 
+    if ask is not None:
+        _refuse_to_lose(ask)
     form, matcher = rubric.load(which), matching.load_matcher()
     wording = {criterion.id: criterion.question for criterion in form.criteria()}
     known_marks: list[Mark] = []
@@ -212,12 +214,7 @@ def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> l
 def write_questions(
     path: Path, asked: Sequence[tuple[str, str, Evidence]], questions: dict[str, str]
 ) -> None:
-    """Write a CSV to mark quotes in; cells that a spreadsheet would run as formulas are escaped.
-
-    Raises:
-        UsageError: The file has marks, or is something else than such a CSV, or cannot be written.
-    """
-    _refuse_to_lose(path)
+    """Write a CSV to mark quotes in; cells that a spreadsheet would run as formulas are escaped."""
     with _usable(path, "written"), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)

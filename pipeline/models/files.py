@@ -137,7 +137,7 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
         ValueError: It is no such file, is cut short, or has numbers in another format than these.
     """
     blob = b"".join(file.read_bytes() for file in files)
-    if len(blob) >= 17 and blob[6:17] != b"WhisperSpec":
+    if len(blob) >= 17 and blob[6:17] != b"WhisperSpec":  # a shorter one is told to be cut short, below
         raise ValueError("it is no Whisper model of CTranslate2")
     dtypes = (np.float32, np.int8, np.int16, np.int32, np.float16)
     at = 0

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import contract
-from pipeline.conversation import Review, Transcript, Turn
+from pipeline.conversation import Review
 from pipeline.store import Store
-from tests.command import callqa
+from tests.command import callqa, write_calls
 from tests.judge_server import Model, honest
 
+CARD = "my card is 4111 1111 1111 1111 and it does not work"
 RUBRIC = """
 rubric: warmth
 mode: question
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, model: Model) -> Path:
     """Calls, a rubric and settings that name the server."""
     write_rubric(tmp_path)
     write_settings(tmp_path, model.url)
-    write_calls(tmp_path, 3)
+    write_calls(tmp_path / "calls", 3, CARD)
     return tmp_path
 
 
@@ -55,19 +55,6 @@ def write_settings(folder: Path, url: str, **more: Any) -> None:
     (folder / "callqa.toml").write_text(
         "[judge]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in lines.items())
     )
-
-
-def write_calls(folder: Path, count: int) -> None:
-    """Short calls in which a card number is said."""
-    (folder / "calls").mkdir(exist_ok=True)
-    for n in range(count):
-        turns = (
-            Turn(0, "agent", f"thank you for calling number {n} how can I help", 0.0, 4.0),
-            Turn(1, "customer", "my card is 4111 1111 1111 1111 and it does not work", 5.0, 7.0),
-            Turn(2, "agent", "I am sorry to hear that let me look into it", 8.0, 11.0),
-        )
-        said = Transcript(f"call-{n:02}", turns, language="en", duration_s=12.0, channels=2)
-        (folder / "calls" / f"call-{n:02}.json").write_text(contract.to_json(said))
 
 
 def run(folder: Path) -> str:
@@ -179,7 +166,7 @@ def test_what_could_not_be_asked_is_asked_by_the_next_run_and_nothing_else(
 
 def test_answers_count_once_people_have_confirmed_enough_of_them(folder: Path, model: Model) -> None:
     """Until then they are shown as suggestions; a new model has to earn it again on the same calls."""
-    write_calls(folder, 16)
+    write_calls(folder / "calls", 16, CARD)
     run(folder)
     scored = (
         "SELECT count(*) AS n FROM answers JOIN scorecards USING (call_id, rubric_hash) "
@@ -216,7 +203,7 @@ def confirm(folder: Path, count: int) -> None:
         ]
         now = dt.datetime(2026, 11, 28, tzinfo=dt.UTC)
         store.save_reviews([
-            Review(f"r-{n}", f"call-{n:02}", rubric_hash, "sorry", "yes", "yes", "amira", now)
+            Review(f"r-{n}", f"call-{n:03}", rubric_hash, "sorry", "yes", "yes", "amira", now)
             for n in range(count)
         ])  # fmt: skip
 
@@ -238,7 +225,7 @@ def test_the_answers_of_a_call_are_erased_with_it(folder: Path, model: Model) ->
     run(folder)
     kept = sorted((folder / "qa.duckdb.state").rglob("judge.jsonl"))
     assert len(kept) == 3
-    callqa("purge", "--call", "call-01", "--yes", "--db", "qa.duckdb", cwd=folder)
+    callqa("purge", "--call", "call-001", "--yes", "--db", "qa.duckdb", cwd=folder)
 
     assert len(sorted((folder / "qa.duckdb.state").rglob("judge.jsonl"))) == 2
 
@@ -255,11 +242,11 @@ def test_worker_processes_ask_too(folder: Path, model: Model) -> None:
 def test_nothing_of_the_judge_is_imported_where_none_is_configured(tmp_path: Path) -> None:
     """The package, and with it its HTTP client, stays out of the process."""
     write_rubric(tmp_path)
-    write_calls(tmp_path, 1)
+    write_calls(tmp_path / "calls", 1, CARD)
     code = (
         "import sys; from pathlib import Path; from pipeline.process.files import score_files; "
         "from pipeline.settings import load_settings; "
-        "list(score_files([Path('calls/call-00.json')], 'r.yaml', load_settings())); "
+        "list(score_files([Path('calls/call-000.json')], 'r.yaml', load_settings())); "
         "print([name for name in sys.modules if name.startswith('pipeline.judge')])"
     )
     done = subprocess.run(
