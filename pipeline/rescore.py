@@ -21,13 +21,11 @@ from itertools import chain, islice, pairwise
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, cast
 
-from threadpoolctl import threadpool_limits
-
 from pipeline import matching, score
 from pipeline.child_processes import cores, exit_with_parent
 from pipeline.conversation import Answer, CriterionAnswer, Evidence, Review, Scorecard, Searched
 from pipeline.errors import ModelError
-from pipeline.interpreter import no_collections, without_torch
+from pipeline.interpreter import no_collections, one_blas_thread, without_torch
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.score import Verdict, recorded
@@ -283,7 +281,7 @@ _worker: Callable[[Part], list[score.Answered]] | None = None
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
     global _worker
     exit_with_parent()
-    threadpool_limits(1, user_api="blas")
+    one_blas_thread()
     _worker = partial(
         _answer, rubric=parse(text, source), matcher=matching.load_matcher(), min_confidence=min_confidence
     )

@@ -14,6 +14,7 @@ from typing import Protocol
 from pipeline import conversation, models
 from pipeline.conversation import NO_SPEECH, AudioClip, Transcript, Turn
 from pipeline.errors import RecordingError
+from pipeline.interpreter import one_blas_thread
 from pipeline.settings import TranscribeSettings
 
 __all__ = [
@@ -116,10 +117,9 @@ def one_thread_each() -> None:
     core, separating voices and scoring took three times as long, and NumPy's threads slowed the engine.
     """
     import torch
-    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
-    threadpool_limits(1, user_api="blas")
+    one_blas_thread()
 
 
 def warning(settings: TranscribeSettings) -> str:

@@ -12,10 +12,11 @@ import torch
 from pipeline import models
 from pipeline.conversation import SAMPLE_RATE_HZ, Doubt, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
+from pipeline.interpreter import return_free_memory
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Job, alignment, fingerprint, foreign
 from pipeline.transcribe.decoding import Decoded
-from pipeline.transcribe.precision import choose, return_free_memory
+from pipeline.transcribe.precision import choose
 from pipeline.transcribe.recognition import FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
 from pipeline.transcribe.vad import Samples, VoiceActivity
 from pipeline.transcribe.windows import Window, pack

@@ -1,4 +1,4 @@
-"""How the network runs on this machine: device, kernel for each shape of layer, attention, threads, memory.
+"""How the network runs on this machine: device, kernel for each shape of layer, attention, threads.
 
 ``auto`` means float16 on CUDA. On a processor it means, for each shape of layer, the kernel that ``probe``
 measured to be fastest.
@@ -6,8 +6,6 @@ measured to be fastest.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,7 +16,6 @@ from pipeline.transcribe.kernels import Linear, build
 from pipeline.transcribe.probe import ATTENTIONS, INT8, KERNELS, Kernel, Measured, Shape, measured
 
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +64,3 @@ def choose(device: str, precision: Precision, threads: int) -> Hardware:
     found = measured()
     how, _, format_ = found.fastest_attention(attentions).partition(" ")
     return Hardware(device, kernels, getattr(torch, format_), how == "fused", threads or cores(), found)
-
-
-def few_arenas() -> None:
-    """Limit glibc's allocator to two arenas instead of eight per core; does nothing without glibc.
-
-    With an arena per thread, memory is fragmented by long-lived blocks, and the peak of a long batch was a
-    fifth higher. The speed is the same.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-
-
-def return_free_memory() -> None:
-    """Return the free memory that glibc's allocator holds to the system, so that it does not add up."""
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)

@@ -19,11 +19,12 @@ from whisper.audio import HOP_LENGTH, SAMPLE_RATE, log_mel_spectrogram
 from whisper.model import Whisper
 from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
+from pipeline.interpreter import few_arenas
 from pipeline.settings import TranscribeSettings
 from pipeline.text.words import tokens
 from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, Encoded, GreedyDecoder
 from pipeline.transcribe.network import Decoder, Encoder
-from pipeline.transcribe.precision import Hardware, few_arenas
+from pipeline.transcribe.precision import Hardware
 from pipeline.transcribe.vad import Samples
 
 FULL_CONTEXT_S = 30.0  # what the network was trained on
