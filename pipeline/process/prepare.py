@@ -6,7 +6,7 @@ loads no model.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from pipeline.process.judging import NO_STANDINGS, standings
 from pipeline.process.judging import notes as judge_notes
 from pipeline.process.stages import fingerprints, load_stages
 from pipeline.process.workers import threads_per_worker, worker_count
-from pipeline.rubric import Rubric
+from pipeline.rubric import Rubric, why_not_by_metadata
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.store.connection import OnWait
@@ -64,7 +64,7 @@ def prepare(
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
     notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
-    notes += [*intake.notable(received), *_unnamed_queues(received, rubrics)]
+    notes += [*intake.notable(received), *_unanswered(received, rubrics)]
     if any(item.kind == "recording" for item in to_do.pending):
         slow = transcribe.warning(settings.transcribe)  # measured here: workers would disturb each other
         if slow and on_wait:
@@ -118,6 +118,20 @@ def _of_one_name(rubrics: Sequence[Rubric]) -> list[str]:
         for name, texts in files.items()
         if len(texts) > 1
     ]
+
+
+def _unanswered(received: Sequence[Received], rubrics: Sequence[Rubric]) -> list[str]:
+    """A note where, by what is known before transcribing, no rubric is for half of the calls or more."""
+    known = [item.metadata for item in received if item.metadata and item.metadata.direction != "internal"]
+    whys = [[why_not_by_metadata(form, metadata) for form in rubrics] for metadata in known]
+    unmet = Counter(f"{rubrics[0].id}: {why[0]}" for why in whys if all(why))
+    named = _unnamed_queues(received, rubrics)
+    if named or not unmet or 2 * unmet.total() < len(known):
+        return named
+    ((commonest, _),) = unmet.most_common(1)
+    what = f"no rubric is for {unmet.total()} of {len(received)} calls, so they will not be scored"
+    fix = "tell callqa more of the calls in a manifest, or take applies_to out of a copy of the rubric"
+    return [f"{what} ({commonest}); {fix}"]
 
 
 def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> list[str]:

@@ -9,7 +9,7 @@ from pipeline.rubric.lint import COMMON, NEVER_MET_SQL, TYPICAL_SQL, advice, lin
 from pipeline.rubric.load import load, parse, shipped
 from pipeline.rubric.model import Criterion, Rubric
 from pipeline.rubric.references import same_criteria
-from pipeline.rubric.select import select, why_not
+from pipeline.rubric.select import select, why_not, why_not_by_metadata
 
 __all__ = [
     "COMMON",
@@ -29,4 +29,5 @@ __all__ = [
     "select",
     "shipped",
     "why_not",
+    "why_not_by_metadata",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pipeline.conversation import CallMetadata
 from pipeline.rubric.model import Rubric
 
-FIELDS = ("client", "site", "queue", "team", "direction", "medium", "language")
+FIELDS = ("client", "site", "queue", "team", "direction", "medium")
 
 
 def select(
@@ -36,12 +36,9 @@ def why_not(
     """Why a rubric does not apply to a call, or "" when it does."""
     asks = rubric.applies_to
     spoken = (metadata.language or language or "").split("-")[0] or None
-    facts = [(n, getattr(asks, n), spoken if n == "language" else getattr(metadata, n)) for n in FIELDS]
-    facts += [(name, wanted, metadata.extra.get(name)) for name, wanted in asks.extra.items()]
-    for name, wanted, value in facts:
-        given = str("unknown" if value is None else value).casefold()
-        if wanted and given not in map(str.casefold, wanted):
-            return f"{name} is {value or 'not known'}, the rubric is for {', '.join(wanted)}"
+    unmet = why_not_by_metadata(rubric, metadata) or _unmet("language", asks.language, spoken)
+    if unmet:
+        return unmet
     shortest, longest = asks.min_duration_s, asks.max_duration_s
     if (shortest is not None or longest is not None) and duration_s is None:
         return "the duration is not known"
@@ -50,3 +47,18 @@ def why_not(
     if longest is not None and duration_s is not None and duration_s > longest:
         return f"longer than {longest:g} s"
     return ""
+
+
+def why_not_by_metadata(rubric: Rubric, metadata: CallMetadata) -> str:
+    """Like ``why_not``, by what is known before a call is transcribed: without its language and duration."""
+    asks = rubric.applies_to
+    facts = [(name, getattr(asks, name), getattr(metadata, name)) for name in FIELDS]
+    facts += [(name, wanted, metadata.extra.get(name)) for name, wanted in asks.extra.items()]
+    return next(filter(None, (_unmet(*fact) for fact in facts)), "")
+
+
+def _unmet(name: str, wanted: Sequence[str], value: object) -> str:
+    given = str("unknown" if value is None else value).casefold()
+    if not wanted or given in map(str.casefold, wanted):
+        return ""
+    return f"{name} is {value or 'not known'}, the rubric is for {', '.join(wanted)}"

@@ -447,3 +447,19 @@ def test_queues_that_no_rubric_is_for_are_said_before_the_run(tmp_path: Path) ->
     (said,) = notes()
     assert "2 of 3 calls are of queues 1509, which no rubric is for" in said
     assert notes(queues={"1509": "support"}) == ()
+
+
+def test_calls_that_no_rubric_is_for_are_said_before_the_run(tmp_path: Path) -> None:
+    """Recordings without metadata and a rubric for one queue: a night's work would end in no scorecard."""
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt " + name.encode())
+
+    def notes(*rubrics: str) -> tuple[str, ...]:
+        at = {"db": str(tmp_path / "q.duckdb")}
+        return prepare([tmp_path], load_settings(None, score={"rubrics": rubrics}, store=at)).notes
+
+    (said,) = notes("retention")
+    assert said.startswith(
+        "no rubric is for 2 of 2 calls, so they will not be scored (retention: queue is not known"
+    )
+    assert notes("retention", "support") == ()  # support takes calls of an unknown queue
