@@ -88,7 +88,7 @@ def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> Score
     return load_scorer(nlp.lang or "xx", lexicon)
 
 
-class Names:
+class NameRecogniser:
     """Appends the names of people that spaCy's entity recogniser finds to ``doc._.facts``, as private data.
 
     This is optional, because it takes longer than all other components together. ``privacy`` finds names that
@@ -117,7 +117,7 @@ class Names:
 
 
 @Language.factory("callqa_names_v1")
-def make_names(nlp: Language, name: str) -> Names:
+def make_names(nlp: Language, name: str) -> NameRecogniser:
     """Find names with the first installed English model, of which only the entity recogniser is loaded.
 
     Raises:
@@ -125,7 +125,7 @@ def make_names(nlp: Language, name: str) -> Names:
     """
     for package in MODELS:
         try:
-            return Names(import_module(package).load(exclude=list(NOT_NEEDED)))
+            return NameRecogniser(import_module(package).load(exclude=list(NOT_NEEDED)))
         except ImportError:
             continue
     raise ModelError(

@@ -15,10 +15,10 @@ from pipeline.conversation import Transcript
 from pipeline.errors import MachineError, UsageError
 from pipeline.export import captions, flat, packet, workbook
 from pipeline.export.contact_lens import contact_lens
-from pipeline.export.job import Job
+from pipeline.export.job import ExportJob
 from pipeline.export.names import FileNames, whole
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call
+from pipeline.export.selection import ExportedCall
 from pipeline.export.vcon import vcon
 from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
@@ -27,7 +27,7 @@ EVERYTHING = CallFilter()
 POLICY = PrivacySettings()
 
 
-Writer = Callable[[Job], list[Path]]
+Writer = Callable[[ExportJob], list[Path]]
 """Writes one export and returns the files written."""
 
 
@@ -72,7 +72,7 @@ def write(
         raise UsageError(
             "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"
         )
-    job = Job(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
+    job = ExportJob(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
         return FORMATS[format](job)
@@ -86,10 +86,10 @@ def write(
         ) from error
 
 
-def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
+def _per_call(suffix: str, render: Callable[[ExportedCall], str]) -> Writer:
     """A writer of one file per call, named after the call."""
 
-    def write_files(job: Job) -> list[Path]:
+    def write_files(job: ExportJob) -> list[Path]:
         job.dest.mkdir(parents=True, exist_ok=True)
         names = FileNames()
         paths = []
@@ -102,11 +102,11 @@ def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
     return write_files
 
 
-def _caption(render: Callable[[Transcript], str]) -> Callable[[Call], str]:
+def _caption(render: Callable[[Transcript], str]) -> Callable[[ExportedCall], str]:
     return lambda call: render(call.conversation.transcript)
 
 
-def _json(render: Callable[[Call], object]) -> Callable[[Call], str]:
+def _json(render: Callable[[ExportedCall], object]) -> Callable[[ExportedCall], str]:
     return lambda call: json.dumps(render(call), ensure_ascii=False, indent=1) + "\n"
 
 
