@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from pipeline.audio.decode import Block, Source, open_source
+from pipeline.audio.decode import Block, OpenRecording, open_source
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Doubt
 from pipeline.errors import RecordingError
 
@@ -75,7 +75,9 @@ def _refused(path: Path, what: str, reason: str, hint: str = "") -> RecordingErr
     return RecordingError(f"{path.name} {what}", hint=hint, reason=reason)
 
 
-def _check_content(path: Path, source: Source, health: _Health, n_frames: int, min_duration_s: float) -> None:
+def _check_content(
+    path: Path, source: OpenRecording, health: _Health, n_frames: int, min_duration_s: float
+) -> None:
     duration_s = n_frames / source.sample_rate_hz
     if n_frames == 0:
         raise _refused(path, "holds no sound at all", "empty", "ask for it again")

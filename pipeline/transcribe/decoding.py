@@ -189,9 +189,9 @@ class GreedyDecoder:
 
     def _generate(
         self, logits: torch.Tensor, attention: torch.Tensor, cache: Cache, budget: int, temperature: float
-    ) -> list[_Row]:
+    ) -> list[_DecodedRow]:
         """Choose one token per row and step, until every row has ended or has ``budget`` tokens."""
-        rows = [_Row() for _ in logits]
+        rows = [_DecodedRow() for _ in logits]
         batch = rows
         noise = np.random.default_rng(int(temperature * 1000))
         for n in range(budget):
@@ -232,7 +232,7 @@ class GreedyDecoder:
         return torch.tensor(tasks, device=self._device)
 
     def _decoded(
-        self, row: _Row, language: str, no_speech: float, probability: torch.Tensor | None
+        self, row: _DecodedRow, language: str, no_speech: float, probability: torch.Tensor | None
     ) -> Decoded:
         tokens, looped = _without_loop(row.tokens)
         # a row that did not end lacks the step after its last token, by which that token would be timed
@@ -244,7 +244,7 @@ class GreedyDecoder:
 
 
 @dataclass(slots=True)
-class _Row:
+class _DecodedRow:
     """The tokens of a window so far, and the score and attention of each step."""
 
     tokens: list[int] = field(default_factory=list)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.probe import ATTENTIONS, KERNELS, SHAPES, Kernel, Measured, Shape
+from pipeline.transcribe.probe import ATTENTIONS, KERNELS, SHAPES, Kernel, KernelTimes, Shape
 
 Linear = Callable[[torch.Tensor], torch.Tensor]
 EPSILON = 1e-12
@@ -156,7 +156,7 @@ def report() -> None:
     with torch.inference_mode():
         linear = {"x".join(map(str, shape)): _time_linear(shape) for shape in SHAPES}
         halves = all(s.get("bfloat16", math.inf) < s["float32"] for s in linear.values())
-        print(json.dumps(asdict(Measured(linear, _time_attention(halves)))))
+        print(json.dumps(asdict(KernelTimes(linear, _time_attention(halves)))))
 
 
 def _time_linear(shape: Shape) -> dict[str, float]:
