@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SearchedRole = Literal["agent", "customer", "system", "any"]
-Phrase = Annotated[str, Field(min_length=1, max_length=500)]
+PhraseText = Annotated[str, Field(min_length=1, max_length=500)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Part = TypeVar("Part", bound="Strict")
@@ -109,9 +109,9 @@ class PhraseCheck(SearchCheck):
     """
 
     kind: Literal["phrases"]
-    any: tuple[Phrase, ...] = Field((), max_length=200, description="one of these is enough")
-    all: tuple[Phrase, ...] = Field((), max_length=50, description="each of these is needed")
-    unless: tuple[Phrase, ...] = Field(
+    any: tuple[PhraseText, ...] = Field((), max_length=200, description="one of these is enough")
+    all: tuple[PhraseText, ...] = Field((), max_length=50, description="each of these is needed")
+    unless: tuple[PhraseText, ...] = Field(
         (), max_length=50, description="counter-examples: speech nearer to one of these does not count"
     )
     match: Literal["exact", "lemma", "fuzzy", "meaning"] = "meaning"
@@ -145,7 +145,7 @@ class RegexCheck(SearchCheck):
     """A regular expression is found in one turn. Time-bounded; letter case ignored by default."""
 
     kind: Literal["regex"]
-    any: tuple[Phrase, ...] = Field(min_length=1, max_length=50)
+    any: tuple[PhraseText, ...] = Field(min_length=1, max_length=50)
     case_sensitive: bool = False
 
 
@@ -291,7 +291,7 @@ class PluginCheck(Measure):
 class JudgeExample(Strict):
     """Words as somebody might say them, and the answer they deserve."""
 
-    said: Phrase
+    said: PhraseText
     answer: Literal["yes", "no", "na"]
     why: str = Field("", max_length=300)
 

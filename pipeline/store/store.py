@@ -387,7 +387,7 @@ class Store:
         allow_compaction(self.connection)
         return self._write(lambda connection, _: parquet.read(connection, folder))
 
-    def check(self) -> list[integrity.Problem]:
+    def check(self) -> list[integrity.BrokenInvariant]:
         """Every broken invariant of the store; an empty list when there is none."""
         with self.translating_errors():
             return integrity.check(self.connection)
