@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Role, Transcript, Turn
-from pipeline.text.words import SENTENCE_END, count_words
+from pipeline.text.words import FILLERS, SENTENCE_END, count_words, one_of
 
 JOIN_GAP_S = 1.0  # a pause up to this, such as a breath, does not end an interval
 DEAD_AIR_S = 3.0  # dead air: neither side speaks for longer than this (MiiTel)
@@ -240,7 +240,8 @@ def overlaps(speech: Sequence[SpeechInterval]) -> list[Overlap]:
 
 
 ASKS = re.compile(
-    r"^(?:(?:and|so|but|okay|ok|well|um|uh|yeah|yes|hi|hello|sorry|now|then|oh|right|alright|sure|great)[,\s]+)*"
+    r"^(?:(?:and|so|but|okay|ok|well|yeah|yes|hi|hello|sorry|now|then|oh|right|alright|sure|great|"
+    rf"{one_of(FILLERS)})[,\s]+)*"
     r"(?:what|what's|when|where|where's|who|who's|whom|whose|why|how|how's|which|"
     r"(?:is|are|am|was|were|do|does|did|can|could|would|will|should|shall|may|might|have|has|had|isn't|"
     r"aren't|don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+"
