@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from docs import schema_reference
 from docs.scaling_plan import scaling
 from pipeline.cli.commands import app
+from pipeline.export import FORMATS
 from pipeline.metrics import METRICS
 from pipeline.settings import Settings
 
@@ -124,6 +125,19 @@ def cookbook() -> str:
     return "\n".join(parts)
 
 
+def with_part(name: str, part: str, made: str) -> str:
+    """A page written by hand, with the part of it that is made from code brought up to date."""
+    begins, ends = f"<!-- {part}: made by `make docs`; do not edit -->\n", f"<!-- end of {part} -->\n"
+    before, rest = (HERE / name).read_text("utf-8").split(begins)
+    return before + begins + made + ends + rest.split(ends)[1]
+
+
+def export_formats() -> str:
+    """Every export format with what it writes."""
+    rows = "\n".join(f"| `{name}` | {one.about} |" for name, one in FORMATS.items())
+    return f"| `--format` | writes |\n|---|---|\n{rows}\n"
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_reference,
     "cli.md": cli_reference,
@@ -131,6 +145,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "schema.md": lambda: schema_reference.markdown(MADE),
     "cookbook.md": cookbook,
     "scaling.md": scaling,
+    "review.md": lambda: with_part("review.md", "formats", export_formats()),
 }
 
 

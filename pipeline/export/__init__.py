@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,14 @@ POLICY = PrivacySettings()
 
 Writer = Callable[[ExportJob], list[Path]]
 """Writes one export and returns the files written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of exports; ``about`` says what it writes, for ``docs/review.md``."""
+
+    about: str
+    write: Writer
 
 
 def write(
@@ -75,7 +84,7 @@ def write(
     job = ExportJob(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
-        return FORMATS[format](job)
+        return FORMATS[format].write(job)
     except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise UsageError(
             f"cannot write {dest}: {error.strerror}", hint="choose another destination, or close the file"
@@ -110,15 +119,37 @@ def _json(render: Callable[[ExportedCall], object]) -> Callable[[ExportedCall], 
     return lambda call: json.dumps(render(call), ensure_ascii=False, indent=1) + "\n"
 
 
-FORMATS: dict[str, Writer] = {
-    "xlsx": workbook.write,
-    "html": packet.write,
-    "csv": partial(flat.write_tables, suffix=".csv", table=flat.csv_table),
-    "jsonl": flat.write_jsonl,
-    "parquet": partial(flat.write_tables, suffix=".parquet", table=flat.parquet_table),
-    "vcon": _per_call(".vcon.json", _json(vcon)),
-    "srt": _per_call(".srt", _caption(captions.srt)),
-    "vtt": _per_call(".vtt", _caption(captions.vtt)),
-    "rttm": _per_call(".rttm", _caption(captions.rttm)),
-    "contact-lens": _per_call(".contact-lens.json", _json(contact_lens)),
+FORMATS: dict[str, Format] = {
+    "xlsx": Format("the workbook", workbook.write),
+    "html": Format(
+        "the packet: a file ending in .html contains its recordings, a folder has them beside its index.html",
+        packet.write,
+    ),
+    "csv": Format(
+        "`calls` and `answers`, one row a scorecard and one an answer",
+        partial(flat.write_tables, suffix=".csv", table=flat.csv_table),
+    ),
+    "jsonl": Format(
+        "one line a call: metadata, conversation and scorecards as `callqa.<noun>/1`", flat.write_jsonl
+    ),
+    "parquet": Format(
+        "the tables of `csv`, as Parquet",
+        partial(flat.write_tables, suffix=".parquet", table=flat.parquet_table),
+    ),
+    "vcon": Format(
+        "vCon 0.4.0: transcript, sentiment and scorecards as analyses; the recording is only described",
+        _per_call(".vcon.json", _json(vcon)),
+    ),
+    "srt": Format(
+        f"captions, cut at {captions.LONGEST_CUE_CHARS} characters or {captions.LONGEST_CUE_S:g} s",
+        _per_call(".srt", _caption(captions.srt)),
+    ),
+    "vtt": Format(
+        "the same captions as WebVTT, with a voice tag per speaker", _per_call(".vtt", _caption(captions.vtt))
+    ),
+    "rttm": Format("who spoke when, for diarisation tools", _per_call(".rttm", _caption(captions.rttm))),
+    "contact-lens": Format(
+        "JSON in the shape of Amazon Connect's Contact Lens 1.1.0",
+        _per_call(".contact-lens.json", _json(contact_lens)),
+    ),
 }
