@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from pydantic import BaseModel
@@ -14,9 +14,11 @@ from docs.scaling_plan import scaling
 from pipeline.cli.commands import app
 from pipeline.export import FORMATS
 from pipeline.metrics import METRICS
+from pipeline.rubric.checks import Check
 from pipeline.settings import Settings
 
 HERE = Path(__file__).parent
+KINDS = get_args(get_args(Check)[0])
 MADE = "<!-- made by `make docs`; do not edit -->\n\n"
 
 
@@ -138,6 +140,13 @@ def export_formats() -> str:
     return f"| `--format` | writes |\n|---|---|\n{rows}\n"
 
 
+def kinds_of_checks() -> str:
+    """Every kind of check with when it is met."""
+    kinds = [(get_args(kind.model_fields["kind"].annotation)[0], kind.met_when) for kind in KINDS]
+    rows = "\n".join(f"| `{name}` | {when} |" for name, when in kinds)
+    return f"| kind | met when |\n|---|---|\n{rows}\n"
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_reference,
     "cli.md": cli_reference,
@@ -145,6 +154,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "schema.md": lambda: schema_reference.markdown(MADE),
     "cookbook.md": cookbook,
     "scaling.md": scaling,
+    "rubrics.md": lambda: with_part("rubrics.md", "kinds of checks", kinds_of_checks()),
     "review.md": lambda: with_part("review.md", "formats", export_formats()),
 }
 

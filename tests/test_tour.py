@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 STEP = re.compile(
     r"^(?:In `(?P<file>[^`]+)`, (?P<side>after|before) `(?P<line>[^`]+)`|New, `(?P<new>[^`]+)`):\n\n"
@@ -75,14 +77,16 @@ def test_the_changes_work_as_described(tmp_path: Path) -> None:
     assert "4 passed" in run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "tests")
 
     run(tmp_path, "docs.generate")
+    assert "| `turns` | the call has" in (tmp_path / "docs" / "rubrics.md").read_text("utf-8")
     assert "| `txt` | the words alone" in (tmp_path / "docs" / "review.md").read_text("utf-8")
     assert "| `agent_turns` | turns of the agent" in (tmp_path / "docs" / "metrics.md").read_text("utf-8")
 
 
-def test_no_page_lists_the_formats_by_hand() -> None:
-    """Each format has one row in the documents, which `make docs` writes."""
-    pages = {page.name: page.read_text("utf-8") for page in (ROOT / "docs").glob("*.md")}
-    begin, end = "<!-- formats: made by `make docs`", "<!-- end of formats -->"
-    pages["review.md"] = re.sub(f"{begin}.*?{end}", "", pages["review.md"], flags=re.DOTALL)
-    for name in ("rttm", "srt", "jsonl", "vcon"):
-        assert not [page for page, text in pages.items() if f"| `{name}`" in text], name
+@pytest.mark.parametrize("name", ["rttm", "vcon", "tokens", "obligation"])
+def test_no_page_lists_formats_or_kinds_of_checks_by_hand(name: str) -> None:
+    """Each has one row in the documents, which `make docs` writes."""
+    for page in (ROOT / "docs").glob("*.md"):
+        by_hand = re.sub(
+            r"<!-- ([\w ]+): made by .*?<!-- end of \1 -->", "", page.read_text("utf-8"), flags=re.DOTALL
+        )
+        assert f"| `{name}` |" not in by_hand, page.name
