@@ -249,7 +249,9 @@ def _answer(
     if rubric.by_meaning():
         _load_parser_without_torch()
     calls, kept = part
-    batch = [(metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.nouns(calls)]
+    batch = [
+        (metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.conversations_of(calls)
+    ]
     return score.answer_calls(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
 
 

@@ -100,11 +100,11 @@ class NameRecogniser:
         self.recogniser = recogniser
 
     def __call__(self, doc: Doc) -> Doc:
-        """One turn."""
+        """Add the names in one turn."""
         return next(self.pipe([doc]))
 
     def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
-        """Turns in batches."""
+        """Add the names in several turns, which are read in batches."""
         docs = list(stream)
         texts = [doc.text for doc in docs]
         for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):

@@ -18,6 +18,7 @@ from pipeline.conversation import (
     Conversation,
     Evidence,
     Received,
+    RoleSpan,
     Scorecard,
     StageRun,
     Transcript,
@@ -26,7 +27,7 @@ from pipeline.errors import RecordingError
 from pipeline.process.cache import StageCache, digest
 from pipeline.process.state import CallState
 from pipeline.transcribe import Job, SpeechEngine
-from pipeline.transcribe.again import Excerpt, Part, RoleSpan, excerpts, put_in, spans_of
+from pipeline.transcribe.again import Excerpt, Part, excerpts, put_in, spans_of
 
 STAGE = "again"
 TRANSCRIBED_AGAIN = "transcribed again"

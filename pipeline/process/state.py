@@ -11,12 +11,12 @@ from pipeline.conversation import (
     Conversation,
     LedgerEntry,
     Received,
+    RoleSpan,
     Scorecard,
     StageRun,
     Transcript,
 )
 from pipeline.process.cache import digest
-from pipeline.transcribe.again import RoleSpan
 
 
 @dataclass(frozen=True, slots=True)

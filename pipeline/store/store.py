@@ -288,10 +288,10 @@ class Store:
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Metadata and conversation of stored calls, exactly as loaded and in the order of loading."""
         for chunk in self.stored(calls):
-            yield from read.nouns(chunk)
+            yield from read.conversations_of(chunk)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
-        """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""
+        """Stored calls as rows; ``read.conversations_of`` makes objects of them, also in another process."""
         with self.translating_errors():
             yield from read.stored(self.connection, calls)
 

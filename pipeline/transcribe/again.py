@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, Turn, Word
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, RoleSpan, Transcript, Turn, Word
 from pipeline.errors import RecordingError
 from pipeline.privacy import PLACEHOLDER
 from pipeline.text.words import words as normalised
@@ -45,10 +45,6 @@ class Part(NamedTuple):
     turn: int
     first: int
     last: int
-
-
-RoleSpan = tuple[Role, float, float]
-"""Role of the speaker, start and end in seconds."""
 
 
 class _AudioPiece(NamedTuple):

@@ -1,4 +1,4 @@
-"""Decoding of a batch of windows, with the quality gates of openai-whisper.
+"""Decoding of a batch of windows, with the quality thresholds of openai-whisper.
 
 Each window is a row of the batch. Rows that have ended are removed from the batch, and a row that repeats
 itself is ended at once.
@@ -23,7 +23,7 @@ COMPACT_BELOW = 0.75  # finished rows are removed when less than this share of t
 # Least repeats and tokens that make a loop, and the number of tokens after which it is looked for.
 LOOP_REPEATS, LOOP_TOKENS, LOOP_CHECK = 4, 12, 8
 
-# Quality gates of whisper.transcribe: too repetitive, too improbable, no speech.
+# Quality thresholds of whisper.transcribe: too repetitive, too improbable, no speech.
 MAX_COMPRESSION_RATIO, MIN_LOG_PROBABILITY, MAX_NO_SPEECH = 2.4, -1.0, 0.6
 
 
@@ -74,12 +74,12 @@ class Decoded:
 
     @property
     def mean_log_probability(self) -> float:
-        """Average over the tokens, as in openai-whisper's gate."""
+        """Average over the tokens, as openai-whisper compares it with a threshold."""
         return sum(self.log_probabilities) / max(len(self.log_probabilities), 1)
 
     @property
     def passes(self) -> bool:
-        """Whether the text passes the quality gates."""
+        """Whether the text meets the quality thresholds."""
         data = self.text.encode("utf-8")
         ratio = len(data) / len(zlib.compress(data)) if data else 0.0
         sure = self.mean_log_probability >= MIN_LOG_PROBABILITY

@@ -1,8 +1,8 @@
 """Turns the audio of windows into tokens: encoding, language detection, batched decoding, repeated decoding.
 
 Each thread works on a window or a batch at a time, longest first. As in openai-whisper, a window that fails
-the quality gates is decoded again at rising temperatures. If the model then still considers it to hold no
-speech, its text is dropped.
+the quality thresholds is decoded again at rising temperatures. If the model then still considers it to hold
+no speech, its text is dropped.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ def test_csv_cells_are_inert(db: Path, tmp_path: Path) -> None:
 
 
 def test_jsonl_lines_are_the_public_contract(db: Path, tmp_path: Path) -> None:
-    """Each line gives back the very nouns that were stored."""
+    """Each line gives back the very objects that were stored."""
     (path,) = exported(db, tmp_path / "calls.jsonl", "jsonl", CallFilter(call_ids=("call-003",)))
     document = json.loads(path.read_text("utf-8"))
     stored = example_records(4)[3]
