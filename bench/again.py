@@ -114,7 +114,7 @@ def heard(calls: Sequence[Call], model: str) -> tuple[Said, float]:
 
 
 def again(
-    calls: Sequence[Call], first: Said, form: Rubric, engine: transcribe.Engine
+    calls: Sequence[Call], first: Said, form: Rubric, engine: transcribe.SpeechEngine
 ) -> tuple[Said, float, float]:
     """The calls with decisive words transcribed again, seconds taken, and the share of such words."""
     asked = [(first[call.metadata.call_id], call.metadata) for call in calls]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from pydantic import BaseModel
@@ -12,10 +12,13 @@ from pydantic import BaseModel
 from docs import schema_reference
 from docs.scaling_plan import scaling
 from pipeline.cli.commands import app
+from pipeline.export import FORMATS
 from pipeline.metrics import METRICS
+from pipeline.rubric.checks import Check
 from pipeline.settings import Settings
 
 HERE = Path(__file__).parent
+KINDS = get_args(get_args(Check)[0])
 MADE = "<!-- made by `make docs`; do not edit -->\n\n"
 
 
@@ -124,6 +127,26 @@ def cookbook() -> str:
     return "\n".join(parts)
 
 
+def with_part(name: str, part: str, made: str) -> str:
+    """A page written by hand, with the part of it that is made from code brought up to date."""
+    begins, ends = f"<!-- {part}: made by `make docs`; do not edit -->\n", f"<!-- end of {part} -->\n"
+    before, rest = (HERE / name).read_text("utf-8").split(begins)
+    return before + begins + made + ends + rest.split(ends)[1]
+
+
+def export_formats() -> str:
+    """Every export format with what it writes."""
+    rows = "\n".join(f"| `{name}` | {one.about} |" for name, one in FORMATS.items())
+    return f"| `--format` | writes |\n|---|---|\n{rows}\n"
+
+
+def kinds_of_checks() -> str:
+    """Every kind of check with when it is met."""
+    kinds = [(get_args(kind.model_fields["kind"].annotation)[0], kind.met_when) for kind in KINDS]
+    rows = "\n".join(f"| `{name}` | {when} |" for name, when in kinds)
+    return f"| kind | met when |\n|---|---|\n{rows}\n"
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_reference,
     "cli.md": cli_reference,
@@ -131,6 +154,8 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "schema.md": lambda: schema_reference.markdown(MADE),
     "cookbook.md": cookbook,
     "scaling.md": scaling,
+    "rubrics.md": lambda: with_part("rubrics.md", "kinds of checks", kinds_of_checks()),
+    "review.md": lambda: with_part("review.md", "formats", export_formats()),
 }
 
 

@@ -127,14 +127,14 @@ Add a spare in ten. Run round the clock unless the answers are only ever wanted 
 3. **Inside a machine**: `flow.runner = "process"`; `flow.processes = 0` chooses workers from cores and memory. On a GPU
    machine one worker a GPU.
 4. **Or a Dask or Ray cluster**: `flow.runner = "dask"`, `flow.cluster = "tcp://scheduler:8786"`, the flow unchanged. One
-   parent hands out windows and loads what comes back.
+   parent hands out groups of files and loads what comes back.
 5. **Storage of answers**: one DuckDB file has one writer at a time. Up to about 100,000 calls a day that is enough: a
-   window is loaded in well under a second. Beyond, give each site its own file and read them together with
+   group is loaded in well under a second. Beyond, give each site its own file and read them together with
    `ATTACH`, or use a lake (`ducklake:postgres:…`), where every parent writes at once. Its rows may lie in a bucket
    (`?data_path=s3://bucket/qa/`): keys and server come from the environment as AWS's tools take them
    (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, and `AWS_ENDPOINT_URL` for MinIO or Ceph).
    `callqa snapshot` makes a database file of a lake, in which analysts also have full text search.
-6. **Prefect's own database** on PostgreSQL: three tasks a window of 16 calls, or two with the pool runners. At this size
+6. **Prefect's own database** on PostgreSQL: three tasks a group of 16 calls, or two with the pool runners. At this size
    keep its retention short (`PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=true`); callqa's own server keeps 30 days.
 
 ## What breaks first
@@ -144,6 +144,6 @@ Add a spare in ten. Run round the clock unless the answers are only ever wanted 
 | one machine of 2 cores, about {calls_in(NIGHT_S):,} calls a night | time: the night is over | `min_speed` alert, late workbook | `process` runner on more cores, a GPU |
 | several workers, one Prefect server on SQLite | its writes queue up | the UI lags; the batches do not | your own server on PostgreSQL |
 | 100,000 calls a day in one file | readers wait for the loader, the loader for readers | runs wait, then exit 2 naming the process that holds the file | snapshots for readers; a file a site; a lake |
-| {CALLS_A_DAY:,} calls a day | copying recordings, not computing | workers idle at the start of windows | local NVMe cache, Opus at the source |
+| {CALLS_A_DAY:,} calls a day | copying recordings, not computing | workers idle at the start of groups | local NVMe cache, Opus at the source |
 | any size | somebody has to look at quarantined files | `quarantined_share` alert | mend the exporter that cuts files off |
 """

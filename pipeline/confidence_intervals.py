@@ -15,7 +15,7 @@ T_975 = (
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ConfidenceInterval:
     """An estimate from ``n`` values with its lower and upper limit, in the same unit; None where unknown."""
 
     estimate: float | None
@@ -24,7 +24,7 @@ class Interval:
     n: int
 
 
-def wilson(hits: int, n: int) -> Interval:
+def wilson(hits: int, n: int) -> ConfidenceInterval:
     """95 % Wilson score interval of a proportion, 0..1 (Wilson 1927; Brown, Cai and DasGupta 2001).
 
     Args:
@@ -32,13 +32,13 @@ def wilson(hits: int, n: int) -> Interval:
         n: Trials; 0 gives an empty interval.
     """
     if n == 0:
-        return Interval(None, None, None, 0)
+        return ConfidenceInterval(None, None, None, 0)
     z = NormalDist().inv_cdf(0.975)
     p = hits / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low = 0.0 if hits == 0 else max(0.0, centre - half)
-    return Interval(p, low, 1.0 if hits == n else min(1.0, centre + half), n)
+    return ConfidenceInterval(p, low, 1.0 if hits == n else min(1.0, centre + half), n)
 
 
 def clopper_pearson_above(hits: int, n: int, *, confidence: float) -> float:
@@ -68,16 +68,16 @@ def clopper_pearson_above(hits: int, n: int, *, confidence: float) -> float:
     return high
 
 
-def mean(values: Sequence[float]) -> Interval:
+def mean(values: Sequence[float]) -> ConfidenceInterval:
     """Mean with its 95 % Student t interval; a single value has no interval."""
     n = len(values)
     if n == 0:
-        return Interval(None, None, None, 0)
+        return ConfidenceInterval(None, None, None, 0)
     centre = fmean(values)
     if n == 1:
-        return Interval(centre, None, None, 1)
+        return ConfidenceInterval(centre, None, None, 1)
     half = (T_975[n - 2] if n - 2 < len(T_975) else 1.96) * stdev(values) / math.sqrt(n)
-    return Interval(centre, centre - half, centre + half, n)
+    return ConfidenceInterval(centre, centre - half, centre + half, n)
 
 
 def margin_of(n: int, population: int) -> float | None:

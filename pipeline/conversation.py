@@ -27,6 +27,8 @@ NO_SPEECH = "no speech was found"
 """The message for a recording in which nobody speaks."""
 
 Role = Literal["agent", "customer", "system", "unknown"]
+RoleSpan = tuple[Role, float, float]
+"""A span of speech: the speaker's role, and start and end in seconds."""
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
 Medium = Literal["voice", "chat", "email"]
 SentimentLabel = Literal["negative", "neutral", "positive"]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Role, Transcript, Turn
-from pipeline.text.words import SENTENCE_END, count_words
+from pipeline.text.words import FILLERS, SENTENCE_END, count_words, one_of
 
 JOIN_GAP_S = 1.0  # a pause up to this, such as a breath, does not end an interval
 DEAD_AIR_S = 3.0  # dead air: neither side speaks for longer than this (MiiTel)
@@ -68,7 +68,7 @@ METRICS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class SpeechInterval:
     """A stretch of one speaker's speech in seconds, and the turn in which it begins."""
 
     start_s: float
@@ -82,14 +82,14 @@ class Interval:
         return self.end_s - self.start_s
 
 
-Span = tuple[float, float]
+TimeSpan = tuple[float, float]
 
 
 def measure(
     transcript: Transcript,
     *,
-    hold_spans: Sequence[Span] = (),
-    redacted_spans: Sequence[Span] = (),
+    hold_spans: Sequence[TimeSpan] = (),
+    redacted_spans: Sequence[TimeSpan] = (),
     greeting_turns: Sequence[int] = (),
     closing_turns: Sequence[int] = (),
 ) -> dict[str, float | None]:
@@ -127,24 +127,24 @@ def measure(
     return values
 
 
-def intervals(transcript: Transcript) -> list[Interval]:
+def intervals(transcript: Transcript) -> list[SpeechInterval]:
     """The speech intervals of all roles in order of time; turns without times are left out.
 
     Writing has none: the times of messages tell when they were sent. Words of one role with a gap up to
     ``JOIN_GAP_S`` belong to one interval, across turns as well.
     """
-    speech: list[Interval] = []
+    speech: list[SpeechInterval] = []
     if transcript.medium != "voice":
         return speech
     for role in sorted({turn.role for turn in transcript.turns}):
         pieces = sorted(_pieces(t for t in transcript.turns if t.role == role and t.text.strip()))
-        joined: list[Interval] = []
+        joined: list[SpeechInterval] = []
         for start_s, end_s, turn in pieces:
             if joined and start_s - joined[-1].end_s <= JOIN_GAP_S:
                 last = joined[-1]
-                joined[-1] = Interval(last.start_s, max(last.end_s, end_s), last.turn, role)
+                joined[-1] = SpeechInterval(last.start_s, max(last.end_s, end_s), last.turn, role)
             else:
-                joined.append(Interval(start_s, end_s, turn, role))
+                joined.append(SpeechInterval(start_s, end_s, turn, role))
         speech += joined
     return sorted(speech, key=lambda i: (i.start_s, i.end_s, i.turn))
 
@@ -160,7 +160,7 @@ def _pieces(turns: Iterable[Turn]) -> Iterable[tuple[float, float, int]]:
             yield turn.start_s, max(turn.start_s, turn.end_s or turn.start_s), turn.turn
 
 
-def gaps(speech: Sequence[Interval], duration_s: float) -> list[Span]:
+def gaps(speech: Sequence[SpeechInterval], duration_s: float) -> list[TimeSpan]:
     """The spans of the recording in which nobody speaks."""
     silences, at = [], 0.0
     for interval in speech:
@@ -170,11 +170,11 @@ def gaps(speech: Sequence[Interval], duration_s: float) -> list[Span]:
     return [*silences, (at, duration_s)] if duration_s > at else silences
 
 
-def without(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
+def without(spans: Iterable[TimeSpan], taken: Iterable[TimeSpan]) -> list[TimeSpan]:
     """The parts of ``spans`` that no span of ``taken`` covers; ``spans`` are in order and do not overlap."""
-    remaining: list[Span] = []
+    remaining: list[TimeSpan] = []
     coming = deque(sorted(taken))
-    within: list[Span] = []
+    within: list[TimeSpan] = []
     for start_s, end_s in spans:
         while coming and coming[0][0] < end_s:
             within.append(coming.popleft())
@@ -190,8 +190,10 @@ def without(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
 
 
 def dead_air(
-    speech: Sequence[Interval], hold_spans: Sequence[Span] = (), redacted_spans: Sequence[Span] = ()
-) -> list[Span]:
+    speech: Sequence[SpeechInterval],
+    hold_spans: Sequence[TimeSpan] = (),
+    redacted_spans: Sequence[TimeSpan] = (),
+) -> list[TimeSpan]:
     """Silences over ``DEAD_AIR_S`` between the first and the last word, without hold and redacted spans."""
     if not speech:
         return []
@@ -207,7 +209,7 @@ class Overlap:
 
     start_s: float
     end_s: float
-    second: Interval
+    second: SpeechInterval
 
     @property
     def is_overtalk(self) -> bool:
@@ -220,7 +222,7 @@ class Overlap:
         return self.second.length_s > BACKCHANNEL_S
 
 
-def overlaps(speech: Sequence[Interval]) -> list[Overlap]:
+def overlaps(speech: Sequence[SpeechInterval]) -> list[Overlap]:
     """All overlaps of agent and customer that last over ``OVERLAP_S``, in order of the agent's intervals."""
     found = []
     customer_speech = [i for i in speech if i.role == "customer"]
@@ -238,7 +240,8 @@ def overlaps(speech: Sequence[Interval]) -> list[Overlap]:
 
 
 ASKS = re.compile(
-    r"^(?:(?:and|so|but|okay|ok|well|um|uh|yeah|yes|hi|hello|sorry|now|then|oh|right|alright|sure|great)[,\s]+)*"
+    r"^(?:(?:and|so|but|okay|ok|well|yeah|yes|hi|hello|sorry|now|then|oh|right|alright|sure|great|"
+    rf"{one_of(FILLERS)})[,\s]+)*"
     r"(?:what|what's|when|where|where's|who|who's|whom|whose|why|how|how's|which|"
     r"(?:is|are|am|was|were|do|does|did|can|could|would|will|should|shall|may|might|have|has|had|isn't|"
     r"aren't|don't|doesn't|didn't|can't|couldn't|wouldn't|won't|haven't)\s+"
@@ -271,7 +274,9 @@ def _greeting_and_closing(
     }
 
 
-def _talk(transcript: Transcript, speech: Sequence[Interval], duration_s: float) -> dict[str, float | None]:
+def _talk(
+    transcript: Transcript, speech: Sequence[SpeechInterval], duration_s: float
+) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
     talk = {role: sum(i.length_s for i in speech if i.role == role) for role in ("agent", "customer")}
     for role, seconds in talk.items():
@@ -285,7 +290,7 @@ def _talk(transcript: Transcript, speech: Sequence[Interval], duration_s: float)
     return values
 
 
-def _longest_monologue(speech: Sequence[Interval], role: str) -> float:
+def _longest_monologue(speech: Sequence[SpeechInterval], role: str) -> float:
     """Seconds of the longest run of one speaker's intervals, which the other side or dead air ends."""
     longest, start_s, end_s = 0.0, None, 0.0
     for interval in speech:
@@ -299,7 +304,7 @@ def _longest_monologue(speech: Sequence[Interval], role: str) -> float:
     return longest
 
 
-def _responses(speech: Sequence[Interval]) -> dict[str, float | None]:
+def _responses(speech: Sequence[SpeechInterval]) -> dict[str, float | None]:
     """Median gap in seconds when the speaker changes; a reply that overlaps counts as zero."""
     waits: dict[str, list[float]] = {"agent": [], "customer": []}
     for before, after in itertools.pairwise(speech):
@@ -310,7 +315,10 @@ def _responses(speech: Sequence[Interval]) -> dict[str, float | None]:
 
 
 def _silences(
-    speech: Sequence[Interval], duration_s: float, hold: Sequence[Span], redacted: Sequence[Span]
+    speech: Sequence[SpeechInterval],
+    duration_s: float,
+    hold: Sequence[TimeSpan],
+    redacted: Sequence[TimeSpan],
 ) -> dict[str, float | None]:
     quiet = without(gaps(speech, duration_s), [*hold, *redacted])
     dead = dead_air(speech, hold, redacted)
@@ -328,7 +336,7 @@ def _silences(
     }
 
 
-def _overtalk(speech: Sequence[Interval], duration_s: float) -> dict[str, float | None]:
+def _overtalk(speech: Sequence[SpeechInterval], duration_s: float) -> dict[str, float | None]:
     found = overlaps(speech)
     overtalk_s = [overlap.end_s - overlap.start_s for overlap in found if overlap.is_overtalk]
     interrupters = [overlap.second.role for overlap in found if overlap.is_interruption]

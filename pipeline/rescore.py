@@ -44,7 +44,7 @@ ALONE, ALONE_BY_MEANING = 250, 30
 """Up to this many calls are answered by this process alone: workers start in 0.5 s, in 4 s with models."""
 
 Answers = Mapping[str, CriterionAnswer]
-Part = tuple[read.StoredCalls, Mapping[str, Answers]]
+CallsToAnswer = tuple[read.StoredCalls, Mapping[str, Answers]]
 """Calls to answer, and by call id the answers that they keep."""
 
 _CURRENT_SQL = """
@@ -80,7 +80,7 @@ class _Chunk:
 
     before: Mapping[str, Scorecard]
     complete: list[score.Answered]
-    parts: list[Part]
+    parts: list[CallsToAnswer]
 
 
 def rescore(
@@ -238,13 +238,20 @@ def _verdict(reviews: Collection[Review]) -> Verdict:
 
 
 def _answer(
-    part: Part, *, rubric: Rubric, matcher: Matcher, min_confidence: float, judge: LanguageModel | None = None
+    part: CallsToAnswer,
+    *,
+    rubric: Rubric,
+    matcher: Matcher,
+    min_confidence: float,
+    judge: LanguageModel | None = None,
 ) -> list[score.Answered]:
     """Answer the criteria of some calls whose answers are not kept."""
     if rubric.by_meaning():
         _load_parser_without_torch()
     calls, kept = part
-    batch = [(metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.nouns(calls)]
+    batch = [
+        (metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.conversations_of(calls)
+    ]
     return score.answer_calls(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
 
 
@@ -254,7 +261,7 @@ def _load_parser_without_torch() -> None:
         matching.load_parser()
 
 
-Answering = Callable[[Part], Callable[[], list[score.Answered]]]
+Answering = Callable[[CallsToAnswer], Callable[[], list[score.Answered]]]
 """Starts to answer a part; returns a function that waits for the answers."""
 
 
@@ -275,7 +282,7 @@ def _answering(
         pool.shutdown(cancel_futures=True)
 
 
-_worker: Callable[[Part], list[score.Answered]] | None = None
+_worker: Callable[[CallsToAnswer], list[score.Answered]] | None = None
 
 
 def _start_worker(text: str, source: str, min_confidence: float) -> None:
@@ -287,7 +294,7 @@ def _start_worker(text: str, source: str, min_confidence: float) -> None:
     )
 
 
-def _answer_in_worker(part: Part) -> list[score.Answered]:
+def _answer_in_worker(part: CallsToAnswer) -> list[score.Answered]:
     assert _worker is not None
     with no_collections():
         return _worker(part)

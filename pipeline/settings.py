@@ -263,7 +263,7 @@ class FlowSettings(Slice):
     state_dir: Path | None = Field(
         None, description="stage results and run summaries; default: <db>.state beside the database"
     )
-    window: int = Field(16, ge=1, description="calls decoded together and loaded per transaction")
+    window: int = Field(16, ge=1, description="files transcribed as a group and loaded in one transaction")
     runner: Literal["thread", "process", "dask", "ray"] = Field(
         "thread", description="where files are processed: here, in processes, or on a Dask or Ray cluster"
     )

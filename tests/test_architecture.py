@@ -12,9 +12,9 @@ import pytest
 from pipeline.annotate import Annotator
 from pipeline.judge import LanguageModel
 from pipeline.store import Store
-from pipeline.transcribe import Engine
+from pipeline.transcribe import SpeechEngine
 
-CLASSES = {"Annotator": Annotator, "Engine": Engine, "Judge": LanguageModel, "Store": Store}
+CLASSES = {"Annotator": Annotator, "SpeechEngine": SpeechEngine, "Judge": LanguageModel, "Store": Store}
 ROOT = Path(__file__).parents[1]
 STAGES = {"intake", "audio", "transcribe", "speakers", "annotate", "matching", "judge", "score"}
 LEVELS = [

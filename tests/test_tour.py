@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 STEP = re.compile(
     r"^(?:In `(?P<file>[^`]+)`, (?P<side>after|before) `(?P<line>[^`]+)`|New, `(?P<new>[^`]+)`):\n\n"
@@ -23,8 +25,8 @@ def sections() -> dict[str, list[re.Match[str]]]:
 
 
 def copy_of_the_code(folder: Path) -> None:
-    """The code and the helpers of its tests; weights as links."""
-    for name in ("pipeline", "tests"):
+    """The code, the helpers of its tests and the documents; weights as links."""
+    for name in ("pipeline", "tests", "docs"):
         left_out = shutil.ignore_patterns("__pycache__", "weights", "test_*.py")
         shutil.copytree(ROOT / name, folder / name, ignore=left_out)
     for weights in (ROOT / "pipeline").rglob("weights"):
@@ -52,19 +54,39 @@ def test_each_change_touches_three_files_at_most() -> None:
     assert len(sections()) == 4
 
 
-def test_the_changes_work_as_described(tmp_path: Path) -> None:
-    """All four, made to a copy of the code, pass the tests that they bring."""
-    copy_of_the_code(tmp_path)
-    for steps in sections().values():
-        for step in steps:
-            make(step, tmp_path)
+def run(folder: Path, *module: str) -> str:
+    """What a module of the copy prints; it must end well."""
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        [sys.executable, "-m", *module],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "4 passed" in ran.stdout
+    return ran.stdout
+
+
+def test_the_changes_work_as_described(tmp_path: Path) -> None:
+    """All four, made to a copy of the code, pass the tests they bring; `make docs` lists what they add."""
+    copy_of_the_code(tmp_path)
+    for steps in sections().values():
+        for step in steps:
+            make(step, tmp_path)
+    assert "4 passed" in run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "tests")
+
+    run(tmp_path, "docs.generate")
+    assert "| `turns` | the call has" in (tmp_path / "docs" / "rubrics.md").read_text("utf-8")
+    assert "| `txt` | the words alone" in (tmp_path / "docs" / "review.md").read_text("utf-8")
+    assert "| `agent_turns` | turns of the agent" in (tmp_path / "docs" / "metrics.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["rttm", "vcon", "tokens", "obligation"])
+def test_no_page_lists_formats_or_kinds_of_checks_by_hand(name: str) -> None:
+    """Each has one row in the documents, which `make docs` writes."""
+    for page in (ROOT / "docs").glob("*.md"):
+        by_hand = re.sub(
+            r"<!-- ([\w ]+): made by .*?<!-- end of \1 -->", "", page.read_text("utf-8"), flags=re.DOTALL
+        )
+        assert f"| `{name}` |" not in by_hand, page.name

@@ -88,7 +88,7 @@ def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> Score
     return load_scorer(nlp.lang or "xx", lexicon)
 
 
-class Names:
+class NameRecogniser:
     """Appends the names of people that spaCy's entity recogniser finds to ``doc._.facts``, as private data.
 
     This is optional, because it takes longer than all other components together. ``privacy`` finds names that
@@ -100,11 +100,11 @@ class Names:
         self.recogniser = recogniser
 
     def __call__(self, doc: Doc) -> Doc:
-        """One turn."""
+        """Add the names in one turn."""
         return next(self.pipe([doc]))
 
     def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
-        """Turns in batches."""
+        """Add the names in several turns, which are read in batches."""
         docs = list(stream)
         texts = [doc.text for doc in docs]
         for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
@@ -117,7 +117,7 @@ class Names:
 
 
 @Language.factory("callqa_names_v1")
-def make_names(nlp: Language, name: str) -> Names:
+def make_names(nlp: Language, name: str) -> NameRecogniser:
     """Find names with the first installed English model, of which only the entity recogniser is loaded.
 
     Raises:
@@ -125,7 +125,7 @@ def make_names(nlp: Language, name: str) -> Names:
     """
     for package in MODELS:
         try:
-            return Names(import_module(package).load(exclude=list(NOT_NEEDED)))
+            return NameRecogniser(import_module(package).load(exclude=list(NOT_NEEDED)))
         except ImportError:
             continue
     raise ModelError(

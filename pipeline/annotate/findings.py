@@ -90,7 +90,7 @@ def with_names(
 
 
 def of_time(
-    transcript: Transcript, hold_spans: Sequence[metrics.Span], redacted: Sequence[metrics.Span]
+    transcript: Transcript, hold_spans: Sequence[metrics.TimeSpan], redacted: Sequence[metrics.TimeSpan]
 ) -> Iterator[Finding]:
     """Dead air, overtalk and interruptions."""
     speech = metrics.intervals(transcript)
@@ -106,7 +106,7 @@ def of_time(
             yield timed("interruption", role, span, turn)
 
 
-def timed(kind: str, label: str, span: metrics.Span, turn: int | None = None) -> Finding:
+def timed(kind: str, label: str, span: metrics.TimeSpan, turn: int | None = None) -> Finding:
     """A finding without words, whose value is its length in seconds."""
     length_s = round(span[1] - span[0], 2)
     return Finding(kind, label, turn, *span, "", length_s, f"callqa.{kind}.v1")

@@ -32,9 +32,9 @@ def detect(
     transcript: Transcript,
     found: Sequence[Finding],
     unannounced_hold_s: float,
-    reported: Sequence[metrics.Span],
-    redacted_spans: Sequence[metrics.Span],
-) -> Iterator[tuple[str, str, metrics.Span]]:
+    reported: Sequence[metrics.TimeSpan],
+    redacted_spans: Sequence[metrics.TimeSpan],
+) -> Iterator[tuple[str, str, metrics.TimeSpan]]:
     """Kind, label and span of every hold (reported, announced, unannounced) and pause of the customer.
 
     A pause was announced by the customer, or spent looking up what the agent asked for.

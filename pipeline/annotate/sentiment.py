@@ -88,7 +88,7 @@ class Scorer:
     knows_language: bool
 
     def __call__(self, doc: Doc) -> Doc:
-        """One turn."""
+        """Score one turn."""
         return next(self.pipe([doc]))
 
     def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:

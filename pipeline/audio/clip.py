@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from pipeline.audio.decode import Block, Source, open_source
+from pipeline.audio.decode import Block, OpenRecording, open_source
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Doubt
 from pipeline.errors import RecordingError
 
@@ -49,7 +49,7 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
         open_source(path) as source,
         tempfile.SpooledTemporaryFile(4 * MAX_SAMPLES_IN_MEMORY, prefix="callqa-clip-") as spool,
     ):
-        health, n_frames = _Health(source.n_channels), 0
+        statistics, n_frames = _Statistics(source.n_channels), 0
         to_16k = soxr.ResampleStream(
             source.sample_rate_hz, SAMPLE_RATE_HZ, source.n_channels, dtype="float32"
         )
@@ -57,17 +57,17 @@ def load(path: Path, *, min_duration_s: float = 0.0) -> AudioClip:
             n_frames += len(block)
             if n_frames > MAX_DURATION_S * source.sample_rate_hz:
                 raise _refused(path, "lasts more than a day", "too_long")
-            spool.write(to_16k.resample_chunk(health.examine(block)).data)
+            spool.write(to_16k.resample_chunk(statistics.examine(block)).data)
         spool.write(to_16k.resample_chunk(np.zeros((0, source.n_channels), np.float32), last=True).data)
-        _check_content(path, source, health, n_frames, min_duration_s)
+        _check_content(path, source, statistics, n_frames, min_duration_s)
         samples = _samples(spool, source.n_channels)
-    health.repair(samples)
+    statistics.repair(samples)
     return AudioClip(
         samples=samples,
-        warnings=(*source.warnings, *health.warnings()),
+        warnings=(*source.warnings, *statistics.warnings()),
         codec=source.codec,
         source_sample_rate_hz=source.sample_rate_hz,
-        doubts=health.doubts(),
+        doubts=statistics.doubts(),
     )
 
 
@@ -75,7 +75,9 @@ def _refused(path: Path, what: str, reason: str, hint: str = "") -> RecordingErr
     return RecordingError(f"{path.name} {what}", hint=hint, reason=reason)
 
 
-def _check_content(path: Path, source: Source, health: _Health, n_frames: int, min_duration_s: float) -> None:
+def _check_content(
+    path: Path, source: OpenRecording, statistics: _Statistics, n_frames: int, min_duration_s: float
+) -> None:
     duration_s = n_frames / source.sample_rate_hz
     if n_frames == 0:
         raise _refused(path, "holds no sound at all", "empty", "ask for it again")
@@ -83,15 +85,15 @@ def _check_content(path: Path, source: Source, health: _Health, n_frames: int, m
         raise _refused(
             path, f"is cut off: {duration_s:.1f} of {source.duration_s:.1f} s are there", "truncated"
         )
-    if health.n_not_finite > health.n_samples / 2:
+    if statistics.n_not_finite > statistics.n_samples / 2:
         raise _refused(path, "holds mostly values that are not numbers", "corrupt", "its header may be wrong")
     if duration_s < min_duration_s:
         raise _refused(path, f"lasts {duration_s:.2f} s, less than {min_duration_s:g} s", "too_short")
-    if health.peak() < SILENT_PEAK:
+    if statistics.peak() < SILENT_PEAK:
         raise _refused(path, "is silent on every channel", "silent", "check the recorder's line")
 
 
-class _Health:
+class _Statistics:
     """Statistics of the samples, collected block by block while decoding, and the faults they show."""
 
     def __init__(self, n_channels: int) -> None:

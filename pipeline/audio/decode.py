@@ -32,7 +32,7 @@ MAX_BAD_PACKETS = 0.05
 
 
 @dataclass(slots=True)
-class Source:
+class OpenRecording:
     """An open recording.
 
     Attributes:
@@ -53,7 +53,7 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path) -> Iterator[OpenRecording]:
     """Open a recording, recognising its format by its content.
 
     Raises:
@@ -96,7 +96,7 @@ def _open_file(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def _open_decoder(path: Path, file: BinaryIO, sound: Any, signature: Signature) -> Iterator[Source]:
+def _open_decoder(path: Path, file: BinaryIO, sound: Any, signature: Signature) -> Iterator[OpenRecording]:
     opened = _try_soundfile(file) if signature.soundfile else None
     if opened is not None:
         with opened:
@@ -117,7 +117,7 @@ def _try_soundfile(file: BinaryIO) -> Any | None:
         return None
 
 
-def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
+def _soundfile_source(path: Path, sound: Any, signature: Signature) -> OpenRecording:
     import soundfile
 
     def blocks() -> Iterator[Block]:
@@ -129,7 +129,7 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> Source:
 
     stated = sound.frames if 0 < sound.frames < 2**62 else 0
     container, coding = signature.container, sound.subtype.lower()
-    return Source(
+    return OpenRecording(
         blocks(),
         codec=container if coding.startswith(container) else f"{container}/{coding}",
         n_channels=sound.channels,
@@ -160,7 +160,7 @@ class _FileFromOffset:
 
 
 @contextmanager
-def _open_av(path: Path, sound: Any, signature: Signature) -> Iterator[Source]:
+def _open_av(path: Path, sound: Any, signature: Signature) -> Iterator[OpenRecording]:
     import av
 
     sound.seek(0)
@@ -183,7 +183,7 @@ def _open_av(path: Path, sound: Any, signature: Signature) -> Iterator[Source]:
         length, tick_s = stream.duration, stream.time_base
         name = context.codec.canonical_name
         warnings: list[str] = []
-        yield Source(
+        yield OpenRecording(
             _av_blocks(path, container, stream, signature, warnings),
             codec=signature.container if name == signature.container else f"{signature.container}/{name}",
             n_channels=context.channels,
@@ -229,7 +229,7 @@ def _av_blocks(
         warnings.append(f"{n_bad} of {n_packets} packets could not be decoded and were left silent")
 
 
-def _check_layout(path: Path, source: Source) -> None:
+def _check_layout(path: Path, source: OpenRecording) -> None:
     n_channels, rate_hz = source.n_channels, source.sample_rate_hz
     if n_channels < 1 or rate_hz not in SAMPLE_RATES_HZ:
         raise RecordingError(

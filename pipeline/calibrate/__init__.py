@@ -24,7 +24,7 @@ from pipeline.calibrate.agreement import (
     pabak,
 )
 from pipeline.calibrate.figures import Agreement, Drift, advise, warnings_for
-from pipeline.calibrate.pairs import LABELS, Pair, Question, newest_answers, questions
+from pipeline.calibrate.pairs import LABELS, AnsweredQuestion, Pair, newest_answers, questions
 from pipeline.confidence_intervals import wilson
 from pipeline.conversation import Answer, CriterionAnswer, Review, Scorecard
 from pipeline.rubric import Criterion, Rubric
@@ -115,7 +115,9 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
     alphas = {(p.rubric, p.criterion): p.alpha for p in people}
     return Calibration(
         criteria=[_compare(q, alphas.get((q.rubric, q.criterion))) for q in asked],
-        reviewers=[_compare(Question("", who, said, title=who)) for who, said in sorted(by_reviewer.items())],
+        reviewers=[
+            _compare(AnsweredQuestion("", who, said, title=who)) for who, said in sorted(by_reviewer.items())
+        ],
         people=people,
         drift=_drift(pairs),
         scores=_deviations(store, [pair.review for pair in pairs]),
@@ -123,7 +125,7 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
     )
 
 
-def _compare(question: Question, alpha: Coefficient | None = None) -> Agreement:
+def _compare(question: AnsweredQuestion, alpha: Coefficient | None = None) -> Agreement:
     """The figures of one criterion, or of one reviewer's answers, with warnings and advice."""
     decided = [p for p in question.pairs if p.decided]
     counts = Counter((p.machine, p.human) for p in decided)
@@ -166,7 +168,9 @@ def _weighted_kappa(pairs: Sequence[Pair]) -> Coefficient:
     return cohen_kappa(confusion(graded, grades), graded=True)
 
 
-def _people_agreement(asked: Sequence[Question], blind: Sequence[Question]) -> list[PeopleAgreement]:
+def _people_agreement(
+    asked: Sequence[AnsweredQuestion], blind: Sequence[AnsweredQuestion]
+) -> list[PeopleAgreement]:
     """α of each criterion that several people answered, then α of all criteria together.
 
     ``blind`` has the questions with answers from blind sessions only; where there are any, those are used.
@@ -179,13 +183,15 @@ def _people_agreement(asked: Sequence[Question], blind: Sequence[Question]) -> l
         if row:
             rows.append(row)
     all_pairs = [pair for question in blind or asked for pair in question.pairs]
-    together = Question("", "all criteria", title="all criteria")
+    together = AnsweredQuestion("", "all criteria", title="all criteria")
     if len(rows) > 1 and (row := _alpha(together, all_pairs, blind=bool(blind))):
         rows.append(row)
     return rows
 
 
-def _alpha(question: Question, pairs: Sequence[Pair], *, blind: bool = False) -> PeopleAgreement | None:
+def _alpha(
+    question: AnsweredQuestion, pairs: Sequence[Pair], *, blind: bool = False
+) -> PeopleAgreement | None:
     """α over the answers that at least two people gave; None where there are none."""
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
     for pair in pairs:

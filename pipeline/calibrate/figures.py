@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pipeline.calibrate.agreement import Coefficient
 from pipeline.calibrate.pairs import Pair
-from pipeline.confidence_intervals import Interval
+from pipeline.confidence_intervals import ConfidenceInterval
 
 FEW_ANSWERS = 30
 SKEWED_SHARE = 0.9
@@ -50,7 +50,7 @@ class Agreement:
     title: str
     n: int
     abstained: int
-    agreement: Interval
+    agreement: ConfidenceInterval
     kappa: Coefficient
     weighted_kappa: Coefficient
     ac1: Coefficient
@@ -81,7 +81,7 @@ class Drift:
     """Agreement in one week of reviewing; ``shifted`` if it differs from all weeks before beyond chance."""
 
     week: str
-    agreement: Interval
+    agreement: ConfidenceInterval
     shifted: bool
 
 

@@ -51,7 +51,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AnsweredQuestion:
     """One criterion in its newest wording, with everybody's answers to it.
 
     Attributes:
@@ -78,7 +78,7 @@ def newest_answers(reviews: Iterable[Review]) -> list[Review]:
     return list(newest.values())
 
 
-def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None) -> list[Question]:
+def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None) -> list[AnsweredQuestion]:
     """Every question people answered, with the answers that may be compared.
 
     ``reviews`` come from ``newest_answers``; ``rubric`` limits them to one, by id or by hash.
@@ -109,7 +109,7 @@ def _scale(review: Review, criterion: Criterion | None) -> tuple[str, ...]:
 
 def _question(
     key: Key, pairs: Sequence[Pair], criteria: Mapping[Key, Criterion], names: Mapping[str, tuple[str, str]]
-) -> Question:
+) -> AnsweredQuestion:
     """The question in its newest wording, with the answers given to exactly that wording.
 
     ``pairs`` come by the age of their rubric's text; ``names`` has the rubric id and version of each text.
@@ -121,7 +121,7 @@ def _question(
     pooled = [pair for pair in pairs if pair.review.rubric_hash in same]
     versions = tuple(dict.fromkeys(names[h][1] for h in same if h in names))
     title = wording.question if wording else criterion
-    return Question(*key, pooled, versions, len(pairs) - len(pooled), title)
+    return AnsweredQuestion(*key, pooled, versions, len(pairs) - len(pooled), title)
 
 
 def _quotes(store: Store, reviews: Sequence[Review]) -> dict[tuple[str, str, str], str]:

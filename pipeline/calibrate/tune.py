@@ -59,7 +59,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class SettingFigures:
     """How well a setting reproduces people's answers.
 
     Attributes:
@@ -105,8 +105,8 @@ class Proposal:
     """
 
     criterion: str
-    now: Measured | None
-    best: Measured | None
+    now: SettingFigures | None
+    best: SettingFigures | None
     setting: Setting | None = None
     phrases: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ def strongest(
     return max((*hits, *((nearest,) if nearest else ())), key=lambda e: e.strength, default=None)
 
 
-def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: int = 1) -> Measured:
+def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: int = 1) -> SettingFigures:
     """Compare a setting's answers with people's.
 
     ``pairs`` has for each call the strength of its best match, and whether people say yes. The upper limit is
@@ -164,10 +164,10 @@ def measured(pairs: Sequence[tuple[float, bool]], setting: Setting, compared: in
     wrong = sum(machine != human for machine, human in decided)
     kappa = cohen_kappa(confusion(decided, ("yes", "no"))).value
     at_most = clopper_pearson_above(wrong, len(decided), confidence=1 - (1 - SURE) / compared)
-    return Measured(len(pairs), len(decided), wrong, kappa, at_most)
+    return SettingFigures(len(pairs), len(decided), wrong, kappa, at_most)
 
 
-def best_setting(pairs: Sequence[tuple[float, bool]], now: Setting) -> tuple[Setting, Measured]:
+def best_setting(pairs: Sequence[tuple[float, bool]], now: Setting) -> tuple[Setting, SettingFigures]:
     """The cheapest of the settings compared; the rubric's own unless another saves ``LEAST_GAIN``."""
     yes = sum(met for _, met in pairs)
     lower, higher = len(pairs) - yes >= LEAST_OF_EACH, yes >= LEAST_OF_EACH

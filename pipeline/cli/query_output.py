@@ -25,7 +25,7 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.store.search import Found
+    from pipeline.store.search import SearchResult
 
 MAX_TABLE_ROWS = 1000
 
@@ -114,7 +114,7 @@ def write_parquet(answer: pa.Table, path: Path) -> None:
         ) from error
 
 
-def print_hits(found: Found, *, as_json: bool) -> None:
+def print_hits(found: SearchResult, *, as_json: bool) -> None:
     """Print the turns that were found, with the words highlighted."""
     if as_json:
         for hit in found.hits:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.calibrate.figures import Agreement
     from pipeline.calibrate.trust import Trust
     from pipeline.review.import_reviews import Report
-    from pipeline.review.sampling import Queue
+    from pipeline.review.sampling import ReviewQueue
     from pipeline.settings import JudgeSettings
     from pipeline.store import Store
 
@@ -64,7 +64,7 @@ def sample(
     _print_queue(queue)
 
 
-def _print_queue(queue: Queue) -> None:
+def _print_queue(queue: ReviewQueue) -> None:
     table = Table("call", "chosen", "chance", "why")
     for pick in queue.picks:
         chance = f"{pick.probability:.2f}" if pick.probability is not None else ""

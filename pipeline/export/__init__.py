@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from pipeline.conversation import Transcript
 from pipeline.errors import MachineError, UsageError
 from pipeline.export import captions, flat, packet, workbook
 from pipeline.export.contact_lens import contact_lens
-from pipeline.export.job import Job
+from pipeline.export.job import ExportJob
 from pipeline.export.names import FileNames, whole
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call
+from pipeline.export.selection import ExportedCall
 from pipeline.export.vcon import vcon
 from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
@@ -27,8 +28,16 @@ EVERYTHING = CallFilter()
 POLICY = PrivacySettings()
 
 
-Writer = Callable[[Job], list[Path]]
+Writer = Callable[[ExportJob], list[Path]]
 """Writes one export and returns the files written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of exports; ``about`` says what it writes, for ``docs/review.md``."""
+
+    about: str
+    write: Writer
 
 
 def write(
@@ -72,10 +81,10 @@ def write(
         raise UsageError(
             "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"
         )
-    job = Job(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
+    job = ExportJob(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
-        return FORMATS[format](job)
+        return FORMATS[format].write(job)
     except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise UsageError(
             f"cannot write {dest}: {error.strerror}", hint="choose another destination, or close the file"
@@ -86,10 +95,10 @@ def write(
         ) from error
 
 
-def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
+def _per_call(suffix: str, render: Callable[[ExportedCall], str]) -> Writer:
     """A writer of one file per call, named after the call."""
 
-    def write_files(job: Job) -> list[Path]:
+    def write_files(job: ExportJob) -> list[Path]:
         job.dest.mkdir(parents=True, exist_ok=True)
         names = FileNames()
         paths = []
@@ -102,23 +111,45 @@ def _per_call(suffix: str, render: Callable[[Call], str]) -> Writer:
     return write_files
 
 
-def _caption(render: Callable[[Transcript], str]) -> Callable[[Call], str]:
+def _caption(render: Callable[[Transcript], str]) -> Callable[[ExportedCall], str]:
     return lambda call: render(call.conversation.transcript)
 
 
-def _json(render: Callable[[Call], object]) -> Callable[[Call], str]:
+def _json(render: Callable[[ExportedCall], object]) -> Callable[[ExportedCall], str]:
     return lambda call: json.dumps(render(call), ensure_ascii=False, indent=1) + "\n"
 
 
-FORMATS: dict[str, Writer] = {
-    "xlsx": workbook.write,
-    "html": packet.write,
-    "csv": partial(flat.write_tables, suffix=".csv", table=flat.csv_table),
-    "jsonl": flat.write_jsonl,
-    "parquet": partial(flat.write_tables, suffix=".parquet", table=flat.parquet_table),
-    "vcon": _per_call(".vcon.json", _json(vcon)),
-    "srt": _per_call(".srt", _caption(captions.srt)),
-    "vtt": _per_call(".vtt", _caption(captions.vtt)),
-    "rttm": _per_call(".rttm", _caption(captions.rttm)),
-    "contact-lens": _per_call(".contact-lens.json", _json(contact_lens)),
+FORMATS: dict[str, Format] = {
+    "xlsx": Format("the workbook", workbook.write),
+    "html": Format(
+        "the packet: a file ending in .html contains its recordings, a folder has them beside its index.html",
+        packet.write,
+    ),
+    "csv": Format(
+        "`calls` and `answers`, one row a scorecard and one an answer",
+        partial(flat.write_tables, suffix=".csv", table=flat.csv_table),
+    ),
+    "jsonl": Format(
+        "one line a call: metadata, conversation and scorecards as `callqa.<noun>/1`", flat.write_jsonl
+    ),
+    "parquet": Format(
+        "the tables of `csv`, as Parquet",
+        partial(flat.write_tables, suffix=".parquet", table=flat.parquet_table),
+    ),
+    "vcon": Format(
+        "vCon 0.4.0: transcript, sentiment and scorecards as analyses; the recording is only described",
+        _per_call(".vcon.json", _json(vcon)),
+    ),
+    "srt": Format(
+        f"captions, cut at {captions.LONGEST_CUE_CHARS} characters or {captions.LONGEST_CUE_S:g} s",
+        _per_call(".srt", _caption(captions.srt)),
+    ),
+    "vtt": Format(
+        "the same captions as WebVTT, with a voice tag per speaker", _per_call(".vtt", _caption(captions.vtt))
+    ),
+    "rttm": Format("who spoke when, for diarisation tools", _per_call(".rttm", _caption(captions.rttm))),
+    "contact-lens": Format(
+        "JSON in the shape of Amazon Connect's Contact Lens 1.1.0",
+        _per_call(".contact-lens.json", _json(contact_lens)),
+    ),
 }

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pipeline import privacy
 from pipeline.conversation import CriterionAnswer, Transcript, Turn
-from pipeline.export.selection import Call, with_words
+from pipeline.export.selection import ExportedCall, with_words
 from pipeline.score.measures import PERSON
 
 TITLE = r"(?:mr|mrs|ms|miss|dr|sir|madam)\b"  # so agents call customers
@@ -34,7 +34,7 @@ class ClientView:
     def __init__(self) -> None:
         self._numbers: dict[str, str] = {}
 
-    def of(self, call: Call) -> Call:
+    def of(self, call: ExportedCall) -> ExportedCall:
         """The call as the client may see it."""
         meta, transcript = call.metadata, call.conversation.transcript
         alias = self._alias(meta.agent_id or meta.agent_name)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.conversation import Conversation, RoleSentiment
-from pipeline.export.selection import Call
+from pipeline.export.selection import ExportedCall
 
 Json = dict[str, Any]
 SPEAKERS = {"agent": "AGENT", "customer": "CUSTOMER"}
 ROLES = {**SPEAKERS, "system": "SYSTEM", "unknown": "CUSTOMER"}
 
 
-def contact_lens(call: Call) -> Json:
+def contact_lens(call: ExportedCall) -> Json:
     """One call as a Contact Lens analysis document."""
     meta, conversation = call.metadata, call.conversation
     redacted = any(finding.kind == "pii" for finding in conversation.findings)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline import contract
 from pipeline.csv_safety import inert
-from pipeline.export.job import Job
+from pipeline.export.job import ExportJob
 from pipeline.export.names import whole
 from pipeline.export.tables import (
     ANSWER_COLUMNS,
@@ -31,7 +31,7 @@ Table = Callable[[Path, Sequence[Column[Any]]], AbstractContextManager[AddRows]]
 """Opens a file for rows with these columns."""
 
 
-def write_tables(job: Job, *, suffix: str, table: Table) -> list[Path]:
+def write_tables(job: ExportJob, *, suffix: str, table: Table) -> list[Path]:
     """Write a file of the calls and a file of the answers into a folder."""
     job.dest.mkdir(parents=True, exist_ok=True)
     paths, texts = [job.dest / f"{name}{suffix}" for name in TABLES], job.texts()
@@ -86,7 +86,7 @@ def parquet_table(path: Path, columns: Sequence[Column[Any]]) -> Iterator[AddRow
         add([], least=1)
 
 
-def write_jsonl(job: Job) -> list[Path]:
+def write_jsonl(job: ExportJob) -> list[Path]:
     """Write a line of JSON per call: metadata, conversation and scorecards, each a ``callqa.<noun>/1``."""
     with whole(job.dest) as partial, partial.open("w", encoding="utf-8", newline="\n") as out:
         for call in job.calls():

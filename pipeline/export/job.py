@@ -12,7 +12,7 @@ from pipeline.calibrate import Calibration, calibrate
 from pipeline.conversation import Review, Scorecard
 from pipeline.export.client_view import ClientView
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call, CriterionText, Texts
+from pipeline.export.selection import CriterionText, ExportedCall, Texts
 from pipeline.store import CallFilter, Store
 
 CHUNK = 200
@@ -20,7 +20,7 @@ CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ExportJob:
     """One export; the arguments of ``export.write`` are explained there."""
 
     store: Store
@@ -38,14 +38,14 @@ class Job:
         """Whether people can enter corrections."""
         return not self.client_safe
 
-    def calls(self, *, words: bool = True) -> Iterator[Call]:
+    def calls(self, *, words: bool = True) -> Iterator[ExportedCall]:
         """The calls, redacted; without ``words`` only their quotes are, and transcripts must not be shown."""
         view = ClientView() if self.client_safe else None
         for call in self._stored():
             redacted = self.redactor.call(call, words=words)
             yield view.of(redacted) if view else redacted
 
-    def _stored(self) -> Iterator[Call]:
+    def _stored(self) -> Iterator[ExportedCall]:
         """The matching calls in the order they happened, with the scorecards that the filter asks for."""
         where, bound = self.filters.where()
         rows = self.store.query(
@@ -63,7 +63,9 @@ class Job:
             conversations = {pair[0].call_id: pair for pair in self.store.conversations(chunk)}
             for done, (call_id, path) in enumerate(paths.items(), start):
                 progress(done, len(rows))
-                yield Call(*conversations[call_id], tuple(cards[call_id]), Path(path) if path else None)
+                yield ExportedCall(
+                    *conversations[call_id], tuple(cards[call_id]), Path(path) if path else None
+                )
         progress(len(rows), len(rows))
 
     def texts(self) -> Texts:

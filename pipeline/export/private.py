@@ -13,7 +13,7 @@ from dataclasses import replace
 from pipeline import privacy as private_data
 from pipeline.calibrate import Calibration
 from pipeline.conversation import CriterionAnswer, Evidence, Review, Scorecard, Transcript, Turn
-from pipeline.export.selection import Call, with_words
+from pipeline.export.selection import ExportedCall, with_words
 from pipeline.settings import PrivacySettings
 from pipeline.word_times import TurnClock
 
@@ -52,7 +52,7 @@ class Redactor:
                 timed.append((start_s, end_s))
         return timed
 
-    def call(self, call: Call, *, words: bool = True) -> Call:
+    def call(self, call: ExportedCall, *, words: bool = True) -> ExportedCall:
         """The call with transcript, findings, quotes and reasons redacted.
 
         Without ``words`` the transcript itself is not exported: tables show only quotes, and searching every

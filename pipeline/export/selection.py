@@ -11,7 +11,7 @@ from pipeline.rubric import Criterion
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ExportedCall:
     """One call as exports see it, with the latest scorecard per rubric.
 
     ``recording`` is the audio file as it was received; it may no longer exist.

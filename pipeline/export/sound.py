@@ -16,7 +16,7 @@ from pipeline.child_processes import cores
 from pipeline.errors import RecordingError
 from pipeline.export.names import FileNames
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call
+from pipeline.export.selection import ExportedCall
 
 if TYPE_CHECKING:
     from pipeline.conversation import AudioClip
@@ -57,13 +57,13 @@ class Sounds:
         self._names = FileNames()
         self._embedded_bytes = 0
 
-    def of(self, calls: Iterable[Call]) -> Iterator[tuple[Call, Sound]]:
+    def of(self, calls: Iterable[ExportedCall]) -> Iterator[tuple[ExportedCall, Sound]]:
         """Each call with its recording, in order; without a URL if there is none, or it must not be heard.
 
         Every core makes one recording at a time (FFmpeg releases the interpreter's lock), and no more than
         that many are begun before they are used, as a decoded call takes up to 64 MiB.
         """
-        begun: deque[tuple[Call, Future[Sound]]] = deque()
+        begun: deque[tuple[ExportedCall, Future[Sound]]] = deque()
         most = cores()
         pool = ThreadPoolExecutor(most, "sound")
         try:
@@ -77,7 +77,7 @@ class Sounds:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _counted(self, call: Call, made: Future[Sound]) -> tuple[Call, Sound]:
+    def _counted(self, call: ExportedCall, made: Future[Sound]) -> tuple[ExportedCall, Sound]:
         """The call with its recording; not embedded if those of the calls before it fill the page."""
         sound = made.result()
         if self._folder is None and sound.url:
@@ -86,7 +86,7 @@ class Sounds:
             self._embedded_bytes += len(sound.url)
         return call, sound
 
-    def _make(self, call: Call, name: str) -> Sound:
+    def _make(self, call: ExportedCall, name: str) -> Sound:
         if call.recording is None or call.metadata.medium != "voice":
             return Sound(note="no recording")
         try:

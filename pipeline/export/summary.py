@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
 
-from pipeline.confidence_intervals import Interval, mean, wilson
+from pipeline.confidence_intervals import ConfidenceInterval, mean, wilson
 from pipeline.conversation import Scorecard
-from pipeline.export.selection import Call, Texts, answers_of, words_of
+from pipeline.export.selection import ExportedCall, Texts, answers_of, words_of
 
 UNKNOWN_AGENT = "(no agent)"
 MOMENTS = 3
@@ -27,7 +27,7 @@ a strength or a focus; and how many of each are listed."""
 
 
 @dataclass(slots=True)
-class Group:
+class ScoreGroup:
     """Scores and outcomes of a group of scorecards, such as those of one agent, team or week."""
 
     scores: list[float] = field(default_factory=list)
@@ -46,11 +46,11 @@ class Group:
         """Scorecards counted."""
         return self.outcomes.total()
 
-    def mean(self) -> Interval:
+    def mean(self) -> ConfidenceInterval:
         """Mean final score with its interval."""
         return mean(self.scores)
 
-    def pass_rate(self) -> Interval:
+    def pass_rate(self) -> ConfidenceInterval:
         """Share of passes among passes and fails; scorecards that need a person do not count."""
         return wilson(self.outcomes["pass"], self.outcomes["pass"] + self.outcomes["fail"])
 
@@ -65,7 +65,7 @@ class CriterionTotals:
     critical: bool
     answers: Counter[str] = field(default_factory=Counter)
 
-    def met(self) -> Interval:
+    def met(self) -> ConfidenceInterval:
         """Share of yes among yes and no."""
         return wilson(self.answers["yes"], self.answers["yes"] + self.answers["no"])
 
@@ -86,7 +86,7 @@ class Week:
     """One week's mean score; ``out`` when it lies outside the control limits."""
 
     week: str
-    mean: Interval
+    mean: ConfidenceInterval
     out: bool
 
 
@@ -107,8 +107,8 @@ class Unit:
     name: str
     team: str = ""
     client: str = ""
-    total: Group = field(default_factory=Group)
-    weeks: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
+    total: ScoreGroup = field(default_factory=ScoreGroup)
+    weeks: dict[str, ScoreGroup] = field(default_factory=lambda: defaultdict(ScoreGroup))
     criteria: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     best: list[Moment] = field(default_factory=list)
     worst: list[Moment] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Unit:
         estimate = self.total.mean().estimate
         return 101.0 if estimate is None else estimate
 
-    def weekly(self) -> tuple[list[Week], Interval]:
+    def weekly(self) -> tuple[list[Week], ConfidenceInterval]:
         """The weeks in order, and their mean with control limits, 0..100; unknown with too few weeks.
 
         The limits are those of an individuals (XmR) chart: mean ± 2.66 times the mean moving range (Wheeler
@@ -126,13 +126,13 @@ class Unit:
         """
         means = [(week, group.mean()) for week, group in sorted(self.weeks.items())]
         values = [mean.estimate for _, mean in means if mean.estimate is not None]
-        limits = Interval(None, None, None, len(values))
+        limits = ConfidenceInterval(None, None, None, len(values))
         low, high = 0.0, 100.0
         if len(values) >= FEWEST_WEEKS:
             centre = fmean(values)
             distance = 2.66 * fmean(abs(b - a) for a, b in pairwise(values))
             low, high = max(0.0, centre - distance), min(100.0, centre + distance)
-            limits = Interval(centre, low, high, len(values))
+            limits = ConfidenceInterval(centre, low, high, len(values))
         weeks = [Week(w, m, m.estimate is not None and not low <= m.estimate <= high) for w, m in means]
         return weeks, limits
 
@@ -160,9 +160,9 @@ class Totals:
 
     calls: int = 0
     seconds: float = 0.0
-    overall: Group = field(default_factory=Group)
-    rubrics: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
-    weeks: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
+    overall: ScoreGroup = field(default_factory=ScoreGroup)
+    rubrics: dict[str, ScoreGroup] = field(default_factory=lambda: defaultdict(ScoreGroup))
+    weeks: dict[str, ScoreGroup] = field(default_factory=lambda: defaultdict(ScoreGroup))
     agents: dict[tuple[str, str], Unit] = field(default_factory=dict)
     teams: dict[tuple[str, str], Unit] = field(default_factory=dict)
     criteria: dict[tuple[str, str], CriterionTotals] = field(default_factory=dict)
@@ -179,7 +179,7 @@ class Totals:
         return f"{self.first:%d %b %Y} to {self.last:%d %b %Y}"
 
 
-def spoken(interval: Interval, scale: float = 1.0) -> str:
+def spoken(interval: ConfidenceInterval, scale: float = 1.0) -> str:
     """The interval as ``61 to 84 %`` for shares (scale 100), as ``61 to 84`` for scores; "" if unknown."""
     if interval.low is None or interval.high is None:
         return ""
@@ -187,14 +187,14 @@ def spoken(interval: Interval, scale: float = 1.0) -> str:
     return f"{low:.0f} to {high:.0f}{' %' if scale == 100 else ''}"
 
 
-def counted(calls: Iterable[Call], texts: Texts, totals: Totals) -> Iterator[Call]:
+def counted(calls: Iterable[ExportedCall], texts: Texts, totals: Totals) -> Iterator[ExportedCall]:
     """Yield the calls and add each to ``totals``, so that they are read only once."""
     for call in calls:
         _add(totals, call, texts)
         yield call
 
 
-def _add(totals: Totals, call: Call, texts: Texts) -> None:
+def _add(totals: Totals, call: ExportedCall, texts: Texts) -> None:
     totals.calls += 1
     totals.seconds += call.conversation.transcript.duration_s or 0.0
     started = call.metadata.started_local
@@ -217,7 +217,7 @@ def _add(totals: Totals, call: Call, texts: Texts) -> None:
     _add_moments(units, call, texts)
 
 
-def _units(totals: Totals, call: Call) -> list[Unit]:
+def _units(totals: Totals, call: ExportedCall) -> list[Unit]:
     """The agent and the team a call counts for; two clients may use the same ids and names."""
     meta = call.metadata
     client, agent = meta.client or "", meta.agent_id or meta.agent_name or UNKNOWN_AGENT
@@ -242,7 +242,7 @@ def _add_answers(totals: Totals, units: Sequence[Unit], card: Scorecard, texts: 
             unit.criteria[key][answer.answer] += 1
 
 
-def _add_moments(units: Sequence[Unit], call: Call, texts: Texts) -> None:
+def _add_moments(units: Sequence[Unit], call: ExportedCall, texts: Texts) -> None:
     """Keep each unit's best moments, from its highest-scored calls, and its worst, by customer sentiment."""
     for card in call.scorecards:
         for answer in card.answers:

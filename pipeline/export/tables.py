@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from pipeline.conversation import CriterionAnswer, Evidence, Scorecard
-from pipeline.export.selection import Call, CriterionText, Texts, answers_of, words_of
+from pipeline.export.selection import CriterionText, ExportedCall, Texts, answers_of, words_of
 
 Kind = Literal["text", "prose", "number", "score", "percent", "count", "clock", "time"]
 """How a cell is shown; ``prose`` is text that wraps."""
@@ -47,7 +47,7 @@ class Column(Generic[Row]):
 class CallRow:
     """A scorecard with its call; None for the scorecard of a call that has none."""
 
-    call: Call
+    call: ExportedCall
     card: Scorecard | None
 
 
@@ -55,19 +55,19 @@ class CallRow:
 class AnswerRow:
     """One answer, with its call, its scorecard and the rubric's words for the criterion."""
 
-    call: Call
+    call: ExportedCall
     card: Scorecard
     section_id: str
     answer: CriterionAnswer
     text: CriterionText
 
 
-def call_rows(call: Call) -> list[CallRow]:
+def call_rows(call: ExportedCall) -> list[CallRow]:
     """One row per scorecard; a call without scorecards still gets one row."""
     return [CallRow(call, card) for card in call.scorecards or (None,)]
 
 
-def answer_rows(call: Call, texts: Texts) -> Iterator[AnswerRow]:
+def answer_rows(call: ExportedCall, texts: Texts) -> Iterator[AnswerRow]:
     """One row per answer, in the rubric's order."""
     for card in call.scorecards:
         for section_id, answer in answers_of(card):

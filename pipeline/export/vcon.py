@@ -15,14 +15,14 @@ from typing import Any
 
 from pipeline import contract
 from pipeline.conversation import RoleSentiment, Turn
-from pipeline.export.selection import Call
+from pipeline.export.selection import ExportedCall
 
 Json = dict[str, Any]
 VENDOR = "callqa"
 AGENT, CUSTOMER = 0, 1
 
 
-def vcon(call: Call, *, now: dt.datetime | None = None) -> Json:
+def vcon(call: ExportedCall, *, now: dt.datetime | None = None) -> Json:
     """A redacted call as a vCon document, created ``now`` (by default the current time)."""
     meta, transcript = call.metadata, call.conversation.transcript
     dialogs = _dialogs(call)
@@ -49,7 +49,7 @@ def stable_uuid(call_id: str) -> str:
     return str(uuid.UUID(bytes=bytes(digest)))
 
 
-def _parties(call: Call) -> list[Json]:
+def _parties(call: ExportedCall) -> list[Json]:
     """Agent, then customer. ``role`` is not in the core schema, but other tools read it."""
     meta = call.metadata
     agent = {
@@ -62,7 +62,7 @@ def _parties(call: Call) -> list[Json]:
     return [{name: value for name, value in agent.items() if value}, {"role": "customer"}]
 
 
-def _dialogs(call: Call) -> list[Json]:
+def _dialogs(call: ExportedCall) -> list[Json]:
     meta, transcript = call.metadata, call.conversation.transcript
     if meta.started_at is None:
         return []
@@ -100,7 +100,7 @@ MEDIATYPES = {
 }
 
 
-def _holds(call: Call, started_at: dt.datetime) -> list[Json]:
+def _holds(call: ExportedCall, started_at: dt.datetime) -> list[Json]:
     return [
         {"party": CUSTOMER, "time": _rfc3339(started_at + dt.timedelta(seconds=at_s)), "event": event}
         for span in call.metadata.hold_spans
@@ -121,7 +121,7 @@ def _message(turn: Turn, started_at: dt.datetime) -> Json:
     }
 
 
-def _analyses(call: Call, dialogs: list[Json]) -> list[Json]:
+def _analyses(call: ExportedCall, dialogs: list[Json]) -> list[Json]:
     transcript, sentiment = call.conversation.transcript, call.conversation.sentiment
     about = {"dialog": list(range(len(dialogs)))}  # the vcon library needs the key even for an empty list
     product = f"{transcript.engine.name} {transcript.engine.model}"

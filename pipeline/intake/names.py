@@ -24,7 +24,7 @@ Returns None when the name has another form, and raises ValueError when its valu
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class FileNameReader:
     """Reads the file names of one source.
 
     Attributes:
@@ -67,14 +67,14 @@ class Names:
             return None
 
 
-def load(text: str) -> Names:
+def load(text: str) -> FileNameReader:
     """Load a preset by its name, or else compile ``text`` as a template.
 
     Raises:
         UsageError: The template is not valid.
     """
     match = PRESETS.get(text) or _by_templates((text,))
-    return Names(text, match, unique_ids=match is _PBX)
+    return FileNameReader(text, match, unique_ids=match is _PBX)
 
 
 def _by_templates(

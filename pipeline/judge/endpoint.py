@@ -53,7 +53,7 @@ class TooLongError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Completion:
     """The text a model wrote, whether it was cut off by the token limit, and the tokens it took."""
 
     content: str
@@ -151,7 +151,9 @@ class Endpoint:
         models = _objects(tags.get("models"))
         return next((str(m.get("digest")) for m in models if m.get("name") == name), "")
 
-    async def chat(self, messages: list[dict[str, str]], schema: Mapping[str, Any], max_tokens: int) -> Reply:
+    async def chat(
+        self, messages: list[dict[str, str]], schema: Mapping[str, Any], max_tokens: int
+    ) -> Completion:
         """One answer at temperature 0, in the form of a JSON schema if the server supports that.
 
         Raises:
@@ -303,7 +305,7 @@ def _refused(error: _RefusedError) -> str:
     return f"the server refuses the request (HTTP {error.status})"
 
 
-def _reply(answer: Mapping[str, Any]) -> Reply:
+def _reply(answer: Mapping[str, Any]) -> Completion:
     """The reply in an answer of the server; fields of a wrong type count as missing."""
     first = next(iter(_objects(answer.get("choices"))), {})
     message = first.get("message")
@@ -311,7 +313,7 @@ def _reply(answer: Mapping[str, Any]) -> Reply:
         raise AwayError(OTHER_FORM)
     content = message.get("content")
     usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
-    return Reply(
+    return Completion(
         content if isinstance(content, str) else "",
         first.get("finish_reason") == "length",
         _count(usage, "prompt_tokens"),

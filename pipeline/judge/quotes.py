@@ -36,9 +36,11 @@ ELLIPSIS = re.compile(r"\.{3,}|…|\[\.\.\.\]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class _PlacedWord:
+    """A word as it is compared, and its place: characters of the text of turn number ``at`` of the run."""
+
     word: str
-    at: int  # index of the turn in the run
+    at: int
     start: int
     end: int
 
@@ -75,13 +77,13 @@ def _in_run(part: list[str], turn: int, run: Sequence[Sent]) -> tuple[Quoted, ..
     return _nearly(part, said, run)
 
 
-def _with_denial(said: Sequence[_Token], start: int, end: int) -> Sequence[_Token]:
+def _with_denial(said: Sequence[_PlacedWord], start: int, end: int) -> Sequence[_PlacedWord]:
     """Tokens from ``start``, or a denial shortly before, to ``end``: "cancel it" is quoted with its "not"."""
     before = range(max(0, start - DENIED_WITHIN), start)
     return said[next((at for at in before if said[at].word in DENIALS), start) : end]
 
 
-def _nearly(part: list[str], said: Sequence[_Token], run: Sequence[Sent]) -> tuple[Quoted, ...]:
+def _nearly(part: list[str], said: Sequence[_PlacedWord], run: Sequence[Sent]) -> tuple[Quoted, ...]:
     """The place of a part of a quote whose letters are nearly those of the run."""
     if len(part) < NEARLY_WORDS or not said:
         return ()
@@ -110,14 +112,14 @@ def _decisive(words: Iterable[str]) -> list[str]:
     return sorted(w for w in words if w in DENIALS or any(c.isdigit() for c in w))
 
 
-def _places(tokens: Sequence[_Token], run: Sequence[Sent], *, exact: bool) -> tuple[Quoted, ...]:
+def _places(tokens: Sequence[_PlacedWord], run: Sequence[Sent], *, exact: bool) -> tuple[Quoted, ...]:
     """Tokens as places, one per turn."""
     turns = [list(group) for _, group in groupby(tokens, key=lambda token: token.at)]
     return tuple(Quoted(run[t[0].at].turn.turn, t[0].start, t[-1].end, exact) for t in turns)
 
 
-def _tokens(text: str, at: int) -> list[_Token]:
+def _tokens(text: str, at: int) -> list[_PlacedWord]:
     return [
-        _Token(token.text.casefold().replace("'", ""), at, token.start, token.end)
+        _PlacedWord(token.text.casefold().replace("'", ""), at, token.start, token.end)
         for token in tokens(text, UNSPACED_TOO)
     ]

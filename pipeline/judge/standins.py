@@ -33,7 +33,7 @@ NO_NAMES = frozenset([
 SURNAME = re.compile(r"(?:\s+|-)[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
-class _Piece(NamedTuple):
+class _TextPiece(NamedTuple):
     """Text sent, ``start`` to ``end``, that is or replaces ``place`` to ``until`` of the turn."""
 
     start: int
@@ -54,7 +54,7 @@ class Sent:
 
     turn: Turn
     text: str
-    pieces: tuple[_Piece, ...]
+    pieces: tuple[_TextPiece, ...]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The place in the turn of characters of the text sent; a stand-in is all that it replaces."""
@@ -142,14 +142,14 @@ def _without_overlaps(found: Sequence[tuple[int, int, str]], text: str) -> list[
 def _with_standins(turn: Turn, replaced: Sequence[tuple[int, int, str]]) -> Sent:
     """The turn with each of these places replaced by its word."""
     parts: list[str] = []
-    pieces: list[_Piece] = []
+    pieces: list[_TextPiece] = []
     at = place = 0
     for start, end, word in (*replaced, (len(turn.text), len(turn.text), "")):
         before = _plain(turn.text[place:start])
         for part, first, last, is_standin in ((before, place, start, False), (word, start, end, True)):
             if part:
                 parts.append(part)
-                pieces.append(_Piece(at, at + len(part), first, last, is_standin))
+                pieces.append(_TextPiece(at, at + len(part), first, last, is_standin))
                 at += len(part)
         place = end
     return Sent(turn, "".join(parts), tuple(pieces))

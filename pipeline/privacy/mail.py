@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.text.words import MARKS_TOO, Token, tokens, word_set
+from pipeline.text.words import CLEAR_FILLERS, MARKS_TOO, Token, tokens, word_set
 
 WRITTEN = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 DOMAINS = word_set(
@@ -21,9 +21,9 @@ AT = word_set("at ایٹ")
 DOTS = word_set("dot . period ڈاٹ")
 JOINERS = DOTS | word_set("underscore _ score under dash hyphen minus - plus +")
 # Words that precede an address and are not part of it.
-LEADS = word_set(
+LEADS = CLEAR_FILLERS | word_set(
     "look looking go going online available visit shop buy find is it's its me us you email mail address at "
-    "that my to be would on that's the a by and so yeah yes okay sure was i uh um write send it e"
+    "that my to be would on that's the a by and so yeah yes okay sure was i write send it e"
 )
 MAX_MAILBOX_TOKENS = 24
 MAX_DOMAIN_WORDS = 6

@@ -57,7 +57,7 @@ MAX_ASKED = 240  # the same for the two turns before
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class TurnToken:
     """A token of a turn: its place, its text in lower case, and its digits if it says any."""
 
     turn: int
@@ -80,7 +80,7 @@ class Run:
         ends: Indices of ``tokens`` before which the other side mentioned a kind of number.
     """
 
-    tokens: tuple[Token, ...]
+    tokens: tuple[TurnToken, ...]
     digits: str
     before: str
     after: str
@@ -102,23 +102,23 @@ class Run:
                     yield before[:-wrong] + self.digits[len(before) :]
 
 
-def written(tokens: Sequence[Token]) -> str:
+def written(tokens: Sequence[TurnToken]) -> str:
     """The digits and marks of tokens, without marks at the end."""
     text = "".join(t.digits or (t.text if t.text in MARKS else "") for t in tokens)
     return text.rstrip("".join(MARKS))
 
 
-def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[Token]:
+def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[TurnToken]:
     """The tokens of a turn, with the digits of number words."""
     raw = [t._replace(text="$") if t.kind == "amount" else t for t in words.tokens(text, TOKEN)]
-    tokens: list[Token] = []
+    tokens: list[TurnToken] = []
     at = 0
     while at < len(raw):
         used, digits = _number(raw, at, is_urdu)
         if digits and _is_count(raw, at, at + used):
             digits = ""
         used = max(used, 1)
-        tokens.append(Token(turn, raw[at].start, raw[at + used - 1].end, raw[at].text, digits))
+        tokens.append(TurnToken(turn, raw[at].start, raw[at + used - 1].end, raw[at].text, digits))
         at += used
     return tokens
 
@@ -190,15 +190,15 @@ def runs(turns: Sequence[Turn], language: str | None) -> Iterator[Run]:
         yield from _runs_of(_stream(turns, role, language), turns)
 
 
-def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Token]:
+def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[TurnToken]:
     """The tokens of a speaker, with an empty one wherever others say more than a few words or digits."""
-    stream: list[Token] = []
+    stream: list[TurnToken] = []
     for position, turn in enumerate(turns):
         if turn.role == role:
             is_urdu = language_of(turn, language) == "ur"
             stream.extend(tokenise(position, turn.text, is_urdu=is_urdu))
         elif count_words(turn.text) > SHORT_REPLY_WORDS and not _is_number_talk(turn.text):
-            stream.append(Token(position, 0, 0, ""))
+            stream.append(TurnToken(position, 0, 0, ""))
     return stream
 
 
@@ -208,7 +208,7 @@ def _is_number_talk(text: str) -> bool:
     return sum(bool(t.digits) for t in tokens) > len(tokens) / 2
 
 
-def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
+def _runs_of(stream: Sequence[TurnToken], turns: Sequence[Turn]) -> Iterator[Run]:
     start: int | None = None
     last = gap = 0
     for at, token in enumerate(stream):
@@ -225,7 +225,7 @@ def _runs_of(stream: Sequence[Token], turns: Sequence[Turn]) -> Iterator[Run]:
         yield _run(stream, start, last, turns)
 
 
-def _run(stream: Sequence[Token], start: int, last: int, turns: Sequence[Turn]) -> Run:
+def _run(stream: Sequence[TurnToken], start: int, last: int, turns: Sequence[Turn]) -> Run:
     """The run from one token of a stream to another (inclusive), with its breaks and ends."""
     tokens = tuple(stream[start : last + 1])
     breaks, ends = [], []
@@ -258,7 +258,7 @@ def part(run: Run, start: int, end: int, turns: Sequence[Turn]) -> Run:
 
 
 def _with_context(
-    tokens: tuple[Token, ...], turns: Sequence[Turn], breaks: tuple[int, ...], ends: tuple[int, ...]
+    tokens: tuple[TurnToken, ...], turns: Sequence[Turn], breaks: tuple[int, ...], ends: tuple[int, ...]
 ) -> Run:
     first, last = tokens[0], tokens[-1]
     earlier = "\n".join(turn.text.replace("\n", " ") for turn in turns[max(0, first.turn - 2) : first.turn])
@@ -268,7 +268,7 @@ def _with_context(
     return Run(tokens, "".join(token.digits for token in tokens), before, after, breaks, ends)
 
 
-def _may_part(tokens: Sequence[Token], before: int, at: int) -> bool:
+def _may_part(tokens: Sequence[TurnToken], before: int, at: int) -> bool:
     """Whether a word, mark or change of turn separates two digit tokens, or one is long enough by itself."""
     if any(token.text in CORRECTIONS for token in tokens[before + 1 : at]):
         return False
@@ -278,7 +278,7 @@ def _may_part(tokens: Sequence[Token], before: int, at: int) -> bool:
     return any(len(t.digits) >= WHOLE_DIGITS for t in written)
 
 
-def _asked_between(before: Token, token: Token, turns: Sequence[Turn]) -> bool:
+def _asked_between(before: TurnToken, token: TurnToken, turns: Sequence[Turn]) -> bool:
     """Whether the other side mentioned a kind of number between two tokens of a speaker."""
     between = range(before.turn + 1, token.turn)
     return any(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.text.words import count_words
+from pipeline.text.words import CLEAR_FILLERS, FILLERS, count_words, one_of
 
 WHAT = (
     r"(?:pass\s?(?:word|phrase|code)|memorable (?:word|name|place)|"
@@ -24,6 +24,7 @@ SAID_OF_IT = """
     weak strong easy hard old new now asking i you we they please and or but so to that that's if can could
     would will temporar\\w+ empty blank unknown confidential private ready done fine okay ok
 """
+FILLER, PAUSE = one_of(CLEAR_FILLERS), rf"\b(?:{one_of(FILLERS)})(?=,)"
 TELLING = rf"(?!(?:the same|{'|'.join(SAID_OF_IT.split())})\b)"
 END = r"(?=\s*(?:[,.;!?]|$|\b(?:and|but|so|can|could|please|thanks?|okay|ok|is that|i|that's|if)\b))"
 WHOSE = (
@@ -40,7 +41,8 @@ TOLD = (
     re.compile(
         rf"\b{WHAT}\s*(?:on (?:it|the account|my account|file|there)\s*)?{WHOSE}?"
         r"(?:[,.]?\s*(?:it )?used to be\s|"
-        r",?\s*(?:is|'s|was|will be|should be|would be|it's|it is|that's|uh|um|:|=)\s*[,:]?\s*)+"
+        rf",?\s*(?:(?:is|'s|was|will be|should be|would be|it's|it is|that's|{FILLER})\b|{PAUSE}|:|=)"
+        r"\s*[,:]?\s*)+"
         r"(?:the word |as in |all (?:one word|lower ?case)[, ]+)?"
         rf"{TELLING}(?P<it>\S+?(?:\s+\S+?){{0,11}}?){END}",
         re.I,
@@ -71,8 +73,9 @@ YES_OR_NO = re.compile(
 )
 SAYS_YES = re.compile(r"^\W*(?:yes|yeah|yep|sure|it's|it is|that's)\b.*\S\s\S", re.I)
 ANSWER = re.compile(
-    r"^\W*(?:(?:yes|yeah|yep|sure|okay|ok|it's|it is|it should be|that's|that is|that would be|uh|um|"
-    r"of course|i think|i believe|my password is|the password is)\b[\s,:]*)*(?P<it>[^\s,.;!?][^.;!?]*)",
+    r"^\W*(?:(?:yes|yeah|yep|sure|okay|ok|it's|it is|it should be|that's|that is|that would be|"
+    rf"{FILLER}|of course|i think|i believe|my password is|the password is)\b[\s,:]*)*"
+    r"(?P<it>[^\s,.;!?][^.;!?]*)",
     re.I,
 )
 NO_ANSWER = re.compile(

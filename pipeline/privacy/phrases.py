@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from pipeline.privacy import mail, passwords, rules, urdu
 from pipeline.text.first_names import COMMON_TOO, first_names
-from pipeline.text.words import SMALL, TENS, count_words
+from pipeline.text.words import CLEAR_FILLERS, SMALL, TENS, count_words, one_of
 
 
 def not_any(words: str) -> str:
@@ -19,6 +19,7 @@ def not_any(words: str) -> str:
     return rf"(?!(?:{'|'.join(words.split())})\b)"
 
 
+FILLER = one_of(CLEAR_FILLERS)
 NUMBER_WORD = rf"(?:(?:{'|'.join([*SMALL, *TENS])}|oh|hundred|thousand|double|triple)\b|\d+)"
 NUMBER = rf"(?:{NUMBER_WORD}(?:[\s-]+(?:and\s+)?{NUMBER_WORD}){{0,8}})"
 MONTH = rf"(?:{rules.MONTH}|{urdu.MONTHS})"
@@ -111,7 +112,7 @@ NAMES = tuple(
         (
             r"\b(?:my|her|his|their|your|the|account holder'?s?|mother'?s maiden|maiden|full|cardholder'?s?)"
             r"(?: (?:full|first|last|middle|maiden|given|family))? name(?:'s| is| was|s)?"
-            rf"(?: (?:is|uh|um|it's|on the account is))*\s+{NAME}"
+            rf"(?: (?:is|{FILLER}|it's|on the account is))*\s+{NAME}"
         ),
         rf"\b(?:first|last|maiden|family|middle) name(?:'s)?(?: is)? (?:it's )?{NAME}",
         rf"\bname (?:is|of|on (?:it|the (?:card|account)) (?:is|says))\s+{NAME}",
@@ -163,7 +164,9 @@ NAME_ASKED = re.compile(
     r"(?:speaking|talking) (?:with|to))\b(?!.*\b(?:address|email|number|on file)\b)",
     re.I,
 )
-LEAD = r"(?:yes|yeah|sure|certainly|absolutely|okay|it's|it is|that's|this is|uh|um|hi|of course|my name is)"
+LEAD = (
+    rf"(?:yes|yeah|sure|certainly|absolutely|okay|it's|it is|that's|this is|{FILLER}|hi|of course|my name is)"
+)
 ANSWERED_NAME = re.compile(rf"^\W*(?:{LEAD}[\s,]+)*{NAME}\W*$", re.I)
 BESIDE_BIRTH = re.compile(rf"\b(?:{DATE}|{NUMBER_WORD}[\s-]+{NUMBER_WORD}|\d{{3,}})", re.I)
 ANSWERED_BEFORE_BIRTH = re.compile(

@@ -18,6 +18,7 @@ from pipeline.conversation import (
     Conversation,
     Evidence,
     Received,
+    RoleSpan,
     Scorecard,
     StageRun,
     Transcript,
@@ -25,8 +26,8 @@ from pipeline.conversation import (
 from pipeline.errors import RecordingError
 from pipeline.process.cache import StageCache, digest
 from pipeline.process.state import CallState
-from pipeline.transcribe import Engine, Job
-from pipeline.transcribe.again import Excerpt, Part, Span, excerpts, put_in, spans_of
+from pipeline.transcribe import Job, SpeechEngine
+from pipeline.transcribe.again import Excerpt, Part, excerpts, put_in, spans_of
 
 STAGE = "again"
 TRANSCRIBED_AGAIN = "transcribed again"
@@ -52,7 +53,7 @@ class SecondPass:
         redact: Removes private data from the new words.
     """
 
-    engine: Engine
+    engine: SpeechEngine
     model: str
     wanted: Callable[[Sequence[tuple[Conversation, CallMetadata]]], list[Wanted]]
     redact: Callable[[Transcript], Transcript]
@@ -127,7 +128,7 @@ def _with_new_words(
     return replace(call, transcript=transcript, transcribed_again=spans, stages=(*call.stages, stage))
 
 
-def marked(card: Scorecard, transcribed_again: Sequence[Span], model: str) -> Scorecard:
+def marked(card: Scorecard, transcribed_again: Sequence[RoleSpan], model: str) -> Scorecard:
     """The scorecard with a note in the rule of every evidence whose words the larger model transcribed."""
 
     def mark(evidence: Evidence) -> Evidence:

@@ -28,7 +28,7 @@ from pipeline.process.prefetch import Group
 from pipeline.process.workers import open_workers, process_there, worker_count
 
 Done = TypeVar("Done")
-Scoring = Callable[[], Sequence[CallRecord]]
+FinishGroup = Callable[[], Sequence[CallRecord]]
 """What remains to be done for a group that has begun; returns its records."""
 RETRY_DELAYS_S = (1.0, 5.0)
 DEATHS_OF_A_GROUP = 2
@@ -79,7 +79,7 @@ def _all_groups(batch: Batch, steps: Steps) -> None:
 
 
 def _finish_in_order(
-    batch: Batch, steps: Steps, begun: Iterator[tuple[Group, Scoring]], at_once: int
+    batch: Batch, steps: Steps, begun: Iterator[tuple[Group, FinishGroup]], at_once: int
 ) -> None:
     """Score and load the groups in order in another thread, while this thread begins the next ones."""
     waiting: deque[Future[Sequence[CallRecord]]] = deque()
@@ -99,7 +99,7 @@ def _finish_in_order(
         finisher.shutdown(cancel_futures=True)
 
 
-def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Group, Scoring]]:
+def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Group, FinishGroup]]:
     """Transcribe the groups in this process; yields each with the step that remains, which is scoring."""
     stages, cache = batch.stages, batch.cache
     with batch.prefetch() as groups:
@@ -110,7 +110,7 @@ def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Group, Scoring]]:
             yield group, partial(steps.do, "score", name_of(group), partial(score, calls, stages, cache))
 
 
-def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Group, Scoring]]:
+def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Group, FinishGroup]]:
     """Hand the groups to workers; yields each with the step that remains, which is to wait."""
     for group in batch.groups():
         submit = partial(workers.submit, process_there, group, batch.load_stages, batch.cache)
@@ -129,7 +129,7 @@ class _Submitted:
         return future.result()
 
 
-def _score_and_load(batch: Batch, steps: Steps, group: Group, scoring: Scoring) -> Sequence[CallRecord]:
+def _score_and_load(batch: Batch, steps: Steps, group: Group, scoring: FinishGroup) -> Sequence[CallRecord]:
     records = _with_retries(scoring, partial(_failed_records, group))
     return _load(batch, steps, group, records)
 

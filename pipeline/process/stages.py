@@ -31,7 +31,7 @@ from pipeline.rubric import Rubric, select
 from pipeline.rubric.judging import Judge
 from pipeline.rubric.queries import Matcher
 from pipeline.settings import Settings, TranscribeSettings
-from pipeline.transcribe import Engine, Job
+from pipeline.transcribe import Job, SpeechEngine
 from pipeline.transcribe.again import parts_of
 
 TRANSCRIPT_REVISION = 3
@@ -72,7 +72,7 @@ class Stages:
         leave: Called when the run is being ended: a language model is asked nothing more.
     """
 
-    engine: Engine
+    engine: SpeechEngine
     annotator: annotate.Annotator
     load_audio: Callable[[Received], AudioClip]
     read_transcript: Callable[[Received], Transcript]
@@ -256,10 +256,10 @@ class _LazyEngine:
 
     def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
         self._settings, self._excerpts = settings, excerpts
-        self._engine: Engine | None = None
+        self._engine: SpeechEngine | None = None
         self.fingerprint = transcribe.fingerprint(settings)
 
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
-        """Transcribe as ``Engine.transcribe`` does."""
+        """Transcribe as ``SpeechEngine.transcribe`` does."""
         self._engine = self._engine or transcribe.load_engine(self._settings, excerpts=self._excerpts)
         return self._engine.transcribe(jobs)

@@ -11,12 +11,12 @@ from pipeline.conversation import (
     Conversation,
     LedgerEntry,
     Received,
+    RoleSpan,
     Scorecard,
     StageRun,
     Transcript,
 )
 from pipeline.process.cache import digest
-from pipeline.transcribe.again import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class CallState:
     clip: AudioClip | None = None
     transcript: Transcript | None = None
     conversation: Conversation | None = None
-    transcribed_again: tuple[Span, ...] = ()
+    transcribed_again: tuple[RoleSpan, ...] = ()
     scorecards: tuple[Scorecard, ...] = ()
     ended: LedgerEntry | None = None
 

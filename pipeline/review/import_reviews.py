@@ -35,7 +35,7 @@ assert set(STATES.values()) | {"submitted"} == set(get_args(ReviewState))
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class EntryProblem:
     """One entry that could not be kept, or that somebody should look at."""
 
     where: str
@@ -59,14 +59,14 @@ class Report:
 
     stored: int = 0
     unchanged: int = 0
-    rejected: list[Problem] = field(default_factory=list)
-    mended: list[Problem] = field(default_factory=list)
-    conflicts: list[Problem] = field(default_factory=list)
+    rejected: list[EntryProblem] = field(default_factory=list)
+    mended: list[EntryProblem] = field(default_factory=list)
+    conflicts: list[EntryProblem] = field(default_factory=list)
     marked: Counter[Path] = field(default_factory=Counter)
     rescore: set[str] = field(default_factory=set)
 
 
-class _Answer(NamedTuple):
+class _GivenAnswer(NamedTuple):
     """yes, no, na or undetermined, with the grade on a graded scale; "" for words that are no answer."""
 
     answer: str
@@ -81,16 +81,16 @@ class _Card:
     rubric_id: str
     rubric_hash: str
     criteria: Mapping[str, Criterion]
-    answers: dict[str, _Answer] = field(default_factory=dict)
+    answers: dict[str, _GivenAnswer] = field(default_factory=dict)
 
-    def parsed(self, criterion: str, written: str) -> _Answer:
+    def parsed(self, criterion: str, written: str) -> _GivenAnswer:
         """The answer a person's words mean: one of the criterion's grades, or yes, no, na."""
         grades = self.grades(criterion)
         for grade, share in grades.items():
             if _folded(grade) == _folded(written):
-                return _Answer("yes" if share >= 0.5 else "no", grade)
+                return _GivenAnswer("yes" if share >= 0.5 else "no", grade)
         answer = ANSWERS.get(_folded(written), "")
-        return _Answer("" if grades and answer != "na" else answer)
+        return _GivenAnswer("" if grades and answer != "na" else answer)
 
     def choices(self, criterion: str) -> str:
         """The answers a person may give, in words."""
@@ -160,7 +160,7 @@ class _Cards:
             card = self._cards[call_id].setdefault(rubric_hash, card)
             criterion = card.criteria.get(row["criterion_id"])
             grade = criterion.grade(row["points"]) if criterion and row["answer"] in {"yes", "no"} else ""
-            card.answers[row["criterion_id"]] = _Answer(row["answer"], grade)
+            card.answers[row["criterion_id"]] = _GivenAnswer(row["answer"], grade)
 
     def of(self, entry: Entry) -> _Card | str:
         """The scorecard an entry is about, or a sentence saying why there is none."""
@@ -199,10 +199,10 @@ def _reviews_of(entry: Entry, source: str, cards: _Cards, report: Report) -> Ite
     card = cards.of(entry)
     problem = card if isinstance(card, str) else _problem(entry, card)
     if problem or isinstance(card, str):
-        report.rejected.append(Problem(entry.where, problem))
+        report.rejected.append(EntryProblem(entry.where, problem))
         return
     if card.call_id != entry.call_id:
-        report.mended.append(Problem(entry.where, f"call {entry.call_id!r} taken as {card.call_id!r}"))
+        report.mended.append(EntryProblem(entry.where, f"call {entry.call_id!r} taken as {card.call_id!r}"))
     if entry.criterion_id or entry.criterion:
         criterion = _criterion(entry, card)
         given = card.parsed(criterion, entry.answer) if entry.answer else None
@@ -240,7 +240,7 @@ def _review(
     card: _Card,
     source: str,
     criterion: str | None = None,
-    given: _Answer | None = None,
+    given: _GivenAnswer | None = None,
     *,
     state: str = "submitted",
     confirmed: bool = False,
@@ -290,7 +290,7 @@ def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[R
                     f"{review.reviewer} answers {review.criterion_id} of {review.call_id} both "
                     f"{earlier.said} and {review.said}; the later one is kept"
                 )
-                report.conflicts.append(Problem(review.source, what))
+                report.conflicts.append(EntryProblem(review.source, what))
             chosen[_item(review)] = max(earlier, review, key=lambda r: r.reviewed_at)
     return list(chosen.values())
 
@@ -302,7 +302,7 @@ def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], repor
     for review in reviews:
         if "blind" in review.extra and (review.call_id, _folded(review.reviewer)) in not_blind:
             seen = f"{review.reviewer} had reviewed it with the machine's answers in view"
-            problems.append(Problem(review.call_id, f"{seen}: kept, but not as blind"))
+            problems.append(EntryProblem(review.call_id, f"{seen}: kept, but not as blind"))
             extra = {name: value for name, value in review.extra.items() if name != "blind"}
             review = replace(review, extra=extra)
         checked.append(review)
@@ -315,7 +315,7 @@ def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) 
     if review.state not in DECISIONS or (review.call_id, review.rubric_hash) in disputes:
         return True
     nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
-    report.rejected.append(Problem(review.source, nobody))
+    report.rejected.append(EntryProblem(review.source, nobody))
     return False
 
 
@@ -330,4 +330,4 @@ def _report_differences(new: Sequence[Review], stored: Sequence[Review], report:
     for key, by_reviewer in newest.items():
         if key in changed and len({r.said for r in by_reviewer.values()}) > 1:
             views = ", ".join(f"{r.reviewer} {r.said}" for r in by_reviewer.values())
-            report.conflicts.append(Problem(key[0], f"{key[2]}: {views}"))
+            report.conflicts.append(EntryProblem(key[0], f"{key[2]}: {views}"))

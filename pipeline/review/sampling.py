@@ -42,7 +42,7 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
+class RatePrecision:
     """How exactly a sample shows a rate: ``margin`` is the half width of its 95 % interval near one half."""
 
     group: str
@@ -52,7 +52,7 @@ class Precision:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class ReviewQueue:
     """The calls to review, and how exactly the random ones will show a rate.
 
     ``reviewed`` is how many calls are not in the risk queue because people have answered them already.
@@ -60,13 +60,13 @@ class Queue:
 
     sample_id: str
     picks: Sequence[Pick]
-    precision: Sequence[Precision]
+    precision: Sequence[RatePrecision]
     reviewed: int = 0
 
 
 def draw(
     store: Store, filters: CallFilter, *, per_week: int, risky: int, seed: int, now: dt.datetime
-) -> Queue:
+) -> ReviewQueue:
     """Draw a random sample per agent and week, add the riskiest calls, and record both in the store.
 
     ``per_week`` is the number of random calls per agent and week, ``risky`` the length of the risk queue.
@@ -90,7 +90,7 @@ def draw(
     picks = [*drawn, *sorted(risks, key=lambda pick: (-pick.risk, pick.call_id))[:risky]]
     sample_id = f"{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{seed}"
     store.save_sample([_recorded(pick, sample_id, seed, now) for pick in picks])
-    return Queue(sample_id, picks, precision(drawn, len(calls)) if drawn else [], reviewed)
+    return ReviewQueue(sample_id, picks, precision(drawn, len(calls)) if drawn else [], reviewed)
 
 
 def _recorded(pick: Pick, sample_id: str, seed: int, now: dt.datetime) -> SampledCall:
@@ -141,15 +141,15 @@ def random_sample(calls: Iterable[CallMetadata], *, per_stratum: int, seed: int)
     return picks
 
 
-def precision(picks: Sequence[Pick], population: int) -> list[Precision]:
+def precision(picks: Sequence[Pick], population: int) -> list[RatePrecision]:
     """Precision of the whole sample of ``population`` calls, then of each agent's part of it."""
     agents: dict[str, list[Pick]] = defaultdict(list)
     for pick in picks:
         agents[pick.stratum.rsplit(" ", 1)[0]].append(pick)
-    rows = [Precision("all calls", len(picks), population, margin_of(len(picks), population))]
+    rows = [RatePrecision("all calls", len(picks), population, margin_of(len(picks), population))]
     for agent, drawn in sorted(agents.items()):
         calls = round(sum(1 / pick.probability for pick in drawn if pick.probability))
-        rows.append(Precision(agent, len(drawn), calls, margin_of(len(drawn), calls)))
+        rows.append(RatePrecision(agent, len(drawn), calls, margin_of(len(drawn), calls)))
     return rows
 
 

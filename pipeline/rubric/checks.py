@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SearchedRole = Literal["agent", "customer", "system", "any"]
-Phrase = Annotated[str, Field(min_length=1, max_length=500)]
+PhraseText = Annotated[str, Field(min_length=1, max_length=500)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Part = TypeVar("Part", bound="Strict")
@@ -33,7 +33,9 @@ class Strict(BaseModel):
 
 
 class BaseCheck(Strict):
-    """Base of every kind of check."""
+    """Base of every kind of check; ``met_when`` says in words for ``docs/rubrics.md`` when one is met."""
+
+    met_when: ClassVar[str]
 
 
 class Anchor(Strict):
@@ -109,9 +111,10 @@ class PhraseCheck(SearchCheck):
     """
 
     kind: Literal["phrases"]
-    any: tuple[Phrase, ...] = Field((), max_length=200, description="one of these is enough")
-    all: tuple[Phrase, ...] = Field((), max_length=50, description="each of these is needed")
-    unless: tuple[Phrase, ...] = Field(
+    met_when: ClassVar[str] = "one of `any`, and each of `all`, is said; `unless` lists counter-examples"
+    any: tuple[PhraseText, ...] = Field((), max_length=200, description="one of these is enough")
+    all: tuple[PhraseText, ...] = Field((), max_length=50, description="each of these is needed")
+    unless: tuple[PhraseText, ...] = Field(
         (), max_length=50, description="counter-examples: speech nearer to one of these does not count"
     )
     match: Literal["exact", "lemma", "fuzzy", "meaning"] = "meaning"
@@ -145,7 +148,8 @@ class RegexCheck(SearchCheck):
     """A regular expression is found in one turn. Time-bounded; letter case ignored by default."""
 
     kind: Literal["regex"]
-    any: tuple[Phrase, ...] = Field(min_length=1, max_length=50)
+    met_when: ClassVar[str] = "an expression of `any` matches in a turn; each may take 0.1 s a turn"
+    any: tuple[PhraseText, ...] = Field(min_length=1, max_length=50)
     case_sensitive: bool = False
 
 
@@ -153,6 +157,7 @@ class TokenCheck(SearchCheck):
     """A spaCy token pattern is found, e.g. ``[{LEMMA: refund}, {POS: NOUN, OP: "?"}]``."""
 
     kind: Literal["tokens"]
+    met_when: ClassVar[str] = "a spaCy token pattern of `any` matches"
     any: tuple[tuple[dict[str, Any], ...], ...] = Field(min_length=1, max_length=50)
 
     def __hash__(self) -> int:
@@ -160,9 +165,12 @@ class TokenCheck(SearchCheck):
 
 
 class FindingCheck(SearchCheck):
-    """Something the annotator heard: a topic, a promise, an entity, private data, …."""
+    """Something the annotator heard: a topic, a promise, an entity, private data and others."""
 
     kind: Literal["finding"]
+    met_when: ClassVar[str] = (
+        "the annotator reports a `finding` (topic, promise, empathy, entity, pii, …), one of `labels`"
+    )
     role: SearchedRole = "any"
     finding: str = Field(description="kind of finding, e.g. topic, risk, promise, empathy, entity, pii")
     labels: tuple[str, ...] = Field((), description="which of that kind; all when left out")
@@ -181,6 +189,9 @@ class MetricCheck(Measure):
     """A number of the whole conversation lies within limits, or on a graded curve."""
 
     kind: Literal["metric"]
+    met_when: ClassVar[str] = (
+        "a conversation metric is within `min`/`max`, or scores on a `curve: [[value, share], …]`"
+    )
     metric: str = Field(description="name of a conversation metric, e.g. talk_ratio")
     min: float | None = Field(None, allow_inf_nan=False)
     max: float | None = Field(None, allow_inf_nan=False)
@@ -207,6 +218,7 @@ class SentimentCheck(Measure):
     """How one role feels, in the whole call or a part of it; scores run from -1 to 1."""
 
     kind: Literal["sentiment"]
+    met_when: ClassVar[str] = "`mean`, `lowest` or `change` of a role in the whole call or a quarter of it"
     role: Literal["agent", "customer"] = "customer"
     part: Literal["whole", "first_quarter", "second_quarter", "third_quarter", "last_quarter"] = "whole"
     measure: Literal["mean", "lowest", "change"] = Field(
@@ -232,6 +244,9 @@ class EventCheck(Measure):
     """Silences, holds or overtalk, counted."""
 
     kind: Literal["event"]
+    met_when: ClassVar[str] = (
+        "`silence`, `hold`, `overtalk` `longer_than_s` occur `at_least`/`at_most` times, or `total_at_most_s`"
+    )
     event: Literal["silence", "hold", "overtalk"]
     longer_than_s: Seconds = Field(0.0, description="only events longer than this count")
     at_least: Annotated[int, Field(ge=0)] | None = None
@@ -257,6 +272,7 @@ class LanguageCheck(Measure):
     """Every turn of a role whose language is known is in one of these languages."""
 
     kind: Literal["language"]
+    met_when: ClassVar[str] = "every turn of the role is in an `allowed` language"
     role: SearchedRole = "agent"
     allowed: tuple[str, ...] = Field(min_length=1, description="ISO 639-1 codes")
 
@@ -268,6 +284,10 @@ class ManualCheck(Measure):
     """Left to a person; shown as such and not scored until answered."""
 
     kind: Literal["manual"]
+    met_when: ClassVar[str] = (
+        "a person answers; counts after `callqa rescore` ([review](review.md)); `required: true`: needs "
+        "review until then"
+    )
     required: bool = Field(False, description="true: the call needs review until a person has answered")
     scale: Annotated[int, Field(ge=2, le=10)] | None = Field(
         None, description="size of the rating scale the person uses; yes/no when left out"
@@ -281,6 +301,7 @@ class PluginCheck(Measure):
     """A check from another package, found by its entry point in the group ``callqa.checks``."""
 
     kind: Literal["plugin"]
+    met_when: ClassVar[str] = "a function of another package, under the entry point group `callqa.checks`"
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -291,7 +312,7 @@ class PluginCheck(Measure):
 class JudgeExample(Strict):
     """Words as somebody might say them, and the answer they deserve."""
 
-    said: Phrase
+    said: PhraseText
     answer: Literal["yes", "no", "na"]
     why: str = Field("", max_length=300)
 
@@ -303,6 +324,10 @@ class JudgeCheck(BaseCheck):
     """
 
     kind: Literal["judge"]
+    met_when: ClassVar[str] = (
+        "your language model answers `question` with yes and quotes words of `role` that are found in "
+        "the call: [judge](judge.md)"
+    )
     question: str = Field(
         min_length=1, max_length=500, description="answered by yes, no or na (not applicable)"
     )
@@ -318,6 +343,7 @@ class SequenceCheck(BaseCheck):
     """Things are heard in this order."""
 
     kind: Literal["sequence"]
+    met_when: ClassVar[str] = "`steps` are said in this order, `within_s` or `within_turns` of each other"
     steps: tuple[TextCheck, ...] = Field(min_length=2, max_length=20)
     within_s: Seconds | None = Field(None, description="longest time from one step to the next")
     within_turns: Annotated[int, Field(ge=1)] | None = Field(
@@ -329,6 +355,10 @@ class ObligationCheck(BaseCheck):
     """Whenever the trigger is heard, the answer must follow (or must not). Not applicable without trigger."""
 
     kind: Literal["obligation"]
+    met_when: ClassVar[str] = (
+        "each time `trigger` is said (for once in a call use `when: {said: ...}`), `then` follows "
+        "(`must: false`: does not follow), `within_s`/`within_turns`"
+    )
     trigger: TextCheck
     then: TextCheck
     must: bool = Field(True, description="false: it must NOT follow")
@@ -340,6 +370,7 @@ class AllCheck(BaseCheck):
     """Every one of several checks holds."""
 
     kind: Literal["all_of"]
+    met_when: ClassVar[str] = "each of its `checks` is met"
     checks: tuple[Check, ...] = Field(min_length=1, max_length=50)
 
 
@@ -347,6 +378,7 @@ class AnyCheck(BaseCheck):
     """At least one of several checks holds."""
 
     kind: Literal["any_of"]
+    met_when: ClassVar[str] = "one of its `checks` is met"
     checks: tuple[Check, ...] = Field(min_length=1, max_length=50)
 
 
@@ -354,6 +386,7 @@ class NotCheck(BaseCheck):
     """The check inside does not hold."""
 
     kind: Literal["not"]
+    met_when: ClassVar[str] = "its `check` is not met"
     check: Check
 
 

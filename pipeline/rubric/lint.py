@@ -51,7 +51,7 @@ def lint(
 
 
 @dataclass(frozen=True)
-class Phrase:
+class CriterionPhrase:
     """A phrase of a criterion, with the check it is in."""
 
     criterion: str
@@ -71,14 +71,14 @@ class Phrase:
         return self.check.model_copy(update={"any": (self.text,), "all": (), "at_least": 1})
 
 
-def phrases(rubric: Rubric) -> Iterator[Phrase]:
+def phrases(rubric: Rubric) -> Iterator[CriterionPhrase]:
     """Every phrase of a rubric except those of conditions and counter-examples, in the order of the form."""
     for criterion in rubric.criteria():
         checks = [criterion.check] if criterion.check else [level.check for level in criterion.levels]
         for check in (part for outer in checks for part in parts(outer, PhraseCheck)):
             for text in (*check.any, *check.all):
                 named = text.replace("{company}", rubric.company[0]) if rubric.company else text
-                yield Phrase(criterion.id, named, check)
+                yield CriterionPhrase(criterion.id, named, check)
 
 
 def too_common(rubric: Rubric, chance: Chance) -> list[str]:
@@ -92,7 +92,7 @@ def too_common(rubric: Rubric, chance: Chance) -> list[str]:
     ]
 
 
-def advice(one: Phrase) -> str:
+def advice(one: CriterionPhrase) -> str:
     """What to do about a phrase that is too common."""
     if one.check.negate:
         return "so many calls fail for it: name the bad words more fully, or say in `unless` what is harmless"

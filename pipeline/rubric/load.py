@@ -21,7 +21,7 @@ from pipeline.errors import RubricError
 from pipeline.known_names import did_you_mean, keys_at
 from pipeline.rubric.checks import Place
 from pipeline.rubric.model import Rubric
-from pipeline.rubric.references import Problem, reference_faults
+from pipeline.rubric.references import RubricFault, reference_faults
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
@@ -156,7 +156,7 @@ def _replace(data: Any, places: list[Place]) -> None:
             section.setdefault("id", f"faulty_{at}")
 
 
-def _refusal(problems: list[Problem], lines: dict[Place, int], source: str) -> RubricError:
+def _refusal(problems: list[RubricFault], lines: dict[Place, int], source: str) -> RubricError:
     unique = sorted({(_line(place, lines), message, hint) for place, message, hint in problems})
     listed = "\n".join(f"{source}:{line}: {message}{hint and f' ({hint})'}" for line, message, hint in unique)
     count = "1 error" if len(unique) == 1 else f"{len(unique)} errors"
@@ -251,7 +251,7 @@ def _is_consequence(item: Any, data: Any) -> bool:
     return item["type"] == "too_short" and isinstance(here, list) and bool(here)
 
 
-def _problem(item: Any, data: Any) -> Problem:
+def _problem(item: Any, data: Any) -> RubricFault:
     """A pydantic error as a sentence."""
     path = _place(item["loc"], data)
     where = ".".join(map(str, path)) or "rubric"

@@ -17,14 +17,14 @@ from pipeline.rubric import checks as kinds
 from pipeline.rubric.checks import SLOTS, Anchor, JudgeCheck, Place, PluginCheck, Strict, parts, placed
 from pipeline.rubric.model import Case, Condition, Criterion, Rubric, Section
 
-Problem = tuple[Place, str, str]  # its place in the YAML, what is wrong, and a hint
+RubricFault = tuple[Place, str, str]  # its place in the YAML, what is wrong, and a hint
 METADATA_FIELDS = sorted(
     set(CallMetadata.__dataclass_fields__) - {"extra", "hold_spans", "started_at", "agent_channel"}
 )
 ANSWERS = ("yes", "no", "na", "undetermined")
 
 
-def reference_faults(rubric: Rubric) -> Iterator[Problem]:
+def reference_faults(rubric: Rubric) -> Iterator[RubricFault]:
     """All errors that need the whole rubric to be found."""
     known = [criterion.id for criterion in rubric.criteria()]
     used = {Section: Counter(section.id for section in rubric.sections), Criterion: Counter(known)}
@@ -44,7 +44,9 @@ def reference_faults(rubric: Rubric) -> Iterator[Problem]:
         yield ("sections",), "all weights that count in this mode are 0", "give one a weight above 0"
 
 
-def _faults_of(part: Strict, place: Place, known: list[str], company: tuple[str, ...]) -> Iterator[Problem]:
+def _faults_of(
+    part: Strict, place: Place, known: list[str], company: tuple[str, ...]
+) -> Iterator[RubricFault]:
     """Errors of one part; ``known`` are the ids of the rubric's criteria."""
     match part:
         case kinds.MetricCheck() if part.metric not in METRICS:
@@ -65,7 +67,7 @@ def _faults_of(part: Strict, place: Place, known: list[str], company: tuple[str,
                 yield from _unknown(name, (*place, "expect", name), known)
 
 
-def _slots(check: kinds.PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[Problem]:
+def _slots(check: kinds.PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[RubricFault]:
     """Unknown slots, and ``{company}`` in a rubric that names no company."""
     for name in ("any", "all", "unless"):
         for at, phrase in enumerate(getattr(check, name)):
@@ -78,12 +80,12 @@ def _slots(check: kinds.PhraseCheck, place: Place, company: tuple[str, ...]) -> 
                     yield (*place, name, at), "{company} stands for nothing", hint
 
 
-def _unknown(name: str, place: Place, known: list[str]) -> Iterator[Problem]:
+def _unknown(name: str, place: Place, known: list[str]) -> Iterator[RubricFault]:
     if name not in known:
         yield place, f"no criterion {name!r}", did_you_mean(name, known)
 
 
-def _regexes(check: kinds.RegexCheck, place: Place) -> Iterator[Problem]:
+def _regexes(check: kinds.RegexCheck, place: Place) -> Iterator[RubricFault]:
     import regex
 
     for pattern in check.any:
@@ -93,7 +95,7 @@ def _regexes(check: kinds.RegexCheck, place: Place) -> Iterator[Problem]:
             yield (*place, "any"), f"{pattern!r} is not a regular expression: {error}", ""
 
 
-def _condition(condition: Condition, place: Place) -> Iterator[Problem]:
+def _condition(condition: Condition, place: Place) -> Iterator[RubricFault]:
     for name, answers in condition.answers.items():
         for answer in answers:
             if answer not in ANSWERS:
@@ -104,7 +106,7 @@ def _condition(condition: Condition, place: Place) -> Iterator[Problem]:
             yield (*place, "metadata", name), f"no metadata field {name!r}", hint
 
 
-def _cycles(rubric: Rubric) -> Iterator[Problem]:
+def _cycles(rubric: Rubric) -> Iterator[RubricFault]:
     """Criteria that depend on each other in a circle, which could never be answered."""
     try:
         evaluation_order(rubric)

@@ -27,7 +27,7 @@ from pipeline.score.call import Call, RubricPlan, plan_of
 from pipeline.score.criteria import answer, recorded
 from pipeline.score.decisive import words_that_decide
 from pipeline.score.phrase_checks import find_words, too_weak
-from pipeline.score.timeline import Span
+from pipeline.score.timeline import TimelineSpan
 from pipeline.score.verdict import Verdict
 
 __all__ = [
@@ -193,7 +193,7 @@ def _withheld(call: Call) -> tuple[str, Outcome]:
     if any((f.kind, f.label) == ("call_kind", "voicemail") for f in call.conversation.findings):
         return VOICEMAIL, "not_scored"
     for role in ("any", "agent"):
-        unsure = too_weak(call.timeline.speech(role, Span()), call.min_confidence)
+        unsure = too_weak(call.timeline.speech(role, TimelineSpan()), call.min_confidence)
         if unsure:
             return "; ".join([unsure, *transcript.said_of("recognised_weakly")]), "needs_review"
     return "", "not_scored"

@@ -12,7 +12,7 @@ from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
 from pipeline.score.call import Call
 from pipeline.score.judged import SUGGESTED, judged
-from pipeline.score.phrase_checks import Hit, PhraseHits, answer_words, find_words
+from pipeline.score.phrase_checks import PhraseHit, PhraseHits, answer_words, find_words
 from pipeline.score.verdict import Verdict, combined, opposite
 
 
@@ -153,7 +153,7 @@ def evaluate(call: Call, check: Any) -> Verdict:
 def _sequence(call: Call, check: kinds.SequenceCheck) -> Verdict:
     """Whether all steps are heard in order; each step is its earliest match after the step before."""
     evidence: list[Evidence] = []
-    before: Hit | None = None
+    before: PhraseHit | None = None
     for number, step in enumerate(check.steps, 1):
         heard = find_words(call, step)
         follows = [h for h in heard.hits if before is None or _follows(call, check, before, h)]
@@ -175,7 +175,7 @@ def _missed(
     return Verdict(answer, None, tuple(evidence), heard.searched, nearest, unsure or missing)
 
 
-def _follows(call: Call, check: Any, before: Hit, after: Hit) -> bool:
+def _follows(call: Call, check: Any, before: PhraseHit, after: PhraseHit) -> bool:
     """Whether a match comes after another, within the limits of a sequence or an obligation."""
     if (after.place, after.turn) <= (before.place, before.turn):
         return False

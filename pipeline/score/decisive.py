@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipeline.conversation import Answer, CallMetadata, Conversation, CriterionAnswer, Role
+from pipeline.conversation import Answer, CallMetadata, Conversation, CriterionAnswer, RoleSpan
 from pipeline.rubric import checks as kinds
 from pipeline.rubric.checks import Window, parts
 from pipeline.rubric.model import Criterion, Rubric
@@ -26,9 +26,6 @@ DOUBTFUL = 0.3
 EDGE_S = 1.0
 """How far outside a window a word may be and still, if recognised again, begin or end inside it."""
 
-Spoken = tuple[Role, float, float]
-"""Role of the speaker, and start and end in seconds."""
-
 
 def words_that_decide(
     conversation: Conversation,
@@ -37,18 +34,18 @@ def words_that_decide(
     *,
     min_confidence: float,
     matcher: Matcher,
-) -> list[Spoken]:
+) -> list[RoleSpan]:
     """The words that decide the answers of a call; those closest to changing an answer come first.
 
     ``answered`` has rubrics with all their answers for the call; the rest is as in ``score``.
     """
-    distances: dict[Spoken, float] = {}
+    distances: dict[RoleSpan, float] = {}
     for rubric, answers in answered:
         call = Call(conversation, metadata, matcher, min_confidence, plan_of(rubric), dict(answers))
         for criterion in rubric.criteria():
             for check in _deciding(criterion, answers[criterion.id].answer):
                 if isinstance(check, kinds.WordCheck):
-                    words = _close_calls(call, check)
+                    words = _undecided(call, check)
                 elif isinstance(check, kinds.SentimentCheck):
                     words = _doubtful(call, check.role, None)
                 else:
@@ -66,7 +63,7 @@ def _deciding(criterion: Criterion, answer: Answer) -> Sequence[kinds.BaseCheck]
     return [*triggers, *(parts(criterion.when, kinds.BaseCheck) if criterion.when else ())]
 
 
-def _close_calls(call: Call, check: kinds.WordCheck) -> Iterator[tuple[Spoken, float]]:
+def _undecided(call: Call, check: kinds.WordCheck) -> Iterator[tuple[RoleSpan, float]]:
     """Words that could change whether a check is met, each with how far its strength is from that."""
     heard = find_words(call, check)
     enough = check.at_least if check.negate or check.at_most is None else check.at_most + 1
@@ -81,7 +78,7 @@ def _close_calls(call: Call, check: kinds.WordCheck) -> Iterator[tuple[Spoken, f
     yield from _doubtful(call, check.role, check.window)
 
 
-def _doubtful(call: Call, role: str, window: Window | None) -> Iterator[tuple[Spoken, float]]:
+def _doubtful(call: Call, role: str, window: Window | None) -> Iterator[tuple[RoleSpan, float]]:
     """Words of low confidence where a check searches, each with a distance above that of any match."""
     span, _, _ = bounds(call, window)
     for turn in call.timeline.turns:

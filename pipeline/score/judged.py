@@ -11,7 +11,7 @@ from pipeline.rubric.checks import JudgeCheck
 from pipeline.rubric.judging import NOT_ASKED, Judged, Question, Quoted
 from pipeline.score.call import Call
 from pipeline.score.phrase_checks import QUOTE_CHARACTERS, bounds, role_missing, roles_unsure, too_weak
-from pipeline.score.timeline import Span, Stretch
+from pipeline.score.timeline import Stretch, TimelineSpan
 from pipeline.score.verdict import Verdict
 
 NO_JUDGE = "no judge is configured: name an endpoint under [judge] in the settings"
@@ -43,7 +43,7 @@ def judged(call: Call, check: JudgeCheck) -> Verdict:
     return WAITING if reply is None else _verdict(call, reply, searched)
 
 
-def _question(call: Call, check: JudgeCheck, span: Span) -> Question:
+def _question(call: Call, check: JudgeCheck, span: TimelineSpan) -> Question:
     about = call.metadata
     return Question(
         about.call_id,

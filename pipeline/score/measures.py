@@ -14,7 +14,7 @@ from pipeline.errors import RubricError
 from pipeline.rubric import checks as kinds
 from pipeline.score.call import Call
 from pipeline.score.phrase_checks import evidence_of, invented_words, too_weak
-from pipeline.score.timeline import Span
+from pipeline.score.timeline import TimelineSpan
 from pipeline.score.verdict import Verdict
 
 MANUAL = "left to a person"
@@ -34,7 +34,7 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
     """Whether a metric is within limits, or its share of the points on a curve."""
     searched = Searched(what=f"metric {check.metric}")
     value = call.conversation.metrics.get(check.metric)
-    weak = too_weak(call.timeline.speech("any", Span()), call.min_confidence) or invented_words(call)
+    weak = too_weak(call.timeline.speech("any", TimelineSpan()), call.min_confidence) or invented_words(call)
     if weak and check.metric in WORD_METRICS:
         return Verdict("undetermined", searched=searched, reason=weak)
     if value is None:
@@ -52,7 +52,9 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
 def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
     """Whether the sentiment of a role is within limits."""
     searched = Searched(what=f"{check.measure} sentiment, {check.part.replace('_', ' ')}", role=check.role)
-    weak = too_weak(call.timeline.speech(check.role, Span()), call.min_confidence) or invented_words(call)
+    weak = too_weak(call.timeline.speech(check.role, TimelineSpan()), call.min_confidence) or invented_words(
+        call
+    )
     if weak:
         return Verdict("undetermined", searched=searched, reason=weak)
     felt = call.conversation.sentiment.get(check.role)

@@ -13,7 +13,7 @@ from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Ro
 from pipeline.rubric.checks import Anchor, FindingCheck, PhraseCheck, SearchCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.call import Call
-from pipeline.score.timeline import Span, Speech
+from pipeline.score.timeline import Speech, TimelineSpan
 from pipeline.score.verdict import Verdict
 
 QUOTE_CHARACTERS = 240
@@ -28,7 +28,7 @@ SURE_OF_ROLES = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class PhraseHit:
     """A match: its place on the timeline, its turn, and whether recognition or roles are unsure there.
 
     ``struck``: only a counter-example keeps it from counting.
@@ -56,14 +56,14 @@ class PhraseHits:
         near: All candidates that do not count.
     """
 
-    hits: tuple[Hit, ...]
+    hits: tuple[PhraseHit, ...]
     nearest: Evidence | None
     searched: Searched
     unsure: str = ""
     absent: str = ""
     maybe: int = 0
     invented: bool = False
-    near: tuple[Hit, ...] = ()
+    near: tuple[PhraseHit, ...] = ()
 
 
 def answer_words(call: Call, check: SearchCheck) -> Verdict:
@@ -145,11 +145,11 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
 
 
 def _search(
-    call: Call, query: Query, speech: Speech, span: Span, floor: float, role: str
-) -> tuple[list[Hit], list[Hit]]:
+    call: Call, query: Query, speech: Speech, span: TimelineSpan, floor: float, role: str
+) -> tuple[list[PhraseHit], list[PhraseHit]]:
     """The matches of a query in the window: those that count, and the candidates that do not."""
-    hits: list[Hit] = []
-    near: list[Hit] = []
+    hits: list[PhraseHit] = []
+    near: list[PhraseHit] = []
     unsure = bool(roles_unsure(call, role))
     for found in call.matcher.find(query, speech.texts):
         text, stretch = speech.texts[found.at], speech.stretches[found.at]
@@ -162,12 +162,12 @@ def _search(
         quote = text[start:end][:QUOTE_CHARACTERS]
         evidence = Evidence(turn.turn, turn.role, start_s, end_s, quote, found.rule, found.strength)
         weak = unsure or (turn.confidence is not None and turn.confidence < floor)
-        hit = Hit(place, turn.turn, evidence, weak, found.struck)
+        hit = PhraseHit(place, turn.turn, evidence, weak, found.struck)
         (hits if found.strength >= query.threshold else near).append(hit)
     return hits, near
 
 
-def _find_findings(call: Call, check: FindingCheck, span: Span, searched: Searched) -> PhraseHits:
+def _find_findings(call: Call, check: FindingCheck, span: TimelineSpan, searched: Searched) -> PhraseHits:
     """The findings of the annotator that a check asks for, in the window."""
     hits = []
     for finding in call.conversation.findings:
@@ -175,7 +175,7 @@ def _find_findings(call: Call, check: FindingCheck, span: Span, searched: Search
             continue
         role, place = call.whereabouts(finding)
         if (check.role in ("any", role)) and span.low <= place <= span.high:
-            hits.append(Hit(place, finding.turn or 0, evidence_of(finding, role), weak=False))
+            hits.append(PhraseHit(place, finding.turn or 0, evidence_of(finding, role), weak=False))
     weak = unheard = ""
     if check.finding not in TIMING_FINDINGS:
         weak = too_weak(call.timeline.speech(check.role, span), call.min_confidence) or invented_words(call)
@@ -192,7 +192,7 @@ def evidence_of(finding: Finding, role: Role) -> Evidence:
     return Evidence(finding.turn, role, finding.start_s, finding.end_s, quote[:QUOTE_CHARACTERS], rule)
 
 
-def bounds(call: Call, window: Window | None) -> tuple[Span, str, str]:
+def bounds(call: Call, window: Window | None) -> tuple[TimelineSpan, str, str]:
     """The span of a window; why there is none (its anchor was not heard), or ""; and if that is unsure."""
     span = call.timeline.span(window)
     if window is None:
@@ -263,7 +263,7 @@ def too_weak(speech: Speech, floor: float) -> str:
     return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
 
 
-def _why_unsure(speech: Speech, floor: float, best: Hit | None, threshold: float) -> str:
+def _why_unsure(speech: Speech, floor: float, best: PhraseHit | None, threshold: float) -> str:
     """Why a miss is undetermined, or "": the speech is in another language or was recognised too poorly."""
     if speech.foreign >= MOST_FOREIGN:
         spoken = ", ".join(speech.languages)
@@ -277,7 +277,7 @@ def _why_unsure(speech: Speech, floor: float, best: Hit | None, threshold: float
     return ""
 
 
-def _searched(call: Call, check: SearchCheck, span: Span) -> Searched:
+def _searched(call: Call, check: SearchCheck, span: TimelineSpan) -> Searched:
     timed = call.timeline.timed
     low = max(span.low, call.timeline.first if call.timeline.first < span.high else span.low)
     high = min(span.high, call.timeline.last)

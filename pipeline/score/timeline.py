@@ -60,15 +60,15 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimelineSpan:
     """A part of the timeline: in seconds, or turn numbers where there are no times."""
 
     low: float = -math.inf
     high: float = math.inf
 
-    def cut(self, low: float = -math.inf, high: float = math.inf) -> Span:
+    def cut(self, low: float = -math.inf, high: float = math.inf) -> TimelineSpan:
         """The part of this span within these limits."""
-        return Span(max(self.low, low), min(self.high, high))
+        return TimelineSpan(max(self.low, low), min(self.high, high))
 
 
 class Timeline:
@@ -98,7 +98,7 @@ class Timeline:
         agents = [t for t in self.turns if t.role == "agent"] or list(self.turns)
         self.first = min((self._start(t) for t in agents), default=0.0)
         self.last = max((self._end(t) for t in self.turns), default=0.0)
-        self._speech: dict[tuple[str, Span], Speech] = {}
+        self._speech: dict[tuple[str, TimelineSpan], Speech] = {}
         self._clocks: dict[int, TurnClock] = {}
 
     def _start(self, turn: Turn) -> float:
@@ -113,9 +113,9 @@ class Timeline:
         """A length in seconds, converted to the unit of the timeline (seconds or turns)."""
         return seconds if self.timed else max(1, math.ceil(seconds / SECONDS_PER_TURN))
 
-    def span(self, window: Window | None) -> Span:
+    def span(self, window: Window | None) -> TimelineSpan:
         """The part of the call that a window selects, without regard to its anchors."""
-        span = Span()
+        span = TimelineSpan()
         if window is None or not self.turns:
             return span
         inclusive = 0.0 if self.timed else 1.0  # n turns from turn 0 end at turn n - 1
@@ -135,7 +135,7 @@ class Timeline:
             span = span.cut(low=self._start(self.turns[-window.last_turns :][0]))
         return span
 
-    def speech(self, role: str, span: Span) -> Speech:
+    def speech(self, role: str, span: TimelineSpan) -> Speech:
         """What a role says in a part of the call; turns that follow each other closely are joined."""
         key = (role, span)
         if key not in self._speech:
@@ -154,7 +154,7 @@ class Timeline:
             )
         return self._speech[key]
 
-    def within(self, span: Span) -> tuple[Turn, ...]:
+    def within(self, span: TimelineSpan) -> tuple[Turn, ...]:
         """The turns with words that overlap a part of the call."""
         spoken = (t for t in self.turns if t.text.strip())
         return tuple(t for t in spoken if self._end(t) >= span.low and self._start(t) <= span.high)

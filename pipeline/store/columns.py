@@ -62,7 +62,7 @@ def calls(records: Sequence[CallRecord]) -> Columns:
     rows: Columns = {"call_id": [t.call_id for t in transcripts]}
     for name in (*METADATA, "started_local"):
         rows[name] = [getattr(m, name) if m else None for m in metadata]
-    rows["hold_spans"] = [[_Span(*span) for span in m.hold_spans] if m else [] for m in metadata]
+    rows["hold_spans"] = [[_HoldSpan(*span) for span in m.hold_spans] if m else [] for m in metadata]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
     rows["path"] = [r.ledger.path for r in records]
     rows["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
@@ -361,7 +361,7 @@ def _structs(items: list[Any], kind: pa.StructType) -> pa.Array:
     return pa.StructArray.from_arrays(children, fields=fields, mask=missing)
 
 
-class _Span(NamedTuple):
+class _HoldSpan(NamedTuple):
     """A span in seconds; its field names are those of the ``hold_spans`` column."""
 
     start_s: float

@@ -15,7 +15,7 @@ SPAN_SLACK_S = 1.0  # a recogniser may end the last word up to this long after t
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class BrokenInvariant:
     """A broken invariant: which one, how many rows break it, and one of them as an example."""
 
     what: str
@@ -23,13 +23,13 @@ class Problem:
     example: str
 
 
-def check(connection: Connection) -> list[Problem]:
+def check(connection: Connection) -> list[BrokenInvariant]:
     """Every broken invariant of the store; an empty list when there is none."""
     problems = []
     for what, query in _queries().items():
         row = connection.execute(f"SELECT count(*), any_value(example) FROM ({query})").fetchone()  # noqa: S608
         if row and row[0]:
-            problems.append(Problem(what, int(row[0]), str(row[1])))
+            problems.append(BrokenInvariant(what, int(row[0]), str(row[1])))
     return problems
 
 

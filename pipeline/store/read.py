@@ -128,7 +128,7 @@ def _rows_by_call(connection: Connection, table: str, values: list[Any]) -> dict
     return dict(grouped)
 
 
-def nouns(chunk: StoredCalls) -> Iterator[tuple[CallMetadata, Conversation]]:
+def conversations_of(chunk: StoredCalls) -> Iterator[tuple[CallMetadata, Conversation]]:
     """Turn a chunk of calls from ``stored`` into metadata and conversations."""
     turns = _turns(chunk.turns)
     others = chunk.others

@@ -33,7 +33,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class FoundTurn:
     """One turn that was found; ``score`` is BM25, or 0 for a plain match."""
 
     call_id: str
@@ -45,16 +45,16 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """Hits, best first, and the stems of the words to highlight in them."""
 
-    hits: tuple[Hit, ...]
+    hits: tuple[FoundTurn, ...]
     stems: tuple[str, ...]
 
 
 def search(
     store: Store, text: str, calls: CallFilter, *, limit: int = 20, on_note: Note = lambda _: None
-) -> Found:
+) -> SearchResult:
     """Find turns that contain every word of ``text`` in any inflected form, best first.
 
     A part of the text in double quotes must occur exactly. ``on_note`` is called with a sentence when the
@@ -63,7 +63,7 @@ def search(
     phrases = [p.lower() for p in re.findall(r'"([^"]+)"', text)]
     words = re.findall(r"\w+", text.lower())
     if not words:
-        return Found((), ())
+        return SearchResult((), ())
     index = None
     try:
         index = _index(store, on_note)
@@ -78,7 +78,7 @@ def search(
         if index is not None:
             index.close()
     with store.translating_errors():
-        return Found(tuple(_hits(store, calls, stems, phrases, candidates, since, limit)), stems)
+        return SearchResult(tuple(_hits(store, calls, stems, phrases, candidates, since, limit)), stems)
 
 
 def _index(store: Store, on_note: Note) -> Connection:
@@ -158,7 +158,7 @@ def _hits(
     candidates: pa.Table | None,
     since: Any,
     limit: int,
-) -> list[Hit]:
+) -> list[FoundTurn]:
     """Candidates of the index that still exist, and plain matches among the turns loaded after it."""
     where, values = calls.where()
     plain = " AND ".join("t.text ILIKE ? ESCAPE '\\'" for _ in stems)
@@ -178,7 +178,7 @@ def _hits(
     )
     if candidates is not None:
         store.connection.unregister("candidates")
-    return [Hit(**row) for row in rows]
+    return [FoundTurn(**row) for row in rows]
 
 
 def _escape(word: str) -> str:

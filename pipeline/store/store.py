@@ -288,10 +288,10 @@ class Store:
     def conversations(self, calls: CallFilter = EVERYTHING) -> Iterator[tuple[CallMetadata, Conversation]]:
         """Metadata and conversation of stored calls, exactly as loaded and in the order of loading."""
         for chunk in self.stored(calls):
-            yield from read.nouns(chunk)
+            yield from read.conversations_of(chunk)
 
     def stored(self, calls: CallFilter = EVERYTHING) -> Iterator[read.StoredCalls]:
-        """Stored calls as rows; ``read.nouns`` turns them into objects, here or in another process."""
+        """Stored calls as rows; ``read.conversations_of`` makes objects of them, also in another process."""
         with self.translating_errors():
             yield from read.stored(self.connection, calls)
 
@@ -387,7 +387,7 @@ class Store:
         allow_compaction(self.connection)
         return self._write(lambda connection, _: parquet.read(connection, folder))
 
-    def check(self) -> list[integrity.Problem]:
+    def check(self) -> list[integrity.BrokenInvariant]:
         """Every broken invariant of the store; an empty list when there is none."""
         with self.translating_errors():
             return integrity.check(self.connection)

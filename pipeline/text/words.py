@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -79,7 +80,14 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FILLERS = word_set("uh um uhm er erm ah hmm hm mm mhm mmm eh")
+def one_of(words: Iterable[str]) -> str:
+    """A regular expression for any one of these words, to be put in a group."""
+    return "|".join(sorted(words))
+
+
+CLEAR_FILLERS = word_set("uh um uhm erm hmm mhm")
+"""Those of ``FILLERS`` that are no names, initials or letters: nothing private is taken for one of them."""
+FILLERS = CLEAR_FILLERS | word_set("er ah hm mm mmm eh")
 """Sounds of hesitation, which no stage counts as words."""
 NEGATIONS = word_set("not never nahi nahin نہیں نہ")
 """Words that negate; stages add those that occur in the way they cut words ("don't")."""

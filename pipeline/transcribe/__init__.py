@@ -1,6 +1,6 @@
 """Speech recognition: audio clips in, transcripts out, whichever engine does the work.
 
-``load_engine`` loads the engine that the settings name. ``Engine.transcribe`` takes any number of calls
+``load_engine`` loads the engine that the settings name. ``SpeechEngine.transcribe`` takes any number of calls
 at once and returns, for each, a ``Transcript`` or the ``RecordingError`` that prevented it.
 """
 
@@ -18,8 +18,8 @@ from pipeline.interpreter import one_blas_thread
 from pipeline.settings import TranscribeSettings
 
 __all__ = [
-    "Engine",
     "Job",
+    "SpeechEngine",
     "fingerprint",
     "load_engine",
     "one_thread_each",
@@ -61,7 +61,7 @@ class Job:
         )
 
 
-class Engine(Protocol):
+class SpeechEngine(Protocol):
     """The interface of every speech engine."""
 
     @property
@@ -72,7 +72,7 @@ class Engine(Protocol):
         """Transcribe calls; the result of a call that cannot be transcribed is its error."""
 
 
-def load_engine(settings: TranscribeSettings, *, excerpts: bool = False) -> Engine:
+def load_engine(settings: TranscribeSettings, *, excerpts: bool = False) -> SpeechEngine:
     """Load the engine that the settings name, with its weights.
 
     Args:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, Role, Transcript, Turn, Word
+from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, RoleSpan, Transcript, Turn, Word
 from pipeline.errors import RecordingError
 from pipeline.privacy import PLACEHOLDER
 from pipeline.text.words import words as normalised
@@ -47,11 +47,7 @@ class Part(NamedTuple):
     last: int
 
 
-Span = tuple[Role, float, float]
-"""Role of the speaker, start and end in seconds."""
-
-
-class _Piece(NamedTuple):
+class _AudioPiece(NamedTuple):
     """The audio of a part: ``start_s`` to ``end_s`` in the recording, from ``at_s`` on in the excerpt."""
 
     part: Part
@@ -69,10 +65,10 @@ class Excerpt:
     """Parts of one channel of a call joined to a short recording, as a job, with the place of each part."""
 
     job: Job
-    pieces: tuple[_Piece, ...]
+    pieces: tuple[_AudioPiece, ...]
 
 
-def parts_of(transcript: Transcript, spans: Iterable[Span], share: float) -> tuple[Part, ...]:
+def parts_of(transcript: Transcript, spans: Iterable[RoleSpan], share: float) -> tuple[Part, ...]:
     """The parts of turns to transcribe again for some spans of speech.
 
     Turns with redacted private data, and the two turns before and after each, are left out: if only a part
@@ -150,7 +146,7 @@ def excerpts(job: Job, transcript: Transcript, parts: Collection[Part]) -> tuple
     return tuple(found)
 
 
-def spans_of(transcript: Transcript, parts: Collection[Part]) -> tuple[Span, ...]:
+def spans_of(transcript: Transcript, parts: Collection[Part]) -> tuple[RoleSpan, ...]:
     """Role, start and end of each part."""
     by_number = {turn.turn: turn for turn in transcript.turns}
     return tuple(
@@ -160,16 +156,16 @@ def spans_of(transcript: Transcript, parts: Collection[Part]) -> tuple[Span, ...
     )
 
 
-def _by_channel(transcript: Transcript, parts: Collection[Part]) -> dict[int, list[_Piece]]:
+def _by_channel(transcript: Transcript, parts: Collection[Part]) -> dict[int, list[_AudioPiece]]:
     """The pieces of each channel's excerpt, in the order of the recording."""
-    channels: dict[int, list[_Piece]] = defaultdict(list)
+    channels: dict[int, list[_AudioPiece]] = defaultdict(list)
     by_number = {turn.turn: turn for turn in transcript.turns}
     for part in sorted(set(parts)):
         turn = by_number[part.turn]
         pieces = channels[turn.channel or 0]
         start_s, end_s = _edges(transcript, turn, part)
         previous_end_s = pieces[-1].until_s if pieces else 0.0
-        pieces.append(_Piece(part, start_s, end_s, previous_end_s + PAUSE_S))
+        pieces.append(_AudioPiece(part, start_s, end_s, previous_end_s + PAUSE_S))
     return channels
 
 
@@ -183,7 +179,7 @@ def _edges(transcript: Transcript, turn: Turn, part: Part) -> tuple[float, float
     return max(first_s - MARGIN_S, min(before_s, first_s)), min(last_s + MARGIN_S, after_s)
 
 
-def _joined(clip: AudioClip, channel: int, pieces: Sequence[_Piece]) -> npt.NDArray[np.float32]:
+def _joined(clip: AudioClip, channel: int, pieces: Sequence[_AudioPiece]) -> npt.NDArray[np.float32]:
     """The audio of the pieces, each at its place, with silence between: float32 (n_samples,)."""
     joined = np.zeros(int((pieces[-1].until_s + PAUSE_S) * SAMPLE_RATE_HZ) + 1, np.float32)
     for piece in pieces:
@@ -221,7 +217,7 @@ def _spelled(turn: Turn) -> Iterator[tuple[str, Word]]:
         before = end
 
 
-def _respelled(turn: Turn, piece: _Piece, spelled: Sequence[tuple[str, Word]]) -> Turn:
+def _respelled(turn: Turn, piece: _AudioPiece, spelled: Sequence[tuple[str, Word]]) -> Turn:
     """A turn with a piece's words replaced by the second engine's, unless those are missing or invented."""
     by_s, length_s = piece.start_s - piece.at_s, piece.end_s - piece.start_s
     heard = [

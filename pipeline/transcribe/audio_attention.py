@@ -19,7 +19,7 @@ SEVEN_BITS = 64  # the sum of two products of such a number and 255 fits into 16
 
 
 @dataclass(frozen=True, slots=True)
-class Floats:
+class FloatKeysAndValues:
     """One layer's keys and values for a batch of windows as floats, each (B, H, T, 64)."""
 
     keys: torch.Tensor
@@ -33,9 +33,9 @@ class Floats:
         weights = (queries @ self.keys.transpose(-1, -2)).softmax(-1)
         return weights @ self.values, weights
 
-    def keep(self, windows: torch.Tensor) -> Floats:
+    def keep(self, windows: torch.Tensor) -> FloatKeysAndValues:
         """A copy of the given windows."""
-        return Floats(self.keys[windows], self.values[windows])
+        return FloatKeysAndValues(self.keys[windows], self.values[windows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class Integers:
+class IntegerKeysAndValues:
     """One layer's keys and values as integers: per window, packed keys (T, D) and packed values (D, T).
 
     One product covers all heads: the query of a head has zeros in the columns of the other heads.
@@ -73,7 +73,7 @@ class Integers:
         return len(self.windows)
 
     def attend(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same as ``Floats.attend``, by 8-bit products."""
+        """The same as ``FloatKeysAndValues.attend``, by 8-bit products."""
         count, heads, length, _ = queries.shape
         head_columns = torch.eye(heads).repeat_interleave(HEAD, 1)  # (H, D): 1 in the columns of a head
         spread = (queries.transpose(1, 2).reshape(count, length, 1, -1) * head_columns).flatten(1, 2)
@@ -89,9 +89,9 @@ class Integers:
         context = mixed.diagonal(dim1=2, dim2=3).permute(0, 3, 1, 2)
         return context, weights.view(count, length, heads, -1).transpose(1, 2)
 
-    def keep(self, windows: torch.Tensor) -> Integers:
+    def keep(self, windows: torch.Tensor) -> IntegerKeysAndValues:
         """The given windows; nothing is copied."""
-        return Integers([self.windows[n] for n in windows.tolist()])
+        return IntegerKeysAndValues([self.windows[n] for n in windows.tolist()])
 
 
-KeysAndValues = Floats | Integers
+KeysAndValues = FloatKeysAndValues | IntegerKeysAndValues

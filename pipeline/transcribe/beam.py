@@ -34,7 +34,9 @@ class Hypothesis:
 
 
 @dataclass(slots=True)
-class _Window:
+class _WindowBeams:
+    """The texts of one window that are still growing, likeliest first, and those that have ended."""
+
     beams: list[Hypothesis] = field(
         default_factory=lambda: [Hypothesis((), (), 0.0), *[Hypothesis((), (), float("-inf"))] * (BEAMS - 1)]
     )
@@ -79,7 +81,7 @@ def search(
     Returns:
         The best finished text of each window, end token included; None if none ended within the budget.
     """
-    windows = [_Window() for _ in logits]
+    windows = [_WindowBeams() for _ in logits]
     going = windows
     cache.spread(BEAMS)
     logits = logits.repeat_interleave(BEAMS, 0)

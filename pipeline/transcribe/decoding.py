@@ -1,4 +1,4 @@
-"""Decoding of a batch of windows, with the quality gates of openai-whisper.
+"""Decoding of a batch of windows, with the quality thresholds of openai-whisper.
 
 Each window is a row of the batch. Rows that have ended are removed from the batch, and a row that repeats
 itself is ended at once.
@@ -23,7 +23,7 @@ COMPACT_BELOW = 0.75  # finished rows are removed when less than this share of t
 # Least repeats and tokens that make a loop, and the number of tokens after which it is looked for.
 LOOP_REPEATS, LOOP_TOKENS, LOOP_CHECK = 4, 12, 8
 
-# Quality gates of whisper.transcribe: too repetitive, too improbable, no speech.
+# Quality thresholds of whisper.transcribe: too repetitive, too improbable, no speech.
 MAX_COMPRESSION_RATIO, MIN_LOG_PROBABILITY, MAX_NO_SPEECH = 2.4, -1.0, 0.6
 
 
@@ -74,12 +74,12 @@ class Decoded:
 
     @property
     def mean_log_probability(self) -> float:
-        """Average over the tokens, as in openai-whisper's gate."""
+        """Average over the tokens, as openai-whisper compares it with a threshold."""
         return sum(self.log_probabilities) / max(len(self.log_probabilities), 1)
 
     @property
     def passes(self) -> bool:
-        """Whether the text passes the quality gates."""
+        """Whether the text meets the quality thresholds."""
         data = self.text.encode("utf-8")
         ratio = len(data) / len(zlib.compress(data)) if data else 0.0
         sure = self.mean_log_probability >= MIN_LOG_PROBABILITY
@@ -189,9 +189,9 @@ class GreedyDecoder:
 
     def _generate(
         self, logits: torch.Tensor, attention: torch.Tensor, cache: Cache, budget: int, temperature: float
-    ) -> list[_Row]:
+    ) -> list[_DecodedRow]:
         """Choose one token per row and step, until every row has ended or has ``budget`` tokens."""
-        rows = [_Row() for _ in logits]
+        rows = [_DecodedRow() for _ in logits]
         batch = rows
         noise = np.random.default_rng(int(temperature * 1000))
         for n in range(budget):
@@ -232,7 +232,7 @@ class GreedyDecoder:
         return torch.tensor(tasks, device=self._device)
 
     def _decoded(
-        self, row: _Row, language: str, no_speech: float, probability: torch.Tensor | None
+        self, row: _DecodedRow, language: str, no_speech: float, probability: torch.Tensor | None
     ) -> Decoded:
         tokens, looped = _without_loop(row.tokens)
         # a row that did not end lacks the step after its last token, by which that token would be timed
@@ -244,7 +244,7 @@ class GreedyDecoder:
 
 
 @dataclass(slots=True)
-class _Row:
+class _DecodedRow:
     """The tokens of a window so far, and the score and attention of each step."""
 
     tokens: list[int] = field(default_factory=list)

@@ -19,7 +19,7 @@ from pipeline.transcribe.decoding import Decoded
 from pipeline.transcribe.precision import choose
 from pipeline.transcribe.recognition import FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
 from pipeline.transcribe.vad import Samples, VoiceActivity
-from pipeline.transcribe.windows import Window, pack
+from pipeline.transcribe.windows import SpeechWindow, pack
 from pipeline.turns import TimedWord, build_turns
 
 EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # longest window of an excerpt; what it is padded to
@@ -57,7 +57,7 @@ class WhisperEngine:
         """Transcribe calls together; the result of a call that cannot be transcribed is its error."""
         sound = [bool(np.isfinite(job.clip.samples).all()) for job in jobs]
         windows = self._windows([(n, job) for n, job in enumerate(jobs) if sound[n]])
-        results: dict[Window, tuple[list[TimedWord], str]] = {}
+        results: dict[SpeechWindow, tuple[list[TimedWord], str]] = {}
         for group in _groups(windows):
             longest_first = sorted(group, key=lambda w: -w.n_samples)
             results.update(zip(longest_first, self._recognise(longest_first, jobs), strict=True))
@@ -73,7 +73,7 @@ class WhisperEngine:
             for n, job in enumerate(jobs)
         ]
 
-    def _windows(self, jobs: Sequence[tuple[int, Job]]) -> list[Window]:
+    def _windows(self, jobs: Sequence[tuple[int, Job]]) -> list[SpeechWindow]:
         """The speech of every channel packed into windows; the threads share the channels."""
         channels = [(n, c, samples) for n, job in jobs for c, samples in enumerate(job.clip.samples)]
         channels.sort(key=lambda entry: -len(entry[2]))
@@ -85,7 +85,9 @@ class WhisperEngine:
                 windows += pack(call, channel, channel_spans, longest)
         return sorted(windows, key=lambda w: (w.call, w.channel, w.spans))
 
-    def _recognise(self, windows: Sequence[Window], jobs: Sequence[Job]) -> list[tuple[list[TimedWord], str]]:
+    def _recognise(
+        self, windows: Sequence[SpeechWindow], jobs: Sequence[Job]
+    ) -> list[tuple[list[TimedWord], str]]:
         """The words of each window, and the other language it sounds like ("" if none); longest first."""
         audio = [w.audio(jobs[w.call].clip.samples[w.channel]) for w in windows]
         seconds = [len(a) / SAMPLE_RATE_HZ for a in audio]
@@ -111,7 +113,7 @@ class WhisperEngine:
 
     def _languages(
         self,
-        windows: Sequence[Window],
+        windows: Sequence[SpeechWindow],
         jobs: Sequence[Job],
         features: Sequence[torch.Tensor],
         seconds: Sequence[float],
@@ -133,7 +135,7 @@ class WhisperEngine:
         return [language or "en" for language in languages]
 
     def _words(
-        self, windows: Sequence[Window], audio: Sequence[Samples], decoded: Sequence[Decoded]
+        self, windows: Sequence[SpeechWindow], audio: Sequence[Samples], decoded: Sequence[Decoded]
     ) -> list[list[TimedWord]]:
         aligned = alignment.align(
             [d.tokens for d in decoded],
@@ -173,7 +175,7 @@ def _not_numbers(job: Job) -> RecordingError:
     )
 
 
-def _groups(windows: Sequence[Window]) -> Iterator[Sequence[Window]]:
+def _groups(windows: Sequence[SpeechWindow]) -> Iterator[Sequence[SpeechWindow]]:
     """Windows in as few groups as possible, all of about the same size."""
     count = -(-len(windows) // GROUP)
     for n in range(count):

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.probe import ATTENTIONS, KERNELS, SHAPES, Kernel, Measured, Shape
+from pipeline.transcribe.probe import ATTENTIONS, KERNELS, SHAPES, Kernel, KernelTimes, Shape
 
 Linear = Callable[[torch.Tensor], torch.Tensor]
 EPSILON = 1e-12
@@ -156,7 +156,7 @@ def report() -> None:
     with torch.inference_mode():
         linear = {"x".join(map(str, shape)): _time_linear(shape) for shape in SHAPES}
         halves = all(s.get("bfloat16", math.inf) < s["float32"] for s in linear.values())
-        print(json.dumps(asdict(Measured(linear, _time_attention(halves)))))
+        print(json.dumps(asdict(KernelTimes(linear, _time_attention(halves)))))
 
 
 def _time_linear(shape: Shape) -> dict[str, float]:
@@ -166,7 +166,7 @@ def _time_linear(shape: Shape) -> dict[str, float]:
     for kernel in KERNELS:
         with contextlib.suppress(RuntimeError, AttributeError):  # this build of torch lacks it
             layers[kernel] = partial(build(kernel, weight, None, torch.float32), x)
-    return _race(layers)
+    return _times_of(layers)
 
 
 def _time_attention(halves: bool) -> dict[str, float]:
@@ -177,10 +177,10 @@ def _time_attention(halves: bool) -> dict[str, float]:
         how, _, format_ = way.partition(" ")
         dtype = getattr(torch, format_)
         ways[way] = partial(attend, (q * 0.125).to(dtype), k.to(dtype), v.to(dtype), how == "fused")
-    return _race(ways)
+    return _times_of(ways)
 
 
-def _race(ways: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+def _times_of(ways: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
     """Seconds of each way, the best of several runs in turn; those far slower than the best run once."""
     best: dict[str, float] = {}
     for name, run in ways.items():

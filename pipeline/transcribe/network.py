@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from pipeline.transcribe.audio_attention import HEAD, Floats, Integers, KeysAndValues, Packed
+from pipeline.transcribe.audio_attention import (
+    HEAD,
+    FloatKeysAndValues,
+    IntegerKeysAndValues,
+    KeysAndValues,
+    Packed,
+)
 from pipeline.transcribe.kernels import Linear, attend
 from pipeline.transcribe.precision import Hardware
 from pipeline.transcribe.probe import FEW, MANY
@@ -55,7 +61,7 @@ class SelfAttention:
         return self._out(heads.transpose(1, 2).flatten(2))
 
 
-class Encoder:
+class AudioEncoder:
     """Turns mel frames into features, one window at a time."""
 
     def __init__(self, model: Whisper, hardware: Hardware) -> None:
@@ -195,7 +201,7 @@ class Decoder:
             parts = self._audio(feature).view(len(feature), 2 * len(self._layers), -1).unbind(1)
             layers = zip(parts[::2], parts[1::2], strict=True)
             windows.append([(Packed.of(keys), Packed.of(values.T)) for keys, values in layers])
-        return [Integers(layer) for layer in zip(*windows, strict=True)]
+        return [IntegerKeysAndValues(layer) for layer in zip(*windows, strict=True)]
 
     def _floats(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
         """Keys and values of the audio as floats, computed window by window."""
@@ -207,7 +213,7 @@ class Decoder:
             projected = self._audio(feature).view(-1, depth, 2, n_head, HEAD).permute(1, 2, 3, 0, 4)
             for layer, keys_and_values in zip(audio, projected, strict=True):
                 layer[:, row] = keys_and_values
-        return [Floats(keys, values) for keys, values in audio]
+        return [FloatKeysAndValues(keys, values) for keys, values in audio]
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Feed the next tokens of every row and predict the token that follows them.

@@ -13,7 +13,7 @@ import torch
 
 from pipeline.child_processes import cores
 from pipeline.transcribe.kernels import Linear, build
-from pipeline.transcribe.probe import ATTENTIONS, INT8, KERNELS, Kernel, Measured, Shape, measured
+from pipeline.transcribe.probe import ATTENTIONS, INT8, KERNELS, Kernel, KernelTimes, Shape, measured
 
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 
@@ -36,7 +36,7 @@ class Hardware:
     compute: torch.dtype
     fused: bool
     threads: int
-    measured: Measured = field(default_factory=Measured)
+    measured: KernelTimes = field(default_factory=KernelTimes)
 
     def kernel(self, shape: Shape) -> Kernel:
         """The fastest kernel for a layer of this shape."""

@@ -61,7 +61,7 @@ LIBRARY_SWITCHES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "FBGEMM_ENABLE_
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class KernelTimes:
     """The figures of the probe.
 
     Attributes:
@@ -118,7 +118,7 @@ def _distance(shape: Shape, name: str) -> float:
     return 10 * rows + n_in + n_out
 
 
-def measured() -> Measured:
+def measured() -> KernelTimes:
     """The figures kept for this machine; measured now if there are none, or a day after that failed."""
     kept = _kept()
     if kept is None or (kept.fault and time.time() - _file().stat().st_mtime > RETRY_S):
@@ -126,14 +126,14 @@ def measured() -> Measured:
     return kept
 
 
-def _kept() -> Measured | None:
+def _kept() -> KernelTimes | None:
     try:
-        return Measured(**json.loads(_file().read_text("utf-8")))
+        return KernelTimes(**json.loads(_file().read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def renew() -> Measured:
+def renew() -> KernelTimes:
     """Measure again and keep the figures; if the folder cannot be written to, every process measures anew.
 
     A measurement that fails, perhaps because the machine is busy, does not replace figures already kept.
@@ -166,16 +166,16 @@ def _processor() -> str:
     return "|".join(dict.fromkeys(line for line in lines if line.startswith(("model name", "flags"))))
 
 
-def _in_child() -> Measured:
+def _in_child() -> KernelTimes:
     """The figures that a child process measures, or the reason why it measured none."""
     command = [sys.executable, "-c", CODE]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)  # noqa: S603
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
-            return Measured(fault=last if done.returncode > 0 else f"ended by signal {-done.returncode}")
-        return Measured(**json.loads(done.stdout.splitlines()[-1]))
+            return KernelTimes(fault=last if done.returncode > 0 else f"ended by signal {-done.returncode}")
+        return KernelTimes(**json.loads(done.stdout.splitlines()[-1]))
     except subprocess.TimeoutExpired:
-        return Measured(fault=f"no answer within {LIMIT_S:.0f} s")
+        return KernelTimes(fault=f"no answer within {LIMIT_S:.0f} s")
     except (OSError, ValueError, TypeError, IndexError) as error:
-        return Measured(fault=str(error) or type(error).__name__)
+        return KernelTimes(fault=str(error) or type(error).__name__)

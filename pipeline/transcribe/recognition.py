@@ -1,8 +1,8 @@
 """Turns the audio of windows into tokens: encoding, language detection, batched decoding, repeated decoding.
 
 Each thread works on a window or a batch at a time, longest first. As in openai-whisper, a window that fails
-the quality gates is decoded again at rising temperatures. If the model then still considers it to hold no
-speech, its text is dropped.
+the quality thresholds is decoded again at rising temperatures. If the model then still considers it to hold
+no speech, its text is dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.interpreter import few_arenas
 from pipeline.settings import TranscribeSettings
 from pipeline.text.words import tokens
 from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, Encoded, GreedyDecoder
-from pipeline.transcribe.network import Decoder, Encoder
+from pipeline.transcribe.network import AudioEncoder, Decoder
 from pipeline.transcribe.precision import Hardware
 from pipeline.transcribe.vad import Samples
 
@@ -63,7 +63,7 @@ class Recogniser:
         self._n_mels = model.dims.n_mels
         self._multilingual, self._num_languages = model.is_multilingual, model.num_languages
         self.known_languages = frozenset(list(LANGUAGES)[: model.num_languages])
-        self._encoder = Encoder(model, hardware)
+        self._encoder = AudioEncoder(model, hardware)
         self._decoder = GreedyDecoder(Decoder(model, hardware), self.tokenizer("en"), hardware.device)
         self._pool = ThreadPoolExecutor(
             hardware.threads, "transcribe", initializer=lambda: torch.set_num_threads(1)

@@ -36,7 +36,7 @@ ENTER, LEAVE = 0.5, 0.35
 MIN_SPEECH_S, MIN_PAUSE_S, PAD_S = 0.1, 0.16, 0.4
 
 
-class Span(NamedTuple):
+class SpeechSpan(NamedTuple):
     """A stretch of speech, in samples from the start of its channel.
 
     Attributes:
@@ -62,7 +62,7 @@ class VoiceActivity:
             {f"{k.removeprefix(LSTM)}_l0": v for k, v in self._weights.items() if k.startswith(LSTM)}
         )
 
-    def spans(self, channels: Sequence[Samples], longest: int) -> list[list[Span]]:
+    def spans(self, channels: Sequence[Samples], longest: int) -> list[list[SpeechSpan]]:
         """Find speech in each channel.
 
         Args:
@@ -72,7 +72,7 @@ class VoiceActivity:
         Returns:
             Per channel, spans in order, padded, not overlapping.
         """
-        spans: list[list[Span]] = [[] for _ in channels]
+        spans: list[list[SpeechSpan]] = [[] for _ in channels]
         order = sorted(range(len(channels)), key=lambda n: -len(channels[n]))
         for first in range(0, len(order), STREAMS):
             group = order[first : first + STREAMS]
@@ -121,7 +121,7 @@ class VoiceActivity:
         return torch.cat(rows).view(-1, length, 128)
 
 
-def _segment(probability: Samples, n_samples: int, longest: int) -> list[Span]:
+def _segment(probability: Samples, n_samples: int, longest: int) -> list[SpeechSpan]:
     """Turn frame probabilities into padded spans: short pauses are bridged and long spans cut."""
     pad = int(PAD_S * SAMPLE_RATE_HZ)
     runs = [
@@ -138,7 +138,7 @@ def _segment(probability: Samples, n_samples: int, longest: int) -> list[Span]:
         if n + 1 < len(runs):
             stop = min(stop, (end + runs[n + 1][0]) * FRAME // 2)
         voice = begin * FRAME, min(end * FRAME, n_samples)
-        spans.append(Span(max(start, 0), min(stop, n_samples), *voice))
+        spans.append(SpeechSpan(max(start, 0), min(stop, n_samples), *voice))
     return spans
 
 

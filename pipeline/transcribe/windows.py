@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.conversation import SAMPLE_RATE_HZ
 from pipeline.transcribe.alignment import AlignedWord
-from pipeline.transcribe.vad import Samples, Span
+from pipeline.transcribe.vad import Samples, SpeechSpan
 from pipeline.turns import TimedWord
 
 TOO_SHORT_WORDS, TOO_SHORT_S = 3, 0.03  # this many words at the end, each shorter than this, are invented
@@ -23,7 +23,7 @@ END_REACH_S = 0.6  # further from the end of speech, the last word is not the la
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SpeechWindow:
     """Consecutive spans of one channel of one call.
 
     Attributes:
@@ -34,7 +34,7 @@ class Window:
 
     call: int
     channel: int
-    spans: tuple[Span, ...]
+    spans: tuple[SpeechSpan, ...]
 
     @property
     def n_samples(self) -> int:
@@ -71,7 +71,7 @@ class Window:
                 placed.append(TimedWord(word.text, start_s, end_s, word.confidence, self.channel, language))
         return placed
 
-    def _span_at(self, time_s: float) -> tuple[Span, float]:
+    def _span_at(self, time_s: float) -> tuple[SpeechSpan, float]:
         """The span that a window time lies in, and the seconds to add for the time in the recording."""
         offset = 0
         for span in self.spans:
@@ -81,7 +81,7 @@ class Window:
         return span, (span.start - offset) / SAMPLE_RATE_HZ
 
 
-def pack(call: int, channel: int, spans: Sequence[Span], longest: int) -> list[Window]:
+def pack(call: int, channel: int, spans: Sequence[SpeechSpan], longest: int) -> list[SpeechWindow]:
     """Fill windows with spans, in order.
 
     Full windows are both cheaper and more accurate than many short ones: the encoder always works on 30 s
@@ -93,7 +93,7 @@ def pack(call: int, channel: int, spans: Sequence[Span], longest: int) -> list[W
         spans: In order; none longer than ``longest``.
         longest: Samples a window may hold.
     """
-    windows: list[list[Span]] = []
+    windows: list[list[SpeechSpan]] = []
     filled = longest
     for span in spans:
         length = span.end - span.start
@@ -102,4 +102,4 @@ def pack(call: int, channel: int, spans: Sequence[Span], longest: int) -> list[W
             filled = 0
         windows[-1].append(span)
         filled += length
-    return [Window(call, channel, tuple(w)) for w in windows]
+    return [SpeechWindow(call, channel, tuple(w)) for w in windows]

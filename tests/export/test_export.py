@@ -47,7 +47,7 @@ from pipeline.export.contact_lens import contact_lens
 from pipeline.export.names import FileNames
 from pipeline.export.packet import data_block
 from pipeline.export.private import Redactor
-from pipeline.export.selection import Call
+from pipeline.export.selection import ExportedCall
 from pipeline.export.vcon import vcon
 from pipeline.intake import discover
 from pipeline.intake.transcripts import read_transcript
@@ -196,7 +196,7 @@ def test_csv_cells_are_inert(db: Path, tmp_path: Path) -> None:
 
 
 def test_jsonl_lines_are_the_public_contract(db: Path, tmp_path: Path) -> None:
-    """Each line gives back the very nouns that were stored."""
+    """Each line gives back the very objects that were stored."""
     (path,) = exported(db, tmp_path / "calls.jsonl", "jsonl", CallFilter(call_ids=("call-003",)))
     document = json.loads(path.read_text("utf-8"))
     stored = example_records(4)[3]
@@ -485,14 +485,14 @@ def test_client_safe_needs_one_client_and_rubric(db: Path, tmp_path: Path) -> No
         exported(db, tmp_path / "x.html", "html", client_safe=True)
 
 
-def vcon_calls() -> list[Call]:
+def vcon_calls() -> list[ExportedCall]:
     """Calls of every kind a vCon is made of: held, without a start, without anything known, a chat."""
     record = example_records(1)[0]
     meta, conversation = record.metadata, record.conversation
 
-    def call(**changes: object) -> Call:
+    def call(**changes: object) -> ExportedCall:
         known = replace(meta, **changes)
-        return Call(known, conversation, record.scorecards, Path("a b.opus"))
+        return ExportedCall(known, conversation, record.scorecards, Path("a b.opus"))
 
     return [
         call(),
@@ -588,7 +588,7 @@ def test_rttm_has_ten_columns() -> None:
 def test_contact_lens_times_are_milliseconds_and_sentiment_is_five_fold() -> None:
     """The shapes tools for Contact Lens read."""
     conversation = example_conversation("c", 1)
-    document = contact_lens(Call(example_metadata("c"), conversation))
+    document = contact_lens(ExportedCall(example_metadata("c"), conversation))
     first = document["Transcript"][0]
     assert (first["BeginOffsetMillis"], first["ParticipantId"]) == (1000, "AGENT")
     overall = document["ConversationCharacteristics"]["Sentiment"]["OverallSentiment"]["CUSTOMER"]

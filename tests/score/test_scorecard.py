@@ -13,7 +13,7 @@ from pipeline.cli.batch_view import BatchView
 from pipeline.cli.commands import app
 from pipeline.conversation import CriterionAnswer, Scorecard, SectionScore
 from pipeline.export.packet.content import index_row
-from pipeline.export.selection import Call
+from pipeline.export.selection import ExportedCall
 from pipeline.store import CallFilter, Store
 from tests.store_factory import RUBRIC, record, scorecard
 
@@ -56,7 +56,7 @@ def test_the_reason_reads_the_same_while_running_afterwards_and_in_the_packet(
         store.load([call], [RUBRIC])
     told = CliRunner().invoke(app, ["status", "--calls", "--json", "--db", str(tmp_path / "qa.duckdb")])
     assert json.loads(told.stdout)["why"] == card.why
-    assert index_row(Call(call.metadata, call.conversation, (card,)))["why"] == card.why
+    assert index_row(ExportedCall(call.metadata, call.conversation, (card,)))["why"] == card.why
 
 
 def test_a_purged_call_keeps_no_reason_in_words(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip, CallMetadata, Conve
 from pipeline.errors import UsageError
 from pipeline.matching import load_matcher
 from pipeline.settings import AudioSettings, TranscribeSettings
-from pipeline.transcribe import Engine, Job, foreign, load_engine, probe, warning
+from pipeline.transcribe import Job, SpeechEngine, foreign, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
-from pipeline.transcribe.audio_attention import Floats, Integers, Packed
+from pipeline.transcribe.audio_attention import FloatKeysAndValues, IntegerKeysAndValues, Packed
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import Encoded, _without_loop
 from pipeline.transcribe.kernels import attend, build, rounded
@@ -36,13 +36,13 @@ from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
 from pipeline.transcribe.probe import INT8, Kernel
 from pipeline.transcribe.recognition import Recogniser
-from pipeline.transcribe.vad import Span, VoiceActivity
+from pipeline.transcribe.vad import SpeechSpan, VoiceActivity
 from pipeline.transcribe.windows import pack
 from pipeline.turns import TimedWord, build_turns
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> SpeechEngine:
     """One engine for all tests that listen."""
     if models.locate("base").source == "download":
         pytest.skip("the weights are not installed")
@@ -87,7 +87,7 @@ def test_a_long_pause_ends_a_turn() -> None:
 def test_words_of_a_window_lead_back_to_the_recording() -> None:
     """Joined spans keep their own place in the recording, and words stay inside them."""
     second = SAMPLE_RATE_HZ
-    spans = [Span(s * second, e * second, s * second, e * second) for s, e in ((10, 12), (50, 53))]
+    spans = [SpeechSpan(s * second, e * second, s * second, e * second) for s, e in ((10, 12), (50, 53))]
     (window,) = pack(0, 0, spans, 30 * second)
     assert window.n_samples == 5 * second
 
@@ -100,7 +100,7 @@ def test_words_of_a_window_lead_back_to_the_recording() -> None:
     assert times(1.9, 2.19, 2.1) == pytest.approx((50.0, 50.19))
 
 
-THREE_SECONDS = Span(
+THREE_SECONDS = SpeechSpan(
     0, 3 * SAMPLE_RATE_HZ, voice_start=int(0.4 * SAMPLE_RATE_HZ), voice_end=int(2.8 * SAMPLE_RATE_HZ)
 )
 
@@ -133,7 +133,7 @@ def test_words_squeezed_into_no_time_are_dropped() -> None:
 
 def test_windows_are_filled_and_never_overfilled() -> None:
     """Spans share a window until the next one would not fit."""
-    first, second, third = Span(0, 10, 0, 10), Span(20, 30, 20, 30), Span(40, 55, 40, 55)
+    first, second, third = SpeechSpan(0, 10, 0, 10), SpeechSpan(20, 30, 20, 30), SpeechSpan(40, 55, 40, 55)
     windows = pack(0, 1, [first, second, third], 30)
     assert [w.spans for w in windows] == [(first, second), (third,)]
 
@@ -148,7 +148,7 @@ def test_voice_activity_hears_nothing_in_noise_and_tones() -> None:
 
 
 @pytest.mark.whisper
-def test_a_silent_call_has_no_turns_and_says_so(engine: Engine) -> None:
+def test_a_silent_call_has_no_turns_and_says_so(engine: SpeechEngine) -> None:
     """Nothing is made up for a recording without speech."""
     clip = AudioClip(np.zeros((2, 5 * SAMPLE_RATE_HZ), np.float32))
     (transcript,) = engine.transcribe([Job("quiet", clip)])
@@ -162,7 +162,7 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data" / "calls"
 
 @pytest.mark.whisper
 @pytest.mark.data
-def test_real_speech_is_heard_on_its_side_and_alike_in_any_company(engine: Engine) -> None:
+def test_real_speech_is_heard_on_its_side_and_alike_in_any_company(engine: SpeechEngine) -> None:
     """Few words are wrong, none on the other side, turn times fit, and batching changes nothing."""
     if not DATA.is_dir():
         pytest.skip("needs the development data beside the project")
@@ -257,11 +257,11 @@ def test_keys_of_8_bits_find_what_floats_find() -> None:
         (Packed.of(k.transpose(0, 1).flatten(1)), Packed.of(v.transpose(0, 1).flatten(1).T))
         for k, v in zip(keys, values, strict=True)
     ]
-    exact, exact_weights = Floats(keys, values).attend(queries)
-    found, weights = Integers(rows).attend(queries)
+    exact, exact_weights = FloatKeysAndValues(keys, values).attend(queries)
+    found, weights = IntegerKeysAndValues(rows).attend(queries)
     assert (found - exact).norm() < 0.03 * exact.norm()
     assert (weights - exact_weights).norm() < 0.03 * exact_weights.norm()
-    (last,) = Integers(rows).keep(torch.tensor([2])).attend(queries[2:])[0]
+    (last,) = IntegerKeysAndValues(rows).keep(torch.tensor([2])).attend(queries[2:])[0]
     assert torch.equal(last, found[2])
 
 
@@ -293,7 +293,7 @@ def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path, monkeypatch:
     os.utime(file, (0, time.time() - 2 * probe.RETRY_S))
     assert not probe.measured().fault
     figures = {"250x512x512": {"float32": 2.0, "onednn": 1.0}, "16x512x8192": {"float32": 2.0, "fbgemm": 1.0}}
-    known = probe.Measured(figures, {})
+    known = probe.KernelTimes(figures, {})
     assert known.fastest((1500, 1280, 5120)) == "onednn"
     assert known.fastest((12, 1280, 51866)) == "fbgemm"
     assert known.fastest((12, 1280, 51866), ("float32",)) == "float32"
@@ -303,7 +303,7 @@ def test_the_fastest_kernel_is_found_once_and_kept(own_cache: Path, monkeypatch:
 def test_kernels_about_as_fast_are_not_swapped_by_a_new_test(seconds: tuple[float, float]) -> None:
     """A few per cent, as another hour on the same machine gives, change no kernel and so no word."""
     fbgemm, onednn = seconds
-    known = probe.Measured({"250x512x512": {"float32": 2.0, "fbgemm": fbgemm, "onednn": onednn}}, {})
+    known = probe.KernelTimes({"250x512x512": {"float32": 2.0, "fbgemm": fbgemm, "onednn": onednn}}, {})
     assert known.fastest((250, 512, 512)) == "fbgemm"
 
 
@@ -333,7 +333,7 @@ class RememberingDecoder:
         """A cache with a row a window and room for the budget's tokens and the first."""
         empty = torch.zeros(windows, 1, budget + 1, 1)
         audio = torch.arange(windows)[:, None, None, None].float()
-        return Cache([empty], [empty.clone()], [Floats(audio, audio)])
+        return Cache([empty], [empty.clone()], [FloatKeysAndValues(audio, audio)])
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Note the token of each row and answer for all it has noted."""
@@ -409,7 +409,7 @@ def test_faster_whisper_stands_behind_the_same_seam() -> None:
     assert all(turn.start_s <= word.start_s <= turn.end_s for turn in transcript.turns for word in turn.words)
 
 
-def test_words_forced_into_another_language_say_what_they_sound_like(engine: Engine) -> None:
+def test_words_forced_into_another_language_say_what_they_sound_like(engine: SpeechEngine) -> None:
     """A call whose data name the wrong language has a warning that names the likelier one."""
     clip = audio.load(Path(__file__).parents[2] / "sample_audio" / "support-good.wav")
     short = replace(clip, samples=clip.samples[:, : 20 * SAMPLE_RATE_HZ])
@@ -422,7 +422,7 @@ def test_words_forced_into_another_language_say_what_they_sound_like(engine: Eng
     assert wrong.warnings == ("it was heard as ar and sounds like en",)
 
 
-def test_a_language_that_only_newer_models_know_is_detected_or_refused(engine: Engine) -> None:
+def test_a_language_that_only_newer_models_know_is_detected_or_refused(engine: SpeechEngine) -> None:
     """Cantonese came with large-v3: base detects the language of such a call and refuses such settings."""
     clip = audio.load(Path(__file__).parents[2] / "sample_audio" / "support-good.wav")
     short = replace(clip, samples=clip.samples[:, : 20 * SAMPLE_RATE_HZ])
@@ -459,7 +459,7 @@ def spoken(voice: str, text: str) -> AudioClip:
 
 @pytest.mark.whisper
 @pytest.mark.parametrize("voice", ["ur", "hi"])
-def test_an_urdu_call_is_undetermined_under_an_english_rubric(engine: Engine, voice: str) -> None:
+def test_an_urdu_call_is_undetermined_under_an_english_rubric(engine: SpeechEngine, voice: str) -> None:
     """Synthetic Urdu, and Hindi, which sounds like it, heard as Urdu: nothing is missed or forbidden."""
     clip = spoken(voice, SPOKEN[voice])
 
@@ -477,7 +477,7 @@ def test_an_urdu_call_is_undetermined_under_an_english_rubric(engine: Engine, vo
 
 
 @pytest.mark.whisper
-def test_spanish_heard_as_english_says_so(engine: Engine) -> None:
+def test_spanish_heard_as_english_says_so(engine: SpeechEngine) -> None:
     """Words made up in the declared language are not believed, however surely they were heard."""
     (heard_,) = engine.transcribe([Job("c", spoken("es", SPOKEN["es"]), "en")])
 
@@ -487,7 +487,7 @@ def test_spanish_heard_as_english_says_so(engine: Engine) -> None:
 
 @pytest.mark.whisper
 @pytest.mark.parametrize("voice", ["en-us", "en-gb-scotland", "en-029"])
-def test_accents_of_english_raise_no_alarm(engine: Engine, voice: str) -> None:
+def test_accents_of_english_raise_no_alarm(engine: SpeechEngine, voice: str) -> None:
     """A false alarm would leave a whole call undetermined."""
     (heard_,) = engine.transcribe([Job("c", spoken(voice, SPOKEN["en"]), "en")])
 
@@ -518,7 +518,7 @@ def test_a_window_is_foreign_only_where_that_is_plain(
 
 
 @pytest.mark.whisper
-def test_names_to_expect_are_not_heard_in_silence_or_noise(engine: Engine) -> None:
+def test_names_to_expect_are_not_heard_in_silence_or_noise(engine: SpeechEngine) -> None:
     """Where nobody speaks, no word of the names is written."""
     noise = np.random.default_rng(0).normal(0, 0.05, 10 * SAMPLE_RATE_HZ).astype(np.float32)
     names = ("Priya Raghunathan", "Meridian Telecom")
@@ -531,7 +531,7 @@ def test_names_to_expect_are_not_heard_in_silence_or_noise(engine: Engine) -> No
 
 
 @pytest.mark.whisper
-def test_a_name_to_expect_is_heard_as_it_is_spelt(engine: Engine) -> None:
+def test_a_name_to_expect_is_heard_as_it_is_spelt(engine: SpeechEngine) -> None:
     """In a batch, each call has its own names; without them the sounds are spelt otherwise."""
     clip = spoken("en-us", "Thank you for calling Meridian Telecom, this is Priya Raghunathan speaking.")
 

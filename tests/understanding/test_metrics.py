@@ -108,6 +108,7 @@ def test_hardly_any_conversation_is_measured_without_fault(turns: tuple[Turn, ..
     [
         ("what is your name", True),
         ("okay and do you have the number", True),
+        ("Um, er, what was it called", True),
         ("is there anything else", True),
         ("you got it?", True),
         ("what a day that was", True),

@@ -137,6 +137,9 @@ def test_the_code_asked_for_after_a_card_is_its_security_code() -> None:
     [
         (("", "My password is bluebird seven."), "My password is [PIN]."),
         (("", "the password's swordfish"), "the password's [PIN]"),
+        (("", "my password is, erm, umbrella"), "my password is, erm, [PIN]"),
+        (("", "my password is, er, tiger"), "my password is, er, [PIN]"),
+        (("", "my password is island"), "my password is [PIN]"),
         (("", "username bob123, password tiger"), "username bob123, password [PIN]"),
         (
             ("", "it's capital b, l u e, exclamation mark, that's the password"),

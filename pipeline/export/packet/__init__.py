@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from pipeline.conversation import Review
-from pipeline.export.job import Job
+from pipeline.export.job import ExportJob
 from pipeline.export.names import whole
 from pipeline.export.packet.content import BLIND_COLUMNS, Json, blinded, call_document, index_row
 from pipeline.export.packet.pages import overall_pages
@@ -27,7 +27,7 @@ from pipeline.export.summary import Totals, counted
 SCRIPTS = ("base.js", "overview.js", "player.js", "review.js", "call.js", "people.js", "main.js")
 
 
-def write(job: Job) -> list[Path]:
+def write(job: ExportJob) -> list[Path]:
     """Write the packet: a file with the recordings in it, or a folder with index.html and recordings."""
     is_file = job.dest.suffix.lower() in {".html", ".htm"}
     page = job.dest if is_file else job.dest / "index.html"

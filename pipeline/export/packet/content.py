@@ -17,7 +17,7 @@ from pipeline.conversation import (
     SectionScore,
     Turn,
 )
-from pipeline.export.selection import Call, Texts, words_of
+from pipeline.export.selection import ExportedCall, Texts, words_of
 from pipeline.export.sound import Sound
 from pipeline.rubric.checks import learning
 
@@ -26,7 +26,7 @@ SHORT = {"start_s": "a", "end_s": "b"}
 EVIDENCE = "turn role start_s end_s quote rule strength"
 
 
-def index_row(call: Call) -> Json:
+def index_row(call: ExportedCall) -> Json:
     """The overview's row of one call."""
     meta = call.metadata
     card = min(call.scorecards, key=_goodness, default=None)
@@ -55,13 +55,13 @@ def _goodness(card: Scorecard) -> tuple[int, float]:
     return OUTCOMES_WORST_FIRST.index(card.outcome), card.final_score or 0.0
 
 
-def _mood(call: Call) -> list[float | None] | None:
+def _mood(call: ExportedCall) -> list[float | None] | None:
     """The customer's sentiment per quarter, for the small curve in the overview."""
     customer = call.conversation.sentiment.get("customer")
     return [rounded(q, 2) for q in customer.quarters] if customer else None
 
 
-def call_document(call: Call, texts: Texts, sound: Sound, reviews: Sequence[Review]) -> Json:
+def call_document(call: ExportedCall, texts: Texts, sound: Sound, reviews: Sequence[Review]) -> Json:
     """Everything the page shows of one redacted call; ``reviews`` are those of the call."""
     meta, conversation = call.metadata, call.conversation
     transcript = conversation.transcript
@@ -124,14 +124,14 @@ def _review(review: Review) -> Json:
     }
 
 
-def _agent_channel(call: Call) -> int:
+def _agent_channel(call: ExportedCall) -> int:
     """The channel of most of the agent's turns; the metadata's where turns have no channel."""
     turns = call.conversation.transcript.turns
     channels = [turn.channel for turn in turns if turn.role == "agent" and turn.channel is not None]
     return max(set(channels), key=channels.count) if channels else call.metadata.agent_channel or 0
 
 
-def _facts(call: Call) -> list[tuple[str, str]]:
+def _facts(call: ExportedCall) -> list[tuple[str, str]]:
     meta = call.metadata
     started = meta.started_local
     facts = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.calibrate import Calibration
 from pipeline.calibrate.figures import Agreement, sentence
-from pipeline.confidence_intervals import Interval
+from pipeline.confidence_intervals import ConfidenceInterval
 from pipeline.export.packet.content import Json, plain, rounded
 from pipeline.export.summary import Comparison, CriterionTotals, Moment, Totals, Unit, spoken
 
@@ -53,7 +53,7 @@ def overall_pages(totals: Totals, calibration: Calibration, *, blind: bool) -> J
     }
 
 
-def figure(interval: Interval, scale: float) -> dict[str, Any]:
+def figure(interval: ConfidenceInterval, scale: float) -> dict[str, Any]:
     """An estimate, and its interval in words."""
     return {"value": rounded(interval.estimate, 4), "range": spoken(interval, scale)}
 
@@ -79,7 +79,7 @@ def _unit(unit: Unit, totals: Totals) -> Json:
     }
 
 
-def _points(interval: Interval, scale: float = 1.0) -> Json:
+def _points(interval: ConfidenceInterval, scale: float = 1.0) -> Json:
     """An estimate with its limits, times ``scale``, as a point of a trend."""
     limits = {"mean": interval.estimate, "low": interval.low, "high": interval.high}
     scaled = {name: rounded(None if v is None else scale * v, 1) for name, v in limits.items()}

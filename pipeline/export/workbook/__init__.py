@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.export.job import Job
+from pipeline.export.job import ExportJob
 from pipeline.export.names import whole
-from pipeline.export.selection import Call, Texts
+from pipeline.export.selection import ExportedCall, Texts
 from pipeline.export.summary import Totals, counted
 from pipeline.export.tables import (
     ANSWER_COLUMNS,
@@ -43,7 +43,7 @@ BOOK_OPTIONS = {
 }
 
 
-def write(job: Job) -> list[Path]:
+def write(job: ExportJob) -> list[Path]:
     """Write the workbook; it is moved into place when it is complete."""
     import xlsxwriter  # not at the top: only workbooks need it
 
@@ -76,7 +76,9 @@ def write(job: Job) -> list[Path]:
     return [job.dest]
 
 
-def _write_calls(book: Any, formats: Formats, calls: Iterable[Call], texts: Texts, job: Job) -> None:
+def _write_calls(
+    book: Any, formats: Formats, calls: Iterable[ExportedCall], texts: Texts, job: ExportJob
+) -> None:
     """Write the Calls and the Answers sheet, both a call at a time."""
     call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if job.reviewable else ((), ())
     call_sheet = TableSheet(book, formats, "Calls", CALL_COLUMNS, entries=call_entries)
@@ -102,7 +104,7 @@ def _write_calls(book: Any, formats: Formats, calls: Iterable[Call], texts: Text
         sheet.protect()
 
 
-def _target(packet: str, call: Call, at_s: float | None = None) -> str:
+def _target(packet: str, call: ExportedCall, at_s: float | None = None) -> str:
     """Link to a call in the packet, or to a moment of it; the id is quoted and cannot change the link."""
     moment = "" if at_s is None else f"&t={at_s:.2f}"
     return f"{packet}#call={quote(call.metadata.call_id, safe='')}{moment}"

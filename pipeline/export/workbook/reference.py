@@ -13,8 +13,8 @@ from pipeline.export.workbook.reviewed import AGREEMENT_COLUMNS, REVIEW_COLUMNS,
 from pipeline.export.workbook.sheet import Formats, TableSheet
 from pipeline.metrics import METRICS
 
-Ledger = Mapping[str, Any]
-COVERAGE_COLUMNS: Sequence[Column[Ledger]] = (
+LedgerRow = Mapping[str, Any]
+COVERAGE_COLUMNS: Sequence[Column[LedgerRow]] = (
     Column("status", "Status", "text", 14, "scored, skipped, failed, quarantined or purged",
            itemgetter("status")),
     Column("reason", "Reason", "text", 18, "Why a file was not scored", itemgetter("reason")),
@@ -47,7 +47,7 @@ WORDS = (
 )
 
 
-def write_coverage(book: Any, formats: Formats, ledger: Sequence[Ledger]) -> None:
+def write_coverage(book: Any, formats: Formats, ledger: Sequence[LedgerRow]) -> None:
     """Write the counts by status and reason, then every file that needs attention."""
     sheet = TableSheet(book, formats, "Coverage", COVERAGE_COLUMNS)
     counts: Counter[tuple[str, str]] = Counter()

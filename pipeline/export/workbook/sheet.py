@@ -81,7 +81,7 @@ def put(sheet: Any, row: int, col: int, value: Cell, form: Any) -> None:
         sheet.write(row, col, value, form)
 
 
-Entry = tuple[str, int]
+EntryColumn = tuple[str, int]
 """Heading and width of a column that people fill in."""
 
 
@@ -98,7 +98,7 @@ class TableSheet:
         name: str,
         columns: Sequence[Column[Any]],
         *,
-        entries: Sequence[Entry] = (),
+        entries: Sequence[EntryColumn] = (),
         least_height: float = 15.0,
     ) -> None:
         self.sheet = book.add_worksheet(name)

@@ -28,7 +28,7 @@ _DEEPEST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundTranscript:
     """A transcript in a known format: its format, and the part of the document that holds it."""
 
     form: Form
@@ -43,12 +43,12 @@ class Found:
         return {name: value for name, value in self.form.about(self.inner).items() if value is not None}
 
 
-def find(document: object) -> Found | None:
+def find(document: object) -> FoundTranscript | None:
     """The transcript in a JSON document; None when no known format fits."""
     for inner in _views(document):
         for form in FORMS:
             if form.fits(inner):
-                return Found(form, inner)
+                return FoundTranscript(form, inner)
     return None
 
 
