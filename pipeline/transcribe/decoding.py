@@ -158,13 +158,14 @@ class GreedyDecoder:
         prefix = torch.cat([self._start(windows), self._task(windows)], 1)
         budget = _budget(windows)
         cache = self._decoder.start([w.features for w in windows], prefix.shape[1] + budget)
-        unused_cache = cache.afresh()
         logits, _ = self._decoder.step(prefix, cache)
         filters = self._first_filter, self._filter
         best = search(self._decoder, cache, logits, filters, self._tokenizer.eot, budget)
+        del cache  # made again below, which is quick, instead of kept meanwhile
+        cache = self._decoder.start([w.features for w in windows], prefix.shape[1] + budget)
         tokens = [list(d.tokens if h is None else h.tokens[:-1]) for h, d in zip(best, greedy, strict=True)]
         results = list(greedy)
-        for n, attention in enumerate(self._attention(unused_cache, prefix, tokens)):
+        for n, attention in enumerate(self._attention(cache, prefix, tokens)):
             hypothesis = best[n]
             if hypothesis is not None and not _without_loop(tokens[n])[1]:
                 results[n] = replace(

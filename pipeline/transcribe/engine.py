@@ -57,6 +57,7 @@ class WhisperEngine:
         """Transcribe calls together; the result of a call that cannot be transcribed is its error."""
         sound = [bool(np.isfinite(job.clip.samples).all()) for job in jobs]
         windows = self._windows([(n, job) for n, job in enumerate(jobs) if sound[n]])
+        return_free_memory()
         results: dict[SpeechWindow, tuple[list[TimedWord], str]] = {}
         for group in _groups(windows):
             longest_first = sorted(group, key=lambda w: -w.n_samples)

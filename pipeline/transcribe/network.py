@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from whisper.model import MultiHeadAttention, Whisper
     from whisper.model import ResidualAttentionBlock as Block
 
+LENGTH_STEP = 32
+"""Tokens by which the part of the self-attention cache that is read grows; what is not filled yet is masked.
+
+oneDNN compiles a kernel for each shape and keeps a thousand of them: a gigabyte where every length
+is a shape of its own."""
+
 
 class Mlp:
     """The feed-forward part of a block."""
@@ -120,11 +126,6 @@ class Cache:
             for n in range(len(self.audio)):  # layer by layer, so that the old ones are freed on the way
                 self.audio[n] = self.audio[n].keep(windows)
 
-    def afresh(self) -> Cache:
-        """A cache with the same audio and no tokens."""
-        keys, values = ([torch.empty_like(t) for t in past] for past in (self.keys, self.values))
-        return Cache(keys, values, list(self.audio))
-
     def spread(self, beams: int) -> None:
         """Repeat the row of every window once for each beam."""
         self.keys = [k.repeat_interleave(beams, 0) for k in self.keys]
@@ -191,7 +192,8 @@ class Decoder:
             and self._hardware.kernel((FEW, self._embedding.shape[1], len(features[0]))) == "fbgemm"
         )
         audio = self._packed(features) if fast_integers else self._floats(features)
-        text = torch.empty(2, depth, rows, n_head, max_tokens, HEAD, device=device, dtype=dtype)
+        length = _in_steps(max_tokens)
+        text = torch.zeros(2, depth, rows, n_head, length, HEAD, device=device, dtype=dtype)
         return Cache(list(text[0]), list(text[1]), audio)
 
     def _packed(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
@@ -228,24 +230,28 @@ class Decoder:
         """
         begin, end = cache.length, cache.length + tokens.shape[1]
         x = self._embedding[tokens] + self._positions[begin:end]
-        causal = None
-        if tokens.shape[1] > 1:
-            full = torch.full((tokens.shape[1], end), float("-inf"), device=x.device)
-            causal = full.triu_(begin + 1).to(self._hardware.compute)
+        read = _in_steps(end)
+        full = torch.full((tokens.shape[1], read), float("-inf"), device=x.device)
+        causal = full.triu_(begin + 1).to(self._hardware.compute)
         attention = []
         for n, (self_attention, cross_attention, mlp) in enumerate(self._layers):
             q, k, v = self_attention.project(x)
             cache.keys[n][:, :, begin:end] = k
             cache.values[n][:, :, begin:end] = v
-            scores = q @ cache.keys[n][:, :, :end].transpose(-1, -2)
-            weights = (scores if causal is None else scores + causal).softmax(-1)
-            x = x + self_attention.output(weights @ cache.values[n][:, :, :end])
+            scores = q @ cache.keys[n][:, :, :read].transpose(-1, -2)
+            weights = (scores + causal).softmax(-1)
+            x = x + self_attention.output(weights @ cache.values[n][:, :, :read])
             residual, aligned = cross_attention(x, cache.audio[n])
             attention.append(aligned)
             x = x + residual
             x = x + mlp(x)
         cache.length = end
         return self._logits(self._norm(x[:, -1])).float(), torch.cat(attention, 1)
+
+
+def _in_steps(length: int) -> int:
+    """A number of tokens rounded up, so that attention to them has few different shapes."""
+    return -(-length // LENGTH_STEP) * LENGTH_STEP
 
 
 def _stacked(modules: list[torch.nn.Linear], hardware: Hardware, rows: int) -> Linear:

@@ -29,10 +29,10 @@ from pipeline.transcribe.vad import Samples
 
 FULL_CONTEXT_S = 30.0  # what the network was trained on
 FRAME_SAMPLES = 320  # audio samples of one encoder frame
-BATCH_ROWS, BATCH_FRAMES = 32, 18_000  # most windows and frames in a batch: 220 MB of keys and values (base)
+BATCH_ROWS, BATCH_FRAMES = 32, 15_000  # most windows and frames in a batch: 180 MB of keys and values (base)
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)  # those of openai-whisper after 0
 MAX_PROMPT_TOKENS = 200
-SEARCH_ROWS = 8  # windows in a batch of beam search, each with its beams
+SEARCH_ROWS = 6  # windows in a batch of beam search, each with its beams
 # Beam search is used for windows whose mean log-probability is below this. A fifth of clean telephone windows
 # are below the value of "unsure"; searching them removes most of the errors that searching all would remove.
 SURE_LOG_PROBABILITY = {"off": float("-inf"), "unsure": -0.15, "all": 0.0}
