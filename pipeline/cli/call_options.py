@@ -51,10 +51,17 @@ def chosen(
     )
 
 
-def tell_of_none(store: Store, filters: CallFilter) -> None:
-    """Where no call matches, say which option is the reason; an empty report would not show it."""
+def tell_of_unknown(store: Store, filters: CallFilter) -> None:
+    """Name the calls that are not there, and where no call matches, the option that is the reason.
+
+    An empty report, or one with fewer calls than were asked for, would not show it.
+    """
     from pipeline.known_names import did_you_mean
 
+    sql = "SELECT id FROM unnest(?::VARCHAR[]) AS asked (id) WHERE id NOT IN (SELECT call_id FROM calls)"
+    unknown = [row["id"] for row in store.query(sql, [list(filters.call_ids or ())])]
+    if unknown:
+        note(f"not in the database: {', '.join(unknown[:20])}" + (" …" if len(unknown) > 20 else ""))
     where, values = filters.where()
     if store.query(f"SELECT 1 FROM calls WHERE {where} LIMIT 1", values):  # noqa: S608
         return
@@ -70,4 +77,5 @@ def tell_of_none(store: Store, filters: CallFilter) -> None:
             option = option.replace("_", " ")
             note(f"no calls match: no {option} {wanted!r} here; {did_you_mean(wanted, known)}")
             return
-    note("no call matches these options together")
+    if not unknown:
+        note("no call matches these options together")

@@ -54,7 +54,7 @@ def export(
         direction=direction, outcome=outcome, rubric=rubric, call=call,
     )  # fmt: skip
     with open_store(db) as store, counted("calls") as progress:
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         written = exports.write(
             store, dest, format_, filters, privacy=load_settings().privacy, client_safe=client_safe,
             audio=audio, packet_link=packet, progress=progress,

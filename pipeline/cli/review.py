@@ -59,12 +59,15 @@ def sample(
         since=since, until=until, client=client, team=team, agent=agent, rubric=rubric
     )
     with open_store(db, read_only=False) as store:
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         queue = draw(store, filters, per_week=per_week, risky=risky, seed=seed, now=dt.datetime.now(dt.UTC))
     _print_queue(queue)
 
 
 def _print_queue(queue: ReviewQueue) -> None:
+    if not queue.picks:
+        note("no call was drawn, and no sample recorded")
+        return
     table = Table("call", "chosen", "chance", "why")
     for pick in queue.picks:
         chance = f"{pick.probability:.2f}" if pick.probability is not None else ""
@@ -115,7 +118,7 @@ def packet(
             since=since, until=until, client=client, team=team, agent=agent, outcome=outcome, rubric=rubric,
             call=call,
         )  # fmt: skip
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         with counted("calls") as progress:
             privacy = load_settings().privacy
             written = export.write(
@@ -178,7 +181,7 @@ def calibrate(
 
     filters = call_options.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
     with open_store(db) as store:
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         calibration = compare_all(store, filters)
         trusted = _trusted(store, load_settings().judge, rubric)
     if json:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
+from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import note
 from pipeline.cli.prompt import converse, hand_over
@@ -32,14 +33,19 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
 DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
 
 
-def open_store(db: str | None, *, read_only: bool = True) -> Store:
-    """Open ``db``, or the store that the settings name; print a message when it is locked by another run."""
+def open_store(db: str | None, *, read_only: bool = True, create: bool = False) -> Store:
+    """Open ``db``, or the store that the settings name; print a message when it is locked by another run.
+
+    A database that is not there is an error, also for a command that writes, unless it is to ``create`` it.
+    """
     from pipeline import store
     from pipeline.settings import load_settings
 
     settings = load_settings(store={"db": db}).store
     timeout_s = settings.lock_timeout_s
-    return store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
+    opened = store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
+    opened.read_only = read_only or not (create or opened.exists())  # to read what is not there is refused
+    return opened
 
 
 class _CommentFirst(TyperCommand):
@@ -236,7 +242,7 @@ def restore(
 
     Example: callqa restore /srv/backup/qa --db again.duckdb
     """
-    with open_store(db, read_only=False) as store:
+    with open_store(db, read_only=False, create=True) as store:
         rows = store.import_parquet(folder)
     note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
 
@@ -267,6 +273,7 @@ def purge(
     before = _age(older_than) if older_than else None
     calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
     with open_store(db, read_only=False) as store:
+        call_options.tell_of_unknown(store, calls)
         if not yes:
             _confirm(store.count_erasable(calls, older_than=before))
         purged = store.purge(calls, older_than=before, keep_figures=keep_figures)

@@ -273,12 +273,29 @@ def test_status_adds_up(db: str) -> None:
     assert "2 files received = 2 scored" in result.output
 
 
-def test_a_missing_database_is_named(tmp_path: Path) -> None:
-    """No file is made by asking."""
-    result = RUN.invoke(app, ["sql", "SELECT 1", "--db", str(tmp_path / "no.duckdb")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sql SELECT",
+        "purge --call x --yes",
+        "rescore --rubric support",
+        "review sample",
+        "review import r.csv",
+    ],
+)
+def test_a_missing_database_is_named(tmp_path: Path, command: str) -> None:
+    """No file is made by asking, or by a command that would change what is stored."""
+    result = RUN.invoke(app, [*command.split(), "--db", str(tmp_path / "no.duckdb")])
     assert isinstance(result.exception, StoreError)
     assert "no database at" in result.exception.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_draw_is_no_sample(db: str) -> None:
+    """The command printed for its packet would fail, because nothing was recorded."""
+    result = RUN.invoke(app, ["review", "sample", "--client", "nope", "--db", db])
+    assert "no sample recorded" in result.stderr
+    assert "review packet" not in result.stderr
 
 
 def test_backup_restore_and_snapshot_from_the_terminal(db: str, tmp_path: Path) -> None:
@@ -319,7 +336,9 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert summary.stat().st_mode & 0o777 == 0o600
     nobody = RUN.invoke(app, ["purge", "--customer", "nobody", "--yes", "--db", db])
     assert "no call matches; nothing was erased" in nobody.output
-    said = run("purge", "--call", "c1", "--yes", "--db", db)
+    result = RUN.invoke(app, ["purge", "--call", "nope", "--call", "c1", "--yes", "--db", db])
+    assert "not in the database: nope\n" in result.stderr
+    said = result.stdout
     assert said.startswith("1 call erased: c1\n")
     assert "rows of these calls left: none" in said
     assert "not reached" in said
@@ -331,6 +350,10 @@ def test_purge_keeps_to_one_client(tmp_path: Path) -> None:
     with Store(db) as store:
         store.load([record("a1"), record("g1", client="globex"), record("g2", client="globex")], [RUBRIC])
     yes = ["--yes", "--db", db, "--json"]
+    assert (
+        "no client 'Acme' here; did you mean 'acme'?"
+        in RUN.invoke(app, ["purge", "--client", "Acme", *yes]).stderr
+    )
     assert json.loads(run("purge", "--customer", "cust-1", "--client", "acme", *yes))["calls"] == ["a1"]
     erased = json.loads(run("purge", "--older-than", "1d", "--client", "globex", *yes))["calls"]
     assert erased == ["g1", "g2"]
