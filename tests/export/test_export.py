@@ -165,6 +165,19 @@ def test_agents_of_two_clients_are_never_counted_as_one(tmp_path: Path) -> None:
         assert re.search(rf'"name": ?"{name}", ?"team": ?"(blue)?", ?"client": ?"{client}"', page)
 
 
+def test_a_voicemail_counts_for_no_criterion(tmp_path: Path) -> None:
+    """Nobody could greet the customer; the workbook's rates are of the other call."""
+    call, voicemail = example_records(2)
+    (card,) = voicemail.scorecards
+    card = replace(card, outcome="not_scored", final_score=None, review_reasons=("voicemail",))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([call, replace(voicemail, scorecards=(card,))])
+        (path,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+    heads, *rows = openpyxl.load_workbook(path)["Criteria"].iter_rows(values_only=True)
+    counts = [heads.index(name) for name in ("Yes", "No", "Not applicable", "Undetermined")]
+    assert [sum(row[i] for i in counts) for row in rows] == [1] * len(card.answers)
+
+
 def test_what_people_said_is_in_the_workbook(db: Path, tmp_path: Path) -> None:
     """The audit trail, newest first, and what their answers do to agreement."""
     copy = Path(shutil.copy(db, tmp_path / "qa.duckdb"))
