@@ -151,6 +151,14 @@ class AnnotateSettings(Slice):
         False, description="find names with spaCy's English model as well, where installed (slower)"
     )
 
+    @field_validator("lexicon")
+    @classmethod
+    def _weights(cls, given: dict[str, float]) -> dict[str, float]:
+        for phrase, weight in given.items():
+            if not -1 <= weight <= 1:  # nor is NaN
+                raise ValueError(f"the weight of {phrase!r} is {weight:g}; give one from -1 to 1")
+        return given
+
 
 class ScoreSettings(Slice):
     """Which rubrics answer which calls."""

@@ -72,6 +72,8 @@ def test_a_mistyped_key_is_answered_with_the_nearest(tmp_path: Path, text: str, 
     ("name", "value", "complaint"),
     [
         ("CALLQA_TRANSCRIB__MODEL", "tiny", "CALLQA_TRANSCRIB__MODEL: .*did you mean 'transcribe'?"),
+        ("CALLQA_ANNOTATE__LEXICON", '{"bill": 5}', "annotate.lexicon: .*'bill' is 5; give one from -1 to 1"),
+        ("CALLQA_ANNOTATE__LEXICON", '{"bill": NaN}', "annotate.lexicon: .*'bill' is nan"),
         ("CALLQA_PRIVACY__REDACT", "card", "^CALLQA_PRIVACY__REDACT: not readable"),
     ],
 )

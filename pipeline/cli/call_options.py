@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.console import note
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.store import CallFilter, Store
@@ -49,6 +51,13 @@ def chosen(
         agent_id=agent,
         **fields,
     )
+
+
+def file_to_write(path: Path | None) -> Path | None:
+    """Refuse a folder, or no name at all, where a file is to be written."""
+    if path is not None and path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file to write", hint="name the file to write in it")
+    return path
 
 
 def tell_of_unknown(store: Store, filters: CallFilter) -> None:

@@ -65,7 +65,10 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
     json: Json = False,
     table: Annotated[bool, typer.Option("--table", help="A table, also when piped.")] = False,
-    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", metavar="FILE")] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option(help="Write a Parquet file.", metavar="FILE", callback=call_options.file_to_write),
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a query may take.")] = 60.0,
 ) -> None:
     """Query the database in SQL, for reading only.
@@ -207,7 +210,12 @@ def _print_file_totals(answer: pa.Table) -> None:
 
 @app.command()
 def snapshot(
-    dest: Annotated[Path, typer.Argument(help="The copy, e.g. on a share.", metavar="COPY.duckdb")],
+    dest: Annotated[
+        Path,
+        typer.Argument(
+            help="The copy, e.g. on a share.", metavar="COPY.duckdb", callback=call_options.file_to_write
+        ),
+    ],
     db: Db = None,
 ) -> None:
     """Copy the database for analysts; the copy appears complete or not at all.
@@ -221,7 +229,9 @@ def snapshot(
 
 @app.command()
 def backup(
-    folder: Annotated[Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.", file_okay=False)
+    ],
     db: Db = None,
 ) -> None:
     """Write the whole store as Parquet, for other tools and for the long term.
@@ -286,7 +296,10 @@ def _age(text: str) -> dt.datetime:
     match = re.fullmatch(r"(\d{1,5})([dwmy])", text.strip())
     if match is None:
         raise UsageError(f"--older-than {text}: not an age", hint="a number and d, w, m or y, e.g. 365d")
-    return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
+    try:
+        return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
+    except OverflowError as error:
+        raise UsageError(f"--older-than {text}: before the year 1", hint="give a shorter age") from error
 
 
 def _calls(count: int) -> str:

@@ -291,6 +291,36 @@ def test_a_missing_database_is_named(tmp_path: Path, command: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (["export", "", "-f", "xlsx"], "is a folder"),
+        (["export", "r.csv"], "name a file that ends in .xlsx, .html, .jsonl"),
+        (["export", "x.pdf"], "or say --format"),
+        (["snapshot", ""], "is a folder"),
+        (["sql", "SELECT 1", "--parquet", "."], "is a folder"),
+        (["backup", __file__], "is a file"),
+    ],
+)
+def test_a_destination_that_cannot_be_is_refused(
+    db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], what: str
+) -> None:
+    """Whatever stands where a file or folder should; nothing is written under another format's ending."""
+    monkeypatch.chdir(tmp_path)
+    result = RUN.invoke(app, [*command, "--db", db])
+    error = result.exception
+    said = f"{error.message} {error.hint}" if isinstance(error, UsageError) else result.stderr
+    assert what in " ".join(said.split())
+    assert result.exit_code != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ending_says_the_format(db: str, tmp_path: Path) -> None:
+    """A page that is asked for by name is no workbook."""
+    run("export", str(tmp_path / "report.HTML"), "--db", db)
+    assert (tmp_path / "report.HTML").read_text("utf-8").startswith("<!doctype html>")
+
+
 def test_an_empty_draw_is_no_sample(db: str) -> None:
     """The command printed for its packet would fail, because nothing was recorded."""
     result = RUN.invoke(app, ["review", "sample", "--client", "nope", "--db", db])
@@ -324,8 +354,12 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     tally = Tally(lowest=[(12.0, "c1", "support"), (40.0, "c2", "support"), (50.0, "c2~0123abcd", "sales")])
     conclude(tally, Settings(store=StoreSettings(db=db)))
     (summary,) = (tmp_path / "qa.duckdb.state" / "runs").iterdir()
-    for wrong in (["purge"], ["purge", "--customer", "cust-2"], ["purge", "--older-than", "soon", "--yes"]):
-        result = RUN.invoke(app, [*wrong, "--db", db])
+    for wrong in (
+        [],
+        ["--customer", "cust-2"],
+        *(["--older-than", age, "--yes"] for age in ("soon", "3000y")),
+    ):
+        result = RUN.invoke(app, ["purge", *wrong, "--db", db])
         assert isinstance(result.exception, (StoreError, UsageError)), wrong
     proof = json.loads(run("purge", "--customer", "cust-2", "--yes", "--db", db, "--json"))
     assert proof["calls"] == ["c2"]
@@ -374,6 +408,10 @@ def test_an_original_is_heard_again_by_name_and_with_a_reason(tmp_path: Path) ->
     record = json.loads((tmp_path / "qa.duckdb.state" / "originals.jsonl").read_text())
     assert (record["call_id"], record["reason"]) == ("c9", "dispute 118")
 
+    blocked = {"CALLQA_FLOW__STATE_DIR": str(chat)}  # a file, where a folder cannot be made
+    unlogged = RUN.invoke(app, ["original", "c9", "--reason", "x", "--db", store], env=blocked)
+    assert isinstance(unlogged.exception, UsageError)
+    assert "cannot log the access" in unlogged.exception.message
     chat.write_text(chat.read_text().replace("4111", "4222"))
     changed = RUN.invoke(app, ["original", "c9", "--reason", "again", "--db", store])
     assert isinstance(changed.exception, UsageError)
