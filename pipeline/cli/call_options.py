@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from pipeline import conversation
 from pipeline.cli.console import note
 from pipeline.errors import UsageError
+from pipeline.known_names import did_you_mean
 
 if TYPE_CHECKING:
     from pipeline.store import CallFilter, Store
 
-DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+def _moment(text: str) -> dt.datetime:
+    """A day or time as typed."""
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"):
+        with contextlib.suppress(ValueError):
+            return dt.datetime.strptime(text, form)  # noqa: DTZ007 - on the site's clock
+    raise UsageError(f"there is no day or time {text}", hint="write it as 2026-11-30 or 2026-11-30T08:00")
+
+
+def _known(param: typer.CallbackParam, value: str | None) -> str | None:
+    """Refuse a word that can never match."""
+    words = get_args(conversation.Outcome if param.name == "outcome" else conversation.Direction)
+    if value is not None and value not in words:
+        raise UsageError(f"no {param.name} {value!r}; {did_you_mean(value, words)}")
+    return value
+
+
 Since = Annotated[
     dt.datetime | None,
-    typer.Option(formats=DAY, help="First day or time, on the site's clock.", metavar="DAY"),
+    typer.Option(parser=_moment, help="First day or time, on the site's clock.", metavar="DAY"),
 ]
 Until = Annotated[
-    dt.datetime | None, typer.Option(formats=DAY, help="First day or time left out, likewise.", metavar="DAY")
+    dt.datetime | None,
+    typer.Option(parser=_moment, help="First day or time left out, likewise.", metavar="DAY"),
 ]
 Client = Annotated[str | None, typer.Option(help="Only this client.")]
 Site = Annotated[str | None, typer.Option(help="Only this site.")]
 Team = Annotated[str | None, typer.Option(help="Only this team.")]
 Queue = Annotated[str | None, typer.Option(help="Only this queue.")]
 Agent = Annotated[str | None, typer.Option(help="Only this agent id.")]
-Direction = Annotated[str | None, typer.Option(help="inbound, outbound or internal.")]
-Outcome = Annotated[str | None, typer.Option(help="pass, fail, needs_review or not_scored.")]
+Direction = Annotated[str | None, typer.Option(help="inbound, outbound or internal.", callback=_known)]
+Outcome = Annotated[str | None, typer.Option(help="pass, fail, needs_review or not_scored.", callback=_known)]
 Rubric = Annotated[str | None, typer.Option(help="Only scorecards of this rubric.")]
 Call = Annotated[list[str] | None, typer.Option(help="Only this call; repeat for more.")]
 
@@ -44,6 +64,10 @@ def chosen(
     """The filter that these options describe; days begin at each site's own midnight."""
     from pipeline.store import CallFilter
 
+    if since is not None and until is not None and since >= until:
+        raise UsageError(
+            f"--since {since} is not before --until {until}", hint="--until is the first left out"
+        )
     return CallFilter(
         since=since,
         until=until,
@@ -65,8 +89,6 @@ def tell_of_unknown(store: Store, filters: CallFilter) -> None:
 
     An empty report, or one with fewer calls than were asked for, would not show it.
     """
-    from pipeline.known_names import did_you_mean
-
     sql = "SELECT id FROM unnest(?::VARCHAR[]) AS asked (id) WHERE id NOT IN (SELECT call_id FROM calls)"
     unknown = [row["id"] for row in store.query(sql, [list(filters.call_ids or ())])]
     if unknown:

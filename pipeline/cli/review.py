@@ -41,7 +41,9 @@ def sample(
     db: Db = None,
     per_week: Annotated[int, typer.Option(min=0, help="Random calls per agent and week.")] = 2,
     risky: Annotated[int, typer.Option(min=0, help="Length of the risk-ranked queue.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of the random draw; recorded with it.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=-(2**63), max=2**63 - 1, help="Of the random draw; recorded with it.")
+    ] = 1,
     since: call_options.Since = None,
     until: call_options.Until = None,
     client: call_options.Client = None,
@@ -284,4 +286,4 @@ def _spread(coefficient: Coefficient) -> str:
     """The value with its interval, such as ``0.71 (0.55 to 0.87)``."""
     if coefficient.value is None:
         return "–"
-    return f"{coefficient.value:.2f}" + (f" ({coefficient.range})" if coefficient.range else "")
+    return f"{coefficient.value:z.2f}" + (f" ({coefficient.range})" if coefficient.range else "")

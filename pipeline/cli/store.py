@@ -77,6 +77,8 @@ def sql(
     """
     from pipeline.store.sandbox import Sandbox
 
+    if sum((csv, json, table, parquet is not None)) > 1:
+        raise UsageError("--csv, --json, --table and --parquet exclude one another", hint="choose one")
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
     store = open_store(db)

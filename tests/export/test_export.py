@@ -294,7 +294,15 @@ def test_an_export_without_calls_says_which_option_is_the_reason(db: Path, tmp_p
         return CliRunner().invoke(app, command, catch_exceptions=False).stderr
 
     assert "no client 'Acme' here; did you mean 'acme'?" in said("--client", "Acme")
-    assert "no outcome 'failed' here; did you mean 'fail'?" in said("--outcome", "failed")
+    for wrong, why in (
+        ("--outcome failed", "no outcome 'failed'; did you mean 'fail'?"),
+        ("--direction both", "no direction 'both'; known here: inbound"),
+        ("--since 2026-11-31", "there is no day or time 2026-11-31"),
+        ("--since 2026-11-02 --until 2026-11-01", "--since 2026-11-02 00:00:00 is not before --until"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            said(*wrong.split())
+        assert why in caught.value.message
     assert "no call matches these options together" in said("--client", "acme", "--until", "2001-01-01")
     assert "no call" not in said("--client", "acme")
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pipeline.cli.commands import app
 from pipeline.cli.prompt import converse
 from pipeline.conversation import Review
-from pipeline.errors import StoreError, UsageError
+from pipeline.errors import CallQAError, StoreError, UsageError
 from pipeline.process.batch import Tally
 from pipeline.process.report import conclude
 from pipeline.settings import Settings, StoreSettings
@@ -159,6 +159,29 @@ def test_sql_cannot_write_attach_or_reach_files(db: str, tmp_path: Path, stateme
     assert result.exception.hint
     assert not out.exists()
     assert json.loads(run("sql", "SELECT count(*) AS n FROM calls", "--db", db, "--json")) == {"n": 2}
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (["sql", "SELECT 1; SELECT 2"], "several queries"),
+        (["sql", "SELECT 1", "--csv", "--json"], "exclude one another"),
+        (["models", "verify", "small"], "is not on this machine"),
+        (["watch", ".", "--every", "0"], "--every 0: too short"),
+        (["watch", ".", "--settle", "nan"], "--settle nan"),
+        (["serve", ".", "--cron", "every night"], "is not a schedule"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], why: str
+) -> None:
+    """Nothing is downloaded, shown in part, or announced and then refused."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CALLQA_STORE__DB", db)
+    result = RUN.invoke(app, command)
+    assert isinstance(result.exception, CallQAError)
+    assert why in result.exception.message
+    assert "serving" not in result.stderr
 
 
 @pytest.mark.parametrize(
