@@ -68,6 +68,7 @@ def settings_reference() -> str:
         MADE.strip() + "\n",
         "Flags beat `CALLQA_*` environment variables, which beat `callqa.toml`, which beats the defaults.",
         "In the environment two underscores join slice and key: `CALLQA_TRANSCRIBE__MODEL=tiny.en`.",
+        "Lists and tables are written there as JSON: `CALLQA_PRIVACY__REDACT='[\"card\"]'`.",
         "Unknown keys are errors.\n",
     ]
     for name, field in Settings.model_fields.items():

@@ -6,6 +6,7 @@ slice and key: ``CALLQA_TRANSCRIBE__MODEL=tiny.en``.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -25,6 +26,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -148,6 +150,14 @@ class AnnotateSettings(Slice):
     ner: bool = Field(
         False, description="find names with spaCy's English model as well, where installed (slower)"
     )
+
+    @field_validator("lexicon")
+    @classmethod
+    def _weights(cls, given: dict[str, float]) -> dict[str, float]:
+        for phrase, weight in given.items():
+            if not -1 <= weight <= 1:  # nor is NaN
+                raise ValueError(f"the weight of {phrase!r} is {weight:g}; give one from -1 to 1")
+        return given
 
 
 class ScoreSettings(Slice):
@@ -335,6 +345,12 @@ def load_settings(config: Path | str | None = None, **flags: dict[str, Any]) -> 
     if config and not file.is_file():
         raise UsageError(f"settings file {config} does not exist", hint="check --config, or leave it out")
 
+    for name in os.environ:  # pydantic looks only for the sections that there are
+        section, _, key = name.upper().removeprefix("CALLQA_").partition("__")
+        if name.upper().startswith("CALLQA_") and key and section.lower() not in Settings.model_fields:
+            hint = did_you_mean(section.lower(), list(Settings.model_fields))
+            raise UsageError(f"{name}: no such section of the settings; {hint}", hint="mend or unset it")
+
     class _Located(Settings):
         model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": file})
 
@@ -346,6 +362,13 @@ def load_settings(config: Path | str | None = None, **flags: dict[str, Any]) -> 
         faults = "; ".join(map(_fault, error.errors()))
         raise UsageError(
             f"settings: {faults}", hint=f"settings come from flags, CALLQA_* variables and {file}"
+        ) from error
+    except SettingsError as error:
+        section = str(error).split('"')[1]  # the message names it in quotes
+        names = [name for name in os.environ if name.upper().split("__")[0] == f"CALLQA_{section}".upper()]
+        raise UsageError(
+            f"{' or '.join(sorted(names))}: not readable",
+            hint="a list or table in the environment is JSON, e.g. CALLQA_PRIVACY__REDACT='[\"card\"]'",
         ) from error
     except ValueError as error:  # broken TOML
         raise UsageError(

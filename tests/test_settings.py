@@ -68,6 +68,24 @@ def test_a_mistyped_key_is_answered_with_the_nearest(tmp_path: Path, text: str, 
     assert hint in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("CALLQA_TRANSCRIB__MODEL", "tiny", "CALLQA_TRANSCRIB__MODEL: .*did you mean 'transcribe'?"),
+        ("CALLQA_ANNOTATE__LEXICON", '{"bill": 5}', "annotate.lexicon: .*'bill' is 5; give one from -1 to 1"),
+        ("CALLQA_ANNOTATE__LEXICON", '{"bill": NaN}', "annotate.lexicon: .*'bill' is nan"),
+        ("CALLQA_PRIVACY__REDACT", "card", "^CALLQA_PRIVACY__REDACT: not readable"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    """A misspelt section must not leave private data in, and there is no file to blame."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=complaint):
+        load_settings()
+
+
 @pytest.mark.parametrize("text", ["[transcribe\n", "a = \x00"])
 def test_broken_toml_names_the_file(tmp_path: Path, text: str) -> None:
     """Unreadable TOML is a usage error with the file's name."""

@@ -31,7 +31,7 @@ class Coefficient:
     @property
     def range(self) -> str:
         """The interval in words, such as ``0.55 to 0.87``; "" where it is unknown."""
-        return "" if self.low is None else f"{self.low:.2f} to {self.high:.2f}"
+        return "" if self.low is None else f"{self.low:z.2f} to {self.high:z.2f}"
 
 
 UNKNOWN = Coefficient(None)

@@ -17,11 +17,13 @@ from pipeline.cli.store import Db, open_store
 def export(
     dest: Annotated[Path, typer.Argument(help="File or folder to write.")],
     format_: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--format", "-f", help="xlsx, html, csv, jsonl, parquet, or another that docs/review.md lists."
+            "--format",
+            "-f",
+            help="xlsx, html, csv, jsonl, parquet, or another of docs/review.md; default: by the ending.",
         ),
-    ] = "xlsx",
+    ] = None,
     db: Db = None,
     since: call_options.Since = None,
     until: call_options.Until = None,
@@ -49,12 +51,13 @@ def export(
     from pipeline import export as exports
     from pipeline.settings import load_settings
 
+    format_ = format_ or exports.format_of(dest)
     filters = call_options.chosen(
         since=since, until=until, client=client, site=site, team=team, queue=queue, agent=agent,
         direction=direction, outcome=outcome, rubric=rubric, call=call,
     )  # fmt: skip
     with open_store(db) as store, counted("calls") as progress:
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         written = exports.write(
             store, dest, format_, filters, privacy=load_settings().privacy, client_safe=client_safe,
             audio=audio, packet_link=packet, progress=progress,

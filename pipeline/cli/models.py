@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.cli.app import app
+from pipeline.errors import ModelError
 
 group = typer.Typer(help="List, fetch and verify Whisper weights.", no_args_is_help=True)
 app.add_typer(group, name="models")
@@ -61,7 +62,10 @@ def verify(model: Annotated[str, typer.Argument(metavar="[MODEL]", help="A name 
         weights = models.locate(name)
         if weights.source == "download":
             if model:
-                models.pull(name)  # downloads and checks it, or raises an error that says what to do
+                raise ModelError(f"{name} is not on this machine", hint=f"callqa models pull {name}")
+            continue
+        if weights.source == "path":
+            typer.echo(f"{name}: SHA-256 {weights.sha256}; compare it yourself, as none is pinned for a path")
             continue
         models.verify(weights)
         typer.echo(f"{name}: ok ({weights.source}, SHA-256 {weights.sha256})")

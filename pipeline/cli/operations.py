@@ -14,6 +14,9 @@ from pipeline.cli.batch_view import BatchView
 from pipeline.cli.console import note
 from pipeline.cli.stages import ConfigOption, RubricsOption
 from pipeline.cli.store import Db
+from pipeline.errors import UsageError
+
+DAY_S = 86_400.0
 
 
 @app.command()
@@ -29,7 +32,7 @@ def serve(
 
     Example: callqa serve /recordings --db qa.duckdb --cron "0 2 * * *" --timezone Asia/Karachi
     """
-    from flows.serve import serve_batch
+    from flows.serve import check_schedule, serve_batch
     from pipeline.process.prepare import load_rubrics
     from pipeline.settings import load_settings
 
@@ -40,6 +43,10 @@ def serve(
     settings = load_settings(config, **options)
     load_rubrics(settings)  # to fail now, not at the first run
     zone = timezone or settings.intake.timezone
+    check_schedule(cron, zone)
+    for path in paths:
+        if not path.exists():
+            note(f"{path} is not there (yet)")
     note(f"serving: {cron} {zone}; stop with Ctrl-C")
     flags = {name: {k: v for k, v in part.items() if v is not None} for name, part in options.items()}
     serve_batch(paths, flags, config, cron, zone)
@@ -62,6 +69,8 @@ def watch(
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
 
+    if not (0 <= settle <= DAY_S and 0.1 <= every <= DAY_S):  # NaN is neither
+        raise UsageError(f"--settle {settle:g} --every {every:g}: too short, or longer than a day")
     settings = load_settings(config, store={"db": db}, score={"rubrics": rubric or None})
     view = BatchView(settings.flow.log_format)
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")

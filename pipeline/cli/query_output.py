@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import json
@@ -108,7 +109,8 @@ def write_parquet(answer: pa.Table, path: Path) -> None:
         pq.write_table(answer, partial, compression="zstd")
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file system that is for reading only
+            partial.unlink()
         raise UsageError(
             f"cannot write {path}: {error.strerror or error}", hint="check the folder"
         ) from error

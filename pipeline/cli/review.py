@@ -41,7 +41,9 @@ def sample(
     db: Db = None,
     per_week: Annotated[int, typer.Option(min=0, help="Random calls per agent and week.")] = 2,
     risky: Annotated[int, typer.Option(min=0, help="Length of the risk-ranked queue.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of the random draw; recorded with it.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=-(2**63), max=2**63 - 1, help="Of the random draw; recorded with it.")
+    ] = 1,
     since: call_options.Since = None,
     until: call_options.Until = None,
     client: call_options.Client = None,
@@ -59,12 +61,15 @@ def sample(
         since=since, until=until, client=client, team=team, agent=agent, rubric=rubric
     )
     with open_store(db, read_only=False) as store:
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         queue = draw(store, filters, per_week=per_week, risky=risky, seed=seed, now=dt.datetime.now(dt.UTC))
     _print_queue(queue)
 
 
 def _print_queue(queue: ReviewQueue) -> None:
+    if not queue.picks:
+        note("no call was drawn, and no sample recorded")
+        return
     table = Table("call", "chosen", "chance", "why")
     for pick in queue.picks:
         chance = f"{pick.probability:.2f}" if pick.probability is not None else ""
@@ -115,7 +120,7 @@ def packet(
             since=since, until=until, client=client, team=team, agent=agent, outcome=outcome, rubric=rubric,
             call=call,
         )  # fmt: skip
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         with counted("calls") as progress:
             privacy = load_settings().privacy
             written = export.write(
@@ -178,7 +183,7 @@ def calibrate(
 
     filters = call_options.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
     with open_store(db) as store:
-        call_options.tell_of_none(store, filters)
+        call_options.tell_of_unknown(store, filters)
         calibration = compare_all(store, filters)
         trusted = _trusted(store, load_settings().judge, rubric)
     if json:
@@ -281,4 +286,4 @@ def _spread(coefficient: Coefficient) -> str:
     """The value with its interval, such as ``0.71 (0.55 to 0.87)``."""
     if coefficient.value is None:
         return "–"
-    return f"{coefficient.value:.2f}" + (f" ({coefficient.range})" if coefficient.range else "")
+    return f"{coefficient.value:z.2f}" + (f" ({coefficient.range})" if coefficient.range else "")

@@ -256,7 +256,7 @@ def rescore(
     warnings: Counter[str] = Counter()
     count = 0
     with open_store(db, read_only=False) as store:
-        call_options.tell_of_none(store, calls)
+        call_options.tell_of_unknown(store, calls)
         judge = judging.load_judge(settings, [form], judging.standings(store, [form], settings))
         for rescored in run(
             store, form, matcher, min_confidence=floor, calls=calls, everything=everything, judge=judge

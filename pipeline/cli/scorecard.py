@@ -41,7 +41,7 @@ def render(
     for title, reasons, style in (
         ("disputed", disputed, "bold yellow"),
         ("auto-fail", card.autofail_reasons, "bold red"),
-        ("to review", card.review_reasons, "yellow"),
+        ("not scored" if card.outcome == "not_scored" else "to review", card.review_reasons, "yellow"),
         ("note", card.warnings, "dim"),
     ):
         parts += [Text.assemble((f"{title}: ", style), reason) for reason in reasons]

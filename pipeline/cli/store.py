@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
+from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import note
 from pipeline.cli.prompt import converse, hand_over
@@ -32,14 +33,19 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
 DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
 
 
-def open_store(db: str | None, *, read_only: bool = True) -> Store:
-    """Open ``db``, or the store that the settings name; print a message when it is locked by another run."""
+def open_store(db: str | None, *, read_only: bool = True, create: bool = False) -> Store:
+    """Open ``db``, or the store that the settings name; print a message when it is locked by another run.
+
+    A database that is not there is an error, also for a command that writes, unless it is to ``create`` it.
+    """
     from pipeline import store
     from pipeline.settings import load_settings
 
     settings = load_settings(store={"db": db}).store
     timeout_s = settings.lock_timeout_s
-    return store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
+    opened = store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
+    opened.read_only = read_only or not (create or opened.exists())  # to read what is not there is refused
+    return opened
 
 
 class _CommentFirst(TyperCommand):
@@ -59,7 +65,10 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
     json: Json = False,
     table: Annotated[bool, typer.Option("--table", help="A table, also when piped.")] = False,
-    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", metavar="FILE")] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option(help="Write a Parquet file.", metavar="FILE", callback=call_options.file_to_write),
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a query may take.")] = 60.0,
 ) -> None:
     """Query the database in SQL, for reading only.
@@ -68,6 +77,8 @@ def sql(
     """
     from pipeline.store.sandbox import Sandbox
 
+    if sum((csv, json, table, parquet is not None)) > 1:
+        raise UsageError("--csv, --json, --table and --parquet exclude one another", hint="choose one")
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
     store = open_store(db)
@@ -201,7 +212,12 @@ def _print_file_totals(answer: pa.Table) -> None:
 
 @app.command()
 def snapshot(
-    dest: Annotated[Path, typer.Argument(help="The copy, e.g. on a share.", metavar="COPY.duckdb")],
+    dest: Annotated[
+        Path,
+        typer.Argument(
+            help="The copy, e.g. on a share.", metavar="COPY.duckdb", callback=call_options.file_to_write
+        ),
+    ],
     db: Db = None,
 ) -> None:
     """Copy the database for analysts; the copy appears complete or not at all.
@@ -215,7 +231,9 @@ def snapshot(
 
 @app.command()
 def backup(
-    folder: Annotated[Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.", file_okay=False)
+    ],
     db: Db = None,
 ) -> None:
     """Write the whole store as Parquet, for other tools and for the long term.
@@ -236,7 +254,7 @@ def restore(
 
     Example: callqa restore /srv/backup/qa --db again.duckdb
     """
-    with open_store(db, read_only=False) as store:
+    with open_store(db, read_only=False, create=True) as store:
         rows = store.import_parquet(folder)
     note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
 
@@ -267,6 +285,7 @@ def purge(
     before = _age(older_than) if older_than else None
     calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
     with open_store(db, read_only=False) as store:
+        call_options.tell_of_unknown(store, calls)
         if not yes:
             _confirm(store.count_erasable(calls, older_than=before))
         purged = store.purge(calls, older_than=before, keep_figures=keep_figures)
@@ -279,7 +298,10 @@ def _age(text: str) -> dt.datetime:
     match = re.fullmatch(r"(\d{1,5})([dwmy])", text.strip())
     if match is None:
         raise UsageError(f"--older-than {text}: not an age", hint="a number and d, w, m or y, e.g. 365d")
-    return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
+    try:
+        return dt.datetime.now(dt.UTC) - dt.timedelta(days=int(match[1]) * DAYS[match[2]])
+    except OverflowError as error:
+        raise UsageError(f"--older-than {text}: before the year 1", hint="give a shorter age") from error
 
 
 def _calls(count: int) -> str:

@@ -40,6 +40,24 @@ class Format:
     write: Writer
 
 
+ENDINGS = (".xlsx", ".html", ".jsonl")
+"""The endings of the formats that are one file."""
+
+
+def format_of(dest: Path) -> str:
+    """The format that the ending of a file's name asks for.
+
+    Raises:
+        UsageError: It is not the ending of a format that is one file.
+    """
+    if dest.suffix.lower() in ENDINGS:
+        return dest.suffix[1:].lower()
+    raise UsageError(
+        f"the ending of {str(dest)!r} names no format",
+        hint=f"name a file that ends in {', '.join(ENDINGS)}, or say --format: {', '.join(FORMATS)}",
+    )
+
+
 def write(
     store: Store,
     dest: Path,
@@ -77,6 +95,8 @@ def write(
     """
     if format not in FORMATS:
         raise UsageError(f"unknown export format {format!r}", hint=f"one of: {', '.join(FORMATS)}")
+    if f".{format}" in ENDINGS and format != "html" and dest.is_dir():
+        raise UsageError(f"{dest} is a folder, not a file to write", hint="name the file to write in it")
     if client_safe and not (filters.client and filters.rubric):
         raise UsageError(
             "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"

@@ -230,6 +230,8 @@ def _units(totals: Totals, call: ExportedCall) -> list[Unit]:
 
 
 def _add_answers(totals: Totals, units: Sequence[Unit], card: Scorecard, texts: Texts) -> None:
+    if card.outcome == "not_scored" and card.review_reasons:  # a voicemail, or nobody spoke
+        return
     for section_id, answer in answers_of(card):
         key = (card.rubric.id, answer.id)
         if key not in totals.criteria:

@@ -138,7 +138,7 @@ CALL_COLUMNS: Sequence[Column[CallRow]] = (
            _card(lambda c: c.critical_score), detail=True),
     Column("autofail_reasons", "Auto-fail", "prose", 32, "Why the call failed whatever its points",
            _card(lambda c: "; ".join(c.autofail_reasons))),
-    Column("review_reasons", "Needs a person because", "prose", 26, "Why the machine would not decide alone",
+    Column("review_reasons", "Not decided because", "prose", 26, "Why a person must, or nothing was scored",
            _card(lambda c: "; ".join(c.review_reasons))),
     Column("rubric_hash", "Rubric text", "text", 12, "Digest of the rubric's exact text; imports need it",
            _card(lambda c: c.rubric.hash), detail=True),

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pipeline.conversation import Role, Turn, Word
+from pipeline.csv_safety import clean
 from pipeline.turns import TimedWord, mean_confidence
 
 Json = dict[str, Any]
@@ -57,9 +58,18 @@ def best(result: Json, name: str = "alternatives") -> Json:
 
 
 def text(*values: object) -> str:
-    """The first non-blank string among the values, or "", without characters that cannot be stored."""
+    """The first non-blank string among the values, or "", without characters that steer a terminal."""
     first_text = next((v for v in values if isinstance(v, str) and v.strip()), "")
-    return first_text.encode("utf-8", "replace").decode().replace("\0", " ").strip()
+    return clean(first_text.replace("\0", " ")).strip()
+
+
+def cleaned(value: Any) -> Any:
+    """A JSON value without such characters in any of its strings."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(name): cleaned(item) for name, item in value.items()}
+    return [cleaned(item) for item in value] if isinstance(value, list) else value
 
 
 def number(value: object) -> float | None:

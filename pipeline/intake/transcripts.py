@@ -38,7 +38,7 @@ def recognise(received: Received, media: MediaFinder) -> list[Described]:
     document = _parse(received.path)
     transcript = replace(received, kind="transcript")
     if _is_ours(document):
-        return [(transcript, _own_metadata(document))]
+        return [(transcript, pieces.cleaned(_own_metadata(document)))]
     if vcon.is_vcon(document):
         return list(_vcon_conversations(received, document, media))
     found = formats.find(document)
@@ -76,13 +76,49 @@ def _read(path: Path, received: Received, call_id: str) -> Transcript:
         return _imported(call_id, captions.turns(path), "subtitles", {})
     document = _parse(path)
     if _is_ours(document):
-        return replace(contract.from_dict(Transcript, document, source=path.name), call_id=call_id)
+        return _own(contract.from_dict(Transcript, pieces.cleaned(document), source=path.name), call_id)
     if vcon.is_vcon(document):
         return vcon.transcript(vcon.unwrap(document, path.name), received.part, call_id)
     found = formats.find(document)
     if found is None:
         raise RecordingError(f"{path.name} has changed", hint="run again", reason="not_a_call")
     return _imported(call_id, found.turns(), found.form.name, found.about())
+
+
+def _own(written: Transcript, call_id: str) -> Transcript:
+    """A transcript in callqa's own format, without implausible numbers: other programs write it too."""
+    return replace(
+        written,
+        call_id=call_id,
+        turns=tuple(map(_checked, written.turns)),
+        duration_s=pieces.seconds(written.duration_s) or None,
+        role_confidence=pieces.share(written.role_confidence),
+    )
+
+
+def _checked(turn: Turn) -> Turn:
+    words = (
+        pieces.word(word.text, pieces.seconds(word.start_s), pieces.seconds(word.end_s), word.confidence)
+        for word in turn.words
+    )
+    confidence = pieces.share(turn.confidence)
+    checked = pieces.turn(
+        turn.text,
+        pieces.seconds(turn.start_s),
+        pieces.seconds(turn.end_s),
+        on=pieces.channel(turn.channel),
+        confidence=confidence,
+        words=[word for word in words if word],
+    )
+    return replace(
+        turn,
+        text=checked.text,
+        start_s=checked.start_s,
+        end_s=checked.end_s,
+        channel=checked.channel,
+        confidence=confidence,
+        words=checked.words,
+    )
 
 
 def _imported(call_id: str, turns: tuple[Turn, ...], tool: str, about: Json) -> Transcript:

@@ -56,8 +56,11 @@ def original_of(
 
 
 def _log_access(state_dir: Path, call_id: str, path: str, reason: str) -> None:
-    """Log who read which original, when and why, in a file that only its owner can read."""
-    state_dir.mkdir(parents=True, exist_ok=True)
+    """Log who read which original, when and why, in a file that only its owner can read.
+
+    Raises:
+        UsageError: The log cannot be written; then the original is not read.
+    """
     line = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "user": getpass.getuser(),
@@ -65,9 +68,17 @@ def _log_access(state_dir: Path, call_id: str, path: str, reason: str) -> None:
         "path": path,
         "reason": reason,
     }
-    descriptor = os.open(state_dir / "originals.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    log = state_dir / "originals.jsonl"
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise UsageError(
+            f"cannot log the access in {log}: {error.strerror}",
+            hint="an original is read only where that is logged; make the folder writable",
+        ) from error
 
 
 def _transcribed(received: Received, metadata: CallMetadata, settings: Settings) -> Transcript:

@@ -116,12 +116,15 @@ def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -
     cards = _Cards(store, {entry.call_id for _, entry in entries})
     report = Report(marked=Counter(path for path, entry in read_entries if entry.quote is not None))
     reviews: list[Review] = []
+    places: dict[str, str] = {}  # by review id
     for path, entry in entries:
-        reviews += _reviews_of(entry, path.name, cards, report)
+        made = list(_reviews_of(entry, path.name, cards, report))
+        places |= dict.fromkeys((review.review_id for review in made), entry.where)
+        reviews += made
     stored = store.reviews(CallFilter(call_ids=tuple({r.call_id for r in reviews})))
     reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
     disputes = {(r.call_id, r.rubric_hash) for r in (*stored, *reviews) if r.state == "disputed"}
-    allowed = [review for review in reviews if _is_allowed(review, disputes, report)]
+    allowed = [review for review in reviews if _is_allowed(review, disputes, places, report)]
     on_record = {_item(r): (r.said, r.reason) for r in stored}  # of each item the newest
     new = [r for r in allowed if on_record.get(_item(r)) != (r.said, r.reason)]
     report.unchanged = len(allowed) - len(new)
@@ -230,6 +233,8 @@ def _problem(entry: Entry, card: _Card) -> str:
         return f"it answers {entry.answer!r}, but names no criterion"
     if entry.answer and not card.parsed(criterion, entry.answer).answer:
         return f"{entry.answer!r} is not an answer to {criterion} ({card.choices(criterion)})"
+    if entry.confirmed not in {"", "yes"}:
+        return f"{entry.confirmed!r} does not say whether the whole call was checked (yes or no)"
     if entry.state and _folded(entry.state) not in STATES:
         return f"{entry.state!r} is not a decision (acknowledged, disputed, upheld or overturned)"
     return ""
@@ -310,12 +315,14 @@ def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], repor
     return checked
 
 
-def _is_allowed(review: Review, disputes: set[tuple[str, str]], report: Report) -> bool:
+def _is_allowed(
+    review: Review, disputes: set[tuple[str, str]], places: Mapping[str, str], report: Report
+) -> bool:
     """Whether a decision on a dispute has a dispute to decide; others are reported and not kept."""
     if review.state not in DECISIONS or (review.call_id, review.rubric_hash) in disputes:
         return True
     nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
-    report.rejected.append(EntryProblem(review.source, nobody))
+    report.rejected.append(EntryProblem(places[review.review_id], nobody))
     return False
 
 

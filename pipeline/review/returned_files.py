@@ -39,6 +39,9 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "state": ("decision", "agent decision", "state", "agent says"),
     "confirmed": ("whole call checked", "all other answers right", "confirmed"),
 }
+# What people write where they checked a whole call; any other word is kept as it is, to be reported.
+CHECKED = dict.fromkeys(("yes", "y", "x", "true", "1", "✓", "checked", "done"), "yes")
+CHECKED |= dict.fromkeys(("no", "n", "false", "0", "-"), "")
 # A workbook's sheet of earlier reviews has these headings; what it says is on record already.
 AUDIT_TRAIL = {"who", "call", "machine", "person", "state"}
 
@@ -50,7 +53,7 @@ class Entry:
     Attributes:
         where: Place in the file, for messages.
         criterion_id: Empty when the entry is about the whole call.
-        confirmed: The person checked the whole call and agrees with every answer they left alone.
+        confirmed: "yes" where the person checked the whole call and agrees with every answer they left alone.
         blind: Id of the blind packet it comes from; "" when the machine's answers were in view.
         quote: In a mark, the quote that meets the criterion (``answer`` yes) or does not (no); else None.
     """
@@ -65,7 +68,7 @@ class Entry:
     reviewer: str = ""
     reason: str = ""
     state: str = ""
-    confirmed: bool = False
+    confirmed: str = ""
     blind: str = ""
     at: dt.datetime | None = None
     quote: str | None = None
@@ -123,7 +126,7 @@ def _json_entry(item: dict[str, Any], where: str, *, reviewer: str, blind: str) 
         reviewer=reviewer,
         reason=_text(item.get("reason")) or _text(item.get("comment")),
         state=_text(item.get("state")),
-        confirmed=item.get("confirmed") is True and not blind,
+        confirmed="yes" if item.get("confirmed") is True and not blind else "",
         blind=blind,
         at=_moment(item.get("at")),
     )
@@ -170,15 +173,20 @@ def _read_sheets(path: Path) -> list[Entry]:
 
 def _read_csv(path: Path) -> list[Entry]:
     at = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            sample = file.read(8192)
+    tables = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for delimiter in ",;\t|":  # the one with which the header has its columns
             file.seek(0)
-            delimiter = max(",;\t", key=sample.count)
-            table = _read_table(csv.reader(file, delimiter=delimiter), path.name, at)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: not readable as CSV: {error}", hint="save it as UTF-8 CSV") from error
-    return _understood(path, [table])
+            rows = csv.reader(file, delimiter=delimiter)
+            try:
+                tables.append(_read_table(rows, path.name, at))
+            except UnicodeDecodeError as error:
+                fault = f"{path}: not readable as CSV: {error}"
+                raise UsageError(fault, hint="save it as UTF-8 CSV") from error
+            except csv.Error as error:
+                fault = f"{path} line {rows.line_num}: not readable as CSV: {error}"
+                raise UsageError(fault, hint="shorten the cell, or close its quotes") from error
+    return _understood(path, tables)
 
 
 READERS = {".json": _read_json, ".xlsx": _read_workbook, ".xlsm": _read_workbook, ".csv": _read_csv}
@@ -207,10 +215,11 @@ def _read_table(rows: Iterable[Sequence[object]], place: str, at: dt.datetime) -
                 return None
             continue
         values = {name: row[col] for name, col in columns.items() if col < len(row)}
-        confirmed = values.pop("confirmed", "").lower() in {"yes", "y", "x", "true", "1", "✓"}
-        filled_in = confirmed or any(values.get(name) for name in ("answer", "state", "reason"))
+        if written := values.get("confirmed"):
+            values["confirmed"] = CHECKED.get(written.lower(), written)
+        filled_in = any(values.get(name) for name in ("answer", "state", "reason", "confirmed"))
         if filled_in and not _header(row):  # the header may be repeated for printing
-            entries.append(Entry(where=f"{place} row {number}", confirmed=confirmed, at=at, **values))
+            entries.append(Entry(where=f"{place} row {number}", at=at, **values))
     return entries if columns else None
 
 

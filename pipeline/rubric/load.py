@@ -169,7 +169,12 @@ def read_yaml(text: str, source: str = "rubric") -> tuple[Any, dict[Place, int]]
     Raises:
         RubricError: The YAML is not valid, too large, too deeply nested, or repeats a key.
     """
-    loader = _Loader(text[: MAX_BYTES + 1])
+    try:
+        loader = _Loader(text[: MAX_BYTES + 1])
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        why = f"not valid YAML: {str(error).splitlines()[0]}"
+        raise RubricError(f"{source}:{line}: {why}", hint="delete that character") from error
     try:
         if len(text) > MAX_BYTES:
             raise RubricError(f"{source}: larger than {MAX_BYTES:,} characters, which no rubric is")

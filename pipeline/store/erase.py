@@ -20,7 +20,9 @@ BLANKED = {
     "calls": "customer_ref = NULL, extra = NULL, path = NULL, audio_sha256 = NULL, hold_spans = NULL, "
     "turn_count = 0, transcript_warnings = [], transcript_doubts = [], warnings = []",
     "answers": "reason = '', searched = NULL",
-    "scorecards": "review_reasons = [], warnings = [], why = ''",
+    # Why a call has no score is no quote, and keeps it out of the rates.
+    "scorecards": "review_reasons = CASE WHEN outcome = 'not_scored' THEN review_reasons ELSE [] END, "
+    "warnings = [], why = ''",
     "reviews": "reason = NULL, source = NULL, extra = NULL",
     "samples": "reason = NULL, extra = NULL",
 }

@@ -43,10 +43,10 @@ class Sandbox:
         self._connection.execute("SET lock_configuration = true")
 
     def ask(self, sql: str) -> pa.Table:
-        """Run one or more statements that only read; returns the result of the last.
+        """Run a query, which may be several of DuckDB's statements; returns the result of the last.
 
         Raises:
-            StoreError: The SQL is wrong, a statement does more than read, or the time is up.
+            StoreError: The SQL is wrong, several queries, or does more than read; or the time is up.
         """
         try:
             statements = duckdb.extract_statements(sql)
@@ -56,6 +56,8 @@ class Sandbox:
             raise StoreError("no SQL given", hint='for example: callqa sql "FROM v_scorecards LIMIT 5"')
         for statement in statements:
             self._check(statement)
+        if sum(bool(statement.query.strip()) for statement in statements) > 1:  # a PIVOT makes one without
+            raise StoreError("several queries, and one answer", hint="ask one after the other")
         with self._limit():
             for statement in statements:
                 self._connection.execute(statement)

@@ -165,6 +165,19 @@ def test_agents_of_two_clients_are_never_counted_as_one(tmp_path: Path) -> None:
         assert re.search(rf'"name": ?"{name}", ?"team": ?"(blue)?", ?"client": ?"{client}"', page)
 
 
+def test_a_voicemail_counts_for_no_criterion(tmp_path: Path) -> None:
+    """Nobody could greet the customer; the workbook's rates are of the other call."""
+    call, voicemail = example_records(2)
+    (card,) = voicemail.scorecards
+    card = replace(card, outcome="not_scored", final_score=None, review_reasons=("voicemail",))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([call, replace(voicemail, scorecards=(card,))])
+        (path,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+    heads, *rows = openpyxl.load_workbook(path)["Criteria"].iter_rows(values_only=True)
+    counts = [heads.index(name) for name in ("Yes", "No", "Not applicable", "Undetermined")]
+    assert [sum(row[i] for i in counts) for row in rows] == [1] * len(card.answers)
+
+
 def test_what_people_said_is_in_the_workbook(db: Path, tmp_path: Path) -> None:
     """The audit trail, newest first, and what their answers do to agreement."""
     copy = Path(shutil.copy(db, tmp_path / "qa.duckdb"))
@@ -281,7 +294,15 @@ def test_an_export_without_calls_says_which_option_is_the_reason(db: Path, tmp_p
         return CliRunner().invoke(app, command, catch_exceptions=False).stderr
 
     assert "no client 'Acme' here; did you mean 'acme'?" in said("--client", "Acme")
-    assert "no outcome 'failed' here; did you mean 'fail'?" in said("--outcome", "failed")
+    for wrong, why in (
+        ("--outcome failed", "no outcome 'failed'; did you mean 'fail'?"),
+        ("--direction both", "no direction 'both'; known here: inbound"),
+        ("--since 2026-11-31", "there is no day or time 2026-11-31"),
+        ("--since 2026-11-02 --until 2026-11-01", "--since 2026-11-02 00:00:00 is not before --until"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            said(*wrong.split())
+        assert why in caught.value.message
     assert "no call matches these options together" in said("--client", "acme", "--until", "2001-01-01")
     assert "no call" not in said("--client", "acme")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import speakers
+from pipeline import contract, speakers
 from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
 from pipeline.intake import discover, formats, read_transcript
@@ -364,6 +364,33 @@ def test_no_value_of_any_field_breaks_a_format(
                 assert (turn.start_s is None) == (turn.end_s is None)
                 assert turn.start_s is None or 0 <= turn.start_s <= (turn.end_s or 0.0) < 1e9
                 turn.text.encode()
+
+
+OWN = {
+    "schema": "callqa.transcript/1", "call_id": "a", "language": "en", "duration_s": 9.0, "channels": 2,
+    "role_confidence": 0.9, "turns": [{
+        "role": "agent", "text": HELLO, "start_s": 0.5, "end_s": 2.0, "channel": 0, "confidence": 0.8,
+        "words": [{"text": "Hello", "start_s": 0.5, "end_s": 1.0, "confidence": 0.9}],
+    }],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", [*HOSTILE, "\x1b]0;you\x9b", -math.inf, 1e10], ids=ascii)
+def test_no_value_breaks_callqas_own_format(tmp_path: Path, bad: object) -> None:
+    """Other programs write it too: what cannot be a time, a share or a text does not reach the store."""
+    for place in _places(OWN):
+        path = write(tmp_path / "a.json", _with(OWN, place, bad))
+        try:
+            said = read(path)
+        except RecordingError:
+            continue
+        stored = json.dumps(contract.to_dict(said), allow_nan=False, ensure_ascii=False)
+        assert stored.encode()
+        assert "\x1b" not in json.loads(stored)["turns"][0]["text"] + said.call_id
+        for span in (*said.turns, *said.turns[0].words):
+            assert span.start_s is None or 0 <= span.start_s <= (span.end_s or 0.0) < 1e9
+            assert span.confidence is None or 0 <= span.confidence <= 1
+        assert said.duration_s is None or 0 < said.duration_s < 1e9
 
 
 def _places(document: object, at: tuple[object, ...] = (), most: int = 40) -> list[tuple[object, ...]]:

@@ -135,6 +135,32 @@ def test_wrong_entries_are_named_and_the_rest_is_kept(
     assert "answers[1]" in report.rejected[0].where
 
 
+def test_a_word_that_says_neither_yes_nor_no_is_named(db: Path, tmp_path: Path) -> None:
+    """Where people confirm a whole call they write many words; commas in a comment do not cut the columns."""
+    path = tmp_path / "back.csv"
+    head = "Call;Reviewer;Whole call checked;Decision;Comment\n"
+    comment = '"so, well, then, yes, all, of, it"'
+    checked = ("Done", "maybe", "no", "-")
+    rows = [f"call-00{i};Amira;{word};;{comment}\n" for i, word in enumerate(checked, 1)]
+    path.write_text(head + "".join(rows) + "call-005;Boss;;upheld;\n")
+    with Store(db) as store:
+        report = import_reviews(store, [path])
+        reviews = store.reviews()
+    assert [(p.where, p.what.split(" ")[0]) for p in report.rejected] == [
+        ("back.csv row 3", "'maybe'"),
+        ("back.csv row 6", "call"),
+    ]
+    assert {r.call_id for r in reviews if r.human_answer} == {"call-001"}
+    assert {r.call_id for r in reviews} == {"call-001", "call-003", "call-004"}
+
+
+def test_a_huge_cell_of_a_csv_is_refused_by_its_line(db: Path, tmp_path: Path) -> None:
+    """Quotes that nobody closed swallow the rest of the file."""
+    (tmp_path / "x.csv").write_text('Call,Reviewer,Correct answer\nc1,Ann,yes\nc2,Ann,"' + "no\n" * 100_000)
+    with Store(db) as store, pytest.raises(UsageError, match=r"x.csv line \d+: not readable as CSV"):
+        import_reviews(store, [tmp_path / "x.csv"])
+
+
 @pytest.fixture
 def graded(tmp_path: Path) -> Path:
     """A database of six calls with a graded criterion: named the feeling, said sorry, neither, and again."""

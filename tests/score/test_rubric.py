@@ -153,6 +153,7 @@ HOSTILE = {
     "code": "rubric: !!python/object/apply:os.system ['echo hi']\n",
     "nothing": "",
     "itself": "rubric: &a [*a]\n",
+    "bell": "rubric: r\nversion: \a\n",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pipeline.cli.commands import app
 from pipeline.cli.prompt import converse
 from pipeline.conversation import Review
-from pipeline.errors import StoreError, UsageError
+from pipeline.errors import CallQAError, StoreError, UsageError
 from pipeline.process.batch import Tally
 from pipeline.process.report import conclude
 from pipeline.settings import Settings, StoreSettings
@@ -162,6 +162,29 @@ def test_sql_cannot_write_attach_or_reach_files(db: str, tmp_path: Path, stateme
 
 
 @pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (["sql", "SELECT 1; SELECT 2"], "several queries"),
+        (["sql", "SELECT 1", "--csv", "--json"], "exclude one another"),
+        (["models", "verify", "small"], "is not on this machine"),
+        (["watch", ".", "--every", "0"], "--every 0: too short"),
+        (["watch", ".", "--settle", "nan"], "--settle nan"),
+        (["serve", ".", "--cron", "every night"], "is not a schedule"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], why: str
+) -> None:
+    """Nothing is downloaded, shown in part, or announced and then refused."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CALLQA_STORE__DB", db)
+    result = RUN.invoke(app, command)
+    assert isinstance(result.exception, CallQAError)
+    assert why in result.exception.message
+    assert "serving" not in result.stderr
+
+
+@pytest.mark.parametrize(
     "query",
     ["SHOW TABLES", "DESCRIBE v_scorecards", "SUMMARIZE calls", "FROM calls", "EXPLAIN FROM calls",
      "VALUES (1)", "PIVOT (SELECT call_id, answer, criterion_id FROM answers) ON answer USING count(*)"],
@@ -273,12 +296,59 @@ def test_status_adds_up(db: str) -> None:
     assert "2 files received = 2 scored" in result.output
 
 
-def test_a_missing_database_is_named(tmp_path: Path) -> None:
-    """No file is made by asking."""
-    result = RUN.invoke(app, ["sql", "SELECT 1", "--db", str(tmp_path / "no.duckdb")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sql SELECT",
+        "purge --call x --yes",
+        "rescore --rubric support",
+        "review sample",
+        "review import r.csv",
+    ],
+)
+def test_a_missing_database_is_named(tmp_path: Path, command: str) -> None:
+    """No file is made by asking, or by a command that would change what is stored."""
+    result = RUN.invoke(app, [*command.split(), "--db", str(tmp_path / "no.duckdb")])
     assert isinstance(result.exception, StoreError)
     assert "no database at" in result.exception.message
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (["export", "", "-f", "xlsx"], "is a folder"),
+        (["export", "r.csv"], "name a file that ends in .xlsx, .html, .jsonl"),
+        (["export", "x.pdf"], "or say --format"),
+        (["snapshot", ""], "is a folder"),
+        (["sql", "SELECT 1", "--parquet", "."], "is a folder"),
+        (["backup", __file__], "is a file"),
+    ],
+)
+def test_a_destination_that_cannot_be_is_refused(
+    db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], what: str
+) -> None:
+    """Whatever stands where a file or folder should; nothing is written under another format's ending."""
+    monkeypatch.chdir(tmp_path)
+    result = RUN.invoke(app, [*command, "--db", db])
+    error = result.exception
+    said = f"{error.message} {error.hint}" if isinstance(error, UsageError) else result.stderr
+    assert what in " ".join(said.split())
+    assert result.exit_code != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ending_says_the_format(db: str, tmp_path: Path) -> None:
+    """A page that is asked for by name is no workbook."""
+    run("export", str(tmp_path / "report.HTML"), "--db", db)
+    assert (tmp_path / "report.HTML").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_an_empty_draw_is_no_sample(db: str) -> None:
+    """The command printed for its packet would fail, because nothing was recorded."""
+    result = RUN.invoke(app, ["review", "sample", "--client", "nope", "--db", db])
+    assert "no sample recorded" in result.stderr
+    assert "review packet" not in result.stderr
 
 
 def test_backup_restore_and_snapshot_from_the_terminal(db: str, tmp_path: Path) -> None:
@@ -307,8 +377,12 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     tally = Tally(lowest=[(12.0, "c1", "support"), (40.0, "c2", "support"), (50.0, "c2~0123abcd", "sales")])
     conclude(tally, Settings(store=StoreSettings(db=db)))
     (summary,) = (tmp_path / "qa.duckdb.state" / "runs").iterdir()
-    for wrong in (["purge"], ["purge", "--customer", "cust-2"], ["purge", "--older-than", "soon", "--yes"]):
-        result = RUN.invoke(app, [*wrong, "--db", db])
+    for wrong in (
+        [],
+        ["--customer", "cust-2"],
+        *(["--older-than", age, "--yes"] for age in ("soon", "3000y")),
+    ):
+        result = RUN.invoke(app, ["purge", *wrong, "--db", db])
         assert isinstance(result.exception, (StoreError, UsageError)), wrong
     proof = json.loads(run("purge", "--customer", "cust-2", "--yes", "--db", db, "--json"))
     assert proof["calls"] == ["c2"]
@@ -319,7 +393,9 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert summary.stat().st_mode & 0o777 == 0o600
     nobody = RUN.invoke(app, ["purge", "--customer", "nobody", "--yes", "--db", db])
     assert "no call matches; nothing was erased" in nobody.output
-    said = run("purge", "--call", "c1", "--yes", "--db", db)
+    result = RUN.invoke(app, ["purge", "--call", "nope", "--call", "c1", "--yes", "--db", db])
+    assert "not in the database: nope\n" in result.stderr
+    said = result.stdout
     assert said.startswith("1 call erased: c1\n")
     assert "rows of these calls left: none" in said
     assert "not reached" in said
@@ -331,6 +407,10 @@ def test_purge_keeps_to_one_client(tmp_path: Path) -> None:
     with Store(db) as store:
         store.load([record("a1"), record("g1", client="globex"), record("g2", client="globex")], [RUBRIC])
     yes = ["--yes", "--db", db, "--json"]
+    assert (
+        "no client 'Acme' here; did you mean 'acme'?"
+        in RUN.invoke(app, ["purge", "--client", "Acme", *yes]).stderr
+    )
     assert json.loads(run("purge", "--customer", "cust-1", "--client", "acme", *yes))["calls"] == ["a1"]
     erased = json.loads(run("purge", "--older-than", "1d", "--client", "globex", *yes))["calls"]
     assert erased == ["g1", "g2"]
@@ -351,6 +431,10 @@ def test_an_original_is_heard_again_by_name_and_with_a_reason(tmp_path: Path) ->
     record = json.loads((tmp_path / "qa.duckdb.state" / "originals.jsonl").read_text())
     assert (record["call_id"], record["reason"]) == ("c9", "dispute 118")
 
+    blocked = {"CALLQA_FLOW__STATE_DIR": str(chat)}  # a file, where a folder cannot be made
+    unlogged = RUN.invoke(app, ["original", "c9", "--reason", "x", "--db", store], env=blocked)
+    assert isinstance(unlogged.exception, UsageError)
+    assert "cannot log the access" in unlogged.exception.message
     chat.write_text(chat.read_text().replace("4111", "4222"))
     changed = RUN.invoke(app, ["original", "c9", "--reason", "again", "--db", store])
     assert isinstance(changed.exception, UsageError)

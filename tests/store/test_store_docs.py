@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.conversation import RubricRef
 from pipeline.metrics import METRICS
-from pipeline.store import Store
+from pipeline.store import CallFilter, Store
 from pipeline.store.sandbox import Sandbox
 from tests.store_factory import RUBRIC, START, record, scorecard
 
@@ -103,6 +103,19 @@ def test_calls_without_a_score_lower_no_mean(tmp_path: Path) -> None:
     ]
     assert weeks == [{"team": "blue", "n": 1}, {"team": "red", "n": 1}]
     assert (league["calls"], league["score"], league["pass_percent"]) == (6, 50.0, 50.0)
+
+
+def test_a_voicemail_counts_in_no_rate(tmp_path: Path) -> None:
+    """Its answers can be read, but nobody missed a disclosure, even once its words are erased."""
+    voicemail = scorecard("v1", final=None, outcome="not_scored")
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record("c1"), replace(record("v1"), scorecards=(voicemail,))], [RUBRIC])
+        missed = (ROOT / "docs" / "cookbook" / "missed-disclosure.sql").read_text("utf-8")
+        assert [row["call_id"] for row in store.query(missed)] == ["c1"]
+        assert len(store.query("FROM v_answers WHERE call_id = 'v1'")) == 3
+        for _ in range(2):
+            assert {row["answers"] for row in store.query("FROM v_criterion_rates")} == {1}
+            store.purge(CallFilter(call_ids=("v1",)), keep_figures=True)
 
 
 def test_answers_say_of_which_rubric_they_are(tmp_path: Path) -> None:

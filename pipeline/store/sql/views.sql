@@ -69,9 +69,11 @@ FROM (SELECT any_value(v_answers.rubric_hash) AS rubric_hash, any_value(v_answer
              any_value(v_answers.criterion_id) AS criterion_id, any_value(v_answers.rubric_id) AS rubric_id,
              client, week, answer, count(*) AS n
       FROM v_answers  -- twelve million rows, once; one number is a cheaper key than three texts
+           ANTI JOIN (SELECT call_id, rubric_hash FROM scorecards
+                      WHERE outcome = 'not_scored' AND len(review_reasons) > 0) USING (call_id, rubric_hash)
       GROUP BY hash(v_answers.rubric_hash, v_answers.section_id, v_answers.criterion_id), client, week, answer)
 GROUP BY rubric_hash, section_id, criterion_id, client, week;
-COMMENT ON VIEW v_criterion_rates IS 'How often each criterion was met, by client and week';
+COMMENT ON VIEW v_criterion_rates IS 'How often each criterion was met, by client and week; without voicemails and calls without speech';
 COMMENT ON COLUMN v_criterion_rates.answers IS 'Answers of newest scorecards';
 COMMENT ON COLUMN v_criterion_rates.yes IS 'Answered yes';
 COMMENT ON COLUMN v_criterion_rates.no IS 'Answered no';

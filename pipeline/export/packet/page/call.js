@@ -131,7 +131,7 @@ function callPage(id, at) {
     h("div", { className: "callhead" }, h("a", { className: "button noprint", href: "#", id: "back" }, "← All calls"), h("h1", null, h("span", { className: "visually-hidden" }, "Call "), id),
       packet.blind ? null : [row.score === null ? null : h("span", { className: "score number" }, shown(row.score)), badge(row.outcome)], h("span", { className: "noprint" }, step(-1, "← Previous"), " ", step(1, "Next →"))),
     h("dl", { className: "facts" }, call.facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
-    packet.blind ? null : call.cards.flatMap((card) => [...card.autofail.map((why) => h("p", { className: "notice fail" }, `Auto-fail: ${why}`)), ...card.doubts.map((why) => h("p", { className: "notice" }, `Needs a person: ${why}`))]),
+    packet.blind ? null : call.cards.flatMap((card) => [...card.autofail.map((why) => h("p", { className: "notice fail" }, `Auto-fail: ${why}`)), ...card.doubts.map((why) => h("p", { className: "notice" }, `${card.outcome === "not_scored" ? "Not scored" : "Needs a person"}: ${why}`))]),
     call.warnings.map((warning) => h("p", { className: "notice" }, warning)),
     playerCard(call),
     h("div", { className: "columns" }, h("div", null, transcript(call)),
