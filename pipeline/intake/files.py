@@ -60,8 +60,9 @@ Rows = dict[Path, Candidate]
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zones_of: ZonesOf, media_dir: Path | None) -> None:
+    def __init__(self, zones_of: ZonesOf, media_dir: Path | None, leave_out: Sequence[Path] = ()) -> None:
         self._zones_of = zones_of
+        self._leave_out = frozenset(map(_resolve, leave_out))
         self._media_dir = media_dir and _resolve(media_dir)
         self._walk_last: list[tuple[Path, Path, tuple[Rows, ...], tuple[CallRecords, ...]]] = []
 
@@ -109,7 +110,14 @@ class Finder:
         except OSError as error:
             yield Candidate(folder, True, fault=unreadable(folder, error))
             return
-        entries = [p for p in paths if not p.name.startswith((".", "~$")) and p.name.lower() not in _UNWANTED]
+        resolved_folder = _resolve(folder)
+        entries = [
+            path
+            for path in paths
+            if not path.name.startswith((".", "~$"))
+            and path.name.lower() not in _UNWANTED
+            and resolved_folder / path.name not in self._leave_out
+        ]
         companions = sidecar.companions([e.name for e in entries])
         tables = self._tables(entries)
         usable_rows: Rows = {}
@@ -121,7 +129,6 @@ class Finder:
                 usable_rows = _usable(table)
                 failed_rows = [row for row in table if row.fault is not None]
         rows = (usable_rows, *outer)
-        resolved_folder = _resolve(folder)
         if not any(rows):  # vCons first: they have more metadata than the recordings they link to
             entries.sort(key=lambda entry: entry.suffix.lower() not in _CONTAINERS)
         for entry in entries:

@@ -53,14 +53,15 @@ def prepare(
             named = f"transcribe.again = {settings.transcribe.again!r} needs a second model"
             raise ModelError(f"{named}: {error}", hint=error.hint) from error
     opened = open_store(settings, on_wait)
+    discover = partial(intake.discover, paths, settings.intake, leave_out=settings.own_paths)
     reworded: tuple[str, ...] = ()
     stand = NO_STANDINGS
     if not opened.exists():  # the first load creates it, so an error before that leaves no file behind
-        received = tuple(intake.discover(paths, settings.intake))
+        received = tuple(discover())
         to_do = Plan(received)
     else:
         with opened:
-            received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
+            received = tuple(discover(ledger=opened.ledger))
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
     notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]

@@ -49,6 +49,18 @@ def test_a_folder_is_scored_and_the_second_run_has_nothing_to_do(tmp_path: Path)
     assert {row["status"] for row in before["ledger"]} == {"scored", "quarantined"}
 
 
+def test_a_database_in_the_folder_that_is_run_is_no_call(tmp_path: Path) -> None:
+    """Neither the default database nor the transcripts kept beside it are taken in by the next run."""
+    speech, rate = soundfile.read(ROOT / "sample_audio" / "support-good.wav", frames=8 * 8000)
+    soundfile.write(tmp_path / "a.wav", speech, rate)
+    assert callqa("run", ".", "--local", cwd=tmp_path).returncode == 0
+    before = tables(tmp_path / "callqa.duckdb")
+    assert "nothing to do" in callqa("run", ".", "--local", cwd=tmp_path).stderr
+    assert list(tmp_path.glob("callqa.duckdb.state/calls/*/transcribe-*.json"))
+    assert tables(tmp_path / "callqa.duckdb") == before
+    assert len(before["ledger"]) == 1
+
+
 def test_a_call_id_that_comes_later_leaves_no_second_call(tmp_path: Path) -> None:
     """A manifest that arrives after the first run renames the call, and its transcript is not made again."""
     folder = tmp_path / "calls"
