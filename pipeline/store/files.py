@@ -140,10 +140,10 @@ def copy(db: Path, dest: Path, *, same_access: bool = False) -> int:
 
 
 def derived(db: Path) -> list[Path]:
-    """Other files that hold words of the calls: backups made by migrations, and the search index."""
-    backups = [f for f in db.parent.glob(f"{glob.escape(db.name)}.v*.bak") if f.is_file()]
-    index = index_path(db)
-    return [*backups, *([index] if index.exists() else [])]
+    """Other files that hold words of the calls: migrations' backups, the search index, its leftovers."""
+    kinds = ("v*.bak", "search", "search.partial", "search.partial.wal")
+    found = (file for kind in kinds for file in db.parent.glob(f"{glob.escape(db.name)}.{kind}"))
+    return [file for file in found if file.is_file()]
 
 
 def index_path(db: Path) -> Path:

@@ -54,9 +54,13 @@ CHUNK = 500  # calls per transaction
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge did: the erasure, the file's size before and after, and other files it deleted."""
+    """What a purge did: the erasure, the file's size before and after, and other files it deleted.
+
+    ``stage_results`` is how many calls ``forget`` found something of.
+    """
 
     erasure: Erasure
+    stage_results: int
     bytes_before: int | None
     bytes_after: int | None
     files: tuple[str, ...]
@@ -322,27 +326,39 @@ class Store:
             raise refused(error, self.shown) if is_damage(error) else StoreError(f"SQL: {error}") from error
 
     def purge(
-        self, calls: CallFilter, *, older_than: dt.datetime | None = None, keep_figures: bool = False
+        self,
+        calls: CallFilter,
+        *,
+        older_than: dt.datetime | None = None,
+        keep_figures: bool = False,
+        forget: Callable[[Sequence[str]], int] = len,
     ) -> Purged:
         """Erase matching calls for good and reclaim their space; their recordings are never taken in again.
 
-        The search index and the backups made by migrations are deleted too, since they hold words.
+        The search index and the backups made by migrations are deleted too, since they hold words. What an
+        earlier purge could not do, for want of space or as somebody was reading, is done now.
 
         Args:
             calls: Which calls; it needs a condition unless ``older_than`` is given.
             older_than: Only calls that began before this; those without a start time, loaded before this.
             keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
+            forget: Deletes what is kept elsewhere of calls, given by their ids and of those erased before by
+                their digests; called once the calls are erased, and returns of how many it found something.
 
         Raises:
             StoreError: No condition was given, or the database refuses.
+            MachineError: The disk is full; what was to be erased may be erased, but its space is not free.
         """
         before = self.size_bytes
         with self.transaction() as connection:
             erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
-        if not erasure.call_ids and not erasure.tombstones:
-            return Purged(erasure, before, before, ())
-        removed, after = self._reclaim()
-        return Purged(erasure, before, after, removed)
+        erased = self.query("SELECT DISTINCT call_id FROM ledger WHERE status = 'purged' AND call_id <> ''")
+        if not erasure.call_ids and not erased:
+            return Purged(erasure, 0, before, before, ())
+        forgotten = forget([*erasure.call_ids, *(row["call_id"] for row in erased)])
+        with self.translating_errors():
+            removed, after = self._reclaim()
+        return Purged(erasure, forgotten, before, after, removed)
 
     def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
         """Free the space of erased rows; returns the files deleted and the database's new size in bytes."""

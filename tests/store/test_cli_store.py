@@ -14,6 +14,7 @@ from pipeline.cli.prompt import converse
 from pipeline.conversation import Review
 from pipeline.errors import StoreError, UsageError
 from pipeline.process.batch import Tally
+from pipeline.process.cache import StageCache
 from pipeline.process.report import conclude
 from pipeline.settings import Settings, StoreSettings
 from pipeline.store import Store
@@ -323,6 +324,40 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert said.startswith("1 call erased: c1\n")
     assert "rows of these calls left: none" in said
     assert "not reached" in said
+
+
+def test_a_purge_that_was_disturbed_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has the file: kept transcripts go all the same, bytes by the same command again."""
+    db = tmp_path / "qa.duckdb"
+    ids = ("c1", "call/2")
+    with Store(db) as store:
+        store.load([record(call_id, customer_ref="+441632960001") for call_id in ids], [RUBRIC])
+    kept = [StageCache(tmp_path / "qa.duckdb.state").folder(call_id) for call_id in ids]
+
+    def leave_words() -> None:
+        for folder in kept:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "transcribe-x.json").write_text("{}")
+
+    def held(*_: object) -> None:
+        raise BlockingIOError
+
+    purge = ["purge", "--customer", "+441632960001", "--yes", "--db", str(db)]
+    leave_words()
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.store.files.fcntl.lockf", held)
+        first = RUN.invoke(app, purge)
+    assert "another process opened it" in str(first.exception)
+    assert not any(folder.exists() for folder in kept)
+    assert b"441632960001" in db.read_bytes()
+    leave_words()  # as a purge that is killed does
+    again = RUN.invoke(app, purge)
+    assert "no call matches" in again.output
+    assert "stage results deleted: 2 calls" in again.output
+    assert not any(folder.exists() for folder in kept)
+    assert b"441632960001" not in db.read_bytes()
 
 
 def test_purge_keeps_to_one_client(tmp_path: Path) -> None:
