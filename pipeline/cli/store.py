@@ -74,6 +74,8 @@ def sql(
     if query is None:
         hand_over(store.db)
     with store:
+        if parquet is not None:
+            store.refuse_itself(parquet)
         if query is None:
             converse(Sandbox(store, timeout_s=timeout))
             return

@@ -127,8 +127,7 @@ def copy(db: Path, dest: Path, *, same_access: bool = False) -> int:
         StoreError: ``dest`` is the database itself.
         MachineError: ``dest`` cannot be written.
     """
-    if dest.exists() and dest.samefile(db):
-        raise StoreError(f"{dest} is the database itself", hint="name another file for the copy")
+    refuse_itself(db, dest)
     with _replacing(dest) as partial:
         if same_access:
             partial.touch(0o600)
@@ -137,6 +136,12 @@ def copy(db: Path, dest: Path, *, same_access: bool = False) -> int:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
     return dest.stat().st_size
+
+
+def refuse_itself(db: Path, dest: Path) -> None:
+    """Raise ``StoreError`` where ``dest``, a file to be written, is the database."""
+    if dest.exists() and db.exists() and dest.samefile(db):
+        raise StoreError(f"{dest} is the database itself", hint="name another file")
 
 
 def derived(db: Path) -> list[Path]:

@@ -393,6 +393,10 @@ class Store:
             self._open = self._connect(read_only=self.read_only)
         return files.copy(self.path, dest)
 
+    def refuse_itself(self, dest: Path) -> None:
+        """Raise ``StoreError`` where ``dest``, a file to be written, is the database itself."""
+        files.refuse_itself(Path(self.db), dest)  # a lake has no file that could be meant
+
     def export_parquet(self, folder: Path) -> dict[str, int]:
         """Write the whole store as Parquet files to a folder; returns the number of rows by table."""
         with self.translating_errors():

@@ -62,6 +62,23 @@ def test_sql_answers_in_each_format(db: str, tmp_path: Path) -> None:
     assert pq.read_table(file).to_pylist() == [{"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}]
 
 
+def test_what_is_written_never_replaces_the_database(db: str) -> None:
+    """Neither an export nor a Parquet file, under whatever name the database is given."""
+    before, link = Path(db).read_bytes(), Path(f"{db}.link")
+    link.symlink_to(db)
+    for arguments in (
+        ["export", db, "-f", "jsonl"],
+        ["export", str(link)],
+        ["sql", "SELECT 1", "--parquet", db],
+        ["snapshot", str(link)],
+    ):
+        refused = RUN.invoke(app, [*arguments, "--db", db])
+        assert isinstance(refused.exception, StoreError), arguments
+        assert "is the database itself" in refused.exception.message
+    assert Path(db).read_bytes() == before
+    link.unlink()
+
+
 def test_values_that_formats_have_no_word_for(db: str) -> None:
     """Intervals are words; in JSON, NaN is null and of two columns of one name none is lost."""
     query = (
