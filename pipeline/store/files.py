@@ -26,7 +26,7 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
     empty database of the current schema. Returns the size of the new file in bytes.
     """
     fresh = db.with_name(f"{db.name}.rewriting")
-    _remove(fresh)
+    remove(fresh)
     try:
         prepare(fresh)
         connection.execute("CHECKPOINT")
@@ -36,7 +36,7 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
             _keep_access(db, fresh)
             fresh.replace(db)
     finally:
-        _remove(fresh)
+        remove(fresh)
     return db.stat().st_size
 
 
@@ -66,7 +66,7 @@ def _replacing(dest: Path) -> Iterator[Path]:
     """Yield the path of a temporary database file to write; it is renamed to ``dest`` on success."""
     partial = dest.with_name(f"{dest.name}.partial")
     try:
-        _remove(partial)
+        remove(partial)
         yield partial
         partial.replace(dest)
     except OSError as error:
@@ -75,7 +75,7 @@ def _replacing(dest: Path) -> Iterator[Path]:
         ) from error
     finally:
         with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed either
-            _remove(partial)
+            remove(partial)
 
 
 def size(db: Path) -> int:
@@ -156,6 +156,7 @@ def index_path(db: Path) -> Path:
     return db.with_name(f"{db.name}.search")
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a database that need not be there, and its write-ahead log."""
     path.unlink(missing_ok=True)
     wal(path).unlink(missing_ok=True)

@@ -403,9 +403,14 @@ class Store:
             return parquet.write(self.connection, folder)
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
-        """Import a folder written by ``export_parquet`` in one transaction; returns the rows by table."""
+        """Import a folder written by ``export_parquet`` in one transaction; returns the rows by table.
+
+        The search index is deleted, as it takes only what was loaded after it for new.
+        """
         allow_compaction(self.connection)
-        return self._write(lambda connection, _: parquet.read(connection, folder))
+        rows = self._write(lambda connection, _: parquet.read(connection, folder))
+        files.index_path(Path(self.db)).unlink(missing_ok=True)  # a lake has none
+        return rows
 
     def check(self) -> list[integrity.BrokenInvariant]:
         """Every broken invariant of the store; an empty list when there is none."""
