@@ -6,6 +6,7 @@ loads no model.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, StoreError
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.judging import NO_STANDINGS, standings
@@ -41,8 +42,9 @@ def prepare(
         UsageError: A path, setting or manifest is wrong.
         RubricError: A rubric is wrong.
         ModelError: The model is not known, or its weights cannot be found.
-        StoreError: The database cannot be used.
+        StoreError: The database cannot be used, or not be written.
     """
+    require_writable(settings)
     rubrics = load_rubrics(settings)
     current = fingerprints(settings, rubrics)
     again = transcribe.second(settings.transcribe)
@@ -147,6 +149,19 @@ def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> 
     some = sorted(set(numbers))[:SHOWN_QUEUES]
     what = f"{len(numbers)} of {len(received)} calls are of queues {', '.join(some)}, which no rubric is for"
     return [f'{what}; where they have names: [intake] queues = {{"{some[0]}" = "support"}}']
+
+
+def require_writable(settings: Settings) -> None:
+    """Raise ``StoreError`` where the database or the state folder cannot be written; nothing is made."""
+    kept = [settings.state_dir, *([] if settings.store.db.startswith("ducklake:") else [settings.store.db])]
+    for path in (Path(place).absolute() for place in kept):
+        found = next(at for at in (path, *path.parents) if at.exists())
+        for at in {found, path.parent} if path.is_file() else {found}:  # a log is written beside the database
+            if not os.access(at, os.W_OK):
+                raise StoreError(
+                    f"{at} cannot be written",
+                    hint="check its permissions, or give another place with --db or [flow] state_dir",
+                )
 
 
 def open_store(settings: Settings, on_wait: OnWait | None = None, *, read_only: bool = False) -> Store:

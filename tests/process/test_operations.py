@@ -361,6 +361,16 @@ def test_the_doctor_looks_beside_others_who_read(tmp_path: Path) -> None:
     assert (found["database"].state, found["database"].found) == ("ok", f"{db} adds up")
 
 
+def test_the_doctor_finds_a_database_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before the first run has made it."""
+    monkeypatch.setattr("os.access", lambda path, _mode: path != tmp_path)
+    found = {one.name: one for one in examine(load_settings(store={"db": str(tmp_path / "qa.duckdb")}))}
+
+    assert (found["database"].state, found["database"].found) == ("fault", f"{tmp_path} cannot be written")
+
+
 def test_a_recording_written_anew_is_no_damage(tmp_path: Path) -> None:
     """The call that lay under the path before is told with what can be done, and the exit code stays 0."""
     db = tmp_path / "qa.duckdb"

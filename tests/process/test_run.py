@@ -390,18 +390,20 @@ READ_ONLY = """
 mount -t tmpfs none share && cp whole.duckdb share && mount -o remount,ro share && cd share || exit 9
 "$@" search "card" --db whole.duckdb; echo $?
 "$@" snapshot copy.duckdb --db whole.duckdb; echo $?
+"$@" run ../calls --db new.duckdb --local; echo $?
 """
 
 
 def test_a_share_that_is_read_only_can_be_searched(undisturbed: Path) -> None:
-    """Without an index, which is said; a copy that cannot be written there is one sentence."""
+    """Without an index, which is said; what cannot be written there is one sentence, before any work."""
     (undisturbed / "share").mkdir()
     codes, told = on_a_small_disk(READ_ONLY, undisturbed)
 
-    assert codes[-2:] == ["0", "2"], told
+    assert codes[-3:] == ["0", "2", "2"], told
     assert "no search index can be written to whole.duckdb.search: " in told
     assert "matching plainly instead" in told
     assert "error: cannot write copy.duckdb: Read-only file system" in told
+    assert f"error: {undisturbed / 'share'} cannot be written" in told
     assert "internal error" not in told
 
 
