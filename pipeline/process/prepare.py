@@ -64,6 +64,8 @@ def prepare(
     else:
         with opened:
             received = tuple(discover(ledger=opened.ledger))
+            if corrected := _corrected(opened, paths, received):
+                opened.drop_refused(corrected)
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
     notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
@@ -87,6 +89,23 @@ def prepare(
         reworded=reworded,
         notes=tuple(notes),
     )
+
+
+def _corrected(opened: Store, paths: Sequence[Path], received: Sequence[Received]) -> list[str]:
+    """The ledger's paths of faulty manifest rows that the manifests under these paths no longer have."""
+    rows = opened.query(
+        "SELECT path, regexp_extract(error, '^(.+) row [0-9]+ ', 1) AS manifest FROM ledger "
+        "WHERE reason IN ('bad_row', 'duplicate_row', 'missing', 'outside_folder') AND manifest <> ''"
+    )
+    seen = {str(item.path) for item in received}
+    given = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - as intake names them
+    read = [(at.parent, at.name.lower()) if at.is_file() else (at, "manifest.csv") for at in given]
+    return [
+        row["path"]
+        for row in rows
+        if row["path"] not in seen
+        and any(Path(row["path"]).is_relative_to(at) and row["manifest"].lower() == name for at, name in read)
+    ]
 
 
 def _load(

@@ -283,6 +283,11 @@ class Store:
         with self.translating_errors():
             return read.ledger(self.connection, paths)
 
+    def drop_refused(self, paths: Sequence[str]) -> None:
+        """Delete the ledger rows of these paths that are of no call."""
+        sql = "DELETE FROM ledger WHERE call_id IS NULL AND path IN (SELECT unnest(?::VARCHAR[]))"
+        self._write(lambda connection, _: connection.execute(sql, [list(paths)]))
+
     def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
         """Ids of the rubrics that are stored under other texts but not yet under this one."""
         stored = self.query("SELECT rubric_id, rubric_hash FROM rubrics")

@@ -94,6 +94,24 @@ def test_a_manifest_may_outlive_its_recordings(tmp_path: Path) -> None:
     assert [row["status"] for row in tables(tmp_path / "qa.duckdb")["ledger"]] == ["scored"] * 3
 
 
+def test_a_corrected_manifest_leaves_no_fault_behind(tmp_path: Path) -> None:
+    """The ledger says what the manifest says now; the faults of another manifest stay."""
+    calls = write_calls(tmp_path / "calls", 2)
+    wrong = "file,team\ncall-000.json,red\ncall-000.json,red\ngone.json,red\n,red\n"
+    (calls / "manifest.csv").write_text(wrong)
+    (calls / "other.csv").write_text("file,team\nlater.json,red\n")
+    for paths, faults in (
+        (["calls/manifest.csv", "calls/other.csv"], {"duplicate_row", "missing", "bad_row"}),
+        (["calls/manifest.csv"], {"missing"}),
+    ):
+        callqa("run", *paths, "--db", "qa.duckdb", "--local", cwd=tmp_path)
+        with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+            rows = store.query("SELECT path, reason FROM ledger WHERE reason <> ''")
+        assert {row["reason"] for row in rows} == faults
+        (calls / "manifest.csv").write_text("file,team\ncall-000.json,red\ncall-001.json,red\n")
+    assert [Path(row["path"]).name for row in rows] == ["later.json"]
+
+
 def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path) -> None:
     """It is neither half scored nor quarantined, and no alert is sent."""
     (tmp_path / "calls").mkdir()
