@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -278,6 +279,9 @@ def _rows(
         target = _locate(folder, file)
         shown = path.parent / target.relative_to(folder) if target else row_path
         facts = metadata.read(record, source=source, zones=zones_of(shown))
+        if any("\n" in cell and max(map(cell.count, ",;\t|")) >= len(header) - 1 > 0 for cell in cells):
+            swallowed = f"{source}: a cell may hold whole rows after it; look for a quote that is not closed"
+            facts = replace(facts, warnings=(*facts.warnings, swallowed))
         if target is None:
             fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
             yield Candidate(row_path, True, facts, fault=fault)
@@ -294,9 +298,10 @@ def _rows(
 def _locate(folder: Path, file: str) -> Path | None:
     """The resolved path of the file a row names; None when it is not below ``folder``."""
     try:
-        target = (folder / file).resolve()
-        if "\\" in file and not target.exists():  # a Windows path
-            target = (folder / file.replace("\\", "/")).resolve()
+        slashed = file.replace("\\", "/")  # a Windows path; then both ways to write an accented letter
+        forms = (file, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
+        targets = [(folder / form).resolve() for form in dict.fromkeys(forms)]
+        target = next((one for one in targets if is_file(one)), (folder / slashed).resolve())
         return target if target.is_relative_to(folder) else None
     except (OSError, ValueError, RuntimeError):  # NUL, too long, a loop of links
         return None

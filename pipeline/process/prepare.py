@@ -101,10 +101,9 @@ def _corrected(opened: Store, paths: Sequence[Path], received: Sequence[Received
     given = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - as intake names them
     read = [(at.parent, at.name.lower()) if at.is_file() else (at, "manifest.csv") for at in given]
     return [
-        row["path"]
-        for row in rows
-        if row["path"] not in seen
-        and any(Path(row["path"]).is_relative_to(at) and row["manifest"].lower() == name for at, name in read)
+        path
+        for path, manifest in ((row["path"], row["manifest"].lower()) for row in rows)
+        if path not in seen and any(Path(path).is_relative_to(at) and manifest == name for at, name in read)
     ]
 
 
@@ -172,8 +171,8 @@ def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> 
 
 def require_writable(settings: Settings) -> None:
     """Raise ``StoreError`` where the database or the state folder cannot be written; nothing is made."""
-    kept = [settings.state_dir, *([] if settings.store.db.startswith("ducklake:") else [settings.store.db])]
-    for path in (Path(place).absolute() for place in kept):
+    database = [] if settings.store.db.startswith("ducklake:") else [Path(settings.store.db)]
+    for path in (place.absolute() for place in (settings.state_dir, *database)):
         found = next(at for at in (path, *path.parents) if at.exists())
         for at in {found, path.parent} if path.is_file() else {found}:  # a log is written beside the database
             if not os.access(at, os.W_OK):
