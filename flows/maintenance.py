@@ -45,9 +45,8 @@ def retain(days: int, config: str | None = None, settings: Slices | None = None)
     resolved = load_settings(config, **(settings or {}))
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     with open_store(resolved) as store:
-        erased = store.purge(CallFilter(), older_than=before).erasure.call_ids
-    StageCache(resolved.state_dir).forget(erased)
-    return len(erased)
+        forget = StageCache(resolved.state_dir).forget
+        return len(store.purge(CallFilter(), older_than=before, forget=forget).erasure.call_ids)
 
 
 @flow(name="callqa-rescore", persist_result=False)

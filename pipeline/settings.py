@@ -310,6 +310,11 @@ class Settings(BaseSettings):
             return self.flow.state_dir
         return Path("callqa.state" if self.store.db.startswith("ducklake:") else f"{self.store.db}.state")
 
+    @property
+    def own_paths(self) -> tuple[Path, ...]:
+        """What callqa itself writes and never takes in: the state folder, the database, its log and index."""
+        return self.state_dir, *(Path(f"{self.store.db}{end}") for end in ("", ".wal", ".search"))
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -85,6 +85,8 @@ def sql(
     if query is None:
         hand_over(store.db)
     with store:
+        if parquet is not None:
+            store.refuse_itself(parquet)
         if query is None:
             converse(Sandbox(store, timeout_s=timeout))
             return
@@ -288,9 +290,9 @@ def purge(
         call_options.tell_of_unknown(store, calls)
         if not yes:
             _confirm(store.count_erasable(calls, older_than=before))
-        purged = store.purge(calls, older_than=before, keep_figures=keep_figures)
-    cache = StageCache(load_settings(store={"db": store.db}).state_dir)
-    _print_erasure(purged, cache.forget(purged.erasure.call_ids), as_json=json)
+        cache = StageCache(load_settings(store={"db": store.db}).state_dir)
+        purged = store.purge(calls, older_than=before, keep_figures=keep_figures, forget=cache.forget)
+    _print_erasure(purged, as_json=json)
 
 
 def _age(text: str) -> dt.datetime:
@@ -318,7 +320,7 @@ def _confirm(count: int) -> None:
         raise UsageError("nothing was erased")
 
 
-def _print_erasure(purged: Purged, stage_results: int, *, as_json: bool) -> None:
+def _print_erasure(purged: Purged, *, as_json: bool) -> None:
     """Print what was erased, what remains, and what callqa cannot reach."""
     erasure = purged.erasure
     facts = {
@@ -326,7 +328,7 @@ def _print_erasure(purged: Purged, stage_results: int, *, as_json: bool) -> None
         "rows_deleted": dict(erasure.deleted),
         "rows_left": dict(erasure.left),
         "tombstones": erasure.tombstones,
-        "stage_results_deleted": stage_results,
+        "stage_results_deleted": purged.stage_results,
         "files_deleted": list(purged.files),
         "bytes_before": purged.bytes_before,
         "bytes_after": purged.bytes_after,
@@ -334,18 +336,18 @@ def _print_erasure(purged: Purged, stage_results: int, *, as_json: bool) -> None
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False))
         return
+    freed = [
+        f"  stage results deleted: {_calls(purged.stage_results)}; other files deleted: {len(purged.files)}"
+    ]
+    if purged.bytes_before is not None and purged.bytes_after is not None:
+        freed.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")
     if not erasure.call_ids:
-        note("no call matches; nothing was erased")
+        note("\n".join(["no call matches; nothing was erased", *freed]))
         return
     lines = [f"{_calls(len(erasure.call_ids))} erased: {' '.join(erasure.call_ids[:20])}"]
     lines += [f"  {table}: {n} {'row' if n == 1 else 'rows'} deleted" for table, n in erasure.deleted.items()]
     left = ", ".join(f"{n} {table}" for table, n in erasure.left.items())
-    lines.append(f"  rows of these calls left: {left or 'none'}")
-    lines.append(f"  tombstones in the ledger: {erasure.tombstones}")
-    lines.append(
-        f"  stage results deleted: {_calls(stage_results)}; other files deleted: {len(purged.files)}"
-    )
-    if purged.bytes_before is not None and purged.bytes_after is not None:
-        lines.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")
+    lines += [f"  rows of these calls left: {left or 'none'}"]
+    lines += [f"  tombstones in the ledger: {erasure.tombstones}", *freed]
     lines.append("not reached: the recordings, and exports, packets, backups and snapshots made before")
     typer.echo("\n".join(lines))

@@ -91,6 +91,7 @@ def write(
 
     Raises:
         UsageError: Unknown format, or a destination that cannot be written.
+        StoreError: The destination is the database itself.
         MachineError: The disk is full.
     """
     if format not in FORMATS:
@@ -101,6 +102,7 @@ def write(
         raise UsageError(
             "a client-safe export is of one client and one rubric", hint="add --client NAME and --rubric ID"
         )
+    store.refuse_itself(dest)
     job = ExportJob(store, dest, filters, Redactor(privacy), client_safe, audio, packet_link, blind, progress)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)

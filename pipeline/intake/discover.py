@@ -30,7 +30,11 @@ Ledger = Callable[[Sequence[str]], Mapping[str, LedgerEntry]]
 
 
 def discover(
-    paths: Sequence[Path], settings: IntakeSettings, *, ledger: Ledger | None = None
+    paths: Sequence[Path],
+    settings: IntakeSettings,
+    *,
+    ledger: Ledger | None = None,
+    leave_out: Sequence[Path] = (),
 ) -> Iterator[Received]:
     """Find every file under the paths, ready to be processed or with the fault that stops it.
 
@@ -39,6 +43,7 @@ def discover(
             detail records.
         settings: The sources of metadata.
         ledger: Looks up many files at once. A file that is unchanged since it was hashed is not read again.
+        leave_out: Files and folders that are passed over where a folder holds them.
 
     Yields:
         One item per call. Only headers, metadata and (for hashing) one file at a time are read; memory
@@ -49,7 +54,7 @@ def discover(
             except for the manifest of a subfolder.
     """
     intake = _Intake(settings)
-    candidates = Finder(intake.zones, settings.media_dir).find(paths)
+    candidates = Finder(intake.zones, settings.media_dir, leave_out).find(paths)
     seen: set[Path] = set()
     while batch := list(islice(candidates, LEDGER_BATCH)):
         intake.ledger_rows = ledger([str(candidate.path) for candidate in batch]) if ledger else {}

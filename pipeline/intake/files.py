@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,8 +61,9 @@ Rows = dict[Path, Candidate]
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zones_of: ZonesOf, media_dir: Path | None) -> None:
+    def __init__(self, zones_of: ZonesOf, media_dir: Path | None, leave_out: Sequence[Path] = ()) -> None:
         self._zones_of = zones_of
+        self._leave_out = frozenset(map(_resolve, leave_out))
         self._media_dir = media_dir and _resolve(media_dir)
         self._walk_last: list[tuple[Path, Path, tuple[Rows, ...], tuple[CallRecords, ...]]] = []
 
@@ -109,7 +111,14 @@ class Finder:
         except OSError as error:
             yield Candidate(folder, True, fault=unreadable(folder, error))
             return
-        entries = [p for p in paths if not p.name.startswith((".", "~$")) and p.name.lower() not in _UNWANTED]
+        resolved_folder = _resolve(folder)
+        entries = [
+            path
+            for path in paths
+            if not path.name.startswith((".", "~$"))
+            and path.name.lower() not in _UNWANTED
+            and resolved_folder / path.name not in self._leave_out
+        ]
         companions = sidecar.companions([e.name for e in entries])
         tables = self._tables(entries)
         usable_rows: Rows = {}
@@ -121,7 +130,6 @@ class Finder:
                 usable_rows = _usable(table)
                 failed_rows = [row for row in table if row.fault is not None]
         rows = (usable_rows, *outer)
-        resolved_folder = _resolve(folder)
         if not any(rows):  # vCons first: they have more metadata than the recordings they link to
             entries.sort(key=lambda entry: entry.suffix.lower() not in _CONTAINERS)
         for entry in entries:
@@ -271,6 +279,9 @@ def _rows(
         target = _locate(folder, file)
         shown = path.parent / target.relative_to(folder) if target else row_path
         facts = metadata.read(record, source=source, zones=zones_of(shown))
+        if any("\n" in cell and max(map(cell.count, ",;\t|")) >= len(header) - 1 > 0 for cell in cells):
+            swallowed = f"{source}: a cell may hold whole rows after it; look for a quote that is not closed"
+            facts = replace(facts, warnings=(*facts.warnings, swallowed))
         if target is None:
             fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
             yield Candidate(row_path, True, facts, fault=fault)
@@ -287,9 +298,10 @@ def _rows(
 def _locate(folder: Path, file: str) -> Path | None:
     """The resolved path of the file a row names; None when it is not below ``folder``."""
     try:
-        target = (folder / file).resolve()
-        if "\\" in file and not target.exists():  # a Windows path
-            target = (folder / file.replace("\\", "/")).resolve()
+        slashed = file.replace("\\", "/")  # a Windows path; then both ways to write an accented letter
+        forms = (file, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
+        targets = [(folder / form).resolve() for form in dict.fromkeys(forms)]
+        target = next((one for one in targets if is_file(one)), (folder / slashed).resolve())
         return target if target.is_relative_to(folder) else None
     except (OSError, ValueError, RuntimeError):  # NUL, too long, a loop of links
         return None

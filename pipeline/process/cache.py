@@ -104,15 +104,31 @@ class StageCache:
         return True
 
     def forget(self, call_ids: Collection[str]) -> int:
-        """Erase all that is kept of calls, with their ids in run summaries; returns how many had any."""
-        erased = sum(self.erase(call_id) for call_id in call_ids)  # first: these hold the words
-        gone = {*call_ids, *map(given_id, call_ids)}
-        for path in self.calls_dir.with_name("runs").glob("*.json") if gone else ():
-            summary = json.loads(path.read_text("utf-8"))
-            kept = [item for item in summary["lowest"] if item["call_id"] not in gone]
-            if len(kept) < len(summary["lowest"]):
-                write_private(path, json.dumps(summary | {"lowest": kept}, indent=1) + "\n")
-        return erased
+        """Erase all that is kept of calls, with their ids in run summaries; returns how many had any.
+
+        The calls are given by their ids, or by the digests that the ledger has of the ids of erased calls.
+
+        Raises:
+            MachineError: Something cannot be deleted.
+        """
+        from pipeline.store.erase import ERASED_PREFIX, digest  # not at the top: workers need no database
+
+        gone = {digest(name) for call_id in call_ids for name in (call_id, given_id(call_id))}
+        named = {folder_name(given_id(call_id)) for call_id in call_ids}
+        named |= {f"id-{name.removeprefix(ERASED_PREFIX)[:40]}" for name in gone}
+        kept_of = self.calls_dir.iterdir() if self.calls_dir.is_dir() else ()
+        folders = [at for at in kept_of if at.name in named or digest(at.name) in gone]
+        try:
+            for folder in folders:  # first: these hold the words
+                shutil.rmtree(folder)
+            for path in self.calls_dir.with_name("runs").glob("*.json") if gone else ():
+                summary = json.loads(path.read_text("utf-8"))
+                kept = [item for item in summary["lowest"] if digest(item["call_id"]) not in gone]
+                if len(kept) < len(summary["lowest"]):
+                    write_private(path, json.dumps(summary | {"lowest": kept}, indent=1) + "\n")
+        except OSError as error:
+            raise disk_fault(self.calls_dir, error) from error
+        return len(folders)
 
 
 def write_private(path: Path, text: str) -> None:

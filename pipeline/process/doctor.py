@@ -15,7 +15,7 @@ from pipeline import models
 from pipeline.child_processes import cores
 from pipeline.errors import CallQAError
 from pipeline.process.judging import remote_note
-from pipeline.process.prepare import load_rubrics, open_store
+from pipeline.process.prepare import load_rubrics, open_store, require_writable
 from pipeline.process.workers import available_bytes, threads_per_worker, worker_count
 from pipeline.settings import Settings
 from pipeline.store.integrity import REPLACED
@@ -96,6 +96,7 @@ def _model(settings: Settings) -> Diagnosis:
 
 
 def _database(settings: Settings) -> Diagnosis:
+    require_writable(settings)
     store = open_store(settings, read_only=True)  # beside others who read
     if not store.exists():
         return Diagnosis("database", "ok", f"{settings.store.db} is not there yet; the first run makes it")

@@ -157,7 +157,7 @@ def _annotated(path: Path) -> Conversation | None:
 
 
 def _receive(paths: Sequence[Path], settings: Settings) -> list[Received]:
-    return list(intake.discover(paths, settings.intake))
+    return list(intake.discover(paths, settings.intake, leave_out=settings.own_paths))
 
 
 def _metadata(received: Received) -> CallMetadata:

@@ -6,6 +6,7 @@ loads no model.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, StoreError
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.judging import NO_STANDINGS, standings
@@ -41,8 +42,9 @@ def prepare(
         UsageError: A path, setting or manifest is wrong.
         RubricError: A rubric is wrong.
         ModelError: The model is not known, or its weights cannot be found.
-        StoreError: The database cannot be used.
+        StoreError: The database cannot be used, or not be written.
     """
+    require_writable(settings)
     rubrics = load_rubrics(settings)
     current = fingerprints(settings, rubrics)
     again = transcribe.second(settings.transcribe)
@@ -53,14 +55,17 @@ def prepare(
             named = f"transcribe.again = {settings.transcribe.again!r} needs a second model"
             raise ModelError(f"{named}: {error}", hint=error.hint) from error
     opened = open_store(settings, on_wait)
+    discover = partial(intake.discover, paths, settings.intake, leave_out=settings.own_paths)
     reworded: tuple[str, ...] = ()
     stand = NO_STANDINGS
     if not opened.exists():  # the first load creates it, so an error before that leaves no file behind
-        received = tuple(intake.discover(paths, settings.intake))
+        received = tuple(discover())
         to_do = Plan(received)
     else:
         with opened:
-            received = tuple(intake.discover(paths, settings.intake, ledger=opened.ledger))
+            received = tuple(discover(ledger=opened.ledger))
+            if corrected := _corrected(opened, paths, received):
+                opened.drop_refused(corrected)
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
     notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
@@ -84,6 +89,22 @@ def prepare(
         reworded=reworded,
         notes=tuple(notes),
     )
+
+
+def _corrected(opened: Store, paths: Sequence[Path], received: Sequence[Received]) -> list[str]:
+    """The ledger's paths of faulty manifest rows that the manifests under these paths no longer have."""
+    rows = opened.query(
+        "SELECT path, regexp_extract(error, '^(.+) row [0-9]+ ', 1) AS manifest FROM ledger "
+        "WHERE reason IN ('bad_row', 'duplicate_row', 'missing', 'outside_folder') AND manifest <> ''"
+    )
+    seen = {str(item.path) for item in received}
+    given = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - as intake names them
+    read = [(at.parent, at.name.lower()) if at.is_file() else (at, "manifest.csv") for at in given]
+    return [
+        path
+        for path, manifest in ((row["path"], row["manifest"].lower()) for row in rows)
+        if path not in seen and any(Path(path).is_relative_to(at) and manifest == name for at, name in read)
+    ]
 
 
 def _load(
@@ -146,6 +167,19 @@ def _unnamed_queues(received: Sequence[Received], rubrics: Sequence[Rubric]) -> 
     some = sorted(set(numbers))[:SHOWN_QUEUES]
     what = f"{len(numbers)} of {len(received)} calls are of queues {', '.join(some)}, which no rubric is for"
     return [f'{what}; where they have names: [intake] queues = {{"{some[0]}" = "support"}}']
+
+
+def require_writable(settings: Settings) -> None:
+    """Raise ``StoreError`` where the database or the state folder cannot be written; nothing is made."""
+    database = [] if settings.store.db.startswith("ducklake:") else [Path(settings.store.db)]
+    for path in (place.absolute() for place in (settings.state_dir, *database)):
+        found = next(at for at in (path, *path.parents) if at.exists())
+        for at in {found, path.parent} if path.is_file() else {found}:  # a log is written beside the database
+            if not os.access(at, os.W_OK):
+                raise StoreError(
+                    f"{at} cannot be written",
+                    hint="check its permissions, or give another place with --db or [flow] state_dir",
+                )
 
 
 def open_store(settings: Settings, on_wait: OnWait | None = None, *, read_only: bool = False) -> Store:

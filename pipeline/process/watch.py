@@ -45,9 +45,10 @@ def watch(
     tried: Files = {}
     seen: dict[Path, tuple[tuple[int, int], float]] = {}  # each file's mark and since when it has it
     stages: Stages | None = None
+    own = {path.resolve() for path in settings.own_paths}
     while True:
         now, settled_ns = clock(), time.time_ns() - settle_s * 1e9
-        files = _files(folders)
+        files = _files(folders, own)
         seen = {
             path: seen[path] if seen.get(path, ())[:1] == (mark,) else (mark, now)
             for path, mark in files.items()
@@ -77,11 +78,15 @@ def watch(
         sleep(every_s)
 
 
-def _files(folders: Sequence[Path]) -> Files:
-    """All files in the folders; one that disappears meanwhile is left out."""
+def _files(folders: Sequence[Path], own: set[Path]) -> Files:
+    """All files in the folders but callqa's ``own``; one that disappears meanwhile is left out."""
     found: Files = {}
     for folder in (Path(os.path.abspath(folder)) for folder in folders):  # noqa: PTH100 - as intake names them
+        resolved = folder.resolve()
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
+            place = resolved / path.relative_to(folder)
+            if not own.isdisjoint((place, *place.parents)):
+                continue
             try:
                 stat = path.stat()
             except OSError:

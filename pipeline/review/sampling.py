@@ -89,6 +89,8 @@ def draw(
     drawn = random_sample(calls, per_stratum=per_week, seed=seed) if per_week else []
     picks = [*drawn, *sorted(risks, key=lambda pick: (-pick.risk, pick.call_id))[:risky]]
     sample_id = f"{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{seed}"
+    while sampled_calls(store, sample_id):  # drawn within the same second
+        sample_id += "b"
     store.save_sample([_recorded(pick, sample_id, seed, now) for pick in picks])
     return ReviewQueue(sample_id, picks, precision(drawn, len(calls)) if drawn else [], reviewed)
 

@@ -26,7 +26,7 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
     empty database of the current schema. Returns the size of the new file in bytes.
     """
     fresh = db.with_name(f"{db.name}.rewriting")
-    _remove(fresh)
+    remove(fresh)
     try:
         prepare(fresh)
         connection.execute("CHECKPOINT")
@@ -36,7 +36,7 @@ def rewrite(connection: Connection, db: Path, prepare: Callable[[Path], None]) -
             _keep_access(db, fresh)
             fresh.replace(db)
     finally:
-        _remove(fresh)
+        remove(fresh)
     return db.stat().st_size
 
 
@@ -66,7 +66,7 @@ def _replacing(dest: Path) -> Iterator[Path]:
     """Yield the path of a temporary database file to write; it is renamed to ``dest`` on success."""
     partial = dest.with_name(f"{dest.name}.partial")
     try:
-        _remove(partial)
+        remove(partial)
         yield partial
         partial.replace(dest)
     except OSError as error:
@@ -75,7 +75,7 @@ def _replacing(dest: Path) -> Iterator[Path]:
         ) from error
     finally:
         with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed either
-            _remove(partial)
+            remove(partial)
 
 
 def size(db: Path) -> int:
@@ -127,8 +127,7 @@ def copy(db: Path, dest: Path, *, same_access: bool = False) -> int:
         StoreError: ``dest`` is the database itself.
         MachineError: ``dest`` cannot be written.
     """
-    if dest.exists() and dest.samefile(db):
-        raise StoreError(f"{dest} is the database itself", hint="name another file for the copy")
+    refuse_itself(db, dest)
     with _replacing(dest) as partial:
         if same_access:
             partial.touch(0o600)
@@ -139,11 +138,17 @@ def copy(db: Path, dest: Path, *, same_access: bool = False) -> int:
     return dest.stat().st_size
 
 
+def refuse_itself(db: Path, dest: Path) -> None:
+    """Raise ``StoreError`` where ``dest``, a file to be written, is the database."""
+    if dest.exists() and db.exists() and dest.samefile(db):
+        raise StoreError(f"{dest} is the database itself", hint="name another file")
+
+
 def derived(db: Path) -> list[Path]:
-    """Other files that hold words of the calls: backups made by migrations, and the search index."""
-    backups = [f for f in db.parent.glob(f"{glob.escape(db.name)}.v*.bak") if f.is_file()]
-    index = index_path(db)
-    return [*backups, *([index] if index.exists() else [])]
+    """Other files that hold words of the calls: migrations' backups, the search index, its leftovers."""
+    kinds = ("v*.bak", "search", "search.partial", "search.partial.wal")
+    found = (file for kind in kinds for file in db.parent.glob(f"{glob.escape(db.name)}.{kind}"))
+    return [file for file in found if file.is_file()]
 
 
 def index_path(db: Path) -> Path:
@@ -151,6 +156,7 @@ def index_path(db: Path) -> Path:
     return db.with_name(f"{db.name}.search")
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a database that need not be there, and its write-ahead log."""
     path.unlink(missing_ok=True)
     wal(path).unlink(missing_ok=True)

@@ -111,22 +111,41 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
     was written stay erased.
 
     Raises:
-        StoreError: ``write`` did not write the folder, or a newer version of callqa did.
+        StoreError: ``write`` did not write the folder, a newer version of callqa did, or it is not whole.
     """
     manifest = _manifest(folder)
+    try:
+        _require_whole(connection, folder, manifest["rows"])
+        return _take_in(connection, folder, manifest)
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.InvalidInputException) and type(error) is not duckdb.Error:
+            raise  # of the store; damage inside a file has no class of its own
+        why = str(error).splitlines()[0]
+        raise StoreError(f"{folder} is damaged: {why}", hint="restore another backup") from error
+
+
+def _require_whole(connection: Connection, folder: Path, rows: dict[str, int]) -> None:
+    counts = {table: _count(connection, _files(folder, table)) for table in KEYS if rows.get(table)}
+    wrong = [f"{n} of {rows[table]} rows of {table}" for table, n in counts.items() if n != rows[table]]
+    if wrong:
+        raise StoreError(
+            f"{folder} is not whole: it has {', '.join(wrong)}",
+            hint="copy the folder again, or restore another backup; nothing was taken in",
+        )
+
+
+def _take_in(connection: Connection, folder: Path, manifest: dict[str, Any]) -> dict[str, int]:
     # of calls whose figures were kept, the folder has no path either: they come in as they are
-    erased = _erased(connection, folder / "calls" / "*" / "*.parquet", "call_id", "path IS NOT NULL")
-    erased_files = _erased(connection, folder / "ledger.parquet", "path", "status <> 'purged'")
+    erased = _erased(connection, _files(folder, "calls"), "call_id", "path IS NOT NULL")
+    erased_files = _erased(connection, _files(folder, "ledger"), "path", "status <> 'purged'")
     rows = {}
     for table, keys in KEYS.items():
         if not manifest["rows"].get(table):
             continue
-        files = folder / f"{table}.parquet"
         if table in PER_CALL_TABLES:
-            files = folder / table / "*" / "*.parquet"
             # all rows of a call, or of one of its scorecards, are replaced together
             keys = "call_id, rubric_hash" if table in SCORE_TABLES else "call_id"
-        source, values = _source(files), []
+        source, values = _source(_files(folder, table)), []
         if table in OF_CALLS or table == "ledger":
             key, left_out = ("path", erased_files) if table == "ledger" else ("call_id", erased)
             source, values = f"{source} WHERE {key} NOT IN (SELECT unnest(?::VARCHAR[]))", [left_out]
@@ -141,12 +160,24 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
 
 def _erased(connection: Connection, files: Path, column: str, condition: str) -> list[str]:
     """A column of the rows of a folder's calls or ledger that were erased from this store since."""
-    if not glob.glob(str(files)):  # noqa: PTH207 - the pattern is absolute
+    if not _count(connection, files):
         return []
     rows = connection.execute(
         f"SELECT {column} FROM {_source(files)} WHERE {condition} AND ({_ERASED})"  # noqa: S608
     ).fetchall()
     return [value for (value,) in rows]
+
+
+def _files(folder: Path, table: str) -> Path:
+    """The pattern of the files of a table."""
+    return folder / table / "*" / "*.parquet" if table in PER_CALL_TABLES else folder / f"{table}.parquet"
+
+
+def _count(connection: Connection, files: Path) -> int:
+    """The number of rows in the files of a pattern, from their footers."""
+    if not glob.glob(str(files)):  # noqa: PTH207 - the pattern is absolute
+        return 0
+    return int(scalar(connection, f"SELECT count(*) FROM {_source(files)}"))  # noqa: S608
 
 
 def _source(files: Path) -> str:

@@ -19,9 +19,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipeline.errors import StoreError
+from pipeline.errors import MachineError, StoreError
 from pipeline.store import read
 from pipeline.store.connection import CONFIG, Connection, load_extension, scalar
+from pipeline.store.files import remove
 from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
 
@@ -89,19 +90,27 @@ def _index(store: Store, on_note: Note) -> Connection:
     with suppress(duckdb.Error):
         index = _open(path)
         indexed = scalar(index, "SELECT count(*) FROM entries")
-        if turns - indexed <= max(TAIL_TURNS, TAIL_SHARE * indexed):
+        lacks = _loads(store.connection, "turns") - (known := _loads(index, "entries"))
+        out_of_turn = known and lacks and min(lacks) <= max(known)  # the clock was set back
+        if not out_of_turn and turns - indexed <= max(TAIL_TURNS, TAIL_SHARE * indexed):
             return index
     if index is not None:
         index.close()  # else DuckDB would hand out the old file again when the new one is opened
     on_note(f"indexing {turns} turns for search")
     try:
         _build(store, path)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error, MachineError) as error:
         why = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise StoreError(
             f"no search index can be written to {path}: {why}", hint="check the folder and its space"
         ) from error
     return _open(path)
+
+
+def _loads(connection: Connection, table: str) -> set[int]:
+    """The times at which the rows of a table were loaded, in microseconds."""
+    rows = connection.execute(f"SELECT DISTINCT epoch_us(loaded_at) FROM {table}").fetchall()  # noqa: S608
+    return {at for (at,) in rows}
 
 
 def _open(path: Path) -> Connection:
@@ -112,14 +121,15 @@ def _open(path: Path) -> Connection:
 
 def _build(store: Store, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
+    remove(partial)
     try:
         with duckdb.connect(str(partial), config=CONFIG) as index:
             _fill(index, store)
+            index.execute("CHECKPOINT")  # closing does the same, but says nothing when the disk is full
         partial.replace(path)
     finally:
         with suppress(OSError):
-            partial.unlink(missing_ok=True)
+            remove(partial)
 
 
 def _fill(index: Connection, store: Store) -> None:

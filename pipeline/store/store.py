@@ -54,9 +54,13 @@ CHUNK = 500  # calls per transaction
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge did: the erasure, the file's size before and after, and other files it deleted."""
+    """What a purge did: the erasure, the file's size before and after, and other files it deleted.
+
+    ``stage_results`` is how many calls ``forget`` found something of.
+    """
 
     erasure: Erasure
+    stage_results: int
     bytes_before: int | None
     bytes_after: int | None
     files: tuple[str, ...]
@@ -279,6 +283,11 @@ class Store:
         with self.translating_errors():
             return read.ledger(self.connection, paths)
 
+    def drop_refused(self, paths: Sequence[str]) -> None:
+        """Delete the ledger rows of these paths that are of no call."""
+        sql = "DELETE FROM ledger WHERE call_id IS NULL AND path IN (SELECT unnest(?::VARCHAR[]))"
+        self._write(lambda connection, _: connection.execute(sql, [list(paths)]))
+
     def reworded(self, rubrics: Iterable[loading.RubricText]) -> tuple[str, ...]:
         """Ids of the rubrics that are stored under other texts but not yet under this one."""
         stored = self.query("SELECT rubric_id, rubric_hash FROM rubrics")
@@ -322,27 +331,39 @@ class Store:
             raise refused(error, self.shown) if is_damage(error) else StoreError(f"SQL: {error}") from error
 
     def purge(
-        self, calls: CallFilter, *, older_than: dt.datetime | None = None, keep_figures: bool = False
+        self,
+        calls: CallFilter,
+        *,
+        older_than: dt.datetime | None = None,
+        keep_figures: bool = False,
+        forget: Callable[[Sequence[str]], int] = len,
     ) -> Purged:
         """Erase matching calls for good and reclaim their space; their recordings are never taken in again.
 
-        The search index and the backups made by migrations are deleted too, since they hold words.
+        The search index and the backups made by migrations are deleted too, since they hold words. What an
+        earlier purge could not do, for want of space or as somebody was reading, is done now.
 
         Args:
             calls: Which calls; it needs a condition unless ``older_than`` is given.
             older_than: Only calls that began before this; those without a start time, loaded before this.
             keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
+            forget: Deletes what is kept elsewhere of calls, given by their ids and of those erased before by
+                their digests; called once the calls are erased, and returns of how many it found something.
 
         Raises:
             StoreError: No condition was given, or the database refuses.
+            MachineError: The disk is full; what was to be erased may be erased, but its space is not free.
         """
         before = self.size_bytes
         with self.transaction() as connection:
             erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
-        if not erasure.call_ids and not erasure.tombstones:
-            return Purged(erasure, before, before, ())
-        removed, after = self._reclaim()
-        return Purged(erasure, before, after, removed)
+        erased = self.query("SELECT DISTINCT call_id FROM ledger WHERE status = 'purged' AND call_id <> ''")
+        if not erasure.call_ids and not erased:
+            return Purged(erasure, 0, before, before, ())
+        forgotten = forget([*erasure.call_ids, *(row["call_id"] for row in erased)])
+        with self.translating_errors():
+            removed, after = self._reclaim()
+        return Purged(erasure, forgotten, before, after, removed)
 
     def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
         """Free the space of erased rows; returns the files deleted and the database's new size in bytes."""
@@ -377,15 +398,24 @@ class Store:
             self._open = self._connect(read_only=self.read_only)
         return files.copy(self.path, dest)
 
+    def refuse_itself(self, dest: Path) -> None:
+        """Raise ``StoreError`` where ``dest``, a file to be written, is the database itself."""
+        files.refuse_itself(Path(self.db), dest)  # a lake has no file that could be meant
+
     def export_parquet(self, folder: Path) -> dict[str, int]:
         """Write the whole store as Parquet files to a folder; returns the number of rows by table."""
         with self.translating_errors():
             return parquet.write(self.connection, folder)
 
     def import_parquet(self, folder: Path) -> dict[str, int]:
-        """Import a folder written by ``export_parquet`` in one transaction; returns the rows by table."""
+        """Import a folder written by ``export_parquet`` in one transaction; returns the rows by table.
+
+        The search index is deleted, as it takes only what was loaded after it for new.
+        """
         allow_compaction(self.connection)
-        return self._write(lambda connection, _: parquet.read(connection, folder))
+        rows = self._write(lambda connection, _: parquet.read(connection, folder))
+        files.index_path(Path(self.db)).unlink(missing_ok=True)  # a lake has none
+        return rows
 
     def check(self) -> list[integrity.BrokenInvariant]:
         """Every broken invariant of the store; an empty list when there is none."""

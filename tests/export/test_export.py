@@ -425,6 +425,19 @@ def test_recordings_are_made_on_all_cores(tmp_path: Path, monkeypatch: pytest.Mo
     assert lengths == sorted(lengths, reverse=True)
 
 
+def test_a_packet_keeps_no_recording_of_the_packet_before(tmp_path: Path) -> None:
+    """Who gets the folder hears the calls of its page only; a file that callqa did not write there stays."""
+    sound, folder, mine = tmp_path / "a.wav", tmp_path / "packet", tmp_path / "packet" / "audio" / "my.mp3"
+    soundfile.write(sound, np.sin(np.arange(8000)) * 0.3, 8000)
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(r, ledger=replace(r.ledger, path=str(sound))) for r in example_records(2)])
+        for calls, audio_ in ((("call-000",), True), (("call-001",), True), (("call-001",), False)):
+            export.write(store, folder, "html", CallFilter(call_ids=calls), audio=audio_)
+            mine.write_bytes(b"")
+            kept = {f"{call_id}.mp3" for call_id in calls if audio_}
+            assert {path.name for path in mine.parent.iterdir()} == {"my.mp3"} | kept
+
+
 @pytest.mark.parametrize("form", sorted(export.FORMATS))
 def test_client_safe_exports_name_no_agent(db: Path, tmp_path: Path, form: str) -> None:
     """Not in a column, not in a quote, not where the agent says it."""

@@ -144,6 +144,26 @@ def test_only_a_line_break_ends_a_row(tmp_path: Path, separator: str) -> None:
     assert item.metadata.extra["note"] == "first second"
 
 
+def test_a_manifest_may_come_from_a_mac(tmp_path: Path) -> None:
+    """Its names have accents as characters of their own; either way of writing finds either file."""
+    for name, written in (("Jose\u0301.wav", "Jos\u00e9.wav"), ("Ren\u00e9.wav", "Rene\u0301.wav")):
+        (tmp_path / "manifest.csv").write_text(f"file,agent\n{written},u1\n", "utf-8")
+        wav(tmp_path / name)
+        (item,) = run(tmp_path)
+        assert (item.fault, item.metadata.agent_id) == (None, "u1")
+        (tmp_path / name).unlink()
+
+
+def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
+    """The rows that it swallows are not lost in silence; a note of several lines is no such cell."""
+    for name in ("a.wav", "b.wav"):
+        wav(tmp_path / name)
+    for note, told in (('"a note', 1), ('"a note,\nof two lines"', 0)):
+        (tmp_path / "manifest.csv").write_text(f"file,agent,note\na.wav,u1,{note}\nb.wav,u2,\n")
+        first, _ = run(tmp_path)
+        assert sum("quote that is not closed" in warning for warning in first.warnings) == told
+
+
 def test_every_bad_row_of_a_manifest_is_accounted_for(tmp_path: Path) -> None:
     """Missing files, paths out of the folder, doubled and empty rows end in the ledger, good rows go on."""
     wav(tmp_path / "m" / "a.wav")

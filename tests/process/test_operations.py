@@ -248,11 +248,11 @@ def test_a_drop_folder_waits_for_files_to_settle(tmp_path: Path, monkeypatch: py
 
 
 def test_a_clock_that_is_ahead_keeps_no_file_waiting(tmp_path: Path) -> None:
-    """A file dated tomorrow is taken once it has been seen unchanged for long enough, and only once."""
+    """A file dated tomorrow is taken once, when seen unchanged for long enough; the database never is."""
     folder = write_calls(tmp_path / "in", 1)
     tomorrow = time.time() + 86_400
     os.utime(folder / "call-000.json", (tomorrow, tomorrow))
-    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    settings = load_settings(store={"db": str(folder / "qa.duckdb")})
     naps: list[float] = []
 
     def nap(seconds: float) -> None:
@@ -359,6 +359,16 @@ def test_the_doctor_looks_beside_others_who_read(tmp_path: Path) -> None:
     analyst.communicate()
 
     assert (found["database"].state, found["database"].found) == ("ok", f"{db} adds up")
+
+
+def test_the_doctor_finds_a_database_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before the first run has made it."""
+    monkeypatch.setattr("os.access", lambda path, _mode: path != tmp_path)
+    found = {one.name: one for one in examine(load_settings(store={"db": str(tmp_path / "qa.duckdb")}))}
+
+    assert (found["database"].state, found["database"].found) == ("fault", f"{tmp_path} cannot be written")
 
 
 def test_a_recording_written_anew_is_no_damage(tmp_path: Path) -> None:

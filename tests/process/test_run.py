@@ -49,6 +49,18 @@ def test_a_folder_is_scored_and_the_second_run_has_nothing_to_do(tmp_path: Path)
     assert {row["status"] for row in before["ledger"]} == {"scored", "quarantined"}
 
 
+def test_a_database_in_the_folder_that_is_run_is_no_call(tmp_path: Path) -> None:
+    """Neither the default database nor the transcripts kept beside it are taken in by the next run."""
+    speech, rate = soundfile.read(ROOT / "sample_audio" / "support-good.wav", frames=8 * 8000)
+    soundfile.write(tmp_path / "a.wav", speech, rate)
+    assert callqa("run", ".", "--local", cwd=tmp_path).returncode == 0
+    before = tables(tmp_path / "callqa.duckdb")
+    assert "nothing to do" in callqa("run", ".", "--local", cwd=tmp_path).stderr
+    assert list(tmp_path.glob("callqa.duckdb.state/calls/*/transcribe-*.json"))
+    assert tables(tmp_path / "callqa.duckdb") == before
+    assert len(before["ledger"]) == 1
+
+
 def test_a_call_id_that_comes_later_leaves_no_second_call(tmp_path: Path) -> None:
     """A manifest that arrives after the first run renames the call, and its transcript is not made again."""
     folder = tmp_path / "calls"
@@ -80,6 +92,24 @@ def test_a_manifest_may_outlive_its_recordings(tmp_path: Path) -> None:
     (tmp_path / "late.json").rename(calls / "call-002.json")
     assert callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path).returncode == 0
     assert [row["status"] for row in tables(tmp_path / "qa.duckdb")["ledger"]] == ["scored"] * 3
+
+
+def test_a_corrected_manifest_leaves_no_fault_behind(tmp_path: Path) -> None:
+    """The ledger says what the manifest says now; the faults of another manifest stay."""
+    calls = write_calls(tmp_path / "calls", 2)
+    wrong = "file,team\ncall-000.json,red\ncall-000.json,red\ngone.json,red\n,red\n"
+    (calls / "manifest.csv").write_text(wrong)
+    (calls / "other.csv").write_text("file,team\nlater.json,red\n")
+    for paths, faults in (
+        (["calls/manifest.csv", "calls/other.csv"], {"duplicate_row", "missing", "bad_row"}),
+        (["calls/manifest.csv"], {"missing"}),
+    ):
+        callqa("run", *paths, "--db", "qa.duckdb", "--local", cwd=tmp_path)
+        with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+            rows = store.query("SELECT path, reason FROM ledger WHERE reason <> ''")
+        assert {row["reason"] for row in rows} == faults
+        (calls / "manifest.csv").write_text("file,team\ncall-000.json,red\ncall-001.json,red\n")
+    assert [Path(row["path"]).name for row in rows] == ["later.json"]
 
 
 def test_a_recording_that_is_still_being_written_waits_for_the_next_run(tmp_path: Path) -> None:
@@ -378,18 +408,20 @@ READ_ONLY = """
 mount -t tmpfs none share && cp whole.duckdb share && mount -o remount,ro share && cd share || exit 9
 "$@" search "card" --db whole.duckdb; echo $?
 "$@" snapshot copy.duckdb --db whole.duckdb; echo $?
+"$@" run ../calls --db new.duckdb --local; echo $?
 """
 
 
 def test_a_share_that_is_read_only_can_be_searched(undisturbed: Path) -> None:
-    """Without an index, which is said; a copy that cannot be written there is one sentence."""
+    """Without an index, which is said; what cannot be written there is one sentence, before any work."""
     (undisturbed / "share").mkdir()
     codes, told = on_a_small_disk(READ_ONLY, undisturbed)
 
-    assert codes[-2:] == ["0", "2"], told
+    assert codes[-3:] == ["0", "2", "2"], told
     assert "no search index can be written to whole.duckdb.search: " in told
     assert "matching plainly instead" in told
     assert "error: cannot write copy.duckdb: Read-only file system" in told
+    assert f"error: {undisturbed / 'share'} cannot be written" in told
     assert "internal error" not in told
 
 

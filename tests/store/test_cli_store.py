@@ -14,6 +14,7 @@ from pipeline.cli.prompt import converse
 from pipeline.conversation import Review
 from pipeline.errors import CallQAError, StoreError, UsageError
 from pipeline.process.batch import Tally
+from pipeline.process.cache import StageCache
 from pipeline.process.report import conclude
 from pipeline.settings import Settings, StoreSettings
 from pipeline.store import Store
@@ -59,6 +60,23 @@ def test_sql_answers_in_each_format(db: str, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     assert pq.read_table(file).to_pylist() == [{"outcome": "fail", "n": 2, "ids": ["c1", "c2"]}]
+
+
+def test_what_is_written_never_replaces_the_database(db: str) -> None:
+    """Neither an export nor a Parquet file, under whatever name the database is given."""
+    before, link = Path(db).read_bytes(), Path(f"{db}.link")
+    link.symlink_to(db)
+    for arguments in (
+        ["export", db, "-f", "jsonl"],
+        ["export", str(link)],
+        ["sql", "SELECT 1", "--parquet", db],
+        ["snapshot", str(link)],
+    ):
+        refused = RUN.invoke(app, [*arguments, "--db", db])
+        assert isinstance(refused.exception, StoreError), arguments
+        assert "is the database itself" in refused.exception.message
+    assert Path(db).read_bytes() == before
+    link.unlink()
 
 
 def test_values_that_formats_have_no_word_for(db: str) -> None:
@@ -399,6 +417,40 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert said.startswith("1 call erased: c1\n")
     assert "rows of these calls left: none" in said
     assert "not reached" in said
+
+
+def test_a_purge_that_was_disturbed_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has the file: kept transcripts go all the same, bytes by the same command again."""
+    db = tmp_path / "qa.duckdb"
+    ids = ("c1", "call/2")
+    with Store(db) as store:
+        store.load([record(call_id, customer_ref="+441632960001") for call_id in ids], [RUBRIC])
+    kept = [StageCache(tmp_path / "qa.duckdb.state").folder(call_id) for call_id in ids]
+
+    def leave_words() -> None:
+        for folder in kept:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "transcribe-x.json").write_text("{}")
+
+    def held(*_: object) -> None:
+        raise BlockingIOError
+
+    purge = ["purge", "--customer", "+441632960001", "--yes", "--db", str(db)]
+    leave_words()
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.store.files.fcntl.lockf", held)
+        first = RUN.invoke(app, purge)
+    assert "another process opened it" in str(first.exception)
+    assert not any(folder.exists() for folder in kept)
+    assert b"441632960001" in db.read_bytes()
+    leave_words()  # as a purge that is killed does
+    again = RUN.invoke(app, purge)
+    assert "no call matches" in again.output
+    assert "stage results deleted: 2 calls" in again.output
+    assert not any(folder.exists() for folder in kept)
+    assert b"441632960001" not in db.read_bytes()
 
 
 def test_purge_keeps_to_one_client(tmp_path: Path) -> None:

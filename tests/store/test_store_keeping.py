@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -404,6 +405,28 @@ def test_parquet_never_overwrites_other_folders(db: Path, tmp_path: Path) -> Non
             store.export_parquet(tmp_path / "mine")
         with pytest.raises(StoreError, match="not a store written as Parquet"):
             store.import_parquet(tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda file, _: file.unlink(), "not whole: it has 2 of 6 rows of turns"),
+        (lambda file, body: file.write_bytes(body[:-100]), "is damaged: "),
+        (lambda file, body: file.write_bytes(body[:200] + bytes(60) + body[260:]), "is damaged: "),
+    ],
+)
+def test_a_backup_that_is_not_whole_is_refused(
+    db: Path, tmp_path: Path, damage: Callable[[Path, bytes], object], says: str
+) -> None:
+    """A file that was not copied, or only half of it: nothing is taken in, and the folder is named."""
+    with Store(db) as store:
+        store.export_parquet(tmp_path / "out")
+    file = tmp_path / "out" / "turns" / "month=2026-03" / "data_0.parquet"
+    damage(file, file.read_bytes())
+    with Store(tmp_path / "new.duckdb") as store:
+        with pytest.raises(StoreError, match=f"out.* {says}"):
+            store.import_parquet(tmp_path / "out")
+        assert store.count() == 0
 
 
 def test_an_erased_call_leaves_a_tombstone_and_nothing_else(db: Path) -> None:

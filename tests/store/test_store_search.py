@@ -1,5 +1,7 @@
 """Search finds what was said, in any form of its words, and nothing that is gone."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +70,41 @@ def test_new_calls_are_found_without_a_new_index(db: Path) -> None:
         store.load([said("c4", "please cancel it")], [RUBRIC])
     assert sorted(ids(db, "cancel")) == ["c1", "c2", "c4"]
     assert index_path(db).stat().st_mtime_ns == built
+
+
+def test_what_is_older_than_the_index_is_found_too(db: Path, tmp_path: Path) -> None:
+    """A backup brings back what was said before it, and a clock that was set back hides nothing."""
+    with Store(db) as store:
+        store.export_parquet(tmp_path / "backup")
+        store.load([said("c1", "nothing of the kind")], [RUBRIC])
+    assert ids(db, "contract") == []
+    with Store(db) as store:
+        store.import_parquet(tmp_path / "backup")
+    assert ids(db, "contract") == ["c1"]
+    with Store(db) as store:
+        store.load([said("c4", "my contract, please")], [RUBRIC])
+        store.connection.execute("UPDATE turns SET loaded_at = '2020-01-01' WHERE call_id = 'c4'")
+    assert sorted(ids(db, "contract")) == ["c1", "c4"]
+
+
+def test_an_index_that_finds_no_room_leaves_nothing_behind(db: Path) -> None:
+    """Matching is plain then, and says why."""
+    script = (
+        "import resource, signal, sys; sys.path.insert(0, sys.argv[2])\n"
+        "from pipeline.store import CallFilter, Store; from pipeline.store.search import search\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)\n"
+        "with Store(sys.argv[1], read_only=True) as store:\n"
+        "    print([hit.call_id for hit in search(store, 'contract', CallFilter(), on_note=print).hits])\n"
+    )
+    root = str(Path(__file__).parents[2])
+    for room in ("512", "300000", "900000"):
+        run = subprocess.run(
+            [sys.executable, "-c", script, str(db), root, room], capture_output=True, text=True
+        )
+        assert "no search index can be written to" in run.stdout, run.stdout + run.stderr
+        assert run.stdout.endswith("['c1']\n")
+        assert [file.name for file in db.parent.iterdir()] == [db.name]
 
 
 def test_the_index_is_built_again_when_it_is_far_behind(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,10 @@ SCRIPTS = ("base.js", "overview.js", "player.js", "review.js", "call.js", "peopl
 
 
 def write(job: ExportJob) -> list[Path]:
-    """Write the packet: a file with the recordings in it, or a folder with index.html and recordings."""
+    """Write the packet: a file with the recordings in it, or a folder with index.html and recordings.
+
+    Recordings of a packet that was in the folder before are deleted where the new page does not have them.
+    """
     is_file = job.dest.suffix.lower() in {".html", ".htm"}
     page = job.dest if is_file else job.dest / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +39,7 @@ def write(job: ExportJob) -> list[Path]:
     reviews: dict[str, list[Review]] = defaultdict(list)
     for review in job.reviews():
         reviews[review.call_id].append(review)
+    earlier = [] if is_file else _recordings(page)
     totals, texts = Totals(), job.texts()
     rows: list[Json] = []
     written = [page]
@@ -58,7 +62,17 @@ def write(job: ExportJob) -> list[Path]:
         packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
         out.write(data_block("packet", packet))
         out.write(after)
+    for path in set(earlier).difference(written):
+        path.unlink(missing_ok=True)
     return written
+
+
+def _recordings(page: Path) -> list[Path]:
+    """The recordings beside a page that it names; none when there is no page."""
+    if not page.is_file():
+        return []
+    named = re.findall(rb'"audio":"audio/([A-Za-z0-9._-]+\.mp3)"', page.read_bytes())
+    return [page.parent / "audio" / name.decode() for name in named]
 
 
 def data_block(name: str, document: object) -> str:
