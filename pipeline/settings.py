@@ -313,7 +313,7 @@ class Settings(BaseSettings):
     @property
     def own_paths(self) -> tuple[Path, ...]:
         """What callqa itself writes and never takes in: the state folder, the database, its log and index."""
-        return self.state_dir, *(Path(f"{self.store.db}{end}") for end in ("", ".wal", ".search"))
+        return self.state_dir, *(Path(f"{self.store.db}{end}") for end in ("", ".wal", ".search", ".purging"))
 
     @classmethod
     def settings_customise_sources(

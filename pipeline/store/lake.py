@@ -109,6 +109,10 @@ class LakeStore(Store):
     def _migrate(self, connection: Connection) -> None:
         migrations.migrate(connection, None)  # a lake keeps its own history
 
+    @property
+    def _unfinished_purge(self) -> None:
+        """Always None."""
+
     def _is_conflict(self, error: StoreError) -> bool:
         text = f"{error.message}\n{error.__cause__}"  # only the whole message of DuckDB names the conflict
         return re.search(r"conflict|database is locked|could not serialize", text, re.IGNORECASE) is not None

@@ -355,15 +355,25 @@ class Store:
             MachineError: The disk is full; what was to be erased may be erased, but its space is not free.
         """
         before = self.size_bytes
+        unfinished = self._unfinished_purge
         with self.transaction() as connection:
             erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
+            if erasure.call_ids and unfinished:
+                unfinished.touch()
         erased = self.query("SELECT DISTINCT call_id FROM ledger WHERE status = 'purged' AND call_id <> ''")
-        if not erasure.call_ids and not erased:
-            return Purged(erasure, 0, before, before, ())
         forgotten = forget([*erasure.call_ids, *(row["call_id"] for row in erased)])
+        if not (erasure.call_ids or (unfinished and unfinished.exists())):
+            return Purged(erasure, forgotten, before, before, ())
         with self.translating_errors():
             removed, after = self._reclaim()
+        if unfinished:
+            unfinished.unlink(missing_ok=True)
         return Purged(erasure, forgotten, before, after, removed)
+
+    @property
+    def _unfinished_purge(self) -> Path | None:
+        """The file that is there while erased rows still take space; None where nothing can be told."""
+        return self.path.with_name(f"{self.path.name}.purging")
 
     def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
         """Free the space of erased rows; returns the files deleted and the database's new size in bytes."""

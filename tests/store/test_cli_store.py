@@ -68,7 +68,7 @@ def test_what_is_written_never_replaces_the_database(db: str) -> None:
     link.symlink_to(db)
     for arguments in (
         ["export", db, "-f", "jsonl"],
-        ["export", str(link)],
+        ["export", str(link), "-f", "jsonl"],
         ["sql", "SELECT 1", "--parquet", db],
         ["snapshot", str(link)],
     ):
