@@ -7,6 +7,7 @@ If the words of the role may be missing or wrong in the transcript, a miss is un
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
@@ -123,6 +124,8 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
         return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
     hits = [hit for counting, _ in found for hit in counting]
     near = [hit for _, others in found for hit in others]
+    missed = [query for query, (counting, _) in zip(queries, found, strict=True) if not counting]
+    by_somebody = _by_somebody(call, missed, span, floor, check.role)
     if not all(counting for counting, _ in found):
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
@@ -133,12 +136,15 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
         other_language,
         _why_unsure(speech, floor, best, threshold),
         _maybe_unheard(call, check.role),
+        "" if by_somebody is None else f"said by somebody who may be the {check.role} or not",
     )
     unsure = next(filter(None, doubts), "")
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else UNSURE_SHARE * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
-    shown = next((hit for hit in near if hit.struck), best)  # what a counter-example decided tells most
+    shown = by_somebody or next(
+        (hit for hit in near if hit.struck), best
+    )  # what a counter-example decided tells most
     nearest = shown.evidence if shown and not hits and shown.evidence.strength >= WORTH_SHOWING else None
     invented = bool(other_language or too_weak(speech, floor))
     return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
@@ -165,6 +171,16 @@ def _search(
         hit = PhraseHit(place, turn.turn, evidence, weak, found.struck)
         (hits if found.strength >= query.threshold else near).append(hit)
     return hits, near
+
+
+def _by_somebody(
+    call: Call, missed: Sequence[Query], span: TimelineSpan, floor: float, role: str
+) -> PhraseHit | None:
+    """The first match of what the role did not say among the words of speakers whose role is unknown."""
+    if role == "any" or "unknown" not in call.timeline.roles:
+        return None
+    speech = call.timeline.speech("unknown", span)
+    return next((hit for query in missed for hit in _search(call, query, speech, span, floor, role)[0]), None)
 
 
 def _find_findings(call: Call, check: FindingCheck, span: TimelineSpan, searched: Searched) -> PhraseHits:

@@ -147,14 +147,13 @@ def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata
     if voices.n_voices == 1:
         named = metadata.agent_channel if clip.n_channels > 1 else None
         return _one_voice(transcript, channel, named, voices.confidence), False
-    parties: tuple[list[Turn], list[Turn]] = ([], [])
-    for turn, is_second in zip(voices.turns, voices.is_second, strict=True):
-        parties[is_second].append(turn)
-    first_is_agent = first_of_two_is_agent(*parties, metadata.direction)
+    first, second = ([t for t, p in zip(voices.turns, voices.parties, strict=True) if p == n] for n in (0, 1))
+    first_is_agent = first_of_two_is_agent(first, second, metadata.direction)
     evidence = max(first_is_agent, 1 - first_is_agent)
+    roles: tuple[Role, Role] = ("agent", "customer") if first_is_agent >= 0.5 else ("customer", "agent")
     turns = tuple(
-        replace(turn, channel=None, role="agent" if is_second != (first_is_agent >= 0.5) else "customer")
-        for turn, is_second in zip(voices.turns, voices.is_second, strict=True)
+        replace(turn, channel=None, role="unknown" if party is None else roles[party])
+        for turn, party in zip(voices.turns, voices.parties, strict=True)
     )
     warning = (
         f"mono: speakers were told apart by voice ({100 * voices.confidence:.0f} % sure), "
@@ -162,7 +161,11 @@ def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata
     )
     crowded = voices.n_voices > 2
     if crowded:
-        warning += "; a third voice was heard (a transfer?), which may be on the wrong side"
+        warning += "; a third voice was heard (a transfer?)"
+        if voices.n_voices > 3:
+            warning += " and more, which may be on the wrong side"
+        elif None in voices.parties:
+            warning += ", and it is not known whose side it is on"
     sure = round(voices.confidence * evidence, 3)
     return with_confidence(replace(transcript, turns=turns), sure, warning), crowded
 

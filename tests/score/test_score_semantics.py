@@ -166,6 +166,26 @@ def test_a_missing_speaker_is_undetermined_and_needs_review() -> None:
 @pytest.mark.parametrize(
     ("check", "expected"),
     [
+        ("{kind: phrases, any: [this call is recorded], match: fuzzy}", "undetermined"),
+        ("{kind: phrases, any: [this call is recorded], match: fuzzy, negate: true}", "undetermined"),
+        ("{kind: phrases, any: [how can I help you], match: fuzzy}", "yes"),
+        ("{kind: phrases, any: [what is your postcode], match: fuzzy}", "no"),
+        ("{kind: phrases, any: [this call is recorded], match: fuzzy, window: {last_s: 5}}", "no"),
+    ],
+)
+def test_words_of_somebody_whose_role_is_unknown_may_be_the_agents(check: str, expected: str) -> None:
+    """A third voice on the line decides nothing by itself, and hides nothing either."""
+    call = say(("agent", "how can I help you"), ("unknown", "this call is recorded"), ("customer", "my bill"))
+    got = answer_of(check, call)
+    assert got.answer == expected
+    if expected == "undetermined":
+        assert got.reason == "said by somebody who may be the agent or not"
+        assert (got.nearest.turn, got.nearest.role) == (1, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
         ("{kind: phrases, any: [for that purpose]}", "yes"),
         ("{kind: phrases, any: [thank you]}", "undetermined"),
         ("{kind: phrases, any: [thank you], negate: true}", "undetermined"),

@@ -342,27 +342,64 @@ def test_sample_calls_in_mono_keep_95_percent_of_words_with_their_speaker(name: 
     assert right >= 0.95
 
 
-def test_a_third_voice_is_said_and_lowers_the_confidence() -> None:
-    """A transferred mono call has more than two voices: people are told not to trust its sides."""
-    samples, turns, offset_s = [], [], 0.0
-    for name in ("billing-mono", "billing-unresolved"):
+def one_after_the_other(*names: str) -> tuple[Transcript, AudioClip, list[str]]:
+    """Sample calls as one mono recording, as after a transfer, and who says each of its words."""
+    samples, told, offset_s = [], [], 0.0
+    for name in names:
         clip = audio.load(SAMPLES / f"{name}.wav")
         truth = json.loads((SAMPLES / f"{name}.expected.json").read_text("utf-8"))["turns"]
-        turns += [
-            Turn(i, "unknown", t["text"], t["start_s"] + offset_s, t["end_s"] + offset_s)
-            for i, t in enumerate(truth, start=len(turns))
-        ]
-        samples.append(clip.samples)
+        told += [t | {"start_s": t["start_s"] + offset_s, "end_s": t["end_s"] + offset_s} for t in truth]
+        samples.append(clip.samples.sum(axis=0, keepdims=True))
         offset_s += clip.duration_s
-    joined = AudioClip(np.concatenate(samples, axis=1))
+    whole, spoken_by = even_words(told)
+    joined = AudioClip(np.concatenate(samples, axis=1).astype(np.float32))
+    return Transcript("j", (whole,), channels=1), joined, spoken_by
 
-    result = speakers.assign_roles(
-        Transcript("j", tuple(turns), channels=1), joined, CallMetadata("j"), AudioSettings()
-    )
+
+@pytest.mark.parametrize(
+    "names",
+    [("billing-mono", "collections-no-disclosure"), ("support-poor", "billing-unresolved")],
+    ids=["another agent", "another agent, the customer first"],
+)
+def test_a_third_voice_is_said_and_stays_with_its_party(names: tuple[str, str]) -> None:
+    """After a transfer the second agent's words are the agent's, because he talks with the customer."""
+    transcript, clip, spoken_by = one_after_the_other(*names)
+
+    result = speakers.assign_roles(transcript, clip, CallMetadata("j"), AudioSettings())
+
+    heard = [turn.role for turn in result.turns for _ in turn.words]
+    assert "third voice" in result.warnings[-1]
+    assert float(np.mean([ours == true for ours, true in zip(heard, spoken_by, strict=True)])) >= 0.95
+    assert result.role_confidence is not None
+    assert 0.6 < result.role_confidence < 0.9
+
+
+def test_four_voices_are_said_and_their_sides_not_trusted() -> None:
+    """With more than three voices on a channel, no answer rests on who said it."""
+    transcript, clip, _ = one_after_the_other("collections-no-disclosure", "billing-unresolved")
+
+    result = speakers.assign_roles(transcript, clip, CallMetadata("j"), AudioSettings())
 
     assert "third voice" in result.warnings[-1]
+    assert "and more" in result.warnings[-1]
     assert result.role_confidence is not None
-    assert result.role_confidence < 0.7
+    assert result.role_confidence < 0.6
+
+
+@pytest.mark.parametrize(
+    ("voices", "parties"),
+    [
+        ([0, 2, 0, 2, 1, 2, 1, 2], (0, 0, 1)),
+        ([0, 2, 0, 2, 0, 1, 0, 1], (1, 0, 0)),
+        ([1, 0, 2, 1, 0, 2, 1, 1, 2], (None, 0, 1)),
+    ],
+    ids=["the first two speak with the third", "the last two speak with the first", "all with all"],
+)
+def test_a_voice_belongs_to_the_party_whose_voice_it_never_follows(
+    voices: list[int], parties: tuple[int | None, ...]
+) -> None:
+    """Who follows whom tells the parties of three voices, and where it does not, the rarer stays apart."""
+    assert diarise._parties(np.array(voices)) == parties
 
 
 def one_voice(
@@ -509,8 +546,8 @@ def test_a_turn_is_cut_before_the_mark_that_begins_a_word() -> None:
     text = "How much? $50, please."
     words = tuple(Word(word, i / 2, i / 2 + 0.4) for i, word in enumerate(text.split()))
     turn = Turn(0, "unknown", text, 0.0, 1.9, words=words)
-    (first, second), labels = diarise._split([turn], np.array([False, False, True, True]))
+    (first, second), parties = diarise._split([turn], np.array([0, 0, 1, 1]), (0, 1))
 
     assert (first.text, second.text) == ("How much?", "$50, please.")
     assert (first.words, second.words) == (words[:2], words[2:])
-    assert labels == (False, True)
+    assert parties == (0, 1)
