@@ -40,12 +40,12 @@ FEW_WINDOWS = 0.8
 SURENESS = 57.0
 """Log-odds of two voices per unit of cosine below the limit, and of one voice per unit above it."""
 MOST_SURE = 0.99
-THIRD_VOICE_WINDOWS = 6
-THIRD_VOICE_COSINE, THIRD_VOICE_FEW_WINDOWS = 0.89, 0.5
+THIRD_VOICE_WINDOWS = 5
+THIRD_VOICE_COSINE, THIRD_VOICE_FEW_WINDOWS = 0.89, 0.4
 """A cluster holds two voices from these many windows and below this similarity on; easier to meet than for
 two parties, because one voice taken for two is put together again by ``_parties``. These numbers and the two
 below were chosen on 60 operator calls read by synthetic voices, with a third voice for half of a party: the
-words on the right side rose from 0.910 to 0.964. On 40 calls of two people's recorded voices, in three of
+words on the right side rose from 0.910 to 0.967. On 40 calls of two people's recorded voices, in three of
 which a third was found, none was on the wrong side."""
 OF_ONE_PARTY, OF_TWO_PARTIES = 0.2, 0.15
 """Two voices are one party's if at most this share of all changes of voice is between them, and the share
