@@ -97,7 +97,8 @@ def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
     used: set[str] = set()
     if not any(name in given for name in ALIASES["timezone"]):
         site = next((given[name] for name in ALIASES["site"] if name in given), "")
-        given |= {"timezone": zones.by_site[site]} if site in zones.by_site else {}
+        zone_name = zones.by_site.get(site.casefold())
+        given |= {"timezone": zone_name} if zone_name else {}
     own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zones.place)
     _join_date_and_time(given)
     lists = {name: texts for name, value in fields if len(texts := _list_texts(value)) > 1}
@@ -167,6 +168,18 @@ def merge(
     values.setdefault("call_id", default_call_id)
     values.setdefault("timezone", zone_name)
     return CallMetadata(**values, extra=extra), tuple(dict.fromkeys(warnings))
+
+
+def zone_of(sources: Sequence[Facts], zones: Zones) -> str:
+    """The zone of a call's local times: the first that a source states, else its site's, else the place's.
+
+    A zone that follows from an epoch number and a local time that disagree is not stated.
+    """
+    stated = (
+        one.values["timezone"] for one in sources if "timezone" in one.values and not one.clock_conflict
+    )
+    site = next((one.values["site"] for one in sources if "site" in one.values), "")
+    return next(stated, None) or zones.by_site.get(site.casefold(), zones.place)
 
 
 def with_queue_name(facts: Facts, queues: Mapping[str, str]) -> Facts:

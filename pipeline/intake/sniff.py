@@ -95,10 +95,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def csv_rows(path: Path) -> list[list[str]]:
+def csv_rows(path: Path, errors: Literal["strict", "replace"] = "strict") -> list[list[str]]:
     """All rows of a CSV file, cells stripped; the delimiter is the one of ``, ; tab |`` most used in line 1.
 
     Excel's own forms are read, too: UTF-16 with its mark ("Unicode text"), and ``sep=;`` before the header.
+    ``errors`` says what to do with bytes in another encoding, as for ``open``.
 
     Raises:
         ValueError: The file is not UTF-8 text, or not CSV.
@@ -107,7 +108,7 @@ def csv_rows(path: Path) -> list[list[str]]:
     with path.open("rb") as file:
         is_utf_16 = file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
     try:
-        text = path.read_text("utf-16" if is_utf_16 else "utf-8-sig")
+        text = path.read_text("utf-16" if is_utf_16 else "utf-8-sig", errors)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text at byte {error.start}; save it as CSV UTF-8") from error
     if "\0" in text:
