@@ -156,7 +156,7 @@ class _Intake:
         noted: set[Noted] = {"name"} if misnamed else set()
         if metadata.clocks_differ(facts, call):
             noted.add("clock")
-        if metadata.start_left_out(facts, call):
+        if call.started_at is None and metadata.starts_left_out(warnings):
             noted.add("start")
         warnings = (*received.warnings, *warnings, *misnamed)
         received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
@@ -230,8 +230,7 @@ def notable(received: Sequence[Received]) -> list[str]:
         )
     undated = [item for item in received if "start" in item.noted]
     if undated:
-        named = metadata.ALIASES["started_at"]
-        said = [w for w in undated[0].warnings if " left out: " in w and any(alias in w for alias in named)]
+        said = metadata.starts_left_out(undated[0].warnings)
         notes.append(
             f"{len(undated)} of {len(received)} files have a start that was left out, so they will be in no "
             f"week's figures, e.g. {undated[0].path.name}: {'; '.join(said)}"

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.conversation import Received
 from pipeline.errors import UsageError
-from pipeline.intake import discover, read_transcript
+from pipeline.intake import discover, notable, read_transcript
 from pipeline.settings import IntakeSettings, IntakeSource
 
 SETTINGS = IntakeSettings()
@@ -527,3 +527,34 @@ def test_call_detail_records_in_another_encoding_stop_the_run(tmp_path: Path) ->
         run(tmp_path)
     (tmp_path / "cdr.csv").unlink()
     assert faults(run(tmp_path)) == {"prices.csv": "not_a_call"}
+
+
+@pytest.mark.parametrize("column", ["Date", "Recording Date"])
+def test_a_column_called_date_may_hold_the_time_too(tmp_path: Path, column: str) -> None:
+    """Date and time in one cell are the start; a date alone is none, and the run says so at its start."""
+    wav(tmp_path / "a.wav")
+    table = tmp_path / "manifest.csv"
+    table.write_text(f"file,{column}\na.wav,2026-03-13 14:05\n")
+    (item,) = run(tmp_path)
+    assert item.metadata.started_at.isoformat() == "2026-03-13T14:05:00+00:00"
+
+    table.write_text(f"file,{column}\na.wav,2026-03-13\n")
+    (item,) = run(tmp_path)
+    assert (item.metadata.started_at, "start" in item.noted) == (None, True)
+    assert "2026-03-13' left out: a date without a time of day" in notable([item])[0]
+
+    table.write_text(f"file,{column},Call Time\na.wav,2026-03-13,14:05\n")
+    (item,) = run(tmp_path)
+    assert item.metadata.started_at.isoformat() == "2026-03-13T14:05:00+00:00"
+
+
+def test_an_epoch_number_dates_a_record_whose_local_time_cannot_be_read(tmp_path: Path) -> None:
+    """A table saved by a spreadsheet has 03/01/2026; the unique id still says which day that was."""
+    wav(tmp_path / "1772355662.9.wav")
+    header = "calldate,src,dst,disposition,uniqueid"
+    (tmp_path / "cdr.csv").write_text(f"{header}\n03/01/2026 09:01,101,5551234567,ANSWERED,1772355662.9\n")
+
+    (item,) = run(tmp_path)
+
+    assert item.metadata.started_at.isoformat() == "2026-03-01T09:01:02+00:00"
+    assert any("the epoch number is used" in warning for warning in item.warnings)
