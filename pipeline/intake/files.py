@@ -217,9 +217,11 @@ class Finder:
         if folder not in self._rows_by_folder:
             self._rows_by_folder[folder] = []  # one that is broken is read once
             with suppress(OSError):
-                named = [path for path in sorted(folder.iterdir()) if path.name.lower() == _MANIFEST]
-                given = [path for path in named if is_file(path) and _resolve(path) not in self._leave_out]
-                tables = [self._table(path, named=True) for path in given]
+                named = [path for path in folder.iterdir() if path.name.lower() == _MANIFEST]
+                found = [
+                    path for path in sorted(named) if is_file(path) and _resolve(path) not in self._leave_out
+                ]
+                tables = [self._table(path, named=True) for path in found]
                 self._rows_by_folder[folder] = [_usable(table) for table in tables if isinstance(table, list)]
         return self._rows_by_folder[folder]
 
