@@ -260,6 +260,14 @@ ELEVENLABS = {
         "text": w["text"], "start": w["start"], "end": w["end"], "type": "word", "speaker_id": f"speaker_{n}",
     } for n, said in enumerate(BOTH) for w in ms(*said)],
 }
+ELEVENLABS_CHANNELS = {
+    "transcripts": [{
+        "language_code": "eng", "channel_index": n, "text": said[0],
+        "words": [
+            {"text": w["text"], "start": w["start"], "end": w["end"], "type": "word"} for w in ms(*said)
+        ],
+    } for n, said in enumerate(BOTH)],
+}
 TWILIO = {
     "sentences": [{
         "media_channel": n + 1, "sentence_index": n, "start_time": a, "end_time": b, "transcript": t,
@@ -300,6 +308,7 @@ TOLD: list[tuple[str, object, list[tuple[object, object]]]] = [
     ("Rev AI", REV, [(None, "0"), (None, "1")]),
     ("Genesys Cloud", GENESYS, [(None, "internal"), (None, "external")]),
     ("ElevenLabs", ELEVENLABS, [(None, "speaker_0"), (None, "speaker_1")]),
+    ("ElevenLabs", ELEVENLABS_CHANNELS, [(0, None), (1, None)]),
     ("Twilio", TWILIO, [(0, None), (1, None)]),
     ("a list of turns", BARE, [(None, "Ann"), (None, "Bob")]),
     ("a list of turns", {"dialogue": BARE}, [(None, "Ann"), (None, "Bob")]),

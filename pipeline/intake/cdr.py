@@ -8,6 +8,7 @@ Field names: https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Recor
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -133,16 +134,26 @@ def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     unique_id = UNIQUE_ID.search(record.cells.get("uniqueid", ""))
     try:
         epoch = times.from_epoch(unique_id[0]) if unique_id else None
-        local = times.read(record.started)
     except times.BadTime:
-        return facts
-    if epoch is None or local.tzinfo is not None:
+        epoch = None
+    local = _local(record)
+    if epoch is None or (local is not None and local.tzinfo is not None):
         return facts
     started, doubt = times.start_of(local, epoch, zone_name)
     warnings = [text for text in facts.warnings if "started_at" not in text]  # e.g. about a repeated hour
+    unread = record.started and local is None
+    warnings += [f"{facts.source}: its local time cannot be read; the epoch number is used"] if unread else []
     warnings += [f"{facts.source}: {doubt}"] if doubt else []
     values = {**facts.values, **started}
     return replace(facts, values=values, warnings=tuple(warnings), basis="epoch", clock_conflict=bool(doubt))
+
+
+def _local(record: Record) -> dt.datetime | None:
+    """The time in a row as written; None when it cannot be read."""
+    try:
+        return times.read(record.started)
+    except times.BadTime:
+        return None
 
 
 def _leg(cells: Mapping[str, str]) -> dict[str, str]:

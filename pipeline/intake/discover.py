@@ -40,7 +40,7 @@ def discover(
 
     Args:
         paths: Recordings, transcripts, folders (walked recursively, in sorted order), manifests and call
-            detail records.
+            detail records. Manifests come first, whatever the order.
         settings: The sources of metadata.
         ledger: Looks up many files at once. A file that is unchanged since it was hashed is not read again.
         leave_out: Files and folders that are passed over where a folder holds them.
@@ -54,7 +54,7 @@ def discover(
             except for the manifest of a subfolder.
     """
     intake = _Intake(settings)
-    candidates = Finder(intake.zones, settings.media_dir, leave_out).find(paths)
+    candidates = Finder(settings.media_dir, leave_out).find(paths)
     seen: set[Path] = set()
     while batch := list(islice(candidates, LEDGER_BATCH)):
         intake.ledger_rows = ledger([str(candidate.path) for candidate in batch]) if ledger else {}
@@ -77,6 +77,7 @@ class _Intake:
         for name in (*settings.site_timezones.values(), *(s.timezone for s in sources if s.timezone)):
             _check_zone(name)
         self._media = MediaFinder(settings.media_dir)
+        self._zone_by_site = {site.casefold(): name for site, name in settings.site_timezones.items()}
         self._names = {t: names.load(t) for t in (s.filename_template for s in sources) if t}
 
     def receive(self, candidate: Candidate) -> list[Received]:
@@ -142,10 +143,32 @@ class _Intake:
     def _describe(self, received: Received, candidate: Candidate, inside: Json | None = None) -> Received:
         """Merge what manifest, sidecar, the file (``inside``), CDR, file name and settings say of a call."""
         assert received.sha256 is not None
+        source = self._source(candidate.path)
+        zones = Zones(source.timezone or self._settings.timezone, self._zone_by_site)
+        facts, misnamed = self._facts(received, candidate, inside, zones)
+        place = metadata.zone_of(facts, zones)
+        if place != zones.place:  # a local time in one source is in the zone that another one states
+            facts, misnamed = self._facts(received, candidate, inside, zones._replace(place=place))
+        call, warnings = metadata.merge(
+            facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=place
+        )
+        call = _with_agent_channel(call, source)
+        noted: set[Noted] = {"name"} if misnamed else set()
+        if metadata.clocks_differ(facts, call):
+            noted.add("clock")
+        if call.started_at is None and metadata.starts_left_out(warnings):
+            noted.add("start")
+        warnings = (*received.warnings, *warnings, *misnamed)
+        received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
+        return replace(received, noted=frozenset(noted))
+
+    def _facts(
+        self, received: Received, candidate: Candidate, inside: Json | None, zones: Zones
+    ) -> tuple[list[Facts], tuple[str, ...]]:
+        """What each source says, most trusted first, and a warning when the file name does not fit."""
         path = candidate.path
         source = self._source(path)
-        zones = self.zones(path)
-        facts: list[Facts] = [candidate.facts] if candidate.facts else []
+        facts = [row.facts(zones) for row in candidate.rows]
         sidecars = sidecar.find(path) if received.kind == "recording" else []
         facts += [sidecar.read(one, zones) for one in sidecars]
         if inside is not None:
@@ -154,19 +177,7 @@ class _Intake:
         facts += islice(cdr_facts, 1)
         misnamed = self._read_name(received.path, source, zones.place, facts)
         facts.append(metadata.read(source.metadata, source="settings", zones=zones))
-        facts = [metadata.with_queue_name(one, self._settings.queues) for one in facts]
-        call, warnings = metadata.merge(
-            facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=zones.place
-        )
-        call = _with_agent_channel(call, source)
-        noted: set[Noted] = {"name"} if misnamed else set()
-        if metadata.clocks_differ(facts, call):
-            noted.add("clock")
-        if metadata.start_left_out(facts, call):
-            noted.add("start")
-        warnings = (*received.warnings, *warnings, *misnamed)
-        received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
-        return replace(received, noted=frozenset(noted))
+        return [metadata.with_queue_name(one, self._settings.queues) for one in facts], misnamed
 
     def _read_name(
         self, path: Path, source: IntakeSource, zone_name: str, facts: list[Facts]
@@ -190,11 +201,6 @@ class _Intake:
                 return (f"{fault.message}; only the unique id in it is used",)
             return (f"{fault.message}; its start and what else it says are left out",)
         return ()
-
-    def zones(self, path: Path) -> Zones:
-        """The time zones that apply to a file by its source."""
-        place = self._source(path).timezone or self._settings.timezone
-        return Zones(place, self._settings.site_timezones)
 
     def _source(self, path: Path) -> IntakeSource:
         """The first source in the settings whose pattern matches the path, else the default source."""
@@ -224,8 +230,7 @@ def notable(received: Sequence[Received]) -> list[str]:
         )
     undated = [item for item in received if "start" in item.noted]
     if undated:
-        named = metadata.ALIASES["started_at"]
-        said = [w for w in undated[0].warnings if " left out: " in w and any(alias in w for alias in named)]
+        said = metadata.starts_left_out(undated[0].warnings)
         notes.append(
             f"{len(undated)} of {len(received)} files have a start that was left out, so they will be in no "
             f"week's figures, e.g. {undated[0].path.name}: {'; '.join(said)}"

@@ -4,9 +4,9 @@ Folders are walked in sorted order. Links out of a folder are not followed and h
 Files are yielded one by one and recordings are not read here, so a million files need no more memory.
 
 A manifest is a CSV file with a row of metadata for each recording: ``manifest.csv`` in a folder describes the
-files below it, and one given on the command line is the list of calls to process. A row that names no file, a
-missing file or a file outside the manifest's folder gets a row in the ledger with its fault; no row is
-dropped.
+files below it, also when only some of them are given; one given on the command line is the list of calls to
+process. A row that names no file, a missing file or a file outside the manifest's folder gets a row in the
+ledger with its fault; no row is dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,12 +26,24 @@ from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import is_file
 from pipeline.intake.times import Zones
 
-ZonesOf = Callable[[Path], Zones]
-"""Returns the time zones that apply to a file."""
 _MANIFEST = "manifest.csv"
 _FILE_COLUMNS = ("file", "path", "filename", "file_name", "recording", "audio", "recordingfile")
 _UNWANTED = frozenset({"thumbs.db", "desktop.ini"})
 _CONTAINERS = frozenset({".json", ".vcon", ".jws"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a row of a manifest says of a file: its cells by column, read when the time zone is known."""
+
+    source: str
+    cells: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    def facts(self, zones: Zones) -> Facts:
+        """The facts in the row."""
+        facts = metadata.read(self.cells, source=self.source, zones=zones)
+        return replace(facts, warnings=(*facts.warnings, *self.warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class Candidate:
     Attributes:
         path: The file by its path in the ledger; for a manifest row without a usable file, manifest and row.
         named: Whether a person or a manifest named it. A file found in a folder may not be a call at all.
-        facts: The metadata in its manifest row.
+        rows: The manifest rows that describe it, those of the nearest folder first.
         records: Call detail records that may contain it, those of the nearest folder first.
         fault: Why it cannot be opened.
         target: Of a manifest row, the file with links resolved: files found in a folder are matched by it.
@@ -48,7 +61,7 @@ class Candidate:
 
     path: Path
     named: bool
-    facts: Facts | None = None
+    rows: tuple[Row, ...] = ()
     records: tuple[CallRecords, ...] = ()
     fault: RecordingError | None = None
     target: Path | None = None
@@ -61,14 +74,14 @@ Rows = dict[Path, Candidate]
 class Finder:
     """Finds candidates under the paths a person gave."""
 
-    def __init__(self, zones_of: ZonesOf, media_dir: Path | None, leave_out: Sequence[Path] = ()) -> None:
-        self._zones_of = zones_of
-        self._leave_out = frozenset(map(_resolve, leave_out))
+    def __init__(self, media_dir: Path | None, leave_out: Sequence[Path] = ()) -> None:
+        self._leave_out = set(map(_resolve, leave_out))
         self._media_dir = media_dir and _resolve(media_dir)
         self._walk_last: list[tuple[Path, Path, tuple[Rows, ...], tuple[CallRecords, ...]]] = []
+        self._rows_by_folder: dict[Path, list[Rows]] = {}
 
     def find(self, paths: Sequence[Path]) -> Iterator[Candidate]:
-        """Yield every file under the paths, in the order given and sorted within folders.
+        """Yield every file under the paths: rows of manifests, then the rest as given, sorted within folders.
 
         Files that may link to a recording (vCons) come before the recordings of their folder and of
         ``media_dir``: when a recording is found both ways, the one found first, with more metadata, is used.
@@ -88,14 +101,19 @@ class Finder:
             if path.is_file() and path.suffix.lower() in {".csv", ".tsv"}
         }
         records = tuple(table for table in tables.values() if isinstance(table, CallRecords))
+        manifests = {path: table for path, table in tables.items() if isinstance(table, list)}
+        self._leave_out |= set(map(_resolve, manifests))
+        for table in manifests.values():
+            for row in table:
+                yield replace(row, rows=(*row.rows, *self._rows_of(row.path, row.target)), records=records)
         for path in starts:
-            table = tables.get(path)
-            if isinstance(table, list):
-                yield from (replace(row, records=records) for row in table)
-            elif path.is_dir():
-                yield from self._walk(path, path.resolve(), (), records)
-            elif table is None:
-                yield Candidate(path, True, self._facts_of(path), records)
+            if path.is_dir():
+                root = path.resolve()
+                outer = (_below(root, rows) for rows in self._rows_above(path))
+                yield from self._walk(path, root, tuple(filter(None, outer)), records)
+            elif path not in tables:
+                self._manifest_rows(path.parent)  # must be valid
+                yield Candidate(path, True, self._rows_of(path, _resolve(path)), records)
         for folder in self._walk_last:
             yield from self._walk(*folder)
 
@@ -121,15 +139,10 @@ class Finder:
         ]
         companions = sidecar.companions([e.name for e in entries])
         tables = self._tables(entries)
-        usable_rows: Rows = {}
-        failed_rows: list[Candidate] = []
-        for table in tables.values():
-            if isinstance(table, CallRecords):
-                records = (table, *records)
-            else:
-                usable_rows = _usable(table)
-                failed_rows = [row for row in table if row.fault is not None]
-        rows = (usable_rows, *outer)
+        manifests = [table for table in tables.values() if isinstance(table, list)]
+        records = (*(t for t in reversed(tables.values()) if isinstance(t, CallRecords)), *records)
+        own = tuple(map(_usable, manifests))
+        rows = (*own, *outer)
         if not any(rows):  # vCons first: they have more metadata than the recordings they link to
             entries.sort(key=lambda entry: entry.suffix.lower() not in _CONTAINERS)
         for entry in entries:
@@ -139,11 +152,12 @@ class Finder:
                 yield from self._subfolder(entry, root, rows, records)
                 continue
             target = _resolve(entry) if entry.is_symlink() else resolved_folder / entry.name
-            row = next((r.pop(target) for r in rows if target in r), None)
-            if row is not None or entry.name not in companions:
+            described = tuple(row for r in rows if target in r for row in r.pop(target).rows)
+            if described or entry.name not in companions:
                 fault = _check_file(entry, target, root)
-                yield Candidate(entry, row is not None, row.facts if row else None, records, fault)
-        for row in (*failed_rows, *usable_rows.values()):  # rows whose file was not yielded above
+                yield Candidate(entry, bool(described), described, records, fault)
+        failed = (row for table in manifests for row in table if row.fault is not None)
+        for row in (*failed, *(row for r in own for row in r.values())):  # their file was not yielded above
             yield replace(row, records=records)
 
     def _subfolder(
@@ -171,21 +185,45 @@ class Finder:
         try:
             lines = sniff.csv_rows(path)
         except (OSError, ValueError) as error:
-            if named:
+            if named or _is_misencoded_cdr(path):
                 raise UsageError(f"{path}: {error}", hint="save it as CSV UTF-8 with a header") from error
             return None
         if cdr.is_cdr(lines):
             return cdr.read(path, lines)
         if named:
-            return _manifest(path, lines, self._zones_of)
+            return _manifest(path, lines)
         return None
 
-    def _facts_of(self, path: Path) -> Facts | None:
-        """The metadata of a file given on the command line, from the manifest in its folder."""
-        manifest = path.with_name(_MANIFEST)
-        table = self._table(manifest, named=True) if manifest.is_file() else None
-        row = _usable(table).get(_resolve(path)) if isinstance(table, list) else None
-        return row.facts if row else None
+    def _rows_of(self, path: Path, target: Path | None) -> tuple[Row, ...]:
+        """The rows for a file that is given by itself, from the manifests in its folder and above."""
+        above = self._rows_above(path)
+        return tuple(row for rows in above if target in rows for row in rows[target].rows) if target else ()
+
+    def _rows_above(self, path: Path) -> Iterator[Rows]:
+        """The rows in the manifests above a file or folder, nearest first.
+
+        One that is no manifest is passed over: it may be another program's.
+        """
+        for folder in path.parents:
+            with suppress(UsageError):
+                yield from self._manifest_rows(folder)
+
+    def _manifest_rows(self, folder: Path) -> list[Rows]:
+        """The usable rows of each manifest in a folder, but not of one that is given by itself.
+
+        Raises:
+            UsageError: A manifest is broken.
+        """
+        if folder not in self._rows_by_folder:
+            self._rows_by_folder[folder] = []  # one that is broken is read once
+            with suppress(OSError):
+                named = [path for path in folder.iterdir() if path.name.lower() == _MANIFEST]
+                found = [
+                    path for path in sorted(named) if is_file(path) and _resolve(path) not in self._leave_out
+                ]
+                tables = [self._table(path, named=True) for path in found]
+                self._rows_by_folder[folder] = [_usable(table) for table in tables if isinstance(table, list)]
+        return self._rows_by_folder[folder]
 
 
 def _absolute(path: Path) -> Path:
@@ -233,7 +271,15 @@ def unreadable(path: Path, error: OSError) -> RecordingError:
     )
 
 
-def _manifest(path: Path, lines: list[list[str]], zones_of: ZonesOf) -> list[Candidate]:
+def _is_misencoded_cdr(path: Path) -> bool:
+    """Whether a CSV file in an unknown encoding has the columns of call detail records."""
+    try:
+        return cdr.is_cdr(sniff.csv_rows(path, errors="replace"))
+    except (OSError, ValueError):
+        return False
+
+
+def _manifest(path: Path, lines: list[list[str]]) -> list[Candidate]:
     """All rows of a manifest, in order.
 
     Raises:
@@ -252,16 +298,18 @@ def _manifest(path: Path, lines: list[list[str]], zones_of: ZonesOf) -> list[Can
         raise UsageError(
             f"manifest {path}: two columns called {', '.join(sorted(doubled))}", hint="rename or drop one"
         )
-    return list(_rows(path, header, file_column, lines[1:], zones_of))
+    return list(_rows(path, header, file_column, lines[1:]))
 
 
 def _usable(rows: list[Candidate]) -> Rows:
     return {row.target: row for row in rows if row.target and row.fault is None}
 
 
-def _rows(
-    path: Path, header: list[str], file_column: int, lines: list[list[str]], zones_of: ZonesOf
-) -> Iterator[Candidate]:
+def _below(folder: Path, rows: Rows) -> Rows:
+    return {target: row for target, row in rows.items() if target.is_relative_to(folder)}
+
+
+def _rows(path: Path, header: list[str], file_column: int, lines: list[list[str]]) -> Iterator[Candidate]:
     folder = path.parent.resolve()
     seen: dict[Path, int] = {}
     for number, cells in enumerate(lines, start=2):
@@ -274,25 +322,28 @@ def _rows(
         if len(cells) > len(header) or not file:
             too_many = f"has {len(cells)} cells for {len(header)} columns"
             what = too_many if len(cells) > len(header) else "names no file"
-            yield Candidate(row_path, True, Facts(source), fault=_fault(source, what, "bad_row"))
+            yield Candidate(row_path, True, fault=_fault(source, what, "bad_row"))
             continue
         target = _locate(folder, file)
         shown = path.parent / target.relative_to(folder) if target else row_path
-        facts = metadata.read(record, source=source, zones=zones_of(shown))
+        warnings: tuple[str, ...] = ()
         if any("\n" in cell and max(map(cell.count, ",;\t|")) >= len(header) - 1 > 0 for cell in cells):
-            swallowed = f"{source}: a cell may hold whole rows after it; look for a quote that is not closed"
-            facts = replace(facts, warnings=(*facts.warnings, swallowed))
+            warnings = (
+                f"{source}: a cell may hold whole rows after it; look for a quote that is not closed",
+            )
         if target is None:
             fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
-            yield Candidate(row_path, True, facts, fault=fault)
+            yield Candidate(row_path, True, fault=fault)
         elif target in seen:
             fault = _fault(source, f"names the same file as row {seen[target]}", "duplicate_row")
-            yield Candidate(row_path, True, facts, fault=fault)
+            yield Candidate(row_path, True, fault=fault)
         else:
             seen[target] = number
             what = f"names {target.name}, which is not there"
             missing = _fault(source, what, "missing", "copy the file there, or take the row out")
-            yield Candidate(shown, True, facts, fault=None if is_file(target) else missing, target=target)
+            there = is_file(target)
+            row = Row(source, record, warnings)
+            yield Candidate(shown, True, (row,), fault=None if there else missing, target=target)
 
 
 def _locate(folder: Path, file: str) -> Path | None:

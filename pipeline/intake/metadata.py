@@ -37,7 +37,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "medium": ("medium", "media_type"),
     "started_at": ("started_at", "start_time", "start_timestamp", "start", "call_start", "call_start_time",
                    "conversation_start", "start_date_time", "datetime", "date_time", "call_date_time",
-                   "calldate", "timestamp", "recorded_at", "initiation_timestamp", "call_date", "start_date"),
+                   "calldate", "timestamp", "recorded_at", "initiation_timestamp", "call_date", "start_date",
+                   "date", "recording_date"),
     "timezone": ("timezone", "time_zone", "tz"),
     "language": ("language", "language_code", "lang"),
     "agent_channel": ("agent_channel",),
@@ -54,6 +55,17 @@ _FIRST_OF_LIST = ("agent_id", "queue")
 _DIRECTIONS = {"in": "inbound", "incoming": "inbound", "out": "outbound", "outgoing": "outbound"}
 _DIRECTIONS |= {"outbound-api": "outbound", "outbound-dial": "outbound", "int": "internal"}
 _MEDIA = {"call": "voice", "phone": "voice", "audio": "voice", "message": "chat", "e-mail": "email"}
+_ISO_639 = """afr af alb sq amh am ara ar arm hy asm as aze az bak ba baq eu bel be ben bn bod bo bos bs
+bre br bul bg bur my cat ca ces cs chi zh cmn zh cym cy cze cs dan da deu de dut nl ell el eng en est et
+eus eu fao fo fas fa fil tl fin fi fra fr fre fr geo ka ger de glg gl gre el guj gu hat ht hau ha heb he
+hin hi hrv hr hun hu hye hy ice is ind id isl is ita it jav jv jpn ja kan kn kat ka kaz kk khm km kor ko
+lao lo lat la lav lv lin ln lit lt ltz lb mac mk mal ml mao mi mar mr may ms mkd mk mlg mg mlt mt mon mn
+mri mi msa ms mya my nep ne nld nl nno nn nob nb nor no oci oc pan pa per fa pol pl por pt pus ps ron ro
+rum ro rus ru san sa sin si slk sk slo sk slv sl sna sn snd sd som so spa es sqi sq srp sr sun su swa sw
+swe sv tam ta tat tt tel te tgk tg tgl tl tha th tib bo tuk tk tur tr ukr uk urd ur uzb uz vie vi wel cy
+yid yi yor yo yue zh zho zh"""
+_TWO_LETTERS = dict(zip(_ISO_639.split()[::2], _ISO_639.split()[1::2], strict=True))
+"""Codes of ISO 639-1 by those of 639-2 and 639-3, of the common languages: loc.gov/standards/iso639-2."""
 _CHANNELS = {"left": 0, "right": 1, "l": 0, "r": 1}
 _PRIVATE_FIELDS = frozenset({"customer_ref", "agent_name"})
 _MAX_EXTRA, _MAX_CHARS, _MAX_ID_CHARS = 64, 500, 128
@@ -97,7 +109,8 @@ def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
     used: set[str] = set()
     if not any(name in given for name in ALIASES["timezone"]):
         site = next((given[name] for name in ALIASES["site"] if name in given), "")
-        given |= {"timezone": zones.by_site[site]} if site in zones.by_site else {}
+        zone_name = zones.by_site.get(site.casefold())
+        given |= {"timezone": zone_name} if zone_name else {}
     own_zone = next((given[name] for name in ALIASES["timezone"] if name in given), zones.place)
     _join_date_and_time(given)
     lists = {name: texts for name, value in fields if len(texts := _list_texts(value)) > 1}
@@ -130,10 +143,11 @@ def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
 def _join_date_and_time(given: dict[str, str]) -> None:
     """Replace a date in one column and a time of day in another by one ``started_at``."""
     clock = next((name for name in _CLOCKS if _TIME_OF_DAY.fullmatch(given.get(name, ""))), None)
-    date = next((name for name in _DATES if name in given and ":" not in given[name]), None)
-    if "date" in given and "time" in given:
-        date, clock = "date", "time"
-    if clock and date and not any(a in given for a in ALIASES["started_at"] if a not in {clock, date}):
+    dates = [name for name in _DATES if name in given and ":" not in given[name]]
+    date = next(iter(dates), None)
+    if date == "date" and "time" in given:
+        clock = "time"
+    if clock and date and not any(a in given for a in ALIASES["started_at"] if a not in {clock, *dates}):
         given["started_at"] = f"{given.pop(date)} {given.pop(clock)}"
 
 
@@ -169,6 +183,18 @@ def merge(
     return CallMetadata(**values, extra=extra), tuple(dict.fromkeys(warnings))
 
 
+def zone_of(sources: Sequence[Facts], zones: Zones) -> str:
+    """The zone of a call's local times: the first that a source states, else its site's, else the place's.
+
+    A zone that follows from an epoch number and a local time that disagree is not stated.
+    """
+    stated = (
+        one.values["timezone"] for one in sources if "timezone" in one.values and not one.clock_conflict
+    )
+    site = next((one.values["site"] for one in sources if "site" in one.values), "")
+    return next(stated, None) or zones.by_site.get(site.casefold(), zones.place)
+
+
 def with_queue_name(facts: Facts, queues: Mapping[str, str]) -> Facts:
     """Replace a queue number or id by its name in the settings; ``extra`` keeps the number."""
     number = str(facts.values.get("queue"))
@@ -189,11 +215,10 @@ def clocks_differ(sources: Sequence[Facts], call: CallMetadata) -> bool:
     )
 
 
-def start_left_out(sources: Sequence[Facts], call: CallMetadata) -> bool:
-    """Whether the call has no start although a source gives one."""
-    return call.started_at is None and any(
-        alias in facts.extra for facts in sources for alias in ALIASES["started_at"]
-    )
+def starts_left_out(warnings: Sequence[str]) -> list[str]:
+    """The warnings about a call's start that was given and not used."""
+    named = [f": {alias} " for alias in ALIASES["started_at"]]
+    return [text for text in warnings if " left out: " in text and any(name in text for name in named)]
 
 
 def field_name(name: str) -> str:
@@ -221,11 +246,12 @@ def _call_id(text: str) -> str:
 
 
 def _language(text: str) -> str:
-    """The ISO 639 code of a language tag: ``en-US`` → ``en``."""
+    """The shortest ISO 639 code of a language tag: ``en-US``, ``eng`` → ``en``."""
     match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*", text)
     if match is None:
         raise ValueError("a language is an ISO 639 code such as en or ur")
-    return match[1].lower()
+    code = match[1].lower()
+    return _TWO_LETTERS.get(code, code)
 
 
 def check(name: str, text: str, zone_name: str) -> Any:

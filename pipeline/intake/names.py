@@ -294,7 +294,6 @@ PRESETS: Mapping[str, Match] = {
     "vicidial": _by_templates(
         (
             f"{_STAMP}_{{customer}}_{{agent}}",
-            f"{_STAMP}_{{customer}}_{{queue}}_{{agent}}",
             f"{_STAMP}_{{customer}}",
             f"{_STAMP}__{{agent}}",
         ),
@@ -302,6 +301,9 @@ PRESETS: Mapping[str, Match] = {
         _vicidial_leg,
     ),
     "vicidial-agent-first": _by_templates((f"{_STAMP}_{{agent}}_{{customer}}",), _vicidial, _vicidial_leg),
+    "goautodial": _by_templates(  # apart, since a login may be written agent_7
+        (f"{_STAMP}_{{customer}}_{{queue}}_{{agent}}", f"{_STAMP}_{{customer}}"), _vicidial, _vicidial_leg
+    ),
     "genesys": _by_templates(("conversation_id={extra.conversation_id}/{call_id}", "{call_id}")),
     "twilio": _by_templates(("{call_id}", "{_}_{call_id}"), _twilio),
     "amazon-pca": _pca,

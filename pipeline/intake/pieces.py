@@ -10,15 +10,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Any, NamedTuple
 
 from pipeline.conversation import Role, Turn, Word
 from pipeline.csv_safety import clean
+from pipeline.text.words import count_words
 from pipeline.turns import TimedWord, mean_confidence
 
 Json = dict[str, Any]
 MAX_LABEL_CHARS = 64
 MOST_S = 1e9  # larger times are implausible
+EPOCH_MS = 6e11  # larger numbers are times since 1970; as an offset this would be 19 years
 # fmt: off
 _ROLE_WORDS: tuple[tuple[Role, frozenset[str]], ...] = (
     ("system", frozenset({"system", "ivr", "bot", "automated", "virtual", "recording", "announcement"})),
@@ -95,6 +98,24 @@ def seconds(value: object, per_s: float = 1.0) -> float | None:
 
 
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,6}))?", re.A)
+
+
+SLOWEST_S_A_WORD = 120.0
+"""Slower speech is none: its times are milliseconds, of which 120 a word are 500 words a minute."""
+
+
+def units_per_s(timed: Sequence[tuple[str, float | None, float | None]]) -> float:
+    """1000 when times are in milliseconds, else 1, by the usual length of turns for their words.
+
+    Args:
+        timed: Text, start and end of each turn; one without an end lasts until the next turn starts.
+    """
+    rates = []
+    for at, (said, start, end) in enumerate(timed):
+        until = timed[at + 1][1] if end is None and at + 1 < len(timed) else end
+        if start is not None and until is not None and until >= start:
+            rates.append((until - start) / max(count_words(said), 1))
+    return 1000.0 if rates and median(rates) > SLOWEST_S_A_WORD else 1.0
 
 
 def clock(value: object) -> float | None:

@@ -55,9 +55,11 @@ def content(path: Path) -> Content:
     text = _text(head)
     if text is not None and text.lstrip().startswith(("{", "[")):
         return "json"
+    if text is None and path.suffix.lower() == ".json" and head.lstrip().startswith((b"{", b"[")):
+        return "json"  # in another encoding, which whoever reads it will say
     if captions.are_captions(text or "") or path.suffix.lower() in captions.SUFFIXES:
         return "captions"
-    if path.suffix.lower() in AUDIO_SUFFIXES or _is_mpeg(head):
+    if path.suffix.lower() in AUDIO_SUFFIXES or (text is None and _is_mpeg(head)):
         return "recording"
     return "other"
 
@@ -75,16 +77,18 @@ def bare_name(name: str) -> str:
 
 
 def json_document(path: Path) -> Any:
-    """Parse a JSON file.
+    """Parse a JSON file in UTF-8 or UTF-16.
 
     Raises:
-        ValueError: The file is not JSON, nested too deeply, or larger than ``MAX_JSON_BYTES``.
+        ValueError: The file is not JSON, in another encoding, too deep, or larger than ``MAX_JSON_BYTES``.
         OSError: The file cannot be read.
     """
     if path.stat().st_size > MAX_JSON_BYTES:
         raise ValueError(f"larger than {MAX_JSON_BYTES >> 20} MB")
     try:
-        return json.loads(path.read_text("utf-8-sig"))
+        return json.loads(path.read_bytes())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 text at byte {error.start}; save it as UTF-8") from error
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -95,10 +99,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def csv_rows(path: Path) -> list[list[str]]:
+def csv_rows(path: Path, errors: Literal["strict", "replace"] = "strict") -> list[list[str]]:
     """All rows of a CSV file, cells stripped; the delimiter is the one of ``, ; tab |`` most used in line 1.
 
     Excel's own forms are read, too: UTF-16 with its mark ("Unicode text"), and ``sep=;`` before the header.
+    ``errors`` says what to do with bytes in another encoding, as for ``open``.
 
     Raises:
         ValueError: The file is not UTF-8 text, or not CSV.
@@ -107,7 +112,7 @@ def csv_rows(path: Path) -> list[list[str]]:
     with path.open("rb") as file:
         is_utf_16 = file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
     try:
-        text = path.read_text("utf-16" if is_utf_16 else "utf-8-sig")
+        text = path.read_text("utf-16" if is_utf_16 else "utf-8-sig", errors)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text at byte {error.start}; save it as CSV UTF-8") from error
     if "\0" in text:
@@ -124,10 +129,12 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 def _text(head: bytes) -> str | None:
     """The head as text, ignoring an incomplete character at its end; None when it is binary data."""
+    is_utf_16 = head.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     try:
-        return None if b"\0" in head else getincrementaldecoder("utf-8-sig")().decode(head)
+        text = getincrementaldecoder("utf-16" if is_utf_16 else "utf-8-sig")().decode(head)
     except UnicodeDecodeError:
         return None
+    return None if "\0" in text else text
 
 
 def _is_mpeg(head: bytes) -> bool:

@@ -55,7 +55,7 @@ Basis = Literal["epoch", "offset", "local"]
 
 
 class Zones(NamedTuple):
-    """IANA names of zones for times without one: by the site in the record, else ``place``, by the file."""
+    """IANA names of zones for times without one: by the site, casefolded, else ``place``, by the file."""
 
     place: str
     by_site: Mapping[str, str]

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.conversation import Received
 from pipeline.errors import UsageError
-from pipeline.intake import discover, read_transcript
+from pipeline.intake import discover, notable, read_transcript
 from pipeline.settings import IntakeSettings, IntakeSource
 
 SETTINGS = IntakeSettings()
@@ -426,3 +426,135 @@ def test_settings_of_a_source_hold_for_its_files(tmp_path: Path) -> None:
     a, b = calls["a.wav"], calls["b.wav"]
     assert (a.client, a.agent_channel) == ("acme", 1)
     assert (b.client, b.agent_channel) == (None, None)
+
+
+KARACHI = {"lahore": "Asia/Karachi"}
+
+
+@pytest.mark.parametrize("told_by", ["row_site", "row_zone", "settings", "template"])
+def test_a_local_time_is_in_the_zone_that_another_source_tells(tmp_path: Path, told_by: str) -> None:
+    """The clock of a call said 09:25 in Lahore, whichever source has the time and whichever the site."""
+    recording = wav(tmp_path / "lahore" / "20250327-092517_7.wav")
+    template = "{date}-{time}_{agent}.wav"
+    told: dict[str, str] = {}
+    if told_by == "row_site":
+        (tmp_path / "manifest.csv").write_text("file,site\nlahore/20250327-092517_7.wav,Lahore\n")
+    elif told_by == "row_zone":
+        (tmp_path / "manifest.csv").write_text("file,tz\nlahore/20250327-092517_7.wav,Asia/Karachi\n")
+    elif told_by == "settings":
+        told = {"site": "lahore"}
+    else:
+        template = "{site}/{date}-{time}_{agent}.wav"
+    source = IntakeSource(path="*", filename_template=template, metadata=told)
+
+    (item,) = run(tmp_path, settings=IntakeSettings(sources=(source,), site_timezones=KARACHI))
+
+    assert item.path == recording
+    assert item.metadata.started_at.isoformat() == "2025-03-27T09:25:17+05:00"
+    assert (item.metadata.timezone, item.warnings) == ("Asia/Karachi", ())
+
+
+@pytest.mark.parametrize("where", ["manifest", "sidecar"])
+def test_a_written_time_is_in_the_zone_of_the_site_in_the_settings(tmp_path: Path, where: str) -> None:
+    """A manifest or sidecar has the time alone; the settings name the site."""
+    wav(tmp_path / "a.wav")
+    if where == "manifest":
+        (tmp_path / "manifest.csv").write_text("file,started_at\na.wav,2025-03-27 23:50:00\n")
+    else:
+        (tmp_path / "a.json").write_text('{"started_at": "2025-03-27 23:50:00"}')
+    source = IntakeSource(path="*", metadata={"site": "LAHORE"})
+
+    (item,) = run(tmp_path, settings=IntakeSettings(sources=(source,), site_timezones=KARACHI))
+
+    assert item.metadata.started_at.isoformat() == "2025-03-27T23:50:00+05:00"
+
+
+def test_a_manifest_is_used_whatever_the_order_of_the_arguments(tmp_path: Path) -> None:
+    """``callqa run recordings/ calls.csv`` is the first command of the documentation."""
+    for name in ("a.wav", "b.wav"):
+        wav(tmp_path / name)
+    table = tmp_path / "calls.csv"
+    table.write_text("file,call_id,client\na.wav,id1,acme\nb.wav,id2,acme\n")
+    (tmp_path / "manifest.csv").write_text("file,team\na.wav,red\n")
+
+    for paths in ((tmp_path, table), (table, tmp_path)):
+        calls = {item.path.name: item.metadata for item in run(*paths)}
+        assert {name: call.call_id for name, call in calls.items()} == {"a.wav": "id1", "b.wav": "id2"}
+        assert (calls["a.wav"].team, calls["b.wav"].team) == ("red", None)
+
+
+def test_a_manifest_above_what_is_given_describes_it(tmp_path: Path) -> None:
+    """A part of a folder that is run by itself keeps its calls' ids; nearer manifests add to farther ones."""
+    calls = tmp_path / "calls"
+    wav(calls / "sub" / "deep" / "a.wav")
+    wav(calls / "sub" / "b.wav")
+    (calls / "manifest.csv").write_text("file,call_id,agent_id\nsub/deep/a.wav,id1,5\nsub/b.wav,id2,6\n")
+    (calls / "sub" / "manifest.csv").write_text("file,agent_id\nb.wav,77\n")
+    (tmp_path / "manifest.csv").write_text("name,version\nanother program's,1\n")
+
+    for start in (calls, calls / "sub", calls / "sub" / "deep" / "a.wav"):
+        items = {item.path.name: item for item in run(start)}
+        assert items["a.wav"].metadata.call_id == "id1"
+        if "b.wav" in items:
+            b = items["b.wav"]
+            assert (b.metadata.call_id, b.metadata.agent_id) == ("id2", "77")
+            assert any("agent_id" in warning and "disagree" in warning for warning in b.warnings)
+
+
+def test_every_manifest_of_a_folder_counts(tmp_path: Path) -> None:
+    """Two that differ in the case of their name, from two exports, are both read."""
+    for name in ("a.wav", "b.wav"):
+        wav(tmp_path / name)
+    (tmp_path / "Manifest.csv").write_text("file,call_id\na.wav,id1\ngone.wav,id3\n")
+    (tmp_path / "manifest.csv").write_text("file,call_id\nb.wav,id2\n")
+    if len(list(tmp_path.glob("*.csv"))) < 2:
+        pytest.skip("the disk does not tell them apart")
+
+    items = run(tmp_path)
+
+    assert {i.path.name: i.metadata.call_id for i in items if i.metadata} == {"a.wav": "id1", "b.wav": "id2"}
+    assert faults(items) == {"gone.wav": "missing"}
+
+
+def test_call_detail_records_in_another_encoding_stop_the_run(tmp_path: Path) -> None:
+    """An accent in a caller's name must not cost all calls their agents without a word."""
+    wav(tmp_path / "1743042317.56.wav")
+    text = "calldate,clid,src,dst,disposition,uniqueid\n,José,101,5551234567,ANSWERED,1743042317.56\n"
+    (tmp_path / "cdr.csv").write_bytes(text.encode("latin-1"))
+    (tmp_path / "prices.csv").write_bytes("café,9\n".encode("latin-1"))
+
+    with pytest.raises(UsageError, match=r"cdr\.csv: not UTF-8 text"):
+        run(tmp_path)
+    (tmp_path / "cdr.csv").unlink()
+    assert faults(run(tmp_path)) == {"prices.csv": "not_a_call"}
+
+
+@pytest.mark.parametrize("column", ["Date", "Recording Date"])
+def test_a_column_called_date_may_hold_the_time_too(tmp_path: Path, column: str) -> None:
+    """Date and time in one cell are the start; a date alone is none, and the run says so at its start."""
+    wav(tmp_path / "a.wav")
+    table = tmp_path / "manifest.csv"
+    table.write_text(f"file,{column}\na.wav,2026-03-13 14:05\n")
+    (item,) = run(tmp_path)
+    assert item.metadata.started_at.isoformat() == "2026-03-13T14:05:00+00:00"
+
+    table.write_text(f"file,{column}\na.wav,2026-03-13\n")
+    (item,) = run(tmp_path)
+    assert (item.metadata.started_at, "start" in item.noted) == (None, True)
+    assert "2026-03-13' left out: a date without a time of day" in notable([item])[0]
+
+    table.write_text(f"file,{column},Call Time\na.wav,2026-03-13,14:05\n")
+    (item,) = run(tmp_path)
+    assert item.metadata.started_at.isoformat() == "2026-03-13T14:05:00+00:00"
+
+
+def test_an_epoch_number_dates_a_record_whose_local_time_cannot_be_read(tmp_path: Path) -> None:
+    """A table saved by a spreadsheet has 03/01/2026; the unique id still says which day that was."""
+    wav(tmp_path / "1772355662.9.wav")
+    header = "calldate,src,dst,disposition,uniqueid"
+    (tmp_path / "cdr.csv").write_text(f"{header}\n03/01/2026 09:01,101,5551234567,ANSWERED,1772355662.9\n")
+
+    (item,) = run(tmp_path)
+
+    assert item.metadata.started_at.isoformat() == "2026-03-01T09:01:02+00:00"
+    assert any("the epoch number is used" in warning for warning in item.warnings)

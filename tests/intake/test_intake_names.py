@@ -169,6 +169,8 @@ def test_milliseconds_are_milliseconds() -> None:
     [
         ("vicidial", "20250327-092517_1001_5551234567-all.wav"),
         ("vicidial-agent-first", "20250327-092517_5551234567_1001-all.wav"),
+        ("vicidial", "20250327-092517_5551234567_agent_7-all.wav"),  # or a campaign and agent 7
+        ("goautodial", "20250327-092517_5551234567_TESTCAMP_agent_7-all.wav"),
         ("freepbx", "recording-of-monday.wav"),
         ("freepbx", "out-918005551234-101-20220301-020102.wav"),
         ("amazon-pca", "A_GUID_1_GUID_2_AGENT_x_DT_2021-12-01T07-55-51.wav"),

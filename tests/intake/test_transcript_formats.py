@@ -439,3 +439,125 @@ def test_any_subtitles_are_read_or_refused(tmp_path_factory: pytest.TempPathFact
     path.write_text(content or "\n")
     with contextlib.suppress(RecordingError):
         assert read(path).turns
+
+
+SAID = ("Thank you for calling Northwind, how can I help?", "My bill is wrong", "Let me check that", "Thanks")
+
+
+def talk(
+    starts: list[object], ends: list[object] | None = None, start: str = "start"
+) -> list[dict[str, object]]:
+    """The turns of a short call with the times given."""
+    sides = ("Agent", "Customer", "Agent", "Customer")
+    turns = [{"speaker": w, "text": t, start: s} for w, t, s in zip(sides, SAID, starts, strict=True)]
+    return turns if ends is None else [{**t, "end": end} for t, end in zip(turns, ends, strict=True)]
+
+
+STARTS_MS = [0, 8000, 16000, 24000]
+ENDS_MS = [4000, 12000, 20000, 28000]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"segments": talk(STARTS_MS, ENDS_MS), "duration": 28000},
+        {"utterances": talk([*map(float, STARTS_MS)], [4000.5, *map(float, ENDS_MS[1:])])},
+        {"turns": talk([*map(str, STARTS_MS)], [*map(str, ENDS_MS)])},
+        {"turns": talk(STARTS_MS), "duration": 28000},
+        {"messages": talk(STARTS_MS, start="timestamp"), "duration_s": 28},
+    ],
+    ids=["whisper", "floats", "text", "starts", "timestamps"],
+)
+def test_milliseconds_are_told_by_the_speed_of_speech(tmp_path: Path, document: object) -> None:
+    """Nobody takes two minutes for a word; whole numbers, fractions and text alike, with ends or without."""
+    heard = read(write(tmp_path / "a.json", document))
+
+    assert [turn.start_s for turn in heard.turns] == [0, 8, 16, 24]
+    assert heard.duration_s == 28
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"segments": [{"text": " you", "start": 0.0, "end": 30.0}]},
+        {"segments": [{"text": "Hello.", "start": 0, "end": 2}, {"text": "Bye.", "start": 900, "end": 901}]},
+        {"turns": talk(["00:00:05", "00:20:05", "00:40:05", "01:00:05"], start="time")},
+    ],
+    ids=["silence", "hold", "clocks"],
+)
+def test_seconds_stay_seconds_where_little_is_said(tmp_path: Path, document: Any) -> None:
+    """A word that Whisper made of silence, a quarter of an hour on hold, slow answers by the clock."""
+    heard = read(write(tmp_path / "a.json", document))
+    assert heard.duration_s in (30, 901, 3605)
+
+
+@pytest.mark.parametrize("key", ["messages", "segments"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_clocks_go_on_past_midnight(tmp_path: Path, key: str, backwards: bool) -> None:
+    """The night shift's greeting comes first, though its clock shows the larger number."""
+    turns = talk(["23:58:00", "23:59:00", "00:00:30", "00:01:30"], start="start")
+    document = {key: turns[::-1] if backwards else turns}
+
+    heard = read(write(tmp_path / "a.json", document))
+
+    assert [turn.text for turn in heard.turns] == list(SAID)
+    assert [turn.start_s for turn in heard.turns] == [0, 60, 150, 210]
+
+
+def test_a_time_of_day_is_no_time_of_the_recording(tmp_path: Path) -> None:
+    """A chat at two in the afternoon is three minutes long, not fourteen hours."""
+    turns = talk(["14:00:30", "14:01:30", "14:02:30", "14:03:30"], start="time")
+    assert read(write(tmp_path / "a.json", {"messages": turns})).duration_s == 180
+
+
+@pytest.mark.parametrize(
+    ("first", "started_at"),
+    [
+        ("2026-03-13T14:00:00Z", "2026-03-13T14:00:00+00:00"),
+        ("2026-03-13 14:00:00", "2026-03-13T14:00:00+05:00"),
+        (1773410400000, "2026-03-13T14:00:00+00:00"),
+    ],
+)
+def test_dated_messages_date_the_chat(tmp_path: Path, first: object, started_at: str) -> None:
+    """A chat is in the week of its first message; a local time is in the zone of its place."""
+    document = {"messages": talk([first] * 4, start="timestamp")}
+    (item,) = discover([write(tmp_path / "a.json", document)], IntakeSettings(timezone="Asia/Karachi"))
+    assert item.metadata.started_at.isoformat() == started_at
+
+    document["start_time"] = "2026-03-13T13:59:00Z"
+    (item,) = discover([write(tmp_path / "b.json", document)], IntakeSettings())
+    assert item.metadata.started_at.isoformat() == "2026-03-13T13:59:00+00:00"
+
+
+def test_entries_with_times_since_1970_date_the_chat(tmp_path: Path) -> None:
+    """Google's entries have microseconds; small ones count from the start of the chat and tell no date."""
+    for first_us, year in ((1773410400_000000, 2026), (0, None)):
+        entries = [{"start_timestamp_usec": first_us, "text": "hi", "role": "AGENT"}]
+        (item,) = discover([write(tmp_path / "a.json", {"entries": entries})], IntakeSettings())
+        started = item.metadata.started_at
+        assert (started and started.year) == year
+        assert item.warnings == ()
+
+
+@pytest.mark.parametrize(("stated", "code"), [("eng", "en"), ("urd", "ur"), ("ger-DE", "de"), ("haw", "haw")])
+def test_a_language_of_three_letters_is_that_of_two(tmp_path: Path, stated: str, code: str) -> None:
+    """Rubrics name ``en``; ElevenLabs and some manifests say ``eng``."""
+    document = {"language": stated, "segments": WHISPER["segments"]}
+    (item,) = discover([write(tmp_path / "a.json", document)], IntakeSettings())
+    assert item.metadata.language == code
+
+
+def test_json_in_another_encoding_is_read_or_named(tmp_path: Path) -> None:
+    """PowerShell writes UTF-16, which is read; Latin-1 is quarantined with what to do about it."""
+    text = json.dumps({"turns": talk([0, 2, 4, 6]), "agent_name": "José"}, ensure_ascii=False)
+    (tmp_path / "a.json").write_text(text, "utf-16")
+    (tmp_path / "b.json").write_text(text, "latin-1")
+    (tmp_path / "notes.txt").write_text("notes", "utf-16")
+
+    a, b, notes = discover([tmp_path], IntakeSettings())
+
+    assert (a.fault, a.metadata.agent_name) == (None, "José")
+    assert read_transcript(a).turns[0].text == SAID[0]
+    assert b.fault.reason == "not_json"
+    assert "save it as UTF-8" in b.fault.message
+    assert notes.fault.reason == "not_a_call"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
 from pipeline.intake.pieces import Form, Json, first, objects
-from pipeline.text.words import count_words
 
 # fmt: off
 LISTS = ("turns", "segments", "utterances", "messages", "conversation", "transcript", "transcripts",
@@ -25,12 +25,14 @@ ENDS = ("end", "end_s", "end_time", "endTime")
 MILLISECONDS = (("start_ms", "startMs", "start_time_ms", "startMillis"),
                 ("end_ms", "endMs", "end_time_ms", "endMillis"))
 # fmt: on
-SLOWEST_S_A_WORD = 20.0
-"""Times in whole numbers are milliseconds when, as seconds, they would mean slower speech than this."""
+DAY_S = 86_400.0
+LATEST_START_S = 3600.0
+"""Clocks that all show more are times of day, not of the recording: no talk begins an hour into it."""
 MOST_SPEAKERS = 8
 SAMPLE_SIZE = 500
 """Number of members at the start of a list by which it is judged."""
 Time = float | dt.datetime | None
+Span = tuple[Time, Time]
 
 
 def _turn_objects(document: Json) -> list[Json]:
@@ -66,8 +68,8 @@ def _has_time(piece: Json) -> bool:
 
 def _turns(document: Json) -> Iterator[Turn]:
     members = _turn_objects(document)
-    spans = [_span(one) for one in members]
-    per_s = 1000.0 if _in_milliseconds(members, spans) else 1.0
+    spans = _spans(members)
+    per_s = _units_per_s(members)
     first_sent = min((start for start, _ in spans if isinstance(start, dt.datetime)), default=None)
     for one, (start, end) in zip(members, spans, strict=True):
         yield pieces.turn(
@@ -81,7 +83,7 @@ def _turns(document: Json) -> Iterator[Turn]:
         )
 
 
-def _span(piece: Json) -> tuple[Time, Time]:
+def _span(piece: Json) -> Span:
     in_ms = [pieces.seconds(first(piece, names), 1000) for names in MILLISECONDS]
     if in_ms[0] is not None:
         return in_ms[0], in_ms[1]
@@ -101,13 +103,46 @@ def _time(given: object) -> Time:
         return None
 
 
-def _in_milliseconds(members: list[Json], spans: list[tuple[Time, Time]]) -> bool:
-    given = [first(one, ENDS) for one in members]
-    if not given or not all(isinstance(one, int) for one in given):
-        return False
-    ends = [end for _, end in spans if isinstance(end, float)]
-    n_words = sum(count_words(_text(one)) for one in members)
-    return bool(ends) and max(ends) > SLOWEST_S_A_WORD * max(n_words, 1)
+def _spans(members: list[Json]) -> list[Span]:
+    """Start and end of each turn. Times of day become seconds since the first one, past midnight too."""
+    spans = [_span(one) for one in members]
+    if any(_has_time(one) and pieces.clock(first(one, STARTS)) is None for one in members):
+        return spans
+    clocks = _past_midnight(spans)
+    first_s = min((start for start, _ in clocks if start is not None), default=0.0)
+    if clocks == spans and first_s < LATEST_START_S:
+        return spans
+    return [(_minus(start, first_s), _minus(end, first_s)) for start, end in clocks]
+
+
+def _past_midnight(spans: list[Span]) -> list[tuple[float | None, float | None]]:
+    """Clock times with days added or taken, so that each is less than half a day from the one before."""
+    clocks = []
+    before: float | None = None
+    for span in spans:
+        moved = []
+        for time in span:
+            if isinstance(time, float):
+                before = time + DAY_S * round(((time if before is None else before) - time) / DAY_S)
+            moved.append(before if isinstance(time, float) else None)
+        clocks.append((moved[0], moved[1]))
+    return clocks
+
+
+def _minus(time: float | None, first_s: float) -> float | None:
+    return None if time is None else time - first_s
+
+
+def _units_per_s(members: list[Json]) -> float:
+    """1000 when times are numbers of milliseconds, else 1; dates and clocks are no numbers."""
+    if any(first(one, MILLISECONDS[0]) is not None for one in members):
+        return 1.0
+    return pieces.units_per_s(
+        [
+            (_text(one), pieces.seconds(first(one, STARTS)), pieces.seconds(first(one, ENDS)))
+            for one in members
+        ]
+    )
 
 
 def _in_seconds(time: Time, first_sent: dt.datetime | None, per_s: float) -> float | None:
@@ -123,9 +158,20 @@ def _about(document: Json) -> Mapping[str, object]:
     beside = {
         k: v for k, v in document.items() if metadata.field_name(k) in known and isinstance(v, str | int)
     }
-    messages = any(isinstance(_span(one)[0], dt.datetime) for one in _turn_objects(document)[:3])
-    duration: dict[str, object] = {"duration_s": first(document, ("duration_s", "duration"))}
-    return {"medium": "chat" if messages else None} | beside | duration
+    members = _turn_objects(document)
+    spans = _spans(members)
+    sent = [
+        (start, first(one, STARTS))
+        for one, (start, _) in zip(members, spans, strict=True)
+        if isinstance(start, dt.datetime)
+    ]
+    told: dict[str, object] = {}
+    if sent:
+        told["medium"] = "chat"
+        if not any(metadata.field_name(name) in metadata.ALIASES["started_at"] for name in beside):
+            told["started_at"] = min(sent, key=itemgetter(0))[1]
+    per_s = 1.0 if "duration_s" in document else _units_per_s(members)
+    return told | beside | {"duration_s": pieces.seconds(first(document, ("duration_s", "duration")), per_s)}
 
 
 def spoken_lines(body: str) -> Iterator[Turn]:

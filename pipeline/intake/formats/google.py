@@ -87,11 +87,22 @@ def _is_entries(document: Json) -> bool:
     return any("start_timestamp_usec" in one and "text" in one for one in objects(document.get("entries")))
 
 
+def _times_us(document: Json) -> list[float | None]:
+    return [pieces.number(one.get("start_timestamp_usec")) for one in objects(document["entries"])]
+
+
+def _first_us(document: Json) -> float:
+    return min((time_us for time_us in _times_us(document) if time_us is not None), default=0.0)
+
+
+def _about_entries(document: Json) -> Mapping[str, object]:
+    first_ms = round(_first_us(document) / 1000)
+    return {"medium": "chat", "started_at": first_ms if first_ms >= pieces.EPOCH_MS else None}
+
+
 def _entries(document: Json) -> Iterator[Turn]:
     """Messages, which have absolute times in microseconds."""
-    entries = objects(document["entries"])
-    times_us = [pieces.number(one.get("start_timestamp_usec")) for one in entries]
-    first_us = min((time_us for time_us in times_us if time_us is not None), default=0.0)
+    entries, times_us, first_us = objects(document["entries"]), _times_us(document), _first_us(document)
     for one, time_us in zip(entries, times_us, strict=True):
         at_s = None if time_us is None else seconds(time_us - first_us, 1e6)
         role = pieces.role_of(one.get("role"))
@@ -100,5 +111,5 @@ def _entries(document: Json) -> Iterator[Turn]:
 
 FORMS = (
     Form("Google Speech-to-Text", lambda document: bool(_results(document)), _turns, _about),
-    Form("Google conversational insights", _is_entries, _entries, lambda document: {"medium": "chat"}),
+    Form("Google conversational insights", _is_entries, _entries, _about_entries),
 )

@@ -6,7 +6,8 @@ https://www.assemblyai.com/docs/api-reference/transcripts/get (milliseconds, cha
 https://docs.speechmatics.com/speech-to-text/batch/output (``results`` of words and punctuation),
 https://docs.rev.ai/api/asynchronous/transcripts/ (``monologues``),
 https://developer.genesys.cloud/analyticsdatamanagement/speechtextanalytics/transcript-url (``phrases``),
-https://elevenlabs.io/docs/api-reference/speech-to-text/convert (``words`` with ``speaker_id``), and
+https://elevenlabs.io/docs/api-reference/speech-to-text/convert (``words`` with ``speaker_id``, or
+``transcripts`` by ``channel_index``), and
 https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource (``sentences``).
 """
 
@@ -110,14 +111,11 @@ def _rev(document: Json) -> Iterator[Turn]:
         yield pieces.turn(text, *span, speaker=one.get("speaker"), words=timed)
 
 
-_EPOCH_MS = 6e11  # larger numbers are times since 1970; as an offset this would be 19 years
-
-
 def _genesys(document: Json) -> Iterator[Turn]:
     """Phrases of Genesys Cloud, with times in milliseconds since 1970 or since the start of the call."""
     phrases = [p for t in objects(document["transcripts"]) for p in objects(t.get("phrases"))]
     starts_ms = [pieces.number(one.get("startTimeMs")) for one in phrases]
-    first_ms = min((ms for ms in starts_ms if ms and ms >= _EPOCH_MS), default=0.0)
+    first_ms = min((ms for ms in starts_ms if ms and ms >= pieces.EPOCH_MS), default=0.0)
     roles: dict[object, Role] = {"internal": "agent", "external": "customer"}
     for one, start_ms in zip(phrases, starts_ms, strict=True):
         start_s = None if start_ms is None else seconds(start_ms - first_ms, 1000)
@@ -140,12 +138,20 @@ def _about_genesys(document: Json) -> Mapping[str, object]:
     }
 
 
-def _is_elevenlabs(document: Json) -> bool:
-    return any(one.get("type") == "word" and "text" in one for one in objects(document.get("words")))
+def _elevenlabs_words(document: Json) -> Iterator[Json]:
+    """The words of one channel, or of the transcript of each channel."""
+    for channel in objects(document.get("transcripts")) or [document]:
+        for one in objects(channel.get("words")):
+            if one.get("type") == "word" and "text" in one:
+                yield {"channel": channel.get("channel_index"), **one}
 
 
 def _elevenlabs(document: Json) -> Iterable[Turn]:
-    return build_turns(pieces.words([one for one in objects(document["words"]) if one.get("type") == "word"]))
+    return build_turns(pieces.words(list(_elevenlabs_words(document))))
+
+
+def _about_elevenlabs(document: Json) -> Mapping[str, object]:
+    return {"language": pieces.stated([document, *objects(document.get("transcripts"))], "language_code")}
 
 
 def _twilio(document: Json) -> Iterable[Turn]:
@@ -165,12 +171,7 @@ FORMS = (
         _genesys,
         _about_genesys,
     ),
-    Form(
-        "ElevenLabs",
-        _is_elevenlabs,
-        _elevenlabs,
-        lambda document: {"language": document.get("language_code")},
-    ),
+    Form("ElevenLabs", lambda document: any(_elevenlabs_words(document)), _elevenlabs, _about_elevenlabs),
     Form(
         "Twilio",
         lambda document: any("media_channel" in one for one in objects(document.get("sentences"))),

@@ -28,17 +28,31 @@ LANGUAGE_CODES = dict(zip(_NAMES.split()[::2], _NAMES.split()[1::2], strict=True
 
 
 def _is_segments(document: Json) -> bool:
-    return any("text" in one and "start" in one for one in objects(document.get("segments")))
+    return any(
+        "text" in one and "start" in one and not isinstance(one["start"], str)
+        for one in objects(document.get("segments"))
+    )
+
+
+def _units_per_s(document: Json) -> float:
+    """1000 when a program between Whisper and callqa wrote the segments in milliseconds, else 1."""
+    return pieces.units_per_s(
+        [
+            (pieces.text(one.get("text")), seconds(one.get("start")), seconds(one.get("end")))
+            for one in objects(document["segments"])
+        ]
+    )
 
 
 def _segments(document: Json) -> Iterator[Turn]:
+    per_s = _units_per_s(document)
     for one in objects(document["segments"]):
-        words = pieces.words(one.get("words"))  # in WhisperX numbers have no times
+        words = pieces.words(one.get("words"), per_s)  # in WhisperX numbers have no times
         main_speaker = Counter(w.speaker for w in words if w.speaker).most_common(1)
         yield pieces.turn(
             one.get("text"),
-            seconds(one.get("start")),
-            seconds(one.get("end")),
+            seconds(one.get("start"), per_s),
+            seconds(one.get("end"), per_s),
             speaker=one.get("speaker", main_speaker[0][0] if main_speaker else None),
             confidence=_confidence(one, words),
             words=words,
@@ -61,6 +75,10 @@ def _about(document: Json) -> Mapping[str, object]:
         "language": LANGUAGE_CODES.get(language, language) or None,
         "duration_s": document.get("duration"),
     }
+
+
+def _about_segments(document: Json) -> Mapping[str, object]:
+    return {**_about(document), "duration_s": seconds(document.get("duration"), _units_per_s(document))}
 
 
 def _is_cpp(document: Json) -> bool:
@@ -89,7 +107,7 @@ def _chunks(document: Json) -> Iterator[Turn]:
 
 
 FORMS = (
-    Form("Whisper and WhisperX", _is_segments, _segments, _about),
+    Form("Whisper and WhisperX", _is_segments, _segments, _about_segments),
     Form("whisper.cpp", _is_cpp, _cpp, _about),
     Form("Transformers and insanely-fast-whisper", lambda doc: bool(_timed_chunks(doc)), _chunks, _about),
 )
