@@ -407,6 +407,25 @@ def test_parquet_never_overwrites_other_folders(db: Path, tmp_path: Path) -> Non
             store.import_parquet(tmp_path / "mine")
 
 
+def test_a_backup_deletes_no_file_but_its_own(db: Path, tmp_path: Path) -> None:
+    """What a folder holds beside an earlier backup, at any depth, is kept; so is another tool's manifest."""
+    site, backup = tmp_path / "site", tmp_path / "backup [1]"
+    site.mkdir()
+    (site / "manifest.json").write_text('{"name": "web app"}')
+    with Store(db) as store:
+        with pytest.raises(StoreError, match=r"site holds other files, e\.g\. manifest\.json"):
+            store.export_parquet(site)
+        store.export_parquet(backup)
+        assert store.export_parquet(backup)["calls"] == 3
+        for mine in (backup / "originals.jsonl", backup / "calls" / "month=2026-03" / "notes.txt"):
+            mine.write_text("mine")
+            with pytest.raises(StoreError, match=str(mine.relative_to(backup))):
+                store.export_parquet(backup)
+            assert mine.read_text() == "mine"
+            mine.unlink()
+    assert (site / "manifest.json").read_text() == '{"name": "web app"}'
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
