@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pipeline import intake, models, rubric, store, transcribe
 from pipeline.conversation import CallRecord, Received
-from pipeline.errors import ModelError, StoreError
+from pipeline.errors import ModelError, RecordingError, StoreError
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
 from pipeline.process.cache import StageCache
 from pipeline.process.judging import NO_STANDINGS, standings
@@ -25,6 +26,7 @@ from pipeline.rubric import Rubric, why_not_by_metadata
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.store.connection import OnWait
+from pipeline.store.erase import is_erased
 
 SHOWN_QUEUES = 5
 """How many queues a note names."""
@@ -63,7 +65,7 @@ def prepare(
         to_do = Plan(received)
     else:
         with opened:
-            received = tuple(discover(ledger=opened.ledger))
+            received = _without_erased(opened, discover(ledger=opened.ledger))
             if corrected := _corrected(opened, paths, received):
                 opened.drop_refused(corrected)
             to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
@@ -89,6 +91,23 @@ def prepare(
         reworded=reworded,
         notes=tuple(notes),
     )
+
+
+def _without_erased(opened: Store, received: Iterable[Received]) -> tuple[Received, ...]:
+    """The files, those of erased calls with that as their fault, whatever name they have now."""
+    known = opened.tombstones()
+    items = []
+    for item in received:
+        call_id = item.metadata.call_id if item.metadata else None
+        if is_erased(known, str(item.path), item.sha256, call_id):
+            fault = RecordingError(
+                f"{item.path.name} is the recording of an erased call",
+                hint="nothing to do; an erased call is not scored again",
+                reason="erased",
+            )
+            item = replace(item, fault=fault)
+        items.append(item)
+    return tuple(items)
 
 
 def _corrected(opened: Store, paths: Sequence[Path], received: Sequence[Received]) -> list[str]:

@@ -28,14 +28,15 @@ from pipeline.store.erase import sql_digest
 SCHEMA = "callqa.parquet/1"
 NO_MONTH = "none"
 _ERASED = " OR ".join(
-    f"{value} IN (SELECT {column} FROM ledger WHERE status = 'purged' AND {column} IS NOT NULL)"  # noqa: S608
-    for column, value in {
-        "audio_sha256": "audio_sha256",
-        "call_id": sql_digest("call_id"),
-        "path": sql_digest("path"),
-    }.items()
+    f"{value} IN (SELECT {column} FROM ledger WHERE status = 'purged' AND {known})"  # noqa: S608
+    for value, column, known in (
+        ("audio_sha256", "audio_sha256", "audio_sha256 IS NOT NULL"),
+        (sql_digest("call_id"), "call_id", "call_id IS NOT NULL"),
+        (sql_digest("path"), "path", "audio_sha256 IS NULL"),
+        (f"audio_sha256 IS NULL AND {sql_digest('path')}", "path", "true"),
+    )
 )
-"""Condition on a row of a folder: the ledger of this store has a tombstone of its call."""
+"""Condition on a row of a folder: its call was erased from this store (``erase.is_erased``)."""
 
 
 def write(connection: Connection, folder: Path) -> dict[str, int]:

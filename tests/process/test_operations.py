@@ -31,7 +31,8 @@ from pipeline.process.report import conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
-from pipeline.store import Store
+from pipeline.store import CallFilter, Store
+from pipeline.store.integrity import REPLACED
 from tests.command import callqa, write_calls
 from tests.store_factory import RUBRIC, record
 
@@ -71,6 +72,39 @@ def test_somebody_is_told_when_a_threshold_is_crossed(
 ) -> None:
     """Not at the threshold, only beyond it."""
     assert len(list(reasons_to_tell(tally_of(**statuses), AlertSettings(**limits)))) == alerts
+
+
+def test_an_erased_call_is_met_under_any_name_before_any_work(tmp_path: Path) -> None:
+    """A renamed copy is not scored; another conversation under the name of the erased one is."""
+    calls, elsewhere = write_calls(tmp_path / "calls", 1), tmp_path / "elsewhere"
+    (file,) = calls.iterdir()
+    words = file.read_text()
+    erased = words.replace('"call_id"', '"x"')  # known by its content alone
+    file.write_text(erased)
+
+    def run(folder: Path) -> tuple[str, dict[str, int]]:
+        done = callqa("run", folder, "--db", "qa.duckdb", "--local", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (newest,) = sorted((tmp_path / "qa.duckdb.state" / "runs").iterdir())[-1:]
+        return done.stdout, json.loads(newest.read_text())["statuses"]
+
+    run(calls)
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.purge(CallFilter(call_ids=tuple(m.call_id for m, _ in store.conversations())))
+    elsewhere.mkdir()
+    (elsewhere / "renamed.json").write_text(erased)
+    said, statuses = run(elsewhere)
+    assert "erased: renamed.json is the recording of an erased call" in said
+    assert statuses == {"purged": 1}
+
+    file.write_text(words.replace("my card", "my other card"))
+    assert run(calls)[1] == {"scored": 1}
+    file.write_text(erased)
+    assert run(calls)[1] == {"purged": 1}
+    assert run(calls)[0] == ""  # known now
+    with Store(tmp_path / "qa.duckdb") as store:
+        assert {problem.what for problem in store.check()} <= {REPLACED}
+        assert store.query("SELECT count(*) AS n FROM calls") == [{"n": 1}]
 
 
 def test_slow_batches_are_told() -> None:
