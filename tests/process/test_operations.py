@@ -303,6 +303,59 @@ def test_a_clock_that_is_ahead_keeps_no_file_waiting(tmp_path: Path) -> None:
         next(rounds)
 
 
+def test_a_drop_folder_takes_what_has_no_file_of_its_own(tmp_path: Path) -> None:
+    """The second dialog of a vCon, and manifest rows that name no file: each comes up once."""
+    folder = write_calls(tmp_path / "in", 1)
+    dialogs = [{"type": "recording", "mediatype": "audio/wav", "encoding": "none", "body": b} for b in "ab"]
+    parties = {"vcon": "0.4.0", "uuid": "two", "parties": [{"name": "Ann"}], "dialog": dialogs}
+    (folder / "two.vcon.json").write_text(json.dumps(parties))
+    (folder / "manifest.csv").write_text("file,agent_id\ncall-000.json,7\ngone.wav,7\n,7\n")
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 1:
+            write_calls(folder, 2)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    rounds = watch([folder], settings, Unobserved(), settle_s=0, every_s=0, sleep=nap)
+
+    assert next(rounds).processed == 5
+    with Store(tmp_path / "qa.duckdb") as store:
+        names = {Path(row["path"]).name for row in store.query("SELECT path FROM ledger")}
+    assert names == {
+        "call-000.json", "gone.wav", "manifest.csv row 4", "two.vcon.json", "two.vcon.json#dialog-1",
+    }  # fmt: skip
+    assert next(rounds).processed == 1
+    with pytest.raises(KeyboardInterrupt):
+        next(rounds)
+
+
+def test_a_drop_folder_waits_for_a_manifest_that_is_being_copied(tmp_path: Path) -> None:
+    """An empty one, the first moment of every copy, is said; the calls come in once it is whole."""
+    folder = write_calls(tmp_path / "in", 1)
+    manifest = folder / "manifest.csv"
+    manifest.touch()
+    old = time.time() - 60
+    os.utime(folder / "call-000.json", (old, old))
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    said: list[str] = []
+
+    def nap(_seconds: float) -> None:
+        assert len(said) == 1
+        manifest.write_text("file,call_id\ncall-000.json,whole\n")
+        os.utime(manifest, (old, old))
+
+    rounds = watch([folder], settings, Unobserved(), settle_s=30, every_s=0, on_wait=said.append, sleep=nap)
+
+    assert next(rounds).processed == 1
+    assert "manifest.csv: no column names the files" in said[0]
+    with Store(tmp_path / "qa.duckdb") as store:
+        assert store.query("SELECT call_id FROM calls") == [{"call_id": "whole"}]
+
+
 def an_analyst(db: Path, *, read_only: bool) -> subprocess.Popen[str]:
     """A process that has the database open until ``communicate`` ends it."""
     code = "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=%s); print('held', flush=True); "
