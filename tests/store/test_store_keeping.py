@@ -110,6 +110,16 @@ def test_a_damaged_file_gives_one_clear_error(db: Path) -> None:
     assert str(db) in error.value.message
 
 
+@pytest.mark.parametrize("left", [100, 5000, 300_000, 0.7])
+def test_a_database_cut_short_is_damaged(db: Path, left: float) -> None:
+    """A copy that was broken off, wherever: its permissions are not at fault."""
+    body = db.read_bytes()
+    db.write_bytes(body[: int(left * len(body) if left < 1 else left)])
+    with pytest.raises(StoreError, match="is damaged") as error, Store(db, read_only=True) as store:
+        list(store.conversations())
+    assert "restore" in error.value.hint
+
+
 def test_damage_found_only_on_reading_is_said_in_words(tmp_path: Path) -> None:
     """Whichever block is damaged, reading, searching, checking and SQL either work or name the file."""
     path = tmp_path / "qa.duckdb"
