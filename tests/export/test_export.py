@@ -552,7 +552,7 @@ def test_vcon_follows_the_core_draft() -> None:
     held = vcon(vcon_calls()[1])
     assert [event["event"] for event in held["dialog"][0]["party_history"]] == ["hold", "unhold"]
     assert (held["dialog"][0]["parties"], held["dialog"][0]["originator"]) == ([1, 0], 0)  # the agent called
-    assert [a["type"] for a in held["analysis"]] == ["transcript", "sentiment", "report"]
+    assert [a["type"] for a in held["analysis"]] == ["transcript", "sentiment", "report", "report"]
     assert not validator.is_valid(
         held | {"analysis": [{"type": "transcript", "encoding": "none", "body": {}}]}
     )
@@ -581,6 +581,18 @@ def test_vcon_comes_back(db: Path, tmp_path: Path) -> None:
         t.text.strip() for t in stored.conversation.transcript.turns
     ]
     assert [turn.role for turn in transcript.turns] == [t.role for t in stored.conversation.transcript.turns]
+
+
+@pytest.mark.parametrize("call", vcon_calls())
+def test_a_vcon_comes_back_with_what_calls_are_scored_by(call: ExportedCall, tmp_path: Path) -> None:
+    """Its id, queue, agent, customer, zone and other columns: rubrics and figures go by them."""
+    known = {"site": "lahore", "timezone": "Asia/Karachi", "extra": {"first_contact": "yes"}}
+    call = replace(call, metadata=replace(call.metadata, **known))
+    path = tmp_path / "a.vcon.json"
+    path.write_text(json.dumps(vcon(call)), "utf-8")
+    (received,) = discover([path], IntakeSettings())
+    assert received.metadata == call.metadata
+    assert received.warnings == ()
 
 
 def test_captions_are_readable_and_complete() -> None:
