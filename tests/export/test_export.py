@@ -119,6 +119,24 @@ def test_workbook_has_a_row_per_scorecard_and_per_answer(db: Path, tmp_path: Pat
     assert any(v.sqref and v.formula1 == '"yes,no,na"' for v in answers.data_validations.dataValidation)
 
 
+def test_a_transcript_of_unknown_length_lasts_no_hours_and_lost_no_recording(tmp_path: Path) -> None:
+    """The workbook counts calls alone; the packet says that the call came without sound."""
+    record = example_records(1)[0]
+    (tmp_path / "c.json").write_text("{}")
+    transcript = replace(record.conversation.transcript, duration_s=None)
+    record = replace(
+        record,
+        ledger=replace(record.ledger, path=str(tmp_path / "c.json")),
+        conversation=replace(record.conversation, transcript=transcript),
+    )
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record])
+        (book,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+        (page,) = export.write(store, tmp_path / "report.html", "html")
+    assert openpyxl.load_workbook(book)["Summary"]["A2"].value.startswith("1 call, 05 Oct")
+    assert "the file has no sound to play" in page.read_text("utf-8")
+
+
 def test_each_row_of_the_workbook_offers_its_own_answers(tmp_path: Path) -> None:
     """A graded row's drop-down holds its grades, commas and all; the others yes, no, na."""
     with Store(tmp_path / "qa.duckdb") as store:
