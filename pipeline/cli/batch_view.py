@@ -153,9 +153,11 @@ class BatchView:
             self.warn(f"no more lines about calls are printed: {why}")
 
     def _pace(self) -> str:
-        """Audio done, speed relative to real time and, once enough files are done, the time left."""
+        """Audio done, where its length is known, and the speed; once enough files are done, the time left."""
         elapsed_s = max(time.monotonic() - self._started_at, 1e-6)
-        pace = f"{clock(self._audio_s)} of audio, {self._audio_s / elapsed_s:.1f}× real time"
+        pace = f"{clock(elapsed_s)} so far"
+        if speed := self._audio_s / elapsed_s:
+            pace = f"{clock(self._audio_s)} of audio, {speed:.1f}× real time"
         files, took_s = self._whole_groups
         if files < max(ENOUGH_FILES, ENOUGH_SHARE * self._total):
             return pace
@@ -216,10 +218,10 @@ def _totals(tally: Tally) -> Table:
             reasons = ", ".join(f"{n} {why}" for (s, why), n in sorted(tally.reasons.items()) if s == status)
             table.add_row(status, str(tally.statuses[status]), reasons)
     if tally.processed:
-        speed = tally.audio_s / tally.wall_s if tally.wall_s else 0.0
         stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in tally.stage_s.items())
-        table.add_row("audio", clock(tally.audio_s), f"{speed:.1f}× real time, {tally.wall_s:.1f} s in all")
-        table.add_row("time", "", stages)
+        if tally.audio_s and tally.wall_s:  # of transcripts the length may not be known
+            table.add_row("audio", clock(tally.audio_s), f"{tally.audio_s / tally.wall_s:.1f}× real time")
+        table.add_row("time", "", f"{tally.wall_s:.1f} s in all; {stages}".removesuffix("; "))
     for name, judged in sorted(tally.judged.items()):
         results = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in judged.results.most_common())
         cost = f"{judged.calls} requests, {judged.tokens:,} tokens, {judged.seconds:.1f} s"

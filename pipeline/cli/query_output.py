@@ -32,8 +32,9 @@ MAX_TABLE_ROWS = 1000
 
 
 def _rows(answer: pa.Table) -> list[tuple[Any, ...]]:
-    """Rows as tuples, not dicts, because columns may share a name."""
-    return list(zip(*(column.to_pylist() for column in answer.columns), strict=True))
+    """Rows as tuples, not dicts, because columns may share a name; a MAP is a dict."""
+    columns = (column.to_pylist(maps_as_pydicts="lossy") for column in answer.columns)
+    return list(zip(*columns, strict=True))
 
 
 def _plain(value: Any) -> Any:
@@ -44,7 +45,14 @@ def _plain(value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    return json.dumps(_with_text_keys(value), ensure_ascii=False, default=_plain)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """The keys of a MAP as text: JSON has no others, such as dates."""
+    if isinstance(value, dict):
+        return {str(_plain(key)): _with_text_keys(inner) for key, inner in value.items()}
+    return [_with_text_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _cell(value: Any) -> str:

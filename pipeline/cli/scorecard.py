@@ -72,13 +72,13 @@ def _title(card: Scorecard) -> Text:
 def _about(metadata: CallMetadata | None) -> Text | None:
     if metadata is None:
         return None
-    started = metadata.started_at.isoformat(timespec="minutes") if metadata.started_at else None
+    at = metadata.started_at and metadata.started_at.astimezone(metadata.zone)
     known = (
         metadata.client,
         metadata.team,
         metadata.agent_name or metadata.agent_id,
         metadata.direction,
-        started,
+        at and at.isoformat(timespec="minutes"),
     )
     return Text("  ·  ".join(v for v in known if v and v != "unknown"))
 

@@ -161,8 +161,8 @@ _FILES_SQL = (
     "SELECT status, reason, files, recordings, last_at FROM v_coverage ORDER BY files DESC, status, reason"
 )
 _CALLS_SQL = (
-    "SELECT call_id, agent_name AS agent, rubric_id AS rubric, round_even(final_score, 0) AS score, "
-    "outcome, why FROM v_scorecards ORDER BY final_score, call_id"
+    "SELECT call_id, coalesce(agent_name, agent_id) AS agent, rubric_id AS rubric, "
+    "round_even(final_score, 0) AS score, outcome, why FROM v_scorecards ORDER BY final_score, call_id"
 )
 
 _JUDGE_SQL = (

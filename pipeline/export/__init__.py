@@ -159,7 +159,7 @@ FORMATS: dict[str, Format] = {
         partial(flat.write_tables, suffix=".parquet", table=flat.parquet_table),
     ),
     "vcon": Format(
-        "vCon 0.4.0: transcript, sentiment and scorecards as analyses; the recording is only described",
+        "vCon 0.4.0: transcript, sentiment, scorecards, metadata as analyses; recordings are only described",
         _per_call(".vcon.json", _json(vcon)),
     ),
     "srt": Format(

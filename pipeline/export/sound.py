@@ -92,6 +92,8 @@ class Sounds:
         try:
             clip = audio.load(call.recording)
         except RecordingError:
+            if call.recording.exists():  # a transcript, or damaged by now
+                return Sound(note="the file has no sound to play")
             return Sound(note="the recording is no longer where it was")
         spans = self._redactor.spans(call.conversation.transcript)
         if spans is None:

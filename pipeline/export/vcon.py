@@ -1,8 +1,9 @@
 """vCon 0.4.0 (IETF draft-ietf-vcon-vcon-core): one call as a conversation container.
 
-The transcript, the sentiment and each scorecard become analyses that name their vendor and schema. The
-recording is described but not included: callqa exports audio only in packets, redacted. A call whose start is
-unknown has no dialog, because vCon requires a start time there.
+The transcript, the sentiment, each scorecard and the metadata, for much of which vCon has no place, become
+analyses that name their vendor and schema. The recording is described but not included: callqa exports audio
+only in packets, redacted. A call whose start is unknown has no dialog, because vCon requires a start time
+there.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def _analyses(call: ExportedCall, dialogs: list[Json]) -> list[Json]:
     if sentiment:
         analyses.append(_analysis("sentiment", _sentiment(sentiment), "callqa annotate", about))
     cards = (contract.to_dict(card) for card in call.scorecards)
-    return analyses + [_analysis("report", card, "callqa score", about) for card in cards]
+    analyses += [_analysis("report", card, "callqa score", about) for card in cards]
+    return [*analyses, _analysis("report", contract.to_dict(call.metadata), "callqa run", about)]
 
 
 def _analysis(kind: str, body: Json, product: str, about: Json) -> Json:

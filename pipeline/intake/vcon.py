@@ -19,7 +19,8 @@ from dataclasses import replace
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from pipeline.conversation import Engine, Medium, Received, Role, Transcript, Turn
+from pipeline import contract
+from pipeline.conversation import CallMetadata, Engine, Medium, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
 from pipeline.intake import formats, mail, pieces, times
 from pipeline.intake.linked import HASHES, MediaFinder, file_name
@@ -178,7 +179,8 @@ def record(document: Json, part: int | None) -> Json:
     agent, customer = by_role.get("agent", {}), by_role.get("customer", {})
     uuid = str(document.get("uuid") or "")
     first = next((at for at, d in enumerate(dialogs) if d.get("type") == "recording"), None)
-    return {
+    own = _own_record(document) if part in {None, first} else {}
+    stated = {
         "call_id": uuid if part in {None, first} or not uuid else f"{uuid}-{part}",
         "started_at": dialog.get("start") or document.get("created_at"),
         "direction": _direction(dialog, parties),
@@ -190,6 +192,15 @@ def record(document: Json, part: int | None) -> Json:
         "customer_ref": _party_id(customer) or customer.get("name"),
         "hold_spans": _hold_spans(dialog),
     }
+    return stated | own
+
+
+def _own_record(document: Json) -> Json:
+    """The metadata in a vCon that callqa wrote, as a record; hold times are in the vCon itself."""
+    bodies = (pieces.record(one.get("body")) for one in pieces.objects(document.get("analysis")))
+    own = next((body for body in bodies if body.get("schema") == contract.schema_of(CallMetadata)), {})
+    known = {name: value for name, value in own.items() if name not in {"schema", "extra", "hold_spans"}}
+    return pieces.record(own.get("extra")) | known
 
 
 def _is_wrapped(document: Json) -> bool:

@@ -34,7 +34,7 @@ class Plan:
 
 
 def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], current: Fingerprints) -> Plan:
-    """Leave out files that are stored under the current fingerprints, and files of erased calls."""
+    """Leave out files that are stored under the current fingerprints, and known files of erased calls."""
     pending: list[Received] = []
     known: list[LedgerEntry] = []
     new_ids: dict[str, str] = {}
@@ -52,8 +52,8 @@ def plan(received: Sequence[Received], ledger: Mapping[str, LedgerEntry], curren
 
 
 def _is_up_to_date(row: LedgerEntry, item: Received, current: Fingerprints) -> bool:
-    if row.status == "purged":
-        return True
+    if row.status == "purged":  # unless another recording has come under the name
+        return row.audio_sha256 in {None, item.sha256} or item.sha256 is None
     if item.fault is not None and item.fault.reason == "missing":  # the manifest outlives the recording
         return row.status != "failed"
     return item.sha256 is not None and row.fingerprint == work_fingerprint(item, current)

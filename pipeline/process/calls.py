@@ -349,6 +349,8 @@ def _failed(call: CallState, stages: Stages, stage: str, error: Exception) -> Ca
 
 
 def _status(error: RecordingError) -> LedgerStatus:
+    if error.reason == "erased":
+        return "purged"
     if error.reason in SKIPPED_REASONS:
         return "skipped"
     return "failed" if error.reason in RETRIED_REASONS else "quarantined"

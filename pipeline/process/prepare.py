@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pipeline import intake, models, rubric, store, transcribe
-from pipeline.conversation import CallRecord, Received
-from pipeline.errors import ModelError, StoreError
+from pipeline.conversation import CallRecord, LedgerEntry, Received
+from pipeline.errors import ModelError, RecordingError, StoreError
 from pipeline.process.batch import Batch, Observer, Plan, Unobserved, plan
-from pipeline.process.cache import StageCache
+from pipeline.process.cache import StageCache, given_id
 from pipeline.process.judging import NO_STANDINGS, standings
 from pipeline.process.judging import notes as judge_notes
 from pipeline.process.stages import fingerprints, load_stages
@@ -25,6 +26,7 @@ from pipeline.rubric import Rubric, why_not_by_metadata
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.store.connection import OnWait
+from pipeline.store.erase import is_erased
 
 SHOWN_QUEUES = 5
 """How many queues a note names."""
@@ -57,18 +59,20 @@ def prepare(
     opened = open_store(settings, on_wait)
     discover = partial(intake.discover, paths, settings.intake, leave_out=settings.own_paths)
     reworded: tuple[str, ...] = ()
+    notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
     stand = NO_STANDINGS
     if not opened.exists():  # the first load creates it, so an error before that leaves no file behind
         received = tuple(discover())
         to_do = Plan(received)
     else:
         with opened:
-            received = tuple(discover(ledger=opened.ledger))
+            received = _without_erased(opened, discover(ledger=opened.ledger))
             if corrected := _corrected(opened, paths, received):
                 opened.drop_refused(corrected)
-            to_do = plan(received, opened.ledger([str(item.path) for item in received]), current)
+            rows = opened.ledger([str(item.path) for item in received])
+            to_do = plan(received, rows, current)
+            notes += _replaced(received, rows)
             reworded, stand = opened.reworded(rubrics), standings(opened, rubrics, settings)
-    notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
     notes += [*intake.notable(received), *_unanswered(received, rubrics)]
     if any(item.kind == "recording" for item in to_do.pending):
         slow = transcribe.warning(settings.transcribe)  # measured here: workers would disturb each other
@@ -89,6 +93,40 @@ def prepare(
         reworded=reworded,
         notes=tuple(notes),
     )
+
+
+def _without_erased(opened: Store, received: Iterable[Received]) -> tuple[Received, ...]:
+    """The files, those of erased calls with that as their fault, whatever name they have now."""
+    known = opened.tombstones()
+    items = []
+    for item in received:
+        call_id = item.metadata.call_id if item.metadata else None
+        if is_erased(known, str(item.path), item.sha256, call_id):
+            fault = RecordingError(
+                f"{item.path.name} is the recording of an erased call",
+                hint="nothing to do; an erased call is not scored again",
+                reason="erased",
+            )
+            item = replace(item, fault=fault)
+        items.append(item)
+    return tuple(items)
+
+
+def _replaced(received: Sequence[Received], rows: Mapping[str, LedgerEntry]) -> list[str]:
+    """A note where files hold other content than the calls stored from them: those calls stay, and count."""
+    found = [
+        (item.path.name, row.call_id)
+        for item in received
+        if (row := rows.get(str(item.path))) is not None and row.status == "scored" and row.call_id
+        if item.metadata is not None and item.sha256 not in {None, row.audio_sha256}
+        if given_id(row.call_id) != item.metadata.call_id
+    ]
+    if not found:
+        return []
+    name, call_id = found[0]
+    what = f"{len(found)} of {len(received)} files hold other content than when they were scored, e.g. {name}"
+    fix = f"where one is only an earlier form of its call: callqa purge --call {call_id}"
+    return [f"{what}; the calls from before stay and count; {fix}"]
 
 
 def _corrected(opened: Store, paths: Sequence[Path], received: Sequence[Received]) -> list[str]:

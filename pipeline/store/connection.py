@@ -162,7 +162,8 @@ def quoted(text: object) -> str:
 
 def is_damage(error: duckdb.Error) -> bool:
     """Whether the error means damaged data, which DuckDB may notice only when it reads the damaged part."""
-    return re.search(r"corrupt|checksum|failed to deserialize|INTERNAL Error", str(error), re.I) is not None
+    damaged = r"corrupt|checksum|failed to deserialize|INTERNAL Error|could not read enough bytes"
+    return re.search(damaged, str(error), re.I) is not None
 
 
 def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:

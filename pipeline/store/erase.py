@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,24 @@ def sql_digest(column: str) -> str:
         f"CASE WHEN starts_with({column}, '{ERASED_PREFIX}') THEN {column} "
         f"ELSE '{ERASED_PREFIX}' || sha256({column}) END"
     )
+
+
+def tombstones(connection: Connection) -> frozenset[str]:
+    """What the ledger remembers of erased calls, for ``is_erased``; it is little, so all of it is read."""
+    known: set[str] = set()
+    found = connection.execute("SELECT audio_sha256, call_id, path FROM ledger WHERE status = 'purged'")
+    for sha, call_id, path in found.fetchall():
+        known |= {f"call:{call_id}", f"unread:{path}", f"sha:{sha}" if sha else f"path:{path}"}
+    return frozenset(known)
+
+
+def is_erased(known: Set[str], path: str, sha: str | None, call_id: str | None) -> bool:
+    """Whether a recording was erased: by its content or its call id; by its path where a content is unknown.
+
+    A file of an erased call's name with other content is another call: recorders use names again.
+    """
+    content = f"sha:{sha}" if sha else f"unread:{digest(path)}"
+    return not known.isdisjoint((content, f"path:{digest(path)}", f"call:{digest(call_id or '')}"))
 
 
 _TOMBSTONES = f"""

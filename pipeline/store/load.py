@@ -8,17 +8,25 @@ scorecards under other rubrics stay.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.conversation import CallMetadata, CallRecord, Review, SampledCall, Scorecard, StageRun
+from pipeline.conversation import (
+    CallMetadata,
+    CallRecord,
+    LedgerEntry,
+    Review,
+    SampledCall,
+    Scorecard,
+    StageRun,
+)
 from pipeline.store import columns
 from pipeline.store.connection import Connection
-from pipeline.store.erase import digest
+from pipeline.store.erase import digest, is_erased, tombstones
 
 if TYPE_CHECKING:
     from pipeline.conversation import RubricRef
@@ -48,14 +56,10 @@ def load(
         now: The ``loaded_at`` of all rows of the transaction.
     """
     stored = _stored_calls(connection, records)
-    records = _as_stored(records, now, stored, _tombstones(connection))
+    paths = [r.ledger.path for r in records]
+    records = _as_stored(records, now, stored, tombstones(connection))
     entries = {r.ledger.path: r.ledger for r in records}
-    with _as_incoming(connection, {"path": list(entries)}):
-        replaced = connection.execute(
-            "SELECT path, call_id, audio_sha256 FROM ledger WHERE path IN (SELECT path FROM incoming)"
-        ).fetchall()
-        if replaced:
-            connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
+    replaced = _take_out(connection, paths, entries)
     # the last record of each call, as when they come in two chunks
     calls = list({columns.call_id(r): r for r in records if r.conversation is not None}.values())
     stored |= _give_new_ids(connection, calls, replaced, stored)
@@ -75,6 +79,30 @@ def load(
         _append(connection, table, make(calls), now)
     _append_scorecards(connection, [s for r in calls for s in r.scorecards], now)
     _append(connection, "ledger", columns.ledger(list(entries.values())), now)
+
+
+def _take_out(
+    connection: Connection, paths: Sequence[str], entries: dict[str, LedgerEntry]
+) -> list[tuple[str, str | None, str | None]]:
+    """Delete the ledger rows of files that have new ``entries``; returns path, call id and SHA-256 of each.
+
+    Where a file held another recording before, which was erased, that one's tombstone is not returned but
+    added to ``entries`` under a name of its own: the recording stays erased.
+    """
+    shas = {digest(path): entry.audio_sha256 for path, entry in entries.items()}
+    with _as_incoming(connection, {"path": [*paths, *shas]}):
+        found = connection.execute(
+            "SELECT path, call_id, audio_sha256, status FROM ledger WHERE path IN (SELECT path FROM incoming)"
+        ).fetchall()
+    if not found:
+        return []
+    for path, call_id, sha, status in found:
+        if status == "purged" and sha not in (None, shas.get(path)):
+            name = digest(f"{sha} {path}")
+            entries[name] = LedgerEntry(name, sha, call_id, "purged", "erased")
+    with _as_incoming(connection, {"path": [*(row[0] for row in found), *entries]}):
+        connection.execute("DELETE FROM ledger WHERE path IN (SELECT path FROM incoming)")
+    return [(path, call_id, sha) for path, call_id, sha, status in found if status != "purged"]
 
 
 def save_scorecards(
@@ -246,15 +274,14 @@ def _second_id(call_id: str | None, sha: str | None) -> str:
 
 
 def _as_stored(
-    records: Sequence[CallRecord], now: dt.datetime, stored: Mapping[str, _StoredCall], erased: set[str]
+    records: Sequence[CallRecord], now: dt.datetime, stored: Mapping[str, _StoredCall], erased: Set[str]
 ) -> list[CallRecord]:
     """The records as they are stored: erased ones refused, clashing ids renamed, odd times warned of."""
     holders = {call_id: (call.audio_sha256, call.path) for call_id, call in stored.items()}
     checked = []
     for record in records:
         sha, path, call_id = record.ledger.audio_sha256, record.ledger.path, columns.call_id(record)
-        keys = (f"sha:{sha}", f"call:{digest(call_id or '')}", f"path:{digest(path)}")
-        if any(key in erased for key in keys):
+        if is_erased(erased, path, sha, call_id):
             checked.append(_refuse(record))
             continue
         if call_id is not None and record.conversation is not None:
@@ -264,15 +291,6 @@ def _as_stored(
             record = _check_start_time(record, now)
         checked.append(record)
     return checked
-
-
-def _tombstones(connection: Connection) -> set[str]:
-    """The digests of erased calls, as keys; they are few, so all of them are read."""
-    rows = connection.execute(
-        "SELECT audio_sha256, call_id, path FROM ledger WHERE status = 'purged'"
-    ).fetchall()
-    keys = {f"sha:{sha}" for sha, _, _ in rows if sha} | {f"call:{call}" for _, call, _ in rows if call}
-    return keys | {f"path:{path}" for _, _, path in rows}
 
 
 def _refuse(record: CallRecord) -> CallRecord:

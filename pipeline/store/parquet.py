@@ -28,27 +28,25 @@ from pipeline.store.erase import sql_digest
 SCHEMA = "callqa.parquet/1"
 NO_MONTH = "none"
 _ERASED = " OR ".join(
-    f"{value} IN (SELECT {column} FROM ledger WHERE status = 'purged' AND {column} IS NOT NULL)"  # noqa: S608
-    for column, value in {
-        "audio_sha256": "audio_sha256",
-        "call_id": sql_digest("call_id"),
-        "path": sql_digest("path"),
-    }.items()
+    f"{value} IN (SELECT {column} FROM ledger WHERE status = 'purged' AND {known})"  # noqa: S608
+    for value, column, known in (
+        ("audio_sha256", "audio_sha256", "audio_sha256 IS NOT NULL"),
+        (sql_digest("call_id"), "call_id", "call_id IS NOT NULL"),
+        (sql_digest("path"), "path", "audio_sha256 IS NULL"),
+        (f"audio_sha256 IS NULL AND {sql_digest('path')}", "path", "true"),
+    )
 )
-"""Condition on a row of a folder: the ledger of this store has a tombstone of its call."""
+"""Condition on a row of a folder: its call was erased from this store (``erase.is_erased``)."""
 
 
 def write(connection: Connection, folder: Path) -> dict[str, int]:
     """Write every table; returns the number of rows by table.
 
     Raises:
-        StoreError: The folder holds other files.
+        StoreError: The folder holds other files, which would be lost.
         MachineError: The folder cannot be written.
     """
-    if folder.exists() and not (folder / "manifest.json").is_file() and any(folder.iterdir()):
-        raise StoreError(
-            f"{folder} holds other files", hint="name a new folder, or one written by this before"
-        )
+    _require_own(folder)
     partial, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old"))
     try:
         if old.exists() and not folder.exists():  # killed between the two renames below
@@ -76,6 +74,22 @@ def write(connection: Connection, folder: Path) -> dict[str, int]:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     return rows
+
+
+def _require_own(folder: Path) -> None:
+    """Raise ``StoreError`` where a folder to be replaced has a file that ``write`` did not write."""
+    try:
+        tables = list(_manifest(folder)["rows"])
+    except StoreError:
+        tables = []
+    patterns = [str(_files(Path(), table)) for table in tables] + ["manifest.json"] * bool(tables)
+    own = {at for pattern in patterns for at in folder.glob(pattern)}
+    others = (at for at in sorted(folder.rglob("*")) if at.is_symlink() or not at.is_dir())
+    if foreign := next((at for at in others if at not in own), None):
+        raise StoreError(
+            f"{folder} holds other files, e.g. {foreign.relative_to(folder)}; nothing was written",
+            hint="move them elsewhere, or name a new folder",
+        )
 
 
 def _write_tables(connection: Connection, folder: Path) -> dict[str, int]:
@@ -114,6 +128,10 @@ def read(connection: Connection, folder: Path) -> dict[str, int]:
         StoreError: ``write`` did not write the folder, a newer version of callqa did, or it is not whole.
     """
     manifest = _manifest(folder)
+    if manifest["schema_version"] > max(migrations.sql_files()):
+        raise StoreError(
+            f"{folder} was written by a newer callqa", hint="upgrade callqa: pip install -U callqa"
+        )
     try:
         _require_whole(connection, folder, manifest["rows"])
         return _take_in(connection, folder, manifest)
@@ -193,9 +211,5 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise StoreError(
             f"{folder} is not a store written as Parquet", hint="write one with: callqa backup FOLDER"
         ) from error
-    if manifest["schema_version"] > max(migrations.sql_files()):
-        raise StoreError(
-            f"{folder} was written by a newer callqa", hint="upgrade callqa: pip install -U callqa"
-        )
     checked: dict[str, Any] = manifest
     return checked

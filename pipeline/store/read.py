@@ -309,7 +309,8 @@ def ledger(connection: Connection, paths: Sequence[str]) -> dict[str, LedgerEntr
     asked = {str(clean(p)): p for p in paths} | {digest(p): p for p in paths}
     found = rows(
         connection,
-        "SELECT * EXCLUDE (recorded_at) FROM ledger WHERE path IN (SELECT unnest(?::VARCHAR[]))",
+        "SELECT * EXCLUDE (recorded_at) FROM ledger WHERE path IN (SELECT unnest(?::VARCHAR[])) "
+        "ORDER BY status <> 'purged'",  # a row of the file itself counts more than a tombstone
         [list(asked)],
     )
     return {

@@ -283,6 +283,11 @@ class Store:
         with self.translating_errors():
             return read.ledger(self.connection, paths)
 
+    def tombstones(self) -> frozenset[str]:
+        """What is remembered of erased calls, for ``erase.is_erased``."""
+        with self.translating_errors():
+            return erase.tombstones(self.connection)
+
     def drop_refused(self, paths: Sequence[str]) -> None:
         """Delete the ledger rows of these paths that are of no call."""
         sql = "DELETE FROM ledger WHERE call_id IS NULL AND path IN (SELECT unnest(?::VARCHAR[]))"

@@ -119,6 +119,24 @@ def test_workbook_has_a_row_per_scorecard_and_per_answer(db: Path, tmp_path: Pat
     assert any(v.sqref and v.formula1 == '"yes,no,na"' for v in answers.data_validations.dataValidation)
 
 
+def test_a_transcript_of_unknown_length_lasts_no_hours_and_lost_no_recording(tmp_path: Path) -> None:
+    """The workbook counts calls alone; the packet says that the call came without sound."""
+    record = example_records(1)[0]
+    (tmp_path / "c.json").write_text("{}")
+    transcript = replace(record.conversation.transcript, duration_s=None)
+    record = replace(
+        record,
+        ledger=replace(record.ledger, path=str(tmp_path / "c.json")),
+        conversation=replace(record.conversation, transcript=transcript),
+    )
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record])
+        (book,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+        (page,) = export.write(store, tmp_path / "report.html", "html")
+    assert openpyxl.load_workbook(book)["Summary"]["A2"].value.startswith("1 call, 05 Oct")
+    assert "the file has no sound to play" in page.read_text("utf-8")
+
+
 def test_each_row_of_the_workbook_offers_its_own_answers(tmp_path: Path) -> None:
     """A graded row's drop-down holds its grades, commas and all; the others yes, no, na."""
     with Store(tmp_path / "qa.duckdb") as store:
@@ -552,7 +570,7 @@ def test_vcon_follows_the_core_draft() -> None:
     held = vcon(vcon_calls()[1])
     assert [event["event"] for event in held["dialog"][0]["party_history"]] == ["hold", "unhold"]
     assert (held["dialog"][0]["parties"], held["dialog"][0]["originator"]) == ([1, 0], 0)  # the agent called
-    assert [a["type"] for a in held["analysis"]] == ["transcript", "sentiment", "report"]
+    assert [a["type"] for a in held["analysis"]] == ["transcript", "sentiment", "report", "report"]
     assert not validator.is_valid(
         held | {"analysis": [{"type": "transcript", "encoding": "none", "body": {}}]}
     )
@@ -581,6 +599,18 @@ def test_vcon_comes_back(db: Path, tmp_path: Path) -> None:
         t.text.strip() for t in stored.conversation.transcript.turns
     ]
     assert [turn.role for turn in transcript.turns] == [t.role for t in stored.conversation.transcript.turns]
+
+
+@pytest.mark.parametrize("call", vcon_calls())
+def test_a_vcon_comes_back_with_what_calls_are_scored_by(call: ExportedCall, tmp_path: Path) -> None:
+    """Its id, queue, agent, customer, zone and other columns: rubrics and figures go by them."""
+    known = {"site": "lahore", "timezone": "Asia/Karachi", "extra": {"first_contact": "yes"}}
+    call = replace(call, metadata=replace(call.metadata, **known))
+    path = tmp_path / "a.vcon.json"
+    path.write_text(json.dumps(vcon(call)), "utf-8")
+    (received,) = discover([path], IntakeSettings())
+    assert received.metadata == call.metadata
+    assert received.warnings == ()
 
 
 def test_captions_are_readable_and_complete() -> None:

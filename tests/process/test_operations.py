@@ -31,7 +31,8 @@ from pipeline.process.report import conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
-from pipeline.store import Store
+from pipeline.store import CallFilter, Store
+from pipeline.store.integrity import REPLACED
 from tests.command import callqa, write_calls
 from tests.store_factory import RUBRIC, record
 
@@ -71,6 +72,39 @@ def test_somebody_is_told_when_a_threshold_is_crossed(
 ) -> None:
     """Not at the threshold, only beyond it."""
     assert len(list(reasons_to_tell(tally_of(**statuses), AlertSettings(**limits)))) == alerts
+
+
+def test_an_erased_call_is_met_under_any_name_before_any_work(tmp_path: Path) -> None:
+    """A renamed copy is not scored; another conversation under the name of the erased one is."""
+    calls, elsewhere = write_calls(tmp_path / "calls", 1), tmp_path / "elsewhere"
+    (file,) = calls.iterdir()
+    words = file.read_text()
+    erased = words.replace('"call_id"', '"x"')  # known by its content alone
+    file.write_text(erased)
+
+    def run(folder: Path) -> tuple[str, dict[str, int]]:
+        done = callqa("run", folder, "--db", "qa.duckdb", "--local", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (newest,) = sorted((tmp_path / "qa.duckdb.state" / "runs").iterdir())[-1:]
+        return done.stdout, json.loads(newest.read_text())["statuses"]
+
+    run(calls)
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.purge(CallFilter(call_ids=tuple(m.call_id for m, _ in store.conversations())))
+    elsewhere.mkdir()
+    (elsewhere / "renamed.json").write_text(erased)
+    said, statuses = run(elsewhere)
+    assert "erased: renamed.json is the recording of an erased call" in said
+    assert statuses == {"purged": 1}
+
+    file.write_text(words.replace("my card", "my other card"))
+    assert run(calls)[1] == {"scored": 1}
+    file.write_text(erased)
+    assert run(calls)[1] == {"purged": 1}
+    assert run(calls)[0] == ""  # known now
+    with Store(tmp_path / "qa.duckdb") as store:
+        assert {problem.what for problem in store.check()} <= {REPLACED}
+        assert store.query("SELECT count(*) AS n FROM calls") == [{"n": 1}]
 
 
 def test_slow_batches_are_told() -> None:
@@ -267,6 +301,59 @@ def test_a_clock_that_is_ahead_keeps_no_file_waiting(tmp_path: Path) -> None:
     assert sum(naps) == 1.0
     with pytest.raises(KeyboardInterrupt):
         next(rounds)
+
+
+def test_a_drop_folder_takes_what_has_no_file_of_its_own(tmp_path: Path) -> None:
+    """The second dialog of a vCon, and manifest rows that name no file: each comes up once."""
+    folder = write_calls(tmp_path / "in", 1)
+    dialogs = [{"type": "recording", "mediatype": "audio/wav", "encoding": "none", "body": b} for b in "ab"]
+    parties = {"vcon": "0.4.0", "uuid": "two", "parties": [{"name": "Ann"}], "dialog": dialogs}
+    (folder / "two.vcon.json").write_text(json.dumps(parties))
+    (folder / "manifest.csv").write_text("file,agent_id\ncall-000.json,7\ngone.wav,7\n,7\n")
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 1:
+            write_calls(folder, 2)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    rounds = watch([folder], settings, Unobserved(), settle_s=0, every_s=0, sleep=nap)
+
+    assert next(rounds).processed == 5
+    with Store(tmp_path / "qa.duckdb") as store:
+        names = {Path(row["path"]).name for row in store.query("SELECT path FROM ledger")}
+    assert names == {
+        "call-000.json", "gone.wav", "manifest.csv row 4", "two.vcon.json", "two.vcon.json#dialog-1",
+    }  # fmt: skip
+    assert next(rounds).processed == 1
+    with pytest.raises(KeyboardInterrupt):
+        next(rounds)
+
+
+def test_a_drop_folder_waits_for_a_manifest_that_is_being_copied(tmp_path: Path) -> None:
+    """An empty one, the first moment of every copy, is said; the calls come in once it is whole."""
+    folder = write_calls(tmp_path / "in", 1)
+    manifest = folder / "manifest.csv"
+    manifest.touch()
+    old = time.time() - 60
+    os.utime(folder / "call-000.json", (old, old))
+    settings = load_settings(store={"db": str(tmp_path / "qa.duckdb")})
+    said: list[str] = []
+
+    def nap(_seconds: float) -> None:
+        assert len(said) == 1
+        manifest.write_text("file,call_id\ncall-000.json,whole\n")
+        os.utime(manifest, (old, old))
+
+    rounds = watch([folder], settings, Unobserved(), settle_s=30, every_s=0, on_wait=said.append, sleep=nap)
+
+    assert next(rounds).processed == 1
+    assert "manifest.csv: no column names the files" in said[0]
+    with Store(tmp_path / "qa.duckdb") as store:
+        assert store.query("SELECT call_id FROM calls") == [{"call_id": "whole"}]
 
 
 def an_analyst(db: Path, *, read_only: bool) -> subprocess.Popen[str]:

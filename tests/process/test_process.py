@@ -24,7 +24,9 @@ from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
 from pipeline.process.state import CallState
 from pipeline.settings import FlowSettings, load_settings
+from pipeline.store import Store
 from pipeline.transcribe import Job
+from tests.command import write_calls
 from tests.fakes import FakeEngine, fake_clip, fake_received, fake_stages, faulty_batch
 
 
@@ -356,6 +358,27 @@ def test_changed_audio_under_the_same_name_is_new_work(tmp_path: Path) -> None:
     again = run(fake_received(tmp_path, {"a.wav": "two"}), store, tmp_path)
 
     assert again.processed == 1
+
+
+def test_a_file_that_holds_another_conversation_is_said_before_the_run(tmp_path: Path) -> None:
+    """Its former call stays and counts; which one, and what to do if it is the same call, is in the note."""
+    folder, at = write_calls(tmp_path / "calls", 1), {"db": str(tmp_path / "qa.duckdb")}
+    file = folder / "call-000.json"
+    words = file.read_text().replace('"call_id"', '"x"')
+
+    def notes(content: str) -> tuple[str, ...]:
+        file.write_text(content)
+        batch = prepare([folder], load_settings(None, score={"rubrics": ["support"]}, store=at))
+        run_batch(batch)
+        return batch.notes
+
+    assert notes(words) == ()
+    (said,) = notes(words.replace("my card", "my other card"))
+    assert said.startswith("1 of 1 files hold other content than when they were scored, e.g. call-000.json; ")
+    former = said.rpartition(" ")[2]
+    with Store(at["db"]) as store:
+        assert former in {call.call_id for call, _ in store.conversations()}
+    assert notes(file.read_text()) == ()
 
 
 def test_nothing_is_kept_of_an_erased_call_that_shared_its_id(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What a batch says of its progress and, at its end, of itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.cli import batch_view
@@ -54,3 +56,19 @@ def test_totals_in_a_log_are_one_line_each(capsys: pytest.CaptureFixture[str]) -
 
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("time")]
     assert line.count(" 1.5 s") == 13
+
+
+def test_calls_of_unknown_length_have_no_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of transcripts the length may not be known: neither the bar nor the totals say that it is nothing."""
+    call = record("c1")
+    transcript = replace(call.conversation.transcript, duration_s=None)
+    call = replace(call, stages=(), conversation=replace(call.conversation, transcript=transcript))
+    view, tally = BatchView(), Tally(wall_s=2.0)
+    view.finished(call)
+    tally.add(call)
+    view.ended(tally)
+
+    assert "audio" not in view._pace()
+    said = capsys.readouterr().err
+    assert "audio" not in said
+    assert "2.0 s in all" in said

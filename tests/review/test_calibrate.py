@@ -325,6 +325,9 @@ def test_grades_are_compared_as_grades(graded: Store) -> None:
     assert row.weighted_kappa.value > row.kappa.value
     assert row.lenient == sum(h > m for m, h in zip(machine, said, strict=True))
     assert row.strict == sum(h < m for m, h in zip(machine, said, strict=True))
+    (view,) = graded.query("SELECT reviews, agreement, kappa FROM v_agreement")
+    assert row.kappa.value == pytest.approx(view["kappa"])
+    assert (row.n, row.agreement.estimate) == (view["reviews"], pytest.approx(view["agreement"]))
 
 
 def test_a_grade_moves_the_score_by_its_points(graded: Store) -> None:

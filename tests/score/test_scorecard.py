@@ -1,14 +1,17 @@
 """The scorecard itself: why it is no pass, said once and read everywhere."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 from typer.testing import CliRunner
 
+from pipeline import export
 from pipeline.cli.batch_view import BatchView
 from pipeline.cli.commands import app
 from pipeline.conversation import CriterionAnswer, Scorecard, SectionScore
@@ -57,6 +60,28 @@ def test_the_reason_reads_the_same_while_running_afterwards_and_in_the_packet(
     told = CliRunner().invoke(app, ["status", "--calls", "--json", "--db", str(tmp_path / "qa.duckdb")])
     assert json.loads(told.stdout)["why"] == card.why
     assert index_row(ExportedCall(call.metadata, call.conversation, (card,)))["why"] == card.why
+
+
+def test_a_call_is_shown_by_the_number_of_its_agent_and_the_clock_of_its_site(tmp_path: Path) -> None:
+    """Telephone systems name no agents; ten past midnight in Karachi is no call of the day before."""
+    about = {"agent_name": None, "agent_id": "101", "timezone": "Asia/Karachi"}
+    late = dt.datetime(2026, 3, 15, 19, 10, tzinfo=dt.UTC)
+    call = replace(record("c1", started_at=late, **about), scorecards=(PLAIN,))
+    db = tmp_path / "qa.duckdb"
+    with Store(db) as store:
+        store.load([call], [RUBRIC])
+        (book,) = export.write(store, tmp_path / "review.xlsx", "xlsx")
+    runner = CliRunner()
+    assert (
+        json.loads(runner.invoke(app, ["status", "--calls", "--json", "--db", str(db)]).stdout)["agent"]
+        == "101"
+    )
+    assert (
+        "101  ·  inbound  ·  2026-03-16T00:10+05:00"
+        in runner.invoke(app, ["show", "c1", "--db", str(db)]).stdout
+    )
+    heads, row = openpyxl.load_workbook(book)["Calls"].values
+    assert dict(zip(heads, row, strict=True))["Agent"] == "101"
 
 
 def test_a_purged_call_keeps_no_reason_in_words(tmp_path: Path) -> None:

@@ -117,6 +117,15 @@ def test_a_field_named_interval_is_none(db: str, tmp_path: Path) -> None:
     assert pq.read_table(file).to_pylist() == [{"s": {"interval": 3}}]
 
 
+def test_a_map_is_an_object_in_every_format(db: str) -> None:
+    """As the columns ``extra`` are, empty or not, whatever their keys, also inside lists."""
+    query = "SELECT map{} AS none, map{'tier': 'gold'} AS extra, [map{date '2026-03-01': 2}] AS days"
+    answer = json.loads(run("sql", query, "--db", db, "--json"))
+    assert answer == {"none": {}, "extra": {"tier": "gold"}, "days": [{"2026-03-01": 2}]}
+    assert '{},"{""tier"": ""gold""}"' in run("sql", query, "--db", db, "--csv")
+    assert '{"tier": "gold"}' in run("sql", query, "--db", db)
+
+
 def test_csv_has_no_formulas(db: str) -> None:
     """What a stranger wrote never runs in a spreadsheet; numbers and other formats are left alone."""
     query = """SELECT '=HYPERLINK("http://x")' AS agent_name, -5 AS change, '+44 1632' AS customer_ref"""

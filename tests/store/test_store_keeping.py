@@ -110,6 +110,16 @@ def test_a_damaged_file_gives_one_clear_error(db: Path) -> None:
     assert str(db) in error.value.message
 
 
+@pytest.mark.parametrize("left", [100, 5000, 300_000, 0.7])
+def test_a_database_cut_short_is_damaged(db: Path, left: float) -> None:
+    """A copy that was broken off, wherever: its permissions are not at fault."""
+    body = db.read_bytes()
+    db.write_bytes(body[: int(left * len(body) if left < 1 else left)])
+    with pytest.raises(StoreError, match="is damaged") as error, Store(db, read_only=True) as store:
+        list(store.conversations())
+    assert "restore" in error.value.hint
+
+
 def test_damage_found_only_on_reading_is_said_in_words(tmp_path: Path) -> None:
     """Whichever block is damaged, reading, searching, checking and SQL either work or name the file."""
     path = tmp_path / "qa.duckdb"
@@ -405,6 +415,25 @@ def test_parquet_never_overwrites_other_folders(db: Path, tmp_path: Path) -> Non
             store.export_parquet(tmp_path / "mine")
         with pytest.raises(StoreError, match="not a store written as Parquet"):
             store.import_parquet(tmp_path / "mine")
+
+
+def test_a_backup_deletes_no_file_but_its_own(db: Path, tmp_path: Path) -> None:
+    """What a folder holds beside an earlier backup, at any depth, is kept; so is another tool's manifest."""
+    site, backup = tmp_path / "site", tmp_path / "backup [1]"
+    site.mkdir()
+    (site / "manifest.json").write_text('{"name": "web app"}')
+    with Store(db) as store:
+        with pytest.raises(StoreError, match=r"site holds other files, e\.g\. manifest\.json"):
+            store.export_parquet(site)
+        store.export_parquet(backup)
+        assert store.export_parquet(backup)["calls"] == 3
+        for mine in (backup / "originals.jsonl", backup / "calls" / "month=2026-03" / "notes.txt"):
+            mine.write_text("mine")
+            with pytest.raises(StoreError, match=str(mine.relative_to(backup))):
+                store.export_parquet(backup)
+            assert mine.read_text() == "mine"
+            mine.unlink()
+    assert (site / "manifest.json").read_text() == '{"name": "web app"}'
 
 
 @pytest.mark.parametrize(

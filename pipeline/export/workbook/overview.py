@@ -43,7 +43,9 @@ def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals) -> No
     sheet.hide_gridlines(2)
     sheet.set_row(0, 28)
     put(sheet, 0, 0, TITLE, formats.title)
-    size = f"{totals.calls:,} calls, {totals.seconds / 3600:.1f} hours"
+    size = f"{totals.calls:,} {'call' if totals.calls == 1 else 'calls'}"
+    if totals.seconds:  # else no call has a known length
+        size += f", {totals.seconds / 3600:.1f} hours"
     put(sheet, 1, 0, f"{size}{', ' if totals.first else '; '}{totals.period}", formats.subtitle)
     row = _headline(sheet, formats, totals)
     outcomes_row = row + 3

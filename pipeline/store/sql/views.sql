@@ -119,21 +119,24 @@ COMMENT ON COLUMN v_flips.new_at IS 'When the newest scorecard was stored';
 
 CREATE OR REPLACE VIEW v_agreement AS
 WITH pairs AS (
-    SELECT rubric_hash, criterion_id, machine_answer, human_answer FROM reviews
+    SELECT rubric_hash, criterion_id, machine_answer, human_answer,
+           coalesce(nullif(extra['machine_grade'], ''), machine_answer) AS machine_said,
+           coalesce(nullif(extra['grade'], ''), human_answer) AS human_said
+    FROM reviews
     WHERE criterion_id IS NOT NULL AND machine_answer IN ('yes', 'no', 'na') AND human_answer IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY call_id, rubric_hash, criterion_id, lower(reviewer)
                                ORDER BY reviewed_at DESC, review_id) = 1  -- each reviewer's last word
 ), margins AS (
     SELECT rubric_hash, criterion_id, answer,
            count(*) FILTER (who = 'machine') AS by_machine, count(*) FILTER (who = 'human') AS by_human
-    FROM (SELECT rubric_hash, criterion_id, machine_answer AS answer, 'machine' AS who FROM pairs
-          UNION ALL SELECT rubric_hash, criterion_id, human_answer, 'human' FROM pairs)
+    FROM (SELECT rubric_hash, criterion_id, machine_said AS answer, 'machine' AS who FROM pairs
+          UNION ALL SELECT rubric_hash, criterion_id, human_said, 'human' FROM pairs)
     GROUP BY rubric_hash, criterion_id, answer
 ), chance AS (
     SELECT rubric_hash, criterion_id, sum(by_machine * by_human) AS products
     FROM margins GROUP BY rubric_hash, criterion_id
 ), agreed AS (
-    SELECT rubric_hash, criterion_id, count(*) AS reviews, avg(CAST(machine_answer = human_answer AS INTEGER)) AS agreement,
+    SELECT rubric_hash, criterion_id, count(*) AS reviews, avg(CAST(machine_said = human_said AS INTEGER)) AS agreement,
            count(*) FILTER (machine_answer = 'yes' AND human_answer = 'no') AS false_yes,
            count(*) FILTER (machine_answer = 'no' AND human_answer = 'yes') AS false_no
     FROM pairs GROUP BY rubric_hash, criterion_id
@@ -145,7 +148,7 @@ FROM agreed JOIN chance ON agreed.rubric_hash IS NOT DISTINCT FROM chance.rubric
   AND agreed.criterion_id = chance.criterion_id;
 COMMENT ON VIEW v_agreement IS 'Machine against people by criterion: agreement and Cohen''s kappa';
 COMMENT ON COLUMN v_agreement.reviews IS 'Last words of reviewers, one a call and reviewer';
-COMMENT ON COLUMN v_agreement.agreement IS 'Share in which machine and person gave the same answer, 0 to 1';
+COMMENT ON COLUMN v_agreement.agreement IS 'Share in which machine and person gave the same answer, of a graded criterion the same grade, 0 to 1';
 COMMENT ON COLUMN v_agreement.false_yes IS 'Machine yes, person no';
 COMMENT ON COLUMN v_agreement.false_no IS 'Machine no, person yes';
 COMMENT ON COLUMN v_agreement.kappa IS 'Cohen''s kappa: agreement beyond chance, 1 is perfect, 0 no better than chance';
