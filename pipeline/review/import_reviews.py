@@ -122,6 +122,9 @@ def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -
         places |= dict.fromkeys((review.review_id for review in made), entry.where)
         reviews += made
     stored = store.reviews(CallFilter(call_ids=tuple({r.call_id for r in reviews})))
+    stored.sort(key=lambda r: not r.is_confirmation)
+    corrected = {_item(review) for review in stored if not review.is_confirmation}
+    reviews = [r for r in reviews if not (r.is_confirmation and _item(r) in corrected)]
     reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
     disputes = {(r.call_id, r.rubric_hash) for r in (*stored, *reviews) if r.state == "disputed"}
     allowed = [review for review in reviews if _is_allowed(review, disputes, places, report)]
@@ -287,9 +290,9 @@ def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[R
     chosen: dict[tuple[str | None, ...], Review] = {}
     for review in reviews:
         earlier = chosen.get(_item(review))
-        if earlier is None or "how" in earlier.extra:
+        if earlier is None or earlier.is_confirmation:
             chosen[_item(review)] = review
-        elif "how" not in review.extra:
+        elif not review.is_confirmation:
             if earlier.said != review.said:
                 what = (
                     f"{review.reviewer} answers {review.criterion_id} of {review.call_id} both "

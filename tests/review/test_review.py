@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import export
+from pipeline.calibrate import tune
+from pipeline.calibrate.pairs import newest_answers
 from pipeline.conversation import CallMetadata, Review, SampledCall
 from pipeline.errors import UsageError
 from pipeline.review.import_reviews import import_reviews
@@ -113,6 +115,32 @@ def test_a_confirmed_call_counts_as_agreement_on_every_answer(db: Path, tmp_path
         said = {r.criterion_id: r.human_answer for r in store.reviews()}
     decided = {k: v for k, v in answers.items() if v != "undetermined"}
     assert said == decided | {"empathy": "no"}
+
+
+@pytest.mark.parametrize("order", [("mine", "whole"), ("whole", "mine")])
+def test_a_confirmed_call_changes_no_answer_of_the_same_person(
+    db: Path, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    """Files that are imported one after the other say what they say together, in either order."""
+    mine = returned(tmp_path).rename(tmp_path / "mine.json")
+    confirmed = {
+        "call_id": "call-001",
+        "rubric_hash": RUBRIC.hash,
+        "confirmed": True,
+        "at": "2026-11-03T10:00:00Z",
+    }
+    returned(tmp_path, answers=[], calls=[confirmed]).rename(tmp_path / "whole.json")
+    with Store(db) as store:
+        import_reviews(store, [mine, tmp_path / "whole.json"])
+        together = store.query("FROM v_agreement ORDER BY criterion_id")
+        store.connection.execute("DELETE FROM reviews")
+        for name in order:
+            assert import_reviews(store, [tmp_path / f"{name}.json"]).conflicts == []
+        said = {r.criterion_id: r.human_answer for r in newest_answers(store.reviews())}
+        assert store.query("FROM v_agreement ORDER BY criterion_id") == together
+        labels, _ = tune.labels(store.reviews(), [RUBRIC.hash])
+    assert said["empathy"] == "no"
+    assert labels["empathy"] == {"call-001": False}
 
 
 @pytest.mark.parametrize(
