@@ -196,6 +196,13 @@ def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript
     return replace(transcript, turns=turns), spans
 
 
+def redact_text(text: str, privacy: PrivacySettings) -> str:
+    """A single text, redacted without its context."""
+    turn = Turn(turn=0, role="unknown", text=text)
+    redacted, _ = redact(Transcript(call_id="", turns=(turn,)), privacy)
+    return redacted.turns[0].text
+
+
 def by_turn(spans: Iterable[PrivateSpan]) -> dict[int, list[PrivateSpan]]:
     """The spans of each turn, by its position."""
     spans_of: dict[int, list[PrivateSpan]] = defaultdict(list)

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
 from pipeline.conversation import Review, ReviewState
+from pipeline.privacy import redact_text
 from pipeline.review.returned_files import Entry, read
 from pipeline.review.sampling import DECISIONS
 from pipeline.rubric import Criterion
 from pipeline.score.measures import PERSON
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 
 ANSWERS = {
@@ -101,15 +103,22 @@ class _Card:
         return self.criteria[criterion].grades() if criterion in self.criteria else {}
 
 
-def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -> Report:
+def import_reviews(
+    store: Store, paths: Sequence[Path], *, privacy: PrivacySettings, reviewer: str = ""
+) -> Report:
     """Read returned files and store what people answered; ``reviewer`` where an entry names nobody.
+
+    Comments are redacted by the policy ``privacy``, like the words of the call that people quote in them.
 
     Raises:
         UsageError: A file is not a review at all; then nothing is stored, from no file.
     """
     read_entries = [(path, entry) for path in paths for entry in read(path)]
     entries = [
-        (path, replace(entry, reviewer=entry.reviewer or reviewer))
+        (
+            path,
+            replace(entry, reviewer=entry.reviewer or reviewer, reason=redact_text(entry.reason, privacy)),
+        )
         for path, entry in read_entries
         if entry.quote is None
     ]

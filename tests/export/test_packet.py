@@ -16,6 +16,7 @@ import pytest
 from pipeline import export
 from pipeline.conversation import Review
 from pipeline.review.import_reviews import import_reviews
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, example_records, graded_records
 from tests.review.test_calibrate import graded_review
@@ -209,7 +210,7 @@ def test_a_correction_is_downloaded_imported_and_counted(page: Any, folder: Path
     document = json.loads(path.read_text("utf-8"))
     assert document["schema"] == "callqa.review/1"
     with Store(folder / "qa.duckdb") as store:
-        assert import_reviews(store, [path]).stored == 1
+        assert import_reviews(store, [path], privacy=PrivacySettings()).stored == 1
         (review,) = store.reviews()
         (row,) = store.query("SELECT reviews, agreement FROM v_agreement")
     assert (review.machine_answer, review.human_answer) == (machine, human)
@@ -298,7 +299,7 @@ def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, grade
     choose(page, decision, "overturned")
     path = downloaded(page, "Boss", by_keyboard=True)
     with Store(graded / "qa.duckdb") as store:
-        assert import_reviews(store, [path]).stored == 2
+        assert import_reviews(store, [path], privacy=PrivacySettings()).stored == 2
         by_boss = [(r.said, r.state) for r in store.reviews() if r.reviewer == "Boss"]
     assert sorted(by_boss, key=str) == [("said sorry", "submitted"), (None, "overturned")]
 
@@ -419,7 +420,7 @@ def test_a_blind_packet_shows_no_answer_and_says_so_when_it_returns(chromium: An
     choose(page, every(page, ".criterion select")[1], "said sorry")
     path = downloaded(page, "Blind Ben")
     with Store(graded / "qa.duckdb") as store:
-        assert import_reviews(store, [path]).stored == 1
+        assert import_reviews(store, [path], privacy=PrivacySettings()).stored == 1
         (review,) = [r for r in store.reviews() if r.reviewer == "Blind Ben"]
     assert review.extra["blind"] == json.loads(path.read_text("utf-8"))["packet"]
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from pipeline.calibrate import tune
 from pipeline.calibrate.pairs import newest_answers
 from pipeline.conversation import CallMetadata, Review, SampledCall
 from pipeline.errors import UsageError
-from pipeline.review.import_reviews import import_reviews
+from pipeline.review import import_reviews as importing
 from pipeline.review.sampling import draw, precision, random_sample
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, RUBRIC, example_records, graded_records
+
+import_reviews = partial(importing.import_reviews, privacy=PrivacySettings())
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,18 @@ def test_a_confirmed_call_counts_as_agreement_on_every_answer(db: Path, tmp_path
         said = {r.criterion_id: r.human_answer for r in store.reviews()}
     decided = {k: v for k, v in answers.items() if v != "undetermined"}
     assert said == decided | {"empathy": "no"}
+
+
+def test_a_comment_is_stored_without_what_the_policy_forbids(db: Path, tmp_path: Path) -> None:
+    """A reviewer who quotes the customer's card in a comment puts no card number into the database."""
+    said = "gave card 4111 1111 1111 1111, cvv 123, mail bob@example.com"
+    answer = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "criterion_id": "empathy", "answer": "no"}
+    whole = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "comment": said}
+    path = returned(tmp_path, answers=[answer | {"reason": said}], calls=[whole])
+    with Store(db) as store:
+        assert import_reviews(store, [path]).stored == 2
+        assert {r.reason for r in store.reviews()} == {"gave card [CARD], cvv [CVV], mail bob@example.com"}
+        assert import_reviews(store, [path]).unchanged == 2
 
 
 @pytest.mark.parametrize("order", [("mine", "whole"), ("whole", "mine")])
