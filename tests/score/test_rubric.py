@@ -350,6 +350,39 @@ def test_a_capped_score_is_explained(cap: int) -> None:
     assert f"a no fails the call, and its score is at most {cap}" in rubric.explain(one)
 
 
+def test_every_rule_that_changes_a_score_is_explained() -> None:
+    """Floors, and which grades auto-fail: a half is a yes, but below 60 % of the points."""
+    levels = "[{label: full, check: {kind: manual}}, {label: half, check: {kind: manual}}]"
+    fails = "auto_fail: {scope: section, below: 0.6}"
+    one = form(f"id: a, question: q, floor: 25, {fails}, levels: {levels}", more="floor: 20\n")
+    told = rubric.explain(one)
+    assert "scores at least 20, unless it auto-fails" in told
+    assert "less than 60% of the points fails its section" in told
+    assert "a no fails" not in told
+    assert "earns at least 25 % of its points" in told
+    asked = form("id: a, question: q, check: {kind: manual, required: true}")
+    (section,) = asked.sections
+    told = rubric.explain(asked.model_copy(update={"sections": (section.model_copy(update={"floor": 30}),)}))
+    assert "scores at least 30 when answered" in told
+    assert "the call needs review until a person has answered" in told
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ("at_most: 1", "(in these words), at most once"),
+        ("at_most: 0", "(in these words), never"),
+        ("at_least: 1, at_most: 2", "(in these words), at least once, at most 2 times"),
+    ],
+)
+def test_how_often_is_explained(limits: str, told: str) -> None:
+    """Whether never is enough, too."""
+    one = form(f"id: a, question: q, check: {{kind: phrases, match: exact, any: [okay], {limits}}}")
+    assert told in rubric.explain(one)
+    with pytest.raises(RubricError, match="always met"):
+        form("id: a, question: q, check: {kind: phrases, any: [okay], at_least: 0}")
+
+
 def test_a_finding_that_must_be_absent_is_explained_so() -> None:
     """Not as one that must be there."""
     one = form("id: a, question: q, check: {kind: finding, finding: profanity, role: agent, negate: true}")
