@@ -228,6 +228,43 @@ def test_corrections_survive_closing_the_page(page: Any) -> None:
     assert find(page, "#download").text == "Download review (1)"
 
 
+def test_a_reason_comes_back_with_its_answer(page: Any) -> None:
+    """Who withdraws an answer and gives it again downloads the reason that the page still shows."""
+    open_call(page, "call-005")
+    criterion = every(page, ".criterion")[0]
+    choose(page, find(criterion, "select"), "na")
+    find(criterion, "input").send_keys("said at 0:03")
+    for answer in ("", "yes"):
+        choose(page, find(criterion, "select"), answer)
+    assert find(criterion, "input").get_attribute("value") == "said at 0:03"
+    (answer,) = json.loads(downloaded(page, "Reasoner").read_text("utf-8"))["answers"]
+    assert (answer["answer"], answer["reason"]) == ("yes", "said at 0:03")
+
+
+def test_the_time_line_of_a_call_of_unknown_length_ends_with_its_last_turn(
+    chromium: Any, tmp_path: Path
+) -> None:
+    """Other tools' transcripts state no duration; what is said at 0:06 of 0:10 is drawn there."""
+    (record,) = example_records(1)
+    conversation = record.conversation
+    transcript = replace(conversation.transcript, duration_s=None)
+    unknown = replace(record, conversation=replace(conversation, transcript=transcript))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([unknown])
+        export.write(store, tmp_path / "packet", "html")
+    page = opened(chromium, tmp_path / "packet" / "index.html")
+    open_call(page, "call-000")
+    wait_for(lambda: every(page, ".marks .mark"))
+    width = find(page, ".marks").size["width"]
+    ends = max(turn.end_s or 0 for turn in transcript.turns)
+    marks = every(page, ".marks .mark")
+    clocks = [m.get_attribute("title").rpartition(" ")[2].split(":") for m in marks]
+    drawn = [float(m.value_of_css_property("left")[:-2]) for m in marks]
+    told = [(60 * int(minutes) + int(seconds)) / ends * width for minutes, seconds in clocks]
+    assert drawn == pytest.approx([min(max(at, 12), width - 12) for at in told], abs=width / ends)
+    assert {"31,95,174", "162,72,12"} <= set(page.execute_script(CANVAS_COLOURS))
+
+
 def test_the_keyboard_is_enough(page: Any) -> None:
     """Search, open, next evidence, back: without a pointer."""
     body = find(page, "body")
