@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from pipeline import rubric, score
@@ -14,9 +15,11 @@ from pipeline.cli.commands import app
 from pipeline.conversation import FINDING_KINDS, CallMetadata, Conversation, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
 from pipeline.matching import load_matcher
+from pipeline.rubric.load import read_source, read_yaml
 from tests import talk
 
 MATCHER = load_matcher(models=False)
+ROOT = Path(__file__).parents[2]
 HEAD = "rubric: r\nmode: question\npass_mark: 50\nsections:\n  - id: s\n    criteria:\n"
 
 
@@ -387,6 +390,21 @@ def test_a_finding_that_must_be_absent_is_explained_so() -> None:
     """Not as one that must be there."""
     one = form("id: a, question: q, check: {kind: finding, finding: profanity, role: agent, negate: true}")
     assert "profanity is not found (the agent)" in rubric.explain(one)
+
+
+def test_the_schema_takes_every_rubric_that_is_valid() -> None:
+    """Shipped ones, the example of the documentation, and numbers and single values in place of lists."""
+    valid = Draft202012Validator(json.loads(run("rubric", "schema")[1]))
+    docs = (ROOT / "docs" / "rubrics.md").read_text("utf-8")
+    texts = [docs.split("```yaml\nrubric:")[1].split("```")[0].join(("rubric:", ""))]
+    texts += [read_source(name)[0] for name in (*rubric.shipped(), "examples/harper_valley")]
+    short = "id: a, question: 2026, when: {metadata: {queue: 5}, answers: {b: yes}}, check: {kind: manual}"
+    more = "version: 2\napplies_to: {direction: inbound, medium: voice, client: Acme}\n"
+    texts += [HEAD + f"      - {{{short}}}\n      - {{id: b, question: q, check: {{kind: manual}}}}\n" + more]
+    for text in texts:
+        assert rubric.parse(text)
+        assert list(valid.iter_errors(read_yaml(text)[0])) == []
+    assert not valid.is_valid({"rubric": "r", "mode": "points", "applies_to": {"direction": "sideways"}})
 
 
 def test_a_rubric_from_template_to_tests(tmp_path: Path) -> None:
