@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -347,6 +349,31 @@ def test_a_messy_workbook_is_understood(db: Path, tmp_path: Path) -> None:
     assert (report.stored, report.rejected) == (3, [])
     assert len(report.mended) == 3
     assert {(r.human_answer, r.reviewer, r.criterion_id) for r in reviews} == {("na", "Amira", "empathy")}
+
+
+@pytest.mark.parametrize("properties", ["", "<dcterms:modified", "whole"])
+def test_a_workbook_that_tells_no_time_is_as_old_as_its_file(
+    db: Path, tmp_path: Path, properties: str
+) -> None:
+    """Programs other than Excel leave the document's properties out, or the time in them."""
+    with Store(db) as store:
+        export.write(store, tmp_path / "review.xlsx", "xlsx")
+        messy_workbook(tmp_path / "review.xlsx", tmp_path / "messy.xlsx")
+        path = tmp_path / "returned.xlsx"
+        with zipfile.ZipFile(tmp_path / "messy.xlsx") as old, zipfile.ZipFile(path, "w") as new:
+            for name in old.namelist():
+                content = old.read(name)
+                if name == "docProps/core.xml" and properties != "whole":
+                    content = re.sub(rb"<dcterms:modified.*?</dcterms:modified>", b"", content)
+                if name != "docProps/core.xml" or properties:
+                    new.writestr(name, content)
+        at = dt.datetime(2026, 11, 20, 9, tzinfo=dt.UTC)
+        os.utime(path, (at.timestamp(), at.timestamp()))
+        began = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
+        import_reviews(store, [path])
+        times = {r.reviewed_at for r in store.reviews()}
+    assert len(times) == 1
+    assert times.pop() > began if properties == "whole" else times == {at}
 
 
 def test_an_untouched_workbook_says_nothing(db: Path, tmp_path: Path) -> None:
