@@ -571,6 +571,11 @@ class Review:
         """The machine's grade on a graded scale, else its answer."""
         return self.extra.get("machine_grade") or self.machine_answer
 
+    @property
+    def is_confirmation(self) -> bool:
+        """Whether it only confirms an answer with the whole call; a person's own answer counts before it."""
+        return "how" in self.extra
+
 
 @dataclass(frozen=True, slots=True)
 class SampledCall:

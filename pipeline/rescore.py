@@ -208,7 +208,7 @@ def _answers_of_people(
     if not manual:
         return {}
     reviews = store.reviews(CallFilter(call_ids=tuple(call_ids)))  # oldest first
-    given = [r for r in reviews if r.criterion_id in manual and r.human_answer and "how" not in r.extra]
+    given = [r for r in reviews if r.criterion_id in manual and r.human_answer and not r.is_confirmation]
     asked = {
         (rubric_hash, c.id): c.question
         for rubric_hash, form in store.rubrics({review.rubric_hash for review in given}).items()

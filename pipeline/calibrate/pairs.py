@@ -69,9 +69,12 @@ class AnsweredQuestion:
 
 
 def newest_answers(reviews: Iterable[Review]) -> list[Review]:
-    """Each person's newest answer to each criterion of each call; ``reviews`` come oldest first."""
+    """Each person's newest answer to each criterion of each call; ``reviews`` come oldest first.
+
+    An answer that was only confirmed with the whole call counts where the person gave none.
+    """
     newest: dict[tuple[str, str, str, str], Review] = {}
-    for review in reviews:
+    for review in sorted(reviews, key=lambda r: not r.is_confirmation):
         if review.criterion_id and review.human_answer:
             key = (review.call_id, review.rubric_hash, review.criterion_id, review.reviewer.casefold())
             newest[key] = review

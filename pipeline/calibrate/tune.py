@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pipeline import score
 from pipeline.calibrate.agreement import cohen_kappa, confusion
+from pipeline.calibrate.pairs import newest_answers
 from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.conversation import Conversation, Evidence, Review
 from pipeline.rubric import Criterion, Rubric
@@ -122,7 +123,7 @@ def labels(
     """
     wanted = set(hashes)
     by_call: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
-    for review in reviews:
+    for review in newest_answers(reviews):
         if review.criterion_id and review.rubric_hash in wanted and review.human_answer in ("yes", "no"):
             answers = by_call[review.criterion_id, review.call_id]
             answers[review.reviewer.casefold()] = review.human_answer == "yes"

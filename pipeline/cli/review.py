@@ -141,9 +141,11 @@ def import_(
     Example: callqa review import review-amira-2026-11-22.json
     """
     from pipeline.review.import_reviews import import_reviews
+    from pipeline.settings import load_settings
 
+    privacy = load_settings().privacy
     with open_store(db, read_only=False) as store:
-        report = import_reviews(store, files, reviewer=reviewer)
+        report = import_reviews(store, files, privacy=privacy, reviewer=reviewer)
     _print_report(report)
     if report.rejected:
         raise typer.Exit(3)

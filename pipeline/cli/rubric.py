@@ -152,9 +152,10 @@ def schema() -> None:
 
     Example: callqa rubric schema > rubric.schema.json
     """
-    from pipeline.rubric import Rubric
+    from pipeline.rubric.model import Rubric, SchemaOfYaml
 
-    typer.echo(json.dumps({"title": "callqa rubric", **Rubric.model_json_schema()}, indent=2))
+    written = Rubric.model_json_schema(schema_generator=SchemaOfYaml)
+    typer.echo(json.dumps({"title": "callqa rubric", **written}, indent=2))
 
 
 @group.command("test")

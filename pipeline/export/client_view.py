@@ -13,6 +13,7 @@ from pipeline import privacy
 from pipeline.conversation import CriterionAnswer, Transcript, Turn
 from pipeline.export.selection import ExportedCall, with_words
 from pipeline.score.measures import PERSON
+from pipeline.text.first_names import COMMON_TOO, first_names
 
 TITLE = r"(?:mr|mrs|ms|miss|dr|sir|madam)\b"  # so agents call customers
 INTRODUCED = re.compile(
@@ -24,21 +25,38 @@ CAPITAL = re.compile(
     r"(?i:\bthis is|\bi['’]m|\bi am|\bthrough to|\byou['’]ve reached) +([A-Z][a-z'’]+(?:[ -][A-Z][\w'’]+)?)"
 )
 """The same after words that introduce other things, too."""
+FIRST_NAME = re.compile(
+    r"(?i)(?:\b(?:ask for|you(?:['’]ve| have)? got|the name(?: is|['’]s)"
+    r"|(?:connect|pass|put|transfer)\w* you (?:on |over |through )?(?:to|with)) +{name}"
+    r"|(?<!\bin )(?<!\bmr )(?<!\bmr\. )(?<!\bmrs )(?<!\bms )(?<!\bmiss )"
+    r"(?={name},? +(here|this side|calling|from|(?:with|at)(?= +(?:the|our|(?-i:[A-Z]))))\b))".replace(
+        "{name}", r"\b([^\W\d_]+(?:[ -](?-i:[A-Z])[\w'’]+)?)"
+    )
+)
+"""The same beside words that often stand beside other things: a name only if it begins with a first name."""
 COMPANY = re.compile(r"(?i)\b(?:calling(?: from)?|contacting|welcome to) +(?:the +)?([^\W\d_]+)")
 Hide = Callable[[str], str]
 
 
 class ClientView:
-    """Replaces agents' names; each agent has the same number in all calls of one export."""
+    """Replaces agents' names; each agent has the same number in all calls of one export.
 
-    def __init__(self) -> None:
+    Args:
+        agents: Names of all agents, since they also name each other.
+    """
+
+    def __init__(self, agents: Iterable[str]) -> None:
         self._numbers: dict[str, str] = {}
+        whole = "|".join(map(re.escape, sorted((name for name in agents if " " in name), reverse=True)))
+        self._agents = re.compile(rf"(?i)\b(?:{whole})\b") if whole else None
 
     def of(self, call: ExportedCall) -> ExportedCall:
         """The call as the client may see it."""
         meta, transcript = call.metadata, call.conversation.transcript
         alias = self._alias(meta.agent_id or meta.agent_name)
         known, spoken = (meta.agent_name, meta.agent_id), _introduced(transcript)
+        if self._agents is not None:
+            spoken |= {name for turn in transcript.turns for name in self._agents.findall(turn.text)}
         hide, hide_all = _hiding(known, spoken), _hiding(known, spoken, any_case=True)
         hidden = replace(
             meta, agent_id=alias, agent_name=alias, team=None, site=None, customer_ref=None, extra={}
@@ -68,12 +86,22 @@ def _introduced(transcript: Transcript) -> set[str]:
     spoken = [turn for turn in transcript.turns if turn.role != "customer"]
     names = {name for turn in spoken for _, name in INTRODUCED.findall(turn.text) if not name[0].islower()}
     names |= {name for turn in spoken for name in CAPITAL.findall(turn.text)}
+    beside = [found for turn in spoken for found in FIRST_NAME.findall(turn.text)]
+    names |= {before or after for before, after, cue in beside if _is_person(before or after, cue.lower())}
     for span in privacy.find(transcript):
         turn = transcript.turns[span.turn]
         if span.kind == "name" and turn.role != "customer":
             names.add(turn.text[span.start : span.end])
     companies = {company.casefold() for turn in spoken for company in COMPANY.findall(turn.text)}
     return {name for name in names if name.casefold() not in companies and not re.match(TITLE, name, re.I)}
+
+
+def _is_person(name: str, cue: str) -> bool:
+    """Whether words beside a cue begin with a first name; "Bill" and the like need "here" and a capital."""
+    first = re.split("[ -]", name)[0]
+    if first.lower() in COMMON_TOO:
+        return not first.islower() and cue in ("here", "this side")
+    return first.lower() in first_names()
 
 
 def _parts(names: Iterable[str | None], shortest: int) -> list[str]:

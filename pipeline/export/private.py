@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pipeline import privacy as private_data
 from pipeline.calibrate import Calibration
-from pipeline.conversation import CriterionAnswer, Evidence, Review, Scorecard, Transcript, Turn
+from pipeline.conversation import CriterionAnswer, Evidence, Review, Scorecard, Transcript
 from pipeline.export.selection import ExportedCall, with_words
 from pipeline.settings import PrivacySettings
 from pipeline.word_times import TurnClock
@@ -87,11 +87,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A single text, redacted without its context."""
-        if not self._may_be_private(text):
-            return text
-        turn = Turn(turn=0, role="unknown", text=text)
-        redacted, _ = private_data.redact(Transcript(call_id="", turns=(turn,)), self._policy)
-        return redacted.turns[0].text
+        return private_data.redact_text(text, self._policy) if self._may_be_private(text) else text
 
     def _may_be_private(self, text: str) -> bool:
         """Whether the text may hold private data; real detection costs a hundred times as much."""

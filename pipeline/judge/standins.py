@@ -117,6 +117,7 @@ def _sent(
 ) -> Sent:
     text = turn.text
     found = [(m.start(), m.end(), word) for pattern, word in known if pattern for m in pattern.finditer(text)]
+    found += [(m.start(), m.end(), m[0]) for m in privacy.PLACEHOLDER.finditer(text)]  # no name is in one
     found += [(m.start(), m.end(), TITLE) for m in TITLES.finditer(text)]
     found += [(m.start(), m.end(), PRONOUNS[m[0].lower()]) for m in PRONOUN.finditer(text)]
     for start, end in (*introduced, *find_names(text)):

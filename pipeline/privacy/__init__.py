@@ -67,6 +67,8 @@ def find(transcript: Transcript) -> tuple[PrivateSpan, ...]:
         question = _question_before(turns, position)
         found += [(position, start, end, kind) for kind, start, end in phrases.find(turn.text, question)]
     runs = [part for run in numbers.runs(turns, transcript.language) for part in rules.kinds(run, turns)]
+    told = _private_numbers(runs)
+    runs = [(run, _code_of_card(run, kind, told) or kind) for run, kind in runs]
     private_numbers = _private_numbers(runs)
     for run, kind_of_run in runs:
         for part, kind in _with_echoes(run, kind_of_run, private_numbers, turns):
@@ -105,13 +107,12 @@ def _private_numbers(runs: Iterable[tuple[numbers.Run, str | None]]) -> PrivateN
 
 
 def _with_echoes(
-    run: numbers.Run, kind_of_run: str | None, private_numbers: PrivateNumbers, turns: Sequence[Turn]
+    run: numbers.Run, kind: str | None, private_numbers: PrivateNumbers, turns: Sequence[Turn]
 ) -> Iterator[tuple[numbers.Run, str]]:
     """A run if it is private itself, and its parts that repeat a private number, with their kinds.
 
     A part may get two kinds, of which the stricter counts: a PIN read back after talk of an account is a PIN.
     """
-    kind = kind_of_run or _code_of_card(run, private_numbers)
     if kind is not None:
         yield run, kind
     for part in (run, *(numbers.parts(run, run.breaks, turns) if run.breaks else ())):
@@ -120,12 +121,26 @@ def _with_echoes(
             yield part, echoed
 
 
-def _code_of_card(run: numbers.Run, private_numbers: PrivateNumbers) -> str | None:
-    """``cvv`` if the run answers "and the code?" after a card's number or expiry date; else None."""
+def _code_of_card(run: numbers.Run, kind: str | None, private_numbers: PrivateNumbers) -> str | None:
+    """``cvv`` if the run is "the code" told after a card's number or expiry date; else None.
+
+    A number that the cue words make an expiry date is one if no other date was told before it.
+    """
     if not cues.fits("cvv", len(run.digits)) or not CODE_CUE.search(run.before) or rules.is_cleared(run):
         return None
     near = private_numbers.get(run.tokens[0].turn, ())
-    return "cvv" if any(kind in ("card", "expiry") for _, kind in near) else None
+    if kind == "expiry":
+        begins = run.tokens[0].turn, run.tokens[0].start
+        near = [
+            (number, told)
+            for number, told in near
+            if told == "expiry"
+            and number.digits != run.digits
+            and (number.tokens[0].turn, number.tokens[0].start) < begins
+        ]
+    elif kind is not None:
+        return None
+    return "cvv" if any(told in ("card", "expiry") for _, told in near) else None
 
 
 def _echoed(run: numbers.Run, private_numbers: PrivateNumbers) -> str | None:
@@ -179,6 +194,13 @@ def redact(transcript: Transcript, privacy: PrivacySettings) -> tuple[Transcript
         for position, turn in enumerate(transcript.turns)
     )
     return replace(transcript, turns=turns), spans
+
+
+def redact_text(text: str, privacy: PrivacySettings) -> str:
+    """A single text, redacted without its context."""
+    turn = Turn(turn=0, role="unknown", text=text)
+    redacted, _ = redact(Transcript(call_id="", turns=(turn,)), privacy)
+    return redacted.turns[0].text
 
 
 def by_turn(spans: Iterable[PrivateSpan]) -> dict[int, list[PrivateSpan]]:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
 from pipeline.conversation import Review, ReviewState
+from pipeline.privacy import redact_text
 from pipeline.review.returned_files import Entry, read
 from pipeline.review.sampling import DECISIONS
 from pipeline.rubric import Criterion
 from pipeline.score.measures import PERSON
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 
 ANSWERS = {
@@ -101,15 +103,22 @@ class _Card:
         return self.criteria[criterion].grades() if criterion in self.criteria else {}
 
 
-def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -> Report:
+def import_reviews(
+    store: Store, paths: Sequence[Path], *, privacy: PrivacySettings, reviewer: str = ""
+) -> Report:
     """Read returned files and store what people answered; ``reviewer`` where an entry names nobody.
+
+    Comments are redacted by the policy ``privacy``, like the words of the call that people quote in them.
 
     Raises:
         UsageError: A file is not a review at all; then nothing is stored, from no file.
     """
     read_entries = [(path, entry) for path in paths for entry in read(path)]
     entries = [
-        (path, replace(entry, reviewer=entry.reviewer or reviewer))
+        (
+            path,
+            replace(entry, reviewer=entry.reviewer or reviewer, reason=redact_text(entry.reason, privacy)),
+        )
         for path, entry in read_entries
         if entry.quote is None
     ]
@@ -122,6 +131,9 @@ def import_reviews(store: Store, paths: Sequence[Path], *, reviewer: str = "") -
         places |= dict.fromkeys((review.review_id for review in made), entry.where)
         reviews += made
     stored = store.reviews(CallFilter(call_ids=tuple({r.call_id for r in reviews})))
+    stored.sort(key=lambda r: not r.is_confirmation)
+    corrected = {_item(review) for review in stored if not review.is_confirmation}
+    reviews = [r for r in reviews if not (r.is_confirmation and _item(r) in corrected)]
     reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
     disputes = {(r.call_id, r.rubric_hash) for r in (*stored, *reviews) if r.state == "disputed"}
     allowed = [review for review in reviews if _is_allowed(review, disputes, places, report)]
@@ -287,9 +299,9 @@ def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[R
     chosen: dict[tuple[str | None, ...], Review] = {}
     for review in reviews:
         earlier = chosen.get(_item(review))
-        if earlier is None or "how" in earlier.extra:
+        if earlier is None or earlier.is_confirmation:
             chosen[_item(review)] = review
-        elif "how" not in review.extra:
+        elif not review.is_confirmation:
             if earlier.said != review.said:
                 what = (
                     f"{review.reviewer} answers {review.criterion_id} of {review.call_id} both "

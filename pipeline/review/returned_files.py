@@ -158,9 +158,10 @@ def _read_workbook(path: Path) -> list[Entry]:
 def _read_sheets(path: Path) -> list[Entry]:
     import openpyxl
 
+    begun = dt.datetime.now(dt.UTC)
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    saved = book.properties.modified
-    at = saved.replace(tzinfo=dt.UTC) if saved else dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    saved = book.properties.modified.replace(tzinfo=dt.UTC)  # the present time where the workbook has none
+    at = saved if saved < begun else dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
     tables = []
     try:
         for sheet in book.worksheets:

@@ -84,17 +84,26 @@ class SearchCheck(BaseCheck):
     role: SearchedRole = Field("agent", description="whose words are searched")
     window: Window | None = Field(None, description="where; the whole call when left out")
     negate: bool = Field(False, description="true: met when it is NOT heard")
-    at_least: Annotated[int, Field(ge=1)] = Field(1, description="how many times it must be heard")
+    at_least: Annotated[int, Field(ge=0)] = Field(
+        1, description="how many times it must be heard; 0 when only `at_most` is given"
+    )
     at_most: Annotated[int, Field(ge=0)] | None = Field(None, description="more often than this is a miss")
     min_confidence: Fraction | None = Field(
         None, description="word confidence below which nothing is decided; default from the settings"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _or_never(cls, given: Any) -> Any:
+        is_limited = isinstance(given, dict) and given.get("at_most") is not None
+        return {"at_least": 0, **given} if is_limited else given
+
     @model_validator(mode="after")
     def _counts(self) -> SearchCheck:
-        never = self.at_most == 0 and self.at_least == 1
-        if self.at_most is not None and self.at_most < self.at_least and not never:
+        if self.at_most is not None and self.at_most < self.at_least:
             raise ValueError("at_most is below at_least")
+        if self.at_most is None and self.at_least == 0:
+            raise ValueError("at_least 0 is always met; give at_most, or 1 or more")
         if self.negate and self.at_most is not None:
             raise ValueError("negate and at_most say the same thing twice; use one")
         return self

@@ -52,6 +52,8 @@ def _lines(rubric: Rubric) -> Iterator[str]:
     yield f"Score: {MODES[rubric.mode]}"
     na = "count as met" if rubric.not_applicable == "as_pass" else "leave the sum"
     yield f"Criteria that do not apply {na}. What cannot be told leaves the sum, and the call needs review."
+    if rubric.floor:
+        yield f"A call of which anything was answered scores at least {rubric.floor:g}, unless it auto-fails."
     if rubric.pass_mark is not None:
         yield f"Passes from {rubric.pass_mark:g}."
     total = sum(s.weight for s in rubric.sections) or 1
@@ -62,6 +64,8 @@ def _lines(rubric: Rubric) -> Iterator[str]:
         yield f"\n{section.title or section.id}{share}"
         if section.when is not None:
             yield f"  only when {_condition(section.when)}"
+        if section.floor:
+            yield f"  scores at least {section.floor:g} when answered, unless it auto-fails"
         for criterion in section.criteria:
             yield from (f"  {line}" for line in _criterion(rubric, criterion))
 
@@ -78,7 +82,12 @@ def _criterion(rubric: Rubric, criterion: Criterion) -> Iterator[str]:
         yield f"  applies when {_condition(criterion.when)}"
     policy = rubric.auto_fail_of(criterion)
     if policy is not None:
-        yield f"  a no {_auto_fail(policy)}"
+        failed = f"less than {policy.below:.0%} of the points" if criterion.levels else "a no"
+        yield f"  {failed} {_auto_fail(policy)}"
+    if criterion.floor:
+        yield f"  earns at least {criterion.floor:g} % of its points when answered"
+    if isinstance(criterion.check, kinds.ManualCheck) and criterion.check.required:
+        yield "  the call needs review until a person has answered"
     if criterion.check is not None:
         yield f"  met when {describe(criterion.check)}"
     for level, share in criterion.steps():
@@ -151,8 +160,15 @@ def _some(texts: Sequence[str], most: int = SHOWN) -> str:
 
 
 def _often(check: kinds.SearchCheck) -> str:
-    least = f", at least {check.at_least} times" if check.at_least > 1 else ""
-    return least + (f", at most {check.at_most} times" if check.at_most is not None else "")
+    if check.at_most == 0:
+        return ", never"
+    is_told = check.at_least > 1 or (check.at_least == 1 and check.at_most is not None)
+    least = f", at least {_times(check.at_least)}" if is_told else ""
+    return least + (f", at most {_times(check.at_most)}" if check.at_most is not None else "")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _limits(part: kinds.Strict | None) -> str:

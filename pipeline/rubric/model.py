@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.conversation import Answer, Direction, Medium, Outcome, RubricRef
 from pipeline.rubric.checks import (
@@ -38,7 +39,7 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
 
 
 def _as_before(body: Any) -> Any:
@@ -188,8 +189,13 @@ class AppliesTo(Strict):
     site: Names = ()
     queue: Names = ()
     team: Names = ()
-    direction: Annotated[tuple[Direction, ...], BeforeValidator(_listed)] = ()
-    medium: Annotated[tuple[Medium, ...], BeforeValidator(_listed)] = ()
+    direction: Annotated[
+        tuple[Direction, ...],
+        BeforeValidator(_listed, json_schema_input_type=Direction | tuple[Direction, ...]),
+    ] = ()
+    medium: Annotated[
+        tuple[Medium, ...], BeforeValidator(_listed, json_schema_input_type=Medium | tuple[Medium, ...])
+    ] = ()
     language: Names = ()
     min_duration_s: Seconds | None = None
     max_duration_s: Seconds | None = None
@@ -215,6 +221,14 @@ class Case(Strict):
         if any(len(turn) != 1 for turn in turns):
             raise ValueError("each turn is one `role: words`")
         return turns
+
+
+class SchemaOfYaml(GenerateJsonSchema):
+    """Makes a JSON Schema in which a number may stand for a text (``version: 2``), as ``Strict`` allows."""
+
+    def str_schema(self, schema: Any) -> dict[str, Any]:
+        """The JSON Schema of a text."""
+        return super().str_schema(schema) | {"type": ["string", "number"]}
 
 
 class Rubric(Strict):

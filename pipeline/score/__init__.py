@@ -18,7 +18,7 @@ from pipeline.conversation import (
     Outcome,
     Scorecard,
 )
-from pipeline.rubric.checks import PhraseCheck, WordCheck
+from pipeline.rubric.checks import Anchor, PhraseCheck, WordCheck, parts
 from pipeline.rubric.judging import Judge
 from pipeline.rubric.model import Rubric
 from pipeline.rubric.queries import Matcher, Query
@@ -115,11 +115,15 @@ def find_matches(
 ) -> tuple[tuple[Evidence, ...], Evidence | None]:
     """What a check of words finds in a call, independent of the rest of its criterion.
 
+    The criteria on which its window is anchored are answered first.
+
     Returns:
         The matches that count, in order of time, and the nearest candidate that does not.
     """
-    metadata = CallMetadata(conversation.transcript.call_id)
-    call = Call(conversation, metadata, matcher, 0.0, plan_of(rubric), {})
+    metadata, plan = CallMetadata(conversation.transcript.call_id), plan_of(rubric)
+    call = Call(conversation, metadata, matcher, 0.0, plan, {})
+    for name in plan.needed(anchor.criterion for anchor in parts(check, Anchor)):
+        call.answers[name] = answer(call, plan.criteria[name])
     found = find_words(call, check)
     return tuple(hit.evidence for hit in found.hits), found.nearest
 

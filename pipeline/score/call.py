@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,14 @@ class RubricPlan:
         self.section_of = {c.id: s for s in rubric.sections for c in s.criteria}
         self.needs = {name: needs(self.section_of[name], c) for name, c in self.criteria.items()}
         self._queries: dict[SearchCheck, tuple[Query, ...]] = {}
+
+    def needed(self, names: Iterable[str | None]) -> list[str]:
+        """Criteria, and all those on which they depend, in the order in which they can be answered."""
+        needed = set(names)
+        for name in reversed(self.order):
+            if name in needed:
+                needed |= self.needs[name]
+        return [name for name in self.order if name in needed]
 
     def queries(self, check: WordCheck | Any) -> tuple[Query, ...]:
         """The queries of a check; they are built only once."""

@@ -82,14 +82,14 @@ def answer_words(call: Call, check: SearchCheck) -> Verdict:
     count = len(heard.hits)
     perhaps = "may be what is asked, but is not near enough to be sure"
     if check.negate or check.at_most is not None:
-        limit = check.at_least - 1 if check.negate else (check.at_most or 0)
+        limit = check.at_least - 1 if check.at_most is None else check.at_most
         if firm > limit:
             return given("no", f"heard {count} times" if limit else "heard, and should not be")
         if count > limit:
             return given("undetermined", "heard only where recognition is weak")
         if count + heard.maybe > limit:
             return given("undetermined", f"what was heard {perhaps}")
-    wanted = 0 if check.negate or check.at_most == 0 else check.at_least
+    wanted = 0 if check.negate else check.at_least
     if heard.invented and firm < wanted:
         return given("undetermined", heard.unsure)
     if count < wanted:
@@ -100,7 +100,7 @@ def answer_words(call: Call, check: SearchCheck) -> Verdict:
         return given("no", "not heard" if not count else f"heard {count} of {wanted} times")
     if not wanted and heard.unsure:
         return given("undetermined", heard.unsure)
-    return given("yes", "" if wanted else "not heard")
+    return given("yes", "" if count else "not heard")
 
 
 def find_words(call: Call, check: SearchCheck) -> PhraseHits:

@@ -54,6 +54,7 @@ from pipeline.intake.transcripts import read_transcript
 from pipeline.privacy import redact
 from pipeline.settings import IntakeSettings, PrivacySettings
 from pipeline.store import CallFilter, Store
+from tests import talk
 from tests.example_calls import (
     GRADED,
     HOSTILE,
@@ -503,6 +504,53 @@ def test_client_safe_hides_names_that_only_the_agent_says(tmp_path: Path, form: 
     assert "the billing team" in text
     assert "my bill is wrong" in text
     assert "Harbor again" in text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Hi, Dana here from Harbor.",
+        "Hello, it's Dana from Harbor.",
+        "Good morning, Dana with Harbor.",
+        "Dana from Harbor calling, is this a good time?",
+        "dana this side from Harbor",
+        "Ask for Dana when you call back.",
+        "Thanks for calling Harbor, you've got Dana.",
+        "Let me transfer you to Dana Bell, one of my colleagues.",
+        "Max here from Harbor.",
+        "You spoke to marcus bell yesterday.",
+    ],
+)
+def test_client_safe_hides_names_however_they_are_given(tmp_path: Path, said: str) -> None:
+    """Agents without a name in the metadata, and other agents of the database, whose names only it knows."""
+    first, other = example_records(2)
+    turns = talk.turns([("agent", said), ("customer", "Okay, I'm Robert.")])
+    conversation = Conversation(replace(first.conversation.transcript, turns=turns))
+    metadata = replace(first.metadata, agent_name=None, agent_id="1017")
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(other, metadata=replace(other.metadata, agent_name="Marcus Bell"))])
+    text = for_the_client(tmp_path, replace(first, conversation=conversation, metadata=metadata), "srt")
+    assert not re.search("dana|bell|max|marcus", text, re.I)
+    assert "[AGENT]" in text
+    assert "Robert" in text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "We are in Charlotte at Main Street.",
+        "your bill from last month is here",
+        "Will calling back help?",
+        "Robert, can I help you with that?",
+        "You got ten days from here. Ask for a refund.",
+        "I'll put you through to the billing team.",
+    ],
+)
+def test_client_safe_hides_no_other_words(tmp_path: Path, said: str) -> None:
+    """Places, bills and the customer's own name stay."""
+    (record,) = example_records(1)
+    conversation = Conversation(replace(record.conversation.transcript, turns=talk.turns([("agent", said)])))
+    assert said in for_the_client(tmp_path, replace(record, conversation=conversation), "srt")
 
 
 @pytest.mark.parametrize("form", ["contact-lens", "html", "jsonl", "srt", "vcon", "vtt"])

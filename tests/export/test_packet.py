@@ -16,6 +16,7 @@ import pytest
 from pipeline import export
 from pipeline.conversation import Review
 from pipeline.review.import_reviews import import_reviews
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, example_records, graded_records
 from tests.review.test_calibrate import graded_review
@@ -209,7 +210,7 @@ def test_a_correction_is_downloaded_imported_and_counted(page: Any, folder: Path
     document = json.loads(path.read_text("utf-8"))
     assert document["schema"] == "callqa.review/1"
     with Store(folder / "qa.duckdb") as store:
-        assert import_reviews(store, [path]).stored == 1
+        assert import_reviews(store, [path], privacy=PrivacySettings()).stored == 1
         (review,) = store.reviews()
         (row,) = store.query("SELECT reviews, agreement FROM v_agreement")
     assert (review.machine_answer, review.human_answer) == (machine, human)
@@ -225,6 +226,43 @@ def test_corrections_survive_closing_the_page(page: Any) -> None:
     wait_for(lambda: every(page, ".criterion select"))
     assert find(page, ".criterion select").get_attribute("value") == "na"
     assert find(page, "#download").text == "Download review (1)"
+
+
+def test_a_reason_comes_back_with_its_answer(page: Any) -> None:
+    """Who withdraws an answer and gives it again downloads the reason that the page still shows."""
+    open_call(page, "call-005")
+    criterion = every(page, ".criterion")[0]
+    choose(page, find(criterion, "select"), "na")
+    find(criterion, "input").send_keys("said at 0:03")
+    for answer in ("", "yes"):
+        choose(page, find(criterion, "select"), answer)
+    assert find(criterion, "input").get_attribute("value") == "said at 0:03"
+    (answer,) = json.loads(downloaded(page, "Reasoner").read_text("utf-8"))["answers"]
+    assert (answer["answer"], answer["reason"]) == ("yes", "said at 0:03")
+
+
+def test_the_time_line_of_a_call_of_unknown_length_ends_with_its_last_turn(
+    chromium: Any, tmp_path: Path
+) -> None:
+    """Other tools' transcripts state no duration; what is said at 0:06 of 0:10 is drawn there."""
+    (record,) = example_records(1)
+    conversation = record.conversation
+    transcript = replace(conversation.transcript, duration_s=None)
+    unknown = replace(record, conversation=replace(conversation, transcript=transcript))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([unknown])
+        export.write(store, tmp_path / "packet", "html")
+    page = opened(chromium, tmp_path / "packet" / "index.html")
+    open_call(page, "call-000")
+    wait_for(lambda: every(page, ".marks .mark"))
+    width = find(page, ".marks").size["width"]
+    ends = max(turn.end_s or 0 for turn in transcript.turns)
+    marks = every(page, ".marks .mark")
+    clocks = [m.get_attribute("title").rpartition(" ")[2].split(":") for m in marks]
+    drawn = [float(m.value_of_css_property("left")[:-2]) for m in marks]
+    told = [(60 * int(minutes) + int(seconds)) / ends * width for minutes, seconds in clocks]
+    assert drawn == pytest.approx([min(max(at, 12), width - 12) for at in told], abs=width / ends)
+    assert {"31,95,174", "162,72,12"} <= set(page.execute_script(CANVAS_COLOURS))
 
 
 def test_the_keyboard_is_enough(page: Any) -> None:
@@ -298,7 +336,7 @@ def test_a_grade_is_given_by_keyboard_and_a_dispute_decided(chromium: Any, grade
     choose(page, decision, "overturned")
     path = downloaded(page, "Boss", by_keyboard=True)
     with Store(graded / "qa.duckdb") as store:
-        assert import_reviews(store, [path]).stored == 2
+        assert import_reviews(store, [path], privacy=PrivacySettings()).stored == 2
         by_boss = [(r.said, r.state) for r in store.reviews() if r.reviewer == "Boss"]
     assert sorted(by_boss, key=str) == [("said sorry", "submitted"), (None, "overturned")]
 
@@ -419,7 +457,7 @@ def test_a_blind_packet_shows_no_answer_and_says_so_when_it_returns(chromium: An
     choose(page, every(page, ".criterion select")[1], "said sorry")
     path = downloaded(page, "Blind Ben")
     with Store(graded / "qa.duckdb") as store:
-        assert import_reviews(store, [path]).stored == 1
+        assert import_reviews(store, [path], privacy=PrivacySettings()).stored == 1
         (review,) = [r for r in store.reviews() if r.reviewer == "Blind Ben"]
     assert review.extra["blind"] == json.loads(path.read_text("utf-8"))["packet"]
 

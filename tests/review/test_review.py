@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import re
 import shutil
 import subprocess
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipeline import export
+from pipeline.calibrate import tune
+from pipeline.calibrate.pairs import newest_answers
 from pipeline.conversation import CallMetadata, Review, SampledCall
 from pipeline.errors import UsageError
-from pipeline.review.import_reviews import import_reviews
+from pipeline.review import import_reviews as importing
 from pipeline.review.sampling import draw, precision, random_sample
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, RUBRIC, example_records, graded_records
+
+import_reviews = partial(importing.import_reviews, privacy=PrivacySettings())
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +121,44 @@ def test_a_confirmed_call_counts_as_agreement_on_every_answer(db: Path, tmp_path
         said = {r.criterion_id: r.human_answer for r in store.reviews()}
     decided = {k: v for k, v in answers.items() if v != "undetermined"}
     assert said == decided | {"empathy": "no"}
+
+
+def test_a_comment_is_stored_without_what_the_policy_forbids(db: Path, tmp_path: Path) -> None:
+    """A reviewer who quotes the customer's card in a comment puts no card number into the database."""
+    said = "gave card 4111 1111 1111 1111, cvv 123, mail bob@example.com"
+    answer = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "criterion_id": "empathy", "answer": "no"}
+    whole = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "comment": said}
+    path = returned(tmp_path, answers=[answer | {"reason": said}], calls=[whole])
+    with Store(db) as store:
+        assert import_reviews(store, [path]).stored == 2
+        assert {r.reason for r in store.reviews()} == {"gave card [CARD], cvv [CVV], mail bob@example.com"}
+        assert import_reviews(store, [path]).unchanged == 2
+
+
+@pytest.mark.parametrize("order", [("mine", "whole"), ("whole", "mine")])
+def test_a_confirmed_call_changes_no_answer_of_the_same_person(
+    db: Path, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    """Files that are imported one after the other say what they say together, in either order."""
+    mine = returned(tmp_path).rename(tmp_path / "mine.json")
+    confirmed = {
+        "call_id": "call-001",
+        "rubric_hash": RUBRIC.hash,
+        "confirmed": True,
+        "at": "2026-11-03T10:00:00Z",
+    }
+    returned(tmp_path, answers=[], calls=[confirmed]).rename(tmp_path / "whole.json")
+    with Store(db) as store:
+        import_reviews(store, [mine, tmp_path / "whole.json"])
+        together = store.query("FROM v_agreement ORDER BY criterion_id")
+        store.connection.execute("DELETE FROM reviews")
+        for name in order:
+            assert import_reviews(store, [tmp_path / f"{name}.json"]).conflicts == []
+        said = {r.criterion_id: r.human_answer for r in newest_answers(store.reviews())}
+        assert store.query("FROM v_agreement ORDER BY criterion_id") == together
+        labels, _ = tune.labels(store.reviews(), [RUBRIC.hash])
+    assert said["empathy"] == "no"
+    assert labels["empathy"] == {"call-001": False}
 
 
 @pytest.mark.parametrize(
@@ -303,6 +349,31 @@ def test_a_messy_workbook_is_understood(db: Path, tmp_path: Path) -> None:
     assert (report.stored, report.rejected) == (3, [])
     assert len(report.mended) == 3
     assert {(r.human_answer, r.reviewer, r.criterion_id) for r in reviews} == {("na", "Amira", "empathy")}
+
+
+@pytest.mark.parametrize("properties", ["", "<dcterms:modified", "whole"])
+def test_a_workbook_that_tells_no_time_is_as_old_as_its_file(
+    db: Path, tmp_path: Path, properties: str
+) -> None:
+    """Programs other than Excel leave the document's properties out, or the time in them."""
+    with Store(db) as store:
+        export.write(store, tmp_path / "review.xlsx", "xlsx")
+        messy_workbook(tmp_path / "review.xlsx", tmp_path / "messy.xlsx")
+        path = tmp_path / "returned.xlsx"
+        with zipfile.ZipFile(tmp_path / "messy.xlsx") as old, zipfile.ZipFile(path, "w") as new:
+            for name in old.namelist():
+                content = old.read(name)
+                if name == "docProps/core.xml" and properties != "whole":
+                    content = re.sub(rb"<dcterms:modified.*?</dcterms:modified>", b"", content)
+                if name != "docProps/core.xml" or properties:
+                    new.writestr(name, content)
+        at = dt.datetime(2026, 11, 20, 9, tzinfo=dt.UTC)
+        os.utime(path, (at.timestamp(), at.timestamp()))
+        began = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
+        import_reviews(store, [path])
+        times = {r.reviewed_at for r in store.reviews()}
+    assert len(times) == 1
+    assert times.pop() > began if properties == "whole" else times == {at}
 
 
 def test_an_untouched_workbook_says_nothing(db: Path, tmp_path: Path) -> None:

@@ -127,6 +127,33 @@ def test_a_criterion_that_cannot_learn_or_is_disputed_throughout_is_listed() -> 
     assert told["hold"].startswith("24 calls left out: reviewers differ")
 
 
+ANCHORED = """
+      - id: after_hold
+        question: Did the agent say thank you after asking to wait?
+        check: {kind: phrases, any: [Thank you], window: {after: {criterion: hold}}}
+"""
+
+
+def test_a_window_after_another_criterion_is_searched_where_that_is_met() -> None:
+    """Thanks before the words of the other criterion do not count; without those, nothing is searched."""
+    form = rubric.parse(FORM.rstrip() + ANCHORED)
+    calls = {
+        "after": conversation("after", WAITS, CHATS, "thank you for waiting"),
+        "before": conversation("before", "thank you for calling", CHATS, WAITS),
+        "never": conversation("never", CHATS, "thank you for calling"),
+    }
+    (check,) = [learning(c.check) for c in form.criteria() if c.id == "after_hold"]
+    assert check is not None
+    found = {name: score.find_matches(call, form, check, matcher=MATCHER)[0] for name, call in calls.items()}
+    assert {name: len(hits) for name, hits in found.items()} == {"after": 1, "before": 0, "never": 0}
+    (asked,) = [
+        q for q in tune.questions(form, calls, {}, [], MATCHER, 9) if q[:2] == ("after_hold", "after")
+    ]
+    assert asked[2].turn == 2
+    said = {"after_hold": {"after": True, "before": False}}
+    assert tune.propose(form, calls, said, [], MATCHER, {})[0].note.startswith("2 answers of people")
+
+
 @pytest.mark.parametrize(
     ("wrong", "n", "limit"), [(0, 50, 0.0582), (2, 50, 0.1206), (5, 100, 0.1023), (3, 3, 1.0), (0, 0, 1.0)]
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline import rubric, score
-from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript
+from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
 from pipeline.judge import quotes
 from pipeline.judge.endpoint import is_private
@@ -248,6 +249,20 @@ def test_no_name_title_or_gender_is_sent_and_quotes_still_point_at_the_words_sai
         "Thank you, [TITLE] [NAME]. It is about your bill, is it?",
     ]
     assert answer(card, "c1").evidence[0].quote == spoken.transcript.turns[0].text
+
+
+def test_a_mark_of_removed_private_data_is_sent_as_it_is() -> None:
+    """What looks like a name inside "[EXPIRY]" is none; a name beside a mark is."""
+    said = "The code is [EXPIRY], Card says. [NAME] Baker paid by [CARD]"
+    turn = Turn(0, "customer", said)
+
+    def names(text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer("EXPIRY|Baker|CARD", text)]
+
+    (sent,) = neutral([turn], names, people=["Card"])
+
+    assert sent.text == "The code is [EXPIRY], [NAME] says. [NAME] paid by [CARD]"
+    assert sent.original(13, 19) == (12, 20)
 
 
 def test_twenty_names_and_genders_are_one_and_the_same_question(model: Model) -> None:

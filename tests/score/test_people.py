@@ -15,6 +15,7 @@ from pipeline.conversation import CallRecord, Scorecard
 from pipeline.matching import load_matcher
 from pipeline.rescore import rescore
 from pipeline.review.import_reviews import Report, import_reviews
+from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
 from tests.talk import exchange
 
@@ -69,7 +70,7 @@ def said(store: Store, tmp_path: Path, reviewer: str, answer: str, day: int = 2,
     document = {"schema": "callqa.review/1", "reviewer": reviewer, "answers": [given], "calls": []} | more
     path = tmp_path / "review.json"
     path.write_text(json.dumps(document), "utf-8")
-    return import_reviews(store, [path])
+    return import_reviews(store, [path], privacy=PrivacySettings())
 
 
 def answered(card: Scorecard) -> dict[str, str]:

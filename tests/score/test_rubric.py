@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from pipeline import rubric, score
@@ -14,9 +15,11 @@ from pipeline.cli.commands import app
 from pipeline.conversation import FINDING_KINDS, CallMetadata, Conversation, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
 from pipeline.matching import load_matcher
+from pipeline.rubric.load import read_source, read_yaml
 from tests import talk
 
 MATCHER = load_matcher(models=False)
+ROOT = Path(__file__).parents[2]
 HEAD = "rubric: r\nmode: question\npass_mark: 50\nsections:\n  - id: s\n    criteria:\n"
 
 
@@ -350,10 +353,58 @@ def test_a_capped_score_is_explained(cap: int) -> None:
     assert f"a no fails the call, and its score is at most {cap}" in rubric.explain(one)
 
 
+def test_every_rule_that_changes_a_score_is_explained() -> None:
+    """Floors, and which grades auto-fail: a half is a yes, but below 60 % of the points."""
+    levels = "[{label: full, check: {kind: manual}}, {label: half, check: {kind: manual}}]"
+    fails = "auto_fail: {scope: section, below: 0.6}"
+    one = form(f"id: a, question: q, floor: 25, {fails}, levels: {levels}", more="floor: 20\n")
+    told = rubric.explain(one)
+    assert "scores at least 20, unless it auto-fails" in told
+    assert "less than 60% of the points fails its section" in told
+    assert "a no fails" not in told
+    assert "earns at least 25 % of its points" in told
+    asked = form("id: a, question: q, check: {kind: manual, required: true}")
+    (section,) = asked.sections
+    told = rubric.explain(asked.model_copy(update={"sections": (section.model_copy(update={"floor": 30}),)}))
+    assert "scores at least 30 when answered" in told
+    assert "the call needs review until a person has answered" in told
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ("at_most: 1", "(in these words), at most once"),
+        ("at_most: 0", "(in these words), never"),
+        ("at_least: 1, at_most: 2", "(in these words), at least once, at most 2 times"),
+    ],
+)
+def test_how_often_is_explained(limits: str, told: str) -> None:
+    """Whether never is enough, too."""
+    one = form(f"id: a, question: q, check: {{kind: phrases, match: exact, any: [okay], {limits}}}")
+    assert told in rubric.explain(one)
+    with pytest.raises(RubricError, match="always met"):
+        form("id: a, question: q, check: {kind: phrases, any: [okay], at_least: 0}")
+
+
 def test_a_finding_that_must_be_absent_is_explained_so() -> None:
     """Not as one that must be there."""
     one = form("id: a, question: q, check: {kind: finding, finding: profanity, role: agent, negate: true}")
     assert "profanity is not found (the agent)" in rubric.explain(one)
+
+
+def test_the_schema_takes_every_rubric_that_is_valid() -> None:
+    """Shipped ones, the example of the documentation, and numbers and single values in place of lists."""
+    valid = Draft202012Validator(json.loads(run("rubric", "schema")[1]))
+    docs = (ROOT / "docs" / "rubrics.md").read_text("utf-8")
+    texts = [docs.split("```yaml\nrubric:")[1].split("```")[0].join(("rubric:", ""))]
+    texts += [read_source(name)[0] for name in (*rubric.shipped(), "examples/harper_valley")]
+    short = "id: a, question: 2026, when: {metadata: {queue: 5}, answers: {b: yes}}, check: {kind: manual}"
+    more = "version: 2\napplies_to: {direction: inbound, medium: voice, client: Acme}\n"
+    texts += [HEAD + f"      - {{{short}}}\n      - {{id: b, question: q, check: {{kind: manual}}}}\n" + more]
+    for text in texts:
+        assert rubric.parse(text)
+        assert list(valid.iter_errors(read_yaml(text)[0])) == []
+    assert not valid.is_valid({"rubric": "r", "mode": "points", "applies_to": {"direction": "sideways"}})
 
 
 def test_a_rubric_from_template_to_tests(tmp_path: Path) -> None:

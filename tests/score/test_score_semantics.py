@@ -70,6 +70,23 @@ sections:
 
 
 @pytest.mark.parametrize(
+    ("limits", "answers"),
+    [
+        ("at_most: 1", ["yes", "yes", "no", "no"]),
+        ("at_most: 0", ["yes", "no", "no", "no"]),
+        ("at_least: 1, at_most: 2", ["no", "yes", "yes", "no"]),
+        ("negate: true, at_least: 2", ["yes", "yes", "no", "no"]),
+    ],
+)
+def test_at_most_is_met_where_it_is_never_said(limits: str, answers: list[str]) -> None:
+    """Said never, once, twice and three times; only ``at_least`` asks that it is said at all."""
+    check = f"{{kind: phrases, match: exact, any: [okay], {limits}}}"
+    said = (("agent", "okay"), ("customer", "the river was high this spring"))
+    calls = [say(("agent", "the road is closed"), said[1], *said * times) for times in range(4)]
+    assert [answer_of(check, call).answer for call in calls] == answers
+
+
+@pytest.mark.parametrize(
     ("mode", "expected"), [("points", 60.0), ("section", 66.6667), ("question", 66.6667)]
 )
 def test_genesys_example_and_its_normalised_twin(mode: str, expected: float) -> None:

@@ -135,6 +135,35 @@ def test_the_code_asked_for_after_a_card_is_its_security_code() -> None:
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [
+        (
+            ("", "It's 4111 1111 1111 1111, expiry 09/27, and the code is 123."),
+            ["", "It's [CARD], expiry 09/27, and the code is [CVV]."],
+        ),
+        (
+            ("Expiry?", "Expiry is 09 27, code is 4 5 6.", "Code 456, thank you."),
+            ["Expiry?", "Expiry is 09 27, code is [CVV].", "Code [CVV], thank you."],
+        ),
+        (
+            ("", "expiry zero nine two seven and the code is one two three"),
+            ["", "expiry zero nine two seven and the code is [CVV]"],
+        ),
+        (
+            ("Expiry and code?", "09/27, 456", "So 09/27 and 456?"),
+            ["Expiry and code?", "09/27, [CVV]", "So 09/27 and [CVV]?"],
+        ),
+        (("", "The expiry was 09/25 but now it's 09/28"), ["", "The expiry was 09/25 but now it's 09/28"]),
+    ],
+)
+def test_the_code_told_after_an_expiry_date_is_no_second_date(
+    texts: tuple[str, ...], expected: list[str]
+) -> None:
+    """A policy that keeps expiry dates keeps no security code."""
+    assert redacted(asked_and_told(*texts), PrivacySettings(redact=("card", "cvv", "pin"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
         (("", "My password is bluebird seven."), "My password is [PIN]."),
         (("", "the password's swordfish"), "the password's [PIN]"),
         (("", "my password is, erm, umbrella"), "my password is, erm, [PIN]"),

@@ -63,7 +63,7 @@ class ReviewRow:
 
 
 def _how(review: Review) -> str:
-    return "blind" if "blind" in review.extra else "confirmed" if "how" in review.extra else ""
+    return "blind" if "blind" in review.extra else "confirmed" if review.is_confirmation else ""
 
 
 REVIEW_COLUMNS: Sequence[Column[ReviewRow]] = (

@@ -125,7 +125,8 @@ WITH pairs AS (
     FROM reviews
     WHERE criterion_id IS NOT NULL AND machine_answer IN ('yes', 'no', 'na') AND human_answer IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY call_id, rubric_hash, criterion_id, lower(reviewer)
-                               ORDER BY reviewed_at DESC, review_id) = 1  -- each reviewer's last word
+                               ORDER BY extra['how'] IS NOT NULL, reviewed_at DESC, review_id) = 1
+    -- each reviewer's last word; an answer confirmed with the whole call counts where none was given
 ), margins AS (
     SELECT rubric_hash, criterion_id, answer,
            count(*) FILTER (who = 'machine') AS by_machine, count(*) FILTER (who = 'human') AS by_human

@@ -38,7 +38,7 @@ function draw(canvas, call) {
   if (!box.width) return;
   canvas.width = box.width * scale; canvas.height = box.height * scale;
   const pen = canvas.getContext("2d"), lanes = call.peaks.map(unpack), laneHeight = canvas.height / Math.max(lanes.length, 1);
-  const x = (seconds) => seconds / (call.duration || 1) * canvas.width, colour = (name) => style.getPropertyValue(name).trim();
+  const x = (seconds) => seconds / (player.duration || 1) * canvas.width, colour = (name) => style.getPropertyValue(name).trim();
   pen.fillStyle = colour("--hold");
   const quiet = call.findings.filter((f) => ["hold", "silence"].includes(f.kind) && f.a !== null && f.b !== null).map((f) => [f.a, f.b]);
   for (const [a, b] of [...call.holds, ...quiet]) pen.fillRect(x(a), 0, Math.max(x(b) - x(a), 1), canvas.height);
@@ -78,7 +78,7 @@ function drawMarks(call) {
   if (!strip) return;
   const width = strip.getBoundingClientRect().width, lanes = [];
   strip.replaceChildren(...marksOf(call).map((mark) => {
-    const left = Math.min(Math.max(mark.at / (call.duration || 1) * width, 12), width - 12);
+    const left = Math.min(Math.max(mark.at / (player.duration || 1) * width, 12), width - 12);
     let lane = lanes.findIndex((end) => end <= left);
     if (lane < 0) lane = lanes.length < 4 ? lanes.length : 3;
     lanes[lane] = left + 26;

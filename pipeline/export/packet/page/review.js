@@ -46,7 +46,7 @@ function correction(call, card, criterion, box) {
   const differs = (answer) => Boolean(answer) && !packet.blind && answer !== machine;
   const own = ownWords(call, card, criterion, before.answer === "yes");
   const choose = h("select", { className: "field", "aria-label": `Your answer, ${criterion.title}`, onchange: (event) => {
-    const note = noteAnswer(call, card, criterion, { answer: event.target.value });
+    const note = noteAnswer(call, card, criterion, { answer: event.target.value, reason: reason.value });
     reason.hidden = !note.answer; if (own) own.offer(note.answer === "yes"); box.classList.toggle("changed", differs(note.answer)); } },
   [["", "your answer…"], ...(criterion.grades.length ? criterion.grades : ["yes", "no"]).map((word) => [word, word]), ["na", "does not apply"]].map(([value, label]) =>
     h("option", { value, selected: (before.answer || "") === value }, machine && value === machine ? `${label} (agree)` : label)));
