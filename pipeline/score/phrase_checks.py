@@ -25,7 +25,7 @@ WORTH_SHOWING = 0.05
 MOST_FOREIGN = 0.2
 """Share of the speech in languages that the rubric does not have, from which a miss is undetermined."""
 SURE_OF_ROLES = 0.6
-"""Confidence in who the agent is, below which neither a miss nor a forbidden phrase is certain."""
+"""Confidence in who the agent is, below which no answer about one party is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class PhraseHits:
         unsure: Why a miss is undetermined, or "".
         absent: Why there is no window to search (its anchor was not heard), or "".
         maybe: Number of candidates that are too weak for a yes and too strong for a no.
-        invented: Whether recognition was so poor that all words searched may be invented.
+        untrusted: Whether all words searched may be invented (poor recognition) or another speaker's.
         near: All candidates that do not count.
     """
 
@@ -63,7 +63,7 @@ class PhraseHits:
     unsure: str = ""
     absent: str = ""
     maybe: int = 0
-    invented: bool = False
+    untrusted: bool = False
     near: tuple[PhraseHit, ...] = ()
 
 
@@ -78,7 +78,7 @@ def answer_words(call: Call, check: SearchCheck) -> Verdict:
 
     if heard.absent:
         return given("undetermined" if heard.unsure else "na", heard.absent)
-    firm = 0 if heard.invented else sum(not hit.weak for hit in heard.hits)
+    firm = 0 if heard.untrusted else sum(not hit.weak for hit in heard.hits)
     count = len(heard.hits)
     perhaps = "may be what is asked, but is not near enough to be sure"
     if check.negate or check.at_most is not None:
@@ -86,11 +86,12 @@ def answer_words(call: Call, check: SearchCheck) -> Verdict:
         if firm > limit:
             return given("no", f"heard {count} times" if limit else "heard, and should not be")
         if count > limit:
-            return given("undetermined", "heard only where recognition is weak")
+            where = heard.unsure if heard.untrusted else "heard only where recognition is weak"
+            return given("undetermined", where)
         if count + heard.maybe > limit:
             return given("undetermined", f"what was heard {perhaps}")
     wanted = 0 if check.negate else check.at_least
-    if heard.invented and firm < wanted:
+    if heard.untrusted and firm < wanted:
         return given("undetermined", heard.unsure)
     if count < wanted:
         if heard.unsure:
@@ -129,11 +130,10 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     if not all(counting for counting, _ in found):
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
-    other_language = invented_words(call)
     threshold = min(query.threshold for query in queries)
     doubts = (
         roles_unsure(call, check.role),
-        other_language,
+        invented_words(call),
         _why_unsure(speech, floor, best, threshold),
         _maybe_unheard(call, check.role),
         "" if by_somebody is None else f"said by somebody who may be the {check.role} or not",
@@ -146,8 +146,8 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
         (hit for hit in near if hit.struck), best
     )  # what a counter-example decided tells most
     nearest = shown.evidence if shown and not hits and shown.evidence.strength >= WORTH_SHOWING else None
-    invented = bool(other_language or too_weak(speech, floor))
-    return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
+    no_trust = bool(untrusted(call, check.role, speech, floor))
+    return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, untrusted=no_trust, near=tuple(near))
 
 
 def _search(
@@ -194,11 +194,12 @@ def _find_findings(call: Call, check: FindingCheck, span: TimelineSpan, searched
             hits.append(PhraseHit(place, finding.turn or 0, evidence_of(finding, role), weak=False))
     weak = unheard = ""
     if check.finding not in TIMING_FINDINGS:
-        weak = too_weak(call.timeline.speech(check.role, span), call.min_confidence) or invented_words(call)
+        speech = call.timeline.speech(check.role, span)
+        weak = untrusted(call, check.role, speech, call.min_confidence)
         unheard = _maybe_unheard(call, check.role)
     unsure = role_missing(call, check.role) or weak or unheard
     ordered = tuple(sorted(hits, key=lambda h: h.place))
-    return PhraseHits(ordered, None, searched, unsure, invented=bool(weak))
+    return PhraseHits(ordered, None, searched, unsure, untrusted=bool(weak))
 
 
 def evidence_of(finding: Finding, role: Role) -> Evidence:
@@ -257,6 +258,11 @@ def roles_unsure(call: Call, role: str) -> str:
     if role == "any" or sure is None or sure >= SURE_OF_ROLES:
         return ""
     return f"who is the {role} is only {100 * sure:.0f} % sure"
+
+
+def untrusted(call: Call, role: str, speech: Speech, floor: float) -> str:
+    """Why none of the words of a role can be trusted, or ""."""
+    return roles_unsure(call, role) or invented_words(call) or too_weak(speech, floor)
 
 
 def invented_words(call: Call) -> str:
