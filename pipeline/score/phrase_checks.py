@@ -30,7 +30,7 @@ SURE_OF_ROLES = 0.6
 
 @dataclass(frozen=True, slots=True)
 class PhraseHit:
-    """A match: its place on the timeline, its turn, and whether recognition or roles are unsure there.
+    """A match: its place on the timeline, its turn, and whether recognition is unsure there.
 
     ``struck``: only a counter-example keeps it from counting.
     """
@@ -120,13 +120,13 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     searched = replace(searched, turns=speech.turns)
     queries = call.plan.queries(check)
     try:
-        found = [_search(call, query, speech, span, floor, check.role) for query in queries]
+        found = [_search(call, query, speech, span, floor) for query in queries]
     except TooSlowError as error:
         return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
     hits = [hit for counting, _ in found for hit in counting]
     near = [hit for _, others in found for hit in others]
     missed = [query for query, (counting, _) in zip(queries, found, strict=True) if not counting]
-    by_somebody = _by_somebody(call, missed, span, floor, check.role)
+    by_somebody = None if check.role == "any" else _by_somebody(call, missed, span, floor)
     if not all(counting for counting, _ in found):
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
@@ -142,21 +142,19 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else UNSURE_SHARE * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
-    shown = by_somebody or next(
-        (hit for hit in near if hit.struck), best
-    )  # what a counter-example decided tells most
+    # what a counter-example decided tells more than what comes nearest
+    shown = by_somebody or next((hit for hit in near if hit.struck), best)
     nearest = shown.evidence if shown and not hits and shown.evidence.strength >= WORTH_SHOWING else None
     no_trust = bool(untrusted(call, check.role, speech, floor))
     return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, untrusted=no_trust, near=tuple(near))
 
 
 def _search(
-    call: Call, query: Query, speech: Speech, span: TimelineSpan, floor: float, role: str
+    call: Call, query: Query, speech: Speech, span: TimelineSpan, floor: float
 ) -> tuple[list[PhraseHit], list[PhraseHit]]:
     """The matches of a query in the window: those that count, and the candidates that do not."""
     hits: list[PhraseHit] = []
     near: list[PhraseHit] = []
-    unsure = bool(roles_unsure(call, role))
     for found in call.matcher.find(query, speech.texts):
         text, stretch = speech.texts[found.at], speech.stretches[found.at]
         offset, turn = stretch.turn_at(found.start)
@@ -167,20 +165,18 @@ def _search(
         start_s, end_s = call.timeline.when(stretch, start, end)
         quote = text[start:end][:QUOTE_CHARACTERS]
         evidence = Evidence(turn.turn, turn.role, start_s, end_s, quote, found.rule, found.strength)
-        weak = unsure or (turn.confidence is not None and turn.confidence < floor)
+        weak = turn.confidence is not None and turn.confidence < floor
         hit = PhraseHit(place, turn.turn, evidence, weak, found.struck)
         (hits if found.strength >= query.threshold else near).append(hit)
     return hits, near
 
 
-def _by_somebody(
-    call: Call, missed: Sequence[Query], span: TimelineSpan, floor: float, role: str
-) -> PhraseHit | None:
-    """The first match of what the role did not say among the words of speakers whose role is unknown."""
-    if role == "any" or "unknown" not in call.timeline.roles:
-        return None
+def _by_somebody(call: Call, missed: Sequence[Query], span: TimelineSpan, floor: float) -> PhraseHit | None:
+    """The first match of what a role did not say among the words of speakers whose role is unknown."""
     speech = call.timeline.speech("unknown", span)
-    return next((hit for query in missed for hit in _search(call, query, speech, span, floor, role)[0]), None)
+    if not speech.texts:
+        return None
+    return next((hit for query in missed for hit in _search(call, query, speech, span, floor)[0]), None)
 
 
 def _find_findings(call: Call, check: FindingCheck, span: TimelineSpan, searched: Searched) -> PhraseHits:
