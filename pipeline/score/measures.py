@@ -13,7 +13,7 @@ from pipeline.conversation import CallMetadata, Conversation, Evidence, Finding,
 from pipeline.errors import RubricError
 from pipeline.rubric import checks as kinds
 from pipeline.score.call import Call
-from pipeline.score.phrase_checks import evidence_of, invented_words, too_weak, untrusted
+from pipeline.score.phrase_checks import evidence_of, invented_words, too_weak
 from pipeline.score.timeline import TimelineSpan
 from pipeline.score.verdict import Verdict
 
@@ -52,8 +52,9 @@ def metric(call: Call, check: kinds.MetricCheck) -> Verdict:
 def sentiment(call: Call, check: kinds.SentimentCheck) -> Verdict:
     """Whether the sentiment of a role is within limits."""
     searched = Searched(what=f"{check.measure} sentiment, {check.part.replace('_', ' ')}", role=check.role)
-    speech = call.timeline.speech(check.role, TimelineSpan())
-    weak = untrusted(call, check.role, speech, call.min_confidence)
+    weak = too_weak(call.timeline.speech(check.role, TimelineSpan()), call.min_confidence) or invented_words(
+        call
+    )
     if weak:
         return Verdict("undetermined", searched=searched, reason=weak)
     felt = call.conversation.sentiment.get(check.role)

@@ -25,12 +25,12 @@ WORTH_SHOWING = 0.05
 MOST_FOREIGN = 0.2
 """Share of the speech in languages that the rubric does not have, from which a miss is undetermined."""
 SURE_OF_ROLES = 0.6
-"""Confidence in who the agent is, below which no answer about one party is certain."""
+"""Confidence in who the agent is, below which neither a miss nor a forbidden phrase is certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseHit:
-    """A match: its place on the timeline, its turn, and whether recognition is unsure there.
+    """A match: its place on the timeline, its turn, and whether recognition or roles are unsure there.
 
     ``struck``: only a counter-example keeps it from counting.
     """
@@ -53,7 +53,7 @@ class PhraseHits:
         unsure: Why a miss is undetermined, or "".
         absent: Why there is no window to search (its anchor was not heard), or "".
         maybe: Number of candidates that are too weak for a yes and too strong for a no.
-        untrusted: Whether all words searched may be invented (poor recognition) or another speaker's.
+        invented: Whether recognition was so poor that all words searched may be invented.
         near: All candidates that do not count.
     """
 
@@ -63,7 +63,7 @@ class PhraseHits:
     unsure: str = ""
     absent: str = ""
     maybe: int = 0
-    untrusted: bool = False
+    invented: bool = False
     near: tuple[PhraseHit, ...] = ()
 
 
@@ -78,7 +78,7 @@ def answer_words(call: Call, check: SearchCheck) -> Verdict:
 
     if heard.absent:
         return given("undetermined" if heard.unsure else "na", heard.absent)
-    firm = 0 if heard.untrusted else sum(not hit.weak for hit in heard.hits)
+    firm = 0 if heard.invented else sum(not hit.weak for hit in heard.hits)
     count = len(heard.hits)
     perhaps = "may be what is asked, but is not near enough to be sure"
     if check.negate or check.at_most is not None:
@@ -86,12 +86,11 @@ def answer_words(call: Call, check: SearchCheck) -> Verdict:
         if firm > limit:
             return given("no", f"heard {count} times" if limit else "heard, and should not be")
         if count > limit:
-            where = heard.unsure if heard.untrusted else "heard only where recognition is weak"
-            return given("undetermined", where)
+            return given("undetermined", "heard only where recognition is weak")
         if count + heard.maybe > limit:
             return given("undetermined", f"what was heard {perhaps}")
     wanted = 0 if check.negate else check.at_least
-    if heard.untrusted and firm < wanted:
+    if heard.invented and firm < wanted:
         return given("undetermined", heard.unsure)
     if count < wanted:
         if heard.unsure:
@@ -120,20 +119,21 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     searched = replace(searched, turns=speech.turns)
     queries = call.plan.queries(check)
     try:
-        found = [_search(call, query, speech, span, floor) for query in queries]
+        found = [_search(call, query, speech, span, floor, check.role) for query in queries]
     except TooSlowError as error:
         return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
     hits = [hit for counting, _ in found for hit in counting]
     near = [hit for _, others in found for hit in others]
     missed = [query for query, (counting, _) in zip(queries, found, strict=True) if not counting]
-    by_somebody = None if check.role == "any" else _by_somebody(call, missed, span, floor)
+    by_somebody = _by_somebody(call, missed, span, floor, check.role)
     if not all(counting for counting, _ in found):
         near, hits = near + hits, []
     best = max(near, key=lambda h: h.evidence.strength, default=None)
+    other_language = invented_words(call)
     threshold = min(query.threshold for query in queries)
     doubts = (
         roles_unsure(call, check.role),
-        invented_words(call),
+        other_language,
         _why_unsure(speech, floor, best, threshold),
         _maybe_unheard(call, check.role),
         "" if by_somebody is None else f"said by somebody who may be the {check.role} or not",
@@ -142,19 +142,21 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else UNSURE_SHARE * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
-    # what a counter-example decided tells more than what comes nearest
-    shown = by_somebody or next((hit for hit in near if hit.struck), best)
+    shown = by_somebody or next(
+        (hit for hit in near if hit.struck), best
+    )  # what a counter-example decided tells most
     nearest = shown.evidence if shown and not hits and shown.evidence.strength >= WORTH_SHOWING else None
-    no_trust = bool(untrusted(call, check.role, speech, floor))
-    return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, untrusted=no_trust, near=tuple(near))
+    invented = bool(other_language or too_weak(speech, floor))
+    return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
 
 
 def _search(
-    call: Call, query: Query, speech: Speech, span: TimelineSpan, floor: float
+    call: Call, query: Query, speech: Speech, span: TimelineSpan, floor: float, role: str
 ) -> tuple[list[PhraseHit], list[PhraseHit]]:
     """The matches of a query in the window: those that count, and the candidates that do not."""
     hits: list[PhraseHit] = []
     near: list[PhraseHit] = []
+    unsure = bool(roles_unsure(call, role))
     for found in call.matcher.find(query, speech.texts):
         text, stretch = speech.texts[found.at], speech.stretches[found.at]
         offset, turn = stretch.turn_at(found.start)
@@ -165,18 +167,20 @@ def _search(
         start_s, end_s = call.timeline.when(stretch, start, end)
         quote = text[start:end][:QUOTE_CHARACTERS]
         evidence = Evidence(turn.turn, turn.role, start_s, end_s, quote, found.rule, found.strength)
-        weak = turn.confidence is not None and turn.confidence < floor
+        weak = unsure or (turn.confidence is not None and turn.confidence < floor)
         hit = PhraseHit(place, turn.turn, evidence, weak, found.struck)
         (hits if found.strength >= query.threshold else near).append(hit)
     return hits, near
 
 
-def _by_somebody(call: Call, missed: Sequence[Query], span: TimelineSpan, floor: float) -> PhraseHit | None:
-    """The first match of what a role did not say among the words of speakers whose role is unknown."""
-    speech = call.timeline.speech("unknown", span)
-    if not speech.texts:
+def _by_somebody(
+    call: Call, missed: Sequence[Query], span: TimelineSpan, floor: float, role: str
+) -> PhraseHit | None:
+    """The first match of what the role did not say among the words of speakers whose role is unknown."""
+    if role == "any" or "unknown" not in call.timeline.roles:
         return None
-    return next((hit for query in missed for hit in _search(call, query, speech, span, floor)[0]), None)
+    speech = call.timeline.speech("unknown", span)
+    return next((hit for query in missed for hit in _search(call, query, speech, span, floor, role)[0]), None)
 
 
 def _find_findings(call: Call, check: FindingCheck, span: TimelineSpan, searched: Searched) -> PhraseHits:
@@ -190,12 +194,11 @@ def _find_findings(call: Call, check: FindingCheck, span: TimelineSpan, searched
             hits.append(PhraseHit(place, finding.turn or 0, evidence_of(finding, role), weak=False))
     weak = unheard = ""
     if check.finding not in TIMING_FINDINGS:
-        speech = call.timeline.speech(check.role, span)
-        weak = untrusted(call, check.role, speech, call.min_confidence)
+        weak = too_weak(call.timeline.speech(check.role, span), call.min_confidence) or invented_words(call)
         unheard = _maybe_unheard(call, check.role)
     unsure = role_missing(call, check.role) or weak or unheard
     ordered = tuple(sorted(hits, key=lambda h: h.place))
-    return PhraseHits(ordered, None, searched, unsure, untrusted=bool(weak))
+    return PhraseHits(ordered, None, searched, unsure, invented=bool(weak))
 
 
 def evidence_of(finding: Finding, role: Role) -> Evidence:
@@ -254,11 +257,6 @@ def roles_unsure(call: Call, role: str) -> str:
     if role == "any" or sure is None or sure >= SURE_OF_ROLES:
         return ""
     return f"who is the {role} is only {100 * sure:.0f} % sure"
-
-
-def untrusted(call: Call, role: str, speech: Speech, floor: float) -> str:
-    """Why none of the words of a role can be trusted, or ""."""
-    return roles_unsure(call, role) or invented_words(call) or too_weak(speech, floor)
 
 
 def invented_words(call: Call) -> str:

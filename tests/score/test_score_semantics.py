@@ -201,24 +201,6 @@ def test_words_of_somebody_whose_role_is_unknown_may_be_the_agents(check: str, e
 
 
 @pytest.mark.parametrize(
-    "check",
-    [
-        "{kind: phrases, any: [thank you so much], match: fuzzy}",
-        "{kind: phrases, any: [thank you so much], match: fuzzy, negate: true}",
-        "{kind: phrases, any: [what is your postcode], match: fuzzy}",
-        "{kind: sentiment, role: agent, min: -1}",
-    ],
-)
-def test_nothing_is_decided_of_one_party_when_nobody_knows_who_is_who(check: str) -> None:
-    """What the customer said would else count as the agent's, for better or worse."""
-    call = say(("agent", "thank you so much"), ("customer", "you are welcome"))
-    call = replace(call, transcript=replace(call.transcript, role_confidence=0.55))
-    got = answer_of(check, call)
-    assert got.answer == "undetermined"
-    assert got.reason == "who is the agent is only 55 % sure"
-
-
-@pytest.mark.parametrize(
     ("check", "expected"),
     [
         ("{kind: phrases, any: [for that purpose]}", "yes"),
