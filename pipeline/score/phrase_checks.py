@@ -142,9 +142,8 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     ordered = tuple(sorted(hits, key=lambda h: (h.place, h.evidence.start_s or 0)))
     unsure_from = check.unsure_from if isinstance(check, PhraseCheck) else UNSURE_SHARE * threshold
     maybe = sum(threshold > h.evidence.strength >= unsure_from for h in near)
-    shown = by_somebody or next(
-        (hit for hit in near if hit.struck), best
-    )  # what a counter-example decided tells most
+    # what a counter-example decided tells more than what comes nearest
+    shown = by_somebody or next((hit for hit in near if hit.struck), best)
     nearest = shown.evidence if shown and not hits and shown.evidence.strength >= WORTH_SHOWING else None
     invented = bool(other_language or too_weak(speech, floor))
     return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
