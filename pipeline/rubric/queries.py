@@ -28,6 +28,7 @@ class Query:
         meaning: The act in a sentence, or "".
         patterns: spaCy token patterns (method ``tokens``).
         case_sensitive: For regular expressions.
+        company: Names that ``{company}`` stands for, one of which must be said if the phrase has it.
         threshold: Strength from which a match counts.
         key: Hash of everything that can change a match, for caches.
         what: The query in words, for ``Searched``.
@@ -39,6 +40,7 @@ class Query:
     meaning: str = ""
     patterns: tuple[tuple[dict[str, Any], ...], ...] = ()
     case_sensitive: bool = False
+    company: tuple[str, ...] = ()
     threshold: float = 0.5
     key: str = field(default="", kw_only=True)
     what: str = field(default="", kw_only=True)
@@ -90,6 +92,8 @@ def queries(check: WordCheck, company: Sequence[str] = ()) -> tuple[Query, ...]:
         "meaning": check.meaning or "",
         "threshold": check.threshold,
     }
+    if any(COMPANY in phrase for phrase in (*check.any, *check.all)):
+        more["company"] = tuple(company)
     anyone = (_query(check.match, _named(check.any, company), **more),) if check.any else ()
     return (*anyone, *(_query(check.match, _named((one,), company), **more) for one in check.all))
 

@@ -7,6 +7,7 @@ written channels seldom declare a language, and Urdu in Latin letters is often d
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pipeline.conversation import Turn
 from pipeline.text.words import tokens, word_set
@@ -51,5 +52,10 @@ def language_of(turn: Turn, declared: str | None) -> str:
     if letters and 2 * len(LATIN_LETTER.findall(turn.text)) < letters:
         return OTHER
     words = [token.text for token in tokens(turn.text) if LATIN_LETTER.search(token.text)]
+    return "ur" if is_roman_urdu(words) else "en"
+
+
+def is_roman_urdu(words: Sequence[str]) -> bool:
+    """Whether words in Latin letters, in lower case, are Urdu."""
     roman = sum(word in ROMAN_URDU_WORDS for word in words)
-    return "ur" if roman >= ROMAN_WORDS and roman >= ROMAN_SHARE * len(words) else "en"
+    return roman >= ROMAN_WORDS and roman >= ROMAN_SHARE * len(words)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import rubric
-from pipeline.matching import chance, load_matcher, ordinary, slots, wording
+from pipeline.matching import chance, denials, load_matcher, ordinary, slots, wording
 from pipeline.matching.chance import chance_in_call
 from pipeline.rubric.checks import SLOTS
 from pipeline.rubric.queries import Found, queries
@@ -168,6 +168,113 @@ def test_another_act_or_other_talk_does_not_count(phrases: tuple[str, ...], text
 def test_another_word_in_a_phrases_place_is_not_that_word_misheard(phrase: str, text: str) -> None:
     """Where words are asked for, a changed content word or a denial is a clear no."""
     assert sure((phrase,), text, match="fuzzy")
+
+
+@pytest.mark.parametrize("match", ["fuzzy", "meaning"])
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("take your house", "Nobody is going to take your house."),
+        ("take your house", "No one will take your house."),
+        ("take your house", "Neither the bank nor we will take your house."),
+        ("take your house", "We won't sue you, nor will we take your house."),
+        ("take your house", "I don't think they would take your house."),
+        ("take your house", "The law does not let us take your house."),
+        ("take your house", "We are not going to sue you or take your house."),
+        ("take your house", "We are not allowed to sue you, garnish you or take your house."),
+        ("cancel my contract", "I don't want to cancel my contract."),
+        ("there is a cancellation fee", "There is no cancellation fee."),
+        ("there is no cancellation fee", "There is a cancellation fee."),
+        ("you have no obligation to buy", "You have an obligation to buy."),
+        ("the deposit is non refundable", "The deposit is fully refundable."),
+        ("you will not lose your cover", "You will lose your cover."),
+        ("calls are not recorded", "Calls are recorded."),
+        ("your policy does not cover flood damage", "Your policy covers flood damage."),
+        ("I will call you back tomorrow", "I doubt we will call you back tomorrow."),
+        ("I will call you back tomorrow", "Please call me back tomorrow."),
+        ("I will call you back tomorrow", "You will need to call us back tomorrow."),
+    ],
+)
+def test_what_is_denied_or_left_to_the_other_side_is_not_said(match: str, phrase: str, text: str) -> None:
+    """However far before a match a denial stands, and where the phrase denies and the speech does not."""
+    assert not met((phrase,), text, match=match)
+
+
+@pytest.mark.parametrize("match", ["fuzzy", "meaning"])
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("this call is being recorded", "This call is being recorded without exception."),
+        ("this call is being recorded", "This call is being recorded, never deleted."),
+        ("this call is being recorded", "Please don't swear, this call is being recorded."),
+        ("this call is being recorded", "Don't forget this call is being recorded."),
+        ("this call is being recorded", "No, this call is being recorded."),
+        ("{number} days to cancel", "You'd have fourteen days to cancel without any charge."),
+        ("take your house", "I don't care, we will take your house."),
+        ("take your house", "You have not paid so we will take your house."),
+        ("there is no cancellation fee", "There are no cancellation fees at all."),
+        ("calls are not recorded", "Calls are not recorded."),
+        ("I will call you back tomorrow", "We will call you back tomorrow."),
+    ],
+)
+def test_a_denial_of_something_else_takes_nothing_away(match: str, phrase: str, text: str) -> None:
+    """A denial ends with its clause, and where phrase and speech both deny they agree."""
+    assert met((phrase,), text, match=match)
+
+
+@pytest.mark.parametrize("match", ["fuzzy", "meaning"])
+@pytest.mark.parametrize(
+    ("phrase", "denied"),
+    [
+        ("esta llamada está siendo grabada", "Esta llamada no está siendo grabada."),
+        ("dieses Gespräch wird aufgezeichnet", "Dieses Gespräch wird nicht aufgezeichnet."),
+        ("esta ligação está sendo gravada", "Esta ligação não está sendo gravada."),
+        ("cet appel est enregistré", "Cet appel n'est pas enregistré."),
+        ("maazrat chahta hoon", "Main maazrat nahi chahta hoon."),
+        ("yeh call record ki ja rahi hai", "Yeh call record nahi ki ja rahi hai."),
+        ("یہ کال ریکارڈ کی جا رہی ہے", "یہ کال ریکارڈ نہیں کی جا رہی ہے"),
+    ],
+)
+def test_a_denial_is_known_in_other_languages(match: str, phrase: str, denied: str) -> None:
+    """A call that says it is not recorded does not meet the disclosure, in whatever language."""
+    assert met((phrase,), phrase, match=match)
+    assert not met((phrase,), denied, match=match)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        (
+            "voy a ponerle en espera",
+            "El autobús ya habrá salido, tiene que venir hoy si quiere viajar mañana.",
+        ),
+        ("debe pagar el saldo vencido", "Traiga el carné de jubilado para el descuento."),
+        ("ich verbinde Sie mit meinem Vorgesetzten", "Elf Minuten, das ist auf dem Bahnsteig gegenüber."),
+        ("bleiben Sie kurz dran", "Fahrplanauskunft, ja bitte."),
+    ],
+)
+def test_phrases_of_other_languages_are_compared_by_their_words(phrase: str, text: str) -> None:
+    """The encoder reads English: to it all Spanish talk is alike."""
+    assert sure((phrase,), text)
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("Thank you for calling Acme, this is Sam.", True),
+        ("Thanks for calling Acne, how can I help?", True),
+        ("Thank you for calling Zenith, this is Sam.", False),
+        ("Welcome to the billing department.", False),
+        ("You're through to the loyalty team.", False),
+        ("Thank you for holding.", False),
+    ],
+)
+def test_a_greeting_with_another_companys_name_is_not_this_ones(said: str, named: bool) -> None:
+    """By meaning too the company must be named, though perhaps misheard."""
+    greetings = ["thank you for calling {company}", "welcome to {company}", "you are through to {company}"]
+    check = rubric.checks.PhraseCheck(kind="phrases", any=greetings)
+    (query,) = queries(check, ["Acme"])
+    assert any(found.strength >= query.threshold for found in MATCHER.find(query, [said])) == named
 
 
 @pytest.mark.parametrize(
@@ -412,7 +519,7 @@ def test_any_phrase_in_any_text_lies_inside_it(phrase: str, texts: list[str]) ->
 def test_what_is_said_as_it_is_written_is_found(phrase: str) -> None:
     """A phrase said word for word is found by every method, unless it denies what it says."""
     plain = words(phrase).words
-    if not plain or wording.DENIALS.intersection(plain):
+    if not plain or denials.ENGLISH.intersection(plain):
         return
     (query,) = queries(rubric.checks.PhraseCheck(kind="phrases", any=[phrase], match="fuzzy"))
     assert any(found.strength >= query.threshold for found in MATCHER.find(query, [phrase]))
