@@ -1,4 +1,4 @@
-"""Word times from the cross-attention that was kept while decoding.
+"""Word times from the cross-attention of decoding.
 
 This is openai-whisper's method: attention of the alignment heads, normalised, median-filtered, then dynamic
 time warping. It runs in NumPy over the anti-diagonals of a whole batch, so needs no just-in-time compiler.

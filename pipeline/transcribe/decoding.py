@@ -142,10 +142,12 @@ class GreedyDecoder:
         if self._multilingual:
             languages = list(self._language_probability(logits))
         logits, attention = self._decoder.step(task, cache)
-        rows = self._generate(logits, attention[:, :, -1:], cache, budget, temperature)
+        rows, kept = self._generate(logits, attention[:, :, -1:], cache, budget, temperature)
         return [
-            self._decoded(row, window.language, silence, probability)
-            for row, window, silence, probability in zip(rows, windows, no_speech, languages, strict=True)
+            self._decoded(row, weights, window.language, silence, probability)
+            for row, weights, window, silence, probability in zip(
+                rows, kept, windows, no_speech, languages, strict=True
+            )
         ]
 
     def search(self, windows: Sequence[Encoded], greedy: Sequence[Decoded]) -> list[Decoded]:
@@ -190,10 +192,16 @@ class GreedyDecoder:
 
     def _generate(
         self, logits: torch.Tensor, attention: torch.Tensor, cache: Cache, budget: int, temperature: float
-    ) -> list[_DecodedRow]:
-        """Choose one token per row and step, until every row has ended or has ``budget`` tokens."""
+    ) -> tuple[list[_DecodedRow], torch.Tensor]:
+        """Choose one token per row and step, until every row has ended or has ``budget`` tokens.
+
+        Returns:
+            The rows, and the alignment heads' attention at every step, (B, n_heads, budget, T). It is in one
+            block, since thousands of small ones leave free memory in pieces.
+        """
         rows = [_DecodedRow() for _ in logits]
-        batch = rows
+        batch, places = rows, torch.arange(len(rows), device=logits.device)
+        kept = attention.new_empty(len(rows), attention.shape[1], budget, attention.shape[3])
         noise = np.random.default_rng(int(temperature * 1000))
         for n in range(budget):
             logits += self._first_filter if n == 0 else self._filter
@@ -203,18 +211,18 @@ class GreedyDecoder:
                 chosen = logits / temperature + gumbel
             tokens = chosen.argmax(-1)
             scores = logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
-            steps = zip(batch, tokens.tolist(), scores.tolist(), attention[:, :, 0], strict=True)
-            for row, token, score, weights in steps:
-                row.add(token, score, weights, self._tokenizer.eot)
+            kept[places, :, n] = attention[:, :, 0]
+            for row, token, score in zip(batch, tokens.tolist(), scores.tolist(), strict=True):
+                row.add(token, score, self._tokenizer.eot)
             going = [k for k, row in enumerate(batch) if not row.done]
             if not going or n + 1 == budget:
                 break
             if len(going) < COMPACT_BELOW * len(batch):
                 batch, keep = [batch[k] for k in going], torch.tensor(going)
                 cache.keep(keep, keep)
-                tokens = tokens[keep]
+                tokens, places = tokens[keep], places[keep]
             logits, attention = self._decoder.step(tokens[:, None], cache)
-        return rows
+        return rows, kept
 
     def _start(self, windows: Sequence[Encoded]) -> torch.Tensor:
         """The prompt and the start token of each window: (B, n), shorter prompts padded in front."""
@@ -233,32 +241,35 @@ class GreedyDecoder:
         return torch.tensor(tasks, device=self._device)
 
     def _decoded(
-        self, row: _DecodedRow, language: str, no_speech: float, probability: torch.Tensor | None
+        self,
+        row: _DecodedRow,
+        attention: torch.Tensor,
+        language: str,
+        no_speech: float,
+        probability: torch.Tensor | None,
     ) -> Decoded:
         tokens, looped = _without_loop(row.tokens)
         # a row that did not end lacks the step after its last token, by which that token would be timed
-        tokens = tokens[: len(row.attention) - 1]
+        tokens = tokens[: len(row.scores) - 1]
         scores = row.scores[: len(tokens) + 1]
-        attention = torch.stack(row.attention[: len(tokens) + 1], 1)
         text = self._tokenizer.decode(tokens).strip()
+        attention = attention[:, : len(scores)]
         return Decoded(tokens, scores, attention, language, no_speech, text, looped, probability)
 
 
 @dataclass(slots=True)
 class _DecodedRow:
-    """The tokens of a window so far, and the score and attention of each step."""
+    """The tokens of a window so far, and the score of each step."""
 
     tokens: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    attention: list[torch.Tensor] = field(default_factory=list)
     done: bool = False
 
-    def add(self, token: int, score: float, attention: torch.Tensor, eot: int) -> None:
+    def add(self, token: int, score: float, eot: int) -> None:
         """Add one step, unless the row is done."""
         if self.done:
             return
         self.scores.append(score)
-        self.attention.append(attention)
         if token == eot:
             self.done = True
             return

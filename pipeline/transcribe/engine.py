@@ -14,11 +14,10 @@ from pipeline.conversation import SAMPLE_RATE_HZ, Doubt, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.interpreter import return_free_memory
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import Job, alignment, fingerprint, foreign
-from pipeline.transcribe.decoding import Decoded
+from pipeline.transcribe import Job, fingerprint, foreign
 from pipeline.transcribe.precision import choose
-from pipeline.transcribe.recognition import FRAME_SAMPLES, FULL_CONTEXT_S, Recogniser
-from pipeline.transcribe.vad import Samples, VoiceActivity
+from pipeline.transcribe.recognition import FULL_CONTEXT_S, Recogniser
+from pipeline.transcribe.vad import VoiceActivity
 from pipeline.transcribe.windows import SpeechWindow, pack
 from pipeline.turns import TimedWord, build_turns
 
@@ -95,16 +94,13 @@ class WhisperEngine:
         features = self._recogniser.map(self._recogniser.encode, audio)
         languages = self._languages(windows, jobs, features, seconds)
         terms = [(*self._settings.vocabulary, *jobs[w.call].names) for w in windows]
-        decoded = self._recogniser.decode(features, seconds, languages, terms)
-        words: list[list[TimedWord]] = [[] for _ in windows]
-        timed = self._recogniser.map(lambda s: self._words(windows[s], audio[s], decoded[s]), self._shares)
-        for share, words_of_share in zip(self._shares, timed, strict=True):
-            words[share] = words_of_share
+        recognised = self._recogniser.decode(features, seconds, languages, terms)
         codes = self._recogniser.tokenizer("en").all_language_codes
         likelier = [
-            foreign.likelier(d.language_probability, codes, language, length_s)
-            for d, language, length_s in zip(decoded, languages, seconds, strict=True)
+            foreign.likelier(r.language_probability, codes, language, length_s)
+            for r, language, length_s in zip(recognised, languages, seconds, strict=True)
         ]
+        words = [w.place(r.words, r.language) for w, r in zip(windows, recognised, strict=True)]
         return list(zip(words, likelier, strict=True))
 
     def _stated_language(self, job: Job) -> str | None:
@@ -134,21 +130,6 @@ class WhisperEngine:
             for n, language in zip(unknown, detected, strict=True):
                 languages[n] = language
         return [language or "en" for language in languages]
-
-    def _words(
-        self, windows: Sequence[SpeechWindow], audio: Sequence[Samples], decoded: Sequence[Decoded]
-    ) -> list[list[TimedWord]]:
-        aligned = alignment.align(
-            [d.tokens for d in decoded],
-            [d.log_probabilities for d in decoded],
-            [d.attention for d in decoded],
-            [max(len(a) // FRAME_SAMPLES, 1) for a in audio],
-            [self._recogniser.tokenizer(d.language) for d in decoded],
-        )
-        return [
-            window.place(words, result.language)
-            for window, words, result in zip(windows, aligned, decoded, strict=True)
-        ]
 
     def _transcript(self, job: Job, words: list[TimedWord], likelier: Counter[str]) -> Transcript:
         language = mode(word.language for word in words) if words else None

@@ -81,6 +81,13 @@ class KernelTimes:
             gains.append(f"{name} {kernel} {seconds['float32'] / seconds[kernel]:.1f}")
         return f"times as fast as float32: {', '.join(gains)}; attention {self.fastest_attention()}"
 
+    def least(self, other: KernelTimes) -> KernelTimes:
+        """The shorter of both times of everything that both measured, the new one of the rest."""
+        linear = {
+            name: _shorter(seconds, other.linear.get(name, {})) for name, seconds in self.linear.items()
+        }
+        return KernelTimes(linear, _shorter(self.attention, other.attention))
+
     @property
     def warning(self) -> str:
         """The fault as a warning for the user; empty without a fault."""
@@ -104,6 +111,10 @@ class KernelTimes:
     def fastest_attention(self, among: Sequence[str] = ATTENTIONS) -> str:
         """The way to compute attention; "tiled float32" without figures."""
         return _preferred(self.attention, [way for way in ATTENTIONS if way in among], "tiled float32")
+
+
+def _shorter(seconds: Mapping[str, float], others: Mapping[str, float]) -> dict[str, float]:
+    return {name: min(value, others.get(name, value)) for name, value in seconds.items()}
 
 
 def _preferred(seconds: Mapping[str, float], names: Sequence[Name], otherwise: Name) -> Name:
@@ -136,11 +147,15 @@ def _kept() -> KernelTimes | None:
 def renew() -> KernelTimes:
     """Measure again and keep the figures; if the folder cannot be written to, every process measures anew.
 
-    A measurement that fails, perhaps because the machine is busy, does not replace figures already kept.
+    A busy machine only adds to a time, so of an earlier figure and the new one the shorter is kept: with the
+    longer one, a test during other work chose float32 for a processor that is fastest in bfloat16. A
+    measurement that fails does not replace figures already kept.
     """
     figures, kept, file = _in_child(), _kept(), _file()
-    if figures.fault and kept is not None and not kept.fault:
-        return figures
+    if kept is not None and not kept.fault:
+        if figures.fault:
+            return figures
+        figures = figures.least(kept)
     temporary = file.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)

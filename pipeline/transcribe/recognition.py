@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 from pipeline.interpreter import few_arenas
 from pipeline.settings import TranscribeSettings
 from pipeline.text.words import tokens
+from pipeline.transcribe.alignment import AlignedWord, align
 from pipeline.transcribe.decoding import MAX_NO_SPEECH, Decoded, Encoded, GreedyDecoder
 from pipeline.transcribe.network import AudioEncoder, Decoder
 from pipeline.transcribe.precision import Hardware
@@ -44,6 +45,21 @@ PHANTOMS = frozenset(
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What was said in one window.
+
+    Attributes:
+        words: The words with their times in the window.
+        language: ISO 639-1 code given to the decoder.
+        language_probability: As in ``Decoded``.
+    """
+
+    words: list[AlignedWord]
+    language: str
+    language_probability: torch.Tensor | None
 
 
 class Recogniser:
@@ -125,8 +141,8 @@ class Recogniser:
         seconds: Sequence[float],
         languages: Sequence[str],
         terms: Sequence[Sequence[str]],
-    ) -> list[Decoded]:
-        """Decode windows (longest first), again where the result is poor.
+    ) -> list[Recognised]:
+        """Decode windows (longest first), again where the result is poor, and find when each word was said.
 
         Args:
             features: One (T, D) per window.
@@ -138,7 +154,21 @@ class Recogniser:
         prompts = [self._prompt(names) for names in terms]
         windows = list(map(Encoded, features, seconds, languages, terms, prompts))
         batches = [[windows[n] for n in rows] for rows in self._batches(len(windows))]
-        return [d for batch in self.map(self._decoded, batches) for d in batch]
+        return [window for batch in self.map(self._recognised, batches) for window in batch]
+
+    def _recognised(self, windows: list[Encoded]) -> list[Recognised]:
+        """Decode a batch and align it at once: the attention of all batches would take 200 MB."""
+        decoded = self._decoded(windows)
+        words = align(
+            [d.tokens for d in decoded],
+            [d.log_probabilities for d in decoded],
+            [d.attention for d in decoded],
+            [max(round(w.seconds * SAMPLE_RATE) // FRAME_SAMPLES, 1) for w in windows],
+            [self.tokenizer(d.language) for d in decoded],
+        )
+        return [
+            Recognised(w, d.language, d.language_probability) for w, d in zip(words, decoded, strict=True)
+        ]
 
     def _decoded(self, windows: list[Encoded]) -> list[Decoded]:
         """Decode a batch and, in the same thread, decode again those of its windows that need it."""
