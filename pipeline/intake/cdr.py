@@ -20,22 +20,19 @@ from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import bare_name
 from pipeline.intake.times import Zones
+from pipeline.text.words import word_set
 
-# fmt: off
-_MASTER_COLUMNS = ("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp",
-                   "lastdata", "start", "answer", "end", "duration", "billsec", "disposition", "amaflags",
-                   "uniqueid", "userfield")
-# fmt: on
+_MASTER_COLUMNS = [
+    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start",
+    "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield",
+]  # fmt: skip
 _DISPOSITIONS = frozenset({"ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"})
 UNIQUE_ID = re.compile(r"(?<!\d)\d{10}\.\d{1,18}(?!\d)", re.A)
 """Epoch seconds, a dot, and a counter of any length that restarts with the server."""
 EXTENSION = re.compile(r"\d{2,6}", re.A)
 """Internal extensions; longer numbers belong to the public network."""
 _CHANNEL_EXTENSION = re.compile(r"(?:SIP|PJSIP|IAX2|Local|SCCP|Agent)/(\d{2,6})(?=[-@])", re.A)
-# fmt: off
-_CONSUMED_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", "dstchannel", "lastdata",
-                               "calldate", "start"})
-# fmt: on
+_CONSUMED_COLUMNS = word_set("clid src dst cnum cnam channel dstchannel lastdata calldate start")
 """Columns that ``extra`` does not keep: they are private, or kept in fields of the metadata."""
 
 
@@ -78,7 +75,7 @@ def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
     header = [metadata.field_name(name) for name in lines[0]]
     first = 1
     if "uniqueid" not in header:
-        header, first = [*_MASTER_COLUMNS], 0
+        header, first = _MASTER_COLUMNS, 0
     by_id: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for number, row in enumerate(lines[first:], start=first + 1):
         cells = dict(zip(header, row, strict=False))

@@ -16,35 +16,29 @@ from pipeline.conversation import CallMetadata, Direction, Medium
 from pipeline.intake import times
 from pipeline.intake.times import Basis, Zones
 
-# fmt: off
-ALIASES: dict[str, tuple[str, ...]] = {
-    "call_id": ("call_id", "callid", "contact_id", "interaction_id", "recording_id", "conversation_id",
-                "sid"),
-    "client": ("client", "client_id", "tenant"),
-    "site": ("site", "location"),
-    "queue": ("queue", "queue_name", "queue_names", "queue_id", "queue_ids", "queue_number", "campaign",
-              "skill_group"),
-    "team": ("team", "agent_team"),
-    "agent_id": ("agent_id", "agent", "agent_ids", "agent_username", "agent_code", "agent_number",
-                 "agent_extension", "agent_email", "user_id", "user_ids"),
-    "agent_name": ("agent_name", "agent_full_name"),
-    "customer_ref": ("customer_ref", "customer_id", "customer", "customer_number", "customer_phone",
-                     "customer_phone_number", "customer_phone_no", "customer_telephone", "customer_mobile",
-                     "cust_phone", "client_phone", "contact_phone", "caller", "caller_id", "caller_number",
-                     "caller_phone", "caller_phone_number", "phone_number", "phone", "telephone", "mobile",
-                     "msisdn"),
-    "direction": ("direction", "call_direction", "initial_direction", "initiation_method"),
-    "medium": ("medium", "media_type"),
-    "started_at": ("started_at", "start_time", "start_timestamp", "start", "call_start", "call_start_time",
-                   "conversation_start", "start_date_time", "datetime", "date_time", "call_date_time",
-                   "calldate", "timestamp", "recorded_at", "initiation_timestamp", "call_date", "start_date",
-                   "date", "recording_date"),
-    "timezone": ("timezone", "time_zone", "tz"),
-    "language": ("language", "language_code", "lang"),
-    "agent_channel": ("agent_channel",),
-    "hold_spans": ("hold_spans",),
+_OTHER_NAMES = {
+    "call_id": "callid contact_id interaction_id recording_id conversation_id sid",
+    "client": "client_id tenant",
+    "site": "location",
+    "queue": "queue_name queue_names queue_id queue_ids queue_number campaign skill_group",
+    "team": "agent_team",
+    "agent_id": "agent agent_ids agent_username agent_code agent_number agent_extension agent_email user_id "
+    "user_ids",
+    "agent_name": "agent_full_name",
+    "customer_ref": "customer_id customer customer_number customer_phone customer_phone_number "
+    "customer_phone_no customer_telephone customer_mobile cust_phone client_phone contact_phone caller "
+    "caller_id caller_number caller_phone caller_phone_number phone_number phone telephone mobile msisdn",
+    "direction": "call_direction initial_direction initiation_method",
+    "medium": "media_type",
+    "started_at": "start_time start_timestamp start call_start call_start_time conversation_start "
+    "start_date_time datetime date_time call_date_time calldate timestamp recorded_at initiation_timestamp "
+    "call_date start_date date recording_date",
+    "timezone": "time_zone tz",
+    "language": "language_code lang",
+    "agent_channel": "",
+    "hold_spans": "",
 }
-# fmt: on
+ALIASES = {name: (name, *others.split()) for name, others in _OTHER_NAMES.items()}
 """Names of our fields in other systems, best first; columns with any other name go to ``extra``."""
 
 _DATES = ("date", "call_date", "start_date", "recording_date")
