@@ -254,12 +254,12 @@ def _check_zone(name: str) -> None:
 
 
 def _no_call(path: Path, named: bool) -> RecordingError:
-    what = f"{path.name} is neither a recording nor a transcript"
-    if named:
-        return RecordingError(
-            what, hint="docs/recordings.md lists the formats that callqa reads", reason="unsupported"
-        )
-    return RecordingError(what, hint="nothing to do", reason="not_a_call")
+    formats = "docs/recordings.md lists the formats that callqa reads"
+    return RecordingError(
+        f"{path.name} is neither a recording nor a transcript",
+        hint=formats if named else "nothing to do",
+        reason="unsupported" if named else "not_a_call",
+    )
 
 
 def _unnameable(path: Path) -> Received:
