@@ -17,8 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audio.extent import MISSING_BYTES_TOLERATED, missing_bytes
-from pipeline.audio.signature import HEAD_BYTES, Signature, identify
+from pipeline.audio.container import HEAD_BYTES, MISSING_BYTES_TOLERATED, Signature, identify, missing_bytes
 from pipeline.errors import RecordingError
 
 Block = npt.NDArray[np.float32]
