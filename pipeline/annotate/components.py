@@ -99,12 +99,8 @@ class NameRecogniser:
     def __init__(self, recogniser: Language) -> None:
         self.recogniser = recogniser
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Add the names in one turn."""
-        return next(self.pipe([doc]))
-
     def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
-        """Add the names in several turns, which are read in batches."""
+        """Add the names in turns, which are read in batches."""
         docs = list(stream)
         texts = [doc.text for doc in docs]
         for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):
