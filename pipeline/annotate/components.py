@@ -53,9 +53,7 @@ def fluent(doc: Doc) -> Doc:
     return doc
 
 
-@Language.factory(
-    "callqa_phrases_v1", default_config={"extra_lists": None, "topics": None, "competitors": []}
-)
+@Language.factory("callqa_phrases_v1")
 def make_phrases(
     nlp: Language, name: str, extra_lists: str | None, topics: str | None, competitors: list[str]
 ) -> PhraseFinder:
@@ -82,7 +80,7 @@ def add_promises(doc: Doc) -> Doc:
     return doc
 
 
-@Language.factory("callqa_sentiment_v1", default_config={"lexicon": {}})
+@Language.factory("callqa_sentiment_v1")
 def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> Scorer:
     """Score with the model of the pipeline's language, the shipped lexicon and the user's."""
     return load_scorer(nlp.lang or "xx", lexicon)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -129,11 +129,8 @@ def _talk_s(record: Record) -> int:
 def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     """Set the start of the call from the row's local time and the epoch number of its unique id together."""
     unique_id = UNIQUE_ID.search(record.cells.get("uniqueid", ""))
-    try:
-        epoch = times.from_epoch(unique_id[0]) if unique_id else None
-    except times.BadTime:
-        epoch = None
-    local = _local(record)
+    epoch = _time(times.from_epoch, unique_id[0]) if unique_id else None
+    local = _time(times.read, record.started)
     if epoch is None or (local is not None and local.tzinfo is not None):
         return facts
     started, doubt = times.start_of(local, epoch, zone_name)
@@ -145,10 +142,9 @@ def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     return replace(facts, values=values, warnings=tuple(warnings), basis="epoch", clock_conflict=bool(doubt))
 
 
-def _local(record: Record) -> dt.datetime | None:
-    """The time in a row as written; None when it cannot be read."""
+def _time(read: Callable[[str], dt.datetime], text: str) -> dt.datetime | None:
     try:
-        return times.read(record.started)
+        return read(text)
     except times.BadTime:
         return None
 
