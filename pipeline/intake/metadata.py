@@ -232,13 +232,6 @@ def _hold_spans(text: str) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(spans))
 
 
-def _call_id(text: str) -> str:
-    """Check that a call id can be kept in a store, a log line and a spreadsheet."""
-    if len(text) > _MAX_ID_CHARS or not text.isprintable():
-        raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
-    return text
-
-
 def _language(text: str) -> str:
     """The shortest ISO 639 code of a language tag: ``en-US``, ``eng`` → ``en``."""
     match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*", text)
@@ -272,8 +265,8 @@ def check(name: str, text: str, zone_name: str) -> Any:
             return int(number)
         case "hold_spans":
             return _hold_spans(text)
-        case "call_id":
-            return _call_id(text)
+        case "call_id" if len(text) > _MAX_ID_CHARS or not text.isprintable():
+            raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
     return _truncated(text)
 
 

@@ -24,8 +24,7 @@ from pipeline.turns import TimedWord, build_turns
 
 def _is_deepgram(document: Json) -> bool:
     results = record(document.get("results"))
-    has_channels = any("alternatives" in one for one in objects(results.get("channels")))
-    return has_channels or any("transcript" in one for one in objects(results.get("utterances")))
+    return listed("channels", "alternatives")(results) or listed("utterances", "transcript")(results)
 
 
 def _deepgram(document: Json) -> Iterable[Turn]:
