@@ -89,12 +89,7 @@ def to_json(noun: object) -> str:
 
 
 def from_dict(kind: type[T], document: object, *, source: str) -> T:
-    """Check a document and build the object.
-
-    Args:
-        kind: The expected class.
-        document: Parsed JSON.
-        source: File name or other origin, for messages and as the default call id.
+    """Check parsed JSON and build the object; ``source`` is for messages, and gives the default call id.
 
     Raises:
         RecordingError: The document is wrong; the message names up to eight problems with their places.

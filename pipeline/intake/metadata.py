@@ -89,12 +89,10 @@ class Facts:
 
 
 def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
-    """Read one record of strings, JSON scalars and lists of them.
+    """Read one record of strings, JSON scalars and lists of them, by column or key.
 
-    Args:
-        record: Values by column or key. Case, spaces and camel case in names do not matter.
-        source: Name of the source, for warnings.
-        zones: Time zones for times without one, in a record that does not state its own.
+    Case, spaces and camel case in names do not matter. ``zones`` are for times without one, in a record that
+    does not state its own; ``source`` is for warnings.
     """
     fields = [(field_name(name), value) for name, value in _flat(record)]
     given = {name: text for name, value in fields if name and (text := _to_text(value))}

@@ -86,11 +86,9 @@ def number(value: object) -> float | None:
 
 
 def seconds(value: object, per_s: float = 1.0) -> float | None:
-    """A time in seconds; None when the value is not a plausible number.
+    """A time in seconds; None when the value is no plausible number, number as text, or Google's ``1.300s``.
 
-    Args:
-        value: A number, a number as text, or Google's ``1.300s``.
-        per_s: Units per second: 1000 for milliseconds.
+    ``per_s`` is how many units a second has: 1000 for milliseconds.
     """
     parsed = number(value.removesuffix("s") if isinstance(value, str) else value)
     return parsed / per_s if parsed is not None and parsed / per_s < MOST_S else None
@@ -103,8 +101,7 @@ SLOWEST_S_A_WORD = 120.0
 def units_per_s(timed: Sequence[tuple[str, float | None, float | None]]) -> float:
     """1000 when times are in milliseconds, else 1, by the usual length of turns for their words.
 
-    Args:
-        timed: Text, start and end of each turn; one without an end lasts until the next turn starts.
+    ``timed`` has text, start and end of each turn; one without an end lasts until the next turn starts.
     """
     rates = []
     for at, (said, start, end) in enumerate(timed):

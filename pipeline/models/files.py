@@ -31,11 +31,7 @@ UNREADABLE = OSError, EOFError, AttributeError, KeyError, TypeError, ValueError,
 
 
 def read_model(files: tuple[Path, ...], name: str) -> Whisper:
-    """Read a model from its file, or from the parts of its file, in evaluation mode.
-
-    Args:
-        files: A checkpoint (``.pt``), or a CTranslate2 model in one or more parts.
-        name: The model as the user named it.
+    """Read a checkpoint (``.pt``), or a CTranslate2 model in one or more parts, in evaluation mode.
 
     Raises:
         ModelError: The files cannot be read, or hold something other than a Whisper.
