@@ -37,8 +37,6 @@ class OpenRecording:
     Attributes:
         blocks: Arrays of float32, shape (n_frames, n_channels). Can be iterated once.
         codec: Container and codec, e.g. ``wav/ulaw``; one name where both have the same, e.g. ``mp3``.
-        n_channels: Number of channels in the file.
-        sample_rate_hz: Sample rate of the file.
         duration_s: Duration stated by the header; None when it states none.
         warnings: Sentences about skipped bytes and packets left silent; complete after the last block.
     """

@@ -148,8 +148,7 @@ def merge(
 ) -> tuple[CallMetadata, tuple[str, ...]]:
     """Merge the facts of all sources, most trusted first, into the metadata of one call.
 
-    Returns:
-        The metadata, and warnings about values that were not understood and sources that disagree.
+    Warnings are about values that were not understood and sources that disagree.
     """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}

@@ -25,12 +25,7 @@ Returns None when the name has another form, and raises ValueError when its valu
 
 @dataclass(frozen=True, slots=True)
 class FileNameReader:
-    """Reads the file names of one source.
-
-    Attributes:
-        title: Name of the preset, or the template itself.
-        match: Reads the values in a name.
-    """
+    """Reads the file names of one source; ``title`` is the preset's name, or the template itself."""
 
     title: str
     match: Match

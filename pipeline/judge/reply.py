@@ -115,14 +115,10 @@ class _PlacedWord:
 def find_quote(words: str, turn: int, sent: Sequence[Sent]) -> tuple[Quoted, ...]:
     """The places of a quote, in characters of the text as sent; empty if it is not found.
 
-    It is found word for word or, with ``NEARLY_WORDS`` or more, where letters are alike to ``NEARLY``
-    (rapidfuzz's partial ratio) and denials and numbers are the same: by letters, "I did not cancel it" is
-    very close to "I did cancel it".
-
-    Args:
-        words: The quote. The parts between ellipses ("…") are looked for one by one.
-        turn: Number of the turn that the model names, in which the quote is looked for first.
-        sent: All turns the model was shown.
+    The parts between ellipses ("…") are looked for one by one, first in ``turn``, the number that the model
+    gives. A part is found word for word or, with ``NEARLY_WORDS`` or more, where letters are alike to
+    ``NEARLY`` (rapidfuzz's partial ratio) and denials and numbers are the same: by letters, "I did not cancel
+    it" is very close to "I did cancel it".
     """
     parts = [[token.word for token in _tokens(part, 0)] for part in ELLIPSIS.split(SPEAKER.sub("", words))]
     # Consecutive turns of one speaker are one run, because recognisers cut sentences in two.

@@ -43,12 +43,7 @@ class _TextPiece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A turn as it is sent to the model.
-
-    Attributes:
-        text: The text as one line, with names replaced.
-        pieces: All parts of the text, in order.
-    """
+    """A turn as it is sent to the model; ``text`` is one line, with names replaced, made of ``pieces``."""
 
     turn: Turn
     text: str

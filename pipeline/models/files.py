@@ -120,14 +120,11 @@ def _cause(error: Exception) -> str:
 
 
 def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
-    """Read the tensors of a CTranslate2 model file.
+    """Read the tensors of a CTranslate2 model file, by variable name, aliases resolved.
 
     Layout: u32 version, string spec, u32 revision, u32 count, then per variable: string name,
     u8 rank, u32 dims…, u8 dtype, u32 bytes, data; then aliases. A string is a u16 length
     (the trailing NUL included) and its bytes.
-
-    Returns:
-        Arrays by variable name, aliases resolved.
 
     Raises:
         ValueError: It is no such file, is cut short, or has numbers in another format than these.
