@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.conversation import CallMetadata, CallRecord, Conversation, Scorecard, Transcript
+from pipeline.conversation import CallMetadata, Conversation, Scorecard, Transcript
 from pipeline.errors import RecordingError
 
 T = TypeVar("T")
@@ -24,7 +24,6 @@ NOUNS: dict[type, str] = {
     Conversation: "conversation",
     Scorecard: "scorecard",
     CallMetadata: "metadata",
-    CallRecord: "record",
 }
 """The name of each class in ``schema``."""
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
@@ -45,16 +44,10 @@ def schema_of(kind: type) -> str:
 def to_dict(noun: object) -> dict[str, Any]:
     """An object as a JSON-ready dict that begins with ``schema``."""
     body = _adapter(type(noun)).dump_python(noun, mode="json")
-    if isinstance(noun, Conversation):
-        body = _flatten_conversation(body)
+    if isinstance(noun, Conversation):  # the fields of its transcript stand beside its own
+        transcript, warnings = body.pop("transcript"), body.pop("warnings")
+        body = {**transcript, **body, "annotation_warnings": warnings}
     return {"schema": schema_of(type(noun)), **body}
-
-
-def _flatten_conversation(body: dict[str, Any]) -> dict[str, Any]:
-    """In JSON the fields of a conversation's transcript stand beside its own fields, not inside an object."""
-    transcript = body.pop("transcript")
-    warnings = body.pop("warnings")
-    return {**transcript, **body, "annotation_warnings": warnings}
 
 
 def _fill_in(kind: type, body: dict[str, Any], source: str) -> dict[str, Any]:
@@ -96,12 +89,7 @@ def to_json(noun: object) -> str:
 
 
 def from_dict(kind: type[T], document: object, *, source: str) -> T:
-    """Check a document and build the object.
-
-    Args:
-        kind: The expected class.
-        document: Parsed JSON.
-        source: File name or other origin, for messages and as the default call id.
+    """Check parsed JSON and build the object; ``source`` is for messages, and gives the default call id.
 
     Raises:
         RecordingError: The document is wrong; the message names up to eight problems with their places.

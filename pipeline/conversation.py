@@ -48,8 +48,7 @@ class Doubt:
     """A warning that affects answers: words of the call may be invented or missing.
 
     Attributes:
-        kind: What is wrong.
-        said: The same as a sentence for people; it is also one of the warnings.
+        said: What is wrong, as a sentence for people; it is also one of the warnings.
         role: Whose words are affected; None for everybody's.
     """
 
@@ -122,7 +121,6 @@ class Turn:
 
     Attributes:
         turn: Position in the conversation, from 0.
-        role: Who speaks.
         text: What was said, as recognised or written.
         start_s: Start in seconds from the start of the recording; None for text without times.
         end_s: End in seconds; never before ``start_s``.
@@ -243,7 +241,6 @@ class Received:
     """A file as ``intake`` found it, before it is opened.
 
     Attributes:
-        path: Path of the file.
         kind: A ``recording`` is transcribed first, a ``transcript`` goes straight to ``annotate``.
         sha256: Hex digest of the bytes; None when they could not be read.
         metadata: What is known about the call; None when the file cannot become a call.
@@ -469,8 +466,6 @@ class StageRun:
     answer when it was first asked. The attributes below are filled only there.
 
     Attributes:
-        rubric_id: The rubric of the criterion.
-        criterion_id: The criterion.
         calls: Requests to the language model.
         prompt_tokens: Tokens it read, as its server counts.
         answer_tokens: Tokens it wrote.

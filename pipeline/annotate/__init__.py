@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
-from pipeline.annotate.holds import detect
 from pipeline.conversation import CallMetadata, Conversation, Transcript
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.first_names import FIRST_NAMES
@@ -125,7 +124,8 @@ def _conversation(
     spans = [span for of_turn in private.values() for span in of_turn]
     redacted = [(s.start_s, s.end_s) for s in spans if s.start_s is not None and s.end_s is not None]
     reported = metadata.hold_spans if metadata else ()
-    silences = [*detect(transcript, found, settings.unannounced_hold_s, reported, redacted)]
+    unannounced_s = settings.unannounced_hold_s
+    silences = [*findings.holds_and_pauses(transcript, found, unannounced_s, reported, redacted)]
     found += [findings.timed(*silence) for silence in silences]
     hold_spans = [span for kind, _, span in silences if kind == "hold"]
     excused = [*redacted, *(span for kind, _, span in silences if kind == "pause")]  # are not dead air

@@ -53,9 +53,7 @@ def fluent(doc: Doc) -> Doc:
     return doc
 
 
-@Language.factory(
-    "callqa_phrases_v1", default_config={"extra_lists": None, "topics": None, "competitors": []}
-)
+@Language.factory("callqa_phrases_v1")
 def make_phrases(
     nlp: Language, name: str, extra_lists: str | None, topics: str | None, competitors: list[str]
 ) -> PhraseFinder:
@@ -82,7 +80,7 @@ def add_promises(doc: Doc) -> Doc:
     return doc
 
 
-@Language.factory("callqa_sentiment_v1", default_config={"lexicon": {}})
+@Language.factory("callqa_sentiment_v1")
 def make_sentiment(nlp: Language, name: str, lexicon: dict[str, float]) -> Scorer:
     """Score with the model of the pipeline's language, the shipped lexicon and the user's."""
     return load_scorer(nlp.lang or "xx", lexicon)
@@ -99,12 +97,8 @@ class NameRecogniser:
     def __init__(self, recogniser: Language) -> None:
         self.recogniser = recogniser
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Add the names in one turn."""
-        return next(self.pipe([doc]))
-
     def pipe(self, stream: Iterable[Doc], batch_size: int = 64) -> Iterator[Doc]:
-        """Add the names in several turns, which are read in batches."""
+        """Add the names in turns, which are read in batches."""
         docs = list(stream)
         texts = [doc.text for doc in docs]
         for doc, recognised in zip(docs, self.recogniser.pipe(texts, batch_size=64), strict=True):

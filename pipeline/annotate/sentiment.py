@@ -87,10 +87,6 @@ class Scorer:
     lexicon: Mapping[str, float]
     knows_language: bool
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Score one turn."""
-        return next(self.pipe([doc]))
-
     def pipe(self, stream: Iterable[Doc], batch_size: int = 0) -> Iterator[Doc]:
         """Score all turns together; the model itself makes batches by length."""
         docs = list(stream)

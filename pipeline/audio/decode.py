@@ -17,8 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audio.extent import MISSING_BYTES_TOLERATED, missing_bytes
-from pipeline.audio.signature import HEAD_BYTES, Signature, identify
+from pipeline.audio.container import HEAD_BYTES, MISSING_BYTES_TOLERATED, Signature, identify, missing_bytes
 from pipeline.errors import RecordingError
 
 Block = npt.NDArray[np.float32]
@@ -38,8 +37,6 @@ class OpenRecording:
     Attributes:
         blocks: Arrays of float32, shape (n_frames, n_channels). Can be iterated once.
         codec: Container and codec, e.g. ``wav/ulaw``; one name where both have the same, e.g. ``mp3``.
-        n_channels: Number of channels in the file.
-        sample_rate_hz: Sample rate of the file.
         duration_s: Duration stated by the header; None when it states none.
         warnings: Sentences about skipped bytes and packets left silent; complete after the last block.
     """
@@ -76,7 +73,9 @@ def open_source(path: Path) -> Iterator[OpenRecording]:
                 hint="copy it again; was it still being written?",
                 reason="truncated",
             )
-        with _open_decoder(path, file, sound, signature) as source:
+        plain = _try_soundfile(file) if signature.soundfile else None
+        opened = _open_av(path, sound, signature) if plain is None else _open_plain(path, plain, signature)
+        with opened as source:
             _check_layout(path, source)
             if signature.offset:
                 source.warnings.append(f"{signature.offset} bytes ahead of the sound were passed over")
@@ -95,17 +94,6 @@ def _open_file(path: Path) -> BinaryIO:
         ) from error
 
 
-@contextmanager
-def _open_decoder(path: Path, file: BinaryIO, sound: Any, signature: Signature) -> Iterator[OpenRecording]:
-    opened = _try_soundfile(file) if signature.soundfile else None
-    if opened is not None:
-        with opened:
-            yield _soundfile_source(path, opened, signature)
-    else:
-        with _open_av(path, sound, signature) as source:
-            yield source
-
-
 def _try_soundfile(file: BinaryIO) -> Any | None:
     """Open the file with libsndfile; None when libsndfile cannot decode it."""
     import soundfile
@@ -117,7 +105,8 @@ def _try_soundfile(file: BinaryIO) -> Any | None:
         return None
 
 
-def _soundfile_source(path: Path, sound: Any, signature: Signature) -> OpenRecording:
+@contextmanager
+def _open_plain(path: Path, sound: Any, signature: Signature) -> Iterator[OpenRecording]:
     import soundfile
 
     def blocks() -> Iterator[Block]:
@@ -129,14 +118,15 @@ def _soundfile_source(path: Path, sound: Any, signature: Signature) -> OpenRecor
 
     stated = sound.frames if 0 < sound.frames < 2**62 else 0
     container, coding = signature.container, sound.subtype.lower()
-    return OpenRecording(
-        blocks(),
-        codec=container if coding.startswith(container) else f"{container}/{coding}",
-        n_channels=sound.channels,
-        sample_rate_hz=sound.samplerate,
-        duration_s=stated / sound.samplerate if stated and sound.samplerate else None,
-        warnings=[],
-    )
+    with sound:
+        yield OpenRecording(
+            blocks(),
+            codec=container if coding.startswith(container) else f"{container}/{coding}",
+            n_channels=sound.channels,
+            sample_rate_hz=sound.samplerate,
+            duration_s=stated / sound.samplerate if stated and sound.samplerate else None,
+            warnings=[],
+        )
 
 
 class _FileFromOffset:

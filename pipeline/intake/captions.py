@@ -54,9 +54,7 @@ def turns(path: Path) -> tuple[Turn, ...]:
             hint="a cue is a line such as 00:00:01.000 --> 00:00:02.500 and the words below it",
             reason="not_transcript",
         )
-    return pieces.ordered(
-        pieces.turn(cue.text, cue.start_s, cue.end_s, speaker=cue.speaker) for cue in _merged(cues)
-    )
+    return pieces.ordered(_merged(cues))
 
 
 def _decoded(content: bytes) -> str:
@@ -102,23 +100,21 @@ def _with_speakers(cues: list[TimedWord]) -> list[TimedWord]:
     return [replace(cue, speaker=who, text=text) for cue, (who, text) in zip(cues, labelled, strict=True)]
 
 
-def _merged(cues: list[TimedWord]) -> Iterator[TimedWord]:
+def _merged(cues: list[TimedWord]) -> Iterator[Turn]:
     """Merge consecutive cues of a known speaker into one turn, so that phrases are not cut apart."""
-    parts: list[TimedWord] = []
+    groups: list[list[TimedWord]] = []
     for cue in cues:
-        if parts and not (
-            cue.speaker
-            and cue.speaker == parts[-1].speaker
-            and cue.start_s - parts[-1].start_s >= 0
-            and cue.start_s - parts[-1].end_s < TURN_PAUSE_S
+        before = groups[-1][-1] if groups else None
+        if (
+            before is not None
+            and before.speaker == cue.speaker is not None
+            and before.start_s <= cue.start_s
+            and cue.start_s - before.end_s < TURN_PAUSE_S
         ):
-            yield _merge(parts)
-            parts = []
-        parts.append(cue)
-    if parts:
-        yield _merge(parts)
-
-
-def _merge(parts: list[TimedWord]) -> TimedWord:
-    end_s = max(part.end_s for part in parts)
-    return replace(parts[0], end_s=end_s, text=" ".join(part.text.strip() for part in parts))
+            groups[-1].append(cue)
+        else:
+            groups.append([cue])
+    for group in groups:
+        text = " ".join(cue.text.strip() for cue in group)
+        end_s = max(cue.end_s for cue in group)
+        yield pieces.turn(text, group[0].start_s, end_s, speaker=group[0].speaker)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -20,22 +20,19 @@ from pipeline.intake import metadata, times
 from pipeline.intake.metadata import Facts
 from pipeline.intake.sniff import bare_name
 from pipeline.intake.times import Zones
+from pipeline.text.words import word_set
 
-# fmt: off
-_MASTER_COLUMNS = ("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp",
-                   "lastdata", "start", "answer", "end", "duration", "billsec", "disposition", "amaflags",
-                   "uniqueid", "userfield")
-# fmt: on
+_MASTER_COLUMNS = [
+    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start",
+    "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield",
+]  # fmt: skip
 _DISPOSITIONS = frozenset({"ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION"})
 UNIQUE_ID = re.compile(r"(?<!\d)\d{10}\.\d{1,18}(?!\d)", re.A)
 """Epoch seconds, a dot, and a counter of any length that restarts with the server."""
 EXTENSION = re.compile(r"\d{2,6}", re.A)
 """Internal extensions; longer numbers belong to the public network."""
 _CHANNEL_EXTENSION = re.compile(r"(?:SIP|PJSIP|IAX2|Local|SCCP|Agent)/(\d{2,6})(?=[-@])", re.A)
-# fmt: off
-_CONSUMED_COLUMNS = frozenset({"clid", "src", "dst", "cnum", "cnam", "channel", "dstchannel", "lastdata",
-                               "calldate", "start"})
-# fmt: on
+_CONSUMED_COLUMNS = word_set("clid src dst cnum cnam channel dstchannel lastdata calldate start")
 """Columns that ``extra`` does not keep: they are private, or kept in fields of the metadata."""
 
 
@@ -78,7 +75,7 @@ def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
     header = [metadata.field_name(name) for name in lines[0]]
     first = 1
     if "uniqueid" not in header:
-        header, first = [*_MASTER_COLUMNS], 0
+        header, first = _MASTER_COLUMNS, 0
     by_id: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for number, row in enumerate(lines[first:], start=first + 1):
         cells = dict(zip(header, row, strict=False))
@@ -132,11 +129,8 @@ def _talk_s(record: Record) -> int:
 def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     """Set the start of the call from the row's local time and the epoch number of its unique id together."""
     unique_id = UNIQUE_ID.search(record.cells.get("uniqueid", ""))
-    try:
-        epoch = times.from_epoch(unique_id[0]) if unique_id else None
-    except times.BadTime:
-        epoch = None
-    local = _local(record)
+    epoch = _time(times.from_epoch, unique_id[0]) if unique_id else None
+    local = _time(times.read, record.started)
     if epoch is None or (local is not None and local.tzinfo is not None):
         return facts
     started, doubt = times.start_of(local, epoch, zone_name)
@@ -148,10 +142,9 @@ def _dated(record: Record, facts: Facts, zone_name: str) -> Facts:
     return replace(facts, values=values, warnings=tuple(warnings), basis="epoch", clock_conflict=bool(doubt))
 
 
-def _local(record: Record) -> dt.datetime | None:
-    """The time in a row as written; None when it cannot be read."""
+def _time(read: Callable[[str], dt.datetime], text: str) -> dt.datetime | None:
     try:
-        return times.read(record.started)
+        return read(text)
     except times.BadTime:
         return None
 

@@ -125,19 +125,18 @@ class _Intake:
         kind = sniff.content(path)
         if kind == "empty":
             raise RecordingError(f"{path.name} is empty", hint="ask for it again", reason="empty")
-        known_sha256 = None  # for a JSON file the ledger may have the hash of the sound inside it
-        if kind != "json":
-            row = self.ledger_rows.get(str(path))
-            if row is not None and (row.size_bytes, row.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-                known_sha256 = row.audio_sha256
-        received = replace(received, sha256=known_sha256 or sniff.sha256(path))
+        if kind == "json":  # the ledger may have the hash of the sound inside it
+            calls = transcripts.recognise(replace(received, sha256=sniff.sha256(path)), self._media)
+            return [item if item.fault else self._describe(item, candidate, record) for item, record in calls]
+        row = self.ledger_rows.get(str(path))
+        if row and row.audio_sha256 and (row.size_bytes, row.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+            received = replace(received, sha256=row.audio_sha256)
+        else:
+            received = replace(received, sha256=sniff.sha256(path))
         if kind == "recording":
             return [self._describe(received, candidate)]
         if kind == "captions":
             return [self._describe(replace(received, kind="transcript"), candidate)]
-        if kind == "json":
-            calls = transcripts.recognise(received, self._media)
-            return [item if item.fault else self._describe(item, candidate, record) for item, record in calls]
         return [replace(received, fault=_no_call(path, candidate.named))]
 
     def _describe(self, received: Received, candidate: Candidate, inside: Json | None = None) -> Received:
@@ -254,12 +253,12 @@ def _check_zone(name: str) -> None:
 
 
 def _no_call(path: Path, named: bool) -> RecordingError:
-    what = f"{path.name} is neither a recording nor a transcript"
-    if named:
-        return RecordingError(
-            what, hint="docs/recordings.md lists the formats that callqa reads", reason="unsupported"
-        )
-    return RecordingError(what, hint="nothing to do", reason="not_a_call")
+    formats = "docs/recordings.md lists the formats that callqa reads"
+    return RecordingError(
+        f"{path.name} is neither a recording nor a transcript",
+        hint=formats if named else "nothing to do",
+        reason="unsupported" if named else "not_a_call",
+    )
 
 
 def _unnameable(path: Path) -> Received:

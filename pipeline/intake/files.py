@@ -172,13 +172,9 @@ class Finder:
 
     def _tables(self, entries: Sequence[Path]) -> dict[Path, CallRecords | list[Candidate]]:
         """The CSV files of a folder that are a manifest or call detail records."""
-        tables = {}
-        for entry in entries:
-            if entry.suffix.lower() == ".csv" and entry.is_file():
-                table = self._table(entry, named=entry.name.lower() == _MANIFEST)
-                if table is not None:
-                    tables[entry] = table
-        return tables
+        files = (entry for entry in entries if entry.suffix.lower() == ".csv" and entry.is_file())
+        tables = ((file, self._table(file, named=file.name.lower() == _MANIFEST)) for file in files)
+        return {file: table for file, table in tables if table is not None}
 
     def _table(self, path: Path, *, named: bool) -> CallRecords | list[Candidate] | None:
         """Read a CSV file as call detail records or, if ``named``, a manifest; a named one must be valid."""
@@ -190,9 +186,7 @@ class Finder:
             return None
         if cdr.is_cdr(lines):
             return cdr.read(path, lines)
-        if named:
-            return _manifest(path, lines)
-        return None
+        return _manifest(path, lines) if named else None
 
     def _rows_of(self, path: Path, target: Path | None) -> tuple[Row, ...]:
         """The rows for a file that is given by itself, from the manifests in its folder and above."""
@@ -217,10 +211,8 @@ class Finder:
         if folder not in self._rows_by_folder:
             self._rows_by_folder[folder] = []  # one that is broken is read once
             with suppress(OSError):
-                named = [path for path in folder.iterdir() if path.name.lower() == _MANIFEST]
-                found = [
-                    path for path in sorted(named) if is_file(path) and _resolve(path) not in self._leave_out
-                ]
+                named = sorted(path for path in folder.iterdir() if path.name.lower() == _MANIFEST)
+                found = (p for p in named if is_file(p) and _resolve(p) not in self._leave_out)
                 tables = [self._table(path, named=True) for path in found]
                 self._rows_by_folder[folder] = [_usable(table) for table in tables if isinstance(table, list)]
         return self._rows_by_folder[folder]
@@ -316,34 +308,31 @@ def _rows(path: Path, header: list[str], file_column: int, lines: list[list[str]
         if not any(cells):
             continue
         source = f"{path.name} row {number}"
-        row_path = path.with_name(source)  # stands in the ledger for a row without a usable file
         record = dict(zip(header, cells, strict=False))
         file = record.pop(header[file_column], "")
-        if len(cells) > len(header) or not file:
-            too_many = f"has {len(cells)} cells for {len(header)} columns"
-            what = too_many if len(cells) > len(header) else "names no file"
-            yield Candidate(row_path, True, fault=_fault(source, what, "bad_row"))
-            continue
         target = _locate(folder, file)
-        shown = path.parent / target.relative_to(folder) if target else row_path
-        warnings: tuple[str, ...] = ()
-        if any("\n" in cell and max(map(cell.count, ",;\t|")) >= len(header) - 1 > 0 for cell in cells):
-            warnings = (
-                f"{source}: a cell may hold whole rows after it; look for a quote that is not closed",
-            )
-        if target is None:
+        if len(cells) > len(header):
+            fault = _fault(source, f"has {len(cells)} cells for {len(header)} columns", "bad_row")
+        elif not file:
+            fault = _fault(source, "names no file", "bad_row")
+        elif target is None:
             fault = _fault(source, "names a file outside the manifest's folder", "outside_folder")
-            yield Candidate(row_path, True, fault=fault)
         elif target in seen:
             fault = _fault(source, f"names the same file as row {seen[target]}", "duplicate_row")
-            yield Candidate(row_path, True, fault=fault)
         else:
             seen[target] = number
+            shown = path.parent / target.relative_to(folder)
             what = f"names {target.name}, which is not there"
             missing = _fault(source, what, "missing", "copy the file there, or take the row out")
-            there = is_file(target)
-            row = Row(source, record, warnings)
-            yield Candidate(shown, True, (row,), fault=None if there else missing, target=target)
+            row = Row(source, record, tuple(_warnings(source, cells, len(header))))
+            yield Candidate(shown, True, (row,), fault=None if is_file(target) else missing, target=target)
+            continue
+        yield Candidate(path.with_name(source), True, fault=fault)  # shown in the ledger as manifest and row
+
+
+def _warnings(source: str, cells: list[str], n_columns: int) -> Iterator[str]:
+    if any("\n" in cell and max(map(cell.count, ",;\t|")) >= n_columns - 1 > 0 for cell in cells):
+        yield f"{source}: a cell may hold whole rows after it; look for a quote that is not closed"
 
 
 def _locate(folder: Path, file: str) -> Path | None:

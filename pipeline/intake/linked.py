@@ -20,8 +20,6 @@ from pipeline.intake.sniff import AUDIO_SUFFIXES
 
 HASHES = frozenset({"sha256", "sha384", "sha512"})
 _MAX_NAME_BYTES = 255
-
-
 Hashes = Sequence[tuple[str, bytes]]
 """The digest that a recording must have, for each supported algorithm that the vCon states; b"" for a digest
 that cannot be decoded, which no file has."""
@@ -36,10 +34,7 @@ def file_name(given: str) -> str:
 
 
 class MediaFinder:
-    """Finds linked recordings; lists the folder and hashes its files only when a recording is asked for.
-
-    Args:
-        folder: The folder ``intake.media_dir``; None to look only beside the vCon.
+    """Finds linked recordings beside the vCon and in a folder, which it lists when a recording is asked for.
 
     Raises:
         UsageError: The folder does not exist or is not a folder.

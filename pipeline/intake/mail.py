@@ -12,6 +12,8 @@ from email.message import Message
 from html.parser import HTMLParser
 from itertools import islice
 
+from pipeline.text.words import word_set
+
 _HEADER = re.compile(r"[!-9;-~]{1,64}:[ \t]?[^\n]{0,998}(?:\n|$)")
 _MAIL_HEADERS = ("content-type:", "mime-version:", "content-transfer-encoding:")
 _QUOTED_FROM = re.compile(
@@ -22,11 +24,8 @@ _QUOTED_FROM = re.compile(
     re.I | re.M,
 )
 _TAG = re.compile(r"<[^<>]{0,1000}>")
-# fmt: off
-_BREAK_TAGS = frozenset({"address", "article", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
-                         "p", "section", "table", "tr", "ul", "ol"})
-# fmt: on
-_SKIPPED_TAGS = frozenset({"script", "style", "title", "blockquote"})
+_BREAK_TAGS = word_set("address article br div h1 h2 h3 h4 h5 h6 hr li p section table tr ul ol")
+_SKIPPED_TAGS = word_set("script style title blockquote")
 MAX_PARTS = 200
 MAX_HTML_CHARS = 1_000_000
 

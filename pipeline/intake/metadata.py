@@ -16,35 +16,29 @@ from pipeline.conversation import CallMetadata, Direction, Medium
 from pipeline.intake import times
 from pipeline.intake.times import Basis, Zones
 
-# fmt: off
-ALIASES: dict[str, tuple[str, ...]] = {
-    "call_id": ("call_id", "callid", "contact_id", "interaction_id", "recording_id", "conversation_id",
-                "sid"),
-    "client": ("client", "client_id", "tenant"),
-    "site": ("site", "location"),
-    "queue": ("queue", "queue_name", "queue_names", "queue_id", "queue_ids", "queue_number", "campaign",
-              "skill_group"),
-    "team": ("team", "agent_team"),
-    "agent_id": ("agent_id", "agent", "agent_ids", "agent_username", "agent_code", "agent_number",
-                 "agent_extension", "agent_email", "user_id", "user_ids"),
-    "agent_name": ("agent_name", "agent_full_name"),
-    "customer_ref": ("customer_ref", "customer_id", "customer", "customer_number", "customer_phone",
-                     "customer_phone_number", "customer_phone_no", "customer_telephone", "customer_mobile",
-                     "cust_phone", "client_phone", "contact_phone", "caller", "caller_id", "caller_number",
-                     "caller_phone", "caller_phone_number", "phone_number", "phone", "telephone", "mobile",
-                     "msisdn"),
-    "direction": ("direction", "call_direction", "initial_direction", "initiation_method"),
-    "medium": ("medium", "media_type"),
-    "started_at": ("started_at", "start_time", "start_timestamp", "start", "call_start", "call_start_time",
-                   "conversation_start", "start_date_time", "datetime", "date_time", "call_date_time",
-                   "calldate", "timestamp", "recorded_at", "initiation_timestamp", "call_date", "start_date",
-                   "date", "recording_date"),
-    "timezone": ("timezone", "time_zone", "tz"),
-    "language": ("language", "language_code", "lang"),
-    "agent_channel": ("agent_channel",),
-    "hold_spans": ("hold_spans",),
+_OTHER_NAMES = {
+    "call_id": "callid contact_id interaction_id recording_id conversation_id sid",
+    "client": "client_id tenant",
+    "site": "location",
+    "queue": "queue_name queue_names queue_id queue_ids queue_number campaign skill_group",
+    "team": "agent_team",
+    "agent_id": "agent agent_ids agent_username agent_code agent_number agent_extension agent_email user_id "
+    "user_ids",
+    "agent_name": "agent_full_name",
+    "customer_ref": "customer_id customer customer_number customer_phone customer_phone_number "
+    "customer_phone_no customer_telephone customer_mobile cust_phone client_phone contact_phone caller "
+    "caller_id caller_number caller_phone caller_phone_number phone_number phone telephone mobile msisdn",
+    "direction": "call_direction initial_direction initiation_method",
+    "medium": "media_type",
+    "started_at": "start_time start_timestamp start call_start call_start_time conversation_start "
+    "start_date_time datetime date_time call_date_time calldate timestamp recorded_at initiation_timestamp "
+    "call_date start_date date recording_date",
+    "timezone": "time_zone tz",
+    "language": "language_code lang",
+    "agent_channel": "",
+    "hold_spans": "",
 }
-# fmt: on
+ALIASES = {name: (name, *others.split()) for name, others in _OTHER_NAMES.items()}
 """Names of our fields in other systems, best first; columns with any other name go to ``extra``."""
 
 _DATES = ("date", "call_date", "start_date", "recording_date")
@@ -95,12 +89,10 @@ class Facts:
 
 
 def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:
-    """Read one record of strings, JSON scalars and lists of them.
+    """Read one record of strings, JSON scalars and lists of them, by column or key.
 
-    Args:
-        record: Values by column or key. Case, spaces and camel case in names do not matter.
-        source: Name of the source, for warnings.
-        zones: Time zones for times without one, in a record that does not state its own.
+    Case, spaces and camel case in names do not matter. ``zones`` are for times without one, in a record that
+    does not state its own; ``source`` is for warnings.
     """
     fields = [(field_name(name), value) for name, value in _flat(record)]
     given = {name: text for name, value in fields if name and (text := _to_text(value))}
@@ -156,8 +148,7 @@ def merge(
 ) -> tuple[CallMetadata, tuple[str, ...]]:
     """Merge the facts of all sources, most trusted first, into the metadata of one call.
 
-    Returns:
-        The metadata, and warnings about values that were not understood and sources that disagree.
+    Warnings are about values that were not understood and sources that disagree.
     """
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -238,13 +229,6 @@ def _hold_spans(text: str) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(spans))
 
 
-def _call_id(text: str) -> str:
-    """Check that a call id can be kept in a store, a log line and a spreadsheet."""
-    if len(text) > _MAX_ID_CHARS or not text.isprintable():
-        raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
-    return text
-
-
 def _language(text: str) -> str:
     """The shortest ISO 639 code of a language tag: ``en-US``, ``eng`` → ``en``."""
     match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*", text)
@@ -278,8 +262,8 @@ def check(name: str, text: str, zone_name: str) -> Any:
             return int(number)
         case "hold_spans":
             return _hold_spans(text)
-        case "call_id":
-            return _call_id(text)
+        case "call_id" if len(text) > _MAX_ID_CHARS or not text.isprintable():
+            raise ValueError(f"a call id has at most {_MAX_ID_CHARS} printable characters")
     return _truncated(text)
 
 

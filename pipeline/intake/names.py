@@ -25,17 +25,10 @@ Returns None when the name has another form, and raises ValueError when its valu
 
 @dataclass(frozen=True, slots=True)
 class FileNameReader:
-    """Reads the file names of one source.
-
-    Attributes:
-        title: Name of the preset, or the template itself.
-        match: Reads the values in a name.
-        unique_ids: Whether a name of another form may still contain Asterisk's unique id.
-    """
+    """Reads the file names of one source; ``title`` is the preset's name, or the template itself."""
 
     title: str
     match: Match
-    unique_ids: bool
 
     def read(self, path: Path, zone_name: str) -> Facts:
         """The facts in a file's name; local times are in the zone ``zone_name``.
@@ -57,8 +50,8 @@ class FileNameReader:
             ) from error
 
     def salvage(self, path: Path, zone_name: str) -> Facts | None:
-        """Facts from the unique id, which dates the call, in a name that does not fit; None without one."""
-        unique_id = cdr.UNIQUE_ID.search(bare_name(path.name)) if self.unique_ids else None
+        """Facts from Asterisk's unique id, which dates the call, in a name that does not fit; else None."""
+        unique_id = cdr.UNIQUE_ID.search(bare_name(path.name)) if self.match is _PBX else None
         if unique_id is None:
             return None
         try:
@@ -73,8 +66,7 @@ def load(text: str) -> FileNameReader:
     Raises:
         UsageError: The template is not valid.
     """
-    match = PRESETS.get(text) or _by_templates((text,))
-    return FileNameReader(text, match, unique_ids=match is _PBX)
+    return FileNameReader(text, PRESETS.get(text) or _by_templates((text,)))
 
 
 def _by_templates(
@@ -292,11 +284,7 @@ PRESETS: Mapping[str, Match] = {
     "freepbx": _PBX,
     "issabel": _PBX,
     "vicidial": _by_templates(
-        (
-            f"{_STAMP}_{{customer}}_{{agent}}",
-            f"{_STAMP}_{{customer}}",
-            f"{_STAMP}__{{agent}}",
-        ),
+        (f"{_STAMP}_{{customer}}_{{agent}}", f"{_STAMP}_{{customer}}", f"{_STAMP}__{{agent}}"),
         _vicidial,
         _vicidial_leg,
     ),

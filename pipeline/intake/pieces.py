@@ -15,22 +15,21 @@ from typing import Any, NamedTuple
 
 from pipeline.conversation import Role, Turn, Word
 from pipeline.csv_safety import clean
-from pipeline.text.words import count_words
+from pipeline.text.words import count_words, word_set
 from pipeline.turns import TimedWord, mean_confidence
 
 Json = dict[str, Any]
 MAX_LABEL_CHARS = 64
 MOST_S = 1e9  # larger times are implausible
 EPOCH_MS = 6e11  # larger numbers are times since 1970; as an offset this would be 19 years
-# fmt: off
-_ROLE_WORDS: tuple[tuple[Role, frozenset[str]], ...] = (
-    ("system", frozenset({"system", "ivr", "bot", "automated", "virtual", "recording", "announcement"})),
-    ("agent", frozenset({"agent", "advisor", "adviser", "representative", "rep", "operator", "csr", "support",
-                         "service", "assistant", "associate", "specialist", "staff", "care", "helpdesk"})),
-    ("customer", frozenset({"customer", "caller", "client", "user", "consumer", "guest", "visitor", "member",
-                            "patient", "borrower"})),
-)
-# fmt: on
+_ROLE_WORDS: dict[Role, frozenset[str]] = {
+    "system": word_set("system ivr bot automated virtual recording announcement"),
+    "agent": word_set(
+        "agent advisor adviser representative rep operator csr support service assistant associate "
+        "specialist staff care helpdesk"
+    ),
+    "customer": word_set("customer caller client user consumer guest visitor member patient borrower"),
+}
 """Words in a speaker's label that indicate a role. The first role that matches wins: "customer service" and
 "client advisor" are the agent, a "virtual agent" is the system."""
 
@@ -87,17 +86,12 @@ def number(value: object) -> float | None:
 
 
 def seconds(value: object, per_s: float = 1.0) -> float | None:
-    """A time in seconds; None when the value is not a plausible number.
+    """A time in seconds; None when the value is no plausible number, number as text, or Google's ``1.300s``.
 
-    Args:
-        value: A number, a number as text, or Google's ``1.300s``.
-        per_s: Units per second: 1000 for milliseconds.
+    ``per_s`` is how many units a second has: 1000 for milliseconds.
     """
     parsed = number(value.removesuffix("s") if isinstance(value, str) else value)
     return parsed / per_s if parsed is not None and parsed / per_s < MOST_S else None
-
-
-_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,6}))?", re.A)
 
 
 SLOWEST_S_A_WORD = 120.0
@@ -107,8 +101,7 @@ SLOWEST_S_A_WORD = 120.0
 def units_per_s(timed: Sequence[tuple[str, float | None, float | None]]) -> float:
     """1000 when times are in milliseconds, else 1, by the usual length of turns for their words.
 
-    Args:
-        timed: Text, start and end of each turn; one without an end lasts until the next turn starts.
+    ``timed`` has text, start and end of each turn; one without an end lasts until the next turn starts.
     """
     rates = []
     for at, (said, start, end) in enumerate(timed):
@@ -116,6 +109,9 @@ def units_per_s(timed: Sequence[tuple[str, float | None, float | None]]) -> floa
         if start is not None and until is not None and until >= start:
             rates.append((until - start) / max(count_words(said), 1))
     return 1000.0 if rates and median(rates) > SLOWEST_S_A_WORD else 1.0
+
+
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,6}))?", re.A)
 
 
 def clock(value: object) -> float | None:
@@ -157,7 +153,7 @@ def role_of(speaker: object) -> Role:
     if not isinstance(speaker, str):
         return "unknown"
     words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", speaker[:MAX_LABEL_CHARS]).lower()))
-    return next((role for role, role_words in _ROLE_WORDS if words & role_words), "unknown")
+    return next((role for role, role_words in _ROLE_WORDS.items() if words & role_words), "unknown")
 
 
 _LINE_TIME = r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?[\])]?\s+(?:-\s+)?)?"
@@ -311,6 +307,11 @@ def ordered(made: Iterable[Turn]) -> tuple[Turn, ...]:
 def ended_s(turns: Iterable[Turn]) -> float | None:
     """The end of the last turn in seconds; None when no turn has a time."""
     return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)
+
+
+def listed(name: str, *keys: str) -> Callable[[Json], bool]:
+    """A ``Form.fits``: whether any object in the document's list ``name`` has all these keys."""
+    return lambda document: any(all(key in one for key in keys) for one in objects(document.get(name)))
 
 
 class Form(NamedTuple):

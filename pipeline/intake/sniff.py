@@ -17,22 +17,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.intake import captions
+from pipeline.text.words import word_set
 
 Content = Literal["recording", "json", "captions", "other", "empty"]
 
-# fmt: off
-AUDIO_SUFFIXES = frozenset({
-    ".wav", ".wave", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".mp4", ".aac",
-    ".wma", ".amr", ".gsm", ".au", ".aif", ".aiff", ".webm", ".raw", ".ulaw", ".alaw",
-    ".g729", ".g722", ".sln", ".spx", ".caf", ".mka", ".wv", ".vox",
-})
-# fmt: on
+AUDIO_SUFFIXES = word_set(
+    ".wav .wave .mp3 .ogg .oga .opus .flac .m4a .mp4 .aac .wma .amr .gsm .au .aif .aiff .webm .raw .ulaw "
+    ".alaw .g729 .g722 .sln .spx .caf .mka .wv .vox"
+)
 """Extensions of recordings. A file with one of them is never ignored, whatever its content."""
-
-# fmt: off
-_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"caff", b".snd", b"NIST_1A", b"fLaC", b"wvpk",
-          b"OggS", b"ID3", b"#!AMR", b"\x1aE\xdf\xa3", b"0&\xb2u")
-# fmt: on
+_MAGIC = (
+    b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"caff", b".snd", b"NIST_1A", b"fLaC", b"wvpk", b"OggS",
+    b"ID3", b"#!AMR", b"\x1aE\xdf\xa3", b"0&\xb2u",
+)  # fmt: skip
 """Magic bytes of WAV, Wave64, AIFF, CAF, AU, SPHERE, FLAC, WavPack, Ogg, MP3, AMR, WebM and ASF (WMA)."""
 _HEAD_BYTES = 65536
 _ENDINGS = AUDIO_SUFFIXES | {".wav49", ".json"}

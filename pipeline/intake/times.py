@@ -41,8 +41,6 @@ _MONTH_NAMES = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-_MONTHS = 12
-_HALF_DAY_H = 12
 _MAX_CHARS = 64
 _CLOCK_TOLERANCE_S = 120
 """Most by which two clocks of one telephone system are assumed to differ."""
@@ -246,9 +244,9 @@ def _day_and_month(slashed: re.Match[str]) -> dt.datetime:
     month only in the dates where both orders are valid.
     """
     first, second, year = (int(slashed[at]) for at in (1, 3, 4))
-    if max(first, second) <= _MONTHS and first != second:
+    if max(first, second) <= 12 and first != second:
         raise BadTime("day and month cannot be told apart; write it as YYYY-MM-DD HH:MM:SS")
-    month, day = (second, first) if first > _MONTHS else (first, second)
+    month, day = (second, first) if first > 12 else (first, second)
     return _at(year, month, day, slashed[5])
 
 
@@ -264,9 +262,9 @@ def _at(year: int, month: int, day: int, clock: str) -> dt.datetime:
     half_day = re.search(r"[AaPp]", clock)
     hour, minute, second = (int(part) for part in [*re.findall(r"\d+", clock), 0][:3])
     if half_day:
-        if not 1 <= hour <= _HALF_DAY_H:
+        if not 1 <= hour <= 12:
             raise BadTime(f"no such time: {hour} o'clock of a half day")
-        hour = hour % _HALF_DAY_H + (_HALF_DAY_H if half_day[0] in "pP" else 0)
+        hour = hour % 12 + (12 if half_day[0] in "pP" else 0)
     try:
         return dt.datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - zone next
     except ValueError as error:

@@ -101,24 +101,15 @@ def _checked(turn: Turn) -> Turn:
         pieces.word(word.text, pieces.seconds(word.start_s), pieces.seconds(word.end_s), word.confidence)
         for word in turn.words
     )
-    confidence = pieces.share(turn.confidence)
     checked = pieces.turn(
         turn.text,
         pieces.seconds(turn.start_s),
         pieces.seconds(turn.end_s),
         on=pieces.channel(turn.channel),
-        confidence=confidence,
         words=[word for word in words if word],
     )
-    return replace(
-        turn,
-        text=checked.text,
-        start_s=checked.start_s,
-        end_s=checked.end_s,
-        channel=checked.channel,
-        confidence=confidence,
-        words=checked.words,
-    )
+    as_written = {name: getattr(turn, name) for name in ("turn", "role", "language", "sentiment", "speaker")}
+    return replace(checked, **as_written, confidence=pieces.share(turn.confidence))
 
 
 def _imported(call_id: str, turns: tuple[Turn, ...], tool: str, about: Json) -> Transcript:

@@ -213,22 +213,11 @@ class LanguageModel:
 
     def _count(self, question: Question, answer: KeptAnswer, *, asked: int) -> None:
         """Record what an answer cost; ``asked`` is the number of requests made for it in this run."""
-        self._spent.setdefault(question.call_id, []).append(
-            StageRun(
-                "judge",
-                self.fingerprint,
-                prompt.REVISION,
-                self.model,
-                round(answer.seconds, 3),
-                question.rubric_id,
-                question.criterion_id,
-                answer.calls,
-                answer.prompt_tokens,
-                answer.answer_tokens,
-                answer.judged.result,
-                asked,
-            )
-        )
+        stage = ("judge", self.fingerprint, prompt.REVISION, self.model, round(answer.seconds, 3))
+        criterion = (question.rubric_id, question.criterion_id)
+        cost = (answer.calls, answer.prompt_tokens, answer.answer_tokens)
+        run = StageRun(*stage, *criterion, *cost, answer.judged.result, asked)
+        self._spent.setdefault(question.call_id, []).append(run)
 
 
 def fingerprint(settings: JudgeSettings) -> str:

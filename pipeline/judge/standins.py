@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pipeline import privacy
 from pipeline.conversation import Transcript, Turn
+from pipeline.text.words import word_set
 
 NAME, COMPANY, TITLE, REFERENCE = "[NAME]", "[COMPANY]", "[TITLE]", "[REFERENCE]"
 FindNames = Callable[[str], Iterable[tuple[int, int]]]
@@ -25,10 +26,7 @@ PRONOUNS = {
 }  # fmt: skip
 """English only. "his" becomes "them" like "her", since "her" may mean "him" or "his"."""
 PRONOUN = re.compile(r"\b(?:" + "|".join(PRONOUNS) + r")\b", re.IGNORECASE)
-NO_NAMES = frozenset([
-    "agent", "user", "test", "team", "support", "desk", "sales", "service", "the", "and", "not", "known",
-    "unknown",
-])  # fmt: skip
+NO_NAMES = word_set("agent user test team support desk sales service the and not known unknown")
 """Words that metadata often has in place of an agent's name."""
 SURNAME = re.compile(r"(?:\s+|-)[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*")
 
@@ -45,12 +43,7 @@ class _TextPiece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A turn as it is sent to the model.
-
-    Attributes:
-        text: The text as one line, with names replaced.
-        pieces: All parts of the text, in order.
-    """
+    """A turn as it is sent to the model; ``text`` is one line, with names replaced, made of ``pieces``."""
 
     turn: Turn
     text: str

@@ -133,10 +133,7 @@ def verify(weights: Weights) -> None:
 
 
 def load(name: str) -> Whisper:
-    """Load a model as openai-whisper's module, in float32, in evaluation mode, in main memory.
-
-    Args:
-        name: See :func:`locate`.
+    """Load a model, by a name as for ``locate``, as openai-whisper's module, in float32 and evaluation mode.
 
     Raises:
         ModelError: The weights cannot be found, downloaded or read, or are damaged.

@@ -31,11 +31,7 @@ UNREADABLE = OSError, EOFError, AttributeError, KeyError, TypeError, ValueError,
 
 
 def read_model(files: tuple[Path, ...], name: str) -> Whisper:
-    """Read a model from its file, or from the parts of its file, in evaluation mode.
-
-    Args:
-        files: A checkpoint (``.pt``), or a CTranslate2 model in one or more parts.
-        name: The model as the user named it.
+    """Read a checkpoint (``.pt``), or a CTranslate2 model in one or more parts, in evaluation mode.
 
     Raises:
         ModelError: The files cannot be read, or hold something other than a Whisper.
@@ -124,14 +120,11 @@ def _cause(error: Exception) -> str:
 
 
 def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
-    """Read the tensors of a CTranslate2 model file.
+    """Read the tensors of a CTranslate2 model file, by variable name, aliases resolved.
 
     Layout: u32 version, string spec, u32 revision, u32 count, then per variable: string name,
     u8 rank, u32 dims…, u8 dtype, u32 bytes, data; then aliases. A string is a u16 length
     (the trailing NUL included) and its bytes.
-
-    Returns:
-        Arrays by variable name, aliases resolved.
 
     Raises:
         ValueError: It is no such file, is cut short, or has numbers in another format than these.

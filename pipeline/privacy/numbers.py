@@ -73,7 +73,6 @@ class Run:
 
     Attributes:
         tokens: Its tokens, fillers included.
-        digits: Its digits.
         before: The text before it in lower case, one line per turn.
         after: The text after it in its last turn, in lower case.
         breaks: Indices of ``tokens`` at which another number may begin.

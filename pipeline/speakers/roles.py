@@ -139,10 +139,9 @@ def _agent_channel(
 
 def _one_channel(transcript: Transcript, clip: AudioClip, metadata: CallMetadata) -> tuple[Transcript, bool]:
     """Assign roles by voice when all speech is on one channel; also say whether there is a third voice."""
-    transcript = replace(transcript, channels=1)
     channel = min(transcript.turns[0].channel or 0, clip.n_channels - 1)
     about = _about_channels(clip, channel, metadata)
-    transcript = replace(transcript, warnings=(*transcript.warnings, *about))
+    transcript = replace(transcript, channels=1, warnings=(*transcript.warnings, *about))
     voices = diarise(transcript.turns, clip, channel)
     if voices.n_voices == 1:
         named = metadata.agent_channel if clip.n_channels > 1 else None

@@ -24,7 +24,7 @@ from pipeline.text.words import unpunctuated
 Party = TypeVar("Party", int, str)
 """A party, given by its channel or its name."""
 WEIGHTS = Path(__file__).parent / "weights" / "agent_words.tsv"
-_AGENT: dict[float, tuple[str, ...]] = {
+_FORMULAS: dict[float, tuple[str, ...]] = {
     4.0: (
         r"thank(s| you) for (calling|choosing|contacting|holding|waiting)",
         r"how (can|may|could) (i|we) (help|assist|direct)",
@@ -38,21 +38,16 @@ _AGENT: dict[float, tuple[str, ...]] = {
         r"(calling|call) (you )?(from|on behalf of)",
         r"my name is \w+ (from|with|calling from)",
     ),
-}
-_CUSTOMER: dict[float, tuple[str, ...]] = {
-    3.0: (
+    -3.0: (
         r"(i'm|i am|i was) (just )?(calling|phoning|ringing) (about|because|to|regarding|in regards)",
         r"i (lost|can't find|broke|forgot|misplaced|never received|haven't received|didn't get) my",
         r"(speak|talk) (to|with) (a|your|the) (manager|supervisor|representative|person|human)",
     ),
 }
 FORMULAS = tuple(
-    (sign * weight, re.compile(rf"\b(?:{pattern})"))
-    for sign, table in ((1.0, _AGENT), (-1.0, _CUSTOMER))
-    for weight, patterns in table.items()
-    for pattern in patterns
+    (odds, re.compile(rf"\b(?:{pattern})")) for odds, patterns in _FORMULAS.items() for pattern in patterns
 )
-"""What only one of the two says by convention, with log-odds."""
+"""What only one of the two says by convention, with log-odds: positive for the agent."""
 FIRST_SPEAKER = {"inbound": 0.8, "outbound": -0.8}
 """Log-odds that the first speaker is the agent, by direction: the party that answers a call speaks first.
 Little, because recordings often begin after the greeting: in 496 operator calls without it and of unknown

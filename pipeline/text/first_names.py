@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from pipeline.text.words import word_set
+
 FIRST_NAMES = Path(__file__).with_name("first_names.txt")
-COMMON_TOO = frozenset([
-    "art", "bill", "bob", "chance", "chase", "chip", "chuck", "cliff", "crystal", "dale", "dawn", "don",
-    "drew", "faith", "frank", "gene", "glen", "grace", "grant", "guy", "heath", "holly", "hope", "ivy",
-    "jack", "joy", "lance", "major", "mark", "max", "miles", "pat", "penny", "ray", "reed", "rich",
-    "rob", "rose", "ruby", "sandy", "skip", "sue", "summer", "wade", "ward", "wayne", "will",
-])  # fmt: skip
+COMMON_TOO = word_set(
+    "art bill bob chance chase chip chuck cliff crystal dale dawn don drew faith frank gene glen grace grant "
+    "guy heath holly hope ivy jack joy lance major mark max miles pat penny ray reed rich rob rose ruby "
+    "sandy skip sue summer wade ward wayne will"
+)
 """First names that are ordinary words too."""
 
 

@@ -33,11 +33,7 @@ ROMAN_WORDS = 2  # least number of such words
 
 
 def language_of(turn: Turn, declared: str | None) -> str:
-    """ISO 639-1 code of a turn's language.
-
-    Args:
-        turn: The turn; its own ``language`` outranks the transcript's.
-        declared: The transcript's language, None when unknown.
+    """ISO 639-1 code of a turn's language; its own outranks ``declared``, the transcript's.
 
     Returns:
         The declared code unless it is English or missing; else ``ur`` or ``en`` by letters and words, or

@@ -15,9 +15,9 @@ import pytest
 from pipeline import rubric, score
 from pipeline.conversation import CallMetadata, Conversation, CriterionAnswer, Scorecard, Transcript, Turn
 from pipeline.errors import RubricError, UsageError
-from pipeline.judge import quotes
 from pipeline.judge.endpoint import is_private
 from pipeline.judge.model import LanguageModel
+from pipeline.judge.reply import find_quote
 from pipeline.judge.standins import neutral
 from pipeline.matching import load_matcher
 from pipeline.matching.slots import names_in
@@ -223,7 +223,7 @@ def test_quotes_are_found_word_for_word_or_nearly_so_and_never_with_another_mean
     spoken = call(*TALK).transcript.turns
     sent = neutral(spoken, lambda text: ())
 
-    places = [(q.turn, spoken[q.turn].text[q.start : q.end]) for q in quotes.find(words, turn, sent)]
+    places = [(q.turn, spoken[q.turn].text[q.start : q.end]) for q in find_quote(words, turn, sent)]
 
     assert [(n, text.lower()) for n, text in places] == [(n, text.lower()) for n, text in found]
 

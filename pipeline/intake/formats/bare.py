@@ -117,16 +117,16 @@ def _spans(members: list[Json]) -> list[Span]:
 
 def _past_midnight(spans: list[Span]) -> list[tuple[float | None, float | None]]:
     """Clock times with days added or taken, so that each is less than half a day from the one before."""
-    clocks = []
     before: float | None = None
-    for span in spans:
-        moved = []
-        for time in span:
-            if isinstance(time, float):
-                before = time + DAY_S * round(((time if before is None else before) - time) / DAY_S)
-            moved.append(before if isinstance(time, float) else None)
-        clocks.append((moved[0], moved[1]))
-    return clocks
+
+    def moved(time: Time) -> float | None:
+        nonlocal before
+        if not isinstance(time, float):
+            return None
+        before = time + DAY_S * round(((time if before is None else before) - time) / DAY_S)
+        return before
+
+    return [(moved(start), moved(end)) for start, end in spans]
 
 
 def _minus(time: float | None, first_s: float) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.pieces import Form, Json, first, objects, record, seconds
+from pipeline.intake.pieces import Form, Json, first, listed, objects, record, seconds
 from pipeline.turns import TimedWord, build_turns
 
 _RESULT_END = ("resultEndTime", "resultEndOffset", "result_end_time", "result_end_offset")
@@ -83,16 +83,16 @@ def _about(document: Json) -> Mapping[str, object]:
     return {"language": pieces.stated(_results(document), "languageCode", "language_code")}
 
 
-def _is_entries(document: Json) -> bool:
-    return any("start_timestamp_usec" in one and "text" in one for one in objects(document.get("entries")))
+_is_entries = listed("entries", "start_timestamp_usec", "text")
 
 
-def _times_us(document: Json) -> list[float | None]:
-    return [pieces.number(one.get("start_timestamp_usec")) for one in objects(document["entries"])]
+def _time_us(entry: Json) -> float | None:
+    return pieces.number(entry.get("start_timestamp_usec"))
 
 
 def _first_us(document: Json) -> float:
-    return min((time_us for time_us in _times_us(document) if time_us is not None), default=0.0)
+    times_us = map(_time_us, objects(document["entries"]))
+    return min((time_us for time_us in times_us if time_us is not None), default=0.0)
 
 
 def _about_entries(document: Json) -> Mapping[str, object]:
@@ -102,8 +102,9 @@ def _about_entries(document: Json) -> Mapping[str, object]:
 
 def _entries(document: Json) -> Iterator[Turn]:
     """Messages, which have absolute times in microseconds."""
-    entries, times_us, first_us = objects(document["entries"]), _times_us(document), _first_us(document)
-    for one, time_us in zip(entries, times_us, strict=True):
+    first_us = _first_us(document)
+    for one in objects(document["entries"]):
+        time_us = _time_us(one)
         at_s = None if time_us is None else seconds(time_us - first_us, 1e6)
         role = pieces.role_of(one.get("role"))
         yield pieces.turn(one.get("text"), at_s, at_s, speaker=first(one, ("user_id", "role")), role=role)

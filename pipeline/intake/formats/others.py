@@ -18,14 +18,13 @@ from dataclasses import replace
 
 from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces
-from pipeline.intake.pieces import Form, Json, objects, record, seconds
+from pipeline.intake.pieces import Form, Json, listed, objects, record, seconds
 from pipeline.turns import TimedWord, build_turns
 
 
 def _is_deepgram(document: Json) -> bool:
     results = record(document.get("results"))
-    has_channels = any("alternatives" in one for one in objects(results.get("channels")))
-    return has_channels or any("transcript" in one for one in objects(results.get("utterances")))
+    return listed("channels", "alternatives")(results) or listed("utterances", "transcript")(results)
 
 
 def _deepgram(document: Json) -> Iterable[Turn]:
@@ -162,19 +161,8 @@ FORMS = (
     Form("Deepgram", _is_deepgram, _deepgram, _about_deepgram),
     Form("AssemblyAI", _is_assemblyai, _assemblyai, _about_assemblyai),
     Form("Speechmatics", _is_speechmatics, _speechmatics, _about_speechmatics),
-    Form(
-        "Rev AI", lambda document: any("elements" in one for one in objects(document.get("monologues"))), _rev
-    ),
-    Form(
-        "Genesys Cloud",
-        lambda document: any("phrases" in one for one in objects(document.get("transcripts"))),
-        _genesys,
-        _about_genesys,
-    ),
+    Form("Rev AI", listed("monologues", "elements"), _rev),
+    Form("Genesys Cloud", listed("transcripts", "phrases"), _genesys, _about_genesys),
     Form("ElevenLabs", lambda document: any(_elevenlabs_words(document)), _elevenlabs, _about_elevenlabs),
-    Form(
-        "Twilio",
-        lambda document: any("media_channel" in one for one in objects(document.get("sentences"))),
-        _twilio,
-    ),
+    Form("Twilio", listed("sentences", "media_channel"), _twilio),
 )

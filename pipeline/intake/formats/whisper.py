@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.pieces import Form, Json, first, objects, record, seconds
+from pipeline.intake.pieces import Form, Json, first, listed, objects, record, seconds
 from pipeline.turns import TimedWord
 
 # Names of common languages in verbose_json; any other value must be a code.
@@ -81,10 +81,6 @@ def _about_segments(document: Json) -> Mapping[str, object]:
     return {**_about(document), "duration_s": seconds(document.get("duration"), _units_per_s(document))}
 
 
-def _is_cpp(document: Json) -> bool:
-    return any("offsets" in one and "text" in one for one in objects(document.get("transcription")))
-
-
 def _cpp(document: Json) -> Iterator[Turn]:
     """Segments of whisper.cpp; they have a ``speaker`` if it was told to diarise by channel."""
     for one in objects(document["transcription"]):
@@ -108,6 +104,6 @@ def _chunks(document: Json) -> Iterator[Turn]:
 
 FORMS = (
     Form("Whisper and WhisperX", _is_segments, _segments, _about_segments),
-    Form("whisper.cpp", _is_cpp, _cpp, _about),
+    Form("whisper.cpp", listed("transcription", "offsets", "text"), _cpp, _about),
     Form("Transformers and insanely-fast-whisper", lambda doc: bool(_timed_chunks(doc)), _chunks, _about),
 )
