@@ -21,13 +21,11 @@ def serve_batch(
 ) -> None:
     """Run the batch on ``paths`` at the times of a schedule, until the process is stopped.
 
-    ``cron`` has five fields: minute, hour, day, month, weekday. Summer time of the zone is respected.
+    ``cron`` and ``timezone`` have passed ``check_schedule``. Summer time of the zone is respected.
 
     Raises:
-        UsageError: The schedule or the zone is wrong.
         MachineError: The server did not start.
     """
-    check_schedule(cron, timezone)
     warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect warns of this on SIGTERM
     with quiet_prefect(), prefect_server() as wait_for_server:
         wait_for_server()

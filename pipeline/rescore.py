@@ -55,12 +55,9 @@ WHERE s.is_latest AND s.rubric_id = ? AND s.scorer = ? AND s.loaded_at >= c.load
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """One call's new scorecard, and its latest earlier one under the same rubric id.
+    """One call's new scorecard, and its latest earlier one under the same rubric id, if any.
 
-    Attributes:
-        before: The earlier scorecard; None where there was none.
-        after: The new scorecard.
-        changes: A sentence for each criterion whose answer changed, with the reason.
+    ``changes`` has a sentence for each criterion whose answer changed, with the reason.
     """
 
     call_id: str

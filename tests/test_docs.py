@@ -13,7 +13,7 @@ import typer
 from pipeline import metrics, settings, turns
 from pipeline.audio import clip
 from pipeline.cli.commands import app
-from pipeline.cli.operations import doctor as doctor_command
+from pipeline.cli.run import doctor as doctor_command
 from pipeline.export import captions, sound
 from pipeline.process import doctor, loop, report
 from pipeline.speakers import diarise, parties, roles

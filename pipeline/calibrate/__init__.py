@@ -28,7 +28,7 @@ from pipeline.calibrate.pairs import LABELS, AnsweredQuestion, Pair, newest_answ
 from pipeline.confidence_intervals import wilson
 from pipeline.conversation import Answer, CriterionAnswer, Review, Scorecard
 from pipeline.rubric import Criterion, Rubric
-from pipeline.score import scorecard
+from pipeline.score import Verdict, recorded, scorecard
 from pipeline.store import CallFilter, Store
 
 EVERYTHING = CallFilter()
@@ -297,15 +297,8 @@ def _deviation(
 def _corrected(
     machine: CriterionAnswer, criterion: Criterion, rubric: Rubric, review: Review | None
 ) -> CriterionAnswer:
-    """The person's answer and its points, where it differs from the machine's; else the machine's."""
+    """The person's answer, where it differs from the machine's; else the machine's."""
     if review is None or review.said == review.machine_said:
         return machine
-    answer = cast(Answer, review.human_answer)
-    points: float | None = None
-    if answer in {"yes", "no"}:
-        points = criterion.earned(criterion.grades().get(review.said or "", 1.0 if answer == "yes" else 0.0))
-    elif rubric.not_applicable == "as_pass":
-        points = criterion.points
-    if not machine.scored and machine.awaits != "people":
-        points = None  # not a scored criterion; an answer that awaited people counts once a person gives it
-    return replace(machine, answer=answer, points=points, evidence=(), nearest=None)
+    share = criterion.grades().get(review.said or "")
+    return recorded(criterion, Verdict(cast(Answer, review.human_answer), share), rubric)

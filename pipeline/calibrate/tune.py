@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline import score
 from pipeline.calibrate.agreement import cohen_kappa, confusion
@@ -18,6 +18,7 @@ from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.conversation import Conversation, Evidence, Review
 from pipeline.rubric import Criterion, Rubric
 from pipeline.rubric.checks import AnyCheck, ManualCheck, PhraseCheck, learning
+from pipeline.rubric.edits import Change
 from pipeline.rubric.queries import Matcher
 
 SURE = 0.95
@@ -99,18 +100,14 @@ class Proposal:
     Attributes:
         now: Figures of the rubric as it is; None where people's answers are too few.
         best: Figures with the change; equal to ``now`` where nothing is better.
-        setting: The bounds proposed; None to leave them.
-        phrases: Phrases to add to the check's ``any``.
-        unless: Phrases to add to the check's ``unless``.
+        change: The bounds to set and the phrases to add, if any.
         note: What the author should know: too few answers, reviewers who differ.
     """
 
     criterion: str
     now: SettingFigures | None
     best: SettingFigures | None
-    setting: Setting | None = None
-    phrases: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
+    change: Change
     note: str = ""
 
 
@@ -212,7 +209,7 @@ def propose(
             continue
         if check is None:
             if not isinstance(criterion.check, ManualCheck):
-                proposals.append(Proposal(criterion.id, None, None, note=CANNOT_LEARN))
+                proposals.append(Proposal(criterion.id, None, None, Change(), CANNOT_LEARN))
             continue
         note = f"{differ[criterion.id]} calls left out: reviewers differ" if differ.get(criterion.id) else ""
         labelled = _Labelled(rubric, criterion, check, conversations, answers, matcher)
@@ -263,24 +260,27 @@ class _Labelled:
 def _proposal(labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
     name, check = labelled.criterion.id, learnt(labelled.check, marks)
     note = "; ".join(filter(None, (note, _contradictions(marks))))
-    phrases = tuple(p for p in check.any if p not in labelled.check.any)
-    unless = tuple(p for p in check.unless if p not in labelled.check.unless)
+    change = Change(
+        phrases=tuple(p for p in check.any if p not in labelled.check.any),
+        unless=tuple(p for p in check.unless if p not in labelled.check.unless),
+    )
     if len(labelled.answers) < LEAST_ANSWERS:
         few = f"{len(labelled.answers)} answers of people; {LEAST_ANSWERS} are needed to measure a change"
-        return Proposal(name, None, None, None, phrases, unless, "; ".join(filter(None, (note, few))))
+        return Proposal(name, None, None, change, "; ".join(filter(None, (note, few))))
     pairs = labelled.pairs()
     now = measured(pairs, labelled.now)
     setting, best = best_setting(pairs, labelled.now)
-    if phrases or unless:
+    if change.by_key:
         with_phrases = best_setting(labelled.pairs(marks), labelled.now)
         if with_phrases[1].cost <= best.cost:
             setting, best = with_phrases
         else:
-            phrases = unless = ()
+            change = Change()
             worse = "marked quotes make it worse on the calls answered; left out"
             note = "; ".join(filter(None, (note, worse)))
-    changed = setting if setting != labelled.now else None
-    return Proposal(name, now, best if changed or phrases or unless else now, changed, phrases, unless, note)
+    if setting != labelled.now:
+        change = replace(change, threshold=setting.threshold, unsure=setting.unsure)
+    return Proposal(name, now, best if change.by_key else now, change, note)
 
 
 def _quotes(marks: Sequence[Mark]) -> tuple[set[str], set[str]]:

@@ -68,13 +68,8 @@ def chosen(
         raise UsageError(
             f"--since {since} is not before --until {until}", hint="--until is the first left out"
         )
-    return CallFilter(
-        since=since,
-        until=until,
-        call_ids=tuple(call) if call else None,
-        agent_id=agent,
-        **fields,
-    )
+    call_ids = tuple(call) if call else None
+    return CallFilter(since=since, until=until, call_ids=call_ids, agent_id=agent, **fields)
 
 
 def file_to_write(path: Path | None) -> Path | None:

@@ -129,9 +129,7 @@ def check(
 
 
 @group.command("explain")
-def explain(
-    which: WhichOrAll = None,
-) -> None:
+def explain(which: WhichOrAll = None) -> None:
     """Explain a rubric in plain words; of several, also in which order they are tried on a call.
 
     Example: callqa rubric explain support
@@ -159,9 +157,7 @@ def schema() -> None:
 
 
 @group.command("test")
-def run_tests(
-    which: WhichOrAll = None,
-) -> None:
+def run_tests(which: WhichOrAll = None) -> None:
     """Run the tests written inside rubrics.
 
     Example: callqa rubric test my_rubric.yaml

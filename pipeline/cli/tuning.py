@@ -20,7 +20,6 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.calibrate.tune import Mark, Proposal
-    from pipeline.rubric.edits import Change
     from pipeline.store import Store
 
 COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
@@ -53,7 +52,6 @@ def tune(
     """
     from pipeline import matching, rubric
     from pipeline.calibrate import tune
-    from pipeline.calibrate.pairs import newest_answers
     from pipeline.rubric.edits import diff, edited
 
     if ask is not None:
@@ -66,7 +64,7 @@ def tune(
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
         if marks is not None and (marks.exists() or not mark):
             known_marks = read_marks(marks, wording, hashes)
-        answers, differ = tune.labels(newest_answers(store.reviews()), hashes)
+        answers, differ = tune.labels(store.reviews(), hashes)
         calls = _calls(store, {call for calls in answers.values() for call in calls})
     if mark:
         if marks is None or (marks.exists() and _is_json(marks)):
@@ -81,7 +79,7 @@ def tune(
             "nobody has answered anything of this rubric yet: import reviews (callqa review import), "
             "or mark quotes (--mark --marks marks.csv)"
         )
-    text, by_hand = edited(form, _changes(proposals))
+    text, by_hand = edited(form, {p.criterion: p.change for p in proposals if p.change.by_key})
     typer.echo(diff(form.text, text, form.source), nl=False)
     for line in by_hand:
         typer.echo(line)
@@ -103,22 +101,6 @@ def _calls(store: Store, reviewed: Collection[str]) -> dict[str, Conversation]:
     stored = store.conversations(CallFilter(call_ids=tuple(reviewed))) if reviewed else iter(())
     stored = chain(stored, islice(store.conversations(), MOST_CALLS))
     return {conversation.transcript.call_id: conversation for _, conversation in stored}
-
-
-def _changes(proposals: Sequence[Proposal]) -> dict[str, Change]:
-    """What the proposals change in the rubric, by criterion."""
-    from pipeline.rubric.edits import Change
-
-    return {
-        proposal.criterion: Change(
-            proposal.setting.threshold if proposal.setting else None,
-            proposal.setting.unsure if proposal.setting else None,
-            proposal.phrases,
-            proposal.unless,
-        )
-        for proposal in proposals
-        if proposal.setting or proposal.phrases or proposal.unless
-    }
 
 
 @contextlib.contextmanager

@@ -14,15 +14,7 @@ from pipeline import contract
 from pipeline.csv_safety import inert
 from pipeline.export.job import ExportJob
 from pipeline.export.names import whole
-from pipeline.export.tables import (
-    ANSWER_COLUMNS,
-    CALL_COLUMNS,
-    Cell,
-    Column,
-    answer_rows,
-    call_rows,
-    values,
-)
+from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, Cell, Column, answer_rows, call_rows, values
 
 TABLES: dict[str, Sequence[Column[Any]]] = {"calls": CALL_COLUMNS, "answers": ANSWER_COLUMNS}
 ROWS_PER_GROUP = 50_000

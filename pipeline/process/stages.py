@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pipeline
 from pipeline import annotate, audio, intake, matching, privacy, score, speakers, transcribe
@@ -20,7 +21,6 @@ from pipeline.conversation import (
     FirstParty,
     Received,
     Scorecard,
-    StageRun,
     Transcript,
 )
 from pipeline.errors import FULL, RecordingError
@@ -33,6 +33,9 @@ from pipeline.rubric.queries import Matcher
 from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Job, SpeechEngine
 from pipeline.transcribe.again import parts_of
+
+if TYPE_CHECKING:
+    from pipeline.judge import LanguageModel
 
 TRANSCRIPT_REVISION = 4
 """Increase this when a change to decoding, speakers or redaction changes what transcripts say."""
@@ -58,18 +61,14 @@ class Stages:
     """Every stage, ready to use.
 
     Attributes:
-        engine: The speech engine.
-        annotator: The annotator, with its models loaded.
         load_audio: Decodes a recording to a clip; refuses one that holds no call.
         read_transcript: Reads a transcript file of any known format.
         assign_and_redact: Assigns roles and removes private data; the clip is None for transcript files.
         score: For each of several calls, its scorecards under the rubrics that apply; none where none does.
-        rubrics: All rubrics, for the store.
         fingerprints: Digests of the stages and their options.
         load_lazy: Loads now what a stage would load with the first call, where it will surely be needed.
         again: Transcribes again the words that decide answers; None where the settings do not ask for it.
-        spent: Given the id of a call just scored, what a language model was asked about it, and the cost.
-        leave: Called when the run is being ended: a language model is asked nothing more.
+        judge: The language model that ``score`` asks; None where it asks none.
     """
 
     engine: SpeechEngine
@@ -82,8 +81,7 @@ class Stages:
     fingerprints: Fingerprints
     load_lazy: Callable[[], None] = lambda: None
     again: SecondPass | None = None
-    spent: Callable[[str], tuple[StageRun, ...]] = lambda call_id: ()
-    leave: Callable[[], None] = lambda: None
+    judge: LanguageModel | None = None
 
 
 def load_stages(
@@ -112,8 +110,7 @@ def load_stages(
         fingerprints=fingerprints,
         load_lazy=matcher.load if any(rubric.by_meaning() for rubric in rubrics) else lambda: None,
         again=_second_pass(settings, scoring),
-        spent=judge.spent if judge is not None else lambda call_id: (),
-        leave=judge.leave if judge is not None else lambda: None,
+        judge=judge,
     )
 
 

@@ -24,13 +24,10 @@ class CallState:
     """The state of one file between two stages; each stage returns a copy with its result filled in.
 
     Attributes:
-        received: The file.
         stages: The stages that ran so far.
         clip: The audio, until the transcript has roles and is redacted.
         transcript: The transcript; while there is a clip, it has no roles yet and is not redacted.
-        conversation: The annotated call.
         transcribed_again: Role, start and end in seconds of each part that a larger model transcribed.
-        scorecards: The scorecards.
         ended: The ledger row, once there is nothing more to do.
     """
 

@@ -16,6 +16,10 @@ SearchedRole = Literal["agent", "customer", "system", "any"]
 PhraseText = Annotated[str, Field(min_length=1, max_length=500)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Strength = Annotated[float, Field(gt=0, le=1)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Times = Annotated[int, Field(ge=0)]
+Turns = Annotated[int, Field(ge=1)]
 Part = TypeVar("Part", bound="Strict")
 Place = tuple[str | int, ...]
 """Path to a part of a rubric's YAML: keys of mappings and positions in lists."""
@@ -59,12 +63,10 @@ class Window(Strict):
 
     first_s: Seconds | None = Field(None, description="seconds from the first agent speech")
     last_s: Seconds | None = Field(None, description="seconds back from the end of the last speech")
-    from_pct: Annotated[float, Field(ge=0, le=100)] | None = Field(None, description="percent of the call")
-    to_pct: Annotated[float, Field(ge=0, le=100)] | None = Field(None, description="percent of the call")
-    first_turns: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="turns from the first of the agent"
-    )
-    last_turns: Annotated[int, Field(ge=1)] | None = Field(None, description="turns back from the last")
+    from_pct: Percent | None = Field(None, description="percent of the call")
+    to_pct: Percent | None = Field(None, description="percent of the call")
+    first_turns: Turns | None = Field(None, description="turns from the first of the agent")
+    last_turns: Turns | None = Field(None, description="turns back from the last")
     after: Anchor | None = None
     before: Anchor | None = None
     within_s: Seconds | None = Field(None, description="how far from `after` or `before`, in seconds")
@@ -84,10 +86,8 @@ class SearchCheck(BaseCheck):
     role: SearchedRole = Field("agent", description="whose words are searched")
     window: Window | None = Field(None, description="where; the whole call when left out")
     negate: bool = Field(False, description="true: met when it is NOT heard")
-    at_least: Annotated[int, Field(ge=0)] = Field(
-        1, description="how many times it must be heard; 0 when only `at_most` is given"
-    )
-    at_most: Annotated[int, Field(ge=0)] | None = Field(None, description="more often than this is a miss")
+    at_least: Times = Field(1, description="how many times it must be heard; 0 when only `at_most` is given")
+    at_most: Times | None = Field(None, description="more often than this is a miss")
     min_confidence: Fraction | None = Field(
         None, description="word confidence below which nothing is decided; default from the settings"
     )
@@ -130,11 +130,10 @@ class PhraseCheck(SearchCheck):
     meaning: str | None = Field(
         None, max_length=1000, description="the act in a sentence, to help `match: meaning`"
     )
-    threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+    threshold: Strength = Field(
         0.5, description="strength from which a match counts; one default for all criteria"
     )
-
-    unsure: Annotated[float, Field(gt=0, le=1)] | None = Field(
+    unsure: Strength | None = Field(
         None,
         description="strength from which it may be said: undetermined; half of the threshold when left out",
     )
@@ -258,8 +257,8 @@ class EventCheck(Measure):
     )
     event: Literal["silence", "hold", "overtalk"]
     longer_than_s: Seconds = Field(0.0, description="only events longer than this count")
-    at_least: Annotated[int, Field(ge=0)] | None = None
-    at_most: Annotated[int, Field(ge=0)] | None = None
+    at_least: Times | None = None
+    at_most: Times | None = None
     total_at_most_s: Seconds | None = Field(None, description="sum of their durations")
 
     @model_validator(mode="after")
@@ -355,9 +354,7 @@ class SequenceCheck(BaseCheck):
     met_when: ClassVar[str] = "`steps` are said in this order, `within_s` or `within_turns` of each other"
     steps: tuple[TextCheck, ...] = Field(min_length=2, max_length=20)
     within_s: Seconds | None = Field(None, description="longest time from one step to the next")
-    within_turns: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="most turns from one step to the next"
-    )
+    within_turns: Turns | None = Field(None, description="most turns from one step to the next")
 
 
 class ObligationCheck(BaseCheck):
@@ -372,7 +369,7 @@ class ObligationCheck(BaseCheck):
     then: TextCheck
     must: bool = Field(True, description="false: it must NOT follow")
     within_s: Seconds | None = None
-    within_turns: Annotated[int, Field(ge=1)] | None = None
+    within_turns: Turns | None = None
 
 
 class AllCheck(BaseCheck):

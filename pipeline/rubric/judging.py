@@ -59,7 +59,6 @@ class Judged:
     """The answer to a question.
 
     Attributes:
-        answer: yes, no, na or undetermined.
         result: How the answer came about.
         reason: ``result`` as a sentence, without words of the call; "" for an answer that counts.
         why: The model's own sentence, which may repeat words of the call.

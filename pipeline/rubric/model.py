@@ -22,6 +22,7 @@ from pipeline.rubric.checks import (
     Fraction,
     JudgeCheck,
     ManualCheck,
+    Percent,
     PhraseCheck,
     Seconds,
     Strict,
@@ -31,7 +32,6 @@ from pipeline.rubric.checks import (
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 def _listed(value: Any) -> Any:

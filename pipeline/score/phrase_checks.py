@@ -49,7 +49,6 @@ class PhraseHits:
     Attributes:
         hits: The matches that count, in order of time.
         nearest: The best candidate that does not count.
-        searched: What was searched.
         unsure: Why a miss is undetermined, or "".
         absent: Why there is no window to search (its anchor was not heard), or "".
         maybe: Number of candidates that are too weak for a yes and too strong for a no.
@@ -218,9 +217,8 @@ def bounds(call: Call, window: Window | None) -> tuple[TimelineSpan, str, str]:
             continue
         places, unsure = _anchored(call, anchor)
         if not places:
-            name = anchor.criterion or anchor.finding
             side = "after" if is_after else "before"
-            return span, f"{name} was not heard, so there is nothing {side} it", unsure
+            return span, f"{anchor} was not heard, so there is nothing {side} it", unsure
         if is_after:
             span = span.cut(low=places[0], high=places[0] + reach)
         else:

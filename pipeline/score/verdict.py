@@ -13,12 +13,9 @@ class Verdict:
     """What a check says about a call.
 
     Attributes:
-        answer: yes, no, not applicable, or undetermined.
         share: Share of the points earned, for graded checks; None for 1 with yes and 0 with no.
         evidence: Strongest first.
-        searched: What was searched.
         nearest: The best candidate that did not count.
-        reason: The reason, in a sentence.
         awaits: ``people``: a suggestion without points, since too little is known of how often such answers
             are right; ``judge``: a language model could not be asked.
     """

@@ -34,9 +34,10 @@ def call_id(record: CallRecord) -> str | None:
     return record.ledger.call_id
 
 
-def _pick(items: Sequence[Any], names: Sequence[str]) -> Columns:
-    """One column per field name."""
-    return {name: list(map(attrgetter(name), items)) for name in names}
+def _pick(items: Sequence[Any], *names: str, **fields: str) -> Columns:
+    """One column per field of the same name, and per field, or field of a field, of another name."""
+    fields = dict(zip(names, names, strict=True)) | fields
+    return {name: list(map(attrgetter(field), items)) for name, field in fields.items()}
 
 
 def texts(values: Sequence[str | None]) -> pa.Array:
@@ -52,7 +53,7 @@ def _flatten(groups: Iterable[tuple[Key, Iterable[T]]]) -> tuple[list[Key], list
 
 def _scorecard_keys(cards: Sequence[Scorecard]) -> Columns:
     """The key columns of rows that belong to scorecards, given the scorecard of each row."""
-    return {"call_id": [c.call_id for c in cards], "rubric_hash": [c.rubric.hash for c in cards]}
+    return _pick(cards, "call_id", rubric_hash="rubric.hash")
 
 
 def calls(records: Sequence[CallRecord]) -> Columns:
@@ -64,19 +65,13 @@ def calls(records: Sequence[CallRecord]) -> Columns:
         rows[name] = [getattr(m, name) if m else None for m in metadata]
     rows["hold_spans"] = [[_HoldSpan(*span) for span in m.hold_spans] if m else [] for m in metadata]
     rows["extra"] = [list(m.extra.items()) if m else [] for m in metadata]
-    rows["path"] = [r.ledger.path for r in records]
-    rows["audio_sha256"] = [r.ledger.audio_sha256 for r in records]
-    rows |= _pick(transcripts, ("duration_s", "channels", "role_confidence"))
-    rows["spoken_language"] = [t.language for t in transcripts]
-    rows["transcript_medium"] = [t.medium for t in transcripts]
-    rows["engine"] = [t.engine.name for t in transcripts]
-    rows["model"] = [t.engine.model for t in transcripts]
-    rows["engine_fingerprint"] = [t.engine.fingerprint for t in transcripts]
     rows["turn_count"] = [len(t.turns) for t in transcripts]
-    rows["transcript_warnings"] = [t.warnings for t in transcripts]
-    rows["transcript_doubts"] = [t.doubts for t in transcripts]
-    rows["warnings"] = [r.conversation.warnings for r in records if r.conversation]
-    return rows
+    rows |= _pick(records, path="ledger.path", audio_sha256="ledger.audio_sha256")
+    rows |= _pick(records, warnings="conversation.warnings")
+    rows |= _pick(transcripts, "duration_s", "channels", "role_confidence", spoken_language="language")
+    rows |= _pick(transcripts, transcript_medium="medium", transcript_warnings="warnings")
+    rows |= _pick(transcripts, transcript_doubts="doubts", engine="engine.name", model="engine.model")
+    return rows | _pick(transcripts, engine_fingerprint="engine.fingerprint")
 
 
 def turns(records: Sequence[CallRecord]) -> Columns:
@@ -87,7 +82,7 @@ def turns(records: Sequence[CallRecord]) -> Columns:
     names = ("turn", "role", "channel", "start_s", "end_s", "text", "confidence", "language", "words")
     return {
         "call_id": ids,
-        **_pick(spoken, names),
+        **_pick(spoken, *names),
         "sentiment_score": [t.sentiment and t.sentiment.score for t in spoken],
         "sentiment": [t.sentiment and t.sentiment.label for t in spoken],
     }
@@ -99,7 +94,7 @@ def findings(records: Sequence[CallRecord]) -> Columns:
     return {
         "call_id": ids,
         "finding": indexes,
-        **_pick(items, ("kind", "label", "turn", "start_s", "end_s", "text", "source")),
+        **_pick(items, "kind", "label", "turn", "start_s", "end_s", "text", "source"),
         "value": [None if isinstance(f.value, str) else f.value for f in items],
         "value_text": [f.value if isinstance(f.value, str) else None for f in items],
     }
@@ -120,7 +115,7 @@ def role_sentiment(records: Sequence[CallRecord]) -> Columns:
     return {
         "call_id": ids,
         "role": [role for role, _ in pairs],
-        **_pick(sentiments, ("score", "change", "lowest_score", "lowest_turn")),
+        **_pick(sentiments, "score", "change", "lowest_score", "lowest_turn"),
         **{f"q{i + 1}": [s.quarters[i] for s in sentiments] for i in range(4)},
     }
 
@@ -133,7 +128,7 @@ def stage_runs(records: Sequence[CallRecord]) -> Columns:
 def stage_rows(runs: Sequence[tuple[str | None, Sequence[StageRun]]]) -> Columns:
     """The stage_runs table, from pairs of a call id and its stage runs."""
     ids, _, stages = _flatten(runs)
-    rows: Columns = {"call_id": ids, **_pick(stages, ("stage", "fingerprint", "engine", "model", "seconds"))}
+    rows: Columns = {"call_id": ids, **_pick(stages, "stage", "fingerprint", "engine", "model", "seconds")}
     for name in ("rubric_id", "criterion_id", "calls", "prompt_tokens", "answer_tokens", "result"):
         rows[name] = [getattr(run, name) if run.criterion_id else None for run in stages]
     return rows
@@ -145,13 +140,8 @@ def scorecards(cards: Sequence[Scorecard]) -> Columns:
         "call_id", "raw_score", "final_score", "critical_score", "pass_mark", "outcome", "autofail_reasons",
         "review_reasons", "warnings", "scorer", "why",
     )  # fmt: skip
-    return {
-        **_pick(cards, names),
-        "rubric_hash": [c.rubric.hash for c in cards],
-        "rubric_id": [c.rubric.id for c in cards],
-        "rubric_version": [c.rubric.version for c in cards],
-        "is_latest": [True] * len(cards),
-    }
+    rubric = {"rubric_hash": "rubric.hash", "rubric_id": "rubric.id", "rubric_version": "rubric.version"}
+    return {**_pick(cards, *names, **rubric), "is_latest": [True] * len(cards)}
 
 
 def sections(cards: Sequence[Scorecard]) -> Columns:
@@ -160,8 +150,7 @@ def sections(cards: Sequence[Scorecard]) -> Columns:
     return {
         **_scorecard_keys(owners),
         "section": indexes,
-        "section_id": [s.id for s in items],
-        **_pick(items, ("score", "weight", "auto_failed")),
+        **_pick(items, "score", "weight", "auto_failed", section_id="id"),
         "is_latest": [True] * len(items),
     }
 
@@ -174,9 +163,8 @@ def answers(cards: Sequence[Scorecard]) -> Columns:
     return {
         **_scorecard_keys(owners),
         "section_id": [section for section, _ in pairs],
-        "criterion_id": [a.id for a in items],
         "criterion": indexes,
-        **_pick(items, names),
+        **_pick(items, *names, criterion_id="id"),
         "is_latest": [True] * len(items),
     }
 
@@ -191,25 +179,19 @@ def evidence(cards: Sequence[Scorecard]) -> Columns:
         "criterion_id": [criterion for _, criterion, _ in owners],
         "kind": [kind for _, _, kind in owners],
         "evidence": indexes,
-        **_pick(items, ("turn", "role", "start_s", "end_s", "quote", "rule", "strength")),
+        **_pick(items, "turn", "role", "start_s", "end_s", "quote", "rule", "strength"),
     }
 
 
 def ledger(entries: Sequence[LedgerEntry]) -> Columns:
     """The ledger table."""
-    names = (
-        "path", "audio_sha256", "call_id", "status", "reason", "stage", "error", "hint", "size_bytes",
-        "mtime_ns", "warnings", "fingerprint",
-    )  # fmt: skip
-    return _pick(entries, names)
+    return _pick(entries, *LedgerEntry.__dataclass_fields__)
 
 
 def rubrics(added: Sequence[Any]) -> Columns:
     """The rubrics table; a ``RubricRef`` has no title, pass mark or text."""
     return {
-        "rubric_hash": [r.hash for r in added],
-        "rubric_id": [r.id for r in added],
-        "version": [r.version for r in added],
+        **_pick(added, "version", rubric_hash="hash", rubric_id="id"),
         "title": [getattr(r, "title", "") or r.id for r in added],
         "pass_mark": [getattr(r, "pass_mark", None) for r in added],
         "source": [getattr(r, "text", None) for r in added],
@@ -226,26 +208,23 @@ def criteria(added: Sequence[Any]) -> Columns:
     return {
         "rubric_hash": hashes,
         "criterion": indexes,
-        "criterion_id": [criterion.id for _, criterion in pairs],
         "section_id": [section.id for section, _ in pairs],
         "section_title": [section.title or section.id for section, _ in pairs],
-        **_pick([criterion for _, criterion in pairs], names),
+        **_pick([criterion for _, criterion in pairs], *names, criterion_id="id"),
     }
 
 
 def reviews(given: Sequence[Review]) -> Columns:
     """The reviews table."""
-    same = (
-        "review_id", "call_id", "rubric_hash", "criterion_id", "machine_answer", "human_answer", "reviewer",
-        "reviewed_at", "reason", "state", "source",
-    )  # fmt: skip
-    return {**_pick(given, same), "extra": [list(r.extra.items()) for r in given]}
+    return {**_pick(given, *Review.__dataclass_fields__), "extra": [list(r.extra.items()) for r in given]}
 
 
 def samples(drawn: Sequence[SampledCall]) -> Columns:
     """The samples table."""
-    same = ("sample_id", "call_id", "method", "stratum", "seed", "probability", "reason", "created_at")
-    return {**_pick(drawn, same), "extra": [list(s.extra.items()) for s in drawn]}
+    return {
+        **_pick(drawn, *SampledCall.__dataclass_fields__),
+        "extra": [list(s.extra.items()) for s in drawn],
+    }
 
 
 CALL_TABLES: dict[str, Callable[[Sequence[CallRecord]], Columns]] = {

@@ -106,7 +106,7 @@ def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, l
     Raises:
         StoreError: No condition was given.
     """
-    if calls.everything and older_than is None:
+    if calls == CallFilter() and older_than is None:
         raise StoreError(
             "purge was given no condition, which would erase every call",
             hint="say which: --older-than 365d, --customer REF, --client NAME or --call ID",

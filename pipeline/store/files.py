@@ -55,14 +55,14 @@ def copy_to_file(connection: Connection, dest: Path, prepare: Callable[[Path], N
     Raises:
         MachineError: ``dest`` cannot be written.
     """
-    with _replacing(dest) as partial:
+    with replacing(dest) as partial:
         prepare(partial)
         _copy_rows(connection, partial)
     return dest.stat().st_size
 
 
 @contextlib.contextmanager
-def _replacing(dest: Path) -> Iterator[Path]:
+def replacing(dest: Path) -> Iterator[Path]:
     """Yield the path of a temporary database file to write; it is renamed to ``dest`` on success."""
     partial = dest.with_name(f"{dest.name}.partial")
     try:
@@ -128,7 +128,7 @@ def copy(db: Path, dest: Path, *, same_access: bool = False) -> int:
         MachineError: ``dest`` cannot be written.
     """
     refuse_itself(db, dest)
-    with _replacing(dest) as partial:
+    with replacing(dest) as partial:
         if same_access:
             partial.touch(0o600)
             _keep_access(db, partial)

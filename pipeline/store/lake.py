@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from pipeline.errors import StoreError
-from pipeline.store import files, migrations
+from pipeline.store import files
 from pipeline.store.connection import CONFIG, Connection, load_extension, quoted, scalar, wait_for
 from pipeline.store.store import Store, make_empty
 
@@ -31,10 +31,7 @@ class LakeStore(Store):
 
     retries_s = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
-    @property
-    def path(self) -> Path:
-        """Raise ``StoreError``, because a lake has no database file."""
-        raise StoreError("a lake is not a file", hint="use its catalogue's and its folder's own copies")
+    file = None
 
     @property
     def index_path(self) -> Path:
@@ -48,15 +45,6 @@ class LakeStore(Store):
     def shown(self) -> str:
         """The address of the lake for messages, without the catalogue's password."""
         return " ".join(part for part in self.db.split() if not part.lower().startswith("password="))
-
-    @property
-    def size_bytes(self) -> None:
-        """Always None: the files may be in an object store."""
-        return
-
-    def exists(self) -> bool:
-        """Always True: opening a lake creates it, even when it is opened for reading."""
-        return True
 
     def folders(self) -> list[str]:
         """The folder or address that holds the rows.
@@ -105,13 +93,6 @@ class LakeStore(Store):
             return connection
 
         return wait_for(attempt, self.shown, self._lock_timeout_s, self._on_wait)
-
-    def _migrate(self, connection: Connection) -> None:
-        migrations.migrate(connection, None)  # a lake keeps its own history
-
-    @property
-    def _unfinished_purge(self) -> None:
-        """Always None."""
 
     def _is_conflict(self, error: StoreError) -> bool:
         text = f"{error.message}\n{error.__cause__}"  # only the whole message of DuckDB names the conflict

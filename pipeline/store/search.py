@@ -22,7 +22,7 @@ import pyarrow as pa
 from pipeline.errors import MachineError, StoreError
 from pipeline.store import read
 from pipeline.store.connection import CONFIG, Connection, load_extension, scalar
-from pipeline.store.files import remove
+from pipeline.store.files import replacing
 from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
 
@@ -99,8 +99,8 @@ def _index(store: Store, on_note: Note) -> Connection:
     on_note(f"indexing {turns} turns for search")
     try:
         _build(store, path)
-    except (OSError, duckdb.Error, MachineError) as error:
-        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    except (duckdb.Error, MachineError) as error:
+        why = getattr(error.__cause__, "strerror", None) or str(error).splitlines()[0]
         raise StoreError(
             f"no search index can be written to {path}: {why}", hint="check the folder and its space"
         ) from error
@@ -120,16 +120,9 @@ def _open(path: Path) -> Connection:
 
 
 def _build(store: Store, path: Path) -> None:
-    partial = path.with_name(path.name + ".partial")
-    remove(partial)
-    try:
-        with duckdb.connect(str(partial), config=CONFIG) as index:
-            _fill(index, store)
-            index.execute("CHECKPOINT")  # closing does the same, but says nothing when the disk is full
-        partial.replace(path)
-    finally:
-        with suppress(OSError):
-            remove(partial)
+    with replacing(path) as partial, duckdb.connect(str(partial), config=CONFIG) as index:
+        _fill(index, store)
+        index.execute("CHECKPOINT")  # closing does the same, but says nothing when the disk is full
 
 
 def _fill(index: Connection, store: Store) -> None:

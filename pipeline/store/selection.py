@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -77,8 +77,3 @@ class CallFilter:
             terms.append("outcome = ?")
             values.append(self.outcome)
         return " AND ".join(terms), values
-
-    @property
-    def everything(self) -> bool:
-        """Whether no field is given, so that every call matches."""
-        return all(getattr(self, f.name) is None for f in fields(self))

@@ -10,7 +10,7 @@ import datetime as dt
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -130,14 +130,14 @@ class Store:
         return self._open
 
     @property
-    def path(self) -> Path:
-        """The database file."""
+    def file(self) -> Path | None:
+        """The database file; None for a lake."""
         return Path(self.db)
 
     @property
     def index_path(self) -> Path:
         """The file of the full text search index."""
-        return files.index_path(self.path)
+        return files.index_path(Path(self.db))
 
     @property
     def shown(self) -> str:
@@ -147,11 +147,11 @@ class Store:
     @property
     def size_bytes(self) -> int | None:
         """Size on disk in bytes; None for a lake, whose files may be in an object store."""
-        return files.size(self.path)
+        return files.size(self.file) if self.file else None
 
     def exists(self) -> bool:
-        """Whether the database exists; if not, opening it for writing creates it."""
-        return self.path.exists()
+        """Whether the database exists; if not, opening it for writing creates it. A lake is always made."""
+        return self.file is None or self.file.exists()
 
     def folders(self) -> list[str]:
         """Folders that must be readable besides the database's own file."""
@@ -159,11 +159,8 @@ class Store:
 
     def _connect(self, *, read_only: bool) -> Connection:
         return connect(
-            self.path, read_only=read_only, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait
+            Path(self.db), read_only=read_only, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait
         )
-
-    def _migrate(self, connection: Connection) -> None:
-        migrations.migrate(connection, self.path)
 
     def _is_conflict(self, error: StoreError) -> bool:
         """Whether a write failed only because another writer committed first."""
@@ -175,7 +172,7 @@ class Store:
             connection.close()
             connection = self._connect(read_only=False)
         try:
-            self._migrate(connection)
+            migrations.migrate(connection, self.file)
         except BaseException:
             connection.close()
             raise
@@ -189,14 +186,14 @@ class Store:
         """Run the block as one transaction; errors of DuckDB are raised as ours."""
         connection = self.connection
         connection.execute("BEGIN")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException as error:
-            self._rollback()
-            if isinstance(error, duckdb.Error):
-                raise refused(error, self.shown) from error
-            raise
+        with self.translating_errors():
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):  # a failed COMMIT has already rolled back
+                    connection.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def translating_errors(self) -> Iterator[None]:
@@ -205,12 +202,6 @@ class Store:
             yield
         except duckdb.Error as error:
             raise refused(error, self.shown) from error
-
-    def _rollback(self) -> None:
-        try:
-            self.connection.execute("ROLLBACK")
-        except duckdb.Error:  # a failed COMMIT has already rolled back
-            return
 
     def _write(self, work: Callable[[Connection, dt.datetime], T]) -> T:
         """Run ``work`` in one transaction, and again when another writer committed first."""
@@ -360,7 +351,8 @@ class Store:
             MachineError: The disk is full; what was to be erased may be erased, but its space is not free.
         """
         before = self.size_bytes
-        unfinished = self._unfinished_purge
+        # There while erased rows still take space; of a lake nothing can be told.
+        unfinished = self.file and self.file.with_name(f"{self.file.name}.purging")
         with self.transaction() as connection:
             erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
             if erasure.call_ids and unfinished:
@@ -375,17 +367,12 @@ class Store:
             unfinished.unlink(missing_ok=True)
         return Purged(erasure, forgotten, before, after, removed)
 
-    @property
-    def _unfinished_purge(self) -> Path | None:
-        """The file that is there while erased rows still take space; None where nothing can be told."""
-        return self.path.with_name(f"{self.path.name}.purging")
-
     def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
         """Free the space of erased rows; returns the files deleted and the database's new size in bytes."""
-        removed = tuple(str(f) for f in files.derived(self.path))
+        removed = files.derived(Path(self.db))
         for file in removed:
-            Path(file).unlink(missing_ok=True)
-        return removed, self.compact()
+            file.unlink(missing_ok=True)
+        return tuple(map(str, removed)), self.compact()
 
     def count_erasable(self, calls: CallFilter, *, older_than: dt.datetime | None = None) -> int:
         """The number of calls that ``purge`` would erase."""
@@ -395,7 +382,7 @@ class Store:
     def compact(self) -> int:
         """Rewrite the file without deleted rows; returns its size in bytes."""
         allow_compaction(self.connection)
-        size = files.rewrite(self.connection, self.path, make_empty)
+        size = files.rewrite(self.connection, Path(self.db), make_empty)
         self._open = self._connect(read_only=False)
         return size
 
@@ -406,12 +393,12 @@ class Store:
             StoreError: ``dest`` is the database itself.
             MachineError: ``dest`` cannot be written.
         """
-        if self._open is not None and files.wal(self.path).exists():  # left by a writer that was killed
+        if self._open is not None and files.wal(Path(self.db)).exists():  # left by a writer that was killed
             self._open.close()
             with Store(self.db, lock_timeout_s=self._lock_timeout_s, on_wait=self._on_wait):
                 pass  # closing a writer moves the log into the file
             self._open = self._connect(read_only=self.read_only)
-        return files.copy(self.path, dest)
+        return files.copy(Path(self.db), dest)
 
     def refuse_itself(self, dest: Path) -> None:
         """Raise ``StoreError`` where ``dest``, a file to be written, is the database itself."""

@@ -75,7 +75,7 @@ def test_too_few_answers_are_told_and_change_nothing() -> None:
     form = rubric.parse(FORM)
     calls = {"a": conversation("a", WAITS)}
     (one,) = tune.propose(form, calls, {"hold": {"a": True}}, [], MATCHER, {})
-    assert one.setting is None
+    assert one.change.threshold is None
     assert one.best is None
     assert "10 are needed" in one.note
 
@@ -90,7 +90,7 @@ def test_marked_quotes_become_phrases_and_are_measured_on_calls_they_do_not_come
 
     (one,) = tune.propose(form, calls, said, marks, MATCHER, {})
 
-    assert one.phrases == (ODD,)
+    assert one.change.phrases == (ODD,)
     assert one.best.cost < one.now.cost
     assert one.best.wrong == 0
     assert "95 % sure" in one.best.statement
@@ -196,7 +196,7 @@ def test_the_part_of_a_check_that_goes_by_meaning_learns() -> None:
 
     (one,) = tune.propose(form, calls, said, marks, MATCHER, {})
 
-    assert (one.phrases, one.best and one.best.wrong) == ((ODD,), 0)
+    assert (one.change.phrases, one.best and one.best.wrong) == ((ODD,), 0)
     asked = tune.questions(form, calls, said, [], MATCHER, 50)
     assert "hold" not in {criterion for criterion, call, _ in asked if call.startswith("w")}
     text, by_hand = edited(form, {"hold": Change(0.65, None, (ODD,), ("hold it",))})

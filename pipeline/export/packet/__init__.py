@@ -57,7 +57,7 @@ def write(job: ExportJob) -> list[Path]:
             out.write(data_block(f"call-{position}", blinded(document) if job.blind else document))
             row = index_row(call)
             rows.append({name: row[name] for name in BLIND_COLUMNS} if job.blind else row)
-        packet = {"reviewable": job.reviewable, "blind": job.blind, "calls": rows}
+        packet = {"reviewable": not job.client_safe, "blind": job.blind, "calls": rows}
         packet |= overall_pages(totals, calibration, blind=job.blind)
         packet["id"] = hashlib.sha256(json.dumps(packet).encode()).hexdigest()[:16]
         out.write(data_block("packet", packet))

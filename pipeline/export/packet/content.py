@@ -10,13 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.conversation import (
-    CriterionAnswer,
-    Review,
-    Scorecard,
-    SectionScore,
-    Turn,
-)
+from pipeline.conversation import CriterionAnswer, Review, Scorecard, SectionScore, Turn
 from pipeline.export.selection import ExportedCall, Texts, words_of
 from pipeline.export.sound import Sound
 from pipeline.rubric.checks import learning

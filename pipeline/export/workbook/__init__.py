@@ -80,7 +80,7 @@ def _write_calls(
     book: Any, formats: Formats, calls: Iterable[ExportedCall], texts: Texts, job: ExportJob
 ) -> None:
     """Write the Calls and the Answers sheet, both a call at a time."""
-    call_entries, answer_entries = (CALL_ENTRIES, ANSWER_ENTRIES) if job.reviewable else ((), ())
+    call_entries, answer_entries = ((), ()) if job.client_safe else (CALL_ENTRIES, ANSWER_ENTRIES)
     call_sheet = TableSheet(book, formats, "Calls", CALL_COLUMNS, entries=call_entries)
     answer_sheet = TableSheet(book, formats, "Answers", ANSWER_COLUMNS, entries=answer_entries)
     grade_rows: dict[tuple[str, ...], list[int]] = defaultdict(list)  # rows of the answers with these grades
@@ -97,7 +97,7 @@ def _write_calls(
     call_sheet.colour_words("outcome", OUTCOME_COLOURS)
     call_sheet.bars("final_score")
     answer_sheet.colour_words("answer", ANSWER_COLOURS)
-    if job.reviewable:
+    if not job.client_safe:
         _offer_choices(book, call_sheet, answer_sheet, grade_rows)
     for sheet in (call_sheet, answer_sheet):
         sheet.close()
