@@ -34,7 +34,7 @@ from pipeline.settings import Settings, TranscribeSettings
 from pipeline.transcribe import Job, SpeechEngine
 from pipeline.transcribe.again import parts_of
 
-TRANSCRIPT_REVISION = 4
+TRANSCRIPT_REVISION = 5
 """Increase this when a change to decoding, speakers or redaction changes what transcripts say."""
 AGAIN_SHARE = 0.5
 """The largest share of the speech time of a call that is transcribed again."""
