@@ -28,10 +28,12 @@ MARKED = {
 }  # fmt: skip
 """Words of such marks, by the slot that they fill; those of ``ANY_MARK`` fill every slot."""
 ANY_MARK = frozenset(["masked", "pii", "redacted", "removed"])
-MONEY = frozenset([
+MONEY_BEFORE = frozenset(["rs", "inr", "pkr", "usd", "aed", "gbp", "eur"])
+"""Currencies that are mostly written before the number; a quote ends with the number."""
+MONEY = MONEY_BEFORE | frozenset([
     "dollar", "dollars", "pound", "pounds", "euro", "euros", "rupee", "rupees", "cent", "cents", "penny",
     "pence", "quid", "bucks", "fiver", "fivers", "tenner", "tenners", "grand", "dirham", "dirhams", "riyal",
-    "riyals", "rs", "inr", "pkr", "usd", "aed", "gbp", "eur",
+    "riyals",
 ])  # fmt: skip
 MONTHS = frozenset([
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -39,7 +41,7 @@ MONTHS = frozenset([
 ])  # fmt: skip
 DAYS = frozenset([
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "tomorrow", "tonight",
-    "today", "yesterday", "christmas", "easter", "thanksgiving", "eid", "diwali",
+    "today", "yesterday",
 ])  # fmt: skip
 ORDINALS = frozenset([
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
@@ -89,7 +91,8 @@ FORMS = {
             rf"((?:half|quarter|{NUMBER}) past \d\d?)",
             r"(quarter to \d\d?)",
             rf"(?:in|within)(?: the next)? ({SPAN})",
-            rf"(?:in an?|within (?:an?|the)(?: next)?) (?!minute)({LENGTH})",
+            rf"(?:in|within) (?:an?|the next) (?!minute|day)({LENGTH})",
+            r"within the (hour|day|week|month)",
             rf"in the (morning|afternoon|evening){ENDS}",
             r"(end of (?:day|(?:the )?(?:week|month|year))|(?<=by the )end of the day|close of business)",
             rf"the ({LATE_ORDINAL})(?:{ENDS}|(?= (?:at|between|before|after|until|if|so|then)\b))",
@@ -97,6 +100,7 @@ FORMS = {
             rf"the ((?:(?:20|30) )?{ORDINAL}) of (?:the|this|next|each|every) month",
             rf"the ((?:20|30) {ORDINAL}){ENDS}",
             r"((?:christmas|new years?) (?:eve|day))",
+            r"(?:by|before|after|until|till|over|this|next) (christmas|easter|thanksgiving|eid|diwali)",
             r"((?:boxing|independence|labou?r|memorial|republic|veterans|thanksgiving|valentines?) day)",
             r"((?:bank|public|national) holiday)",
         ),
@@ -175,7 +179,8 @@ def _amount(said: Words, at: int, text: str) -> bool:
     """Whether a word is part of an amount: beside a currency, "49.99", or "forty nine ninety nine"."""
     word, around = said.words[at], _around(said, at)
     if not word[0].isdigit():
-        return word in MONEY and at > 0 and said.words[at - 1][0].isdigit()
+        named_before = word in MONEY_BEFORE and not (at and said.words[at - 1][0].isdigit())
+        return word in MONEY and not named_before and any(w[0].isdigit() for w in around)
     return (
         bool(MONEY.intersection(around))
         or bool(re.fullmatch(r"\d+\.\d\d", word))
@@ -221,7 +226,7 @@ def _name(said: Words, at: int, text: str) -> bool:
         return False
     if at and said.words[at - 1] in ARTICLES:
         return False
-    stated = at > 1 and said.words[at - 2 : at] in (("name", "is"), ("my", "name"))
+    stated = said.words[max(0, at - 2) : at] in (("name", "is"), ("my", "name")) and word not in TITLES
     if not re.search(r"[A-Z](?=[a-z])", text):  # without capitals
         return word in first_names() or (stated and word not in load().known)
     if not written[:1].isupper():

@@ -223,6 +223,7 @@ def test_a_name_slot_needs_a_name(text: str) -> None:
         ("amount", "you owe $350 in all", ["350", "dollars"]),
         ("amount", "that is three hundred and fifty dollars", ["350", "dollars"]),
         ("amount", "it is forty nine ninety nine", ["49", "99"]),
+        ("amount", "one pound fourteen pence, or Rs 500", ["pound", "14", "pence", "500"]),
         ("date", "come on the fifth of may or on Tuesday", ["fifth", "may", "tuesday"]),
         ("date", "on the 14th of May, or at three pm", ["14", "may", "3"]),
         ("date", "this afternoon, next week", ["afternoon", "week"]),
@@ -250,7 +251,8 @@ DATES = (
     "3:30|15:30 then|half past three|quarter to four|ten past nine|on the fourteenth|the 14th|in two hours|"
     "the twenty second|due on the first|the first of every month|We'll ring in the morning.|in a fortnight|"
     "within five working days|within the hour|14/06|14/06/2026|2026-06-14|14.06.2026|end of day|"
-    "by the end of the day|close of business|Christmas Eve|New Year's Day|Boxing Day|a bank holiday"
+    "by the end of the day|close of business|Christmas Eve|New Year's Day|Boxing Day|a bank holiday|"
+    "by Christmas"
 )
 NAMES = "my name is oluwaseun|my name's nkechi|My name is Xiao Ming"
 NO_AMOUNTS = (
@@ -258,9 +260,10 @@ NO_AMOUNTS = (
 )
 NO_DATES = (
     "I'd say 9/10|24/7|in two rooms|the fifth floor|the first thing|on the second one|in a minute|"
-    "at the end of the day it works|3 to 4 people|the past three|a business like yours"
+    "at the end of the day it works|3 to 4 people|the past three|a business like yours|"
+    "a Christmas tree|how often in a day"
 )
-NO_NAMES = "my name is busy|my name is on it"
+NO_NAMES = "my name is busy|my name is on it|yeah my name's missus"
 
 
 @pytest.mark.parametrize(
