@@ -156,7 +156,7 @@ def _warnings(transcript: Transcript) -> Iterator[str]:
         yield f"{len(transcript.turns):,} turns: no sentiment beyond {MOST_FELT_TURNS:,} turns"
     languages = {language_of(turn, transcript.language) for turn in transcript.turns}
     for language in sorted(languages - set(LISTED)):
-        words = "" if language in LANGUAGES else " in figures (its number words are not known)"
+        words = "" if language in LANGUAGES else " in figures (its number words and questions are not known)"
         yield (
             f"language {language!r}: no sentiment and no phrase lists of this language; "
             f"times, private numbers{words} and English phrases only"
