@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ SWITCH_S = 0.00005
 """How long a thread may keep Python's global lock while another waits. The engine releases the lock thousands
 of times; with Python's default of 5 ms, each second of other Python code delayed it by a second or two."""
 M_ARENA_MAX = -8  # of glibc's malloc.h
+TRIM_S = 0.5
 
 
 @contextmanager
@@ -90,7 +92,29 @@ def few_arenas() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
-def return_free_memory() -> None:
-    """Return the free memory that glibc's allocator holds to the system, so that it does not add up."""
-    with contextlib.suppress(AttributeError, OSError, TypeError):
+@contextmanager
+def free_memory_returned() -> Iterator[None]:
+    """Return the free memory that glibc's allocator holds to the system, twice a second and at the end.
+
+    What one batch of windows leaves lies in pieces of which the next batch's large blocks cannot be made. A
+    run of 25 one-channel calls full of speech took 2.6 GB without this, in the same processor time.
+    """
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(TRIM_S):
+            _trim()
+
+    thread = threading.Thread(target=repeat, name="trim", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        _trim()
+
+
+def _trim() -> None:
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # without glibc
         ctypes.CDLL(None).malloc_trim(0)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
 from pipeline.conversation import CallMetadata, Conversation, Transcript
+from pipeline.privacy.languages import TABLES as LANGUAGES
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.first_names import FIRST_NAMES
 from pipeline.text.language import LISTED, language_of
@@ -155,7 +156,8 @@ def _warnings(transcript: Transcript) -> Iterator[str]:
         yield f"{len(transcript.turns):,} turns: no sentiment beyond {MOST_FELT_TURNS:,} turns"
     languages = {language_of(turn, transcript.language) for turn in transcript.turns}
     for language in sorted(languages - set(LISTED)):
+        words = "" if language in LANGUAGES else " in figures (its number words and questions are not known)"
         yield (
             f"language {language!r}: no sentiment and no phrase lists of this language; "
-            "times, private numbers and English phrases only"
+            f"times, private numbers{words} and English phrases only"
         )

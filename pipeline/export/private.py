@@ -14,6 +14,7 @@ from pipeline import privacy as private_data
 from pipeline.calibrate import Calibration
 from pipeline.conversation import CriterionAnswer, Evidence, Review, Scorecard, Transcript
 from pipeline.export.selection import ExportedCall, with_words
+from pipeline.privacy import languages
 from pipeline.settings import PrivacySettings
 from pipeline.word_times import TurnClock
 
@@ -61,7 +62,7 @@ class Redactor:
         transcript = call.conversation.transcript
         redacted_turns: dict[int, str] = {}
         shown = [turn.text for turn in transcript.turns] if words else _quotes(call.scorecards)
-        if self._may_be_private("\n".join(shown)):
+        if transcript.language in languages.TABLES or self._may_be_private("\n".join(shown)):
             redacted, _ = private_data.redact(transcript, self._policy)
             pairs = zip(transcript.turns, redacted.turns, strict=True)
             redacted_turns = {new.turn: new.text for old, new in pairs if old.text != new.text}
@@ -110,8 +111,9 @@ class Redactor:
         A part of a number that runs over several turns looks harmless when it is read alone.
         """
         quote = self.text(evidence.quote)
-        if evidence.turn is not None and evidence.turn in redacted_turns and self._may_be_private(quote):
-            quote = redacted_turns[evidence.turn]
+        turn = redacted_turns.get(evidence.turn) if evidence.turn is not None else None
+        if turn is not None and (self._may_be_private(quote) or quote not in turn):
+            quote = turn
         return replace(evidence, quote=quote, rule=self.text(evidence.rule))
 
 

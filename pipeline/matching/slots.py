@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from pipeline.matching.ordinary import CONTENT, load
 from pipeline.text.first_names import COMMON_TOO, first_names
-from pipeline.text.words import Words, words
+from pipeline.text.words import Words, one_of, words
 
 SLOT = re.compile(r"\{(\w+)\}")
 MARK = re.compile(r"[\[<{]\s*([A-Za-z]+(?:[ _-][A-Za-z]+)*)[ _-]?\d*\s*[\]>}]")
@@ -28,9 +28,12 @@ MARKED = {
 }  # fmt: skip
 """Words of such marks, by the slot that they fill; those of ``ANY_MARK`` fill every slot."""
 ANY_MARK = frozenset(["masked", "pii", "redacted", "removed"])
-MONEY = frozenset([
+MONEY_BEFORE = frozenset(["rs", "inr", "pkr", "usd", "aed", "gbp", "eur"])
+"""Currencies that are mostly written before the number; a quote ends with the number."""
+MONEY = MONEY_BEFORE | frozenset([
     "dollar", "dollars", "pound", "pounds", "euro", "euros", "rupee", "rupees", "cent", "cents", "penny",
-    "pence", "quid", "bucks",
+    "pence", "quid", "bucks", "fiver", "fivers", "tenner", "tenners", "grand", "dirham", "dirhams", "riyal",
+    "riyals",
 ])  # fmt: skip
 MONTHS = frozenset([
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -63,6 +66,54 @@ ARTICLES = frozenset(["a", "an", "the"])
 """Words after which no person's name stands: "this is a WhatsApp number"."""
 CALLED = frozenset(["sir", "madam"])
 """Titles that are said without a name, so the word after one need not be a name: "I'm sorry sir you"."""
+NUMBER = r"\d[\d.]*"
+MANY = "(?:million|lakh|crore)"
+ENDS = r"(?= \.|$)"
+LENGTH = "(?:minute|hour|day|week|fortnight|month|year)"
+ORDINAL = f"(?:{one_of(ORDINALS)})"
+LATE_ORDINAL = f"(?:{one_of(ORDINALS - {'first', 'second', 'third'})})"
+"""Without those that are said of much besides days."""
+PRICED = r"(?:owe[sd]?|costs?|pay|paid|charged?|price|fee|balance|bill|total)"
+AFTER_PRICED = r"(?: (?:you|us|me|is|was|of|only|just|about|exactly))*"
+SPAN = rf"{NUMBER}(?: (?:to|or) {NUMBER})?(?: (?:working|business|calendar|full))? {LENGTH}s?"
+FORMS = {
+    slot: re.compile("|".join(rf"(?<![^ ]){form}(?![^ ])" for form in forms))
+    for slot, forms in {
+        "amount": (
+            rf"({NUMBER} and a half(?: {MANY})? (?:{one_of(MONEY)}))",
+            rf"((?:half )?a {MANY} (?:{one_of(MONEY)}))",
+            r"an? (pound|dollar|euro|quid|grand|rupee|dirham|fiver|tenner)(?! of\b)",
+            rf"({NUMBER} p)(?!(?: \.)? a?m\b)",
+            rf"({NUMBER}) (?:(?:an?|per|each|every) (?:{LENGTH}|night|person|unit)|monthly|weekly|yearly)",
+            rf"{PRICED}{AFTER_PRICED} ({NUMBER})(?:{ENDS}|(?= (?:on|for|by|but|now|today|plus)\b))",
+        ),
+        "date": (
+            rf"((?:half|quarter|{NUMBER}) past \d\d?)",
+            r"(quarter to \d\d?)",
+            rf"(?:in|within)(?: the next)? ({SPAN})",
+            rf"(?:in|within) (?:an?|the next) (?!minute|day)({LENGTH})",
+            r"within the (hour|day|week|month)",
+            rf"in the (morning|afternoon|evening){ENDS}",
+            r"(end of (?:day|(?:the )?(?:week|month|year))|(?<=by the )end of the day|close of business)",
+            rf"the ({LATE_ORDINAL})(?:{ENDS}|(?= (?:at|between|before|after|until|if|so|then)\b))",
+            rf"(?:on|by|from|until|till|before|after) the ({ORDINAL}){ENDS}",
+            rf"the ((?:(?:20|30) )?{ORDINAL}) of (?:the|this|next|each|every) month",
+            rf"the ((?:20|30) {ORDINAL}){ENDS}",
+            r"((?:christmas|new years?) (?:eve|day))",
+            r"(?:by|before|after|until|till|over|this|next) (christmas|easter|thanksgiving|eid|diwali)",
+            r"((?:boxing|independence|labou?r|memorial|republic|veterans|thanksgiving|valentines?) day)",
+            r"((?:bank|public|national) holiday)",
+        ),
+    }.items()
+}
+"""Words that fill a slot together: the group of each form. ``_together`` says of what."""
+MONTH_NUMBER, LATE_DAY = r"(?:0?[1-9]|1[0-2])", r"(?:1[3-9]|2\d|3[01])"
+WRITTEN = re.compile(
+    r"(?<![\d:/.-])(?:(?:[01]?\d|2[0-3]):[0-5]\d|(?:19|20)\d\d-[01]\d-[0-3]\d|"
+    rf"\d\d?([/.-])\d\d?\1(?:19|20)\d\d|\d\d?/\d\d?/\d\d|(?!24/7){LATE_DAY}/{MONTH_NUMBER}|"
+    rf"{MONTH_NUMBER}/{LATE_DAY}|0\d/\d\d?|\d\d?/0\d)(?![\d:/])"
+)
+"""Times and dates in figures: "15:30", "14/06", "2026-06-14"; not "9/10" or "24/7"."""
 
 
 @lru_cache(maxsize=8192)
@@ -74,8 +125,9 @@ def places(slot: str, text: str) -> tuple[int, ...]:
         text: The text, with its capitals.
     """
     said = words(text)
-    marked = _marked(slot, said, text) if "[" in text or "<" in text or "{" in text else ()
-    return tuple(i for i in range(len(said.words)) if i in marked or KINDS[slot](said, i, text))
+    marked = _marked(slot, said, text) if "[" in text or "<" in text or "{" in text else set[int]()
+    together = marked | _together(slot, said, text)
+    return tuple(i for i in range(len(said.words)) if i in together or KINDS[slot](said, i, text))
 
 
 def _marked(slot: str, said: Words, text: str) -> set[int]:
@@ -86,6 +138,26 @@ def _marked(slot: str, said: Words, text: str) -> set[int]:
         if (MARKED[slot] | ANY_MARK).intersection(re.split(r"[ _-]", mark[1].lower()))
     ]
     return {i for i, start in enumerate(said.starts) if any(low <= start < high for low, high in marks)}
+
+
+def _together(slot: str, said: Words, text: str) -> set[int]:
+    """Numbers of the words that fill a slot by one of ``FORMS`` or, for a date, as ``WRITTEN``.
+
+    The forms are of the normalised words, with a full stop as a word of its own where a sentence ends.
+    """
+    filled = set[int]()
+    if slot in FORMS:
+        line, places = "", list[int]()
+        for i, word in enumerate(said.words):
+            line += " . " if i and said.parted(text, i - 1, i) else " " if i else ""
+            places.append(len(line))
+            line += word
+        for form in FORMS[slot].finditer(line):
+            first, end = form.span(form.lastindex or 0)
+            filled |= {i for i, start in enumerate(places) if first <= start < end}
+    for written in WRITTEN.finditer(text) if slot == "date" else ():
+        filled |= {i for i, start in enumerate(said.starts) if written.start() <= start < written.end()}
+    return filled
 
 
 def names_in(text: str) -> list[tuple[int, int]]:
@@ -107,7 +179,8 @@ def _amount(said: Words, at: int, text: str) -> bool:
     """Whether a word is part of an amount: beside a currency, "49.99", or "forty nine ninety nine"."""
     word, around = said.words[at], _around(said, at)
     if not word[0].isdigit():
-        return word in MONEY and any(w[0].isdigit() for w in around)
+        named_before = word in MONEY_BEFORE and not (at and said.words[at - 1][0].isdigit())
+        return word in MONEY and not named_before and any(w[0].isdigit() for w in around)
     return (
         bool(MONEY.intersection(around))
         or bool(re.fullmatch(r"\d+\.\d\d", word))
@@ -122,7 +195,7 @@ def _date(said: Words, at: int, text: str) -> bool:
     if word in DAYS or word in MONTHS - {"may", "march"} or word in CLOCK - {"am", "pm"}:
         return True
     if word in PERIODS:
-        return before[-1:] != () and (before[-1] in THIS or before[-3:-1] == ("end", "of"))
+        return before[-1:] != () and before[-1] in THIS
     if word[0].isdigit() and _makes_a_date(after):
         return True
     if word in MONTHS or (word[0].isdigit() and len(word) in (1, 2, 4)) or word in ORDINALS:
@@ -153,15 +226,16 @@ def _name(said: Words, at: int, text: str) -> bool:
         return False
     if at and said.words[at - 1] in ARTICLES:
         return False
+    stated = said.words[max(0, at - 2) : at] in (("name", "is"), ("my", "name")) and word not in TITLES
     if not re.search(r"[A-Z](?=[a-z])", text):  # without capitals
-        return word in first_names()
+        return word in first_names() or (stated and word not in load().known)
     if not written[:1].isupper():
         return False
     if word in first_names():
         return True
     if word in load().known and not _is_introduced(said, at, text):
         return False
-    return not _in_longer_name(said, at, text)
+    return stated or not _in_longer_name(said, at, text)
 
 
 def _is_introduced(said: Words, at: int, text: str) -> bool:

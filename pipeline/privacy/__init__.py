@@ -28,7 +28,7 @@ MIN_ECHO_DIGITS = 3  # two digits of a number reveal nothing, and occur in many 
 ECHO_TURNS = 4  # within this many turns, a private number may be read back
 ASKED_TURNS = 4  # within this many turns before its answer, a question is looked for
 MIN_ASKED_WORDS = 1  # a turn of no more words ("uh", "yes?") is skipped in looking for the question
-CODE_CUE = re.compile(r"(?<!zip )(?<!post )(?<!promo )(?<!area )\bcode\b[^\n]*\n?[^\n]*$")
+CODE_CUE = re.compile(r"(?<!zip )(?<!post )(?<!promo )(?<!area )\b(?:code|c[oó]digo)\b[^\n]*\n?[^\n]*$")
 MARGIN_S = 0.15  # about the error of recognised word times
 
 

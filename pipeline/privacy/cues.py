@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.privacy import urdu
+from pipeline.privacy import languages, urdu
 
 CUES = {
     "cvv": (
@@ -65,7 +65,10 @@ CUES = {
 }
 # A cue includes the words that follow in its noun phrase, so that "order number is" is no cue of a telephone.
 REST = r"(?:\W+(?:number|numbers|no|code|id|is|was|are|it's|that's|here|نمبر)\b)*"
-PATTERN = re.compile("(?:" + "|".join(f"(?P<{kind}>{cue})" for kind, cue in CUES.items()) + f"){REST}")
+_GROUPS = (
+    f"(?P<{kind}>{'|'.join(filter(None, (cue, languages.CUES.get(kind))))})" for kind, cue in CUES.items()
+)
+PATTERN = re.compile(f"(?:{'|'.join(_GROUPS)}){REST}")
 OBJECT = re.compile(r"\b(?:for|on|about|with|regarding|of|to|in) (?:the|your|this|my|that|an?|our)\W+$")
 QUANTITY_DIGITS = {"money": 9, "vague": 6}  # most digits of a price and of an estimate
 LENGTHS = {

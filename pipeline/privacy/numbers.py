@@ -11,10 +11,11 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from pipeline.conversation import Turn
-from pipeline.privacy import cues, urdu
+from pipeline.privacy import cues, languages, urdu
 from pipeline.text import words
 from pipeline.text.language import language_of
 from pipeline.text.words import DIGITS_APART, FILLERS, SMALL, count_words, word_set
@@ -28,6 +29,10 @@ AMOUNT = (
 AT_CLOCK = r"(?:(?<=\bat )|(?<=\bby )|(?<=\buntil )|(?<=\bfrom ))\d{1,2}:\d\d(?![\d:])"
 """A time of day. It must follow "at", "by", "until" or "from", since recognisers write PINs like this too."""
 TOKEN = re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|{DIGITS_APART.pattern}")
+MEANT = {"amount": "$", "correction": "sorry", "between": "and"}
+"""What stands for tokens of these kinds, whatever they say."""
+O_IS_ZERO = frozenset({"", "en", "ur", "xx"})
+"""Languages of which "o" is no word."""
 UNITS = {word: str(n) for word, n in SMALL.items() if n < 10} | dict.fromkeys(("oh", "o", "nought"), "0")
 TEENS = {word: str(n) for word, n in SMALL.items() if n >= 10}
 TENS = {word: str(n // 10) for word, n in words.TENS.items()} | {"fourty": "4"}
@@ -107,13 +112,27 @@ def written(tokens: Sequence[TurnToken]) -> str:
     return text.rstrip("".join(MARKS))
 
 
-def tokenise(turn: int, text: str, *, is_urdu: bool = False) -> list[TurnToken]:
+@cache
+def _token(language: str) -> re.Pattern[str]:
+    """The pattern of the tokens of a language."""
+    if language not in languages.TABLES:
+        return TOKEN
+    own = languages.groups(language)
+    return re.compile(rf"(?P<amount>{AMOUNT}|{AT_CLOCK})|{own}|{DIGITS_APART.pattern}", re.IGNORECASE)
+
+
+def tokenise(turn: int, text: str, language: str = "en") -> list[TurnToken]:
     """The tokens of a turn, with the digits of number words."""
-    raw = [t._replace(text="$") if t.kind == "amount" else t for t in words.tokens(text, TOKEN)]
+    raw = [
+        t._replace(text=languages.digits(language, t.text))
+        if t.kind == "spoken"
+        else t._replace(text=MEANT.get(t.kind or "", t.text))
+        for t in words.tokens(text, _token(language))
+    ]
     tokens: list[TurnToken] = []
     at = 0
     while at < len(raw):
-        used, digits = _number(raw, at, is_urdu)
+        used, digits = _number(raw, at, language)
         if digits and _is_count(raw, at, at + used):
             digits = ""
         used = max(used, 1)
@@ -139,12 +158,14 @@ def _is_count(raw: Sequence[words.Token], at: int, end: int) -> bool:
     return begins_sentence and after.isalpha() and after not in NUMBER_TALK
 
 
-def _number(raw: Sequence[words.Token], at: int, is_urdu: bool) -> tuple[int, str]:
+def _number(raw: Sequence[words.Token], at: int, language: str) -> tuple[int, str]:
     """How many tokens from ``at`` on say a number, and its digits; (0, "") if there is none."""
     word = raw[at].text
     if word[0].isdigit():
         return 1, "".join(str(unicodedata.digit(c, 0)) for c in word)
-    unit = UNITS.get(word) or (URDU.get(word) if is_urdu else None)
+    unit = UNITS.get(word) or (URDU.get(word) if language == "ur" else None)
+    if word in ("o", "oh") and language not in O_IS_ZERO:
+        return 0, ""
     if unit is not None:
         hundreds = HUNDREDS if word in UNITS else URDU_HUNDREDS
         following = raw[at + 1].text if at + 1 < len(raw) else ""
@@ -163,7 +184,7 @@ def _number(raw: Sequence[words.Token], at: int, is_urdu: bool) -> tuple[int, st
         return 1, TENS[word] + "0"
     if word in REPEATS and at + 1 < len(raw):
         following = raw[at + 1].text
-        digit = UNITS.get(following) or (URDU.get(following) if is_urdu else None) or following
+        digit = UNITS.get(following) or (URDU.get(following) if language == "ur" else None) or following
         if len(digit) == 1 and digit.isdigit():
             return 2, digit * REPEATS[word]
     return 0, ""
@@ -176,8 +197,8 @@ def _of_thousand(raw: Sequence[words.Token], at: int, unit: str) -> tuple[int, s
         rest += 1
     word = raw[rest].text if rest < len(raw) else ""
     if word in TEENS or word in TENS or word in UNITS:
-        used, digits = _number(raw, rest, False)
-        is_last = rest + used == len(raw) or not _number(raw, rest + used, False)[0]
+        used, digits = _number(raw, rest, "en")
+        is_last = rest + used == len(raw) or not _number(raw, rest + used, "en")[0]
         if len(digits) == 2 or (len(digits) == 1 and is_last):
             return rest + used - at, f"{unit}{digits:0>3}"
     return 2, f"{unit}000"
@@ -194,16 +215,15 @@ def _stream(turns: Sequence[Turn], role: str, language: str | None) -> list[Turn
     stream: list[TurnToken] = []
     for position, turn in enumerate(turns):
         if turn.role == role:
-            is_urdu = language_of(turn, language) == "ur"
-            stream.extend(tokenise(position, turn.text, is_urdu=is_urdu))
-        elif count_words(turn.text) > SHORT_REPLY_WORDS and not _is_number_talk(turn.text):
+            stream.extend(tokenise(position, turn.text, language_of(turn, language)))
+        elif count_words(turn.text) > SHORT_REPLY_WORDS and not _is_number_talk(turn, language):
             stream.append(TurnToken(position, 0, 0, ""))
     return stream
 
 
-def _is_number_talk(text: str) -> bool:
-    """Whether more than half of a text's tokens are digits, as in a reply that reads a number back."""
-    tokens = tokenise(0, text)
+def _is_number_talk(turn: Turn, language: str | None) -> bool:
+    """Whether more than half of a turn's tokens are digits, as in a reply that reads a number back."""
+    tokens = tokenise(0, turn.text, language_of(turn, language))
     return sum(bool(t.digits) for t in tokens) > len(tokens) / 2
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.privacy import mail, passwords, rules, urdu
+from pipeline.privacy import languages, mail, passwords, rules, urdu
 from pipeline.text.first_names import COMMON_TOO, first_names
 from pipeline.text.words import CLEAR_FILLERS, SMALL, TENS, count_words, one_of
 
@@ -38,12 +38,13 @@ DATE = (
 BIRTH_CUE = re.compile(r"birth ?(?:day|date)?\b|\bborn\b|\bd\.? ?o\.? ?b\b|paidaish|پیدائش", re.I)
 BIRTH = re.compile(rf"(?:{BIRTH_CUE.pattern})\W+(?:\w+\W+){{0,5}}?(?P<it>{DATE})", re.I)
 ANSWERED_DATE = re.compile(rf"\b(?:{DATE})", re.I)
-EXPIRY_CUE = re.compile(r"expir|valid (?:until|thru|till)", re.I)
+EXPIRY_CUE = re.compile(rf"expir|valid (?:until|thru|till)|{languages.CUES['expiry']}", re.I)
 EXPIRY_DATE = rf"(?P<it>{MONTH}\b(?:,?\s+(?:of\s+)?{NUMBER})|\d{{1,2}}(?:\s?[/-]\s?|\s+of\s+)\d{{2,4}})"
 EXPIRY = re.compile(
     rf"(?:expir\w*|\bexp\b|valid (?:thru|through|until|till))\W+(?:\w+\W+){{0,4}}?{EXPIRY_DATE}", re.I
 )
 ANSWERED_EXPIRY = re.compile(EXPIRY_DATE, re.I)
+EXPIRY_ELSEWHERE = re.compile(languages.EXPIRY, re.I)
 STREET_TYPE = (
     r"(?:street|st|st\.|road|rd|avenue|ave|lane|drive|dr|close|court|ct|boulevard|blvd|way|place|square|"
     r"terrace|crescent|gardens?|grove|hill|parade|highway|parkway|circle|mohalla|colony|gali)"
@@ -212,6 +213,8 @@ def find(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
     if HOUSE_CUE.search(text):
         for match in HOUSE.finditer(text):
             yield "address", match.start(), match.start() + len(match.group().rstrip(" ,"))
+    if EXPIRY_CUE.search(text) or EXPIRY_CUE.search(asked):
+        yield from _named(EXPIRY_ELSEWHERE, "expiry", text)
     if POSTCODE_CUE.search(text) or POSTCODE_CUE.search(asked):
         yield from _named(UK_POSTCODE, "address", text)
     for kind, places in (

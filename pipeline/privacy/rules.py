@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipeline.conversation import Turn
-from pipeline.privacy import cues, numbers, urdu
+from pipeline.privacy import cues, languages, numbers, urdu
 from pipeline.privacy.numbers import Run
 
 QUANTITY_AFTER = re.compile(
     r"^\W*(?:dollars?|pounds?|euros?|rupees?|cents?|bucks|percent|%|minutes?|hours?|days?|weeks?|months?|"
     r"years?|times|o'?clock|[ap]\.? ?m\b|kilo\w*|miles?|gigs?|gb|mb|points?|people|items?|thousand|million|"
-    rf"hundred|{urdu.UNITS_AFTER})"
+    rf"hundred|{urdu.UNITS_AFTER}|{languages.UNITS_AFTER})"
 )
 LAST_DIGITS = re.compile(
     r"(?:last|final|ending|ends)\W+(?:(?:in|with|of|four|three|two|4|digits?|the|my|your|card|is|are|"

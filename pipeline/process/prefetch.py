@@ -12,8 +12,8 @@ from itertools import pairwise
 from pipeline.conversation import Received
 from pipeline.process.state import CallState
 
-PREFETCH_BYTES = 128 * 2**20
-"""17 minutes of two channels; further files are opened when it is their group's turn."""
+PREFETCH_BYTES = 64 * 2**20
+"""Nearly nine minutes of two channels; further files are opened when it is their group's turn."""
 Group = tuple[Received, ...]
 """Files that are transcribed and loaded together; the setting ``flow.window`` says how many."""
 

@@ -110,8 +110,14 @@ TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
     "ninety": 90,
 }  # fmt: skip
-LARGE = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+LARGE = {
+    "hundred": 100, "thousand": 1000, "million": 1_000_000,
+    "lakh": 100_000, "lakhs": 100_000, "lac": 100_000, "crore": 10_000_000, "crores": 10_000_000,
+}  # fmt: skip
+UNCOUNTED = frozenset(["one", *LARGE]) - {"hundred", "thousand"}
+"""No numbers by themselves: "one moment", "a million"."""
 COUNTING = frozenset([*SMALL, *TENS, *LARGE, *CURRENCIES])
+FIGURES = re.compile(r"\d+(?:\.\d+)?")
 LONGEST_REPEAT = 4
 SENTENCE_END = re.compile(r"[.?!;]")
 
@@ -175,8 +181,10 @@ def _numbers(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
         if word in CURRENCIES:
             following = plain[at + 1] if at + 1 < len(plain) else ("", 0, 0)
             if following[0][:1].isdigit():
-                out += [(following[0], start, following[2]), (CURRENCIES[word], start, following[2])]
-                at += 1
+                size, value = _number([w for w, _, _ in plain[at + 1 : at + 3]])
+                at += max(size, 1)
+                end = plain[at][2]
+                out += [(str(value) if size else following[0], start, end), (CURRENCIES[word], start, end)]
             at += 1
             continue
         size, value = _number([w for w, _, _ in plain[at : at + 12]])
@@ -190,7 +198,9 @@ def _numbers(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
 
 
 def _number(ahead: list[str]) -> tuple[int, int]:
-    """How many words form one number, and its value; (0, 0) for none, and for "one" alone ("one moment")."""
+    """How many words form one number, and its value; (0, 0) for none, for figures alone and ``UNCOUNTED``."""
+    if FIGURES.fullmatch(ahead[0]) and ahead[1:2] and ahead[1] in LARGE:  # "1.5 million"
+        return 2, round(float(ahead[0]) * LARGE[ahead[1]])
     if ahead[0] not in SMALL and ahead[0] not in TENS and ahead[0] not in LARGE:
         return 0, 0
     total = current = size = 0
@@ -211,7 +221,7 @@ def _number(ahead: list[str]) -> tuple[int, int]:
         else:
             break
         size = at + 1
-    return (0, 0) if size == 1 and ahead[0] in ("one", "million") else (size, total + current)
+    return (0, 0) if size == 1 and ahead[0] in UNCOUNTED else (size, total + current)
 
 
 def _without_repeats(plain: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:

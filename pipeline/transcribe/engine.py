@@ -12,7 +12,7 @@ import torch
 from pipeline import models
 from pipeline.conversation import SAMPLE_RATE_HZ, Doubt, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
-from pipeline.interpreter import return_free_memory
+from pipeline.interpreter import free_memory_returned
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe import Job, fingerprint, foreign
 from pipeline.transcribe.precision import choose
@@ -55,13 +55,12 @@ class WhisperEngine:
     def transcribe(self, jobs: Sequence[Job]) -> list[Transcript | RecordingError]:
         """Transcribe calls together; the result of a call that cannot be transcribed is its error."""
         sound = [bool(np.isfinite(job.clip.samples).all()) for job in jobs]
-        windows = self._windows([(n, job) for n, job in enumerate(jobs) if sound[n]])
-        return_free_memory()
         results: dict[SpeechWindow, tuple[list[TimedWord], str]] = {}
-        for group in _groups(windows):
-            longest_first = sorted(group, key=lambda w: -w.n_samples)
-            results.update(zip(longest_first, self._recognise(longest_first, jobs), strict=True))
-            return_free_memory()
+        with free_memory_returned():
+            windows = self._windows([(n, job) for n, job in enumerate(jobs) if sound[n]])
+            for group in _groups(windows):
+                longest_first = sorted(group, key=lambda w: -w.n_samples)
+                results.update(zip(longest_first, self._recognise(longest_first, jobs), strict=True))
         words: dict[int, list[TimedWord]] = defaultdict(list)
         likelier_samples: dict[int, Counter[str]] = defaultdict(Counter)
         for window in windows:

@@ -751,3 +751,20 @@ def test_the_quick_look_misses_nothing(words: list[str]) -> None:
     turn = Turn(turn=0, role="customer", text=text)
     full, _ = redact(Transcript("c", (turn,)), policy)
     assert Redactor(policy).text(text) == full.turns[0].text
+
+
+def test_what_an_older_version_stored_of_another_language_is_redacted() -> None:
+    """A PIN in Spanish words, in the transcript and in a quote of part of it."""
+    call = vcon_calls()[0]
+    said = (("agent", "¿Cuál es su clave secreta?"), ("customer", "cuatro cinco seis siete"))
+    spanish = replace(call.conversation.transcript, turns=talk.turns(said), language="es")
+    (card, *_) = call.scorecards
+    quoted = card.with_answers(
+        lambda answer: replace(answer, evidence=(Evidence(1, "customer", 1.0, 2.0, "cinco seis", "x"),))
+    )
+    told = replace(call, conversation=replace(call.conversation, transcript=spanish), scorecards=(quoted,))
+
+    safe = Redactor(PrivacySettings()).call(told)
+
+    assert safe.conversation.transcript.turns[1].text == "[PIN]"
+    assert {one.quote for answer in safe.scorecards[0].answers for one in answer.evidence} == {"[PIN]"}

@@ -328,6 +328,10 @@ def test_other_languages_say_what_is_missing(annotator: Annotator) -> None:
     conversation = heard(annotator, call(("customer", "guten tag"), language="de"))
 
     assert len(conversation.warnings) == 1
+    assert "number words" not in conversation.warnings[0]
+    (warning,) = heard(annotator, call(("customer", "goddag"), language="da")).warnings
+    assert "'da'" in warning
+    assert "private numbers in figures (its number words and questions are not known)" in warning
     assert "'de'" in conversation.warnings[0]
 
 

@@ -330,9 +330,11 @@ def test_a_name_slot_needs_a_name(text: str) -> None:
         ("amount", "you owe $350 in all", ["350", "dollars"]),
         ("amount", "that is three hundred and fifty dollars", ["350", "dollars"]),
         ("amount", "it is forty nine ninety nine", ["49", "99"]),
+        ("amount", "one pound fourteen pence, or Rs 500", ["pound", "14", "pence", "500"]),
         ("date", "come on the fifth of may or on Tuesday", ["fifth", "may", "tuesday"]),
         ("date", "on the 14th of May, or at three pm", ["14", "may", "3"]),
-        ("date", "this afternoon, next week or by the end of the month", ["afternoon", "week", "month"]),
+        ("date", "this afternoon, next week", ["afternoon", "week"]),
+        ("date", "by the end of the month, end of day", ["end", "of", "the", "month", "end", "of", "day"]),
         ("date", "in the morning I take 12 and a week is long", []),
         ("number", "your number is five five eight one", ["5", "5", "8"]),
         ("name", "am I speaking with Mister Evans", ["evans"]),
@@ -345,6 +347,48 @@ def test_a_name_slot_needs_a_name(text: str) -> None:
 def test_what_fills_a_slot(slot: str, text: str, filled: list[str]) -> None:
     """Amounts in figures or words, dates, numbers, names after a title, and marks of removed private data."""
     assert [words(text).words[i] for i in slots.places(slot, text)] == filled
+
+
+AMOUNTS = (
+    "It's 22 a month|Twenty two a month|30p|a tenner|two and a half grand|Rs. 5,000|five lakh rupees|"
+    "5 crore rupees|PKR 5,000|USD 300|AED 300|three dirhams|1.5 million dollars|$1.5 million|a pound|"
+    "half a million pounds|two pounds fifty|You owe us three hundred|It costs 22 now"
+)
+DATES = (
+    "3:30|15:30 then|half past three|quarter to four|ten past nine|on the fourteenth|the 14th|in two hours|"
+    "the twenty second|due on the first|the first of every month|We'll ring in the morning.|in a fortnight|"
+    "within five working days|within the hour|14/06|14/06/2026|2026-06-14|14.06.2026|end of day|"
+    "by the end of the day|close of business|Christmas Eve|New Year's Day|Boxing Day|a bank holiday|"
+    "by Christmas"
+)
+NAMES = "my name is oluwaseun|my name's nkechi|My name is Xiao Ming"
+NO_AMOUNTS = (
+    "3 p.m.|five of us|pay three times|a pound of flour|ten times a month|half of it|one a month|5 more"
+)
+NO_DATES = (
+    "I'd say 9/10|24/7|in two rooms|the fifth floor|the first thing|on the second one|in a minute|"
+    "at the end of the day it works|3 to 4 people|the past three|a business like yours|"
+    "a Christmas tree|how often in a day"
+)
+NO_NAMES = "my name is busy|my name is on it|yeah my name's missus"
+
+
+@pytest.mark.parametrize(
+    ("slot", "filled", "unfilled"),
+    [("amount", AMOUNTS, NO_AMOUNTS), ("date", DATES, NO_DATES), ("name", NAMES, NO_NAMES)],
+)
+def test_slots_take_the_usual_forms(slot: str, filled: str, unfilled: str) -> None:
+    """Prices, times and dates as people say them and recognisers write them; ordinary talk fills none."""
+    assert [said for said in filled.split("|") if not slots.places(slot, said)] == []
+    assert [said for said in unfilled.split("|") if slots.places(slot, said)] == []
+
+
+def test_a_quote_of_an_amount_or_a_date_holds_the_figures() -> None:
+    """“By {date}” reaches over “the end of the week”; the currency before a figure is not all of a price."""
+    assert met(("by {date}",), "we will call you by the end of the week", match="fuzzy")
+    found = find(("you owe {amount}",), "You owe Rs. 5,000.", match="fuzzy")
+    assert found.strength >= 0.5
+    assert found.end == len("You owe Rs. 5,000")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Numbers asked for one after the other, in many wordings: the secret ones go, the ordinary ones stay."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -241,3 +242,69 @@ def test_a_filler_between_question_and_answer_does_not_hide_the_question() -> No
     heard = asked_and_told("What's your name?", "Uh", "Yes?", "John Smith")
 
     assert redacted(heard)[3] == "[NAME]"
+
+
+TOLD_ELSEWHERE = {
+    "es": (
+        "¿Me dice el número de la tarjeta?|Cuatro uno uno uno, once, once, once, perdón, once once",
+        "¿Y la fecha de caducidad?|septiembre de veintisiete|¿Y el código de seguridad?|ciento veintitrés",
+        "¿Cuál es su clave secreta?|cuatro cinco seis siete",
+    ),
+    "fr": (
+        "Le numéro de votre carte ?|quatre un un un, onze onze, onze onze, un un un un",
+        "Date d'expiration ?|septembre vingt-sept|Le cryptogramme au dos ?|cent vingt-trois",
+        "Votre code confidentiel ?|soixante-quinze, quatre-vingt-dix-sept",
+    ),
+    "de": (
+        "Wie lautet Ihre Kartennummer?|Vier eins eins eins, einundvierzig elf, elf elf, eins eins eins eins",
+        "Gültig bis?|September siebenundzwanzig|Und die Prüfnummer?|hundertdreiundzwanzig",
+        "Ihre Geheimzahl?|fünf sechs zwo acht",
+    ),
+    "pt": (
+        "Qual o número do cartão?|quatro um um um, um um um um, um um um um, um um um um",
+        "E a validade?|setembro de vinte e sete|E o código de segurança?|um dois meia",
+        "E a senha?|quatro cinco meia sete",
+    ),
+    "hi": (
+        "कार्ड नंबर बताइए?|चार एक एक एक, एक एक एक एक, एक एक एक एक, एक एक एक एक",
+        "एक्सपायरी?|सितंबर सत्ताईस|और सीवीवी?|ek do teen",
+        "ओटीपी क्या है?|बारह चौंतीस छप्पन",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", TOLD_ELSEWHERE)
+def test_secrets_spoken_in_other_languages_are_redacted(language: str) -> None:
+    """Card, date, code and PIN in words, asked for in the language; the questions stay."""
+    texts = [text for part in TOLD_ELSEWHERE[language] for text in part.split("|")]
+    left = redacted(replace(asked_and_told(*texts), language=language), PrivacySettings())
+
+    assert [text.strip(".") for text in left[1::2]] == ["[CARD]", "[EXPIRY]", "[CVV]", "[PIN]"]
+    assert left[::2] == texts[::2]
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        (
+            "es",
+            "¿Es el uno o el dos?|ciento veinte días, o doscientos cincuenta euros|¿Y el pedido?|uno dos",
+        ),
+        ("fr", "Votre numéro de commande ?|un deux trois quatre|Et le prix ?|cent vingt euros"),
+        ("de", "Ihre Bestellnummer?|eins zwei drei vier|Ein Moment|ein Tag oder hundertzwanzig Tage"),
+        ("pt", "O protocolo?|um dois três quatro|E o código?|não sei, o um ou o dois"),
+        ("hi", "ऑर्डर नंबर?|एक दो तीन चार|दोस्त कब आएगा|एक सौ बीस दिन में"),
+        ("it", "Quanto tempo?|uno o due giorni, o tre"),
+    ],
+)
+def test_ordinary_numbers_in_other_languages_stay(language: str, texts: str) -> None:
+    """Orders, prices and periods; an article is no digit, and "o" is a zero in English only."""
+    said = texts.split("|")
+    assert redacted(replace(asked_and_told(*said), language=language)) == said
+
+
+def test_a_portuguese_article_is_no_zero_of_the_card_before_it() -> None:
+    """“E o código de segurança?” was stored as “E [CARD] código de segurança?”."""
+    texts = ("Qual o número do cartão?", "É 4111 1111 1111 1111.", "E o código de segurança?", "123.")
+    left = redacted(replace(asked_and_told(*texts, "E a validade?", "09/27."), language="pt"))
+    assert left == [texts[0], "É [CARD].", texts[2], "[CVV].", "E a validade?", "[EXPIRY]."]
