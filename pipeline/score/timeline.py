@@ -43,11 +43,11 @@ class Speech:
     """What a role says in a part of a call.
 
     Attributes:
-        stretches: The speech in the rubric's languages, in order.
+        stretches: The speech in the languages known (as a rule the rubric's), in order.
         texts: The texts of the stretches; the same object for every check that searches this part.
         turns: Number of turns, including those in other languages.
         confidence: Mean confidence of the turns, weighted by letters; None where no turn has one.
-        foreign: Share of the letters in other languages than the rubric's, which is not searched.
+        foreign: Share of the letters in other languages, which is not searched.
         languages: The other languages.
     """
 
@@ -98,7 +98,7 @@ class Timeline:
         agents = [t for t in self.turns if t.role == "agent"] or list(self.turns)
         self.first = min((self._start(t) for t in agents), default=0.0)
         self.last = max((self._end(t) for t in self.turns), default=0.0)
-        self._speech: dict[tuple[str, TimelineSpan], Speech] = {}
+        self._speech: dict[tuple[str, TimelineSpan, frozenset[str]], Speech] = {}
         self._clocks: dict[int, TurnClock] = {}
 
     def _start(self, turn: Turn) -> float:
@@ -135,13 +135,17 @@ class Timeline:
             span = span.cut(low=self._start(self.turns[-window.last_turns :][0]))
         return span
 
-    def speech(self, role: str, span: TimelineSpan) -> Speech:
-        """What a role says in a part of the call; turns that follow each other closely are joined."""
-        key = (role, span)
+    def speech(self, role: str, span: TimelineSpan, only: frozenset[str] | None = None) -> Speech:
+        """What a role says in a part of the call; turns that follow each other closely are joined.
+
+        Where the rule knows ``only`` some languages, the others count as foreign too.
+        """
+        languages = self._known if only is None else only
+        key = (role, span, languages)
         if key not in self._speech:
             heard = [t for t in self.within(span) if role in ("any", t.role)]
-            known = [t for t in heard if self._language[t.turn] in self._known]
-            other = [t for t in heard if self._language[t.turn] not in self._known]
+            known = [t for t in heard if self._language[t.turn] in languages]
+            other = [t for t in heard if self._language[t.turn] not in languages]
             letters = sum(len(t.text) for t in heard)
             stretches = tuple(map(_stretch, self._grouped(known)))
             self._speech[key] = Speech(

@@ -52,10 +52,13 @@ def say(*lines: tuple[str, str], confidence: float | None = None) -> Conversatio
     return Conversation(Transcript("call", turns, duration_s=5.0 * len(turns), channels=2))
 
 
-def answer_of(check: str, conversation: Conversation, more: str = "") -> CriterionAnswer:
+def answer_of(
+    check: str, conversation: Conversation, more: str = "", *, language: str = "en"
+) -> CriterionAnswer:
     """The answer to one criterion."""
     form = rubric.parse(f"""
 rubric: one
+language: {language}
 mode: question
 sections:
   - id: s
@@ -142,6 +145,33 @@ def test_a_miss_says_where_it_looked_and_what_came_nearest() -> None:
     assert got.answer == "no"
     assert (got.searched.role, got.searched.turns, got.searched.start_s) == ("agent", 2, 0.0)
     assert got.nearest.turn == 2
+
+
+@pytest.mark.parametrize(
+    ("check", "more", "told"),
+    [
+        ("{kind: finding, finding: empathy}", "", "no phrase lists of empathy"),
+        ("{kind: finding, finding: pii}", "", "no phrase lists of pii"),
+        ("{kind: metric, metric: agent_words, min: 1}", "when: {finding: {kind: risk}}", "lists of risk"),
+        (
+            "{kind: phrases, match: exact, any: [euros], window: {after: {finding: greeting}}}",
+            "",
+            "greeting was not heard",
+        ),
+        ("{kind: phrases, match: lemma, any: [devolver]}", "", "know only English"),
+        ("{kind: tokens, any: [[{POS: VERB}]]}", "", "know only English"),
+    ],
+)
+def test_what_cannot_be_told_in_a_language_is_never_a_no(check: str, more: str, told: str) -> None:
+    """Neither is what an English parser takes for a verb in Spanish a yes."""
+    lines = ("agent", "Le devolveremos los veinte euros por la tarde"), ("customer", "Muy bien, gracias")
+    call = say(*lines)
+    spanish = replace(call, transcript=replace(call.transcript, language="es"))
+
+    answer = answer_of(check, spanish, more, language="es")
+
+    assert (answer.answer, told in answer.reason) == ("undetermined", True), answer.reason
+    assert answer_of("{kind: finding, finding: silence}", spanish, language="es").answer == "no"
 
 
 def test_a_miss_names_the_counter_example_that_struck_a_match_out() -> None:
