@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 
 from pipeline.conversation import Transcript, Turn
 from pipeline.rubric.checks import Window
-from pipeline.text.language import language_of
+from pipeline.text.language import OTHER, language_of
 from pipeline.word_times import TurnClock
 
 JOIN_GAP_S = 1.0
@@ -48,7 +48,7 @@ class Speech:
         turns: Number of turns, including those in other languages.
         confidence: Mean confidence of the turns, weighted by letters; None where no turn has one.
         foreign: Share of the letters in other languages, which is not searched.
-        languages: The other languages.
+        languages: The other languages, for people to read.
     """
 
     stretches: tuple[Stretch, ...]
@@ -85,6 +85,9 @@ class Timeline:
     def __init__(self, transcript: Transcript, languages: frozenset[str]) -> None:
         self.turns = transcript.turns
         self._language = {t.turn: language_of(t, transcript.language) for t in transcript.turns}
+        self._named = {
+            t.turn: _named(self._language[t.turn], t.language or transcript.language) for t in self.turns
+        }
         self._known = languages
         is_speech = transcript.medium == "voice"  # the times of messages tell when they were sent
         self.timed = is_speech and all(t.start_s is not None and t.end_s is not None for t in self.turns)
@@ -154,7 +157,7 @@ class Timeline:
                 len(heard),
                 _confidence(heard),
                 sum(len(t.text) for t in other) / letters if letters else 0.0,
-                tuple(sorted({self._language[t.turn] for t in other})),
+                tuple(sorted({self._named[t.turn] for t in other})),
             )
         return self._speech[key]
 
@@ -211,6 +214,13 @@ class Timeline:
         latest_s = max(turn.start_s, end_s if turn.end_s is None else turn.end_s)
         start_s, end_s = (min(max(time_s, turn.start_s), latest_s) for time_s in (start_s, end_s))
         return round(start_s, 3), round(max(start_s, end_s), 3)
+
+
+def _named(language: str, stated: str | None) -> str:
+    """A language for people to read, who may have to state it."""
+    if language == OTHER:
+        return "an unknown language" if stated else "an unknown language (none is stated)"
+    return language if stated else f"{language} (guessed: no language is stated)"
 
 
 def _stretch(turns: list[Turn]) -> Stretch:

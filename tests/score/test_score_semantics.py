@@ -147,6 +147,41 @@ def test_a_miss_says_where_it_looked_and_what_came_nearest() -> None:
     assert got.nearest.turn == 2
 
 
+def test_a_dialogue_in_a_rubric_is_in_the_rubrics_language() -> None:
+    """A Spanish rubric tests Spanish lines; one of another language can be tested by naming it."""
+    form = rubric.parse("""
+rubric: uno
+mode: question
+language: es
+sections:
+  - id: s
+    criteria:
+      - {id: a, question: "A?", check: {kind: phrases, match: exact, any: [buenos días]}}
+tests:
+  - {name: bueno, turns: [{agent: "Hola, buenos días"}], expect: {a: yes}}
+  - {name: malo, turns: [{agent: "Hola, qué tal"}], expect: {a: no}}
+  - {name: inglés, metadata: {language: en}, turns: [{agent: "Good morning"}], expect: {a: undetermined}}
+""")
+    results = run_cases(form, lambda c, r, m: score.score(c, r, m, min_confidence=0.4, matcher=MATCHER))
+    assert [result.faults for result in results] == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("lines", "language", "told"),
+    [
+        ("Hola, buenos días", None, "is in en (guessed: no language is stated)"),
+        ("नमस्ते, कहिए", None, "is in an unknown language (none is stated)"),
+        ("Good morning", "en", "is in en, which"),
+    ],
+)
+def test_a_guessed_language_is_not_told_as_a_fact(lines: str, language: str | None, told: str) -> None:
+    """Whoever reads the reason learns that the language has to be stated."""
+    call = say(("agent", lines))
+    call = replace(call, transcript=replace(call.transcript, language=language))
+    answer = answer_of("{kind: phrases, match: exact, any: [hasta luego]}", call, language="es")
+    assert (answer.answer, told in answer.reason) == ("undetermined", True), answer.reason
+
+
 @pytest.mark.parametrize(
     ("check", "more", "told"),
     [
