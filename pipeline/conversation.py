@@ -276,6 +276,8 @@ FINDING_KINDS = frozenset({
 """The kinds of findings that callqa looks for without a user's own phrase lists."""
 TIMING_FINDINGS = frozenset({"hold", "interruption", "overtalk", "silence"})
 """Those that depend on when people speak, not on their words."""
+LISTED_FINDINGS = FINDING_KINDS - TIMING_FINDINGS - {"competitor"}
+"""Those found by callqa's own lists of words, which know the languages ``text.language.LISTED``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.conversation import Role, Transcript, Turn
+from pipeline.text.language import LISTED, language_of
 from pipeline.text.words import FILLERS, SENTENCE_END, count_words, one_of
 
 JOIN_GAP_S = 1.0  # a pause up to this, such as a breath, does not end an interval
@@ -111,7 +112,7 @@ def measure(
             texts = [turn.text for turn in spoken if turn.role == role]
             values[f"{role}_words"] = float(sum(map(count_words, texts)))
             values[f"{role}_questions"] = float(sum(map(is_question, texts)))
-    values.update(_greeting_and_closing(spoken, greeting_turns, closing_turns))
+    values.update(_greeting_and_closing(spoken, greeting_turns, closing_turns, transcript.language))
     speech = intervals(transcript)
     duration_s = transcript.duration_s or max((i.end_s for i in speech), default=0.0)
     if transcript.medium != "voice" or duration_s <= 0:
@@ -260,17 +261,27 @@ def is_question(text: str) -> bool:
 
 
 def _greeting_and_closing(
-    spoken: Sequence[Turn], greeting: Sequence[int], closing: Sequence[int]
+    spoken: Sequence[Turn], greeting: Sequence[int], closing: Sequence[int], declared: str | None
 ) -> dict[str, float | None]:
-    """Whether the agent greets near the start and closes near the end, given the turns that do."""
+    """Whether the agent greets near the start and closes near the end, given the turns that do.
+
+    None where the agent may do so in a language for which there are no phrase lists.
+    """
+
+    def said(turns: Sequence[Turn], those: Sequence[int]) -> float | None:
+        agents = [turn for turn in turns if turn.role == "agent"]
+        if any(turn.turn in those for turn in turns):
+            return 1.0
+        return None if any(language_of(turn, declared) not in LISTED for turn in agents) else 0.0
+
     if not any(turn.role == "agent" for turn in spoken):
         return {}
     early = [t for at, t in enumerate(spoken) if at < 3 or (t.start_s is not None and t.start_s <= 60.0)]
     first = next((turn for turn in early if turn.turn in greeting), None)
     return {
         "greeting_s": first.start_s if first is not None else None,
-        "has_greeting": float(first is not None),
-        "has_closing": float(any(turn.turn in closing for turn in spoken[-6:])),
+        "has_greeting": said(early, greeting),
+        "has_closing": said(spoken[-6:], closing),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,9 +19,11 @@ from pipeline.cli.store import Db, Json, open_store
 from pipeline.errors import RubricError, UsageError
 
 if TYPE_CHECKING:
-    from pipeline.conversation import Scorecard
+    from pipeline.conversation import Conversation, Scorecard
     from pipeline.rescore import Rescored
+    from pipeline.rubric import Rubric
     from pipeline.rubric.cases import CaseResult
+    from pipeline.store import Store
 
 group = typer.Typer(no_args_is_help=True, help="Write and check rubrics.")
 app.add_typer(group, name="rubric")
@@ -72,11 +75,29 @@ def lint(
         raise RubricError(f"{warned} warnings, and --strict was given")
 
 
+def calls_for(store: Store, form: Rubric, most: int) -> Iterator[Conversation]:
+    """The stored calls that a rubric applies to, the first loaded first, at most ``most``."""
+    from pipeline.rubric.select import why_not
+    from pipeline.store import CallFilter
+
+    applying = (
+        about.call_id
+        for about, call in store.headings()
+        if not why_not(form, about, duration_s=call.duration_s, language=call.language)
+    )
+    ids = tuple(islice(applying, most))
+    if not ids:
+        note(f"no stored call is one that {form.id} applies to (applies_to)")
+    return (conversation for _, conversation in store.conversations(CallFilter(call_ids=ids)))
+
+
 @group.command("check")
 def check(
     which: Which,
     db: Annotated[str | None, typer.Option("--db", help="Also look in stored calls.", metavar="FILE")] = None,
-    calls: Annotated[int, typer.Option(min=1, help="How many stored calls, the first loaded first.")] = 200,
+    calls: Annotated[
+        int, typer.Option(min=1, help="How many stored calls it applies to, the first loaded first.")
+    ] = 200,
     json: Json = False,
 ) -> None:
     """Show how often each phrase would match by chance, and where stored calls come nearest to it.
@@ -93,7 +114,7 @@ def check(
     stored = []
     if db is not None:
         with open_store(db) as store:
-            stored = [conversation for _, conversation in islice(store.conversations(), calls)]
+            stored = list(calls_for(store, form, calls))
     rows, english = [], "en" in form.spoken
     for phrase in rubric.phrases(form):
         rate = chance_in_call(phrase.text, phrase.check.match, phrase.seconds) if english else None

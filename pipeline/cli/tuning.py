@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.console import note
-from pipeline.cli.rubric import Which, group, write_new
+from pipeline.cli.rubric import Which, calls_for, group, write_new
 from pipeline.cli.store import Db, open_store
 from pipeline.conversation import Conversation, Evidence
 from pipeline.csv_safety import inert
@@ -20,6 +19,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.calibrate.tune import Mark, Proposal
+    from pipeline.rubric import Rubric
     from pipeline.store import Store
 
 COLUMNS = ("criterion", "question", "call_id", "start_s", "quote", "mark")
@@ -65,7 +65,7 @@ def tune(
         if marks is not None and (marks.exists() or not mark):
             known_marks = read_marks(marks, wording, hashes)
         answers, differ = tune.labels(store.reviews(), hashes)
-        calls = _calls(store, {call for calls in answers.values() for call in calls})
+        calls = _calls(store, form, {call for calls in answers.values() for call in calls})
     if mark:
         if marks is None or (marks.exists() and _is_json(marks)):
             raise UsageError("--mark needs a CSV to keep the marks in", hint="--mark --marks marks.csv")
@@ -94,13 +94,13 @@ def tune(
         note(f"wrote {write}{same}; next: {then} {write}")
 
 
-def _calls(store: Store, reviewed: Collection[str]) -> dict[str, Conversation]:
-    """The reviewed calls, and others up to ``MOST_CALLS``, by id."""
+def _calls(store: Store, form: Rubric, reviewed: Collection[str]) -> dict[str, Conversation]:
+    """The reviewed calls, and up to ``MOST_CALLS`` others that the rubric applies to, by id."""
     from pipeline.store import CallFilter
 
-    stored = store.conversations(CallFilter(call_ids=tuple(reviewed))) if reviewed else iter(())
-    stored = chain(stored, islice(store.conversations(), MOST_CALLS))
-    return {conversation.transcript.call_id: conversation for _, conversation in stored}
+    calls = [call for _, call in store.conversations(CallFilter(call_ids=tuple(reviewed)))]
+    calls += calls_for(store, form, MOST_CALLS)
+    return {call.transcript.call_id: call for call in calls}
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from pipeline.conversation import CallMetadata, Direction, Medium
 from pipeline.intake import times
 from pipeline.intake.times import Basis, Zones
+from pipeline.text.language import code_of
 
 _OTHER_NAMES = {
     "call_id": "callid contact_id interaction_id recording_id conversation_id sid",
@@ -49,17 +50,6 @@ _FIRST_OF_LIST = ("agent_id", "queue")
 _DIRECTIONS = {"in": "inbound", "incoming": "inbound", "out": "outbound", "outgoing": "outbound"}
 _DIRECTIONS |= {"outbound-api": "outbound", "outbound-dial": "outbound", "int": "internal"}
 _MEDIA = {"call": "voice", "phone": "voice", "audio": "voice", "message": "chat", "e-mail": "email"}
-_ISO_639 = """afr af alb sq amh am ara ar arm hy asm as aze az bak ba baq eu bel be ben bn bod bo bos bs
-bre br bul bg bur my cat ca ces cs chi zh cmn zh cym cy cze cs dan da deu de dut nl ell el eng en est et
-eus eu fao fo fas fa fil tl fin fi fra fr fre fr geo ka ger de glg gl gre el guj gu hat ht hau ha heb he
-hin hi hrv hr hun hu hye hy ice is ind id isl is ita it jav jv jpn ja kan kn kat ka kaz kk khm km kor ko
-lao lo lat la lav lv lin ln lit lt ltz lb mac mk mal ml mao mi mar mr may ms mkd mk mlg mg mlt mt mon mn
-mri mi msa ms mya my nep ne nld nl nno nn nob nb nor no oci oc pan pa per fa pol pl por pt pus ps ron ro
-rum ro rus ru san sa sin si slk sk slo sk slv sl sna sn snd sd som so spa es sqi sq srp sr sun su swa sw
-swe sv tam ta tat tt tel te tgk tg tgl tl tha th tib bo tuk tk tur tr ukr uk urd ur uzb uz vie vi wel cy
-yid yi yor yo yue zh zho zh"""
-_TWO_LETTERS = dict(zip(_ISO_639.split()[::2], _ISO_639.split()[1::2], strict=True))
-"""Codes of ISO 639-1 by those of 639-2 and 639-3, of the common languages: loc.gov/standards/iso639-2."""
 _CHANNELS = {"left": 0, "right": 1, "l": 0, "r": 1}
 _PRIVATE_FIELDS = frozenset({"customer_ref", "agent_name"})
 _MAX_EXTRA, _MAX_CHARS, _MAX_ID_CHARS = 64, 500, 128
@@ -231,11 +221,10 @@ def _hold_spans(text: str) -> tuple[tuple[float, float], ...]:
 
 def _language(text: str) -> str:
     """The shortest ISO 639 code of a language tag: ``en-US``, ``eng`` → ``en``."""
-    match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*", text)
-    if match is None:
+    code = code_of(text)
+    if not code:
         raise ValueError("a language is an ISO 639 code such as en or ur")
-    code = match[1].lower()
-    return _TWO_LETTERS.get(code, code)
+    return code
 
 
 def check(name: str, text: str, zone_name: str) -> Any:

@@ -54,7 +54,7 @@ def recognise(received: Received, media: MediaFinder) -> list[Described]:
 
 
 def read_transcript(received: Received) -> Transcript:
-    """Read the transcript of a received file of kind ``transcript``; it gets the call's id.
+    """Read the transcript of a received file of kind ``transcript``; it gets the call's id and language.
 
     Raises:
         RecordingError: The file does not contain a valid transcript, or no words.
@@ -68,7 +68,7 @@ def read_transcript(received: Received) -> Transcript:
         raise too_deep(path) from error
     if not transcript.turns:
         raise RecordingError(f"{path.name} has no words in it", hint="nothing to do", reason="no_speech")
-    return replace(transcript, language=transcript.language or received.metadata.language)
+    return replace(transcript, language=received.metadata.language)
 
 
 def _read(path: Path, received: Received, call_id: str) -> Transcript:

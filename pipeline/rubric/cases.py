@@ -31,13 +31,16 @@ class CaseResult:
 def run_cases(rubric: Rubric, score: Score) -> Iterator[CaseResult]:
     """Score every test dialogue of a rubric and compare the answers with those expected."""
     for case in rubric.tests:
-        conversation, metadata = as_call(case)
+        conversation, metadata = as_call(case, "en" if "en" in rubric.spoken else min(rubric.spoken))
         card = score(conversation, rubric, metadata)
         yield CaseResult(case.name, tuple(_differences(case, card)))
 
 
-def as_call(case: Case) -> tuple[Conversation, CallMetadata]:
-    """A test dialogue as a conversation with times, and the metadata of the call."""
+def as_call(case: Case, language: str) -> tuple[Conversation, CallMetadata]:
+    """A test dialogue as a conversation with times, and the metadata of the call.
+
+    It is in ``language`` unless its metadata name another.
+    """
     turns, clock = [], 0.0
     for at, line in enumerate(case.turns):
         ((role, text),) = line.items()
@@ -51,7 +54,7 @@ def as_call(case: Case) -> tuple[Conversation, CallMetadata]:
     extra = {k.removeprefix("extra."): str(v) for k, v in stated.items() if k not in known}
     metadata = CallMetadata(**{"call_id": case.name, **standard}, extra=extra)
     transcript = Transcript(
-        case.name, tuple(turns), metadata.language or "en", duration, channels=2, medium=metadata.medium
+        case.name, tuple(turns), metadata.language or language, duration, channels=2, medium=metadata.medium
     )
     return Conversation(transcript, metrics=dict(case.metrics)), metadata
 

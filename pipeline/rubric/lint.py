@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from pipeline.conversation import FINDING_KINDS, TIMING_FINDINGS
+from pipeline.conversation import FINDING_KINDS, LISTED_FINDINGS
 from pipeline.rubric import checks as kinds
 from pipeline.rubric.checks import PhraseCheck, Window, parts
 from pipeline.rubric.model import Criterion, HeardFinding, Rubric
 from pipeline.text.language import LISTED
 
 KNOWN = ", ".join(sorted(FINDING_KINDS))
-WITHOUT_LISTS = TIMING_FINDINGS | {"competitor", "pii"}
-"""Findings that need no phrase list of callqa in the language of the call."""
+LISTED_METRICS = {"greeting_s": "greeting", "has_greeting": "greeting", "has_closing": "closing"}
+"""The findings from which metrics are counted."""
 LONG_CALL_S = 360.0
 """Six minutes, a long call by Calabrio's default: a longer window rarely excludes anything."""
 BRIEF_S = 5.0
@@ -131,10 +131,18 @@ def _criterion(rubric: Rubric, criterion: Criterion, typical_s: float | None) ->
     for kind in sorted(_finding_kinds(criterion) - FINDING_KINDS):
         yield f"{criterion.id}: callqa finds no {kind!r} unless your phrase lists do; it finds {KNOWN}"
     unlisted = ", ".join(sorted(rubric.spoken.difference(LISTED)))
-    for kind in sorted(_finding_kinds(criterion) & FINDING_KINDS - WITHOUT_LISTS) if unlisted else ():
+    counted = {LISTED_METRICS.get(check.metric, "") for check in parts(criterion, kinds.MetricCheck)}
+    for kind in sorted((_finding_kinds(criterion) | counted) & LISTED_FINDINGS) if unlisted else ():
         yield (
-            f"{criterion.id}: callqa's phrase lists of {kind!r} are English and Urdu: in {unlisted} "
-            "it finds none unless your own lists (annotate.phrases) do; ask for the words instead"
+            f"{criterion.id}: callqa's phrase lists of {kind!r} are English and Urdu: in {unlisted} it finds "
+            "none by them, and what your own lists (annotate.phrases) do not find either is undetermined; "
+            "ask for the words instead"
+        )
+    unparsed = ", ".join(sorted(rubric.spoken - {"en"}))
+    if unparsed and _is_parsed(criterion):
+        yield (
+            f"{criterion.id}: lemma and token patterns know only English: speech in {unparsed} is not "
+            "searched by them; give every form of the words with match: exact"
         )
     for check in criterion.checks():
         if isinstance(check, PhraseCheck):
@@ -152,6 +160,14 @@ def _finding_kinds(criterion: Criterion) -> set[str]:
     """Kinds of findings that its conditions and checks ask for."""
     in_conditions = {finding.kind for finding in parts(criterion, HeardFinding)}
     return in_conditions | {check.finding for check in parts(criterion, kinds.FindingCheck)}
+
+
+def _is_parsed(criterion: Criterion) -> bool:
+    """Whether a check goes by lemmas or token patterns."""
+    return any(
+        isinstance(check, kinds.TokenCheck) or getattr(check, "match", "") == "lemma"
+        for check in criterion.checks()
+    )
 
 
 def _unreliable(criterion: Criterion) -> Iterator[str]:

@@ -29,6 +29,7 @@ from pipeline.rubric.checks import (
     TextCheck,
     parts,
 )
+from pipeline.text.language import code_of
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -298,7 +299,7 @@ class Rubric(Strict):
     @property
     def spoken(self) -> frozenset[str]:
         """ISO 639-1 codes of the languages in which the phrases can be found."""
-        return frozenset(code.split("-")[0].lower() for code in self.languages or (self.language,))
+        return frozenset(code_of(code) or code.lower() for code in self.languages or (self.language,))
 
     def by_meaning(self) -> bool:
         """Whether it has phrases to match by meaning, which takes a hundred times as long as by words."""

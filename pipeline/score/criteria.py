@@ -12,7 +12,8 @@ from pipeline.rubric.model import Condition, Criterion, Rubric
 from pipeline.score import measures
 from pipeline.score.call import Call
 from pipeline.score.judged import SUGGESTED, judged
-from pipeline.score.phrase_checks import PhraseHit, PhraseHits, answer_words, find_words
+from pipeline.score.phrase_checks import PhraseHit, PhraseHits, answer_words, find_words, unlisted
+from pipeline.score.timeline import TimelineSpan
 from pipeline.score.verdict import Verdict, combined, opposite
 
 
@@ -104,8 +105,9 @@ def _clauses(call: Call, condition: Condition) -> Iterator[tuple[bool | None, st
         yield None if unsure else given in wanted, f"{name} is {given}"
     if condition.finding is not None:
         kind, label = condition.finding.kind, condition.finding.label
-        found = (f for f in call.conversation.findings if f.kind == kind and label in (None, f.label))
-        yield any(found), f"no {kind}{'/' + label if label else ''} was heard"
+        found = any(f.kind == kind and label in (None, f.label) for f in call.conversation.findings)
+        missing = "" if found else unlisted(call, kind, "any", TimelineSpan())
+        yield None if missing else found, missing or f"no {kind}{'/' + label if label else ''} was heard"
     if condition.said is not None:
         verdict = answer_words(call, condition.said)
         sure = {"yes": True, "no": False, "na": False}

@@ -16,6 +16,7 @@ from pipeline.score.call import Call
 from pipeline.score.phrase_checks import evidence_of, invented_words, too_weak
 from pipeline.score.timeline import TimelineSpan
 from pipeline.score.verdict import Verdict
+from pipeline.text.language import code_of
 
 MANUAL = "left to a person"
 PERSON = "a person's judgement"
@@ -121,14 +122,14 @@ def _can_be_found(call: Call, kind: str) -> bool:
 
 def language(call: Call, check: kinds.LanguageCheck) -> Verdict:
     """Whether all turns of a role are in an allowed language."""
-    allowed = {code.casefold() for code in check.allowed}
+    allowed = set(map(code_of, check.allowed))
     searched = Searched(what=f"language one of {', '.join(check.allowed)}", role=check.role)
     turns = [t for t in call.timeline.turns if check.role in ("any", t.role)]
-    known = [(t, t.language or call.conversation.transcript.language) for t in turns]
+    known = [(t, code_of(t.language or call.conversation.transcript.language or "")) for t in turns]
     heard = [(t, code) for t, code in known if code]
     if not heard:
         return Verdict("undetermined", searched=searched, reason="the language is not known")
-    other = [(t, code) for t, code in heard if code.split("-")[0].casefold() not in allowed]
+    other = [(t, code) for t, code in heard if code not in allowed]
     evidence = tuple(
         Evidence(t.turn, t.role, t.start_s, t.end_s, t.text[:240], f"language {code}")
         for t, code in other[:5]

@@ -10,18 +10,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.conversation import TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
+from pipeline.conversation import LISTED_FINDINGS, TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, PhraseCheck, SearchCheck, Window
 from pipeline.rubric.queries import Query, TooSlowError
 from pipeline.score.call import Call
 from pipeline.score.timeline import Speech, TimelineSpan
 from pipeline.score.verdict import Verdict
+from pipeline.text.language import LISTED
 
 QUOTE_CHARACTERS = 240
 UNSURE_SHARE = 0.5
 """Share of the threshold from which a candidate makes the answer undetermined instead of a no."""
 WORTH_SHOWING = 0.05
 """Strength below which the nearest candidate is so unlike that showing it would only confuse people."""
+OTHER_PHRASES = "which the rubric's phrases are not"
+ENGLISH_PARSER = "and lemma and token patterns know only English"
 MOST_FOREIGN = 0.2
 """Share of the speech in languages that the rubric does not have, from which a miss is undetermined."""
 SURE_OF_ROLES = 0.6
@@ -114,9 +117,10 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     if missing:
         return PhraseHits((), None, searched, missing)
     floor = call.min_confidence if check.min_confidence is None else check.min_confidence
-    speech = call.timeline.speech(check.role, span)
-    searched = replace(searched, turns=speech.turns)
     queries = call.plan.queries(check)
+    only = _only(queries)
+    speech = call.timeline.speech(check.role, span, only)
+    searched = replace(searched, turns=speech.turns)
     try:
         found = [_search(call, query, speech, span, floor, check.role) for query in queries]
     except TooSlowError as error:
@@ -133,6 +137,7 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     doubts = (
         roles_unsure(call, check.role),
         other_language,
+        in_other_languages(speech, OTHER_PHRASES if only is None else ENGLISH_PARSER),
         _why_unsure(speech, floor, best, threshold),
         _maybe_unheard(call, check.role),
         "" if by_somebody is None else f"said by somebody who may be the {check.role} or not",
@@ -146,6 +151,11 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     nearest = shown.evidence if shown and not hits and shown.evidence.strength >= WORTH_SHOWING else None
     invented = bool(other_language or too_weak(speech, floor))
     return PhraseHits(ordered, nearest, searched, unsure, maybe=maybe, invented=invented, near=tuple(near))
+
+
+def _only(queries: Sequence[Query]) -> frozenset[str] | None:
+    """The languages in which queries can be answered, where these are not the rubric's."""
+    return frozenset({"en"}) if any(query.method in ("lemma", "tokens") for query in queries) else None
 
 
 def _search(
@@ -177,7 +187,7 @@ def _by_somebody(
     """The first match of what the role did not say among the words of speakers whose role is unknown."""
     if role == "any" or "unknown" not in call.timeline.roles:
         return None
-    speech = call.timeline.speech("unknown", span)
+    speech = call.timeline.speech("unknown", span, _only(missed))
     return next((hit for query in missed for hit in _search(call, query, speech, span, floor, role)[0]), None)
 
 
@@ -194,7 +204,9 @@ def _find_findings(call: Call, check: FindingCheck, span: TimelineSpan, searched
     if check.finding not in TIMING_FINDINGS:
         weak = too_weak(call.timeline.speech(check.role, span), call.min_confidence) or invented_words(call)
         unheard = _maybe_unheard(call, check.role)
-    unsure = role_missing(call, check.role) or weak or unheard
+    unsure = (
+        role_missing(call, check.role) or weak or unheard or unlisted(call, check.finding, check.role, span)
+    )
     ordered = tuple(sorted(hits, key=lambda h: h.place))
     return PhraseHits(ordered, None, searched, unsure, invented=bool(weak))
 
@@ -236,7 +248,7 @@ def _anchored(call: Call, anchor: Anchor) -> tuple[list[float], str]:
         return sorted(call.place_of(e) for e in answer.evidence), unsure
     kind, _, label = (anchor.finding or "").partition("/")
     found = [f for f in call.conversation.findings if f.kind == kind and (not label or f.label == label)]
-    return sorted(map(call.place_of, found)), ""
+    return sorted(map(call.place_of, found)), unlisted(call, kind, "any", TimelineSpan())
 
 
 def role_missing(call: Call, role: str) -> str:
@@ -276,12 +288,23 @@ def too_weak(speech: Speech, floor: float) -> str:
     return f"recognition is too weak to tell (confidence {speech.confidence:.2f}, needs {floor:.2f})"
 
 
+def in_other_languages(speech: Speech, why: str) -> str:
+    """That much of some speech is in languages not searched, and ``why`` not; "" where it is not much."""
+    if speech.foreign < MOST_FOREIGN:
+        return ""
+    return f"{100 * speech.foreign:.0f} % of what was searched is in {', '.join(speech.languages)}, {why}"
+
+
+def unlisted(call: Call, kind: str, role: str, span: TimelineSpan) -> str:
+    """Why findings of a kind may be missing, or "": there are no phrase lists for much of the speech."""
+    if kind not in LISTED_FINDINGS:
+        return ""
+    speech = call.timeline.speech(role, span, frozenset(LISTED))
+    return in_other_languages(speech, f"for which callqa has no phrase lists of {kind}")
+
+
 def _why_unsure(speech: Speech, floor: float, best: PhraseHit | None, threshold: float) -> str:
-    """Why a miss is undetermined, or "": the speech is in another language or was recognised too poorly."""
-    if speech.foreign >= MOST_FOREIGN:
-        spoken = ", ".join(speech.languages)
-        share = f"{100 * speech.foreign:.0f} % of what was searched is in {spoken}"
-        return f"{share}, which the rubric's phrases are not"
+    """Why a miss is undetermined, or "": the speech was recognised too poorly."""
     weak = too_weak(speech, floor)
     if weak:
         return weak

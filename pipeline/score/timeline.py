@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 
 from pipeline.conversation import Transcript, Turn
 from pipeline.rubric.checks import Window
-from pipeline.text.language import language_of
+from pipeline.text.language import OTHER, language_of
 from pipeline.word_times import TurnClock
 
 JOIN_GAP_S = 1.0
@@ -43,12 +43,12 @@ class Speech:
     """What a role says in a part of a call.
 
     Attributes:
-        stretches: The speech in the rubric's languages, in order.
+        stretches: The speech in the languages known (as a rule the rubric's), in order.
         texts: The texts of the stretches; the same object for every check that searches this part.
         turns: Number of turns, including those in other languages.
         confidence: Mean confidence of the turns, weighted by letters; None where no turn has one.
-        foreign: Share of the letters in other languages than the rubric's, which is not searched.
-        languages: The other languages.
+        foreign: Share of the letters in other languages, which is not searched.
+        languages: The other languages, for people to read.
     """
 
     stretches: tuple[Stretch, ...]
@@ -85,6 +85,9 @@ class Timeline:
     def __init__(self, transcript: Transcript, languages: frozenset[str]) -> None:
         self.turns = transcript.turns
         self._language = {t.turn: language_of(t, transcript.language) for t in transcript.turns}
+        self._named = {
+            t.turn: _named(self._language[t.turn], t.language or transcript.language) for t in self.turns
+        }
         self._known = languages
         is_speech = transcript.medium == "voice"  # the times of messages tell when they were sent
         self.timed = is_speech and all(t.start_s is not None and t.end_s is not None for t in self.turns)
@@ -98,7 +101,7 @@ class Timeline:
         agents = [t for t in self.turns if t.role == "agent"] or list(self.turns)
         self.first = min((self._start(t) for t in agents), default=0.0)
         self.last = max((self._end(t) for t in self.turns), default=0.0)
-        self._speech: dict[tuple[str, TimelineSpan], Speech] = {}
+        self._speech: dict[tuple[str, TimelineSpan, frozenset[str]], Speech] = {}
         self._clocks: dict[int, TurnClock] = {}
 
     def _start(self, turn: Turn) -> float:
@@ -135,13 +138,17 @@ class Timeline:
             span = span.cut(low=self._start(self.turns[-window.last_turns :][0]))
         return span
 
-    def speech(self, role: str, span: TimelineSpan) -> Speech:
-        """What a role says in a part of the call; turns that follow each other closely are joined."""
-        key = (role, span)
+    def speech(self, role: str, span: TimelineSpan, only: frozenset[str] | None = None) -> Speech:
+        """What a role says in a part of the call; turns that follow each other closely are joined.
+
+        Where the rule knows ``only`` some languages, the others count as foreign too.
+        """
+        languages = self._known if only is None else only
+        key = (role, span, languages)
         if key not in self._speech:
             heard = [t for t in self.within(span) if role in ("any", t.role)]
-            known = [t for t in heard if self._language[t.turn] in self._known]
-            other = [t for t in heard if self._language[t.turn] not in self._known]
+            known = [t for t in heard if self._language[t.turn] in languages]
+            other = [t for t in heard if self._language[t.turn] not in languages]
             letters = sum(len(t.text) for t in heard)
             stretches = tuple(map(_stretch, self._grouped(known)))
             self._speech[key] = Speech(
@@ -150,7 +157,7 @@ class Timeline:
                 len(heard),
                 _confidence(heard),
                 sum(len(t.text) for t in other) / letters if letters else 0.0,
-                tuple(sorted({self._language[t.turn] for t in other})),
+                tuple(sorted({self._named[t.turn] for t in other})),
             )
         return self._speech[key]
 
@@ -207,6 +214,13 @@ class Timeline:
         latest_s = max(turn.start_s, end_s if turn.end_s is None else turn.end_s)
         start_s, end_s = (min(max(time_s, turn.start_s), latest_s) for time_s in (start_s, end_s))
         return round(start_s, 3), round(max(start_s, end_s), 3)
+
+
+def _named(language: str, stated: str | None) -> str:
+    """A language for people to read, who may have to state it."""
+    if language == OTHER:
+        return "an unknown language" if stated else "an unknown language (none is stated)"
+    return language if stated else f"{language} (guessed: no language is stated)"
 
 
 def _stretch(turns: list[Turn]) -> Stretch:

@@ -25,8 +25,12 @@ from pipeline.store.connection import CONFIG, Connection, load_extension, scalar
 from pipeline.store.files import replacing
 from pipeline.store.selection import CallFilter
 from pipeline.store.store import Store
+from pipeline.text.words import MARKS
 
 STEMMER = "english"
+BETWEEN_WORDS = r"[^\p{L}\p{M}]+"  # marks are vowels in Indic scripts
+UNACCENTED = r"CASE WHEN regexp_matches({0}, '[\x{{900}}-\x{{DFF}}]') THEN {0} ELSE strip_accents({0}) END"
+"""SQL for a text whose café is found by cafe; DuckDB would take the vowels of Hindi for accents too."""
 TAIL_TURNS = 20_000  # matching this many turns plainly takes about ten milliseconds
 TAIL_SHARE = 0.25  # of the indexed turns; the index is rebuilt when the turns it lacks exceed both limits
 CANDIDATES = 10_000  # the most hits taken from the index
@@ -62,7 +66,7 @@ def search(
     index is built, or when matching must be plain.
     """
     phrases = [p.lower() for p in re.findall(r'"([^"]+)"', text)]
-    words = re.findall(r"\w+", text.lower())
+    words = re.findall(rf"[\w{MARKS}]+", text.lower())
     if not words:
         return SearchResult((), ())
     index = None
@@ -127,6 +131,7 @@ def _build(store: Store, path: Path) -> None:
 
 def _fill(index: Connection, store: Store) -> None:
     load_extension(index, "fts")
+    unaccented = UNACCENTED.format("text")
     index.execute(
         "CREATE TABLE entries (id BIGINT, call_id VARCHAR, turn INTEGER, loaded_at TIMESTAMPTZ, text VARCHAR)"
     )
@@ -136,19 +141,20 @@ def _fill(index: Connection, store: Store) -> None:
         ).to_arrow_reader(100_000)
         for batch in turns:
             index.register("batch", pa.Table.from_batches([batch]))
-            index.execute("INSERT INTO entries SELECT * FROM batch")
+            index.execute(f"INSERT INTO entries SELECT * REPLACE ({unaccented} AS text) FROM batch")  # noqa: S608
             index.unregister("batch")
     index.execute(
-        f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none')"
+        f"PRAGMA create_fts_index('entries', 'id', 'text', stemmer = '{STEMMER}', stopwords = 'none', "
+        f"ignore = '{BETWEEN_WORDS}', strip_accents = 0)"
     )
     index.execute("ALTER TABLE entries DROP COLUMN text")
 
 
 def _candidates(index: Connection, words: list[str]) -> pa.Table:
     return index.execute(
-        "SELECT call_id, turn, loaded_at, score FROM (SELECT *, "
-        "fts_main_entries.match_bm25(id, ?, conjunctive := 1) AS score FROM entries) "
-        "WHERE score IS NOT NULL ORDER BY score DESC, id LIMIT ?",
+        "SELECT call_id, turn, loaded_at, score FROM (SELECT *, fts_main_entries.match_bm25(id, "  # noqa: S608
+        f"{UNACCENTED.format('?1')}, conjunctive := 1) AS score FROM entries) "
+        "WHERE score IS NOT NULL ORDER BY score DESC, id LIMIT ?2",
         [" ".join(words), CANDIDATES],
     ).to_arrow_table()
 

@@ -22,18 +22,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-_WORD = r"[^\W_]+(?:['’][^\W_]+)*"
+MARKS = "".join(
+    sign
+    for sign in map(chr, (*range(0x0300, 0x0370), *range(0x0900, 0x0E00)))
+    if unicodedata.category(sign).startswith("M")
+)
+"""Accents written apart, and the vowel signs of Indic scripts, which Python does not count as letters."""
+_LETTERS = rf"[^\W\d_]+(?:[{MARKS}]+[^\W\d_]*)*"
+_SIGNS = rf"[^\W_]+(?:[{MARKS}]+[^\W_]*)*"
+_WORD = rf"{_SIGNS}(?:['’]{_SIGNS})*"
 WRITTEN = re.compile(_WORD)
 """Letters and digits, with apostrophes only between them: quotation marks are not part of a word."""
 MARKS_TOO = re.compile(rf"{_WORD}|[^\w\s]|_")
 """Words, and each punctuation mark by itself, such as the dots of an e-mail address."""
-DIGITS_APART = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]")
+DIGITS_APART = re.compile(rf"\d+|{_LETTERS}(?:['’]{_LETTERS})*|[^\w\s]")
 """The same, with digits separate from letters, to find the numbers in "4b" and "F-8"."""
 UNSPACED_TOO = re.compile(rf"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|{_WORD}")
 """Words, but single letters in scripts without spaces between words: a quote may begin at any letter."""
-COMPARED = re.compile(r"[$£€₹]|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’`-][^\W\d_]+)*")
+COMPARED = re.compile(rf"[$£€₹]|\d+(?:[.,]\d+)*|{_LETTERS}(?:['’`-]{_LETTERS})*")
 """For ``words``: numbers like 1,250.50 and words with hyphens are one word."""
-CLITICS_TOO = re.compile(r"[\w']+")
+CLITICS_TOO = re.compile(rf"[\w{MARKS}']+")
 """For ``unpunctuated``: a word may begin with an apostrophe, since recognisers also write "I 've"."""
 
 

@@ -10,6 +10,7 @@ from pipeline.conversation import Received
 from pipeline.errors import UsageError
 from pipeline.intake import discover, notable, read_transcript
 from pipeline.settings import IntakeSettings, IntakeSource
+from pipeline.text.language import language_of
 
 SETTINGS = IntakeSettings()
 
@@ -404,6 +405,22 @@ def test_transcripts_come_in_with_their_own_metadata(tmp_path: Path) -> None:
     assert item.kind == "transcript"
     assert (item.metadata.call_id, item.metadata.medium, item.metadata.queue) == ("t-1", "chat", "web")
     assert read_transcript(item).turns[0].text == "hi"
+
+
+@pytest.mark.parametrize(
+    ("stated", "spoken"), [("spa", "es"), ("Spanish", "es"), ("swe", "sv"), ("es-MX", "es"), ("en", "en")]
+)
+def test_a_transcript_is_read_in_the_language_of_its_call(tmp_path: Path, stated: str, spoken: str) -> None:
+    """``spa`` is Spanish, ``swe`` no Swahili, and the language of the manifest outranks that of the file."""
+    path = transcript(tmp_path / "a.json", language=stated)
+    (item,) = run(path)
+    read = read_transcript(item)
+    assert language_of(read.turns[0], read.language) == item.metadata.language == spoken
+
+    (tmp_path / "manifest.csv").write_text("file,language\na.json,deu\n")
+    (item,) = run(tmp_path)
+    read = read_transcript(item)
+    assert language_of(read.turns[0], read.language) == item.metadata.language == "de"
 
 
 def test_settings_of_a_source_hold_for_its_files(tmp_path: Path) -> None:

@@ -444,6 +444,27 @@ def test_check_tells_what_is_too_common_and_where_calls_come_near(db: Path, form
     assert "“Thank you” is said in" in out
 
 
+def test_only_the_calls_a_rubric_is_for_are_searched(tmp_path: Path, db: Path, form: Path) -> None:
+    """One client's words do not become another's phrases, nor its calls the rates in them."""
+    with Store(db) as store:
+        for name, client in (("ours", "Acme"), ("theirs", "Zenith")):
+            call = conversation(name, f"Hold the line please, {name}.", CHATS)
+            entry = LedgerEntry(f"/{name}.json", name, name, "scored")
+            store.load([CallRecord(entry, CallMetadata(name, client=client), call, ())], [])
+    form.write_text(FORM + "applies_to: {client: [Acme]}\n")
+    asked = tmp_path / "ask.csv"
+
+    code, out, err = invoke("rubric", "check", str(form), "--db", str(db), "--json")
+    assert code == 0, err
+    assert all("in_1_calls" in json.loads(line) for line in out.splitlines())
+    code, _, err = invoke("rubric", "tune", str(form), "--db", str(db), "--ask", str(asked))
+    assert code == 0, err
+    assert {row["call_id"] for row in csv.DictReader(asked.open())} == {"ours", "a"}  # a was reviewed
+
+    form.write_text(FORM + "applies_to: {client: [Nobody]}\n")
+    assert "no stored call" in invoke("rubric", "check", str(form), "--db", str(db))[2]
+
+
 def test_check_shows_no_chance_of_phrases_in_another_language(tmp_path: Path) -> None:
     """A Spanish “Thank you” is not called common for its words in English talk; `check` says why."""
     form = tmp_path / "escritorio.yaml"

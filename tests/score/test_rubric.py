@@ -344,6 +344,14 @@ def test_lint_knows_the_languages_of_the_phrase_lists() -> None:
     assert "a: callqa's phrase lists of 'risk' are English and Urdu: in es it finds none" in told
     assert "'hold'" not in told
     assert "phrase lists" not in "\n".join(rubric.lint(form(asked)))
+    for check, warning in (
+        ("{kind: metric, metric: has_closing, min: 1}", "phrase lists of 'closing' are English and Urdu"),
+        ("{kind: phrases, match: lemma, any: [devolver]}", "lemma and token patterns know only English"),
+        ("{kind: tokens, any: [[{LEMMA: devolver}]]}", "lemma and token patterns know only English"),
+    ):
+        one = f"id: a, question: q, check: {check}"
+        assert warning in "\n".join(rubric.lint(form(one, more="language: es\n")))
+        assert warning not in "\n".join(rubric.lint(form(one)))
 
 
 @pytest.mark.parametrize("cap", [0, 40])

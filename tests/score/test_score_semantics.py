@@ -52,10 +52,13 @@ def say(*lines: tuple[str, str], confidence: float | None = None) -> Conversatio
     return Conversation(Transcript("call", turns, duration_s=5.0 * len(turns), channels=2))
 
 
-def answer_of(check: str, conversation: Conversation, more: str = "") -> CriterionAnswer:
+def answer_of(
+    check: str, conversation: Conversation, more: str = "", *, language: str = "en"
+) -> CriterionAnswer:
     """The answer to one criterion."""
     form = rubric.parse(f"""
 rubric: one
+language: {language}
 mode: question
 sections:
   - id: s
@@ -142,6 +145,68 @@ def test_a_miss_says_where_it_looked_and_what_came_nearest() -> None:
     assert got.answer == "no"
     assert (got.searched.role, got.searched.turns, got.searched.start_s) == ("agent", 2, 0.0)
     assert got.nearest.turn == 2
+
+
+def test_a_dialogue_in_a_rubric_is_in_the_rubrics_language() -> None:
+    """A Spanish rubric tests Spanish lines; one of another language can be tested by naming it."""
+    form = rubric.parse("""
+rubric: uno
+mode: question
+language: es
+sections:
+  - id: s
+    criteria:
+      - {id: a, question: "A?", check: {kind: phrases, match: exact, any: [buenos días]}}
+tests:
+  - {name: bueno, turns: [{agent: "Hola, buenos días"}], expect: {a: yes}}
+  - {name: malo, turns: [{agent: "Hola, qué tal"}], expect: {a: no}}
+  - {name: inglés, metadata: {language: en}, turns: [{agent: "Good morning"}], expect: {a: undetermined}}
+""")
+    results = run_cases(form, lambda c, r, m: score.score(c, r, m, min_confidence=0.4, matcher=MATCHER))
+    assert [result.faults for result in results] == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("lines", "language", "told"),
+    [
+        ("Hola, buenos días", None, "is in en (guessed: no language is stated)"),
+        ("नमस्ते, कहिए", None, "is in an unknown language (none is stated)"),
+        ("Good morning", "en", "is in en, which"),
+    ],
+)
+def test_a_guessed_language_is_not_told_as_a_fact(lines: str, language: str | None, told: str) -> None:
+    """Whoever reads the reason learns that the language has to be stated."""
+    call = say(("agent", lines))
+    call = replace(call, transcript=replace(call.transcript, language=language))
+    answer = answer_of("{kind: phrases, match: exact, any: [hasta luego]}", call, language="es")
+    assert (answer.answer, told in answer.reason) == ("undetermined", True), answer.reason
+
+
+@pytest.mark.parametrize(
+    ("check", "more", "told"),
+    [
+        ("{kind: finding, finding: empathy}", "", "no phrase lists of empathy"),
+        ("{kind: finding, finding: pii}", "", "no phrase lists of pii"),
+        ("{kind: metric, metric: agent_words, min: 1}", "when: {finding: {kind: risk}}", "lists of risk"),
+        (
+            "{kind: phrases, match: exact, any: [euros], window: {after: {finding: greeting}}}",
+            "",
+            "greeting was not heard",
+        ),
+        ("{kind: phrases, match: lemma, any: [devolver]}", "", "know only English"),
+        ("{kind: tokens, any: [[{POS: VERB}]]}", "", "know only English"),
+    ],
+)
+def test_what_cannot_be_told_in_a_language_is_never_a_no(check: str, more: str, told: str) -> None:
+    """Neither is what an English parser takes for a verb in Spanish a yes."""
+    lines = ("agent", "Le devolveremos los veinte euros por la tarde"), ("customer", "Muy bien, gracias")
+    call = say(*lines)
+    spanish = replace(call, transcript=replace(call.transcript, language="es"))
+
+    answer = answer_of(check, spanish, more, language="es")
+
+    assert (answer.answer, told in answer.reason) == ("undetermined", True), answer.reason
+    assert answer_of("{kind: finding, finding: silence}", spanish, language="es").answer == "no"
 
 
 def test_a_miss_names_the_counter_example_that_struck_a_match_out() -> None:

@@ -50,6 +50,17 @@ def test_every_form_of_a_word_is_found(db: Path) -> None:
     assert index_path(db).exists()
 
 
+def test_words_keep_their_vowel_signs_and_need_no_accents(tmp_path: Path) -> None:
+    """कल (tomorrow) is not कॉल (call); é may be typed e; punctuation of any script parts words."""
+    db = tmp_path / "qa.duckdb"
+    with Store(db) as store:
+        lines = {"hi": "यह कॉल रिकॉर्ड हो रही है।", "hi2": "आप कल करें", "es": "¿Cuál es su número?"}
+        store.load([said(*item) for item in lines.items()], [RUBRIC])
+
+    assert (ids(db, "कॉल"), ids(db, "कल"), ids(db, "रही है")) == (["hi"], ["hi2"], ["hi"])
+    assert ids(db, "cual numero") == ids(db, "Cuál número") == ["es"]
+
+
 def test_quoted_words_must_occur_as_they_are(db: Path) -> None:
     """A phrase in quotes is exact."""
     assert ids(db, '"right now"') == ["c1"]

@@ -324,8 +324,8 @@ def test_a_turn_of_an_undeclared_language_is_read_in_its_own(text: str, language
 
 
 def test_other_languages_say_what_is_missing(annotator: Annotator) -> None:
-    """Degraded, with one warning that names the language."""
-    conversation = heard(annotator, call(("customer", "guten tag"), language="de"))
+    """Degraded, with one warning that names the language; whether the agent greets is not known."""
+    conversation = heard(annotator, call(("agent", "guten tag"), ("agent", "thank you bye"), language="de"))
 
     assert len(conversation.warnings) == 1
     assert "number words" not in conversation.warnings[0]
@@ -333,6 +333,7 @@ def test_other_languages_say_what_is_missing(annotator: Annotator) -> None:
     assert "'da'" in warning
     assert "private numbers in figures (its number words and questions are not known)" in warning
     assert "'de'" in conversation.warnings[0]
+    assert (conversation.metrics["has_greeting"], conversation.metrics["has_closing"]) == (None, 1.0)
 
 
 HOSTILE = [

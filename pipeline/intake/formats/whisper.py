@@ -19,13 +19,6 @@ from pipeline.intake import pieces
 from pipeline.intake.pieces import Form, Json, first, listed, objects, record, seconds
 from pipeline.turns import TimedWord
 
-# Names of common languages in verbose_json; any other value must be a code.
-_NAMES = """arabic ar bengali bn chinese zh danish da dutch nl english en finnish fi french fr german de
-greek el hebrew he hindi hi indonesian id italian it japanese ja korean ko malay ms norwegian no persian fa
-polish pl portuguese pt punjabi pa romanian ro russian ru spanish es swedish sv tagalog tl tamil ta
-turkish tr ukrainian uk urdu ur vietnamese vi"""
-LANGUAGE_CODES = dict(zip(_NAMES.split()[::2], _NAMES.split()[1::2], strict=True))
-
 
 def _is_segments(document: Json) -> bool:
     return any(
@@ -70,11 +63,7 @@ def _confidence(segment: Json, words: list[TimedWord]) -> float | None:
 
 def _about(document: Json) -> Mapping[str, object]:
     given = first(document, ("language", "language_code")) or record(document.get("result")).get("language")
-    language = pieces.text(given).lower()
-    return {
-        "language": LANGUAGE_CODES.get(language, language) or None,
-        "duration_s": document.get("duration"),
-    }
+    return {"language": pieces.text(given) or None, "duration_s": document.get("duration")}
 
 
 def _about_segments(document: Json) -> Mapping[str, object]:
