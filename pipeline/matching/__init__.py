@@ -198,6 +198,8 @@ class TextMatcher:
         """The match of a phrase that is said in all or most of its own words."""
         if one.literal:
             strength, how = 1.0, "as said"
+        elif one.unfilled and one.together:
+            strength, how = 0.3, "without what fills the slot"
         elif _too_little(phrase, one):
             strength, how = 0.2 * one.coverage, "too little of it"
         else:
@@ -463,7 +465,7 @@ def _fuzzy_strength(phrase: str, one: Aligned) -> float:
         over = (one.coverage - enough) / (1 - enough)
         return 0.5 + 0.5 * over if over >= 0 else max(0.1, 0.5 - FUZZY_SLOPE * (enough - one.coverage))
     unsure = one.content >= wording.UNSURE_CONTENT and one.coverage >= wording.UNSURE_COVERAGE
-    return 0.3 if unsure else 0.2 * one.coverage
+    return 0.3 if unsure or (one.unfilled and one.together) else 0.2 * one.coverage
 
 
 def _placed(at: int, text: str, one: Aligned, strength: float, rule: str) -> Found:

@@ -108,6 +108,7 @@ class Aligned:
         denied: Whether only one of text and phrase denies, as far as can be told (``denials``).
         together: The match has no more words than the phrase.
         literal: Every word is there, unchanged and side by side.
+        unfilled: All is there, two words or more, but what fills a slot.
     """
 
     coverage: float
@@ -117,6 +118,7 @@ class Aligned:
     denied: Denied
     together: bool
     literal: bool
+    unfilled: bool
 
 
 @lru_cache(maxsize=4096)
@@ -356,6 +358,7 @@ def _align(
         _denied(phrase, text, first, last),
         together,
         literal,
+        _unfilled(phrase, there),
     )
 
 
@@ -366,6 +369,13 @@ def _denied(phrase: Phrase, text: str, first: int, last: int) -> Denied:
     if phrase.denies:
         return "" if found or denials.denies(said.words[first : last + 1], phrase.english) else "denied"
     return "" if found == "perhaps" and not denials.DOUBTS.isdisjoint(phrase.words) else found
+
+
+def _unfilled(phrase: Phrase, there: set[int]) -> bool:
+    """Whether all words of a phrase are there but one that fills a slot; common words alone tell nothing."""
+    rest = {at for at, word in enumerate(phrase.words) if not word.startswith("{")}
+    said_something = len(rest) > 1 and not rest.isdisjoint(phrase.content)
+    return said_something and rest <= there and len(there) < len(phrase.words)
 
 
 def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:

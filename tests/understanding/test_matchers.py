@@ -401,6 +401,17 @@ def test_a_number_by_itself_is_no_reference_number(said: str) -> None:
     assert met(asked, f"{said}. your case number for that is 4 4 1 7")
 
 
+@pytest.mark.parametrize("match", ["fuzzy", "meaning"])
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [("you owe {amount}", "You owe us."), ("my name is {name}", "my name is joy")],
+)
+def test_all_but_what_fills_a_slot_is_undetermined(match: str, phrase: str, said: str) -> None:
+    """What fills it may be written as no slot knows it, so that it is neither a yes nor a no."""
+    assert not met((phrase,), said, match=match)
+    assert not sure((phrase,), said, match=match)
+
+
 def test_every_slot_a_rubric_may_name_has_its_meaning() -> None:
     """{company} is put in from the rubric itself; the matcher knows the rest."""
     assert {*slots.KINDS, "company"} == set(SLOTS)
