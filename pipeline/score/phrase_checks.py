@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.conversation import LISTED_FINDINGS, TIMING_FINDINGS, Answer, Evidence, Finding, Role, Searched
 from pipeline.rubric.checks import Anchor, FindingCheck, PhraseCheck, SearchCheck, Window
-from pipeline.rubric.queries import Query, TooSlowError
+from pipeline.rubric.queries import Found, Query, TooSlowError
 from pipeline.score.call import Call
 from pipeline.score.timeline import Speech, TimelineSpan
 from pipeline.score.verdict import Verdict
@@ -122,7 +122,8 @@ def find_words(call: Call, check: SearchCheck) -> PhraseHits:
     speech = call.timeline.speech(check.role, span, only)
     searched = replace(searched, turns=speech.turns)
     try:
-        found = [_search(call, query, speech, span, floor, check.role) for query in queries]
+        every = check.at_least > 1 or check.at_most is not None
+        found = [_search(call, query, speech, span, floor, check.role, every=every) for query in queries]
     except TooSlowError as error:
         return PhraseHits((), None, searched, f"the regular expression {error.pattern!r} takes too long")
     hits = [hit for counting, _ in found for hit in counting]
@@ -159,13 +160,26 @@ def _only(queries: Sequence[Query]) -> frozenset[str] | None:
 
 
 def _search(
-    call: Call, query: Query, speech: Speech, span: TimelineSpan, floor: float, role: str
+    call: Call,
+    query: Query,
+    speech: Speech,
+    span: TimelineSpan,
+    floor: float,
+    role: str,
+    *,
+    every: bool = False,
 ) -> tuple[list[PhraseHit], list[PhraseHit]]:
-    """The matches of a query in the window: those that count, and the candidates that do not."""
+    """The matches of a query in the window: those that count, and the candidates that do not.
+
+    ``every``: they are counted, so that all matches of a turn matter and not only its strongest.
+    """
     hits: list[PhraseHit] = []
     near: list[PhraseHit] = []
     unsure = bool(roles_unsure(call, role))
-    for found in call.matcher.find(query, speech.texts):
+    matches = call.matcher.find(query, speech.texts)
+    if every and query.method in ("fuzzy", "meaning"):
+        matches += _others(call, query, speech.texts, matches)
+    for found in matches:
         text, stretch = speech.texts[found.at], speech.stretches[found.at]
         offset, turn = stretch.turn_at(found.start)
         place = call.timeline.moment(turn, offset)
@@ -179,6 +193,28 @@ def _search(
         hit = PhraseHit(place, turn.turn, evidence, weak, found.struck)
         (hits if found.strength >= query.threshold else near).append(hit)
     return hits, near
+
+
+def _others(call: Call, query: Query, texts: Sequence[str], found: Sequence[Found]) -> list[Found]:
+    """The matches in what is left of the texts before and after those already found, which are one a text."""
+    others: list[Found] = []
+    counted = [one for one in found if one.strength >= query.threshold]
+    left = [span for one in counted for span in _beside(one, 0, len(texts[one.at]))]
+    while left:
+        again = call.matcher.find(query, [texts[at][low:high] for at, low, high in left])
+        searched, left = left, []
+        for one in again:
+            if one.strength >= query.threshold:
+                at, low, high = searched[one.at]
+                placed = replace(one, at=at, start=low + one.start, end=low + one.end)
+                others.append(placed)
+                left += _beside(placed, low, high)
+    return others
+
+
+def _beside(found: Found, low: int, high: int) -> list[tuple[int, int, int]]:
+    """What is left of the characters ``low`` to before ``high`` of a text: its number and both ends."""
+    return [(found.at, low, found.start), (found.at, max(found.end, found.start + 1), high)]
 
 
 def _by_somebody(

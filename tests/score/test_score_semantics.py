@@ -89,6 +89,15 @@ def test_at_most_is_met_where_it_is_never_said(limits: str, answers: list[str]) 
     assert [answer_of(check, call).answer for call in calls] == answers
 
 
+@pytest.mark.parametrize("match", ["exact", "fuzzy", "meaning"])
+def test_an_act_done_twice_in_one_turn_is_counted_twice(match: str) -> None:
+    """Recognisers write a minute as one turn."""
+    check = f"{{kind: phrases, match: {match}, any: [let me check that for you], at_least: 2}}"
+    twice = "Let me check that for you now. It will take a while, so let me check that for you and call back."
+    assert answer_of(check, say(("agent", twice))).answer == "yes"
+    assert answer_of(check, say(("agent", "Let me check that for you now."))).answer == "no"
+
+
 @pytest.mark.parametrize(
     ("mode", "expected"), [("points", 60.0), ("section", 66.6667), ("question", 66.6667)]
 )
