@@ -48,6 +48,7 @@ DOUBTS = word_set("wish wished doubt doubtful refuse refused refuses unable")
 ASKS_FOR_CLAUSE = (
     word_set("""
 think thinking say saying said believe mean means know sure true guess suppose that if whether way nor or like
+of
 """)
     | DOUBTS
 )
