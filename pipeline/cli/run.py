@@ -138,20 +138,20 @@ def watch(
 
     Example: callqa watch /incoming --db qa.duckdb --settle 30
     """
-    from pipeline.process.report import conclude, tell_of_failure
+    from pipeline.process.report import Rounds, tell_of_failure
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
 
     if not (0 <= settle <= DAY_S and 0.1 <= every <= DAY_S):  # NaN is neither
         raise UsageError(f"--settle {settle:g} --every {every:g}: too short, or longer than a day")
     settings = load_settings(config, store={"db": db}, score={"rubrics": rubric or None})
-    view = BatchView(settings.flow.log_format)
+    view, rounds = BatchView(settings.flow.log_format), Rounds()
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
     try:
         for tally in watch_folders(
             folders, settings, view, settle_s=settle, every_s=every, on_wait=view.warn
         ):
-            for sentence in conclude(tally, settings):
+            for sentence in rounds.conclude(tally, settings):
                 view.warn(sentence)
     except Exception as error:
         for sentence in tell_of_failure(error, settings):

@@ -27,7 +27,7 @@ from pipeline.conversation import CallRecord, LedgerEntry
 from pipeline.errors import MachineError, UsageError
 from pipeline.process.batch import Tally, Unobserved
 from pipeline.process.doctor import examine
-from pipeline.process.report import conclude, metrics_text, reasons_to_tell
+from pipeline.process.report import Rounds, conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
 from pipeline.process.workers import threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
@@ -202,6 +202,44 @@ def test_a_run_that_cannot_finish_is_told_and_one_without_work_is_on_record(
     assert len(posted) == 1
     assert 'callqa_batch_files{status="scored"} 0' in (tmp_path / "callqa.prom").read_text()
     assert len(list((tmp_path / "qa.duckdb.state" / "runs").iterdir())) == 1
+
+
+def test_a_fault_that_stays_is_told_once(tmp_path: Path, webhook: tuple[str, list[Any]]) -> None:
+    """A recording that a manifest names but nobody copied, and a row without a name; the rest comes later."""
+    url, posted = webhook
+    calls = write_calls(tmp_path / "calls", 2)
+    (calls / "call-001.json").rename(tmp_path / "late.json")
+    (calls / "manifest.csv").write_text("file,agent_id\ncall-000.json,7\ncall-001.json,7\n,7\n")
+
+    def run() -> int:
+        settings = {"CALLQA_FLOW__ALERTS__WEBHOOK": url}
+        return callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path, **settings).returncode
+
+    assert [run(), run()] == [3, 3]
+    assert [one["text"] for one in posted] == [
+        "callqa: 1 of 3 files failed, more than 2%; 1 of 3 files were quarantined, more than 10%"
+    ]
+    (tmp_path / "late.json").rename(calls / "call-001.json")
+    (calls / "manifest.csv").write_text("file,agent_id\ncall-000.json,7\ncall-001.json,7\n")
+    assert run() == 0
+    assert len(posted) == 1
+
+
+def test_shares_of_a_drop_folder_are_of_many_rounds(tmp_path: Path) -> None:
+    """One bad file among the last hundred, or of a day, is no "1 of 1 files"."""
+    settings, times = Settings(flow=FlowSettings(state_dir=tmp_path)), [0.0]
+    rounds = Rounds(clock=lambda: times[-1])
+
+    def alerts(**statuses: int) -> list[str]:
+        return rounds.conclude(tally_of(**statuses), settings)
+
+    assert alerts(quarantined=1) == []
+    assert alerts(scored=99) == []
+    assert alerts(quarantined=11) == []
+    assert alerts(scored=89) == ["11 of 100 files were quarantined, more than 10%"]
+    assert alerts(quarantined=5) == []
+    times.append(86_400.0)
+    assert alerts(scored=5) == ["5 of 10 files were quarantined, more than 10%"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://nobody.invalid/"])
