@@ -108,9 +108,10 @@ def serve(
     from flows.serve import check_schedule, serve_batch
     from pipeline.process.prepare import load_rubrics
     from pipeline.settings import load_settings
+    from pipeline.store.lake import absolute
 
     options: dict[str, dict[str, Any]] = {
-        "store": {"db": str(Path(db).absolute()) if db and "ducklake:" not in db else db},
+        "store": {"db": absolute(db) if db else None},
         "score": {"rubrics": [_absolute(name) for name in rubric] if rubric else None},
     }
     settings = load_settings(config, **options)
