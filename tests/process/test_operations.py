@@ -29,7 +29,7 @@ from pipeline.process.batch import Tally, Unobserved
 from pipeline.process.doctor import examine
 from pipeline.process.report import Rounds, conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
-from pipeline.process.workers import threads_per_worker, worker_count
+from pipeline.process.workers import open_workers, threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
 from pipeline.store import CallFilter, Store
 from pipeline.store.integrity import REPLACED
@@ -422,7 +422,16 @@ def test_a_drop_folder_outlasts_a_locked_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cron", "zone"), [("0 25 * * *", "UTC"), ("often", "UTC"), ("0 2 * * *", "Mars/Olympus"), ("", "UTC")]
+    ("cron", "zone"),
+    [
+        ("0 25 * * *", "UTC"),
+        ("often", "UTC"),
+        ("0 2 * * *", "Mars/Olympus"),
+        ("", "UTC"),
+        ("0 30 2 * * *", "UTC"),
+        ("0 2 LW * *", "UTC"),
+        ("0 2 * * 5L", "UTC"),
+    ],
 )
 def test_a_wrong_schedule_is_refused_before_anything_starts(cron: str, zone: str) -> None:
     """With a line to copy."""
@@ -434,6 +443,31 @@ def test_a_wrong_schedule_is_refused_before_anything_starts(cron: str, zone: str
 def test_a_right_schedule_passes() -> None:
     """The example of the documentation."""
     check_schedule("0 2 * * *", "Asia/Karachi")
+
+
+def test_servers_that_do_not_answer_are_named(tmp_path: Path) -> None:
+    """A Prefect server of the user's own that is down; `run` goes on without it, `serve` cannot."""
+    write_calls(tmp_path / "calls", 1)
+    home = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_HOME": str(tmp_path / "prefect")}
+    served = callqa("serve", "calls", "--db", "qa.duckdb", cwd=tmp_path, **home)
+
+    assert served.returncode == 2, served.stderr
+    assert "error: Prefect's server at http://127.0.0.1:9/api does not take the schedule" in served.stderr
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere"])
+def test_a_cluster_that_does_not_answer_is_named(address: str) -> None:
+    """Its address and the setting that holds it, not a bug of callqa."""
+    pytest.importorskip("distributed")
+    import dask
+
+    flow = FlowSettings(runner="dask", cluster=address)
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(MachineError, match=f"no dask workers at {address}: "),
+        open_workers(flow),
+    ):
+        pass
 
 
 def test_workers_share_the_machine() -> None:
