@@ -572,12 +572,36 @@ def test_deployments_point_at_flows_that_exist() -> None:
             check_schedule(schedule["cron"], schedule["timezone"])
 
 
+def test_the_date_of_an_export_is_the_sites(tmp_path: Path) -> None:
+    """Two places 26 hours apart never have the same date."""
+    from flows.maintenance import export_answers
+
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record("c1")], [RUBRIC])
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        settings = {"store": {"db": str(tmp_path / "qa.duckdb")}, "intake": {"timezone": zone}}
+        export_answers.fn(str(tmp_path / "out" / "{date}.jsonl"), "jsonl", settings=settings)
+
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
 def test_container_and_unit_files_parse() -> None:
     """Compose is YAML with the command it starts; the unit tolerates exit code 3."""
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 
     assert compose["services"]["callqa"]["command"][0] == "serve"
-    assert "SuccessExitStatus=3" in (ROOT / "deploy" / "callqa.service").read_text()
+    unit = (ROOT / "deploy" / "callqa.service").read_text()
+    assert "SuccessExitStatus=3" in unit
+
+
+def test_the_unit_may_write_the_metrics_of_the_documentation() -> None:
+    """Else each night would end with exit code 2 after all its work."""
+    unit = (ROOT / "deploy" / "callqa.service").read_text()
+    (writable,) = re.findall("^ReadWritePaths=(.*)", unit, re.MULTILINE)
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    (metrics,) = re.findall('^metrics_file = "(.*)"', operations, re.MULTILINE)
+
+    assert any(Path(metrics).is_relative_to(at.removeprefix("-")) for at in writable.split())
 
 
 def test_the_container_checks_its_health_without_measuring() -> None:
