@@ -102,15 +102,16 @@ def batch(
     """
     from pipeline.process.prepare import prepare
 
-    resolved = load_settings(config, **(settings or {}))
+    resolved = None
     try:
+        resolved = load_settings(config, **(settings or {}))
         job = prepare([Path(path) for path in paths], resolved)
         for sentence in job.notes:
             _log(resolved, "warning", message=sentence)
         work(job)
         alerts = conclude(job.tally, resolved)
     except Exception as error:
-        told = tell_of_failure(error, resolved)
+        told = tell_of_failure(error, resolved) if resolved else []  # who is to be told is not known
         if isinstance(error, CallQAError):
             _log(resolved, "failed", message="; ".join((error.message, *told)), hint=error.hint)
         raise
@@ -162,11 +163,11 @@ def final_state(tally: Tally) -> State[None]:
     return Failed(message=message)
 
 
-def _log(settings: Settings, event: str, **facts: str) -> None:
+def _log(settings: Settings | None, event: str, **facts: str) -> None:
     """Write a line about the batch to stderr, for the log of ``callqa serve`` or of a Prefect worker."""
     at = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     line = f"{at} batch {event}: " + "; ".join(fact for fact in facts.values() if fact)
-    if settings.flow.log_format == "json":
+    if settings and settings.flow.log_format == "json":
         line = json.dumps({"at": at, "event": event, **facts}, ensure_ascii=False)
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

@@ -12,6 +12,7 @@ from typing import Any
 from prefect import flow
 
 from pipeline import export, matching, rescore
+from pipeline.intake.times import zone
 from pipeline.process import judging
 from pipeline.process.cache import StageCache
 from pipeline.process.prepare import load_rubrics, open_store
@@ -28,13 +29,13 @@ def export_answers(
     """Export every call; returns how many files were written.
 
     Args:
-        dest: File or folder; ``{date}`` becomes today's.
+        dest: File or folder; ``{date}`` becomes today's, in the zone of ``intake.timezone``.
         file_format: As of ``callqa export``.
         config: A settings file, as the worker sees it.
         settings: Settings that win over the file, by slice.
     """
     resolved = load_settings(config, **(settings or {}))
-    path = Path(dest.replace("{date}", f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"))
+    path = Path(dest.replace("{date}", f"{dt.datetime.now(zone(resolved.intake.timezone)):%Y-%m-%d}"))
     with open_store(resolved, read_only=True) as store:
         return len(export.write(store, path, file_format, privacy=resolved.privacy))
 

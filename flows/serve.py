@@ -6,13 +6,15 @@ One machine needs nothing else. For work pools and several machines, ``prefect.y
 from __future__ import annotations
 
 import datetime as dt
+import os
+import re
 import warnings
 import zoneinfo
 from pathlib import Path
 from typing import Any
 
 from flows.environment import prefect_server, quiet_prefect
-from pipeline.errors import UsageError
+from pipeline.errors import MachineError, UsageError
 from pipeline.process.cache import digest
 
 
@@ -24,11 +26,12 @@ def serve_batch(
     ``cron`` and ``timezone`` have passed ``check_schedule``. Summer time of the zone is respected.
 
     Raises:
-        MachineError: The server did not start.
+        MachineError: The server did not start, or does not answer.
     """
     warnings.filterwarnings("ignore", "coroutine 'Runner.astop'")  # Prefect warns of this on SIGTERM
     with quiet_prefect(), prefect_server() as wait_for_server:
         wait_for_server()
+        import httpx
         from prefect.schedules import Cron
 
         from flows.batch import batch
@@ -37,14 +40,21 @@ def serve_batch(
         if config is not None:
             parameters["config"] = str(config.absolute())
         # pause_on_shutdown: a schedule paused at the end of this process would stay paused after a restart.
-        batch.serve(
-            name=deployment_name(parameters),
-            schedule=Cron(cron, timezone=timezone),
-            parameters=parameters,
-            pause_on_shutdown=False,
-            print_starting_message=False,
-            limit=1,
-        )
+        try:
+            batch.serve(
+                name=deployment_name(parameters),
+                schedule=Cron(cron, timezone=timezone),
+                parameters=parameters,
+                pause_on_shutdown=False,
+                print_starting_message=False,
+                limit=1,
+            )
+        except httpx.HTTPError as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise MachineError(
+                f"Prefect's server at {os.environ['PREFECT_API_URL']} does not take the schedule: {said}",
+                hint="check PREFECT_API_URL and its key; without it callqa starts a server of its own",
+            ) from error
 
 
 def deployment_name(parameters: dict[str, Any]) -> str:
@@ -62,15 +72,19 @@ def check_schedule(cron: str, timezone: str) -> None:
     Raises:
         UsageError: It is not five cron fields, or the zone is not known.
     """
-    from cronsim import CronSim, CronSimError  # Prefect parses schedules with it too
+    from cronsim import CronSim, CronSimError
 
     try:
         zoneinfo.ZoneInfo(timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         raise UsageError(f"no time zone {timezone}", hint="an IANA name such as Asia/Karachi") from error
+    wrong = UsageError(
+        f"{cron!r} is not a schedule", hint='five cron fields, e.g. "0 2 * * *" for 02:00 every night'
+    )
+    # CronSim takes more than Prefect: seconds, and the last weekday of a month.
+    if len(cron.split()) != 5 or re.search(r"LW|\dL", cron, re.IGNORECASE):
+        raise wrong
     try:
         next(CronSim(cron, dt.datetime.now(zoneinfo.ZoneInfo(timezone))))
     except (CronSimError, StopIteration) as error:
-        raise UsageError(
-            f"{cron!r} is not a schedule", hint='five cron fields, e.g. "0 2 * * *" for 02:00 every night'
-        ) from error
+        raise wrong from error

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from pipeline.cli.console import discard_results
 from pipeline.conversation import CallRecord, Scorecard
+from pipeline.errors import CallQAError
 
 if TYPE_CHECKING:
     from pipeline.process.batch import Tally
@@ -93,6 +94,12 @@ class BatchView:
             self._bar.console.print(f"[yellow]warning:[/] {sentence}")
         else:
             sys.stderr.write(f"warning: {sentence}\n")
+
+    def failed(self, error: CallQAError) -> bool:
+        """Log what ended the batch where the log is JSON; returns whether it is, else ``main`` prints it."""
+        if self._json:
+            self._log("failed", message=error.message, hint=error.hint)
+        return self._json
 
     def started(self, pending: int, known: int) -> None:
         """Start counting: ``pending`` files to process, ``known`` ones in the ledger already."""

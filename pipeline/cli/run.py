@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +16,7 @@ from pipeline.cli.batch_view import BatchView
 from pipeline.cli.console import note
 from pipeline.cli.stages import ConfigOption, RubricsOption
 from pipeline.cli.store import Db
-from pipeline.errors import UsageError
+from pipeline.errors import CallQAError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.process.batch import Tally
@@ -57,20 +59,30 @@ def run(
         flow={"log_format": log_format, "runner": runner},
     )
     view = BatchView(settings.flow.log_format)
-    with view.shown():
+    with view.shown(), _failure_told(settings, view):
         view.say("looking at files")
-        from pipeline.process.report import conclude, tell_of_failure  # imports spaCy: the bar is shown first
+        from pipeline.process.report import conclude  # imports spaCy: the bar is shown first
 
-        try:
-            tally = _process(paths, settings, view, local=local)
-            for sentence in conclude(tally, settings):
-                view.warn(sentence)
-        except Exception as error:
-            for sentence in tell_of_failure(error, settings):
-                view.warn(sentence)
-            raise
+        tally = _process(paths, settings, view, local=local)
+        for sentence in conclude(tally, settings):
+            view.warn(sentence)
     view.ended(tally)
     return tally.exit_code
+
+
+@contextlib.contextmanager
+def _failure_told(settings: Settings, view: BatchView) -> Iterator[None]:
+    """Send an alert about what ends the block, and log it where the log is JSON."""
+    try:
+        yield
+    except Exception as error:
+        from pipeline.process.report import tell_of_failure
+
+        for sentence in tell_of_failure(error, settings):
+            view.warn(sentence)
+        if isinstance(error, CallQAError) and view.failed(error):
+            raise typer.Exit(error.exit_code) from error
+        raise
 
 
 def _process(paths: list[Path], settings: Settings, view: BatchView, *, local: bool) -> Tally:
@@ -108,9 +120,10 @@ def serve(
     from flows.serve import check_schedule, serve_batch
     from pipeline.process.prepare import load_rubrics
     from pipeline.settings import load_settings
+    from pipeline.store.lake import absolute
 
     options: dict[str, dict[str, Any]] = {
-        "store": {"db": str(Path(db).absolute()) if db and "ducklake:" not in db else db},
+        "store": {"db": absolute(db) if db else None},
         "score": {"rubrics": [_absolute(name) for name in rubric] if rubric else None},
     }
     settings = load_settings(config, **options)
@@ -138,25 +151,21 @@ def watch(
 
     Example: callqa watch /incoming --db qa.duckdb --settle 30
     """
-    from pipeline.process.report import conclude, tell_of_failure
+    from pipeline.process.report import Rounds
     from pipeline.process.watch import watch as watch_folders
     from pipeline.settings import load_settings
 
     if not (0 <= settle <= DAY_S and 0.1 <= every <= DAY_S):  # NaN is neither
         raise UsageError(f"--settle {settle:g} --every {every:g}: too short, or longer than a day")
     settings = load_settings(config, store={"db": db}, score={"rubrics": rubric or None})
-    view = BatchView(settings.flow.log_format)
+    view, rounds = BatchView(settings.flow.log_format), Rounds()
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
-    try:
+    with _failure_told(settings, view):
         for tally in watch_folders(
             folders, settings, view, settle_s=settle, every_s=every, on_wait=view.warn
         ):
-            for sentence in conclude(tally, settings):
+            for sentence in rounds.conclude(tally, settings):
                 view.warn(sentence)
-    except Exception as error:
-        for sentence in tell_of_failure(error, settings):
-            view.warn(sentence)
-        raise
 
 
 @app.command()

@@ -55,7 +55,9 @@ def _is_up_to_date(row: LedgerEntry, item: Received, current: Fingerprints) -> b
     if row.status == "purged":  # unless another recording has come under the name
         return row.audio_sha256 in {None, item.sha256} or item.sha256 is None
     if item.fault is not None and item.fault.reason == "missing":  # the manifest outlives the recording
-        return row.status != "failed"
+        return row.status != "failed" or row.reason == "missing"
+    if item.fault is not None and item.sha256 is None:  # intake has looked again
+        return row.error == item.fault.message
     return item.sha256 is not None and row.fingerprint == work_fingerprint(item, current)
 
 
@@ -164,6 +166,14 @@ class Tally:
             self.unasked.update(a.reason for a in card.answers if a.awaits == "judge")
             if card.final_score is not None:
                 self.lowest = sorted([*self.lowest, (card.final_score, card.call_id, card.rubric.id)])[:10]
+
+    def add_processed(self, other: Tally) -> None:
+        """Count what another batch processed, for the shares of several batches together."""
+        self.statuses += other.statuses - other.known_statuses
+        self.outcomes += other.outcomes
+        self.autofails += other.autofails
+        self.audio_s += other.audio_s
+        self.wall_s += other.wall_s
 
     def summary(self) -> dict[str, Any]:
         """The run as a JSON-ready dict of counts, seconds and ids; it holds no word of any call."""

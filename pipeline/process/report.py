@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import smtplib
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, get_args
@@ -26,10 +27,17 @@ from pipeline.settings import AlertSettings, Settings
 KEPT_SUMMARIES = 400
 """More than a year of nightly batches."""
 TIMEOUT_S = 10.0
+ENOUGH_FILES, LONGEST_S = 100, 86_400.0
+"""Rounds of ``callqa watch`` are judged together until they have so many files or took so long."""
 
 
-def conclude(tally: Tally, settings: Settings) -> list[str]:
+def conclude(tally: Tally, settings: Settings, judged: Tally | None = None) -> list[str]:
     """Write the summary of a batch to ``<state_dir>/runs`` and the metrics file, and send alerts.
+
+    Args:
+        tally: Of the batch.
+        settings: Where to write, and whom to tell of what.
+        judged: What the alerts are about, where that is not this batch alone.
 
     Returns:
         Alerts and undeliverable messages, one sentence each.
@@ -37,7 +45,7 @@ def conclude(tally: Tally, settings: Settings) -> list[str]:
     Raises:
         MachineError: The summary or the metrics file cannot be written; alerts are sent all the same.
     """
-    alerts = list(reasons_to_tell(tally, settings.flow.alerts))
+    alerts = list(reasons_to_tell(judged or tally, settings.flow.alerts))
     now = dt.datetime.now(dt.UTC)
     summary = {"ended_at": now.isoformat(timespec="seconds"), "db": settings.store.db, **tally.summary()}
     summary["alerts"] = alerts
@@ -48,6 +56,22 @@ def conclude(tally: Tally, settings: Settings) -> list[str]:
     finally:
         undelivered = _send(alerts, summary, settings.flow.alerts) if alerts else []
     return alerts + undelivered
+
+
+class Rounds:
+    """Concludes the rounds of ``callqa watch``, often of one file, whose shares are judged together."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._judged, self._since = Tally(), clock()
+
+    def conclude(self, tally: Tally, settings: Settings) -> list[str]:
+        """Conclude one round; alerts come with the round that makes enough of them."""
+        self._judged.add_processed(tally)
+        if self._judged.processed < ENOUGH_FILES and self._clock() - self._since < LONGEST_S:
+            return conclude(tally, settings, judged=Tally())
+        judged, self._judged, self._since = self._judged, Tally(), self._clock()
+        return conclude(tally, settings, judged)
 
 
 def tell_of_failure(error: Exception, settings: Settings) -> list[str]:

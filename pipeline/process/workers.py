@@ -12,13 +12,13 @@ import pickle
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.child_processes import cores, exit_with_parent
 from pipeline.conversation import CallRecord, Received
-from pipeline.errors import UsageError
+from pipeline.errors import MachineError, UsageError
 from pipeline.interpreter import quick_switches
 from pipeline.process.cache import StageCache
 from pipeline.process.calls import process_group
@@ -79,16 +79,23 @@ def open_workers(settings: FlowSettings) -> Iterator[Executor]:
 
     Raises:
         UsageError: The optional dependency for them is not installed.
+        MachineError: Their cluster does not answer.
     """
-    try:
-        opened = {"process": _processes, "dask": _dask, "ray": _ray}[settings.runner]
-        with opened(settings) as workers:
-            yield workers
-    except ImportError as error:
-        raise UsageError(
-            f"the {settings.runner} runner is not installed ({error.name})",
-            hint=f"pip install 'callqa[{settings.runner}]', or use --runner process",
-        ) from error
+    with ExitStack() as stack:
+        try:
+            opened = {"process": _processes, "dask": _dask, "ray": _ray}[settings.runner]
+            workers = stack.enter_context(opened(settings))
+        except ImportError as error:
+            raise UsageError(
+                f"the {settings.runner} runner is not installed ({error.name})",
+                hint=f"pip install 'callqa[{settings.runner}]', or use --runner process",
+            ) from error
+        except (OSError, ValueError) as error:
+            raise MachineError(
+                f"no {settings.runner} workers at {settings.cluster or 'this machine'}: {error}",
+                hint="check [flow] cluster, and that the cluster runs; --runner process needs none",
+            ) from error
+        yield workers
 
 
 @contextmanager

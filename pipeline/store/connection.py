@@ -183,6 +183,12 @@ def refused(error: duckdb.Error, db: str | Path) -> StoreError | MachineError:
             f"{db}: the disk is full; what was committed before is kept",
             hint="free some space, then run the same command again",
         )
+    if kept := re.search(r'does not match existing data path in the catalog "(.*)"', text):
+        hint = "leave ?data_path=… out of --db, or give that folder"
+        return StoreError(f"{db}: this lake has its rows in {kept[1]}", hint=hint)
+    if gone := re.search(r'"([^"]+\.parquet)": No such file', text):
+        hint = "the folder of the lake's rows must be there, under the path that the lake was made with"
+        return StoreError(f"{db}: its file {gone[1]} is not there", hint=hint)
     if "No such file" in text:
         return StoreError(f"cannot make {db}: its folder does not exist", hint="make the folder first")
     return StoreError(f"{db}: {text.splitlines()[0]}", hint="check the path and its permissions")

@@ -26,6 +26,20 @@ NAME = "lake"
 SCANNERS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 
 
+def absolute(db: str) -> str:
+    """The path or address with whole paths, for other working folders: the catalogue keeps the folder's."""
+    whole = os.path.abspath  # Path.absolute keeps the dots, and resolve follows links
+    if not db.startswith(PREFIX):
+        return whole(db)
+    catalogue, asked, folder = db.removeprefix(PREFIX).partition("?data_path=")
+    kind, named, file = catalogue.partition(":")
+    if not named:
+        catalogue = whole(catalogue)
+    elif kind == "sqlite":
+        catalogue = f"sqlite:{whole(file)}"
+    return PREFIX + catalogue + asked + (whole(folder) if folder and "://" not in folder else folder)
+
+
 class LakeStore(Store):
     """A store in a lake; ``db`` is ``ducklake:CATALOGUE?data_path=FOLDER``, created when absent."""
 
@@ -69,7 +83,7 @@ class LakeStore(Store):
             StoreError: An extension is missing, or the catalogue cannot be reached.
             StoreLockedError: The catalogue is a file that another process holds.
         """
-        catalogue, _, data_path = self.db.partition("?data_path=")
+        catalogue, _, data_path = absolute(self.db).partition("?data_path=")
         kind = catalogue.removeprefix(PREFIX).partition(":")[0]
         needed = ["ducklake", *([SCANNERS[kind]] if kind in SCANNERS else [])]
         needed += ["httpfs"] if data_path.startswith(("s3://", "gs://", "r2://")) else []

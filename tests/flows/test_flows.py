@@ -128,6 +128,22 @@ def test_what_a_person_must_mend_leaves_the_flow_as_our_error(prefect: None, tmp
         run_flow(batch)
 
 
+def test_settings_that_became_wrong_are_said(
+    prefect: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scheduled batch whose settings file was damaged since the start says so in its line."""
+    from flows.batch import batch
+
+    config = tmp_path / "callqa.toml"
+    config.write_text("nonsense = [")
+    state = batch([str(tmp_path)], config=str(config), return_state=True)
+    said = capsys.readouterr().err
+
+    assert state.is_failed()
+    assert f"batch failed: {config}: " in said
+    assert "it must be TOML" in said
+
+
 def test_no_word_of_a_call_reaches_prefect(prefect: None, tmp_path: Path) -> None:
     """Neither results nor parameters nor logs hold what was said; the database holds the calls' names."""
     from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL

@@ -27,9 +27,9 @@ from pipeline.conversation import CallRecord, LedgerEntry
 from pipeline.errors import MachineError, UsageError
 from pipeline.process.batch import Tally, Unobserved
 from pipeline.process.doctor import examine
-from pipeline.process.report import conclude, metrics_text, reasons_to_tell
+from pipeline.process.report import Rounds, conclude, metrics_text, reasons_to_tell
 from pipeline.process.watch import watch
-from pipeline.process.workers import threads_per_worker, worker_count
+from pipeline.process.workers import open_workers, threads_per_worker, worker_count
 from pipeline.settings import AlertSettings, FlowSettings, Settings, load_settings
 from pipeline.store import CallFilter, Store
 from pipeline.store.integrity import REPLACED
@@ -202,6 +202,44 @@ def test_a_run_that_cannot_finish_is_told_and_one_without_work_is_on_record(
     assert len(posted) == 1
     assert 'callqa_batch_files{status="scored"} 0' in (tmp_path / "callqa.prom").read_text()
     assert len(list((tmp_path / "qa.duckdb.state" / "runs").iterdir())) == 1
+
+
+def test_a_fault_that_stays_is_told_once(tmp_path: Path, webhook: tuple[str, list[Any]]) -> None:
+    """A recording that a manifest names but nobody copied, and a row without a name; the rest comes later."""
+    url, posted = webhook
+    calls = write_calls(tmp_path / "calls", 2)
+    (calls / "call-001.json").rename(tmp_path / "late.json")
+    (calls / "manifest.csv").write_text("file,agent_id\ncall-000.json,7\ncall-001.json,7\n,7\n")
+
+    def run() -> int:
+        settings = {"CALLQA_FLOW__ALERTS__WEBHOOK": url}
+        return callqa("run", "calls", "--db", "qa.duckdb", "--local", cwd=tmp_path, **settings).returncode
+
+    assert [run(), run()] == [3, 3]
+    assert [one["text"] for one in posted] == [
+        "callqa: 1 of 3 files failed, more than 2%; 1 of 3 files were quarantined, more than 10%"
+    ]
+    (tmp_path / "late.json").rename(calls / "call-001.json")
+    (calls / "manifest.csv").write_text("file,agent_id\ncall-000.json,7\ncall-001.json,7\n")
+    assert run() == 0
+    assert len(posted) == 1
+
+
+def test_shares_of_a_drop_folder_are_of_many_rounds(tmp_path: Path) -> None:
+    """One bad file among the last hundred, or of a day, is no "1 of 1 files"."""
+    settings, times = Settings(flow=FlowSettings(state_dir=tmp_path)), [0.0]
+    rounds = Rounds(clock=lambda: times[-1])
+
+    def alerts(**statuses: int) -> list[str]:
+        return rounds.conclude(tally_of(**statuses), settings)
+
+    assert alerts(quarantined=1) == []
+    assert alerts(scored=99) == []
+    assert alerts(quarantined=11) == []
+    assert alerts(scored=89) == ["11 of 100 files were quarantined, more than 10%"]
+    assert alerts(quarantined=5) == []
+    times.append(86_400.0)
+    assert alerts(scored=5) == ["5 of 10 files were quarantined, more than 10%"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://nobody.invalid/"])
@@ -384,7 +422,16 @@ def test_a_drop_folder_outlasts_a_locked_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cron", "zone"), [("0 25 * * *", "UTC"), ("often", "UTC"), ("0 2 * * *", "Mars/Olympus"), ("", "UTC")]
+    ("cron", "zone"),
+    [
+        ("0 25 * * *", "UTC"),
+        ("often", "UTC"),
+        ("0 2 * * *", "Mars/Olympus"),
+        ("", "UTC"),
+        ("0 30 2 * * *", "UTC"),
+        ("0 2 LW * *", "UTC"),
+        ("0 2 * * 5L", "UTC"),
+    ],
 )
 def test_a_wrong_schedule_is_refused_before_anything_starts(cron: str, zone: str) -> None:
     """With a line to copy."""
@@ -396,6 +443,31 @@ def test_a_wrong_schedule_is_refused_before_anything_starts(cron: str, zone: str
 def test_a_right_schedule_passes() -> None:
     """The example of the documentation."""
     check_schedule("0 2 * * *", "Asia/Karachi")
+
+
+def test_servers_that_do_not_answer_are_named(tmp_path: Path) -> None:
+    """A Prefect server of the user's own that is down; `run` goes on without it, `serve` cannot."""
+    write_calls(tmp_path / "calls", 1)
+    home = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_HOME": str(tmp_path / "prefect")}
+    served = callqa("serve", "calls", "--db", "qa.duckdb", cwd=tmp_path, **home)
+
+    assert served.returncode == 2, served.stderr
+    assert "error: Prefect's server at http://127.0.0.1:9/api does not take the schedule" in served.stderr
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere"])
+def test_a_cluster_that_does_not_answer_is_named(address: str) -> None:
+    """Its address and the setting that holds it, not a bug of callqa."""
+    pytest.importorskip("distributed")
+    import dask
+
+    flow = FlowSettings(runner="dask", cluster=address)
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(MachineError, match=f"no dask workers at {address}: "),
+        open_workers(flow),
+    ):
+        pass
 
 
 def test_workers_share_the_machine() -> None:
@@ -500,12 +572,36 @@ def test_deployments_point_at_flows_that_exist() -> None:
             check_schedule(schedule["cron"], schedule["timezone"])
 
 
+def test_the_date_of_an_export_is_the_sites(tmp_path: Path) -> None:
+    """Two places 26 hours apart never have the same date."""
+    from flows.maintenance import export_answers
+
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([record("c1")], [RUBRIC])
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        settings = {"store": {"db": str(tmp_path / "qa.duckdb")}, "intake": {"timezone": zone}}
+        export_answers.fn(str(tmp_path / "out" / "{date}.jsonl"), "jsonl", settings=settings)
+
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
 def test_container_and_unit_files_parse() -> None:
     """Compose is YAML with the command it starts; the unit tolerates exit code 3."""
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 
     assert compose["services"]["callqa"]["command"][0] == "serve"
-    assert "SuccessExitStatus=3" in (ROOT / "deploy" / "callqa.service").read_text()
+    unit = (ROOT / "deploy" / "callqa.service").read_text()
+    assert "SuccessExitStatus=3" in unit
+
+
+def test_the_unit_may_write_the_metrics_of_the_documentation() -> None:
+    """Else each night would end with exit code 2 after all its work."""
+    unit = (ROOT / "deploy" / "callqa.service").read_text()
+    (writable,) = re.findall("^ReadWritePaths=(.*)", unit, re.MULTILINE)
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    (metrics,) = re.findall('^metrics_file = "(.*)"', operations, re.MULTILINE)
+
+    assert any(Path(metrics).is_relative_to(at.removeprefix("-")) for at in writable.split())
 
 
 def test_the_container_checks_its_health_without_measuring() -> None:

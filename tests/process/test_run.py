@@ -282,6 +282,17 @@ def test_json_logs_are_one_object_a_line_without_customer_text(tmp_path: Path) -
     assert "card does not work" not in done.stderr
 
 
+@pytest.mark.parametrize("how", [("--local",), ()])
+def test_json_logs_hold_the_failure(tmp_path: Path, how: tuple[str, ...]) -> None:
+    """The line that matters most has the form of the others; the exit code stays."""
+    done = callqa("run", "gone", "--db", "qa.duckdb", "--log-format", "json", *how, cwd=tmp_path)
+    (event,) = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert done.returncode == 2
+    assert (event["event"], bool(event["hint"])) == ("failed", True)
+    assert "gone does not exist" in event["message"]
+
+
 def test_a_name_that_the_terminal_cannot_show_ends_no_batch(tmp_path: Path) -> None:
     """It is shown escaped, as on stderr, and every call is scored."""
     (write_calls(tmp_path / "calls", 2) / "call-001.json").rename(tmp_path / "calls" / "کال.json")

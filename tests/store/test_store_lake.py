@@ -180,6 +180,31 @@ def test_rows_may_lie_in_an_object_store(bucket: fs.FileSystem, tmp_path: Path) 
     assert not any(b"cust-2" in bucket.open_input_file(name).read() for name in files)
 
 
+@pytest.mark.parametrize("kind", ["", "sqlite:"])
+def test_a_lake_made_with_relative_paths_is_used_from_other_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As cron does; another folder for the rows is answered with the one that the catalogue keeps."""
+    if kind:
+        pytest.importorskip("duckdb_extension_sqlite_scanner", reason="callqa[lake] is not installed")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with open_store(f"ducklake:{kind}cat?data_path=data/") as store:
+        store.load([record("c1")], [RUBRIC])
+    monkeypatch.chdir(tmp_path / "other")
+    for db in (f"ducklake:{kind}../cat?data_path=../data", f"ducklake:{kind}{tmp_path}/cat"):
+        with open_store(db) as store:
+            assert [meta.call_id for meta, _ in store.conversations()] == ["c1"]
+    with (
+        pytest.raises(StoreError, match=f"has its rows in {tmp_path}/data/"),
+        open_store(f"ducklake:{kind}../cat?data_path=data/"),
+    ):
+        pass
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(StoreError, match=r"its file .*\.parquet is not there"), open_store(db):
+        pass
+
+
 def test_questions_to_a_lake_only_read(lake: str, tmp_path: Path) -> None:
     """The sandbox reads the lake's own folder, writes nowhere, and sees no other file."""
     run = CliRunner()
