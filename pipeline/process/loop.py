@@ -11,10 +11,11 @@ task instead.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
@@ -32,6 +33,7 @@ FinishGroup = Callable[[], Sequence[CallRecord]]
 """What remains to be done for a group that has begun; returns its records."""
 RETRY_DELAYS_S = (1.0, 5.0)
 DEATHS_OF_A_GROUP = 2
+WAIT_S = 0.5  # between looks whether the batch was ended meanwhile
 
 
 class Steps:
@@ -71,17 +73,26 @@ def run_batch(batch: Batch, steps: Steps | None = None) -> Tally:
 
 
 def _all_groups(batch: Batch, steps: Steps) -> None:
+    ended = threading.Event()
     if batch.flow.runner == "thread":
-        _finish_in_order(batch, steps, _begin_here(batch, steps), 1)
+        _finish_in_order(batch, steps, _begin_here(batch, steps), 1, ended)
     else:
         with open_workers(batch.flow) as workers:
-            _finish_in_order(batch, steps, _begin_in(workers, batch, steps), worker_count(batch.flow))
+            begun = _begin_in(workers, batch, steps, ended)
+            _finish_in_order(batch, steps, begun, worker_count(batch.flow), ended)
 
 
 def _finish_in_order(
-    batch: Batch, steps: Steps, begun: Iterator[tuple[Group, FinishGroup]], at_once: int
+    batch: Batch,
+    steps: Steps,
+    begun: Iterator[tuple[Group, FinishGroup]],
+    at_once: int,
+    ended: threading.Event,
 ) -> None:
-    """Score and load the groups in order in another thread, while this thread begins the next ones."""
+    """Score and load the groups in order in another thread, while this thread begins the next ones.
+
+    ``ended`` is set when the batch ends early, so that nothing waits for a worker any more.
+    """
     waiting: deque[Future[Sequence[CallRecord]]] = deque()
     finisher = ThreadPoolExecutor(1, "finish")
     try:
@@ -93,6 +104,7 @@ def _finish_in_order(
         while waiting:
             _count(batch, steps, waiting.popleft().result())
     except BaseException:
+        ended.set()
         batch.leave()
         raise
     finally:
@@ -110,22 +122,27 @@ def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Group, FinishGroup
             yield group, partial(steps.do, "score", name_of(group), partial(score, calls, stages, cache))
 
 
-def _begin_in(workers: Executor, batch: Batch, steps: Steps) -> Iterator[tuple[Group, FinishGroup]]:
+def _begin_in(
+    workers: Executor, batch: Batch, steps: Steps, ended: threading.Event
+) -> Iterator[tuple[Group, FinishGroup]]:
     """Hand the groups to workers; yields each with the step that remains, which is to wait."""
     for group in batch.groups():
         submit = partial(workers.submit, process_there, group, batch.load_stages, batch.cache)
-        yield group, partial(steps.do, "process", name_of(group), _Submitted(submit))
+        yield group, partial(steps.do, "process", name_of(group), _Submitted(submit, ended))
 
 
 class _Submitted:
     """Waits for a worker's result; a second call, which is a retry, hands the work out again."""
 
-    def __init__(self, submit: Callable[[], Future[list[CallRecord]]]) -> None:
-        self._submit = submit
+    def __init__(self, submit: Callable[[], Future[list[CallRecord]]], ended: threading.Event) -> None:
+        self._submit, self._ended = submit, ended
         self._first: Future[list[CallRecord]] | None = submit()
 
     def __call__(self) -> list[CallRecord]:
         future, self._first = self._first or self._submit(), None
+        while not wait([future], WAIT_S).done:
+            if self._ended.is_set():
+                raise BrokenExecutor("the batch was ended")
         return future.result()
 
 

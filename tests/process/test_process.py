@@ -4,6 +4,8 @@ import errno
 import stat
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -334,6 +336,38 @@ def test_a_store_that_takes_nothing_ends_the_batch(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="cannot be loaded"):
         run_batch(job)
     assert job.tally.files == 0
+
+
+class BusyWorkers(Executor):
+    """Workers that never finish a group; the third one submitted is interrupted, as Ctrl-C does."""
+
+    def __init__(self) -> None:
+        self.submitted = 0
+
+    def submit(self, work: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """A future that never ends."""
+        self.submitted += 1
+        if self.submitted == 3:
+            raise KeyboardInterrupt
+        return Future()
+
+
+def test_ending_a_batch_waits_for_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker may need minutes for its group, and systemd kills what has not ended after 90 seconds."""
+    monkeypatch.setattr(loop, "open_workers", lambda flow: nullcontext(BusyWorkers()))
+    received = fake_received(tmp_path, {n + ".wav": n for n in "abc"})
+    flow = FlowSettings(window=1, runner="process", processes=2)
+    job = in_pairs(received, fake_stages(), FakeStore(), tmp_path, flow=flow)
+
+    ended = threading.Event()
+
+    def interrupted() -> None:
+        with suppress(KeyboardInterrupt):
+            run_batch(job)
+        ended.set()
+
+    threading.Thread(target=interrupted, daemon=True).start()
+    assert ended.wait(20)
 
 
 @pytest.mark.parametrize("fault", [ModelError("weights are gone"), MachineError("disk full")])
