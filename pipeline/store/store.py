@@ -41,7 +41,7 @@ from pipeline.store.connection import (
     prepare_bulk_load,
     refused,
 )
-from pipeline.store.erase import Erasure
+from pipeline.store.erase import Erasure, Forget, StateFolder
 from pipeline.store.selection import CallFilter
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ class Store:
         *,
         older_than: dt.datetime | None = None,
         keep_figures: bool = False,
-        forget: Callable[[Sequence[str]], int] = lambda call_ids: 0,
+        forget: Forget = lambda call_ids: 0,
     ) -> Purged:
         """Erase matching calls for good and reclaim their space; their recordings are never taken in again.
 
@@ -357,8 +357,7 @@ class Store:
             erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
             if erasure.call_ids and unfinished:
                 unfinished.touch()
-        erased = self.query("SELECT DISTINCT call_id FROM ledger WHERE status = 'purged' AND call_id <> ''")
-        forgotten = forget([*erasure.call_ids, *(row["call_id"] for row in erased)])
+        forgotten = forget([*erasure.call_ids, *erase.erased(self.connection)])
         if not (erasure.call_ids or (unfinished and unfinished.exists())):
             return Purged(erasure, forgotten, before, before, ())
         with self.translating_errors():
@@ -366,6 +365,16 @@ class Store:
         if unfinished:
             unfinished.unlink(missing_ok=True)
         return Purged(erasure, forgotten, before, after, removed)
+
+    def state_folders(self) -> list[StateFolder]:
+        """The folders that hold words of calls besides the database."""
+        return [StateFolder(**row) for row in self.query("SELECT folder_id, host, path FROM state_folders")]
+
+    def use_state_folder(self, folder: StateFolder, forget: Forget) -> None:
+        """Remember a folder for ``purge``; have it ``forget`` what was erased since it was last used."""
+        if not erase.is_rid(self.connection, folder):
+            forget(erase.erased(self.connection))
+            self._write(lambda connection, now: erase.save_folder(connection, folder, now))
 
     def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
         """Free the space of erased rows; returns the files deleted and the database's new size in bytes."""
