@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store import Store
-    from pipeline.store.store import Purged
+    from pipeline.store.erase import Purged
 
 Db = Annotated[str | None, typer.Option("--db", help="Database; default from settings.", metavar="FILE")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: callqa.toml.")]

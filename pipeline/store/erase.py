@@ -48,6 +48,20 @@ class Erasure:
     tombstones: int
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge did: the erasure, the file's size before and after, and other files it deleted.
+
+    ``stage_results`` is how many calls ``forget`` found something of.
+    """
+
+    erasure: Erasure
+    stage_results: int
+    bytes_before: int | None
+    bytes_after: int | None
+    files: tuple[str, ...]
+
+
 Forget = Callable[[Sequence[str]], int]
 """Deletes what is kept elsewhere of calls, given by id or its ``digest``; returns how many had any."""
 

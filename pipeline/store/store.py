@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -41,7 +40,7 @@ from pipeline.store.connection import (
     prepare_bulk_load,
     refused,
 )
-from pipeline.store.erase import Erasure, Forget, StateFolder
+from pipeline.store.erase import Erasure, Forget, Purged, StateFolder
 from pipeline.store.selection import CallFilter
 
 if TYPE_CHECKING:
@@ -50,20 +49,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 EVERYTHING = CallFilter()
 CHUNK = 500  # calls per transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Purged:
-    """What a purge did: the erasure, the file's size before and after, and other files it deleted.
-
-    ``stage_results`` is how many calls ``forget`` found something of.
-    """
-
-    erasure: Erasure
-    stage_results: int
-    bytes_before: int | None
-    bytes_after: int | None
-    files: tuple[str, ...]
 
 
 class Store:
@@ -205,13 +190,27 @@ class Store:
 
     def _write(self, work: Callable[[Connection, dt.datetime], T]) -> T:
         """Run ``work`` in one transaction, and again when another writer committed first."""
+
+        def once() -> T:
+            with self.transaction() as connection:
+                return work(connection, dt.datetime.now(dt.UTC))
+
+        return self._insist(once)
+
+    def _insist(self, work: Callable[[], T]) -> T:
+        """Run ``work``, which commits something, and again when another writer committed first."""
         for pause_s in (*self.retries_s, None):
             try:
-                with self.transaction() as connection:
-                    return work(connection, dt.datetime.now(dt.UTC))
+                with self.translating_errors():
+                    return work()
             except StoreError as error:
-                if pause_s is None or not self._is_conflict(error):
+                if not self._is_conflict(error):
                     raise
+                if pause_s is None:
+                    raise StoreError(
+                        f"{self.shown}: other processes wrote all the time, so this one could not",
+                        hint="run the same command again, best while no batch runs",
+                    ) from error
                 time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311
         raise AssertionError("the last attempt returns or raises")
 
@@ -353,15 +352,18 @@ class Store:
         before = self.size_bytes
         # There while erased rows still take space; of a lake nothing can be told.
         unfinished = self.file and self.file.with_name(f"{self.file.name}.purging")
-        with self.transaction() as connection:
+
+        def work(connection: Connection, _: dt.datetime) -> Erasure:
             erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
             if erasure.call_ids and unfinished:
                 unfinished.touch()
+            return erasure
+
+        erasure = self._write(work)
         forgotten = forget([*erasure.call_ids, *erase.erased(self.connection)])
-        if not (erasure.call_ids or (unfinished and unfinished.exists())):
+        if not erasure.call_ids and unfinished and not unfinished.exists():
             return Purged(erasure, forgotten, before, before, ())
-        with self.translating_errors():
-            removed, after = self._reclaim()
+        removed, after = self._insist(self._reclaim)
         if unfinished:
             unfinished.unlink(missing_ok=True)
         return Purged(erasure, forgotten, before, after, removed)
