@@ -266,7 +266,9 @@ def restore(
 
 @app.command()
 def purge(
-    older_than: Annotated[str | None, typer.Option(help="Age, e.g. 365d, 12w, 24m.", metavar="AGE")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Began, or came in, so long ago: 365d, 12w, 24m.", metavar="AGE")
+    ] = None,
     customer: Annotated[str | None, typer.Option(help="Calls of this customer.", metavar="REF")] = None,
     client: Annotated[str | None, typer.Option(help="Only this client's calls.")] = None,
     call: Annotated[list[str] | None, typer.Option(help="This call; may be repeated.", metavar="ID")] = None,

@@ -145,7 +145,7 @@ def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, l
         )
     where, values = calls.where()
     if older_than is not None:
-        where += " AND coalesce(calls.started_at, calls.loaded_at) < ?"
+        where += " AND coalesce(calls.started_at, calls.first_loaded_at) < ?"
         values.append(older_than)
     return where, values
 

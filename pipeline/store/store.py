@@ -340,7 +340,7 @@ class Store:
 
         Args:
             calls: Which calls; it needs a condition unless ``older_than`` is given.
-            older_than: Only calls that began before this; those without a start time, loaded before this.
+            older_than: Only calls that began before this; those without a start time, first loaded so.
             keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
             forget: Deletes what is kept elsewhere of calls, given by their ids and of those erased before by
                 their digests; called once the calls are erased, and returns of how many it found something.
