@@ -260,7 +260,7 @@ def restore(
     Example: callqa restore /srv/backup/qa --db again.duckdb
     """
     with open_store(db, read_only=False, create=True) as store:
-        rows = store.import_parquet(folder)
+        rows = store.import_parquet(folder, note)
     note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
 
 

@@ -420,13 +420,20 @@ class Store:
         with self.translating_errors():
             return parquet.write(self.connection, folder)
 
-    def import_parquet(self, folder: Path) -> dict[str, int]:
+    def import_parquet(self, folder: Path, on_note: OnWait | None = None) -> dict[str, int]:
         """Import a folder written by ``export_parquet`` in one transaction; returns the rows by table.
 
-        The search index is deleted, as it takes only what was loaded after it for new.
+        The search index is deleted, as it takes only what was loaded after it for new. ``on_note`` is called
+        where stored calls lose their ledger rows to other recordings of the same paths.
         """
         allow_compaction(self.connection)
+        before = len(self.query(integrity.UNLISTED))
         rows = self._write(lambda connection, _: parquet.read(connection, folder))
+        if (lost := len(self.query(integrity.UNLISTED)) - before) > 0 and on_note:
+            on_note(
+                f"calls that have no row in the ledger any more: {lost}; {folder} has other recordings of "
+                "the same paths, as of another machine; the calls stay and count"
+            )
         files.index_path(Path(self.db)).unlink(missing_ok=True)  # a lake has none
         return rows
 

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -460,6 +461,19 @@ def test_a_purge_that_was_disturbed_is_finished_by_the_next(
     assert "stage results deleted: 2 calls" in again.output
     assert not any(folder.exists() for folder in kept)
     assert b"441632960001" not in db.read_bytes()
+
+
+def test_restore_says_which_ledger_rows_another_machine_takes(tmp_path: Path) -> None:
+    """Two machines had other calls under one path: both calls stay, but the ledger has one row a path."""
+    both = str(tmp_path / "both.duckdb")
+    for call_id in ("a1", "b1"):
+        call = record(call_id)
+        with Store(tmp_path / f"{call_id}.duckdb") as store:
+            store.load([replace(call, ledger=replace(call.ledger, path="/rec/1.json"))], [RUBRIC])
+        run("backup", str(tmp_path / call_id), "--db", str(tmp_path / f"{call_id}.duckdb"))
+    said = [RUN.invoke(app, ["restore", str(tmp_path / name), "--db", both]).stderr for name in ("a1", "b1")]
+    assert "ledger any more" not in said[0]
+    assert "no row in the ledger any more: 1;" in said[1]
 
 
 def chat(folder: Path, call_id: str, text: str) -> Path:
