@@ -6,6 +6,7 @@ Each makes the same library call as the matching ``callqa`` command.
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,17 @@ def export_answers(
 
 @flow(name="callqa-retention", persist_result=False)
 def retain(days: int, config: str | None = None, settings: Slices | None = None) -> int:
-    """Erase calls older than ``days`` with everything kept of them; returns how many."""
+    """Erase calls older than ``days`` with everything kept of them, as ``callqa purge``; returns how many."""
     resolved = load_settings(config, **(settings or {}))
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     with open_store(resolved) as store:
-        forget = StageCache(resolved.state_dir).forget
-        return len(store.purge(CallFilter(), older_than=before, forget=forget).erasure.call_ids)
+        caches, away = StageCache(resolved.state_dir).all_of(store)
+        purged = store.purge(
+            CallFilter(), older_than=before, forget=lambda ids: sum(cache.forget(ids) for cache in caches)
+        )
+    if away:
+        sys.stderr.write(f"retention: not reached until the next batch there: {', '.join(away)}\n")
+    return len(purged.erasure.call_ids)
 
 
 @flow(name="callqa-rescore", persist_result=False)
@@ -61,6 +67,7 @@ def rescore_history(config: str | None = None, settings: Slices | None = None) -
     rubrics = load_rubrics(resolved)
     doubt = resolved.score.min_confidence
     with open_store(resolved) as store:
+        StageCache(resolved.state_dir).register(store)  # a judge's answers are kept there
         standings = judging.standings(store, rubrics, resolved)
         judge = judging.load_judge(resolved, rubrics, standings)
         return sum(

@@ -271,7 +271,9 @@ class FlowSettings(Slice):
     """How a batch is orchestrated."""
 
     state_dir: Path | None = Field(
-        None, description="stage results and run summaries; default: <db>.state beside the database"
+        None,
+        description="stage results and run summaries; default: <db>.state beside the database, "
+        "of a lake callqa.state in the working folder",
     )
     window: int = Field(16, ge=1, description="files transcribed as a group and loaded in one transaction")
     runner: Literal["thread", "process", "dask", "ray"] = Field(

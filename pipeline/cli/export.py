@@ -10,7 +10,7 @@ import typer
 from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import counted, note
-from pipeline.cli.store import Db, open_store
+from pipeline.cli.store import ConfigOption, Db, open_store
 
 
 @app.command()
@@ -25,6 +25,7 @@ def export(
         ),
     ] = None,
     db: Db = None,
+    config: ConfigOption = None,
     since: call_options.Since = None,
     until: call_options.Until = None,
     client: call_options.Client = None,
@@ -56,10 +57,10 @@ def export(
         since=since, until=until, client=client, site=site, team=team, queue=queue, agent=agent,
         direction=direction, outcome=outcome, rubric=rubric, call=call,
     )  # fmt: skip
-    with open_store(db) as store, counted("calls") as progress:
+    with open_store(db, config) as store, counted("calls") as progress:
         call_options.tell_of_unknown(store, filters)
         written = exports.write(
-            store, dest, format_, filters, privacy=load_settings().privacy, client_safe=client_safe,
+            store, dest, format_, filters, privacy=load_settings(config).privacy, client_safe=client_safe,
             audio=audio, packet_link=packet, progress=progress,
         )  # fmt: skip
     for path in written:

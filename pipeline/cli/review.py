@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import counted, note
-from pipeline.cli.store import Db, open_store
+from pipeline.cli.store import ConfigOption, Db, open_store
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def _print_queue(queue: ReviewQueue) -> None:
 def packet(
     dest: Annotated[Path, typer.Argument(help="Folder for the packet: index.html and its recordings.")],
     db: Db = None,
+    config: ConfigOption = None,
     sample_id: Annotated[str | None, typer.Option("--sample", help="Only the calls of this draw.")] = None,
     since: call_options.Since = None,
     until: call_options.Until = None,
@@ -109,7 +110,7 @@ def packet(
     from pipeline.review.sampling import sampled_calls
     from pipeline.settings import load_settings
 
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         if sample_id is not None:
             call = [*sampled_calls(store, sample_id), *(call or [])]
             if not call:
@@ -122,7 +123,7 @@ def packet(
         )  # fmt: skip
         call_options.tell_of_unknown(store, filters)
         with counted("calls") as progress:
-            privacy = load_settings().privacy
+            privacy = load_settings(config).privacy
             written = export.write(
                 store, dest, "html", filters, privacy=privacy, blind=blind, progress=progress
             )
@@ -134,6 +135,7 @@ def packet(
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Files that came back: packet JSON, workbooks, CSV.")],
     db: Db = None,
+    config: ConfigOption = None,
     reviewer: Annotated[str, typer.Option(help="Who reviewed, where a file does not say.")] = "",
 ) -> None:
     """Import reviewers' answers; the machine's answers are kept beside them.
@@ -143,8 +145,8 @@ def import_(
     from pipeline.review.import_reviews import import_reviews
     from pipeline.settings import load_settings
 
-    privacy = load_settings().privacy
-    with open_store(db, read_only=False) as store:
+    privacy = load_settings(config).privacy
+    with open_store(db, config, read_only=False) as store:
         report = import_reviews(store, files, privacy=privacy, reviewer=reviewer)
     _print_report(report)
     if report.rejected:
@@ -169,6 +171,7 @@ def _print_report(report: Report) -> None:
 @app.command()
 def calibrate(
     db: Db = None,
+    config: ConfigOption = None,
     since: call_options.Since = None,
     until: call_options.Until = None,
     client: call_options.Client = None,
@@ -184,10 +187,10 @@ def calibrate(
     from pipeline.settings import load_settings
 
     filters = call_options.chosen(since=since, until=until, client=client, team=team, rubric=rubric)
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         call_options.tell_of_unknown(store, filters)
         calibration = compare_all(store, filters)
-        trusted = _trusted(store, load_settings().judge, rubric)
+        trusted = _trusted(store, load_settings(config).judge, rubric)
     if json:
         for row in (*calibration.criteria, *calibration.reviewers):
             typer.echo(_agreement_json(row))

@@ -14,8 +14,8 @@ from rich.text import Text
 from pipeline.cli.app import app
 from pipeline.cli.batch_view import BatchView
 from pipeline.cli.console import note
-from pipeline.cli.stages import ConfigOption, RubricsOption
-from pipeline.cli.store import Db
+from pipeline.cli.stages import RubricsOption
+from pipeline.cli.store import ConfigOption, Db
 from pipeline.errors import CallQAError, UsageError
 
 if TYPE_CHECKING:

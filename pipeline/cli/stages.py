@@ -20,11 +20,10 @@ from rich.text import Text
 from pipeline.cli.app import app
 from pipeline.cli.console import note, waited_for
 from pipeline.cli.scorecard import clock, render
-from pipeline.cli.store import Db, open_store
+from pipeline.cli.store import ConfigOption, Db, open_store
 from pipeline.conversation import Conversation, Transcript
 from pipeline.errors import UsageError
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: callqa.toml.")]
 RubricsOption = Annotated[
     list[str] | None, typer.Option("--rubric", help="Rubric file or shipped name; again for several.")
 ]
@@ -135,7 +134,7 @@ def original(
 
     if not reason.strip():
         raise UsageError("--reason is empty", hint="say why the original is needed")
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         files = store.query(
             "SELECT path, audio_sha256 FROM ledger WHERE call_id = ? AND status = 'scored' LIMIT 1", [call]
         )

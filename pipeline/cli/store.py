@@ -26,14 +26,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store import Store
-    from pipeline.store.store import Purged
+    from pipeline.store.erase import Purged
 
 Db = Annotated[str | None, typer.Option("--db", help="Database; default from settings.", metavar="FILE")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: callqa.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
 DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
 
 
-def open_store(db: str | None, *, read_only: bool = True, create: bool = False) -> Store:
+def open_store(
+    db: str | None, config: Path | None = None, *, read_only: bool = True, create: bool = False
+) -> Store:
     """Open ``db``, or the store that the settings name; print a message when it is locked by another run.
 
     A database that is not there is an error, also for a command that writes, unless it is to ``create`` it.
@@ -41,7 +44,7 @@ def open_store(db: str | None, *, read_only: bool = True, create: bool = False) 
     from pipeline import store
     from pipeline.settings import load_settings
 
-    settings = load_settings(store={"db": db}).store
+    settings = load_settings(config, store={"db": db}).store
     timeout_s = settings.lock_timeout_s
     opened = store.open_store(settings.db, read_only=read_only, lock_timeout_s=timeout_s, on_wait=note)
     opened.read_only = read_only or not (create or opened.exists())  # to read what is not there is refused
@@ -257,13 +260,15 @@ def restore(
     Example: callqa restore /srv/backup/qa --db again.duckdb
     """
     with open_store(db, read_only=False, create=True) as store:
-        rows = store.import_parquet(folder)
+        rows = store.import_parquet(folder, note)
     note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
 
 
 @app.command()
 def purge(
-    older_than: Annotated[str | None, typer.Option(help="Age, e.g. 365d, 12w, 24m.", metavar="AGE")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Began, or came in, so long ago: 365d, 12w, 24m.", metavar="AGE")
+    ] = None,
     customer: Annotated[str | None, typer.Option(help="Calls of this customer.", metavar="REF")] = None,
     client: Annotated[str | None, typer.Option(help="Only this client's calls.")] = None,
     call: Annotated[list[str] | None, typer.Option(help="This call; may be repeated.", metavar="ID")] = None,
@@ -272,11 +277,13 @@ def purge(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     db: Db = None,
+    config: ConfigOption = None,
     json: Json = False,
 ) -> None:
     """Erase calls for good: words, findings, quotes, stage results; a tombstone remains.
 
-    callqa never deletes recordings.
+    callqa never deletes recordings. It names the state folders of other machines: the next batch
+    there deletes the transcripts of erased calls.
 
     Example: callqa purge --older-than 365d --keep-figures --yes
     """
@@ -286,13 +293,16 @@ def purge(
 
     before = _age(older_than) if older_than else None
     calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
-    with open_store(db, read_only=False) as store:
+    with open_store(db, config, read_only=False) as store:
         call_options.tell_of_unknown(store, calls)
         if not yes:
             _confirm(store.count_erasable(calls, older_than=before))
-        cache = StageCache(load_settings(store={"db": store.db}).state_dir)
-        purged = store.purge(calls, older_than=before, keep_figures=keep_figures, forget=cache.forget)
-    _print_erasure(purged, as_json=json)
+        caches, away = StageCache(load_settings(config, store={"db": store.db}).state_dir).all_of(store)
+        purged = store.purge(
+            calls, older_than=before, keep_figures=keep_figures,
+            forget=lambda ids: sum(cache.forget(ids) for cache in caches),
+        )  # fmt: skip
+    _print_erasure(purged, [str(cache.state_dir) for cache in caches], away, as_json=json)
 
 
 def _age(text: str) -> dt.datetime:
@@ -320,8 +330,8 @@ def _confirm(count: int) -> None:
         raise UsageError("nothing was erased")
 
 
-def _print_erasure(purged: Purged, *, as_json: bool) -> None:
-    """Print what was erased, what remains, and what callqa cannot reach."""
+def _print_erasure(purged: Purged, folders: list[str], away: list[str], *, as_json: bool) -> None:
+    """Print what was erased, what remains, which state folders were searched, and what is not reached."""
     erasure = purged.erasure
     facts = {
         "calls": list(erasure.call_ids),
@@ -329,6 +339,8 @@ def _print_erasure(purged: Purged, *, as_json: bool) -> None:
         "rows_left": dict(erasure.left),
         "tombstones": erasure.tombstones,
         "stage_results_deleted": purged.stage_results,
+        "state_folders": folders,
+        "not_reached": away,
         "files_deleted": list(purged.files),
         "bytes_before": purged.bytes_before,
         "bytes_after": purged.bytes_after,
@@ -337,7 +349,9 @@ def _print_erasure(purged: Purged, *, as_json: bool) -> None:
         typer.echo(json.dumps(facts, ensure_ascii=False))
         return
     freed = [
-        f"  stage results deleted: {_calls(purged.stage_results)}; other files deleted: {len(purged.files)}"
+        f"  stage results deleted: {_calls(purged.stage_results)}; other files deleted: {len(purged.files)}",
+        f"  state folders searched: {', '.join(folders)}",
+        *(f"  NOT reached, the next batch there deletes its transcripts: {place}" for place in away),
     ]
     if purged.bytes_before is not None and purged.bytes_after is not None:
         freed.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")

@@ -11,15 +11,21 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
+import uuid
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import contract
 from pipeline.conversation import Transcript
 from pipeline.errors import FULL, MachineError, RecordingError
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -40,7 +46,48 @@ class StageCache:
     """The transcripts kept in one state folder, which is created when missing."""
 
     def __init__(self, state_dir: Path) -> None:
-        self.calls_dir = state_dir / "calls"
+        self.state_dir = state_dir.absolute()
+        self.calls_dir = self.state_dir / "calls"
+
+    def own_id(self) -> str | None:
+        """The id that the state folder has; None where it has none, or cannot be read."""
+        try:
+            return (self.state_dir / "id").read_text("utf-8")
+        except OSError:
+            return None
+
+    def register(self, store: Store) -> None:
+        """Have the store remember the state folder, and delete here what was erased since it was last used.
+
+        Raises:
+            MachineError: The folder is not writable.
+        """
+        from pipeline.store.erase import StateFolder  # not at the top: workers need no database
+
+        try:
+            if self.own_id() is None:
+                self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_private(self.state_dir / "id", uuid.uuid4().hex)
+        except OSError as error:
+            raise disk_fault(self.state_dir / "id", error) from error
+        folder = StateFolder(self.own_id() or "", platform.node(), str(self.state_dir))
+        store.use_state_folder(folder, self.forget)
+
+    def all_of(self, store: Store) -> tuple[list[StageCache], list[str]]:
+        """This cache with those of all other folders that the store remembers and this machine has.
+
+        Returns:
+            The caches, and for each folder that is not here a sentence that says where it is.
+        """
+        caches, here, away = {self.state_dir: self}, {self.own_id()}, []
+        for folder in store.state_folders():
+            other = StageCache(Path(folder.path))
+            found = other.own_id()
+            if found is not None and (found == folder.folder_id or folder.host == platform.node()):
+                caches[other.state_dir] = other
+            elif folder.folder_id not in here:
+                away.append(f"{folder.path} on {folder.host}")
+        return list(caches.values()), away
 
     def folder(self, call_id: str) -> Path:
         """The folder of everything kept of a call; it need not be there."""
@@ -116,9 +163,9 @@ class StageCache:
         gone = {digest(name) for call_id in call_ids for name in (call_id, given_id(call_id))}
         named = {folder_name(given_id(call_id)) for call_id in call_ids}
         named |= {f"id-{name.removeprefix(ERASED_PREFIX)[:40]}" for name in gone}
-        kept_of = self.calls_dir.iterdir() if self.calls_dir.is_dir() else ()
-        folders = [at for at in kept_of if at.name in named or digest(at.name) in gone]
         try:
+            kept_of = self.calls_dir.iterdir() if self.calls_dir.is_dir() else ()
+            folders = [at for at in kept_of if at.name in named or digest(at.name) in gone]
             for folder in folders:  # first: these hold the words
                 shutil.rmtree(folder)
             for path in self.calls_dir.with_name("runs").glob("*.json") if gone else ():

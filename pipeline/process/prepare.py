@@ -60,12 +60,13 @@ def prepare(
     discover = partial(intake.discover, paths, settings.intake, leave_out=settings.own_paths)
     reworded: tuple[str, ...] = ()
     notes = [*judge_notes(settings, rubrics), *_of_one_name(rubrics)]
-    stand = NO_STANDINGS
+    stand, cache = NO_STANDINGS, StageCache(settings.state_dir)
     if not opened.exists():  # the first load creates it, so an error before that leaves no file behind
         received = tuple(discover())
         to_do = Plan(received)
     else:
         with opened:
+            cache.register(opened)
             received = _without_erased(opened, discover(ledger=opened.ledger))
             if corrected := _corrected(opened, paths, received):
                 opened.drop_refused(corrected)
@@ -80,7 +81,6 @@ def prepare(
             on_wait(slow)
     if settings.flow.runner != "thread":
         settings = _worker_settings(settings)
-    cache = StageCache(settings.state_dir)
     for call_id, new_id in to_do.new_ids.items():
         cache.rename(call_id, new_id)
     return Batch(
@@ -149,7 +149,11 @@ def _load(
     records: Sequence[CallRecord], settings: Settings, rubrics: tuple[Rubric, ...], on_wait: OnWait | None
 ) -> None:
     """Load a group into the store in one transaction; the store is open only that long."""
-    with open_store(settings, on_wait) as opened:
+    opened = open_store(settings, on_wait)
+    fresh = not opened.exists()
+    with opened:
+        if fresh:
+            StageCache(settings.state_dir).register(opened)
         opened.load(records, rubrics)
 
 

@@ -261,6 +261,7 @@ KEYS = {
     "criteria": "rubric_hash, criterion_id",
     "reviews": "review_id",
     "samples": "sample_id, call_id",
+    "state_folders": "folder_id",
 }
 """The key columns of each table. They are unique in every table except ``stage_runs``."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import StoreError
 from pipeline.store.columns import OF_CALLS
@@ -46,6 +46,38 @@ class Erasure:
     deleted: Mapping[str, int]
     left: Mapping[str, int]
     tombstones: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge did: the erasure, the file's size before and after, and other files it deleted.
+
+    ``stage_results`` is how many calls ``forget`` found something of.
+    """
+
+    erasure: Erasure
+    stage_results: int
+    bytes_before: int | None
+    bytes_after: int | None
+    files: tuple[str, ...]
+
+
+Forget = Callable[[Sequence[str]], int]
+"""Deletes what is kept elsewhere of calls, given by id or its ``digest``; returns how many had any."""
+
+
+class StateFolder(NamedTuple):
+    """A folder in which words of calls are kept between runs.
+
+    Attributes:
+        folder_id: What the folder itself says it is, wherever it is mounted.
+        host: The machine that uses it.
+        path: Its path there.
+    """
+
+    folder_id: str
+    host: str
+    path: str
 
 
 def digest(name: str) -> str:
@@ -113,7 +145,7 @@ def condition(calls: CallFilter, older_than: dt.datetime | None) -> tuple[str, l
         )
     where, values = calls.where()
     if older_than is not None:
-        where += " AND coalesce(calls.started_at, calls.loaded_at) < ?"
+        where += " AND coalesce(calls.started_at, calls.first_loaded_at) < ?"
         values.append(older_than)
     return where, values
 
@@ -151,3 +183,25 @@ def _count(connection: Connection) -> dict[str, int]:
     """The number of rows of the calls being erased, by table."""
     sql = f"SELECT count(*) FROM {{}} WHERE {_ERASING}"  # noqa: S608
     return {table: scalar(connection, sql.format(table)) for table in OF_CALLS}
+
+
+def erased(connection: Connection) -> list[str]:
+    """The digests of the ids of all erased calls."""
+    sql = "SELECT DISTINCT call_id FROM ledger WHERE status = 'purged' AND call_id <> ''"
+    return [call_id for (call_id,) in connection.execute(sql).fetchall()]
+
+
+_N_TOMBSTONES = "(SELECT count(*) FROM ledger WHERE status = 'purged')"
+
+
+def is_rid(connection: Connection, folder: StateFolder) -> bool:
+    """Whether a folder is known, and was used since the last erasure."""
+    known = "SELECT 1 FROM state_folders WHERE folder_id = ? AND host = ? AND path = ?"
+    return scalar(connection, f"{known} AND tombstones = {_N_TOMBSTONES}", folder) is not None
+
+
+def save_folder(connection: Connection, folder: StateFolder, now: dt.datetime) -> None:
+    """Remember a folder that has nothing of erased calls any more."""
+    connection.execute("DELETE FROM state_folders WHERE folder_id = ?", [folder.folder_id])
+    row = f"INSERT INTO state_folders SELECT ?, ?, ?, {_N_TOMBSTONES}, ?"
+    connection.execute(row, [*folder, now])

@@ -11,6 +11,11 @@ from pipeline.store.connection import Connection
 
 REPLACED = "calls: a call without its row in the ledger"
 """The one problem that is no damage: another recording has come under the path of the call's own."""
+UNLISTED = (
+    "SELECT c.call_id AS example FROM calls AS c "
+    "WHERE path IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger AS l WHERE l.call_id = c.call_id)"
+)
+"""Finds the calls with that problem."""
 SPAN_SLACK_S = 1.0  # a recogniser may end the last word up to this long after the audio ends
 
 
@@ -52,8 +57,7 @@ def _queries() -> dict[str, str]:
     return queries | {
         "ledger: a scored file whose call is not there": "SELECT path AS example FROM ledger "
         "ANTI JOIN calls USING (call_id) WHERE status = 'scored'",
-        REPLACED: "SELECT c.call_id AS example FROM calls AS c "
-        "WHERE path IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger AS l WHERE l.call_id = c.call_id)",
+        REPLACED: UNLISTED,
         "ledger: a status that does not exist": "SELECT path AS example FROM ledger "  # noqa: S608
         f"WHERE status NOT IN {get_args(LedgerStatus)}",
         "scorecards: not one newest of a call and rubric": "SELECT call_id AS example FROM scorecards "

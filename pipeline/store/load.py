@@ -42,6 +42,7 @@ class _StoredCall(NamedTuple):
     audio_sha256: str | None
     path: str
     loaded_at: dt.datetime
+    first_loaded_at: dt.datetime
 
 
 def load(
@@ -76,7 +77,10 @@ def load(
         _supersede(connection, [s for r in calls for s in r.scorecards])
     _save_rubrics(connection, rubrics, now)
     for table, make in columns.CALL_TABLES.items():
-        _append(connection, table, make(calls), now)
+        rows = make(calls)
+        if table == "calls":
+            rows["first_loaded_at"] = [stored[i].first_loaded_at if i in stored else now for i in ids]
+        _append(connection, table, rows, now)
     _append_scorecards(connection, [s for r in calls for s in r.scorecards], now)
     _append(connection, "ledger", columns.ledger(list(entries.values())), now)
 
@@ -217,7 +221,7 @@ def _stored_calls(connection: Connection, records: Sequence[CallRecord]) -> dict
         rows = []
         if span and span[0]:  # paths and digests are long, so read them only where such calls exist
             rows = connection.execute(
-                "SELECT call_id, audio_sha256, path, loaded_at FROM calls "  # noqa: S608
+                "SELECT call_id, audio_sha256, path, loaded_at, first_loaded_at FROM calls "  # noqa: S608
                 f"WHERE loaded_at BETWEEN ? AND ? AND {matching}",
                 span,
             ).fetchall()
@@ -255,7 +259,8 @@ def _give_new_ids(
         return {}
     with _as_incoming(connection, {"old_id": list(new_ids), "new_id": list(new_ids.values())}):
         moving = connection.execute(
-            "SELECT new_id, audio_sha256, path, loaded_at FROM calls JOIN incoming ON call_id = old_id "
+            "SELECT new_id, audio_sha256, path, loaded_at, first_loaded_at "
+            "FROM calls JOIN incoming ON call_id = old_id "
             "WHERE old_id NOT IN (SELECT call_id FROM ledger WHERE call_id IS NOT NULL)"
         ).fetchall()
     moved = {new_id: _StoredCall(*rest) for new_id, *rest in moving}

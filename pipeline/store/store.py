@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -41,7 +40,7 @@ from pipeline.store.connection import (
     prepare_bulk_load,
     refused,
 )
-from pipeline.store.erase import Erasure
+from pipeline.store.erase import Erasure, Forget, Purged, StateFolder
 from pipeline.store.selection import CallFilter
 
 if TYPE_CHECKING:
@@ -50,20 +49,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 EVERYTHING = CallFilter()
 CHUNK = 500  # calls per transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Purged:
-    """What a purge did: the erasure, the file's size before and after, and other files it deleted.
-
-    ``stage_results`` is how many calls ``forget`` found something of.
-    """
-
-    erasure: Erasure
-    stage_results: int
-    bytes_before: int | None
-    bytes_after: int | None
-    files: tuple[str, ...]
 
 
 class Store:
@@ -205,13 +190,27 @@ class Store:
 
     def _write(self, work: Callable[[Connection, dt.datetime], T]) -> T:
         """Run ``work`` in one transaction, and again when another writer committed first."""
+
+        def once() -> T:
+            with self.transaction() as connection:
+                return work(connection, dt.datetime.now(dt.UTC))
+
+        return self._insist(once)
+
+    def _insist(self, work: Callable[[], T]) -> T:
+        """Run ``work``, which commits something, and again when another writer committed first."""
         for pause_s in (*self.retries_s, None):
             try:
-                with self.transaction() as connection:
-                    return work(connection, dt.datetime.now(dt.UTC))
+                with self.translating_errors():
+                    return work()
             except StoreError as error:
-                if pause_s is None or not self._is_conflict(error):
+                if not self._is_conflict(error):
                     raise
+                if pause_s is None:
+                    raise StoreError(
+                        f"{self.shown}: other processes wrote all the time, so this one could not",
+                        hint="run the same command again, best while no batch runs",
+                    ) from error
                 time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311
         raise AssertionError("the last attempt returns or raises")
 
@@ -332,7 +331,7 @@ class Store:
         *,
         older_than: dt.datetime | None = None,
         keep_figures: bool = False,
-        forget: Callable[[Sequence[str]], int] = lambda call_ids: 0,
+        forget: Forget = lambda call_ids: 0,
     ) -> Purged:
         """Erase matching calls for good and reclaim their space; their recordings are never taken in again.
 
@@ -341,7 +340,7 @@ class Store:
 
         Args:
             calls: Which calls; it needs a condition unless ``older_than`` is given.
-            older_than: Only calls that began before this; those without a start time, loaded before this.
+            older_than: Only calls that began before this; those without a start time, first loaded so.
             keep_figures: Keep scores, answers and metrics, but no words and no reference to the customer.
             forget: Deletes what is kept elsewhere of calls, given by their ids and of those erased before by
                 their digests; called once the calls are erased, and returns of how many it found something.
@@ -353,19 +352,31 @@ class Store:
         before = self.size_bytes
         # There while erased rows still take space; of a lake nothing can be told.
         unfinished = self.file and self.file.with_name(f"{self.file.name}.purging")
-        with self.transaction() as connection:
+
+        def work(connection: Connection, _: dt.datetime) -> Erasure:
             erasure = erase.erase(connection, calls, older_than, keep_figures=keep_figures)
             if erasure.call_ids and unfinished:
                 unfinished.touch()
-        erased = self.query("SELECT DISTINCT call_id FROM ledger WHERE status = 'purged' AND call_id <> ''")
-        forgotten = forget([*erasure.call_ids, *(row["call_id"] for row in erased)])
-        if not (erasure.call_ids or (unfinished and unfinished.exists())):
+            return erasure
+
+        erasure = self._write(work)
+        forgotten = forget([*erasure.call_ids, *erase.erased(self.connection)])
+        if not erasure.call_ids and unfinished and not unfinished.exists():
             return Purged(erasure, forgotten, before, before, ())
-        with self.translating_errors():
-            removed, after = self._reclaim()
+        removed, after = self._insist(self._reclaim)
         if unfinished:
             unfinished.unlink(missing_ok=True)
         return Purged(erasure, forgotten, before, after, removed)
+
+    def state_folders(self) -> list[StateFolder]:
+        """The folders that hold words of calls besides the database."""
+        return [StateFolder(**row) for row in self.query("SELECT folder_id, host, path FROM state_folders")]
+
+    def use_state_folder(self, folder: StateFolder, forget: Forget) -> None:
+        """Remember a folder for ``purge``; have it ``forget`` what was erased since it was last used."""
+        if not erase.is_rid(self.connection, folder):
+            forget(erase.erased(self.connection))
+            self._write(lambda connection, now: erase.save_folder(connection, folder, now))
 
     def _reclaim(self) -> tuple[tuple[str, ...], int | None]:
         """Free the space of erased rows; returns the files deleted and the database's new size in bytes."""
@@ -409,13 +420,20 @@ class Store:
         with self.translating_errors():
             return parquet.write(self.connection, folder)
 
-    def import_parquet(self, folder: Path) -> dict[str, int]:
+    def import_parquet(self, folder: Path, on_note: OnWait | None = None) -> dict[str, int]:
         """Import a folder written by ``export_parquet`` in one transaction; returns the rows by table.
 
-        The search index is deleted, as it takes only what was loaded after it for new.
+        The search index is deleted, as it takes only what was loaded after it for new. ``on_note`` is called
+        where stored calls lose their ledger rows to other recordings of the same paths.
         """
         allow_compaction(self.connection)
+        before = len(self.query(integrity.UNLISTED))
         rows = self._write(lambda connection, _: parquet.read(connection, folder))
+        if (lost := len(self.query(integrity.UNLISTED)) - before) > 0 and on_note:
+            on_note(
+                f"calls that have no row in the ledger any more: {lost}; {folder} has other recordings of "
+                "the same paths, as of another machine; the calls stay and count"
+            )
         files.index_path(Path(self.db)).unlink(missing_ok=True)  # a lake has none
         return rows
 

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -462,6 +463,60 @@ def test_a_purge_that_was_disturbed_is_finished_by_the_next(
     assert b"441632960001" not in db.read_bytes()
 
 
+def test_restore_says_which_ledger_rows_another_machine_takes(tmp_path: Path) -> None:
+    """Two machines had other calls under one path: both calls stay, but the ledger has one row a path."""
+    both = str(tmp_path / "both.duckdb")
+    for call_id in ("a1", "b1"):
+        call = record(call_id)
+        with Store(tmp_path / f"{call_id}.duckdb") as store:
+            store.load([replace(call, ledger=replace(call.ledger, path="/rec/1.json"))], [RUBRIC])
+        run("backup", str(tmp_path / call_id), "--db", str(tmp_path / f"{call_id}.duckdb"))
+    said = [RUN.invoke(app, ["restore", str(tmp_path / name), "--db", both]).stderr for name in ("a1", "b1")]
+    assert "ledger any more" not in said[0]
+    assert "no row in the ledger any more: 1;" in said[1]
+
+
+def chat(folder: Path, call_id: str, text: str) -> Path:
+    """A transcript file of one turn."""
+    file = folder / f"{call_id}.json"
+    said = {"turn": 0, "role": "customer", "text": text, "start_s": 0, "end_s": 5}
+    file.write_text(json.dumps({"schema": "callqa.transcript/1", "call_id": call_id, "turns": [said]}))
+    return file
+
+
+def test_purge_reaches_each_state_folder_or_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches keep transcripts where their settings say, on two machines; purge has only the database."""
+    db, calls = str(tmp_path / "qa.duckdb"), tmp_path / "calls"
+    calls.mkdir()
+    folders = [tmp_path / name for name in ("here", "away")]
+    kept = [folder / "calls" / "c1" / "transcribe-x.json" for folder in folders]
+
+    def batch(at: int) -> None:
+        config = tmp_path / f"{at}.toml"
+        config.write_text(f"[flow]\nstate_dir = '{folders[at]}'\n")
+        with monkeypatch.context() as patched:
+            patched.setattr("platform.node", lambda: f"machine-{at}")
+            run("run", str(calls), "--db", db, "--local", "--config", str(config))
+
+    for at, call_id in enumerate(("c1", "c2")):
+        chat(calls, call_id, "I will sue you")
+        batch(at)
+        kept[at].parent.mkdir(parents=True)
+        kept[at].write_text('{"text": "I will sue you"}')
+    folders[1].rename(tmp_path / "not mounted")
+
+    purge = ["purge", "--call", "c1", "--yes", "--db", db]
+    assert f"NOT reached, the next batch there deletes its transcripts: {folders[1]} on machine-1" in run(
+        *purge
+    )
+    assert not kept[0].exists()
+    (tmp_path / "not mounted").rename(folders[1])
+    assert kept[1].exists()
+    batch(1)
+    assert not kept[1].exists()
+    assert "NOT reached" not in RUN.invoke(app, purge).output
+
+
 def test_purge_keeps_to_one_client(tmp_path: Path) -> None:
     """Two clients may number a customer alike, and have agreed on different ages."""
     db = str(tmp_path / "qa.duckdb")
@@ -499,3 +554,24 @@ def test_an_original_is_heard_again_by_name_and_with_a_reason(tmp_path: Path) ->
     chat.write_text(chat.read_text().replace("4111", "4222"))
     changed = RUN.invoke(app, ["original", "c9", "--reason", "again", "--db", store])
     assert isinstance(changed.exception, UsageError)
+
+
+def test_what_leaves_obeys_the_settings_file_that_is_named(tmp_path: Path) -> None:
+    """The batch had a laxer policy; exports, packets and imported comments obey the file."""
+    db, strict = str(tmp_path / "qa.duckdb"), tmp_path / "strict.toml"
+    strict.write_text('[privacy]\nredact = ["email"]\n')
+    run("run", str(chat(tmp_path, "c1", "My email is john.smith@gmail.com, thanks.")), "--db", db, "--local")
+    named = ["--db", db, "--config", str(strict)]
+    run("export", str(tmp_path / "o.jsonl"), *named)
+    run("review", "packet", str(tmp_path / "packet"), *named)
+    for file in (tmp_path / "o.jsonl", tmp_path / "packet" / "index.html"):
+        assert "john.smith" not in file.read_text("utf-8")
+    answers = tmp_path / "answers.csv"
+    with Store(db) as store:
+        card = next(store.scorecards())
+    answers.write_text(
+        "Call,Rubric,Criterion,Correct answer,Comment,Reviewer\n"
+        f"c1,{card.rubric.id},{card.answers[0].id},yes,wrote to john.smith@gmail.com,amira\n"
+    )
+    run("review", "import", str(answers), *named)
+    assert "[EMAIL]" in run("sql", "SELECT * FROM reviews", "--db", db)

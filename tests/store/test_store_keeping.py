@@ -545,6 +545,23 @@ def test_retention_by_age_and_no_purge_without_a_condition(db: Path) -> None:
         assert done.erasure.call_ids == ("c3",)
 
 
+def test_a_call_without_a_start_is_as_old_as_its_first_load(tmp_path: Path) -> None:
+    """Scoring it again, also under another id, makes it no younger; nor does a backup."""
+    db, folder = tmp_path / "qa.duckdb", tmp_path / "backup"
+    undated = [record(call_id, started_at=None) for call_id in ("u1", "u2")]
+    renamed = record("u3", started_at=None)
+    renamed = replace(renamed, ledger=replace(undated[1].ledger, call_id="u3"))
+    with Store(db) as store:
+        store.load(undated, [RUBRIC])
+        limit = dt.datetime.now(dt.UTC)
+        store.load([undated[0], renamed, record("new", started_at=None)], [RUBRIC])
+        store.export_parquet(folder)
+        assert store.purge(CallFilter(), older_than=limit).erasure.call_ids == ("u1", "u3")
+    with Store(tmp_path / "again.duckdb") as store:
+        store.import_parquet(folder)
+        assert store.purge(CallFilter(), older_than=limit).erasure.call_ids == ("u1", "u3")
+
+
 def test_purging_gives_space_back(db: Path) -> None:
     """The file shrinks by what was erased."""
     talkative = [record(f"long-{i}") for i in range(4)]

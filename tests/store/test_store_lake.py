@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,12 +73,20 @@ def postgres(tmp_path: Path) -> Iterator[str]:
 
 def write_at_once(db: str, chunks: int) -> None:
     """Two processes load their own calls at the same time."""
+    wait_for(writer(db, name, chunks) for name in "ab")
+
+
+def writer(db: str, name: str, chunks: int) -> subprocess.Popen[bytes]:
+    """A process that loads chunks of calls."""
     root = str(Path(__file__).parents[2])
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, db, name, root, str(chunks)], stderr=subprocess.PIPE)
-        for name in "ab"
-    ]
-    for writer in writers:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, db, name, root, str(chunks)], stderr=subprocess.PIPE
+    )
+
+
+def wait_for(writers: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Wait until processes end without an error; all are started before."""
+    for writer in [*writers]:
         _, complaint = writer.communicate(timeout=300)
         assert writer.returncode == 0, complaint.decode()
 
@@ -106,6 +114,23 @@ def test_two_processes_of_one_machine_write_through_sqlite(tmp_path: Path) -> No
     db = f"ducklake:sqlite:{tmp_path / 'cat.sqlite'}?data_path={tmp_path / 'data'}/"
     write_at_once(db, 1)
     assert_holds_both(db, 10)
+
+
+def test_calls_are_erased_while_another_process_writes(tmp_path: Path) -> None:
+    """A request for erasure, or the monthly retention, comes while a batch runs."""
+    pytest.importorskip("duckdb_extension_sqlite_scanner", reason="callqa[lake] is not installed")
+    db = f"ducklake:sqlite:{tmp_path / 'cat.sqlite'}?data_path={tmp_path / 'data'}/"
+    old = [f"old-{i}" for i in range(5)]
+    with open_store(db) as store:
+        store.load([record(call_id) for call_id in old], [RUBRIC])
+    batch = writer(db, "a", 6)
+    for call_id in old:
+        with open_store(db, lock_timeout_s=60) as store:
+            assert store.purge(CallFilter(call_ids=(call_id,))).erasure.left == {}
+    wait_for([batch])
+    with open_store(db, read_only=True) as store:
+        assert store.check() == []
+        assert store.query("SELECT count(*) AS n FROM calls") == [{"n": 30}]
 
 
 @pytest.fixture

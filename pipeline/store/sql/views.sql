@@ -13,7 +13,7 @@ COMMENT ON COLUMN v_calls.week IS 'Monday of the week of the start, in the site'
 
 CREATE OR REPLACE VIEW v_scorecards AS
 SELECT scorecards.* EXCLUDE (is_latest, loaded_at), scorecards.loaded_at AS scored_at,
-       v_calls.* EXCLUDE (call_id, loaded_at, warnings, transcript_warnings, transcript_doubts)
+       v_calls.* EXCLUDE (call_id, loaded_at, first_loaded_at, warnings, transcript_warnings, transcript_doubts)
 FROM scorecards JOIN v_calls USING (call_id) WHERE is_latest;
 COMMENT ON VIEW v_scorecards IS 'The newest scorecard of each call and rubric, with the call';
 COMMENT ON COLUMN v_scorecards.scored_at IS 'When the scorecard was stored';
