@@ -260,6 +260,7 @@ def rescore(
     """
     from pipeline import matching, rubric
     from pipeline.process import judging
+    from pipeline.process.cache import StageCache
     from pipeline.rescore import rescore as run
     from pipeline.settings import load_settings
 
@@ -275,6 +276,7 @@ def rescore(
     count = 0
     with open_store(db, read_only=False) as store:
         call_options.tell_of_unknown(store, calls)
+        StageCache(settings.state_dir).register(store)  # a judge's answers are kept there
         judge = judging.load_judge(settings, [form], judging.standings(store, [form], settings))
         for rescored in run(
             store, form, matcher, min_confidence=floor, calls=calls, everything=everything, judge=judge

@@ -28,8 +28,8 @@ MARKS = "".join(
     if unicodedata.category(sign).startswith("M")
 )
 """Accents written apart, and the vowel signs of Indic scripts, which Python does not count as letters."""
-_LETTERS = rf"[^\W\d_]+(?:[{MARKS}]+[^\W\d_]*)*"
-_SIGNS = rf"[^\W_]+(?:[{MARKS}]+[^\W_]*)*"
+_LETTERS = rf"[^\W\d_]+(?:[{MARKS}][^\W\d_]*)*"
+_SIGNS = rf"[^\W_]+(?:[{MARKS}][^\W_]*)*"
 _WORD = rf"{_SIGNS}(?:['’]{_SIGNS})*"
 WRITTEN = re.compile(_WORD)
 """Letters and digits, with apostrophes only between them: quotation marks are not part of a word."""
