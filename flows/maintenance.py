@@ -67,9 +67,10 @@ def rescore_history(config: str | None = None, settings: Slices | None = None) -
     rubrics = load_rubrics(resolved)
     doubt = resolved.score.min_confidence
     with open_store(resolved) as store:
-        StageCache(resolved.state_dir).register(store)  # a judge's answers are kept there
         standings = judging.standings(store, rubrics, resolved)
         judge = judging.load_judge(resolved, rubrics, standings)
+        if judge is not None:  # its answers are kept there
+            StageCache(resolved.state_dir).register(store)
         return sum(
             call.flipped
             for rubric in rubrics

@@ -276,8 +276,9 @@ def rescore(
     count = 0
     with open_store(db, read_only=False) as store:
         call_options.tell_of_unknown(store, calls)
-        StageCache(settings.state_dir).register(store)  # a judge's answers are kept there
         judge = judging.load_judge(settings, [form], judging.standings(store, [form], settings))
+        if judge is not None:  # its answers are kept there
+            StageCache(settings.state_dir).register(store)
         for rescored in run(
             store, form, matcher, min_confidence=floor, calls=calls, everything=everything, judge=judge
         ):
