@@ -48,7 +48,7 @@ you just try the call" is not thanks for calling. The second was chosen on 97 ou
 of 251 right yes and 10 of 40 wrong."""
 BESIDE = 3
 """Words on each side of a match, within its sentence, that are compared with the counter-examples too."""
-DENIED = {"denied": 0.2, "perhaps": 0.3}
+DENIED = {"denied": 0.2, "perhaps denied": 0.3}
 """Highest strength of a match that is denied, or perhaps denied: a no, and undetermined."""
 SAID = 0.6
 """Share of a phrase or counter-example from which its words decide between them; below, the meaning does."""
@@ -206,10 +206,7 @@ class TextMatcher:
             expected = searched * chance.of_wording(wording.read(phrase), one.coverage)
             strength, how = chance.strength(expected / wording.OFTEN), chance.in_words(expected)
         if one.denied:
-            strength, how = (
-                min(strength, DENIED[one.denied]),
-                "denied" if one.denied == "denied" else "perhaps denied",
-            )
+            strength, how = min(strength, DENIED[one.denied]), one.denied
         elif strength > 0.3 and not one.literal and near is not None and not _near_in_meaning(one, near):
             strength, how = 0.3, "its words, perhaps not its meaning"
         elif strength > 0.3 and not _names_company(phrase, query, words(text), one.first, one.last + 1):
@@ -386,11 +383,12 @@ def _around(text: str, first: int, last: int) -> str:
 def _complete(phrase: str, query: Query, text: str, near: meaning.Near) -> bool:
     """Whether a stretch has what no likeness of meaning stands for: what fills a slot, and the "not"."""
     said = words(text)
-    if not _names_company(phrase, query, said, near.first, near.last):
-        return False
-    if _opposite(wording.read(phrase), said, text, near):
-        return False
-    return _slots_filled(phrase, text, near) and _names_the_slot(phrase, query, said, near)
+    return (
+        _names_company(phrase, query, said, near.first, near.last)
+        and not _opposite(wording.read(phrase), said, text, near)
+        and _slots_filled(phrase, text, near)
+        and _names_the_slot(phrase, query, said, near)
+    )
 
 
 def _opposite(phrase: wording.Phrase, said: Words, text: str, near: meaning.Near) -> bool:

@@ -2,7 +2,7 @@
 
 A denial holds from its word on until another clause begins: after "but" or "because", or with a subject of
 its own ("I don't have it, we will call you back"), unless the first clause asks for a second ("I don't think
-we will"). Where only much else stands between, it cannot be told.
+we will"). Where many other words stand between, it cannot be told.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 from pipeline.text.words import Words, word_set
 
-Denied = Literal["", "perhaps", "denied"]
+Denied = Literal["", "perhaps denied", "denied"]
 
 ENGLISH = word_set("not never nobody nothing none without neither nor cannot hardly non")
 WITH_NO = ENGLISH | {"no"}
@@ -33,7 +33,7 @@ NOT_DENIED = word_set("only just forget worry hesitate mind")
 """After a denial: "not only", "don't forget", "never mind" deny nothing."""
 BEFORE_NO = word_set("""
 is are was were be been have has had having got get gets with at in of by under pay see need owe say take
-makes make find found there absolutely of
+makes make find found there absolutely
 """)
 """Before a "no" that goes with a noun ("there is no fee"), unlike an answer ("no we will send it")."""
 CARRIED = word_set("""
@@ -96,7 +96,7 @@ def denied(said: Words, text: str, first: int, last: int, *, english: bool) -> D
         max(0, first - REACH), min(len(said.words), last + 1 + (AFTER if english else AFTER_OTHER))
     ):
         if english and at <= last and said.words[at] in DOUBTS:
-            how: Denied = "perhaps" if at >= first or _before(said, text, at, first, english) else ""
+            how: Denied = "perhaps denied" if at >= first or _before(said, text, at, first, english) else ""
         elif not _is_denial(said, text, at, range(first, last + 1), english):
             continue
         elif at > last:
@@ -144,7 +144,7 @@ def _before(said: Words, text: str, at: int, first: int, english: bool) -> Denie
         ):
             return ""
     others = sum(word not in CARRIED for word in between)
-    return "denied" if others <= CLOSE and len(between) <= CARRIED_MOST else "perhaps"
+    return "denied" if others <= CLOSE and len(between) <= CARRIED_MOST else "perhaps denied"
 
 
 def _after(said: Words, text: str, at: int, last: int) -> Denied:

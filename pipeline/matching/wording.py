@@ -368,7 +368,7 @@ def _denied(phrase: Phrase, text: str, first: int, last: int) -> Denied:
     found = denials.denied(said, text, first, last, english=phrase.english)
     if phrase.denies:
         return "" if found or denials.denies(said.words[first : last + 1], phrase.english) else "denied"
-    return "" if found == "perhaps" and not denials.DOUBTS.isdisjoint(phrase.words) else found
+    return "" if found == "perhaps denied" and not denials.DOUBTS.isdisjoint(phrase.words) else found
 
 
 def _unfilled(phrase: Phrase, there: set[int]) -> bool:

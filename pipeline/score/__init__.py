@@ -43,7 +43,7 @@ __all__ = [
     "words_that_decide",
 ]
 
-REVISION = "callqa.score/7"
+REVISION = "callqa.score/8"
 """Incremented with every change that can give another answer to the same criterion."""
 VOICEMAIL = "voicemail: somebody spoke to a machine, which is no conversation to score"
 Asked = tuple[CallMetadata, Conversation, Mapping[str, CriterionAnswer]]
