@@ -1,6 +1,6 @@
 """Takes one group of files through every stage, to one ``CallRecord`` per file.
 
-    received ─▶ transcribe (open, transcribe) ─▶ score (roles, redact, write, annotate, score) ─▶ records
+    received ─▶ transcribe (open, transcribe, roles, redact, write) ─▶ score (annotate, score) ─▶ records
 
 While the engine transcribes one group, the group before it is scored and the one after it is opened
 (``prefetch``). A bad file becomes a ledger row with the reason, an unexpected error in one call a ``failed``
@@ -46,8 +46,6 @@ SHOWN_RUBRICS = 3
 """The ledger row of a call that no rubric applies to says of this many rubrics why they do not apply."""
 TOGETHER_BYTES = 128 * 2**20
 """Audio transcribed together: 17 minutes of two channels. With more, the engine's batches get no fuller."""
-CARRIED_BYTES = 128 * 2**20
-"""Audio that may stay in memory for ``score`` while the engine goes on."""
 SKIPPED_REASONS = frozenset({"too_short", "silent", "no_speech", "duplicate", "not_a_call", "still_written"})
 """Reasons of files that are not damaged but hold nothing to score, or not yet."""
 RETRIED_REASONS = frozenset({"unreadable", "missing", "no_room"})
@@ -119,13 +117,14 @@ def _open(item: Received, stages: Stages, cache: StageCache) -> CallState:
 
 
 def transcribe(files: Sequence[Received | CallState], stages: Stages, cache: StageCache) -> list[CallState]:
-    """Transcribe a group of files together; those that are open already come as a ``CallState``."""
+    """Transcribe a group of files together, assign roles, redact and write the transcripts.
+
+    Those that are open already come as a ``CallState``. None keeps its audio.
+    """
     done: list[CallState] = []
-    carried_bytes = 0
     for part in _opened(files, stages, cache):
-        for call in _advance(part, lambda call: call.awaits_engine, partial(_transcribed, stages=stages)):
-            carried_bytes += call.sound_bytes
-            done.append(call if carried_bytes <= CARRIED_BYTES else _assigned(call, stages, cache))
+        transcribed = _advance(part, lambda call: call.awaits_engine, partial(_transcribed, stages=stages))
+        done += _on_all_cores(partial(_assigned, stages=stages, cache=cache), transcribed)
     return done
 
 
@@ -147,9 +146,8 @@ def _opened(
 
 
 def score(calls: Sequence[CallState], stages: Stages, cache: StageCache) -> list[CallRecord]:
-    """Assign roles, redact, write transcripts, annotate and score; files that have ended stay as they are."""
-    assigned = _on_all_cores(partial(_assigned, stages=stages, cache=cache), calls)
-    annotated = _advance(assigned, lambda call: call.ended is None, partial(_annotated, stages=stages))
+    """Annotate and score transcribed calls; files that have ended stay as they are."""
+    annotated = _advance(calls, lambda call: call.ended is None, partial(_annotated, stages=stages))
     if stages.again is not None:
         again = partial(_transcribed_again, again=stages.again, stages=stages, cache=cache)
         annotated = _advance(
