@@ -1,7 +1,4 @@
-"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing.
-
-A ``Form`` describes the format of one tool.
-"""
+"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pipeline.conversation import Role, Turn, Word
@@ -309,23 +307,24 @@ def ended_s(turns: Iterable[Turn]) -> float | None:
     return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)
 
 
-def listed(name: str, *keys: str) -> Callable[[Json], bool]:
-    """A ``Form.fits``: whether any object in the document's list ``name`` has all these keys."""
-    return lambda document: any(all(key in one for key in keys) for one in objects(document.get(name)))
+def listed(document: Json, name: str, *keys: str) -> list[Json]:
+    """The objects in the document's list ``name``; [] when none of them has all these keys."""
+    found = objects(document.get(name))
+    return found if any(all(key in one for key in keys) for one in found) else []
 
 
-class Form(NamedTuple):
-    """One transcript format; the functions take the JSON object that holds the transcript.
+class Said(NamedTuple):
+    """A transcript of another tool.
 
     Attributes:
-        name: Name of the tool that writes it, for people.
-        fits: Returns whether a JSON object is in this format.
         turns: Returns its turns in any order, not numbered; turns without text are ignored.
-        about: Returns metadata of the call by the names of ``CallMetadata``, and ``duration_s``, ``channels``
-            and ``model`` of the transcript.
+        about: Metadata of the call by the names of ``CallMetadata``, and ``duration_s``, ``channels`` and
+            ``model`` of the transcript.
     """
 
-    name: str
-    fits: Callable[[Json], bool]
-    turns: Callable[[Json], Iterable[Turn]]
-    about: Callable[[Json], Mapping[str, object]] = lambda document: {}
+    turns: Callable[[], Iterable[Turn]]
+    about: Mapping[str, object] = MappingProxyType({})
+
+
+Reader = Callable[[Json], Said | None]
+"""Reads the JSON object that holds a transcript; returns None when it is in another format."""

@@ -158,7 +158,7 @@ def _with_party_roles(body: object, parties: list[Json]) -> tuple[Turn, ...]:
     A number means a party only in a plain list of turns: in a recogniser's output it numbers the voices.
     """
     found = formats.find(body)
-    numbers_voices = found is not None and found.form not in formats.bare.FORMS
+    numbers_voices = found is not None and found[0] != formats.bare.NAME
     turns = []
     for turn in formats.turns(body):
         number = _party_number(turn.speaker, parties)

@@ -6,13 +6,14 @@ Scripts, chat tools and test data write them; no specification describes them. T
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from operator import itemgetter
 
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
-from pipeline.intake.pieces import Form, Json, first, objects
+from pipeline.intake.pieces import Json, Said, first, objects
 
+NAME = "a list of turns"
 # fmt: off
 LISTS = ("turns", "segments", "utterances", "messages", "conversation", "transcript", "transcripts",
          "dialogue", "dialog", "phrases", "sentences")
@@ -66,11 +67,36 @@ def _has_time(piece: Json) -> bool:
     return first(piece, (*STARTS, *MILLISECONDS[0])) is not None
 
 
-def _turns(document: Json) -> Iterator[Turn]:
+def read(document: Json) -> Said | None:
+    """The turns and, of the values beside them, those under known names: others may repeat the words."""
     members = _turn_objects(document)
-    spans = _spans(members)
-    per_s = _units_per_s(members)
-    first_sent = min((start for start, _ in spans if isinstance(start, dt.datetime)), default=None)
+    if not members:
+        return None
+    known = {alias for aliases in metadata.ALIASES.values() for alias in aliases}
+    beside = {
+        k: v for k, v in document.items() if metadata.field_name(k) in known and isinstance(v, str | int)
+    }
+    spans, per_s = _spans(members), _units_per_s(members)
+    sent = [
+        (start, first(one, STARTS))
+        for one, (start, _) in zip(members, spans, strict=True)
+        if isinstance(start, dt.datetime)
+    ]
+    first_sent, as_written = min(sent, key=itemgetter(0), default=(None, None))
+    has_start = any(metadata.field_name(name) in metadata.ALIASES["started_at"] for name in beside)
+    stated_per_s = 1.0 if "duration_s" in document else per_s
+    about = {
+        "medium": "chat" if sent else None,
+        "started_at": None if has_start else as_written,
+        **beside,
+        "duration_s": pieces.seconds(first(document, ("duration_s", "duration")), stated_per_s),
+    }
+    return Said(lambda: _turns(members, spans, first_sent, per_s), about)
+
+
+def _turns(
+    members: list[Json], spans: list[Span], first_sent: dt.datetime | None, per_s: float
+) -> Iterator[Turn]:
     for one, (start, end) in zip(members, spans, strict=True):
         yield pieces.turn(
             _text(one),
@@ -152,28 +178,6 @@ def _in_seconds(time: Time, first_sent: dt.datetime | None, per_s: float) -> flo
     return None if time is None or first_sent is not None else time / per_s
 
 
-def _about(document: Json) -> Mapping[str, object]:
-    """Values beside the list under known names of metadata; other values may repeat the words."""
-    known = {alias for aliases in metadata.ALIASES.values() for alias in aliases}
-    beside = {
-        k: v for k, v in document.items() if metadata.field_name(k) in known and isinstance(v, str | int)
-    }
-    members = _turn_objects(document)
-    spans = _spans(members)
-    sent = [
-        (start, first(one, STARTS))
-        for one, (start, _) in zip(members, spans, strict=True)
-        if isinstance(start, dt.datetime)
-    ]
-    told: dict[str, object] = {}
-    if sent:
-        told["medium"] = "chat"
-        if not any(metadata.field_name(name) in metadata.ALIASES["started_at"] for name in beside):
-            told["started_at"] = min(sent, key=itemgetter(0))[1]
-    per_s = 1.0 if "duration_s" in document else _units_per_s(members)
-    return told | beside | {"duration_s": pieces.seconds(first(document, ("duration_s", "duration")), per_s)}
-
-
 def spoken_lines(body: str) -> Iterator[Turn]:
     """Plain text as turns: one per line when any line has a label, else a single turn without a speaker."""
     labelled = list(pieces.labelled([line for line in body.splitlines() if line.strip()]))
@@ -181,6 +185,3 @@ def spoken_lines(body: str) -> Iterator[Turn]:
         labelled = [(None, body)]
     for speaker, text in labelled:
         yield pieces.turn(text, None, None, speaker=speaker)
-
-
-FORMS = (Form("a list of turns", lambda document: bool(_turn_objects(document)), _turns, _about),)
