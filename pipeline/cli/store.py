@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import note
-from pipeline.cli.prompt import converse, hand_over
+from pipeline.cli.prompt import converse
 from pipeline.cli.query_output import print_hits, print_table, write_csv, write_json, write_parquet
 from pipeline.cli.scorecard import render
 from pipeline.errors import UsageError
@@ -84,10 +84,7 @@ def sql(
         raise UsageError("--csv, --json, --table and --parquet exclude one another", hint="choose one")
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
-    store = open_store(db)
-    if query is None:
-        hand_over(store.db)
-    with store:
+    with open_store(db) as store:
         if parquet is not None:
             store.refuse_itself(parquet)
         if query is None:
