@@ -1,8 +1,5 @@
 """Call detail records (CDR) of Asterisk, FreePBX and Issabel: CSV rows that say who called whom and when.
 
-The exported form with a header is read, and so is Asterisk's own ``Master.csv`` without one. A recording is
-matched by the ``recordingfile`` column, else by the ``uniqueid`` in its name. A transferred call has several
-rows with the same ``linkedid``.
 Field names: https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Records-CDR/CDR-Variables/
 """
 

@@ -1,12 +1,8 @@
 """Find the files under the given paths, with the manifest row and call detail records that may describe each.
 
 Folders are walked in sorted order. Links out of a folder are not followed and hidden files are ignored.
-Files are yielded one by one and recordings are not read here, so a million files need no more memory.
-
-A manifest is a CSV file with a row of metadata for each recording: ``manifest.csv`` in a folder describes the
-files below it, also when only some of them are given; one given on the command line is the list of calls to
-process. A row that names no file, a missing file or a file outside the manifest's folder gets a row in the
-ledger with its fault; no row is dropped.
+Files are yielded one by one and recordings are not read here, so a million files need no more memory. No row
+of a manifest is dropped: one that names no usable file is yielded with its fault.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Find, by name or by hash, the recordings on this machine that a vCon only links to; nothing is downloaded.
-
-They may lie beside the vCon or anywhere below ``intake.media_dir``. When the vCon states a hash, a file with
-the right name but different content is not accepted.
-"""
+"""Find, by name or hash, the recordings on this machine that a vCon only links to; nothing is downloaded."""
 
 from __future__ import annotations
 

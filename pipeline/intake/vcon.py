@@ -1,8 +1,7 @@
 """Read vCon files of all versions (0.0.1 to 0.4.0): recordings, transcripts, messages and hold times.
 
-Nothing is downloaded. A recording that is only linked is looked for on this machine (``linked``); without it
-the transcript is used; without either the call is refused. Later versions renamed fields (``mimetype`` →
-``mediatype``, ``alg``/``signature`` → ``content_hash``, ``transcript`` → ``body``); both names are read.
+Later versions renamed fields (``mimetype`` → ``mediatype``, ``alg``/``signature`` → ``content_hash``,
+``transcript`` → ``body``); both names are read.
 Schema: https://datatracker.ietf.org/doc/draft-ietf-vcon-vcon-core/
 """
 
