@@ -180,9 +180,7 @@ class Finder:
             if named or _is_misencoded_cdr(path):
                 raise UsageError(f"{path}: {error}", hint="save it as CSV UTF-8 with a header") from error
             return None
-        if cdr.is_cdr(lines):
-            return cdr.read(path, lines)
-        return _manifest(path, lines) if named else None
+        return cdr.read(path, lines) or (_manifest(path, lines) if named else None)
 
     def _rows_of(self, path: Path, target: Path | None) -> tuple[Row, ...]:
         """The rows for a file that is given by itself, from the manifests in its folder and above."""
@@ -262,7 +260,7 @@ def unreadable(path: Path, error: OSError) -> RecordingError:
 def _is_misencoded_cdr(path: Path) -> bool:
     """Whether a CSV file in an unknown encoding has the columns of call detail records."""
     try:
-        return cdr.is_cdr(sniff.csv_rows(path, errors="replace"))
+        return cdr.read(path, sniff.csv_rows(path, errors="replace")) is not None
     except (OSError, ValueError):
         return False
 
