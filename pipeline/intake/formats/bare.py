@@ -11,18 +11,14 @@ from operator import itemgetter
 
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
-from pipeline.intake.pieces import Json, Said, first, objects
+from pipeline.intake.pieces import ENDS, STARTS, Json, Said, first, objects, text_of
 
 NAME = "a list of turns"
 # fmt: off
 LISTS = ("turns", "segments", "utterances", "messages", "conversation", "transcript", "transcripts",
          "dialogue", "dialog", "phrases", "sentences")
-TEXTS = ("text", "message", "transcript", "content", "body", "utterance", "sentence")
 SPEAKERS = ("speaker", "speaker_id", "speakerId", "speaker_label", "participant", "participant_id",
             "participantId", "sender", "from", "author", "user", "name", "party", "role", "channel")
-STARTS = ("start", "start_s", "start_time", "startTime", "begin", "time", "timestamp", "sent_at",
-          "created_at", "createdAt", "date", "datetime", "ts")
-ENDS = ("end", "end_s", "end_time", "endTime")
 MILLISECONDS = (("start_ms", "startMs", "start_time_ms", "startMillis"),
                 ("end_ms", "endMs", "end_time_ms", "endMillis"))
 # fmt: on
@@ -41,7 +37,7 @@ def _turn_objects(document: Json) -> list[Json]:
     for name in LISTS:
         members = objects(document.get(name))
         sample = members[:SAMPLE_SIZE]
-        turns = [one for one in sample if _text(one) and (_speaker(one) or _has_time(one))]
+        turns = [one for one in sample if text_of(one) and (_speaker(one) or _has_time(one))]
         if turns and 2 * len(turns) >= len(sample) and _is_talk(turns):
             return members
     return []
@@ -51,10 +47,6 @@ def _is_talk(turns: list[Json]) -> bool:
     """Whether all have times, or few speakers speak often; in a list of documents each has its own name."""
     speakers = {_speaker(one) for one in turns}
     return all(map(_has_time, turns)) or len(speakers) <= min(MOST_SPEAKERS, max(3, len(turns) // 2 + 1))
-
-
-def _text(piece: Json) -> str:
-    return pieces.text(*(piece[name] for name in TEXTS if name in piece))
 
 
 def _speaker(piece: Json) -> str | None:
@@ -99,7 +91,7 @@ def _turns(
 ) -> Iterator[Turn]:
     for one, (start, end) in zip(members, spans, strict=True):
         yield pieces.turn(
-            _text(one),
+            text_of(one),
             _in_seconds(start, first_sent, per_s),
             _in_seconds(end, first_sent, per_s),
             speaker=_speaker(one),
@@ -163,12 +155,7 @@ def _units_per_s(members: list[Json]) -> float:
     """1000 when times are numbers of milliseconds, else 1; dates and clocks are no numbers."""
     if any(first(one, MILLISECONDS[0]) is not None for one in members):
         return 1.0
-    return pieces.units_per_s(
-        [
-            (_text(one), pieces.seconds(first(one, STARTS)), pieces.seconds(first(one, ENDS)))
-            for one in members
-        ]
-    )
+    return pieces.units_per_s(members)
 
 
 def _in_seconds(time: Time, first_sent: dt.datetime | None, per_s: float) -> float | None:

@@ -24,12 +24,7 @@ def _segments(document: Json) -> Said | None:
     segments = objects(document.get("segments"))
     if not any("text" in one and not isinstance(one.get("start", ""), str) for one in segments):
         return None
-    per_s = pieces.units_per_s(  # a program between Whisper and callqa may have written milliseconds
-        [
-            (pieces.text(one.get("text")), seconds(one.get("start")), seconds(one.get("end")))
-            for one in segments
-        ]
-    )
+    per_s = pieces.units_per_s(segments)  # a program between Whisper and callqa may have written milliseconds
     about = {**_about(document), "duration_s": seconds(document.get("duration"), per_s)}
     return Said(lambda: [_segment(one, per_s) for one in segments], about)
 
