@@ -5,11 +5,9 @@ Results go to stdout, one line a call; progress, warnings and the totals go to s
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -47,53 +45,41 @@ class BatchView:
 
     Args:
         log_format: ``text``, or ``json`` for one JSON object a line on stderr.
+
+    Attributes:
+        bar: Is shown while it is entered as a context, if stderr is a terminal; elsewhere lines replace it.
     """
 
     def __init__(self, log_format: str = "text") -> None:
         self._json = log_format == "json"
-        self._live = sys.stderr.isatty() and not self._json
-        self._bar: Any = None
-        self._task: Any = None
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=Console(stderr=True, soft_wrap=True, highlight=False),
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+            disable=self._json or not sys.stderr.isatty(),
+        )
+        self._task = self.bar.add_task("starting", total=None, detail="")
         self._total = self._done = 0
         self._audio_s = 0.0
         self._started_at = self._printed_at = time.monotonic()
         self._last_at: float | None = None
         self._whole_groups: tuple[int, float] = (0, 0.0)  # files in finished groups, seconds they took
 
-    @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
-        """Show the progress bar, if there is one, until the block ends."""
-        if not self._live:
-            yield
-            return
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
-        )
-        self._bar = Progress(
-            *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
-        )
-        with self._bar:
-            self._task = self._bar.add_task("starting", total=None, detail="")
-            yield
-        self._bar = None
-
     def say(self, stage: str) -> None:
         """Show what is being done before the first call."""
-        if self._bar is not None:
-            self._bar.update(self._task, description=stage)
+        self.bar.update(self._task, description=stage)
 
     def warn(self, sentence: str) -> None:
         """Print something people should know; it holds no words of a call."""
         if self._json:
             self._log("warning", message=sentence)
-        elif self._bar is not None:
-            self._bar.console.print(f"[yellow]warning:[/] {sentence}")
         else:
-            sys.stderr.write(f"warning: {sentence}\n")
+            self.bar.console.print(Text.assemble(("warning:", "yellow"), f" {sentence}"))
 
     def failed(self, error: CallQAError) -> bool:
         """Log what ended the batch where the log is JSON; returns whether it is, else ``main`` prints it."""
@@ -105,11 +91,10 @@ class BatchView:
         """Start counting: ``pending`` files to process, ``known`` ones in the ledger already."""
         self._total = pending
         self._started_at = self._printed_at = time.monotonic()
-        if self._bar is not None:
-            self._bar.update(self._task, description="calls", total=pending)
-        elif self._json:
+        self.bar.update(self._task, description="calls", total=pending)
+        if self._json:
             self._log("started", pending=pending, known=known)
-        else:
+        elif not self.bar.live.is_started:
             sys.stderr.write(f"{pending} new files, {known} known\n")
 
     def finished(self, record: CallRecord) -> None:
@@ -122,11 +107,10 @@ class BatchView:
         if record.conversation is not None:
             self._audio_s += record.conversation.transcript.duration_s or 0.0
         self._print_line(record)
+        self.bar.update(self._task, completed=self._done, detail=self._pace())
         if self._json:
             self._log("call", **_facts(record))
-        elif self._bar is not None:
-            self._bar.update(self._task, completed=self._done, detail=self._pace())
-        elif time.monotonic() - self._printed_at > PLAIN_EVERY_S:
+        elif not self.bar.live.is_started and time.monotonic() - self._printed_at > PLAIN_EVERY_S:
             self._printed_at = time.monotonic()
             sys.stderr.write(f"{self._done} of {self._total} files, {self._pace()}\n")
 

@@ -9,15 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from pipeline.errors import CallQAError
@@ -49,17 +41,13 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def waited_for(what: str, items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items, showing a running clock on a terminal while the next one is computed."""
-    console, iterator = Console(stderr=True), iter(items)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    while True:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as clock:
-            clock.add_task(what, total=None)
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-        yield item
+    """Yield the items, showing on a terminal that the next one is computed."""
+    status = Console(stderr=True).status(what)
+    with status:
+        for item in items:
+            status.stop()  # whoever takes the item prints it
+            yield item
+            status.start()
 
 
 def discard_results() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import datetime as dt
 import json
@@ -112,13 +111,12 @@ def write_parquet(answer: pa.Table, path: Path) -> None:
     """
     import pyarrow.parquet as pq
 
-    partial = path.with_name(path.name + ".partial")
+    from pipeline.export.names import whole
+
     try:
-        pq.write_table(answer, partial, compression="zstd")
-        partial.replace(path)
+        with whole(path) as partial:
+            pq.write_table(answer, partial, compression="zstd")
     except OSError as error:
-        with contextlib.suppress(OSError):  # a file system that is for reading only
-            partial.unlink()
         raise UsageError(
             f"cannot write {path}: {error.strerror or error}", hint="check the folder"
         ) from error

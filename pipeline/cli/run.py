@@ -59,7 +59,7 @@ def run(
         flow={"log_format": log_format, "runner": runner},
     )
     view = BatchView(settings.flow.log_format)
-    with view.shown(), _failure_told(settings, view):
+    with view.bar, _failure_told(settings, view):
         view.say("looking at files")
         from pipeline.process.report import conclude  # imports spaCy: the bar is shown first
 

@@ -1,8 +1,4 @@
-"""Run one stage on single files: ``transcribe``, ``annotate`` and ``score`` need no database.
-
-``original`` transcribes a stored call's recording again without redaction. No unredacted copy is kept, so it
-is the only way to see the words before redaction; all other commands show what was stored.
-"""
+"""Run one stage on single files; only ``original`` needs a database."""
 
 from __future__ import annotations
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,21 +18,25 @@ from typer.core import TyperCommand
 
 from pipeline.cli import call_options
 from pipeline.cli.app import app
-from pipeline.cli.console import note
-from pipeline.cli.prompt import converse, hand_over
+from pipeline.cli.console import complain, note
 from pipeline.cli.query_output import print_hits, print_table, write_csv, write_json, write_parquet
 from pipeline.cli.scorecard import render
-from pipeline.errors import UsageError
+from pipeline.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.store import Store
     from pipeline.store.erase import Purged
+    from pipeline.store.sandbox import Sandbox
 
 Db = Annotated[str | None, typer.Option("--db", help="Database; default from settings.", metavar="FILE")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: callqa.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, one object a row.")]
+PROMPT_HELP = (
+    "end a query with ; — SHOW TABLES; and DESCRIBE v_scorecards; list what there is — exit or Ctrl-D leaves"
+)
+LEAVE = {"exit", "quit", ".exit", ".quit", "\\q"}
 DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
 
 
@@ -84,10 +90,7 @@ def sql(
         raise UsageError("--csv, --json, --table and --parquet exclude one another", hint="choose one")
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
-    store = open_store(db)
-    if query is None:
-        hand_over(store.db)
-    with store:
+    with open_store(db) as store:
         if parquet is not None:
             store.refuse_itself(parquet)
         if query is None:
@@ -102,6 +105,41 @@ def sql(
         write_json(answer)
     else:
         print_table(answer, plain=table)
+
+
+def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
+    """Read queries and print their answers until the input ends; a wrong query only prints an error.
+
+    ``read`` prints a prompt and returns one line, or raises EOFError at the end. Earlier lines can be called
+    back, but are not kept on disk, because queries may name customers.
+    """
+    with contextlib.suppress(ImportError):  # Windows
+        import readline  # noqa: F401 - gives ``input`` editing and history
+    note(PROMPT_HELP)
+    lines: list[str] = []
+    while True:
+        try:
+            lines.append(read("     > " if lines else "callqa> "))
+        except EOFError:
+            note("")
+            break
+        except KeyboardInterrupt:  # the query typed so far is dropped
+            note("")
+            lines = []
+            continue
+        query = "\n".join(lines).strip()
+        if query.rstrip("; ").lower() in LEAVE:
+            break
+        if not query.rstrip().endswith(";") and query:
+            continue
+        lines = []
+        if query.strip("; \n"):
+            try:
+                print_table(sandbox.ask(query))
+            except StoreError as error:
+                complain(error)
+            except KeyboardInterrupt:
+                note("stopped")
 
 
 @app.command()

@@ -1,10 +1,4 @@
-"""Turn paths into received files, each with the metadata of its call.
-
-    paths ─▶ files (manifest, sidecar, CDR) ─▶ sniff ─▶ metadata (times, names) ─▶ ``Received``
-
-This is the first stage of the flow. It opens recordings only to recognise and hash them; whether one can
-be decoded is found out by ``audio``.
-"""
+"""Turn paths into received files, each with the metadata of its call."""
 
 from pipeline.intake.discover import discover, notable
 from pipeline.intake.transcripts import media, read_transcript

@@ -1,8 +1,7 @@
 """Read SubRip and WebVTT subtitles as transcripts.
 
 https://www.w3.org/TR/webvtt1/ (cues, voices ``<v Agent>``, notes and styles) and
-https://www.matroska.org/technical/subtitles.html (SubRip). The speaker is given by a voice tag or by a label
-before the text (``Agent: hello``). Consecutive cues of one speaker are merged into a turn.
+https://www.matroska.org/technical/subtitles.html (SubRip).
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """Call detail records (CDR) of Asterisk, FreePBX and Issabel: CSV rows that say who called whom and when.
 
-The exported form with a header is read, and so is Asterisk's own ``Master.csv`` without one. A recording is
-matched by the ``recordingfile`` column, else by the ``uniqueid`` in its name. A transferred call has several
-rows with the same ``linkedid``.
 Field names: https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Records-CDR/CDR-Variables/
 """
 
@@ -60,21 +57,12 @@ class CallRecords(NamedTuple):
         return _facts(list(by_row.values()), self.path.name, zones) if by_row else None
 
 
-def is_cdr(lines: Sequence[Sequence[str]]) -> bool:
-    """Whether CSV rows are call detail records: by their header, or by Asterisk's fixed column order."""
-    if not lines:
-        return False
-    header = {metadata.field_name(name) for name in lines[0]}
-    if {"uniqueid", "disposition"} <= header:
-        return True
-    return 16 <= len(lines[0]) <= 18 and lines[0][14] in _DISPOSITIONS
-
-
-def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords:
-    """Index call detail records."""
-    header = [metadata.field_name(name) for name in lines[0]]
-    first = 1
-    if "uniqueid" not in header:
+def read(path: Path, lines: Sequence[Sequence[str]]) -> CallRecords | None:
+    """Index call detail records, with a header or in Asterisk's order; None when they are something else."""
+    header, first = [metadata.field_name(name) for name in lines[0]] if lines else [], 1
+    if not {"uniqueid", "disposition"} <= set(header):
+        if not 16 <= len(header) <= 18 or lines[0][14] not in _DISPOSITIONS:
+            return None
         header, first = _MASTER_COLUMNS, 0
     by_id: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for number, row in enumerate(lines[first:], start=first + 1):

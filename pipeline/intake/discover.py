@@ -144,27 +144,31 @@ class _Intake:
         assert received.sha256 is not None
         source = self._source(candidate.path)
         zones = Zones(source.timezone or self._settings.timezone, self._zone_by_site)
-        facts, misnamed = self._facts(received, candidate, inside, zones)
+        facts = self._facts(received, candidate, inside, zones)
         place = metadata.zone_of(facts, zones)
         if place != zones.place:  # a local time in one source is in the zone that another one states
-            facts, misnamed = self._facts(received, candidate, inside, zones._replace(place=place))
+            facts = self._facts(received, candidate, inside, zones._replace(place=place))
         call, warnings = metadata.merge(
             facts, default_call_id=received.sha256[:CALL_ID_CHARS], zone_name=place
         )
         call = _with_agent_channel(call, source)
-        noted: set[Noted] = {"name"} if misnamed else set()
+        noted: set[Noted] = {"name"} if any(one.misfit for one in facts) else set()
         if metadata.clocks_differ(facts, call):
             noted.add("clock")
         if call.started_at is None and metadata.starts_left_out(warnings):
             noted.add("start")
-        warnings = (*received.warnings, *warnings, *misnamed)
+        warnings = (*received.warnings, *warnings)
         received = replace(received, metadata=call, warnings=warnings, first_party=source.first_party)
         return replace(received, noted=frozenset(noted))
 
     def _facts(
         self, received: Received, candidate: Candidate, inside: Json | None, zones: Zones
-    ) -> tuple[list[Facts], tuple[str, ...]]:
-        """What each source says, most trusted first, and a warning when the file name does not fit."""
+    ) -> list[Facts]:
+        """What each source says, most trusted first.
+
+        Raises:
+            RecordingError: The file name does not fit, nothing else dates the call, and settings are strict.
+        """
         path = candidate.path
         source = self._source(path)
         facts = [row.facts(zones) for row in candidate.rows]
@@ -174,32 +178,13 @@ class _Intake:
             facts.append(metadata.read(inside, source=path.name, zones=zones))
         cdr_facts = filter(None, (records.find(path, zones) for records in candidate.records))
         facts += islice(cdr_facts, 1)
-        misnamed = self._read_name(received.path, source, zones.place, facts)
-        facts.append(metadata.read(source.metadata, source="settings", zones=zones))
-        return [metadata.with_queue_name(one, self._settings.queues) for one in facts], misnamed
-
-    def _read_name(
-        self, path: Path, source: IntakeSource, zone_name: str, facts: list[Facts]
-    ) -> tuple[str, ...]:
-        """Append the facts of the file name to ``facts``; return a warning when the name does not fit.
-
-        Raises:
-            RecordingError: The name does not fit, nothing else dates the call, and the settings are strict.
-        """
-        if not source.filename_template:
-            return ()
-        names = self._names[source.filename_template]
-        try:
-            facts.append(names.read(path, zone_name))
-        except RecordingError as fault:
+        if source.filename_template:
             strict = self._settings.strict if source.strict is None else source.strict
-            if strict and not any("started_at" in known.values for known in facts):
-                raise
-            if salvaged := names.salvage(path, zone_name):
-                facts.append(salvaged)
-                return (f"{fault.message}; only the unique id in it is used",)
-            return (f"{fault.message}; its start and what else it says are left out",)
-        return ()
+            strict = strict and not any("started_at" in known.values for known in facts)
+            names = self._names[source.filename_template]
+            facts.append(names.read(received.path, zones.place, strict=strict))
+        facts.append(metadata.read(source.metadata, source="settings", zones=zones))
+        return [metadata.with_queue_name(one, self._settings.queues) for one in facts]
 
     def _source(self, path: Path) -> IntakeSource:
         """The first source in the settings whose pattern matches the path, else the default source."""

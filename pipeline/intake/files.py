@@ -1,12 +1,8 @@
 """Find the files under the given paths, with the manifest row and call detail records that may describe each.
 
 Folders are walked in sorted order. Links out of a folder are not followed and hidden files are ignored.
-Files are yielded one by one and recordings are not read here, so a million files need no more memory.
-
-A manifest is a CSV file with a row of metadata for each recording: ``manifest.csv`` in a folder describes the
-files below it, also when only some of them are given; one given on the command line is the list of calls to
-process. A row that names no file, a missing file or a file outside the manifest's folder gets a row in the
-ledger with its fault; no row is dropped.
+Files are yielded one by one and recordings are not read here, so a million files need no more memory. No row
+of a manifest is dropped: one that names no usable file is yielded with its fault.
 """
 
 from __future__ import annotations
@@ -184,9 +180,7 @@ class Finder:
             if named or _is_misencoded_cdr(path):
                 raise UsageError(f"{path}: {error}", hint="save it as CSV UTF-8 with a header") from error
             return None
-        if cdr.is_cdr(lines):
-            return cdr.read(path, lines)
-        return _manifest(path, lines) if named else None
+        return cdr.read(path, lines) or (_manifest(path, lines) if named else None)
 
     def _rows_of(self, path: Path, target: Path | None) -> tuple[Row, ...]:
         """The rows for a file that is given by itself, from the manifests in its folder and above."""
@@ -266,7 +260,7 @@ def unreadable(path: Path, error: OSError) -> RecordingError:
 def _is_misencoded_cdr(path: Path) -> bool:
     """Whether a CSV file in an unknown encoding has the columns of call detail records."""
     try:
-        return cdr.is_cdr(sniff.csv_rows(path, errors="replace"))
+        return cdr.read(path, sniff.csv_rows(path, errors="replace")) is not None
     except (OSError, ValueError):
         return False
 

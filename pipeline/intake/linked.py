@@ -1,8 +1,4 @@
-"""Find, by name or by hash, the recordings on this machine that a vCon only links to; nothing is downloaded.
-
-They may lie beside the vCon or anywhere below ``intake.media_dir``. When the vCon states a hash, a file with
-the right name but different content is not accepted.
-"""
+"""Find, by name or hash, the recordings on this machine that a vCon only links to; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pipeline.errors import RecordingError, UsageError
@@ -47,7 +43,7 @@ class MediaFinder:
             )
         self._folder = folder
         self._by_digest: dict[str, dict[bytes, Path]] = {}
-        self._digests: dict[tuple[Path, str], bytes] = {}
+        self._digest = cache(_digest)
 
     def find(self, names: Sequence[str], hashes: Hashes, vcon: Path) -> Path | None:
         """The file of a linked recording, or None when it is not on this machine; ``names`` have no folders.
@@ -108,15 +104,14 @@ class MediaFinder:
     def _has(self, path: Path, hashes: Hashes) -> bool:
         return all(digest and self._digest(path, algorithm) == digest for algorithm, digest in hashes)
 
-    def _digest(self, path: Path, algorithm: str) -> bytes:
-        """The digest of a file, computed once; b"" when the file cannot be read."""
-        if (path, algorithm) not in self._digests:
-            try:
-                with path.open("rb") as file:
-                    self._digests[path, algorithm] = hashlib.file_digest(file, algorithm).digest()
-            except OSError:
-                self._digests[path, algorithm] = b""
-        return self._digests[path, algorithm]
+
+def _digest(path: Path, algorithm: str) -> bytes:
+    """The digest of a file; b"" when the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).digest()
+    except OSError:
+        return b""
 
 
 def _hash_names(hashes: Hashes) -> Iterator[str]:

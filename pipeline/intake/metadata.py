@@ -68,6 +68,7 @@ class Facts:
         warnings: Sentences about values that could not be understood.
         basis: The kind of time that ``started_at`` was read from.
         clock_conflict: Whether the local time of the source contradicts its own epoch number.
+        misfit: Whether the source is a file name that does not fit its template.
     """
 
     source: str
@@ -76,6 +77,7 @@ class Facts:
     warnings: tuple[str, ...] = ()
     basis: Basis = "offset"
     clock_conflict: bool = False
+    misfit: bool = False
 
 
 def read(record: Mapping[str, object], *, source: str, zones: Zones) -> Facts:

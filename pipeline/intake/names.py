@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import RecordingError
@@ -30,11 +31,13 @@ class FileNameReader:
     title: str
     match: Match
 
-    def read(self, path: Path, zone_name: str) -> Facts:
+    def read(self, path: Path, zone_name: str, *, strict: bool = True) -> Facts:
         """The facts in a file's name; local times are in the zone ``zone_name``.
 
+        One that does not fit gives a warning and, from Asterisk, the unique id in it, which dates the call.
+
         Raises:
-            RecordingError: The name does not fit (``name_mismatch``).
+            RecordingError: The name does not fit (``name_mismatch``), which is an error if ``strict``.
         """
         try:
             matched = self.match(path)
@@ -43,21 +46,17 @@ class FileNameReader:
             return template.facts(*matched, zone_name)
         except ValueError as error:
             why = f": {error}" if str(error) else ""
-            raise RecordingError(
-                f"{path.name} does not fit the file-name template {self.title}{why}",
-                hint="rename the file, correct the template, or describe the call in a manifest",
-                reason="name_mismatch",
-            ) from error
-
-    def salvage(self, path: Path, zone_name: str) -> Facts | None:
-        """Facts from Asterisk's unique id, which dates the call, in a name that does not fit; else None."""
+            what = f"{path.name} does not fit the file-name template {self.title}{why}"
+            if strict:
+                hint = "rename the file, correct the template, or describe the call in a manifest"
+                raise RecordingError(what, hint=hint, reason="name_mismatch") from error
         unique_id = cdr.UNIQUE_ID.search(bare_name(path.name)) if self.match is _PBX else None
-        if unique_id is None:
-            return None
-        try:
-            return template.facts({"epoch": unique_id[0], "call_id": unique_id[0]}, "", zone_name)
-        except times.BadTime:
-            return None
+        with suppress(times.BadTime):
+            if unique_id is not None:
+                facts = template.facts({"epoch": unique_id[0], "call_id": unique_id[0]}, "", zone_name)
+                return replace(facts, warnings=(f"{what}; only the unique id in it is used",), misfit=True)
+        left_out = f"{what}; its start and what else it says are left out"
+        return Facts("file name", warnings=(left_out,), misfit=True)
 
 
 def load(text: str) -> FileNameReader:

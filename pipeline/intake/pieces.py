@@ -1,7 +1,4 @@
-"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing.
-
-A ``Form`` describes the format of one tool.
-"""
+"""Read checked values from JSON of other tools: a value of the wrong kind counts as missing."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pipeline.conversation import Role, Turn, Word
@@ -22,6 +20,12 @@ Json = dict[str, Any]
 MAX_LABEL_CHARS = 64
 MOST_S = 1e9  # larger times are implausible
 EPOCH_MS = 6e11  # larger numbers are times since 1970; as an offset this would be 19 years
+# fmt: off
+TEXTS = ("text", "message", "transcript", "content", "body", "utterance", "sentence")
+STARTS = ("start", "start_s", "start_time", "startTime", "StartTime", "begin", "time", "timestamp",
+          "sent_at", "created_at", "createdAt", "date", "datetime", "ts")
+ENDS = ("end", "end_s", "end_time", "endTime", "EndTime", "end_ts")
+# fmt: on
 _ROLE_WORDS: dict[Role, frozenset[str]] = {
     "system": word_set("system ivr bot automated virtual recording announcement"),
     "agent": word_set(
@@ -65,8 +69,13 @@ def text(*values: object) -> str:
     return clean(first_text.replace("\0", " ")).strip()
 
 
+def text_of(turn: Json) -> str:
+    """The text of a turn, under any of the usual names; "" when there is none."""
+    return text(*(turn.get(name) for name in TEXTS))
+
+
 def cleaned(value: Any) -> Any:
-    """A JSON value without such characters in any of its strings."""
+    """A JSON value without characters that steer a terminal in any of its strings."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
@@ -98,16 +107,17 @@ SLOWEST_S_A_WORD = 120.0
 """Slower speech is none: its times are milliseconds, of which 120 a word are 500 words a minute."""
 
 
-def units_per_s(timed: Sequence[tuple[str, float | None, float | None]]) -> float:
+def units_per_s(turns: Sequence[Json]) -> float:
     """1000 when times are in milliseconds, else 1, by the usual length of turns for their words.
 
-    ``timed`` has text, start and end of each turn; one without an end lasts until the next turn starts.
+    A turn without an end lasts until the next one starts.
     """
+    timed = [(text_of(one), seconds(first(one, STARTS)), seconds(first(one, ENDS))) for one in turns]
     rates = []
-    for at, (said, start, end) in enumerate(timed):
+    for at, (spoken, start, end) in enumerate(timed):
         until = timed[at + 1][1] if end is None and at + 1 < len(timed) else end
         if start is not None and until is not None and until >= start:
-            rates.append((until - start) / max(count_words(said), 1))
+            rates.append((until - start) / max(count_words(spoken), 1))
     return 1000.0 if rates and median(rates) > SLOWEST_S_A_WORD else 1.0
 
 
@@ -244,8 +254,6 @@ def word(
 
 
 _WORDS = ("punctuated_word", "word", "text", "value", "Text", "content")
-_STARTS = ("start", "start_s", "start_time", "ts", "StartTime")
-_ENDS = ("end", "end_s", "end_time", "end_ts", "EndTime")
 
 
 def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
@@ -256,8 +264,8 @@ def words(given: object, per_s: float = 1.0, base: int = 0) -> list[TimedWord]:
     timed = (
         word(
             text(*(one.get(name) for name in _WORDS)),
-            seconds(first(one, _STARTS), per_s),
-            seconds(first(one, _ENDS), per_s),
+            seconds(first(one, STARTS), per_s),
+            seconds(first(one, ENDS), per_s),
             first(one, ("confidence", "Confidence", "probability", "score")),
             on=channel(one.get("channel"), base),
             speaker=first(one, ("speaker", "speaker_id")),
@@ -286,9 +294,9 @@ def items(given: Iterable[Json], speaker: Callable[[Json], object], on: int | No
 def segment(one: Json, per_s: float = 1.0, base: int = 0, words: Sequence[TimedWord] = ()) -> Turn:
     """Build a turn from an object with the names that most recognisers use; arguments as in ``words``."""
     return turn(
-        text(one.get("text"), one.get("transcript")),
-        seconds(first(one, _STARTS), per_s),
-        seconds(first(one, _ENDS), per_s),
+        text_of(one),
+        seconds(first(one, STARTS), per_s),
+        seconds(first(one, ENDS), per_s),
         speaker=first(one, ("speaker", "speaker_label")),
         on=channel(first(one, ("channel", "channel_label", "media_channel")), base),
         confidence=share(one.get("confidence")),
@@ -309,23 +317,24 @@ def ended_s(turns: Iterable[Turn]) -> float | None:
     return max((turn.end_s for turn in turns if turn.end_s is not None), default=None)
 
 
-def listed(name: str, *keys: str) -> Callable[[Json], bool]:
-    """A ``Form.fits``: whether any object in the document's list ``name`` has all these keys."""
-    return lambda document: any(all(key in one for key in keys) for one in objects(document.get(name)))
+def listed(document: Json, name: str, *keys: str) -> list[Json]:
+    """The objects in the document's list ``name``; [] when none of them has all these keys."""
+    found = objects(document.get(name))
+    return found if any(all(key in one for key in keys) for one in found) else []
 
 
-class Form(NamedTuple):
-    """One transcript format; the functions take the JSON object that holds the transcript.
+class Said(NamedTuple):
+    """A transcript of another tool.
 
     Attributes:
-        name: Name of the tool that writes it, for people.
-        fits: Returns whether a JSON object is in this format.
         turns: Returns its turns in any order, not numbered; turns without text are ignored.
-        about: Returns metadata of the call by the names of ``CallMetadata``, and ``duration_s``, ``channels``
-            and ``model`` of the transcript.
+        about: Metadata of the call by the names of ``CallMetadata``, and ``duration_s``, ``channels`` and
+            ``model`` of the transcript.
     """
 
-    name: str
-    fits: Callable[[Json], bool]
-    turns: Callable[[Json], Iterable[Turn]]
-    about: Callable[[Json], Mapping[str, object]] = lambda document: {}
+    turns: Callable[[], Iterable[Turn]]
+    about: Mapping[str, object] = MappingProxyType({})
+
+
+Reader = Callable[[Json], Said | None]
+"""Reads the JSON object that holds a transcript; returns None when it is in another format."""

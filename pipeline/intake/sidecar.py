@@ -1,9 +1,5 @@
 """Read sidecars: JSON files beside a recording that hold the metadata of its call.
 
-The sidecars of ``call.wav`` are ``call.wav.json`` and ``call.json``, and from Genesys ``call_metadata.json``
-and ``call.wav_metadata.json`` (about the conversation) and ``…_call_metadata.json`` (about the call in it). A
-vCon can be a sidecar. Any other JSON named after a recording (``call.expected.json``) is not a call either.
-
 Metadata of Genesys Cloud are flat (``agentIds``, ``queueIds``, ``initialDirection``, …) or the whole
 conversation with its participants. Sources: https://help.mypurecloud.com/?p=292632 and the
 ``participants`` that post-call analytics reads (aws-samples/amazon-transcribe-post-call-analytics).

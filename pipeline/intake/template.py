@@ -1,8 +1,7 @@
 """File-name templates such as ``{date:%Y%m%d}-{time:%H%M%S}_{agent}_{customer}_{direction}.wav``.
 
 A template matches a name in one way only, or not at all: the value of a token never contains the separators
-beside it, and two values of variable length are never adjacent, so ``a_b_c`` cannot be split in the wrong
-place. A name that does not fit is reported; it never silently becomes a call without a date.
+beside it, and two values of variable length are never adjacent.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ SCHEMA = "callqa.transcript/1"
 Described = tuple[Received, Json]
 """A call with the metadata in its file."""
 _TRANSCRIPT_FIELDS = frozenset({"duration_s", "channels", "model"})
-"""Fields of ``Form.about`` that describe the transcript and not the call."""
+"""Fields of ``Said.about`` that describe the transcript and not the call."""
 
 
 def recognise(received: Received, media: MediaFinder) -> list[Described]:
@@ -43,7 +43,7 @@ def recognise(received: Received, media: MediaFinder) -> list[Described]:
         return list(_vcon_conversations(received, document, media))
     found = formats.find(document)
     if found is not None:
-        about = {name: value for name, value in found.about().items() if name not in _TRANSCRIPT_FIELDS}
+        about = {name: value for name, value in found[1].about.items() if name not in _TRANSCRIPT_FIELDS}
         return [(transcript, about)]
     fault = RecordingError(
         f"{received.path.name} is JSON, but no conversation callqa knows",
@@ -82,7 +82,8 @@ def _read(path: Path, received: Received, call_id: str) -> Transcript:
     found = formats.find(document)
     if found is None:
         raise RecordingError(f"{path.name} has changed", hint="run again", reason="not_a_call")
-    return _imported(call_id, found.turns(), found.form.name, found.about())
+    tool, said = found
+    return _imported(call_id, pieces.ordered(said.turns()), tool, said.about)
 
 
 def _own(written: Transcript, call_id: str) -> Transcript:
@@ -112,8 +113,8 @@ def _checked(turn: Turn) -> Turn:
     return replace(checked, **as_written, confidence=pieces.share(turn.confidence))
 
 
-def _imported(call_id: str, turns: tuple[Turn, ...], tool: str, about: Json) -> Transcript:
-    """A transcript from the turns of another tool; ``about`` is the result of ``Form.about``."""
+def _imported(call_id: str, turns: tuple[Turn, ...], tool: str, about: Mapping[str, Any]) -> Transcript:
+    """A transcript from the turns of another tool; ``about`` is ``Said.about``."""
     stated_s = pieces.seconds(about.get("duration_s")) or None
     ends = [end_s for end_s in (pieces.ended_s(turns), stated_s) if end_s is not None]
     channels = {turn.channel for turn in turns}

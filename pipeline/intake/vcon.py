@@ -1,8 +1,7 @@
 """Read vCon files of all versions (0.0.1 to 0.4.0): recordings, transcripts, messages and hold times.
 
-Nothing is downloaded. A recording that is only linked is looked for on this machine (``linked``); without it
-the transcript is used; without either the call is refused. Later versions renamed fields (``mimetype`` →
-``mediatype``, ``alg``/``signature`` → ``content_hash``, ``transcript`` → ``body``); both names are read.
+Later versions renamed fields (``mimetype`` → ``mediatype``, ``alg``/``signature`` → ``content_hash``,
+``transcript`` → ``body``); both names are read.
 Schema: https://datatracker.ietf.org/doc/draft-ietf-vcon-vcon-core/
 """
 
@@ -158,7 +157,7 @@ def _with_party_roles(body: object, parties: list[Json]) -> tuple[Turn, ...]:
     A number means a party only in a plain list of turns: in a recogniser's output it numbers the voices.
     """
     found = formats.find(body)
-    numbers_voices = found is not None and found.form not in formats.bare.FORMS
+    numbers_voices = found is not None and found[0] != formats.bare.NAME
     turns = []
     for turn in formats.turns(body):
         number = _party_number(turn.speaker, parties)

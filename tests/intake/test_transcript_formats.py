@@ -85,9 +85,9 @@ def test_every_format_is_listed_with_its_page() -> None:
     """The user's guide names each tool, and the page its schema is from."""
     source = "".join(path.read_text("utf-8") for path in Path(formats.__file__).parent.glob("*.py"))
     pages = dict(re.findall(r"^\| \[([^\]]+)\]\((https://[^)]+)\) \|", DOCS, re.MULTILINE))
-    for form in formats.FORMS:
-        assert form.name in DOCS
-        assert form.name == "a list of turns" or pages[form.name] in source
+    for name in formats.READERS:
+        assert name in DOCS
+        assert name == "a list of turns" or pages[name] in source
 
 
 def test_what_a_transcript_says_of_its_call_is_metadata(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.commands import app
-from pipeline.cli.prompt import converse
+from pipeline.cli.store import converse
 from pipeline.conversation import Review
 from pipeline.errors import CallQAError, StoreError, UsageError
 from pipeline.process.batch import Tally

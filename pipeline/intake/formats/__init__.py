@@ -7,48 +7,31 @@ a result. vCon, which holds more than a transcript, is read by ``intake.vcon``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
 from pipeline.intake.formats import amazon, azure, bare, google, others, whisper
-from pipeline.intake.pieces import Form, Json
+from pipeline.intake.pieces import Json, Reader, Said
 
-FORMS: tuple[Form, ...] = (
-    *amazon.FORMS,
-    *azure.FORMS,
-    *others.FORMS,
-    *google.FORMS,
-    *whisper.FORMS,
-    *bare.FORMS,
-)
-"""All formats in the order in which they are tried: the more specific ones first."""
+READERS: dict[str, Reader] = {
+    **amazon.READERS,
+    **azure.READERS,
+    **others.READERS,
+    **google.READERS,
+    **whisper.READERS,
+    bare.NAME: bare.read,
+}
+"""By the name of the tool, in the order in which they are tried: the more specific ones first."""
 _WRAPPERS = ("response", "result", "results", "transcription", "transcript", "data", "output", "body")
 _DEEPEST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTranscript:
-    """A transcript in a known format: its format, and the part of the document that holds it."""
-
-    form: Form
-    inner: Json
-
-    def turns(self) -> tuple[Turn, ...]:
-        """The turns in order of time; empty when there is no speech."""
-        return pieces.ordered(self.form.turns(self.inner))
-
-    def about(self) -> Json:
-        """Metadata of the call and the transcript, as from ``Form.about``, without None."""
-        return {name: value for name, value in self.form.about(self.inner).items() if value is not None}
-
-
-def find(document: object) -> FoundTranscript | None:
-    """The transcript in a JSON document; None when no known format fits."""
+def find(document: object) -> tuple[str, Said] | None:
+    """The tool that wrote a JSON document, and the transcript in it; None when no known format fits."""
     for inner in _views(document):
-        for form in FORMS:
-            if form.fits(inner):
-                return FoundTranscript(form, inner)
+        for tool, read in READERS.items():
+            if (said := read(inner)) is not None:
+                return tool, said
     return None
 
 
@@ -57,7 +40,7 @@ def turns(body: object) -> tuple[Turn, ...]:
     if isinstance(body, str):
         return pieces.ordered(bare.spoken_lines(body))
     found = find(body)
-    return found.turns() if found else ()
+    return pieces.ordered(found[1].turns()) if found else ()
 
 
 def _views(document: object) -> Iterator[Json]:

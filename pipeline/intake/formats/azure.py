@@ -9,11 +9,11 @@ https://learn.microsoft.com/azure/ai-services/language-service/conversational-pi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.pieces import Form, Json, objects, record
+from pipeline.intake.pieces import Json, Reader, Said, objects, record
 from pipeline.turns import TimedWord
 
 TICKS_PER_S = 10_000_000
@@ -49,10 +49,28 @@ def _words(given: object, per_s: float = TICKS_PER_S) -> list[TimedWord]:
     return [word for word in words if word]
 
 
-def _phrases(document: Json) -> object:
-    """The phrases of a result file, or of its ``transcription`` part when the file also has an analysis."""
-    result = record(document.get("transcription")) or document
-    return pieces.first(result, ("recognizedPhrases", "RecognizedPhrases"))
+def _batch(document: Json) -> Said | None:
+    """A result file, or its ``transcription`` part when the file also has an analysis."""
+    result = _camel_case(document.get("transcription")) or _camel_case(document)
+    phrases = result.get("recognizedPhrases")
+    if not isinstance(phrases, list):
+        return None
+    about = {
+        "language": pieces.stated(objects(phrases), "locale"),
+        "duration_s": _seconds(result, "duration"),
+    }
+    return Said(lambda: _turns(phrases, TICKS_PER_S), about)
+
+
+def _fast(document: Json) -> Said | None:
+    phrases = document.get("phrases")
+    if not isinstance(document.get("combinedPhrases"), list) or not isinstance(phrases, list):
+        return None
+    about = {
+        "language": pieces.stated(objects(phrases), "locale"),
+        "duration_s": _seconds(document, "duration", 1000),
+    }
+    return Said(lambda: _turns(phrases, 1000), about)  # early versions: keys without a unit
 
 
 def _turns(phrases: object, per_s: float) -> Iterator[Turn]:
@@ -71,73 +89,48 @@ def _turns(phrases: object, per_s: float) -> Iterator[Turn]:
         )
 
 
-def _about_batch(document: Json) -> Mapping[str, object]:
-    result = _camel_case(document.get("transcription")) or _camel_case(document)
-    locale = pieces.stated(objects(_phrases(document)), "locale")
-    return {"language": locale, "duration_s": _seconds(result, "duration")}
-
-
-def _is_fast(document: Json) -> bool:
-    return isinstance(document.get("combinedPhrases"), list) and isinstance(document.get("phrases"), list)
-
-
-def _about_fast(document: Json) -> Mapping[str, object]:
-    locale = pieces.stated(objects(document["phrases"]), "locale")
-    return {"language": locale, "duration_s": _seconds(document, "duration", 1000)}
-
-
-def _conversations(document: Json) -> list[Json]:
-    """The conversations in a request, in a response, or in a call's results, which hold both."""
+def _conversation(document: Json) -> Said | None:
+    """The first conversation in a request, in a response, or in a call's results, which hold both."""
     results = record(record(document.get("conversationAnalyticsResults")).get("conversationPiiResults"))
     parents = (document, record(document.get("analysisInput")), results)
     candidates = [one for parent in parents for one in objects(parent.get("conversations"))]
     candidates += [record(document.get("conversation")), document]
-    return [one for one in candidates if isinstance(one.get("conversationItems"), list)]
+    found = next((one for one in candidates if isinstance(one.get("conversationItems"), list)), None)
+    if found is None:
+        return None
+    items, is_chat = objects(found["conversationItems"]), found.get("modality") == "text"
+    about = {"language": found.get("language"), "medium": "chat" if is_chat else None}
+    return Said(lambda: map(_item, items), about)
 
 
-def _conversation(document: Json) -> Iterator[Turn]:
-    for item in objects(_conversations(document)[0]["conversationItems"]):
-        redacted = record(item.get("redactedContent"))
-        words = _words(item.get("audioTimings") or redacted.get("audioTimings"))
-        start_s, end_s = _span(item)
-        if start_s is None and words:
-            start_s, end_s = words[0].start_s, words[-1].end_s
-        elif end_s is None and words:
-            end_s = words[-1].end_s
-        yield pieces.turn(
-            pieces.text(
-                item.get("text"),
-                redacted.get("text"),
-                item.get("itn"),
-                item.get("lexical"),
-                redacted.get("lexical"),
-            ),
-            start_s,
-            end_s,
-            speaker=pieces.first(item, ("participantId", "role")),
-            role=pieces.role_of(item.get("role")),
-            on=pieces.channel(item.get("channel")),
-            words=words,
-        )
+def _item(item: Json) -> Turn:
+    redacted = record(item.get("redactedContent"))
+    words = _words(item.get("audioTimings") or redacted.get("audioTimings"))
+    start_s, end_s = _span(item)
+    if start_s is None and words:
+        start_s, end_s = words[0].start_s, words[-1].end_s
+    elif end_s is None and words:
+        end_s = words[-1].end_s
+    said = (
+        item.get("text"),
+        redacted.get("text"),
+        item.get("itn"),
+        item.get("lexical"),
+        redacted.get("lexical"),
+    )
+    return pieces.turn(
+        pieces.text(*said),
+        start_s,
+        end_s,
+        speaker=pieces.first(item, ("participantId", "role")),
+        role=pieces.role_of(item.get("role")),
+        on=pieces.channel(item.get("channel")),
+        words=words,
+    )
 
 
-def _about_conversation(document: Json) -> Mapping[str, object]:
-    one = _conversations(document)[0]
-    return {"language": one.get("language"), "medium": "chat" if one.get("modality") == "text" else None}
-
-
-FORMS = (
-    Form(
-        "Azure Speech",
-        lambda document: isinstance(_phrases(document), list),
-        lambda document: _turns(_phrases(document), TICKS_PER_S),
-        _about_batch,
-    ),
-    Form(
-        "Azure Speech, fast transcription",
-        _is_fast,
-        lambda document: _turns(document["phrases"], 1000),  # early versions: keys without a unit
-        _about_fast,
-    ),
-    Form("Azure conversations", lambda doc: bool(_conversations(doc)), _conversation, _about_conversation),
-)
+READERS: dict[str, Reader] = {
+    "Azure Speech": _batch,
+    "Azure Speech, fast transcription": _fast,
+    "Azure conversations": _conversation,
+}

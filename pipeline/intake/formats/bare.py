@@ -6,22 +6,19 @@ Scripts, chat tools and test data write them; no specification describes them. T
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from operator import itemgetter
 
 from pipeline.conversation import Turn
 from pipeline.intake import metadata, pieces, times
-from pipeline.intake.pieces import Form, Json, first, objects
+from pipeline.intake.pieces import ENDS, STARTS, Json, Said, first, objects, text_of
 
+NAME = "a list of turns"
 # fmt: off
 LISTS = ("turns", "segments", "utterances", "messages", "conversation", "transcript", "transcripts",
          "dialogue", "dialog", "phrases", "sentences")
-TEXTS = ("text", "message", "transcript", "content", "body", "utterance", "sentence")
 SPEAKERS = ("speaker", "speaker_id", "speakerId", "speaker_label", "participant", "participant_id",
             "participantId", "sender", "from", "author", "user", "name", "party", "role", "channel")
-STARTS = ("start", "start_s", "start_time", "startTime", "begin", "time", "timestamp", "sent_at",
-          "created_at", "createdAt", "date", "datetime", "ts")
-ENDS = ("end", "end_s", "end_time", "endTime")
 MILLISECONDS = (("start_ms", "startMs", "start_time_ms", "startMillis"),
                 ("end_ms", "endMs", "end_time_ms", "endMillis"))
 # fmt: on
@@ -40,7 +37,7 @@ def _turn_objects(document: Json) -> list[Json]:
     for name in LISTS:
         members = objects(document.get(name))
         sample = members[:SAMPLE_SIZE]
-        turns = [one for one in sample if _text(one) and (_speaker(one) or _has_time(one))]
+        turns = [one for one in sample if text_of(one) and (_speaker(one) or _has_time(one))]
         if turns and 2 * len(turns) >= len(sample) and _is_talk(turns):
             return members
     return []
@@ -50,10 +47,6 @@ def _is_talk(turns: list[Json]) -> bool:
     """Whether all have times, or few speakers speak often; in a list of documents each has its own name."""
     speakers = {_speaker(one) for one in turns}
     return all(map(_has_time, turns)) or len(speakers) <= min(MOST_SPEAKERS, max(3, len(turns) // 2 + 1))
-
-
-def _text(piece: Json) -> str:
-    return pieces.text(*(piece[name] for name in TEXTS if name in piece))
 
 
 def _speaker(piece: Json) -> str | None:
@@ -66,14 +59,39 @@ def _has_time(piece: Json) -> bool:
     return first(piece, (*STARTS, *MILLISECONDS[0])) is not None
 
 
-def _turns(document: Json) -> Iterator[Turn]:
+def read(document: Json) -> Said | None:
+    """The turns and, of the values beside them, those under known names: others may repeat the words."""
     members = _turn_objects(document)
-    spans = _spans(members)
-    per_s = _units_per_s(members)
-    first_sent = min((start for start, _ in spans if isinstance(start, dt.datetime)), default=None)
+    if not members:
+        return None
+    known = {alias for aliases in metadata.ALIASES.values() for alias in aliases}
+    beside = {
+        k: v for k, v in document.items() if metadata.field_name(k) in known and isinstance(v, str | int)
+    }
+    spans, per_s = _spans(members), _units_per_s(members)
+    sent = [
+        (start, first(one, STARTS))
+        for one, (start, _) in zip(members, spans, strict=True)
+        if isinstance(start, dt.datetime)
+    ]
+    first_sent, as_written = min(sent, key=itemgetter(0), default=(None, None))
+    has_start = any(metadata.field_name(name) in metadata.ALIASES["started_at"] for name in beside)
+    stated_per_s = 1.0 if "duration_s" in document else per_s
+    about = {
+        "medium": "chat" if sent else None,
+        "started_at": None if has_start else as_written,
+        **beside,
+        "duration_s": pieces.seconds(first(document, ("duration_s", "duration")), stated_per_s),
+    }
+    return Said(lambda: _turns(members, spans, first_sent, per_s), about)
+
+
+def _turns(
+    members: list[Json], spans: list[Span], first_sent: dt.datetime | None, per_s: float
+) -> Iterator[Turn]:
     for one, (start, end) in zip(members, spans, strict=True):
         yield pieces.turn(
-            _text(one),
+            text_of(one),
             _in_seconds(start, first_sent, per_s),
             _in_seconds(end, first_sent, per_s),
             speaker=_speaker(one),
@@ -137,12 +155,7 @@ def _units_per_s(members: list[Json]) -> float:
     """1000 when times are numbers of milliseconds, else 1; dates and clocks are no numbers."""
     if any(first(one, MILLISECONDS[0]) is not None for one in members):
         return 1.0
-    return pieces.units_per_s(
-        [
-            (_text(one), pieces.seconds(first(one, STARTS)), pieces.seconds(first(one, ENDS)))
-            for one in members
-        ]
-    )
+    return pieces.units_per_s(members)
 
 
 def _in_seconds(time: Time, first_sent: dt.datetime | None, per_s: float) -> float | None:
@@ -152,28 +165,6 @@ def _in_seconds(time: Time, first_sent: dt.datetime | None, per_s: float) -> flo
     return None if time is None or first_sent is not None else time / per_s
 
 
-def _about(document: Json) -> Mapping[str, object]:
-    """Values beside the list under known names of metadata; other values may repeat the words."""
-    known = {alias for aliases in metadata.ALIASES.values() for alias in aliases}
-    beside = {
-        k: v for k, v in document.items() if metadata.field_name(k) in known and isinstance(v, str | int)
-    }
-    members = _turn_objects(document)
-    spans = _spans(members)
-    sent = [
-        (start, first(one, STARTS))
-        for one, (start, _) in zip(members, spans, strict=True)
-        if isinstance(start, dt.datetime)
-    ]
-    told: dict[str, object] = {}
-    if sent:
-        told["medium"] = "chat"
-        if not any(metadata.field_name(name) in metadata.ALIASES["started_at"] for name in beside):
-            told["started_at"] = min(sent, key=itemgetter(0))[1]
-    per_s = 1.0 if "duration_s" in document else _units_per_s(members)
-    return told | beside | {"duration_s": pieces.seconds(first(document, ("duration_s", "duration")), per_s)}
-
-
 def spoken_lines(body: str) -> Iterator[Turn]:
     """Plain text as turns: one per line when any line has a label, else a single turn without a speaker."""
     labelled = list(pieces.labelled([line for line in body.splitlines() if line.strip()]))
@@ -181,6 +172,3 @@ def spoken_lines(body: str) -> Iterator[Turn]:
         labelled = [(None, body)]
     for speaker, text in labelled:
         yield pieces.turn(text, None, None, speaker=speaker)
-
-
-FORMS = (Form("a list of turns", lambda document: bool(_turn_objects(document)), _turns, _about),)

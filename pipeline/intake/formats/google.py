@@ -8,11 +8,11 @@ https://cloud.google.com/contact-center/insights/docs/conversation-data-format (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.pieces import Form, Json, first, listed, objects, record, seconds
+from pipeline.intake.pieces import Json, Reader, Said, first, listed, objects, record, seconds
 from pipeline.turns import TimedWord, build_turns
 
 _RESULT_END = ("resultEndTime", "resultEndOffset", "result_end_time", "result_end_offset")
@@ -31,8 +31,13 @@ def _results(document: Json) -> list[Json]:
     ]
 
 
-def _turns(document: Json) -> Iterable[Turn]:
+def _speech(document: Json) -> Said | None:
     results = _results(document)
+    language = pieces.stated(results, "languageCode", "language_code")
+    return Said(lambda: _turns(results), {"language": language}) if results else None
+
+
+def _turns(results: list[Json]) -> Iterable[Turn]:
     words = _words(results)
     return build_turns(words) if words else _turns_of_results(results)
 
@@ -79,38 +84,23 @@ def _time(given: object) -> float | None:
     return None if whole is None or rest is None else whole + rest
 
 
-def _about(document: Json) -> Mapping[str, object]:
-    return {"language": pieces.stated(_results(document), "languageCode", "language_code")}
-
-
-_is_entries = listed("entries", "start_timestamp_usec", "text")
-
-
-def _time_us(entry: Json) -> float | None:
-    return pieces.number(entry.get("start_timestamp_usec"))
-
-
-def _first_us(document: Json) -> float:
-    times_us = map(_time_us, objects(document["entries"]))
-    return min((time_us for time_us in times_us if time_us is not None), default=0.0)
-
-
-def _about_entries(document: Json) -> Mapping[str, object]:
-    first_ms = round(_first_us(document) / 1000)
-    return {"medium": "chat", "started_at": first_ms if first_ms >= pieces.EPOCH_MS else None}
-
-
-def _entries(document: Json) -> Iterator[Turn]:
+def _insights(document: Json) -> Said | None:
     """Messages, which have absolute times in microseconds."""
-    first_us = _first_us(document)
-    for one in objects(document["entries"]):
-        time_us = _time_us(one)
+    entries = listed(document, "entries", "start_timestamp_usec", "text")
+    if not entries:
+        return None
+    times_us = [pieces.number(one.get("start_timestamp_usec")) for one in entries]
+    first_us = min((time_us for time_us in times_us if time_us is not None), default=0.0)
+    first_ms = round(first_us / 1000)
+    about = {"medium": "chat", "started_at": first_ms if first_ms >= pieces.EPOCH_MS else None}
+    return Said(lambda: _messages(entries, times_us, first_us), about)
+
+
+def _messages(entries: list[Json], times_us: Sequence[float | None], first_us: float) -> Iterator[Turn]:
+    for one, time_us in zip(entries, times_us, strict=True):
         at_s = None if time_us is None else seconds(time_us - first_us, 1e6)
         role = pieces.role_of(one.get("role"))
         yield pieces.turn(one.get("text"), at_s, at_s, speaker=first(one, ("user_id", "role")), role=role)
 
 
-FORMS = (
-    Form("Google Speech-to-Text", lambda document: bool(_results(document)), _turns, _about),
-    Form("Google conversational insights", _is_entries, _entries, _about_entries),
-)
+READERS: dict[str, Reader] = {"Google Speech-to-Text": _speech, "Google conversational insights": _insights}

@@ -13,23 +13,28 @@ https://www.twilio.com/docs/voice/intelligence/api/transcript-sentence-resource 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pipeline.conversation import Role, Turn
 from pipeline.intake import pieces
-from pipeline.intake.pieces import Form, Json, listed, objects, record, seconds
+from pipeline.intake.pieces import Json, Reader, Said, listed, objects, record, seconds
 from pipeline.turns import TimedWord, build_turns
 
 
-def _is_deepgram(document: Json) -> bool:
+def _deepgram(document: Json) -> Said | None:
     results = record(document.get("results"))
-    return listed("channels", "alternatives")(results) or listed("utterances", "transcript")(results)
-
-
-def _deepgram(document: Json) -> Iterable[Turn]:
-    results = record(document["results"])
+    if not listed(results, "channels", "alternatives") and not listed(results, "utterances", "transcript"):
+        return None
     channels, utterances = objects(results.get("channels")), objects(results.get("utterances"))
+    about = {
+        "language": pieces.stated(channels, "detected_language"),
+        "duration_s": record(document.get("metadata")).get("duration"),
+    }
+    return Said(lambda: _deepgram_turns(channels, utterances), about)
+
+
+def _deepgram_turns(channels: list[Json], utterances: list[Json]) -> Iterable[Turn]:
     words: list[TimedWord] = []
     for at, one in enumerate(channels):
         words += _deepgram_words(pieces.best(one), at if len(channels) > 1 else None)
@@ -50,45 +55,37 @@ def _deepgram_words(group: Json, on: int | None) -> Iterator[TimedWord]:
         yield replace(word, channel=on, speaker=word.speaker or speaker)
 
 
-def _about_deepgram(document: Json) -> Mapping[str, object]:
-    channels = objects(record(document["results"]).get("channels"))
-    language = pieces.stated(channels, "detected_language")
-    return {"language": language, "duration_s": record(document.get("metadata")).get("duration")}
-
-
 _ASSEMBLYAI_KEYS = frozenset(
     ["audio_url", "audio_duration", "acoustic_model", "language_model", "speech_model", "speech_models"]
 )
 """Keys that only AssemblyAI's responses have."""
 
 
-def _is_assemblyai(document: Json) -> bool:
+def _assemblyai(document: Json) -> Said | None:
     content = document.get("utterances") or document.get("words") or document.get("text")
-    return bool(_ASSEMBLYAI_KEYS & document.keys()) and isinstance(content, list | str)
+    if not _ASSEMBLYAI_KEYS & document.keys() or not isinstance(content, list | str):
+        return None
+    about = {"language": document.get("language_code"), "duration_s": document.get("audio_duration")}
+    return Said(lambda: _assemblyai_turns(document), about)
 
 
-def _assemblyai(document: Json) -> Iterable[Turn]:
+def _assemblyai_turns(document: Json) -> Iterable[Turn]:
     utterances = objects(document.get("utterances"))
     if utterances:
         return [
             pieces.segment(one, 1000, 1, pieces.words(one.get("words"), 1000, base=1)) for one in utterances
         ]
     words = pieces.words(document.get("words"), 1000, base=1)
-    return build_turns(words) if words else [pieces.turn(document.get("text"), None, None)]
+    return build_turns(words) or [pieces.turn(document.get("text"), None, None)]
 
 
-def _about_assemblyai(document: Json) -> Mapping[str, object]:
-    return {"language": document.get("language_code"), "duration_s": document.get("audio_duration")}
-
-
-def _is_speechmatics(document: Json) -> bool:
-    return any(
-        one.get("type") == "word" and "alternatives" in one for one in objects(document.get("results"))
-    )
-
-
-def _speechmatics(document: Json) -> Iterable[Turn]:
-    return build_turns(pieces.items(objects(document["results"]), _speaker))
+def _speechmatics(document: Json) -> Said | None:
+    results = objects(document.get("results"))
+    if not any(one.get("type") == "word" and "alternatives" in one for one in results):
+        return None
+    config = record(record(document.get("metadata")).get("transcription_config"))
+    about = {"language": config.get("language"), "duration_s": record(document.get("job")).get("duration")}
+    return Said(lambda: build_turns(pieces.items(results, _speaker)), about)
 
 
 def _speaker(item: Json) -> object:
@@ -96,23 +93,34 @@ def _speaker(item: Json) -> object:
     return item.get("channel") or (None if speaker == "UU" else speaker)  # UU: unknown
 
 
-def _about_speechmatics(document: Json) -> Mapping[str, object]:
-    config = record(record(document.get("metadata")).get("transcription_config"))
-    return {"language": config.get("language"), "duration_s": record(document.get("job")).get("duration")}
+def _rev(document: Json) -> Said | None:
+    monologues = listed(document, "monologues", "elements")
+    return Said(lambda: map(_monologue, monologues)) if monologues else None
 
 
-def _rev(document: Json) -> Iterator[Turn]:
-    for one in objects(document["monologues"]):
-        elements = objects(one.get("elements"))
-        timed = pieces.words([e for e in elements if e.get("type") == "text"])
-        text = "".join(e["value"] for e in elements if isinstance(e.get("value"), str))
-        span = (timed[0].start_s, timed[-1].end_s) if timed else (None, None)
-        yield pieces.turn(text, *span, speaker=one.get("speaker"), words=timed)
+def _monologue(given: Json) -> Turn:
+    elements = objects(given.get("elements"))
+    timed = pieces.words([e for e in elements if e.get("type") == "text"])
+    text = "".join(e["value"] for e in elements if isinstance(e.get("value"), str))
+    span = (timed[0].start_s, timed[-1].end_s) if timed else (None, None)
+    return pieces.turn(text, *span, speaker=given.get("speaker"), words=timed)
 
 
-def _genesys(document: Json) -> Iterator[Turn]:
+def _genesys(document: Json) -> Said | None:
+    transcripts = listed(document, "transcripts", "phrases")
+    if not transcripts:
+        return None
+    about = {
+        "call_id": document.get("conversationId"),
+        "started_at": document.get("conversationStartTime"),
+        "language": pieces.stated(transcripts, "language"),
+    }
+    return Said(lambda: _genesys_turns(transcripts), about)
+
+
+def _genesys_turns(transcripts: list[Json]) -> Iterator[Turn]:
     """Phrases of Genesys Cloud, with times in milliseconds since 1970 or since the start of the call."""
-    phrases = [p for t in objects(document["transcripts"]) for p in objects(t.get("phrases"))]
+    phrases = [p for one in transcripts for p in objects(one.get("phrases"))]
     starts_ms = [pieces.number(one.get("startTimeMs")) for one in phrases]
     first_ms = min((ms for ms in starts_ms if ms and ms >= pieces.EPOCH_MS), default=0.0)
     roles: dict[object, Role] = {"internal": "agent", "external": "customer"}
@@ -129,40 +137,32 @@ def _genesys(document: Json) -> Iterator[Turn]:
         )
 
 
-def _about_genesys(document: Json) -> Mapping[str, object]:
-    return {
-        "call_id": document.get("conversationId"),
-        "started_at": document.get("conversationStartTime"),
-        "language": pieces.stated(objects(document["transcripts"]), "language"),
-    }
-
-
-def _elevenlabs_words(document: Json) -> Iterator[Json]:
+def _elevenlabs(document: Json) -> Said | None:
     """The words of one channel, or of the transcript of each channel."""
-    for channel in objects(document.get("transcripts")) or [document]:
-        for one in objects(channel.get("words")):
-            if one.get("type") == "word" and "text" in one:
-                yield {"channel": channel.get("channel_index"), **one}
+    transcripts = objects(document.get("transcripts"))
+    words = [
+        {"channel": channel.get("channel_index"), **one}
+        for channel in transcripts or [document]
+        for one in objects(channel.get("words"))
+        if one.get("type") == "word" and "text" in one
+    ]
+    if not words:
+        return None
+    language = pieces.stated([document, *transcripts], "language_code")
+    return Said(lambda: build_turns(pieces.words(words)), {"language": language})
 
 
-def _elevenlabs(document: Json) -> Iterable[Turn]:
-    return build_turns(pieces.words(list(_elevenlabs_words(document))))
+def _twilio(document: Json) -> Said | None:
+    sentences = listed(document, "sentences", "media_channel")
+    return Said(lambda: [pieces.segment(one, base=1) for one in sentences]) if sentences else None
 
 
-def _about_elevenlabs(document: Json) -> Mapping[str, object]:
-    return {"language": pieces.stated([document, *objects(document.get("transcripts"))], "language_code")}
-
-
-def _twilio(document: Json) -> Iterable[Turn]:
-    return [pieces.segment(one, base=1) for one in objects(document["sentences"])]
-
-
-FORMS = (
-    Form("Deepgram", _is_deepgram, _deepgram, _about_deepgram),
-    Form("AssemblyAI", _is_assemblyai, _assemblyai, _about_assemblyai),
-    Form("Speechmatics", _is_speechmatics, _speechmatics, _about_speechmatics),
-    Form("Rev AI", listed("monologues", "elements"), _rev),
-    Form("Genesys Cloud", listed("transcripts", "phrases"), _genesys, _about_genesys),
-    Form("ElevenLabs", lambda document: any(_elevenlabs_words(document)), _elevenlabs, _about_elevenlabs),
-    Form("Twilio", listed("sentences", "media_channel"), _twilio),
-)
+READERS: dict[str, Reader] = {
+    "Deepgram": _deepgram,
+    "AssemblyAI": _assemblyai,
+    "Speechmatics": _speechmatics,
+    "Rev AI": _rev,
+    "Genesys Cloud": _genesys,
+    "ElevenLabs": _elevenlabs,
+    "Twilio": _twilio,
+}

@@ -12,44 +12,34 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.pieces import Form, Json, first, listed, objects, record, seconds
+from pipeline.intake.pieces import Json, Reader, Said, first, listed, objects, record, seconds
 from pipeline.turns import TimedWord
 
 
-def _is_segments(document: Json) -> bool:
-    return any(
-        "text" in one and "start" in one and not isinstance(one["start"], str)
-        for one in objects(document.get("segments"))
+def _segments(document: Json) -> Said | None:
+    segments = objects(document.get("segments"))
+    if not any("text" in one and not isinstance(one.get("start", ""), str) for one in segments):
+        return None
+    per_s = pieces.units_per_s(segments)  # a program between Whisper and callqa may have written milliseconds
+    about = {**_about(document), "duration_s": seconds(document.get("duration"), per_s)}
+    return Said(lambda: [_segment(one, per_s) for one in segments], about)
+
+
+def _segment(given: Json, per_s: float) -> Turn:
+    words = pieces.words(given.get("words"), per_s)  # in WhisperX numbers have no times
+    main_speaker = Counter(w.speaker for w in words if w.speaker).most_common(1)
+    return pieces.turn(
+        given.get("text"),
+        seconds(given.get("start"), per_s),
+        seconds(given.get("end"), per_s),
+        speaker=given.get("speaker", main_speaker[0][0] if main_speaker else None),
+        confidence=_confidence(given, words),
+        words=words,
     )
-
-
-def _units_per_s(document: Json) -> float:
-    """1000 when a program between Whisper and callqa wrote the segments in milliseconds, else 1."""
-    return pieces.units_per_s(
-        [
-            (pieces.text(one.get("text")), seconds(one.get("start")), seconds(one.get("end")))
-            for one in objects(document["segments"])
-        ]
-    )
-
-
-def _segments(document: Json) -> Iterator[Turn]:
-    per_s = _units_per_s(document)
-    for one in objects(document["segments"]):
-        words = pieces.words(one.get("words"), per_s)  # in WhisperX numbers have no times
-        main_speaker = Counter(w.speaker for w in words if w.speaker).most_common(1)
-        yield pieces.turn(
-            one.get("text"),
-            seconds(one.get("start"), per_s),
-            seconds(one.get("end"), per_s),
-            speaker=one.get("speaker", main_speaker[0][0] if main_speaker else None),
-            confidence=_confidence(one, words),
-            words=words,
-        )
 
 
 def _confidence(segment: Json, words: list[TimedWord]) -> float | None:
@@ -61,38 +51,39 @@ def _confidence(segment: Json, words: list[TimedWord]) -> float | None:
     return round(math.exp(log_prob), 4) if -100 < log_prob <= 0 else None
 
 
-def _about(document: Json) -> Mapping[str, object]:
+def _about(document: Json) -> Json:
     given = first(document, ("language", "language_code")) or record(document.get("result")).get("language")
-    return {"language": pieces.text(given) or None, "duration_s": document.get("duration")}
+    return {"language": pieces.text(given), "duration_s": document.get("duration")}
 
 
-def _about_segments(document: Json) -> Mapping[str, object]:
-    return {**_about(document), "duration_s": seconds(document.get("duration"), _units_per_s(document))}
+def _cpp(document: Json) -> Said | None:
+    segments = listed(document, "transcription", "offsets", "text")
+    return Said(lambda: map(_cpp_segment, segments), _about(document)) if segments else None
 
 
-def _cpp(document: Json) -> Iterator[Turn]:
-    """Segments of whisper.cpp; they have a ``speaker`` if it was told to diarise by channel."""
-    for one in objects(document["transcription"]):
-        offsets = record(one.get("offsets"))
-        start_s, end_s = seconds(offsets.get("from"), 1000), seconds(offsets.get("to"), 1000)
-        speaker = None if one.get("speaker") == "?" else one.get("speaker")
-        yield pieces.turn(one.get("text"), start_s, end_s, speaker=speaker)
+def _cpp_segment(given: Json) -> Turn:
+    """A segment of whisper.cpp; it has a ``speaker`` if that was told to diarise by channel."""
+    offsets = record(given.get("offsets"))
+    start_s, end_s = seconds(offsets.get("from"), 1000), seconds(offsets.get("to"), 1000)
+    speaker = None if given.get("speaker") == "?" else given.get("speaker")
+    return pieces.turn(given.get("text"), start_s, end_s, speaker=speaker)
 
 
-def _timed_chunks(document: Json) -> list[Json]:
+def _chunks(document: Json) -> Said | None:
     """The ``speakers`` segments of insanely-fast-whisper, else the ``chunks`` of Transformers."""
     chunks = objects(document.get("speakers")) or objects(document.get("chunks"))
-    return [one for one in chunks if isinstance(one.get("timestamp"), list) and "text" in one]
+    timed = [one for one in chunks if isinstance(one.get("timestamp"), list) and "text" in one]
+    return Said(lambda: _chunk_turns(timed), _about(document)) if timed else None
 
 
-def _chunks(document: Json) -> Iterator[Turn]:
-    for one in _timed_chunks(document):
+def _chunk_turns(chunks: list[Json]) -> Iterator[Turn]:
+    for one in chunks:
         start_s, end_s = ([seconds(t) for t in one["timestamp"]] + [None, None])[:2]
         yield pieces.turn(one.get("text"), start_s, end_s, speaker=one.get("speaker"))
 
 
-FORMS = (
-    Form("Whisper and WhisperX", _is_segments, _segments, _about_segments),
-    Form("whisper.cpp", listed("transcription", "offsets", "text"), _cpp, _about),
-    Form("Transformers and insanely-fast-whisper", lambda doc: bool(_timed_chunks(doc)), _chunks, _about),
-)
+READERS: dict[str, Reader] = {
+    "Whisper and WhisperX": _segments,
+    "whisper.cpp": _cpp,
+    "Transformers and insanely-fast-whisper": _chunks,
+}
