@@ -66,7 +66,7 @@ def write(job: ExportJob) -> list[Path]:
         if ledger:
             write_coverage(book, formats, ledger)
         write_definitions(book, formats)
-        write_summary(summary, formats, totals)
+        write_summary(book, summary, formats, totals)
         summary.activate()
         try:
             book.close()

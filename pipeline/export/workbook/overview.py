@@ -36,7 +36,7 @@ WEAKEST = {
 WEEKS = {"Week": "text", **SCORES}
 
 
-def write_summary(sheet: Any, formats: Formats, totals: Totals) -> None:
+def write_summary(book: Any, sheet: Any, formats: Formats, totals: Totals) -> None:
     """Fill the Summary sheet from the totals."""
     for col, width in enumerate((TEXT_CHARS + 6, 14, 14, 14, 18, 14)):
         sheet.set_column(col, col, width)
@@ -48,13 +48,16 @@ def write_summary(sheet: Any, formats: Formats, totals: Totals) -> None:
         size += f", {totals.seconds / 3600:.1f} hours"
     put(sheet, 1, 0, f"{size}{', ' if totals.first else '; '}{totals.period}", formats.subtitle)
     row = _headline(sheet, formats, totals)
+    outcomes_row = row + 3
     reasons, weeks = totals.autofail_reasons.most_common(10) or [("none", 0)], _weeks(totals)
     row = _table(sheet, formats, row + 1, "Outcomes", OUTCOMES, _outcomes(totals))
     row = _table(sheet, formats, row + 1, "Rubrics", RUBRICS, _rubrics(totals))
     row = _table(sheet, formats, row + 1, "Why calls failed outright", REASONS, reasons)
     row = _table(sheet, formats, row + 1, "Criteria met least often", WEAKEST, _weakest(totals))
     if len(weeks) > 1:
-        _table(sheet, formats, row + 1, "Week by week", WEEKS, weeks)
+        row = _table(sheet, formats, row + 1, "Week by week", WEEKS, weeks)
+        sheet.insert_chart("H16", _week_chart(book, range(row - len(weeks), row)))
+    sheet.insert_chart("H4", _outcome_chart(book, outcomes_row))
     for_print(sheet)
 
 
@@ -112,6 +115,36 @@ def _weeks(totals: Totals) -> list[tuple[Cell, ...]]:
         (week, g.scorecards, g.mean().estimate, g.pass_rate().estimate, spoken(g.mean()))
         for week, g in sorted(totals.weeks.items())
     ]
+
+
+def _outcome_chart(book: Any, first_row: int) -> Any:
+    """Outcomes as bars, which are also readable in grey and by people with colour blindness."""
+    rows = range(first_row, first_row + len(OUTCOME_COLOURS))
+    points = [{"fill": {"color": ink}} for ink, _ in OUTCOME_COLOURS.values()]
+    style = {"points": points, "data_labels": {"value": True}, "gap": 40}
+    chart = _chart(book, "bar", "Outcomes", rows, {"name": "Scorecards", **style}, column=1)
+    chart.set_y_axis({"reverse": True})
+    chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
+    return chart
+
+
+def _week_chart(book: Any, rows: range) -> Any:
+    """Mean score by week as a line."""
+    style = {"line": {"color": "#23364D", "width": 2}, "marker": {"type": "circle"}}
+    chart = _chart(book, "line", "Mean score by week", rows, {"name": "Mean score", **style}, column=2)
+    chart.set_y_axis({"min": 0, "max": 100})
+    return chart
+
+
+def _chart(book: Any, kind: str, title: str, rows: range, series: dict[str, Any], *, column: int) -> Any:
+    """A chart of one column of the sheet against its first."""
+    chart = book.add_chart({"type": kind})
+    categories, values = (["Summary", rows[0], col, rows[-1], col] for col in (0, column))
+    chart.add_series({**series, "categories": categories, "values": values})
+    chart.set_title({"name": title, "name_font": {"size": 11}})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 420, "height": 220})
+    return chart
 
 
 def _headline(sheet: Any, formats: Formats, totals: Totals) -> int:

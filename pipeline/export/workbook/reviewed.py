@@ -87,7 +87,7 @@ REVIEW_COLUMNS: Sequence[Column[ReviewRow]] = (
 
 
 def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> None:
-    """Write a row per criterion, per reviewer and per agreement among people; then notes."""
+    """Write a row per criterion, per reviewer and per agreement among people; then notes and a chart."""
     sheet = TableSheet(book, formats, "Agreement", AGREEMENT_COLUMNS)
     for row in (*calibration.criteria, *calibration.reviewers):
         sheet.add(values(AGREEMENT_COLUMNS, row))
@@ -103,7 +103,29 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> No
         sheet.add(["Scores", None, None, *blank, words])
     for caution in calibration.cautions:
         sheet.add(["Caution", None, None, *blank, sentence(caution)])
+    _chart(book, sheet, len(calibration.criteria))
     sheet.close()
+
+
+def _chart(book: Any, sheet: TableSheet, count: int) -> None:
+    """Put a bar chart of agreement and κ by criterion below the table."""
+    chart = book.add_chart({"type": "bar"})
+    for name, title, colour in (("agreement", "Agreement", "#23364D"), ("kappa", "κ", "#9DC3E6")):
+        col = sheet.column(name)
+        chart.add_series(
+            {
+                "name": title,
+                "categories": ["Agreement", 1, 0, count, 0],
+                "values": ["Agreement", 1, col, count, col],
+                "fill": {"color": colour},
+            }
+        )
+    chart.set_title({"name": "Agreement, and κ, by criterion", "name_font": {"size": 11}})
+    chart.set_x_axis({"min": 0, "max": 1, "num_format": "0.0", "major_gridlines": {"visible": True}})
+    chart.set_y_axis({"reverse": True})
+    chart.set_legend({"position": "bottom"})
+    chart.set_size({"width": 760, "height": 110 + 38 * count})
+    sheet.chart_below(chart)
 
 
 def write_scores(book: Any, formats: Formats, scores: Sequence[ScoreDeviation]) -> None:

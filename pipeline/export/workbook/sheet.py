@@ -105,6 +105,7 @@ class TableSheet:
         self.rows = 0
         self._columns = columns
         self._links = 0
+        self._chart_rows = 0
         self._least_height = least_height
         self._name = name
         self._formats = formats
@@ -191,6 +192,11 @@ class TableSheet:
             chunk = runs[start : start + RUNS_PER_RULE]
             self.sheet.data_validation(*chunk[0], rule | {"other_cells": chunk[1:]})
 
+    def chart_below(self, chart: Any) -> None:
+        """Put a chart under the last row, inside the area that is printed."""
+        self._chart_rows = math.ceil(chart.height / 20) + 2
+        self.sheet.insert_chart(self.rows + 2, 0, chart, {"object_position": 3})
+
     def protect(self) -> None:
         """Protect the sheet: people can sort, filter and fill in entry columns, but change nothing else."""
         allowed = ("autofilter", "sort", "format_columns", "format_rows", "select_locked_cells")
@@ -200,7 +206,7 @@ class TableSheet:
         """Add filters and print setup, once all rows are added; detail columns are not printed."""
         last = max(self.rows, 1)
         self.sheet.autofilter(0, 0, last, len(self._columns) + len(self._entries) - 1)
-        self.sheet.print_area(0, 0, last, self._entries.stop - 1)
+        self.sheet.print_area(0, 0, last + self._chart_rows, self._entries.stop - 1)
         for_print(self.sheet, repeat_header=True)
 
 
