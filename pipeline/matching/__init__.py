@@ -327,7 +327,7 @@ def _sentences(query: Query) -> tuple[str, ...]:
 def _too_little(phrase: str, one: Aligned) -> bool:
     """Whether too little of a phrase is said: "due" alone, of "it's due to", can mean other things."""
     alone = one.first == one.last and len(words(phrase).words) > wording.FORMULA
-    return alone or one.content < wording.LEAST_CONTENT or one.coverage < wording.least_coverage(phrase)
+    return alone or one.coverage < wording.least_coverage(phrase)
 
 
 def _overlap(low: int, high: int, first: int, last: int) -> bool:

@@ -43,9 +43,9 @@ content words and of the phrase from which it is unsure."""
 FORMULA = 2
 """A phrase or a stretch of up to this many words is a formula ("good evening", "bye"): it must be said word
 for word, since its meaning alone says too little."""
-LEAST_CONTENT, LEAST_COVERAGE, LEAST_NEARLY_ALL = 0.45, 0.6, 0.85
-"""For ``match: meaning``: shares of the content words and of the phrase that must be there. The third is for
-formulas ("an early morning call" is not a good morning) and for phrases with a slot, which much can fill."""
+LEAST_COVERAGE, LEAST_NEARLY_ALL = 0.6, 0.85
+"""For ``match: meaning``: share of the phrase that must be there. The second is for formulas ("an early
+morning call" is not a good morning) and for phrases with a slot, which much can fill."""
 OFTEN = 6.0
 """Ordinary talk that comes near a phrase in its own words mostly does the phrase's act ("I'm sorry"): only
 one in six such stretches is counted as a chance match."""
