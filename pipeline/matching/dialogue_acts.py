@@ -32,11 +32,6 @@ CUES: dict[str, re.Pattern[str]] = {
     "denied": re.compile(
         r"\b(?:not|never|no|nobody|nothing|none|without|cannot|cant|wont|dont|unable|refused?|instead)\b|n't\b"
     ),
-    "unreal": re.compile(
-        r"\b(?:would|could|should|might|must|may)(?: not)?(?:'ve| have|n't have| of) \w+|"
-        r"\b\w+'d (?:have|'ve)\b|"
-        r"\bif (?:you|we|i|he|she|they|the \w+|somebody|someone)(?:'d| had)\b"
-    ),
     "reported": re.compile(
         rf"\b(?:{PEOPLE})(?:'re|'s| are| is| was| were|'ve| have| has)?(?: just)? (?:sa(?:id|ys?|ying)|"
         r"t(?:old|ell|elling)|ask(?:ed|ing)?|mention\w*|promis\w+|think|thought|want(?:s|ed)?|claim\w*|"
@@ -47,13 +42,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"(?:asking|saying|want|said|told|asked|mean)"
     ),
     "asks_first": re.compile(rf"{OPENERS}(?:{AUXILIARIES})\b"),
-    "asks_may": re.compile(
-        r"\b(?:can|could|will|would|shall|may|might|do|are|is) (?:you|i|we|it|that|there|this)\b"
-    ),
-    "wh": re.compile(r"\b(?:what|what's|whats|who|who's|when|where|why|how|which|whose)\b"),
-    "wh_first": re.compile(rf"{OPENERS}(?:what|what's|whats|who|who's|when|where|why|how|which|whose)\b"),
-    "future": re.compile(r"\b(?:will|going to|gonna|shall|about to)\b|'ll\b"),
-    "modal": re.compile(r"\b(?:can|could|would|may|might|should|must)\b"),
     "past": re.compile(
         r"\b(?:was|were|did|had|used to|yesterday|ago|last (?:week|month|year|time|night|tuesday)|already|"
         r"previously|earlier|before|this morning)\b"
@@ -66,15 +54,8 @@ CUES: dict[str, re.Pattern[str]] = {
         r"friend|neighbour|sister|brother|wife|husband|engineer|driver|shop|company|manager|agent|daughter|"
         r"son|mother)\b"
     ),
-}
-CUES |= {
     "denied_first": re.compile(r"^(?:\w+ ){0,3}\w*(?:n't|not|no|never|nothing)\b"),
-    "asks_you": re.compile(r"\b(?:did|do|have|are|were|would|could|can|will) you\b"),
-    "if_past": re.compile(r"\bif (?:\w+ ){0,3}(?:had|was|were|\w+ed|'d)\b|'d \w+ed\b"),
-    "for_you": re.compile(r"\b(?:for|to) you\b"),
 }
-
-
 PROMISE = re.compile(
     r"^(?:i|we)(?:'ll| will| shall| can| could|(?: am|'m| are|'re) going to) "
     r"(?!need|ask|have|like|want|require)"
