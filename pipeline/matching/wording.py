@@ -368,7 +368,7 @@ def _unfilled(phrase: Phrase, there: set[int]) -> bool:
 
 
 def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
-    """Every place where the words of a phrase stand side by side; of overlapping places only the longest."""
+    """Every place where the words of a phrase stand side by side, without overlaps."""
     found: list[Found] = []
     for phrase in phrases:
         wanted = words(phrase).words
@@ -378,6 +378,11 @@ def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
                 if said.words[i : i + len(wanted)] == wanted:
                     end = said.ends[i + len(wanted) - 1]
                     found.append(Found(at, said.starts[i], end, 1.0, f"exact: {phrase}"))
+    return without_overlaps(found)
+
+
+def without_overlaps(found: Iterable[Found]) -> list[Found]:
+    """Of overlapping matches the first, and the longest of those that begin together."""
     kept: list[Found] = []
     for item in sorted(found, key=lambda f: (f.at, f.start, -f.end)):
         if not kept or kept[-1].at != item.at or item.start >= kept[-1].end:
