@@ -93,7 +93,8 @@ def _likes(word: str, is_name: bool) -> tuple[tuple[int, float], ...]:
     talk = ordinary.load()
     letters = process.cdist([word], talk.vocabulary, scorer=fuzz.ratio, score_cutoff=45)[0]
     rows = set(np.flatnonzero(letters).tolist())
-    rows |= {talk.row[w] for w in SAME if SAME[w] == SAME.get(word) and w in talk.row}
+    if word in SAME:
+        rows |= {row for row, other in enumerate(talk.vocabulary) if SAME.get(other) == SAME[word]}
     compared = ((row, alike(word, talk.vocabulary[row], is_name=is_name, free=True)) for row in sorted(rows))
     return tuple((row, likeness) for row, likeness in compared if likeness)
 

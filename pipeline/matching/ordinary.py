@@ -86,11 +86,6 @@ class OrdinaryTalk:
         return found
 
     @cached_property
-    def row(self) -> dict[str, int]:
-        """Row of each word in ``vocabulary``."""
-        return {word: row for row, word in enumerate(self.vocabulary)}
-
-    @cached_property
     def sample_words(self) -> int:
         """How many words the sample has."""
         return int((self.sample >= 0).sum())
