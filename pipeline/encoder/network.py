@@ -104,21 +104,17 @@ class Network:
         return sum(name.endswith(f"{LINEARS[0]}.weight") for name in self.tensors)
 
     def pooled(self, tokens: Sequence[Sequence[int]]) -> Array:
-        """Mean of the last hidden states over each text's tokens.
-
-        Args:
-            tokens: Token ids of each text; attention is computed together for neighbours of equal length.
-
-        Returns:
-            float32, shape (n_texts, 384).
-        """
+        """Mean of the last hidden states over each text's tokens: float32, shape (n_texts, 384)."""
         lengths = [len(ids) for ids in tokens]
         starts = np.cumsum([0, *lengths[:-1]])
         sums: Array = np.add.reduceat(self.states(tokens), starts, axis=0)
         return sums / np.array(lengths, np.float32)[:, None]
 
     def states(self, tokens: Sequence[Sequence[int]]) -> Array:
-        """Last hidden states of all tokens of all texts, in order: float32, shape (n_tokens, 384)."""
+        """Last hidden states of all tokens of all texts, in order: float32, shape (n_tokens, 384).
+
+        Attention is computed together for neighbours of equal length.
+        """
         lengths = [len(ids) for ids in tokens]
         spans, start = [], 0
         for length, same in groupby(lengths):

@@ -104,10 +104,6 @@ def of_meaning(n_phrases: int, cosine: float) -> float:
 
     The rate is an average over many phrases. Rates of the very phrases would say little, since the sample is
     of meetings, which do not speak of what calls are about; using them too made more answers wrong.
-
-    Args:
-        n_phrases: How many phrases there are.
-        cosine: Cosine similarity of the nearest stretch.
     """
     talk = ordinary.load()
     return n_phrases * 10 ** float(np.interp(cosine, talk.tail_cosines, talk.tail_rates))

@@ -74,15 +74,7 @@ def may_deny(words: Sequence[str]) -> bool:
 
 
 def denied(said: Words, text: str, first: int, last: int, *, english: bool) -> Denied:
-    """Whether a match in a text is denied, by a word in it or around it.
-
-    Args:
-        said: The words of the text.
-        text: The text.
-        first: Number of the first word of the match.
-        last: Number of its last word.
-        english: Whether the phrase is English.
-    """
+    """Whether a match of the words ``first`` to ``last`` is denied, by a word in it or around it."""
     found: Denied = ""
     for at in range(
         max(0, first - REACH), min(len(said.words), last + 1 + (AFTER if english else OTHER_AFTER))

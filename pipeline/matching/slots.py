@@ -131,12 +131,7 @@ WRITTEN = re.compile(
 
 @lru_cache(maxsize=8192)
 def places(slot: str, text: str) -> tuple[int, ...]:
-    """Numbers of the words of a text that fill a slot.
-
-    Args:
-        slot: One of ``MARKED``.
-        text: The text, with its capitals.
-    """
+    """Numbers of the words of a text that fill a slot, one of ``MARKED``."""
     said = words(text)
     written = [
         mark.span()
