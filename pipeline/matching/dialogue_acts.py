@@ -32,14 +32,15 @@ CUES: dict[str, re.Pattern[str]] = {
     "denied": re.compile(
         r"\b(?:not|never|no|nobody|nothing|none|without|cannot|cant|wont|dont|unable|refused?|instead)\b|n't\b"
     ),
+    "unreal": re.compile(
+        r"\b(?:would|could|should|might|must|may)(?: not)?(?:'ve| have|n't have| of) \w+|"
+        r"\b\w+'d (?:have|'ve)\b|"
+        r"\bif (?:you|we|i|he|she|they|the \w+|somebody|someone)(?:'d| had)\b"
+    ),
     "reported": re.compile(
         rf"\b(?:{PEOPLE})(?:'re|'s| are| is| was| were|'ve| have| has)?(?: just)? (?:sa(?:id|ys?|ying)|"
         r"t(?:old|ell|elling)|ask(?:ed|ing)?|mention\w*|promis\w+|think|thought|want(?:s|ed)?|claim\w*|"
         r"report\w*|never \w+)\b"
-    ),
-    "echoed": re.compile(
-        r"^(?:so|oh|okay so|right so|um so)? ?(?:you're|you are|you) "
-        r"(?:asking|saying|want|said|told|asked|mean)"
     ),
     "asks_first": re.compile(rf"{OPENERS}(?:{AUXILIARIES})\b"),
     "past": re.compile(
@@ -47,7 +48,6 @@ CUES: dict[str, re.Pattern[str]] = {
         r"previously|earlier|before|this morning)\b"
     ),
     "first_person": re.compile(r"\b(?:i|i'm|i'll|i've|i'd|me|my|we|we're|we'll|we've|us|our)\b"),
-    "i_early": re.compile(r"^(?:\w+ ){0,4}(?:i|i'm|i'll|i've|i'd|we|we're|we'll|we've)\b"),
     "second_person": re.compile(r"\b(?:you|you're|you'll|you've|your|yours|you'd)\b"),
     "third_person": re.compile(
         r"\b(?:he|she|they|his|her|their|him|them|somebody|someone|anyone|nobody|customers|people|colleague|"
