@@ -324,6 +324,20 @@ def test_a_name_slot_needs_a_name(text: str) -> None:
     assert sure(NAME, text, match="fuzzy")
 
 
+def test_a_question_about_another_thing_is_not_met() -> None:
+    """Frames are alike, content words are not: a telephone number is no account, in words near its meaning."""
+    account = ("Which account is it for", "And which account is it going to")
+    number = ("Can I have your account number please", "What's the account number")
+    rest = (
+        " so that was all they told us when we moved in last year and then nothing came for weeks on end" * 3
+    )
+
+    assert not met(account, "and what is your phone number", match="meaning")
+    assert not met(number, "right and what was your telephone number please" + rest, match="meaning")
+    assert met(account, "and which one of your accounts is this to go to" + rest, match="meaning")
+    assert met(number, "would you have the account number in front of you there" + rest, match="meaning")
+
+
 @pytest.mark.parametrize(
     ("slot", "text", "filled"),
     [
@@ -336,6 +350,9 @@ def test_a_name_slot_needs_a_name(text: str) -> None:
         ("date", "this afternoon, next week", ["afternoon", "week"]),
         ("date", "by the end of the month, end of day", ["end", "of", "the", "month", "end", "of", "day"]),
         ("date", "in the morning I take 12 and a week is long", []),
+        ("date", "we'll call at four fifteen, or at half nine", ["4", "15", "half", "9"]),
+        ("date", "call me at twenty to eight, or at nine tomorrow", ["20", "to", "8", "9", "tomorrow"]),
+        ("date", "at one point we owed four pounds", []),
         ("number", "your number is five five eight one", ["5", "5", "8"]),
         ("name", "am I speaking with Mister Evans", ["evans"]),
         ("name", "my name is [NAME], and this is <Person>", ["name", "person"]),
