@@ -47,23 +47,15 @@ class Encoder:
         return vectors
 
     def means(self, texts: Sequence[str], max_tokens: int) -> Iterator[tuple[list[int], Array]]:
-        """Means of the last hidden states over the first tokens of each text, batch by batch.
-
-        Yields:
-            The numbers of the texts in the batch, and their means: float32, shape (n_in_batch, 384).
-        """
+        """By batch: its texts' numbers, and means of their last hidden states, float32 (n_in_batch, 384)."""
         tokens = [self.tokenizer.encode(text, max_tokens) for text in texts]
         for rows in batches(tokens):
             yield rows, self.network.pooled([tokens[row] for row in rows])
 
     def by_word(self, texts: Sequence[Sequence[str]]) -> list[Array]:
-        """Last hidden states summed by word; sums of these are vectors of any run of words.
+        """Last hidden states of each text summed by word, float32 (n_words, 384); texts of up to 30 words.
 
-        Args:
-            texts: Words of each text, up to about 30.
-
-        Returns:
-            For each text the sum over the tokens of each word: float32, shape (n_words, 384).
+        Sums of these are vectors of any run of words.
         """
         word_ids = [[self.tokenizer.encode(word, MAX_TOKENS)[1:-1] for word in words] for words in texts]
         first, last = self.tokenizer.encode("", 2)

@@ -17,7 +17,6 @@ from rapidfuzz import fuzz, process
 from pipeline.matching import ordinary, slots
 from pipeline.matching.wording import (
     FUZZY_COVERAGE,
-    LEAST_CONTENT,
     LEAST_COVERAGE,
     MOST_GAP,
     SAME,
@@ -67,28 +66,22 @@ def places(phrase: Phrase, coverage: float) -> int:
 def _coverages(phrase: Phrase) -> NDArray[np.float32]:
     """Coverage of every place in the sample that holds most of a phrase: float32, shape (n,), ascending."""
     talk = ordinary.load()
-    # Weight in the phrase, and as a content word, of each word; the last column is the mark between turns.
-    weights = np.zeros((2, len(talk.vocabulary) + 1), np.float32)
-    for at, word in enumerate(phrase.words):
-        for row, likeness in _likes(word, at in phrase.names):
-            weight = phrase.weights[at] * likeness
-            weights[0, row] = max(weights[0, row], weight)
-            weights[1, row] = max(weights[1, row], weight * (at in phrase.content))
+    weights = np.zeros(len(talk.vocabulary) + 1, np.float32)  # the last is of the mark between turns
+    for at in phrase.plain:
+        for row, likeness in _likes(phrase.words[at], at in phrase.names):
+            weights[row] = max(weights[row], phrase.weights[at] * likeness)
     size = len(phrase.words) + MOST_GAP + 1
-    content = sum(phrase.weights[at] for at in phrase.content)
-    enough = np.ones(len(talk.sample) - size + 1, bool)
-    for kind, least in enumerate((LEAST_COVERAGE * phrase.total, LEAST_CONTENT * content)):
-        total = np.concatenate([[0.0], np.cumsum(weights[kind][talk.sample], dtype=np.float64)])
-        enough &= total[size:] - total[:-size] >= least - 1e-6
-    near = np.flatnonzero(enough)
+    total = np.concatenate([[0.0], np.cumsum(weights[talk.sample], dtype=np.float64)])
+    near = np.flatnonzero(total[size:] - total[:-size] >= LEAST_COVERAGE * phrase.total - 1e-6)
     if not len(near):
         return np.zeros(0, np.float32)
-    finder = Wording([phrase], free=True)
+    finder = Wording(free=True)
+    finder.learn([phrase])
     coverages = [
         found.coverage
         for group in np.split(near, np.flatnonzero(np.diff(near) > size) + 1)
         for text in talk.texts(max(0, int(group[0]) - 2), int(group[-1]) + size + 2)
-        for found in finder.find(text).values()
+        for found in finder.find([phrase.text], text).values()
         if not found.denied
     ]
     return np.sort(np.array(coverages, np.float32))
@@ -98,11 +91,10 @@ def _coverages(phrase: Phrase) -> NDArray[np.float32]:
 def _likes(word: str, is_name: bool) -> tuple[tuple[int, float], ...]:
     """Rows of the vocabulary that count as a word of a phrase, and how much (``alike``)."""
     talk = ordinary.load()
-    if word.startswith("{"):
-        return ()
     letters = process.cdist([word], talk.vocabulary, scorer=fuzz.ratio, score_cutoff=45)[0]
     rows = set(np.flatnonzero(letters).tolist())
-    rows |= {talk.row[w] for w in SAME if SAME[w] == SAME.get(word) and w in talk.row}
+    if word in SAME:
+        rows |= {row for row, other in enumerate(talk.vocabulary) if SAME.get(other) == SAME[word]}
     compared = ((row, alike(word, talk.vocabulary[row], is_name=is_name, free=True)) for row in sorted(rows))
     return tuple((row, likeness) for row, likeness in compared if likeness)
 
@@ -112,10 +104,6 @@ def of_meaning(n_phrases: int, cosine: float) -> float:
 
     The rate is an average over many phrases. Rates of the very phrases would say little, since the sample is
     of meetings, which do not speak of what calls are about; using them too made more answers wrong.
-
-    Args:
-        n_phrases: How many phrases there are.
-        cosine: Cosine similarity of the nearest stretch.
     """
     talk = ordinary.load()
     return n_phrases * 10 ** float(np.interp(cosine, talk.tail_cosines, talk.tail_rates))

@@ -24,10 +24,9 @@ nahi nahin nahee mat नहीं नही मत ना बिना نہیں 
 """)
 """Denials of Spanish, Portuguese, French, German, Italian, Dutch, Hindi, Urdu and Arabic, for phrases that
 are not English."""
-WITHOUT_NOT = word_set("""
-free zero nil knot unable fail fails failed lack lacks refuse refused refuses decline declined avoid stop
-stops stopped excluded except instead unless unfortunately afraid sorry impossible waived
-""")
+WITHOUT_NOT = word_set(
+    "free zero knot unable fail fails failed lacks refused declined stopped excluded waived"
+)
 """Words that can say what a phrase with "not" says ("free of charge" for "no charge"), and "not" misheard."""
 NOT_DENIED = word_set("only just forget worry hesitate mind")
 """After a denial: "not only", "don't forget", "never mind" deny nothing."""
@@ -36,13 +35,6 @@ is are was were be been have has had having got get gets with at in of by under 
 makes make find found there absolutely
 """)
 """Before a "no" that goes with a noun ("there is no fee"), unlike an answer ("no we will send it")."""
-CARRIED = word_set("""
-going to want wants wanted allowed able trying wish planning intend intending like be been being have has
-had get go let lets us me you even ever really actually say saying said think thinking believe mean means
-know that there is are was were am do does did will would can could should may might must i we they he she
-it of one way any anything a an the
-""")
-"""Words between a denial and what it denies: "not going to", "don't think they would", "nobody is"."""
 DOUBTS = word_set("wish wished doubt doubtful refuse refused refuses unable")
 """Before a match they leave open whether it holds: "I wish I could", "I doubt we will"."""
 ASKS_FOR_CLAUSE = (
@@ -55,15 +47,15 @@ of
 """Before the subject of a clause that the denial holds for as well."""
 BREAKS = word_set("but because cos so however although though therefore otherwise then")
 NOMINATIVES = word_set("i we they he she")
-SUBJECTS = word_set("you it this that there who")
-DETERMINERS = word_set("this that the your my our his her their")
+SUBJECTS = word_set("you it this that there who the your my our his her their")
+"""Words that begin a clause if one of ``AUXILIARIES`` is the next word or the one after ("this call is")."""
 AUXILIARIES = word_set("""
 is are was were am will would can could have has had do does did should may might must shall need needs
 """)
-CLOSE, CARRIED_MOST, REACH = 1, 6, 12
-"""Other words, and words in all, over which a denial surely holds; words over which it perhaps does."""
+SURELY, REACH = 4, 12
+"""Words over which an English denial surely holds, and words over which it perhaps does."""
 AFTER = 1
-AFTER_OTHER = 2  # in Urdu, Hindi and German a denial follows
+OTHER_REACH, OTHER_AFTER = 1, 2  # in Urdu, Hindi and German a denial follows
 
 
 def words_of(english: bool) -> frozenset[str]:
@@ -82,18 +74,10 @@ def may_deny(words: Sequence[str]) -> bool:
 
 
 def denied(said: Words, text: str, first: int, last: int, *, english: bool) -> Denied:
-    """Whether a match in a text is denied, by a word in it or around it.
-
-    Args:
-        said: The words of the text.
-        text: The text.
-        first: Number of the first word of the match.
-        last: Number of its last word.
-        english: Whether the phrase is English.
-    """
+    """Whether a match of the words ``first`` to ``last`` is denied, by a word in it or around it."""
     found: Denied = ""
     for at in range(
-        max(0, first - REACH), min(len(said.words), last + 1 + (AFTER if english else AFTER_OTHER))
+        max(0, first - REACH), min(len(said.words), last + 1 + (AFTER if english else OTHER_AFTER))
     ):
         if english and at <= last and said.words[at] in DOUBTS:
             how: Denied = "perhaps denied" if at >= first or _before(said, text, at, first, english) else ""
@@ -128,11 +112,10 @@ def _is_denial(said: Words, text: str, at: int, match: range, english: bool) -> 
 
 
 def _before(said: Words, text: str, at: int, first: int, english: bool) -> Denied:
-    between = said.words[at + 1 : first]
     if said.parted(text, at, first):
         return ""
     if not english:
-        near = len(between) <= CLOSE and not _marks(said, text, at, first)
+        near = first - at - 1 <= OTHER_REACH and not _marks(said, text, at, first)
         return "denied" if near else ""
     inverted = said.words[at + 1] in AUXILIARIES  # "nor will we": its own subject follows
     for place in range(at + 1 + 2 * inverted, first + 1):
@@ -143,8 +126,7 @@ def _before(said: Words, text: str, at: int, first: int, english: bool) -> Denie
             _marks(said, text, place - 1, place) or said.words[place - 1] not in ASKS_FOR_CLAUSE
         ):
             return ""
-    others = sum(word not in CARRIED for word in between)
-    return "denied" if others <= CLOSE and len(between) <= CARRIED_MOST else "perhaps denied"
+    return "denied" if first - at - 1 <= SURELY else "perhaps denied"
 
 
 def _after(said: Words, text: str, at: int, last: int) -> Denied:
@@ -156,11 +138,7 @@ def _after(said: Words, text: str, at: int, last: int) -> Denied:
 def _begins_clause(said: Words, at: int) -> bool:
     """Whether a word is the subject of a clause: "we", "you will", "this call is"."""
     word, following = said.words[at], said.words[at + 1 : at + 3]
-    if word in NOMINATIVES:
-        return True
-    if word in SUBJECTS and following[:1] and following[0] in AUXILIARIES:
-        return True
-    return word in DETERMINERS and len(following) == 2 and following[1] in AUXILIARIES
+    return word in NOMINATIVES or (word in SUBJECTS and not AUXILIARIES.isdisjoint(following))
 
 
 def _marks(said: Words, text: str, first: int, last: int) -> bool:

@@ -42,39 +42,20 @@ CUES: dict[str, re.Pattern[str]] = {
         r"t(?:old|ell|elling)|ask(?:ed|ing)?|mention\w*|promis\w+|think|thought|want(?:s|ed)?|claim\w*|"
         r"report\w*|never \w+)\b"
     ),
-    "echoed": re.compile(
-        r"^(?:so|oh|okay so|right so|um so)? ?(?:you're|you are|you) "
-        r"(?:asking|saying|want|said|told|asked|mean)"
-    ),
     "asks_first": re.compile(rf"{OPENERS}(?:{AUXILIARIES})\b"),
-    "asks_may": re.compile(
-        r"\b(?:can|could|will|would|shall|may|might|do|are|is) (?:you|i|we|it|that|there|this)\b"
-    ),
-    "wh": re.compile(r"\b(?:what|what's|whats|who|who's|when|where|why|how|which|whose)\b"),
-    "wh_first": re.compile(rf"{OPENERS}(?:what|what's|whats|who|who's|when|where|why|how|which|whose)\b"),
-    "future": re.compile(r"\b(?:will|going to|gonna|shall|about to)\b|'ll\b"),
-    "modal": re.compile(r"\b(?:can|could|would|may|might|should|must)\b"),
     "past": re.compile(
         r"\b(?:was|were|did|had|used to|yesterday|ago|last (?:week|month|year|time|night|tuesday)|already|"
         r"previously|earlier|before|this morning)\b"
     ),
     "first_person": re.compile(r"\b(?:i|i'm|i'll|i've|i'd|me|my|we|we're|we'll|we've|us|our)\b"),
-    "i_early": re.compile(r"^(?:\w+ ){0,4}(?:i|i'm|i'll|i've|i'd|we|we're|we'll|we've)\b"),
     "second_person": re.compile(r"\b(?:you|you're|you'll|you've|your|yours|you'd)\b"),
     "third_person": re.compile(
         r"\b(?:he|she|they|his|her|their|him|them|somebody|someone|anyone|nobody|customers|people|colleague|"
         r"friend|neighbour|sister|brother|wife|husband|engineer|driver|shop|company|manager|agent|daughter|"
         r"son|mother)\b"
     ),
-}
-CUES |= {
     "denied_first": re.compile(r"^(?:\w+ ){0,3}\w*(?:n't|not|no|never|nothing)\b"),
-    "asks_you": re.compile(r"\b(?:did|do|have|are|were|would|could|can|will) you\b"),
-    "if_past": re.compile(r"\bif (?:\w+ ){0,3}(?:had|was|were|\w+ed|'d)\b|'d \w+ed\b"),
-    "for_you": re.compile(r"\b(?:for|to) you\b"),
 }
-
-
 PROMISE = re.compile(
     r"^(?:i|we)(?:'ll| will| shall| can| could|(?: am|'m| are|'re) going to) "
     r"(?!need|ask|have|like|want|require)"

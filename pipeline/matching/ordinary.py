@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelError
+from pipeline.encoder.network import read
 from pipeline.text.first_names import first_names
 
 WEIGHTS = Path(__file__).parent / "weights" / "ordinary.npz"
@@ -86,11 +86,6 @@ class OrdinaryTalk:
         return found
 
     @cached_property
-    def row(self) -> dict[str, int]:
-        """Row of each word in ``vocabulary``."""
-        return {word: row for row, word in enumerate(self.vocabulary)}
-
-    @cached_property
     def sample_words(self) -> int:
         """How many words the sample has."""
         return int((self.sample >= 0).sum())
@@ -121,21 +116,15 @@ def load() -> OrdinaryTalk:
     Raises:
         ModelError: The file is missing or damaged.
     """
-    try:
-        with np.load(WEIGHTS, allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
-        return OrdinaryTalk(
-            tuple(bytes(arrays["vocabulary"]).decode("utf-8").split("\n")),
-            arrays["counts"].astype(np.int64),
-            arrays["sample"].astype(np.int32) - 1,
-            tuple(bytes(arrays["dictionary"]).decode("utf-8").split("\n")),
-            arrays["rivals"] * arrays["rival_scale"][:, None].astype(np.float32),
-            arrays["rival_groups"],
-            arrays["tail_cosines"].astype(np.float32),
-            arrays["tail_rates"].astype(np.float32),
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"the sample of ordinary talk at {WEIGHTS} cannot be read: {error}",
-            hint="reinstall callqa; the file is part of the package",
-        ) from error
+    arrays = read(WEIGHTS)
+    scale = arrays["rival_scale"].astype(np.float32)
+    return OrdinaryTalk(
+        tuple(bytes(arrays["vocabulary"]).decode("utf-8").split("\n")),
+        arrays["counts"].astype(np.int64),
+        arrays["sample"].astype(np.int32) - 1,
+        tuple(bytes(arrays["dictionary"]).decode("utf-8").split("\n")),
+        arrays["rivals"].astype(np.float32) * scale[:, None],
+        arrays["rival_groups"].astype(np.int16),
+        arrays["tail_cosines"].astype(np.float32),
+        arrays["tail_rates"].astype(np.float32),
+    )

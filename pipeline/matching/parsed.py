@@ -9,6 +9,7 @@ from typing import Any
 from spacy.matcher import Matcher as TokenMatcher
 
 from pipeline.errors import RubricError
+from pipeline.matching.wording import without_overlaps
 from pipeline.rubric.queries import Found, Query
 
 
@@ -25,13 +26,8 @@ def find(query: Query, texts: Sequence[str], parser: Any) -> list[Found]:
             spans = [(start, end, "token pattern") for _, start, end in _patterns(query, parser)(doc)]
         else:
             spans = _inflected(query.phrases, doc, parser)
-        last_end = -1
-        for start, end, rule in sorted(spans, key=lambda s: (s[0], -s[1])):
-            if start >= last_end:
-                span = doc[start:end]
-                found.append(Found(at, span.start_char, span.end_char, 1.0, rule))
-                last_end = end
-    return found
+        found += [Found(at, doc[start].idx, doc[start:end].end_char, 1.0, rule) for start, end, rule in spans]
+    return without_overlaps(found)
 
 
 def _inflected(phrases: Sequence[str], doc: Any, parser: Any) -> list[tuple[int, int, str]]:

@@ -7,7 +7,6 @@ In a text with capital letters a name is recognised by its capital, in others by
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 from pipeline.matching.ordinary import CONTENT, load
@@ -54,7 +53,8 @@ UNITS = PERIODS | {"day", "hour", "minute", "gallon", "each", "piece", "person",
 THIS = frozenset(["this", "next", "coming", "following"])
 """Words that make a date of one of ``PERIODS``: "next week", "this afternoon"."""
 ENDINGS = frozenset(["st", "nd", "rd", "th"])
-CLOCK = frozenset(["am", "pm", "o'clock", "oclock", "noon", "midnight"])
+HALVES = frozenset(["am", "pm"])
+CLOCK = HALVES | {"o'clock", "oclock", "noon", "midnight"}
 DEPARTMENTS = frozenset([
     "accounts", "bank", "banking", "billing", "claims", "collections", "customer", "english", "internet",
     "insurance", "reception", "reservations", "sales", "security", "service", "services", "support",
@@ -66,20 +66,29 @@ ARTICLES = frozenset(["a", "an", "the"])
 """Words after which no person's name stands: "this is a WhatsApp number"."""
 CALLED = frozenset(["sir", "madam"])
 """Titles that are said without a name, so the word after one need not be a name: "I'm sorry sir you"."""
+MONTH, UNSURE_MONTHS = one_of(MONTHS), frozenset(["may", "march"])
 NUMBER = r"\d[\d.]*"
 MANY = "(?:million|lakh|crore)"
 ENDS = r"(?= \.|$)"
 LENGTH = "(?:minute|hour|day|week|fortnight|month|year)"
 ORDINAL = f"(?:{one_of(ORDINALS)})"
+DAY = rf"(?:\d{{1,2}}|\d{{4}}|{ORDINAL})"
 LATE_ORDINAL = f"(?:{one_of(ORDINALS - {'first', 'second', 'third'})})"
 """Without those that are said of much besides days."""
 PRICED = r"(?:owe[sd]?|costs?|pay|paid|charged?|price|fee|balance|bill|total)"
 AFTER_PRICED = r"(?: (?:you|us|me|is|was|of|only|just|about|exactly))*"
+HOUR, AT = r"(?:1[0-2]|[1-9])", "(?:at|by|around|about|before|after|until|till|from)"
+AFTER_HOUR = "(?:in the|on|and|so|then|please|okay|today|tonight|tomorrow)"
 SPAN = rf"{NUMBER}(?: (?:to|or) {NUMBER})?(?: (?:working|business|calendar|full))? {LENGTH}s?"
 FORMS = {
-    slot: re.compile("|".join(rf"(?<![^ ]){form}(?![^ ])" for form in forms))
+    slot: [re.compile(rf"(?<![^ ]){form}(?![^ ])") for form in forms]
     for slot, forms in {
+        "number": (rf"({NUMBER})",),
         "amount": (
+            rf"({NUMBER} (?:{one_of(MONEY)}))",
+            rf"((?:{one_of(MONEY - MONEY_BEFORE)}) {NUMBER})",
+            rf"(?:{one_of(MONEY_BEFORE)})(?: \.)? ({NUMBER})",
+            r"(\d+\.\d\d|\d{1,3}(?: \d\d)+)",
             rf"({NUMBER} and a half(?: {MANY})? (?:{one_of(MONEY)}))",
             rf"((?:half )?a {MANY} (?:{one_of(MONEY)}))",
             r"an? (pound|dollar|euro|quid|grand|rupee|dirham|fiver|tenner)(?! of\b)",
@@ -88,8 +97,15 @@ FORMS = {
             rf"{PRICED}{AFTER_PRICED} ({NUMBER})(?:{ENDS}|(?= (?:on|for|by|but|now|today|plus)\b))",
         ),
         "date": (
+            rf"({one_of((DAYS | MONTHS | CLOCK) - UNSURE_MONTHS - HALVES)})",
+            rf"(?:{one_of(THIS)}) ({one_of(PERIODS)})",
+            rf"({NUMBER}(?: {NUMBER})?)(?: [ap])?(?: \.)? (?:{one_of(ENDINGS | CLOCK)})",
+            rf"({DAY})(?: (?:{one_of(ENDINGS)}))?(?: of)? ({MONTH})",
+            rf"({MONTH})(?: the| of)? ({DAY})",
             rf"((?:half|quarter|{NUMBER}) past \d\d?)",
             r"(quarter to \d\d?)",
+            rf"{AT} ({HOUR} [0-5][05]|(?:half|(?:5|10|20|25) to) {HOUR})",
+            rf"(?:at|by|before|after|until|till) ({HOUR})(?:{ENDS}|(?= {AFTER_HOUR}\b))",
             rf"(?:in|within)(?: the next)? ({SPAN})",
             rf"(?:in|within) (?:an?|the next) (?!minute|day)({LENGTH})",
             r"within the (hour|day|week|month)",
@@ -106,7 +122,8 @@ FORMS = {
         ),
     }.items()
 }
-"""Words that fill a slot together: the group of each form. ``_together`` says of what."""
+"""What fills a slot: the groups of each form, which are of the normalised words, with a full stop as a word
+of its own where a sentence ends."""
 MONTH_NUMBER, LATE_DAY = r"(?:0?[1-9]|1[0-2])", r"(?:1[3-9]|2\d|3[01])"
 WRITTEN = re.compile(
     r"(?<![\d:/.-])(?:(?:[01]?\d|2[0-3]):[0-5]\d|(?:19|20)\d\d-[01]\d-[0-3]\d|"
@@ -118,46 +135,28 @@ WRITTEN = re.compile(
 
 @lru_cache(maxsize=8192)
 def places(slot: str, text: str) -> tuple[int, ...]:
-    """Numbers of the words of a text that fill a slot.
-
-    Args:
-        slot: One of ``KINDS``.
-        text: The text, with its capitals.
-    """
+    """Numbers of the words of a text that fill a slot, one of ``MARKED``."""
     said = words(text)
-    marked = _marked(slot, said, text) if "[" in text or "<" in text or "{" in text else set[int]()
-    together = marked | _together(slot, said, text)
-    return tuple(i for i in range(len(said.words)) if i in together or KINDS[slot](said, i, text))
-
-
-def _marked(slot: str, said: Words, text: str) -> set[int]:
-    """Numbers of the words that stand for removed private data of a slot's kind."""
-    marks = [
+    written = [
         mark.span()
         for mark in MARK.finditer(text)
         if (MARKED[slot] | ANY_MARK).intersection(re.split(r"[ _-]", mark[1].lower()))
     ]
-    return {i for i, start in enumerate(said.starts) if any(low <= start < high for low, high in marks)}
-
-
-def _together(slot: str, said: Words, text: str) -> set[int]:
-    """Numbers of the words that fill a slot by one of ``FORMS`` or, for a date, as ``WRITTEN``.
-
-    The forms are of the normalised words, with a full stop as a word of its own where a sentence ends.
-    """
-    filled = set[int]()
-    if slot in FORMS:
-        line, places = "", list[int]()
-        for i, word in enumerate(said.words):
-            line += " . " if i and said.parted(text, i - 1, i) else " " if i else ""
-            places.append(len(line))
-            line += word
-        for form in FORMS[slot].finditer(line):
-            first, end = form.span(form.lastindex or 0)
-            filled |= {i for i, start in enumerate(places) if first <= start < end}
-    for written in WRITTEN.finditer(text) if slot == "date" else ():
-        filled |= {i for i, start in enumerate(said.starts) if written.start() <= start < written.end()}
-    return filled
+    written += [date.span() for date in WRITTEN.finditer(text) if slot == "date"]
+    line, starts = "", list[int]()
+    for i, word in enumerate(said.words):
+        line += " . " if i and said.parted(text, i - 1, i) else " " if i else ""
+        starts.append(len(line))
+        line += word
+    found = [form for pattern in FORMS.get(slot, ()) for form in pattern.finditer(line)]
+    spoken = [form.span(group) for form in found for group in range(1, form.re.groups + 1)]
+    return tuple(
+        i
+        for i in range(len(said.words))
+        if any(low <= said.starts[i] < high for low, high in written)
+        or any(low <= starts[i] < high for low, high in spoken)
+        or (slot == "name" and _is_name(said, i, text))
+    )
 
 
 def names_in(text: str) -> list[tuple[int, int]]:
@@ -171,53 +170,7 @@ def names_in(text: str) -> list[tuple[int, int]]:
     ]
 
 
-def _number(said: Words, at: int, text: str) -> bool:
-    return said.words[at][0].isdigit()
-
-
-def _amount(said: Words, at: int, text: str) -> bool:
-    """Whether a word is part of an amount: beside a currency, "49.99", or "forty nine ninety nine"."""
-    word, around = said.words[at], _around(said, at)
-    if not word[0].isdigit():
-        named_before = word in MONEY_BEFORE and not (at and said.words[at - 1][0].isdigit())
-        return word in MONEY and not named_before and any(w[0].isdigit() for w in around)
-    return (
-        bool(MONEY.intersection(around))
-        or bool(re.fullmatch(r"\d+\.\d\d", word))
-        or (len(word) <= 3 and any(re.fullmatch(r"\d\d", w) for w in around))
-    )
-
-
-def _date(said: Words, at: int, text: str) -> bool:
-    """Whether a word is part of a date, a time of day or a period: "the 14th", "3 o'clock", "next week"."""
-    word, around = said.words[at], _around(said, at)
-    before, after = said.words[max(0, at - 3) : at], said.words[at + 1 : at + 3]
-    if word in DAYS or word in MONTHS - {"may", "march"} or word in CLOCK - {"am", "pm"}:
-        return True
-    if word in PERIODS:
-        return before[-1:] != () and before[-1] in THIS
-    if word[0].isdigit() and _makes_a_date(after):
-        return True
-    if word in MONTHS or (word[0].isdigit() and len(word) in (1, 2, 4)) or word in ORDINALS:
-        near = said.words[max(0, at - 3) : at + 3]  # "the 5th of may"
-        if word in MONTHS:
-            return any(w[0].isdigit() or w in ORDINALS for w in near)
-        return bool(MONTHS.intersection(around) or ("of" in around and MONTHS.intersection(near)))
-    return False
-
-
-def _makes_a_date(after: tuple[str, ...]) -> bool:
-    """Whether these words make the number before them a day or a time: "14th", "3 p.m.", "3:30 pm"."""
-    if after[:1] and after[0] in ENDINGS | CLOCK:
-        return True
-    return len(after) > 1 and after[1] in CLOCK and (after[0] in ("a", "p") or after[0][0].isdigit())
-
-
-def _around(said: Words, at: int) -> tuple[str, ...]:
-    return (*said.words[max(0, at - 1) : at], *said.words[at + 1 : at + 2])
-
-
-def _name(said: Words, at: int, text: str) -> bool:
+def _is_name(said: Words, at: int, text: str) -> bool:
     word, written = said.words[at], text[said.starts[at] : said.ends[at]]
     if at and said.words[at - 1] in TITLES - CALLED:
         rare = word in first_names() or load().weight(word) >= CONTENT
@@ -255,11 +208,3 @@ def _in_longer_name(said: Words, at: int, text: str) -> bool:
         and said.words[i] not in ("i", *TITLES)
         for i in beside
     )
-
-
-KINDS: dict[str, Callable[[Words, int, str], bool]] = {
-    "name": _name,
-    "amount": _amount,
-    "date": _date,
-    "number": _number,
-}

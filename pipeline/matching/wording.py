@@ -11,7 +11,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from jellyfish import metaphone
 from rapidfuzz import fuzz, process
@@ -23,6 +24,8 @@ from pipeline.text.first_names import first_names
 from pipeline.text.language import is_roman_urdu
 from pipeline.text.words import words
 
+MAX_CACHED_TEXTS = 20_000
+"""Texts whose results are cached: those of a window of 200 calls, and those that recur in other windows."""
 LIGHT = 0.15  # weight of a word in PARTICLES
 GAP, MOST_GAP = 0.12, 3
 """Weight that each word in between takes from the match, and how many such words are allowed."""
@@ -40,9 +43,9 @@ content words and of the phrase from which it is unsure."""
 FORMULA = 2
 """A phrase or a stretch of up to this many words is a formula ("good evening", "bye"): it must be said word
 for word, since its meaning alone says too little."""
-LEAST_CONTENT, LEAST_COVERAGE, LEAST_NEARLY_ALL = 0.45, 0.6, 0.85
-"""For ``match: meaning``: shares of the content words and of the phrase that must be there. The third is for
-formulas ("an early morning call" is not a good morning) and for phrases with a slot, which much can fill."""
+LEAST_COVERAGE, LEAST_NEARLY_ALL = 0.6, 0.85
+"""For ``match: meaning``: share of the phrase that must be there. The second is for formulas ("an early
+morning call" is not a good morning) and for phrases with a slot, which much can fill."""
 OFTEN = 6.0
 """Ordinary talk that comes near a phrase in its own words mostly does the phrase's act ("I'm sorry"): only
 one in six such stretches is counted as a chance match."""
@@ -75,6 +78,7 @@ class Phrase:
         weights: Weight of each word.
         content: Numbers of the content words.
         names: Numbers of the words that a recogniser may not know: capitalised, or not in the language.
+        plain: Numbers of the words that are no slots.
         english: Whether two thirds of its words, without names and slots, are in the language.
     """
 
@@ -83,12 +87,23 @@ class Phrase:
     weights: tuple[float, ...]
     content: frozenset[int]
     names: frozenset[int]
+    plain: frozenset[int]
     english: bool
 
     @property
     def total(self) -> float:
         """Sum of the weights."""
         return sum(self.weights)
+
+    @cached_property
+    def asked(self) -> frozenset[int]:
+        """Numbers of the content words that are no slots; without any, of all words that are no slots."""
+        return self.content & self.plain or self.plain
+
+    def half_in(self, there: set[int]) -> bool:
+        """Whether some of its words are half of ``asked``, by weight."""
+        weigh = self.weights.__getitem__
+        return 2 * sum(map(weigh, there)) >= sum(map(weigh, self.asked)) - 1e-9
 
     @property
     def denies(self) -> bool:
@@ -145,13 +160,17 @@ def read(text: str, *, free: bool = True) -> Phrase:
         capitals.discard(0)  # a capital that only begins the sentence, unlike that of "Harper Valley"
     if free:
         found = ["{name}" if _is_person(found, at, capitals) else word for at, word in enumerate(found)]
-    weights = tuple(1.0 if w.startswith("{") else LIGHT if w in PARTICLES else talk.weight(w) for w in found)
+    plain = frozenset(i for i, w in enumerate(found) if not w.startswith("{"))
+    weights = tuple(
+        1.0 if i not in plain else LIGHT if w in PARTICLES else talk.weight(w) for i, w in enumerate(found)
+    )
     names = frozenset(i for i, w in enumerate(found) if i in capitals or w not in talk.language)
-    plain = [w for i, w in enumerate(found) if w.isalpha() and i not in capitals]
-    english = 3 * sum(word in talk.language for word in plain) >= 2 * len(plain) and not is_roman_urdu(plain)
+    common = [w for i, w in enumerate(found) if w.isalpha() and i not in capitals]
+    known = sum(word in talk.language for word in common)
+    english = 3 * known >= 2 * len(common) and not is_roman_urdu(common)
     denied = denials.words_of(english) if denials.denies(found, english) else frozenset()
     content = frozenset(i for i, w in enumerate(weights) if w >= ordinary.CONTENT or found[i] in denied)
-    return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names, english)
+    return Phrase(text, tuple(found), weights, content or frozenset(range(len(found))), names, plain, english)
 
 
 def _is_person(found: Sequence[str], at: int, capitals: set[int]) -> bool:
@@ -196,132 +215,103 @@ def _sound(word: str) -> str:
     return metaphone(word).replace(" ", "") if word.isascii() else ""
 
 
-def _traits(word: str) -> set[str]:
-    """Keys of a word: two known words or numbers that can be ``alike`` have a key in common."""
-    group = {f"same {SAME[word]}"} if word in SAME else {"number"} if word[0].isdigit() else set()
-    return group | {f"stem {ordinary.stem(word)}", f"sound {_sound(word)}"}
-
-
-def _needed(phrase: Phrase) -> float:
-    """Weight of content words that a text must hold to be aligned: half of all but the slots."""
-    weights = (phrase.weights[i] for i in phrase.content if not phrase.words[i].startswith("{"))
-    return 0.5 * sum(weights) - 1e-9
-
-
-Hit = tuple[int, int, float]
-"""Number of a phrase, number of a word of it, and how much a word of the text counts as that word."""
+Hit = tuple[str, int, float]
+"""A phrase, number of a word of it, and how much a word of the text counts as that word."""
+Place = tuple[int, float]
+"""Number of a word of a text, and how much it counts as a word of a phrase."""
 
 
 class Wording:
     """Finds many phrases in a text at once, by an index from words to the phrases that hold them.
 
     Args:
-        phrases: The phrases, as returned by ``read``.
         free: As in ``alike``.
     """
 
-    def __init__(self, phrases: Iterable[Phrase], *, free: bool) -> None:
-        self.phrases = tuple(phrases)
-        self.free = free
-        self._needed = [_needed(phrase) for phrase in self.phrases]
-        where: dict[tuple[str, bool], list[tuple[int, int]]] = defaultdict(list)
-        for number, phrase in enumerate(self.phrases):
-            for at, word in enumerate(phrase.words):
-                if not word.startswith("{"):
-                    where[word, at in phrase.names].append((number, at))
-        self._wanted = [(word, is_name, places) for (word, is_name), places in where.items()]
-        self._near: dict[str, list[int]] = defaultdict(list)
-        for row, (word, is_name, _) in enumerate(self._wanted):
-            for key in _traits(word) | ({"name"} if is_name else set()):
-                self._near[key].append(row)
-        self._spelt = [word for word, _, _ in self._wanted]
-        self._sounds = [_sound(word) for word in self._spelt]
-        self._like: dict[str, tuple[tuple[Hit, ...], tuple[Hit, ...]]] = {}
-        self._slots_alone = [
-            number
-            for number, phrase in enumerate(self.phrases)
-            if all(w.startswith("{") for w in phrase.words)
-        ]
+    def __init__(self, *, free: bool) -> None:
+        self._free = free
+        self._phrases: dict[str, Phrase] = {}
+        self._wanted: dict[tuple[str, bool], list[tuple[str, int]]] = defaultdict(list)
+        self._spelt: dict[tuple[str, bool], str] = {}
+        self._slots_alone: list[str] = []
+        self._hits = lru_cache(65_536)(self._compared)
+        self._searched = lru_cache(MAX_CACHED_TEXTS)(self._search)
 
-    def find(self, text: str) -> dict[str, Aligned]:
-        """The best match of each phrase that a text holds at least half of, by the phrase as written."""
-        likes = list(self._heard(words(text).words))
-        there: dict[int, set[int]] = defaultdict(set)
-        for _, _, content in likes:
-            for number, at, _ in content:
-                there[number].add(at)
-        worth = {
-            number
-            for number, found in there.items()
-            if sum(self.phrases[number].weights[at] for at in found) >= self._needed[number]
+    def learn(self, phrases: Iterable[Phrase]) -> None:
+        """Add phrases; forget what was found, since a text is searched for all phrases at once."""
+        new = {phrase.text: phrase for phrase in phrases if phrase.text not in self._phrases}
+        if not new:
+            return
+        self._phrases |= new
+        for phrase in new.values():
+            if not phrase.plain:
+                self._slots_alone.append(phrase.text)
+            for at in phrase.plain:
+                self._wanted[phrase.words[at], at in phrase.names].append((phrase.text, at))
+        self._spelt = {wanted: wanted[0] for wanted in self._wanted}
+        self._hits.cache_clear()
+        self._searched.cache_clear()
+
+    def find(self, phrases: Iterable[str], text: str) -> dict[str, Aligned]:
+        """The best match of each of some phrases that a text holds at least half of, by phrase."""
+        found = self._searched(text)
+        return {phrase: found[phrase] for phrase in phrases if phrase in found} if found else {}
+
+    def _search(self, text: str) -> dict[str, Aligned]:
+        heard = [(place, *self._hits(word)) for place, word in _heard(words(text).words)]
+        there: dict[str, set[int]] = defaultdict(set, {name: set() for name in self._slots_alone})
+        for _, _, asked in heard:
+            for name, at, _ in asked:
+                there[name].add(at)
+        places: dict[str, dict[int, list[Place]]] = {
+            name: {} for name, found in there.items() if self._phrases[name].half_in(found)
         }
-        hits: dict[int, dict[int, list[tuple[int, float]]]] = {n: {} for n in (*worth, *self._slots_alone)}
-        if not hits:
-            return {}
-        for place, every, _ in likes:
-            for number, at, likeness in every:
-                if number in worth:
-                    hits[number].setdefault(at, []).append((place, likeness))
-        found = {}
-        for number, places in hits.items():
-            phrase = self.phrases[number]
-            for at, word in enumerate(phrase.words):
-                if word.startswith("{"):
-                    places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
-            best = _align(phrase, text, places, swap=0.0 if self.free else GAP)
-            if best is not None:
-                found[phrase.text] = best
-        return found
+        for place, every, _ in heard if places else ():
+            for name, at, likeness in every:
+                if name in places:
+                    places[name].setdefault(at, []).append((place, likeness))
+        swap = 0.0 if self._free else GAP
+        aligned = {name: _align(self._phrases[name], text, where, swap) for name, where in places.items()}
+        return {name: best for name, best in aligned.items() if best is not None}
 
-    def _heard(self, said: Sequence[str]) -> Iterator[tuple[int, tuple[Hit, ...], tuple[Hit, ...]]]:
-        """For each place ``_likes`` of its word, and of it and the next one read as one word cut in two.
+    def _compared(self, word: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
+        """The phrases' words that a word of a text counts as (``alike``): all, and the ``Phrase.asked``.
 
-        At least one of the two is not in the language.
+        Only names, numbers and ``SAME`` count as words that are far in letters.
         """
-        known = ordinary.load().known
-        for place, (word, after) in enumerate(zip(said, (*said[1:], ""), strict=False)):
-            yield place, *self._likes(word)
-            if word.isalpha() and after.isalpha() and not known.issuperset((word, after)):
-                yield place, *self._likes(word + after)
-
-    def _likes(self, word: str) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-        """The phrases' words that a word of the text counts as: all, and those of ``_needed``."""
-        like = self._like.get(word)
-        if like is None:
-            if len(self._like) > 65_536:
-                self._like.clear()
-            every = tuple(self._compared(word))
-            content = tuple(
-                hit for hit in every if self._needed[hit[0]] <= 0 or hit[1] in self.phrases[hit[0]].content
-            )
-            like = self._like[word] = every, content
-        return like
-
-    def _compared(self, word: str) -> Iterable[Hit]:
-        """The words of phrases that are ``alike``; without a common trait they are compared if misheard."""
-        rows = {row for key in (*_traits(word), "name") for row in self._near.get(key, ())}
-        if word not in ordinary.load().known:
-            for said, known, least in (
-                (word, self._spelt, UNKNOWN_ALIKE),
-                (_sound(word), self._sounds, UNKNOWN_ALIKE / SOUND_FACTOR),
-            ):
-                near = process.extract(said, known, scorer=fuzz.ratio, score_cutoff=99.9 * least, limit=None)
-                rows.update(row for _, _, row in near)
-        for wanted, is_name, where in (self._wanted[row] for row in sorted(rows)):
-            likeness = alike(wanted, word, is_name=is_name, free=self.free)
-            if likeness:
-                yield from ((number, at, likeness) for number, at in where)
+        near = process.extract(
+            word, self._spelt, scorer=fuzz.ratio, score_cutoff=100 * LEAST_LETTERS, limit=None
+        )
+        close = {wanted for _, _, wanted in near}
+        every = tuple(
+            (name, at, likeness)
+            for (wanted, is_name), where in self._wanted.items()
+            if (wanted, is_name) in close or is_name or wanted in SAME or wanted[0].isdigit()
+            if (likeness := alike(wanted, word, is_name=is_name, free=self._free))
+            for name, at in where
+        )
+        return every, tuple(hit for hit in every if hit[1] in self._phrases[hit[0]].asked)
 
 
-def _align(
-    phrase: Phrase, text: str, places: dict[int, list[tuple[int, float]]], swap: float
-) -> Aligned | None:
+def _heard(said: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The words of a text with their numbers; also two read as one, if one of them is not in the language."""
+    known = ordinary.load().known
+    for place, (word, after) in enumerate(pairwise((*said, ""))):
+        yield place, word
+        if word.isalpha() and after.isalpha() and not known.issuperset((word, after)):
+            yield place, word + after
+
+
+def _align(phrase: Phrase, text: str, places: dict[int, list[Place]], swap: float) -> Aligned | None:
     """The best alignment of a phrase's words, in their order, with words of the text.
 
-    ``places`` says for each word of the phrase where the text has it and how alike; ``swap`` is the cost of
+    ``places`` says where the text has each word of the phrase that is no slot; ``swap`` is the cost of
     another word in place of a missing one.
     """
     weights = phrase.weights
+    for at, word in enumerate(phrase.words):
+        if at not in phrase.plain:
+            places[at] = [(place, 1.0) for place in slots.places(word[1:-1], text)]
     # Score and links of the best chain that ends with a word of the phrase at a place in the text.
     best: dict[tuple[int, int], tuple[float, tuple[tuple[int, int], ...]]] = {}
     top: tuple[float, tuple[tuple[int, int], ...]] = (0.0, ())
@@ -373,13 +363,12 @@ def _denied(phrase: Phrase, text: str, first: int, last: int) -> Denied:
 
 def _unfilled(phrase: Phrase, there: set[int]) -> bool:
     """Whether all words of a phrase are there but one that fills a slot; common words alone tell nothing."""
-    rest = {at for at, word in enumerate(phrase.words) if not word.startswith("{")}
-    said_something = len(rest) > 1 and not rest.isdisjoint(phrase.content)
-    return said_something and rest <= there and len(there) < len(phrase.words)
+    said_something = len(phrase.plain) > 1 and not phrase.plain.isdisjoint(phrase.content)
+    return said_something and phrase.plain <= there and len(there) < len(phrase.words)
 
 
 def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
-    """Every place where the words of a phrase stand side by side; of overlapping places only the longest."""
+    """Every place where the words of a phrase stand side by side, without overlaps."""
     found: list[Found] = []
     for phrase in phrases:
         wanted = words(phrase).words
@@ -389,6 +378,11 @@ def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
                 if said.words[i : i + len(wanted)] == wanted:
                     end = said.ends[i + len(wanted) - 1]
                     found.append(Found(at, said.starts[i], end, 1.0, f"exact: {phrase}"))
+    return without_overlaps(found)
+
+
+def without_overlaps(found: Iterable[Found]) -> list[Found]:
+    """Of overlapping matches the first, and the longest of those that begin together."""
     kept: list[Found] = []
     for item in sorted(found, key=lambda f: (f.at, f.start, -f.end)):
         if not kept or kept[-1].at != item.at or item.start >= kept[-1].end:
@@ -398,6 +392,6 @@ def find_exact(phrases: Sequence[str], texts: Sequence[str]) -> list[Found]:
 
 def least_coverage(phrase: str, least: float = LEAST_COVERAGE) -> float:
     """Coverage a phrase needs: ``least``, or more for a formula or a phrase with a slot."""
-    asked = read(phrase).words
-    nearly_all = len(asked) <= FORMULA or any(word.startswith("{") for word in asked)
+    asked = read(phrase)
+    nearly_all = len(asked.words) <= FORMULA or len(asked.plain) < len(asked.words)
     return max(least, LEAST_NEARLY_ALL) if nearly_all else least

@@ -523,7 +523,7 @@ def test_between_a_sure_yes_and_a_sure_no_the_quote_is_shown_and_a_person_asked(
         "          kind: phrases\n          threshold: 0.99\n          any:\n",
         1,
     )
-    call = conversation("x", "can you just hold on the line for me", CHATS)
+    call = conversation("x", "can you just hold on there for me", CHATS)
     card = score.score(call, rubric.parse(form), CallMetadata("x"), min_confidence=0.4, matcher=MATCHER)
     (hold,) = [a for s in card.sections for a in s.criteria if a.id == "hold"]
     assert hold.answer == "undetermined"

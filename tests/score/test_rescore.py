@@ -226,7 +226,7 @@ def test_forgetting_in_the_middle_of_a_batch_loses_nothing(monkeypatch: pytest.M
     query = Query("meaning", ("thanks for your call",), unless=("I called you",), key="k")
     whole = [f.at for f in matching.load_matcher().find(query, texts)]
     assert len(whole) > 2
-    monkeypatch.setattr(matching, "MAX_CACHED_TEXTS", 0)
+    monkeypatch.setattr(matching.wording, "MAX_CACHED_TEXTS", 0)
     matcher = matching.load_matcher()
     assert [[f.at for f in matcher.find(query, texts)] for _ in range(2)] == [whole] * 2
     assert [f.at for f in matcher.find(query, [*texts, texts[-1]])] == [*whole, 5]
