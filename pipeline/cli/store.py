@@ -283,13 +283,14 @@ def purge(
     """Erase calls for good: words, findings, quotes, stage results; a tombstone remains.
 
     callqa never deletes recordings. It names the state folders of other machines: the next batch
-    there deletes the transcripts of erased calls.
+    there deletes the transcripts of erased calls. Exit code 3: a call given by --call was not erased.
 
     Example: callqa purge --older-than 365d --keep-figures --yes
     """
     from pipeline.process.cache import StageCache
     from pipeline.settings import load_settings
     from pipeline.store import CallFilter
+    from pipeline.store.erase import digest
 
     before = _age(older_than) if older_than else None
     calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
@@ -302,7 +303,11 @@ def purge(
             calls, older_than=before, keep_figures=keep_figures,
             forget=lambda ids: sum(cache.forget(ids) for cache in caches),
         )  # fmt: skip
-    _print_erasure(purged, [str(cache.state_dir) for cache in caches], away, as_json=json)
+        gone = store.tombstones() | {f"call:{digest(name)}" for name in purged.erasure.call_ids}
+    missed = [name for name in call or () if f"call:{digest(name)}" not in gone]  # nor by an earlier purge
+    _print_erasure(purged, [str(cache.state_dir) for cache in caches], away, missed, as_json=json)
+    if missed:
+        raise typer.Exit(3)
 
 
 def _age(text: str) -> dt.datetime:
@@ -330,11 +335,17 @@ def _confirm(count: int) -> None:
         raise UsageError("nothing was erased")
 
 
-def _print_erasure(purged: Purged, folders: list[str], away: list[str], *, as_json: bool) -> None:
-    """Print what was erased, what remains, which state folders were searched, and what is not reached."""
+def _print_erasure(
+    purged: Purged, folders: list[str], away: list[str], missed: list[str], *, as_json: bool
+) -> None:
+    """Print what was erased, what remains, which state folders were searched, and what is not reached.
+
+    ``missed`` are the calls that were asked for by their ids and are not erased.
+    """
     erasure = purged.erasure
     facts = {
         "calls": list(erasure.call_ids),
+        "not_erased": missed,
         "rows_deleted": dict(erasure.deleted),
         "rows_left": dict(erasure.left),
         "tombstones": erasure.tombstones,
@@ -355,6 +366,8 @@ def _print_erasure(purged: Purged, folders: list[str], away: list[str], *, as_js
     ]
     if purged.bytes_before is not None and purged.bytes_after is not None:
         freed.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")
+    if missed:
+        freed.append(f"  NOT erased, not in the database or not met by the options: {' '.join(missed)}")
     if not erasure.call_ids:
         note("\n".join(["no call matches; nothing was erased", *freed]))
         return

@@ -429,6 +429,21 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert "not reached" in said
 
 
+def test_a_purge_that_misses_a_call_does_not_seem_done(tmp_path: Path) -> None:
+    """A mistyped id, or another client's call, is named and ends with exit code 3; erased before is done."""
+    db = str(tmp_path / "qa.duckdb")
+    with Store(db) as store:
+        store.load([record("c1"), record("g1", client="globex")], [RUBRIC])
+    purge = ["purge", "--yes", "--db", db, "--call", "c1"]
+    first = RUN.invoke(app, [*purge, "--call", "cl", "--json"])
+    assert (first.exit_code, json.loads(first.stdout)["not_erased"]) == (3, ["cl"])
+    assert json.loads(first.stdout)["calls"] == ["c1"]
+    assert RUN.invoke(app, purge).exit_code == 0
+    other = RUN.invoke(app, [*purge, "--call", "g1", "--client", "acme"])
+    assert other.exit_code == 3
+    assert "NOT erased, not in the database or not met by the options: g1" in other.stderr
+
+
 def test_a_purge_that_was_disturbed_is_finished_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
