@@ -65,6 +65,7 @@ def sql(
         str | None, typer.Argument(help="A SELECT; without one, a prompt opens.", metavar="SQL")
     ] = None,
     db: Db = None,
+    config: ConfigOption = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
     json: Json = False,
     table: Annotated[bool, typer.Option("--table", help="A table, also when piped.")] = False,
@@ -84,7 +85,7 @@ def sql(
         raise UsageError("--csv, --json, --table and --parquet exclude one another", hint="choose one")
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
-    store = open_store(db)
+    store = open_store(db, config)
     if query is None:
         hand_over(store.db)
     with store:
@@ -108,6 +109,7 @@ def sql(
 def search(
     text: Annotated[str, typer.Argument(help="Words that were said.")],
     db: Db = None,
+    config: ConfigOption = None,
     limit: Annotated[int, typer.Option(min=1, help="How many turns at most.")] = 20,
     client: Annotated[str | None, typer.Option(help="Only this client's calls.")] = None,
     team: Annotated[str | None, typer.Option(help="Only this team's calls.")] = None,
@@ -121,9 +123,11 @@ def search(
     from pipeline.store import CallFilter
     from pipeline.store.search import search as find
 
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         calls = CallFilter(client=client, team=team, agent_id=agent)
         found = find(store, text, calls, limit=limit, on_note=note)
+        if not found.hits:
+            call_options.tell_of_unknown(store, calls)
     print_hits(found, as_json=json)
 
 
@@ -131,6 +135,7 @@ def search(
 def show(
     call: Annotated[str, typer.Argument(help="Call id.", metavar="CALL")],
     db: Db = None,
+    config: ConfigOption = None,
     rubric: Annotated[str | None, typer.Option(help="Rubric id, or the hash of an older one.")] = None,
     json: Json = False,
 ) -> None:
@@ -143,7 +148,7 @@ def show(
     from pipeline.review.sampling import open_disputes
     from pipeline.store import CallFilter
 
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         cards = list(store.scorecards(CallFilter(call_ids=(call,), rubric=rubric)))
         found = next(store.conversations(CallFilter(call_ids=(call,))), None)
         reviews = store.reviews(CallFilter(call_ids=(call,)))
@@ -181,6 +186,7 @@ _JUDGE_SQL = (
 @app.command()
 def status(
     db: Db = None,
+    config: ConfigOption = None,
     calls: Annotated[
         bool, typer.Option("--calls", help="Each scored call, worst first, with the reason of a fail.")
     ] = False,
@@ -192,7 +198,7 @@ def status(
     """
     from pipeline.store.sandbox import Sandbox
 
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         sandbox = Sandbox(store)
         answer = sandbox.ask(_CALLS_SQL if calls else _FILES_SQL)
         judged = sandbox.ask(_JUDGE_SQL)
@@ -224,12 +230,13 @@ def snapshot(
         ),
     ],
     db: Db = None,
+    config: ConfigOption = None,
 ) -> None:
     """Copy the database for analysts; the copy appears complete or not at all.
 
     Example: callqa snapshot /srv/analysts/qa.duckdb
     """
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         size = store.snapshot(dest)
     note(f"{dest}: {size / 1e6:.1f} MB")
 
@@ -240,12 +247,13 @@ def backup(
         Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.", file_okay=False)
     ],
     db: Db = None,
+    config: ConfigOption = None,
 ) -> None:
     """Write the whole store as Parquet, for other tools and for the long term.
 
     Example: callqa backup /srv/backup/qa
     """
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         rows = store.export_parquet(folder)
     note(f"{folder}: " + ", ".join(f"{n} {table}" for table, n in rows.items() if n))
 
@@ -254,12 +262,13 @@ def backup(
 def restore(
     folder: Annotated[Path, typer.Argument(help="Folder written by callqa backup.")],
     db: Db = None,
+    config: ConfigOption = None,
 ) -> None:
     """Take a backup in; its calls replace those already there, and erased calls stay erased.
 
     Example: callqa restore /srv/backup/qa --db again.duckdb
     """
-    with open_store(db, read_only=False, create=True) as store:
+    with open_store(db, config, read_only=False, create=True) as store:
         rows = store.import_parquet(folder, note)
     note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
 
