@@ -7,6 +7,6 @@ be decoded is found out by ``audio``.
 """
 
 from pipeline.intake.discover import discover, notable
-from pipeline.intake.transcripts import media, read_transcript
+from pipeline.intake.transcripts import media, read_conversation, read_transcript
 
-__all__ = ["discover", "media", "notable", "read_transcript"]
+__all__ = ["discover", "media", "notable", "read_conversation", "read_transcript"]
