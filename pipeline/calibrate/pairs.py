@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.conversation import Review
 from pipeline.rubric import Criterion
@@ -71,14 +71,21 @@ class AnsweredQuestion:
 def newest_answers(reviews: Iterable[Review]) -> list[Review]:
     """Each person's newest answer to each criterion of each call; ``reviews`` come oldest first.
 
-    An answer that was only confirmed with the whole call counts where the person gave none.
+    An answer that was only confirmed with the whole call counts where the person gave none. A person is named
+    as they last wrote their name: "Anna", "anna " and "ANNA" are one.
     """
+    reviews = list(reviews)
+    names = {_person(review): review.reviewer.strip() for review in reviews}
     newest: dict[tuple[str, str, str, str], Review] = {}
     for review in sorted(reviews, key=lambda r: not r.is_confirmation):
         if review.criterion_id and review.human_answer:
-            key = (review.call_id, review.rubric_hash, review.criterion_id, review.reviewer.casefold())
-            newest[key] = review
+            key = (review.call_id, review.rubric_hash, review.criterion_id, _person(review))
+            newest[key] = replace(review, reviewer=names[_person(review)])
     return list(newest.values())
+
+
+def _person(review: Review) -> str:
+    return review.reviewer.strip().casefold()
 
 
 def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None) -> list[AnsweredQuestion]:

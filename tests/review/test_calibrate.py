@@ -204,6 +204,14 @@ def test_a_reviewer_is_one_person_in_any_case(store: Store) -> None:
     assert (row.n, row.agreement.estimate) == (view["reviews"], view["agreement"]) == (1, 1.0)
 
 
+def test_calibrate_lists_a_person_once_however_they_write_their_name(store: Store) -> None:
+    """Under the newest spelling."""
+    store.save_reviews(
+        [review(n, "yes", "no", by=name, week=40 + n) for n, name in enumerate(("ANNA", "anna ", "Anna"))]
+    )
+    assert [(row.name, row.n) for row in calibrate(store).reviewers] == [("Anna", 3)]
+
+
 def test_calibrate_names_criteria_whole_and_warns_once(tmp_path: Path) -> None:
     """On a terminal of 80 columns; one answer is one answer."""
     db = tmp_path / "qa.duckdb"
