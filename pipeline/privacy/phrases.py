@@ -105,7 +105,7 @@ NO_NAMES = """
     phone email there they he she listed wrong then by under now
 """
 NAME_WORD = rf"{not_any(NO_NAMES)}[^\W\d_](?:['’-]?[^\W\d_])+"
-NAME = rf"(?P<it>{NAME_WORD}(?:\s+{NAME_WORD}){{0,2}})"
+NAME = rf"(?P<it>{NAME_WORD}(?:(?:\s+|,?\s+(?:{FILLER}),?\s+){NAME_WORD}){{0,2}})"
 SPELLED = r"(?P<it>[a-z](?:[\s.-]+(?:as in \w+\s+)?[a-z]\b){2,})"
 NAMES = tuple(
     re.compile(pattern, re.I)

@@ -162,6 +162,8 @@ def test_numbers_of_licences_and_passports_are_redacted(asked: str, text: str, e
         ("THIS IS WILMA CALLING", "WILMA"),
         ("This is April Jones.", "April Jones"),
         ("this is travis how may i help", "travis"),
+        ("my name is john um smith", "john um smith"),
+        ("My name is John, uh, I lost my card", "John"),
     ],
 )
 def test_who_somebody_says_they_are_is_a_name(text: str, name: str) -> None:
