@@ -145,13 +145,14 @@ def show(
     """
     from pipeline.calibrate.pairs import newest_answers
     from pipeline.contract import to_json
-    from pipeline.review.sampling import open_disputes
+    from pipeline.review.sampling import open_disputes, rubric_ids
     from pipeline.store import CallFilter
 
     with open_store(db, config) as store:
         cards = list(store.scorecards(CallFilter(call_ids=(call,), rubric=rubric)))
         found = next(store.conversations(CallFilter(call_ids=(call,))), None)
         reviews = store.reviews(CallFilter(call_ids=(call,)))
+        disputes = open_disputes(reviews, rubric_ids(store))
     if not cards:
         what = "has no scorecard under that rubric" if found else "is not in the database"
         raise UsageError(
@@ -162,7 +163,7 @@ def show(
             typer.echo(to_json(card))
         else:
             metadata = found[0] if found else None
-            Console().print(render(card, metadata, newest_answers(reviews), open_disputes(reviews)))
+            Console().print(render(card, metadata, newest_answers(reviews), disputes.get(card.rubric.id)))
 
 
 _FILES_SQL = (

@@ -300,6 +300,10 @@ def test_show_tells_what_people_answered(tmp_path: Path) -> None:
     assert "amira" not in out
     assert "Zoe" not in out
     with Store(db) as store:
+        newer = replace(card.rubric, version="9", hash="9" * 16)
+        store.save_scorecards([replace(card, rubric=newer)], [newer])
+    assert "disputed: by Tom, not decided yet: she did say it" in run("show", "c1", "--db", db)
+    with Store(db) as store:
         decided = Review("5", *about, None, None, None, "Lead", at + dt.timedelta(2), "", "upheld")
         store.save_reviews([decided])
     assert "disputed" not in run("show", "c1", "--db", db)
