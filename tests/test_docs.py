@@ -37,6 +37,13 @@ def test_every_command_has_help_and_an_example() -> None:
         assert "Example" in command.help, f"{name} shows no Example"
 
 
+def test_every_command_on_a_database_takes_the_settings_file() -> None:
+    """Who names the database in night.toml gives every command --config night.toml."""
+    for name, command in generate.commands(typer.main.get_command(app)):
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert "--db" not in options or "--config" in options, name
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     """No relative link in a document is broken."""
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:

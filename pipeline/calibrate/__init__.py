@@ -121,7 +121,7 @@ def calibrate(store: Store, filters: CallFilter = EVERYTHING) -> Calibration:
         people=people,
         drift=_drift(pairs),
         scores=_deviations(store, [pair.review for pair in pairs]),
-        cautions=_cautions(store, pairs, people),
+        cautions=_cautions(store, asked, people),
     )
 
 
@@ -175,37 +175,35 @@ def _people_agreement(
 
     ``blind`` has the questions with answers from blind sessions only; where there are any, those are used.
     """
-    blind_pairs = {(q.rubric, q.criterion): q.pairs for q in blind}
+    in_blind = {(q.rubric, q.criterion): q for q in blind}
     rows = []
     for question in asked:
-        in_blind = blind_pairs.get((question.rubric, question.criterion), ())
-        row = _alpha(question, in_blind, blind=True) or _alpha(question, question.pairs)
+        blindly = in_blind.get((question.rubric, question.criterion), AnsweredQuestion("", ""))
+        row = _alpha(question, [blindly], blind=True) or _alpha(question, [question])
         if row:
             rows.append(row)
-    all_pairs = [pair for question in blind or asked for pair in question.pairs]
     together = AnsweredQuestion("", "all criteria", title="all criteria")
-    if len(rows) > 1 and (row := _alpha(together, all_pairs, blind=bool(blind))):
+    if len(rows) > 1 and (row := _alpha(together, blind or asked, blind=bool(blind))):
         rows.append(row)
     return rows
 
 
 def _alpha(
-    question: AnsweredQuestion, pairs: Sequence[Pair], *, blind: bool = False
+    question: AnsweredQuestion, answered: Sequence[AnsweredQuestion], *, blind: bool = False
 ) -> PeopleAgreement | None:
-    """α over the answers that at least two people gave; None where there are none."""
+    """α over the answers that at least two people gave to the same question of a call; None without any."""
     units: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
-    for pair in pairs:
-        review = pair.review
-        if pair.human not in pair.scale:
-            continue
-        unit = (review.call_id, review.rubric_hash, review.criterion_id or "")
-        units[unit][review.reviewer.casefold()] = pair.human
+    pairs = [(one, pair) for one in answered for pair in one.pairs]
+    for one, pair in pairs:
+        if pair.human in pair.scale:
+            unit = (pair.review.call_id, one.rubric, one.criterion)
+            units[unit][pair.review.reviewer.casefold()] = pair.human
     shared = [answers for answers in units.values() if len(answers) >= 2]
     if not shared:
         return None
     reviewers = sorted({reviewer for answers in shared for reviewer in answers})
     ratings = [[answers.get(reviewer) for answers in shared] for reviewer in reviewers]
-    scales = {pair.scale for pair in pairs}
+    scales = {pair.scale for _, pair in pairs}
     labels = list(dict.fromkeys(label for scale in scales for label in scale))
     graded = len(scales) == 1 and scales != {LABELS}
     if graded:  # na is no grade: it is neither better nor worse than the others
@@ -239,10 +237,14 @@ def _differ(hits_a: int, n_a: int, hits_b: int, n_b: int) -> bool:
     return abs(hits_a / n_a - hits_b / n_b) > Z_95 * error
 
 
-def _cautions(store: Store, pairs: Sequence[Pair], people: Iterable[PeopleAgreement]) -> list[str]:
+def _cautions(
+    store: Store, asked: Sequence[AnsweredQuestion], people: Iterable[PeopleAgreement]
+) -> list[str]:
+    pairs = [pair for question in asked for pair in question.pairs]
     if not pairs:
+        what = "answered the newest text's questions about" if asked else "reviewed"
         return [
-            "nobody has reviewed any of these calls yet: callqa review packet DEST, then callqa review import"
+            f"nobody has {what} any of these calls yet: callqa review packet DEST, then callqa review import"
         ]
     cautions = []
     calls = {p.review.call_id for p in pairs}

@@ -1,20 +1,25 @@
 """Pair each answer of a person with the machine's, criterion by criterion.
 
 Versions of a rubric are pooled: an answer counts when the criterion read exactly as in the newest version
-reviewed. Of answers to an older wording only the number is kept.
+that scores the calls reviewed, and of each person only the last one to a call. Of answers to an older wording
+only the number is kept.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.conversation import Review
 from pipeline.rubric import Criterion
 from pipeline.store import Store
 
 LABELS = ("yes", "no", "na")
+TEXTS_SQL = """
+SELECT rubric_hash, rubric_id, rubric_version,
+       bool_or(is_latest AND call_id IN (SELECT unnest(?::VARCHAR[]))) AS scores
+FROM scorecards GROUP BY ALL"""
 Key = tuple[str, str]
 """Rubric id or hash, and criterion id."""
 
@@ -71,14 +76,21 @@ class AnsweredQuestion:
 def newest_answers(reviews: Iterable[Review]) -> list[Review]:
     """Each person's newest answer to each criterion of each call; ``reviews`` come oldest first.
 
-    An answer that was only confirmed with the whole call counts where the person gave none.
+    An answer that was only confirmed with the whole call counts where the person gave none. A person is named
+    as they last wrote their name: "Anna", "anna " and "ANNA" are one.
     """
+    reviews = list(reviews)
+    names = {_person(review): review.reviewer.strip() for review in reviews}
     newest: dict[tuple[str, str, str, str], Review] = {}
     for review in sorted(reviews, key=lambda r: not r.is_confirmation):
         if review.criterion_id and review.human_answer:
-            key = (review.call_id, review.rubric_hash, review.criterion_id, review.reviewer.casefold())
-            newest[key] = review
+            key = (review.call_id, review.rubric_hash, review.criterion_id, _person(review))
+            newest[key] = replace(review, reviewer=names[_person(review)])
     return list(newest.values())
+
+
+def _person(review: Review) -> str:
+    return review.reviewer.strip().casefold()
 
 
 def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None) -> list[AnsweredQuestion]:
@@ -86,10 +98,17 @@ def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None
 
     ``reviews`` come from ``newest_answers``; ``rubric`` limits them to one, by id or by hash.
     """
-    rows = store.query("SELECT DISTINCT rubric_hash, rubric_id, rubric_version FROM scorecards")
+    rows = store.query(TEXTS_SQL, [list({review.call_id for review in reviews})])
     names = {row["rubric_hash"]: (row["rubric_id"], row["rubric_version"] or "") for row in rows}
-    rubrics = store.rubrics({review.rubric_hash for review in reviews})
+    scoring = {row["rubric_hash"] for row in rows if row["scores"]}
+    rubrics = store.rubrics({review.rubric_hash for review in reviews} | scoring)
     criteria = {(key, c.id): c for key, stored in rubrics.items() for c in stored.criteria()}
+    newest = {
+        (names[key][0], c.id): key
+        for key, stored in rubrics.items()  # oldest first
+        if key in scoring and rubric in (None, names[key][0])
+        for c in stored.criteria()
+    }
     quotes = _quotes(store, reviews)
     age = {rubric_hash: position for position, rubric_hash in enumerate(rubrics)}
     pairs: dict[Key, list[Pair]] = defaultdict(list)
@@ -101,7 +120,7 @@ def questions(store: Store, reviews: Sequence[Review], rubric: str | None = None
             quote = quotes.get((review.call_id, review.rubric_hash, criterion_id), "")
             pair = Pair(review, review.machine_said or "", review.said or "", scale, quote)
             pairs[rubric_id, criterion_id].append(pair)
-    return [_question(key, pairs[key], criteria, names) for key in sorted(pairs)]
+    return [_question(key, pairs[key], newest.get(key), criteria, names) for key in sorted(pairs)]
 
 
 def _scale(review: Review, criterion: Criterion | None) -> tuple[str, ...]:
@@ -111,20 +130,29 @@ def _scale(review: Review, criterion: Criterion | None) -> tuple[str, ...]:
 
 
 def _question(
-    key: Key, pairs: Sequence[Pair], criteria: Mapping[Key, Criterion], names: Mapping[str, tuple[str, str]]
+    key: Key,
+    pairs: Sequence[Pair],
+    newest: str | None,
+    criteria: Mapping[Key, Criterion],
+    names: Mapping[str, tuple[str, str]],
 ) -> AnsweredQuestion:
-    """The question in its newest wording, with the answers given to exactly that wording.
+    """The question in its newest wording, with everybody's last answers to exactly that wording.
 
-    ``pairs`` come by the age of their rubric's text; ``names`` has the rubric id and version of each text.
+    ``pairs`` come by the age of their rubric's text; ``newest`` is the newest text that scores the calls, if
+    one asks the question; ``names`` has the rubric id and version of each text.
     """
     criterion = key[1]
-    *_, newest = hashes = list(dict.fromkeys(pair.review.rubric_hash for pair in pairs))
+    hashes = list(dict.fromkeys(pair.review.rubric_hash for pair in pairs))
+    newest = newest or hashes[-1]
     wording = criteria.get((newest, criterion))
     same = [h for h in hashes if h == newest or (wording and criteria.get((h, criterion)) == wording)]
     pooled = [pair for pair in pairs if pair.review.rubric_hash in same]
+    outdated = len(pairs) - len(pooled)
+    pooled.sort(key=lambda pair: (not pair.review.is_confirmation, pair.review.reviewed_at))
+    latest = {(pair.review.call_id, _person(pair.review)): pair for pair in pooled}
     versions = tuple(dict.fromkeys(names[h][1] for h in same if h in names))
     title = wording.question if wording else criterion
-    return AnsweredQuestion(*key, pooled, versions, len(pairs) - len(pooled), title)
+    return AnsweredQuestion(*key, list(latest.values()), versions, outdated, title)
 
 
 def _quotes(store: Store, reviews: Sequence[Review]) -> dict[tuple[str, str, str], str]:

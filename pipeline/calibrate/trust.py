@@ -56,7 +56,7 @@ class Trust:
         known = "nobody has confirmed any of its answers yet"
         if self.n:
             figures = f"people agree with {self.agreed} of {self.n} of its answers"
-            known = f"{figures}, at least {self.at_least:.0%} (95 % sure)"
+            known = f"{figures}, at least {math.floor(100 * self.at_least)}% (95 % sure)"
         if self.scored:
             return f"{known}: it is scored, from {self.wanted:.0%}"
         if self.agreed == self.n and self.wanted < 1:  # where all n agree, wanted**n <= 5 % is enough

@@ -6,6 +6,7 @@ of wrong answers, 95 % sure (Clopper and Pearson 1934, corrected for having comp
 
 from __future__ import annotations
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,7 +88,7 @@ class SettingFigures:
     def statement(self) -> str:
         """The upper limit of wrong answers, in words."""
         return (
-            f"with {self.labels} labels, at most {100 * self.at_most:.0f} % of decided answers wrong, "
+            f"with {self.labels} labels, at most {math.ceil(100 * self.at_most)} % of decided answers wrong, "
             f"{100 * SURE:.0f} % sure ({self.wrong} of {self.decided} were, "
             f"{self.labels - self.decided} not decided)"
         )

@@ -39,6 +39,7 @@ app.add_typer(review, name="review")
 @review.command()
 def sample(
     db: Db = None,
+    config: ConfigOption = None,
     per_week: Annotated[int, typer.Option(min=0, help="Random calls per agent and week.")] = 2,
     risky: Annotated[int, typer.Option(min=0, help="Length of the risk-ranked queue.")] = 20,
     seed: Annotated[
@@ -60,7 +61,7 @@ def sample(
     filters = call_options.chosen(
         since=since, until=until, client=client, team=team, agent=agent, rubric=rubric
     )
-    with open_store(db, read_only=False) as store:
+    with open_store(db, config, read_only=False) as store:
         call_options.tell_of_unknown(store, filters)
         queue = draw(store, filters, per_week=per_week, risky=risky, seed=seed, now=dt.datetime.now(dt.UTC))
     _print_queue(queue)

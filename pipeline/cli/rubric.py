@@ -15,7 +15,7 @@ from pipeline.cli import call_options
 from pipeline.cli.app import app
 from pipeline.cli.console import note
 from pipeline.cli.query_output import print_table, write_json
-from pipeline.cli.store import Db, Json, open_store
+from pipeline.cli.store import ConfigOption, Db, Json, open_store
 from pipeline.errors import RubricError, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ WhichOrAll = Annotated[
 def lint(
     which: Annotated[list[str], typer.Argument(help="YAML files or shipped names.", metavar="RUBRIC...")],
     db: Annotated[str | None, typer.Option("--db", help="Also ask stored calls.", metavar="FILE")] = None,
+    config: ConfigOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
 ) -> None:
     """Check rubrics: every error with its line, then warnings about what would do nothing.
@@ -50,7 +51,7 @@ def lint(
 
     errors: list[str] = []
     warned = 0
-    judged = load_settings().judge.url is not None
+    judged = load_settings(config).judge.url is not None
     for name in which:
         try:
             form = rubric.load(name)
@@ -59,7 +60,7 @@ def lint(
             continue
         typical_s, met = None, {}
         if db is not None:
-            with open_store(db) as store:
+            with open_store(db, config) as store:
                 typical_s = store.query(rubric.TYPICAL_SQL)[0]["s"]
                 rates = store.query(rubric.NEVER_MET_SQL, [form.id])
                 met = {row["criterion_id"]: row["met"] for row in rates}
@@ -95,6 +96,7 @@ def calls_for(store: Store, form: Rubric, most: int) -> Iterator[Conversation]:
 def check(
     which: Which,
     db: Annotated[str | None, typer.Option("--db", help="Also look in stored calls.", metavar="FILE")] = None,
+    config: ConfigOption = None,
     calls: Annotated[
         int, typer.Option(min=1, help="How many stored calls it applies to, the first loaded first.")
     ] = 200,
@@ -113,7 +115,7 @@ def check(
     matcher = matching.load_matcher()
     stored = []
     if db is not None:
-        with open_store(db) as store:
+        with open_store(db, config) as store:
             stored = list(calls_for(store, form, calls))
     rows, english = [], "en" in form.spoken
     for phrase in rubric.phrases(form):
@@ -246,6 +248,7 @@ def new(
 def rescore(
     which: Annotated[str, typer.Option("--rubric", help="A YAML file or a shipped name.", metavar="RUBRIC")],
     db: Db = None,
+    config: ConfigOption = None,
     since: call_options.Since = None,
     until: call_options.Until = None,
     client: call_options.Client = None,
@@ -267,14 +270,14 @@ def rescore(
     form = rubric.load(which)
     matcher = matching.load_matcher()
     calls = call_options.chosen(since=since, until=until, client=client, queue=queue, agent=agent)
-    settings = load_settings(store={"db": db})
+    settings = load_settings(config, store={"db": db})
     floor = settings.score.min_confidence
     for sentence in judging.notes(settings, [form]):
         note(sentence)
     flips: Counter[tuple[str, str]] = Counter()
     warnings: Counter[str] = Counter()
     count = 0
-    with open_store(db, read_only=False) as store:
+    with open_store(db, config, read_only=False) as store:
         call_options.tell_of_unknown(store, calls)
         judge = judging.load_judge(settings, [form], judging.standings(store, [form], settings))
         if judge is not None:  # its answers are kept there

@@ -26,17 +26,13 @@ def render(
     card: Scorecard,
     metadata: CallMetadata | None = None,
     people: Sequence[Review] = (),
-    disputes: Sequence[Review] = (),
+    dispute: Review | None = None,
 ) -> RenderableType:
     """The whole scorecard: heading, reasons, then each criterion with its evidence or nearest miss.
 
-    ``people`` is what people answered about the call under any rubric, ``disputes`` what of it is undecided.
+    ``people`` is what people answered about the call under any rubric, ``dispute`` one that is undecided.
     """
-    disputed = [
-        f"by {review.reviewer}, not decided yet{_because(review)}"
-        for review in disputes
-        if review.rubric_hash == card.rubric.hash
-    ]
+    disputed = [f"by {dispute.reviewer}, not decided yet{_because(dispute)}"] if dispute else []
     parts: list[RenderableType] = []
     for title, reasons, style in (
         ("disputed", disputed, "bold yellow"),

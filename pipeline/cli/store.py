@@ -71,6 +71,7 @@ def sql(
         str | None, typer.Argument(help="A SELECT; without one, a prompt opens.", metavar="SQL")
     ] = None,
     db: Db = None,
+    config: ConfigOption = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
     json: Json = False,
     table: Annotated[bool, typer.Option("--table", help="A table, also when piped.")] = False,
@@ -90,7 +91,7 @@ def sql(
         raise UsageError("--csv, --json, --table and --parquet exclude one another", hint="choose one")
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         if parquet is not None:
             store.refuse_itself(parquet)
         if query is None:
@@ -146,6 +147,7 @@ def converse(sandbox: Sandbox, read: Callable[[str], str] = input) -> None:
 def search(
     text: Annotated[str, typer.Argument(help="Words that were said.")],
     db: Db = None,
+    config: ConfigOption = None,
     limit: Annotated[int, typer.Option(min=1, help="How many turns at most.")] = 20,
     client: Annotated[str | None, typer.Option(help="Only this client's calls.")] = None,
     team: Annotated[str | None, typer.Option(help="Only this team's calls.")] = None,
@@ -159,9 +161,11 @@ def search(
     from pipeline.store import CallFilter
     from pipeline.store.search import search as find
 
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         calls = CallFilter(client=client, team=team, agent_id=agent)
         found = find(store, text, calls, limit=limit, on_note=note)
+        if not found.hits:
+            call_options.tell_of_unknown(store, calls)
     print_hits(found, as_json=json)
 
 
@@ -169,6 +173,7 @@ def search(
 def show(
     call: Annotated[str, typer.Argument(help="Call id.", metavar="CALL")],
     db: Db = None,
+    config: ConfigOption = None,
     rubric: Annotated[str | None, typer.Option(help="Rubric id, or the hash of an older one.")] = None,
     json: Json = False,
 ) -> None:
@@ -178,13 +183,14 @@ def show(
     """
     from pipeline.calibrate.pairs import newest_answers
     from pipeline.contract import to_json
-    from pipeline.review.sampling import open_disputes
+    from pipeline.review.sampling import open_disputes, rubric_ids
     from pipeline.store import CallFilter
 
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         cards = list(store.scorecards(CallFilter(call_ids=(call,), rubric=rubric)))
         found = next(store.conversations(CallFilter(call_ids=(call,))), None)
         reviews = store.reviews(CallFilter(call_ids=(call,)))
+        disputes = open_disputes(reviews, rubric_ids(store))
     if not cards:
         what = "has no scorecard under that rubric" if found else "is not in the database"
         raise UsageError(
@@ -195,7 +201,7 @@ def show(
             typer.echo(to_json(card))
         else:
             metadata = found[0] if found else None
-            Console().print(render(card, metadata, newest_answers(reviews), open_disputes(reviews)))
+            Console().print(render(card, metadata, newest_answers(reviews), disputes.get(card.rubric.id)))
 
 
 _FILES_SQL = (
@@ -219,6 +225,7 @@ _JUDGE_SQL = (
 @app.command()
 def status(
     db: Db = None,
+    config: ConfigOption = None,
     calls: Annotated[
         bool, typer.Option("--calls", help="Each scored call, worst first, with the reason of a fail.")
     ] = False,
@@ -230,7 +237,7 @@ def status(
     """
     from pipeline.store.sandbox import Sandbox
 
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         sandbox = Sandbox(store)
         answer = sandbox.ask(_CALLS_SQL if calls else _FILES_SQL)
         judged = sandbox.ask(_JUDGE_SQL)
@@ -262,12 +269,13 @@ def snapshot(
         ),
     ],
     db: Db = None,
+    config: ConfigOption = None,
 ) -> None:
     """Copy the database for analysts; the copy appears complete or not at all.
 
     Example: callqa snapshot /srv/analysts/qa.duckdb
     """
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         size = store.snapshot(dest)
     note(f"{dest}: {size / 1e6:.1f} MB")
 
@@ -278,12 +286,13 @@ def backup(
         Path, typer.Argument(help="Folder of Parquet files, replaced as a whole.", file_okay=False)
     ],
     db: Db = None,
+    config: ConfigOption = None,
 ) -> None:
     """Write the whole store as Parquet, for other tools and for the long term.
 
     Example: callqa backup /srv/backup/qa
     """
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         rows = store.export_parquet(folder)
     note(f"{folder}: " + ", ".join(f"{n} {table}" for table, n in rows.items() if n))
 
@@ -292,12 +301,13 @@ def backup(
 def restore(
     folder: Annotated[Path, typer.Argument(help="Folder written by callqa backup.")],
     db: Db = None,
+    config: ConfigOption = None,
 ) -> None:
     """Take a backup in; its calls replace those already there, and erased calls stay erased.
 
     Example: callqa restore /srv/backup/qa --db again.duckdb
     """
-    with open_store(db, read_only=False, create=True) as store:
+    with open_store(db, config, read_only=False, create=True) as store:
         rows = store.import_parquet(folder, note)
     note("restored " + (", ".join(f"{n} {table}" for table, n in rows.items() if n) or "nothing"))
 
@@ -321,13 +331,14 @@ def purge(
     """Erase calls for good: words, findings, quotes, stage results; a tombstone remains.
 
     callqa never deletes recordings. It names the state folders of other machines: the next batch
-    there deletes the transcripts of erased calls.
+    there deletes the transcripts of erased calls. Exit code 3: a call given by --call was not erased.
 
     Example: callqa purge --older-than 365d --keep-figures --yes
     """
     from pipeline.process.cache import StageCache
     from pipeline.settings import load_settings
     from pipeline.store import CallFilter
+    from pipeline.store.erase import digest
 
     before = _age(older_than) if older_than else None
     calls = CallFilter(client=client, customer_ref=customer, call_ids=tuple(call) if call else None)
@@ -340,7 +351,11 @@ def purge(
             calls, older_than=before, keep_figures=keep_figures,
             forget=lambda ids: sum(cache.forget(ids) for cache in caches),
         )  # fmt: skip
-    _print_erasure(purged, [str(cache.state_dir) for cache in caches], away, as_json=json)
+        gone = store.tombstones() | {f"call:{digest(name)}" for name in purged.erasure.call_ids}
+    missed = [name for name in call or () if f"call:{digest(name)}" not in gone]  # nor by an earlier purge
+    _print_erasure(purged, [str(cache.state_dir) for cache in caches], away, missed, as_json=json)
+    if missed:
+        raise typer.Exit(3)
 
 
 def _age(text: str) -> dt.datetime:
@@ -368,11 +383,17 @@ def _confirm(count: int) -> None:
         raise UsageError("nothing was erased")
 
 
-def _print_erasure(purged: Purged, folders: list[str], away: list[str], *, as_json: bool) -> None:
-    """Print what was erased, what remains, which state folders were searched, and what is not reached."""
+def _print_erasure(
+    purged: Purged, folders: list[str], away: list[str], missed: list[str], *, as_json: bool
+) -> None:
+    """Print what was erased, what remains, which state folders were searched, and what is not reached.
+
+    ``missed`` are the calls that were asked for by their ids and are not erased.
+    """
     erasure = purged.erasure
     facts = {
         "calls": list(erasure.call_ids),
+        "not_erased": missed,
         "rows_deleted": dict(erasure.deleted),
         "rows_left": dict(erasure.left),
         "tombstones": erasure.tombstones,
@@ -393,6 +414,8 @@ def _print_erasure(purged: Purged, folders: list[str], away: list[str], *, as_js
     ]
     if purged.bytes_before is not None and purged.bytes_after is not None:
         freed.append(f"  database: {purged.bytes_before:,} bytes before, {purged.bytes_after:,} after")
+    if missed:
+        freed.append(f"  NOT erased, not in the database or not met by the options: {' '.join(missed)}")
     if not erasure.call_ids:
         note("\n".join(["no call matches; nothing was erased", *freed]))
         return

@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli.console import note
 from pipeline.cli.rubric import Which, calls_for, group, write_new
-from pipeline.cli.store import Db, open_store
+from pipeline.cli.store import ConfigOption, Db, open_store
 from pipeline.conversation import Conversation, Evidence
 from pipeline.csv_safety import inert
 from pipeline.errors import UsageError
@@ -33,6 +33,7 @@ LONGEST_QUOTE = 500
 def tune(
     which: Which,
     db: Db = None,
+    config: ConfigOption = None,
     marks: Annotated[
         Path | None,
         typer.Option("--marks", help="Quotes marked yes or no: CSV, or a packet's JSON.", metavar="FILE"),
@@ -59,7 +60,7 @@ def tune(
     form, matcher = rubric.load(which), matching.load_matcher()
     wording = {criterion.id: criterion.question for criterion in form.criteria()}
     known_marks: list[Mark] = []
-    with open_store(db) as store:
+    with open_store(db, config) as store:
         rows = store.query("SELECT DISTINCT rubric_hash FROM scorecards WHERE rubric_id = ?", [form.id])
         hashes = {row["rubric_hash"] for row in rows} | {form.hash}
         if marks is not None and (marks.exists() or not mark):

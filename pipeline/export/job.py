@@ -96,13 +96,18 @@ class ExportJob:
     def ledger(self) -> list[dict[str, Any]]:
         """Counts of scored and purged files, and a row for each file that needs attention; none for clients.
 
-        A row has status, reason, files, and path, error and hint for a file that needs attention.
+        A row has status, reason, files, and path, error and hint for a file that needs attention. Where only
+        some calls are exported, files of other calls and files that became no call are left out: they may be
+        another client's.
         """
         if self.client_safe:
             return []
+        where, bound = self.filters.children("ledger")
         return self.store.query(
-            "SELECT status, reason, count(*) AS files, '' AS path, '' AS error, '' AS hint FROM ledger "
+            f"WITH files AS (FROM ledger WHERE {where}) "  # noqa: S608
+            "SELECT status, reason, count(*) AS files, '' AS path, '' AS error, '' AS hint FROM files "
             "WHERE status IN ('scored', 'purged') GROUP BY ALL "
-            "UNION ALL SELECT status, reason, 1, path, error, hint FROM ledger "
-            "WHERE status NOT IN ('scored', 'purged') ORDER BY status, reason, path LIMIT 20000"
+            "UNION ALL SELECT status, reason, 1, path, error, hint FROM files "
+            "WHERE status NOT IN ('scored', 'purged') ORDER BY status, reason, path LIMIT 20000",
+            bound,
         )

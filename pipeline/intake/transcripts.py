@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline import contract
-from pipeline.conversation import Engine, Medium, Received, Role, Transcript, Turn
+from pipeline.conversation import Conversation, Engine, Medium, Received, Role, Transcript, Turn
 from pipeline.errors import RecordingError
 from pipeline.intake import captions, formats, pieces, sniff, vcon
 from pipeline.intake.files import unreadable
@@ -69,6 +69,16 @@ def read_transcript(received: Received) -> Transcript:
     if not transcript.turns:
         raise RecordingError(f"{path.name} has no words in it", hint="nothing to do", reason="no_speech")
     return replace(transcript, language=received.metadata.language)
+
+
+def read_conversation(path: Path) -> Conversation:
+    """Read what ``callqa annotate --json`` wrote; its transcript is checked as others are.
+
+    Raises:
+        RecordingError: The file does not contain a valid conversation.
+    """
+    written = contract.from_dict(Conversation, pieces.cleaned(_parse(path)), source=path.name)
+    return replace(written, transcript=_own(written.transcript, written.transcript.call_id))
 
 
 def _read(path: Path, received: Received, call_id: str) -> Transcript:

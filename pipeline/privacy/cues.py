@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from pipeline.privacy import languages, urdu
+from pipeline.text.words import SMALL, TENS
 
 CUES = {
     "cvv": (
@@ -60,7 +61,7 @@ CUES = {
         r"job number|work order|awb|quote|stock|\bsku\b|\bvin\b|\blot\b|catalog(?:ue)?|\bupc\b|bar ?code|"
         rf"\bimei\b|asset|mileage|odometer|{urdu.HARMLESS}"
     ),
-    "money": r"\$|£|€|dollars?|pounds?|rupees?|price|cost|total|balance|amount|percent",
+    "money": r"[$£€](?! ?\d)|dollars?|pounds?|rupees?|price|cost|total|balance|amount|percent",
     "vague": r"about|around|request|last(?! (?:two|three|four|five|\d|digits))|past|every|within|for the",
 }
 # A cue includes the words that follow in its noun phrase, so that "order number is" is no cue of a telephone.
@@ -70,6 +71,8 @@ _GROUPS = (
 )
 PATTERN = re.compile(f"(?:{'|'.join(_GROUPS)}){REST}")
 OBJECT = re.compile(r"\b(?:for|on|about|with|regarding|of|to|in) (?:the|your|this|my|that|an?|our)\W+$")
+MEASURED = re.compile(rf"(?:\d|\b(?:{'|'.join([*SMALL, *TENS])}|hundred|thousand|million))[\s-]*$")
+SENTENCE_END = re.compile(r"[.?!](?!\w)")
 QUANTITY_DIGITS = {"money": 9, "vague": 6}  # most digits of a price and of an estimate
 LENGTHS = {
     "card": (8, 19),
@@ -103,6 +106,13 @@ def fits(kind: str, count: int, *, is_corrected: bool = False) -> bool:
     return least <= count and (kind in UNBOUNDED or count <= most * (2 if is_corrected else 1))
 
 
+def _is_of_another(cue: re.Match[str]) -> bool:
+    """Whether a cue of quantity is about a number before it, or about its own sentence: "35 pounds? 319"."""
+    if cue.lastgroup == "money":
+        return bool(MEASURED.search(cue.string, max(0, cue.start() - 20), cue.start()))
+    return cue.lastgroup == "vague" and bool(SENTENCE_END.search(cue.string, cue.end()))
+
+
 def nearest(before: str, count: int, *, is_corrected: bool) -> str | None:
     """The kind of the nearest cue before a number that allows its length, ``count`` digits.
 
@@ -111,7 +121,7 @@ def nearest(before: str, count: int, *, is_corrected: bool) -> str | None:
     """
     first: str | None = None
     for line in reversed(before.split("\n")):
-        found = [(m.lastgroup or "", m.start()) for m in PATTERN.finditer(line)]
+        found = [(m.lastgroup or "", m.start()) for m in PATTERN.finditer(line) if not _is_of_another(m)]
         for place in range(len(found) - 1, -1, -1):
             kind, start = found[place]
             if kind in QUANTITY_DIGITS:

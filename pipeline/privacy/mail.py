@@ -14,9 +14,9 @@ from pipeline.text.words import CLEAR_FILLERS, MARKS_TOO, Token, tokens, word_se
 WRITTEN = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 DOMAINS = word_set(
     "com org net edu gov co io pk uk us in info biz ca de au nz ie fr es it nl be ch dk no se fi pl pt eu ae "
-    "sa za ng ke br mx کام"
+    "sa za ng ke br mx me app dev ai کام"
 )
-WORDS_TOO = word_set("us in it no be info")  # after a full stop and a space, these begin a sentence
+WORDS_TOO = word_set("us in it no be info me app")  # after a full stop and a space, these begin a sentence
 AT = word_set("at ایٹ")
 DOTS = word_set("dot . period ڈاٹ")
 JOINERS = DOTS | word_set("underscore _ score under dash hyphen minus - plus +")

@@ -261,6 +261,27 @@ def _run(stream: Sequence[TurnToken], start: int, last: int, turns: Sequence[Tur
     return _with_context(tokens, turns, tuple(breaks), tuple(ends))
 
 
+def last_number(tokens: Sequence[TurnToken]) -> int:
+    """Index of the token with which the last number begins, if a unit follows: in "7194, 20", that of 20."""
+    digits = [at for at, token in enumerate(tokens) if token.digits]
+    pairs = reversed([*pairwise(digits)])
+    return next((at for before, at in pairs if not _is_one_quantity(tokens, before, at)), 0)
+
+
+def _is_one_quantity(tokens: Sequence[TurnToken], before: int, at: int) -> bool:
+    """Whether two successive digit tokens may be of one quantity: "nine oh one", "two hundred and fifty"."""
+    first, last, between = tokens[before], tokens[at], [token.text for token in tokens[before + 1 : at]]
+    in_figures = [token.text[0].isdigit() for token in (first, last)]
+    if first.turn != last.turn:
+        return False
+    if not between:
+        return len(last.digits) == 3 if all(in_figures) else not any(in_figures)
+    if set(between) <= MARKS and last.start - first.end == len(between):  # "12.5", "300-400"
+        return True
+    is_round = not in_figures[0] and first.digits.endswith("00")
+    return is_round and len(last.digits) < len(first.digits) and set(between) <= {"and", ","}
+
+
 def parts(run: Run, places: Sequence[int], turns: Sequence[Turn]) -> list[Run]:
     """The parts of a run that is cut before the tokens at ``places``."""
     return [part(run, start, end, turns) for start, end in pairwise([0, *places, len(run.tokens)])]

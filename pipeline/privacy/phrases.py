@@ -74,7 +74,14 @@ HOUSE_CUE = re.compile(
 )
 PO_BOX = re.compile(rf"\bp\.?\s?o\.?\s?box\s+{NUMBER}", re.I)
 POSTCODE_CUE = re.compile(r"post|\bzip\b", re.I)
-UK_POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.I)
+READ_OUT = rf"{not_any('hundred thousand double triple')}{NUMBER_WORD}"
+APART = r"[\s,.-]+"
+UK_POSTCODE = re.compile(
+    rf"\b(?:[A-Z]{{1,2}}\d[A-Z\d]?\s?\d[A-Z]{{2}}"  # written; or read out: "L S six, three J Q"
+    rf"|[A-Z](?:{APART})?[A-Z]?{APART}{READ_OUT}(?:{APART}(?:{READ_OUT}|[A-Z]))?{APART}{READ_OUT}"
+    rf"{APART}{not_any('uh um er ah no of in is it')}[A-Z](?:{APART})?[A-Z])\b",
+    re.I,
+)
 IBAN_CHARS = 300  # thirty characters, each said as a word
 ALNUM_RUN = re.compile(
     rf"\b[a-z]\s?[a-z]\s?{NUMBER_WORD}(?:[\s-]*(?:[a-z]\b|{NUMBER_WORD}|[a-z]{{4}}(?=\s?\d))){{6,}}", re.I
@@ -105,7 +112,7 @@ NO_NAMES = """
     phone email there they he she listed wrong then by under now
 """
 NAME_WORD = rf"{not_any(NO_NAMES)}[^\W\d_](?:['’-]?[^\W\d_])+"
-NAME = rf"(?P<it>{NAME_WORD}(?:\s+{NAME_WORD}){{0,2}})"
+NAME = rf"(?P<it>{NAME_WORD}(?:(?:\s+|,?\s+(?:{FILLER}),?\s+){NAME_WORD}){{0,2}})"
 SPELLED = r"(?P<it>[a-z](?:[\s.-]+(?:as in \w+\s+)?[a-z]\b){2,})"
 NAMES = tuple(
     re.compile(pattern, re.I)
@@ -122,6 +129,7 @@ NAMES = tuple(
             rf"(?:mr\.?|mrs\.?|ms\.?|miss|mister|missus|doctor|dr\.?)\s+{NAME}"
         ),
         rf"\b(?:mr|mrs|ms|mister|missus)\.?\s+{NAME}",
+        r"\b(?:miss|doctor|dr\.?)\s+(?P<it>(?-i:[A-Z])[^\W\d_]+(?:['’-][^\W\d_]+)*)",
         rf"\bthis is\s+{NAME}\s+(?:calling|speaking|from|here|on|at|with)\b",
         (
             rf"\b(?:hi|hello|hey|morning|afternoon|evening)\W+this is\s+(?P<it>{NAME_WORD}\s+{NAME_WORD}"
@@ -175,8 +183,15 @@ ANSWERED_BEFORE_BIRTH = re.compile(
     re.I,
 )
 ANSWERED_AFTER_BIRTH = re.compile(rf"^\W*(?:and\W+)?(?:{LEAD}[\s,]+)*(?!{LEAD}\b){NAME}\W*$", re.I)
-SPELLING_ASKED = re.compile(r"\bspell\b.*\bname\b|\bname\b.*\bspell", re.I)
+WHO_ASKED = re.compile(
+    r"\b(?:your|her|his|their|the|what|full|first|last|middle) name\b|\bsurname\b|who (?:am i|do i have)|"
+    r"(?:speaking|talking) (?:with|to)\b",
+    re.I,
+)
+ANSWER_BEGINS = re.compile(rf"^\W*(?:{LEAD}[\s,.]+)*{NAME}(?=\W*$|[,.])", re.I)
+SPELLING_ASKED = re.compile(r"\bspell|\bsurname\b", re.I)
 SPELLED_ANSWER = re.compile(rf"\b{SPELLED}", re.I)
+SPELLED_NAME = re.compile(rf"\bname\b.{{0,80}}?(?<!['’])\b{SPELLED}", re.I)
 MAX_ANSWER_WORDS = 7
 TOLD = (
     ("dob", BIRTH),
@@ -186,6 +201,7 @@ TOLD = (
     ("national_id", DOCUMENT),
     ("national_id", NATIONAL_INSURANCE),
     *(("name", pattern) for pattern in NAMES),
+    ("name", SPELLED_NAME),
 )
 """What is recognised by the words around it, by its kind."""
 ANSWERED = (
@@ -222,6 +238,7 @@ def find(text: str, asked: str) -> Iterator[tuple[str, int, int]]:
         ("pin", passwords.find(text, asked)),
         ("iban", _ibans(text)),
         ("name", _introduced(text)),
+        ("name", _answered_name(text) if WHO_ASKED.search(asked) else ()),
     ):
         yield from ((kind, start, end) for start, end in places)
 
@@ -243,6 +260,16 @@ def _introduced(text: str) -> Iterator[tuple[int, int]]:
             yield match.span("it")
         else:
             yield match.start("it"), match.start("it") + len(said[0])
+
+
+def _answered_name(text: str) -> Iterator[tuple[int, int]]:
+    """The name with which an answer begins, whatever follows: a known first name, or a name of several words."""
+    if match := ANSWER_BEGINS.match(text):
+        said = match["it"].split()
+        is_known = said[0].lower() in first_names() and said[0].lower() not in OFTEN_NO_NAMES
+        is_written = len(said) > 1 and all(word[0].isupper() for word in said)
+        if (is_known or is_written) and not OF_A_COMPANY.search(match["it"]):
+            yield match.span("it")
 
 
 def _answered_birth(text: str, with_name: bool) -> Iterator[tuple[str, int, int]]:

@@ -6,17 +6,17 @@ words before the number (``cues``).
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, pairwise
 
 from pipeline.conversation import Turn
 from pipeline.privacy import cues, languages, numbers, urdu
 from pipeline.privacy.numbers import Run
 
 QUANTITY_AFTER = re.compile(
-    r"^\W*(?:dollars?|pounds?|euros?|rupees?|cents?|bucks|percent|%|minutes?|hours?|days?|weeks?|months?|"
+    r"^[^\w.,;:?!،۔।]*(?:dollars?|pounds?|euros?|rupees?|cents?|bucks|percent|%|minutes?|hours?|days?|weeks?|months?|"
     r"years?|times|o'?clock|[ap]\.? ?m\b|kilo\w*|miles?|gigs?|gb|mb|points?|people|items?|thousand|million|"
     rf"hundred|{urdu.UNITS_AFTER}|{languages.UNITS_AFTER})"
 )
@@ -73,16 +73,24 @@ def is_card(digits: str) -> bool:
 def kinds(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
     """The numbers that a run consists of, each with its kind.
 
-    A run is cut where the other side asked for another number. A part that is neither private nor harmless
-    as a whole is cut at its breaks, too.
+    A run is cut where the other side asked for another number, and before a quantity at the end of a part:
+    "319. 50 pounds". A part that is neither private nor harmless as a whole is cut at its breaks, too.
     """
-    parts = numbers.parts(run, run.ends, turns) if run.ends and not is_card(run.digits) else [run]
-    for part in parts:
+    asked = [run] if is_card(run.digits) else numbers.parts(run, run.ends, turns)
+    for part in chain.from_iterable(_without_quantity(part, turns) for part in asked):
         kind = kind_of(part)
         if kind is None and not is_cleared(part):
             yield from _split(part, turns)
         else:
             yield part, kind
+
+
+def _without_quantity(run: Run, turns: Sequence[Turn]) -> list[Run]:
+    """A run, cut before its last number if a unit follows, since the unit says nothing about the others."""
+    if is_card(run.digits) or not QUANTITY_AFTER.match(run.after):
+        return [run]
+    place = numbers.last_number(run.tokens)
+    return numbers.parts(run, [place], turns) if place else [run]
 
 
 def _split(run: Run, turns: Sequence[Turn]) -> Iterator[tuple[Run, str | None]]:
@@ -121,8 +129,8 @@ def _cue(run: Run) -> str | None:
 
 
 def is_quantity(run: Run) -> bool:
-    """Whether a unit follows the number: "901 dollars", "three ten p.m."."""
-    return bool(QUANTITY_AFTER.match(run.after))
+    """Whether a unit follows the number, "901 dollars", "three ten p.m.", and it is short enough for one."""
+    return len(run.digits) <= cues.QUANTITY_DIGITS["money"] and bool(QUANTITY_AFTER.match(run.after))
 
 
 def is_cleared(run: Run) -> bool:
@@ -143,7 +151,7 @@ def _is_date(run: Run, cue: str | None) -> bool:
     if len(run.digits) <= MONTH_DIGITS and after_month:
         return True
     edges = [0, *run.breaks, len(run.tokens)]
-    parts = [numbers.written(run.tokens[start:end]) for start, end in itertools.pairwise(edges)]
+    parts = [numbers.written(run.tokens[start:end]) for start, end in pairwise(edges)]
     if after_month and len(parts[0]) <= 2:  # "march 22, 1985", and a year after it
         parts = parts[1:]
     return all(YEAR.fullmatch(part) or WRITTEN_DATE.fullmatch(part) for part in parts)

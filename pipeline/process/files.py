@@ -153,7 +153,7 @@ def _annotated(path: Path) -> Conversation | None:
     """The conversation in a file written by ``callqa annotate --json``; None for any other file."""
     if f'"{contract.schema_of(Conversation)}"' not in path.read_text("utf-8", "replace")[:200]:
         return None
-    return contract.read(Conversation, path)
+    return intake.read_conversation(path)
 
 
 def _receive(paths: Sequence[Path], settings: Settings) -> list[Received]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
@@ -17,7 +17,7 @@ from typing import NamedTuple, cast, get_args
 from pipeline.conversation import Review, ReviewState
 from pipeline.privacy import redact_text
 from pipeline.review.returned_files import Entry, read
-from pipeline.review.sampling import DECISIONS
+from pipeline.review.sampling import DECISIONS, rubric_ids
 from pipeline.rubric import Criterion
 from pipeline.score.measures import PERSON
 from pipeline.settings import PrivacySettings
@@ -135,8 +135,10 @@ def import_reviews(
     corrected = {_item(review) for review in stored if not review.is_confirmation}
     reviews = [r for r in reviews if not (r.is_confirmation and _item(r) in corrected)]
     reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
-    disputes = {(r.call_id, r.rubric_hash) for r in (*stored, *reviews) if r.state == "disputed"}
-    allowed = [review for review in reviews if _is_allowed(review, disputes, places, report)]
+    ids = rubric_ids(store)
+    disputes = {_disputable(r, ids) for r in (*stored, *reviews) if r.state == "disputed"}
+    undisputed = {r.review_id for r in reviews if _disputable(r, ids) not in disputes}
+    allowed = [review for review in reviews if _is_allowed(review, undisputed, places, report)]
     on_record = {_item(r): (r.said, r.reason) for r in stored}  # of each item the newest
     new = [r for r in allowed if on_record.get(_item(r)) != (r.said, r.reason)]
     report.unchanged = len(allowed) - len(new)
@@ -327,11 +329,16 @@ def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], repor
     return checked
 
 
+def _disputable(review: Review, ids: Mapping[str, str]) -> tuple[str, str]:
+    """What a dispute is about: a call under a rubric in any version."""
+    return review.call_id, ids.get(review.rubric_hash, review.rubric_hash)
+
+
 def _is_allowed(
-    review: Review, disputes: set[tuple[str, str]], places: Mapping[str, str], report: Report
+    review: Review, undisputed: Container[str], places: Mapping[str, str], report: Report
 ) -> bool:
     """Whether a decision on a dispute has a dispute to decide; others are reported and not kept."""
-    if review.state not in DECISIONS or (review.call_id, review.rubric_hash) in disputes:
+    if review.state not in DECISIONS or review.review_id not in undisputed:
         return True
     nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
     report.rejected.append(EntryProblem(places[review.review_id], nobody))

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,12 +77,14 @@ def draw(
     reviews: dict[str, list[Review]] = defaultdict(list)
     for review in store.reviews(filters) if risky else ():
         reviews[review.call_id].append(review)
+    ids = rubric_ids(store)
     calls, risks, reviewed = [], [], 0
     for metadata, conversation in store.conversations(filters):
         calls.append(metadata)
         call_id = metadata.call_id
-        if risky and (pick := _risk(call_id, cards[call_id], reviews[call_id], conversation)).risk:
-            if _is_reviewed(cards[call_id], reviews[call_id]):
+        disputes = open_disputes(reviews[call_id], ids).values()
+        if risky and (pick := _risk(call_id, cards[call_id], disputes, conversation)).risk:
+            if not disputes and _is_reviewed(cards[call_id], reviews[call_id]):
                 reviewed += 1
             else:
                 risks.append(pick)
@@ -176,31 +178,42 @@ NEAR_POINTS = 5.0
 
 
 def _risk(
-    call_id: str, cards: Sequence[Scorecard], reviews: Sequence[Review], conversation: Conversation
+    call_id: str, cards: Sequence[Scorecard], disputes: Iterable[Review], conversation: Conversation
 ) -> Pick:
     """A call with its signs of risk, gravest first; without any its ``risk`` is 0."""
-    disputes = (f"disputed by {review.reviewer}: not decided yet" for review in open_disputes(reviews))
-    signs = [(RISK_POINTS["disputed"], why) for why in disputes]
+    waiting = (f"disputed by {review.reviewer}: not decided yet" for review in disputes)
+    signs = [(RISK_POINTS["disputed"], why) for why in waiting]
     signs += [*_card_signs(cards), *_conversation_signs(conversation)]
     reason = "; ".join(why for _, why in sorted(signs, key=lambda s: -s[0]))
     return Pick(call_id, "risk", "", None, reason, float(sum(points for points, _ in signs)))
 
 
-def open_disputes(reviews: Sequence[Review]) -> list[Review]:
-    """The newest dispute of each scorecard that nobody decided since; ``reviews`` come oldest first."""
+def rubric_ids(store: Store) -> dict[str, str]:
+    """The rubric's id of every text that calls were scored with, by the text's hash."""
+    rows = store.query("SELECT DISTINCT rubric_hash, rubric_id FROM scorecards")
+    return {row["rubric_hash"]: row["rubric_id"] for row in rows}
+
+
+def open_disputes(reviews: Sequence[Review], ids: Mapping[str, str]) -> dict[str, Review]:
+    """A call's newest dispute of each rubric that nobody decided since, by the rubric's id.
+
+    ``reviews`` come oldest first. A dispute also waits where the call was scored again under a newer text,
+    and may be decided there; ``ids`` has the rubric's id of each text.
+    """
     waiting: dict[str, Review] = {}
     for review in reviews:
+        rubric = ids.get(review.rubric_hash, review.rubric_hash)
         if review.state == "disputed":
-            waiting[review.rubric_hash] = review
+            waiting[rubric] = review
         elif review.state in DECISIONS:
-            waiting.pop(review.rubric_hash, None)
-    return list(waiting.values())
+            waiting.pop(rubric, None)
+    return waiting
 
 
 def _is_reviewed(cards: Sequence[Scorecard], reviews: Sequence[Review]) -> bool:
-    """Whether people have answered each scorecard of a call, or decided it, and no dispute waits."""
+    """Whether people have answered each scorecard of a call, or decided it."""
     answered = {r.rubric_hash for r in reviews if r.human_answer or r.state in DECISIONS}
-    return bool(cards) and {card.rubric.hash for card in cards} <= answered and not open_disputes(reviews)
+    return bool(cards) and {card.rubric.hash for card in cards} <= answered
 
 
 def _card_signs(cards: Sequence[Scorecard]) -> Iterator[tuple[int, str]]:

@@ -34,6 +34,7 @@ from pipeline.conversation import (
     CallRecord,
     Conversation,
     Evidence,
+    LedgerEntry,
     Review,
     Scorecard,
     Transcript,
@@ -242,6 +243,27 @@ def test_filters_apply_to_every_format(db: Path, tmp_path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     assert {json.loads(line)["metadata"]["client"] for line in lines} == {"acme"}
     assert len(lines) == 15
+
+
+@pytest.mark.parametrize("form", sorted(export.FORMATS))
+def test_an_export_of_one_client_names_no_file_of_another(tmp_path: Path, form: str) -> None:
+    """Nor in the workbook's Coverage sheet, which lists damaged and skipped files by their paths."""
+    good, skipped = example_records(2)
+    damaged = LedgerEntry("/in/globex/ann_smith.wav", "s", "ann", "quarantined", error="globex: cut off")
+    aside = replace(skipped.ledger, path="/in/acme/late.wav", status="skipped", reason="no_rubric")
+    records = [
+        replace(good, metadata=replace(good.metadata, client="acme")),
+        replace(skipped, metadata=replace(skipped.metadata, client="acme"), ledger=aside, scorecards=()),
+        CallRecord(damaged),
+    ]
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load(records)
+    dest = tmp_path / ("out.xlsx" if form == "xlsx" else "out")
+    paths = exported(tmp_path / "qa.duckdb", dest, form, CallFilter(client="acme"))
+    assert not [path for path in paths if "globex" in text_of(path)]
+    if form == "xlsx":
+        assert "late.wav" in text_of(dest)
+        assert "ann_smith" in text_of(exported(tmp_path / "qa.duckdb", tmp_path / "all.xlsx", form)[0])
 
 
 def test_page_cannot_be_broken_out_of(db: Path, tmp_path: Path) -> None:

@@ -197,6 +197,24 @@ def test_every_channel_is_drawn(page: Any) -> None:
     assert {"31,95,174", "162,72,12"} <= set(colours)
 
 
+def test_an_announcement_is_drawn_as_neither_party(chromium: Any, tmp_path: Path) -> None:
+    """Without a recording, turns of the system have neither the customer's lane nor colour."""
+    record = example_records(1)[0]
+    heard = record.conversation.transcript
+    turns = tuple(
+        replace(turn, role="system" if turn.role == "customer" else turn.role) for turn in heard.turns
+    )
+    conversation = replace(record.conversation, transcript=replace(heard, turns=turns))
+    with Store(tmp_path / "qa.duckdb") as store:
+        store.load([replace(record, conversation=conversation)])
+        export.write(store, tmp_path / "page.html", "html")
+    page = opened(chromium, tmp_path / "page.html")
+    open_call(page, "call-000")
+    colours = wait_for(lambda: page.execute_script(CANVAS_COLOURS.replace("> 2", "> 1")))
+    assert "31,95,174" in colours
+    assert "162,72,12" not in colours
+
+
 def test_a_correction_is_downloaded_imported_and_counted(page: Any, folder: Path) -> None:
     """Override in the page, download, import: v_agreement has it."""
     open_call(page, "call-002")

@@ -16,7 +16,7 @@ from pipeline.conversation import Transcript
 from pipeline.errors import RecordingError
 from pipeline.intake import discover, formats, read_transcript
 from pipeline.process.calls import work_fingerprint
-from pipeline.process.files import score_files
+from pipeline.process.files import annotate_files, score_files
 from pipeline.process.stages import Fingerprints
 from pipeline.settings import AudioSettings, IntakeSettings, IntakeSource, Settings
 from tests.other_tools import ASSEMBLYAI, BARE, BOTH, HELLO, HI, INSIGHTS, PCA, TOLD, TWILIO, WHISPER
@@ -340,6 +340,24 @@ def test_scoring_a_chat_without_roles_answers_it(tmp_path: Path) -> None:
     answers = {a.id: a for section in card.sections for a in section.criteria}
     assert not any("nobody in this transcript" in (a.reason or "") for a in answers.values())
     assert any(a.answer == "yes" and a.evidence and a.evidence[0].role == "agent" for a in answers.values())
+
+
+def test_an_annotated_file_is_checked_as_a_transcript_is(tmp_path: Path, sample_audio: Path) -> None:
+    """Times that are no numbers failed the call: nothing lay in the window of a criterion."""
+    settings = Settings()
+    (conversation,) = annotate_files([sample_audio / "support-good.expected.json"], settings)
+    document = contract.to_dict(conversation)
+    assert list(annotate_files([write(tmp_path / "same.json", document)], settings)) == [conversation]
+    for turn in document["turns"]:
+        turn |= {"start_s": math.nan, "end_s": -1.0, "text": "\x1b[2J" + turn["text"], "words": []}
+    strange = write(tmp_path / "strange.json", document)
+    ((read_again,), (card,)) = (
+        annotate_files([strange], settings),
+        score_files([strange], "support", settings),
+    )
+    assert {turn.start_s for turn in read_again.transcript.turns} == {None}
+    assert not [turn for turn in read_again.transcript.turns if "\x1b" in turn.text]
+    assert card.outcome == "pass"
 
 
 HOSTILE: list[object] = [

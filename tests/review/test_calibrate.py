@@ -26,10 +26,10 @@ from pipeline.calibrate.agreement import (
 from pipeline.cli.commands import app
 from pipeline.confidence_intervals import margin_of, mean, wilson
 from pipeline.conversation import CriterionAnswer, Review
+from pipeline.rubric import Rubric, parse
 from pipeline.rubric import load as load_rubric
-from pipeline.rubric import parse
 from pipeline.score import scorecard
-from pipeline.store import Store
+from pipeline.store import CallFilter, Store
 from tests.example_calls import GRADED, RUBRIC, example_records, graded_records
 
 TABLES = st.lists(st.lists(st.integers(0, 30), min_size=3, max_size=3), min_size=3, max_size=3)
@@ -204,6 +204,14 @@ def test_a_reviewer_is_one_person_in_any_case(store: Store) -> None:
     assert (row.n, row.agreement.estimate) == (view["reviews"], view["agreement"]) == (1, 1.0)
 
 
+def test_calibrate_lists_a_person_once_however_they_write_their_name(store: Store) -> None:
+    """Under the newest spelling."""
+    store.save_reviews(
+        [review(n, "yes", "no", by=name, week=40 + n) for n, name in enumerate(("ANNA", "anna ", "Anna"))]
+    )
+    assert [(row.name, row.n) for row in calibrate(store).reviewers] == [("Anna", 3)]
+
+
 def test_calibrate_names_criteria_whole_and_warns_once(tmp_path: Path) -> None:
     """On a terminal of 80 columns; one answer is one answer."""
     db = tmp_path / "qa.duckdb"
@@ -363,12 +371,45 @@ def test_versions_are_pooled_only_where_they_ask_the_same(graded: Store) -> None
     graded.save_scorecards([r.scorecards[0] for r in graded_records(30, changed)], [changed])
     graded.save_reviews([graded_review(n, n % 3) for n in range(10)])
     graded.save_reviews([graded_review(n, n % 3, rubric=changed.hash) for n in range(10, 16)])
-    for text_hash in (GRADED.hash, changed.hash):
-        greeted = [review(n, "yes", "yes", criterion="greeting") for n in range(20, 25)]
-        graded.save_reviews(
-            [replace(r, review_id=f"{r.review_id} {text_hash}", rubric_hash=text_hash) for r in greeted]
-        )
+    for text_hash, calls in ((GRADED.hash, range(20, 25)), (changed.hash, range(25, 30))):
+        greeted = [review(n, "yes", "yes", criterion="greeting") for n in calls]
+        graded.save_reviews([replace(r, rubric_hash=text_hash) for r in greeted])
     rows = {row.name: row for row in calibrate(graded).criteria}
     assert (rows["empathy"].n, rows["greeting"].n) == (6, 10)
     assert any("10 answers to an older wording" in w for w in rows["empathy"].warnings)
     assert any("versions 1, 2" in w for w in rows["greeting"].warnings)
+
+
+@pytest.fixture
+def reworded(graded: Store) -> Rubric:
+    """A newer text that asks of empathy in other words and of the greeting alike; it scored all calls."""
+    text = graded.query("SELECT source FROM rubrics")[0]["source"]
+    newer = parse(text.replace("How far did", "How well did").replace("'1'", "'2'").replace('"1"', '"2"'))
+    graded.save_scorecards([r.scorecards[0] for r in graded_records(60, newer)], [newer])
+    return newer
+
+
+def test_a_person_who_answers_a_newer_text_too_counts_once(graded: Store, reworded: Rubric) -> None:
+    """Their last word on each call counts, and people are compared with each other over both texts."""
+    first = [review(n, "yes", "no", by=who, criterion="greeting") for n in range(3) for who in "AB"]
+    graded.save_reviews([replace(r, rubric_hash=GRADED.hash) for r in first])
+    again = [review(n, "yes", "yes", by="A", criterion="greeting", week=46) for n in range(2)]
+    graded.save_reviews([replace(r, rubric_hash=reworded.hash, review_id=f"{r.review_id} 2") for r in again])
+    found = calibrate(graded)
+    (row,) = found.criteria
+    assert (row.n, row.agreement.estimate) == (6, pytest.approx(2 / 6))
+    assert found.people[0].answers == 3
+
+
+def test_answers_to_an_older_wording_are_left_out_before_anybody_answers_the_newer(
+    graded: Store, reworded: Rubric
+) -> None:
+    """The figures are those of the text that scores the calls now; an older one is asked for by its hash."""
+    graded.save_reviews([graded_review(n, n % 3) for n in range(10)])
+    found = calibrate(graded)
+    (row,) = found.criteria
+    assert (row.n, row.title) == (0, "How well did the agent show understanding?")
+    assert "10 answers to an older wording" in row.words
+    assert "nobody has answered the newest text's questions" in found.cautions[0]
+    assert [row.n for row in calibrate(graded, CallFilter(rubric=GRADED.hash)).criteria] == [10]
+    assert [row.n for row in calibrate(graded, CallFilter(rubric=reworded.id)).criteria] == [0]

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from pipeline import export
 from pipeline.calibrate import tune
 from pipeline.calibrate.pairs import newest_answers
-from pipeline.conversation import CallMetadata, Review, SampledCall
+from pipeline.conversation import CallMetadata, Review, RubricRef, SampledCall
 from pipeline.errors import UsageError
 from pipeline.review import import_reviews as importing
 from pipeline.review.sampling import draw, precision, random_sample
@@ -309,6 +310,30 @@ def test_disputes_are_states_and_only_a_disputed_call_is_overturned(db: Path, tm
         import_reviews(store, [decision("Boss", "overturned")])
         trail = [(r.reviewer, r.state, r.reason) for r in store.reviews()]
     assert sorted(trail) == [("Agent", "disputed", "line was bad"), ("Boss", "overturned", "line was bad")]
+
+
+def test_a_dispute_waits_under_a_newer_text_and_is_decided_there(db: Path, tmp_path: Path) -> None:
+    """After the call is scored again, the risk queue, the packet and the import know of it until then."""
+    newer = replace(RUBRIC, version="4", hash="4" * 16)
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+    def decision(reviewer: str, state: str, text: RubricRef) -> Path:
+        call = {"call_id": "call-005", "rubric_hash": text.hash, "state": state}
+        return returned(tmp_path, reviewer=reviewer, answers=[], calls=[call])
+
+    def waiting(store: Store) -> list[str]:
+        queue = draw(store, CallFilter(), per_week=0, risky=99, seed=1, now=now)
+        return [pick.call_id for pick in queue.picks if "not decided yet" in pick.reason]
+
+    with Store(db) as store:
+        import_reviews(store, [decision("Agent", "disputed", RUBRIC)])
+        (card,) = store.scorecards(CallFilter(call_ids=("call-005",)))
+        store.save_scorecards([replace(card, rubric=newer)], [newer])
+        assert waiting(store) == ["call-005"]
+        (page,) = export.write(store, tmp_path / "packet.html", "html", CallFilter(call_ids=("call-005",)))
+        assert '"rubric":"support","reviewer":"Agent"' in page.read_text("utf-8").replace(" ", "")
+        report = import_reviews(store, [decision("Boss", "overturned", newer)])
+        assert (report.stored, report.rejected, waiting(store)) == (1, [], [])
 
 
 def messy_workbook(exported: Path, dest: Path) -> None:

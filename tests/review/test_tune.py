@@ -12,6 +12,7 @@ from pipeline import confidence_intervals, rubric, score
 from pipeline.calibrate import tune
 from pipeline.cli.commands import app
 from pipeline.cli.tuning import converse
+from pipeline.confidence_intervals import clopper_pearson_above
 from pipeline.conversation import CallMetadata, CallRecord, Conversation, LedgerEntry, Review, Transcript
 from pipeline.errors import CallQAError
 from pipeline.matching import load_matcher
@@ -538,3 +539,10 @@ def test_between_a_sure_yes_and_a_sure_no_the_quote_is_shown_and_a_person_asked(
 def test_odd_calls_are_answered(lines: tuple[str, ...]) -> None:
     """No turns, empty turns, one word, mixed languages, one endless word: an answer each, no crash."""
     assert set(answers(conversation("x", *lines))) == {"hold", "farewell", "brand"}
+
+
+def test_a_guarantee_is_rounded_to_the_safe_side() -> None:
+    """None wrong of 39 is at most 7.39 % at 95 %: "at most 7 %" would say too much."""
+    at_most = clopper_pearson_above(0, 39, confidence=tune.SURE)
+    figures = tune.SettingFigures(labels=39, decided=39, wrong=0, kappa=1.0, at_most=at_most)
+    assert "at most 8 % of decided answers wrong" in figures.statement

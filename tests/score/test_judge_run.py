@@ -183,7 +183,7 @@ def test_answers_count_once_people_have_confirmed_enough_of_them(folder: Path, m
 
     confirm(folder, 14)
     told = callqa("calibrate", "--db", "qa.duckdb", cwd=folder)
-    assert "at least 81% (95 % sure): it is scored, from 80%" in told.stderr
+    assert "at least 80% (95 % sure): it is scored, from 80%" in told.stderr
     model.asked.clear()
     callqa("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
     assert model.asked == []

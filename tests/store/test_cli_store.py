@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from pipeline.process.batch import Tally
 from pipeline.process.cache import StageCache
 from pipeline.process.report import conclude
 from pipeline.settings import Settings, StoreSettings
-from pipeline.store import Store
+from pipeline.store import CallFilter, Store
 from pipeline.store.sandbox import Sandbox
 from tests.store_factory import RUBRIC, record
 
@@ -299,6 +300,10 @@ def test_show_tells_what_people_answered(tmp_path: Path) -> None:
     assert "amira" not in out
     assert "Zoe" not in out
     with Store(db) as store:
+        newer = replace(card.rubric, version="9", hash="9" * 16)
+        store.save_scorecards([replace(card, rubric=newer)], [newer])
+    assert "disputed: by Tom, not decided yet: she did say it" in run("show", "c1", "--db", db)
+    with Store(db) as store:
         decided = Review("5", *about, None, None, None, "Lead", at + dt.timedelta(2), "", "upheld")
         store.save_reviews([decided])
     assert "disputed" not in run("show", "c1", "--db", db)
@@ -316,6 +321,8 @@ def test_search_finds_turns_whatever_the_case(db: str) -> None:
     assert [h["call_id"] for h in hits] == ["c1", "c2"]
     assert hits[0]["role"] == "customer"
     assert run("search", "b%l", "--db", db, "--json") == ""
+    unknown = RUN.invoke(app, ["search", "bill", "--client", "Acme", "--db", db])
+    assert "no client 'Acme' here; did you mean 'acme'?" in unknown.stderr
 
 
 def test_status_adds_up(db: str) -> None:
@@ -427,6 +434,21 @@ def test_purge_proves_what_is_gone(tmp_path: Path) -> None:
     assert said.startswith("1 call erased: c1\n")
     assert "rows of these calls left: none" in said
     assert "not reached" in said
+
+
+def test_a_purge_that_misses_a_call_does_not_seem_done(tmp_path: Path) -> None:
+    """A mistyped id, or another client's call, is named and ends with exit code 3; erased before is done."""
+    db = str(tmp_path / "qa.duckdb")
+    with Store(db) as store:
+        store.load([record("c1"), record("g1", client="globex")], [RUBRIC])
+    purge = ["purge", "--yes", "--db", db, "--call", "c1"]
+    first = RUN.invoke(app, [*purge, "--call", "cl", "--json"])
+    assert (first.exit_code, json.loads(first.stdout)["not_erased"]) == (3, ["cl"])
+    assert json.loads(first.stdout)["calls"] == ["c1"]
+    assert RUN.invoke(app, purge).exit_code == 0
+    other = RUN.invoke(app, [*purge, "--call", "g1", "--client", "acme"])
+    assert other.exit_code == 3
+    assert "NOT erased, not in the database or not met by the options: g1" in other.stderr
 
 
 def test_a_purge_that_was_disturbed_is_finished_by_the_next(
@@ -554,6 +576,27 @@ def test_an_original_is_heard_again_by_name_and_with_a_reason(tmp_path: Path) ->
     chat.write_text(chat.read_text().replace("4111", "4222"))
     changed = RUN.invoke(app, ["original", "c9", "--reason", "again", "--db", store])
     assert isinstance(changed.exception, UsageError)
+
+
+@pytest.mark.parametrize(
+    "command", ["sql 'FROM v_calls' --csv", "status --calls", "search bill", "show c1", "snapshot copy"]
+)
+def test_the_settings_file_that_is_named_says_which_database(db: str, tmp_path: Path, command: str) -> None:
+    """Of several settings files, one a client, each has its own."""
+    (tmp_path / "night.toml").write_text(f"[store]\ndb = {db!r}\n")
+    words = [str(tmp_path / word) if word == "copy" else word for word in shlex.split(command)]
+    assert "c1" in run(*words, "--config", str(tmp_path / "night.toml")) or (tmp_path / "copy").is_file()
+
+
+def test_rescore_obeys_the_settings_file_that_is_named(tmp_path: Path) -> None:
+    """Its database, and its bound under which recognised words decide nothing."""
+    db, strict = str(tmp_path / "qa.duckdb"), tmp_path / "strict.toml"
+    run("run", str(chat(tmp_path, "c1", "Thank you for calling Acme.")), "--db", db, "--local")
+    strict.write_text(f"[store]\ndb = {db!r}\n[score]\nmin_confidence = 0.9\n")
+    run("rescore", "--rubric", "sales", "--all", "--config", str(strict))
+    with Store(db) as store:
+        (card,) = store.scorecards(CallFilter(rubric="sales"))
+    assert card.scorer.endswith("+0.9")
 
 
 def test_what_leaves_obeys_the_settings_file_that_is_named(tmp_path: Path) -> None:

@@ -162,6 +162,8 @@ def test_numbers_of_licences_and_passports_are_redacted(asked: str, text: str, e
         ("THIS IS WILMA CALLING", "WILMA"),
         ("This is April Jones.", "April Jones"),
         ("this is travis how may i help", "travis"),
+        ("my name is john um smith", "john um smith"),
+        ("My name is John, uh, I lost my card", "John"),
     ],
 )
 def test_who_somebody_says_they_are_is_a_name(text: str, name: str) -> None:
@@ -320,3 +322,33 @@ def test_very_long_turns_take_time_in_proportion(unit: str) -> None:
     privacy.find(call)
 
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("Postcode?", "L S six three J Q", "[ADDRESS]"),
+        ("And your postcode?", "B T four seven, two D P", "[ADDRESS]"),
+        ("What's the post code?", "It's S W one A, two A A.", "It's [ADDRESS]."),
+        ("Who is it for?", "For Miss Whitfield, or Dr. Kearney.", "For Miss [NAME], or Dr. [NAME]."),
+        ("Your full name?", "Brandon Lee Whitaker. I don't have one.", "[NAME]. I don't have one."),
+        ("What's her name?", "Nusrat Begum Chaudhry.", "[NAME]."),
+        ("Your name and the delivery address?", "Tanya Whitfield, 4 Low Road", "[NAME], [ADDRESS]"),
+        ("Can you spell that?", "P E M B E R T O N.", "[NAME]."),
+        ("Okay.", "My name is Jane Lee, J A N E.", "My name is [NAME], [NAME]."),
+        ("And your email?", "It's liam dot dev at proton dot me.", "It's [EMAIL]."),
+        ("What's the name of the product?", "The blue one. It broke.", "The blue one. It broke."),
+        ("May I have your name?", "Why? You have it.", "Why? You have it."),
+        (
+            "The doctor?",
+            "I miss talking to her. The doctor said so.",
+            "I miss talking to her. The doctor said so.",
+        ),
+        ("Postcode?", "It is one of these, two or three.", "It is one of these, two or three."),
+    ],
+)
+def test_names_postcodes_and_mail_in_ordinary_wording(question: str, answer: str, expected: str) -> None:
+    """Spelled out, with a title, or with more around them."""
+    turns = (Turn(0, "agent", question), Turn(1, "customer", answer))
+    redacted, _ = privacy.redact(Transcript("c", turns, language="en"), ALL)
+    assert redacted.turns[1].text == expected

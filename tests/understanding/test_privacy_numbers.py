@@ -106,6 +106,74 @@ def test_the_other_partys_new_question_ends_a_number(texts: tuple[str, ...], exp
     ("texts", "expected"),
     [
         (
+            (
+                "The long card number?",
+                "4111 1111 1111 1111.",
+                "Lovely.",
+                "Thirty five pounds, that was, yes?",
+            ),
+            ["[CARD].", "Thirty five pounds, that was, yes?"],
+        ),
+        (
+            ("And your PIN?", "7194.", "Thanks.", "20 minutes I've waited."),
+            ["[PIN].", "20 minutes I've waited."],
+        ),
+        (
+            ("The three digits on the back?", "Three one nine.", "Thank you.", "Five days, was it?"),
+            ["[CVV].", "Five days, was it?"],
+        ),
+        (
+            (
+                "Card number?",
+                "Four nine two nine, one two three four, five six seven eight, nine oh one four.",
+                "And how much?",
+                "Two hundred and fifty pounds.",
+            ),
+            ["[CARD].", "Two hundred and fifty pounds."],
+        ),
+        (
+            (
+                "The code we sent you?",
+                "Seven one nine four oh two.",
+                "And your address?",
+                "Twenty two hundred, East Riverside.",
+            ),
+            ["[PIN].", "Twenty two hundred, East Riverside."],
+        ),
+        (("Card?", "It's 4111 1111 1111 1111, two hundred pounds"), ["It's [CARD], two hundred pounds"]),
+        (("Card?", "it's 4111 1111 1111 1111 20 minutes i wait"), ["it's [CARD] 20 minutes i wait"]),
+        (("And the CVV?", "It's 319 and it's 50 pounds, right?"), ["It's [CVV] and it's 50 pounds, right?"]),
+        (("And the CVV?", "That's thirty five pounds? 319."), ["That's thirty five pounds? [CVV]."]),
+        (("And your PIN?", "7194. People are waiting."), ["[PIN]. People are waiting."]),
+        (("And your PIN?", "7194. Sorry, twenty minutes!"), ["[PIN]. Sorry, twenty minutes!"]),
+        (("And your PIN?", "I've about 20 more here. 7194."), ["I've about 20 more here. [PIN]."]),
+    ],
+)
+def test_a_quantity_beside_a_secret_does_not_clear_it(texts: tuple[str, ...], expected: list[str]) -> None:
+    """The unit of a price or a time is about its own number only."""
+    assert redacted(asked_and_told(*texts))[1::2] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nine hundred and one dollars, why?",
+        "Four thousand, two hundred and fifty pounds?",
+        "Nine oh one dollars.",
+        "1 200 pounds, or 300-400 pounds each.",
+        "I waited 12.5 minutes, from 10 30 a.m.",
+        "The price is 1500.",
+    ],
+)
+def test_a_quantity_of_several_words_stays_whole_beside_a_question(text: str) -> None:
+    """Its first words are no code, even where one was asked for."""
+    assert redacted(asked_and_told("And the CVV or the PIN?", text))[1] == text
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (
             ("", "4111 1111 1111 1111, oh nine twenty seven, and the three digits are nine oh one"),
             "[CARD], and the three digits are [CVV]",
         ),

@@ -23,6 +23,7 @@ from pipeline.export.packet.content import BLIND_COLUMNS, Json, blinded, call_do
 from pipeline.export.packet.pages import overall_pages
 from pipeline.export.sound import Sound, Sounds
 from pipeline.export.summary import Totals, counted
+from pipeline.review.sampling import rubric_ids
 
 SCRIPTS = ("base.js", "overview.js", "player.js", "review.js", "call.js", "people.js", "main.js")
 
@@ -36,9 +37,10 @@ def write(job: ExportJob) -> list[Path]:
     page = job.dest if is_file else job.dest / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     sounds = Sounds(None if is_file else job.dest / "audio", job.redactor) if job.audio else None
-    reviews: dict[str, list[Review]] = defaultdict(list)
+    reviews: dict[str, list[tuple[str, Review]]] = defaultdict(list)
+    ids = rubric_ids(job.store)
     for review in job.reviews():
-        reviews[review.call_id].append(review)
+        reviews[review.call_id].append((ids.get(review.rubric_hash, ""), review))
     earlier = [] if is_file else _recordings(page)
     totals, texts = Totals(), job.texts()
     rows: list[Json] = []

@@ -55,8 +55,10 @@ def _mood(call: ExportedCall) -> list[float | None] | None:
     return [rounded(q, 2) for q in customer.quarters] if customer else None
 
 
-def call_document(call: ExportedCall, texts: Texts, sound: Sound, reviews: Sequence[Review]) -> Json:
-    """Everything the page shows of one redacted call; ``reviews`` are those of the call."""
+def call_document(
+    call: ExportedCall, texts: Texts, sound: Sound, reviews: Sequence[tuple[str, Review]]
+) -> Json:
+    """Everything the page shows of one redacted call; ``reviews`` are those of the call, with rubric ids."""
     meta, conversation = call.metadata, call.conversation
     transcript = conversation.transcript
     return {
@@ -74,7 +76,7 @@ def call_document(call: ExportedCall, texts: Texts, sound: Sound, reviews: Seque
         "audioNote": sound.note,
         "redacted": [[rounded(at_s, 2) for at_s in span] for span in sound.redacted],
         "holds": [[rounded(at_s, 2) for at_s in span] for span in meta.hold_spans],
-        "reviews": [_review(review) for review in reviews],
+        "reviews": [_review(rubric, review) for rubric, review in reviews],
     }
 
 
@@ -106,8 +108,9 @@ def blinded(document: Json) -> Json:
     }
 
 
-def _review(review: Review) -> Json:
+def _review(rubric: str, review: Review) -> Json:
     return {
+        "rubric": rubric,
         "reviewer": review.reviewer,
         "at": f"{review.reviewed_at:%d %b %Y}",
         "hash": review.rubric_hash,

@@ -49,8 +49,9 @@ function draw(canvas, call) {
     lane.forEach((level, i) => { const tall = Math.max(scale, level / loudest * laneHeight * 0.92); pen.fillRect(i * step, middle - tall / 2, Math.max(step * 0.72, 1), tall); });
   });
   if (!lanes.length) for (const turn of call.turns) if (turn.a !== null) {
-    pen.fillStyle = colour(turn.r === "agent" ? "--agent" : "--customer");
-    pen.fillRect(x(turn.a), canvas.height * (turn.r === "agent" ? 0.15 : 0.55), Math.max(x(turn.b) - x(turn.a), 1), canvas.height * 0.3);
+    const who = ["agent", "customer"].includes(turn.r) ? turn.r : "quiet";
+    pen.fillStyle = colour(`--${who}`);
+    pen.fillRect(x(turn.a), canvas.height * { agent: 0.15, customer: 0.55, quiet: 0.35 }[who], Math.max(x(turn.b) - x(turn.a), 1), canvas.height * 0.3);
   }
   pen.strokeStyle = colour("--ink"); pen.lineWidth = scale;
   for (const [a, b] of call.redacted) {

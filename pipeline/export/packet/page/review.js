@@ -133,7 +133,7 @@ function sign(name) {
 
 function reviewForm(call, card) {
   const before = notes.calls[JSON.stringify([call.id, card.hash])] || {};
-  const record = call.reviews.filter((r) => r.hash === card.hash && !r.criterion), states = record.map((r) => r.state).filter(Boolean), open = states.lastIndexOf("disputed") > Math.max(states.lastIndexOf("upheld"), states.lastIndexOf("overturned"));
+  const record = call.reviews.filter((r) => r.rubric === card.rubric && !r.criterion), states = record.map((r) => r.state).filter(Boolean), open = states.lastIndexOf("disputed") > Math.max(states.lastIndexOf("upheld"), states.lastIndexOf("overturned"));
   const decisions = [["", "no decision"], ["acknowledged", "I acknowledge this result (agent)"], ["disputed", "I dispute this result (agent)"],
     ...(open ? [["upheld", "Disputed: I uphold the result (supervisor)"], ["overturned", "Disputed: I overturn the result (supervisor)"]] : [])];
   return h("div", { className: "form section noprint", role: "group", "aria-label": `Your review, ${card.rubric}` }, h("h3", null, "The whole call"),
