@@ -263,7 +263,7 @@ def _introduced(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _answered_name(text: str) -> Iterator[tuple[int, int]]:
-    """The name with which an answer begins, whatever follows: a known first name, or a name of several words."""
+    """The name with which an answer begins: a known first name, or a name of several words."""
     if match := ANSWER_BEGINS.match(text):
         said = match["it"].split()
         is_known = said[0].lower() in first_names() and said[0].lower() not in OFTEN_NO_NAMES
