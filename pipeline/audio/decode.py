@@ -87,7 +87,7 @@ def _open_file(path: Path) -> BinaryIO:
         what = "does not exist" if not path.exists() else "is not a file"
         raise RecordingError(f"{path} {what}", reason="missing")
     try:
-        return path.open("rb")
+        return path.open("rb", buffering=0)  # libsndfile and FFmpeg read on one descriptor: one position
     except OSError as error:
         raise RecordingError(
             f"{path} cannot be read: {error.strerror}", hint="check its permissions", reason="unreadable"
@@ -98,7 +98,7 @@ def _try_soundfile(file: BinaryIO) -> Any | None:
     """Open the file with libsndfile; None when libsndfile cannot decode it."""
     import soundfile
 
-    os.lseek(file.fileno(), 0, os.SEEK_SET)  # a buffered file.seek(0) may leave the descriptor elsewhere
+    file.seek(0)
     try:
         return soundfile.SoundFile(file.fileno(), closefd=False)
     except (soundfile.SoundFileError, TypeError, ValueError):

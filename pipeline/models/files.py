@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from pickle import UnpicklingError
+from pickle import PickleError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,11 @@ HEAD = 64  # width of an attention head in every Whisper
 BANDS, VOCABULARIES = (80, 128), (51864, 51865, 51866)
 AUDIO_FRAMES, TEXT_TOKENS = 1500, 448
 WIDEST, DEEPEST = 1280, 32  # of the large models
-UNREADABLE = OSError, EOFError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, UnpicklingError
+UNREADABLE = OSError, EOFError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, PickleError
+
+
+class UnfitError(ValueError):
+    """What is wrong with the content of a weight file, in words for the user."""
 
 
 def read_model(files: tuple[Path, ...], name: str) -> Whisper:
@@ -62,7 +66,7 @@ def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str) -> Whis
     """Copy weights into the module one by one, because two complete copies may not fit in memory.
 
     Raises:
-        ValueError: A weight is missing, unknown or of another shape.
+        UnfitError: A weight is missing, unknown or of another shape, or holds values that are not numbers.
     """
     import torch
     from whisper import _ALIGNMENT_HEADS
@@ -70,14 +74,15 @@ def _filled(model: Whisper, state: Iterable[tuple[str, Any]], name: str) -> Whis
     missing = model.state_dict()  # shares the module's memory
     for key, values in state:
         if key not in missing:
-            raise ValueError(f"it holds {key}, which is no part of a Whisper of its dimensions")
+            raise UnfitError(f"it holds {key}, which is no part of a Whisper of its dimensions")
         place = missing.pop(key)
         if tuple(values.shape) != tuple(place.shape):
             actual, wanted = (" x ".join(map(str, shape)) for shape in (values.shape, place.shape))
-            raise ValueError(f"its {key} is {actual}, its dimensions ask for {wanted}")
-        place.copy_(torch.as_tensor(values))
+            raise UnfitError(f"its {key} is {actual}, its dimensions ask for {wanted}")
+        if not place.copy_(torch.as_tensor(values)).sum().isfinite():  # one pass, without a copy
+            raise UnfitError(f"its {key} holds values that are no numbers; the file is damaged")
     if missing:
-        raise ValueError(f"it lacks {next(iter(missing))}")
+        raise UnfitError(f"it lacks {next(iter(missing))}")
     heads = _ALIGNMENT_HEADS.get(name)  # which heads align text with audio is known of OpenAI's models
     if heads is not None:
         model.set_alignment_heads(heads)
@@ -88,7 +93,7 @@ def _check_dimensions(dims: ModelDimensions) -> None:
     """Refuse a model, before memory is allocated for it, unless it differs from OpenAI's in size only.
 
     Raises:
-        ValueError: The engine could not run the model.
+        UnfitError: The engine could not run the model.
     """
     dimensions: tuple[tuple[str, int, tuple[int, ...] | range], ...] = (
         ("mel bands", dims.n_mels, BANDS),
@@ -106,17 +111,20 @@ def _check_dimensions(dims: ModelDimensions) -> None:
         if count not in allowed:
             is_range = isinstance(allowed, range)
             wanted = f"{allowed[0]} to {allowed[-1]}" if is_range else " or ".join(map(str, allowed))
-            raise ValueError(f"it has {count} {what}, a Whisper has {wanted}")
+            raise UnfitError(f"it has {count!r} {what}, a Whisper has {wanted}")
 
 
 def _cause(error: Exception) -> str:
-    """An error of reading weights in one line."""
-    if isinstance(error, UnpicklingError):  # torch's text advises to unpickle whatever the file holds
-        return "it is no checkpoint of openai-whisper"
-    if isinstance(error, KeyError):
-        name = error.args[0]
-        return f"it holds no {name}" if isinstance(name, str) else "it is no checkpoint of openai-whisper"
-    return (str(error) or type(error).__name__).splitlines()[0]
+    """An error of reading weights in one line; the texts of Python and torch are not for users."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, UnfitError):
+        return str(error)
+    if isinstance(error, KeyError) and isinstance(error.args[0], str):
+        return f"it holds no {error.args[0]}"
+    if isinstance(error, RuntimeError | EOFError):
+        return "it is cut short or damaged"
+    return "it is in no form of weights that is read here, or is damaged"
 
 
 def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
@@ -127,11 +135,11 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
     (the trailing NUL included) and its bytes.
 
     Raises:
-        ValueError: It is no such file, is cut short, or has numbers in another format than these.
+        UnfitError: It is no such file, is cut short, or has numbers in another format than these.
     """
     blob = b"".join(file.read_bytes() for file in files)
     if len(blob) >= 17 and blob[6:17] != b"WhisperSpec":  # a shorter one is told to be cut short, below
-        raise ValueError("it is no Whisper model of CTranslate2")
+        raise UnfitError("it is no Whisper model of CTranslate2")
     dtypes = (np.float32, np.int8, np.int16, np.int32, np.float16)
     at = 0
 
@@ -139,7 +147,7 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
         """Move past the next bytes; return where they begin."""
         nonlocal at
         if at + size > len(blob):
-            raise ValueError(
+            raise UnfitError(
                 f"it is cut short: it ends after {len(blob):,} bytes, in the middle of its weights"
             )
         at += size
@@ -156,14 +164,14 @@ def read_ctranslate2(files: tuple[Path, ...]) -> Tensors:
 
     version, _spec, _revision = number("I"), string(), number("I")
     if not 4 <= version <= 6:
-        raise ValueError(f"it is a CTranslate2 model of version {version}, which is not read here")
+        raise UnfitError(f"it is a CTranslate2 model of version {version}, which is not read here")
     tensors: Tensors = {}
     for _ in range(number("I")):
         name = string()
         shape = tuple(number("I") for _ in range(number("B")))
         code, size = number("B"), number("I")
         if code >= len(dtypes):
-            raise ValueError(
+            raise UnfitError(
                 f"{name} is in a number format that is not read here; float32 or float16 is needed"
             )
         count = size // np.dtype(dtypes[code]).itemsize
@@ -179,7 +187,7 @@ def _build(tensors: Tensors, name: str) -> Whisper:
     from whisper.model import ModelDimensions, Whisper
 
     if any(key.endswith("/weight") and value.dtype.kind != "f" for key, value in tensors.items()):
-        raise ValueError("its weights are quantised; float32 or float16 is needed")
+        raise UnfitError("its weights are quantised; float32 or float16 is needed")
 
     def layers(side: str) -> int:
         return sum(n.startswith(f"{side}/layer_") and n.endswith("/ffn/linear_0/weight") for n in tensors)

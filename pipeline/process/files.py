@@ -21,11 +21,11 @@ def transcribe_file(path: Path, settings: Settings) -> Transcript:
     """Transcribe one recording, assign roles and redact private data as the settings say.
 
     Raises:
-        UsageError: The path does not exist.
+        UsageError: The path does not exist, or is a folder.
         RecordingError: The file holds no call that can be transcribed.
         ModelError: Weights are missing or damaged.
     """
-    received = _receive([path], settings)[0]
+    received = _only(path, settings)
     return _transcribed(received, _metadata(received), settings)
 
 
@@ -101,7 +101,7 @@ def annotate_files(files: Sequence[Path], settings: Settings) -> Iterator[Conver
     """Annotate transcript files, in order; files that are annotated already are returned as they are.
 
     Raises:
-        UsageError: A path does not exist.
+        UsageError: A path does not exist, or is a folder.
         RecordingError: A file is not a transcript.
     """
     return (conversation for _, conversation in _conversations(files, settings))
@@ -111,7 +111,7 @@ def score_files(files: Sequence[Path], rubric_name: str, settings: Settings) -> 
     """Score transcript files under one rubric, in order, whether it applies to the calls or not.
 
     Raises:
-        UsageError: A path does not exist.
+        UsageError: A path does not exist, or is a folder.
         RubricError: The rubric is wrong.
         RecordingError: A file is not a transcript.
     """
@@ -127,7 +127,7 @@ def _conversations(files: Sequence[Path], settings: Settings) -> Iterator[tuple[
     """Read every file, then annotate all transcripts together, so that models work in batches."""
     found: list[tuple[CallMetadata, Conversation | Transcript]] = []
     for path in files:
-        received = _receive([path], settings)[0]
+        received = _only(path, settings)
         conversation = _annotated(path)
         if conversation is not None:
             found.append((CallMetadata(call_id=conversation.transcript.call_id), conversation))
@@ -154,6 +154,14 @@ def _annotated(path: Path) -> Conversation | None:
     if f'"{contract.schema_of(Conversation)}"' not in path.read_text("utf-8", "replace")[:200]:
         return None
     return intake.read_conversation(path)
+
+
+def _only(path: Path, settings: Settings) -> Received:
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises OSError where a folder may not be entered
+        raise UsageError(
+            f"{path} is a folder, not a file", hint="name one file; `callqa run` takes the calls of a folder"
+        )
+    return _receive([path], settings)[0]
 
 
 def _receive(paths: Sequence[Path], settings: Settings) -> list[Received]:

@@ -15,11 +15,12 @@ import pytest
 
 from pipeline import rubric
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
-from pipeline.errors import MachineError, ModelError, RecordingError
+from pipeline.errors import MachineError, ModelError, RecordingError, UsageError
 from pipeline.process import calls, loop, prefetch
 from pipeline.process.batch import Batch, Tally, Unobserved, plan
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import open_file, process_group, transcribe
+from pipeline.process.files import annotate_files, score_files, transcribe_file
 from pipeline.process.loop import run_batch
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.prepare import prepare
@@ -519,3 +520,18 @@ def test_calls_that_no_rubric_is_for_are_said_before_the_run(tmp_path: Path) -> 
         "no rubric is for 2 of 2 calls, so they will not be scored (retention: queue is not known"
     )
     assert notes("retention", "support") == ()  # support takes calls of an unknown queue
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """`callqa transcribe FOLDER` printed one of its calls, and `annotate FOLDER` an internal error."""
+    write_calls(tmp_path, 2)
+    settings = load_settings(None)
+    commands = (
+        lambda: transcribe_file(tmp_path, settings),
+        lambda: list(annotate_files([tmp_path], settings)),
+        lambda: list(score_files([tmp_path], "support", settings)),
+    )
+    for command in commands:
+        with pytest.raises(UsageError, match="is a folder, not a file") as caught:
+            command()
+        assert "callqa run" in caught.value.hint

@@ -13,6 +13,7 @@ import soundfile
 
 from pipeline import audio
 from pipeline.audio import clip as clips
+from pipeline.audio import decode
 from pipeline.conversation import SAMPLE_RATE_HZ, AudioClip
 from pipeline.errors import RecordingError
 
@@ -33,14 +34,16 @@ def pitch_hz(samples: Samples) -> float:
     return float(spectrum.argmax() * SAMPLE_RATE_HZ / len(samples))
 
 
-def write_av(path: Path, fmt: str, codec: str, *, rate_hz: int = 16_000, channels: int = 1) -> Path:
-    """One second of tone through one of FFmpeg's encoders."""
+def write_av(
+    path: Path, fmt: str, codec: str, *, rate_hz: int = 16_000, channels: int = 1, seconds: float = 1.0
+) -> Path:
+    """Tones through one of FFmpeg's encoders."""
     layout = "mono" if channels == 1 else "stereo"
     with av.open(str(path), "w", format=fmt) as container:
         stream = container.add_stream(codec, rate=rate_hz)
         stream.codec_context.layout = layout
         stream.bit_rate = 12_200 if "amr" in codec else 64_000
-        pcm = (tone(1.0, rate_hz, channels) * 32767).astype(np.int16).reshape(1, -1)
+        pcm = (tone(seconds, rate_hz, channels) * 32767).astype(np.int16).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout=layout)
         frame.sample_rate = rate_hz
         container.mux(stream.encode(frame))
@@ -120,6 +123,22 @@ def test_compressed_formats_decode_to_16_khz(
     assert clip.duration_s == pytest.approx(1.0, abs=0.15)
     for channel in range(channels):
         assert pitch_hz(clip.samples[channel]) == pytest.approx(400 + 100 * channel, abs=8)
+
+
+@pytest.mark.parametrize("codec", ["g726", "g722", "mp2", "wmav2", "adpcm_yamaha"])
+def test_a_wav_that_only_ffmpeg_decodes_is_heard_whole_and_once(tmp_path: Path, codec: str) -> None:
+    """Each sample of ten seconds is in its place, though libsndfile read in the file before it gave up."""
+    rate_hz = 8000 if codec == "g726" else 16_000
+    path = write_av(tmp_path / "call.wav", "wav", codec, rate_hz=rate_hz, seconds=10.0)
+    to_float = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
+    with av.open(str(path)) as container:
+        frames = [out for frame in container.decode(audio=0) for out in to_float.resample(frame)]
+
+    with decode.open_source(path) as source:
+        heard = np.concatenate(list(source.blocks))
+
+    np.testing.assert_array_equal(heard[:, 0], np.concatenate([frame.to_ndarray()[0] for frame in frames]))
+    assert not source.warnings
 
 
 def test_headerless_gsm_of_asterisk_is_known_by_its_frames(tmp_path: Path) -> None:

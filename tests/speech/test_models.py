@@ -218,6 +218,48 @@ def test_a_file_of_something_else_says_what_it_lacks(tmp_path: Path) -> None:
         models.load(str(file))
 
 
+@pytest.mark.parametrize("content", [[1, 2], None, {"dims": {"n_audio_state": "64"}}, {"dims": {"more": 1}}])
+def test_a_checkpoint_of_another_form_is_refused_in_words_for_users(tmp_path: Path, content: Any) -> None:
+    """A list, nothing, or dimensions that are no numbers or are unknown: no sentence of Python's."""
+    torch = pytest.importorskip("torch")
+    file = tmp_path / "other.pt"
+    if content and "dims" in content:
+        whole = models.load(str(write_ctranslate2(tmp_path / "model.bin", **TINY)))
+        content = {"dims": vars(whole.dims) | content["dims"], "model_state_dict": whole.state_dict()}
+    torch.save(content, file)
+    with pytest.raises(ModelError, match="it is in no form of weights that is read here"):
+        models.load(str(file))
+
+
+def test_a_checkpoint_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    """A copy that has broken off is told as such, whatever torch says about its archive."""
+    torch = pytest.importorskip("torch")
+    whole = models.load(str(write_ctranslate2(tmp_path / "model.bin", **TINY)))
+    file = tmp_path / "half.pt"
+    torch.save({"dims": vars(whole.dims), "model_state_dict": whole.state_dict()}, file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(ModelError, match=r"cannot be read: it is cut short or damaged$"):
+        models.load(str(file))
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    """A damaged stretch in a file of the right length: no call is transcribed as "!" by it."""
+    torch = pytest.importorskip("torch")
+    file = write_ctranslate2(tmp_path / "model.bin", **TINY)
+    whole = models.load(str(file))
+    damaged = bytearray(file.read_bytes())
+    at = len(damaged) // 2
+    damaged[at : at + 4096] = b"\xff" * 4096
+    file.write_bytes(damaged)
+    with pytest.raises(ModelError, match=r"token_embedding\.weight holds values that are no numbers"):
+        models.load(str(file))
+
+    whole.encoder.conv1.weight.data[0, 0, 0] = float("inf")
+    torch.save({"dims": vars(whole.dims), "model_state_dict": whole.state_dict()}, tmp_path / "inf.pt")
+    with pytest.raises(ModelError, match=r"encoder\.conv1\.weight holds values that are no numbers"):
+        models.load(str(tmp_path / "inf.pt"))
+
+
 def test_a_turbo_shaped_model_is_mapped_tensor_by_tensor(tmp_path: Path) -> None:
     """128 bands, 51,866 tokens, fewer layers in the decoder: every tensor finds its place unchanged."""
     turbo = TINY | {"bands": 128, "vocabulary": 51866, "width": 128, "encoder_layers": 3}
