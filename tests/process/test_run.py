@@ -481,3 +481,31 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
     assert process.returncode == code
     assert callqa(*run, cwd=undisturbed).returncode == 0
     assert tables(undisturbed / db) == tables(undisturbed / "whole.duckdb")
+
+
+def test_a_second_interrupt_does_not_stop_the_cleaning_up(tmp_path: Path) -> None:
+    """Ctrl-C twice, as people do: threads in progress would be torn down, which aborts the process."""
+    program = """
+import os, signal, sys, time
+from pipeline.cli import commands, main
+
+def interrupted_twice(**_):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        print("cleaned up")
+
+commands.app = interrupted_twice
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=environment(), cwd=tmp_path, preexec_fn=heeds_interrupts, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert ended.stdout == "cleaned up\n"
+    assert ended.stderr.startswith("interrupted: ")
+    assert ended.returncode == 130
