@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.cli.console import complain, discard_results, say_interrupted
-from pipeline.errors import FULL, SIGNALS, CallQAError, MachineError, ModelError
+from pipeline.errors import FULL, SIGNALS, CallQAError, MachineError, ModelError, UsageError
 from pipeline.interpreter import few_collections, no_collection_at_exit
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -100,6 +100,10 @@ def _complain_of_other(error: Exception) -> int:
         what = f"cannot write {error.filename or 'the output'}: {error.strerror}"
         complain(MachineError(what, hint="free some space, then run the same command again"))
         return MachineError.exit_code
+    if isinstance(error, PermissionError) and error.filename:
+        hint = "check its permissions and those of the folders it is in"
+        complain(UsageError(f"cannot open {error.filename}: {error.strerror}", hint=hint))
+        return UsageError.exit_code
     package = error.name.split(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
     if package and package not in OUR_PACKAGES:
         complain(
