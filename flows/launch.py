@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from flows.environment import prefect_server, quiet_prefect
-from pipeline.errors import CallQAError, MachineError
+from pipeline.errors import CallQAError, MachineError, raise_if_interrupted
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.loop import run_batch
 
@@ -58,8 +58,7 @@ def _run(batch: Batch, paths: list[str]) -> str:
     except CallQAError:
         raise
     except Exception as error:
-        if _was_interrupted(error):
-            raise KeyboardInterrupt from error
+        raise_if_interrupted()  # Prefect raises its own error when no server is left to record it
         return f"Prefect failed ({type(error).__name__})"
     return ""
 
@@ -73,10 +72,3 @@ def events_are_sent() -> bool:
 
     answer: Any = EventsWorker.drain_all(timeout=EVENTS_TIMEOUT_S)
     return not answer[1]
-
-
-def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is the cause: Prefect raises its own error when no server is left to record it."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error is not None

@@ -10,6 +10,14 @@ import errno
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The numbers of an ``OSError`` that mean a full disk."""
+SIGNALS: list[int] = []
+"""The signals by which this process was asked to end. Only the command line adds to them."""
+
+
+def raise_if_interrupted() -> None:
+    """Raise KeyboardInterrupt where this process was asked to end: libraries may swallow the first one."""
+    if SIGNALS:
+        raise KeyboardInterrupt
 
 
 class CallQAError(Exception):

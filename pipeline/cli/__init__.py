@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import typer
 
 from pipeline.cli.console import complain, discard_results, say_interrupted
-from pipeline.errors import FULL, CallQAError, MachineError, ModelError
+from pipeline.errors import FULL, SIGNALS, CallQAError, MachineError, ModelError, UsageError
 from pipeline.interpreter import few_collections, no_collection_at_exit
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -27,7 +27,9 @@ def main() -> None:
     """Run ``callqa``; every error becomes one message and an exit code."""
     from pipeline.cli.commands import app
 
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, _interrupt)
     # A character that the terminal cannot show must not end a batch.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -36,13 +38,12 @@ def main() -> None:
             code = app(standalone_mode=False)
             sys.stdout.flush()  # here, where an error is answered
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
-            say_interrupted()
+            code = _end_interrupted()
     except CallQAError as error:
         complain(error)
         code = error.exit_code
     except (KeyboardInterrupt, EOFError, typer.Abort):
-        say_interrupted()
-        code = INTERRUPTED
+        code = _end_interrupted()
     except BrokenPipeError:  # `callqa sql … | head` is not a fault
         discard_results()
         code = 0
@@ -52,8 +53,6 @@ def main() -> None:
         code = 0
     except Exception as error:
         code = _complain_of_other(error)
-    if code == INTERRUPTED and _terminations:
-        code = TERMINATED
     _end_process(code if isinstance(code, int) else 0)
 
 
@@ -70,14 +69,22 @@ def _end_process(code: int) -> NoReturn:
     sys.exit(code)
 
 
-_terminations: list[int] = []
-
-
-def _terminate(number: int, _frame: Any) -> None:
-    """On SIGTERM clean up and end as on Ctrl-C; a second SIGTERM does not interrupt the cleaning up."""
-    _terminations.append(number)
-    if len(_terminations) == 1:
+def _interrupt(number: int, _frame: Any) -> None:
+    """On SIGINT or SIGTERM clean up and end; a second one does not interrupt the cleaning up."""
+    SIGNALS.append(number)
+    answered: BaseException | None = sys.exception()
+    while answered is not None and not isinstance(answered, KeyboardInterrupt):
+        answered = answered.__context__
+    if answered is None:
         raise KeyboardInterrupt
+
+
+def _end_interrupted() -> int:
+    """Say that the command was interrupted, and ignore further signals; returns the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    say_interrupted()
+    return TERMINATED if signal.SIGTERM in SIGNALS else INTERRUPTED
 
 
 def _complain_of_other(error: Exception) -> int:
@@ -93,6 +100,10 @@ def _complain_of_other(error: Exception) -> int:
         what = f"cannot write {error.filename or 'the output'}: {error.strerror}"
         complain(MachineError(what, hint="free some space, then run the same command again"))
         return MachineError.exit_code
+    if isinstance(error, PermissionError) and error.filename:
+        hint = "check its permissions and those of the folders it is in"
+        complain(UsageError(f"cannot open {error.filename}: {error.strerror}", hint=hint))
+        return UsageError.exit_code
     package = error.name.split(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
     if package and package not in OUR_PACKAGES:
         complain(

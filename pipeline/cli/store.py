@@ -37,6 +37,7 @@ PROMPT_HELP = (
     "end a query with ; — SHOW TABLES; and DESCRIBE v_scorecards; list what there is — exit or Ctrl-D leaves"
 )
 LEAVE = {"exit", "quit", ".exit", ".quit", "\\q"}
+IDS_NAMED = 20
 DAYS = {"d": 1, "w": 7, "m": 30.4375, "y": 365.25}
 
 
@@ -419,7 +420,9 @@ def _print_erasure(
     if not erasure.call_ids:
         note("\n".join(["no call matches; nothing was erased", *freed]))
         return
-    lines = [f"{_calls(len(erasure.call_ids))} erased: {' '.join(erasure.call_ids[:20])}"]
+    named, others = erasure.call_ids[:IDS_NAMED], len(erasure.call_ids[IDS_NAMED:])
+    more = f" and {others} more" if others else ""
+    lines = [f"{_calls(len(erasure.call_ids))} erased: {' '.join(named)}{more}"]
     lines += [f"  {table}: {n} {'row' if n == 1 else 'rows'} deleted" for table, n in erasure.deleted.items()]
     left = ", ".join(f"{n} {table}" for table, n in erasure.left.items())
     lines += [f"  rows of these calls left: {left or 'none'}"]

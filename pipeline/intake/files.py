@@ -144,7 +144,7 @@ class Finder:
         for entry in entries:
             if entry in tables:
                 continue
-            if entry.is_dir():
+            if os.path.isdir(entry):  # noqa: PTH112 - Path.is_dir raises OSError where one may not look
                 yield from self._subfolder(entry, root, rows, records)
                 continue
             target = _resolve(entry) if entry.is_symlink() else resolved_folder / entry.name
@@ -168,7 +168,7 @@ class Finder:
 
     def _tables(self, entries: Sequence[Path]) -> dict[Path, CallRecords | list[Candidate]]:
         """The CSV files of a folder that are a manifest or call detail records."""
-        files = (entry for entry in entries if entry.suffix.lower() == ".csv" and entry.is_file())
+        files = (entry for entry in entries if entry.suffix.lower() == ".csv" and is_file(entry))
         tables = ((file, self._table(file, named=file.name.lower() == _MANIFEST)) for file in files)
         return {file: table for file, table in tables if table is not None}
 

@@ -14,14 +14,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
 from pipeline.conversation import CallRecord, Received
-from pipeline.errors import CallQAError, MachineError
+from pipeline.errors import CallQAError, MachineError, raise_if_interrupted
 from pipeline.interpreter import quick_switches
 from pipeline.process.batch import Batch, Tally
 from pipeline.process.calls import describe, give_up, is_transient, score, transcribe
@@ -31,6 +32,7 @@ from pipeline.process.workers import open_workers, process_there, worker_count
 Done = TypeVar("Done")
 FinishGroup = Callable[[], Sequence[CallRecord]]
 """What remains to be done for a group that has begun; returns its records."""
+BegunGroups = Generator[tuple[Group, FinishGroup], None, None]
 RETRY_DELAYS_S = (1.0, 5.0)
 DEATHS_OF_A_GROUP = 2
 WAIT_S = 0.5  # between looks whether the batch was ended meanwhile
@@ -85,7 +87,7 @@ def _all_groups(batch: Batch, steps: Steps) -> None:
 def _finish_in_order(
     batch: Batch,
     steps: Steps,
-    begun: Iterator[tuple[Group, FinishGroup]],
+    begun: BegunGroups,
     at_once: int,
     ended: threading.Event,
 ) -> None:
@@ -96,11 +98,13 @@ def _finish_in_order(
     waiting: deque[Future[Sequence[CallRecord]]] = deque()
     finisher = ThreadPoolExecutor(1, "finish")
     try:
-        for group, scoring in begun:
-            finish = partial(_score_and_load, batch, steps, group, scoring)
-            waiting.append(finisher.submit(copy_context().run, finish))
-            while len(waiting) > at_once:
-                _count(batch, steps, waiting.popleft().result())
+        with closing(begun):
+            for group, scoring in begun:
+                raise_if_interrupted()
+                finish = partial(_score_and_load, batch, steps, group, scoring)
+                waiting.append(finisher.submit(copy_context().run, finish))
+                while len(waiting) > at_once:
+                    _count(batch, steps, waiting.popleft().result())
         while waiting:
             _count(batch, steps, waiting.popleft().result())
     except BaseException:
@@ -111,7 +115,7 @@ def _finish_in_order(
         finisher.shutdown(cancel_futures=True)
 
 
-def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Group, FinishGroup]]:
+def _begin_here(batch: Batch, steps: Steps) -> BegunGroups:
     """Transcribe the groups in this process; yields each with the step that remains, which is scoring."""
     stages, cache = batch.stages, batch.cache
     with batch.prefetch() as groups:
@@ -122,9 +126,7 @@ def _begin_here(batch: Batch, steps: Steps) -> Iterator[tuple[Group, FinishGroup
             yield group, partial(steps.do, "score", name_of(group), partial(score, calls, stages, cache))
 
 
-def _begin_in(
-    workers: Executor, batch: Batch, steps: Steps, ended: threading.Event
-) -> Iterator[tuple[Group, FinishGroup]]:
+def _begin_in(workers: Executor, batch: Batch, steps: Steps, ended: threading.Event) -> BegunGroups:
     """Hand the groups to workers; yields each with the step that remains, which is to wait."""
     for group in batch.groups():
         submit = partial(workers.submit, process_there, group, batch.load_stages, batch.cache)
@@ -188,6 +190,7 @@ def _with_retries(
     Raises:
         CallQAError: A fault that a person must fix first.
         BrokenExecutor: A worker process died.
+        KeyboardInterrupt: The process was asked to end, which a library may have made a fault of its own.
     """
     for delay_s in (*RETRY_DELAYS_S, None):
         try:
@@ -195,6 +198,7 @@ def _with_retries(
         except (CallQAError, BrokenExecutor):
             raise
         except Exception as error:
+            raise_if_interrupted()
             if delay_s is None or not is_transient(error):
                 return failed(error)
             time.sleep(delay_s)

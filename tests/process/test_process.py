@@ -1,9 +1,10 @@
 """The composer: every file ends in exactly one row, and nothing is done twice."""
 
 import errno
+import signal
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import rubric
+from pipeline import errors, rubric
 from pipeline.conversation import AudioClip, CallMetadata, CallRecord, LedgerEntry, Received, Transcript
 from pipeline.errors import MachineError, ModelError, RecordingError, UsageError
 from pipeline.process import calls, loop, prefetch
@@ -21,7 +22,7 @@ from pipeline.process.batch import Batch, Tally, Unobserved, plan
 from pipeline.process.cache import StageCache, folder_name
 from pipeline.process.calls import open_file, process_group, transcribe
 from pipeline.process.files import annotate_files, score_files, transcribe_file
-from pipeline.process.loop import run_batch
+from pipeline.process.loop import Done, Steps, run_batch
 from pipeline.process.prefetch import Prefetch
 from pipeline.process.prepare import prepare
 from pipeline.process.stages import Stages
@@ -336,6 +337,38 @@ def test_a_store_that_takes_nothing_ends_the_batch(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="cannot be loaded"):
         run_batch(job)
     assert job.tally.files == 0
+
+
+class InterruptedSteps(Steps):
+    """Ctrl-C comes during a step, and the library around it raises an error of its own, or none."""
+
+    def __init__(self, during: str, error: Exception | None) -> None:
+        self._during, self._error = during, error
+
+    def do(self, step: str, group: str, work: Callable[[], Done]) -> Done:
+        """Run the step."""
+        done = work()
+        if step == self._during:
+            errors.SIGNALS.append(signal.SIGINT)
+            if self._error:
+                raise self._error
+        return done
+
+
+@pytest.mark.parametrize("step", ["transcribe", "score"])
+@pytest.mark.parametrize("error", [ValueError("Task run is not set"), None])
+def test_an_interrupt_that_a_library_swallows_ends_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception | None
+) -> None:
+    """No healthy call becomes a failed row, and the batch does not go on to its end."""
+    monkeypatch.setattr(errors, "SIGNALS", [])
+    store = FakeStore()
+    received = fake_received(tmp_path, {n + ".wav": n for n in "abcdefgh"})
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(in_pairs(received, fake_stages(), store, tmp_path), InterruptedSteps(step, error))
+    assert {record.ledger.status for record in store.records.values()} <= {"scored"}
+    assert len(store.records) < len(received)
 
 
 class BusyWorkers(Executor):

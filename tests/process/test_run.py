@@ -255,6 +255,49 @@ def test_what_was_typed_wrong_is_one_message_with_exit_2(wrong: Path, arguments:
     assert {path: path.read_bytes() for path in wrong.glob("*.duckdb*")} == before
 
 
+def as_service_user(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command by someone whom permissions bind, which root is without these capabilities."""
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    whole = [*bound, *COMMAND, *command.split()]
+    return subprocess.run(whole, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        ("run closed/calls --local", "closed/calls"),
+        ("run calls --local --db closed/qa.duckdb", "closed/qa.duckdb"),
+        ("run calls --local --config closed/callqa.toml", "closed/callqa.toml"),
+        ("status --db closed/qa.duckdb", "closed/qa.duckdb"),
+        ("transcribe closed/a.wav", "closed/a.wav"),
+    ],
+)
+def test_a_place_that_may_not_be_entered_is_no_bug(wrong: Path, command: str, place: str) -> None:
+    """A service account often may not enter a folder: its administrator can mend that, callqa cannot."""
+    done = as_service_user(command, wrong)
+
+    assert done.returncode == 2, done.stderr
+    assert place in done.stderr
+    assert "check its permissions" in done.stderr
+    assert "internal error" not in done.stderr
+
+
+def test_links_to_where_one_may_not_look_stop_no_batch(tmp_path: Path) -> None:
+    """Each is one row that says so; the calls beside them are scored."""
+    calls = write_calls(tmp_path / "calls", 1)
+    (calls / "closed").mkdir(mode=0)
+    for name in ("link.json", "link.csv"):
+        (calls / name).symlink_to(Path("closed", name))
+    done = as_service_user("run calls --local --db qa.duckdb", tmp_path)
+
+    assert done.returncode == 3, done.stderr
+    with Store(tmp_path / "qa.duckdb", read_only=True) as store:
+        rows = store.query("SELECT path, reason FROM ledger WHERE status <> 'scored' ORDER BY path")
+    assert [(Path(str(row["path"])).name, row["reason"]) for row in rows] == [
+        ("closed", "unreadable"), ("link.csv", "unreadable"), ("link.json", "unreadable"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("mode", ["--local", ""])
 def test_a_locked_database_is_said_with_its_holder(tmp_path: Path, mode: str) -> None:
     """Another writer is named, and nothing is processed in vain."""
@@ -481,3 +524,31 @@ def test_a_run_that_is_ended_half_way_is_finished_by_the_next(
     assert process.returncode == code
     assert callqa(*run, cwd=undisturbed).returncode == 0
     assert tables(undisturbed / db) == tables(undisturbed / "whole.duckdb")
+
+
+def test_a_second_interrupt_does_not_stop_the_cleaning_up(tmp_path: Path) -> None:
+    """Ctrl-C twice, as people do: threads in progress would be torn down, which aborts the process."""
+    program = """
+import os, signal, sys, time
+from pipeline.cli import commands, main
+
+def interrupted_twice(**_):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        print("cleaned up")
+
+commands.app = interrupted_twice
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=environment(), cwd=tmp_path, preexec_fn=heeds_interrupts, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert ended.stdout == "cleaned up\n"
+    assert ended.stderr.startswith("interrupted: ")
+    assert ended.returncode == 130

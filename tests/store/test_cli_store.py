@@ -451,6 +451,17 @@ def test_a_purge_that_misses_a_call_does_not_seem_done(tmp_path: Path) -> None:
     assert "NOT erased, not in the database or not met by the options: g1" in other.stderr
 
 
+def test_purge_says_how_many_calls_it_does_not_name(tmp_path: Path) -> None:
+    """Else the first twenty would pass for all in the record of what was erased."""
+    db = str(tmp_path / "qa.duckdb")
+    with Store(db) as store:
+        store.load([record(f"c{number:02}") for number in range(23)], [RUBRIC])
+    first, *_ = run("purge", "--older-than", "0d", "--yes", "--db", db).splitlines()
+
+    assert first.startswith("23 calls erased: c00 ")
+    assert first.endswith(" c19 and 3 more")
+
+
 def test_a_purge_that_was_disturbed_is_finished_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
