@@ -5,8 +5,8 @@
 Each rubric in ``data/answers`` was written by a reader of other calls of the same centre who did not know how
 phrases are compared. Two readers, apart, answered it for calls drawn at random, from the criteria's guidance
 alone; both readers and the author were language models. What they do not agree on is left out.
-``customer_service`` and ``bank`` served to choose ``SAID`` in ``matching/meaning.py``; ``operator`` showed
-that a time of day ("at four fifteen") was no ``{date}``.
+``customer_service`` and ``bank`` served to choose ``CONTENT_WORTH`` in ``matching/meaning.py``; ``operator``
+showed that a time of day ("at four fifteen") was no ``{date}``.
 """
 
 from __future__ import annotations

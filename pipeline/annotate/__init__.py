@@ -102,7 +102,9 @@ def fingerprint(settings: AnnotateSettings, privacy: PrivacySettings) -> str:
     digest = hashlib.sha256(settings.model_dump_json().encode() + privacy.model_dump_json().encode())
     here = Path(__file__).parent
     own_files = [*here.glob("*.py"), *(here / "data").iterdir(), FIRST_NAMES]
-    shared_code = [path for name in ("privacy", "text") for path in (here.parent / name).glob("*.py")]
+    shared_code = [
+        path for name in ("encoder", "privacy", "text") for path in (here.parent / name).glob("*.py")
+    ]
     user_files = [path for path in (settings.phrases, settings.topics) if path and path.is_file()]
     for path in [*sorted(own_files), *sorted(shared_code), here.parent / "metrics.py", *user_files]:
         digest.update(path.read_bytes())

@@ -39,10 +39,11 @@ TELLING = 0.55
 it works now, "a look for you what's the" near one for an account number; seen on the operator calls."""
 CANDIDATES, WORTH_COMPARING = 4, 0.45
 """Stretches of a passage that are compared with other common phrases, and the cosine from which they are."""
-SAID, USUALLY_SAID = 0.15, 0.35
+CONTENT_WORTH, USUAL_SHARE = 0.15, 0.35
 """Closeness that a stretch with all content words of a phrase gains over one with none, and the share at
-which it neither gains nor loses. Chosen on 52 real calls that two readers answered (wrong yes 33 -> 17, right
-yes 92 -> 95), so that the development paraphrases, which avoid the words of their phrases, keep F1 0.88."""
+which it neither gains nor loses. Chosen on 52 real calls that two readers answered (``bench.answers``,
+customer service and bank: wrong yes 33 -> 18, right yes 92 -> 93) and on the development paraphrases, which
+avoid the words of their phrases (F1 0.89)."""
 BESIDE_STRETCH = 4
 """Words on each side of a stretch in which content words are looked for."""
 SAME_WORD = 0.85
@@ -68,7 +69,7 @@ class Near:
 
     Attributes:
         closeness: Cosine similarity, reduced where another common phrase is nearer (``_beside_rivals``) and
-            changed by how much of a phrase's content words is said (``SAID``).
+            changed by how much of a phrase's content words is said (``CONTENT_WORTH``).
         phrase: Number of the query's nearest phrase.
         first: Number of the stretch's first word in the text; ``last`` is the one after its last.
     """
@@ -147,7 +148,7 @@ class Content:
     def most_said(self, likeness: Array) -> float:
         """The largest share of a phrase that is said in some words, from the likeness to those words."""
         if not len(self.shares) or not likeness.shape[1]:
-            return USUALLY_SAID
+            return USUAL_SHARE
         return float(np.add.reduceat(likeness.max(axis=1) * self.shares, self.starts).max())
 
 
@@ -178,6 +179,7 @@ class QueryVectors:
     Attributes:
         vectors: The query's phrases: float32, shape (n_phrases, 384).
         rivals: Common phrases of other acts: float32, shape (n, 384).
+        content: The content words of the query's phrases.
     """
 
     vectors: Array
@@ -242,7 +244,7 @@ def nearest(texts: Sequence[str], asked: Sequence[QueryVectors]) -> list[list[Ne
                 row = int(nearest_rows[query])
                 closeness = float(by_query[row, query])
                 best = found[at][query]
-                if best is not None and closeness + SAID * (1 - USUALLY_SAID) <= best.closeness:
+                if best is not None and closeness + CONTENT_WORTH * (1 - USUAL_SHARE) <= best.closeness:
                     continue
                 if closeness >= WORTH_COMPARING:
                     rows = np.argsort(-by_query[:, query])[:CANDIDATES]
@@ -277,7 +279,7 @@ def _content_said(likeness: Array, bounds: NDArray[np.intp], content: Content) -
     """Closeness that stretches gain by the content words said in or beside them, or lose."""
     room = BESIDE_STRETCH
     most = [content.most_said(likeness[:, max(0, low - room) : high + room]) for low, high in bounds.tolist()]
-    return np.array([SAID * (one - USUALLY_SAID) for one in most], np.float32)
+    return np.array([CONTENT_WORTH * (one - USUAL_SHARE) for one in most], np.float32)
 
 
 def beside(text: str, first: int, last: int, before: int, after: int) -> tuple[int, str]:
