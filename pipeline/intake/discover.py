@@ -71,7 +71,7 @@ class _Intake:
         self._settings = settings
         self.ledger_rows: Mapping[str, LedgerEntry] = {}
         self._call_id_by_sha256: dict[str, str] = {}
-        self._path_by_call_id: dict[str, Path] = {}
+        self._path_by_call_id: dict[tuple[str | None, str], Path] = {}  # by client: two may number alike
         self._default = settings.default_source()
         sources = (*settings.sources, self._default)
         for name in (*settings.site_timezones.values(), *(s.timezone for s in sources if s.timezone)):
@@ -96,17 +96,18 @@ class _Intake:
             return [_refused(candidate.path, unreadable(candidate.path, error))]
 
     def unique(self, received: Received) -> Received:
-        """Refuse a file whose content came in already, or whose call id another content has."""
+        """Refuse a file whose content came in already, or whose call id another call of its client has."""
         if received.fault is not None or received.metadata is None or received.sha256 is None:
             return received
         call_id = received.metadata.call_id
+        named = received.metadata.client, call_id
         if twin := self._call_id_by_sha256.get(received.sha256):
             fault = RecordingError(
                 f"{received.path.name} has the same content as call {twin}",
                 hint="nothing to do; the call is scored once",
                 reason="duplicate",
             )
-        elif other := self._path_by_call_id.get(call_id):
+        elif other := self._path_by_call_id.get(named):
             fault = RecordingError(
                 f"{received.path.name} has the call id {call_id} of {other}, but another content",
                 hint="give each call its own call_id in the manifest, sidecar or file name",
@@ -114,7 +115,7 @@ class _Intake:
             )
         else:
             self._call_id_by_sha256[received.sha256] = call_id
-            self._path_by_call_id[call_id] = received.path
+            self._path_by_call_id[named] = received.path
             return received
         return replace(received, fault=fault)
 

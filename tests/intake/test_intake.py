@@ -347,6 +347,22 @@ def test_the_same_content_is_one_call(tmp_path: Path) -> None:
     assert "c-1" in next(i.fault.message for i in items if i.fault and i.fault.reason == "duplicate")
 
 
+def test_two_clients_may_number_their_calls_alike(tmp_path: Path) -> None:
+    """Each client's telephone system counts from 1: both calls come in."""
+    wav(tmp_path / "acme" / "1.wav", "one")
+    wav(tmp_path / "bolt" / "1.wav", "other")
+    for client in ("acme", "bolt"):
+        (tmp_path / client / "manifest.csv").write_text(f"file,call_id,client\n1.wav,1001,{client}\n")
+
+    items = run(tmp_path)
+
+    assert faults(items) == {}
+    assert [(i.metadata.client, i.metadata.call_id) for i in items if i.metadata] == [
+        ("acme", "1001"),
+        ("bolt", "1001"),
+    ]
+
+
 def test_a_file_named_twice_comes_in_once(tmp_path: Path) -> None:
     """A folder, a file in it and its manifest, whichever is named first, through a link or not."""
     wav(tmp_path / "real" / "a.wav")
